@@ -1,0 +1,308 @@
+//! What should happen to one service. Pure: everything it knows is in its arguments.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Plan;
+use lamplighter::detail::Detail;
+use lamplighter::detail::secret::SecretRotated;
+use lamplighter::model::{Image, ImageRef, Platform, Scan, Service, TaskDefinition};
+use lamplighter::notice::Message;
+use lamplighter::operation::Seen;
+use lamplighter::plan::{Action, Redeploy, Rollout};
+use lamplighter::policy::{self, DeployPolicy, FindingSeverity};
+
+use crate::observe::{Observed, Offer};
+use crate::{Policy, Subject};
+
+/// How long DescribeServices may still show the state of before an update.
+const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+
+/// Decides for one service.
+#[must_use]
+pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let (Some(service), Some(running)) = (&observed.service, &observed.running) else {
+        return Plan::nothing("the service does not exist any more");
+    };
+    if let Detail::SecretRotated(secret) = &seen.event.detail {
+        return restart(seen, service, running, secret);
+    }
+    let subject = match &observed.subject {
+        Ok(subject) => subject,
+        Err(problem) => return Plan::tell(no_subject(problem)),
+    };
+    match &observed.offer {
+        Offer::NotAsked => Plan::nothing("the event is not about an image"),
+        Offer::NoRepository => Plan::tell(no_repository(subject)),
+        Offer::NoTag => {
+            Plan::nothing(format!("{} has no tag like {}", subject.repository.name, seen.policy.deploy.follows))
+        }
+        Offer::Image { image, pushed_at } => {
+            let case = Case { seen, observed, service, running, subject, image, pushed_at: *pushed_at, now };
+            case.held().unwrap_or_else(|| case.roll_out())
+        }
+    }
+}
+
+/// One image offered to one service.
+struct Case<'a> {
+    seen: Seen<'a, Policy>,
+    observed: &'a Observed,
+    service: &'a Service,
+    running: &'a TaskDefinition,
+    subject: &'a Subject,
+    image: &'a Image,
+    pushed_at: Option<Timestamp>,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    /// Why the image is not rolled out now, in the order in which a person would ask.
+    fn held(&self) -> Option<Plan> {
+        self.settled()
+            .or_else(|| self.backwards())
+            .or_else(|| self.unsupported())
+            .or_else(|| self.refused())
+            .or_else(|| self.wrong_platform())
+            .or_else(|| self.frozen())
+            .or_else(|| self.scanned())
+            .or_else(|| self.unapproved())
+    }
+
+    fn settled(&self) -> Option<Plan> {
+        if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
+            return None;
+        }
+        let verb = if self.service.rollout_in_progress() { "is rolling out" } else { "runs" };
+        Some(Plan::nothing(format!("already {verb} {}", self.label())))
+    }
+
+    fn backwards(&self) -> Option<Plan> {
+        let running = self.subject.running().tag?;
+        let order = self.seen.policy.deploy.follows.compare(&self.image.tag, &running)?;
+        order.is_lt().then(|| Plan::nothing(format!("{} is older than {running}, which runs", self.image.tag)))
+    }
+
+    fn unsupported(&self) -> Option<Plan> {
+        let controller = self.service.deployment_controller.as_str();
+        (controller != "ECS").then(|| {
+            let message = Message::warning(format!("can't roll out {}", self.label()))
+                .why(format!("Its deployment controller is {controller}, which is not supported yet."))
+                .next("Roll it out as before, or give the service the ECS deployment controller.")
+                .once(format!("controller:{controller}"));
+            Plan::tell(message)
+        })
+    }
+
+    /// A digest that went back once does not come again by itself.
+    fn refused(&self) -> Option<Plan> {
+        if policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str()) {
+            return None;
+        }
+        if let Some(reason) = self.seen.memory.quarantined.get(&self.image.digest) {
+            return Some(Plan::nothing(format!("{} is quarantined: {reason}", self.label())));
+        }
+        let last = self.seen.memory.last_rollout()?;
+        if last.digest.as_ref() != Some(&self.image.digest) {
+            return None;
+        }
+        if self.now.duration_since(last.at) < SETTLING {
+            return Some(Plan::nothing(format!("the rollout of {} was started {}", self.label(), ago(last.at, self.now))));
+        }
+        let message = Message::warning(format!("{} went back to {}; not rolled out again", self.label(), self.was()))
+            .why(format!("It was rolled out {}, and since then ECS or a person returned the service to {}.", ago(last.at, self.now), self.running.label()))
+            .next(format!("Push a new image, or tag the service {} = {} to try this one again.", policy::APPROVE, self.image.digest))
+            .once(format!("went-back:{}", self.image.digest));
+        Some(Plan::tell(message))
+    }
+
+    /// An index is pushed platform by platform, and some are never built for ours.
+    fn wrong_platform(&self) -> Option<Plan> {
+        let platforms = self.image.platforms.as_ref()?;
+        let needed = Platform { os: "linux".to_owned(), architecture: self.running.architecture().to_owned() };
+        if platforms.contains(&needed) {
+            return None;
+        }
+        let has = platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let message = Message::warning(format!("{} waits: it has no {needed}", self.label()))
+            .why(format!("The service runs on {needed}; the image has {has}."))
+            .next(format!("Push the same tag with {needed} in it; it is then rolled out."))
+            .once(format!("platform:{}", self.image.digest));
+        Some(Plan::tell(message))
+    }
+
+    fn frozen(&self) -> Option<Plan> {
+        let until = self.seen.policy.freeze.as_ref()?.holds_until(self.now)?;
+        let message = Message::info(format!("{} is held until {until}", self.label()))
+            .why(format!("{} holds new images now.", policy::FREEZE))
+            .next("The newest push is rolled out when the freeze ends.")
+            .once(format!("frozen:{}", self.image.digest));
+        Some(Plan::tell(message))
+    }
+
+    fn scanned(&self) -> Option<Plan> {
+        let level = self.seen.policy.deploy.scan?;
+        match self.observed.scan.as_ref()? {
+            Scan::NotFinished(why) => Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label()))),
+            Scan::Finished(counts) => {
+                let bad = findings(level, counts);
+                (!bad.is_empty()).then(|| Plan::tell(self.findings(&bad)))
+            }
+        }
+    }
+
+    fn findings(&self, bad: &str) -> Message {
+        Message::warning(format!("{} is held: its scan found {bad}", self.label()))
+            .why(format!("The tag says scan=, and image {} has these findings.", self.image.digest))
+            .next("Push an image without them, or change scan= in the tag.")
+            .once(format!("scan:{}", self.image.digest))
+    }
+
+    fn unapproved(&self) -> Option<Plan> {
+        let wanted = self.seen.policy.deploy.approve;
+        if !wanted || policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str()) {
+            return None;
+        }
+        let message = Message::info(format!("{} waits for approval", self.label()))
+            .why("The tag says approve=yes.")
+            .next(format!("To roll it out, tag the service {} = {}", policy::APPROVE, self.image.digest))
+            .once(format!("approve:{}", self.image.digest));
+        Some(Plan::tell(message))
+    }
+
+    fn roll_out(&self) -> Plan {
+        let follows = &self.seen.policy.deploy.follows;
+        let repository = &self.subject.repository;
+        let pushed = self.pushed_at.map(|at| format!("; pushed {}", ago(at, self.now))).unwrap_or_default();
+        let title = format!("rolling out {} — was {}{pushed}", self.label(), self.was());
+        let why = format!("The service follows {follows} in {}, and {} is what that names now.", repository.name, self.image.tag);
+        let message = Message::info(title.clone()).why(why).next(self.next());
+        let mut plan = Plan::act(Action::Rollout(self.action()), title, message);
+        plan.messages = not_yet(&self.seen.policy.deploy);
+        plan
+    }
+
+    fn action(&self) -> Rollout {
+        let image = ImageRef {
+            repository: self.subject.repository.clone(),
+            tag: Some(self.image.tag.clone()),
+            digest: Some(self.image.digest.clone()),
+        };
+        let images = BTreeMap::from([(self.subject.container.clone(), image.to_string())]);
+        let registered = self.observed.newest_revision.as_ref().filter(|newest| {
+            newest.arn() != self.running.arn() && newest.with_images(&BTreeMap::new()) == self.running.with_images(&images)
+        });
+        Rollout {
+            service: self.service.arn.clone(),
+            base: self.running.arn().to_owned(),
+            registered: registered.map(|revision| revision.arn().to_owned()),
+            enable_circuit_breaker: self.wants_breaker(),
+            tags: BTreeMap::from([
+                ("lamplighter:base".to_owned(), self.running.label().to_owned()),
+                ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
+            ]),
+            tag: self.image.tag.clone(),
+            digest: self.image.digest.clone(),
+            images,
+        }
+    }
+
+    /// The circuit breaker exists for rolling deployments only.
+    fn wants_breaker(&self) -> bool {
+        let breaker = self.service.circuit_breaker;
+        self.seen.policy.deploy.breaker && self.service.strategy == "ROLLING" && !(breaker.enable && breaker.rollback)
+    }
+
+    fn next(&self) -> String {
+        let superseded = if self.service.rollout_in_progress() {
+            format!("It takes the place of the rollout of {} that was in progress. ", self.was())
+        } else {
+            String::new()
+        };
+        let rolling = self.service.strategy == "ROLLING";
+        let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
+        let fate = if rolling && guarded {
+            format!("ECS replaces the tasks; if they do not start, its circuit breaker goes back to {}.", self.running.label())
+        } else if rolling {
+            format!("ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.", self.running.label())
+        } else {
+            format!("ECS shifts traffic by the service's {} strategy.", self.service.strategy)
+        };
+        superseded + &fate
+    }
+
+    fn label(&self) -> String {
+        format!("{} ({})", self.image.tag, self.image.digest.short())
+    }
+
+    fn was(&self) -> String {
+        self.subject.running().label()
+    }
+}
+
+/// A rotated secret is read when a task starts, so the tasks are started anew: once per rotation, which
+/// the time of the newest deployment tells.
+fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefinition, secret: &SecretRotated) -> Plan {
+    let name = secret.secret_arn.rsplit(':').next().unwrap_or_default();
+    if !running.secret_references().any(|reference| secret.is_read_by(reference)) {
+        return Plan::nothing(format!("{} does not read the secret {name}", running.label()));
+    }
+    let Some(rotated_at) = seen.event.time else {
+        return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
+    };
+    if service.primary().and_then(|d| d.created_at).is_some_and(|created| created >= rotated_at) {
+        return Plan::nothing(format!("its tasks were started after the secret {name} was rotated"));
+    }
+    let title = format!("restarting tasks: the secret {name} was rotated");
+    let message = Message::info(title.clone())
+        .why(format!("{} reads it when a task starts.", running.label()))
+        .next("ECS replaces the tasks with the same image.");
+    Plan::act(Action::Redeploy(Redeploy { service: service.arn.clone() }), title, message)
+}
+
+fn no_subject(problem: &str) -> Message {
+    Message::warning(format!("tag {} does not fit the service; nothing is done", policy::DEPLOY))
+        .why(problem)
+        .next("Correct the tag; the next sweep goes on.")
+        .once(format!("subject:{problem}"))
+}
+
+fn no_repository(subject: &Subject) -> Message {
+    let name = &subject.repository.name;
+    Message::warning(format!("there is no repository {name}; nothing is done"))
+        .why(format!("ECR knows no {name} in {}.", subject.repository.host))
+        .next(format!("Correct repo= in the tag {}, or create the repository.", policy::DEPLOY))
+        .once(format!("repository:{name}"))
+}
+
+/// What the tag asks for and this version does not do, said instead of passed over.
+fn not_yet(policy: &DeployPolicy) -> Vec<Message> {
+    let asked = [("verify=", !policy.verify.is_empty()), ("snapshot=yes", policy.snapshot)];
+    let message = |option: &str| {
+        Message::warning(format!("{option} is not acted on yet"))
+            .why(format!("The tag {} asks for it; this version reads it and does nothing about it.", policy::DEPLOY))
+            .next("The image is rolled out all the same.")
+            .once(format!("not-yet:{option}"))
+    };
+    asked.into_iter().filter(|(_, asked)| *asked).map(|(option, _)| message(option)).collect()
+}
+
+/// `2 CRITICAL, 5 HIGH`: what is at or above a level.
+fn findings(level: FindingSeverity, counts: &BTreeMap<String, u32>) -> String {
+    let found = level.and_worse().filter_map(|severity| {
+        let n = counts.get(severity.as_str()).copied().filter(|n| *n > 0)?;
+        Some(format!("{n} {}", severity.as_str()))
+    });
+    found.collect::<Vec<_>>().join(", ")
+}
+
+/// `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`.
+fn ago(at: Timestamp, now: Timestamp) -> String {
+    let seconds = now.duration_since(at).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s ago"),
+        60..3_600 => format!("{} min ago", seconds / 60),
+        3_600..172_800 => format!("{} h ago", seconds / 3_600),
+        _ => format!("{} d ago", seconds / 86_400),
+    }
+}

@@ -1,0 +1,76 @@
+//! `deploy`: a pushed image is rolled out to every service that follows it.
+//!
+//! Triggers: an ECR push or a finished scan, a rotated secret, a changed tag, and a sweep that finds what
+//! events lost. It does not follow the rollout it starts, and it does not build, scan or sign images.
+
+mod decide;
+mod observe;
+mod subject;
+mod targets;
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::arbiter::TargetState;
+use lamplighter::cloud::Cloud;
+use lamplighter::operation::{Seen, Targets};
+use lamplighter::plan::Action;
+use lamplighter::policy::{self, DeployPolicy, Freeze, StackDefaults, TagError};
+use lamplighter::{AwsError, Event, Operation, Plan};
+
+pub use decide::decide;
+pub use observe::{Observed, Offer};
+pub use subject::{Subject, subject};
+
+pub struct Deploy;
+
+/// What the operator wants of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub deploy: DeployPolicy,
+    pub freeze: Option<Freeze>,
+}
+
+impl Operation for Deploy {
+    const NAME: &'static str = "deploy";
+    type Policy = Policy;
+    type Observed = Observed;
+
+    async fn targets<C: Cloud>(&self, event: &Event, cloud: &C) -> Result<Targets, AwsError> {
+        targets::targets(event, cloud).await
+    }
+
+    fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
+        let Some(value) = tags.get(policy::DEPLOY) else { return Ok(None) };
+        let freeze = tags.get(policy::FREEZE).map(|value| Freeze::parse(value)).transpose()?;
+        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze }))
+    }
+
+    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+        observe::observe(seen, cloud).await
+    }
+
+    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+        decide(seen, observed, now)
+    }
+
+    fn state(observed: &Observed) -> TargetState {
+        let service = observed.service.as_ref();
+        TargetState {
+            status: service.map_or("MISSING", |s| &s.status).to_owned(),
+            deployment_controller: service.map_or("ECS", |s| s.deployment_controller.as_str()).to_owned(),
+        }
+    }
+
+    fn in_effect(action: &Action, observed: &Observed, since: Timestamp) -> bool {
+        match action {
+            Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
+            Action::Redeploy(_) => observed
+                .service
+                .as_ref()
+                .and_then(|service| service.primary()?.created_at)
+                // ECS gives the time in seconds in some answers.
+                .is_some_and(|created| created >= since - SignedDuration::from_secs(1)),
+        }
+    }
+}

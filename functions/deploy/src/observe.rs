@@ -1,0 +1,125 @@
+//! What a decision needs to know of one service, read in as few calls as it takes.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use lamplighter::AwsError;
+use lamplighter::cloud::Cloud;
+use lamplighter::detail::Detail;
+use lamplighter::memory::Memory;
+use lamplighter::model::{Digest, Image, Scan, Service, TagInRepository, TaskDefinition};
+use lamplighter::operation::Seen;
+use lamplighter::policy::Selector;
+use serde::Serialize;
+
+use crate::{Policy, Subject, subject};
+
+/// All that [`crate::decide`] looks at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// `None` where the service is gone.
+    pub service: Option<Service>,
+    /// The task definition of the service's newest deployment.
+    pub running: Option<TaskDefinition>,
+    /// The container to change; what stands against finding it otherwise.
+    pub subject: Result<Subject, String>,
+    pub offer: Offer,
+    /// Read only where the tag says `scan=`.
+    pub scan: Option<Scan>,
+    /// The newest revision of the family, read only where an earlier rollout was interrupted.
+    pub newest_revision: Option<TaskDefinition>,
+}
+
+/// What the registry offers to roll out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Offer {
+    Image {
+        image: Image,
+        pushed_at: Option<Timestamp>,
+    },
+    /// No tag that the service follows, or none that is not quarantined.
+    NoTag,
+    NoRepository,
+    /// The event is not about an image.
+    NotAsked,
+}
+
+impl Observed {
+    fn missing() -> Self {
+        Self {
+            service: None,
+            running: None,
+            subject: Err("the service does not exist".to_owned()),
+            offer: Offer::NotAsked,
+            scan: None,
+            newest_revision: None,
+        }
+    }
+
+    /// The digest that the service runs or is rolling out, where it is pinned.
+    #[must_use]
+    pub fn running_digest(&self) -> Option<Digest> {
+        self.subject.as_ref().ok().and_then(|subject| subject.running().digest)
+    }
+}
+
+pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    let described = cloud.services(std::slice::from_ref(&seen.target.arn)).await?;
+    let Some(service) = described.into_iter().next() else { return Ok(Observed::missing()) };
+    let running = cloud.task_definition(&service.task_definition).await?;
+    let subject = subject(&seen.policy.deploy, &running, &seen.target.arn);
+    let offer = match (&seen.event.detail, &subject) {
+        (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotAsked,
+        (_, Ok(subject)) => offer(seen, subject, cloud).await?,
+    };
+    let mut observed =
+        Observed { service: Some(service), running: Some(running), subject, offer, scan: None, newest_revision: None };
+    if let (Offer::Image { image, .. }, Ok(subject)) = (&observed.offer, &observed.subject) {
+        let wanted = observed.running_digest().as_ref() != Some(&image.digest);
+        if wanted && seen.policy.deploy.scan.is_some() {
+            observed.scan = Some(cloud.scan(&subject.repository, &image.digest).await?);
+        }
+        if wanted && seen.memory.was_interrupted(&image.digest) {
+            let family = observed.running.as_ref().map_or("", TaskDefinition::family);
+            observed.newest_revision = Some(cloud.newest_task_definition(family).await?);
+        }
+    }
+    Ok(observed)
+}
+
+async fn offer<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {
+    match newest(seen, subject, cloud).await {
+        Ok(offer) => Ok(offer),
+        Err(error) if error.code == "RepositoryNotFoundException" => Ok(Offer::NoRepository),
+        Err(error) => Err(error),
+    }
+}
+
+/// What the newest tag points at now. A push names the tag, so that the repository need not be listed;
+/// a push that is not the newest is found out by [`crate::decide`], which never goes backwards.
+async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {
+    let follows = &seen.policy.deploy.follows;
+    let repository = &subject.repository;
+    let (tag, pushed_at) = match (&seen.event.detail, follows.fixed()) {
+        (Detail::ImageAction(push), _) if push.repository_name == repository.name && follows.matches(&push.image_tag) => {
+            (push.image_tag.clone(), seen.event.time)
+        }
+        (_, Some(fixed)) => (fixed.to_owned(), None),
+        (_, None) => match choose(follows, cloud.tags(repository).await?, seen.memory) {
+            Some(chosen) => (chosen.tag, chosen.pushed_at),
+            None => return Ok(Offer::NoTag),
+        },
+    };
+    let image = cloud.image(repository, &tag).await?;
+    Ok(image.map_or(Offer::NoTag, |image| Offer::Image { image, pushed_at }))
+}
+
+/// The newest tag by version that is not quarantined; of equal versions the one pushed last.
+fn choose(follows: &Selector, tags: Vec<TagInRepository>, memory: &Memory) -> Option<TagInRepository> {
+    tags.into_iter()
+        .filter(|t| follows.matches(&t.tag) && !memory.quarantined.contains_key(&t.digest))
+        .max_by(|a, b| {
+            let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
+            by_version.then(a.pushed_at.cmp(&b.pushed_at)).then_with(|| a.tag.cmp(&b.tag))
+        })
+}

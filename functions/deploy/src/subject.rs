@@ -1,0 +1,119 @@
+//! Which container of a task definition a service's tag is about, and where its image comes from.
+
+use lamplighter::model::{Arn, ImageRef, Repository, TaskDefinition};
+use lamplighter::policy::DeployPolicy;
+use serde::Serialize;
+
+/// The container to change, and what it runs now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Subject {
+    pub container: String,
+    /// The image as the task definition names it.
+    pub image: String,
+    /// Where new images are looked for.
+    pub repository: Repository,
+}
+
+impl Subject {
+    #[must_use]
+    pub fn running(&self) -> ImageRef {
+        ImageRef::parse(&self.image)
+    }
+}
+
+/// Finds the container by `container=`, else by repository, else because there is only one.
+///
+/// # Errors
+/// What stands against it, for the person who wrote the tag.
+pub fn subject(policy: &DeployPolicy, definition: &TaskDefinition, service: &Arn) -> Result<Subject, String> {
+    let containers: Vec<(&str, ImageRef)> =
+        definition.containers().map(|c| (c.name, ImageRef::parse(c.image))).collect();
+    let names = containers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+    let label = definition.label();
+    let chosen: Vec<&(&str, ImageRef)> = match (&policy.container, &policy.repo) {
+        (Some(name), _) => containers.iter().filter(|(c, _)| c == name).collect(),
+        (None, Some(repo)) => containers.iter().filter(|(_, image)| image.repository.name == *repo).collect(),
+        (None, None) => containers.iter().filter(|(_, image)| image.repository.is_ecr()).collect(),
+    };
+    let (name, image) = match (chosen.as_slice(), containers.as_slice()) {
+        ([one], _) => one,
+        // A first rollout replaces a placeholder that is not from the repository.
+        ([], [only]) if policy.container.is_none() => only,
+        ([], _) => return Err(no_container(policy, label, &names)),
+        (several, _) => {
+            let names = several.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+            return Err(format!("containers {names} of {label} could be meant; name one with container="));
+        }
+    };
+    let repository = repository(policy, image, service)
+        .ok_or_else(|| format!("container {name} of {label} runs {image}, which is not from ECR; say repo="))?;
+    Ok(Subject { container: (*name).to_owned(), image: image.to_string(), repository })
+}
+
+fn no_container(policy: &DeployPolicy, label: &str, names: &str) -> String {
+    match (&policy.container, &policy.repo) {
+        (Some(container), _) => format!("{label} has no container {container} (it has: {names})"),
+        (None, Some(repo)) => format!("no container of {label} runs {repo}; name one with container= (it has: {names})"),
+        (None, None) => format!("no container of {label} runs an image from ECR; say repo= and container= (it has: {names})"),
+    }
+}
+
+/// The registry of the running image where that is ECR, else the one beside the service.
+fn repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Option<Repository> {
+    match &policy.repo {
+        Some(name) if running.repository.name == *name && running.repository.is_ecr() => Some(running.repository.clone()),
+        Some(name) => {
+            let host = format!("{}.dkr.ecr.{}.{}", service.account(), service.region(), service.domain());
+            Some(Repository { host, name: name.clone() })
+        }
+        None => running.repository.is_ecr().then(|| running.repository.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use rstest::rstest;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+    fn find(tag: &str, containers: &[(&str, &str)]) -> Result<Subject, String> {
+        let containers: Vec<Value> = containers.iter().map(|(n, i)| json!({"name": n, "image": i})).collect();
+        let Value::Object(document) =
+            json!({"taskDefinitionArn": "arn:aws:ecs:::task-definition/shop-web:41", "containerDefinitions": containers})
+        else {
+            unreachable!("an object")
+        };
+        let definition = TaskDefinition { document, tags: BTreeMap::new() };
+        let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+        subject(&DeployPolicy::parse(tag).unwrap(), &definition, &service)
+    }
+
+    #[rstest]
+    #[case::by_repository("tag=latest repo=shop/web", &[("proxy", "envoy:1"), ("web", "H/shop/web:1")], "web")]
+    #[case::by_being_from_ecr("tag=latest", &[("proxy", "envoy:1"), ("web", "H/shop/web:1")], "web")]
+    #[case::by_name("tag=latest container=b", &[("a", "H/shop/web:1"), ("b", "H/shop/web:1")], "b")]
+    #[case::placeholder("tag=latest repo=shop/web", &[("web", "nginx:1")], "web")]
+    fn finds_the_container(#[case] tag: &str, #[case] containers: &[(&str, &str)], #[case] expected: &str) {
+        let containers: Vec<(&str, String)> = containers.iter().map(|(n, i)| (*n, i.replace('H', HOST))).collect();
+        let containers: Vec<(&str, &str)> = containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
+        let found = find(tag, &containers).unwrap();
+        assert_eq!(found.container, expected);
+        assert_eq!(found.repository, Repository { host: HOST.into(), name: "shop/web".into() });
+    }
+
+    #[rstest]
+    #[case::ambiguous("tag=latest repo=shop/web", &[("a", "shop/web:1"), ("b", "shop/web:1")],
+        "containers a, b of shop-web:41 could be meant; name one with container=")]
+    #[case::misspelt("tag=latest container=wbe repo=shop/web", &[("web", "shop/web:1")],
+        "shop-web:41 has no container wbe (it has: web)")]
+    #[case::not_ecr("tag=latest", &[("web", "nginx:1")],
+        "container web of shop-web:41 runs nginx:1, which is not from ECR; say repo=")]
+    fn says_what_is_missing(#[case] tag: &str, #[case] containers: &[(&str, &str)], #[case] problem: &str) {
+        assert_eq!(find(tag, containers).unwrap_err(), problem);
+    }
+}

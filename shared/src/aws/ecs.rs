@@ -1,0 +1,156 @@
+//! Amazon ECS: services, task definitions, rollouts.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{
+    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType, Service as EcsService,
+    TaskDefinitionField,
+};
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::failure::{failure, incomplete};
+use super::raw::{Capture, put_body};
+use crate::AwsError;
+use crate::model::{Arn, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition};
+
+/// The most services one DescribeServices call takes.
+const SERVICES_PER_CALL: usize = 10;
+/// The most tags one resource can have.
+const MAX_TAGS: usize = 50;
+
+/// A service and the configuration its next deployment starts from.
+pub type Described = (Service, Option<DeploymentConfiguration>);
+
+pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Described>, AwsError> {
+    let mut by_cluster: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
+    for arn in arns {
+        let (cluster, _) = arn.ecs_service().unwrap_or_default();
+        by_cluster.entry(cluster).or_default().push(arn);
+    }
+    let mut services = Vec::new();
+    for (cluster, arns) in by_cluster {
+        for chunk in arns.chunks(SERVICES_PER_CALL) {
+            let names = chunk.iter().map(|arn| arn.to_string()).collect();
+            let answer = client.describe_services().cluster(cluster).set_services(Some(names)).send().await;
+            let answer = answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e))?;
+            services.extend(answer.services.unwrap_or_default().into_iter().filter_map(service));
+        }
+    }
+    Ok(services)
+}
+
+fn names_of(arns: &[&Arn]) -> String {
+    arns.iter().map(|arn| arn.name()).collect::<Vec<_>>().join(", ")
+}
+
+pub async fn describe_task_definition(client: &Client, name: &str) -> Result<TaskDefinition, AwsError> {
+    let call = "DescribeTaskDefinition";
+    let capture = Capture::default();
+    let request = client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
+    let answer = request.customize().interceptor(capture.clone()).send().await;
+    let answer = answer.map_err(|e| failure(call, name, &e))?;
+    let document = capture.take().and_then(|mut body| body.get_mut("taskDefinition").map(Value::take));
+    let Some(Value::Object(document)) = document else { return Err(incomplete(call, name, "taskDefinition")) };
+    let tags = answer.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+    Ok(TaskDefinition { document, tags: tags.collect() })
+}
+
+/// Registers a revision and answers its ARN.
+pub async fn register_task_definition(
+    client: &Client,
+    mut request: Map<String, Value>,
+    tags: &BTreeMap<String, String>,
+    family: &str,
+) -> Result<String, AwsError> {
+    let call = "RegisterTaskDefinition";
+    // AWS's own tags (`aws:cloudformation:…`) come with the base and may not be set.
+    let tags = tags.iter().filter(|(key, _)| !key.starts_with("aws:")).take(MAX_TAGS);
+    let tags: Vec<Value> = tags.map(|(key, value)| json!({"key": key, "value": value})).collect();
+    if !tags.is_empty() {
+        request.insert("tags".to_owned(), Value::Array(tags));
+    }
+    let body = Value::Object(request);
+    let send = client.register_task_definition().customize().mutate_request(move |http| put_body(http, &body)).send();
+    let answer = send.await.map_err(|e| failure(call, family, &e))?;
+    answer.task_definition.and_then(|t| t.task_definition_arn).ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
+}
+
+/// Points a service at a revision. Neither the desired count nor anything else is sent, so that scaling
+/// and other people's settings stay as they are.
+pub async fn update_service(
+    client: &Client,
+    service: &Arn,
+    task_definition: &str,
+    configuration: Option<DeploymentConfiguration>,
+) -> Result<String, AwsError> {
+    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let request = client
+        .update_service()
+        .cluster(cluster)
+        .service(service.as_str())
+        .task_definition(task_definition)
+        .set_deployment_configuration(configuration);
+    let answer = request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    Ok(started(answer.service))
+}
+
+pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<String, AwsError> {
+    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let request = client.update_service().cluster(cluster).service(service.as_str()).force_new_deployment(true);
+    let answer = request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    Ok(started(answer.service))
+}
+
+/// Names the deployment that an update started.
+fn started(service: Option<EcsService>) -> String {
+    let primary = service.and_then(|s| s.deployments.unwrap_or_default().into_iter().find(|d| d.status.as_deref() == Some("PRIMARY")));
+    primary.and_then(|d| d.id).map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
+}
+
+/// The same configuration with the circuit breaker and its rollback on. A healthy task does not reset
+/// the counter: otherwise a service that flaps never trips it.
+pub fn with_circuit_breaker(configuration: Option<DeploymentConfiguration>) -> DeploymentConfiguration {
+    let mut configuration = configuration.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).reset_on_healthy_task(false);
+    let threshold = configuration.deployment_circuit_breaker.and_then(|b| b.threshold_configuration);
+    configuration.deployment_circuit_breaker = Some(breaker.set_threshold_configuration(threshold).build());
+    configuration
+}
+
+fn service(service: EcsService) -> Option<Described> {
+    let configuration = service.deployment_configuration;
+    let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
+    let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
+    let described = Service {
+        arn: Arn::new(service.service_arn?),
+        status: service.status.unwrap_or_default(),
+        desired_count: service.desired_count,
+        running_count: service.running_count,
+        task_definition: service.task_definition.unwrap_or_default(),
+        deployment_controller: match service.deployment_controller.map(|c| c.r#type) {
+            None | Some(DeploymentControllerType::Ecs) => DeploymentController::Ecs,
+            Some(DeploymentControllerType::CodeDeploy) => DeploymentController::CodeDeploy,
+            Some(DeploymentControllerType::External) => DeploymentController::External,
+            Some(other) => DeploymentController::Other(other.as_str().to_owned()),
+        },
+        strategy: strategy.map_or("ROLLING", |s| s.as_str()).to_owned(),
+        circuit_breaker: CircuitBreaker {
+            enable: breaker.is_some_and(|b| b.enable),
+            rollback: breaker.is_some_and(|b| b.rollback),
+        },
+        deployments: service.deployments.unwrap_or_default().into_iter().map(deployment).collect(),
+    };
+    Some((described, configuration))
+}
+
+fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
+    Deployment {
+        id: deployment.id.unwrap_or_default(),
+        status: deployment.status.unwrap_or_default(),
+        task_definition: deployment.task_definition.unwrap_or_default(),
+        rollout_state: deployment.rollout_state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        created_at: deployment.created_at.and_then(|t| t.to_millis().ok()).and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+    }
+}

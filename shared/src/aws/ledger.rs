@@ -1,0 +1,192 @@
+//! The ledger in one DynamoDB table.
+//!
+//! | `pk` | `sk` | what |
+//! |---|---|---|
+//! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `expires` |
+//! | target ARN | time `#` event `#` operation `#` kind | one journal record: `day`, `record` (JSON), `expires` |
+//!
+//! The index `by-day` (`day`, `sk`) lists the records of all targets in the order they were written.
+//! `expires` (s) is the table's TTL attribute.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::error::SdkError;
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::{
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+};
+use jiff::{SignedDuration, Timestamp};
+
+use super::Config;
+use super::failure::failure;
+use crate::AwsError;
+use crate::ledger::{Lease, Ledger, LedgerError, Record};
+use crate::model::Arn;
+
+/// How long records, and the memory of targets that nobody looks at any more, are kept.
+const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+pub struct DynamoLedger {
+    config: Config,
+    table: String,
+    client: OnceCell<Client>,
+}
+
+type Item = HashMap<String, AttributeValue>;
+
+impl DynamoLedger {
+    #[must_use]
+    pub fn new(config: Config, table: impl Into<String>) -> Self {
+        Self { config, table: table.into(), client: OnceCell::new() }
+    }
+
+    /// With a client made elsewhere, for tests of one call at a time.
+    #[must_use]
+    pub fn with_client(client: Client, table: impl Into<String>) -> Self {
+        let ledger = Self::new(Config::builder().build(), table);
+        let _ = ledger.client.set(client);
+        ledger
+    }
+
+    fn client(&self) -> &Client {
+        self.client.get_or_init(|| Client::new(&self.config))
+    }
+
+    /// Writes a record and the state in one transaction, under our fence.
+    async fn write(&self, lease: &Lease, record: &Record, expression: &str) -> Result<(), LedgerError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(record_item(record)));
+        let update = Update::builder()
+            .table_name(&self.table)
+            .set_key(Some(state_key(&lease.target)))
+            .update_expression(expression)
+            .condition_expression("fence = :fence")
+            .set_expression_attribute_values(Some(state_values(lease, record.at)));
+        let (put, update) = (put.build().map_err(built)?, update.build().map_err(built)?);
+        let items = vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().update(update).build()];
+        let answer = self.client().transact_write_items().set_transact_items(Some(items)).send().await;
+        answer.map_err(|e| failure("TransactWriteItems", &lease.target.name(), &e))?;
+        Ok(())
+    }
+}
+
+const REMEMBER: &str = "SET memory = :memory, expires = :expires";
+const REMEMBER_AND_FREE: &str = "SET memory = :memory, expires = :expires REMOVE holder, lease_until";
+
+impl Ledger for DynamoLedger {
+    async fn acquire(
+        &self,
+        target: &Arn,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, LedgerError> {
+        let answer = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(state_key(target)))
+            .update_expression("SET holder = :holder, lease_until = :until ADD fence :one")
+            .condition_expression("attribute_not_exists(holder) OR lease_until < :now")
+            .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        let item = match answer {
+            Ok(answer) => answer.attributes.unwrap_or_default(),
+            Err(error) => return Err(not_acquired(target, &error)),
+        };
+        let memory = match text(&item, "memory") {
+            Some(memory) => serde_json::from_str(memory).map_err(|e| unreadable(target, &e))?,
+            None => crate::memory::Memory::default(),
+        };
+        Ok(Lease { target: target.clone(), fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(), until, memory })
+    }
+
+    async fn intend(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
+        self.write(lease, record, REMEMBER).await
+    }
+
+    async fn conclude(&self, lease: &Lease, record: Option<&Record>) -> Result<(), LedgerError> {
+        if let Some(record) = record {
+            return self.write(lease, record, REMEMBER_AND_FREE).await;
+        }
+        let answer = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(state_key(&lease.target)))
+            .update_expression(REMEMBER_AND_FREE)
+            .condition_expression("fence = :fence")
+            .set_expression_attribute_values(Some(state_values(lease, lease.until)))
+            .send()
+            .await;
+        answer.map_err(|e| failure("UpdateItem", &lease.target.name(), &e))?;
+        Ok(())
+    }
+}
+
+fn not_acquired(target: &Arn, error: &SdkError<UpdateItemError>) -> LedgerError {
+    let held = match error.as_service_error() {
+        Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.as_ref(),
+        _ => return failure("UpdateItem", &target.name(), error).into(),
+    };
+    let holder = held.and_then(|item| text(item, "holder")).unwrap_or("another invocation").to_owned();
+    let until = held.and_then(|item| integer(item, "lease_until")).and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    LedgerError::Busy { holder, until: until.map_or("its lease ends".to_owned(), |t| t.to_string()) }
+}
+
+fn record_item(record: &Record) -> Item {
+    let at = format!("{:.6}", record.at);
+    let sk = format!("{at}#{}#{}#{}", record.event_id, record.operation, record.kind.as_str());
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(record.target.to_string())),
+        ("sk".to_owned(), AttributeValue::S(sk)),
+        ("day".to_owned(), AttributeValue::S(at.chars().take(10).collect())),
+        ("record".to_owned(), AttributeValue::S(serde_json::json!(record).to_string())),
+        ("expires".to_owned(), number((record.at + KEPT).as_second())),
+    ])
+}
+
+fn state_key(target: &Arn) -> Item {
+    Item::from([
+        ("pk".to_owned(), AttributeValue::S(target.to_string())),
+        ("sk".to_owned(), AttributeValue::S("state".to_owned())),
+    ])
+}
+
+fn state_values(lease: &Lease, now: Timestamp) -> Item {
+    Item::from([
+        (":memory".to_owned(), AttributeValue::S(serde_json::json!(lease.memory).to_string())),
+        (":fence".to_owned(), AttributeValue::N(lease.fence.to_string())),
+        (":expires".to_owned(), number((now + KEPT).as_second())),
+    ])
+}
+
+fn number(n: i64) -> AttributeValue {
+    AttributeValue::N(n.to_string())
+}
+
+fn text<'a>(item: &'a Item, key: &str) -> Option<&'a str> {
+    item.get(key)?.as_s().ok().map(String::as_str)
+}
+
+fn integer(item: &Item, key: &str) -> Option<i64> {
+    item.get(key)?.as_n().ok()?.parse().ok()
+}
+
+/// A memory this version can't read must not be overwritten with an empty one.
+fn unreadable(target: &Arn, error: &serde_json::Error) -> LedgerError {
+    let message = format!("its item `state` can't be read: {error}");
+    AwsError { call: "UpdateItem", target: target.name(), code: "UnreadableMemory".to_owned(), message }.into()
+}
+
+fn built(error: aws_smithy_types::error::operation::BuildError) -> LedgerError {
+    let message = error.to_string();
+    AwsError { call: "TransactWriteItems", target: String::new(), code: "RequestError".to_owned(), message }.into()
+}

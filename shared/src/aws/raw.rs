@@ -1,0 +1,48 @@
+//! JSON bodies as they are, so that fields this build does not know are carried over, not lost.
+
+use std::sync::{Arc, Mutex};
+
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::AfterDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
+use serde_json::Value;
+
+/// Keeps the body of the response beside what the SDK makes of it.
+#[derive(Debug, Clone, Default)]
+pub struct Capture(Arc<Mutex<Option<Value>>>);
+
+impl Capture {
+    pub fn take(&self) -> Option<Value> {
+        self.0.lock().ok()?.take()
+    }
+}
+
+impl Intercept for Capture {
+    fn name(&self) -> &'static str {
+        "Capture"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let document = context.response().body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        if let Ok(mut slot) = self.0.lock() {
+            *slot = document;
+        }
+        Ok(())
+    }
+}
+
+/// Replaces the body the SDK wrote, before it is signed.
+pub fn put_body(request: &mut HttpRequest, document: &Value) {
+    let body = document.to_string();
+    request.headers_mut().insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+}

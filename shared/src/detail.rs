@@ -1,0 +1,34 @@
+//! The typed details of the events that some operation handles.
+
+pub mod ecr;
+pub mod secret;
+pub mod tag;
+
+use serde_json::Value;
+
+/// What happened.
+#[derive(Debug, Clone)]
+pub enum Detail {
+    ImageAction(ecr::ImageAction),
+    ImageScanned(ecr::ImageScanned),
+    SecretRotated(secret::SecretRotated),
+    TagChange(tag::TagChange),
+    /// A schedule: walk all targets and decide again.
+    Sweep,
+    /// A kind no operation handles. Not an error: rules grow faster than code.
+    Other { source: String, detail_type: String },
+}
+
+impl Detail {
+    pub(crate) fn parse(source: &str, detail_type: &str, detail: Value) -> Result<Self, serde_json::Error> {
+        let other = || Self::Other { source: source.to_owned(), detail_type: detail_type.to_owned() };
+        Ok(match detail_type {
+            "ECR Image Action" => Self::ImageAction(serde_json::from_value(detail)?),
+            "ECR Image Scan" | "Inspector2 Scan" => Self::ImageScanned(serde_json::from_value(detail)?),
+            "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
+            "AWS Service Event via CloudTrail" => secret::rotated(&detail).map_or_else(other, Self::SecretRotated),
+            "Scheduled Event" => Self::Sweep,
+            _ => other(),
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! The door of a function: environment in, Lambda's event loop around a handler.
+
+use std::future::Future;
+#[cfg(feature = "operate")]
+use std::pin::Pin;
+
+use jiff::Timestamp;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::Error;
+use crate::operation::Invocation;
+use crate::policy::{ParameterError, StackDefaults};
+use crate::telemetry;
+
+/// Reads and checks the stack's defaults.
+///
+/// # Errors
+/// [`ParameterError`] naming the parameter.
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the stack's environment document")]
+pub fn stack_defaults() -> Result<StackDefaults, ParameterError> {
+    StackDefaults::parse(&std::env::var("LAMPLIGHTER").unwrap_or_else(|_| "{}".to_owned()))
+}
+
+/// The wall clock.
+#[must_use]
+#[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+pub fn clock() -> Timestamp {
+    Timestamp::now()
+}
+
+/// What ends a function's process at its start.
+pub type Failure = lambda_runtime::Error;
+
+/// Serves an operation over the real AWS: the whole of a function's `main`.
+///
+/// # Errors
+/// What ends the process at its start.
+#[cfg(feature = "operate")]
+pub fn operate<Op: crate::Operation + 'static>(operation: Op) -> Result<(), Failure> {
+    use crate::aws::{Aws, DynamoLedger, NoticeQueue, config};
+    use std::rc::Rc;
+
+    serve(|defaults| {
+        let config = config()?;
+        let engine = crate::Engine {
+            cloud: Aws::new(config.clone()),
+            ledger: DynamoLedger::new(config.clone(), &defaults.table),
+            outbox: NoticeQueue::new(config, &defaults.notices),
+            defaults,
+            clock: Box::new(clock),
+        };
+        let shared = Rc::new((engine, operation));
+        Ok(move |payload, run| {
+            let shared = Rc::clone(&shared);
+            // Boxed: the runtime's layers around an unboxed future of this depth exceed rustc's limits.
+            Box::pin(async move { shared.0.handle(&shared.1, payload, &run).await })
+                as Pin<Box<dyn Future<Output = Result<Value, Error>>>>
+        })
+    })
+}
+
+/// Serves invocations until Lambda ends the process.
+///
+/// # Errors
+/// What ends the process at its start: a bad stack parameter, or no Lambda runtime to talk to.
+pub fn serve<H, F>(build: impl FnOnce(StackDefaults) -> Result<H, Error>) -> Result<(), Failure>
+where
+    H: Fn(Value, Invocation) -> F,
+    F: Future<Output = Result<Value, Error>>,
+{
+    telemetry::start();
+    let handler = stack_defaults().map_err(Error::from).and_then(build).inspect_err(|error| {
+        tracing::error!(error_type = error.kind(), error = %error, "can't start");
+    })?;
+    let service = service_fn(|event: LambdaEvent<Value>| {
+        let run = Invocation {
+            request_id: event.context.request_id.clone(),
+            deadline: i64::try_from(event.context.deadline)
+                .ok()
+                .and_then(|ms| Timestamp::from_millisecond(ms).ok())
+                .unwrap_or(Timestamp::MAX),
+        };
+        let answer = handler(event.payload, run);
+        async move { answer.await.map_err(Diagnostic::from) }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(lambda_runtime::run(service))
+}

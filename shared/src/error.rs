@@ -1,0 +1,62 @@
+//! What can go wrong, in words that name the operation, the code and the target.
+
+use lambda_runtime::Diagnostic;
+
+use crate::policy::ParameterError;
+
+/// A call to AWS that did not succeed. Reads `UpdateService shop/web: ServiceNotActiveException: draining`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{call} {target}: {code}: {message}")]
+pub struct AwsError {
+    /// The API call, in AWS's spelling.
+    pub call: &'static str,
+    /// What the call was about: a name or an ARN.
+    pub target: String,
+    /// AWS's error code, or `Timeout`, `DispatchFailure`, `ResponseError` where no answer came.
+    pub code: String,
+    pub message: String,
+}
+
+/// A payload that is not an event this system can read. The text says which field is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct MalformedEvent(pub String);
+
+/// Why an invocation failed. [`Error::kind`] is stable: it is the runtime's `errorType`, the metric
+/// label and what an alarm or a dead-letter queue is searched for.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error(transparent)]
+    MalformedEvent(#[from] MalformedEvent),
+    #[error("{target} is held by {holder} until {until}; this event is retried")]
+    TargetBusy { target: String, holder: String, until: String },
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    #[error(transparent)]
+    Parameter(#[from] ParameterError),
+    #[error("{target}: not finished within {seconds} s; the sweep goes on from what AWS says")]
+    OutOfTime { target: String, seconds: u64 },
+    #[error("{} of {total} targets failed: {}", failures.len(), failures.join("; "))]
+    Targets { total: usize, failures: Vec<String> },
+}
+
+impl Error {
+    /// The stable name of this kind of failure.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::MalformedEvent(_) => "MalformedEvent",
+            Self::TargetBusy { .. } => "TargetBusy",
+            Self::Aws(_) => "AwsError",
+            Self::Parameter(_) => "BadParameter",
+            Self::OutOfTime { .. } => "OutOfTime",
+            Self::Targets { .. } => "TargetsFailed",
+        }
+    }
+}
+
+impl From<Error> for Diagnostic {
+    fn from(error: Error) -> Self {
+        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+    }
+}

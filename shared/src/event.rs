@@ -1,0 +1,115 @@
+//! The EventBridge envelope, parsed into a typed event.
+//!
+//! Unknown fields are ignored and unknown kinds are kept as [`Detail::Other`]; what a known kind must
+//! have and has not is a [`MalformedEvent`]. Optional in practice, whatever the schema says: `id`,
+//! `time`, `region`, `account` and `resources`.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::MalformedEvent;
+use crate::detail::Detail;
+
+/// One event: a hint about which target to look at, never the truth about it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// EventBridge's id, unique per account and region; empty where a payload has none.
+    pub id: String,
+    /// When the service saw it happen (not when it was delivered).
+    pub time: Option<Timestamp>,
+    pub account: String,
+    pub region: String,
+    pub resources: Vec<String>,
+    pub detail: Detail,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    id: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(default)]
+    source: String,
+    time: Option<String>,
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    resources: Vec<Option<String>>,
+    #[serde(default)]
+    detail: Value,
+}
+
+impl Event {
+    /// Parses one EventBridge event.
+    ///
+    /// # Errors
+    /// [`MalformedEvent`] where the value is no event or a known kind lacks a field it needs.
+    pub fn parse(value: Value) -> Result<Self, MalformedEvent> {
+        let envelope: Envelope =
+            serde_json::from_value(value).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
+        let resources: Vec<String> = envelope.resources.into_iter().flatten().collect();
+        let detail = Detail::parse(&envelope.source, &envelope.detail_type, envelope.detail)
+            .map_err(|e| MalformedEvent(format!("event \"{}\" {}: {e}", envelope.detail_type, envelope.id)))?;
+        Ok(Self {
+            id: envelope.id,
+            // A date that does not exist (documentation has some) must not lose the event.
+            time: envelope.time.and_then(|t| t.parse().ok()),
+            account: envelope.account,
+            region: envelope.region,
+            resources,
+            detail,
+        })
+    }
+
+    /// The event a schedule sends, for tests and for invoking by hand.
+    #[must_use]
+    pub fn sweep(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            time: None,
+            account: String::new(),
+            region: String::new(),
+            resources: Vec::new(),
+            detail: Detail::Sweep,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::number(json!(7), "invalid type")]
+    #[case::no_detail_type(json!({"source": "aws.ecr"}), "missing field `detail-type`")]
+    #[case::push_without_repository(
+        json!({"detail-type": "ECR Image Action", "source": "aws.ecr", "id": "e1", "detail": {"action-type": "PUSH"}}),
+        "event \"ECR Image Action\" e1: missing field `repository-name`"
+    )]
+    fn a_malformed_event_names_the_field(#[case] value: Value, #[case] says: &str) {
+        let error = Event::parse(value).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+
+    #[test]
+    fn a_schedule_is_a_sweep_in_both_its_forms() {
+        for detail in [json!({}), json!("{}")] {
+            let event = Event::parse(json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}));
+            assert!(matches!(event.unwrap().detail, Detail::Sweep));
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_kept_as_it_is() {
+        let event = Event::parse(json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]})).unwrap();
+        assert!(event.resources.is_empty());
+        assert!(matches!(event.detail, Detail::Other { detail_type, .. } if detail_type == "New Thing"));
+    }
+}

@@ -1,0 +1,78 @@
+//! What stops a runaway before it starts.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::memory::Memory;
+use crate::plan::Action;
+use crate::policy::StackDefaults;
+
+/// A limit that stands against an action. Reaching one is a critical notice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Reached {
+    #[error("{0} rollouts of this service within the last hour (stack parameter RolloutsPerHour)")]
+    RolloutsPerHour(u32),
+    #[error("{0} actions in this run (stack parameter ActionsPerRun)")]
+    ActionsPerRun(u32),
+}
+
+/// Whether one more action is within the limits.
+///
+/// # Errors
+/// The limit that is [`Reached`].
+pub fn allow(
+    action: &Action,
+    memory: &Memory,
+    done_in_run: u32,
+    defaults: &StackDefaults,
+    now: Timestamp,
+) -> Result<(), Reached> {
+    if done_in_run >= defaults.actions_per_run {
+        return Err(Reached::ActionsPerRun(defaults.actions_per_run));
+    }
+    match action {
+        Action::Rollout(_) | Action::Redeploy(_) => {
+            let since = now - SignedDuration::from_hours(1);
+            let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).count();
+            if recent >= defaults.rollouts_per_hour as usize {
+                return Err(Reached::RolloutsPerHour(defaults.rollouts_per_hour));
+            }
+            Ok(())
+        }
+    }
+}
+
+impl Reached {
+    /// Under which one person is told of it once.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::RolloutsPerHour(_) => "limit:rollouts-per-hour",
+            Self::ActionsPerRun(_) => "limit:actions-per-run",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Attempt;
+    use crate::model::Arn;
+    use crate::plan::Redeploy;
+
+    #[test]
+    fn six_rollouts_within_an_hour_are_enough() {
+        let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+        let action = Action::Redeploy(Redeploy { service: Arn::new("a") });
+        let mut memory = Memory::default();
+        for minutes in [90, 50, 40, 30, 20, 10] {
+            memory.attempts.push(Attempt::at(now - SignedDuration::from_mins(minutes)));
+        }
+        assert_eq!(allow(&action, &memory, 0, &StackDefaults::default(), now), Ok(()));
+        memory.attempts.push(Attempt::at(now));
+        assert_eq!(allow(&action, &memory, 0, &StackDefaults::default(), now), Err(Reached::RolloutsPerHour(6)));
+        assert_eq!(
+            allow(&action, &Memory::default(), 100, &StackDefaults::default(), now),
+            Err(Reached::ActionsPerRun(100))
+        );
+    }
+}

@@ -1,0 +1,131 @@
+//! What is remembered of one target between invocations: only what AWS itself does not know.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
+use crate::notice::{Message, Notice};
+use crate::plan::Action;
+
+/// How long somebody who was told once is not told again.
+const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Attempts kept: more than an hour may hold by default, and enough history for a person.
+const ATTEMPTS_KEPT: usize = 50;
+
+/// Written by the holder of the target's lease alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Memory {
+    /// Rollouts and redeployments, the oldest first.
+    pub attempts: Vec<Attempt>,
+    /// Digests that passed their checks after a rollout, the oldest first.
+    pub verified: Vec<Digest>,
+    /// Digests that are not rolled out again, and why.
+    pub quarantined: BTreeMap<Digest, String>,
+    /// What was told, by key, and when.
+    pub told: BTreeMap<String, Timestamp>,
+    /// Intents whose end is not known: the function died, or the call got no answer.
+    pub pending: Vec<Pending>,
+    /// Notices that could not be handed over; they go first next time.
+    pub unsent: Vec<Notice>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub at: Timestamp,
+    /// `None` for a redeployment of what runs.
+    pub digest: Option<Digest>,
+    pub tag: Option<String>,
+    /// AWS is known to have taken it.
+    pub finished: bool,
+}
+
+/// An action that was intended, and what people are to be told once it has taken effect.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pending {
+    pub at: Timestamp,
+    pub operation: String,
+    pub action: Action,
+    pub message: Message,
+}
+
+impl Memory {
+    /// Notes that an action is about to be tried.
+    pub fn intend(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
+        let (digest, tag) = match action {
+            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone())),
+            Action::Redeploy(_) => (None, None),
+        };
+        self.attempts.push(Attempt { at, digest, tag, finished: false });
+        let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
+        self.attempts.drain(..surplus);
+        self.pending.retain(|pending| pending.action != *action);
+        self.pending.push(Pending {
+            at,
+            operation: operation.to_owned(),
+            action: action.clone(),
+            message: message.clone(),
+        });
+    }
+
+    /// Notes that an action has taken effect.
+    pub fn finish(&mut self, action: &Action) {
+        let since = self.pending.iter().find(|pending| pending.action == *action).map(|pending| pending.at);
+        self.pending.retain(|pending| pending.action != *action);
+        for attempt in self.attempts.iter_mut().filter(|attempt| Some(attempt.at) == since) {
+            attempt.finished = true;
+        }
+    }
+
+    /// The last rollout that AWS took.
+    #[must_use]
+    pub fn last_rollout(&self) -> Option<&Attempt> {
+        self.attempts.iter().rev().find(|attempt| attempt.finished && attempt.digest.is_some())
+    }
+
+    /// Whether a rollout of this digest was begun and never heard of again.
+    #[must_use]
+    pub fn was_interrupted(&self, digest: &Digest) -> bool {
+        self.pending.iter().any(|pending| matches!(&pending.action, Action::Rollout(r) if r.digest == *digest))
+    }
+
+    /// Whether people are to be told this, and if so remembers that they were.
+    pub fn tell_once(&mut self, key: Option<&str>, now: Timestamp) -> bool {
+        let Some(key) = key else { return true };
+        self.told.retain(|_, at| now.duration_since(*at) < REMIND_AFTER);
+        if self.told.contains_key(key) {
+            return false;
+        }
+        self.told.insert(key.to_owned(), now);
+        true
+    }
+}
+
+#[cfg(test)]
+impl Attempt {
+    pub(crate) fn at(at: Timestamp) -> Self {
+        Self { at, digest: None, tag: None, finished: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_are_told_once_a_day() {
+        let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+        let mut memory = Memory::default();
+        assert!(memory.tell_once(Some("bad-tag"), now));
+        assert!(!memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(23)));
+        assert!(memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(24)));
+        assert!(memory.tell_once(None, now) && memory.tell_once(None, now));
+    }
+
+    #[test]
+    fn a_memory_of_an_earlier_version_still_reads() {
+        assert_eq!(serde_json::from_str::<Memory>("{}").unwrap(), Memory::default());
+    }
+}

@@ -1,0 +1,97 @@
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// An Amazon Resource Name. Parts that are missing read as empty.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Arn(String);
+
+impl Arn {
+    pub fn new(arn: impl Into<String>) -> Self {
+        Self(arn.into())
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    #[must_use]
+    pub fn partition(&self) -> &str {
+        self.part(1)
+    }
+
+    /// `ecs`, `rds`, …
+    #[must_use]
+    pub fn service(&self) -> &str {
+        self.part(2)
+    }
+
+    #[must_use]
+    pub fn region(&self) -> &str {
+        self.part(3)
+    }
+
+    #[must_use]
+    pub fn account(&self) -> &str {
+        self.part(4)
+    }
+
+    /// All after the account: `service/shop/web`.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        self.0.splitn(6, ':').nth(5).unwrap_or_default()
+    }
+
+    /// Cluster and name of an ECS service, `None` for any other resource. ARNs of before 2018 have no
+    /// cluster; ECS looks for those in `default`.
+    #[must_use]
+    pub fn ecs_service(&self) -> Option<(&str, &str)> {
+        if self.service() != "ecs" {
+            return None;
+        }
+        let path = self.resource().strip_prefix("service/")?;
+        Some(path.split_once('/').unwrap_or(("default", path)))
+    }
+
+    /// What people call it: `shop/web` for a service, the last part of the resource for anything else.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self.ecs_service() {
+            Some((cluster, name)) => format!("{cluster}/{name}"),
+            None => self.resource().rsplit([':', '/']).next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// The domain of the partition's endpoints.
+    #[must_use]
+    pub fn domain(&self) -> &'static str {
+        if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+    }
+
+    fn part(&self, n: usize) -> &str {
+        self.0.split(':').nth(n).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("arn:aws:ecs:eu-west-1:123456789012:service/shop/web", "shop/web")]
+    #[case("arn:aws-cn:ecs:cn-north-1:123456789012:service/web", "default/web")]
+    #[case("arn:aws:rds:eu-west-1:123456789012:db:orders", "orders")]
+    fn reads_as_people_call_it(#[case] arn: &str, #[case] name: &str) {
+        assert_eq!(Arn::new(arn).name(), name);
+    }
+}

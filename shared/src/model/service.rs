@@ -1,0 +1,74 @@
+//! An ECS service as DescribeServices shows it.
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Arn;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Service {
+    pub arn: Arn,
+    /// `ACTIVE`, `DRAINING` or `INACTIVE`.
+    pub status: String,
+    pub desired_count: i32,
+    pub running_count: i32,
+    /// The ARN of the task definition of the newest deployment.
+    pub task_definition: String,
+    pub deployment_controller: DeploymentController,
+    /// `ROLLING` unless the service uses `BLUE_GREEN`, `LINEAR` or `CANARY`.
+    pub strategy: String,
+    pub circuit_breaker: CircuitBreaker,
+    pub deployments: Vec<Deployment>,
+}
+
+/// Who carries deployments out. AWS's list is open: what we do not know is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum DeploymentController {
+    Ecs,
+    CodeDeploy,
+    External,
+    Other(String),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct CircuitBreaker {
+    pub enable: bool,
+    pub rollback: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deployment {
+    /// `ecs-svc/…`
+    pub id: String,
+    /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
+    pub status: String,
+    pub task_definition: String,
+    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; empty for services that do not roll.
+    pub rollout_state: String,
+    pub created_at: Option<Timestamp>,
+}
+
+impl Service {
+    /// The deployment that the service is moving to or has reached.
+    #[must_use]
+    pub fn primary(&self) -> Option<&Deployment> {
+        self.deployments.iter().find(|d| d.status == "PRIMARY")
+    }
+
+    #[must_use]
+    pub fn rollout_in_progress(&self) -> bool {
+        self.primary().is_some_and(|d| d.rollout_state == "IN_PROGRESS")
+    }
+}
+
+impl DeploymentController {
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Ecs => "ECS",
+            Self::CodeDeploy => "CODE_DEPLOY",
+            Self::External => "EXTERNAL",
+            Self::Other(name) => name,
+        }
+    }
+}

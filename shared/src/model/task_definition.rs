@@ -1,0 +1,149 @@
+//! A task definition, kept as the JSON that ECS answered.
+//!
+//! Registering a new revision must carry over every field, those that AWS added after this was built
+//! included. A typed copy would lose what it does not know, so the document stays a document and only
+//! what decisions need is read from it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
+const RESPONSE_ONLY: [&str; 10] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+    "tags",
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskDefinition {
+    pub document: Map<String, Value>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A container of a task definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Container<'a> {
+    pub name: &'a str,
+    pub image: &'a str,
+}
+
+impl TaskDefinition {
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        self.text("taskDefinitionArn")
+    }
+
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.text("family")
+    }
+
+    /// `shop-web:41`
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.arn().rsplit('/').next().unwrap_or_default()
+    }
+
+    pub fn containers(&self) -> impl Iterator<Item = Container<'_>> {
+        self.definitions().map(|c| Container { name: text(c, "name"), image: text(c, "image") })
+    }
+
+    /// The processor architecture in OCI's spelling. ECS runs `X86_64` where none is named.
+    #[must_use]
+    pub fn architecture(&self) -> &'static str {
+        match self.document.get("runtimePlatform").map_or("", |p| text(p, "cpuArchitecture")) {
+            "ARM64" => "arm64",
+            _ => "amd64",
+        }
+    }
+
+    /// All that containers read from Secrets Manager or Parameter Store: their secrets, those of their
+    /// log drivers, and registry credentials.
+    pub fn secret_references(&self) -> impl Iterator<Item = &str> {
+        self.definitions().flat_map(|container| {
+            let secrets = items(container.get("secrets"));
+            let log_options = items(container.get("logConfiguration").and_then(|l| l.get("secretOptions")));
+            let credentials = container.get("repositoryCredentials").map(|c| text(c, "credentialsParameter"));
+            secrets.chain(log_options).map(|s| text(s, "valueFrom")).chain(credentials)
+        })
+    }
+
+    /// The request that registers this definition again with other images, every other field as it is.
+    #[must_use]
+    pub fn with_images(&self, images: &BTreeMap<String, String>) -> Map<String, Value> {
+        let mut request = self.document.clone();
+        request.retain(|field, _| !RESPONSE_ONLY.contains(&field.as_str()));
+        let containers = request.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(image) = images.get(text(container, "name")) {
+                container["image"] = Value::from(image.as_str());
+            }
+        }
+        request
+    }
+
+    fn definitions(&self) -> impl Iterator<Item = &Value> {
+        items(self.document.get("containerDefinitions"))
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.document.get(field).and_then(Value::as_str).unwrap_or_default()
+    }
+}
+
+fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition() -> TaskDefinition {
+        let Value::Object(document) = json!({
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41",
+            "family": "shop-web", "revision": 41, "status": "ACTIVE", "compatibilities": ["EC2"],
+            "fieldOfNextYear": {"kept": true},
+            "containerDefinitions": [
+                {"name": "web", "image": "web:1", "secrets": [{"name": "P", "valueFrom": "secret-a"}]},
+                {"name": "proxy", "image": "envoy:1", "repositoryCredentials": {"credentialsParameter": "secret-b"},
+                 "logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "t", "valueFrom": "secret-c"}]}}
+            ]
+        }) else {
+            unreachable!("an object")
+        };
+        TaskDefinition { document, tags: BTreeMap::new() }
+    }
+
+    #[test]
+    fn a_new_revision_changes_one_image_and_nothing_else() {
+        let request = definition().with_images(&BTreeMap::from([("web".into(), "web:2@sha256:ab".into())]));
+        let mut expected = definition().document;
+        for field in ["taskDefinitionArn", "revision", "status", "compatibilities"] {
+            expected.remove(field);
+        }
+        expected["containerDefinitions"][0]["image"] = json!("web:2@sha256:ab");
+        assert_eq!(request, expected);
+    }
+
+    #[test]
+    fn finds_every_secret_a_task_reads() {
+        assert_eq!(definition().secret_references().collect::<Vec<_>>(), ["secret-a", "secret-c", "secret-b"]);
+    }
+}

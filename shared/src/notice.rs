@@ -1,0 +1,137 @@
+//! What people are told.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Arn;
+
+/// How much of a hurry there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Good to know.
+    Info,
+    /// Somebody should look in working hours.
+    Warning,
+    /// Somebody should look now.
+    Critical,
+}
+
+/// What a decision wants people to know, before it is known whom about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    pub severity: Severity,
+    /// What is told under one key is told once a day; without a key every time.
+    pub key: Option<String>,
+    /// What happened, in one line, without the target's name.
+    pub title: String,
+    /// Why, in one or a few sentences.
+    pub why: String,
+    /// What happens next, or what to do.
+    pub next: String,
+}
+
+/// A message with all that a person needs to place it. Travels as JSON through the notice queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notice {
+    #[serde(flatten)]
+    pub message: Message,
+    pub at: Timestamp,
+    pub operation: String,
+    pub target: Arn,
+    /// The target as people call it: `shop/web`.
+    pub name: String,
+    pub app: Option<String>,
+    pub stack: String,
+    /// The AWS console's page for the target.
+    pub link: String,
+}
+
+/// Where notices go. At least once: a notice may arrive twice, but is not lost.
+pub trait Outbox {
+    /// Hands notices over.
+    ///
+    /// # Errors
+    /// [`crate::AwsError`] where they were not taken; none of them counts as told then.
+    async fn send(&self, notices: &[Notice]) -> Result<(), crate::AwsError>;
+}
+
+impl Message {
+    pub fn info(title: impl Into<String>) -> Self {
+        Self::new(Severity::Info, title)
+    }
+
+    pub fn warning(title: impl Into<String>) -> Self {
+        Self::new(Severity::Warning, title)
+    }
+
+    pub fn critical(title: impl Into<String>) -> Self {
+        Self::new(Severity::Critical, title)
+    }
+
+    fn new(severity: Severity, title: impl Into<String>) -> Self {
+        Self { severity, key: None, title: title.into(), why: String::new(), next: String::new() }
+    }
+
+    #[must_use]
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = why.into();
+        self
+    }
+
+    #[must_use]
+    pub fn next(mut self, next: impl Into<String>) -> Self {
+        self.next = next.into();
+        self
+    }
+
+    /// Told once a day under this key.
+    #[must_use]
+    pub fn once(mut self, key: impl Into<String>) -> Self {
+        self.key = Some(key.into());
+        self
+    }
+}
+
+impl Severity {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "CRITICAL",
+        }
+    }
+}
+
+/// The console's page for a target, in its partition and region.
+#[must_use]
+pub fn console_link(target: &Arn) -> String {
+    let region = target.region();
+    let console = match target.partition() {
+        "aws-us-gov" => "console.amazonaws-us-gov.com".to_owned(),
+        "aws-cn" => "console.amazonaws.cn".to_owned(),
+        _ => format!("{region}.console.aws.amazon.com"),
+    };
+    match target.ecs_service() {
+        Some((cluster, service)) => {
+            format!("https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}")
+        }
+        None => format!("https://{console}/console/home?region={region}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("aws:ecs:eu-west-1", "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/health?region=eu-west-1")]
+    #[case("aws-us-gov:ecs:us-gov-west-1", "https://console.amazonaws-us-gov.com/ecs/v2/clusters/shop/services/web/health?region=us-gov-west-1")]
+    #[case("aws-cn:ecs:cn-north-1", "https://console.amazonaws.cn/ecs/v2/clusters/shop/services/web/health?region=cn-north-1")]
+    fn the_link_leads_into_the_right_console(#[case] place: &str, #[case] link: &str) {
+        assert_eq!(console_link(&Arn::new(format!("arn:{place}:123456789012:service/shop/web"))), link);
+    }
+}

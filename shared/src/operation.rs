@@ -1,0 +1,202 @@
+//! The engine: an event in, targets visited one by one, an answer for Lambda out.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::arbiter::TargetState;
+use crate::cloud::Cloud;
+use crate::delivery::{Delivery, Message};
+use crate::ledger::Ledger;
+use crate::memory::Memory;
+use crate::model::Tagged;
+use crate::notice::Outbox;
+use crate::plan::Action;
+use crate::policy::{Mode, StackDefaults, TagError};
+use crate::telemetry::{self, Counts};
+use crate::visit::{self, VISIT};
+use crate::{AwsError, Error, Event, Plan};
+
+/// What one Lambda does, in as many words as it takes and no more. The engine does the rest.
+pub trait Operation {
+    /// The verb: `deploy`.
+    const NAME: &'static str;
+    /// What the operator wants, read from a target's tags.
+    type Policy;
+    /// All that a decision needs to know.
+    type Observed: Serialize;
+
+    /// Which targets an event is about, by what AWS says now.
+    ///
+    /// # Errors
+    /// [`AwsError`] where AWS can't be asked.
+    async fn targets<C: Cloud>(&self, event: &Event, cloud: &C) -> Result<Targets, AwsError>;
+
+    /// Reads this operation's tag; `None` where the target has none.
+    ///
+    /// # Errors
+    /// [`TagError`], of which a person is told once; nothing is done to the target.
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Self::Policy>, TagError>;
+
+    /// Reads what AWS says now about one target.
+    ///
+    /// # Errors
+    /// [`AwsError`] where AWS can't be asked.
+    async fn observe<C: Cloud>(&self, seen: Seen<'_, Self::Policy>, cloud: &C) -> Result<Self::Observed, AwsError>;
+
+    /// What should happen. No I/O, clock, environment or randomness: all it knows is in its arguments.
+    fn decide(&self, seen: Seen<'_, Self::Policy>, observed: &Self::Observed, now: Timestamp) -> Plan;
+
+    /// What the arbiter must know of the target.
+    fn state(observed: &Self::Observed) -> TargetState;
+
+    /// Whether an action that was begun at `since` shows in what is observed now.
+    fn in_effect(action: &Action, observed: &Self::Observed, since: Timestamp) -> bool;
+}
+
+/// What an operation is given about one target.
+#[derive(Debug)]
+pub struct Seen<'a, P> {
+    pub event: &'a Event,
+    pub target: &'a Tagged,
+    pub policy: &'a P,
+    pub memory: &'a Memory,
+}
+
+impl<P> Clone for Seen<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P> Copy for Seen<'_, P> {}
+
+/// The targets of an event, or why it has none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Targets {
+    These(Vec<Tagged>),
+    None(String),
+}
+
+/// An operation's world: AWS, the ledger, the notice queue, the stack's defaults and the clock.
+pub struct Engine<C, L, O> {
+    pub cloud: C,
+    pub ledger: L,
+    pub outbox: O,
+    pub defaults: StackDefaults,
+    pub clock: Box<dyn Fn() -> Timestamp>,
+}
+
+/// One invocation, as Lambda describes it.
+#[derive(Debug, Clone)]
+pub struct Invocation {
+    pub request_id: String,
+    /// When Lambda ends the function.
+    pub deadline: Timestamp,
+}
+
+impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
+    /// Handles one payload: an event, or SQS or SNS records with events in them.
+    ///
+    /// # Errors
+    /// [`Error`]; Lambda's retries and the dead-letter queue are what happens next. For SQS records the
+    /// answer is `batchItemFailures` instead, so that only what failed comes again.
+    pub async fn handle<Op: Operation>(&self, op: &Op, payload: Value, run: &Invocation) -> Result<Value, Error> {
+        if self.defaults.mode == Mode::Off {
+            tracing::info!(operation = Op::NAME, "mode is off: nothing is decided");
+            return Ok(json!({"mode": "off"}));
+        }
+        match Delivery::parse(payload)? {
+            Delivery::Direct(event) => self.event(op, &event, run).await.map(|targets| json!({"targets": targets})),
+            Delivery::Topic(events) => self.all(op, &events, run).await,
+            Delivery::Queue(messages) => Ok(self.batch(op, messages, run).await),
+        }
+    }
+
+    async fn all<Op: Operation>(&self, op: &Op, events: &[Event], run: &Invocation) -> Result<Value, Error> {
+        let mut first = None;
+        for event in events {
+            if let Err(error) = self.event(op, event, run).await {
+                first.get_or_insert(error);
+            }
+        }
+        first.map_or(Ok(json!({"events": events.len()})), Err)
+    }
+
+    async fn batch<Op: Operation>(&self, op: &Op, messages: Vec<Message>, run: &Invocation) -> Value {
+        let mut failures = Vec::new();
+        for Message { message_id, event } in messages {
+            let result = match event {
+                Ok(event) => self.event(op, &event, run).await.map(drop),
+                Err(malformed) => Err(malformed.into()),
+            };
+            if let Err(error) = result {
+                telemetry::message_failed(&message_id, &error);
+                failures.push(json!({"itemIdentifier": message_id}));
+            }
+        }
+        json!({"batchItemFailures": failures})
+    }
+
+    /// Visits every target of one event, all of them even if some fail.
+    async fn event<Op: Operation>(&self, op: &Op, event: &Event, run: &Invocation) -> Result<Vec<Value>, Error> {
+        let started = (self.clock)();
+        let targets = match op.targets(event, &self.cloud).await? {
+            Targets::These(targets) => targets,
+            Targets::None(reason) => {
+                tracing::info!(operation = Op::NAME, event_id = event.id, reason, "no target");
+                return Ok(vec![json!({"reason": reason})]);
+            }
+        };
+        let mut counts = Counts::default();
+        let mut answers = Vec::new();
+        let mut errors = Vec::new();
+        for target in &targets {
+            match self.target(op, event, target, run, &mut counts).await {
+                Ok(reason) => answers.push(json!({"target": target.arn.name(), "reason": reason})),
+                Err(error) => errors.push((target, error)),
+            }
+        }
+        counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
+        let now = (self.clock)();
+        telemetry::metrics(Op::NAME, &self.defaults.stack, counts, now.duration_since(started).as_millis() as i64, now);
+        into_result(answers, errors, targets.len())
+    }
+
+    async fn target<Op: Operation>(
+        &self,
+        op: &Op,
+        event: &Event,
+        target: &Tagged,
+        run: &Invocation,
+        counts: &mut Counts,
+    ) -> Result<String, Error> {
+        let left = run.deadline.duration_since((self.clock)());
+        if left < SignedDuration::try_from(VISIT).unwrap_or(SignedDuration::MAX) {
+            return Err(Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() });
+        }
+        let visited = visit::visit(self, op, event, target, run, counts.actions).await?;
+        counts.decisions += 1;
+        counts.actions += visited.actions;
+        Ok(visited.reason)
+    }
+}
+
+/// One target's error is the invocation's; several become one that names each.
+fn into_result(
+    answers: Vec<Value>,
+    mut errors: Vec<(&Tagged, Error)>,
+    total: usize,
+) -> Result<Vec<Value>, Error> {
+    if errors.len() > 1 {
+        let failures = errors.iter().map(|(target, error)| format!("{}: {error}", target.arn.name())).collect();
+        return Err(Error::Targets { total, failures });
+    }
+    errors.pop().map_or(Ok(answers), |(_, error)| Err(error))
+}

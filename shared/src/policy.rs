@@ -1,0 +1,184 @@
+//! What operators want: tags say whether and what, the stack gives the defaults.
+//!
+//! Every tag is read by itself: an unreadable one disables the one operation it configures, on the one
+//! target that carries it, and is told to a person by [`TagError`]'s text.
+
+mod backup;
+mod clock;
+mod deploy;
+mod grammar;
+mod scale;
+mod stack;
+mod version;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+pub use backup::{BackupPolicy, Drill, Retention, Slots};
+pub use clock::{Freeze, ScheduleWindow};
+pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity};
+pub use grammar::TagError;
+pub use scale::ScalePolicy;
+pub use stack::{Mode, ParameterError, StackDefaults};
+pub use version::{SemverLine, TagPattern};
+
+use grammar::{closest, error};
+
+/// All our tags begin with this.
+pub const PREFIX: &str = "lamplighter:";
+pub const MANAGED: &str = "lamplighter:managed";
+pub const APP: &str = "lamplighter:app";
+pub const DEPLOY: &str = "lamplighter:deploy";
+pub const SCALE: &str = "lamplighter:scale";
+pub const SCHEDULE: &str = "lamplighter:schedule";
+pub const HEAL: &str = "lamplighter:heal";
+pub const FREEZE: &str = "lamplighter:freeze";
+pub const SILENCE: &str = "lamplighter:silence";
+pub const BACKUP: &str = "lamplighter:backup";
+pub const APPROVE: &str = "lamplighter:approve";
+
+/// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
+const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];
+
+/// Whether a target is ours to act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Managed {
+    /// `true`: act.
+    Act,
+    /// `observe`: plan and tell, change nothing.
+    Observe,
+    /// `paused`: leave alone.
+    Paused,
+    /// The tag is absent.
+    No,
+}
+
+/// How far healing may go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heal {
+    On,
+    Notify,
+    Off,
+}
+
+type Tags = BTreeMap<String, String>;
+
+fn get<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
+    tags.get(key).map(|value| value.trim())
+}
+
+/// Reads `lamplighter:managed`.
+///
+/// # Errors
+/// [`TagError`] for any value but `true`, `observe` and `paused`.
+pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
+    match get(tags, MANAGED) {
+        None => Ok(Managed::No),
+        Some("true") => Ok(Managed::Act),
+        Some("observe") => Ok(Managed::Observe),
+        Some("paused") => Ok(Managed::Paused),
+        Some(value) => Err(error(MANAGED, value, "is not one of true, observe, paused", "true")),
+    }
+}
+
+/// Reads `lamplighter:heal`; healing is on where a managed service does not say.
+///
+/// # Errors
+/// [`TagError`] for any value but `on`, `notify` and `off`.
+pub fn heal(tags: &Tags) -> Result<Heal, TagError> {
+    match get(tags, HEAL) {
+        None | Some("on") => Ok(Heal::On),
+        Some("notify") => Ok(Heal::Notify),
+        Some("off") => Ok(Heal::Off),
+        Some(value) => Err(error(HEAL, value, "is not one of on, notify, off", "notify")),
+    }
+}
+
+/// The application a target belongs to.
+#[must_use]
+pub fn app(tags: &Tags) -> Option<&str> {
+    get(tags, APP).filter(|app| !app.is_empty())
+}
+
+/// The digest a person has approved by tag.
+#[must_use]
+pub fn approved(tags: &Tags) -> Option<&str> {
+    get(tags, APPROVE)
+}
+
+/// Until when nothing is told about this target.
+///
+/// # Errors
+/// [`TagError`] where the tag is not `until=` and a time with its zone.
+pub fn silenced_until(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
+    const EXAMPLE: &str = "until=2026-12-01T08:00Z";
+    let Some(value) = get(tags, SILENCE) else { return Ok(None) };
+    let pairs = grammar::Pairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
+    let until = pairs.required("until")?;
+    until
+        .parse()
+        .map(Some)
+        .map_err(|_| pairs.error(format!("until={until} is not a time such as 2026-12-01T08:00Z")))
+}
+
+/// The floors that known bursts need: `lamplighter:schedule` and its continuations, in key order.
+///
+/// # Errors
+/// [`TagError`] for the first window that can't be read.
+pub fn schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
+    tags.iter()
+        .filter(|(key, _)| base_of(key) == SCHEDULE)
+        .map(|(key, value)| ScheduleWindow::parse(key, value))
+        .collect()
+}
+
+/// Our keys among the given ones that mean nothing to us, each told as a mistake with its likely meaning.
+pub fn misspelt<'a>(tags: &'a Tags) -> impl Iterator<Item = TagError> + 'a {
+    let unknown = |key: &&String| key.starts_with(PREFIX) && !KEYS.contains(&base_of(key));
+    tags.keys().filter(unknown).map(|key| {
+        let meant = closest(key, &KEYS).map(|k| format!("; did you mean {k}?")).unwrap_or_default();
+        error(key, &tags[key], &format!("is no tag of Lamplighter{meant}"), "")
+    })
+}
+
+/// `lamplighter:schedule` of `lamplighter:schedule.2`.
+fn base_of(key: &str) -> &str {
+    match key.split_once('.') {
+        Some((SCHEDULE, n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => SCHEDULE,
+        _ => key,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(pairs: &[(&str, &str)]) -> Tags {
+        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn a_misspelt_key_is_told_with_what_was_meant() {
+        let tags = tags(&[("lamplighter:depoly", "tag=latest"), ("lamplighter:schedule.2", ""), ("team", "a")]);
+        let told: Vec<String> = misspelt(&tags).map(|e| e.to_string()).collect();
+        assert_eq!(told, ["tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"]);
+    }
+
+    #[test]
+    fn managed_takes_three_words() {
+        assert_eq!(managed(&tags(&[(MANAGED, "observe ")])), Ok(Managed::Observe));
+        assert_eq!(
+            managed(&tags(&[(MANAGED, "yes")])).unwrap_err().to_string(),
+            "tag lamplighter:managed = \"yes\": is not one of true, observe, paused; for example: true"
+        );
+    }
+
+    #[test]
+    fn silence_ends_at_a_time() {
+        let until = silenced_until(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")])).unwrap().unwrap();
+        assert_eq!(until.to_string(), "2026-12-01T08:00:00Z");
+        assert!(silenced_until(&tags(&[(SILENCE, "until=tomorrow")])).is_err());
+        assert!(silenced_until(&tags(&[(SILENCE, "2026-12-01T08:00Z")])).is_err());
+    }
+}

@@ -1,0 +1,182 @@
+//! `lamplighter:deploy`: which image a service follows and what holds it back.
+
+use std::cmp::Ordering;
+
+use serde::{Deserialize, Serialize};
+
+use super::grammar::{Pairs, TagError};
+use super::{DEPLOY, SemverLine, TagPattern};
+
+const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
+const KEYS: [&str; 9] = ["tag", "semver", "repo", "container", "verify", "scan", "approve", "snapshot", "breaker"];
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeployPolicy {
+    pub follows: Selector,
+    /// The repository, by name; that of the running task definition where absent.
+    pub repo: Option<String>,
+    /// The container to change, where several could be meant.
+    pub container: Option<String>,
+    /// URLs that a finished rollout must answer on.
+    pub verify: Vec<String>,
+    /// Hold images whose scan has findings of this severity or worse.
+    pub scan: Option<Severity>,
+    /// Wait for a person to name the digest in `lamplighter:approve`.
+    pub approve: bool,
+    /// Back up the application's databases first.
+    pub snapshot: bool,
+    /// Keep ECS's deployment circuit breaker, with rollback, switched on.
+    pub breaker: bool,
+}
+
+/// The tags a service follows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selector {
+    Tag(TagPattern),
+    Semver(SemverLine),
+}
+
+/// Severity of a scan's findings, the mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Severity {
+    Low,
+    Medium,
+    High,
+    Critical,
+}
+
+impl DeployPolicy {
+    /// Reads the tag's value.
+    ///
+    /// # Errors
+    /// [`TagError`] naming what is wrong.
+    pub fn parse(value: &str) -> Result<Self, TagError> {
+        let pairs = Pairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
+        Ok(Self {
+            follows: selector(&pairs)?,
+            repo: pairs.get("repo").map(str::to_owned),
+            container: pairs.get("container").map(str::to_owned),
+            verify: verify(&pairs)?,
+            scan: pairs.get("scan").map(|word| severity(&pairs, word)).transpose()?,
+            approve: pairs.switch("approve", false)?,
+            snapshot: pairs.switch("snapshot", false)?,
+            breaker: pairs.switch("breaker", true)?,
+        })
+    }
+}
+
+fn selector(pairs: &Pairs<'_>) -> Result<Selector, TagError> {
+    match (pairs.get("tag"), pairs.get("semver")) {
+        (Some(tag), None) => Ok(Selector::Tag(TagPattern::parse(tag))),
+        (None, Some(line)) => SemverLine::parse(line)
+            .map(Selector::Semver)
+            .ok_or_else(|| pairs.error(format!("semver={line} is not a line of versions such as 2.x or 1.4.x"))),
+        (Some(_), Some(_)) => Err(pairs.error("tag= and semver= exclude each other")),
+        (None, None) => Err(pairs.error("tag= (or semver=) is missing")),
+    }
+}
+
+fn verify(pairs: &Pairs<'_>) -> Result<Vec<String>, TagError> {
+    let urls = pairs.all("verify").map(|url| {
+        if url.starts_with("https://") || url.starts_with("http://") {
+            Ok(url.to_owned())
+        } else {
+            Err(pairs.error(format!("verify={url} is not an http:// or https:// address")))
+        }
+    });
+    urls.collect()
+}
+
+fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
+    match word {
+        "low" => Ok(Severity::Low),
+        "medium" => Ok(Severity::Medium),
+        "high" => Ok(Severity::High),
+        "critical" => Ok(Severity::Critical),
+        _ => Err(pairs.error(format!("scan={word} is not one of low, medium, high, critical"))),
+    }
+}
+
+impl Severity {
+    /// ECR's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "LOW",
+            Self::Medium => "MEDIUM",
+            Self::High => "HIGH",
+            Self::Critical => "CRITICAL",
+        }
+    }
+
+    /// This severity and all worse ones, the worst first.
+    #[must_use]
+    pub fn and_worse(self) -> impl Iterator<Item = Self> {
+        [Self::Critical, Self::High, Self::Medium, Self::Low].into_iter().filter(move |s| *s >= self)
+    }
+}
+
+impl Selector {
+    #[must_use]
+    pub fn matches(&self, tag: &str) -> bool {
+        self.compare(tag, tag).is_some()
+    }
+
+    /// The one tag it stands for, where it stands for one.
+    #[must_use]
+    pub fn fixed(&self) -> Option<&str> {
+        match self {
+            Self::Tag(pattern) if pattern.is_fixed() => Some(pattern.as_str()),
+            Self::Tag(_) | Self::Semver(_) => None,
+        }
+    }
+
+    /// Orders two tags by version; `None` unless both match.
+    #[must_use]
+    pub fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
+        match self {
+            Self::Tag(pattern) => Some(pattern.version_of(a)?.cmp(&pattern.version_of(b)?)),
+            Self::Semver(line) => Some(line.version_of(a)?.cmp(&line.version_of(b)?)),
+        }
+    }
+}
+
+impl std::fmt::Display for Selector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Tag(pattern) => f.write_str(pattern.as_str()),
+            Self::Semver(line) => write!(f, "semver {line}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn reads_all_of_the_design_example() {
+        let policy = DeployPolicy::parse(
+            "tag=RC_x.x.x repo=shop/web container=web verify=https://shop.example.com/health verify.2=http://a/b scan=critical",
+        )
+        .unwrap();
+        assert!(policy.follows.matches("RC_1.4.2"));
+        assert_eq!(policy.repo.as_deref(), Some("shop/web"));
+        assert_eq!(policy.verify, ["https://shop.example.com/health", "http://a/b"]);
+        assert_eq!(policy.scan, Some(Severity::Critical));
+        assert!(policy.breaker && !policy.approve && !policy.snapshot);
+    }
+
+    #[rstest]
+    #[case("repo=shop/web", "tag= (or semver=) is missing")]
+    #[case("tag=latest semver=2.x", "tag= and semver= exclude each other")]
+    #[case("semver=two", "semver=two is not a line of versions such as 2.x or 1.4.x")]
+    #[case("tag=latest scan=bad", "scan=bad is not one of low, medium, high, critical")]
+    #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
+    #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
+    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
+        assert_eq!(DeployPolicy::parse(value).unwrap_err().problem, problem);
+    }
+}

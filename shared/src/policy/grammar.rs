@@ -1,0 +1,152 @@
+//! The grammar all tags share: `key=value` pairs divided by spaces.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// A tag that can't be read: which, its value, what is wrong with it and a right example.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
+pub struct TagError {
+    pub tag: String,
+    pub value: String,
+    pub problem: String,
+    pub example: String,
+}
+
+impl fmt::Display for TagError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tag {} = \"{}\": {}", self.tag, self.value, self.problem)?;
+        if self.example.is_empty() { Ok(()) } else { write!(f, "; for example: {}", self.example) }
+    }
+}
+
+pub(super) fn error(tag: &str, value: &str, problem: &str, example: &str) -> TagError {
+    TagError { tag: tag.to_owned(), value: value.to_owned(), problem: problem.to_owned(), example: example.to_owned() }
+}
+
+/// The pairs of one tag, checked against the keys it may have.
+#[derive(Debug)]
+pub(super) struct Pairs<'a> {
+    tag: &'a str,
+    value: &'a str,
+    example: &'static str,
+    pairs: BTreeMap<&'a str, &'a str>,
+}
+
+impl<'a> Pairs<'a> {
+    /// Splits a tag's value. A key may be continued (`verify.2=…` continues `verify`).
+    pub fn parse(tag: &'a str, value: &'a str, known: &[&str], example: &'static str) -> Result<Self, TagError> {
+        let mut parsed = Self { tag, value, example, pairs: BTreeMap::new() };
+        for pair in value.split_whitespace() {
+            let Some((key, text)) = pair.split_once('=') else {
+                return Err(parsed.error(format!("\"{pair}\" is not key=value")));
+            };
+            let base = key.split_once('.').map_or(key, |(base, _)| base);
+            if !known.contains(&base) {
+                let meant = closest(key, known).map(|k| format!(", did you mean \"{k}\"?")).unwrap_or_default();
+                return Err(parsed.error(format!("unknown key \"{key}\"{meant} (known: {})", known.join(", "))));
+            }
+            if text.is_empty() {
+                return Err(parsed.error(format!("{key}= has no value")));
+            }
+            if parsed.pairs.insert(key, text).is_some() {
+                return Err(parsed.error(format!("{key}= is given twice")));
+            }
+        }
+        Ok(parsed)
+    }
+
+    pub fn get(&self, key: &str) -> Option<&'a str> {
+        self.pairs.get(key).copied()
+    }
+
+    pub fn required(&self, key: &str) -> Result<&'a str, TagError> {
+        self.get(key).ok_or_else(|| self.error(format!("{key}= is missing")))
+    }
+
+    /// The values of a key and its continuations (`verify`, `verify.2`, …).
+    pub fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+        let continued = move |k: &str| k.split_once('.').map_or(k, |(base, _)| base) == key;
+        self.pairs.iter().filter(move |(k, _)| continued(k)).map(|(_, v)| *v)
+    }
+
+    /// A switch: `yes`/`no`, `on`/`off`.
+    pub fn switch(&self, key: &str, default: bool) -> Result<bool, TagError> {
+        match self.get(key) {
+            None => Ok(default),
+            Some("yes" | "on") => Ok(true),
+            Some("no" | "off") => Ok(false),
+            Some(other) => Err(self.error(format!("{key}={other} is neither yes nor no"))),
+        }
+    }
+
+    /// A whole number within bounds.
+    pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, TagError> {
+        let Some(text) = self.get(key) else { return Ok(None) };
+        match text.parse() {
+            Ok(number) if bounds.contains(&number) => Ok(Some(number)),
+            _ => Err(self.error(format!(
+                "{key}={text} is not a whole number from {} to {}",
+                bounds.start(),
+                bounds.end()
+            ))),
+        }
+    }
+
+    pub fn error(&self, problem: impl fmt::Display) -> TagError {
+        error(self.tag, self.value, &problem.to_string(), self.example)
+    }
+}
+
+/// The known word that a misspelt one most likely stands for: at most two letters away.
+pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+    let distances = known.iter().map(|k| (strsim::osa_distance(word, k), *k));
+    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, k)| k)
+}
+
+/// A duration of one unit: `15m`, `24h`, `7d`. Answers seconds.
+pub(super) fn seconds(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        "w" => 604_800,
+        _ => return None,
+    };
+    number.parse::<u64>().ok().filter(|n| *n > 0)?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case("tga=latest", "unknown key \"tga\", did you mean \"tag\"? (known: tag, repo)")]
+    #[case("latest", "\"latest\" is not key=value")]
+    #[case("tag=", "tag= has no value")]
+    #[case("tag=a tag=b", "tag= is given twice")]
+    fn a_mistake_is_named_with_a_right_example(#[case] value: &str, #[case] problem: &str) {
+        let error = Pairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("tag lamplighter:deploy = \"{value}\": {problem}; for example: tag=latest")
+        );
+    }
+
+    #[rstest]
+    #[case("15m", Some(900))]
+    #[case("24h", Some(86_400))]
+    #[case("7d", Some(604_800))]
+    #[case("0h", None)]
+    #[case("h", None)]
+    #[case("1.5h", None)]
+    #[case("", None)]
+    fn durations_have_one_unit(#[case] text: &str, #[case] expected: Option<u64>) {
+        assert_eq!(seconds(text), expected);
+    }
+}

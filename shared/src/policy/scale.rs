@@ -1,0 +1,65 @@
+//! `lamplighter:scale`: bounds, and what one task can carry.
+
+use super::grammar::{Pairs, TagError};
+use super::{SCALE, StackDefaults};
+
+const EXAMPLE: &str = "min=2 max=20 rps=10 cpu=70";
+/// More tasks than one ECS service can have.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>
+const TASKS_PER_SERVICE: u32 = 5_000;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScalePolicy {
+    pub min: u32,
+    pub max: u32,
+    /// Requests per second that one task serves.
+    pub rps: u32,
+    /// Average CPU utilisation to hold, in per cent.
+    pub cpu: u32,
+    /// Average memory utilisation to hold, in per cent; not looked at where absent.
+    pub memory: Option<u32>,
+}
+
+impl ScalePolicy {
+    /// Reads the tag's value; `rps` and `cpu` come from the stack where the tag does not say.
+    ///
+    /// # Errors
+    /// [`TagError`] naming what is wrong.
+    pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
+        let pairs = Pairs::parse(SCALE, value, &["min", "max", "rps", "cpu", "memory"], EXAMPLE)?;
+        let max = pairs.number("max", 1..=TASKS_PER_SERVICE)?.ok_or_else(|| pairs.error("max= is missing"))?;
+        let min = pairs.number("min", 0..=TASKS_PER_SERVICE)?.unwrap_or(1);
+        if min > max {
+            return Err(pairs.error(format!("min={min} is more than max={max}")));
+        }
+        Ok(Self {
+            min,
+            max,
+            rps: pairs.number("rps", 1..=1_000_000)?.unwrap_or(defaults.rps),
+            cpu: pairs.number("cpu", 1..=100)?.unwrap_or(defaults.cpu_peak),
+            memory: pairs.number("memory", 1..=100)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn the_stack_fills_in_what_the_tag_leaves_open() {
+        let policy = ScalePolicy::parse("max=8", &StackDefaults::default()).unwrap();
+        assert_eq!(policy, ScalePolicy { min: 1, max: 8, rps: 10, cpu: 80, memory: None });
+    }
+
+    #[rstest]
+    #[case("min=5 max=2", "min=5 is more than max=2")]
+    #[case("max=4 rps=ten", "rps=ten is not a whole number from 1 to 1000000")]
+    #[case("max=4 cpu=180", "cpu=180 is not a whole number from 1 to 100")]
+    #[case("min=2", "max= is missing")]
+    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
+        assert_eq!(ScalePolicy::parse(value, &StackDefaults::default()).unwrap_err().problem, problem);
+    }
+}

@@ -1,0 +1,125 @@
+//! The stack's defaults: one JSON document in the environment, written by `infra/template.yaml`.
+
+use jiff::civil::Time;
+use serde::{Deserialize, Deserializer};
+
+use super::clock::time_of_day;
+
+/// The environment variable that holds the document.
+pub const VARIABLE: &str = "LAMPLIGHTER";
+
+/// Whether the stack acts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    #[default]
+    Act,
+    /// Decide, journal and tell, change nothing.
+    Observe,
+    /// Do nothing at all.
+    Off,
+}
+
+/// What holds where a tag does not say otherwise. The values here are the template's own defaults.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct StackDefaults {
+    /// The CloudFormation stack, so that two can live in one account.
+    pub stack: String,
+    pub mode: Mode,
+    /// Average CPU utilisation that counts as a peak, in per cent.
+    pub cpu_peak: u32,
+    /// Requests per second that one task serves.
+    pub rps: u32,
+    /// Days that backups and logs are kept.
+    pub retention_days: u32,
+    #[serde(deserialize_with = "time")]
+    pub backup_at: Time,
+    /// Rollouts of one target within an hour; more is a runaway.
+    pub rollouts_per_hour: u32,
+    /// Actions of one invocation; the rest waits for the next sweep.
+    pub actions_per_run: u32,
+    /// DynamoDB table of the ledger.
+    pub table: String,
+    /// SQS queue that notices go to.
+    pub notices: String,
+    /// SNS topic that people subscribe to.
+    pub topic: String,
+}
+
+impl Default for StackDefaults {
+    fn default() -> Self {
+        Self {
+            stack: "lamplighter".to_owned(),
+            mode: Mode::Act,
+            cpu_peak: 80,
+            rps: 10,
+            retention_days: 7,
+            backup_at: Time::constant(3, 0, 0, 0),
+            rollouts_per_hour: 6,
+            actions_per_run: 100,
+            table: String::new(),
+            notices: String::new(),
+            topic: String::new(),
+        }
+    }
+}
+
+/// A stack parameter that can't be used. Names the parameter as the template does.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("stack parameter {parameter}: {problem}")]
+pub struct ParameterError {
+    pub parameter: String,
+    pub problem: String,
+}
+
+impl StackDefaults {
+    /// Reads and checks the document.
+    ///
+    /// # Errors
+    /// [`ParameterError`] naming the parameter, its value and its bounds.
+    pub fn parse(document: &str) -> Result<Self, ParameterError> {
+        let parsed: Self = serde_json::from_str(document)
+            .map_err(|e| ParameterError { parameter: VARIABLE.to_owned(), problem: e.to_string() })?;
+        let bounds = [
+            ("CpuPeak", parsed.cpu_peak, 1, 100),
+            ("RequestsPerSecond", parsed.rps, 1, 1_000_000),
+            ("RetentionDays", parsed.retention_days, 1, 35),
+            ("RolloutsPerHour", parsed.rollouts_per_hour, 1, 1_000),
+            ("ActionsPerRun", parsed.actions_per_run, 1, 10_000),
+        ];
+        for (parameter, value, min, max) in bounds {
+            if !(min..=max).contains(&value) {
+                let problem = format!("{value} is not from {min} to {max}");
+                return Err(ParameterError { parameter: parameter.to_owned(), problem });
+            }
+        }
+        Ok(parsed)
+    }
+}
+
+fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    time_of_day(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn an_empty_document_is_the_defaults() {
+        assert_eq!(StackDefaults::parse("{}"), Ok(StackDefaults::default()));
+    }
+
+    #[rstest]
+    #[case(r#"{"cpu_peak": 180}"#, "stack parameter CpuPeak: 180 is not from 1 to 100")]
+    #[case(r#"{"mode": "on"}"#, "unknown variant `on`, expected one of `act`, `observe`, `off`")]
+    #[case(r#"{"backup_at": "3 am"}"#, "BackupAt: 3 am is not a time of day such as 03:00")]
+    #[case(r#"{"cpu": 80}"#, "unknown field `cpu`")]
+    fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] says: &str) {
+        let error = StackDefaults::parse(document).unwrap_err().to_string();
+        assert!(error.contains(says), "{error}");
+    }
+}

@@ -1,0 +1,84 @@
+//! One structured log line a decision, and metrics in CloudWatch's embedded metric format.
+//!
+//! Logs go to standard output, which Lambda hands to CloudWatch with its own time stamp. The most
+//! talkative level that is compiled in is `info`: the SDK's request and response bodies, which hold
+//! environment values, appear from `debug` on and so cannot be logged by any setting.
+
+use std::io::Write;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+/// CloudWatch namespace of our metrics.
+pub const NAMESPACE: &str = "Lamplighter";
+
+/// What one invocation did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub decisions: u32,
+    pub actions: u32,
+    pub failures: u32,
+}
+
+/// Starts logging as JSON lines.
+pub fn start() {
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(false)
+        .with_span_list(false)
+        .with_target(false)
+        .without_time()
+        .with_max_level(tracing::Level::INFO)
+        .init();
+}
+
+/// Logs why a message of a batch goes back to its queue.
+pub fn message_failed(message_id: &str, error: &crate::Error) {
+    tracing::error!(message_id, error_type = error.kind(), error = %error, "message failed");
+}
+
+/// Writes one metric record for an invocation.
+pub fn metrics(operation: &str, stack: &str, counts: Counts, latency_ms: i64, now: Timestamp) {
+    // A line that can't be written has nowhere else to go; the work it counts is done.
+    let _ = writeln!(std::io::stdout().lock(), "{}", emf(operation, stack, counts, latency_ms, now));
+}
+
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+fn emf(operation: &str, stack: &str, counts: Counts, latency_ms: i64, now: Timestamp) -> serde_json::Value {
+    json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["Stack", "Operation"]],
+                "Metrics": [
+                    {"Name": "Decisions", "Unit": "Count"},
+                    {"Name": "Actions", "Unit": "Count"},
+                    {"Name": "Failures", "Unit": "Count"},
+                    {"Name": "Latency", "Unit": "Milliseconds"}
+                ]
+            }]
+        },
+        "Stack": stack,
+        "Operation": operation,
+        "Decisions": counts.decisions,
+        "Actions": counts.actions,
+        "Failures": counts.failures,
+        "Latency": latency_ms
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_metric_that_is_declared_has_a_value() {
+        let counts = Counts { decisions: 2, actions: 1, failures: 0 };
+        let record = emf("deploy", "lamplighter", counts, 41, Timestamp::UNIX_EPOCH);
+        let declared = record["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
+        assert!(declared.iter().all(|metric| record[metric["Name"].as_str().unwrap()].is_number()));
+        assert_eq!(record["Actions"], 1);
+    }
+}

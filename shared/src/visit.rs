@@ -1,0 +1,357 @@
+//! One target, from the lease to the notices. The whole flow stands here, once.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::cloud::Cloud;
+use crate::ledger::{Kind, Lease, Ledger, LedgerError, Record};
+use crate::limits;
+use crate::memory::Pending;
+use crate::model::Tagged;
+use crate::notice::{Message, Notice, Outbox, console_link};
+use crate::operation::{Engine, Invocation, Operation, Seen};
+use crate::plan::{Outcome, Plan, Step};
+use crate::policy::{self, Managed, Mode, TagError};
+use crate::{AwsError, Error, Event, arbiter};
+
+/// A visit that takes longer is abandoned. Shorter than [`LEASE`], so that nobody acts after losing it.
+pub(crate) const VISIT: Duration = Duration::from_secs(45);
+/// How long a target stays taken by a function that was killed.
+pub(crate) const LEASE: Duration = Duration::from_secs(60);
+
+/// What a visit came to.
+#[derive(Debug)]
+pub(crate) struct Visited {
+    pub reason: String,
+    pub actions: u32,
+}
+
+/// Takes the lease, decides, acts and tells.
+pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
+    engine: &Engine<C, L, O>,
+    op: &Op,
+    event: &Event,
+    target: &Tagged,
+    run: &Invocation,
+    actions_before: u32,
+) -> Result<Visited, Error> {
+    let now = (engine.clock)();
+    let lease = engine.ledger.acquire(&target.arn, &run.request_id, now, now + LEASE).await;
+    let lease = lease.map_err(|e| ledger_error(target, e))?;
+    let mut visit = Visit { engine, op, event, target, run, lease, now, actions_before, notices: Vec::new() };
+    let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
+    tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
+}
+
+struct Visit<'a, Op, C, L, O> {
+    engine: &'a Engine<C, L, O>,
+    op: &'a Op,
+    event: &'a Event,
+    target: &'a Tagged,
+    run: &'a Invocation,
+    lease: Lease,
+    now: Timestamp,
+    actions_before: u32,
+    /// What people are to be told, in order.
+    notices: Vec<Notice>,
+}
+
+/// What is known once AWS was asked: enough to write a record.
+struct Decision {
+    plan: Plan,
+    /// The steps that neither the arbiter nor a limit stands against.
+    permitted: Vec<Step>,
+    /// One outcome for each step that something does stand against.
+    withheld: Vec<Outcome>,
+    observed: String,
+    observe_only: bool,
+}
+
+impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
+    async fn carry_out(&mut self) -> Result<Visited, Error> {
+        let result = match self.decide().await {
+            Ok(decision) if decision.permitted.is_empty() => self.leave(decision).await,
+            Ok(decision) if decision.observe_only => self.describe(decision).await,
+            Ok(decision) => self.act(decision).await,
+            Err(error) => self.conclude(None).await.and(Err(error.into())),
+        };
+        if let Err(error) = &result {
+            tracing::error!(operation = Op::NAME, target = self.target.arn.name(), error_type = error.kind(), error = %error, "visit failed");
+        }
+        result
+    }
+
+    /// Everything up to knowing what may be done.
+    async fn decide(&mut self) -> Result<Decision, AwsError> {
+        let tags = &self.target.tags;
+        for mistake in policy::misspelt(tags).collect::<Vec<_>>() {
+            self.tell(bad_tag(&mistake));
+        }
+        let (managed, policy) = match self.read_tags() {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(Decision::nothing(format!("not managed by {}: its tags do not say so", Op::NAME))),
+            Err(mistake) => {
+                self.tell(bad_tag(&mistake));
+                return Ok(Decision::nothing(mistake.to_string()));
+            }
+        };
+        match managed {
+            Managed::Paused => return Ok(Decision::nothing("paused by lamplighter:managed")),
+            Managed::No => {
+                self.tell(unmanaged(Op::NAME));
+                return Ok(Decision::nothing("lamplighter:managed is missing"));
+            }
+            Managed::Act | Managed::Observe => {}
+        }
+        let memory = self.lease.memory.clone();
+        let seen = Seen { event: self.event, target: self.target, policy: &policy, memory: &memory };
+        let observed = self.op.observe(seen, &self.engine.cloud).await?;
+        self.reconcile(&observed);
+        let memory = self.lease.memory.clone();
+        let plan = self.op.decide(Seen { memory: &memory, ..seen }, &observed, self.now);
+        let observe_only = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
+        let (permitted, withheld) = self.guard(&plan, &Op::state(&observed));
+        Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })
+    }
+
+    fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
+        let managed = policy::managed(&self.target.tags)?;
+        let policy = self.op.policy(&self.target.tags, &self.engine.defaults)?;
+        Ok(policy.map(|policy| (managed, policy)))
+    }
+
+    /// Looks for intents of earlier invocations whose end is not known. What shows on AWS was done, and
+    /// people are told now; what does not show is forgotten, and decided again.
+    fn reconcile(&mut self, observed: &Op::Observed) {
+        let (ours, others): (Vec<Pending>, _) =
+            self.lease.memory.pending.drain(..).partition(|pending| pending.operation == Op::NAME);
+        self.lease.memory.pending = ours;
+        for pending in self.lease.memory.pending.clone() {
+            if Op::in_effect(&pending.action, observed, pending.at) {
+                self.lease.memory.finish(&pending.action);
+                tracing::info!(operation = Op::NAME, target = self.target.arn.name(), action = pending.action.verb(), "an interrupted action had taken effect");
+                self.tell(pending.message);
+            }
+        }
+        self.lease.memory.pending.extend(others);
+    }
+
+    /// Asks the arbiter and the limits about each step.
+    fn guard(&mut self, plan: &Plan, state: &arbiter::TargetState) -> (Vec<Step>, Vec<Outcome>) {
+        let mut permitted = Vec::new();
+        let mut withheld = Vec::new();
+        for step in &plan.steps {
+            let before = self.actions_before + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
+            if let Err(veto) = arbiter::permits(&step.action, state) {
+                withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.verb())));
+            } else if let Err(limit) =
+                limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
+            {
+                withheld.push(Outcome::Withheld(format!("limit reached: {limit}")));
+                self.tell(limit_reached(step, &limit));
+            } else {
+                permitted.push(step.clone());
+            }
+        }
+        (permitted, withheld)
+    }
+
+    /// Nothing is done. Sweeps that find nothing to do leave a log line only; what somebody is told or
+    /// an event asked for is journalled.
+    async fn leave(&mut self, decision: Decision) -> Result<Visited, Error> {
+        self.tell_all(&decision.plan);
+        let reason = decision.reason();
+        let by_sweep = matches!(self.event.detail, crate::detail::Detail::Sweep);
+        let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
+        self.log(&reason, 0);
+        let quiet = by_sweep && record.told.is_empty() && decision.withheld.is_empty();
+        self.conclude((!quiet).then_some(record)).await?;
+        Ok(Visited { reason, actions: 0 })
+    }
+
+    /// The plan is journalled and told, and nothing is done.
+    async fn describe(&mut self, decision: Decision) -> Result<Visited, Error> {
+        self.tell_all(&decision.plan);
+        for step in &decision.permitted {
+            self.tell(only_observed(step));
+        }
+        let reason = format!("observed only: {}", decision.plan.reason);
+        let record = self.record(Kind::Nothing, &decision, Vec::new());
+        self.log(&reason, 0);
+        let quiet = record.told.is_empty();
+        self.conclude((!quiet).then_some(record)).await?;
+        Ok(Visited { reason, actions: 0 })
+    }
+
+    /// Journals the intent, performs every step, tells, and journals what came of it.
+    async fn act(&mut self, decision: Decision) -> Result<Visited, Error> {
+        for step in &decision.permitted {
+            self.lease.memory.intend(Op::NAME, &step.action, &step.message, self.now);
+        }
+        let intent = self.record(Kind::Intent, &decision, Vec::new());
+        self.engine.ledger.intend(&self.lease, &intent).await.map_err(|e| ledger_error(self.target, e))?;
+        self.tell_all(&decision.plan);
+        let mut outcomes = decision.withheld.clone();
+        let mut failure = None;
+        for step in &decision.permitted {
+            match self.engine.cloud.perform(&step.action).await {
+                Ok(answer) => {
+                    self.lease.memory.finish(&step.action);
+                    self.tell(step.message.clone());
+                    outcomes.push(Outcome::Done(answer));
+                }
+                Err(error) => {
+                    self.tell(failed(step, &error));
+                    outcomes.push(Outcome::Failed(error.to_string()));
+                    failure.get_or_insert(error);
+                }
+            }
+        }
+        let actions = u32::try_from(decision.permitted.len()).unwrap_or(u32::MAX);
+        self.log(&decision.plan.reason, actions);
+        let record = self.record(Kind::Outcome, &decision, outcomes);
+        self.conclude(Some(record)).await?;
+        failure.map_or(Ok(Visited { reason: decision.plan.reason, actions }), |error| Err(error.into()))
+    }
+
+    /// Hands the notices over, writes the record and the memory, and frees the target. Notices that are
+    /// not taken are remembered and go first next time.
+    async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
+        let mut notices = std::mem::take(&mut self.lease.memory.unsent);
+        notices.append(&mut self.notices);
+        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(&notices).await };
+        if sent.is_err() {
+            self.lease.memory.unsent = notices;
+        }
+        let written = self.engine.ledger.conclude(&self.lease, record.as_ref()).await;
+        written.map_err(|e| ledger_error(self.target, e))?;
+        Ok(sent?)
+    }
+
+    fn tell_all(&mut self, plan: &Plan) {
+        for message in plan.messages.clone() {
+            self.tell(message);
+        }
+    }
+
+    fn tell(&mut self, message: Message) {
+        if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
+            return;
+        }
+        let tags = &self.target.tags;
+        if policy::silenced_until(tags).ok().flatten().is_some_and(|until| self.now < until) {
+            tracing::info!(operation = Op::NAME, target = self.target.arn.name(), title = message.title, "silenced");
+            return;
+        }
+        self.notices.push(Notice {
+            message,
+            at: self.now,
+            operation: Op::NAME.to_owned(),
+            name: self.target.arn.name(),
+            app: policy::app(tags).map(str::to_owned),
+            stack: self.engine.defaults.stack.clone(),
+            link: console_link(&self.target.arn),
+            target: self.target.arn.clone(),
+        });
+    }
+
+    fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
+        let event_id = if self.event.id.is_empty() { &self.run.request_id } else { &self.event.id };
+        Record {
+            at: (self.engine.clock)(),
+            kind,
+            event_id: event_id.clone(),
+            operation: Op::NAME.to_owned(),
+            target: self.target.arn.clone(),
+            reason: decision.reason(),
+            observed: decision.observed.clone(),
+            // The intent has the plan; the outcome need not repeat it.
+            plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
+            outcomes,
+            mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
+            told: self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn log(&self, reason: &str, actions: u32) {
+        tracing::info!(operation = Op::NAME, target = self.target.arn.name(), event_id = self.event.id, actions, reason, "decided");
+    }
+}
+
+impl Decision {
+    fn nothing(reason: impl Into<String>) -> Self {
+        Self {
+            plan: Plan::nothing(reason),
+            permitted: Vec::new(),
+            withheld: Vec::new(),
+            observed: String::new(),
+            observe_only: false,
+        }
+    }
+
+    /// The plan's reason, and what stood against it.
+    fn reason(&self) -> String {
+        let against = self.withheld.iter().filter_map(|outcome| match outcome {
+            Outcome::Withheld(why) => Some(why.as_str()),
+            Outcome::Done(_) | Outcome::Failed(_) => None,
+        });
+        std::iter::once(self.plan.reason.as_str()).chain(against).collect::<Vec<_>>().join("; ")
+    }
+}
+
+fn ledger_error(target: &Tagged, error: LedgerError) -> Error {
+    match error {
+        LedgerError::Busy { holder, until } => Error::TargetBusy { target: target.arn.name(), holder, until },
+        LedgerError::Aws(error) => error.into(),
+    }
+}
+
+/// Two decisions with the same hash saw the same world.
+fn hash(observed: &impl Serialize) -> String {
+    let document = serde_json::to_vec(observed).unwrap_or_default();
+    Sha256::digest(document).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bad_tag(mistake: &TagError) -> Message {
+    let fix = if mistake.example.is_empty() {
+        "Correct or remove the tag.".to_owned()
+    } else {
+        format!("Correct the tag, for example: {} = {}", mistake.tag, mistake.example)
+    };
+    Message::warning(format!("tag {} can't be read; nothing is done", mistake.tag))
+        .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
+        .next(fix)
+        .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+}
+
+fn unmanaged(operation: &str) -> Message {
+    Message::warning(format!("has lamplighter:{operation} but is not managed; nothing is done"))
+        .why("Lamplighter acts only on what carries lamplighter:managed.")
+        .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
+        .once("unmanaged")
+}
+
+fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
+    Message::critical(format!("limit reached, did not {}", step.action.verb()))
+        .why(format!("{limit}. What was to be done: {}", step.reason))
+        .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
+        .once(limit.key())
+}
+
+fn only_observed(step: &Step) -> Message {
+    Message::info(format!("would {}", step.action.verb()))
+        .why(step.reason.clone())
+        .next("Nothing was changed: this is observe mode.")
+        .once(format!("observe:{}", step.reason))
+}
+
+fn failed(step: &Step, error: &AwsError) -> Message {
+    Message::warning(format!("could not {}", step.action.verb()))
+        .why(format!("{error}. What was to be done: {}", step.reason))
+        .next("It is tried again by Lambda's retries and by every sweep.")
+        .once(format!("failed:{}:{}", step.action.verb(), error.code))
+}

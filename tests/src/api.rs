@@ -1,0 +1,114 @@
+//! AWS calls as a test or the demo makes them: plain JSON over HTTP, no SDK.
+
+use std::fmt;
+
+use serde_json::Value;
+use ureq::Agent;
+
+/// An AWS error answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ApiError {
+    pub code: String,
+    pub message: String,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+/// A client of one endpoint.
+#[derive(Debug, Clone)]
+pub struct Api {
+    agent: Agent,
+    endpoint: String,
+}
+
+impl Api {
+    #[must_use]
+    pub fn new(endpoint: impl Into<String>) -> Self {
+        let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
+        Self { agent, endpoint: endpoint.into() }
+    }
+
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Calls `service` (`ecs`, `ecr`, `dynamodb`, `sqs`, `events`, `logs`) with a JSON document.
+    ///
+    /// # Errors
+    /// The error that AWS answers.
+    ///
+    /// # Panics
+    /// Where the stack does not answer.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    pub fn call(&self, service: &str, action: &str, request: Value) -> Result<Value, ApiError> {
+        let answer = self
+            .agent
+            .post(&self.endpoint)
+            .header("x-amz-target", format!("{}.{action}", target_of(service)))
+            .header("content-type", "application/x-amz-json-1.1")
+            .header("authorization", credential(service))
+            .send_json(&request);
+        let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
+        let succeeded = answer.status().is_success();
+        let body: Value = answer.body_mut().read_json().unwrap_or_default();
+        if succeeded { Ok(body) } else { Err(error_in(&body)) }
+    }
+
+    /// Calls an API that takes forms and answers XML (`cloudformation`, `sns`).
+    ///
+    /// # Errors
+    /// The XML of an error answer.
+    ///
+    /// # Panics
+    /// Where the stack does not answer.
+    pub fn query(&self, service: &str, action: &str, form: &[(&str, &str)]) -> Result<String, String> {
+        let form = [&[("Action", action), ("Version", "2010-05-15")], form].concat();
+        let answer = self.agent.post(&self.endpoint).header("authorization", credential(service)).send_form(form);
+        let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
+        let succeeded = answer.status().is_success();
+        let body = answer.body_mut().read_to_string().unwrap_or_default();
+        if succeeded { Ok(body) } else { Err(body) }
+    }
+
+    /// Calls the local stack's control API (`tests/stack/control.py`).
+    ///
+    /// # Panics
+    /// Where the stack refuses: that is a mistake in the test.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    pub fn control(&self, name: &str, request: Value) -> Value {
+        let answer = self.agent.post(format!("{}/_stack/{name}", self.endpoint)).send_json(&request);
+        let mut answer = answer.unwrap_or_else(|e| panic!("control {name}: {e}"));
+        let succeeded = answer.status().is_success();
+        let body: Value = answer.body_mut().read_json().unwrap_or_default();
+        assert!(succeeded, "control {name}: {body}");
+        body
+    }
+}
+
+fn error_in(body: &Value) -> ApiError {
+    let text = |keys: [&str; 2]| keys.iter().find_map(|key| body[*key].as_str()).unwrap_or_default().to_owned();
+    let code = text(["__type", "code"]);
+    ApiError { code: code.rsplit('#').next().unwrap_or_default().to_owned(), message: text(["message", "Message"]) }
+}
+
+/// The emulator reads account, region and service from here and checks no signature.
+fn credential(service: &str) -> String {
+    format!("AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=none")
+}
+
+fn target_of(service: &str) -> &'static str {
+    match service {
+        "dynamodb" => "DynamoDB_20120810",
+        "ecr" => "AmazonEC2ContainerRegistry_V20150921",
+        "ecs" => "AmazonEC2ContainerServiceV20141113",
+        "events" => "AWSEvents",
+        "logs" => "Logs_20140328",
+        "sqs" => "AmazonSQS",
+        other => panic!("no JSON API {other} here"),
+    }
+}

@@ -1,0 +1,45 @@
+//! The ledger as somebody reads it with the AWS CLI.
+
+use serde_json::{Value, json};
+
+use crate::stack::Stack;
+
+/// All journal records of a stack, the oldest first.
+#[must_use]
+pub fn journal(stack: &Stack) -> Vec<Value> {
+    let mut records: Vec<(String, Value)> = items(stack)
+        .iter()
+        .filter_map(|item| {
+            let record = serde_json::from_str(item["record"]["S"].as_str()?).ok()?;
+            Some((item["sk"]["S"].as_str()?.to_owned(), record))
+        })
+        .collect();
+    records.sort_by(|a, b| a.0.cmp(&b.0));
+    records.into_iter().map(|(_, record)| record).collect()
+}
+
+/// All items of the ledger's table, as DynamoDB answers them.
+///
+/// # Panics
+/// Where the table can't be read.
+#[must_use]
+pub fn items(stack: &Stack) -> Vec<Value> {
+    let table = stack.output("LedgerTable");
+    let answer = stack.call("dynamodb", "Scan", json!({"TableName": table})).unwrap_or_else(|e| panic!("Scan: {e}"));
+    answer["Items"].as_array().cloned().unwrap_or_default()
+}
+
+/// Ends the lease on a target, as time would.
+///
+/// # Panics
+/// Where there is no lease to end.
+pub fn expire_lease(stack: &Stack, target: &str) {
+    let request = json!({
+        "TableName": stack.output("LedgerTable"),
+        "Key": {"pk": {"S": target}, "sk": {"S": "state"}},
+        "UpdateExpression": "SET lease_until = :past",
+        "ConditionExpression": "attribute_exists(holder)",
+        "ExpressionAttributeValues": {":past": {"N": "0"}},
+    });
+    stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("no lease on {target}: {e}"));
+}

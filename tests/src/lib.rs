@@ -1,0 +1,15 @@
+//! The end-to-end package: everything that runs Lamplighter without AWS.
+//!
+//! * [`stack`]: the local stack of `tests/stack/`, in which the real binaries run
+//! * [`world`]: an in-memory AWS with a virtual clock, in which the real operations run
+//!
+//! `cargo demo` tells its story over the first; `tests/` looks at both through their front doors.
+
+#![allow(async_fn_in_trait)]
+
+pub mod api;
+pub mod ledger;
+pub mod setup;
+pub mod stack;
+pub mod workload;
+pub mod world;

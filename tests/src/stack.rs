@@ -1,0 +1,199 @@
+//! The local stack as a process: started, given our template, asked, and gone with its owner.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::api::Api;
+use crate::setup::{Setup, root, setup};
+
+pub const ACCOUNT: &str = "123456789012";
+pub const REGION: &str = "eu-west-1";
+pub const STACK: &str = "lamplighter";
+/// Gets the messages.
+pub const EMAIL: &str = "ops@example.com";
+/// How long anything that should happen may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running stack. Stops when it is dropped, and by itself when its owner ends.
+pub struct Stack {
+    api: Api,
+    process: Child,
+    stdin: Option<ChildStdin>,
+    folder: PathBuf,
+}
+
+impl Deref for Stack {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
+}
+
+impl Stack {
+    /// Starts a stack and deploys `infra/template.yaml` into it, with other parameters where given.
+    ///
+    /// # Errors
+    /// One line: what is wrong and how to mend it.
+    pub fn start(parameters: &[(&str, &str)]) -> Result<Self, String> {
+        let stack = Self::start_empty(0)?;
+        stack.deploy_template(parameters)?;
+        Ok(stack)
+    }
+
+    /// Starts a stack without anything of ours in it; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// One line: what is wrong and how to mend it.
+    pub fn start_empty(port: u16) -> Result<Self, String> {
+        let setup = setup()?;
+        let folder = own_folder(&setup)?;
+        let mut process = Command::new(&setup.python)
+            .args(["-m", "stack", "--port", &port.to_string(), "--binaries"])
+            .arg(&setup.binaries)
+            .env_clear()
+            .envs([("PATH", std::env::var_os("PATH").unwrap_or_default()), ("PYTHONPATH", root().join("tests").into())])
+            .envs([("HOME", &folder), ("TMPDIR", &folder)])
+            .env("PYTHONDONTWRITEBYTECODE", "1")
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(fs::File::create(folder.join("stderr")).map_or_else(|_| Stdio::inherit(), Stdio::from))
+            .spawn()
+            .map_err(|e| format!("the local stack does not start: {e}"))?;
+        let stdin = process.stdin.take();
+        let mut first = String::new();
+        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut first));
+        let port = first.trim().strip_prefix("ready ").and_then(|port| port.parse::<u16>().ok());
+        let Some((port, _)) = port.zip(read) else {
+            let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
+            let _ = process.wait();
+            let _ = fs::remove_dir_all(&folder);
+            return Err(format!("the local stack does not start: {}", said.trim().lines().last().unwrap_or("it said nothing")));
+        };
+        Ok(Self { api: Api::new(format!("http://127.0.0.1:{port}")), process, stdin, folder })
+    }
+
+    fn deploy_template(&self, parameters: &[(&str, &str)]) -> Result<(), String> {
+        let template = fs::read_to_string(root().join("infra/template.yaml")).map_err(|e| format!("infra/template.yaml: {e}"))?;
+        let template = template.replace("../target/lambda/", "s3://local-artifacts/");
+        let mut form = vec![
+            ("StackName".to_owned(), STACK.to_owned()),
+            ("TemplateBody".to_owned(), template),
+            ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
+            ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
+        ];
+        for (n, (key, value)) in [("AlertEmail", EMAIL)].iter().chain(parameters).enumerate() {
+            form.push((format!("Parameters.member.{}.ParameterKey", n + 1), (*key).to_owned()));
+            form.push((format!("Parameters.member.{}.ParameterValue", n + 1), (*value).to_owned()));
+        }
+        let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+        self.query("cloudformation", "CreateStack", &form).map_err(|xml| format!("the template is refused: {xml}"))?;
+        let done = self.until("the template is deployed", || {
+            let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", STACK)]).ok()?;
+            let status = xml.split("<StackStatus>").nth(1)?.split('<').next()?.to_owned();
+            (!status.ends_with("IN_PROGRESS")).then_some((status, xml))
+        });
+        if done.0 == "CREATE_COMPLETE" { Ok(()) } else { Err(format!("the template ends in {}: {}", done.0, done.1)) }
+    }
+
+    /// An output of our CloudFormation stack.
+    ///
+    /// # Panics
+    /// Where there is no such output.
+    #[must_use]
+    pub fn output(&self, key: &str) -> String {
+        let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", STACK)]).unwrap_or_default();
+        let after = xml.split(&format!("<OutputKey>{key}</OutputKey>")).nth(1).unwrap_or_default();
+        let value = after.split("<OutputValue>").nth(1).and_then(|rest| rest.split('<').next());
+        value.unwrap_or_else(|| panic!("no output {key} in {xml}")).to_owned()
+    }
+
+    /// Waits until something holds.
+    ///
+    /// # Panics
+    /// Where it does not within [`PATIENCE`]; the text says what.
+    pub fn until<T>(&self, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
+        let started = Instant::now();
+        loop {
+            if let Some(value) = holds() {
+                return value;
+            }
+            assert!(started.elapsed() < PATIENCE, "within {} s it was not so that {what}\n{}", PATIENCE.as_secs(), self.logs());
+            sleep(Duration::from_millis(40));
+        }
+    }
+
+    /// Lets the sweep of a function run.
+    pub fn sweep(&self) {
+        let fired = self.control("schedule", json!({"name": "Sweep"}));
+        assert!(fired["fired"].as_u64() > Some(0), "no schedule was fired: {fired}");
+    }
+
+    /// Every e-mail so far.
+    #[must_use]
+    pub fn mail(&self) -> Vec<Value> {
+        self.control("mail", json!({})).as_array().cloned().unwrap_or_default()
+    }
+
+    /// The calls of one action that functions made.
+    #[must_use]
+    pub fn calls_of(&self, action: &str) -> usize {
+        let calls = self.control("calls", json!({}));
+        let calls = calls.as_array().into_iter().flatten();
+        calls.filter(|call| call["action"] == action && call["caller"] == "function").count()
+    }
+
+    /// What ended in the dead-letter queue.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<Value> {
+        let url = self.output("DeadLettersUrl");
+        let request = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
+        let answer = self.call("sqs", "ReceiveMessage", request).unwrap_or_default();
+        let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
+        messages.iter().filter_map(|m| serde_json::from_str(m["Body"].as_str()?).ok()).collect()
+    }
+
+    /// All that the functions logged, for a failed test and for reading.
+    #[must_use]
+    pub fn logs(&self) -> String {
+        let groups = self.call("logs", "DescribeLogGroups", json!({})).unwrap_or_default();
+        let mut lines = Vec::new();
+        for group in groups["logGroups"].as_array().into_iter().flatten() {
+            let events = self.call("logs", "FilterLogEvents", json!({"logGroupName": group["logGroupName"]}));
+            for event in events.unwrap_or_default()["events"].as_array().into_iter().flatten() {
+                lines.push(event["message"].as_str().unwrap_or_default().trim_end().to_owned());
+            }
+        }
+        lines.join("\n")
+    }
+
+    /// Keeps the stack running until the process is interrupted.
+    pub fn keep(mut self) {
+        let _ = self.process.wait();
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        drop(self.stdin.take());
+        let _ = self.process.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn own_folder(setup: &Setup) -> Result<PathBuf, String> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let folder = setup.scratch.join(name);
+    fs::create_dir_all(&folder).map_err(|e| format!("can't write to {}: {e}", folder.display()))?;
+    Ok(folder)
+}

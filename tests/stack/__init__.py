@@ -1,0 +1,12 @@
+"""The local stack: AWS as far as Lamplighter needs it, on one loopback port, without Docker.
+
+A thin layer around the pinned emulator's ASGI application. It adds what AWS does and the emulator does
+not, and nothing more:
+
+* ``gaps``: asynchronous invocation as Lambda does it, code from local binaries, the resource properties
+  the emulator drops, answers that differ from AWS
+* ``emit``: the events that ECR, ECS and the tagging service send
+* ``faults``: throttling, errors, answers lost after the call took effect, latency, killed functions
+* ``control``: the control API under ``/_stack/``
+* ``__main__``: start, readiness, and an end with its owner, however that one ends
+"""

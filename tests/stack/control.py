@@ -1,0 +1,197 @@
+"""The stack's ASGI application: the emulator, with a call log, faults, events, and the control API.
+
+Control API, all POST with a JSON body (empty for none), answers JSON:
+
+* ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
+* ``/_stack/fault``       see ``faults`` → {}
+* ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED} → {}: ends a rollout in progress
+* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual} → all settings
+* ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
+* ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
+* ``/_stack/calls``       → [{service, action, caller, at}]: every AWS call since the start or a reset
+* ``/_stack/mail``        → [{to, subject, body}]: every e-mail
+* ``/_stack/events``      → every event sent
+* ``/_stack/reset``       → {}: as after the start
+"""
+
+import json
+import re
+import time
+from urllib.parse import parse_qs
+
+import ministack.app as emulator
+from ministack.core import responses
+
+from . import emit, faults, gaps
+
+CALLS = []
+SCANS = {}
+ACCOUNT = "123456789012"
+REGION = "eu-west-1"
+
+
+def scan_findings(request):
+    """DescribeImageScanFindings, which the emulator answers with an empty result for every image."""
+    key = (request["repositoryName"], request["imageId"].get("imageDigest"))
+    if key not in SCANS:
+        return 400, {"__type": "ScanNotFoundException", "message": "the image has not been scanned"}
+    scan = SCANS[key]
+    findings = {"findingSeverityCounts": scan.get("counts", {})}
+    return 200, {"imageScanStatus": {"status": scan["status"]}, "imageScanFindings": findings}
+
+
+ANSWERS = {("ecr", "DescribeImageScanFindings"): scan_findings}
+
+
+def add_scan(request):
+    SCANS[(request["repository"], request["digest"])] = request
+    return {}
+
+
+def send_event(request):
+    options = {"at": request.get("time"), "event_id": request.get("id")}
+    resources = request.get("resources", ())
+    return {"id": emit.send(request["source"], request["detail-type"], request.get("detail", {}), resources, **options)}
+
+
+def add_fault(request):
+    faults.add(request)
+    return {}
+
+
+def end_rollout(request):
+    emit.end_rollout(request["cluster"], request["service"], request["how"])
+    return {}
+
+
+def change_settings(request):
+    unknown = request.keys() - emit.SETTINGS.keys()
+    if unknown:
+        raise ValueError(f"no setting {', '.join(unknown)}")
+    emit.SETTINGS.update(request)
+    return emit.SETTINGS
+
+
+CONTROL = {
+    "event": send_event,
+    "fault": add_fault,
+    "deployment": end_rollout,
+    "settings": change_settings,
+    "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
+    "scan": add_scan,
+    "calls": lambda _: CALLS,
+    "mail": lambda _: gaps.MAIL,
+    "events": lambda _: emit.EVENTS,
+}
+
+
+async def application(scope, receive, send):
+    if scope["type"] != "http":
+        return await emulator.app(scope, receive, send)
+    body = await read(receive)
+    if scope["path"].startswith("/_stack/"):
+        return await control(scope["path"].removeprefix("/_stack/"), body, send)
+    headers = {key.decode().lower(): value.decode("latin1") for key, value in scope["headers"]}
+    service, action, caller = name_of(headers, body)
+    if service:
+        CALLS.append({"service": service, "action": action, "caller": caller, "at": time.time()})
+    fault = faults.take(service, action)
+    instead = await faults.before(fault)
+    if instead:
+        return await answer_error(send, *instead)
+    if own := ANSWERS.get((service, action)):
+        status, document = own(json.loads(body))
+        return await answer(send, status, document)
+    status, answer_body = await forward(scope, body, receive, send, lost=bool(fault) and fault["kind"] == "lost")
+    if status == 200 and action in emit.EFFECTS:
+        with responses.request_scope(ACCOUNT, REGION):
+            emit.after(action, json.loads(body), json.loads(answer_body))
+
+
+async def read(receive) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if message["type"] == "http.disconnect" or not message.get("more_body"):
+            return body
+
+
+def name_of(headers, body):
+    """Service, action and caller of an AWS call. The caller is the user agent's application, if any."""
+    credential = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", headers.get("authorization", ""))
+    service = credential.group(1) if credential else ""
+    target = headers.get("x-amz-target", "")
+    if target:
+        return service, target.rsplit(".", 1)[-1], caller_of(headers)
+    form = parse_qs(body.decode("latin1")) if b"Action=" in body else {}
+    return service, form.get("Action", [""])[0], caller_of(headers)
+
+
+def caller_of(headers):
+    return "function" if "aws-sdk-rust" in headers.get("user-agent", "") else "test"
+
+
+async def forward(scope, body, receive, send, *, lost):
+    """Lets the emulator answer. A lost answer breaks off after its headers."""
+    handed_over = False
+    status, answered = 0, b""
+
+    async def replay():
+        nonlocal handed_over
+        if handed_over:
+            return await receive()
+        handed_over = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def watch(message):
+        nonlocal status, answered
+        status = message.get("status", status)
+        answered += message.get("body", b"")
+        if not lost:
+            await send(message)
+
+    await emulator.app(scope, replay, watch)
+    if lost:
+        await answer_error(send, 500, "ServerException")
+    return status, answered
+
+
+async def control(name, body, send):
+    try:
+        if name == "reset":
+            await reset(send)
+            return
+        if name not in CONTROL:
+            raise ValueError(f"no control {name}; there are: {', '.join([*CONTROL, 'reset'])}")
+        with responses.request_scope(ACCOUNT, REGION):
+            document = CONTROL[name](json.loads(body or b"{}"))
+        await answer(send, 200, document)
+    except (KeyError, TypeError, ValueError) as error:
+        await answer(send, 400, {"error": f"{type(error).__name__}: {error}"})
+
+
+async def reset(send):
+    faults.ACTIVE.clear()
+    for memory in (CALLS, SCANS):
+        memory.clear()
+    emit.reset()
+    gaps.reset()
+    scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}
+
+    async def nothing():
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    await emulator.app(scope, nothing, send)
+
+
+async def answer_error(send, status, code):
+    document = {"__type": code, "message": "injected by the local stack"}
+    await answer(send, status, document, [(b"x-amzn-errortype", code.encode())])
+
+
+async def answer(send, status, document, headers=()):
+    body = json.dumps(document).encode()
+    kind = (b"content-type", b"application/x-amz-json-1.1")
+    await send({"type": "http.response.start", "status": status, "headers": [kind, *headers]})
+    await send({"type": "http.response.body", "body": body})

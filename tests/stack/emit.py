@@ -1,0 +1,172 @@
+"""Sends the events that AWS services send and the emulator does not.
+
+Shapes: https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html,
+https://docs.aws.amazon.com/tag-editor/latest/userguide/monitor-tags.html
+"""
+
+import json
+import time
+import uuid
+from datetime import datetime, timezone
+
+from ministack.core import responses
+from ministack.services import ecs, eventbridge
+
+INDEXES = (
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+)
+
+EVENTS = []
+SETTINGS = {
+    # False: events are lost, as ECR's may be.
+    "events": True,
+    # "instant": a rollout completes at once. "manual": when /_stack/deployment says so.
+    "rollouts": "instant",
+}
+
+
+def send(source, detail_type, detail, resources=(), *, at=None, event_id=None) -> str:
+    """Puts an event on the default bus, of any source. ``at`` is an RFC 3339 time, now if absent."""
+    moment = datetime.fromisoformat(at.replace("Z", "+00:00")).timestamp() if at else time.time()
+    event = {
+        "EventId": event_id or str(uuid.uuid4()),
+        "Source": source,
+        "DetailType": detail_type,
+        "Detail": detail if isinstance(detail, str) else json.dumps(detail),
+        "EventBusName": "default",
+        "Time": int(moment),
+        "Resources": list(resources),
+        "Account": responses.get_account_id(),
+        "Region": responses.get_region(),
+    }
+    EVENTS.append(event)
+    eventbridge._ensure_default_bus()
+    eventbridge._dispatch_event(event)
+    return event["EventId"]
+
+
+def after(action: str, request: dict, answer: dict) -> None:
+    """What AWS would send after a call that succeeded."""
+    effect = EFFECTS.get(action)
+    if effect:
+        effect(request, answer)
+
+
+def put_image(request, answer):
+    if not SETTINGS["events"]:
+        return
+    image = answer["image"]
+    media_type = request.get("imageManifestMediaType") or json.loads(request["imageManifest"]).get("mediaType", "")
+    detail = {
+        "result": "SUCCESS",
+        "repository-name": request["repositoryName"],
+        "image-digest": image["imageId"]["imageDigest"],
+        "action-type": "PUSH",
+        "image-tag": request.get("imageTag", ""),
+        "manifest-media-type": media_type,
+    }
+    if media_type not in INDEXES:
+        config = json.loads(request["imageManifest"]).get("config", {})
+        detail["artifact-media-type"] = config.get("mediaType", "application/vnd.oci.image.config.v1+json")
+    send("aws.ecr", "ECR Image Action", detail)
+
+
+def update_service(request, answer):
+    service = answer["service"]
+    primary = service["deployments"][0]
+    if primary.get("rolloutState") != "IN_PROGRESS":
+        return
+    deployment_event(service, "SERVICE_DEPLOYMENT_IN_PROGRESS", primary["id"], "in progress.")
+    if SETTINGS["rollouts"] == "instant":
+        end_rollout(service["clusterArn"], service["serviceName"], "COMPLETED")
+
+
+def tags_changed(request, answer):
+    arn = request.get("resourceArn", "")
+    if not SETTINGS["events"] or ":service/" not in arn:
+        return
+    changed = [tag["key"] for tag in request.get("tags", [])] + list(request.get("tagKeys", []))
+    detail = {
+        "changed-tag-keys": changed,
+        "service": "ecs",
+        "resource-type": "service",
+        "version": 1,
+        "tags": {tag["key"]: tag["value"] for tag in ecs._tags.get(arn, [])},
+    }
+    send("aws.tag", "Tag Change on Resource", detail, [arn])
+
+
+EFFECTS = {
+    "PutImage": put_image,
+    "UpdateService": update_service,
+    "TagResource": tags_changed,
+    "UntagResource": tags_changed,
+}
+
+
+def deployment_event(service, name, deployment_id, text):
+    if not SETTINGS["events"]:
+        return
+    detail = {
+        "eventType": "ERROR" if name.endswith("FAILED") else "INFO",
+        "eventName": name,
+        "clusterArn": service["clusterArn"],
+        "deploymentId": deployment_id,
+        "updatedAt": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "reason": f"ECS deployment {deployment_id} {text}",
+    }
+    send("aws.ecs", "ECS Deployment State Change", detail, [service["serviceArn"]])
+
+
+def end_rollout(cluster: str, name: str, how: str) -> None:
+    """Ends the rollout in progress: COMPLETED, or FAILED with the circuit breaker's way back."""
+    service = ecs._services[f"{cluster.rsplit('/', 1)[-1]}/{name}"]
+    primary, *older = service["deployments"]
+    if how == "COMPLETED":
+        service["deployments"] = [primary]
+        finish(service, primary, "completed.")
+        return
+    primary.update(status="INACTIVE", rolloutState="FAILED")
+    deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
+    previous = older[0]
+    previous["status"] = "PRIMARY"
+    service["deployments"] = [previous]
+    service["taskDefinition"] = previous["taskDefinition"]
+    finish(service, previous, "completed.")
+
+
+def finish(service, deployment, text):
+    deployment.update(rolloutState="COMPLETED", runningCount=service["desiredCount"])
+    service["runningCount"] = service["desiredCount"]
+    deployment_event(service, "SERVICE_DEPLOYMENT_COMPLETED", deployment["id"], text)
+
+
+def fire_schedule(name_part: str) -> int:
+    """Fires the enabled scheduled rules whose name contains a text. Answers how many."""
+    fired = 0
+    for (account, region, key), rule in list(eventbridge._rules._data.items()):
+        if not rule.get("ScheduleExpression") or name_part not in rule["Name"] or rule.get("State") != "ENABLED":
+            continue
+        with responses.request_scope(account, region):
+            event = {
+                "EventId": str(uuid.uuid4()),
+                "Source": "aws.events",
+                "DetailType": "Scheduled Event",
+                "Detail": "{}",
+                "EventBusName": "default",
+                "Time": int(time.time()),
+                "Resources": [rule["Arn"]],
+                "Account": account,
+                "Region": region,
+            }
+            for target in eventbridge._targets._data.get((account, region, key), []):
+                eventbridge._invoke_target(target, event, rule)
+        fired += 1
+    return fired
+
+
+def reset() -> None:
+    EVENTS.clear()
+    SETTINGS.update(events=True, rollouts="instant")
