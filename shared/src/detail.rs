@@ -16,7 +16,10 @@ pub enum Detail {
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.
-    Other { source: String, detail_type: String },
+    Other {
+        source: String,
+        detail_type: String,
+    },
 }
 
 impl Detail {

@@ -49,6 +49,7 @@ pub fn operate<Op: crate::Operation + 'static>(operation: Op) -> Result<(), Fail
             outbox: NoticeQueue::new(config, &defaults.notices),
             defaults,
             clock: Box::new(clock),
+            metrics: telemetry::print_line,
         };
         let shared = Rc::new((engine, operation));
         Ok(move |payload, run| {

@@ -101,14 +101,16 @@ mod tests {
     #[test]
     fn a_schedule_is_a_sweep_in_both_its_forms() {
         for detail in [json!({}), json!("{}")] {
-            let event = Event::parse(json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}));
+            let event =
+                Event::parse(json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}));
             assert!(matches!(event.unwrap().detail, Detail::Sweep));
         }
     }
 
     #[test]
     fn an_unknown_kind_is_kept_as_it_is() {
-        let event = Event::parse(json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]})).unwrap();
+        let event =
+            Event::parse(json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]})).unwrap();
         assert!(event.resources.is_empty());
         assert!(matches!(event.detail, Detail::Other { detail_type, .. } if detail_type == "New Thing"));
     }

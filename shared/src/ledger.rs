@@ -3,10 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::AwsError;
 use crate::memory::Memory;
 use crate::model::Arn;
 use crate::plan::{Outcome, Plan};
-use crate::AwsError;
 
 /// The right to act on one target, for a while.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,13 +65,8 @@ pub trait Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Busy`] while another holder's lease has not expired.
-    async fn acquire(
-        &self,
-        target: &Arn,
-        holder: &str,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<Lease, LedgerError>;
+    async fn acquire(&self, target: &Arn, holder: &str, now: Timestamp, until: Timestamp)
+    -> Result<Lease, LedgerError>;
 
     /// Writes an intent and the memory together, if the lease is still ours. Nothing may be done where
     /// this fails.

@@ -11,6 +11,8 @@ use crate::plan::Action;
 
 /// How long somebody who was told once is not told again.
 const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// How long an intent without an end may still show on AWS.
+const PENDING_FOR: SignedDuration = SignedDuration::from_hours(1);
 /// Attempts kept: more than an hour may hold by default, and enough history for a person.
 const ATTEMPTS_KEPT: usize = 50;
 
@@ -52,6 +54,11 @@ pub struct Pending {
 }
 
 impl Memory {
+    /// Drops the intents of an operation that never took effect: new ones take their place.
+    pub fn supersede(&mut self, operation: &str) {
+        self.pending.retain(|pending| pending.operation != operation);
+    }
+
     /// Notes that an action is about to be tried.
     pub fn intend(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
         let (digest, tag) = match action {
@@ -61,7 +68,6 @@ impl Memory {
         self.attempts.push(Attempt { at, digest, tag, finished: false });
         let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
         self.attempts.drain(..surplus);
-        self.pending.retain(|pending| pending.action != *action);
         self.pending.push(Pending {
             at,
             operation: operation.to_owned(),
@@ -77,6 +83,17 @@ impl Memory {
         for attempt in self.attempts.iter_mut().filter(|attempt| Some(attempt.at) == since) {
             attempt.finished = true;
         }
+    }
+
+    /// Takes out the intents of an operation that now show on AWS, and forgets those that never will.
+    pub fn reconcile(&mut self, operation: &str, now: Timestamp, in_effect: impl Fn(&Pending) -> bool) -> Vec<Pending> {
+        let ours = self.pending.iter().filter(|pending| pending.operation == operation);
+        let shown: Vec<Pending> = ours.filter(|pending| in_effect(pending)).cloned().collect();
+        for pending in &shown {
+            self.finish(&pending.action);
+        }
+        self.pending.retain(|pending| now.duration_since(pending.at) < PENDING_FOR);
+        shown
     }
 
     /// The last rollout that AWS took.

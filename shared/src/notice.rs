@@ -128,9 +128,18 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("aws:ecs:eu-west-1", "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/health?region=eu-west-1")]
-    #[case("aws-us-gov:ecs:us-gov-west-1", "https://console.amazonaws-us-gov.com/ecs/v2/clusters/shop/services/web/health?region=us-gov-west-1")]
-    #[case("aws-cn:ecs:cn-north-1", "https://console.amazonaws.cn/ecs/v2/clusters/shop/services/web/health?region=cn-north-1")]
+    #[case(
+        "aws:ecs:eu-west-1",
+        "https://eu-west-1.console.aws.amazon.com/ecs/v2/clusters/shop/services/web/health?region=eu-west-1"
+    )]
+    #[case(
+        "aws-us-gov:ecs:us-gov-west-1",
+        "https://console.amazonaws-us-gov.com/ecs/v2/clusters/shop/services/web/health?region=us-gov-west-1"
+    )]
+    #[case(
+        "aws-cn:ecs:cn-north-1",
+        "https://console.amazonaws.cn/ecs/v2/clusters/shop/services/web/health?region=cn-north-1"
+    )]
     fn the_link_leads_into_the_right_console(#[case] place: &str, #[case] link: &str) {
         assert_eq!(console_link(&Arn::new(format!("arn:{place}:123456789012:service/shop/web"))), link);
     }

@@ -84,13 +84,15 @@ pub enum Targets {
     None(String),
 }
 
-/// An operation's world: AWS, the ledger, the notice queue, the stack's defaults and the clock.
+/// An operation's world: AWS, the ledger, the notice queue, the stack's defaults, clock and metrics.
 pub struct Engine<C, L, O> {
     pub cloud: C,
     pub ledger: L,
     pub outbox: O,
     pub defaults: StackDefaults,
     pub clock: Box<dyn Fn() -> Timestamp>,
+    /// Where metric records go, a line each.
+    pub metrics: fn(&str),
 }
 
 /// One invocation, as Lambda describes it.
@@ -165,7 +167,8 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         let now = (self.clock)();
-        telemetry::metrics(Op::NAME, &self.defaults.stack, counts, now.duration_since(started).as_millis() as i64, now);
+        let record = telemetry::emf(Op::NAME, &self.defaults.stack, counts, now.duration_since(started), now);
+        (self.metrics)(&record.to_string());
         into_result(answers, errors, targets.len())
     }
 
@@ -189,11 +192,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
 }
 
 /// One target's error is the invocation's; several become one that names each.
-fn into_result(
-    answers: Vec<Value>,
-    mut errors: Vec<(&Tagged, Error)>,
-    total: usize,
-) -> Result<Vec<Value>, Error> {
+fn into_result(answers: Vec<Value>, mut errors: Vec<(&Tagged, Error)>, total: usize) -> Result<Vec<Value>, Error> {
     if errors.len() > 1 {
         let failures = errors.iter().map(|(target, error)| format!("{}: {error}", target.arn.name())).collect();
         return Err(Error::Targets { total, failures });

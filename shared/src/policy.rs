@@ -116,10 +116,7 @@ pub fn silenced_until(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
     let Some(value) = get(tags, SILENCE) else { return Ok(None) };
     let pairs = grammar::Pairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
     let until = pairs.required("until")?;
-    until
-        .parse()
-        .map(Some)
-        .map_err(|_| pairs.error(format!("until={until} is not a time such as 2026-12-01T08:00Z")))
+    until.parse().map(Some).map_err(|_| pairs.error(format!("until={until} is not a time such as 2026-12-01T08:00Z")))
 }
 
 /// The floors that known bursts need: `lamplighter:schedule` and its continuations, in key order.
@@ -162,7 +159,10 @@ mod tests {
     fn a_misspelt_key_is_told_with_what_was_meant() {
         let tags = tags(&[("lamplighter:depoly", "tag=latest"), ("lamplighter:schedule.2", ""), ("team", "a")]);
         let told: Vec<String> = misspelt(&tags).map(|e| e.to_string()).collect();
-        assert_eq!(told, ["tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"]);
+        assert_eq!(
+            told,
+            ["tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"]
+        );
     }
 
     #[test]

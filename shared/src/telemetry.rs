@@ -6,7 +6,7 @@
 
 use std::io::Write;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 /// CloudWatch namespace of our metrics.
@@ -38,14 +38,16 @@ pub fn message_failed(message_id: &str, error: &crate::Error) {
     tracing::error!(message_id, error_type = error.kind(), error = %error, "message failed");
 }
 
-/// Writes one metric record for an invocation.
-pub fn metrics(operation: &str, stack: &str, counts: Counts, latency_ms: i64, now: Timestamp) {
+/// Writes one line to standard output, whole.
+pub fn print_line(line: &str) {
     // A line that can't be written has nowhere else to go; the work it counts is done.
-    let _ = writeln!(std::io::stdout().lock(), "{}", emf(operation, stack, counts, latency_ms, now));
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 
+/// The metric record of one invocation.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
-fn emf(operation: &str, stack: &str, counts: Counts, latency_ms: i64, now: Timestamp) -> serde_json::Value {
+#[must_use]
+pub fn emf(operation: &str, stack: &str, counts: Counts, latency: SignedDuration, now: Timestamp) -> serde_json::Value {
     json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
@@ -65,7 +67,7 @@ fn emf(operation: &str, stack: &str, counts: Counts, latency_ms: i64, now: Times
         "Decisions": counts.decisions,
         "Actions": counts.actions,
         "Failures": counts.failures,
-        "Latency": latency_ms
+        "Latency": latency.as_secs_f64() * 1_000.0
     })
 }
 
@@ -76,7 +78,7 @@ mod tests {
     #[test]
     fn every_metric_that_is_declared_has_a_value() {
         let counts = Counts { decisions: 2, actions: 1, failures: 0 };
-        let record = emf("deploy", "lamplighter", counts, 41, Timestamp::UNIX_EPOCH);
+        let record = emf("deploy", "lamplighter", counts, SignedDuration::from_millis(41), Timestamp::UNIX_EPOCH);
         let declared = record["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         assert!(declared.iter().all(|metric| record[metric["Name"].as_str().unwrap()].is_number()));
         assert_eq!(record["Actions"], 1);

@@ -124,19 +124,19 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     /// Looks for intents of earlier invocations whose end is not known. What shows on AWS was done, and
-    /// people are told now; what does not show is forgotten, and decided again.
+    /// people are told now; what does not is decided again.
     fn reconcile(&mut self, observed: &Op::Observed) {
-        let (ours, others): (Vec<Pending>, _) =
-            self.lease.memory.pending.drain(..).partition(|pending| pending.operation == Op::NAME);
-        self.lease.memory.pending = ours;
-        for pending in self.lease.memory.pending.clone() {
-            if Op::in_effect(&pending.action, observed, pending.at) {
-                self.lease.memory.finish(&pending.action);
-                tracing::info!(operation = Op::NAME, target = self.target.arn.name(), action = pending.action.verb(), "an interrupted action had taken effect");
-                self.tell(pending.message);
-            }
+        let in_effect = |pending: &Pending| Op::in_effect(&pending.action, observed, pending.at);
+        for pending in self.lease.memory.reconcile(Op::NAME, self.now, in_effect) {
+            let target = self.target.arn.name();
+            tracing::info!(
+                operation = Op::NAME,
+                target,
+                action = pending.action.verb(),
+                "an interrupted action took effect"
+            );
+            self.tell(pending.message);
         }
-        self.lease.memory.pending.extend(others);
     }
 
     /// Asks the arbiter and the limits about each step.
@@ -188,6 +188,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     /// Journals the intent, performs every step, tells, and journals what came of it.
     async fn act(&mut self, decision: Decision) -> Result<Visited, Error> {
+        self.lease.memory.supersede(Op::NAME);
         for step in &decision.permitted {
             self.lease.memory.intend(Op::NAME, &step.action, &step.message, self.now);
         }
@@ -278,7 +279,14 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     fn log(&self, reason: &str, actions: u32) {
-        tracing::info!(operation = Op::NAME, target = self.target.arn.name(), event_id = self.event.id, actions, reason, "decided");
+        tracing::info!(
+            operation = Op::NAME,
+            target = self.target.arn.name(),
+            event_id = self.event.id,
+            actions,
+            reason,
+            "decided"
+        );
     }
 }
 

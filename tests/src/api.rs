@@ -98,7 +98,9 @@ fn error_in(body: &Value) -> ApiError {
 
 /// The emulator reads account, region and service from here and checks no signature.
 fn credential(service: &str) -> String {
-    format!("AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=none")
+    format!(
+        "AWS4-HMAC-SHA256 Credential=123456789012/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=none"
+    )
 }
 
 fn target_of(service: &str) -> &'static str {

@@ -5,7 +5,13 @@
 //!
 //! `cargo demo` tells its story over the first; `tests/` looks at both through their front doors.
 
-#![allow(async_fn_in_trait)]
+#![allow(
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "a failed expectation ends the test"
+)]
 
 pub mod api;
 pub mod ledger;

@@ -67,7 +67,9 @@ fn virtual_environment(target: &Path) -> Result<PathBuf, String> {
     eprintln!("installing the emulator into {} (once)", folder.display());
     let base = find_python()?;
     let made = run(Command::new(&base).args(["-m", "venv", "--clear"]).arg(&folder));
-    made.map_err(|said| format!("{base} can't make a virtual environment; on Debian and Ubuntu: apt install python3-venv ({said})"))?;
+    made.map_err(|said| {
+        format!("{base} can't make a virtual environment; on Debian and Ubuntu: apt install python3-venv ({said})")
+    })?;
     let requirements = target.join("requirements.txt");
     fs::write(&requirements, REQUIREMENTS).map_err(|e| format!("can't write {}: {e}", requirements.display()))?;
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];

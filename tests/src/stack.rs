@@ -77,13 +77,17 @@ impl Stack {
             let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
             let _ = process.wait();
             let _ = fs::remove_dir_all(&folder);
-            return Err(format!("the local stack does not start: {}", said.trim().lines().last().unwrap_or("it said nothing")));
+            return Err(format!(
+                "the local stack does not start: {}",
+                said.trim().lines().last().unwrap_or("it said nothing")
+            ));
         };
         Ok(Self { api: Api::new(format!("http://127.0.0.1:{port}")), process, stdin, folder })
     }
 
     fn deploy_template(&self, parameters: &[(&str, &str)]) -> Result<(), String> {
-        let template = fs::read_to_string(root().join("infra/template.yaml")).map_err(|e| format!("infra/template.yaml: {e}"))?;
+        let template =
+            fs::read_to_string(root().join("infra/template.yaml")).map_err(|e| format!("infra/template.yaml: {e}"))?;
         let template = template.replace("../target/lambda/", "s3://local-artifacts/");
         let mut form = vec![
             ("StackName".to_owned(), STACK.to_owned()),
@@ -127,7 +131,12 @@ impl Stack {
             if let Some(value) = holds() {
                 return value;
             }
-            assert!(started.elapsed() < PATIENCE, "within {} s it was not so that {what}\n{}", PATIENCE.as_secs(), self.logs());
+            assert!(
+                started.elapsed() < PATIENCE,
+                "within {} s it was not so that {what}\n{}",
+                PATIENCE.as_secs(),
+                self.logs()
+            );
             sleep(Duration::from_millis(40));
         }
     }

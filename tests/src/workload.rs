@@ -123,7 +123,10 @@ fn put(stack: &Stack, repository: &str, tag: Option<&str>, media_type: &str, man
     if let Some(tag) = tag {
         request["imageTag"] = json!(tag);
     }
-    done(stack.call("ecr", "PutImage", request))["image"]["imageId"]["imageDigest"].as_str().unwrap_or_default().to_owned()
+    done(stack.call("ecr", "PutImage", request))["image"]["imageId"]["imageDigest"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The image that a service's `web` container is to run, by its newest deployment.

@@ -1,1 +1,307 @@
-//! placeholder
+//! The simulated world: an in-memory AWS with a virtual clock, in which real operations run.
+//!
+//! It implements the engine's three ports. Calls fail as a test says: throttled, with their answer lost
+//! after they took effect, or with the function killed in the middle of them.
+
+mod cloud;
+mod ledger;
+
+use std::cell::{Ref, RefCell, RefMut};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::ledger::Record;
+use lamplighter::memory::Memory;
+use lamplighter::model::{
+    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Platform, Service, Tagged, TaskDefinition,
+};
+use lamplighter::notice::Notice;
+use lamplighter::operation::{Engine, Invocation, Operation};
+use lamplighter::policy::StackDefaults;
+use lamplighter::{AwsError, Error};
+use serde_json::{Value, json};
+
+/// When every world begins.
+pub const BEGINNING: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
+const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Refused before it takes effect.
+    Throttled,
+    /// It takes effect, and nobody hears of it.
+    AnswerLost,
+    /// The function is killed before it takes effect.
+    Killed,
+}
+
+/// A target's state item.
+#[derive(Debug, Clone, Default)]
+pub struct Held {
+    pub lease: Option<(String, Timestamp)>,
+    pub fence: u64,
+    pub memory: Memory,
+}
+
+/// Everything there is.
+#[derive(Debug, Default)]
+pub struct State {
+    pub now: Timestamp,
+    pub services: BTreeMap<Arn, Service>,
+    pub tags: BTreeMap<Arn, BTreeMap<String, String>>,
+    pub definitions: Vec<TaskDefinition>,
+    /// (repository, tag) → digest, platforms, when.
+    pub images: BTreeMap<(String, String), (Digest, Option<Vec<Platform>>, Timestamp)>,
+    pub held: BTreeMap<Arn, Held>,
+    pub journal: Vec<Record>,
+    pub notices: Vec<Notice>,
+    /// Every call, in order: `UpdateService shop/web`.
+    pub calls: Vec<String>,
+    pub faults: VecDeque<(&'static str, Fault)>,
+    next_deployment: u32,
+    next_request: u32,
+}
+
+/// A handle on one world; clones share it.
+#[derive(Debug, Clone, Default)]
+pub struct World(Rc<RefCell<State>>);
+
+impl World {
+    #[must_use]
+    pub fn new() -> Self {
+        let world = Self::default();
+        world.state_mut().now = BEGINNING;
+        world
+    }
+
+    #[must_use]
+    pub fn state(&self) -> Ref<'_, State> {
+        self.0.borrow()
+    }
+
+    #[must_use]
+    pub fn state_mut(&self) -> RefMut<'_, State> {
+        self.0.borrow_mut()
+    }
+
+    pub fn pass(&self, time: SignedDuration) {
+        self.state_mut().now += time;
+    }
+
+    /// The next call of this name fails in this way.
+    pub fn fault(&self, call: &'static str, fault: Fault) {
+        self.state_mut().faults.push_back((call, fault));
+    }
+
+    /// Makes a service with one container, on X86_64, settled on `repository:tag`.
+    pub fn service(&self, name: &str, repository: &str, tag: &str, deploy: &str) -> Arn {
+        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{name}"));
+        let mut state = self.state_mut();
+        let definition = state.register(&format!("shop-{name}"), &format!("{HOST}/{repository}:{tag}"));
+        let service = Service {
+            arn: arn.clone(),
+            status: "ACTIVE".to_owned(),
+            desired_count: 2,
+            running_count: 2,
+            task_definition: String::new(),
+            deployment_controller: DeploymentController::Ecs,
+            strategy: "ROLLING".to_owned(),
+            circuit_breaker: CircuitBreaker { enable: true, rollback: true },
+            deployments: Vec::new(),
+        };
+        state.services.insert(arn.clone(), service);
+        state.deploy(&arn, &definition);
+        state.settle(&arn);
+        let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", deploy)];
+        state.tags.insert(arn.clone(), tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        arn
+    }
+
+    /// Pushes an image and answers the event of it.
+    pub fn push(&self, repository: &str, tag: &str, content: u64) -> Value {
+        let mut state = self.state_mut();
+        let digest = Digest::new(format!("sha256:{content:064x}"));
+        let now = state.now;
+        state.images.insert((repository.to_owned(), tag.to_owned()), (digest.clone(), None, now));
+        json!({
+            "version": "0", "id": format!("push-{repository}-{tag}-{content}"), "detail-type": "ECR Image Action",
+            "source": "aws.ecr", "account": "123456789012", "time": now.to_string(), "region": "eu-west-1", "resources": [],
+            "detail": {
+                "action-type": "PUSH", "result": "SUCCESS", "repository-name": repository,
+                "image-tag": tag, "image-digest": digest.as_str(),
+                "manifest-media-type": "application/vnd.oci.image.index.v1+json",
+            }
+        })
+    }
+
+    /// Runs one invocation. `None` where the function was killed.
+    ///
+    /// # Panics
+    /// Where there is no runtime to run it in.
+    pub fn invoke<Op: Operation>(&self, op: &Op, payload: Value) -> Option<Result<Value, Error>> {
+        self.invoke_with(op, payload, StackDefaults::default())
+    }
+
+    /// Runs one invocation under other defaults. `None` where the function was killed.
+    ///
+    /// # Panics
+    /// Where there is no runtime to run it in.
+    pub fn invoke_with<Op: Operation>(
+        &self,
+        op: &Op,
+        payload: Value,
+        defaults: StackDefaults,
+    ) -> Option<Result<Value, Error>> {
+        let clock = self.clone();
+        let engine = Engine {
+            cloud: self.clone(),
+            ledger: self.clone(),
+            outbox: self.clone(),
+            defaults,
+            clock: Box::new(move || clock.state().now),
+            metrics: |_| {},
+        };
+        let (request_id, deadline) = {
+            let mut state = self.state_mut();
+            state.next_request += 1;
+            (format!("request-{}", state.next_request), state.now + SignedDuration::from_mins(5))
+        };
+        let run = Invocation { request_id, deadline };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        runtime.block_on(async {
+            // Nothing here ever waits, so a future that is not ready was killed.
+            let mut handled = pin!(engine.handle(op, payload, &run));
+            poll_fn(|context| {
+                Poll::Ready(match handled.as_mut().poll(context) {
+                    Poll::Ready(result) => Some(result),
+                    Poll::Pending => None,
+                })
+            })
+            .await
+        })
+    }
+
+    /// Runs the operation's sweep.
+    pub fn sweep<Op: Operation>(&self, op: &Op) -> Option<Result<Value, Error>> {
+        self.invoke(op, sweep())
+    }
+
+    /// The image of a service's newest deployment.
+    #[must_use]
+    pub fn image_of(&self, service: &Arn) -> String {
+        let state = self.state();
+        let arn = &state.services[service].task_definition;
+        let definition = state.definitions.iter().find(|d| d.arn() == arn);
+        definition.and_then(|d| d.containers().next().map(|c| c.image.to_owned())).unwrap_or_default()
+    }
+
+    /// Notes a call and meets what was ordered for it.
+    async fn call(&self, call: &'static str, target: &str) -> Result<bool, AwsError> {
+        let fault = {
+            let mut state = self.state_mut();
+            state.calls.push(format!("{call} {target}"));
+            let at = state.faults.iter().position(|(name, _)| *name == call);
+            at.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault)
+        };
+        match fault {
+            None => Ok(true),
+            Some(Fault::AnswerLost) => Ok(false),
+            Some(Fault::Throttled) => Err(error(call, target, "ThrottlingException", "Rate exceeded")),
+            Some(Fault::Killed) => {
+                std::future::pending::<()>().await;
+                Ok(true)
+            }
+        }
+    }
+}
+
+/// The event of a schedule.
+#[must_use]
+pub fn sweep() -> Value {
+    json!({"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}})
+}
+
+fn error(call: &'static str, target: &str, code: &str, message: &str) -> AwsError {
+    AwsError { call, target: target.to_owned(), code: code.to_owned(), message: message.to_owned() }
+}
+
+fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
+    if was { Ok(()) } else { Err(error(call, target, "Timeout", "no answer came")) }
+}
+
+impl State {
+    /// All services that carry a tag key.
+    #[must_use]
+    pub fn tagged(&self, key: &str) -> Vec<Tagged> {
+        let carrying = self.tags.iter().filter(|(_, tags)| tags.contains_key(key));
+        carrying.map(|(arn, tags)| Tagged { arn: arn.clone(), tags: tags.clone() }).collect()
+    }
+
+    fn register(&mut self, family: &str, image: &str) -> String {
+        let Value::Object(document) = json!({
+            "family": family, "cpu": "256",
+            "containerDefinitions": [{"name": "web", "image": image}],
+        }) else {
+            unreachable!("an object")
+        };
+        self.register_document(document)
+    }
+
+    fn register_document(&mut self, mut document: serde_json::Map<String, Value>) -> String {
+        let family = document["family"].as_str().unwrap_or_default().to_owned();
+        let revision = 1 + self.definitions.iter().filter(|d| d.family() == family).count();
+        let arn = format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{family}:{revision}");
+        document.insert("taskDefinitionArn".to_owned(), json!(arn));
+        document.insert("revision".to_owned(), json!(revision));
+        self.definitions.push(TaskDefinition { document, tags: BTreeMap::new() });
+        arn
+    }
+
+    /// Starts a rolling deployment.
+    ///
+    /// # Panics
+    /// Where there is no such service.
+    pub fn deploy(&mut self, service: &Arn, definition: &str) {
+        self.next_deployment += 1;
+        let deployment = Deployment {
+            id: format!("ecs-svc/{}", self.next_deployment),
+            status: "PRIMARY".to_owned(),
+            task_definition: definition.to_owned(),
+            rollout_state: "IN_PROGRESS".to_owned(),
+            created_at: Some(self.now),
+        };
+        let service = self.services.get_mut(service).expect("a service");
+        for older in &mut service.deployments {
+            older.status = "ACTIVE".to_owned();
+        }
+        service.task_definition = definition.to_owned();
+        service.deployments.insert(0, deployment);
+    }
+
+    /// The rollout in progress completes.
+    ///
+    /// # Panics
+    /// Where there is no such service.
+    pub fn settle(&mut self, service: &Arn) {
+        let service = self.services.get_mut(service).expect("a service");
+        service.deployments.truncate(1);
+        service.deployments[0].rollout_state = "COMPLETED".to_owned();
+    }
+
+    /// The rollout in progress fails and the circuit breaker goes back to the one before.
+    ///
+    /// # Panics
+    /// Where there is nothing to go back to.
+    pub fn roll_back(&mut self, service: &Arn) {
+        let service = self.services.get_mut(service).expect("a service");
+        service.deployments.remove(0);
+        let previous = &mut service.deployments[0];
+        previous.status = "PRIMARY".to_owned();
+        service.task_definition.clone_from(&previous.task_definition);
+    }
+}

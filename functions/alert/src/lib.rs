@@ -44,7 +44,8 @@ async fn publish_all(topic: &Topic, payload: Value) -> Result<Value, Error> {
 }
 
 async fn publish(topic: &Topic, record: &QueueRecord) -> Result<(), Error> {
-    let notice: Notice = serde_json::from_str(&record.body).map_err(|e| MalformedEvent(format!("not a notice: {e}")))?;
+    let notice: Notice =
+        serde_json::from_str(&record.body).map_err(|e| MalformedEvent(format!("not a notice: {e}")))?;
     topic.publish(&subject(&notice), &body(&notice)).await?;
     Ok(())
 }

@@ -40,14 +40,15 @@ pub fn body(notice: &Notice) -> String {
     )
 }
 
-/// Dashes and quotes as ASCII has them; a blank for what it lacks and for line breaks.
+/// Dashes and quotes as ASCII has them, `?` for what it lacks, a blank for a line break.
 fn ascii(text: &str) -> String {
     let replaced = text.chars().map(|c| match c {
         '—' | '–' => '-',
         '’' | '‘' => '\'',
         '“' | '”' => '"',
         c if c.is_ascii_graphic() => c,
-        _ => ' ',
+        c if c.is_whitespace() || c.is_control() => ' ',
+        _ => '?',
     });
     replaced.collect()
 }

@@ -10,9 +10,10 @@ use lamplighter::model::{Image, ImageRef, Platform, Scan, Service, TaskDefinitio
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Redeploy, Rollout};
-use lamplighter::policy::{self, DeployPolicy, FindingSeverity};
+use lamplighter::policy;
 
 use crate::observe::{Observed, Offer};
+use crate::words::{ago, findings, no_repository, no_subject, not_yet};
 use crate::{Policy, Subject};
 
 /// How long DescribeServices may still show the state of before an update.
@@ -73,7 +74,7 @@ impl Case<'_> {
         if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
             return None;
         }
-        let verb = if self.service.rollout_in_progress() { "is rolling out" } else { "runs" };
+        let verb = if self.service.rollout_in_progress() { "rolling out" } else { "runs" };
         Some(Plan::nothing(format!("already {verb} {}", self.label())))
     }
 
@@ -107,11 +108,23 @@ impl Case<'_> {
             return None;
         }
         if self.now.duration_since(last.at) < SETTLING {
-            return Some(Plan::nothing(format!("the rollout of {} was started {}", self.label(), ago(last.at, self.now))));
+            return Some(Plan::nothing(format!(
+                "the rollout of {} was started {}",
+                self.label(),
+                ago(last.at, self.now)
+            )));
         }
         let message = Message::warning(format!("{} went back to {}; not rolled out again", self.label(), self.was()))
-            .why(format!("It was rolled out {}, and since then ECS or a person returned the service to {}.", ago(last.at, self.now), self.running.label()))
-            .next(format!("Push a new image, or tag the service {} = {} to try this one again.", policy::APPROVE, self.image.digest))
+            .why(format!(
+                "It was rolled out {}, and since then ECS or a person returned the service to {}.",
+                ago(last.at, self.now),
+                self.running.label()
+            ))
+            .next(format!(
+                "Push a new image, or tag the service {} = {} to try this one again.",
+                policy::APPROVE,
+                self.image.digest
+            ))
             .once(format!("went-back:{}", self.image.digest));
         Some(Plan::tell(message))
     }
@@ -175,7 +188,10 @@ impl Case<'_> {
         let repository = &self.subject.repository;
         let pushed = self.pushed_at.map(|at| format!("; pushed {}", ago(at, self.now))).unwrap_or_default();
         let title = format!("rolling out {} — was {}{pushed}", self.label(), self.was());
-        let why = format!("The service follows {follows} in {}, and {} is what that names now.", repository.name, self.image.tag);
+        let why = format!(
+            "The service follows {follows} in {}, and {} is what that names now.",
+            repository.name, self.image.tag
+        );
         let message = Message::info(title.clone()).why(why).next(self.next());
         let mut plan = Plan::act(Action::Rollout(self.action()), title, message);
         plan.messages = not_yet(&self.seen.policy.deploy);
@@ -190,7 +206,8 @@ impl Case<'_> {
         };
         let images = BTreeMap::from([(self.subject.container.clone(), image.to_string())]);
         let registered = self.observed.newest_revision.as_ref().filter(|newest| {
-            newest.arn() != self.running.arn() && newest.with_images(&BTreeMap::new()) == self.running.with_images(&images)
+            newest.arn() != self.running.arn()
+                && newest.with_images(&BTreeMap::new()) == self.running.with_images(&images)
         });
         Rollout {
             service: self.service.arn.clone(),
@@ -222,7 +239,10 @@ impl Case<'_> {
         let rolling = self.service.strategy == "ROLLING";
         let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
         let fate = if rolling && guarded {
-            format!("ECS replaces the tasks; if they do not start, its circuit breaker goes back to {}.", self.running.label())
+            format!(
+                "ECS replaces the tasks; if they do not start, its circuit breaker goes back to {}.",
+                self.running.label()
+            )
         } else if rolling {
             format!("ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.", self.running.label())
         } else {
@@ -258,51 +278,4 @@ fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefinition, 
         .why(format!("{} reads it when a task starts.", running.label()))
         .next("ECS replaces the tasks with the same image.");
     Plan::act(Action::Redeploy(Redeploy { service: service.arn.clone() }), title, message)
-}
-
-fn no_subject(problem: &str) -> Message {
-    Message::warning(format!("tag {} does not fit the service; nothing is done", policy::DEPLOY))
-        .why(problem)
-        .next("Correct the tag; the next sweep goes on.")
-        .once(format!("subject:{problem}"))
-}
-
-fn no_repository(subject: &Subject) -> Message {
-    let name = &subject.repository.name;
-    Message::warning(format!("there is no repository {name}; nothing is done"))
-        .why(format!("ECR knows no {name} in {}.", subject.repository.host))
-        .next(format!("Correct repo= in the tag {}, or create the repository.", policy::DEPLOY))
-        .once(format!("repository:{name}"))
-}
-
-/// What the tag asks for and this version does not do, said instead of passed over.
-fn not_yet(policy: &DeployPolicy) -> Vec<Message> {
-    let asked = [("verify=", !policy.verify.is_empty()), ("snapshot=yes", policy.snapshot)];
-    let message = |option: &str| {
-        Message::warning(format!("{option} is not acted on yet"))
-            .why(format!("The tag {} asks for it; this version reads it and does nothing about it.", policy::DEPLOY))
-            .next("The image is rolled out all the same.")
-            .once(format!("not-yet:{option}"))
-    };
-    asked.into_iter().filter(|(_, asked)| *asked).map(|(option, _)| message(option)).collect()
-}
-
-/// `2 CRITICAL, 5 HIGH`: what is at or above a level.
-fn findings(level: FindingSeverity, counts: &BTreeMap<String, u32>) -> String {
-    let found = level.and_worse().filter_map(|severity| {
-        let n = counts.get(severity.as_str()).copied().filter(|n| *n > 0)?;
-        Some(format!("{n} {}", severity.as_str()))
-    });
-    found.collect::<Vec<_>>().join(", ")
-}
-
-/// `12 s ago`, `3 min ago`, `5 h ago`, `2 d ago`.
-fn ago(at: Timestamp, now: Timestamp) -> String {
-    let seconds = now.duration_since(at).as_secs().max(0);
-    match seconds {
-        0..60 => format!("{seconds} s ago"),
-        60..3_600 => format!("{} min ago", seconds / 60),
-        3_600..172_800 => format!("{} h ago", seconds / 3_600),
-        _ => format!("{} d ago", seconds / 86_400),
-    }
 }

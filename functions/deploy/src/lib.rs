@@ -4,9 +4,14 @@
 //! events lost. It does not follow the rollout it starts, and it does not build, scan or sign images.
 
 mod decide;
+#[cfg(test)]
+mod decide_tests;
+#[cfg(test)]
+mod fixtures;
 mod observe;
 mod subject;
 mod targets;
+mod words;
 
 use std::collections::BTreeMap;
 

@@ -101,7 +101,9 @@ async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) 
     let follows = &seen.policy.deploy.follows;
     let repository = &subject.repository;
     let (tag, pushed_at) = match (&seen.event.detail, follows.fixed()) {
-        (Detail::ImageAction(push), _) if push.repository_name == repository.name && follows.matches(&push.image_tag) => {
+        (Detail::ImageAction(push), _)
+            if push.repository_name == repository.name && follows.matches(&push.image_tag) =>
+        {
             (push.image_tag.clone(), seen.event.time)
         }
         (_, Some(fixed)) => (fixed.to_owned(), None),
@@ -116,10 +118,10 @@ async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) 
 
 /// The newest tag by version that is not quarantined; of equal versions the one pushed last.
 fn choose(follows: &Selector, tags: Vec<TagInRepository>, memory: &Memory) -> Option<TagInRepository> {
-    tags.into_iter()
-        .filter(|t| follows.matches(&t.tag) && !memory.quarantined.contains_key(&t.digest))
-        .max_by(|a, b| {
+    tags.into_iter().filter(|t| follows.matches(&t.tag) && !memory.quarantined.contains_key(&t.digest)).max_by(
+        |a, b| {
             let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
             by_version.then(a.pushed_at.cmp(&b.pushed_at)).then_with(|| a.tag.cmp(&b.tag))
-        })
+        },
+    )
 }

@@ -53,15 +53,21 @@ pub fn subject(policy: &DeployPolicy, definition: &TaskDefinition, service: &Arn
 fn no_container(policy: &DeployPolicy, label: &str, names: &str) -> String {
     match (&policy.container, &policy.repo) {
         (Some(container), _) => format!("{label} has no container {container} (it has: {names})"),
-        (None, Some(repo)) => format!("no container of {label} runs {repo}; name one with container= (it has: {names})"),
-        (None, None) => format!("no container of {label} runs an image from ECR; say repo= and container= (it has: {names})"),
+        (None, Some(repo)) => {
+            format!("no container of {label} runs {repo}; name one with container= (it has: {names})")
+        }
+        (None, None) => {
+            format!("no container of {label} runs an image from ECR; say repo= and container= (it has: {names})")
+        }
     }
 }
 
 /// The registry of the running image where that is ECR, else the one beside the service.
 fn repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Option<Repository> {
     match &policy.repo {
-        Some(name) if running.repository.name == *name && running.repository.is_ecr() => Some(running.repository.clone()),
+        Some(name) if running.repository.name == *name && running.repository.is_ecr() => {
+            Some(running.repository.clone())
+        }
         Some(name) => {
             let host = format!("{}.dkr.ecr.{}.{}", service.account(), service.region(), service.domain());
             Some(Repository { host, name: name.clone() })
@@ -83,8 +89,7 @@ mod tests {
 
     fn find(tag: &str, containers: &[(&str, &str)]) -> Result<Subject, String> {
         let containers: Vec<Value> = containers.iter().map(|(n, i)| json!({"name": n, "image": i})).collect();
-        let Value::Object(document) =
-            json!({"taskDefinitionArn": "arn:aws:ecs:::task-definition/shop-web:41", "containerDefinitions": containers})
+        let Value::Object(document) = json!({"taskDefinitionArn": "arn:aws:ecs:::task-definition/shop-web:41", "containerDefinitions": containers})
         else {
             unreachable!("an object")
         };

@@ -81,7 +81,10 @@ pub async fn scan(client: &Client, repository: &Repository, digest: &Digest) -> 
             let counts = counts.into_iter().map(|(severity, n)| (severity.as_str().to_owned(), n.unsigned_abs()));
             Ok(Scan::Finished(counts.collect()))
         }
-        other => Ok(Scan::NotFinished(format!("the scan is {}", other.map_or("unknown".to_owned(), |s| s.as_str().to_owned())))),
+        other => Ok(Scan::NotFinished(format!(
+            "the scan is {}",
+            other.map_or("unknown".to_owned(), |s| s.as_str().to_owned())
+        ))),
     }
 }
 

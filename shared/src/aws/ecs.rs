@@ -53,7 +53,8 @@ pub async fn describe_task_definition(client: &Client, name: &str) -> Result<Tas
     let answer = answer.map_err(|e| failure(call, name, &e))?;
     let document = capture.take().and_then(|mut body| body.get_mut("taskDefinition").map(Value::take));
     let Some(Value::Object(document)) = document else { return Err(incomplete(call, name, "taskDefinition")) };
-    let tags = answer.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+    let tags =
+        answer.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
     Ok(TaskDefinition { document, tags: tags.collect() })
 }
 
@@ -74,7 +75,10 @@ pub async fn register_task_definition(
     let body = Value::Object(request);
     let send = client.register_task_definition().customize().mutate_request(move |http| put_body(http, &body)).send();
     let answer = send.await.map_err(|e| failure(call, family, &e))?;
-    answer.task_definition.and_then(|t| t.task_definition_arn).ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
+    answer
+        .task_definition
+        .and_then(|t| t.task_definition_arn)
+        .ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
 }
 
 /// Points a service at a revision. Neither the desired count nor anything else is sent, so that scaling
@@ -105,7 +109,8 @@ pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<Stri
 
 /// Names the deployment that an update started.
 fn started(service: Option<EcsService>) -> String {
-    let primary = service.and_then(|s| s.deployments.unwrap_or_default().into_iter().find(|d| d.status.as_deref() == Some("PRIMARY")));
+    let primary = service
+        .and_then(|s| s.deployments.unwrap_or_default().into_iter().find(|d| d.status.as_deref() == Some("PRIMARY")));
     primary.and_then(|d| d.id).map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
 }
 
@@ -151,6 +156,9 @@ fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
         status: deployment.status.unwrap_or_default(),
         task_definition: deployment.task_definition.unwrap_or_default(),
         rollout_state: deployment.rollout_state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
-        created_at: deployment.created_at.and_then(|t| t.to_millis().ok()).and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+        created_at: deployment
+            .created_at
+            .and_then(|t| t.to_millis().ok())
+            .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
     }
 }

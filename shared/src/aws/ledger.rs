@@ -64,7 +64,8 @@ impl DynamoLedger {
             .condition_expression("fence = :fence")
             .set_expression_attribute_values(Some(state_values(lease, record.at)));
         let (put, update) = (put.build().map_err(built)?, update.build().map_err(built)?);
-        let items = vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().update(update).build()];
+        let items =
+            vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().update(update).build()];
         let answer = self.client().transact_write_items().set_transact_items(Some(items)).send().await;
         answer.map_err(|e| failure("TransactWriteItems", &lease.target.name(), &e))?;
         Ok(())

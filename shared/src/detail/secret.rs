@@ -78,9 +78,8 @@ mod tests {
     #[case::other_account("arn:aws:secretsmanager:eu-west-1:210987654321:secret:prod/db-AbCdEf", false)]
     #[case::parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db", false)]
     fn knows_its_readers(#[case] reference: &str, #[case] reads: bool) {
-        let secret = SecretRotated {
-            secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf".into(),
-        };
+        let secret =
+            SecretRotated { secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf".into() };
         assert_eq!(secret.is_read_by(reference), reads);
     }
 }

@@ -108,7 +108,11 @@ fn regions(pairs: &Pairs<'_>, text: &str) -> Result<Vec<String>, TagError> {
         parts.len() >= 3 && parts.last().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()) && !n.is_empty())
     };
     let named = text.split('+').map(|region| {
-        if looks_right(region) { Ok(region.to_owned()) } else { Err(pairs.error(format!("copy={region} is no region"))) }
+        if looks_right(region) {
+            Ok(region.to_owned())
+        } else {
+            Err(pairs.error(format!("copy={region} is no region")))
+        }
     });
     named.collect()
 }

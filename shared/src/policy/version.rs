@@ -114,11 +114,7 @@ mod tests {
     #[case("x", "99999999999999999999999", None)]
     #[case("latest", "latest", Some(vec![]))]
     #[case("linux", "linux", Some(vec![]))]
-    fn only_a_whole_segment_x_is_a_number(
-        #[case] pattern: &str,
-        #[case] tag: &str,
-        #[case] version: Option<Vec<u64>>,
-    ) {
+    fn only_a_whole_segment_x_is_a_number(#[case] pattern: &str, #[case] tag: &str, #[case] version: Option<Vec<u64>>) {
         assert_eq!(TagPattern::parse(pattern).version_of(tag), version);
     }
 

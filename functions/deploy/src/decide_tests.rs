@@ -1,0 +1,190 @@
+//! What `decide` does, as a table: a state, and what a person reads of it.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use lamplighter::model::{DeploymentController, Scan};
+use lamplighter::plan::{Action, Rollout};
+use proptest::prelude::*;
+use rstest::rstest;
+
+use crate::Offer;
+use crate::fixtures::{Given, HOST, SECRET, digest, given};
+
+const MINUTES: SignedDuration = SignedDuration::from_mins(10);
+
+fn findings(counts: &[(&str, u32)]) -> Scan {
+    Scan::Finished(counts.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect())
+}
+
+fn rollout(given: Given) -> Rollout {
+    match given.decide().steps.pop().map(|step| step.action) {
+        Some(Action::Rollout(rollout)) => rollout,
+        other => panic!("no rollout: {other:?}"),
+    }
+}
+
+#[rstest]
+#[case::newer(given(), "rolling out RC_1.4.2 (sha256:00000000) — was RC_1.4.1; pushed 12 s ago")]
+#[case::same_tag_pushed_again(given().offers("RC_1.4.1", 2), "rolling out RC_1.4.1")]
+#[case::latest_moved(given().deploy("tag=latest repo=shop/web").offers("latest", 2), "rolling out latest")]
+#[case::semver(given().deploy("semver=2.x repo=shop/web").running("v2.0.9", 1).offers("v2.0.10", 2), "rolling out v2.0.10")]
+#[case::placeholder_before(given().deploy("tag=RC_x.x.x repo=shop/web container=web").running_image("nginx:1"), "rolling out RC_1.4.2 (sha256:00000000) — was 1;")]
+#[case::unpinned_before(given().running_image(&format!("{HOST}/shop/web:RC_1.4.1")), "rolling out RC_1.4.2")]
+#[case::has_our_platform(given().for_platforms(&[("linux", "arm64"), ("linux", "amd64")]), "rolling out RC_1.4.2")]
+#[case::clean_scan(given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("MEDIUM", 9)])), "rolling out RC_1.4.2")]
+#[case::approved(given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(2).as_str()), "rolling out RC_1.4.2")]
+#[case::freeze_over(given().tag("freeze", "fri 16:00 - sat 03:00 UTC"), "rolling out RC_1.4.2")]
+#[case::supersedes_a_rollout(given().rolling(), "rolling out RC_1.4.2")]
+#[case::quarantine_lifted(given().quarantined(2, "5xx").tag("approve", digest(2).as_str()), "rolling out RC_1.4.2")]
+fn rolls_out(#[case] given: Given, #[case] says: &str) {
+    let plan = given.decide();
+    assert_eq!(plan.steps.len(), 1, "{}", plan.reason);
+    assert!(plan.reason.starts_with(says), "{}", plan.reason);
+}
+
+#[rstest]
+#[case::gone(Given { observed: crate::Observed { service: None, ..given().observed }, ..given() }, "the service does not exist any more")]
+#[case::runs_it(given().offers("RC_1.4.1", 1), "already runs RC_1.4.1 (sha256:00000000)")]
+#[case::same_digest_under_a_new_tag(given().offers("RC_1.4.2", 1), "already runs RC_1.4.2")]
+#[case::rolls_it_out(given().offers("RC_1.4.1", 1).rolling(), "already rolling out RC_1.4.1")]
+#[case::older(given().offers("RC_1.3.9", 2), "RC_1.3.9 is older than RC_1.4.1, which runs")]
+#[case::older_semver(given().deploy("semver=2.x repo=shop/web").running("2.0.10", 1).offers("2.0.9", 2), "2.0.9 is older than 2.0.10")]
+#[case::quarantined(given().quarantined(2, "5xx over 4 %"), "RC_1.4.2 (sha256:00000000) is quarantined: 5xx over 4 %")]
+#[case::just_started(given().rolled_out(2, SignedDuration::from_secs(3)), "the rollout of RC_1.4.2 (sha256:00000000) was started 3 s ago")]
+#[case::no_such_tag(given().offer(Offer::NoTag), "shop/web has no tag like RC_x.x.x")]
+#[case::not_scanned(
+    given().deploy("tag=RC_x.x.x scan=high").scanned(Scan::NotFinished("the scan is IN_PROGRESS".into())),
+    "RC_1.4.2 (sha256:00000000) waits for its scan: the scan is IN_PROGRESS"
+)]
+fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
+    let plan = given.decide();
+    assert!(plan.is_empty() && plan.messages.is_empty(), "{plan:?}");
+    assert!(plan.reason.starts_with(reason), "{}", plan.reason);
+}
+
+#[rstest]
+#[case::went_back(
+    given().rolled_out(2, MINUTES),
+    "RC_1.4.2 (sha256:00000000) went back to RC_1.4.1; not rolled out again",
+    "It was rolled out 10 min ago, and since then ECS or a person returned the service to shop-web:41."
+)]
+#[case::wrong_platform(
+    given().for_platforms(&[("linux", "arm64")]),
+    "RC_1.4.2 (sha256:00000000) waits: it has no linux/amd64",
+    "The service runs on linux/amd64; the image has linux/arm64."
+)]
+#[case::frozen(
+    given().tag("freeze", "fri 16:00 - mon 08:00 Europe/Rome"),
+    "RC_1.4.2 (sha256:00000000) is held until 2026-11-23T07:00:00Z",
+    "lamplighter:freeze holds new images now."
+)]
+#[case::findings(
+    given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("CRITICAL", 2), ("HIGH", 5), ("LOW", 1)])),
+    "RC_1.4.2 (sha256:00000000) is held: its scan found 2 CRITICAL, 5 HIGH",
+    "The tag says scan="
+)]
+#[case::unapproved(
+    given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(1).as_str()),
+    "RC_1.4.2 (sha256:00000000) waits for approval",
+    "The tag says approve=yes."
+)]
+#[case::code_deploy(
+    given().service(|s| s.deployment_controller = DeploymentController::CodeDeploy),
+    "can't roll out RC_1.4.2 (sha256:00000000)",
+    "Its deployment controller is CODE_DEPLOY, which is not supported yet."
+)]
+#[case::no_container(
+    given().deploy("tag=RC_x.x.x container=wbe repo=shop/web"),
+    "tag lamplighter:deploy does not fit the service; nothing is done",
+    "shop-web:41 has no container wbe (it has: web, proxy)"
+)]
+#[case::no_repository(
+    given().offer(Offer::NoRepository),
+    "there is no repository shop/web; nothing is done",
+    "ECR knows no shop/web in 123456789012.dkr.ecr.eu-west-1.amazonaws.com."
+)]
+fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case] why: &str) {
+    let plan = given.decide();
+    assert!(plan.is_empty(), "{plan:?}");
+    let [message] = plan.messages.as_slice() else { panic!("{plan:?}") };
+    assert_eq!(message.title, title);
+    assert!(message.why.starts_with(why), "{}", message.why);
+    assert!(message.key.is_some() && !message.next.is_empty());
+}
+
+#[test]
+fn a_rollout_names_everything_absolutely() {
+    let rollout = rollout(given());
+    let image = format!("{HOST}/shop/web:RC_1.4.2@{}", digest(2));
+    assert_eq!(rollout.images, BTreeMap::from([("web".to_owned(), image)]));
+    assert_eq!(rollout.base, "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41");
+    assert_eq!((rollout.registered, rollout.enable_circuit_breaker), (None, false));
+}
+
+#[test]
+fn a_revision_left_by_a_killed_attempt_is_used() {
+    let left = given().newest_revision(&format!("{HOST}/shop/web:RC_1.4.2@{}", digest(2)));
+    assert!(rollout(left).registered.unwrap().ends_with("shop-web:42"));
+    let of_somebody_else = given().newest_revision(&format!("{HOST}/shop/web:RC_9@{}", digest(9)));
+    assert_eq!(rollout(of_somebody_else).registered, None);
+}
+
+#[rstest]
+#[case::off(given().service(|s| s.circuit_breaker.enable = false), true)]
+#[case::without_rollback(given().service(|s| s.circuit_breaker.rollback = false), true)]
+#[case::not_wanted(given().deploy("tag=RC_x.x.x breaker=off").service(|s| s.circuit_breaker.enable = false), false)]
+#[case::blue_green(given().service(|s| { s.strategy = "BLUE_GREEN".into(); s.circuit_breaker.enable = false; }), false)]
+fn the_circuit_breaker_is_switched_on_where_it_works(#[case] given: Given, #[case] switched_on: bool) {
+    assert_eq!(rollout(given).enable_circuit_breaker, switched_on);
+}
+
+#[test]
+fn what_a_tag_asks_for_in_vain_is_told() {
+    let plan = given().deploy("tag=RC_x.x.x verify=https://a/b snapshot=yes").decide();
+    let titles: Vec<&str> = plan.messages.iter().map(|m| m.title.as_str()).collect();
+    assert_eq!(titles, ["verify= is not acted on yet", "snapshot=yes is not acted on yet"]);
+    assert_eq!(plan.steps.len(), 1);
+}
+
+#[rstest]
+#[case::reads_it(given().rotated(SECRET, MINUTES), 1, "restarting tasks: the secret shop/db-AbCdEf was rotated")]
+#[case::reads_another(given().rotated("arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf", MINUTES), 0, "shop-web:41 does not read the secret x-AbCdEf")]
+#[case::restarted_since(
+    given().rotated(SECRET, MINUTES).service(|s| s.deployments[0].created_at = Some(crate::fixtures::NOW)),
+    0,
+    "its tasks were started after the secret shop/db-AbCdEf was rotated"
+)]
+fn a_rotated_secret_restarts_its_readers_once(#[case] given: Given, #[case] steps: usize, #[case] reason: &str) {
+    let plan = given.decide();
+    assert_eq!((plan.steps.len(), plan.reason.as_str()), (steps, reason));
+}
+
+proptest! {
+    #[test]
+    fn never_goes_backwards(running in 0_u64..30, offered in 0_u64..30) {
+        let plan = given()
+            .running(&format!("RC_1.{}.{}", running / 10, running % 10), running)
+            .offers(&format!("RC_1.{}.{}", offered / 10, offered % 10), offered)
+            .decide();
+        prop_assert_eq!(plan.steps.len(), usize::from(offered > running), "{}", plan.reason);
+    }
+
+    #[test]
+    fn never_rolls_out_a_quarantined_digest(image in 0_u64..4, quarantined in 0_u64..4, latest in any::<bool>()) {
+        let policy = if latest { "tag=latest repo=shop/web" } else { "tag=RC_x.x.x repo=shop/web" };
+        let tag = if latest { "latest" } else { "RC_1.9.0" };
+        let plan = given().deploy(policy).quarantined(quarantined, "bad").offers(tag, image).decide();
+        if image == quarantined {
+            prop_assert!(plan.is_empty(), "{}", plan.reason);
+        }
+    }
+
+    #[test]
+    fn settles(image in 2_u64..9, minor in 4_u64..9) {
+        let tag = format!("RC_1.{minor}.2");
+        let done = rollout(given().offers(&tag, image));
+        let after = given().running_image(&done.images["web"]).offers(&tag, image).decide();
+        prop_assert!(after.is_empty() && after.reason.starts_with("already runs"), "{}", after.reason);
+    }
+}

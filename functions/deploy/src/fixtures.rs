@@ -1,0 +1,174 @@
+//! States of one service for tests. They compose: `given().deploy("tag=latest").offers("latest", 7)`.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::detail::Detail;
+use lamplighter::detail::secret::SecretRotated;
+use lamplighter::memory::{Attempt, Memory};
+use lamplighter::model::{
+    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Image, Platform, Scan, Service, Tagged,
+    TaskDefinition,
+};
+use lamplighter::operation::{Operation, Seen};
+use lamplighter::policy::StackDefaults;
+use lamplighter::{Event, Plan};
+use serde_json::{Value, json};
+
+use crate::{Deploy, Observed, Offer, decide, subject};
+
+pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
+pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+
+/// The digest of the nth image.
+pub fn digest(n: u64) -> Digest {
+    Digest::new(format!("sha256:{n:064x}"))
+}
+
+pub struct Given {
+    pub tags: BTreeMap<String, String>,
+    pub memory: Memory,
+    pub observed: Observed,
+    pub event: Event,
+    pub now: Timestamp,
+}
+
+/// shop/web runs `RC_1.4.1` (image 1), follows `RC_x.x.x`, and is offered `RC_1.4.2` (image 2).
+pub fn given() -> Given {
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
+    let service = Service {
+        arn,
+        status: "ACTIVE".into(),
+        desired_count: 3,
+        running_count: 3,
+        task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
+        deployment_controller: DeploymentController::Ecs,
+        strategy: "ROLLING".into(),
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true },
+        deployments: vec![Deployment {
+            id: "ecs-svc/1".into(),
+            status: "PRIMARY".into(),
+            task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
+            rollout_state: "COMPLETED".into(),
+            created_at: Some(NOW - SignedDuration::from_hours(24)),
+        }],
+    };
+    let observed = Observed {
+        service: Some(service),
+        running: None,
+        subject: Err(String::new()),
+        offer: Offer::NoTag,
+        scan: None,
+        newest_revision: None,
+    };
+    Given { tags, memory: Memory::default(), observed, event: Event::sweep("sweep"), now: NOW }
+        .deploy("tag=RC_x.x.x repo=shop/web")
+        .running("RC_1.4.1", 1)
+        .offers("RC_1.4.2", 2)
+}
+
+impl Given {
+    pub fn tag(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.tags.insert(format!("lamplighter:{key}"), value.into());
+        self
+    }
+
+    pub fn deploy(self, value: &str) -> Self {
+        self.tag("deploy", value)
+    }
+
+    pub fn running(self, tag: &str, image: u64) -> Self {
+        self.running_image(&format!("{HOST}/shop/web:{tag}@{}", digest(image)))
+    }
+
+    pub fn running_image(mut self, image: &str) -> Self {
+        self.observed.running = Some(definition(41, image));
+        self
+    }
+
+    pub fn offers(mut self, tag: &str, image: u64) -> Self {
+        let image = Image { tag: tag.into(), digest: digest(image), platforms: None };
+        self.observed.offer = Offer::Image { image, pushed_at: Some(self.now - SignedDuration::from_secs(12)) };
+        self
+    }
+
+    pub fn for_platforms(mut self, platforms: &[(&str, &str)]) -> Self {
+        if let Offer::Image { image, .. } = &mut self.observed.offer {
+            let platform =
+                |(os, architecture): &(&str, &str)| Platform { os: (*os).into(), architecture: (*architecture).into() };
+            image.platforms = Some(platforms.iter().map(platform).collect());
+        }
+        self
+    }
+
+    pub fn offer(mut self, offer: Offer) -> Self {
+        self.observed.offer = offer;
+        self
+    }
+
+    pub fn scanned(mut self, scan: Scan) -> Self {
+        self.observed.scan = Some(scan);
+        self
+    }
+
+    pub fn service(mut self, change: impl FnOnce(&mut Service)) -> Self {
+        self.observed.service.iter_mut().next().map(change);
+        self
+    }
+
+    pub fn rolling(self) -> Self {
+        self.service(|s| s.deployments[0].rollout_state = "IN_PROGRESS".into())
+    }
+
+    pub fn quarantined(mut self, image: u64, reason: &str) -> Self {
+        self.memory.quarantined.insert(digest(image), reason.into());
+        self
+    }
+
+    /// This image was rolled out so long ago.
+    pub fn rolled_out(mut self, image: u64, ago: SignedDuration) -> Self {
+        let attempt = Attempt { at: self.now - ago, digest: Some(digest(image)), tag: None, finished: true };
+        self.memory.attempts.push(attempt);
+        self
+    }
+
+    /// The newest revision of the family runs this image.
+    pub fn newest_revision(mut self, image: &str) -> Self {
+        self.observed.newest_revision = Some(definition(42, image));
+        self
+    }
+
+    /// The secret was rotated so long ago.
+    pub fn rotated(mut self, secret_arn: &str, ago: SignedDuration) -> Self {
+        self.event.detail = Detail::SecretRotated(SecretRotated { secret_arn: secret_arn.into() });
+        self.event.time = Some(self.now - ago);
+        self
+    }
+
+    pub fn decide(mut self) -> Plan {
+        let policy = Deploy.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
+        let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+        if let Some(running) = &self.observed.running {
+            self.observed.subject = subject(&policy.deploy, running, &arn);
+        }
+        let target = Tagged { arn, tags: self.tags };
+        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &self.memory };
+        decide(seen, &self.observed, self.now)
+    }
+}
+
+fn definition(revision: u32, image: &str) -> TaskDefinition {
+    let Value::Object(document) = json!({
+        "taskDefinitionArn": format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:{revision}"),
+        "family": "shop-web", "revision": revision,
+        "containerDefinitions": [
+            {"name": "web", "image": image, "secrets": [{"name": "P", "valueFrom": format!("{SECRET}:password::")}]},
+            {"name": "proxy", "image": "envoy:1"}
+        ]
+    }) else {
+        unreachable!("an object")
+    };
+    TaskDefinition { document, tags: BTreeMap::new() }
+}
