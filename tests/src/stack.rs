@@ -39,21 +39,26 @@ impl Deref for Stack {
 }
 
 impl Stack {
-    /// Starts a stack and deploys `infra/template.yaml` into it, with other parameters where given.
+    /// Starts a stack on a free port, with our template in it.
     ///
     /// # Errors
     /// One line: what is wrong and how to mend it.
     pub fn start(parameters: &[(&str, &str)]) -> Result<Self, String> {
-        let stack = Self::start_empty(0)?;
+        Self::start_on(0, parameters)
+    }
+
+    /// Starts a stack on a port (0 takes a free one) and deploys `infra/template.yaml` into it, with other
+    /// parameters than the template's own where given.
+    ///
+    /// # Errors
+    /// One line: what is wrong and how to mend it.
+    pub fn start_on(port: u16, parameters: &[(&str, &str)]) -> Result<Self, String> {
+        let stack = Self::start_empty(port)?;
         stack.deploy_template(parameters)?;
         Ok(stack)
     }
 
-    /// Starts a stack without anything of ours in it; port 0 takes a free one.
-    ///
-    /// # Errors
-    /// One line: what is wrong and how to mend it.
-    pub fn start_empty(port: u16) -> Result<Self, String> {
+    fn start_empty(port: u16) -> Result<Self, String> {
         let setup = setup()?;
         let folder = own_folder(&setup)?;
         let mut process = Command::new(&setup.python)
@@ -125,20 +130,9 @@ impl Stack {
     ///
     /// # Panics
     /// Where it does not within [`PATIENCE`]; the text says what.
-    pub fn until<T>(&self, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
-        let started = Instant::now();
-        loop {
-            if let Some(value) = holds() {
-                return value;
-            }
-            assert!(
-                started.elapsed() < PATIENCE,
-                "within {} s it was not so that {what}\n{}",
-                PATIENCE.as_secs(),
-                self.logs()
-            );
-            sleep(Duration::from_millis(40));
-        }
+    pub fn until<T>(&self, what: &str, holds: impl FnMut() -> Option<T>) -> T {
+        within(PATIENCE, holds)
+            .unwrap_or_else(|| panic!("within {} s it was not so that {what}\n{}", PATIENCE.as_secs(), self.logs()))
     }
 
     /// Lets the sweep of a function run.
@@ -196,6 +190,20 @@ impl Drop for Stack {
         drop(self.stdin.take());
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Asks again and again until there is an answer; `None` where there is none in time.
+pub fn within<T>(time: Duration, mut holds: impl FnMut() -> Option<T>) -> Option<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(value) = holds() {
+            return Some(value);
+        }
+        if started.elapsed() > time {
+            return None;
+        }
+        sleep(Duration::from_millis(40));
     }
 }
 

@@ -262,6 +262,15 @@ impl State {
         arn
     }
 
+    /// Lets the containers of a family read a secret.
+    ///
+    /// # Panics
+    /// Where there is no such family.
+    pub fn read_secret(&mut self, family: &str, secret_arn: &str) {
+        let definition = self.definitions.iter_mut().find(|d| d.family() == family).expect("a family");
+        definition.document["containerDefinitions"][0]["secrets"] = json!([{"name": "S", "valueFrom": secret_arn}]);
+    }
+
     /// Starts a rolling deployment.
     ///
     /// # Panics

@@ -8,7 +8,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
-* ``/_stack/calls``       → [{service, action, caller, at}]: every AWS call since the start or a reset
+* ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
 * ``/_stack/events``      → every event sent
 * ``/_stack/reset``       → {}: as after the start
@@ -94,7 +94,7 @@ async def application(scope, receive, send):
     headers = {key.decode().lower(): value.decode("latin1") for key, value in scope["headers"]}
     service, action, caller = name_of(headers, body)
     if service:
-        CALLS.append({"service": service, "action": action, "caller": caller, "at": time.time()})
+        CALLS.append({"service": service, "action": action, "about": about(body), "caller": caller, "at": time.time()})
     fault = faults.take(service, action)
     instead = await faults.before(fault)
     if instead:
@@ -126,6 +126,16 @@ def name_of(headers, body):
         return service, target.rsplit(".", 1)[-1], caller_of(headers)
     form = parse_qs(body.decode("latin1")) if b"Action=" in body else {}
     return service, form.get("Action", [""])[0], caller_of(headers)
+
+
+def about(body):
+    """The names in a JSON request that say what it is about; nothing else of it is kept."""
+    try:
+        request = json.loads(body)
+        names = [request.get(key) for key in ("family", "service", "taskDefinition", "repositoryName")]
+        return " ".join(name.rsplit("/", 1)[-1] for name in names if name)
+    except (AttributeError, ValueError):
+        return ""
 
 
 def caller_of(headers):

@@ -35,9 +35,10 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     match &observed.offer {
         Offer::NotAsked => Plan::nothing("the event is not about an image"),
         Offer::NoRepository => Plan::tell(no_repository(subject)),
-        Offer::NoTag => {
-            Plan::nothing(format!("{} has no tag like {}", subject.repository.name, seen.policy.deploy.follows))
-        }
+        Offer::NoTag => Plan::nothing(format!(
+            "the repository {} has no tag like {}",
+            subject.repository.name, seen.policy.deploy.follows
+        )),
         Offer::Image { image, pushed_at } => {
             let case = Case { seen, observed, service, running, subject, image, pushed_at: *pushed_at, now };
             case.held().unwrap_or_else(|| case.roll_out())

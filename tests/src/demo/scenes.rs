@@ -1,0 +1,177 @@
+//! The scenes: each does something, waits for what must follow, and looks that nothing else did.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use e2e::ledger::items;
+use e2e::stack::{Stack, within};
+use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use serde_json::json;
+
+use crate::story::Story;
+
+/// How long anything that must follow may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+const REPOSITORY: &str = "shop/web";
+
+pub struct Scene {
+    title: &'static str,
+    pub proves: &'static str,
+    play: fn(&mut Stage<'_>) -> Result<(), String>,
+}
+
+pub const SCENES: [Scene; 5] = [
+    Scene {
+        title: "A team tags its service and pushes RC_1.4.1 for two platforms",
+        proves: "a pushed image is rolled out by digest, and somebody is told",
+        play: first_push,
+    },
+    Scene { title: "The same image is pushed again", proves: "the same digest again does nothing", play: same_digest },
+    Scene {
+        title: "RC_1.4.2 is pushed for linux/amd64 only; the service runs on ARM64",
+        proves: "an image for the wrong platform waits, then rolls out",
+        play: wrong_platform,
+    },
+    Scene {
+        title: "RC_1.4.3 is pushed and its event is lost",
+        proves: "a push whose event was lost is found by the sweep",
+        play: lost_event,
+    },
+    Scene {
+        title: "A second service gets a misspelt tag",
+        proves: "a bad tag raises one message and touches nothing",
+        play: bad_tag,
+    },
+];
+
+/// The local stack with a shop in it.
+pub struct Stage<'a> {
+    stack: &'a Stack,
+    pub story: Story,
+    web: String,
+}
+
+impl<'a> Stage<'a> {
+    pub fn new(stack: &'a Stack, story: Story) -> Self {
+        create_repository(stack, REPOSITORY);
+        let image = image(REPOSITORY, "RC_1.4.0");
+        let service = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+        let web = create_service(stack, &service);
+        story.line("stack", &format!("shop/web runs {image} on ARM64, untagged"));
+        Self { stack, story, web }
+    }
+
+    pub fn play(&mut self, scene: &Scene) -> Result<(), String> {
+        self.story.heading(scene.title);
+        let result = (scene.play)(self);
+        self.story.catch_up(self.stack);
+        result
+    }
+
+    fn push(&self, tag: &str, architectures: &[&str], content: &str) -> String {
+        push_image(self.stack, REPOSITORY, tag, architectures, content)
+    }
+
+    fn mails(&self, subject: &str) -> usize {
+        let mail = self.stack.mail();
+        mail.iter().filter(|mail| mail["subject"].as_str().is_some_and(|s| s.contains(subject))).count()
+    }
+
+    /// Waits until something holds, and tells meanwhile what happens.
+    fn wait(&mut self, mut holds: impl FnMut(&Self) -> bool) -> Result<(), ()> {
+        let held = within(PATIENCE, || {
+            self.story.catch_up(self.stack);
+            holds(self).then_some(())
+        });
+        held.ok_or(())
+    }
+
+    /// The service runs this digest, and one mail says so.
+    fn rolled_out(&mut self, tag: &str, digest: &str) -> Result<(), String> {
+        self.wait(|stage| deployed_image(stage.stack, &stage.web).ends_with(digest))
+            .map_err(|()| format!("{tag} was not rolled out"))?;
+        self.told(&format!("rolling out {tag}"))?;
+        self.free()
+    }
+
+    fn told(&mut self, subject: &str) -> Result<(), String> {
+        self.wait(|stage| stage.mails(subject) > 0).map_err(|()| format!("no mail says {subject:?}"))?;
+        match self.mails(subject) {
+            1 => Ok(()),
+            n => Err(format!("{n} mails say {subject:?}")),
+        }
+    }
+
+    /// Nobody holds a target any more: what was begun is done.
+    fn free(&mut self) -> Result<(), String> {
+        self.wait(|stage| items(stage.stack).iter().all(|item| item.get("holder").is_none()))
+            .map_err(|()| "a target is still held")?;
+        // The function's log is written after its answer.
+        sleep(Duration::from_millis(200));
+        self.story.catch_up(self.stack);
+        Ok(())
+    }
+
+    /// A decision with this reason was logged.
+    fn decided(&mut self, reason: &str) -> Result<(), String> {
+        self.wait(|stage| stage.stack.logs().contains(reason))
+            .map_err(|()| format!("nothing was decided because {reason:?}"))
+    }
+
+    fn unchanged(&self, updates: usize) -> Result<(), String> {
+        let now = self.stack.calls_of("UpdateService");
+        if now == updates { Ok(()) } else { Err(format!("{} updates instead of {updates}", now)) }
+    }
+}
+
+fn first_push(stage: &mut Stage<'_>) -> Result<(), String> {
+    let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")];
+    tag_service(stage.stack, &stage.web, &tags);
+    stage.decided("the repository shop/web has no tag like RC_x.x.x")?;
+    stage.free()?;
+    let digest = stage.push("RC_1.4.1", &["amd64", "arm64"], "one");
+    stage.rolled_out("RC_1.4.1", &digest)
+}
+
+fn same_digest(stage: &mut Stage<'_>) -> Result<(), String> {
+    stage.push("RC_1.4.1", &["amd64", "arm64"], "one");
+    stage.decided("already runs RC_1.4.1")?;
+    stage.free()?;
+    stage.unchanged(1)
+}
+
+fn wrong_platform(stage: &mut Stage<'_>) -> Result<(), String> {
+    stage.push("RC_1.4.2", &["amd64"], "two");
+    stage.told("waits: it has no linux/arm64")?;
+    stage.free()?;
+    stage.unchanged(1)?;
+    let digest = stage.push("RC_1.4.2", &["amd64", "arm64"], "two");
+    stage.rolled_out("RC_1.4.2", &digest)
+}
+
+fn lost_event(stage: &mut Stage<'_>) -> Result<(), String> {
+    stage.stack.control("settings", json!({"events": false}));
+    let digest = stage.push("RC_1.4.3", &["arm64"], "three");
+    stage.stack.control("settings", json!({"events": true}));
+    stage.unchanged(2)?;
+    stage.story.line("stack", "five minutes pass; the sweep runs");
+    stage.stack.sweep();
+    stage.rolled_out("RC_1.4.3", &digest)
+}
+
+fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
+    let image = image(REPOSITORY, "RC_1.4.0");
+    let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", "tga=RC_x.x.x repo=shop/web")];
+    let service = NewService { cluster: "shop", name: "worker", image: &image, architecture: "ARM64", tags: &tags };
+    let worker = create_service(stage.stack, &service);
+    stage.told("shop/worker: tag lamplighter:deploy can't be read; nothing is done")?;
+    stage.free()?;
+    stage.stack.sweep();
+    stage.free()?;
+    stage.told("shop/worker: tag lamplighter:deploy can't be read; nothing is done")?;
+    if deployed_image(stage.stack, &worker) == image {
+        stage.unchanged(3)
+    } else {
+        Err("shop/worker was changed".to_owned())
+    }
+}

@@ -1,0 +1,122 @@
+//! Tells what happens, a line each: events, decisions, AWS changes, messages.
+
+use std::io::IsTerminal;
+
+use e2e::stack::Stack;
+use serde_json::{Value, json};
+
+const WIDTH: usize = 8;
+
+/// Prints, and remembers how much of everything was told.
+pub struct Story {
+    aloud: bool,
+    colour: bool,
+    told: Told,
+}
+
+#[derive(Default)]
+struct Told {
+    events: usize,
+    decisions: usize,
+    calls: usize,
+    mail: usize,
+}
+
+impl Story {
+    pub fn new(aloud: bool) -> Self {
+        let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        Self { aloud, colour, told: Told::default() }
+    }
+
+    pub fn heading(&self, text: &str) {
+        if self.aloud {
+            println!("\n{}", self.paint("1", text));
+        }
+    }
+
+    /// One line: what kind of thing, and what.
+    pub fn line(&self, kind: &str, text: &str) {
+        let colour = match kind {
+            "event" => "36",
+            "decide" => "33",
+            "aws" => "35",
+            "mail" => "32",
+            "FAILED" => "31",
+            _ => "2",
+        };
+        if self.aloud {
+            println!("  {} {text}", self.paint(colour, &format!("{kind:<WIDTH$}")));
+        }
+    }
+
+    /// Tells everything that is new since the last time.
+    pub fn catch_up(&mut self, stack: &Stack) {
+        let told = std::mem::take(&mut self.told);
+        let all = |name: &str| stack.control(name, json!({})).as_array().cloned().unwrap_or_default();
+        let (events, calls, mail) = (all("events"), all("calls"), stack.mail());
+        let decisions = decisions(stack);
+        for event in &events[told.events..] {
+            self.line("event", &describe(event));
+        }
+        for decision in &decisions[told.decisions..] {
+            self.line("decide", decision);
+        }
+        for call in calls[told.calls..].iter().filter_map(change) {
+            self.line("aws", &call);
+        }
+        for mail in &mail[told.mail..] {
+            self.line("mail", mail["subject"].as_str().unwrap_or_default());
+        }
+        self.told = Told { events: events.len(), decisions: decisions.len(), calls: calls.len(), mail: mail.len() };
+    }
+
+    pub fn table(&self, results: &[(&str, Result<(), String>)]) {
+        let proven = results.iter().filter(|(_, result)| result.is_ok()).count();
+        self.heading(&format!("{proven} of {} scenes proven", results.len()));
+        for (proves, result) in results {
+            match result {
+                Ok(()) => self.line("proven", proves),
+                Err(problem) => self.line("FAILED", &format!("{proves}: {problem}")),
+            }
+        }
+    }
+
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+fn describe(event: &Value) -> String {
+    let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    let detail: Value = serde_json::from_str(&text("Detail")).unwrap_or_default();
+    let of = |key: &str| detail[key].as_str().unwrap_or_default();
+    let what = match text("DetailType").as_str() {
+        "ECR Image Action" if of("image-tag").is_empty() => format!("{} (untagged)", of("repository-name")),
+        "ECR Image Action" => format!("{}:{}", of("repository-name"), of("image-tag")),
+        "ECS Deployment State Change" => of("eventName").to_owned(),
+        _ => event["Resources"][0].as_str().unwrap_or_default().rsplit(':').next().unwrap_or_default().to_owned(),
+    };
+    format!("{}: {what}", text("DetailType"))
+}
+
+/// What the functions logged about their decisions.
+fn decisions(stack: &Stack) -> Vec<String> {
+    let logs = stack.logs();
+    let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    lines
+        .filter_map(|line| match line["message"].as_str()? {
+            "decided" => Some(format!("{}: {}", text(&line, "target"), text(&line, "reason"))),
+            "no target" => Some(format!("nobody: {}", text(&line, "reason"))),
+            _ => None,
+        })
+        .collect()
+}
+
+/// A call of a function that changed something outside Lamplighter.
+fn change(call: &Value) -> Option<String> {
+    let changes = ["RegisterTaskDefinition", "UpdateService"];
+    let action = call["action"].as_str()?;
+    let about = call["about"].as_str().unwrap_or_default();
+    (call["caller"] == "function" && changes.contains(&action)).then(|| format!("{action} {about}"))
+}

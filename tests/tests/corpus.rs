@@ -1,0 +1,140 @@
+//! Real event payloads, through the door of every operation.
+//!
+//! They are other people's data and not part of this project: the folder is named by `EVENT_CORPUS`, one
+//! folder a kind, one file a payload. Without it these tests are skipped and say so.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use deploy::Deploy;
+use e2e::world::World;
+use lamplighter::detail::ecr::ImageAction;
+use lamplighter::model::Arn;
+use serde_json::Value;
+
+/// Payloads by kind; `None` where the variable is not set.
+fn corpus() -> Option<BTreeMap<String, Vec<(PathBuf, Value)>>> {
+    let Some(folder) = std::env::var_os("EVENT_CORPUS").map(PathBuf::from) else {
+        eprintln!("skipped: set EVENT_CORPUS to a folder of event payloads");
+        return None;
+    };
+    let mut kinds: BTreeMap<String, Vec<(PathBuf, Value)>> = BTreeMap::new();
+    for kind in fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        for file in fs::read_dir(kind.path()).unwrap().flatten() {
+            let payload = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
+            kinds.entry(kind.file_name().into_string().unwrap()).or_default().push((file.path(), payload));
+        }
+    }
+    Some(kinds)
+}
+
+fn changes(world: &World) -> usize {
+    let changing = ["RegisterTaskDefinition", "UpdateService"];
+    world.state().calls.iter().filter(|call| changing.iter().any(|name| call.starts_with(name))).count()
+}
+
+/// What an image action leads to, said without the code under test.
+fn is_push_of_an_image(detail: &Value) -> bool {
+    let text = |key: &str| detail[key].as_str().unwrap_or_default();
+    let artifact = text("artifact-media-type");
+    text("action-type") == "PUSH"
+        && text("result") == "SUCCESS"
+        && !text("image-tag").is_empty()
+        && (artifact.is_empty() || artifact.contains("image"))
+}
+
+#[test]
+fn no_payload_panics_and_only_handled_kinds_act() {
+    let Some(corpus) = corpus() else { return };
+    let mut seen = 0;
+    for (kind, payloads) in corpus {
+        for (path, payload) in payloads {
+            let world = World::new();
+            let arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
+            let settled = world.push("shop/web", "latest", 1);
+            world.invoke(&Deploy, settled).unwrap().unwrap();
+            let before = (world.image_of(&arn), changes(&world));
+            // Nothing in the corpus is about this service, so whatever comes back, nothing may change.
+            let _ = world.invoke(&Deploy, payload).unwrap_or_else(|| panic!("{kind}: {} hangs", path.display()));
+            assert_eq!((world.image_of(&arn), changes(&world)), before, "{kind}: {}", path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 225, "only {seen} payloads");
+}
+
+#[test]
+fn every_push_of_an_image_reaches_the_service_that_follows_it() {
+    let Some(corpus) = corpus() else { return };
+    let mut rolled_out = 0;
+    for (path, payload) in &corpus["ecr-image-action"] {
+        let detail = &payload["detail"];
+        let action: ImageAction = serde_json::from_value(detail.clone()).unwrap();
+        let world = World::new();
+        let tag = if action.image_tag.is_empty() { "latest" } else { &action.image_tag };
+        let follows = format!("tag={tag} repo={}", action.repository_name);
+        let arn = world.service("web", &action.repository_name, "before", &follows);
+        world.push(&action.repository_name, tag, 7);
+        world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
+        let pushed = is_push_of_an_image(detail);
+        assert_eq!(world.image_of(&arn).contains("@sha256:"), pushed, "{}", path.display());
+        rolled_out += usize::from(pushed);
+    }
+    assert!(rolled_out >= 10, "only {rolled_out} pushes");
+}
+
+#[test]
+fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
+    let Some(corpus) = corpus() else { return };
+    for (path, payload) in &corpus["secretsmanager-rotation-succeeded"] {
+        let detail = &payload["detail"];
+        let secret = [
+            &detail["additionalEventData"]["SecretId"],
+            &detail["serviceEventDetails"]["secretId"],
+            &detail["responseElements"]["arn"],
+        ];
+        let secret = secret.iter().find_map(|s| s.as_str()).unwrap();
+        let world = World::new();
+        let arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
+        world.state_mut().read_secret("shop-web", secret);
+        // The service has been running since before the rotation.
+        let long_ago = "2020-01-01T00:00:00Z".parse().unwrap();
+        world.state_mut().services.get_mut(&arn).unwrap().deployments[0].created_at = Some(long_ago);
+        world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
+        let restarted = world.state().services[&arn].rollout_in_progress();
+        assert_eq!(restarted, payload["time"].is_string(), "{}", path.display());
+    }
+}
+
+#[test]
+fn payloads_that_are_no_events_are_malformed() {
+    let Some(corpus) = corpus() else { return };
+    let no_events = [
+        "cloudwatch-alarm-sns-message",
+        "codedeploy-lifecycle-hook",
+        "secretsmanager-rotation-lambda",
+        "sqs-receive-message-eventbridge",
+    ];
+    for kind in no_events {
+        for (path, payload) in &corpus[kind] {
+            let world = World::new();
+            let result = world.invoke(&Deploy, payload.clone()).unwrap();
+            assert_eq!(result.unwrap_err().kind(), "MalformedEvent", "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn sweeps_are_sweeps_in_every_form() {
+    let Some(corpus) = corpus() else { return };
+    for kind in ["scheduled-event", "eventbridge-scheduler"] {
+        for (path, payload) in &corpus[kind] {
+            let world = World::new();
+            let arn: Arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
+            world.push("shop/web", "latest", 7);
+            world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
+            assert!(world.image_of(&arn).contains("@sha256:"), "{}", path.display());
+        }
+    }
+}
