@@ -63,6 +63,7 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
         expected[field] = after[field].clone();
     }
     assert_eq!(after, expected, "only the image has changed");
+    assert_eq!(after["containerDefinitions"][0]["optionThatNoSdkKnowsYet"], json!({"kept": 2.5}));
     let tags: Vec<&str> = after["tags"].as_array().unwrap().iter().filter_map(|tag| tag["key"].as_str()).collect();
     assert_eq!(tags, ["lamplighter:base", "lamplighter:image-tag", "team"]);
 

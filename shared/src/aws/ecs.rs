@@ -61,24 +61,27 @@ pub async fn describe_task_definition(client: &Client, name: &str) -> Result<Tas
 /// Registers a revision and answers its ARN.
 pub async fn register_task_definition(
     client: &Client,
-    mut request: Map<String, Value>,
+    request: Map<String, Value>,
     tags: &BTreeMap<String, String>,
     family: &str,
 ) -> Result<String, AwsError> {
     let call = "RegisterTaskDefinition";
-    // AWS's own tags (`aws:cloudformation:…`) come with the base and may not be set.
+    let body = registration(request, tags);
+    let send = client.register_task_definition().customize().mutate_request(move |http| put_body(http, &body)).send();
+    let answer = send.await.map_err(|e| failure(call, family, &e))?;
+    let arn = answer.task_definition.and_then(|t| t.task_definition_arn);
+    arn.ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
+}
+
+/// The request with its tags. AWS's own tags (`aws:cloudformation:…`) come with the base and may not be
+/// set.
+fn registration(mut request: Map<String, Value>, tags: &BTreeMap<String, String>) -> Value {
     let tags = tags.iter().filter(|(key, _)| !key.starts_with("aws:")).take(MAX_TAGS);
     let tags: Vec<Value> = tags.map(|(key, value)| json!({"key": key, "value": value})).collect();
     if !tags.is_empty() {
         request.insert("tags".to_owned(), Value::Array(tags));
     }
-    let body = Value::Object(request);
-    let send = client.register_task_definition().customize().mutate_request(move |http| put_body(http, &body)).send();
-    let answer = send.await.map_err(|e| failure(call, family, &e))?;
-    answer
-        .task_definition
-        .and_then(|t| t.task_definition_arn)
-        .ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
+    Value::Object(request)
 }
 
 /// Points a service at a revision. Neither the desired count nor anything else is sent, so that scaling
@@ -160,5 +163,25 @@ fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
             .created_at
             .and_then(|t| t.to_millis().ok())
             .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tags_that_only_aws_may_set_are_left_out() {
+        let tags = ["aws:cloudformation:stack-name", "team"].map(|key| (key.to_owned(), "shop".to_owned()));
+        let body = registration(Map::new(), &tags.into());
+        assert_eq!(body, json!({"tags": [{"key": "team", "value": "shop"}]}));
+    }
+
+    #[test]
+    fn the_circuit_breaker_is_switched_on_and_nothing_else_changes() {
+        let before = DeploymentConfiguration::builder().maximum_percent(150).minimum_healthy_percent(50);
+        let after = with_circuit_breaker(Some(before.clone().build()));
+        let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).reset_on_healthy_task(false);
+        assert_eq!(after, before.deployment_circuit_breaker(breaker.build()).build());
     }
 }

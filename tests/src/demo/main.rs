@@ -1,6 +1,6 @@
 //! `cargo demo`: the main job, on the local stack, told as it happens.
 
-#![allow(clippy::print_stdout, reason = "telling is its purpose")]
+#![allow(clippy::indexing_slicing, clippy::disallowed_methods, reason = "a program for a person to watch")]
 
 mod scenes;
 mod story;
@@ -66,7 +66,7 @@ fn run(options: &Options) -> Result<bool, String> {
         SCENES.iter().map(|scene| (scene.proves, stage.play(scene))).collect();
     let proven = results.iter().filter(|(_, result)| result.is_ok()).count();
     if options.json {
-        println!("{}", Value::from(journal(&stack)));
+        story::print(&Value::from(journal(&stack)).to_string());
     } else {
         stage.story.table(&results);
     }

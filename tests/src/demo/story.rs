@@ -1,6 +1,6 @@
 //! Tells what happens, a line each: events, decisions, AWS changes, messages.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 
 use e2e::stack::Stack;
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ impl Story {
 
     pub fn heading(&self, text: &str) {
         if self.aloud {
-            println!("\n{}", self.paint("1", text));
+            print(&format!("\n{}", self.paint("1", text)));
         }
     }
 
@@ -45,7 +45,7 @@ impl Story {
             _ => "2",
         };
         if self.aloud {
-            println!("  {} {text}", self.paint(colour, &format!("{kind:<WIDTH$}")));
+            print(&format!("  {} {text}", self.paint(colour, &format!("{kind:<WIDTH$}"))));
         }
     }
 
@@ -84,6 +84,11 @@ impl Story {
     fn paint(&self, colour: &str, text: &str) -> String {
         if self.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
+}
+
+/// A reader who has gone (`cargo demo | head`) ends nothing.
+pub fn print(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
 }
 
 fn describe(event: &Value) -> String {
