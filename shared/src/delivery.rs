@@ -9,7 +9,7 @@ use crate::{Event, MalformedEvent};
 #[derive(Debug)]
 pub enum Delivery {
     /// From a rule or a schedule: fails as a whole.
-    Direct(Event),
+    Direct(Box<Event>),
     /// From a queue: each message succeeds or fails by itself (`batchItemFailures`).
     Queue(Vec<Message>),
     /// From a topic: fails as a whole; Lambda retries the record it came in.
@@ -64,7 +64,7 @@ impl Delivery {
     /// an SNS delivery's events is malformed. A malformed SQS message fails alone.
     pub fn parse(payload: Value) -> Result<Self, MalformedEvent> {
         if payload.get("Records").is_none() {
-            return Event::parse(payload).map(Self::Direct);
+            return Event::parse(payload).map(|event| Self::Direct(Box::new(event)));
         }
         let mut messages = Vec::new();
         let mut events = Vec::new();

@@ -131,7 +131,7 @@ pub fn schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
 }
 
 /// Our keys among the given ones that mean nothing to us, each told as a mistake with its likely meaning.
-pub fn misspelt<'a>(tags: &'a Tags) -> impl Iterator<Item = TagError> + 'a {
+pub fn misspelt(tags: &Tags) -> impl Iterator<Item = TagError> {
     let unknown = |key: &&String| key.starts_with(PREFIX) && !KEYS.contains(&base_of(key));
     tags.keys().filter(unknown).map(|key| {
         let meant = closest(key, &KEYS).map(|k| format!("; did you mean {k}?")).unwrap_or_default();

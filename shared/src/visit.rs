@@ -1,5 +1,8 @@
 //! One target, from the lease to the notices. The whole flow stands here, once.
 
+mod report;
+mod words;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -7,20 +10,21 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::cloud::Cloud;
-use crate::ledger::{Kind, Lease, Ledger, LedgerError, Record};
+use crate::ledger::{Kind, Lease, Ledger, LedgerError};
 use crate::limits;
 use crate::memory::Pending;
 use crate::model::Tagged;
-use crate::notice::{Message, Notice, Outbox, console_link};
+use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
 use crate::plan::{Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
 use crate::{AwsError, Error, Event, arbiter};
+use words::{bad_tag, failed, limit_reached, only_observed, unmanaged};
 
 /// A visit that takes longer is abandoned. Shorter than [`LEASE`], so that nobody acts after losing it.
 pub(crate) const VISIT: Duration = Duration::from_secs(45);
 /// How long a target stays taken by a function that was killed.
-pub(crate) const LEASE: Duration = Duration::from_secs(60);
+pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
 /// What a visit came to.
 #[derive(Debug)]
@@ -217,77 +221,6 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.conclude(Some(record)).await?;
         failure.map_or(Ok(Visited { reason: decision.plan.reason, actions }), |error| Err(error.into()))
     }
-
-    /// Hands the notices over, writes the record and the memory, and frees the target. Notices that are
-    /// not taken are remembered and go first next time.
-    async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
-        let mut notices = std::mem::take(&mut self.lease.memory.unsent);
-        notices.append(&mut self.notices);
-        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(&notices).await };
-        if sent.is_err() {
-            self.lease.memory.unsent = notices;
-        }
-        let written = self.engine.ledger.conclude(&self.lease, record.as_ref()).await;
-        written.map_err(|e| ledger_error(self.target, e))?;
-        Ok(sent?)
-    }
-
-    fn tell_all(&mut self, plan: &Plan) {
-        for message in plan.messages.clone() {
-            self.tell(message);
-        }
-    }
-
-    fn tell(&mut self, message: Message) {
-        if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
-            return;
-        }
-        let tags = &self.target.tags;
-        if policy::silenced_until(tags).ok().flatten().is_some_and(|until| self.now < until) {
-            tracing::info!(operation = Op::NAME, target = self.target.arn.name(), title = message.title, "silenced");
-            return;
-        }
-        self.notices.push(Notice {
-            message,
-            at: self.now,
-            operation: Op::NAME.to_owned(),
-            name: self.target.arn.name(),
-            app: policy::app(tags).map(str::to_owned),
-            stack: self.engine.defaults.stack.clone(),
-            link: console_link(&self.target.arn),
-            target: self.target.arn.clone(),
-        });
-    }
-
-    fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
-        let event_id = if self.event.id.is_empty() { &self.run.request_id } else { &self.event.id };
-        Record {
-            at: (self.engine.clock)(),
-            kind,
-            event_id: event_id.clone(),
-            operation: Op::NAME.to_owned(),
-            target: self.target.arn.clone(),
-            reason: decision.reason(),
-            observed: decision.observed.clone(),
-            // The intent has the plan; the outcome need not repeat it.
-            plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
-            outcomes,
-            mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
-            told: self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-        }
-    }
-
-    fn log(&self, reason: &str, actions: u32) {
-        tracing::info!(
-            operation = Op::NAME,
-            target = self.target.arn.name(),
-            event_id = self.event.id,
-            actions,
-            reason,
-            "decided"
-        );
-    }
 }
 
 impl Decision {
@@ -321,45 +254,6 @@ fn ledger_error(target: &Tagged, error: LedgerError) -> Error {
 /// Two decisions with the same hash saw the same world.
 fn hash(observed: &impl Serialize) -> String {
     let document = serde_json::to_vec(observed).unwrap_or_default();
-    Sha256::digest(document).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn bad_tag(mistake: &TagError) -> Message {
-    let fix = if mistake.example.is_empty() {
-        "Correct or remove the tag.".to_owned()
-    } else {
-        format!("Correct the tag, for example: {} = {}", mistake.tag, mistake.example)
-    };
-    Message::warning(format!("tag {} can't be read; nothing is done", mistake.tag))
-        .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
-        .next(fix)
-        .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
-}
-
-fn unmanaged(operation: &str) -> Message {
-    Message::warning(format!("has lamplighter:{operation} but is not managed; nothing is done"))
-        .why("Lamplighter acts only on what carries lamplighter:managed.")
-        .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
-        .once("unmanaged")
-}
-
-fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
-    Message::critical(format!("limit reached, did not {}", step.action.verb()))
-        .why(format!("{limit}. What was to be done: {}", step.reason))
-        .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
-        .once(limit.key())
-}
-
-fn only_observed(step: &Step) -> Message {
-    Message::info(format!("would {}", step.action.verb()))
-        .why(step.reason.clone())
-        .next("Nothing was changed: this is observe mode.")
-        .once(format!("observe:{}", step.reason))
-}
-
-fn failed(step: &Step, error: &AwsError) -> Message {
-    Message::warning(format!("could not {}", step.action.verb()))
-        .why(format!("{error}. What was to be done: {}", step.reason))
-        .next("It is tried again by Lambda's retries and by every sweep.")
-        .once(format!("failed:{}:{}", step.action.verb(), error.code))
+    let first = Sha256::digest(document).iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    format!("{first:016x}")
 }

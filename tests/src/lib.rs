@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     clippy::expect_used,
     clippy::disallowed_methods,
+    clippy::must_use_candidate,
     reason = "a failed expectation ends the test"
 )]
 

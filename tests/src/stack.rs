@@ -135,7 +135,10 @@ impl Stack {
             .unwrap_or_else(|| panic!("within {} s it was not so that {what}\n{}", PATIENCE.as_secs(), self.logs()))
     }
 
-    /// Lets the sweep of a function run.
+    /// Lets the sweeps run.
+    ///
+    /// # Panics
+    /// Where the template has no schedule.
     pub fn sweep(&self) {
         let fired = self.control("schedule", json!({"name": "Sweep"}));
         assert!(fired["fired"].as_u64() > Some(0), "no schedule was fired: {fired}");

@@ -48,6 +48,9 @@ pub struct Held {
     pub memory: Memory,
 }
 
+/// What a tag points at: an image, the platforms of an index, and since when.
+pub type Pushed = (Digest, Option<Vec<Platform>>, Timestamp);
+
 /// Everything there is.
 #[derive(Debug, Default)]
 pub struct State {
@@ -55,8 +58,8 @@ pub struct State {
     pub services: BTreeMap<Arn, Service>,
     pub tags: BTreeMap<Arn, BTreeMap<String, String>>,
     pub definitions: Vec<TaskDefinition>,
-    /// (repository, tag) → digest, platforms, when.
-    pub images: BTreeMap<(String, String), (Digest, Option<Vec<Platform>>, Timestamp)>,
+    /// By repository and tag.
+    pub images: BTreeMap<(String, String), Pushed>,
     pub held: BTreeMap<Arn, Held>,
     pub journal: Vec<Record>,
     pub notices: Vec<Notice>,
@@ -286,9 +289,9 @@ impl State {
         };
         let service = self.services.get_mut(service).expect("a service");
         for older in &mut service.deployments {
-            older.status = "ACTIVE".to_owned();
+            "ACTIVE".clone_into(&mut older.status);
         }
-        service.task_definition = definition.to_owned();
+        definition.clone_into(&mut service.task_definition);
         service.deployments.insert(0, deployment);
     }
 
@@ -299,7 +302,7 @@ impl State {
     pub fn settle(&mut self, service: &Arn) {
         let service = self.services.get_mut(service).expect("a service");
         service.deployments.truncate(1);
-        service.deployments[0].rollout_state = "COMPLETED".to_owned();
+        "COMPLETED".clone_into(&mut service.deployments[0].rollout_state);
     }
 
     /// The rollout in progress fails and the circuit breaker goes back to the one before.
@@ -310,7 +313,7 @@ impl State {
         let service = self.services.get_mut(service).expect("a service");
         service.deployments.remove(0);
         let previous = &mut service.deployments[0];
-        previous.status = "PRIMARY".to_owned();
+        "PRIMARY".clone_into(&mut previous.status);
         service.task_definition.clone_from(&previous.task_definition);
     }
 }

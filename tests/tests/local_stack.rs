@@ -1,5 +1,13 @@
 //! The real binaries, in the local stack, through its front door: an event in, AWS changed, people told.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
 use std::process::Command;
 use std::thread;
 use std::time::Duration;

@@ -1,5 +1,13 @@
 //! The event patterns in `infra/template.yaml`, against our sample events, by the emulator's matcher.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 

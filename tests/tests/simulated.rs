@@ -1,5 +1,13 @@
 //! The real `deploy`, in a simulated world: what holds whatever happens in between.
 
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
 use deploy::Deploy;
 use e2e::world::{Fault, World, sweep};
 use jiff::SignedDuration;

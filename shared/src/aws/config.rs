@@ -152,7 +152,7 @@ mod tests {
     fn the_embedded_roots_are_on_mozillas_list() {
         let embedded = certificates(std::str::from_utf8(AMAZON_ROOTS).unwrap());
         let mozilla: Vec<String> =
-            webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| aws_smithy_types::base64::encode(der)).collect();
+            webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(aws_smithy_types::base64::encode).collect();
         assert_eq!(embedded.len(), 5);
         assert!(embedded.iter().all(|root| mozilla.contains(root)));
     }

@@ -32,7 +32,7 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
     let mut services = Vec::new();
     for (cluster, arns) in by_cluster {
         for chunk in arns.chunks(SERVICES_PER_CALL) {
-            let names = chunk.iter().map(|arn| arn.to_string()).collect();
+            let names = chunk.iter().map(ToString::to_string).collect();
             let answer = client.describe_services().cluster(cluster).set_services(Some(names)).send().await;
             let answer = answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e))?;
             services.extend(answer.services.unwrap_or_default().into_iter().filter_map(service));

@@ -187,7 +187,7 @@ fn unreadable(target: &Arn, error: &serde_json::Error) -> LedgerError {
     AwsError { call: "UpdateItem", target: target.name(), code: "UnreadableMemory".to_owned(), message }.into()
 }
 
-fn built(error: aws_smithy_types::error::operation::BuildError) -> LedgerError {
+fn built(error: impl std::fmt::Display) -> LedgerError {
     let message = error.to_string();
     AwsError { call: "TransactWriteItems", target: String::new(), code: "RequestError".to_owned(), message }.into()
 }

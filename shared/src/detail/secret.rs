@@ -18,7 +18,8 @@ struct ServiceEvent {
     event_name: String,
     // Where the ARN stands depends on who rotates: the user's function, RDS, or neither says.
     additional_event_data: Option<Value>,
-    service_event_details: Option<Value>,
+    #[serde(rename = "serviceEventDetails")]
+    details: Option<Value>,
     response_elements: Option<Value>,
 }
 
@@ -32,7 +33,7 @@ pub(crate) fn rotated(detail: &Value) -> Option<SecretRotated> {
         part.as_ref().and_then(|p| p.get(key)).and_then(Value::as_str).map(str::to_owned)
     };
     let secret_arn = text(&event.additional_event_data, "SecretId")
-        .or_else(|| text(&event.service_event_details, "secretId"))
+        .or_else(|| text(&event.details, "secretId"))
         .or_else(|| text(&event.response_elements, "arn"))?;
     Some(SecretRotated { secret_arn })
 }

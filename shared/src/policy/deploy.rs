@@ -110,7 +110,6 @@ impl Severity {
     }
 
     /// This severity and all worse ones, the worst first.
-    #[must_use]
     pub fn and_worse(self) -> impl Iterator<Item = Self> {
         [Self::Critical, Self::High, Self::Medium, Self::Low].into_iter().filter(move |s| *s >= self)
     }

@@ -31,13 +31,13 @@ pub(super) struct Pairs<'a> {
     tag: &'a str,
     value: &'a str,
     example: &'static str,
-    pairs: BTreeMap<&'a str, &'a str>,
+    given: BTreeMap<&'a str, &'a str>,
 }
 
 impl<'a> Pairs<'a> {
     /// Splits a tag's value. A key may be continued (`verify.2=…` continues `verify`).
     pub fn parse(tag: &'a str, value: &'a str, known: &[&str], example: &'static str) -> Result<Self, TagError> {
-        let mut parsed = Self { tag, value, example, pairs: BTreeMap::new() };
+        let mut parsed = Self { tag, value, example, given: BTreeMap::new() };
         for pair in value.split_whitespace() {
             let Some((key, text)) = pair.split_once('=') else {
                 return Err(parsed.error(format!("\"{pair}\" is not key=value")));
@@ -50,7 +50,7 @@ impl<'a> Pairs<'a> {
             if text.is_empty() {
                 return Err(parsed.error(format!("{key}= has no value")));
             }
-            if parsed.pairs.insert(key, text).is_some() {
+            if parsed.given.insert(key, text).is_some() {
                 return Err(parsed.error(format!("{key}= is given twice")));
             }
         }
@@ -58,7 +58,7 @@ impl<'a> Pairs<'a> {
     }
 
     pub fn get(&self, key: &str) -> Option<&'a str> {
-        self.pairs.get(key).copied()
+        self.given.get(key).copied()
     }
 
     pub fn required(&self, key: &str) -> Result<&'a str, TagError> {
@@ -68,7 +68,7 @@ impl<'a> Pairs<'a> {
     /// The values of a key and its continuations (`verify`, `verify.2`, …).
     pub fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
         let continued = move |k: &str| k.split_once('.').map_or(k, |(base, _)| base) == key;
-        self.pairs.iter().filter(move |(k, _)| continued(k)).map(|(_, v)| *v)
+        self.given.iter().filter(move |(k, _)| continued(k)).map(|(_, v)| *v)
     }
 
     /// A switch: `yes`/`no`, `on`/`off`.

@@ -120,7 +120,7 @@ impl<'a> Stage<'a> {
 
     fn unchanged(&self, updates: usize) -> Result<(), String> {
         let now = self.stack.calls_of("UpdateService");
-        if now == updates { Ok(()) } else { Err(format!("{} updates instead of {updates}", now)) }
+        if now == updates { Ok(()) } else { Err(format!("{now} updates instead of {updates}")) }
     }
 }
 

@@ -1,0 +1,84 @@
+//! How a visit is told, journalled and logged, and how it ends.
+
+use crate::Error;
+use crate::cloud::Cloud;
+use crate::ledger::{Kind, Ledger, Record};
+use crate::notice::{Message, Notice, Outbox, console_link};
+use crate::operation::Operation;
+use crate::plan::{Outcome, Plan};
+use crate::policy;
+
+use super::{Decision, Visit, ledger_error};
+
+impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
+    /// Hands the notices over, writes the record and the memory, and frees the target. Notices that are
+    /// not taken are remembered and go first next time.
+    pub(super) async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
+        let mut notices = std::mem::take(&mut self.lease.memory.unsent);
+        notices.append(&mut self.notices);
+        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(&notices).await };
+        if sent.is_err() {
+            self.lease.memory.unsent = notices;
+        }
+        let written = self.engine.ledger.conclude(&self.lease, record.as_ref()).await;
+        written.map_err(|e| ledger_error(self.target, e))?;
+        Ok(sent?)
+    }
+
+    pub(super) fn tell_all(&mut self, plan: &Plan) {
+        for message in plan.messages.clone() {
+            self.tell(message);
+        }
+    }
+
+    pub(super) fn tell(&mut self, message: Message) {
+        if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
+            return;
+        }
+        let tags = &self.target.tags;
+        if policy::silenced_until(tags).ok().flatten().is_some_and(|until| self.now < until) {
+            tracing::info!(operation = Op::NAME, target = self.target.arn.name(), title = message.title, "silenced");
+            return;
+        }
+        self.notices.push(Notice {
+            message,
+            at: self.now,
+            operation: Op::NAME.to_owned(),
+            name: self.target.arn.name(),
+            app: policy::app(tags).map(str::to_owned),
+            stack: self.engine.defaults.stack.clone(),
+            link: console_link(&self.target.arn),
+            target: self.target.arn.clone(),
+        });
+    }
+
+    pub(super) fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
+        let event_id = if self.event.id.is_empty() { &self.run.request_id } else { &self.event.id };
+        Record {
+            at: (self.engine.clock)(),
+            kind,
+            event_id: event_id.clone(),
+            operation: Op::NAME.to_owned(),
+            target: self.target.arn.clone(),
+            reason: decision.reason(),
+            observed: decision.observed.clone(),
+            // The intent has the plan; the outcome need not repeat it.
+            plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
+            outcomes,
+            mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
+            told: self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    pub(super) fn log(&self, reason: &str, actions: u32) {
+        tracing::info!(
+            operation = Op::NAME,
+            target = self.target.arn.name(),
+            event_id = self.event.id,
+            actions,
+            reason,
+            "decided"
+        );
+    }
+}
