@@ -99,9 +99,8 @@ fn find_python() -> Result<String, String> {
 /// Builds what the stack runs, with the features that this package switches on, so that nothing is built
 /// twice.
 fn build_functions(binaries: &Path) -> Result<(), String> {
-    let cargo = env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
-    let mut build = Command::new(cargo);
-    build.current_dir(root()).args(["build", "--quiet", "--package", "e2e", "--lib", "--bins"]);
+    let mut build = clean_cargo();
+    build.args(["build", "--quiet", "--package", "e2e", "--lib", "--bins"]);
     for function in FUNCTIONS {
         build.args(["--package", function]);
     }
@@ -111,14 +110,22 @@ fn build_functions(binaries: &Path) -> Result<(), String> {
             build.args(["--profile", profile]);
         }
     }
-    // What cargo tells about this package would make build scripts that look at it run again.
+    run(&mut build).map(drop).map_err(|said| format!("the functions don't build: {said}"))
+}
+
+/// Cargo, in the project's root, without what the Cargo that started this process told it about this
+/// package: build scripts that look at that would run again.
+#[must_use]
+pub fn clean_cargo() -> Command {
+    let mut cargo = Command::new(env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned()));
+    cargo.current_dir(root());
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
         if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|own| name.starts_with(own)) {
-            build.env_remove(&name);
+            cargo.env_remove(&name);
         }
     }
-    run(&mut build).map(drop).map_err(|said| format!("the functions don't build: {said}"))
+    cargo
 }
 
 /// Runs a command; what it printed last if it fails.

@@ -153,9 +153,33 @@ impl Stack {
     /// The calls of one action that functions made.
     #[must_use]
     pub fn calls_of(&self, action: &str) -> usize {
+        self.function_calls().iter().filter(|call| *call == action).count()
+    }
+
+    /// All calls that functions made, in order: `UpdateService`.
+    #[must_use]
+    pub fn function_calls(&self) -> Vec<String> {
         let calls = self.control("calls", json!({}));
-        let calls = calls.as_array().into_iter().flatten();
-        calls.filter(|call| call["action"] == action && call["caller"] == "function").count()
+        let calls = calls.as_array().into_iter().flatten().filter(|call| call["caller"] == "function");
+        calls.filter_map(|call| call["action"].as_str().map(str::to_owned)).collect()
+    }
+
+    /// The environment that a function of this stack gets, for starting one outside of it.
+    #[must_use]
+    pub fn environment(&self, mode: &str) -> Vec<(String, String)> {
+        let queues = self.call("sqs", "ListQueues", json!({})).unwrap_or_default();
+        let urls = queues["QueueUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let notices = urls.into_iter().find(|url| url.contains("Notices")).unwrap_or_default();
+        let settings = json!({"mode": mode, "table": self.output("LedgerTable"), "notices": notices, "topic": self.output("TopicArn")});
+        let variables = [
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ACCESS_KEY_ID", ACCOUNT),
+            ("AWS_SECRET_ACCESS_KEY", "local"),
+            ("AWS_ENDPOINT_URL", self.endpoint()),
+            ("LAMPLIGHTER", &settings.to_string()),
+        ];
+        variables.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
     }
 
     /// What ended in the dead-letter queue.
