@@ -53,7 +53,7 @@ mod tests {
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a") });
+        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH });
         let state = TargetState { status: status.into(), deployment_controller: controller.into() };
         assert_eq!(permits(&action, &state).err().map(|v| v.to_string()).as_deref(), veto);
     }

@@ -42,6 +42,7 @@ pub fn operate<Op: crate::Operation + 'static>(operation: Op) -> Result<(), Fail
     use std::rc::Rc;
 
     serve(|defaults| {
+        defaults.require(&["table", "notices"])?;
         let config = config()?;
         let engine = crate::Engine {
             cloud: Aws::new(config.clone()),

@@ -17,6 +17,16 @@ pub struct AwsError {
     pub message: String,
 }
 
+impl AwsError {
+    /// Whether AWS itself refused: then nothing was done. Otherwise nobody knows.
+    #[must_use]
+    pub fn is_definite(&self) -> bool {
+        let unknown = ["Timeout", "DispatchFailure", "RequestError", "ServerException", "InternalServerError"];
+        let broken = self.code.starts_with("HTTP") && !self.code.starts_with("HTTP4");
+        !broken && !unknown.contains(&self.code.as_str())
+    }
+}
+
 /// A payload that is not an event this system can read. The text says which field is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -11,9 +11,9 @@ use crate::plan::Action;
 
 /// How long somebody who was told once is not told again.
 const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// How long an intent without an end may still show on AWS.
-const PENDING_FOR: SignedDuration = SignedDuration::from_hours(1);
-/// Attempts kept: more than an hour may hold by default, and enough history for a person.
+/// How long an intent without an end is remembered.
+const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// Attempts older than the hour that limits look at are kept up to this many, as history for a person.
 const ATTEMPTS_KEPT: usize = 50;
 
 /// Written by the holder of the target's lease alone.
@@ -40,6 +40,9 @@ pub struct Attempt {
     /// `None` for a redeployment of what runs.
     pub digest: Option<Digest>,
     pub tag: Option<String>,
+    /// A person had approved the digest.
+    #[serde(default)]
+    pub approved: bool,
     /// AWS is known to have taken it.
     pub finished: bool,
 }
@@ -61,18 +64,34 @@ impl Memory {
 
     /// Notes that an action is about to be tried.
     pub fn intend(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
-        let (digest, tag) = match action {
-            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone())),
-            Action::Redeploy(_) => (None, None),
+        let (digest, tag, approved) = match action {
+            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
+            Action::Redeploy(_) => (None, None, false),
         };
-        self.attempts.push(Attempt { at, digest, tag, finished: false });
-        let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
-        self.attempts.drain(..surplus);
+        self.attempts.push(Attempt { at, digest, tag, approved, finished: false });
+        self.forget_old_attempts(at);
+        self.owe(operation, action, message, at);
+    }
+
+    /// Notes that an action is due, though nothing may be done about it now.
+    pub fn owe(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
+        self.pending.retain(|pending| pending.action != *action);
         self.pending.push(Pending {
             at,
             operation: operation.to_owned(),
             action: action.clone(),
             message: message.clone(),
+        });
+    }
+
+    fn forget_old_attempts(&mut self, now: Timestamp) {
+        let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
+        let last = self.attempts.iter().rposition(|attempt| attempt.finished && attempt.digest.is_some());
+        let mut n = 0;
+        self.attempts.retain(|attempt| {
+            let old = now.duration_since(attempt.at) > SignedDuration::from_hours(1);
+            n += 1;
+            n > surplus || !old || Some(n - 1) == last
         });
     }
 
@@ -102,6 +121,24 @@ impl Memory {
         self.attempts.iter().rev().find(|attempt| attempt.finished && attempt.digest.is_some())
     }
 
+    /// When the tasks are due to be started anew, though they were not yet.
+    #[must_use]
+    pub fn owed_restart(&self) -> Option<&Pending> {
+        self.pending.iter().find(|pending| matches!(pending.action, Action::Redeploy(_)))
+    }
+
+    /// Whether an approval of this digest was made use of.
+    #[must_use]
+    pub fn approval_is_spent(&self, digest: &Digest) -> bool {
+        self.attempts.iter().any(|a| a.finished && a.approved && a.digest.as_ref() == Some(digest))
+    }
+
+    /// Whether the tasks were started anew since a time.
+    #[must_use]
+    pub fn restarted_since(&self, time: Timestamp) -> bool {
+        self.attempts.iter().any(|a| a.finished && a.digest.is_none() && a.at >= time)
+    }
+
     /// Whether a rollout of this digest was begun and never heard of again.
     #[must_use]
     pub fn was_interrupted(&self, digest: &Digest) -> bool {
@@ -123,7 +160,7 @@ impl Memory {
 #[cfg(test)]
 impl Attempt {
     pub(crate) fn at(at: Timestamp) -> Self {
-        Self { at, digest: None, tag: None, finished: true }
+        Self { at, digest: None, tag: None, approved: false, finished: true }
     }
 }
 
@@ -139,6 +176,20 @@ mod tests {
         assert!(!memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(23)));
         assert!(memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(24)));
         assert!(memory.tell_once(None, now) && memory.tell_once(None, now));
+    }
+
+    #[test]
+    fn the_last_rollout_and_the_last_hour_are_never_forgotten() {
+        let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+        let mut memory = Memory::default();
+        let last =
+            Attempt { digest: Some(Digest::new("sha256:ab")), ..Attempt::at(now - SignedDuration::from_hours(9)) };
+        memory.attempts.push(last.clone());
+        memory.attempts.extend((0..60).map(|n| Attempt::at(now - SignedDuration::from_mins(120 - n))));
+        memory.attempts.extend((0..60).map(|_| Attempt::at(now)));
+        memory.forget_old_attempts(now);
+        assert_eq!(memory.attempts.len(), 61);
+        assert_eq!(memory.last_rollout(), Some(&last));
     }
 
     #[test]

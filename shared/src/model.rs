@@ -6,7 +6,7 @@ mod service;
 mod task_definition;
 
 pub use arn::Arn;
-pub use image::{Digest, Image, ImageRef, Platform, Repository, Scan, TagInRepository};
+pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
 pub use task_definition::{Container, TaskDefinition};
 

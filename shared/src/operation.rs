@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::arbiter::TargetState;
 use crate::cloud::Cloud;
 use crate::delivery::{Delivery, Message};
+use crate::detail::Detail;
 use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::model::Tagged;
@@ -56,8 +57,8 @@ pub trait Operation {
     /// What the arbiter must know of the target.
     fn state(observed: &Self::Observed) -> TargetState;
 
-    /// Whether an action that was begun at `since` shows in what is observed now.
-    fn in_effect(action: &Action, observed: &Self::Observed, since: Timestamp) -> bool;
+    /// Whether an action shows in what is observed now.
+    fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
 }
 
 /// What an operation is given about one target.
@@ -149,26 +150,43 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     /// Visits every target of one event, all of them even if some fail.
     async fn event<Op: Operation>(&self, op: &Op, event: &Event, run: &Invocation) -> Result<Vec<Value>, Error> {
         let started = (self.clock)();
-        let targets = match op.targets(event, &self.cloud).await? {
+        let mut counts = Counts::default();
+        let result = self.visit_all(op, event, run, &mut counts).await;
+        let now = (self.clock)();
+        if result.is_err() {
+            counts.failures = counts.failures.max(1);
+        }
+        let record = telemetry::emf(Op::NAME, &self.defaults.stack, counts, now.duration_since(started), now);
+        (self.metrics)(&record.to_string());
+        result
+    }
+
+    async fn visit_all<Op: Operation>(
+        &self,
+        op: &Op,
+        event: &Event,
+        run: &Invocation,
+        counts: &mut Counts,
+    ) -> Result<Vec<Value>, Error> {
+        let mut targets = match op.targets(event, &self.cloud).await? {
             Targets::These(targets) => targets,
             Targets::None(reason) => {
                 tracing::info!(operation = Op::NAME, event_id = event.id, reason, "no target");
                 return Ok(vec![json!({"reason": reason})]);
             }
         };
-        let mut counts = Counts::default();
+        if matches!(event.detail, Detail::Sweep) {
+            turn(&mut targets, (self.clock)());
+        }
         let mut answers = Vec::new();
         let mut errors = Vec::new();
         for target in &targets {
-            match self.target(op, event, target, run, &mut counts).await {
+            match self.target(op, event, target, run, counts).await {
                 Ok(reason) => answers.push(json!({"target": target.arn.name(), "reason": reason})),
                 Err(error) => errors.push((target, error)),
             }
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
-        let now = (self.clock)();
-        let record = telemetry::emf(Op::NAME, &self.defaults.stack, counts, now.duration_since(started), now);
-        (self.metrics)(&record.to_string());
         into_result(answers, errors, targets.len())
     }
 
@@ -184,10 +202,18 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         if left < SignedDuration::try_from(VISIT).unwrap_or(SignedDuration::MAX) {
             return Err(Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() });
         }
-        let visited = visit::visit(self, op, event, target, run, counts.actions).await?;
+        let reason = visit::visit(self, op, event, target, run, counts).await?;
         counts.decisions += 1;
-        counts.actions += visited.actions;
-        Ok(visited.reason)
+        Ok(reason)
+    }
+}
+
+/// Every sweep begins with another target, so that one which is cut short does not leave out the same ones
+/// each time.
+fn turn(targets: &mut [Tagged], now: Timestamp) {
+    let minute = usize::try_from(now.as_second() / 60).unwrap_or_default();
+    if let Some(first) = minute.checked_rem(targets.len()) {
+        targets.rotate_left(first);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, Digest};
@@ -48,12 +49,16 @@ pub struct Rollout {
     pub enable_circuit_breaker: bool,
     pub tag: String,
     pub digest: Digest,
+    /// A person had named the digest in `lamplighter:approve`.
+    pub approved: bool,
 }
 
 /// Start a service's tasks anew with what they run now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Redeploy {
     pub service: Arn,
+    /// Tasks that were started since need no restart.
+    pub since: Timestamp,
 }
 
 /// How an action ended.
@@ -99,6 +104,15 @@ impl Action {
         match self {
             Self::Rollout(_) => "roll out",
             Self::Redeploy(_) => "redeploy",
+        }
+    }
+
+    /// What makes it this action and not another of its kind, whatever the hour.
+    #[must_use]
+    pub fn key(&self) -> String {
+        match self {
+            Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
+            Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
         }
     }
 }

@@ -73,7 +73,8 @@ fn get<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
 /// # Errors
 /// [`TagError`] for any value but `true`, `observe` and `paused`.
 pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
-    match get(tags, MANAGED) {
+    // Not trimmed: IAM compares the value as it is.
+    match tags.get(MANAGED).map(String::as_str) {
         None => Ok(Managed::No),
         Some("true") => Ok(Managed::Act),
         Some("observe") => Ok(Managed::Observe),
@@ -167,7 +168,7 @@ mod tests {
 
     #[test]
     fn managed_takes_three_words() {
-        assert_eq!(managed(&tags(&[(MANAGED, "observe ")])), Ok(Managed::Observe));
+        assert_eq!(managed(&tags(&[(MANAGED, "observe")])), Ok(Managed::Observe));
         assert_eq!(
             managed(&tags(&[(MANAGED, "yes")])).unwrap_err().to_string(),
             "tag lamplighter:managed = \"yes\": is not one of true, observe, paused; for example: true"

@@ -18,6 +18,8 @@ pub struct Counts {
     pub decisions: u32,
     pub actions: u32,
     pub failures: u32,
+    /// People know already that the run reached its limit.
+    pub limit_told: bool,
 }
 
 /// Starts logging as JSON lines.
@@ -77,7 +79,7 @@ mod tests {
 
     #[test]
     fn every_metric_that_is_declared_has_a_value() {
-        let counts = Counts { decisions: 2, actions: 1, failures: 0 };
+        let counts = Counts { decisions: 2, actions: 1, ..Counts::default() };
         let record = emf("deploy", "lamplighter", counts, SignedDuration::from_millis(41), Timestamp::UNIX_EPOCH);
         let declared = record["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
         assert!(declared.iter().all(|metric| record[metric["Name"].as_str().unwrap()].is_number()));

@@ -16,36 +16,42 @@ use crate::memory::Pending;
 use crate::model::Tagged;
 use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
-use crate::plan::{Outcome, Plan, Step};
+use crate::plan::{Action, Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
+use crate::telemetry::Counts;
 use crate::{AwsError, Error, Event, arbiter};
-use words::{bad_tag, failed, limit_reached, only_observed, unmanaged};
+use words::{bad_tag, failed, limit_reached, misspelt, only_observed, unmanaged, unreadable};
 
 /// A visit that takes longer is abandoned. Shorter than [`LEASE`], so that nobody acts after losing it.
 pub(crate) const VISIT: Duration = Duration::from_secs(45);
 /// How long a target stays taken by a function that was killed.
 pub(crate) const LEASE: Duration = Duration::from_mins(1);
 
-/// What a visit came to.
-#[derive(Debug)]
-pub(crate) struct Visited {
-    pub reason: String,
-    pub actions: u32,
-}
-
-/// Takes the lease, decides, acts and tells.
+/// Takes the lease, decides, acts and tells. Answers the reason of what was decided.
 pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
     engine: &Engine<C, L, O>,
     op: &Op,
     event: &Event,
     target: &Tagged,
     run: &Invocation,
-    actions_before: u32,
-) -> Result<Visited, Error> {
+    counts: &mut Counts,
+) -> Result<String, Error> {
     let now = (engine.clock)();
     let lease = engine.ledger.acquire(&target.arn, &run.request_id, now, now + LEASE).await;
     let lease = lease.map_err(|e| ledger_error(target, e))?;
-    let mut visit = Visit { engine, op, event, target, run, lease, now, actions_before, notices: Vec::new() };
+    let mut visit = Visit {
+        engine,
+        op,
+        event,
+        target,
+        run,
+        lease,
+        now,
+        counts,
+        silenced: false,
+        muted: Vec::new(),
+        notices: Vec::new(),
+    };
     let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
     tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
 }
@@ -58,7 +64,11 @@ struct Visit<'a, Op, C, L, O> {
     run: &'a Invocation,
     lease: Lease,
     now: Timestamp,
-    actions_before: u32,
+    counts: &'a mut Counts,
+    /// The target's tags mute messages now.
+    silenced: bool,
+    /// Titles of messages that were muted.
+    muted: Vec<String>,
     /// What people are to be told, in order.
     notices: Vec<Notice>,
 }
@@ -75,12 +85,12 @@ struct Decision {
 }
 
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
-    async fn carry_out(&mut self) -> Result<Visited, Error> {
+    async fn carry_out(&mut self) -> Result<String, Error> {
         let result = match self.decide().await {
             Ok(decision) if decision.permitted.is_empty() => self.leave(decision).await,
             Ok(decision) if decision.observe_only => self.describe(decision).await,
             Ok(decision) => self.act(decision).await,
-            Err(error) => self.conclude(None).await.and(Err(error.into())),
+            Err(error) => self.give_up(error).await,
         };
         if let Err(error) = &result {
             tracing::error!(operation = Op::NAME, target = self.target.arn.name(), error_type = error.kind(), error = %error, "visit failed");
@@ -90,9 +100,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     /// Everything up to knowing what may be done.
     async fn decide(&mut self) -> Result<Decision, AwsError> {
-        let tags = &self.target.tags;
-        for mistake in policy::misspelt(tags).collect::<Vec<_>>() {
-            self.tell(bad_tag(&mistake));
+        self.read_silence();
+        for mistake in policy::misspelt(&self.target.tags).collect::<Vec<_>>() {
+            self.tell(misspelt(&mistake));
         }
         let (managed, policy) = match self.read_tags() {
             Ok(Some(read)) => read,
@@ -121,6 +131,13 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })
     }
 
+    fn read_silence(&mut self) {
+        match policy::silenced_until(&self.target.tags) {
+            Ok(until) => self.silenced = until.is_some_and(|until| self.now < until),
+            Err(mistake) => self.tell(bad_tag(&mistake)),
+        }
+    }
+
     fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
         let managed = policy::managed(&self.target.tags)?;
         let policy = self.op.policy(&self.target.tags, &self.engine.defaults)?;
@@ -130,7 +147,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Looks for intents of earlier invocations whose end is not known. What shows on AWS was done, and
     /// people are told now; what does not is decided again.
     fn reconcile(&mut self, observed: &Op::Observed) {
-        let in_effect = |pending: &Pending| Op::in_effect(&pending.action, observed, pending.at);
+        let in_effect = |pending: &Pending| Op::in_effect(&pending.action, observed);
         for pending in self.lease.memory.reconcile(Op::NAME, self.now, in_effect) {
             let target = self.target.arn.name();
             tracing::info!(
@@ -148,14 +165,14 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let mut permitted = Vec::new();
         let mut withheld = Vec::new();
         for step in &plan.steps {
-            let before = self.actions_before + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
+            let before = self.counts.actions + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
             if let Err(veto) = arbiter::permits(&step.action, state) {
                 withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.verb())));
             } else if let Err(limit) =
                 limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
             {
                 withheld.push(Outcome::Withheld(format!("limit reached: {limit}")));
-                self.tell(limit_reached(step, &limit));
+                self.withhold(step, &limit);
             } else {
                 permitted.push(step.clone());
             }
@@ -163,9 +180,32 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         (permitted, withheld)
     }
 
+    /// A limit stands against a step. A limit of the run is told for the first target it meets; what no sweep
+    /// would find out again is remembered.
+    fn withhold(&mut self, step: &Step, limit: &limits::Reached) {
+        let told =
+            matches!(limit, limits::Reached::ActionsPerRun(_)) && std::mem::replace(&mut self.counts.limit_told, true);
+        if !told {
+            self.tell(limit_reached(step, limit));
+        }
+        if matches!(step.action, Action::Redeploy(_)) {
+            self.lease.memory.owe(Op::NAME, &step.action, &step.message, self.now);
+        }
+    }
+
+    /// AWS could not be asked. That is told and journalled, and the event fails.
+    async fn give_up(&mut self, error: AwsError) -> Result<String, Error> {
+        self.tell(unreadable(&error));
+        let decision = Decision::nothing(error.to_string());
+        let record = self.record(Kind::Nothing, &decision, Vec::new());
+        let quiet = record.told.is_empty();
+        self.conclude((!quiet).then_some(record)).await?;
+        Err(error.into())
+    }
+
     /// Nothing is done. Sweeps that find nothing to do leave a log line only; what somebody is told or
     /// an event asked for is journalled.
-    async fn leave(&mut self, decision: Decision) -> Result<Visited, Error> {
+    async fn leave(&mut self, decision: Decision) -> Result<String, Error> {
         self.tell_all(&decision.plan);
         let reason = decision.reason();
         let by_sweep = matches!(self.event.detail, crate::detail::Detail::Sweep);
@@ -173,11 +213,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.log(&reason, 0);
         let quiet = by_sweep && record.told.is_empty() && decision.withheld.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
-        Ok(Visited { reason, actions: 0 })
+        Ok(reason)
     }
 
     /// The plan is journalled and told, and nothing is done.
-    async fn describe(&mut self, decision: Decision) -> Result<Visited, Error> {
+    async fn describe(&mut self, decision: Decision) -> Result<String, Error> {
         self.tell_all(&decision.plan);
         for step in &decision.permitted {
             self.tell(only_observed(step));
@@ -187,18 +227,20 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.log(&reason, 0);
         let quiet = record.told.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
-        Ok(Visited { reason, actions: 0 })
+        Ok(reason)
     }
 
     /// Journals the intent, performs every step, tells, and journals what came of it.
-    async fn act(&mut self, decision: Decision) -> Result<Visited, Error> {
+    async fn act(&mut self, decision: Decision) -> Result<String, Error> {
         self.lease.memory.supersede(Op::NAME);
         for step in &decision.permitted {
             self.lease.memory.intend(Op::NAME, &step.action, &step.message, self.now);
         }
-        let intent = self.record(Kind::Intent, &decision, Vec::new());
-        self.engine.ledger.intend(&self.lease, &intent).await.map_err(|e| ledger_error(self.target, e))?;
         self.tell_all(&decision.plan);
+        let intent = self.record(Kind::Intent, &decision, Vec::new());
+        // What is to be told already must survive a function that is killed from here on.
+        self.lease.memory.unsent.append(&mut self.notices);
+        self.engine.ledger.intend(&self.lease, &intent).await.map_err(|e| ledger_error(self.target, e))?;
         let mut outcomes = decision.withheld.clone();
         let mut failure = None;
         for step in &decision.permitted {
@@ -216,10 +258,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             }
         }
         let actions = u32::try_from(decision.permitted.len()).unwrap_or(u32::MAX);
+        self.counts.actions += actions;
         self.log(&decision.plan.reason, actions);
         let record = self.record(Kind::Outcome, &decision, outcomes);
         self.conclude(Some(record)).await?;
-        failure.map_or(Ok(Visited { reason: decision.plan.reason, actions }), |error| Err(error.into()))
+        failure.map_or(Ok(decision.plan.reason), |error| Err(error.into()))
     }
 }
 

@@ -29,6 +29,26 @@ pub fn items(stack: &Stack) -> Vec<Value> {
     answer["Items"].as_array().cloned().unwrap_or_default()
 }
 
+/// Makes every attempt that a target remembers an old one, as time would.
+///
+/// # Panics
+/// Where nothing is remembered.
+pub fn let_time_pass(stack: &Stack, target: &str) {
+    let state = items(stack).into_iter().find(|item| item["pk"]["S"] == target && item["sk"]["S"] == "state");
+    let state = state.unwrap_or_else(|| panic!("nothing is remembered of {target}"));
+    let mut memory: Value = serde_json::from_str(state["memory"]["S"].as_str().unwrap_or_default()).unwrap_or_default();
+    for attempt in memory["attempts"].as_array_mut().into_iter().flatten() {
+        attempt["at"] = json!("2026-01-01T00:00:00Z");
+    }
+    let request = json!({
+        "TableName": stack.output("LedgerTable"),
+        "Key": {"pk": {"S": target}, "sk": {"S": "state"}},
+        "UpdateExpression": "SET memory = :memory",
+        "ExpressionAttributeValues": {":memory": {"S": memory.to_string()}},
+    });
+    stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("{e}"));
+}
+
 /// Ends the lease on a target, as time would.
 ///
 /// # Panics

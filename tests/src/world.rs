@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Platform, Service, Tagged, TaskDefinition,
+    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, PlatformImage, Service, Tagged, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -49,7 +49,7 @@ pub struct Held {
 }
 
 /// What a tag points at: an image, the platforms of an index, and since when.
-pub type Pushed = (Digest, Option<Vec<Platform>>, Timestamp);
+pub type Pushed = (Digest, Option<Vec<PlatformImage>>, Timestamp);
 
 /// Everything there is.
 #[derive(Debug, Default)]
@@ -114,7 +114,7 @@ impl World {
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,
             strategy: "ROLLING".to_owned(),
-            circuit_breaker: CircuitBreaker { enable: true, rollback: true },
+            circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
             deployments: Vec::new(),
         };
         state.services.insert(arn.clone(), service);

@@ -143,7 +143,7 @@ def caller_of(headers):
 
 
 async def forward(scope, body, receive, send, *, lost):
-    """Lets the emulator answer. A lost answer breaks off after its headers."""
+    """Lets the emulator answer. A lost answer breaks off after its first byte."""
     handed_over = False
     status, answered = 0, b""
 
@@ -163,7 +163,7 @@ async def forward(scope, body, receive, send, *, lost):
 
     await emulator.app(scope, replay, watch)
     if lost:
-        await answer_error(send, 500, "ServerException")
+        await break_off(send)
     return status, answered
 
 
@@ -177,7 +177,7 @@ async def control(name, body, send):
         with responses.request_scope(ACCOUNT, REGION):
             document = CONTROL[name](json.loads(body or b"{}"))
         await answer(send, 200, document)
-    except (KeyError, TypeError, ValueError) as error:
+    except (IndexError, KeyError, TypeError, ValueError) as error:
         await answer(send, 400, {"error": f"{type(error).__name__}: {error}"})
 
 
@@ -193,6 +193,12 @@ async def reset(send):
         return {"type": "http.request", "body": b"", "more_body": False}
 
     await emulator.app(scope, nothing, send)
+
+
+async def break_off(send):
+    """Begins an answer and closes the connection in the middle of it."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"64")]})
+    await send({"type": "http.response.body", "body": b"{", "more_body": False})
 
 
 async def answer_error(send, status, code):

@@ -98,7 +98,13 @@ def tags_changed(request, answer):
     send("aws.tag", "Tag Change on Resource", detail, [arn])
 
 
+def service_created(request, answer):
+    if request.get("tags"):
+        tags_changed({**request, "resourceArn": answer["service"]["serviceArn"]}, answer)
+
+
 EFFECTS = {
+    "CreateService": service_created,
     "PutImage": put_image,
     "UpdateService": update_service,
     "TagResource": tags_changed,
@@ -128,6 +134,8 @@ def end_rollout(cluster: str, name: str, how: str) -> None:
         service["deployments"] = [primary]
         finish(service, primary, "completed.")
         return
+    if not older:
+        raise ValueError(f"{name} has no earlier deployment to go back to")
     primary.update(status="INACTIVE", rolloutState="FAILED")
     deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
     previous = older[0]

@@ -5,8 +5,8 @@ A fault is an object with ``service`` (the signing name: ``ecs``, ``ecr``, ``dyn
 
 * ``throttle``: ThrottlingException, nothing happens
 * ``error``: ``code`` and ``status`` as given, nothing happens
-* ``lost``: the call takes effect and its answer never arrives
-* ``kill``: the function that calls is killed before the call takes effect
+* ``lost``: the call takes effect and the connection breaks before its answer is whole
+* ``kill``: every function that is running is killed, and the call does not take effect
 * ``latency``: the call takes ``latency_ms`` longer
 """
 

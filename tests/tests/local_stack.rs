@@ -12,7 +12,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use e2e::ledger::{expire_lease, items, journal};
+use e2e::ledger::{expire_lease, items, journal, let_time_pass};
 use e2e::stack::Stack;
 use e2e::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image, secret_arn,
@@ -72,7 +72,8 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     }
     assert_eq!(after, expected, "only the image has changed");
     assert_eq!(after["containerDefinitions"][0]["optionThatNoSdkKnowsYet"], json!({"kept": 2.5}));
-    let tags: Vec<&str> = after["tags"].as_array().unwrap().iter().filter_map(|tag| tag["key"].as_str()).collect();
+    let mut tags: Vec<&str> = after["tags"].as_array().unwrap().iter().filter_map(|tag| tag["key"].as_str()).collect();
+    tags.sort_unstable();
     assert_eq!(tags, ["lamplighter:base", "lamplighter:image-tag", "team"]);
 
     let service = describe(&stack, &arn);
@@ -144,15 +145,18 @@ fn a_throttled_update_is_retried_until_it_is_taken() {
 }
 
 #[test]
-fn an_update_whose_answer_is_lost_is_told_once() {
+fn an_update_whose_answers_are_lost_is_found_and_told_once() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
-    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "lost"}));
+    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "lost", "times": 4}));
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     until_deployed(&stack, &arn, &digest);
-    stack.until("there is a mail", || (!stack.mail().is_empty()).then_some(()));
+    let told = || subjects(&stack).iter().filter(|subject| subject.contains(": rolling out RC_1.4.2")).count();
+    stack.until("the retry finds it done and tells", || (told() > 0).then_some(()));
     settle(&stack, &arn);
-    assert_eq!(subjects(&stack).len(), 1, "{:?}", subjects(&stack));
+    let subjects = subjects(&stack);
+    assert_eq!(subjects[0], "[warning] shop/web: no answer when asked to roll out");
+    assert_eq!((subjects.len(), told()), (2, 1), "{subjects:?}");
     assert_eq!(stack.calls_of("RegisterTaskDefinition"), 1);
 }
 
@@ -262,9 +266,13 @@ fn what_the_circuit_breaker_took_back_is_not_rolled_out_again() {
     settle(&stack, &arn);
     stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": "FAILED"}));
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));
+    let_time_pass(&stack, &arn);
     stack.sweep();
-    settle(&stack, &arn);
+    stack.until("somebody is told", || {
+        subjects(&stack).iter().any(|s| s.contains("went back to RC_1.0.0; not rolled out again")).then_some(())
+    });
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));
+    settle(&stack, &arn);
     tag_service(&stack, &arn, &[("lamplighter:approve", &digest)]);
     until_deployed(&stack, &arn, &digest);
     assert_eq!(stack.calls_of("RegisterTaskDefinition"), 2);

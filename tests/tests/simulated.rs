@@ -138,6 +138,13 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
     world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:approve".into(), digest);
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
+    // The approval is spent: going back again is for good.
+    world.state_mut().roll_back(&arn);
+    for _ in 0..20 {
+        world.pass(SignedDuration::from_mins(5));
+        world.sweep(&Deploy).unwrap().unwrap();
+    }
+    assert_eq!(count(&world, "UpdateService"), 2);
 }
 
 #[test]
@@ -148,6 +155,8 @@ fn observe_changes_nothing_and_tells_once() {
     let observe = || StackDefaults { mode: Mode::Observe, ..StackDefaults::default() };
     for _ in 0..3 {
         world.invoke_with(&Deploy, push.clone(), observe()).unwrap().unwrap();
+        world.pass(SignedDuration::from_mins(5));
+        world.invoke_with(&Deploy, sweep(), observe()).unwrap().unwrap();
     }
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
     assert_eq!(count(&world, "RegisterTaskDefinition") + count(&world, "UpdateService"), 0);
@@ -203,6 +212,121 @@ fn a_misspelt_key_is_told_when_it_is_set() {
 }
 
 #[test]
+fn a_late_event_of_an_older_image_does_not_bring_it_back() {
+    let world = World::new();
+    let arn = web(&world);
+    let older = world.push("shop/web", "RC_1.2.0", 12);
+    world.invoke(&Deploy, older.clone()).unwrap().unwrap();
+    let newer = world.push("shop/web", "RC_1.3.0", 13);
+    world.invoke(&Deploy, newer).unwrap().unwrap();
+    // Both were bad: a person went back to the first image by hand.
+    let first = world.state().definitions[0].arn().to_owned();
+    world.state_mut().deploy(&arn, &first);
+    world.pass(SignedDuration::from_mins(5));
+    world.invoke(&Deploy, older).unwrap().unwrap();
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
+}
+
+fn rotation(world: &World) -> Value {
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    json!({
+        "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager", "id": "r1",
+        "time": world.state().now.to_string(), "detail": {
+            "eventSource": "secretsmanager.amazonaws.com", "eventName": "RotationSucceeded",
+            "additionalEventData": {"SecretId": secret}
+        }
+    })
+}
+
+#[rstest]
+#[case::lost_answer(Fault::AnswerLost)]
+#[case::throttled(Fault::Throttled)]
+#[case::killed(Fault::Killed)]
+fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
+    let world = World::new();
+    let arn = web(&world);
+    world.push("shop/web", "RC_1.0.0", 10);
+    world.sweep(&Deploy).unwrap().unwrap();
+    world.state_mut().settle(&arn);
+    for definition in &mut world.state_mut().definitions {
+        definition.document["containerDefinitions"][0]["secrets"] =
+            json!([{"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"}]);
+    }
+    world.pass(SignedDuration::from_mins(10));
+    let event = rotation(&world);
+    world.fault("UpdateService", fault);
+    let _ = world.invoke(&Deploy, event.clone());
+    world.pass(SignedDuration::from_mins(5));
+    for _ in 0..3 {
+        world.sweep(&Deploy).unwrap().unwrap();
+        world.invoke(&Deploy, event.clone()).unwrap().unwrap();
+    }
+    let restarts =
+        world.state().services[&arn].deployments.iter().filter(|d| d.created_at > Some(e2e::world::BEGINNING)).count();
+    assert_eq!(restarts, 1);
+    let told = titles(&world).iter().filter(|title| title.starts_with("restarting tasks")).count();
+    assert_eq!(told, 1, "{:?}", titles(&world));
+}
+
+#[test]
+fn what_was_muted_is_told_when_the_silence_ends() {
+    let world = World::new();
+    let arn = web(&world);
+    let tag = |key: &str, value: &str| {
+        world.state_mut().tags.get_mut(&arn).unwrap().insert(format!("lamplighter:{key}"), value.to_owned());
+    };
+    tag("freeze", "friday");
+    tag("silence", "until=2026-11-21T04:00Z");
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(titles(&world), [""; 0]);
+    assert_eq!(world.state().journal[0].told, ["(silenced) tag lamplighter:freeze can't be read; nothing is done"]);
+    world.pass(SignedDuration::from_hours(1));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(titles(&world), ["tag lamplighter:freeze can't be read; nothing is done"]);
+    tag("silence", "for a while");
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(titles(&world)[1..], ["tag lamplighter:silence can't be read; nothing is done"]);
+}
+
+#[test]
+fn what_was_to_be_told_survives_a_killed_function() {
+    let world = World::new();
+    let arn = web(&world);
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:aap".into(), "shop".into());
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.fault("UpdateService", Fault::Killed);
+    assert!(world.invoke(&Deploy, push).is_none());
+    world.pass(SignedDuration::from_mins(5));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(titles(&world)[0], "tag lamplighter:aap is ignored");
+    assert!(titles(&world)[1].starts_with("rolling out RC_1.1.0"), "{:?}", titles(&world));
+}
+
+#[test]
+fn one_service_that_cannot_be_read_does_not_stop_the_others() {
+    let world = World::new();
+    let good = world.service("good", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
+    let external = world.service("external", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
+    world.state_mut().services.get_mut(&external).unwrap().task_definition = String::new();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    assert!(world.image_of(&good).contains("RC_1.1.0@"));
+    assert!(titles(&world).contains(&"can't roll out anything".to_owned()), "{:?}", titles(&world));
+}
+
+#[test]
+fn a_target_that_cannot_be_looked_at_is_told_once() {
+    let world = World::new();
+    web(&world);
+    for _ in 0..3 {
+        world.fault("DescribeServices", Fault::Throttled);
+        assert!(world.sweep(&Deploy).unwrap().is_err());
+    }
+    assert_eq!(titles(&world), ["can't be looked after: DescribeServices failed"]);
+}
+
+#[test]
 fn a_runaway_is_stopped_and_told_as_critical() {
     let world = World::new();
     let arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
@@ -227,6 +351,7 @@ fn actions_of_one_run_are_bounded_and_the_rest_follows() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     let three = || StackDefaults { actions_per_run: 3, ..StackDefaults::default() };
     world.invoke_with(&Deploy, push, three()).unwrap().unwrap();
+    assert_eq!(titles(&world).iter().filter(|title| title.starts_with("limit reached")).count(), 1);
     let updated = |world: &World| services.iter().filter(|arn| world.image_of(arn).contains("RC_1.1.0@")).count();
     assert_eq!(updated(&world), 3);
     world.invoke_with(&Deploy, sweep(), three()).unwrap().unwrap();

@@ -6,28 +6,40 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
 use lamplighter::detail::secret::SecretRotated;
-use lamplighter::model::{Image, ImageRef, Platform, Scan, Service, TaskDefinition};
+use lamplighter::model::{Image, ImageRef, Scan, Service, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Redeploy, Rollout};
 use lamplighter::policy;
 
 use crate::observe::{Observed, Offer};
-use crate::words::{ago, findings, no_repository, no_subject, not_yet};
+use crate::words::{ago, findings, no_repository, no_subject, not_yet, unsupported};
 use crate::{Policy, Subject};
 
+/// How long after a push a registry may still know nothing of a scan.
+const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// How long DescribeServices may still show the state of before an update.
 const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 
 /// Decides for one service.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let (Some(service), Some(running)) = (&observed.service, &observed.running) else {
-        return Plan::nothing("the service does not exist any more");
-    };
+    let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
+    let Some(running) = &observed.running else { return Plan::tell(unsupported(service, "anything")) };
     if let Detail::SecretRotated(secret) = &seen.event.detail {
         return restart(seen, service, running, secret);
     }
+    let plan = roll_out(seen, observed, service, running, now);
+    if plan.is_empty() { owed_restart(seen, service).unwrap_or(plan) } else { plan }
+}
+
+fn roll_out(
+    seen: Seen<'_, Policy>,
+    observed: &Observed,
+    service: &Service,
+    running: &TaskDefinition,
+    now: Timestamp,
+) -> Plan {
     let subject = match &observed.subject {
         Ok(subject) => subject,
         Err(problem) => return Plan::tell(no_subject(problem)),
@@ -86,28 +98,18 @@ impl Case<'_> {
     }
 
     fn unsupported(&self) -> Option<Plan> {
-        let controller = self.service.deployment_controller.as_str();
-        (controller != "ECS").then(|| {
-            let message = Message::warning(format!("can't roll out {}", self.label()))
-                .why(format!("Its deployment controller is {controller}, which is not supported yet."))
-                .next("Roll it out as before, or give the service the ECS deployment controller.")
-                .once(format!("controller:{controller}"));
-            Plan::tell(message)
-        })
+        let ecs = self.service.deployment_controller.as_str() == "ECS";
+        (!ecs).then(|| Plan::tell(unsupported(self.service, &self.label())))
     }
 
-    /// A digest that went back once does not come again by itself.
+    /// A digest that went back once does not come again by itself; an approval brings it once.
     fn refused(&self) -> Option<Plan> {
-        if policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str()) {
-            return None;
-        }
-        if let Some(reason) = self.seen.memory.quarantined.get(&self.image.digest) {
+        let memory = self.seen.memory;
+        let approved = self.approved() && !memory.approval_is_spent(&self.image.digest);
+        if let Some(reason) = memory.quarantined.get(&self.image.digest).filter(|_| !approved) {
             return Some(Plan::nothing(format!("{} is quarantined: {reason}", self.label())));
         }
-        let last = self.seen.memory.last_rollout()?;
-        if last.digest.as_ref() != Some(&self.image.digest) {
-            return None;
-        }
+        let last = memory.last_rollout().filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
         if self.now.duration_since(last.at) < SETTLING {
             return Some(Plan::nothing(format!(
                 "the rollout of {} was started {}",
@@ -115,29 +117,41 @@ impl Case<'_> {
                 ago(last.at, self.now)
             )));
         }
-        let message = Message::warning(format!("{} went back to {}; not rolled out again", self.label(), self.was()))
-            .why(format!(
-                "It was rolled out {}, and since then ECS or a person returned the service to {}.",
-                ago(last.at, self.now),
-                self.running.label()
-            ))
-            .next(format!(
+        (!approved).then(|| Plan::tell(self.went_back(last.at)))
+    }
+
+    fn went_back(&self, rolled_out: Timestamp) -> Message {
+        let next = if self.seen.memory.approval_is_spent(&self.image.digest) {
+            "Push a new image.".to_owned()
+        } else {
+            format!(
                 "Push a new image, or tag the service {} = {} to try this one again.",
                 policy::APPROVE,
                 self.image.digest
+            )
+        };
+        let when = ago(rolled_out, self.now);
+        Message::warning(format!("{} went back to {}; not rolled out again", self.label(), self.was()))
+            .why(format!(
+                "It was rolled out {when}, and since then ECS or a person returned the service to {}.",
+                self.running.label()
             ))
-            .once(format!("went-back:{}", self.image.digest));
-        Some(Plan::tell(message))
+            .next(next)
+            .once(format!("went-back:{}", self.image.digest))
+    }
+
+    fn approved(&self) -> bool {
+        policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str())
     }
 
     /// An index is pushed platform by platform, and some are never built for ours.
     fn wrong_platform(&self) -> Option<Plan> {
         let platforms = self.image.platforms.as_ref()?;
-        let needed = Platform { os: "linux".to_owned(), architecture: self.running.architecture().to_owned() };
-        if platforms.contains(&needed) {
+        if self.observed.image_to_run(self.image).is_some() {
             return None;
         }
-        let has = platforms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        let needed = self.running.platform();
+        let has = platforms.iter().map(|child| child.platform.to_string()).collect::<Vec<_>>().join(", ");
         let message = Message::warning(format!("{} waits: it has no {needed}", self.label()))
             .why(format!("The service runs on {needed}; the image has {has}."))
             .next(format!("Push the same tag with {needed} in it; it is then rolled out."))
@@ -157,12 +171,25 @@ impl Case<'_> {
     fn scanned(&self) -> Option<Plan> {
         let level = self.seen.policy.deploy.scan?;
         match self.observed.scan.as_ref()? {
-            Scan::NotFinished(why) => Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label()))),
+            Scan::Waiting(why) => Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label()))),
+            Scan::Impossible(why)
+                if self.pushed_at.is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN) =>
+            {
+                Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label())))
+            }
+            Scan::Impossible(why) => Some(Plan::tell(self.not_scanned(why))),
             Scan::Finished(counts) => {
                 let bad = findings(level, counts);
                 (!bad.is_empty()).then(|| Plan::tell(self.findings(&bad)))
             }
         }
+    }
+
+    fn not_scanned(&self, why: &str) -> Message {
+        Message::warning(format!("{} is held: {why}", self.label()))
+            .why("The tag says scan=, and an image that was not scanned is not known to be clean.")
+            .next("Switch on scanning for the repository and scan the image, or take scan= out of the tag.")
+            .once(format!("not-scanned:{}", self.image.digest))
     }
 
     fn findings(&self, bad: &str) -> Message {
@@ -174,7 +201,7 @@ impl Case<'_> {
 
     fn unapproved(&self) -> Option<Plan> {
         let wanted = self.seen.policy.deploy.approve;
-        if !wanted || policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str()) {
+        if !wanted || self.approved() {
             return None;
         }
         let message = Message::info(format!("{} waits for approval", self.label()))
@@ -221,6 +248,7 @@ impl Case<'_> {
             ]),
             tag: self.image.tag.clone(),
             digest: self.image.digest.clone(),
+            approved: self.approved(),
             images,
         }
     }
@@ -228,7 +256,8 @@ impl Case<'_> {
     /// The circuit breaker exists for rolling deployments only.
     fn wants_breaker(&self) -> bool {
         let breaker = self.service.circuit_breaker;
-        self.seen.policy.deploy.breaker && self.service.strategy == "ROLLING" && !(breaker.enable && breaker.rollback)
+        let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
+        self.seen.policy.deploy.breaker && self.service.strategy == "ROLLING" && !already
     }
 
     fn next(&self) -> String {
@@ -271,12 +300,27 @@ fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefinition, 
     let Some(rotated_at) = seen.event.time else {
         return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
     };
-    if service.primary().and_then(|d| d.created_at).is_some_and(|created| created >= rotated_at) {
+    if started_since(service, rotated_at) || seen.memory.restarted_since(rotated_at) {
         return Plan::nothing(format!("its tasks were started after the secret {name} was rotated"));
+    }
+    if service.deployment_controller.as_str() != "ECS" {
+        return Plan::tell(unsupported(service, &format!("the rotated secret {name}")));
     }
     let title = format!("restarting tasks: the secret {name} was rotated");
     let message = Message::info(title.clone())
         .why(format!("{} reads it when a task starts.", running.label()))
         .next("ECS replaces the tasks with the same image.");
-    Plan::act(Action::Redeploy(Redeploy { service: service.arn.clone() }), title, message)
+    Plan::act(Action::Redeploy(Redeploy { service: service.arn.clone(), since: rotated_at }), title, message)
+}
+
+/// A restart that a limit or a failure stood against, decided again.
+fn owed_restart(seen: Seen<'_, Policy>, service: &Service) -> Option<Plan> {
+    let owed = seen.memory.owed_restart()?;
+    let Action::Redeploy(redeploy) = &owed.action else { return None };
+    let due = !started_since(service, redeploy.since);
+    due.then(|| Plan::act(owed.action.clone(), owed.message.title.clone(), owed.message.clone()))
+}
+
+fn started_since(service: &Service, time: Timestamp) -> bool {
+    service.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
 }

@@ -54,7 +54,7 @@ fn rolls_out(#[case] given: Given, #[case] says: &str) {
 #[case::just_started(given().rolled_out(2, SignedDuration::from_secs(3)), "the rollout of RC_1.4.2 (sha256:00000000) was started 3 s ago")]
 #[case::no_such_tag(given().offer(Offer::NoTag), "the repository shop/web has no tag like RC_x.x.x")]
 #[case::not_scanned(
-    given().deploy("tag=RC_x.x.x scan=high").scanned(Scan::NotFinished("the scan is IN_PROGRESS".into())),
+    given().deploy("tag=RC_x.x.x scan=high").scanned(Scan::Waiting("the scan is IN_PROGRESS".into())),
     "RC_1.4.2 (sha256:00000000) waits for its scan: the scan is IN_PROGRESS"
 )]
 fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
@@ -94,6 +94,11 @@ fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
     "can't roll out RC_1.4.2 (sha256:00000000)",
     "Its deployment controller is CODE_DEPLOY, which is not supported yet."
 )]
+#[case::external(
+    Given { observed: crate::Observed { running: None, ..given().service(|s| s.deployment_controller = DeploymentController::External).observed }, ..given() },
+    "can't roll out anything",
+    "Its deployment controller is EXTERNAL, which is not supported yet."
+)]
 #[case::no_container(
     given().deploy("tag=RC_x.x.x container=wbe repo=shop/web"),
     "tag lamplighter:deploy does not fit the service; nothing is done",
@@ -111,6 +116,32 @@ fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case
     assert_eq!(message.title, title);
     assert!(message.why.starts_with(why), "{}", message.why);
     assert!(message.key.is_some() && !message.next.is_empty());
+}
+
+#[test]
+fn an_image_that_nobody_scans_is_held_and_told_once_the_scan_had_time_to_start() {
+    let scan = || Scan::Impossible("it was never scanned".into());
+    let fresh = given().deploy("tag=RC_x.x.x scan=high").scanned(scan()).decide();
+    assert!(fresh.is_empty() && fresh.messages.is_empty(), "{fresh:?}");
+    let old =
+        given().offers_since("RC_1.4.2", 2, MINUTES * 2).deploy("tag=RC_x.x.x scan=high").scanned(scan()).decide();
+    assert_eq!(old.reason, "RC_1.4.2 (sha256:00000000) is held: it was never scanned");
+}
+
+#[test]
+fn an_approval_brings_back_what_went_back_once() {
+    let gone_back = || given().tag("approve", digest(2).as_str()).rolled_out(2, MINUTES);
+    assert!(rollout(gone_back()).approved);
+    let mut again = gone_back();
+    again.memory.attempts[0].approved = true;
+    let plan = again.decide();
+    assert!(plan.is_empty() && plan.messages[0].next == "Push a new image.", "{plan:?}");
+}
+
+#[test]
+fn an_approval_does_not_hurry_a_rollout_that_was_just_started() {
+    let plan = given().tag("approve", digest(2).as_str()).rolled_out(2, SignedDuration::from_secs(3)).decide();
+    assert!(plan.is_empty(), "{}", plan.reason);
 }
 
 #[test]
@@ -134,6 +165,7 @@ fn a_revision_left_by_a_killed_attempt_is_used() {
 #[case::off(given().service(|s| s.circuit_breaker.enable = false), true)]
 #[case::without_rollback(given().service(|s| s.circuit_breaker.rollback = false), true)]
 #[case::not_wanted(given().deploy("tag=RC_x.x.x breaker=off").service(|s| s.circuit_breaker.enable = false), false)]
+#[case::reset_by_a_healthy_task(given().service(|s| s.circuit_breaker.reset_on_healthy_task = true), true)]
 #[case::blue_green(given().service(|s| { s.strategy = "BLUE_GREEN".into(); s.circuit_breaker.enable = false; }), false)]
 fn the_circuit_breaker_is_switched_on_where_it_works(#[case] given: Given, #[case] switched_on: bool) {
     assert_eq!(rollout(given).enable_circuit_breaker, switched_on);

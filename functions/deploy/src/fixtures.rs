@@ -7,8 +7,8 @@ use lamplighter::detail::Detail;
 use lamplighter::detail::secret::SecretRotated;
 use lamplighter::memory::{Attempt, Memory};
 use lamplighter::model::{
-    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Image, Platform, Scan, Service, Tagged,
-    TaskDefinition,
+    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Image, Platform, PlatformImage, Scan, Service,
+    Tagged, TaskDefinition,
 };
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::policy::StackDefaults;
@@ -46,7 +46,7 @@ pub fn given() -> Given {
         task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
         deployment_controller: DeploymentController::Ecs,
         strategy: "ROLLING".into(),
-        circuit_breaker: CircuitBreaker { enable: true, rollback: true },
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             status: "PRIMARY".into(),
@@ -94,10 +94,20 @@ impl Given {
         self
     }
 
+    pub fn offers_since(mut self, tag: &str, image: u64, pushed: SignedDuration) -> Self {
+        self = self.offers(tag, image);
+        if let Offer::Image { pushed_at, .. } = &mut self.observed.offer {
+            *pushed_at = Some(self.now - pushed);
+        }
+        self
+    }
+
     pub fn for_platforms(mut self, platforms: &[(&str, &str)]) -> Self {
         if let Offer::Image { image, .. } = &mut self.observed.offer {
-            let platform =
-                |(os, architecture): &(&str, &str)| Platform { os: (*os).into(), architecture: (*architecture).into() };
+            let platform = |(os, architecture): &(&str, &str)| PlatformImage {
+                platform: Platform { os: (*os).into(), architecture: (*architecture).into() },
+                digest: Digest::new(format!("sha256:of-{architecture}")),
+            };
             image.platforms = Some(platforms.iter().map(platform).collect());
         }
         self
@@ -129,7 +139,8 @@ impl Given {
 
     /// This image was rolled out so long ago.
     pub fn rolled_out(mut self, image: u64, ago: SignedDuration) -> Self {
-        let attempt = Attempt { at: self.now - ago, digest: Some(digest(image)), tag: None, finished: true };
+        let attempt =
+            Attempt { at: self.now - ago, digest: Some(digest(image)), tag: None, approved: false, finished: true };
         self.memory.attempts.push(attempt);
         self
     }
@@ -162,7 +173,7 @@ impl Given {
 fn definition(revision: u32, image: &str) -> TaskDefinition {
     let Value::Object(document) = json!({
         "taskDefinitionArn": format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:{revision}"),
-        "family": "shop-web", "revision": revision,
+        "family": "shop-web", "revision": revision, "requiresCompatibilities": ["FARGATE"],
         "containerDefinitions": [
             {"name": "web", "image": image, "secrets": [{"name": "P", "valueFrom": format!("{SECRET}:password::")}]},
             {"name": "proxy", "image": "envoy:1"}

@@ -15,7 +15,7 @@ mod words;
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::Cloud;
 use lamplighter::operation::{Seen, Targets};
@@ -67,15 +67,14 @@ impl Operation for Deploy {
         }
     }
 
-    fn in_effect(action: &Action, observed: &Observed, since: Timestamp) -> bool {
+    fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
-            Action::Redeploy(_) => observed
+            Action::Redeploy(redeploy) => observed
                 .service
                 .as_ref()
                 .and_then(|service| service.primary()?.created_at)
-                // ECS gives the time in seconds in some answers.
-                .is_some_and(|created| created >= since - SignedDuration::from_secs(1)),
+                .is_some_and(|created| created >= redeploy.since),
         }
     }
 }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
+use lamplighter::detail::ecr::ImageAction;
 use lamplighter::memory::Memory;
 use lamplighter::model::{Digest, Image, Scan, Service, TagInRepository, TaskDefinition};
 use lamplighter::operation::Seen;
@@ -56,6 +57,14 @@ impl Observed {
         }
     }
 
+    /// The image of an index that the service's tasks would run.
+    #[must_use]
+    pub fn image_to_run<'a>(&self, image: &'a Image) -> Option<&'a Digest> {
+        let running = self.running.as_ref()?;
+        let fitting = image.platforms.iter().flatten().find(|child| running.runs_on(&child.platform))?;
+        Some(&fitting.digest)
+    }
+
     /// The digest that the service runs or is rolling out, where it is pinned.
     #[must_use]
     pub fn running_digest(&self) -> Option<Digest> {
@@ -66,6 +75,10 @@ impl Observed {
 pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
     let described = cloud.services(std::slice::from_ref(&seen.target.arn)).await?;
     let Some(service) = described.into_iter().next() else { return Ok(Observed::missing()) };
+    if service.task_definition.is_empty() {
+        // With an EXTERNAL controller, the task definition belongs to the task sets.
+        return Ok(Observed { service: Some(service), ..Observed::missing() });
+    }
     let running = cloud.task_definition(&service.task_definition).await?;
     let subject = subject(&seen.policy.deploy, &running, &seen.target.arn);
     let offer = match (&seen.event.detail, &subject) {
@@ -77,7 +90,9 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
     if let (Offer::Image { image, .. }, Ok(subject)) = (&observed.offer, &observed.subject) {
         let wanted = observed.running_digest().as_ref() != Some(&image.digest);
         if wanted && seen.policy.deploy.scan.is_some() {
-            observed.scan = Some(cloud.scan(&subject.repository, &image.digest).await?);
+            // A registry scans the images of an index, not the index.
+            let scanned = observed.image_to_run(image).unwrap_or(&image.digest);
+            observed.scan = Some(cloud.scan(&subject.repository, scanned).await?);
         }
         if wanted && seen.memory.was_interrupted(&image.digest) {
             let family = observed.running.as_ref().map_or("", TaskDefinition::family);
@@ -95,18 +110,17 @@ async fn offer<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -
     }
 }
 
-/// What the newest tag points at now. A push names the tag, so that the repository need not be listed;
-/// a push that is not the newest is found out by [`crate::decide`], which never goes backwards.
+/// What the newest tag points at now. A push names its tag, so that the repository need not be listed where
+/// the tag is newer than all that runs or ever was rolled out here.
 async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {
     let follows = &seen.policy.deploy.follows;
     let repository = &subject.repository;
     let (tag, pushed_at) = match (&seen.event.detail, follows.fixed()) {
-        (Detail::ImageAction(push), _)
-            if push.repository_name == repository.name && follows.matches(&push.image_tag) =>
-        {
+        (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => (fixed.to_owned(), seen.event.time),
+        (_, Some(fixed)) => (fixed.to_owned(), None),
+        (Detail::ImageAction(push), None) if is_newest(seen, subject, push) => {
             (push.image_tag.clone(), seen.event.time)
         }
-        (_, Some(fixed)) => (fixed.to_owned(), None),
         (_, None) => match choose(follows, cloud.tags(repository).await?, seen.memory) {
             Some(chosen) => (chosen.tag, chosen.pushed_at),
             None => return Ok(Offer::NoTag),
@@ -114,6 +128,16 @@ async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) 
     };
     let image = cloud.image(repository, &tag).await?;
     Ok(image.map_or(Offer::NoTag, |image| Offer::Image { image, pushed_at }))
+}
+
+/// Whether a pushed tag is newer than the one that runs and than every one that was ever tried.
+fn is_newest(seen: Seen<'_, Policy>, subject: &Subject, push: &ImageAction) -> bool {
+    let follows = &seen.policy.deploy.follows;
+    let newer_than = |tag: &str| follows.compare(&push.image_tag, tag) == Some(Ordering::Greater);
+    let tried = seen.memory.attempts.iter().filter_map(|attempt| attempt.tag.as_deref());
+    push.repository_name == subject.repository.name
+        && subject.running().tag.is_some_and(|running| newer_than(&running))
+        && tried.into_iter().all(newer_than)
 }
 
 /// The newest tag by version that is not quarantined; of equal versions the one pushed last.

@@ -73,7 +73,8 @@ async fn following<C: Cloud>(
     Ok(followers)
 }
 
-/// The services whose running task definition is of a kind.
+/// The services whose running task definition is of a kind. One whose definition can't be read is kept: its
+/// own visit finds out why, and the others go on.
 async fn running<C: Cloud>(
     services: Vec<Tagged>,
     cloud: &C,
@@ -87,9 +88,10 @@ async fn running<C: Cloud>(
     let mut kept = Vec::new();
     for service in services {
         let Some(description) = described.iter().find(|d| d.arn == service.arn) else { continue };
-        if is(&cloud.task_definition(&description.task_definition).await?) {
-            kept.push(service);
+        if cloud.task_definition(&description.task_definition).await.is_ok_and(|definition| !is(&definition)) {
+            continue;
         }
+        kept.push(service);
     }
     Ok(kept)
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use lamplighter::model::Service;
 use lamplighter::notice::Message;
 use lamplighter::policy::{self, DeployPolicy, FindingSeverity};
 
@@ -13,6 +14,14 @@ pub fn no_subject(problem: &str) -> Message {
         .why(problem)
         .next("Correct the tag; the next sweep goes on.")
         .once(format!("subject:{problem}"))
+}
+
+pub fn unsupported(service: &Service, what: &str) -> Message {
+    let controller = service.deployment_controller.as_str();
+    Message::warning(format!("can't roll out {what}"))
+        .why(format!("Its deployment controller is {controller}, which is not supported yet."))
+        .next("Roll it out as before, or give the service the ECS deployment controller.")
+        .once(format!("controller:{controller}"))
 }
 
 pub fn no_repository(subject: &Subject) -> Message {

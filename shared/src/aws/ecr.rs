@@ -7,8 +7,10 @@ use serde::Deserialize;
 
 use super::failure::failure;
 use crate::AwsError;
-use crate::model::{Digest, Image, Platform, Repository, Scan, TagInRepository};
+use crate::model::{Digest, Image, Platform, PlatformImage, Repository, Scan, TagInRepository};
 
+/// The most one page may hold.
+const PER_PAGE: i32 = 1_000;
 /// What is accepted: without these ECR answers with the oldest format it can convert to.
 const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
@@ -42,6 +44,7 @@ pub async fn tags(client: &Client, repository: &Repository) -> Result<Vec<TagInR
         .registry_id(repository.registry_id())
         .repository_name(&repository.name)
         .filter(filter)
+        .max_results(PER_PAGE)
         .into_paginator()
         .send();
     let mut tags = Vec::new();
@@ -68,24 +71,26 @@ pub async fn scan(client: &Client, repository: &Repository, digest: &Digest) -> 
         Err(error) => {
             let error = failure("DescribeImageScanFindings", &repository.name, &error);
             if error.code == "ScanNotFoundException" {
-                return Ok(Scan::NotFinished("it was never scanned; switch on scanning for the repository".to_owned()));
+                return Ok(Scan::Impossible("it was never scanned".to_owned()));
             }
             return Err(error);
         }
     };
     let status = answer.image_scan_status.and_then(|s| s.status);
-    match status {
-        // Enhanced scanning stays ACTIVE: it goes on looking for new findings.
+    let findings = answer.image_scan_findings;
+    // Enhanced scanning is ACTIVE from the start and stays so; the time of the first result tells.
+    let completed = findings.as_ref().is_some_and(|f| f.image_scan_completed_at.is_some());
+    Ok(match status {
+        Some(ScanStatus::Active) if !completed => Scan::Waiting("the scan is ACTIVE, without a result yet".to_owned()),
         Some(ScanStatus::Complete | ScanStatus::Active) => {
-            let counts = answer.image_scan_findings.and_then(|f| f.finding_severity_counts).unwrap_or_default();
+            let counts = findings.and_then(|f| f.finding_severity_counts).unwrap_or_default();
             let counts = counts.into_iter().map(|(severity, n)| (severity.as_str().to_owned(), n.unsigned_abs()));
-            Ok(Scan::Finished(counts.collect()))
+            Scan::Finished(counts.collect())
         }
-        other => Ok(Scan::NotFinished(format!(
-            "the scan is {}",
-            other.map_or("unknown".to_owned(), |s| s.as_str().to_owned())
-        ))),
-    }
+        Some(status @ (ScanStatus::InProgress | ScanStatus::Pending)) => Scan::Waiting(format!("the scan is {status}")),
+        Some(status) => Scan::Impossible(format!("the scan is {status}")),
+        None => Scan::Waiting("the scan has no status yet".to_owned()),
+    })
 }
 
 #[derive(Deserialize)]
@@ -95,6 +100,7 @@ struct Index {
 
 #[derive(Deserialize)]
 struct Child {
+    digest: String,
     platform: Option<PlatformOfChild>,
 }
 
@@ -104,14 +110,17 @@ struct PlatformOfChild {
     architecture: String,
 }
 
-/// The platforms of an index; `None` where the manifest is a single image. Attestations are children
-/// for `unknown/unknown`, which no service runs on.
+/// The images of an index; `None` where the manifest names no platform. Attestations are children for
+/// `unknown/unknown`, which no service runs on.
 /// Source: <https://github.com/opencontainers/image-spec/blob/main/image-index.md>
-fn platforms(manifest: &str) -> Option<Vec<Platform>> {
+fn platforms(manifest: &str) -> Option<Vec<PlatformImage>> {
     let index: Index = serde_json::from_str(manifest).ok()?;
-    let children = index.manifests.into_iter().filter_map(|child| child.platform);
-    let platforms = children.filter(|p| p.os != "unknown").map(|p| Platform { os: p.os, architecture: p.architecture });
-    Some(platforms.collect())
+    let images = index.manifests.into_iter().filter_map(|child| {
+        let PlatformOfChild { os, architecture } = child.platform.filter(|p| p.os != "unknown")?;
+        Some(PlatformImage { platform: Platform { os, architecture }, digest: Digest::new(child.digest) })
+    });
+    let images: Vec<_> = images.collect();
+    (!images.is_empty()).then_some(images)
 }
 
 #[cfg(test)]
@@ -124,7 +133,7 @@ mod tests {
             {"digest": "sha256:a", "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
             {"digest": "sha256:b", "platform": {"os": "unknown", "architecture": "unknown"}}]}"#;
         let found = platforms(manifest).unwrap();
-        assert_eq!(found.iter().map(ToString::to_string).collect::<Vec<_>>(), ["linux/arm64"]);
+        assert_eq!(found.iter().map(|image| image.platform.to_string()).collect::<Vec<_>>(), ["linux/arm64"]);
         assert_eq!(platforms(r#"{"config": {}, "layers": []}"#), None);
     }
 }

@@ -7,6 +7,8 @@ use aws_sdk_ecs::types::{
     DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType, Service as EcsService,
     TaskDefinitionField,
 };
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -34,7 +36,12 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
         for chunk in arns.chunks(SERVICES_PER_CALL) {
             let names = chunk.iter().map(ToString::to_string).collect();
             let answer = client.describe_services().cluster(cluster).set_services(Some(names)).send().await;
-            let answer = answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e))?;
+            let answer = match answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e)) {
+                Ok(answer) => answer,
+                // A deleted cluster's services are still listed by their tags for a while.
+                Err(error) if error.code == "ClusterNotFoundException" => continue,
+                Err(error) => return Err(error),
+            };
             services.extend(answer.services.unwrap_or_default().into_iter().filter_map(service));
         }
     }
@@ -58,16 +65,23 @@ pub async fn describe_task_definition(client: &Client, name: &str) -> Result<Tas
     Ok(TaskDefinition { document, tags: tags.collect() })
 }
 
-/// Registers a revision and answers its ARN.
+/// Registers a revision and answers its ARN. `tags` are those of the base; `ours` come first where they
+/// meet and are the first to be left out where there is no room.
 pub async fn register_task_definition(
     client: &Client,
     request: Map<String, Value>,
     tags: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
     family: &str,
 ) -> Result<String, AwsError> {
     let call = "RegisterTaskDefinition";
-    let body = registration(request, tags);
-    let send = client.register_task_definition().customize().mutate_request(move |http| put_body(http, &body)).send();
+    let body = registration(request, tags, ours);
+    let send = client
+        .register_task_definition()
+        .customize()
+        .config_override(not_twice())
+        .mutate_request(move |http| put_body(http, &body))
+        .send();
     let answer = send.await.map_err(|e| failure(call, family, &e))?;
     let arn = answer.task_definition.and_then(|t| t.task_definition_arn);
     arn.ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
@@ -75,13 +89,45 @@ pub async fn register_task_definition(
 
 /// The request with its tags. AWS's own tags (`aws:cloudformation:…`) come with the base and may not be
 /// set.
-fn registration(mut request: Map<String, Value>, tags: &BTreeMap<String, String>) -> Value {
-    let tags = tags.iter().filter(|(key, _)| !key.starts_with("aws:")).take(MAX_TAGS);
+fn registration(
+    mut request: Map<String, Value>,
+    tags: &BTreeMap<String, String>,
+    ours: &BTreeMap<String, String>,
+) -> Value {
+    let kept = tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !ours.contains_key(*key));
+    let tags = kept.chain(ours).take(MAX_TAGS);
     let tags: Vec<Value> = tags.map(|(key, value)| json!({"key": key, "value": value})).collect();
     if !tags.is_empty() {
         request.insert("tags".to_owned(), Value::Array(tags));
     }
     Value::Object(request)
+}
+
+/// For calls that do their work again when they are made again: a call whose answer was lost is not
+/// repeated by the SDK. What became of it shows at the next visit.
+fn not_twice() -> aws_sdk_ecs::config::Builder {
+    aws_sdk_ecs::Config::builder().retry_classifier(OnlyRefusals)
+}
+
+/// Forbids the retry of everything but a refusal that AWS itself spoke.
+#[derive(Debug)]
+struct OnlyRefusals;
+
+impl ClassifyRetry for OnlyRefusals {
+    fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
+        match context.response().map(|response| response.status().as_u16()) {
+            Some(status) if status < 500 => RetryAction::NoActionIndicated,
+            _ => RetryAction::RetryForbidden,
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyRefusals"
+    }
+
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
 }
 
 /// Points a service at a revision. Neither the desired count nor anything else is sent, so that scaling
@@ -106,7 +152,12 @@ pub async fn update_service(
 pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<String, AwsError> {
     let (cluster, _) = service.ecs_service().unwrap_or_default();
     let request = client.update_service().cluster(cluster).service(service.as_str()).force_new_deployment(true);
-    let answer = request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    let answer = request
+        .customize()
+        .config_override(not_twice())
+        .send()
+        .await
+        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
     Ok(started(answer.service))
 }
 
@@ -147,6 +198,8 @@ fn service(service: EcsService) -> Option<Described> {
         circuit_breaker: CircuitBreaker {
             enable: breaker.is_some_and(|b| b.enable),
             rollback: breaker.is_some_and(|b| b.rollback),
+            // ECS's default where nothing is said.
+            reset_on_healthy_task: breaker.and_then(|b| b.reset_on_healthy_task).unwrap_or(true),
         },
         deployments: service.deployments.unwrap_or_default().into_iter().map(deployment).collect(),
     };
@@ -173,8 +226,18 @@ mod tests {
     #[test]
     fn tags_that_only_aws_may_set_are_left_out() {
         let tags = ["aws:cloudformation:stack-name", "team"].map(|key| (key.to_owned(), "shop".to_owned()));
-        let body = registration(Map::new(), &tags.into());
+        let body = registration(Map::new(), &tags.into(), &BTreeMap::new());
         assert_eq!(body, json!({"tags": [{"key": "team", "value": "shop"}]}));
+    }
+
+    #[test]
+    fn our_tags_replace_those_of_the_base_and_yield_to_other_peoples() {
+        let ours = BTreeMap::from([("lamplighter:base".to_owned(), "web:2".to_owned())]);
+        let base = BTreeMap::from([("lamplighter:base".to_owned(), "web:1".to_owned())]);
+        let body = registration(Map::new(), &base, &ours);
+        assert_eq!(body, json!({"tags": [{"key": "lamplighter:base", "value": "web:2"}]}));
+        let full = (0..50).map(|n| (format!("tag{n}"), String::new())).collect();
+        assert!(!registration(Map::new(), &full, &ours).to_string().contains("lamplighter"));
     }
 
     #[test]

@@ -83,14 +83,17 @@ impl Ledger for DynamoLedger {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Lease, LedgerError> {
+        // With the time in it, the SDK's retry of a call whose answer was lost finds its own lease, and
+        // another delivery of the same request does not.
+        let holder = format!("{holder} since {now}");
         let answer = self
             .client()
             .update_item()
             .table_name(&self.table)
             .set_key(Some(state_key(target)))
             .update_expression("SET holder = :holder, lease_until = :until ADD fence :one")
-            .condition_expression("attribute_not_exists(holder) OR lease_until < :now")
-            .expression_attribute_values(":holder", AttributeValue::S(holder.to_owned()))
+            .condition_expression("attribute_not_exists(holder) OR lease_until < :now OR holder = :holder")
+            .expression_attribute_values(":holder", AttributeValue::S(holder))
             .expression_attribute_values(":until", number(until.as_millisecond()))
             .expression_attribute_values(":now", number(now.as_millisecond()))
             .expression_attribute_values(":one", number(1))

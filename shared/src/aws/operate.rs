@@ -4,6 +4,7 @@ use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
 use aws_sdk_ecs::types::DeploymentConfiguration;
+use aws_types::region::Region;
 
 use super::{Config, ecr, ecs, tagging};
 use crate::AwsError;
@@ -15,7 +16,8 @@ use crate::plan::{Action, Rollout};
 pub struct Aws {
     config: Config,
     ecs: OnceCell<aws_sdk_ecs::Client>,
-    ecr: OnceCell<aws_sdk_ecr::Client>,
+    /// By region: an image may come from a registry in another one.
+    ecr: RefCell<HashMap<String, aws_sdk_ecr::Client>>,
     tagging: OnceCell<aws_sdk_resourcegroupstagging::Client>,
     /// Task definitions by revision, which never change.
     revisions: RefCell<HashMap<String, TaskDefinition>>,
@@ -29,7 +31,7 @@ impl Aws {
         Self {
             config,
             ecs: OnceCell::new(),
-            ecr: OnceCell::new(),
+            ecr: RefCell::default(),
             tagging: OnceCell::new(),
             revisions: RefCell::default(),
             configurations: RefCell::default(),
@@ -44,7 +46,9 @@ impl Aws {
         tagging: aws_sdk_resourcegroupstagging::Client,
     ) -> Self {
         let aws = Self::new(Config::builder().build());
-        let _ = (aws.ecs.set(ecs), aws.ecr.set(ecr), aws.tagging.set(tagging));
+        let _ = (aws.ecs.set(ecs), aws.tagging.set(tagging));
+        let region = ecr.config().region().map(ToString::to_string).unwrap_or_default();
+        aws.ecr.borrow_mut().insert(region, ecr);
         aws
     }
 
@@ -52,8 +56,16 @@ impl Aws {
         self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
 
-    fn ecr(&self) -> &aws_sdk_ecr::Client {
-        self.ecr.get_or_init(|| aws_sdk_ecr::Client::new(&self.config))
+    /// The client for the region that a registry is in.
+    fn ecr(&self, repository: &Repository) -> aws_sdk_ecr::Client {
+        let here = self.config.region().map(AsRef::as_ref).unwrap_or_default();
+        let region = repository.region().unwrap_or(here);
+        let mut clients = self.ecr.borrow_mut();
+        let client = clients.entry(region.to_owned()).or_insert_with(|| {
+            let config = aws_sdk_ecr::config::Builder::from(&self.config);
+            aws_sdk_ecr::Client::from_conf(config.region(Region::new(region.to_owned())).build())
+        });
+        client.clone()
     }
 
     fn tagging(&self) -> &aws_sdk_resourcegroupstagging::Client {
@@ -77,9 +89,8 @@ impl Aws {
 
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let base = self.task_definition(&rollout.base).await?;
-        let mut tags = rollout.tags.clone();
-        tags.extend(base.tags.iter().map(|(key, value)| (key.clone(), value.clone())));
-        ecs::register_task_definition(self.ecs(), base.with_images(&rollout.images), &tags, base.family()).await
+        let request = base.with_images(&rollout.images);
+        ecs::register_task_definition(self.ecs(), request, &base.tags, &rollout.tags, base.family()).await
     }
 
     async fn configuration(&self, service: &Arn) -> Result<Option<DeploymentConfiguration>, AwsError> {
@@ -119,15 +130,15 @@ impl Cloud for Aws {
     }
 
     async fn image(&self, repository: &Repository, tag: &str) -> Result<Option<Image>, AwsError> {
-        ecr::image(self.ecr(), repository, tag).await
+        ecr::image(&self.ecr(repository), repository, tag).await
     }
 
     async fn tags(&self, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError> {
-        ecr::tags(self.ecr(), repository).await
+        ecr::tags(&self.ecr(repository), repository).await
     }
 
     async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, AwsError> {
-        ecr::scan(self.ecr(), repository, digest).await
+        ecr::scan(&self.ecr(repository), repository, digest).await
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {

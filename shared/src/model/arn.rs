@@ -67,7 +67,13 @@ impl Arn {
     /// The domain of the partition's endpoints.
     #[must_use]
     pub fn domain(&self) -> &'static str {
-        if self.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" }
+        match self.partition() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            _ => "amazonaws.com",
+        }
     }
 
     fn part(&self, n: usize) -> &str {

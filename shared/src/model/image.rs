@@ -51,10 +51,21 @@ impl Repository {
         self.host.split('.').next().unwrap_or_default()
     }
 
-    /// Whether a host name is that of a private ECR registry.
+    /// Whether a host name is that of a private ECR registry, by its IPv4 or its dual-stack name.
     #[must_use]
     pub fn is_ecr(&self) -> bool {
-        self.host.contains(".dkr.ecr") && self.registry_id().bytes().all(|b| b.is_ascii_digit())
+        let registry = self.host.contains(".dkr.ecr") || self.host.contains(".dkr-ecr.");
+        registry && self.registry_id().bytes().all(|b| b.is_ascii_digit())
+    }
+
+    /// The region the registry is in, which need not be the service's:
+    /// `eu-west-1` of `123456789012.dkr.ecr.eu-west-1.amazonaws.com` and of
+    /// `123456789012.dkr-ecr.eu-west-1.on.aws`.
+    #[must_use]
+    pub fn region(&self) -> Option<&str> {
+        let (_, rest) = self.host.split_once(".dkr.ecr").or_else(|| self.host.split_once(".dkr-ecr"))?;
+        // `.dkr.ecr-fips.` is a registry as well.
+        rest.split('.').nth(1)
     }
 }
 
@@ -115,8 +126,16 @@ impl fmt::Display for ImageRef {
 pub struct Image {
     pub tag: String,
     pub digest: Digest,
-    /// The platforms of an index; `None` for a single image, whose manifest names none.
-    pub platforms: Option<Vec<Platform>>,
+    /// The images of an index by platform; `None` where the manifest names no platform, as that of a
+    /// single image does.
+    pub platforms: Option<Vec<PlatformImage>>,
+}
+
+/// One image of an index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlatformImage {
+    pub platform: Platform,
+    pub digest: Digest,
 }
 
 /// An operating system and a processor architecture in the spelling of OCI: `linux/arm64`.
@@ -143,8 +162,10 @@ pub struct TagInRepository {
 /// What the registry's scan says of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Scan {
-    /// Never asked for, still running or waiting. Not the same as clean.
-    NotFinished(String),
+    /// Still running or waiting. Not the same as clean.
+    Waiting(String),
+    /// There is none and, unless somebody acts, there will be none.
+    Impossible(String),
     /// How many findings there are of each severity (`CRITICAL`, `HIGH`, …); severities without any
     /// are absent.
     Finished(BTreeMap<String, u32>),
@@ -155,6 +176,16 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+
+    #[rstest]
+    #[case("123456789012.dkr.ecr.eu-west-1.amazonaws.com", true, Some("eu-west-1"))]
+    #[case("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", true, Some("us-east-1"))]
+    #[case("123456789012.dkr-ecr.eu-west-1.on.aws", true, Some("eu-west-1"))]
+    #[case("public.ecr.aws", false, None)]
+    fn a_registry_tells_its_region(#[case] host: &str, #[case] is_ecr: bool, #[case] region: Option<&str>) {
+        let repository = Repository { host: host.into(), name: "shop/web".into() };
+        assert_eq!((repository.is_ecr(), repository.region()), (is_ecr, region));
+    }
 
     #[rstest]
     #[case("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.4.2@sha256:ab12", "shop/web", Some("RC_1.4.2"))]

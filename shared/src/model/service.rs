@@ -34,6 +34,8 @@ pub enum DeploymentController {
 pub struct CircuitBreaker {
     pub enable: bool,
     pub rollback: bool,
+    /// A healthy task sets the count of failed ones back, so that a service that flaps never trips.
+    pub reset_on_healthy_task: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

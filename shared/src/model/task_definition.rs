@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::Platform;
+
 /// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
 const RESPONSE_ONLY: [&str; 10] = [
@@ -58,23 +60,41 @@ impl TaskDefinition {
         self.definitions().map(|c| Container { name: text(c, "name"), image: text(c, "image") })
     }
 
-    /// The processor architecture in OCI's spelling. ECS runs `X86_64` where none is named.
+    /// Whether tasks of this definition run on a platform. On Fargate they run on X86_64 where none is
+    /// named; on EC2 they then run on whatever the instances are, so any architecture will do.
     #[must_use]
-    pub fn architecture(&self) -> &'static str {
-        match self.document.get("runtimePlatform").map_or("", |p| text(p, "cpuArchitecture")) {
-            "ARM64" => "arm64",
-            _ => "amd64",
-        }
+    pub fn runs_on(&self, platform: &Platform) -> bool {
+        let named = |key: &str| self.document.get("runtimePlatform").map_or("", |p| text(p, key));
+        let os = if named("operatingSystemFamily").starts_with("WINDOWS") { "windows" } else { "linux" };
+        let fargate = items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE");
+        let architecture = match named("cpuArchitecture") {
+            "ARM64" => Some("arm64"),
+            "" if !fargate => None,
+            _ => Some("amd64"),
+        };
+        platform.os == os && architecture.is_none_or(|architecture| platform.architecture == architecture)
     }
 
-    /// All that containers read from Secrets Manager or Parameter Store: their secrets, those of their
-    /// log drivers, and registry credentials.
+    /// What [`TaskDefinition::runs_on`] asks for, in words: `linux/arm64`.
+    #[must_use]
+    pub fn platform(&self) -> String {
+        let known = ["linux/amd64", "linux/arm64", "windows/amd64"];
+        let fitting = known.into_iter().filter(|name| {
+            let (os, architecture) = name.split_once('/').unwrap_or_default();
+            self.runs_on(&Platform { os: os.to_owned(), architecture: architecture.to_owned() })
+        });
+        fitting.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// All that containers read from Secrets Manager: their secrets, those of their log drivers, and
+    /// registry credentials. A secret by its bare name is a parameter of Parameter Store, and left out.
     pub fn secret_references(&self) -> impl Iterator<Item = &str> {
         self.definitions().flat_map(|container| {
             let secrets = items(container.get("secrets"));
             let log_options = items(container.get("logConfiguration").and_then(|l| l.get("secretOptions")));
             let credentials = container.get("repositoryCredentials").map(|c| text(c, "credentialsParameter"));
-            secrets.chain(log_options).map(|s| text(s, "valueFrom")).chain(credentials)
+            let values = secrets.chain(log_options).map(|s| text(s, "valueFrom"));
+            values.filter(|reference| reference.starts_with("arn:")).chain(credentials)
         })
     }
 
@@ -111,6 +131,7 @@ fn text<'a>(value: &'a Value, key: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use rstest::rstest;
     use serde_json::json;
 
     use super::*;
@@ -121,9 +142,9 @@ mod tests {
             "family": "shop-web", "revision": 41, "status": "ACTIVE", "compatibilities": ["EC2"],
             "fieldOfNextYear": {"kept": true},
             "containerDefinitions": [
-                {"name": "web", "image": "web:1", "secrets": [{"name": "P", "valueFrom": "secret-a"}]},
+                {"name": "web", "image": "web:1", "secrets": [{"name": "Q", "valueFrom": "a-parameter"}, {"name": "P", "valueFrom": "arn:secret-a"}]},
                 {"name": "proxy", "image": "envoy:1", "repositoryCredentials": {"credentialsParameter": "secret-b"},
-                 "logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "t", "valueFrom": "secret-c"}]}}
+                 "logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "t", "valueFrom": "arn:secret-c"}]}}
             ]
         }) else {
             unreachable!("an object")
@@ -142,8 +163,18 @@ mod tests {
         assert_eq!(request, expected);
     }
 
+    #[rstest]
+    #[case::fargate(json!({"requiresCompatibilities": ["FARGATE"]}), "linux/amd64")]
+    #[case::arm(json!({"runtimePlatform": {"cpuArchitecture": "ARM64"}}), "linux/arm64")]
+    #[case::ec2_unnamed(json!({}), "linux/amd64 or linux/arm64")]
+    #[case::windows(json!({"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}), "windows/amd64")]
+    fn knows_what_it_runs_on(#[case] document: Value, #[case] platform: &str) {
+        let Value::Object(document) = document else { unreachable!("an object") };
+        assert_eq!(TaskDefinition { document, tags: BTreeMap::new() }.platform(), platform);
+    }
+
     #[test]
     fn finds_every_secret_a_task_reads() {
-        assert_eq!(definition().secret_references().collect::<Vec<_>>(), ["secret-a", "secret-c", "secret-b"]);
+        assert_eq!(definition().secret_references().collect::<Vec<_>>(), ["arn:secret-a", "arn:secret-c", "secret-b"]);
     }
 }

@@ -8,7 +8,8 @@ use super::grammar::{Pairs, TagError};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 9] = ["tag", "semver", "repo", "container", "verify", "scan", "approve", "snapshot", "breaker"];
+const KEYS: [&str; 10] =
+    ["tag", "semver", "repo", "container", "verify", "verify.", "scan", "approve", "snapshot", "breaker"];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
@@ -174,6 +175,10 @@ mod tests {
     #[case("semver=two", "semver=two is not a line of versions such as 2.x or 1.4.x")]
     #[case("tag=latest scan=bad", "scan=bad is not one of low, medium, high, critical")]
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
+    #[case(
+        "tag=latest repo.2=shop/web",
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, breaker)"
+    )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(DeployPolicy::parse(value).unwrap_err().problem, problem);

@@ -35,16 +35,17 @@ pub(super) struct Pairs<'a> {
 }
 
 impl<'a> Pairs<'a> {
-    /// Splits a tag's value. A key may be continued (`verify.2=…` continues `verify`).
+    /// Splits a tag's value. A known key that ends in a dot may be continued (`verify.` by `verify.2=…`).
     pub fn parse(tag: &'a str, value: &'a str, known: &[&str], example: &'static str) -> Result<Self, TagError> {
         let mut parsed = Self { tag, value, example, given: BTreeMap::new() };
         for pair in value.split_whitespace() {
             let Some((key, text)) = pair.split_once('=') else {
                 return Err(parsed.error(format!("\"{pair}\" is not key=value")));
             };
-            let base = key.split_once('.').map_or(key, |(base, _)| base);
-            if !known.contains(&base) {
-                let meant = closest(key, known).map(|k| format!(", did you mean \"{k}\"?")).unwrap_or_default();
+            let continued = key.find('.').and_then(|dot| key.get(..=dot)).is_some_and(|base| known.contains(&base));
+            if !known.contains(&key) && !continued {
+                let known: Vec<&str> = known.iter().copied().filter(|k| !k.ends_with('.')).collect();
+                let meant = closest(key, &known).map(|k| format!(", did you mean \"{k}\"?")).unwrap_or_default();
                 return Err(parsed.error(format!("unknown key \"{key}\"{meant} (known: {})", known.join(", "))));
             }
             if text.is_empty() {

@@ -98,6 +98,21 @@ impl StackDefaults {
     }
 }
 
+impl StackDefaults {
+    /// Checks that the parts of the stack that are named exist: `table`, `notices`, `topic`.
+    ///
+    /// # Errors
+    /// [`ParameterError`] naming the first that is missing.
+    pub fn require(&self, parts: &[&str]) -> Result<(), ParameterError> {
+        let named = [("table", &self.table), ("notices", &self.notices), ("topic", &self.topic)];
+        let missing = named.iter().find(|(name, value)| parts.contains(name) && value.is_empty());
+        missing.map_or(Ok(()), |(name, _)| {
+            let problem = format!("\"{name}\" is missing; infra/template.yaml sets it");
+            Err(ParameterError { parameter: VARIABLE.to_owned(), problem })
+        })
+    }
+}
+
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
     time_of_day(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
 }
@@ -111,6 +126,12 @@ mod tests {
     #[test]
     fn an_empty_document_is_the_defaults() {
         assert_eq!(StackDefaults::parse("{}"), Ok(StackDefaults::default()));
+    }
+
+    #[test]
+    fn a_missing_part_of_the_stack_is_named() {
+        let error = StackDefaults::default().require(&["table"]).unwrap_err().to_string();
+        assert_eq!(error, "stack parameter LAMPLIGHTER: \"table\" is missing; infra/template.yaml sets it");
     }
 
     #[rstest]

@@ -32,14 +32,18 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     pub(super) fn tell(&mut self, message: Message) {
+        if self.silenced {
+            // Muted, not told: it is told when the silence ends, if it still holds.
+            let key = message.key.as_ref().map(|key| format!("muted:{key}"));
+            if self.lease.memory.tell_once(key.as_deref(), self.now) {
+                self.muted.push(format!("(silenced) {}", message.title));
+            }
+            return;
+        }
         if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
             return;
         }
         let tags = &self.target.tags;
-        if policy::silenced_until(tags).ok().flatten().is_some_and(|until| self.now < until) {
-            tracing::info!(operation = Op::NAME, target = self.target.arn.name(), title = message.title, "silenced");
-            return;
-        }
         self.notices.push(Notice {
             message,
             at: self.now,
@@ -66,7 +70,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
             outcomes,
             mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
-            told: self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
+            told: self.notices.iter().map(|notice| notice.message.title.clone()).chain(self.muted.clone()).collect(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }

@@ -6,15 +6,26 @@ use crate::policy::TagError;
 use crate::{AwsError, limits};
 
 pub(super) fn bad_tag(mistake: &TagError) -> Message {
-    let fix = if mistake.example.is_empty() {
-        "Correct or remove the tag.".to_owned()
-    } else {
-        format!("Correct the tag, for example: {} = {}", mistake.tag, mistake.example)
-    };
     Message::warning(format!("tag {} can't be read; nothing is done", mistake.tag))
         .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
-        .next(fix)
+        .next(format!("Correct the tag, for example: {} = {}", mistake.tag, mistake.example))
         .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+}
+
+/// A key of ours that means nothing. What the other tags ask for goes on.
+pub(super) fn misspelt(mistake: &TagError) -> Message {
+    Message::warning(format!("tag {} is ignored", mistake.tag))
+        .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
+        .next("Correct or remove the tag.")
+        .once(format!("misspelt:{}", mistake.tag))
+}
+
+/// AWS could not be asked about the target.
+pub(super) fn unreadable(error: &AwsError) -> Message {
+    Message::warning(format!("can't be looked after: {} failed", error.call))
+        .why(error.to_string())
+        .next("It is tried again by Lambda's retries and by every sweep.")
+        .once(format!("unreadable:{}:{}", error.call, error.code))
 }
 
 pub(super) fn unmanaged(operation: &str) -> Message {
@@ -35,12 +46,16 @@ pub(super) fn only_observed(step: &Step) -> Message {
     Message::info(format!("would {}", step.action.verb()))
         .why(step.reason.clone())
         .next("Nothing was changed: this is observe mode.")
-        .once(format!("observe:{}", step.reason))
+        .once(format!("observe:{}", step.action.key()))
 }
 
+/// An action failed, or nobody knows: AWS may have done it and the answer was lost.
 pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
-    Message::warning(format!("could not {}", step.action.verb()))
+    let verb = step.action.verb();
+    let title =
+        if error.is_definite() { format!("could not {verb}") } else { format!("no answer when asked to {verb}") };
+    Message::warning(title)
         .why(format!("{error}. What was to be done: {}", step.reason))
-        .next("It is tried again by Lambda's retries and by every sweep.")
-        .once(format!("failed:{}:{}", step.action.verb(), error.code))
+        .next("What became of it shows at the next look; where it was not done it is tried again.")
+        .once(format!("failed:{}:{}", step.action.key(), error.code))
 }

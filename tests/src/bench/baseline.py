@@ -38,7 +38,6 @@ def roll_out(arn, repository, tag):
     if not container["image"].endswith(digest):
         note(arn, "intent")
         container["image"] = f"{container['image'].split(':')[0]}:{tag}@{digest}"
-        del container["optionThatNoSdkKnowsYet"]
         fields = ("family", "containerDefinitions", "cpu", "memory", "networkMode", "requiresCompatibilities")
         new = ecs.register_task_definition(**{field: described[field] for field in fields})["taskDefinition"]
         ecs.update_service(cluster=cluster, service=arn, taskDefinition=new["taskDefinitionArn"])

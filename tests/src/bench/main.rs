@@ -1,7 +1,13 @@
 //! `cargo numbers`: start-up, latency, memory, size and calls of `deploy`, measured on this machine, beside
 //! what else one could write. Prints ratios; nothing is gated on a time.
 
-#![allow(clippy::indexing_slicing, clippy::panic, reason = "a program for a person to watch")]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a program for a person to watch"
+)]
 
 mod https;
 mod lambda;

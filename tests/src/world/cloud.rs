@@ -60,7 +60,7 @@ impl Cloud for World {
 
     async fn scan(&self, repository: &Repository, _: &Digest) -> Result<Scan, AwsError> {
         self.call("DescribeImageScanFindings", &repository.name).await?;
-        Ok(Scan::NotFinished("it was never scanned".to_owned()))
+        Ok(Scan::Impossible("it was never scanned".to_owned()))
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
