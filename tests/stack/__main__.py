@@ -10,6 +10,7 @@ killed.
 import argparse
 import asyncio
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -105,6 +106,8 @@ async def serve(listener: socket.socket, binaries: str) -> None:
     print(f"ready {listener.getsockname()[1]}", flush=True)
     await hypercorn_serve(control.application, config, shutdown_trigger=stop.wait)
     await asyncio.to_thread(gaps.stop_functions)
+    # The owner may be gone already and can't clean up.
+    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
 
 
 def wait_for_owner(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

@@ -89,7 +89,7 @@ The stack runs on {endpoint} until you press Ctrl-C. Three things to try:
   aws dynamodb query --table-name {table} --index-name by-day --key-condition-expression '#d = :day' \\
       --expression-attribute-names '{{\"#d\": \"day\"}}' --expression-attribute-values '{values}' --query 'Items[].record.S'
   aws ecs tag-resource --resource-arn arn:aws:ecs:eu-west-1:123456789012:service/shop/web \\
-      --tags key=lamplighter:deploy,value=tga=latest    # then: curl -X POST {endpoint}/_stack/mail",
+      --tags '[{{\"key\": \"lamplighter:deploy\", \"value\": \"tga=latest\"}}]'    # then: curl -X POST {endpoint}/_stack/mail",
         endpoint = stack.endpoint(),
     );
     stack.keep();
