@@ -9,6 +9,7 @@ pub struct TargetState {
     pub status: String,
     /// `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
     pub deployment_controller: String,
+    pub rollout_in_progress: bool,
 }
 
 /// Why an action is not permitted now.
@@ -54,7 +55,8 @@ mod tests {
         #[case] veto: Option<&str>,
     ) {
         let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH });
-        let state = TargetState { status: status.into(), deployment_controller: controller.into() };
+        let state =
+            TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress: false };
         assert_eq!(permits(&action, &state).err().map(|v| v.to_string()).as_deref(), veto);
     }
 }

@@ -15,16 +15,9 @@ pub struct AwsError {
     /// AWS's error code, or `Timeout`, `DispatchFailure`, `ResponseError` where no answer came.
     pub code: String,
     pub message: String,
-}
-
-impl AwsError {
-    /// Whether AWS itself refused: then nothing was done. Otherwise nobody knows.
-    #[must_use]
-    pub fn is_definite(&self) -> bool {
-        let unknown = ["Timeout", "DispatchFailure", "RequestError", "ServerException", "InternalServerError"];
-        let broken = self.code.starts_with("HTTP") && !self.code.starts_with("HTTP4");
-        !broken && !unknown.contains(&self.code.as_str())
-    }
+    /// AWS itself said no, so nothing was done. Otherwise nobody knows: the answer was lost, or it speaks of
+    /// trouble on AWS's side.
+    pub refused: bool,
 }
 
 /// A payload that is not an event this system can read. The text says which field is wrong.
@@ -44,7 +37,7 @@ pub enum Error {
     Aws(#[from] AwsError),
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    #[error("{target}: not finished within {seconds} s; the sweep goes on from what AWS says")]
+    #[error("{target}: not finished within {seconds} s")]
     OutOfTime { target: String, seconds: u64 },
     #[error("{} of {total} targets failed: {}", failures.len(), failures.join("; "))]
     Targets { total: usize, failures: Vec<String> },

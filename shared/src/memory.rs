@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Digest;
 use crate::notice::{Message, Notice};
-use crate::plan::Action;
+use crate::plan::{Action, Redeploy};
 
 /// How long somebody who was told once is not told again.
 const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// How long an intent without an end is remembered.
 const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// More than a day of trouble is not retold.
+const UNSENT_KEPT: usize = 50;
 /// Attempts older than the hour that limits look at are kept up to this many, as history for a person.
 const ATTEMPTS_KEPT: usize = 50;
 
@@ -30,6 +32,8 @@ pub struct Memory {
     pub told: BTreeMap<String, Timestamp>,
     /// Intents whose end is not known: the function died, or the call got no answer.
     pub pending: Vec<Pending>,
+    /// A restart that no sweep would find out again. Kept until the tasks were started anew for good.
+    pub owed: Option<Owed>,
     /// Notices that could not be handed over; they go first next time.
     pub unsent: Vec<Notice>,
 }
@@ -54,6 +58,16 @@ pub struct Pending {
     pub operation: String,
     pub action: Action,
     pub message: Message,
+    /// AWS refused it: if it shows all the same, somebody else did it.
+    #[serde(default)]
+    pub refused: bool,
+}
+
+/// Tasks must be started anew, because what they read has changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owed {
+    pub restart: Redeploy,
+    pub message: Message,
 }
 
 impl Memory {
@@ -70,18 +84,35 @@ impl Memory {
         };
         self.attempts.push(Attempt { at, digest, tag, approved, finished: false });
         self.forget_old_attempts(at);
-        self.owe(operation, action, message, at);
-    }
-
-    /// Notes that an action is due, though nothing may be done about it now.
-    pub fn owe(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
-        self.pending.retain(|pending| pending.action != *action);
         self.pending.push(Pending {
             at,
             operation: operation.to_owned(),
             action: action.clone(),
             message: message.clone(),
+            refused: false,
         });
+        self.owe(action, message);
+    }
+
+    /// Notes a restart that is due, whatever stands against it now. A later one includes an earlier.
+    pub fn owe(&mut self, action: &Action, message: &Message) {
+        let Action::Redeploy(restart) = action else { return };
+        if self.owed.as_ref().is_none_or(|owed| owed.restart.since < restart.since) {
+            self.owed = Some(Owed { restart: restart.clone(), message: message.clone() });
+        }
+    }
+
+    /// Notes that AWS refused an action.
+    pub fn refuse(&mut self, action: &Action) {
+        for pending in self.pending.iter_mut().filter(|pending| pending.action == *action) {
+            pending.refused = true;
+        }
+    }
+
+    /// Keeps the newest notices that could not be handed over; a memory must not outgrow its item.
+    pub fn keep_unsent(&mut self, mut notices: Vec<Notice>) {
+        notices.drain(..notices.len().saturating_sub(UNSENT_KEPT));
+        self.unsent = notices;
     }
 
     fn forget_old_attempts(&mut self, now: Timestamp) {
@@ -107,11 +138,12 @@ impl Memory {
     /// Takes out the intents of an operation that now show on AWS, and forgets those that never will.
     pub fn reconcile(&mut self, operation: &str, now: Timestamp, in_effect: impl Fn(&Pending) -> bool) -> Vec<Pending> {
         let ours = self.pending.iter().filter(|pending| pending.operation == operation);
-        let shown: Vec<Pending> = ours.filter(|pending| in_effect(pending)).cloned().collect();
+        let (refused, shown): (Vec<Pending>, Vec<Pending>) =
+            ours.filter(|pending| in_effect(pending)).cloned().partition(|pending| pending.refused);
         for pending in &shown {
             self.finish(&pending.action);
         }
-        self.pending.retain(|pending| now.duration_since(pending.at) < PENDING_FOR);
+        self.pending.retain(|pending| !refused.contains(pending) && now.duration_since(pending.at) < PENDING_FOR);
         shown
     }
 
@@ -119,12 +151,6 @@ impl Memory {
     #[must_use]
     pub fn last_rollout(&self) -> Option<&Attempt> {
         self.attempts.iter().rev().find(|attempt| attempt.finished && attempt.digest.is_some())
-    }
-
-    /// When the tasks are due to be started anew, though they were not yet.
-    #[must_use]
-    pub fn owed_restart(&self) -> Option<&Pending> {
-        self.pending.iter().find(|pending| matches!(pending.action, Action::Redeploy(_)))
     }
 
     /// Whether an approval of this digest was made use of.

@@ -52,8 +52,15 @@ pub trait Outbox {
     /// Hands notices over.
     ///
     /// # Errors
-    /// [`crate::AwsError`] where they were not taken; none of them counts as told then.
-    async fn send(&self, notices: &[Notice]) -> Result<(), crate::AwsError>;
+    /// [`Unsent`], with those that were not taken, or of which that is not known.
+    async fn send(&self, notices: Vec<Notice>) -> Result<(), Unsent>;
+}
+
+/// Notices that were not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsent {
+    pub notices: Vec<Notice>,
+    pub error: crate::AwsError,
 }
 
 impl Message {

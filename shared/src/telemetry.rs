@@ -78,6 +78,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_the_sdk_logs_of_bodies_is_not_compiled_in() {
+        assert_eq!(tracing::level_filters::STATIC_MAX_LEVEL, tracing::level_filters::LevelFilter::INFO);
+    }
+
+    #[test]
     fn every_metric_that_is_declared_has_a_value() {
         let counts = Counts { decisions: 2, actions: 1, ..Counts::default() };
         let record = emf("deploy", "lamplighter", counts, SignedDuration::from_millis(41), Timestamp::UNIX_EPOCH);

@@ -134,7 +134,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     fn read_silence(&mut self) {
         match policy::silenced_until(&self.target.tags) {
             Ok(until) => self.silenced = until.is_some_and(|until| self.now < until),
-            Err(mistake) => self.tell(bad_tag(&mistake)),
+            Err(mistake) => {
+                self.tell(bad_tag(&mistake));
+            }
         }
     }
 
@@ -157,6 +159,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                 "an interrupted action took effect"
             );
             self.tell(pending.message);
+        }
+        // A restart in progress may still be taken back.
+        let owed = self.lease.memory.owed.as_ref().map(|owed| Action::Redeploy(owed.restart.clone()));
+        let settled = !Op::state(observed).rollout_in_progress;
+        if settled && owed.is_some_and(|restart| Op::in_effect(&restart, observed)) {
+            self.lease.memory.owed = None;
         }
     }
 
@@ -183,14 +191,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// A limit stands against a step. A limit of the run is told for the first target it meets; what no sweep
     /// would find out again is remembered.
     fn withhold(&mut self, step: &Step, limit: &limits::Reached) {
-        let told =
-            matches!(limit, limits::Reached::ActionsPerRun(_)) && std::mem::replace(&mut self.counts.limit_told, true);
-        if !told {
-            self.tell(limit_reached(step, limit));
+        let of_run = matches!(limit, limits::Reached::ActionsPerRun(_));
+        if !(of_run && self.counts.limit_told) {
+            let told = self.tell(limit_reached(step, limit));
+            self.counts.limit_told |= of_run && told;
         }
-        if matches!(step.action, Action::Redeploy(_)) {
-            self.lease.memory.owe(Op::NAME, &step.action, &step.message, self.now);
-        }
+        self.lease.memory.owe(&step.action, &step.message);
     }
 
     /// AWS could not be asked. That is told and journalled, and the event fails.
@@ -223,7 +229,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             self.tell(only_observed(step));
         }
         let reason = format!("observed only: {}", decision.plan.reason);
-        let record = self.record(Kind::Nothing, &decision, Vec::new());
+        let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
         self.log(&reason, 0);
         let quiet = record.told.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
@@ -251,6 +257,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                     outcomes.push(Outcome::Done(answer));
                 }
                 Err(error) => {
+                    if error.refused {
+                        self.lease.memory.refuse(&step.action);
+                    }
                     self.tell(failed(step, &error));
                     outcomes.push(Outcome::Failed(error.to_string()));
                     failure.get_or_insert(error);

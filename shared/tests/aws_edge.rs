@@ -318,17 +318,20 @@ async fn notices_are_sent_ten_at_a_time() {
             SendMessageBatchOutput::builder().set_successful(Some(vec![])).set_failed(Some(vec![])).build().unwrap()
         });
     let client = mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&rule]);
-    NoticeQueue::with_client(client, "https://queue").send(&notices(21)).await.unwrap();
+    NoticeQueue::with_client(client, "https://queue").send(notices(21)).await.unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
 
 #[tokio::test]
-async fn one_refused_notice_is_an_error() {
-    let failed = BatchResultErrorEntry::builder().id("0").code("InternalError").sender_fault(false).build().unwrap();
+async fn only_the_notice_that_was_refused_comes_again() {
+    let failed = BatchResultErrorEntry::builder().id("1").code("InternalError").sender_fault(false).build().unwrap();
     let rule = mock!(aws_sdk_sqs::Client::send_message_batch).then_output(move || {
         SendMessageBatchOutput::builder().set_successful(Some(vec![])).failed(failed.clone()).build().unwrap()
     });
     let client = mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&rule]);
-    let error = NoticeQueue::with_client(client, "https://queue").send(&notices(1)).await.unwrap_err();
-    assert_eq!(error.to_string(), "SendMessageBatch notices: InternalError: ");
+    let mut three = notices(3);
+    three[1].name = "shop/web2".into();
+    let unsent = NoticeQueue::with_client(client, "https://queue").send(three).await.unwrap_err();
+    assert_eq!(unsent.error.to_string(), "SendMessageBatch notices: InternalError: ");
+    assert_eq!(unsent.notices.iter().map(|n| n.name.as_str()).collect::<Vec<_>>(), ["shop/web2"]);
 }

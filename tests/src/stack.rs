@@ -20,7 +20,7 @@ pub const STACK: &str = "lamplighter";
 /// Gets the messages.
 pub const EMAIL: &str = "ops@example.com";
 /// How long anything that should happen may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A running stack. Stops when it is dropped, and by itself when its owner ends.
 pub struct Stack {
@@ -64,6 +64,8 @@ impl Stack {
         let mut process = Command::new(&setup.python)
             .args(["-m", "stack", "--port", &port.to_string(), "--binaries"])
             .arg(&setup.binaries)
+            .arg("--scratch")
+            .arg(&folder)
             .env_clear()
             .envs([("PATH", std::env::var_os("PATH").unwrap_or_default()), ("PYTHONPATH", root().join("tests").into())])
             .envs([("HOME", &folder), ("TMPDIR", &folder)])

@@ -230,7 +230,8 @@ pub fn sweep() -> Value {
 }
 
 fn error(call: &'static str, target: &str, code: &str, message: &str) -> AwsError {
-    AwsError { call, target: target.to_owned(), code: code.to_owned(), message: message.to_owned() }
+    let refused = code != "Timeout";
+    AwsError { call, target: target.to_owned(), code: code.to_owned(), message: message.to_owned(), refused }
 }
 
 fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {

@@ -1,6 +1,6 @@
 """Starts the local stack, prints ``ready PORT`` and serves until standard input is closed.
 
-Usage: python -m stack --binaries DIR [--port N]
+Usage: python -m stack --binaries DIR [--port N] [--scratch DIR]
 
 Whoever starts it keeps a pipe to its standard input open. When that owner ends, even by SIGKILL, the pipe
 closes and the stack stops; a watchdog process does the same for the functions if the stack itself is
@@ -29,13 +29,14 @@ def main() -> None:
     port = listener.getsockname()[1]
     start_watchdog()
     configure(port)
-    asyncio.run(serve(listener, arguments.binaries))
+    asyncio.run(serve(listener, arguments.binaries, arguments.scratch))
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="stack", description=__doc__.splitlines()[0])
     parser.add_argument("--binaries", required=True, help="folder of the functions' executables")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--scratch", help="folder made for this stack alone; removed at the end")
     return parser.parse_args()
 
 
@@ -86,7 +87,7 @@ def configure(port: int) -> None:
     )
 
 
-async def serve(listener: socket.socket, binaries: str) -> None:
+async def serve(listener: socket.socket, binaries: str, scratch: str | None) -> None:
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
@@ -106,8 +107,9 @@ async def serve(listener: socket.socket, binaries: str) -> None:
     print(f"ready {listener.getsockname()[1]}", flush=True)
     await hypercorn_serve(control.application, config, shutdown_trigger=stop.wait)
     await asyncio.to_thread(gaps.stop_functions)
-    # The owner may be gone already and can't clean up.
-    shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)
+    if scratch:
+        # The owner may be gone already and can't clean up.
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def wait_for_owner(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:

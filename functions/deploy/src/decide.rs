@@ -30,7 +30,13 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         return restart(seen, service, running, secret);
     }
     let plan = roll_out(seen, observed, service, running, now);
-    if plan.is_empty() { owed_restart(seen, service).unwrap_or(plan) } else { plan }
+    if !plan.is_empty() {
+        return plan;
+    }
+    match owed_restart(seen, service) {
+        Some(restart) => Plan { messages: plan.messages, ..restart },
+        None => plan,
+    }
 }
 
 fn roll_out(
@@ -137,7 +143,7 @@ impl Case<'_> {
                 self.running.label()
             ))
             .next(next)
-            .once(format!("went-back:{}", self.image.digest))
+            .once(format!("went-back:{}:{rolled_out}", self.image.digest))
     }
 
     fn approved(&self) -> bool {
@@ -315,10 +321,10 @@ fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefinition, 
 
 /// A restart that a limit or a failure stood against, decided again.
 fn owed_restart(seen: Seen<'_, Policy>, service: &Service) -> Option<Plan> {
-    let owed = seen.memory.owed_restart()?;
-    let Action::Redeploy(redeploy) = &owed.action else { return None };
-    let due = !started_since(service, redeploy.since);
-    due.then(|| Plan::act(owed.action.clone(), owed.message.title.clone(), owed.message.clone()))
+    let owed = seen.memory.owed.as_ref()?;
+    let due = !started_since(service, owed.restart.since);
+    let (action, message) = (Action::Redeploy(owed.restart.clone()), owed.message.clone());
+    due.then(|| Plan::act(action, message.title.clone(), message))
 }
 
 fn started_since(service: &Service, time: Timestamp) -> bool {

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::Cloud;
+use lamplighter::model::Service;
 use lamplighter::operation::{Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, DeployPolicy, Freeze, StackDefaults, TagError};
@@ -63,6 +64,7 @@ impl Operation for Deploy {
         let service = observed.service.as_ref();
         TargetState {
             status: service.map_or("MISSING", |s| &s.status).to_owned(),
+            rollout_in_progress: service.is_some_and(Service::rollout_in_progress),
             deployment_controller: service.map_or("ECS", |s| s.deployment_controller.as_str()).to_owned(),
         }
     }

@@ -87,17 +87,27 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
     };
     let mut observed =
         Observed { service: Some(service), running: Some(running), subject, offer, scan: None, newest_revision: None };
-    if let (Offer::Image { image, .. }, Ok(subject)) = (&observed.offer, &observed.subject) {
+    let mut since = None;
+    if let (Offer::Image { image, pushed_at }, Ok(subject)) = (&observed.offer, &observed.subject) {
         let wanted = observed.running_digest().as_ref() != Some(&image.digest);
         if wanted && seen.policy.deploy.scan.is_some() {
             // A registry scans the images of an index, not the index.
             let scanned = observed.image_to_run(image).unwrap_or(&image.digest);
-            observed.scan = Some(cloud.scan(&subject.repository, scanned).await?);
+            let scan = cloud.scan(&subject.repository, scanned).await?;
+            if matches!(scan, Scan::Impossible(_)) && pushed_at.is_none() {
+                // How long ago the push was tells whether a scan may still begin.
+                let tags = cloud.tags(&subject.repository).await?;
+                since = tags.into_iter().find(|t| t.tag == image.tag).and_then(|t| t.pushed_at);
+            }
+            observed.scan = Some(scan);
         }
         if wanted && seen.memory.was_interrupted(&image.digest) {
             let family = observed.running.as_ref().map_or("", TaskDefinition::family);
             observed.newest_revision = Some(cloud.newest_task_definition(family).await?);
         }
+    }
+    if let (Offer::Image { pushed_at, .. }, Some(_)) = (&mut observed.offer, since) {
+        *pushed_at = since;
     }
     Ok(observed)
 }

@@ -116,7 +116,8 @@ struct OnlyRefusals;
 impl ClassifyRetry for OnlyRefusals {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context.response().map(|response| response.status().as_u16()) {
-            Some(status) if status < 500 => RetryAction::NoActionIndicated,
+            Some(400..=499) => RetryAction::NoActionIndicated,
+            // Also an answer that broke off after its headers, which may say 200.
             _ => RetryAction::RetryForbidden,
         }
     }

@@ -22,7 +22,9 @@ where
         SdkError::ResponseError(answer) => (format!("HTTP{}", answer.raw().status().as_u16()), chain(error)),
         _ => ("RequestError".to_owned(), chain(error)),
     };
-    AwsError { call, target: target.to_owned(), code, message }
+    let status = error.raw_response().map(|answer| answer.status().as_u16());
+    let refused = matches!(status, Some(400..=499));
+    AwsError { call, target: target.to_owned(), code, message, refused }
 }
 
 /// An answer that lacks what the call promises.
@@ -32,6 +34,7 @@ pub fn incomplete(call: &'static str, target: &str, what: &str) -> AwsError {
         target: target.to_owned(),
         code: "IncompleteResponse".to_owned(),
         message: format!("the answer has no {what}"),
+        refused: false,
     }
 }
 

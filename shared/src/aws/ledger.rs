@@ -187,10 +187,18 @@ fn integer(item: &Item, key: &str) -> Option<i64> {
 /// A memory this version can't read must not be overwritten with an empty one.
 fn unreadable(target: &Arn, error: &serde_json::Error) -> LedgerError {
     let message = format!("its item `state` can't be read: {error}");
-    AwsError { call: "UpdateItem", target: target.name(), code: "UnreadableMemory".to_owned(), message }.into()
+    AwsError { call: "UpdateItem", target: target.name(), code: "UnreadableMemory".to_owned(), message, refused: true }
+        .into()
 }
 
 fn built(error: impl std::fmt::Display) -> LedgerError {
     let message = error.to_string();
-    AwsError { call: "TransactWriteItems", target: String::new(), code: "RequestError".to_owned(), message }.into()
+    AwsError {
+        call: "TransactWriteItems",
+        target: String::new(),
+        code: "RequestError".to_owned(),
+        message,
+        refused: true,
+    }
+    .into()
 }

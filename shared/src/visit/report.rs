@@ -16,10 +16,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     pub(super) async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
         let mut notices = std::mem::take(&mut self.lease.memory.unsent);
         notices.append(&mut self.notices);
-        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(&notices).await };
-        if sent.is_err() {
-            self.lease.memory.unsent = notices;
-        }
+        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(notices).await };
+        let sent = sent.map_err(|unsent| {
+            self.lease.memory.keep_unsent(unsent.notices);
+            unsent.error
+        });
         let written = self.engine.ledger.conclude(&self.lease, record.as_ref()).await;
         written.map_err(|e| ledger_error(self.target, e))?;
         Ok(sent?)
@@ -31,17 +32,19 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         }
     }
 
-    pub(super) fn tell(&mut self, message: Message) {
+    /// Puts a message among those to be told. Answers whether it is one: not if it is muted, or was told
+    /// within a day.
+    pub(super) fn tell(&mut self, message: Message) -> bool {
         if self.silenced {
             // Muted, not told: it is told when the silence ends, if it still holds.
             let key = message.key.as_ref().map(|key| format!("muted:{key}"));
             if self.lease.memory.tell_once(key.as_deref(), self.now) {
                 self.muted.push(format!("(silenced) {}", message.title));
             }
-            return;
+            return false;
         }
         if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
-            return;
+            return false;
         }
         let tags = &self.target.tags;
         self.notices.push(Notice {
@@ -54,6 +57,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             link: console_link(&self.target.arn),
             target: self.target.arn.clone(),
         });
+        true
     }
 
     pub(super) fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {

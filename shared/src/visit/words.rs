@@ -52,8 +52,7 @@ pub(super) fn only_observed(step: &Step) -> Message {
 /// An action failed, or nobody knows: AWS may have done it and the answer was lost.
 pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
     let verb = step.action.verb();
-    let title =
-        if error.is_definite() { format!("could not {verb}") } else { format!("no answer when asked to {verb}") };
+    let title = if error.refused { format!("could not {verb}") } else { format!("no answer when asked to {verb}") };
     Message::warning(title)
         .why(format!("{error}. What was to be done: {}", step.reason))
         .next("What became of it shows at the next look; where it was not done it is tried again.")

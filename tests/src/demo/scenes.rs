@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::story::Story;
 
 /// How long anything that must follow may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(30);
 const REPOSITORY: &str = "shop/web";
 
 pub struct Scene {

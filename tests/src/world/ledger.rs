@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::ledger::{Lease, Ledger, LedgerError, Record};
 use lamplighter::model::Arn;
-use lamplighter::notice::{Notice, Outbox};
+use lamplighter::notice::{Notice, Outbox, Unsent};
 
 use super::{State, World, error, heard};
 
@@ -56,9 +56,12 @@ impl State {
 }
 
 impl Outbox for World {
-    async fn send(&self, notices: &[Notice]) -> Result<(), AwsError> {
-        let heard_of = self.call("SendMessageBatch", "notices").await?;
+    async fn send(&self, notices: Vec<Notice>) -> Result<(), Unsent> {
+        let heard_of = match self.call("SendMessageBatch", "notices").await {
+            Ok(heard_of) => heard_of,
+            Err(error) => return Err(Unsent { notices, error }),
+        };
         self.state_mut().notices.extend(notices.iter().cloned());
-        heard(heard_of, "SendMessageBatch", "notices")
+        heard(heard_of, "SendMessageBatch", "notices").map_err(|error| Unsent { notices, error })
     }
 }
