@@ -1,5 +1,6 @@
 //! One target, from the lease to the notices. The whole flow stands here, once.
 
+mod guard;
 mod report;
 mod words;
 
@@ -11,16 +12,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::cloud::Cloud;
 use crate::ledger::{Kind, Lease, Ledger, LedgerError};
-use crate::limits;
-use crate::memory::Pending;
 use crate::model::Tagged;
 use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
-use crate::plan::{Action, Outcome, Plan, Step};
+use crate::plan::{Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
 use crate::telemetry::Counts;
-use crate::{AwsError, Error, Event, arbiter};
-use words::{bad_tag, failed, limit_reached, misspelt, only_observed, unmanaged, unreadable};
+use crate::{AwsError, Error, Event};
+use words::{bad_tag, failed, misspelt, only_observed, unmanaged, unreadable};
 
 /// A visit that takes longer is abandoned. Shorter than [`LEASE`], so that nobody acts after losing it.
 pub(crate) const VISIT: Duration = Duration::from_secs(45);
@@ -144,59 +143,6 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let managed = policy::managed(&self.target.tags)?;
         let policy = self.op.policy(&self.target.tags, &self.engine.defaults)?;
         Ok(policy.map(|policy| (managed, policy)))
-    }
-
-    /// Looks for intents of earlier invocations whose end is not known. What shows on AWS was done, and
-    /// people are told now; what does not is decided again.
-    fn reconcile(&mut self, observed: &Op::Observed) {
-        let in_effect = |pending: &Pending| Op::in_effect(&pending.action, observed);
-        for pending in self.lease.memory.reconcile(Op::NAME, self.now, in_effect) {
-            let target = self.target.arn.name();
-            tracing::info!(
-                operation = Op::NAME,
-                target,
-                action = pending.action.verb(),
-                "an interrupted action took effect"
-            );
-            self.tell(pending.message);
-        }
-        // A restart in progress may still be taken back.
-        let owed = self.lease.memory.owed.as_ref().map(|owed| Action::Redeploy(owed.restart.clone()));
-        let settled = !Op::state(observed).rollout_in_progress;
-        if settled && owed.is_some_and(|restart| Op::in_effect(&restart, observed)) {
-            self.lease.memory.owed = None;
-        }
-    }
-
-    /// Asks the arbiter and the limits about each step.
-    fn guard(&mut self, plan: &Plan, state: &arbiter::TargetState) -> (Vec<Step>, Vec<Outcome>) {
-        let mut permitted = Vec::new();
-        let mut withheld = Vec::new();
-        for step in &plan.steps {
-            let before = self.counts.actions + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
-            if let Err(veto) = arbiter::permits(&step.action, state) {
-                withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.verb())));
-            } else if let Err(limit) =
-                limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
-            {
-                withheld.push(Outcome::Withheld(format!("limit reached: {limit}")));
-                self.withhold(step, &limit);
-            } else {
-                permitted.push(step.clone());
-            }
-        }
-        (permitted, withheld)
-    }
-
-    /// A limit stands against a step. A limit of the run is told for the first target it meets; what no sweep
-    /// would find out again is remembered.
-    fn withhold(&mut self, step: &Step, limit: &limits::Reached) {
-        let of_run = matches!(limit, limits::Reached::ActionsPerRun(_));
-        if !(of_run && self.counts.limit_told) {
-            let told = self.tell(limit_reached(step, limit));
-            self.counts.limit_told |= of_run && told;
-        }
-        self.lease.memory.owe(&step.action, &step.message);
     }
 
     /// AWS could not be asked. That is told and journalled, and the event fails.

@@ -125,6 +125,23 @@ impl World {
         arn
     }
 
+    /// `shop/web`, on `shop/web:RC_1.0.0`, which follows `RC_x.x.x`.
+    pub fn web(&self) -> Arn {
+        self.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web")
+    }
+
+    /// The titles of all notices so far.
+    #[must_use]
+    pub fn titles(&self) -> Vec<String> {
+        self.state().notices.iter().map(|notice| notice.message.title.clone()).collect()
+    }
+
+    /// How often a call was made.
+    #[must_use]
+    pub fn count(&self, call: &str) -> usize {
+        self.state().calls.iter().filter(|made| made.starts_with(call)).count()
+    }
+
     /// Pushes an image and answers the event of it.
     pub fn push(&self, repository: &str, tag: &str, content: u64) -> Value {
         let mut state = self.state_mut();

@@ -161,6 +161,17 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
 }
 
 #[test]
+fn a_revision_whose_registration_was_not_heard_of_is_used() {
+    let stack = stack();
+    let arn = service(&stack, "web", &FOLLOWS);
+    stack.control("fault", json!({"service": "ecs", "action": "RegisterTaskDefinition", "kind": "lost"}));
+    let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
+    until_deployed(&stack, &arn, &digest);
+    assert_eq!(stack.calls_of("RegisterTaskDefinition"), 1);
+    assert!(task_definition(&stack, &arn)["taskDefinitionArn"].as_str().unwrap().ends_with(":2"));
+}
+
+#[test]
 fn two_pushes_within_a_second_end_with_the_newer() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);

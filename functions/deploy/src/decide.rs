@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
-use lamplighter::detail::secret::SecretRotated;
 use lamplighter::model::{Image, ImageRef, Scan, Service, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
-use lamplighter::plan::{Action, Redeploy, Rollout};
+use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy;
 
 use crate::observe::{Observed, Offer};
+use crate::restart::{owed_restart, restart};
 use crate::words::{ago, findings, no_repository, no_subject, not_yet, unsupported};
 use crate::{Policy, Subject};
 
@@ -294,39 +294,4 @@ impl Case<'_> {
     fn was(&self) -> String {
         self.subject.running().label()
     }
-}
-
-/// A rotated secret is read when a task starts, so the tasks are started anew: once per rotation, which
-/// the time of the newest deployment tells.
-fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefinition, secret: &SecretRotated) -> Plan {
-    let name = secret.secret_arn.rsplit(':').next().unwrap_or_default();
-    if !running.secret_references().any(|reference| secret.is_read_by(reference)) {
-        return Plan::nothing(format!("{} does not read the secret {name}", running.label()));
-    }
-    let Some(rotated_at) = seen.event.time else {
-        return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
-    };
-    if started_since(service, rotated_at) || seen.memory.restarted_since(rotated_at) {
-        return Plan::nothing(format!("its tasks were started after the secret {name} was rotated"));
-    }
-    if service.deployment_controller.as_str() != "ECS" {
-        return Plan::tell(unsupported(service, &format!("the rotated secret {name}")));
-    }
-    let title = format!("restarting tasks: the secret {name} was rotated");
-    let message = Message::info(title.clone())
-        .why(format!("{} reads it when a task starts.", running.label()))
-        .next("ECS replaces the tasks with the same image.");
-    Plan::act(Action::Redeploy(Redeploy { service: service.arn.clone(), since: rotated_at }), title, message)
-}
-
-/// A restart that a limit or a failure stood against, decided again.
-fn owed_restart(seen: Seen<'_, Policy>, service: &Service) -> Option<Plan> {
-    let owed = seen.memory.owed.as_ref()?;
-    let due = !started_since(service, owed.restart.since);
-    let (action, message) = (Action::Redeploy(owed.restart.clone()), owed.message.clone());
-    due.then(|| Plan::act(action, message.title.clone(), message))
-}
-
-fn started_since(service: &Service, time: Timestamp) -> bool {
-    service.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
 }

@@ -9,6 +9,7 @@ mod decide_tests;
 #[cfg(test)]
 mod fixtures;
 mod observe;
+mod restart;
 mod subject;
 mod targets;
 mod words;

@@ -1,0 +1,90 @@
+//! Rotated secrets in the simulated world: tasks are started anew once, and for sure.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use deploy::Deploy;
+use e2e::world::{Fault, World};
+use jiff::SignedDuration;
+use lamplighter::model::Arn;
+use lamplighter::policy::StackDefaults;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// A settled service that reads a secret and was last started ten minutes ago.
+fn reader(world: &World) -> Arn {
+    let arn = world.web();
+    world.push("shop/web", "RC_1.0.0", 10);
+    world.sweep(&Deploy).unwrap().unwrap();
+    world.state_mut().settle(&arn);
+    for definition in &mut world.state_mut().definitions {
+        definition.document["containerDefinitions"][0]["secrets"] =
+            json!([{"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"}]);
+    }
+    world.pass(SignedDuration::from_mins(10));
+    arn
+}
+
+fn rotation(world: &World) -> Value {
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    json!({
+        "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager", "id": "r1",
+        "time": world.state().now.to_string(), "detail": {
+            "eventSource": "secretsmanager.amazonaws.com", "eventName": "RotationSucceeded",
+            "additionalEventData": {"SecretId": secret}
+        }
+    })
+}
+
+#[rstest]
+#[case::lost_answer(Fault::AnswerLost)]
+#[case::throttled(Fault::Throttled)]
+#[case::killed(Fault::Killed)]
+fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
+    let world = World::new();
+    let arn = reader(&world);
+    let event = rotation(&world);
+    world.fault("UpdateService", fault);
+    let _ = world.invoke(&Deploy, event.clone());
+    world.pass(SignedDuration::from_mins(5));
+    for _ in 0..3 {
+        world.sweep(&Deploy).unwrap().unwrap();
+        world.invoke(&Deploy, event.clone()).unwrap().unwrap();
+    }
+    world.state_mut().services.get_mut(&arn).unwrap().deployments[0].rollout_state = "COMPLETED".into();
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(world.state().held[&arn].memory.owed, None);
+    let restarts =
+        world.state().services[&arn].deployments.iter().filter(|d| d.created_at > Some(e2e::world::BEGINNING)).count();
+    assert_eq!(restarts, 1);
+    let told = world.titles().iter().filter(|title| title.starts_with("restarting tasks")).count();
+    assert_eq!(told, 1, "{:?}", world.titles());
+}
+
+#[test]
+fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else_did_it() {
+    let world = World::new();
+    let arn = reader(&world);
+    let none = StackDefaults { actions_per_run: 0, ..StackDefaults::default() };
+    world.invoke_with(&Deploy, rotation(&world), none).unwrap().unwrap();
+    assert!(world.state().held[&arn].memory.owed.is_some());
+    // A rollout is tried and refused, then held for good.
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.fault("RegisterTaskDefinition", Fault::Throttled);
+    assert!(world.invoke(&Deploy, push).unwrap().is_err());
+    assert!(world.state().held[&arn].memory.owed.is_some());
+    // A person rolls another image out by hand.
+    world.pass(SignedDuration::from_mins(1));
+    let first = world.state().definitions[0].arn().to_owned();
+    world.state_mut().deploy(&arn, &first);
+    world.state_mut().settle(&arn);
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:deploy".into(), "tag=none repo=shop/web".into());
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert_eq!(world.state().held[&arn].memory.owed, None);
+    assert!(!world.titles().iter().any(|title| title.starts_with("restarting")), "{:?}", world.titles());
+}
