@@ -19,6 +19,7 @@ const SERVER: &str = r"
 import http.server, ssl, sys
 class Nothing(http.server.BaseHTTPRequestHandler):
     protocol_version = 'HTTP/1.1'
+    disable_nagle_algorithm = True
     def do_POST(self):
         self.rfile.read(int(self.headers['content-length']))
         body = b'{\x22ResourceTagMappingList\x22: [], \x22PaginationToken\x22: \x22\x22}'
