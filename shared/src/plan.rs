@@ -98,12 +98,12 @@ impl Plan {
 }
 
 impl Action {
-    /// The verb, for logs, metrics and messages.
+    /// What it is, for people: `roll out RC_1.4.2 (sha256:ab12cd34)`.
     #[must_use]
-    pub fn verb(&self) -> &'static str {
+    pub fn in_words(&self) -> String {
         match self {
-            Self::Rollout(_) => "roll out",
-            Self::Redeploy(_) => "redeploy",
+            Self::Rollout(rollout) => format!("roll out {} ({})", rollout.tag, rollout.digest.short()),
+            Self::Redeploy(_) => "restart the tasks".to_owned(),
         }
     }
 

@@ -147,7 +147,7 @@ fn observe_changes_nothing_and_tells_once() {
     }
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
     assert_eq!(world.count("RegisterTaskDefinition") + world.count("UpdateService"), 0);
-    assert_eq!(world.titles(), ["would roll out"]);
+    assert_eq!(world.titles(), ["would roll out RC_1.1.0 (sha256:00000000)"]);
 }
 
 #[test]
@@ -324,7 +324,7 @@ fn a_failed_action_is_journalled_told_and_returned() {
     world.fault("UpdateService", Fault::Throttled);
     let error = world.invoke(&Deploy, push).unwrap().unwrap_err();
     assert_eq!(error.to_string(), "UpdateService shop/web: ThrottlingException: Rate exceeded");
-    assert_eq!(world.titles(), ["could not roll out"]);
+    assert_eq!(world.titles(), ["could not roll out RC_1.1.0 (sha256:00000000)"]);
     let kinds: Vec<Kind> = world.state().journal.iter().map(|record| record.kind).collect();
     assert_eq!(kinds, [Kind::Intent, Kind::Outcome]);
 }

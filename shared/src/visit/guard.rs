@@ -21,7 +21,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             tracing::info!(
                 operation = Op::NAME,
                 target,
-                action = pending.action.verb(),
+                action = pending.action.in_words(),
                 "an interrupted action took effect"
             );
             self.tell(pending.message);
@@ -41,7 +41,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         for step in &plan.steps {
             let before = self.counts.actions + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
             if let Err(veto) = arbiter::permits(&step.action, state) {
-                withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.verb())));
+                withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.in_words())));
             } else if let Err(limit) =
                 limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
             {

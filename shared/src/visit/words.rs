@@ -36,14 +36,14 @@ pub(super) fn unmanaged(operation: &str) -> Message {
 }
 
 pub(super) fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
-    Message::critical(format!("limit reached, did not {}", step.action.verb()))
+    Message::critical(format!("limit reached, did not {}", step.action.in_words()))
         .why(format!("{limit}. What was to be done: {}", step.reason))
         .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
         .once(limit.key())
 }
 
 pub(super) fn only_observed(step: &Step) -> Message {
-    Message::info(format!("would {}", step.action.verb()))
+    Message::info(format!("would {}", step.action.in_words()))
         .why(step.reason.clone())
         .next("Nothing was changed: this is observe mode.")
         .once(format!("observe:{}", step.action.key()))
@@ -51,8 +51,8 @@ pub(super) fn only_observed(step: &Step) -> Message {
 
 /// An action failed, or nobody knows: AWS may have done it and the answer was lost.
 pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
-    let verb = step.action.verb();
-    let title = if error.refused { format!("could not {verb}") } else { format!("no answer when asked to {verb}") };
+    let what = step.action.in_words();
+    let title = if error.refused { format!("could not {what}") } else { format!("no answer when asked to {what}") };
     Message::warning(title)
         .why(format!("{error}. What was to be done: {}", step.reason))
         .next("What became of it shows at the next look; where it was not done it is tried again.")
