@@ -176,6 +176,22 @@ mod tests {
     }
 
     #[test]
+    fn healing_is_on_unless_the_tag_says_otherwise() {
+        assert_eq!(heal(&tags(&[])), Ok(Heal::On));
+        assert_eq!(heal(&tags(&[(HEAL, "notify")])), Ok(Heal::Notify));
+        assert_eq!(heal(&tags(&[(HEAL, "never")])).unwrap_err().problem, "is not one of on, notify, off");
+    }
+
+    #[test]
+    fn a_schedule_may_be_continued_and_one_bad_window_spoils_it() {
+        let night = ("lamplighter:schedule.2", "sat 02:00-04:00 UTC min=3");
+        let windows = schedule(&tags(&[(SCHEDULE, "mon-fri 05:00-10:00 Europe/Rome min=6"), night])).unwrap();
+        assert_eq!(windows.iter().map(|window| window.min).collect::<Vec<_>>(), [6, 3]);
+        let error = schedule(&tags(&[night, ("lamplighter:schedule.3", "daily")])).unwrap_err();
+        assert_eq!(error.tag, "lamplighter:schedule.3");
+    }
+
+    #[test]
     fn silence_ends_at_a_time() {
         let until = silenced_until(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")])).unwrap().unwrap();
         assert_eq!(until.to_string(), "2026-12-01T08:00:00Z");

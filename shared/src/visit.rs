@@ -119,12 +119,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             }
             Managed::Act | Managed::Observe => {}
         }
-        let memory = self.lease.memory.clone();
-        let seen = Seen { event: self.event, target: self.target, policy: &policy, memory: &memory };
+        let (event, target, policy) = (self.event, self.target, &policy);
+        let seen = Seen { event, target, policy, memory: &self.lease.memory };
         let observed = self.op.observe(seen, &self.engine.cloud).await?;
         self.reconcile(&observed);
-        let memory = self.lease.memory.clone();
-        let plan = self.op.decide(Seen { memory: &memory, ..seen }, &observed, self.now);
+        let seen = Seen { event, target, policy, memory: &self.lease.memory };
+        let plan = self.op.decide(seen, &observed, self.now);
         let observe_only = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let (permitted, withheld) = self.guard(&plan, &Op::state(&observed));
         Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })

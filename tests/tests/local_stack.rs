@@ -264,6 +264,8 @@ fn a_rotated_secret_restarts_its_readers_once() {
             (describe(&stack, &arn)["deployments"][0]["id"] != before[0]).then_some(())
         });
     }
+    let again = "its tasks were started after the secret shop-web-AbCdEf was rotated";
+    stack.until("the second event was looked at", || stack.logs().contains(again).then_some(()));
     stack.until("there is a mail", || (!stack.mail().is_empty()).then_some(()));
     settle(&stack, &arn);
     assert_eq!(subjects(&stack), ["shop/web: restarting tasks: the secret shop-web-AbCdEf was rotated"]);

@@ -73,11 +73,7 @@ impl Operation for Deploy {
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
-            Action::Redeploy(redeploy) => observed
-                .service
-                .as_ref()
-                .and_then(|service| service.primary()?.created_at)
-                .is_some_and(|created| created >= redeploy.since),
+            Action::Redeploy(redeploy) => observed.service.as_ref().is_some_and(|s| s.started_since(redeploy.since)),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! Starting a service's tasks anew, because a secret they read was rotated.
 
-use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::detail::secret::SecretRotated;
 use lamplighter::model::{Service, TaskDefinition};
@@ -21,7 +20,7 @@ pub fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefiniti
     let Some(rotated_at) = seen.event.time else {
         return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
     };
-    if started_since(service, rotated_at) || seen.memory.restarted_since(rotated_at) {
+    if service.started_since(rotated_at) || seen.memory.restarted_since(rotated_at) {
         return Plan::nothing(format!("its tasks were started after the secret {name} was rotated"));
     }
     if service.deployment_controller.as_str() != "ECS" {
@@ -37,11 +36,7 @@ pub fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefiniti
 /// A restart that a limit or a failure stood against, decided again.
 pub fn owed_restart(seen: Seen<'_, Policy>, service: &Service) -> Option<Plan> {
     let owed = seen.memory.owed.as_ref()?;
-    let due = !started_since(service, owed.restart.since);
+    let due = !service.started_since(owed.restart.since);
     let (action, message) = (Action::Redeploy(owed.restart.clone()), owed.message.clone());
     due.then(|| Plan::act(action, message.title.clone(), message))
-}
-
-fn started_since(service: &Service, time: Timestamp) -> bool {
-    service.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
 }

@@ -91,13 +91,22 @@ fn http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, ParameterErro
 
 fn trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
     if let Some(path) = variable("AWS_CA_BUNDLE") {
-        let pem = std::fs::read(&path).map_err(|e| parameter("AWS_CA_BUNDLE", &format!("{path}: {e}")))?;
-        return Ok(tls::TrustStore::empty().with_pem_certificate(pem));
+        return bundle(&path);
     }
     if has_amazon_roots(region) {
         return Ok(tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS));
     }
     Ok(tls::TrustStore::default())
+}
+
+/// The roots in a file. One without any would fail every call, without saying why.
+fn bundle(path: &str) -> Result<tls::TrustStore, ParameterError> {
+    let unusable = |problem: &str| parameter("CaBundle (AWS_CA_BUNDLE)", &format!("{path}: {problem}"));
+    let pem = std::fs::read(path).map_err(|e| unusable(&e.to_string()))?;
+    if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
+        return Err(unusable("holds no PEM certificate, such as those in /etc/pki/tls/certs/ca-bundle.crt"));
+    }
+    Ok(tls::TrustStore::empty().with_pem_certificate(pem))
 }
 
 /// China, the isolated and the European sovereign partitions have certificate chains of their own.
@@ -155,6 +164,16 @@ mod tests {
             webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(aws_smithy_types::base64::encode).collect();
         assert_eq!(embedded.len(), 5);
         assert!(embedded.iter().all(|root| mozilla.contains(root)));
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_used_is_named() {
+        let says = |path: &str| bundle(path).unwrap_err().to_string();
+        assert!(
+            says("/no/such.pem").starts_with("stack parameter CaBundle (AWS_CA_BUNDLE): /no/such.pem: No such file")
+        );
+        assert!(says(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).contains("holds no PEM certificate"));
+        assert!(bundle(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws/amazon-roots.pem")).is_ok());
     }
 
     #[test]

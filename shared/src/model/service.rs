@@ -57,6 +57,12 @@ impl Service {
         self.deployments.iter().find(|d| d.status == "PRIMARY")
     }
 
+    /// Whether the tasks of the newest deployment were started at a time or after it.
+    #[must_use]
+    pub fn started_since(&self, time: Timestamp) -> bool {
+        self.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
+    }
+
     #[must_use]
     pub fn rollout_in_progress(&self) -> bool {
         self.primary().is_some_and(|d| d.rollout_state == "IN_PROGRESS")
