@@ -1,6 +1,12 @@
 //! One view of a target for all operations: what may be done to it in the state it is in.
 
+use jiff::{SignedDuration, Timestamp};
+
+use crate::memory::Memory;
 use crate::plan::Action;
+
+/// How long after its tasks were started anew a service is not made smaller.
+const CALM: SignedDuration = SignedDuration::from_mins(15);
 
 /// What the arbiter looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,21 +25,37 @@ pub enum Veto {
     NotActive(String),
     #[error("its deployments belong to {0}, not to ECS")]
     ForeignController(String),
+    #[error("a rollout is in progress")]
+    RolloutInProgress,
+    #[error("its tasks were started anew at {0}, less than {minutes} min ago", minutes = CALM.as_mins())]
+    RecentlyRepaired(Timestamp),
 }
 
 /// Whether an action may be done to a target in this state.
 ///
 /// # Errors
 /// The [`Veto`], which is journalled.
-pub fn permits(action: &Action, state: &TargetState) -> Result<(), Veto> {
+pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
     match action {
-        Action::Rollout(_) | Action::Redeploy(_) if state.status != "ACTIVE" => {
-            Err(Veto::NotActive(state.status.clone()))
-        }
+        Action::Alarms(_) | Action::Dashboard(_) => Ok(()),
+        _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
         Action::Rollout(_) | Action::Redeploy(_) if state.deployment_controller != "ECS" => {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
         Action::Rollout(_) | Action::Redeploy(_) => Ok(()),
+        Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),
+        Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
+        Action::Scale(_) | Action::Floor(_) => Ok(()),
+    }
+}
+
+fn shrinks(state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
+    if state.rollout_in_progress {
+        return Err(Veto::RolloutInProgress);
+    }
+    match memory.last_restart().filter(|at| now.duration_since(*at) < CALM) {
+        Some(at) => Err(Veto::RecentlyRepaired(at)),
+        None => Ok(()),
     }
 }
 
@@ -42,21 +64,54 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::memory::Attempt;
     use crate::model::Arn;
-    use crate::plan::Redeploy;
+    use crate::plan::{Redeploy, Scale};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn state(status: &str, controller: &str, rollout_in_progress: bool) -> TargetState {
+        TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress }
+    }
+
+    fn verdict(action: &Action, state: &TargetState, memory: &Memory) -> Option<String> {
+        permits(action, state, memory, NOW).err().map(|veto| veto.to_string())
+    }
 
     #[rstest]
     #[case("ACTIVE", "ECS", None)]
     #[case("DRAINING", "ECS", Some("the service is DRAINING, not ACTIVE"))]
     #[case("ACTIVE", "CODE_DEPLOY", Some("its deployments belong to CODE_DEPLOY, not to ECS"))]
-    fn only_an_active_service_that_ecs_deploys_is_touched(
+    fn only_an_active_service_that_ecs_deploys_is_restarted(
         #[case] status: &str,
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH });
-        let state =
-            TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress: false };
-        assert_eq!(permits(&action, &state).err().map(|v| v.to_string()).as_deref(), veto);
+        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW });
+        assert_eq!(verdict(&action, &state(status, controller, false), &Memory::default()).as_deref(), veto);
+    }
+
+    #[rstest]
+    #[case::out_during_a_rollout(2, 4, true, 60, None)]
+    #[case::in_during_a_rollout(4, 2, true, 60, Some("a rollout is in progress"))]
+    #[case::in_after_a_restart(
+        4,
+        2,
+        false,
+        14,
+        Some("its tasks were started anew at 1969-12-31T23:46:00Z, less than 15 min ago")
+    )]
+    #[case::in_when_all_is_calm(4, 2, false, 15, None)]
+    fn a_service_is_not_made_smaller_while_it_recovers(
+        #[case] from: u32,
+        #[case] to: u32,
+        #[case] rollout: bool,
+        #[case] restarted: i64,
+        #[case] veto: Option<&str>,
+    ) {
+        let memory =
+            Memory { attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))], ..Memory::default() };
+        let action = Action::Scale(Scale { service: Arn::new("a"), from, to, base: 2 });
+        assert_eq!(verdict(&action, &state("ACTIVE", "CODE_DEPLOY", rollout), &memory).as_deref(), veto);
     }
 }

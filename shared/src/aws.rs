@@ -1,20 +1,30 @@
 //! AWS itself: the only place that names an SDK crate. Reads, performs, converts; decides nothing.
 
+#[cfg(feature = "operate")]
+mod autoscaling;
+#[cfg(feature = "operate")]
+mod cloudwatch;
 mod config;
 #[cfg(feature = "operate")]
 mod ecr;
 #[cfg(feature = "operate")]
 mod ecs;
+#[cfg(feature = "operate")]
+mod elb;
 mod failure;
 mod ledger;
+#[cfg(feature = "operate")]
+mod metrics;
 #[cfg(feature = "operate")]
 mod operate;
 mod queue;
 #[cfg(feature = "operate")]
 mod raw;
 #[cfg(feature = "operate")]
+mod rds;
+#[cfg(feature = "operate")]
 mod tagging;
-#[cfg(feature = "tell")]
+#[cfg(any(feature = "operate", feature = "tell"))]
 mod topic;
 
 pub use config::{Config, config};

@@ -2,19 +2,66 @@
 //!
 //! Two implementations exist: `aws/` and the simulated world of the end-to-end package.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use crate::AwsError;
-use crate::model::{Arn, Digest, Image, Repository, Scan, Service, TagInRepository, Tagged, TaskDefinition};
+use crate::model::{
+    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
+    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+};
 use crate::plan::Action;
+
+/// What of AWS an operation changes. The code for what is beyond it is not even linked into its function.
+pub trait Reach {
+    /// Alarms and dashboards.
+    const CLOUDWATCH: bool = false;
+    /// The bounds of Application Auto Scaling.
+    const AUTO_SCALING: bool = false;
+}
+
+/// Services alone.
+#[derive(Debug)]
+pub struct Services;
+
+impl Reach for Services {}
+
+/// Services, and the bounds that Application Auto Scaling keeps them in.
+#[derive(Debug)]
+pub struct ServicesAndBounds;
+
+impl Reach for ServicesAndBounds {
+    const AUTO_SCALING: bool = true;
+}
+
+/// Alarms and dashboards.
+#[derive(Debug)]
+pub struct Watching;
+
+impl Reach for Watching {
+    const CLOUDWATCH: bool = true;
+}
+
+/// What the tagging API can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Service,
+    /// Instances and clusters of RDS, Aurora and DocumentDB.
+    Database,
+    /// Clusters of ElastiCache.
+    Cache,
+}
 
 /// AWS, as operations see it. Every read asks AWS now, except for task definitions named by revision,
 /// which never change.
 pub trait Cloud {
-    /// All ECS services in this account and region that carry a tag key, all pages.
+    /// All resources of a kind in this account and region that carry a tag key, all pages.
     /// Source: GetResources.
     ///
     /// # Errors
     /// [`AwsError`] where a page can't be read: a part of the list is never taken for the whole.
-    async fn tagged_services(&self, tag_key: &str) -> Result<Vec<Tagged>, AwsError>;
+    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError>;
 
     /// The services with these ARNs; those that do not exist are left out. Source: DescribeServices.
     ///
@@ -51,6 +98,71 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it; an image that was never scanned is no error.
     async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, AwsError>;
+
+    /// The alarms that carry the tag of their target (`lamplighter:target`), of one target or of all; all
+    /// pages. May lag what was made by minutes. Source: GetResources.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError>;
+
+    /// The tags of one alarm, now. Source: ListTagsForResource.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError>;
+
+    /// The databases with these ARNs; those that do not exist are left out. Source: DescribeDBInstances and
+    /// DescribeDBClusters, which know RDS, Aurora and DocumentDB.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
+
+    /// Addresses that were subscribed to a topic and have not confirmed it. Source: ListSubscriptionsByTopic.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError>;
+
+    /// These target groups, as far as they exist, by ARN. Source: DescribeTargetGroups; what stands behind a
+    /// load balancer is remembered for as long as the function lives.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError>;
+
+    /// What was measured of each service from a time on, in the order of the queries, up to 500 metrics a
+    /// call. The minute that has only begun is left out. Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; a metric without data is no error.
+    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError>;
+
+    /// The metric alarms whose name begins so, all pages; those in ALARM alone where asked for.
+    /// Source: DescribeAlarms.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError>;
+
+    /// Those of these services that Application Auto Scaling scales. Source: DescribeScalableTargets.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError>;
+
+    /// The body of a dashboard, `None` where there is none of this name. Source: GetDashboard.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError>;
+
+    /// The names of the dashboards that begin so, all pages. Source: ListDashboards.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
 
     /// Carries out one action and says what AWS answered.
     ///

@@ -1,5 +1,7 @@
 //! The typed details of the events that some operation handles.
 
+pub mod alarm;
+pub mod created;
 pub mod ecr;
 pub mod secret;
 pub mod tag;
@@ -13,6 +15,8 @@ pub enum Detail {
     ImageScanned(ecr::ImageScanned),
     SecretRotated(secret::SecretRotated),
     TagChange(tag::TagChange),
+    AlarmChange(alarm::AlarmChange),
+    ServiceCreated(created::ServiceCreated),
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.
@@ -23,13 +27,23 @@ pub enum Detail {
 }
 
 impl Detail {
-    pub(crate) fn parse(source: &str, detail_type: &str, detail: Value) -> Result<Self, serde_json::Error> {
+    pub(crate) fn parse(
+        source: &str,
+        detail_type: &str,
+        detail: Value,
+        resources: &[String],
+    ) -> Result<Self, serde_json::Error> {
         let other = || Self::Other { source: source.to_owned(), detail_type: detail_type.to_owned() };
         Ok(match detail_type {
             "ECR Image Action" => Self::ImageAction(serde_json::from_value(detail)?),
             "ECR Image Scan" | "Inspector2 Scan" => Self::ImageScanned(serde_json::from_value(detail)?),
             "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
             "AWS Service Event via CloudTrail" => secret::rotated(&detail).map_or_else(other, Self::SecretRotated),
+            "AWS API Call via CloudTrail" => created::service(&detail).map_or_else(other, Self::ServiceCreated),
+            "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change" => {
+                let arn = resources.first().cloned().unwrap_or_default();
+                Self::AlarmChange(alarm::native(detail, arn)?)
+            }
             "Scheduled Event" => Self::Sweep,
             _ => other(),
         })

@@ -45,7 +45,7 @@ pub fn operate<Op: crate::Operation + 'static>(operation: Op) -> Result<(), Fail
         defaults.require(&["table", "notices"])?;
         let config = config()?;
         let engine = crate::Engine {
-            cloud: Aws::new(config.clone()),
+            cloud: Aws::<Op::Reach>::new(config.clone()),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             outbox: NoticeQueue::new(config, &defaults.notices),
             defaults,

@@ -9,7 +9,35 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::MalformedEvent;
-use crate::detail::Detail;
+use crate::detail::{Detail, alarm};
+use crate::model::Arn;
+
+/// What an alarm sends by itself: to a function as its action, or to a topic as its message. `None` for
+/// anything else.
+fn alarm_without_envelope(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let (change, named) = if let Some(data) = value.get("alarmData") {
+        (alarm::native(data.clone(), text("alarmArn")), "alarmData")
+    } else if value.get("AlarmName").is_some() && value.get("NewStateValue").is_some() {
+        (alarm::published(value.clone()), "message of an alarm")
+    } else {
+        return None;
+    };
+    let change = match change {
+        Ok(change) => change,
+        Err(error) => return Some(Err(MalformedEvent(format!("{named}: {error}")))),
+    };
+    let arn = Arn::new(change.arn.clone());
+    Some(Ok(Event {
+        // The same change always has the same id.
+        id: format!("{}@{}", change.name, change.at),
+        time: None,
+        account: arn.account().to_owned(),
+        region: arn.region().to_owned(),
+        resources: vec![change.arn.clone()],
+        detail: Detail::AlarmChange(change),
+    }))
+}
 
 /// One event: a hint about which target to look at, never the truth about it.
 #[derive(Debug, Clone)]
@@ -49,10 +77,13 @@ impl Event {
     /// # Errors
     /// [`MalformedEvent`] where the value is no event or a known kind lacks a field it needs.
     pub fn parse(value: Value) -> Result<Self, MalformedEvent> {
+        if let Some(alarm) = alarm_without_envelope(&value) {
+            return alarm;
+        }
         let envelope: Envelope =
             serde_json::from_value(value).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
         let resources: Vec<String> = envelope.resources.into_iter().flatten().collect();
-        let detail = Detail::parse(&envelope.source, &envelope.detail_type, envelope.detail)
+        let detail = Detail::parse(&envelope.source, &envelope.detail_type, envelope.detail, &resources)
             .map_err(|e| MalformedEvent(format!("event \"{}\" {}: {e}", envelope.detail_type, envelope.id)))?;
         Ok(Self {
             id: envelope.id,

@@ -9,7 +9,7 @@ use crate::model::Arn;
 use crate::plan::{Outcome, Plan};
 
 /// The right to act on one target, for a while.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Lease {
     pub target: Arn,
     /// Rises with every holder; a write under an older one is refused.
@@ -19,7 +19,7 @@ pub struct Lease {
 }
 
 /// One line of the journal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub at: Timestamp,
     pub kind: Kind,
@@ -67,6 +67,13 @@ pub trait Ledger {
     /// [`LedgerError::Busy`] while another holder's lease has not expired.
     async fn acquire(&self, target: &Arn, holder: &str, now: Timestamp, until: Timestamp)
     -> Result<Lease, LedgerError>;
+
+    /// The targets that some operation's sweep must come back to (`Memory::watched`), all pages. May lag a
+    /// write by a moment.
+    ///
+    /// # Errors
+    /// [`AwsError`] where the ledger can't be asked.
+    async fn watched(&self) -> Result<Vec<Arn>, AwsError>;
 
     /// Writes an intent and the memory together, if the lease is still ours. Nothing may be done where
     /// this fails.

@@ -13,7 +13,12 @@ pub enum Reached {
     RolloutsPerHour(u32),
     #[error("{0} actions in this run (stack parameter ActionsPerRun)")]
     ActionsPerRun(u32),
+    #[error("{0} changes of its number of tasks within the last hour")]
+    ScalingsPerHour(usize),
 }
+
+/// One a minute, which is how often the sweep runs; more is not its doing.
+const SCALINGS_PER_HOUR: usize = 60;
 
 /// Whether one more action is within the limits.
 ///
@@ -26,12 +31,16 @@ pub fn allow(
     defaults: &StackDefaults,
     now: Timestamp,
 ) -> Result<(), Reached> {
-    if done_in_run >= defaults.actions_per_run {
-        return Err(Reached::ActionsPerRun(defaults.actions_per_run));
-    }
+    let since = now - SignedDuration::from_hours(1);
     match action {
+        // Named after what they are for, so that there can never be more of them than targets.
+        Action::Alarms(_) | Action::Dashboard(_) => Ok(()),
+        _ if done_in_run >= defaults.actions_per_run => Err(Reached::ActionsPerRun(defaults.actions_per_run)),
+        Action::Scale(_) | Action::Floor(_) => {
+            let recent = memory.scalings.iter().filter(|scaling| scaling.at > since).count();
+            if recent >= SCALINGS_PER_HOUR { Err(Reached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
+        }
         Action::Rollout(_) | Action::Redeploy(_) => {
-            let since = now - SignedDuration::from_hours(1);
             let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).count();
             if recent >= defaults.rollouts_per_hour as usize {
                 return Err(Reached::RolloutsPerHour(defaults.rollouts_per_hour));
@@ -48,6 +57,7 @@ impl Reached {
         match self {
             Self::RolloutsPerHour(_) => "limit:rollouts-per-hour",
             Self::ActionsPerRun(_) => "limit:actions-per-run",
+            Self::ScalingsPerHour(_) => "limit:scalings-per-hour",
         }
     }
 }

@@ -1,6 +1,8 @@
 //! What is remembered of one target between invocations: only what AWS itself does not know.
 
-use std::collections::BTreeMap;
+mod scaling;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::model::Digest;
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Redeploy};
+
+pub use scaling::{Scaling, Surge};
 
 /// How long somebody who was told once is not told again.
 const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -19,7 +23,7 @@ const UNSENT_KEPT: usize = 50;
 const ATTEMPTS_KEPT: usize = 50;
 
 /// Written by the holder of the target's lease alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Memory {
     /// Rollouts and redeployments, the oldest first.
@@ -34,6 +38,16 @@ pub struct Memory {
     pub pending: Vec<Pending>,
     /// A restart that no sweep would find out again. Kept until the tasks were started anew for good.
     pub owed: Option<Owed>,
+    /// Changes of the desired count within the last hour and the last one before, the oldest first.
+    pub scalings: Vec<Scaling>,
+    /// Load has raised the count, and it is not back yet.
+    pub surge: Option<Surge>,
+    /// What Application Auto Scaling's minimum was before it was raised here.
+    pub floor_before: Option<u32>,
+    /// Findings that hold: key, and in one line what was found.
+    pub findings: BTreeMap<String, String>,
+    /// Operations whose sweep comes back to this target.
+    pub watched: BTreeSet<String>,
     /// Notices that could not be handed over; they go first next time.
     pub unsent: Vec<Notice>,
 }
@@ -52,12 +66,12 @@ pub struct Attempt {
 }
 
 /// An action that was intended, and what people are to be told once it has taken effect.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
     pub at: Timestamp,
     pub operation: String,
     pub action: Action,
-    pub message: Message,
+    pub message: Option<Message>,
     /// AWS refused it: if it shows all the same, somebody else did it.
     #[serde(default)]
     pub refused: bool,
@@ -77,26 +91,24 @@ impl Memory {
     }
 
     /// Notes that an action is about to be tried.
-    pub fn intend(&mut self, operation: &str, action: &Action, message: &Message, at: Timestamp) {
-        let (digest, tag, approved) = match action {
-            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
-            Action::Redeploy(_) => (None, None, false),
-        };
-        self.attempts.push(Attempt { at, digest, tag, approved, finished: false });
-        self.forget_old_attempts(at);
+    pub fn intend(&mut self, operation: &str, action: &Action, message: Option<&Message>, at: Timestamp) {
+        if let Some(attempt) = Attempt::of(action, at) {
+            self.attempts.push(attempt);
+            self.forget_old_attempts(at);
+        }
         self.pending.push(Pending {
             at,
             operation: operation.to_owned(),
             action: action.clone(),
-            message: message.clone(),
+            message: message.cloned(),
             refused: false,
         });
         self.owe(action, message);
     }
 
     /// Notes a restart that is due, whatever stands against it now. A later one includes an earlier.
-    pub fn owe(&mut self, action: &Action, message: &Message) {
-        let Action::Redeploy(restart) = action else { return };
+    pub fn owe(&mut self, action: &Action, message: Option<&Message>) {
+        let (Action::Redeploy(restart), Some(message)) = (action, message) else { return };
         if self.owed.as_ref().is_none_or(|owed| owed.restart.since < restart.since) {
             self.owed = Some(Owed { restart: restart.clone(), message: message.clone() });
         }
@@ -128,10 +140,31 @@ impl Memory {
 
     /// Notes that an action has taken effect.
     pub fn finish(&mut self, action: &Action) {
-        let since = self.pending.iter().find(|pending| pending.action == *action).map(|pending| pending.at);
+        let Some(at) = self.pending.iter().find(|pending| pending.action == *action).map(|pending| pending.at) else {
+            return;
+        };
         self.pending.retain(|pending| pending.action != *action);
-        for attempt in self.attempts.iter_mut().filter(|attempt| Some(attempt.at) == since) {
+        // Several steps of one plan have the same time; what they are about tells them apart.
+        let intended = Attempt::of(action, at);
+        for attempt in self.attempts.iter_mut().filter(|attempt| intended.as_ref().is_some_and(|i| i == *attempt)) {
             attempt.finished = true;
+        }
+        match action {
+            Action::Scale(scale) => self.scaled(scale, at),
+            Action::Floor(floor) if floor.restores => self.floor_before = None,
+            Action::Floor(floor) if self.floor_before.is_none_or(|before| before >= floor.from) => {
+                self.floor_before = Some(floor.from);
+            }
+            Action::Rollout(_) | Action::Redeploy(_) | Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => {}
+        }
+    }
+
+    /// Notes whether an operation's sweep must come back to this target.
+    pub fn watch(&mut self, operation: &str, watched: bool) {
+        if watched {
+            self.watched.insert(operation.to_owned());
+        } else {
+            self.watched.remove(operation);
         }
     }
 
@@ -162,7 +195,21 @@ impl Memory {
     /// Whether the tasks were started anew since a time.
     #[must_use]
     pub fn restarted_since(&self, time: Timestamp) -> bool {
-        self.attempts.iter().any(|a| a.finished && a.digest.is_none() && a.at >= time)
+        self.last_restart().is_some_and(|at| at >= time)
+    }
+
+    /// When the service was last changed from here, or may have been.
+    #[must_use]
+    pub fn last_change(&self) -> Option<Timestamp> {
+        let attempts = self.attempts.last().map(|attempt| attempt.at);
+        let scalings = self.scalings.last().map(|scaling| scaling.at);
+        attempts.max(scalings).max(self.pending.iter().map(|pending| pending.at).max())
+    }
+
+    /// When tasks were last started anew with what they ran.
+    #[must_use]
+    pub fn last_restart(&self) -> Option<Timestamp> {
+        self.attempts.iter().rev().find(|a| a.finished && a.digest.is_none()).map(|a| a.at)
     }
 
     /// Whether a rollout of this digest was begun and never heard of again.
@@ -180,6 +227,18 @@ impl Memory {
         }
         self.told.insert(key.to_owned(), now);
         true
+    }
+}
+
+impl Attempt {
+    /// What an action is remembered as when it begins; `None` for one that starts no tasks anew.
+    fn of(action: &Action, at: Timestamp) -> Option<Self> {
+        let (digest, tag, approved) = match action {
+            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
+            Action::Redeploy(_) => (None, None, false),
+            Action::Scale(_) | Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => return None,
+        };
+        Some(Self { at, digest, tag, approved, finished: false })
     }
 }
 

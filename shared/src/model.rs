@@ -1,16 +1,28 @@
 //! Plain data about what is on AWS. No SDK types.
 
+mod alarm;
 mod arn;
+mod database;
 mod image;
+mod load;
 mod service;
 mod task_definition;
 
+pub use alarm::{Alarm, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 pub use arn::Arn;
+pub use database::Database;
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
+pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
 pub use task_definition::{Container, TaskDefinition};
 
 use std::collections::BTreeMap;
+
+/// `1 task`, `2 tasks`.
+#[must_use]
+pub fn counted(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
 
 /// A resource and its tags, as the tagging API lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::arbiter::TargetState;
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, Reach};
 use crate::delivery::{Delivery, Message};
 use crate::detail::Detail;
 use crate::ledger::Ledger;
@@ -17,7 +17,7 @@ use crate::notice::Outbox;
 use crate::plan::Action;
 use crate::policy::{Mode, StackDefaults, TagError};
 use crate::telemetry::{self, Counts};
-use crate::visit::{self, VISIT};
+use crate::visit::{self, Round, VISIT};
 use crate::{AwsError, Error, Event, Plan};
 
 /// What one Lambda does, in as many words as it takes and no more. The engine does the rest.
@@ -26,14 +26,20 @@ pub trait Operation {
     const NAME: &'static str;
     /// What the operator wants, read from a target's tags.
     type Policy;
+    /// What is read once for all targets of a run.
+    type Survey;
     /// All that a decision needs to know.
     type Observed: Serialize;
+    /// What of AWS it changes.
+    type Reach: Reach;
+    /// Visits what is not managed any more as well, to take away what it made for it.
+    const TIDIES: bool = false;
 
-    /// Which targets an event is about, by what AWS says now.
+    /// Which targets an event is about, by what AWS says now, and what is read for all of them at once.
     ///
     /// # Errors
-    /// [`AwsError`] where AWS can't be asked.
-    async fn targets<C: Cloud>(&self, event: &Event, cloud: &C) -> Result<Targets, AwsError>;
+    /// [`AwsError`] where AWS or the ledger can't be asked.
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Self::Survey>, AwsError>;
 
     /// Reads this operation's tag; `None` where the target has none.
     ///
@@ -45,11 +51,16 @@ pub trait Operation {
         defaults: &StackDefaults,
     ) -> Result<Option<Self::Policy>, TagError>;
 
-    /// Reads what AWS says now about one target.
+    /// Reads what AWS says now about one target, as far as the survey does not know it.
     ///
     /// # Errors
     /// [`AwsError`] where AWS can't be asked.
-    async fn observe<C: Cloud>(&self, seen: Seen<'_, Self::Policy>, cloud: &C) -> Result<Self::Observed, AwsError>;
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Self::Policy>,
+        survey: &Self::Survey,
+        cloud: &C,
+    ) -> Result<Self::Observed, AwsError>;
 
     /// What should happen. No I/O, clock, environment or randomness: all it knows is in its arguments.
     fn decide(&self, seen: Seen<'_, Self::Policy>, observed: &Self::Observed, now: Timestamp) -> Plan;
@@ -59,6 +70,21 @@ pub trait Operation {
 
     /// Whether an action shows in what is observed now.
     fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
+
+    /// Whether the sweep must come back to the target even if nothing speaks of it ([`Ledger::watched`]).
+    fn watches(_seen: Seen<'_, Self::Policy>, _observed: &Self::Observed, _plan: &Plan) -> bool {
+        false
+    }
+}
+
+/// What an operation is given to find its targets.
+#[derive(Debug)]
+pub struct Search<'a, C, L> {
+    pub event: &'a Event,
+    pub now: Timestamp,
+    pub defaults: &'a StackDefaults,
+    pub cloud: &'a C,
+    pub ledger: &'a L,
 }
 
 /// What an operation is given about one target.
@@ -80,8 +106,9 @@ impl<P> Copy for Seen<'_, P> {}
 
 /// The targets of an event, or why it has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Targets {
-    These(Vec<Tagged>),
+pub enum Targets<S> {
+    /// With what was read for all of them at once.
+    These(Vec<Tagged>, S),
     None(String),
 }
 
@@ -168,8 +195,10 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         run: &Invocation,
         counts: &mut Counts,
     ) -> Result<Vec<Value>, Error> {
-        let mut targets = match op.targets(event, &self.cloud).await? {
-            Targets::These(targets) => targets,
+        let search =
+            Search { event, now: (self.clock)(), defaults: &self.defaults, cloud: &self.cloud, ledger: &self.ledger };
+        let (mut targets, survey) = match op.targets(search).await? {
+            Targets::These(targets, survey) => (targets, survey),
             Targets::None(reason) => {
                 tracing::info!(operation = Op::NAME, event_id = event.id, reason, "no target");
                 return Ok(vec![json!({"reason": reason})]);
@@ -180,8 +209,9 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         }
         let mut answers = Vec::new();
         let mut errors = Vec::new();
+        let round = Round { op, event, survey: &survey, run };
         for target in &targets {
-            match self.target(op, event, target, run, counts).await {
+            match self.target(round, target, counts).await {
                 Ok(reason) => answers.push(json!({"target": target.arn.name(), "reason": reason})),
                 Err(error) => errors.push((target, error)),
             }
@@ -192,17 +222,15 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
 
     async fn target<Op: Operation>(
         &self,
-        op: &Op,
-        event: &Event,
+        round: Round<'_, Op>,
         target: &Tagged,
-        run: &Invocation,
         counts: &mut Counts,
     ) -> Result<String, Error> {
-        let left = run.deadline.duration_since((self.clock)());
+        let left = round.run.deadline.duration_since((self.clock)());
         if left < SignedDuration::try_from(VISIT).unwrap_or(SignedDuration::MAX) {
             return Err(Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() });
         }
-        let reason = visit::visit(self, op, event, target, run, counts).await?;
+        let reason = visit::visit(self, round, target, counts).await?;
         counts.decisions += 1;
         Ok(reason)
     }

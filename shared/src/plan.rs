@@ -5,32 +5,48 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, Digest};
+use crate::model::{Alarm, Arn, Digest, counted};
 use crate::notice::Message;
 
 /// A decision about one target. An empty plan has a reason too.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     pub reason: String,
     pub steps: Vec<Step>,
     /// What people are told whether or not anything is done.
     pub messages: Vec<Message>,
+    /// All that was found wrong with how the target is set up; `None` where nobody looked. Each is told when it
+    /// is new.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub findings: Option<Vec<Finding>>,
 }
 
-/// One action, why, and what people are told once it is done. Steps are independent of each other;
-/// what must happen in order is one action.
+/// Something about a target that will hurt one day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Step {
-    pub action: Action,
-    pub reason: String,
+pub struct Finding {
+    /// What makes it this finding and not another: `no-health-check`.
+    pub key: String,
     pub message: Message,
 }
 
+/// One action, why, and what people are told once it is done, if anything. Steps are independent of each
+/// other; what must happen in order is one action.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    pub action: Action,
+    pub reason: String,
+    pub message: Option<Message>,
+}
+
 /// All that this system may do to AWS.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     Rollout(Rollout),
     Redeploy(Redeploy),
+    Scale(Scale),
+    Floor(Floor),
+    Alarms(Alarms),
+    Dashboard(Dashboard),
 }
 
 /// Register a revision of a service's task definition with other images, and update the service to it.
@@ -61,6 +77,45 @@ pub struct Redeploy {
     pub since: Timestamp,
 }
 
+/// Set a service's desired count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scale {
+    pub service: Arn,
+    pub from: u32,
+    pub to: u32,
+    /// What the count is when nothing asks for more; above it a surge is counted.
+    pub base: u32,
+}
+
+/// Set the minimum capacity of a service's target in Application Auto Scaling. AWS raises the desired count to
+/// it at once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Floor {
+    pub service: Arn,
+    pub from: u32,
+    pub to: u32,
+    /// It is what the minimum was before it was first raised here.
+    pub restores: bool,
+}
+
+/// Make alarms what they should be, and delete those of ours that should not be.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alarms {
+    pub target: Arn,
+    pub put: Vec<Alarm>,
+    /// Tags of every alarm that is made.
+    pub tags: BTreeMap<String, String>,
+    pub delete: Vec<String>,
+}
+
+/// Make a dashboard what it should be, or delete it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dashboard {
+    pub name: String,
+    /// JSON as CloudWatch takes it; `None` to delete it.
+    pub body: Option<String>,
+}
+
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -75,20 +130,20 @@ pub enum Outcome {
 impl Plan {
     /// Nothing to do, for this reason.
     pub fn nothing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), steps: Vec::new(), messages: Vec::new() }
+        Self { reason: reason.into(), steps: Vec::new(), messages: Vec::new(), findings: None }
     }
 
     /// Nothing to do, and people are told why.
     #[must_use]
     pub fn tell(message: Message) -> Self {
-        Self { reason: message.title.clone(), steps: Vec::new(), messages: vec![message] }
+        Self { reason: message.title.clone(), steps: Vec::new(), messages: vec![message], findings: None }
     }
 
-    /// One action.
-    pub fn act(action: Action, reason: impl Into<String>, message: Message) -> Self {
+    /// One action, and nobody is told where there is no message.
+    pub fn act(action: Action, reason: impl Into<String>, message: impl Into<Option<Message>>) -> Self {
         let reason = reason.into();
-        let step = Step { action, reason: reason.clone(), message };
-        Self { reason, steps: vec![step], messages: Vec::new() }
+        let step = Step { action, reason: reason.clone(), message: message.into() };
+        Self { reason, steps: vec![step], messages: Vec::new(), findings: None }
     }
 
     #[must_use]
@@ -104,6 +159,15 @@ impl Action {
         match self {
             Self::Rollout(rollout) => format!("roll out {} ({})", rollout.tag, rollout.digest.short()),
             Self::Redeploy(_) => "restart the tasks".to_owned(),
+            Self::Scale(Scale { from, to, .. }) => format!("scale from {from} to {to} tasks"),
+            Self::Floor(Floor { from, to, .. }) => format!("set Auto Scaling's minimum from {from} to {to} tasks"),
+            Self::Alarms(Alarms { put, delete, .. }) => match (put.len(), delete.len()) {
+                (put, 0) => format!("set {}", counted(put, "alarm")),
+                (0, delete) => format!("delete {}", counted(delete, "alarm")),
+                (put, delete) => format!("set {} and delete {delete}", counted(put, "alarm")),
+            },
+            Self::Dashboard(Dashboard { name, body: Some(_) }) => format!("set the dashboard {name}"),
+            Self::Dashboard(Dashboard { name, body: None }) => format!("delete the dashboard {name}"),
         }
     }
 
@@ -113,6 +177,7 @@ impl Action {
         match self {
             Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
             Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
+            Self::Scale(_) | Self::Floor(_) | Self::Alarms(_) | Self::Dashboard(_) => self.in_words(),
         }
     }
 }

@@ -19,7 +19,7 @@ pub use backup::{BackupPolicy, Drill, Retention, Slots};
 pub use clock::{Freeze, ScheduleWindow};
 pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity};
 pub use grammar::TagError;
-pub use scale::ScalePolicy;
+pub use scale::{Autoscaling, ScalePolicy};
 pub use stack::{Mode, ParameterError, StackDefaults};
 pub use version::{SemverLine, TagPattern};
 
@@ -37,6 +37,11 @@ pub const FREEZE: &str = "lamplighter:freeze";
 pub const SILENCE: &str = "lamplighter:silence";
 pub const BACKUP: &str = "lamplighter:backup";
 pub const APPROVE: &str = "lamplighter:approve";
+
+/// On what was made for a target: the target's ARN.
+pub const TARGET: &str = "lamplighter:target";
+/// On what was made for a target: the stack that made it.
+pub const STACK: &str = "lamplighter:stack";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
 const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];
@@ -129,6 +134,23 @@ pub fn schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
         .filter(|(key, _)| base_of(key) == SCHEDULE)
         .map(|(key, value)| ScheduleWindow::parse(key, value))
         .collect()
+}
+
+/// The floors of a service that scales.
+///
+/// # Errors
+/// [`TagError`] for the first window that can't be read, or where there are no bounds to keep it in.
+pub fn floors(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
+    let windows = schedule(tags)?;
+    if let (false, None, Some(value)) = (windows.is_empty(), tags.get(SCALE), tags.get(SCHEDULE)) {
+        return Err(error(
+            SCHEDULE,
+            value,
+            "needs lamplighter:scale, which is missing",
+            "lamplighter:scale = min=2 max=8",
+        ));
+    }
+    Ok(windows)
 }
 
 /// Our keys among the given ones that mean nothing to us, each told as a mistake with its likely meaning.

@@ -29,38 +29,39 @@ pub(crate) const LEASE: Duration = Duration::from_mins(1);
 /// Takes the lease, decides, acts and tells. Answers the reason of what was decided.
 pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
     engine: &Engine<C, L, O>,
-    op: &Op,
-    event: &Event,
+    round: Round<'_, Op>,
     target: &Tagged,
-    run: &Invocation,
     counts: &mut Counts,
 ) -> Result<String, Error> {
     let now = (engine.clock)();
-    let lease = engine.ledger.acquire(&target.arn, &run.request_id, now, now + LEASE).await;
+    let lease = engine.ledger.acquire(&target.arn, &round.run.request_id, now, now + LEASE).await;
     let lease = lease.map_err(|e| ledger_error(target, e))?;
-    let mut visit = Visit {
-        engine,
-        op,
-        event,
-        target,
-        run,
-        lease,
-        now,
-        counts,
-        silenced: false,
-        muted: Vec::new(),
-        notices: Vec::new(),
-    };
+    let mut visit =
+        Visit { engine, round, target, lease, now, counts, silenced: false, muted: Vec::new(), notices: Vec::new() };
     let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
     tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
 }
 
-struct Visit<'a, Op, C, L, O> {
+/// What the visits of one event have in common.
+pub(crate) struct Round<'a, Op: Operation> {
+    pub op: &'a Op,
+    pub event: &'a Event,
+    pub survey: &'a Op::Survey,
+    pub run: &'a Invocation,
+}
+
+impl<Op: Operation> Clone for Round<'_, Op> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<Op: Operation> Copy for Round<'_, Op> {}
+
+struct Visit<'a, Op: Operation, C, L, O> {
     engine: &'a Engine<C, L, O>,
-    op: &'a Op,
-    event: &'a Event,
+    round: Round<'a, Op>,
     target: &'a Tagged,
-    run: &'a Invocation,
     lease: Lease,
     now: Timestamp,
     counts: &'a mut Counts,
@@ -113,18 +114,21 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         };
         match managed {
             Managed::Paused => return Ok(Decision::nothing("paused by lamplighter:managed")),
-            Managed::No => {
+            Managed::No if !Op::TIDIES => {
                 self.tell(unmanaged(Op::NAME));
                 return Ok(Decision::nothing("lamplighter:managed is missing"));
             }
-            Managed::Act | Managed::Observe => {}
+            Managed::Act | Managed::Observe | Managed::No => {}
         }
-        let (event, target, policy) = (self.event, self.target, &policy);
+        let Round { op, event, survey, .. } = self.round;
+        let (target, policy) = (self.target, &policy);
         let seen = Seen { event, target, policy, memory: &self.lease.memory };
-        let observed = self.op.observe(seen, &self.engine.cloud).await?;
+        let observed = op.observe(seen, survey, &self.engine.cloud).await?;
         self.reconcile(&observed);
         let seen = Seen { event, target, policy, memory: &self.lease.memory };
-        let plan = self.op.decide(seen, &observed, self.now);
+        let plan = op.decide(seen, &observed, self.now);
+        let watched = Op::watches(seen, &observed, &plan);
+        self.lease.memory.watch(Op::NAME, watched);
         let observe_only = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let (permitted, withheld) = self.guard(&plan, &Op::state(&observed));
         Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })
@@ -141,7 +145,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
         let managed = policy::managed(&self.target.tags)?;
-        let policy = self.op.policy(&self.target.tags, &self.engine.defaults)?;
+        let policy = self.round.op.policy(&self.target.tags, &self.engine.defaults)?;
         Ok(policy.map(|policy| (managed, policy)))
     }
 
@@ -160,7 +164,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     async fn leave(&mut self, decision: Decision) -> Result<String, Error> {
         self.tell_all(&decision.plan);
         let reason = decision.reason();
-        let by_sweep = matches!(self.event.detail, crate::detail::Detail::Sweep);
+        let by_sweep = matches!(self.round.event.detail, crate::detail::Detail::Sweep);
         let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
         self.log(&reason, 0);
         let quiet = by_sweep && record.told.is_empty() && decision.withheld.is_empty();
@@ -186,7 +190,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     async fn act(&mut self, decision: Decision) -> Result<String, Error> {
         self.lease.memory.supersede(Op::NAME);
         for step in &decision.permitted {
-            self.lease.memory.intend(Op::NAME, &step.action, &step.message, self.now);
+            self.lease.memory.intend(Op::NAME, &step.action, step.message.as_ref(), self.now);
         }
         self.tell_all(&decision.plan);
         let intent = self.record(Kind::Intent, &decision, Vec::new());
@@ -199,7 +203,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             match self.engine.cloud.perform(&step.action).await {
                 Ok(answer) => {
                     self.lease.memory.finish(&step.action);
-                    self.tell(step.message.clone());
+                    self.tell_if_any(step.message.clone());
                     outcomes.push(Outcome::Done(answer));
                 }
                 Err(error) => {

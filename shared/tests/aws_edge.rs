@@ -87,7 +87,8 @@ async fn all_pages_of_tagged_services_are_read() {
         .match_requests(|r| r.pagination_token() == Some("next"))
         .then_output(|| page(100..101, ""));
     let tagging = mock_client!(aws_sdk_resourcegroupstagging, RuleMode::MatchAny, [&first, &second]);
-    let services = aws(None, None, Some(tagging)).tagged_services("lamplighter:deploy").await.unwrap();
+    let services =
+        aws(None, None, Some(tagging)).tagged(lamplighter::cloud::Kind::Service, "lamplighter:deploy").await.unwrap();
     assert_eq!(services.len(), 101);
     assert_eq!(services[100].arn, service(100));
 }
@@ -101,7 +102,10 @@ async fn a_page_that_cannot_be_read_is_never_taken_for_the_end() {
         .match_requests(|r| r.pagination_token() == Some("next"))
         .then_http_response(|| refused(400, "PaginationTokenExpiredException", "expired"));
     let tagging = mock_client!(aws_sdk_resourcegroupstagging, RuleMode::MatchAny, [&first, &second]);
-    let error = aws(None, None, Some(tagging)).tagged_services("lamplighter:deploy").await.unwrap_err();
+    let error = aws(None, None, Some(tagging))
+        .tagged(lamplighter::cloud::Kind::Service, "lamplighter:deploy")
+        .await
+        .unwrap_err();
     assert_eq!(error.to_string(), "GetResources lamplighter:deploy: PaginationTokenExpiredException: expired");
 }
 

@@ -1,6 +1,7 @@
 //! The end-to-end package: everything that runs Lamplighter without AWS.
 //!
 //! * [`stack`]: the local stack of `tests/stack/`, in which the real binaries run
+//! * [`curves`]: load over a day, and who follows it how well
 //! * [`world`]: an in-memory AWS with a virtual clock, in which the real operations run
 //!
 //! `cargo demo` tells its story over the first; `tests/` looks at both through their front doors.
@@ -15,6 +16,7 @@
 )]
 
 pub mod api;
+pub mod curves;
 pub mod ledger;
 pub mod setup;
 pub mod stack;

@@ -5,6 +5,7 @@
 
 mod cloud;
 mod ledger;
+pub mod load;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, VecDeque};
@@ -17,7 +18,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, PlatformImage, Service, Tagged, TaskDefinition,
+    Arn, CircuitBreaker, Database, Deployment, DeploymentController, Digest, HasAlarm, Load, PlatformImage,
+    ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -60,6 +62,19 @@ pub struct State {
     pub definitions: Vec<TaskDefinition>,
     /// By repository and tag.
     pub images: BTreeMap<(String, String), Pushed>,
+    /// What is measured, by service.
+    pub loads: BTreeMap<Arn, Load>,
+    /// By name.
+    pub alarms: BTreeMap<String, HasAlarm>,
+    /// Bodies by name.
+    pub dashboards: BTreeMap<String, String>,
+    pub databases: BTreeMap<Arn, Database>,
+    /// Addresses that have not confirmed their subscription.
+    pub unconfirmed: Vec<String>,
+    /// By ARN.
+    pub target_groups: BTreeMap<String, TargetGroup>,
+    /// What Application Auto Scaling scales.
+    pub scalable: BTreeMap<Arn, ScalableTarget>,
     pub held: BTreeMap<Arn, Held>,
     pub journal: Vec<Record>,
     pub notices: Vec<Notice>,
@@ -111,6 +126,12 @@ impl World {
             status: "ACTIVE".to_owned(),
             desired_count: 2,
             running_count: 2,
+            scheduling_strategy: "REPLICA".to_owned(),
+            target_groups: Vec::new(),
+            minimum_healthy_percent: Some(100),
+            maximum_percent: Some(200),
+            task_sets: 0,
+            tags: BTreeMap::new(),
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,
             strategy: "ROLLING".to_owned(),
@@ -256,10 +277,10 @@ fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
 }
 
 impl State {
-    /// All services that carry a tag key.
+    /// All resources of an AWS service that carry a tag key.
     #[must_use]
-    pub fn tagged(&self, key: &str) -> Vec<Tagged> {
-        let carrying = self.tags.iter().filter(|(_, tags)| tags.contains_key(key));
+    pub fn tagged(&self, service: &str, key: &str) -> Vec<Tagged> {
+        let carrying = self.tags.iter().filter(|(arn, tags)| arn.service() == service && tags.contains_key(key));
         carrying.map(|(arn, tags)| Tagged { arn: arn.clone(), tags: tags.clone() }).collect()
     }
 

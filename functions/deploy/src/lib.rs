@@ -18,12 +18,13 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::Cloud;
+use lamplighter::cloud::{Cloud, Services};
+use lamplighter::ledger::Ledger;
 use lamplighter::model::Service;
-use lamplighter::operation::{Seen, Targets};
+use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, DeployPolicy, Freeze, StackDefaults, TagError};
-use lamplighter::{AwsError, Event, Operation, Plan};
+use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
 pub use observe::{Observed, Offer};
@@ -41,10 +42,12 @@ pub struct Policy {
 impl Operation for Deploy {
     const NAME: &'static str = "deploy";
     type Policy = Policy;
+    type Survey = ();
     type Observed = Observed;
+    type Reach = Services;
 
-    async fn targets<C: Cloud>(&self, event: &Event, cloud: &C) -> Result<Targets, AwsError> {
-        targets::targets(event, cloud).await
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<()>, AwsError> {
+        targets::targets(search.event, search.cloud).await
     }
 
     fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
@@ -53,7 +56,7 @@ impl Operation for Deploy {
         Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze }))
     }
 
-    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {
         observe::observe(seen, cloud).await
     }
 
@@ -74,6 +77,7 @@ impl Operation for Deploy {
         match action {
             Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
             Action::Redeploy(redeploy) => observed.service.as_ref().is_some_and(|s| s.started_since(redeploy.since)),
+            _ => false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Which services an event is about.
 
-use lamplighter::cloud::Cloud;
+use lamplighter::cloud::{Cloud, Kind};
 use lamplighter::detail::Detail;
 use lamplighter::detail::tag::TagChange;
 use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
@@ -8,7 +8,7 @@ use lamplighter::operation::Targets;
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
 use lamplighter::{AwsError, Event};
 
-pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets, AwsError> {
+pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
     match &event.detail {
         Detail::ImageAction(action) => match action.pushed() {
             Ok(()) => pushed(&action.repository_name, &action.image_tag, cloud).await,
@@ -16,15 +16,18 @@ pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets, AwsE
         },
         Detail::ImageScanned(scan) => scanned(scan.repository(), cloud).await,
         Detail::SecretRotated(secret) => {
-            let services = cloud.tagged_services(DEPLOY).await?;
+            let services = cloud.tagged(Kind::Service, DEPLOY).await?;
             let reads = |definition: &TaskDefinition| definition.secret_references().any(|r| secret.is_read_by(r));
             let readers = running(services, cloud, reads).await?;
             Ok(found(readers, || format!("no service with {DEPLOY} reads {}", secret.secret_arn)))
         }
         Detail::TagChange(change) => tagged(event, change, cloud).await,
         Detail::Sweep => {
-            let services = cloud.tagged_services(DEPLOY).await?;
+            let services = cloud.tagged(Kind::Service, DEPLOY).await?;
             Ok(found(services, || format!("no service carries {DEPLOY}")))
+        }
+        Detail::AlarmChange(_) | Detail::ServiceCreated(_) => {
+            Ok(Targets::None("it is nothing deploy acts on".to_owned()))
         }
         Detail::Other { source, detail_type } => {
             Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing deploy acts on")))
@@ -32,18 +35,18 @@ pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets, AwsE
     }
 }
 
-fn found(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targets {
-    if services.is_empty() { Targets::None(none()) } else { Targets::These(services) }
+fn found(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targets<()> {
+    if services.is_empty() { Targets::None(none()) } else { Targets::These(services, ()) }
 }
 
-async fn pushed<C: Cloud>(repository: &str, tag: &str, cloud: &C) -> Result<Targets, AwsError> {
-    let services = cloud.tagged_services(DEPLOY).await?;
+async fn pushed<C: Cloud>(repository: &str, tag: &str, cloud: &C) -> Result<Targets<()>, AwsError> {
+    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
     let followers = following(services, repository, cloud, |policy| policy.follows.matches(tag)).await?;
     Ok(found(followers, || format!("no service follows {repository}:{tag}")))
 }
 
-async fn scanned<C: Cloud>(repository: &str, cloud: &C) -> Result<Targets, AwsError> {
-    let services = cloud.tagged_services(DEPLOY).await?;
+async fn scanned<C: Cloud>(repository: &str, cloud: &C) -> Result<Targets<()>, AwsError> {
+    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
     let waiting = following(services, repository, cloud, |policy| policy.scan.is_some()).await?;
     Ok(found(waiting, || format!("no service with scan= follows {repository}")))
 }
@@ -98,15 +101,15 @@ async fn running<C: Cloud>(
 
 /// The service whose tags changed, with the tags it has now. One that carries only misspelt keys of ours
 /// is visited as well, with the event's tags, so that a person is told; it is not acted on.
-async fn tagged<C: Cloud>(event: &Event, change: &TagChange, cloud: &C) -> Result<Targets, AwsError> {
+async fn tagged<C: Cloud>(event: &Event, change: &TagChange, cloud: &C) -> Result<Targets<()>, AwsError> {
     let arn = event.resources.iter().map(Arn::new).find(|arn| arn.ecs_service().is_some());
     let ours = change.changed_tag_keys.iter().any(|key| key.starts_with(PREFIX));
     let (Some(arn), true) = (arn, ours) else {
         return Ok(Targets::None("no tag of ours on a service changed".to_owned()));
     };
-    let services = cloud.tagged_services(DEPLOY).await?;
+    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
     if let Some(service) = services.into_iter().find(|service| service.arn == arn) {
-        return Ok(Targets::These(vec![service]));
+        return Ok(Targets::These(vec![service], ()));
     }
     let mut tags = change.tags.clone();
     tags.remove(DEPLOY);

@@ -1,10 +1,10 @@
 //! Amazon ECS: services, task definitions, rollouts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType, Service as EcsService,
+    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType, Service as EcsService, ServiceField,
     TaskDefinitionField,
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -35,7 +35,13 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
     for (cluster, arns) in by_cluster {
         for chunk in arns.chunks(SERVICES_PER_CALL) {
             let names = chunk.iter().map(ToString::to_string).collect();
-            let answer = client.describe_services().cluster(cluster).set_services(Some(names)).send().await;
+            let answer = client
+                .describe_services()
+                .cluster(cluster)
+                .set_services(Some(names))
+                .include(ServiceField::Tags)
+                .send()
+                .await;
             let answer = match answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e)) {
                 Ok(answer) => answer,
                 // A deleted cluster's services are still listed by their tags for a while.
@@ -179,7 +185,29 @@ pub fn with_circuit_breaker(configuration: Option<DeploymentConfiguration>) -> D
     configuration
 }
 
+/// Sets the desired count alone.
+pub async fn set_desired_count(client: &Client, service: &Arn, count: u32) -> Result<String, AwsError> {
+    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    let request = client.update_service().cluster(cluster).service(service.as_str()).desired_count(count);
+    request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    Ok(format!("desired count {count}"))
+}
+
+/// ARNs of all target groups that a service's tasks register with, each once.
+fn target_groups(service: &EcsService) -> Vec<String> {
+    let of_sets = service.task_sets().iter().flat_map(|set| set.load_balancers());
+    let all = service.load_balancers().iter().chain(of_sets).flat_map(|balancer| {
+        let other = balancer.advanced_configuration().and_then(|a| a.alternate_target_group_arn());
+        balancer.target_group_arn().into_iter().chain(other)
+    });
+    all.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 fn service(service: EcsService) -> Option<Described> {
+    let target_groups = target_groups(&service);
+    let tags = service.tags().iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default())));
+    let tags = tags.collect();
     let configuration = service.deployment_configuration;
     let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
@@ -188,6 +216,12 @@ fn service(service: EcsService) -> Option<Described> {
         status: service.status.unwrap_or_default(),
         desired_count: service.desired_count,
         running_count: service.running_count,
+        scheduling_strategy: service.scheduling_strategy.map_or("REPLICA".to_owned(), |s| s.as_str().to_owned()),
+        target_groups,
+        minimum_healthy_percent: configuration.as_ref().and_then(|c| c.minimum_healthy_percent),
+        maximum_percent: configuration.as_ref().and_then(|c| c.maximum_percent),
+        task_sets: service.task_sets.as_ref().map_or(0, Vec::len),
+        tags,
         task_definition: service.task_definition.unwrap_or_default(),
         deployment_controller: match service.deployment_controller.map(|c| c.r#type) {
             None | Some(DeploymentControllerType::Ecs) => DeploymentController::Ecs,

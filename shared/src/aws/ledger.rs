@@ -2,10 +2,12 @@
 //!
 //! | `pk` | `sk` | what |
 //! |---|---|---|
-//! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `expires` |
+//! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `watched`, `expires` |
 //! | target ARN | time `#` event `#` operation `#` kind | one journal record: `day`, `record` (JSON), `expires` |
 //!
-//! The index `by-day` (`day`, `sk`) lists the records of all targets in the order they were written.
+//! The index `by-day` (`day`, `sk`) lists the records of all targets in the order they were written. The
+//! index `watched` (`watched`, `pk`) lists the targets that a sweep must come back to: the attribute is `yes`
+//! or absent, so that calm targets are not in it.
 //! `expires` (s) is the table's TTL attribute.
 
 use std::cell::OnceCell;
@@ -55,12 +57,12 @@ impl DynamoLedger {
     }
 
     /// Writes a record and the state in one transaction, under our fence.
-    async fn write(&self, lease: &Lease, record: &Record, expression: &str) -> Result<(), LedgerError> {
+    async fn write(&self, lease: &Lease, record: &Record, frees: bool) -> Result<(), LedgerError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(record_item(record)));
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(state_key(&lease.target)))
-            .update_expression(expression)
+            .update_expression(expression(lease, frees))
             .condition_expression("fence = :fence")
             .set_expression_attribute_values(Some(state_values(lease, record.at)));
         let (put, update) = (put.build().map_err(built)?, update.build().map_err(built)?);
@@ -72,8 +74,17 @@ impl DynamoLedger {
     }
 }
 
-const REMEMBER: &str = "SET memory = :memory, expires = :expires";
-const REMEMBER_AND_FREE: &str = "SET memory = :memory, expires = :expires REMOVE holder, lease_until";
+const WATCHED: &str = "watched";
+
+/// What is written to a target's state: the memory, and whether a sweep must come back.
+fn expression(lease: &Lease, frees: bool) -> String {
+    let watched = !lease.memory.watched.is_empty();
+    let set = if watched { ", watched = :watched" } else { "" };
+    let removed = [("holder, lease_until", frees), (WATCHED, !watched)];
+    let removed: Vec<&str> = removed.into_iter().filter(|(_, is)| *is).map(|(names, _)| names).collect();
+    let remove = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+    format!("SET memory = :memory, expires = :expires{set}{remove}")
+}
 
 impl Ledger for DynamoLedger {
     async fn acquire(
@@ -112,20 +123,39 @@ impl Ledger for DynamoLedger {
         Ok(Lease { target: target.clone(), fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(), until, memory })
     }
 
+    async fn watched(&self) -> Result<Vec<Arn>, AwsError> {
+        let mut pages = self
+            .client()
+            .query()
+            .table_name(&self.table)
+            .index_name(WATCHED)
+            .key_condition_expression("watched = :yes")
+            .expression_attribute_values(":yes", AttributeValue::S("yes".to_owned()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut targets = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(|e| failure("Query", WATCHED, &e))?;
+            targets.extend(text(&item, "pk").map(Arn::new));
+        }
+        Ok(targets)
+    }
+
     async fn intend(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
-        self.write(lease, record, REMEMBER).await
+        self.write(lease, record, false).await
     }
 
     async fn conclude(&self, lease: &Lease, record: Option<&Record>) -> Result<(), LedgerError> {
         if let Some(record) = record {
-            return self.write(lease, record, REMEMBER_AND_FREE).await;
+            return self.write(lease, record, true).await;
         }
         let answer = self
             .client()
             .update_item()
             .table_name(&self.table)
             .set_key(Some(state_key(&lease.target)))
-            .update_expression(REMEMBER_AND_FREE)
+            .update_expression(expression(lease, true))
             .condition_expression("fence = :fence")
             .set_expression_attribute_values(Some(state_values(lease, lease.until)))
             .send()
@@ -165,11 +195,15 @@ fn state_key(target: &Arn) -> Item {
 }
 
 fn state_values(lease: &Lease, now: Timestamp) -> Item {
-    Item::from([
+    let mut values = Item::from([
         (":memory".to_owned(), AttributeValue::S(serde_json::json!(lease.memory).to_string())),
         (":fence".to_owned(), AttributeValue::N(lease.fence.to_string())),
         (":expires".to_owned(), number((now + KEPT).as_second())),
-    ])
+    ]);
+    if !lease.memory.watched.is_empty() {
+        values.insert(":watched".to_owned(), AttributeValue::S("yes".to_owned()));
+    }
+    values
 }
 
 fn number(n: i64) -> AttributeValue {

@@ -1,31 +1,45 @@
 //! [`Cloud`] over the real AWS. Clients are built when they are first used.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::marker::PhantomData;
 
 use aws_sdk_ecs::types::DeploymentConfiguration;
 use aws_types::region::Region;
 
-use super::{Config, ecr, ecs, tagging};
+use jiff::Timestamp;
+
+use super::{Config, autoscaling, cloudwatch, ecr, ecs, elb, metrics, rds, tagging, topic};
 use crate::AwsError;
-use crate::cloud::Cloud;
-use crate::model::{Arn, Digest, Image, Repository, Scan, Service, TagInRepository, Tagged, TaskDefinition};
+use crate::cloud::{Cloud, Kind, Reach, Services};
+use crate::model::{
+    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
+    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+};
 use crate::plan::{Action, Rollout};
 
-/// The account and region of the function.
-pub struct Aws {
+/// The account and region of the function, as far as an operation reaches.
+pub struct Aws<R = Services> {
     config: Config,
     ecs: OnceCell<aws_sdk_ecs::Client>,
     /// By region: an image may come from a registry in another one.
     ecr: RefCell<HashMap<String, aws_sdk_ecr::Client>>,
     tagging: OnceCell<aws_sdk_resourcegroupstagging::Client>,
+    cloudwatch: OnceCell<aws_sdk_cloudwatch::Client>,
+    elb: OnceCell<aws_sdk_elasticloadbalancingv2::Client>,
+    autoscaling: OnceCell<aws_sdk_applicationautoscaling::Client>,
+    rds: OnceCell<aws_sdk_rds::Client>,
+    sns: OnceCell<aws_sdk_sns::Client>,
+    /// Target groups behind a load balancer, by ARN.
+    target_groups: RefCell<BTreeMap<String, TargetGroup>>,
     /// Task definitions by revision, which never change.
     revisions: RefCell<HashMap<String, TaskDefinition>>,
     /// Deployment configurations as last described: what an update of one setting starts from.
     configurations: RefCell<HashMap<Arn, Option<DeploymentConfiguration>>>,
+    reach: PhantomData<R>,
 }
 
-impl Aws {
+impl<R> Aws<R> {
     #[must_use]
     pub fn new(config: Config) -> Self {
         Self {
@@ -33,8 +47,15 @@ impl Aws {
             ecs: OnceCell::new(),
             ecr: RefCell::default(),
             tagging: OnceCell::new(),
+            cloudwatch: OnceCell::new(),
+            elb: OnceCell::new(),
+            autoscaling: OnceCell::new(),
+            rds: OnceCell::new(),
+            sns: OnceCell::new(),
+            target_groups: RefCell::default(),
             revisions: RefCell::default(),
             configurations: RefCell::default(),
+            reach: PhantomData,
         }
     }
 
@@ -50,6 +71,18 @@ impl Aws {
         let region = ecr.config().region().map(ToString::to_string).unwrap_or_default();
         aws.ecr.borrow_mut().insert(region, ecr);
         aws
+    }
+
+    /// The same with clients of what services are watched and bounded by.
+    #[must_use]
+    pub fn and_clients(
+        self,
+        cloudwatch: aws_sdk_cloudwatch::Client,
+        elb: aws_sdk_elasticloadbalancingv2::Client,
+        autoscaling: aws_sdk_applicationautoscaling::Client,
+    ) -> Self {
+        let _ = (self.cloudwatch.set(cloudwatch), self.elb.set(elb), self.autoscaling.set(autoscaling));
+        self
     }
 
     fn ecs(&self) -> &aws_sdk_ecs::Client {
@@ -72,6 +105,20 @@ impl Aws {
         self.tagging.get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
     }
 
+    fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+        self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+    }
+
+    fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+        self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
+    }
+
+    fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
+        self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
+    }
+}
+
+impl<R: Reach> Aws<R> {
     async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let revision = match &rollout.registered {
             Some(arn) => arn.clone(),
@@ -101,9 +148,9 @@ impl Aws {
     }
 }
 
-impl Cloud for Aws {
-    async fn tagged_services(&self, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
-        tagging::services(self.tagging(), tag_key).await
+impl<R: Reach> Cloud for Aws<R> {
+    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+        tagging::tagged(self.tagging(), kind, tag_key).await
     }
 
     async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
@@ -141,10 +188,79 @@ impl Cloud for Aws {
         ecr::scan(&self.ecr(repository), repository, digest).await
     }
 
+    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+        tagging::own_alarms(self.tagging(), of).await
+    }
+
+    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        cloudwatch::alarm_tags(self.cloudwatch(), arn).await
+    }
+
+    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        let client = self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config));
+        rds::databases(client, arns).await
+    }
+
+    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
+        let client = self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.config));
+        topic::unconfirmed(client, topic).await
+    }
+
+    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
+        let known = |arn: &&String| self.target_groups.borrow().contains_key(*arn);
+        let unknown: Vec<String> = arns.iter().filter(|arn| !known(arn)).cloned().collect();
+        let mut found = BTreeMap::new();
+        for group in elb::target_groups(self.elb(), &unknown).await? {
+            // One that is not in use yet may be put behind a load balancer at any time.
+            if !group.load_balancers.is_empty() {
+                self.target_groups.borrow_mut().insert(group.arn.clone(), group.clone());
+            }
+            found.insert(group.arn.clone(), group);
+        }
+        let known = self.target_groups.borrow();
+        found.extend(arns.iter().filter_map(|arn| Some((arn.clone(), known.get(arn)?.clone()))));
+        Ok(found)
+    }
+
+    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError> {
+        metrics::loads(self.cloudwatch(), queries, from, to).await
+    }
+
+    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
+        cloudwatch::alarms(self.cloudwatch(), prefix, in_alarm).await
+    }
+
+    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
+        autoscaling::scalable_targets(self.autoscaling(), services).await
+    }
+
+    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
+        cloudwatch::dashboard(self.cloudwatch(), name).await
+    }
+
+    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        cloudwatch::dashboards(self.cloudwatch(), prefix).await
+    }
+
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
             Action::Redeploy(redeploy) => ecs::force_new_deployment(self.ecs(), &redeploy.service).await,
+            Action::Scale(scale) => ecs::set_desired_count(self.ecs(), &scale.service, scale.to).await,
+            Action::Floor(floor) if R::AUTO_SCALING => {
+                autoscaling::set_minimum(self.autoscaling(), &floor.service, floor.to).await
+            }
+            Action::Alarms(alarms) if R::CLOUDWATCH => cloudwatch::keep(self.cloudwatch(), alarms).await,
+            Action::Dashboard(dashboard) if R::CLOUDWATCH => {
+                cloudwatch::keep_dashboard(self.cloudwatch(), dashboard).await
+            }
+            Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => Err(AwsError {
+                call: "perform",
+                target: action.in_words(),
+                code: "OutOfReach".to_owned(),
+                message: "this operation is not made to do it".to_owned(),
+                refused: true,
+            }),
         }
     }
 }

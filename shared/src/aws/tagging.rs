@@ -5,30 +5,56 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
 use super::failure::failure;
 use crate::AwsError;
+use crate::cloud::Kind;
 use crate::model::{Arn, Tagged};
+use crate::policy::TARGET;
 
 /// The most one page may hold.
 const PER_PAGE: i32 = 100;
 
-pub async fn services(client: &Client, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+fn types(kind: Kind) -> &'static [&'static str] {
+    match kind {
+        Kind::Service => &["ecs:service"],
+        // DocumentDB's resources are of RDS's types.
+        Kind::Database => &["rds:db", "rds:cluster"],
+        Kind::Cache => &["elasticache:cluster"],
+    }
+}
+
+pub async fn tagged(client: &Client, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+    list(client, types(kind), tag_key, None).await
+}
+
+/// The alarms that name their target in a tag, or those of one target.
+pub async fn own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+    list(client, &["cloudwatch:alarm"], TARGET, of.map(Arn::as_str)).await
+}
+
+async fn list(
+    client: &Client,
+    types: &[&str],
+    tag_key: &str,
+    tag_value: Option<&str>,
+) -> Result<Vec<Tagged>, AwsError> {
+    let filter = TagFilter::builder().key(tag_key).set_values(tag_value.map(|value| vec![value.to_owned()]));
     let mut pages = client
         .get_resources()
-        .tag_filters(TagFilter::builder().key(tag_key).build())
-        .resource_type_filters("ecs:service")
+        .tag_filters(filter.build())
+        .set_resource_type_filters(Some(types.iter().map(ToString::to_string).collect()))
         .resources_per_page(PER_PAGE)
         .into_paginator()
         .send();
-    let mut services = Vec::new();
+    let mut resources = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| failure("GetResources", tag_key, &e))?;
-        let found = page.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(tagged);
+        let found = page.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(resource);
         // A tag that was just removed may still be listed without its key.
-        services.extend(found.filter(|service| service.tags.contains_key(tag_key)));
+        resources.extend(found.filter(|resource| resource.tags.contains_key(tag_key)));
     }
-    Ok(services)
+    Ok(resources)
 }
 
-fn tagged(mapping: ResourceTagMapping) -> Option<Tagged> {
+fn resource(mapping: ResourceTagMapping) -> Option<Tagged> {
     let arn = Arn::new(mapping.resource_arn?);
     let tags = mapping.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
     Some(Tagged { arn, tags })

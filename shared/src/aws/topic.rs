@@ -31,3 +31,16 @@ impl Topic {
         Ok(())
     }
 }
+
+/// Addresses that were subscribed to a topic and have not confirmed it, all pages.
+pub async fn unconfirmed(client: &Client, arn: &str) -> Result<Vec<String>, AwsError> {
+    let mut pages = client.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
+    let mut addresses = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.map_err(|e| failure("ListSubscriptionsByTopic", arn, &e))?;
+        let pending = page.subscriptions.unwrap_or_default().into_iter();
+        let pending = pending.filter(|s| s.subscription_arn.as_deref() == Some("PendingConfirmation"));
+        addresses.extend(pending.filter_map(|subscription| subscription.endpoint));
+    }
+    Ok(addresses)
+}

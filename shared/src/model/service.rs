@@ -1,5 +1,7 @@
 //! An ECS service as DescribeServices shows it.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -12,6 +14,16 @@ pub struct Service {
     pub status: String,
     pub desired_count: i32,
     pub running_count: i32,
+    /// `REPLICA`, or `DAEMON`, which has no desired count of its own.
+    pub scheduling_strategy: String,
+    /// ARNs of all target groups that its tasks register with: both of them where traffic is shifted.
+    pub target_groups: Vec<String>,
+    /// In per cent of the desired count; what a rollout keeps and what it may reach.
+    pub minimum_healthy_percent: Option<i32>,
+    pub maximum_percent: Option<i32>,
+    /// A CODE_DEPLOY or EXTERNAL service has one for each revision that has tasks.
+    pub task_sets: usize,
+    pub tags: BTreeMap<String, String>,
     /// The ARN of the task definition of the newest deployment.
     pub task_definition: String,
     pub deployment_controller: DeploymentController,
@@ -65,7 +77,7 @@ impl Service {
 
     #[must_use]
     pub fn rollout_in_progress(&self) -> bool {
-        self.primary().is_some_and(|d| d.rollout_state == "IN_PROGRESS")
+        self.task_sets > 1 || self.primary().is_some_and(|d| d.rollout_state == "IN_PROGRESS")
     }
 }
 

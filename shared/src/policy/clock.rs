@@ -19,6 +19,8 @@ pub struct ScheduleWindow {
     pub end: Time,
     pub zone: TimeZone,
     pub min: u32,
+    /// The window without its floor, as it was written: `mon-fri 05:00-10:00 Europe/Rome`.
+    pub text: String,
 }
 
 /// A stretch of every week in which new images wait.
@@ -41,13 +43,14 @@ impl ScheduleWindow {
             return Err(wrong("is not days, hours, time zone and min=".to_owned()));
         };
         let (from, to) = days.split_once('-').unwrap_or((days, days));
-        let (start, end) =
+        let (begins, ends) =
             hours.split_once('-').ok_or_else(|| wrong(format!("{hours} is not a stretch such as 05:00-10:00")))?;
-        let (start, end) = (time_of_day(start).map_err(&wrong)?, time_of_day(end).map_err(&wrong)?);
+        let (start, end) = (time_of_day(begins).map_err(&wrong)?, time_of_day(ends).map_err(&wrong)?);
         if start >= end {
             return Err(wrong(format!("{hours} does not end after it starts; use two windows to cross midnight")));
         }
         Ok(Self {
+            text: format!("{days} {hours} {zone}"),
             from: weekday(from).map_err(&wrong)?,
             to: weekday(to).map_err(&wrong)?,
             start,
@@ -58,6 +61,18 @@ impl ScheduleWindow {
                 .and_then(|n| n.parse().ok())
                 .ok_or_else(|| wrong(format!("{min} is not a floor such as min=6")))?,
         })
+    }
+}
+
+impl ScheduleWindow {
+    /// Whether the window is open. Days and hours are those of its time zone, summer time included.
+    #[must_use]
+    pub fn holds(&self, now: Timestamp) -> bool {
+        let local = now.to_zoned(self.zone.clone());
+        let day = |weekday: Weekday| weekday.to_monday_zero_offset();
+        let (from, to, today) = (day(self.from), day(self.to), day(local.weekday()));
+        let on_day = if from <= to { (from..=to).contains(&today) } else { today >= from || today <= to };
+        on_day && (self.start..self.end).contains(&local.time())
     }
 }
 
@@ -159,6 +174,25 @@ mod tests {
         let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
         assert_eq!((window.from, window.to, window.min), (Weekday::Monday, Weekday::Friday, 6));
         assert_eq!(window.zone.iana_name(), Some("Europe/Rome"));
+    }
+
+    #[rstest]
+    #[case::before("2026-11-20T03:59:59Z", false)]
+    #[case::opens("2026-11-20T04:00:00Z", true)]
+    #[case::closes("2026-11-20T09:00:00Z", false)]
+    #[case::saturday("2026-11-21T05:00:00Z", false)]
+    #[case::in_summer_an_hour_earlier("2026-07-20T03:00:00Z", true)]
+    fn a_window_opens_by_the_local_clock(#[case] now: Timestamp, #[case] open: bool) {
+        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
+        assert_eq!(window.holds(now), open);
+    }
+
+    #[test]
+    fn days_may_span_the_weekend() {
+        let window = ScheduleWindow::parse("lamplighter:schedule", "sat-mon 00:00-10:00 UTC min=3").unwrap();
+        let open = ["2026-11-21T03:00:00Z", "2026-11-23T03:00:00Z", "2026-11-24T03:00:00Z"]
+            .map(|now| window.holds(now.parse().unwrap()));
+        assert_eq!(open, [true, true, false]);
     }
 
     #[rstest]

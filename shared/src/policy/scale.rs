@@ -18,6 +18,17 @@ pub struct ScalePolicy {
     pub cpu: u32,
     /// Average memory utilisation to hold, in per cent; not looked at where absent.
     pub memory: Option<u32>,
+    pub autoscaling: Autoscaling,
+}
+
+/// What is done about a service that Application Auto Scaling scales.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Autoscaling {
+    /// Its minimum is raised while the load needs more, and set back afterwards.
+    #[default]
+    Raise,
+    /// A person is told what is needed.
+    Tell,
 }
 
 impl ScalePolicy {
@@ -26,18 +37,24 @@ impl ScalePolicy {
     /// # Errors
     /// [`TagError`] naming what is wrong.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = Pairs::parse(SCALE, value, &["min", "max", "rps", "cpu", "memory"], EXAMPLE)?;
+        let pairs = Pairs::parse(SCALE, value, &["min", "max", "rps", "cpu", "memory", "autoscaling"], EXAMPLE)?;
         let max = pairs.number("max", 1..=TASKS_PER_SERVICE)?.ok_or_else(|| pairs.error("max= is missing"))?;
-        let min = pairs.number("min", 0..=TASKS_PER_SERVICE)?.unwrap_or(1);
+        let min = pairs.number("min", 1..=TASKS_PER_SERVICE)?.unwrap_or(1);
         if min > max {
             return Err(pairs.error(format!("min={min} is more than max={max}")));
         }
+        let autoscaling = match pairs.get("autoscaling") {
+            None | Some("raise") => Autoscaling::Raise,
+            Some("tell") => Autoscaling::Tell,
+            Some(other) => return Err(pairs.error(format!("autoscaling={other} is neither raise nor tell"))),
+        };
         Ok(Self {
             min,
             max,
             rps: pairs.number("rps", 1..=1_000_000)?.unwrap_or(defaults.rps),
             cpu: pairs.number("cpu", 1..=100)?.unwrap_or(defaults.cpu_peak),
             memory: pairs.number("memory", 1..=100)?,
+            autoscaling,
         })
     }
 }
@@ -51,7 +68,8 @@ mod tests {
     #[test]
     fn the_stack_fills_in_what_the_tag_leaves_open() {
         let policy = ScalePolicy::parse("max=8", &StackDefaults::default()).unwrap();
-        assert_eq!(policy, ScalePolicy { min: 1, max: 8, rps: 10, cpu: 80, memory: None });
+        let autoscaling = Autoscaling::Raise;
+        assert_eq!(policy, ScalePolicy { min: 1, max: 8, rps: 10, cpu: 80, memory: None, autoscaling });
     }
 
     #[rstest]
@@ -59,6 +77,8 @@ mod tests {
     #[case("max=4 rps=ten", "rps=ten is not a whole number from 1 to 1000000")]
     #[case("max=4 cpu=180", "cpu=180 is not a whole number from 1 to 100")]
     #[case("min=2", "max= is missing")]
+    #[case("min=0 max=4", "min=0 is not a whole number from 1 to 5000")]
+    #[case("max=4 autoscaling=off", "autoscaling=off is neither raise nor tell")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(ScalePolicy::parse(value, &StackDefaults::default()).unwrap_err().problem, problem);
     }

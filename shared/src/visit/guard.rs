@@ -24,7 +24,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                 action = pending.action.in_words(),
                 "an interrupted action took effect"
             );
-            self.tell(pending.message);
+            self.tell_if_any(pending.message);
         }
         // A restart in progress may still be taken back.
         let owed = self.lease.memory.owed.as_ref().map(|owed| Action::Redeploy(owed.restart.clone()));
@@ -40,7 +40,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let mut withheld = Vec::new();
         for step in &plan.steps {
             let before = self.counts.actions + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
-            if let Err(veto) = arbiter::permits(&step.action, state) {
+            if let Err(veto) = arbiter::permits(&step.action, state, &self.lease.memory, self.now) {
                 withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.in_words())));
             } else if let Err(limit) =
                 limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
@@ -62,6 +62,6 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             let told = self.tell(limit_reached(step, limit));
             self.counts.limit_told |= of_run && told;
         }
-        self.lease.memory.owe(&step.action, &step.message);
+        self.lease.memory.owe(&step.action, step.message.as_ref());
     }
 }

@@ -5,10 +5,10 @@ use crate::cloud::Cloud;
 use crate::ledger::{Kind, Ledger, Record};
 use crate::notice::{Message, Notice, Outbox, console_link};
 use crate::operation::Operation;
-use crate::plan::{Outcome, Plan};
+use crate::plan::{Finding, Outcome, Plan};
 use crate::policy;
 
-use super::{Decision, Visit, ledger_error};
+use super::{Decision, Round, Visit, ledger_error};
 
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Hands the notices over, writes the record and the memory, and frees the target. Notices that are
@@ -30,6 +30,22 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         for message in plan.messages.clone() {
             self.tell(message);
         }
+        if let Some(findings) = &plan.findings {
+            self.tell_findings(findings);
+        }
+    }
+
+    /// Tells findings that are new, and forgets those that are gone. What is muted is told when it is not any
+    /// more.
+    fn tell_findings(&mut self, findings: &[Finding]) {
+        let mut held = std::collections::BTreeMap::new();
+        for Finding { key, message } in findings {
+            let known = self.lease.memory.findings.contains_key(key);
+            if known || self.tell(message.clone()) {
+                held.insert(key.clone(), message.title.clone());
+            }
+        }
+        self.lease.memory.findings = held;
     }
 
     /// Puts a message among those to be told. Answers whether it is one: not if it is muted, or was told
@@ -60,8 +76,15 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         true
     }
 
+    pub(super) fn tell_if_any(&mut self, message: Option<Message>) {
+        if let Some(message) = message {
+            self.tell(message);
+        }
+    }
+
     pub(super) fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
-        let event_id = if self.event.id.is_empty() { &self.run.request_id } else { &self.event.id };
+        let Round { event, run, .. } = self.round;
+        let event_id = if event.id.is_empty() { &run.request_id } else { &event.id };
         Record {
             at: (self.engine.clock)(),
             kind,
@@ -83,7 +106,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         tracing::info!(
             operation = Op::NAME,
             target = self.target.arn.name(),
-            event_id = self.event.id,
+            event_id = self.round.event.id,
             actions,
             reason,
             "decided"

@@ -1,21 +1,41 @@
 //! The simulated AWS.
 
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
-use lamplighter::model::{Arn, Digest, Image, Repository, Scan, Service, TagInRepository, Tagged, TaskDefinition};
-use lamplighter::plan::{Action, Rollout};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::cloud::{Cloud, Kind};
+use lamplighter::model::{
+    AlarmState, Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
+    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+};
+use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
+use lamplighter::policy::TARGET;
 
 use super::{World, error, heard};
 
 impl Cloud for World {
-    async fn tagged_services(&self, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
-        self.call("GetResources", tag_key).await?;
-        Ok(self.state().tagged(tag_key))
+    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+        let service = match kind {
+            Kind::Service => "ecs",
+            Kind::Database => "rds",
+            Kind::Cache => "elasticache",
+        };
+        let found = self.state().tagged(service, tag_key);
+        self.pages("GetResources", tag_key, found.len(), 100).await?;
+        Ok(found)
     }
 
     async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
-        self.call("DescribeServices", &arns.iter().map(Arn::name).collect::<Vec<_>>().join(", ")).await?;
-        Ok(arns.iter().filter_map(|arn| self.state().services.get(arn).cloned()).collect())
+        for chunk in arns.chunks(10) {
+            self.call("DescribeServices", &chunk.iter().map(Arn::name).collect::<Vec<_>>().join(", ")).await?;
+        }
+        let state = self.state();
+        let with_tags = |service: &Service| Service {
+            tags: state.tags.get(&service.arn).cloned().unwrap_or_default(),
+            ..service.clone()
+        };
+        Ok(arns.iter().filter_map(|arn| state.services.get(arn).map(with_tags)).collect())
     }
 
     async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
@@ -63,6 +83,75 @@ impl Cloud for World {
         Ok(Scan::Impossible("it was never scanned".to_owned()))
     }
 
+    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+        let mut found = self.state().tagged("cloudwatch", TARGET);
+        found.retain(|alarm| of.is_none_or(|of| alarm.tags[TARGET] == of.as_str()));
+        self.pages("GetResources", TARGET, found.len(), 100).await?;
+        Ok(found)
+    }
+
+    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        self.call("ListTagsForResource", arn).await?;
+        Ok(self.state().tags.get(&Arn::new(arn)).cloned().unwrap_or_default())
+    }
+
+    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeDBInstances", "all", arns.len(), 100).await?;
+        let state = self.state();
+        let with_tags = |database: &Database| Database {
+            tags: state.tags.get(&database.arn).cloned().unwrap_or_default(),
+            ..database.clone()
+        };
+        Ok(arns.iter().filter_map(|arn| state.databases.get(arn).map(with_tags)).collect())
+    }
+
+    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
+        self.call("ListSubscriptionsByTopic", topic).await?;
+        Ok(self.state().unconfirmed.clone())
+    }
+
+    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
+        for chunk in arns.chunks(20) {
+            self.call("DescribeTargetGroups", &chunk.join(", ")).await?;
+        }
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| Some((arn.clone(), state.target_groups.get(arn)?.clone()))).collect())
+    }
+
+    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError> {
+        for chunk in queries.chunks(125) {
+            self.call("GetMetricData", &format!("{} services", chunk.len())).await?;
+        }
+        Ok(queries.iter().map(|query| self.state().measured(query, from, to)).collect())
+    }
+
+    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
+        let state = self.state();
+        let wanted =
+            |alarm: &&HasAlarm| alarm.name.starts_with(prefix) && (!in_alarm || alarm.state == AlarmState::Alarm);
+        let found: Vec<HasAlarm> = state.alarms.values().filter(wanted).cloned().collect();
+        drop(state);
+        self.pages("DescribeAlarms", prefix, found.len(), 100).await?;
+        Ok(found)
+    }
+
+    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
+        for chunk in services.chunks(50) {
+            self.call("DescribeScalableTargets", &format!("{} services", chunk.len())).await?;
+        }
+        Ok(services.iter().filter_map(|arn| self.state().scalable.get(arn).cloned()).collect())
+    }
+
+    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
+        self.call("GetDashboard", name).await?;
+        Ok(self.state().dashboards.get(name).cloned())
+    }
+
+    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        self.call("ListDashboards", prefix).await?;
+        Ok(self.state().dashboards.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+    }
+
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
@@ -73,11 +162,77 @@ impl Cloud for World {
                 heard(heard_of, "UpdateService", &redeploy.service.name())?;
                 Ok("accepted".to_owned())
             }
+            Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
+            Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
+            Action::Alarms(alarms) => self.keep_alarms(alarms).await,
+            Action::Dashboard(dashboard) => self.keep_dashboard(dashboard).await,
         }
     }
 }
 
 impl World {
+    /// As many calls as a list of this length fills pages.
+    async fn pages(&self, call: &'static str, about: &str, items: usize, per_page: usize) -> Result<(), AwsError> {
+        for _ in 0..items.div_ceil(per_page).max(1) {
+            self.call(call, about).await?;
+        }
+        Ok(())
+    }
+
+    async fn set_desired(&self, service: &Arn, count: u32) -> Result<String, AwsError> {
+        let heard_of = self.call("UpdateService", &service.name()).await?;
+        if let Some(service) = self.state_mut().services.get_mut(service) {
+            service.desired_count = i32::try_from(count).unwrap_or(i32::MAX);
+        }
+        heard(heard_of, "UpdateService", &service.name())?;
+        Ok(format!("desired count {count}"))
+    }
+
+    /// As RegisterScalableTarget does: the desired count is raised to the minimum at once.
+    async fn set_minimum(&self, service: &Arn, min: u32) -> Result<String, AwsError> {
+        let heard_of = self.call("RegisterScalableTarget", &service.name()).await?;
+        let mut state = self.state_mut();
+        if let Some(target) = state.scalable.get_mut(service) {
+            target.min = min;
+        }
+        if let Some(service) = state.services.get_mut(service) {
+            service.desired_count = service.desired_count.max(i32::try_from(min).unwrap_or(i32::MAX));
+        }
+        drop(state);
+        heard(heard_of, "RegisterScalableTarget", &service.name())?;
+        Ok(format!("minimum {min}"))
+    }
+
+    async fn keep_alarms(&self, alarms: &Alarms) -> Result<String, AwsError> {
+        for alarm in &alarms.put {
+            let heard_of = self.call("PutMetricAlarm", &alarm.name).await?;
+            self.state_mut().put_alarm(alarm, &alarms.tags);
+            heard(heard_of, "PutMetricAlarm", &alarm.name)?;
+        }
+        for chunk in alarms.delete.chunks(100) {
+            let heard_of = self.call("DeleteAlarms", &chunk.join(", ")).await?;
+            for name in chunk {
+                let mut state = self.state_mut();
+                if let Some(alarm) = state.alarms.remove(name) {
+                    state.tags.remove(&Arn::new(alarm.arn));
+                }
+            }
+            heard(heard_of, "DeleteAlarms", &chunk.join(", "))?;
+        }
+        Ok("kept".to_owned())
+    }
+
+    async fn keep_dashboard(&self, dashboard: &Dashboard) -> Result<String, AwsError> {
+        let call = if dashboard.body.is_some() { "PutDashboard" } else { "DeleteDashboards" };
+        let heard_of = self.call(call, &dashboard.name).await?;
+        match &dashboard.body {
+            Some(body) => drop(self.state_mut().dashboards.insert(dashboard.name.clone(), body.clone())),
+            None => drop(self.state_mut().dashboards.remove(&dashboard.name)),
+        }
+        heard(heard_of, call, &dashboard.name)?;
+        Ok("kept".to_owned())
+    }
+
     async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let revision = match &rollout.registered {
             Some(arn) => arn.clone(),

@@ -27,6 +27,13 @@ impl Ledger for World {
         Ok(Lease { target: target.clone(), fence: held.fence, until, memory: held.memory.clone() })
     }
 
+    async fn watched(&self) -> Result<Vec<Arn>, AwsError> {
+        self.call("Watched", "all").await?;
+        let state = self.state();
+        let watched = state.held.iter().filter(|(_, held)| !held.memory.watched.is_empty());
+        Ok(watched.map(|(arn, _)| arn.clone()).collect())
+    }
+
     async fn intend(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
         let heard_of = self.call("Intend", &lease.target.name()).await?;
         self.state_mut().write(lease, Some(record), false)?;

@@ -1,0 +1,221 @@
+//! Tables of decisions, and what always holds.
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+
+use crate::fixtures::{NOW, given};
+
+#[rstest]
+#[case::as_many_as_the_requests_need(2, 37.2, 10.0, Some(4))]
+#[case::a_little_more_that_lasts(2, 21.9, 10.0, Some(3))]
+#[case::never_above_max(6, 500.0, 10.0, Some(8))]
+#[case::at_max(8, 500.0, 10.0, None)]
+#[case::cpu_wins_where_it_needs_more(4, 20.0, 96.0, Some(5))]
+#[case::requests_win_where_they_need_more(4, 70.0, 96.0, Some(7))]
+#[case::idle(2, 0.0, 1.0, None)]
+fn out(#[case] runs: u32, #[case] rps: f64, #[case] cpu: f64, #[case] count: Option<u32>) {
+    assert_eq!(given().runs(runs).requests(rps).cpu(cpu).count(), count);
+}
+
+#[rstest]
+#[case::by_half(8, 15.0, Some(4))]
+#[case::the_last_step(3, 15.0, Some(2))]
+#[case::not_for_less_than_a_tenth(4, 37.0, None)]
+#[case::never_below_min(3, 0.0, Some(2))]
+#[case::at_min(2, 0.0, None)]
+fn in_calmly(#[case] runs: u32, #[case] rps: f64, #[case] count: Option<u32>) {
+    assert_eq!(given().runs(runs).requests(rps).count(), count);
+}
+
+#[test]
+fn what_the_last_quarter_of_an_hour_needed_is_kept() {
+    assert_eq!(given().runs(8).requests(15.0).requests_at(14, 79.0).count(), None);
+    assert_eq!(given().runs(8).requests(15.0).requests_at(14, 45.0).count(), Some(5));
+}
+
+#[test]
+fn a_minute_adds_at_most_as_much_again_or_four() {
+    let wide = || given().tag("scale", "min=1 max=100").cpu(1.0);
+    assert_eq!(wide().runs(1).requests(900.0).count(), Some(5));
+    assert_eq!(wide().runs(20).requests(900.0).count(), Some(40));
+    // Half a minute after 20 became 40, twenty is still what the step is counted from.
+    assert_eq!(wide().runs(40).requests(900.0).scaled(30, 20, 40).count(), None);
+    assert_eq!(wide().runs(40).requests(900.0).scaled(60, 20, 40).count(), Some(80));
+}
+
+#[test]
+fn a_single_minute_of_cpu_moves_nothing_and_a_single_minute_of_requests_does() {
+    assert_eq!(given().cpu_at(1, 100.0).count(), None);
+    assert_eq!(given().cpu_at(1, 100.0).cpu_at(2, 100.0).count(), Some(3));
+    assert_eq!(given().requests_at(1, 37.2).count(), Some(4));
+    // The newest minute is not counted to its end; the one before says more.
+    assert_eq!(given().requests_at(1, 3.0).requests_at(2, 37.2).count(), Some(4));
+}
+
+#[test]
+fn a_little_more_moves_nothing_until_it_lasts_for_three_minutes() {
+    let little = || given().requests_at(1, 21.9).requests_at(2, 21.9);
+    assert_eq!(little().count(), None);
+    assert_eq!(little().requests_at(3, 21.9).requests_at(4, 21.9).count(), Some(3));
+    assert_eq!(given().requests_at(1, 22.1).count(), Some(3));
+}
+
+#[test]
+fn a_load_that_rises_is_met_where_it_will_be() {
+    let rising = given().requests_at(4, 18.0).requests_at(3, 22.0).requests_at(2, 26.0).requests_at(1, 30.0);
+    assert_eq!(rising.titles(), ["2 → 4 tasks — 30.0 req/s, rising to 36.0, ÷ 10 per task = 4 (max 8)"]);
+    assert_eq!(rising.requests_at(2, 21.0).titles(), ["2 → 3 tasks — 30.0 req/s ÷ 10 per task = 3 (max 8)"]);
+}
+
+#[test]
+fn cpu_is_counted_by_the_tasks_that_had_it() {
+    // Two tasks were at 100 %, half a minute ago they became four, and the metrics still speak of two.
+    let given = given().runs(4).scaled(30, 2, 4).cpu(100.0);
+    assert_eq!(given.count(), None, "{}", given.decided().reason);
+}
+
+#[test]
+fn missing_data_is_not_zero_load() {
+    let mut silent = given().runs(6);
+    silent.observed.load.requests = Some(std::collections::BTreeMap::new());
+    assert_eq!(silent.count(), None);
+    assert_eq!(silent.titles(), ["no request data for 15 minutes; not made smaller"]);
+    assert_eq!(silent.cpu(99.0).count(), Some(8), "what is measured still counts");
+
+    let mut gone = given().runs(6);
+    gone.observed.load = Default::default();
+    assert_eq!(gone.count(), None);
+    assert!(gone.decided().reason.contains("CPU data of 0 of the last 15 minutes"), "{}", gone.decided().reason);
+    let old = NOW - SignedDuration::from_mins(6);
+    let mut stale = given().runs(6);
+    stale.observed.load.cpu.retain(|minute, _| *minute < old);
+    assert_eq!(stale.count(), None);
+}
+
+#[test]
+fn bounds_hold_whatever_the_load() {
+    assert_eq!(given().runs(1).count(), Some(2));
+    assert_eq!(given().runs(30).count(), Some(8));
+    assert_eq!(given().runs(30).requests(300.0).count(), Some(8));
+    assert_eq!(given().runs(1).titles(), ["1 → 2 tasks — min 2"]);
+}
+
+#[test]
+fn an_open_window_raises_the_floor_and_max_still_holds() {
+    let window = |min: &str| given().tag("schedule", &format!("sat 02:00-05:00 UTC min={min}"));
+    assert_eq!(window("6").titles(), ["2 → 6 tasks — sat 02:00-05:00 UTC needs at least 6"]);
+    assert_eq!(window("20").count(), Some(8));
+    assert_eq!(window("6").requests(75.0).count(), Some(6), "the step of a minute");
+    assert_eq!(window("6").runs(6).count(), None);
+    assert_eq!(given().tag("schedule", "sun 02:00-05:00 UTC min=6").count(), None);
+}
+
+#[test]
+fn a_count_of_zero_is_left_alone() {
+    assert_eq!(given().runs(0).requests(99.0).titles(), ["has a desired count of 0; it is left alone"]);
+    let mut daemon = given().requests(99.0);
+    daemon.service().scheduling_strategy = "DAEMON".into();
+    assert_eq!(daemon.titles(), ["can't be scaled: it is a DAEMON service"]);
+}
+
+#[test]
+fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
+    assert_eq!(given().requests(37.2).titles(), ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]);
+    assert_eq!(given().runs(4).surge(10, 2, 4).requests(61.0).titles(), Vec::<String>::new());
+    assert_eq!(
+        given().runs(3).surge(43, 2, 3).titles(),
+        ["back to 2 tasks after 43 min — up to 3, 43 task-minutes above 2"]
+    );
+    // Somebody has set the count back by hand: what comes now is a new surge.
+    assert_eq!(given().surge(43, 2, 8).requests(37.2).titles().len(), 1);
+    assert_eq!(
+        given().requests(99.0).tag("scale", "max=4").titles(),
+        ["2 → 4 tasks — 99.0 req/s ÷ 10 per task = 10 (max 4)", "needs 10 tasks and may have 4"]
+    );
+    assert_eq!(given().cpu(92.0).runs(4).titles(), ["4 → 5 tasks — 4 × 92 % CPU ÷ 80 % = 5 (max 8)"]);
+}
+
+#[rstest]
+#[case::raised(given().auto_scaled(2, 6).requests(37.2), Some((4, false)))]
+#[case::within_its_bounds(given().auto_scaled(2, 3).requests(37.2), Some((3, false)))]
+#[case::calm(given().auto_scaled(2, 6), None)]
+#[case::told_only(given().auto_scaled(2, 6).requests(37.2).tag("scale", "min=2 max=8 autoscaling=tell"), None)]
+#[case::a_window(given().auto_scaled(2, 6).tag("schedule", "sat 02:00-05:00 UTC min=5"), Some((5, false)))]
+fn under_application_auto_scaling_the_minimum_moves(
+    #[case] given: crate::fixtures::Given,
+    #[case] floor: Option<(u32, bool)>,
+) {
+    assert_eq!(given.floor(), floor);
+}
+
+#[test]
+fn the_minimum_is_put_back() {
+    let mut raised = given().runs(5).auto_scaled(5, 6);
+    raised.memory.floor_before = Some(2);
+    assert_eq!(raised.floor(), Some((2, true)));
+    let raised = raised.requests(34.0);
+    assert_eq!(raised.floor(), Some((4, false)));
+    assert_eq!(raised.requests(49.0).floor(), None);
+}
+
+#[test]
+fn what_a_person_suspended_stays_suspended() {
+    let mut out = given().auto_scaled(2, 6).requests(37.2);
+    out.observed.scalable.as_mut().unwrap().scaling_out_suspended = true;
+    assert_eq!(out.titles(), ["needs more tasks, and DynamicScalingOutSuspended is set"]);
+    let mut window = given().auto_scaled(2, 6).tag("schedule", "sat 02:00-05:00 UTC min=5");
+    window.observed.scalable.as_mut().unwrap().scheduled_scaling_suspended = true;
+    assert_eq!(window.floor(), None);
+    let mut lower = given().runs(5).auto_scaled(5, 6);
+    lower.memory.floor_before = Some(2);
+    lower.observed.scalable.as_mut().unwrap().scaling_in_suspended = true;
+    assert_eq!(lower.floor(), None);
+}
+
+#[test]
+fn a_peak_of_a_service_without_the_tag_is_told() {
+    let alarm = json!({
+        "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+        "detail": {
+            "alarmName": "lamplighter/shop/web/cpu-peak",
+            "state": {"value": "ALARM", "reason": "3 of 3 datapoints were at least 80.0.", "timestamp": "2026-11-21T03:00:00.000+0000"},
+            "configuration": {"metrics": [{"metricStat": {"metric": {"namespace": "AWS/ECS", "name": "CPUUtilization", "dimensions": {}}}}]},
+        },
+    });
+    let peak = given().untag("scale").cpu_at(3, 85.0).cpu_at(2, 91.0).cpu_at(1, 93.0).event(alarm);
+    let plan = peak.decided();
+    assert!(plan.is_empty());
+    let message = &plan.messages[0];
+    assert_eq!(message.title, "CPU peak: 93 % on 2 tasks");
+    assert_eq!(
+        message.why,
+        "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93. 3 of 3 datapoints were at least 80.0."
+    );
+    assert!(message.next.ends_with("it would have gone to 3 tasks."), "{}", message.next);
+}
+
+proptest! {
+    #[test]
+    fn bounds_always_hold_and_a_second_look_agrees(
+        runs in 1_u32..60, min in 1_u32..10, more in 0_u32..40, rps in 0.0..2_000.0_f64, cpu in 0.0..100.0_f64,
+    ) {
+        let max = min + more;
+        let given = given().tag("scale", &format!("min={min} max={max}")).runs(runs).requests(rps).cpu(cpu);
+        if let Some(count) = given.count() {
+            prop_assert!((min..=max).contains(&count) || (max..runs).contains(&count), "{count} of {min}..={max}");
+            // What is set can't at once be too much: after its own step out, nothing goes in.
+            let after = given.scaled(0, runs, count).runs(count);
+            prop_assert!(after.count().is_none_or(|next| next > count || count > max), "{count} then {:?}", after.count());
+        }
+    }
+
+    #[test]
+    fn more_load_never_means_fewer_tasks(
+        runs in 1_u32..20, rps in 0.0..500.0_f64, more in 0.0..500.0_f64, cpu in 0.0..100.0_f64,
+    ) {
+        let count = |rps: f64| given().tag("scale", "max=40").runs(runs).requests(rps).cpu(cpu).count().unwrap_or(runs);
+        prop_assert!(count(rps + more) >= count(rps));
+    }
+}

@@ -1,0 +1,177 @@
+//! States of one service for tests. They compose: `given().runs(2).requests(37.2)`.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::{Memory, Scaling, Surge};
+use lamplighter::model::{
+    Arn, CircuitBreaker, Deployment, DeploymentController, Load, ScalableTarget, Series, Service, Tagged,
+};
+use lamplighter::operation::{Operation, Seen};
+use lamplighter::plan::Action;
+use lamplighter::policy::StackDefaults;
+use lamplighter::{Event, Plan};
+use serde_json::Value;
+
+use crate::{Autoscaler, Observed, decide};
+
+pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
+
+pub struct Given {
+    pub tags: BTreeMap<String, String>,
+    pub memory: Memory,
+    pub observed: Observed,
+    pub event: Event,
+}
+
+/// shop/web: 2 of 2 tasks, min 2, max 8, 10 requests a second each, idle for the last 15 minutes.
+pub fn given() -> Given {
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    let service = Service {
+        arn,
+        status: "ACTIVE".into(),
+        desired_count: 2,
+        running_count: 2,
+        scheduling_strategy: "REPLICA".into(),
+        target_groups: Vec::new(),
+        minimum_healthy_percent: Some(100),
+        maximum_percent: Some(200),
+        task_sets: 0,
+        tags: BTreeMap::new(),
+        task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
+        deployment_controller: DeploymentController::Ecs,
+        strategy: "ROLLING".into(),
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
+        deployments: vec![Deployment {
+            id: "ecs-svc/1".into(),
+            status: "PRIMARY".into(),
+            task_definition: String::new(),
+            rollout_state: "COMPLETED".into(),
+            created_at: Some(NOW - SignedDuration::from_hours(24)),
+        }],
+    };
+    let observed = Observed { service: Some(service), load: Load::default(), scalable: None };
+    let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
+    Given { tags, memory: Memory::default(), observed, event: Event::sweep("sweep") }
+        .tag("scale", "min=2 max=8 rps=10 cpu=80")
+        .requests(0.0)
+        .cpu(10.0)
+}
+
+/// The last 15 minutes, all with one value.
+pub fn flat(value: f64) -> Series {
+    (1..=15).map(|n| (NOW - SignedDuration::from_mins(n), value)).collect()
+}
+
+impl Given {
+    pub fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(format!("lamplighter:{key}"), value.to_owned());
+        self
+    }
+
+    pub fn untag(mut self, key: &str) -> Self {
+        self.tags.remove(&format!("lamplighter:{key}"));
+        self
+    }
+
+    pub fn service(&mut self) -> &mut Service {
+        self.observed.service.as_mut().unwrap()
+    }
+
+    /// Desired and running.
+    pub fn runs(mut self, count: u32) -> Self {
+        let count = i32::try_from(count).unwrap();
+        let service = self.service();
+        (service.desired_count, service.running_count) = (count, count);
+        self
+    }
+
+    /// Requests per second, all the time.
+    pub fn requests(mut self, rps: f64) -> Self {
+        self.observed.load.requests = Some(flat(rps * 60.0));
+        self
+    }
+
+    pub fn cpu(mut self, percent: f64) -> Self {
+        self.observed.load.cpu = flat(percent);
+        self
+    }
+
+    /// Requests per second in the minute that ended some minutes ago.
+    pub fn requests_at(mut self, minutes_ago: i64, rps: f64) -> Self {
+        let series = self.observed.load.requests.get_or_insert_default();
+        series.insert(NOW - SignedDuration::from_mins(minutes_ago), rps * 60.0);
+        self
+    }
+
+    pub fn cpu_at(mut self, minutes_ago: i64, percent: f64) -> Self {
+        self.observed.load.cpu.insert(NOW - SignedDuration::from_mins(minutes_ago), percent);
+        self
+    }
+
+    pub fn scaled(mut self, seconds_ago: i64, from: u32, to: u32) -> Self {
+        let at = NOW - SignedDuration::from_secs(seconds_ago);
+        self.memory.scalings.push(Scaling { at, from, to });
+        self
+    }
+
+    pub fn surge(mut self, minutes_ago: i64, base: u32, count: u32) -> Self {
+        let since = NOW - SignedDuration::from_mins(minutes_ago);
+        self.memory.surge = Some(Surge { since, base, peak: count, count, at: since, task_seconds: 0 });
+        self
+    }
+
+    pub fn auto_scaled(mut self, min: u32, max: u32) -> Self {
+        self.observed.scalable = Some(ScalableTarget {
+            service: self.service().arn.clone(),
+            min,
+            max,
+            scaling_in_suspended: false,
+            scaling_out_suspended: false,
+            scheduled_scaling_suspended: false,
+        });
+        self
+    }
+
+    pub fn event(mut self, event: Value) -> Self {
+        self.event = Event::parse(event).unwrap();
+        self
+    }
+
+    pub fn decided(&self) -> Plan {
+        let policy = Autoscaler.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
+        let target = Tagged { arn: self.observed.service.as_ref().unwrap().arn.clone(), tags: self.tags.clone() };
+        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &self.memory };
+        decide(seen, &self.observed, NOW)
+    }
+
+    /// The count that is set; `None` where it stays.
+    pub fn count(&self) -> Option<u32> {
+        match &self.decided().steps[..] {
+            [] => None,
+            [step] => match &step.action {
+                Action::Scale(scale) => Some(scale.to),
+                other => panic!("{other:?}"),
+            },
+            several => panic!("{several:?}"),
+        }
+    }
+
+    /// The minimum that is set, and whether that restores it.
+    pub fn floor(&self) -> Option<(u32, bool)> {
+        match &self.decided().steps[..] {
+            [] => None,
+            [step] => match &step.action {
+                Action::Floor(floor) => Some((floor.to, floor.restores)),
+                other => panic!("{other:?}"),
+            },
+            several => panic!("{several:?}"),
+        }
+    }
+
+    pub fn titles(&self) -> Vec<String> {
+        let plan = self.decided();
+        let done = plan.steps.into_iter().filter_map(|step| step.message);
+        done.chain(plan.messages).map(|message| message.title).collect()
+    }
+}

@@ -1,0 +1,100 @@
+//! `scale`: load changes the number of a service's tasks, and a person is told.
+//!
+//! Triggers: an alarm on a service's metrics, a changed tag, and a sweep every minute over the services that
+//! are in ALARM, above their floor or in an open window. It makes no alarms, and it does not write the count
+//! of a service that Application Auto Scaling scales.
+
+mod auto;
+mod decide;
+#[cfg(test)]
+mod decide_tests;
+mod demand;
+#[cfg(test)]
+mod fixtures;
+mod survey;
+mod targets;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::arbiter::TargetState;
+use lamplighter::cloud::{Cloud, ServicesAndBounds};
+use lamplighter::ledger::Ledger;
+use lamplighter::model::Service;
+use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::plan::Action;
+use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
+use lamplighter::{AwsError, Operation, Plan};
+
+pub use decide::decide;
+pub use demand::{Demand, Need};
+pub use survey::{Observed, Survey};
+
+pub struct Autoscaler;
+
+/// What the operator wants of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// `None`: peaks are told, and nothing is scaled.
+    pub scale: Option<ScalePolicy>,
+    pub windows: Vec<ScheduleWindow>,
+    /// Average CPU utilisation that counts as a peak, in per cent.
+    pub cpu_peak: u32,
+}
+
+impl Operation for Autoscaler {
+    const NAME: &'static str = "scale";
+    type Policy = Policy;
+    type Survey = Survey;
+    type Observed = Observed;
+    type Reach = ServicesAndBounds;
+
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+        targets::targets(search).await
+    }
+
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+        let windows = policy::floors(tags)?;
+        let scale = tags.get(policy::SCALE).map(|value| ScalePolicy::parse(value, defaults)).transpose()?;
+        let managed = tags.contains_key(policy::MANAGED);
+        Ok((scale.is_some() || managed).then_some(Policy { scale, windows, cpu_peak: defaults.cpu_peak }))
+    }
+
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        survey: &Survey,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        survey.of(seen, cloud).await
+    }
+
+    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+        decide(seen, observed, now)
+    }
+
+    fn state(observed: &Observed) -> TargetState {
+        let service = observed.service.as_ref();
+        TargetState {
+            status: service.map_or("MISSING", |s| &s.status).to_owned(),
+            rollout_in_progress: service.is_some_and(Service::rollout_in_progress),
+            deployment_controller: service.map_or("ECS", |s| s.deployment_controller.as_str()).to_owned(),
+        }
+    }
+
+    fn in_effect(action: &Action, observed: &Observed) -> bool {
+        match action {
+            Action::Scale(scale) => observed.desired() == Some(scale.to),
+            Action::Floor(floor) => observed.scalable.as_ref().is_some_and(|scalable| scalable.min == floor.to),
+            _ => false,
+        }
+    }
+
+    fn watches(seen: Seen<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
+        let Some(scale) = &seen.policy.scale else { return false };
+        let above = observed.scalable.is_none() && observed.desired().is_some_and(|desired| desired > scale.min);
+        let raised = observed.scalable.is_some() && seen.memory.floor_before.is_some();
+        !plan.is_empty() || above || raised
+    }
+}

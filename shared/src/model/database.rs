@@ -1,0 +1,47 @@
+//! A database as DescribeDBInstances or DescribeDBClusters shows it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::Arn;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]
+pub struct Database {
+    pub arn: Arn,
+    pub identifier: String,
+    /// `postgres`, `aurora-mysql`, `docdb`, …
+    pub engine: String,
+    /// `db.r6g.large`; empty for a cluster.
+    pub class: String,
+    pub is_cluster: bool,
+    /// The cluster that an instance belongs to.
+    pub cluster: Option<String>,
+    /// Instances of a cluster.
+    pub members: usize,
+    /// It replicates from another instance.
+    pub is_replica: bool,
+    /// In GiB; `None` where storage grows by itself.
+    pub allocated_gib: Option<u32>,
+    pub backup_retention_days: u32,
+    pub multi_az: bool,
+    pub publicly_accessible: bool,
+    pub encrypted: bool,
+    pub deletion_protection: bool,
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Database {
+    /// Whether its storage is a cluster volume, which grows by itself.
+    #[must_use]
+    pub fn has_cluster_volume(&self) -> bool {
+        self.engine.starts_with("aurora") || self.engine == "docdb"
+    }
+
+    /// CloudWatch's namespace of its metrics.
+    #[must_use]
+    pub fn namespace(&self) -> &'static str {
+        if self.engine == "docdb" { "AWS/DocDB" } else { "AWS/RDS" }
+    }
+}

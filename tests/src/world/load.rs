@@ -1,0 +1,238 @@
+//! Load in the simulated world: traffic becomes metrics, metrics move alarms, alarms speak.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{
+    Alarm, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure, ScalableTarget, Series, Statistic,
+    TargetGroup,
+};
+use serde_json::{Value, json};
+
+use super::{State, World};
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+const SERVICE_AND_CLUSTER: [&str; 2] = ["ClusterName", "ServiceName"];
+
+/// What one task of a service does with its requests.
+#[derive(Debug, Clone, Copy)]
+pub struct Task {
+    /// CPU utilisation that one request per second costs, in per cent of a task.
+    pub cpu_per_rps: f64,
+    /// CPU utilisation without any request.
+    pub idle_cpu: f64,
+}
+
+impl Default for Task {
+    fn default() -> Self {
+        Self { cpu_per_rps: 5.0, idle_cpu: 2.0 }
+    }
+}
+
+impl World {
+    /// Puts a service behind a load balancer and gives it bounds.
+    pub fn scaled(&self, name: &str, scale: &str) -> Arn {
+        let arn = self.service(name, &format!("shop/{name}"), "latest", "tag=latest");
+        let group = format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef");
+        let balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210";
+        let mut state = self.state_mut();
+        let behind = TargetGroup { arn: group.clone(), load_balancers: vec![balancer.to_owned()] };
+        state.target_groups.insert(group.clone(), behind);
+        let tags = state.tags.entry(arn.clone()).or_default();
+        tags.remove("lamplighter:deploy");
+        if !scale.is_empty() {
+            tags.insert("lamplighter:scale".to_owned(), scale.to_owned());
+        }
+        if let Some(service) = state.services.get_mut(&arn) {
+            service.target_groups.push(group);
+        }
+        drop(state);
+        arn
+    }
+
+    /// The alarms on CPU (three minutes) and on requests per target (one) of a service.
+    pub fn alarms_on(&self, service: &Arn, cpu: f64, rps: f64) {
+        let (cluster, name) = service.ecs_service().unwrap_or_default();
+        let of_service = [("ClusterName", cluster), ("ServiceName", name)];
+        let group = format!("targetgroup/{name}/0123456789abcdef");
+        let alarm =
+            |kind: &str, namespace: &str, metric: &str, dimensions: &[(&str, &str)], minutes, threshold| Alarm {
+                name: format!("lamplighter/{cluster}/{name}/{kind}"),
+                description: String::new(),
+                measure: Measure::One(AlarmMetric {
+                    namespace: namespace.to_owned(),
+                    name: metric.to_owned(),
+                    dimensions: dimensions.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+                    statistic: Statistic::Average,
+                }),
+                comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+                threshold,
+                minutes,
+                missing_data: "notBreaching".to_owned(),
+            };
+        let requests = [("TargetGroup", group.as_str())];
+        let both = [
+            alarm("cpu-peak", "AWS/ECS", "CPUUtilization", &of_service, 3, cpu),
+            alarm("requests", "AWS/ApplicationELB", "RequestCountPerTarget", &requests, 1, rps * 60.0),
+        ];
+        both.iter().for_each(|alarm| self.state_mut().put_alarm(alarm, &BTreeMap::new()));
+    }
+
+    /// Registers a service with Application Auto Scaling.
+    pub fn auto_scaled(&self, service: &Arn, min: u32, max: u32) {
+        let target = ScalableTarget {
+            service: service.clone(),
+            min,
+            max,
+            scaling_in_suspended: false,
+            scaling_out_suspended: false,
+            scheduled_scaling_suspended: false,
+        };
+        self.state_mut().scalable.insert(service.clone(), target);
+    }
+
+    /// A minute passes under this traffic (requests a second): it is measured, tasks that were asked for at
+    /// its beginning run at its end, and alarms are evaluated. Answers the events of alarms that changed.
+    pub fn minute(&self, service: &Arn, rps: f64, task: Task) -> Vec<Value> {
+        self.minute_of(&[(service.clone(), rps)], task)
+    }
+
+    /// The same for several services at once.
+    pub fn minute_of(&self, traffic: &[(Arn, f64)], task: Task) -> Vec<Value> {
+        let mut state = self.state_mut();
+        let begun = state.now;
+        for (arn, rps) in traffic {
+            state.measure(arn, *rps, task, begun);
+        }
+        state.now += MINUTE;
+        for service in state.services.values_mut() {
+            service.running_count = service.desired_count;
+        }
+        state.evaluate(begun)
+    }
+}
+
+impl State {
+    fn measure(&mut self, arn: &Arn, rps: f64, task: Task, minute: Timestamp) {
+        let running = f64::from(self.services[arn].running_count.max(1));
+        let load = self.loads.entry(arn.clone()).or_default();
+        load.requests.get_or_insert_default().insert(minute, rps * 60.0);
+        load.cpu.insert(minute, (task.idle_cpu + rps / running * task.cpu_per_rps).min(100.0));
+        load.memory.insert(minute, 40.0);
+        load.tasks.insert(minute, running);
+    }
+
+    /// What GetMetricData answers.
+    pub(super) fn measured(&self, query: &LoadQuery, from: Timestamp, to: Timestamp) -> Load {
+        let Some(all) = self.loads.get(&query.service) else {
+            return Load { requests: (!query.target_groups.is_empty()).then(Series::new), ..Load::default() };
+        };
+        let within = |series: &Series| -> Series {
+            series.iter().filter(|(time, _)| (from..to).contains(*time)).map(|(t, v)| (*t, *v)).collect()
+        };
+        let counted = !query.target_groups.is_empty();
+        Load {
+            requests: counted.then(|| within(all.requests.as_ref().unwrap_or(&Series::new()))),
+            cpu: within(&all.cpu),
+            memory: within(&all.memory),
+            tasks: within(&all.tasks),
+        }
+    }
+
+    /// Makes an alarm or changes it; its state and its tags stay.
+    pub fn put_alarm(&mut self, alarm: &Alarm, tags: &BTreeMap<String, String>) {
+        let arn = format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{}", alarm.name);
+        let before = self.alarms.get(&alarm.name);
+        if before.is_none() {
+            self.tags.insert(Arn::new(arn.clone()), tags.clone());
+        }
+        let state = before.map_or(AlarmState::InsufficientData, |before| before.state);
+        let state_since = before.map_or(Some(self.now), |before| before.state_since);
+        let has = HasAlarm {
+            name: alarm.name.clone(),
+            arn,
+            state,
+            state_since,
+            state_reason: String::new(),
+            alarm: Some(alarm.clone()),
+        };
+        self.alarms.insert(alarm.name.clone(), has);
+    }
+
+    /// Moves every alarm to the state that its last minutes ask for.
+    fn evaluate(&mut self, newest: Timestamp) -> Vec<Value> {
+        let mut events = Vec::new();
+        let mut alarms = std::mem::take(&mut self.alarms);
+        for has in alarms.values_mut() {
+            let Some(alarm) = has.alarm.clone() else { continue };
+            let minutes = (0..alarm.minutes).map(|n| newest - MINUTE * i32::try_from(n).unwrap_or_default());
+            let values: Vec<Option<f64>> = minutes.map(|minute| self.value(&alarm, minute)).collect();
+            let state = match values.iter().flatten().count() {
+                0 if alarm.missing_data == "notBreaching" => AlarmState::Ok,
+                0 => AlarmState::InsufficientData,
+                _ if values.iter().all(|v| v.is_some_and(|v| breaches(&alarm, v))) => AlarmState::Alarm,
+                _ => AlarmState::Ok,
+            };
+            if state != has.state {
+                events.push(changed(has, &alarm, state, self.now));
+                has.state = state;
+                has.state_since = Some(self.now);
+            }
+        }
+        self.alarms = alarms;
+        events
+    }
+
+    fn value(&self, alarm: &Alarm, minute: Timestamp) -> Option<f64> {
+        let Measure::One(metric) = &alarm.measure else { return None };
+        let of = |service: &Arn| {
+            let (cluster, name) = service.ecs_service()?;
+            let [c, s] = SERVICE_AND_CLUSTER.map(|dimension| metric.dimensions.get(dimension).map(String::as_str));
+            (c == Some(cluster) && s == Some(name)).then_some(())
+        };
+        let behind = |service: &Arn| {
+            let groups = &self.services.get(service)?.target_groups;
+            let group = metric.dimensions.get("TargetGroup")?;
+            groups.iter().any(|arn| arn.ends_with(group.as_str())).then_some(())
+        };
+        let (arn, load) = self.loads.iter().find(|(arn, _)| of(arn).is_some() || behind(arn).is_some())?;
+        match metric.name.as_str() {
+            "CPUUtilization" => load.cpu.get(&minute).copied(),
+            "MemoryUtilization" => load.memory.get(&minute).copied(),
+            "RequestCountPerTarget" => {
+                let running = f64::from(self.services[arn].running_count.max(1));
+                load.requests.as_ref()?.get(&minute).map(|requests| requests / running)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn breaches(alarm: &Alarm, value: f64) -> bool {
+    match alarm.comparison.as_str() {
+        "GreaterThanOrEqualToThreshold" => value >= alarm.threshold,
+        "GreaterThanThreshold" => value > alarm.threshold,
+        "LessThanThreshold" => value < alarm.threshold,
+        "LessThanOrEqualToThreshold" => value <= alarm.threshold,
+        other => unreachable!("no alarm of ours compares by {other}"),
+    }
+}
+
+fn changed(has: &HasAlarm, alarm: &Alarm, state: AlarmState, now: Timestamp) -> Value {
+    let at = now.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
+    let metrics = alarm.measure.metrics().iter().map(|metric| {
+        json!({"id": "m1", "returnData": true, "metricStat": {"period": 60, "stat": metric.statistic.as_str(),
+            "metric": {"namespace": metric.namespace, "name": metric.name, "dimensions": metric.dimensions}}})
+    });
+    json!({
+        "version": "0", "id": format!("{}@{at}", has.name), "detail-type": "CloudWatch Alarm State Change",
+        "source": "aws.cloudwatch", "account": "123456789012", "time": now.to_string(), "region": "eu-west-1",
+        "resources": [has.arn],
+        "detail": {
+            "alarmName": has.name,
+            "state": {"value": state.as_str(), "reason": "Threshold Crossed", "timestamp": at},
+            "previousState": {"value": has.state.as_str()},
+            "configuration": {"metrics": metrics.collect::<Vec<_>>()},
+        },
+    })
+}
