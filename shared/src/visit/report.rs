@@ -8,6 +8,7 @@ use crate::operation::Operation;
 use crate::plan::{Finding, Outcome, Plan};
 use crate::policy;
 
+use super::words::found;
 use super::{Decision, Round, Visit, ledger_error};
 
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
@@ -38,14 +39,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Tells findings that are new, and forgets those that are gone. What is muted is told when it is not any
     /// more.
     fn tell_findings(&mut self, findings: &[Finding]) {
-        let mut held = std::collections::BTreeMap::new();
-        for Finding { key, message } in findings {
-            let known = self.lease.memory.findings.contains_key(key);
-            if known || self.tell(message.clone()) {
-                held.insert(key.clone(), message.title.clone());
-            }
-        }
-        self.lease.memory.findings = held;
+        let known = |finding: &&Finding| self.lease.memory.findings.contains_key(&finding.key);
+        let (known, new): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(known);
+        let told = found(&new).is_some_and(|message| self.tell(message));
+        let held = known.into_iter().chain(new.into_iter().filter(|_| told));
+        self.lease.memory.findings = held.map(|f| (f.key.clone(), f.message.title.clone())).collect();
     }
 
     /// Puts a message among those to be told. Answers whether it is one: not if it is muted, or was told

@@ -1,7 +1,7 @@
 //! What the engine itself tells people, whichever operation it runs.
 
 use crate::notice::Message;
-use crate::plan::Step;
+use crate::plan::{Finding, Step};
 use crate::policy::TagError;
 use crate::{AwsError, limits};
 
@@ -40,6 +40,22 @@ pub(super) fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
         .why(format!("{limit}. What was to be done: {}", step.reason))
         .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
         .once(limit.key())
+}
+
+/// All that was newly found about a target, in one message.
+pub(super) fn found(findings: &[&Finding]) -> Option<Message> {
+    let [one] = findings else {
+        let titles: Vec<&str> = findings.iter().map(|finding| finding.message.title.as_str()).collect();
+        let each = findings.iter().map(|finding| {
+            let Message { title, why, next, .. } = &finding.message;
+            format!("{title}: {why} {next}")
+        });
+        let message = Message::warning(format!("{} findings: {}", findings.len(), titles.join("; ")))
+            .why(each.collect::<Vec<_>>().join("\n  "))
+            .next("Nothing was changed. Each is told once; it is listed in the ledger while it holds.");
+        return (!findings.is_empty()).then_some(message);
+    };
+    Some(Message { title: format!("finding: {}", one.message.title), ..one.message.clone() })
 }
 
 pub(super) fn only_observed(step: &Step) -> Message {

@@ -1,0 +1,201 @@
+//! What will hurt one day: found at enrolment and every hour, and told when it is new.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
+use lamplighter::notice::Message;
+use lamplighter::operation::Seen;
+use lamplighter::plan::Finding;
+use lamplighter::policy::ScalePolicy;
+
+use crate::Policy;
+use crate::alarms;
+use crate::survey::{Observed, Subject};
+
+/// An alarm that has been in ALARM for this long is not about a peak.
+const LASTING: SignedDuration = SignedDuration::from_hours(1);
+
+pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Finding> {
+    let mut found = match &observed.subject {
+        Subject::Service { service, groups, definition, scalable } => {
+            let mut found = of_service(service, groups, definition.as_ref());
+            let bounded = seen.policy.scale.as_ref().zip(scalable.as_ref());
+            found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.floor_before)));
+            found
+        }
+        Subject::Database(database) => of_database(database),
+        Subject::Topic(unconfirmed) => unconfirmed.iter().map(|address| unconfirmed_address(address)).collect(),
+        Subject::Application { .. } | Subject::Gone => Vec::new(),
+    };
+    found.extend(of_alarms(seen.policy, observed, now));
+    found
+}
+
+fn finding(key: impl Into<String>, title: impl Into<String>, why: impl Into<String>, next: &str) -> Finding {
+    Finding { key: key.into(), message: Message::warning(title).why(why).next(next) }
+}
+
+fn of_service(service: &Service, groups: &[TargetGroup], definition: Option<&TaskDefinition>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let rolls = service.deployment_controller.as_str() == "ECS" && service.strategy == "ROLLING";
+    if rolls && !(service.circuit_breaker.enable && service.circuit_breaker.rollback) {
+        found.push(finding(
+            "no-circuit-breaker",
+            "no circuit breaker with rollback",
+            "A rollout whose tasks do not start goes on trying for ever.",
+            "Switch it on in the service's deployment configuration; a rollout by lamplighter:deploy does so.",
+        ));
+    }
+    if service.minimum_healthy_percent == Some(100) && service.maximum_percent == Some(100) {
+        found.push(finding(
+            "no-room-to-roll",
+            "min healthy 100 % with max 100 %: no rollout can ever begin",
+            "ECS may neither stop an old task nor start a new one.",
+            "Set maximumPercent to 200, or minimumHealthyPercent below 100.",
+        ));
+    }
+    if service.desired_count == 1 && service.scheduling_strategy != "DAEMON" {
+        found.push(finding(
+            "one-task",
+            "one task only",
+            "Until a lost task is replaced there is no service.",
+            "Run at least two, in two availability zones.",
+        ));
+    }
+    found.extend(definition.and_then(mutable_image));
+    if groups.is_empty() && definition.is_some_and(|definition| !has_health_check(definition)) {
+        found.push(finding(
+            "no-health-check",
+            "no health check",
+            "Neither a container nor a load balancer says whether a task works.",
+            "Give the essential container a healthCheck, or put the service behind a target group.",
+        ));
+    }
+    found
+}
+
+/// A minimum that was raised from here is what it was before.
+fn bounds(scale: &ScalePolicy, scalable: &ScalableTarget, raised_from: Option<u32>) -> Option<Finding> {
+    if (raised_from.unwrap_or(scalable.min), scalable.max) == (scale.min, scale.max) {
+        return None;
+    }
+    Some(finding(
+        "autoscaling-bounds",
+        format!(
+            "Application Auto Scaling keeps it from {} to {}, and its tag says min={} max={}",
+            scalable.min, scalable.max, scale.min, scale.max
+        ),
+        "Its count is left to Application Auto Scaling; only the minimum there is raised, within the maximum there.",
+        "Make the bounds the same in both places, or deregister the scalable target.",
+    ))
+}
+
+/// A rollback goes back to a task definition; where that names `latest`, it starts what is latest now.
+fn mutable_image(definition: &TaskDefinition) -> Option<Finding> {
+    let mutable = |image: &ImageRef| image.digest.is_none() && image.tag.as_deref().is_none_or(|tag| tag == "latest");
+    let named = definition.containers().map(|container| (container.name, ImageRef::parse(container.image)));
+    let (name, image) = named.into_iter().find(|(_, image)| image.repository.is_ecr() && mutable(image))?;
+    Some(finding(
+        "mutable-image",
+        format!(
+            "container {name} runs {}:{}, which changes under it",
+            image.repository.name,
+            image.tag.as_deref().unwrap_or("latest")
+        ),
+        "Going back to this task definition starts whatever the tag names then, not what ran before.",
+        "Let lamplighter:deploy roll it out: images are then pinned by digest.",
+    ))
+}
+
+fn has_health_check(definition: &TaskDefinition) -> bool {
+    let containers = definition.document.get("containerDefinitions").and_then(|c| c.as_array());
+    containers.into_iter().flatten().any(|container| container.get("healthCheck").is_some_and(|check| !check.is_null()))
+}
+
+fn of_database(database: &Database) -> Vec<Finding> {
+    // What a cluster decides is found there.
+    let own = database.cluster.is_none();
+    let checks = [
+        (
+            own && database.backup_retention_days == 0,
+            "no-automated-backups",
+            "no automated backups",
+            "There is no point in time to go back to.",
+            "Set a retention of at least 7 days. From 0 that restarts an instance: choose the hour.",
+        ),
+        (
+            own && !database.multi_az && !database.is_replica,
+            "single-az",
+            "in one availability zone only",
+            "When the zone fails, so does the database.",
+            "Make it Multi-AZ, or give the cluster a second instance in another zone.",
+        ),
+        (
+            database.publicly_accessible,
+            "public",
+            "publicly accessible",
+            "It has an address that the Internet resolves.",
+            "Switch public access off and reach it from inside the VPC.",
+        ),
+        (
+            own && !database.encrypted,
+            "unencrypted",
+            "not encrypted",
+            "Storage and snapshots can be read by whoever gets hold of them.",
+            "Copy a snapshot with a key and restore it; it can't be switched on.",
+        ),
+        (
+            own && !database.deletion_protection,
+            "no-deletion-protection",
+            "deletion protection is off",
+            "One call deletes it.",
+            "Switch deletion protection on; that takes effect at once.",
+        ),
+    ];
+    let found = checks.into_iter().filter(|(holds, ..)| *holds);
+    found.map(|(_, key, title, why, next)| finding(key, title, why, next)).collect()
+}
+
+fn unconfirmed_address(address: &str) -> Finding {
+    finding(
+        format!("unconfirmed:{address}"),
+        format!("{address} has not confirmed its subscription and gets no messages"),
+        "AWS sent a link to confirm it, which is good for 48 hours.",
+        "Follow the link in that mail, or subscribe again.",
+    )
+}
+
+fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {
+    let wanted: Vec<String> = match &observed.subject {
+        Subject::Service { service, groups, .. } => {
+            alarms::of_service(policy, service, groups).into_iter().map(|alarm| alarm.name).collect()
+        }
+        Subject::Database(database) => {
+            alarms::of_database(policy, database).into_iter().map(|alarm| alarm.name).collect()
+        }
+        _ => Vec::new(),
+    };
+    let mut found = Vec::new();
+    for own in observed.alarms.iter().filter(|own| wanted.contains(&own.has.name)) {
+        let name = &own.has.name;
+        if !own.is_ours {
+            found.push(finding(
+                format!("foreign-alarm:{name}"),
+                format!("the alarm {name} is somebody else's; it is left alone"),
+                "It has a name of ours and lacks the tags that this stack gives its alarms.",
+                "Rename or delete it, and it is made anew within the hour.",
+            ));
+        } else if let Some(since) = own
+            .has
+            .state_since
+            .filter(|since| own.has.state == AlarmState::Alarm && now.duration_since(*since) >= LASTING)
+        {
+            found.push(finding(
+                format!("in-alarm:{name}"),
+                format!("the alarm {name} has been in ALARM since {}", since.strftime("%Y-%m-%d %H:%M UTC")),
+                format!("{} ECS ignores an alarm that is in ALARM when a deployment begins.", own.has.state_reason),
+                "Mend the cause, or change the bound in the tag.",
+            ));
+        }
+    }
+    found
+}

@@ -1,0 +1,130 @@
+//! Which services, databases and dashboards an event is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lamplighter::AwsError;
+use lamplighter::cloud::{Cloud, Kind};
+use lamplighter::detail::Detail;
+use lamplighter::ledger::Ledger;
+use lamplighter::model::{Arn, Tagged};
+use lamplighter::operation::{Search, Targets};
+use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
+
+use crate::alarms;
+use crate::survey::Survey;
+
+type Found = Result<Targets<Survey>, AwsError>;
+
+/// What the names of our dashboards begin with.
+pub const DASHBOARD: &str = "lamplighter-";
+
+pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+    match &search.event.detail {
+        Detail::TagChange(change) if change.changed_tag_keys.iter().any(|key| key.starts_with(PREFIX)) => {
+            match search.event.resources.first().map(Arn::new) {
+                Some(arn) => one(&search, arn).await,
+                None => Ok(Targets::None("the event names no resource".to_owned())),
+            }
+        }
+        Detail::TagChange(_) => Ok(Targets::None("no tag of ours changed".to_owned())),
+        Detail::ServiceCreated(created) => one(&search, created.service.clone()).await,
+        Detail::Sweep => all(&search).await,
+        Detail::Other { source, detail_type } => {
+            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing enroll acts on")))
+        }
+        _ => Ok(Targets::None("it is nothing enroll acts on".to_owned())),
+    }
+}
+
+/// One resource, and the dashboard of the application it belongs to.
+async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
+    let Some(prefix) = alarms::prefix(&arn) else {
+        return Ok(Targets::None(format!("{} is no ECS service and no database", arn.name())));
+    };
+    let mut survey = Survey {
+        alarms: search.cloud.alarms(&prefix, false).await?,
+        own: search.cloud.own_alarms(Some(&arn)).await?,
+        ..Survey::default()
+    };
+    survey.read(std::slice::from_ref(&arn), search.cloud).await?;
+    let target = survey.tagged(&arn);
+    let ours = target.tags.contains_key(MANAGED) || !survey.own.is_empty();
+    if !ours && policy::misspelt(&target.tags).next().is_none() {
+        return Ok(Targets::None(format!("{} is not managed", arn.name())));
+    }
+    let mut targets = vec![target];
+    if let Some(app) = policy::app(&survey.tagged(&arn).tags).map(str::to_owned) {
+        let members = listed(search.cloud).await?;
+        let of_app: Vec<Tagged> = members.into_iter().filter(|m| policy::app(&m.tags) == Some(app.as_str())).collect();
+        let others: Vec<Arn> = of_app.iter().map(|member| member.arn.clone()).filter(|other| *other != arn).collect();
+        survey.read(&others, search.cloud).await?;
+        survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
+        targets.extend(dashboard_of(&arn, &app, true));
+    }
+    Ok(Targets::These(targets, survey))
+}
+
+/// All that is managed, and all that we have made an alarm or a dashboard for.
+async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
+    let managed = listed(search.cloud).await?;
+    let mut survey = Survey {
+        alarms: search.cloud.alarms(alarms::OURS, false).await?,
+        own: search.cloud.own_alarms(None).await?,
+        ..Survey::default()
+    };
+    let owners = survey.own.iter().filter_map(|alarm| alarm.tags.get(TARGET)).map(Arn::new);
+    let arns: BTreeSet<Arn> = managed.iter().map(|target| target.arn.clone()).chain(owners).collect();
+    let arns: Vec<Arn> = arns.into_iter().collect();
+    survey.read(&arns, search.cloud).await?;
+    survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
+    let mut targets: Vec<Tagged> = arns.iter().map(|arn| survey.tagged(arn)).collect();
+    let topic = Arn::new(search.defaults.topic.clone());
+    targets.extend(dashboards(&targets, &search.cloud.dashboards(DASHBOARD).await?, &topic));
+    if !topic.as_str().is_empty() {
+        survey.unconfirmed = search.cloud.unconfirmed(topic.as_str()).await?;
+        targets.push(managed_as(topic, true));
+    }
+    if targets.is_empty() {
+        return Ok(Targets::None(format!("nothing carries {MANAGED}")));
+    }
+    Ok(Targets::These(targets, survey))
+}
+
+/// Every managed service and database.
+async fn listed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
+    let mut listed = cloud.tagged(Kind::Service, MANAGED).await?;
+    listed.extend(cloud.tagged(Kind::Database, MANAGED).await?);
+    Ok(listed)
+}
+
+/// The dashboard of every application, and those whose application is gone.
+fn dashboards(targets: &[Tagged], existing: &[String], topic: &Arn) -> Vec<Tagged> {
+    let managed = targets.iter().filter(|target| target.tags.contains_key(MANAGED));
+    let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
+    for target in managed {
+        let dashboard = policy::app(&target.tags).and_then(|app| dashboard_of(&target.arn, app, true));
+        found.extend(dashboard.map(|dashboard| (dashboard.arn.name(), dashboard)));
+    }
+    for name in existing.iter().filter_map(|name| name.strip_prefix(DASHBOARD)) {
+        let beside = targets.first().map_or(topic, |target| &target.arn);
+        let gone = dashboard_of(beside, name, false).filter(|gone| !found.contains_key(&gone.arn.name()));
+        found.extend(gone.map(|gone| (gone.arn.name(), gone)));
+    }
+    found.into_values().collect()
+}
+
+/// The dashboard of an application, as a target. `None` where its name has nothing a dashboard's may have.
+fn dashboard_of(member: &Arn, app: &str, wanted: bool) -> Option<Tagged> {
+    let name: String = app.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
+    let arn = format!("arn:{}:cloudwatch::{}:dashboard/{DASHBOARD}{name}", member.partition(), member.account());
+    (!app.is_empty()).then(|| {
+        let mut target = managed_as(Arn::new(arn), wanted);
+        target.tags.insert(APP.to_owned(), app.to_owned());
+        target
+    })
+}
+
+fn managed_as(arn: Arn, managed: bool) -> Tagged {
+    let tags = managed.then(|| (MANAGED.to_owned(), "true".to_owned()));
+    Tagged { arn, tags: tags.into_iter().collect() }
+}

@@ -1,0 +1,340 @@
+//! Decisions about alarms, findings and dashboards.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::Memory;
+use lamplighter::model::{
+    AlarmState, Arn, CircuitBreaker, Database, DeploymentController, HasAlarm, Measure, Service, Tagged, TargetGroup,
+    TaskDefinition,
+};
+use lamplighter::operation::{Operation, Seen};
+use lamplighter::plan::{Action, Alarms};
+use lamplighter::policy::StackDefaults;
+use lamplighter::{Event, Plan};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+use crate::{Enroll, Observed, OwnAlarm, Subject, decide};
+
+const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
+
+struct Given {
+    arn: Arn,
+    tags: BTreeMap<String, String>,
+    observed: Observed,
+}
+
+fn group(name: &str) -> TargetGroup {
+    TargetGroup {
+        arn: format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef"),
+        load_balancers: vec![
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210".to_owned(),
+        ],
+    }
+}
+
+fn definition(image: &str) -> TaskDefinition {
+    let Value::Object(document) = json!({"containerDefinitions": [{"name": "web", "image": image}]}) else {
+        unreachable!("an object")
+    };
+    TaskDefinition { document, tags: BTreeMap::new() }
+}
+
+/// shop/web, well set up, behind a load balancer, managed and without alarms.
+fn service() -> Given {
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    let service = Service {
+        arn: arn.clone(),
+        status: "ACTIVE".into(),
+        desired_count: 2,
+        running_count: 2,
+        scheduling_strategy: "REPLICA".into(),
+        target_groups: Vec::new(),
+        minimum_healthy_percent: Some(100),
+        maximum_percent: Some(200),
+        task_sets: 0,
+        tags: BTreeMap::new(),
+        task_definition: String::new(),
+        deployment_controller: DeploymentController::Ecs,
+        strategy: "ROLLING".into(),
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
+        deployments: Vec::new(),
+    };
+    let pinned = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web@sha256:ab";
+    let subject = Subject::Service {
+        service: Box::new(service),
+        groups: vec![group("web")],
+        definition: Some(definition(pinned)),
+        scalable: None,
+    };
+    given(arn, subject).tag("managed", "true")
+}
+
+fn database() -> Database {
+    Database {
+        arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
+        identifier: "orders".into(),
+        engine: "postgres".into(),
+        class: "db.r6g.large".into(),
+        is_cluster: false,
+        cluster: None,
+        members: 0,
+        is_replica: false,
+        allocated_gib: Some(100),
+        backup_retention_days: 7,
+        multi_az: true,
+        publicly_accessible: false,
+        encrypted: true,
+        deletion_protection: true,
+        tags: BTreeMap::new(),
+    }
+}
+
+fn given(arn: Arn, subject: Subject) -> Given {
+    Given { arn, tags: BTreeMap::new(), observed: Observed { subject, alarms: Vec::new(), dashboard: None } }
+}
+
+impl Given {
+    fn tag(mut self, key: &str, value: &str) -> Self {
+        self.tags.insert(format!("lamplighter:{key}"), value.to_owned());
+        self
+    }
+
+    fn decided(&self) -> Plan {
+        let policy = Enroll.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
+        let target = Tagged { arn: self.arn.clone(), tags: self.tags.clone() };
+        let (event, memory) = (Event::sweep("sweep"), Memory::default());
+        decide(Seen { event: &event, target: &target, policy: &policy, memory: &memory }, &self.observed, NOW)
+    }
+
+    fn alarms(&self) -> Alarms {
+        match self.decided().steps.into_iter().next().map(|step| step.action) {
+            Some(Action::Alarms(alarms)) => alarms,
+            None => Alarms { target: self.arn.clone(), put: Vec::new(), tags: BTreeMap::new(), delete: Vec::new() },
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Carries out what was decided.
+    fn enrolled(mut self) -> Self {
+        let Alarms { put, delete, .. } = self.alarms();
+        self.observed.alarms.retain(|own| !delete.contains(&own.has.name));
+        for alarm in put {
+            self.observed.alarms.retain(|own| own.has.name != alarm.name);
+            let has = HasAlarm {
+                name: alarm.name.clone(),
+                arn: String::new(),
+                state: AlarmState::Ok,
+                state_since: Some(NOW),
+                state_reason: "Threshold Crossed.".into(),
+                alarm: Some(alarm),
+            };
+            self.observed.alarms.push(OwnAlarm { has, is_ours: true });
+        }
+        self
+    }
+
+    fn findings(&self) -> Vec<String> {
+        self.decided().findings.unwrap().into_iter().map(|finding| finding.message.title).collect()
+    }
+}
+
+fn lines(alarms: &Alarms) -> String {
+    let line = |alarm: &lamplighter::model::Alarm| {
+        let metric = &alarm.measure.metrics()[0];
+        let (name, statistic) = (&metric.name, metric.statistic.as_str());
+        format!("{} {name} {statistic} {} {} {}×1 min", alarm.name, alarm.comparison, alarm.threshold, alarm.minutes)
+    };
+    alarms.put.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn a_scaled_service_gets_five_alarms_with_the_bounds_of_its_tag() {
+    let alarms = service().tag("scale", "min=2 max=8 rps=25 cpu=70").alarms();
+    insta::assert_snapshot!(lines(&alarms), @"
+    lamplighter/shop/web/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 70 3×1 min
+    lamplighter/shop/web/memory-peak MemoryUtilization Average GreaterThanOrEqualToThreshold 90 3×1 min
+    lamplighter/shop/web/requests RequestCountPerTarget Sum GreaterThanThreshold 1500 1×1 min
+    lamplighter/shop/web/unhealthy-targets UnHealthyHostCount Minimum GreaterThanOrEqualToThreshold 1 3×1 min
+    lamplighter/shop/web/errors-5xx HTTPCode_Target_5XX_Count Sum GreaterThanOrEqualToThreshold 10 3×1 min
+    ");
+    assert_eq!(alarms.tags["lamplighter:target"], "arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    assert_eq!(alarms.tags["lamplighter:stack"], "lamplighter");
+}
+
+#[test]
+fn without_the_scale_tag_requests_have_no_bound() {
+    let names: Vec<String> = service().alarms().put.into_iter().map(|alarm| alarm.name).collect();
+    assert_eq!(names.len(), 4);
+    assert!(!names.iter().any(|name| name.ends_with("requests")));
+}
+
+#[test]
+fn two_target_groups_make_one_alarm_over_both() {
+    let mut both = service().tag("scale", "max=8");
+    let Subject::Service { groups, .. } = &mut both.observed.subject else { unreachable!("a service") };
+    groups.push(group("green"));
+    let requests = both.alarms().put.into_iter().find(|alarm| alarm.name.ends_with("requests")).unwrap();
+    assert!(matches!(&requests.measure, Measure::Highest(metrics) if metrics.len() == 2));
+}
+
+#[test]
+fn enrolled_once_nothing_is_left_to_do_and_a_changed_tag_changes_its_alarms_alone() {
+    let enrolled = service().tag("scale", "max=8 cpu=70").enrolled();
+    assert_eq!(enrolled.decided().reason, "5 alarms as they should be");
+    let changed = enrolled.tag("scale", "max=8 cpu=60").alarms();
+    assert_eq!(changed.put.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), ["lamplighter/shop/web/cpu-peak"]);
+    assert_eq!(changed.delete, Vec::<String>::new());
+}
+
+#[test]
+fn what_is_not_managed_any_more_loses_its_alarms_and_other_peoples_stay() {
+    let mut untagged = service().enrolled();
+    untagged.tags.clear();
+    untagged.observed.alarms[0].is_ours = false;
+    let alarms = untagged.alarms();
+    assert_eq!((alarms.put.len(), alarms.delete.len()), (0, 3));
+    assert!(!alarms.delete.contains(&"lamplighter/shop/web/cpu-peak".to_owned()));
+    untagged.observed.subject = Subject::Gone;
+    assert_eq!(untagged.alarms().delete.len(), 3);
+    assert_eq!(untagged.findings(), Vec::<String>::new());
+}
+
+#[test]
+fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
+    let mut foreign = service().enrolled();
+    foreign.observed.alarms[0].is_ours = false;
+    foreign.observed.alarms[0].has.alarm = None;
+    assert!(foreign.decided().is_empty());
+    assert_eq!(foreign.findings(), ["the alarm lamplighter/shop/web/cpu-peak is somebody else's; it is left alone"]);
+}
+
+#[test]
+fn an_alarm_that_has_rung_for_an_hour_is_told() {
+    let mut ringing = service().enrolled();
+    let has = &mut ringing.observed.alarms[0].has;
+    (has.state, has.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_mins(59)));
+    assert_eq!(ringing.findings(), Vec::<String>::new());
+    ringing.observed.alarms[0].has.state_since = Some(NOW - SignedDuration::from_hours(1));
+    assert_eq!(
+        ringing.findings(),
+        ["the alarm lamplighter/shop/web/cpu-peak has been in ALARM since 2026-11-21 02:00 UTC"]
+    );
+}
+
+#[test]
+fn a_service_that_will_hurt_is_found() {
+    let mut bad = service().enrolled();
+    let Subject::Service { service, groups, definition: runs, .. } = &mut bad.observed.subject else {
+        unreachable!("a service")
+    };
+    service.circuit_breaker.rollback = false;
+    service.maximum_percent = Some(100);
+    service.desired_count = 1;
+    groups.clear();
+    *runs = Some(definition("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest"));
+    assert_eq!(
+        bad.findings(),
+        [
+            "no circuit breaker with rollback",
+            "min healthy 100 % with max 100 %: no rollout can ever begin",
+            "one task only",
+            "container web runs shop/web:latest, which changes under it",
+            "no health check",
+        ]
+    );
+}
+
+#[rstest]
+#[case::well_kept(database(), "")]
+#[case::no_backups(Database { backup_retention_days: 0, ..database() }, "no automated backups")]
+#[case::one_zone(Database { multi_az: false, ..database() }, "in one availability zone only")]
+#[case::a_replica_is_one(Database { multi_az: false, is_replica: true, ..database() }, "")]
+#[case::public(Database { publicly_accessible: true, ..database() }, "publicly accessible")]
+#[case::plain(Database { encrypted: false, ..database() }, "not encrypted")]
+#[case::unprotected(Database { deletion_protection: false, ..database() }, "deletion protection is off")]
+#[case::of_a_cluster(Database { cluster: Some("c".into()), encrypted: false, multi_az: false, ..database() }, "")]
+fn a_database_that_will_hurt_is_found(#[case] database: Database, #[case] title: &str) {
+    let found = given(database.arn.clone(), Subject::Database(database)).tag("managed", "true").findings();
+    assert_eq!(found.join("; "), title);
+}
+
+#[test]
+fn a_database_gets_bounds_from_its_class_and_engine() {
+    let alarms =
+        |database: Database| given(database.arn.clone(), Subject::Database(database)).tag("managed", "true").alarms();
+    insta::assert_snapshot!(lines(&alarms(database())), @"
+    lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
+    lamplighter/db:orders/free-storage FreeStorageSpace Minimum LessThanThreshold 10737418240 3×1 min
+    lamplighter/db:orders/connections DatabaseConnections Maximum GreaterThanOrEqualToThreshold 1441 3×1 min
+    ");
+    let cluster = Database {
+        arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
+        engine: "aurora-mysql".into(),
+        class: String::new(),
+        is_cluster: true,
+        members: 2,
+        allocated_gib: None,
+        ..database()
+    };
+    insta::assert_snapshot!(lines(&alarms(cluster)), @"
+    lamplighter/cluster:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
+    lamplighter/cluster:orders/replica-lag AuroraReplicaLagMaximum Maximum GreaterThanOrEqualToThreshold 1000 3×1 min
+    ");
+}
+
+/// An application of one service and one database.
+fn application() -> Given {
+    let Subject::Service { service, groups, .. } = service().observed.subject else { unreachable!("a service") };
+    let mut service = *service;
+    service.tags.insert("lamplighter:scale".into(), "min=2 max=8".into());
+    let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-shop");
+    let subject =
+        Subject::Application { services: vec![(service, groups)], databases: vec![database()], caches: Vec::new() };
+    given(arn, subject).tag("managed", "true").tag("app", "shop")
+}
+
+fn body_of(given: &Given) -> Option<String> {
+    match given.decided().steps.into_iter().next().map(|step| step.action) {
+        Some(Action::Dashboard(dashboard)) => dashboard.body,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_dashboard_is_made_kept_and_taken_away_with_its_application() {
+    let mut shop = application();
+    let body = body_of(&shop).unwrap();
+    shop.observed.dashboard =
+        Some(serde_json::to_string_pretty(&serde_json::from_str::<Value>(&body).unwrap()).unwrap());
+    assert_eq!(shop.decided().reason, "the dashboard lamplighter-shop is as it should be");
+    shop.tags.remove("lamplighter:managed");
+    assert_eq!(body_of(&shop), None);
+    shop.observed.dashboard = Some(r#"{"widgets": []}"#.into());
+    assert_eq!(shop.decided().reason, "the dashboard lamplighter-shop is somebody else's");
+}
+
+#[test]
+fn the_bounds_are_drawn_in() {
+    let body: Value = serde_json::from_str(&body_of(&application()).unwrap()).unwrap();
+    let drawn: Vec<String> = body["widgets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|widget| widget["properties"]["annotations"]["horizontal"].as_array().cloned().unwrap_or_default())
+        .map(|bound| format!("{} {}", bound["label"].as_str().unwrap(), bound["value"]))
+        .collect();
+    assert_eq!(
+        drawn,
+        [
+            "10 req/s 600.0",
+            "CPU peak 80.0",
+            "min 2.0",
+            "max 8.0",
+            "cpu-peak 80.0",
+            "connections 1441.0",
+            "free-storage 10737418240.0"
+        ]
+    );
+}
