@@ -105,11 +105,13 @@ fn credential(service: &str) -> String {
 
 fn target_of(service: &str) -> &'static str {
     match service {
+        "application-autoscaling" => "AnyScaleFrontendService",
         "dynamodb" => "DynamoDB_20120810",
         "ecr" => "AmazonEC2ContainerRegistry_V20150921",
         "ecs" => "AmazonEC2ContainerServiceV20141113",
         "events" => "AWSEvents",
         "logs" => "Logs_20140328",
+        "monitoring" => "GraniteServiceVersion20100801",
         "sqs" => "AmazonSQS",
         other => panic!("no JSON API {other} here"),
     }

@@ -20,5 +20,6 @@ pub mod curves;
 pub mod ledger;
 pub mod setup;
 pub mod stack;
+pub mod traffic;
 pub mod workload;
 pub mod world;

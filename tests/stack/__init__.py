@@ -5,6 +5,8 @@ not, and nothing more:
 
 * ``gaps``: asynchronous invocation as Lambda does it, code from local binaries, the resource properties
   the emulator drops, answers that differ from AWS
+* ``watch``: alarms that are evaluated as AWS does and tell, metrics by script, tags of alarms and databases
+* ``autoscaling``: the bounds of Application Auto Scaling
 * ``emit``: the events that ECR, ECS and the tagging service send
 * ``faults``: throttling, errors, answers lost after the call took effect, latency, killed functions
 * ``control``: the control API under ``/_stack/``

@@ -7,6 +7,8 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED} → {}: ends a rollout in progress
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
+* ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
+* ``/_stack/unconfirm``   {endpoint} → {}: the address has not confirmed its subscription
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
@@ -19,10 +21,11 @@ import re
 import time
 from urllib.parse import parse_qs
 
+import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import emit, faults, gaps
+from . import autoscaling, emit, faults, gaps, watch
 
 CALLS = []
 SCANS = {}
@@ -30,7 +33,7 @@ ACCOUNT = "123456789012"
 REGION = "eu-west-1"
 
 
-def scan_findings(request):
+def scan_findings(request, scope):
     """DescribeImageScanFindings, which the emulator answers with an empty result for every image."""
     key = (request["repositoryName"], request["imageId"].get("imageDigest"))
     if key not in SCANS:
@@ -40,7 +43,11 @@ def scan_findings(request):
     return 200, {"imageScanStatus": {"status": scan["status"]}, "imageScanFindings": findings}
 
 
-ANSWERS = {("ecr", "DescribeImageScanFindings"): scan_findings}
+ANSWERS = {
+    ("ecr", "DescribeImageScanFindings"): scan_findings,
+    ("application-autoscaling", "DescribeScalableTargets"): autoscaling.describe,
+    ("application-autoscaling", "RegisterScalableTarget"): autoscaling.register,
+}
 
 
 def add_scan(request):
@@ -78,6 +85,8 @@ CONTROL = {
     "deployment": end_rollout,
     "settings": change_settings,
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
+    "metrics": watch.feed,
+    "unconfirm": watch.unconfirm,
     "scan": add_scan,
     "calls": lambda _: CALLS,
     "mail": lambda _: gaps.MAIL,
@@ -92,20 +101,25 @@ async def application(scope, receive, send):
     if scope["path"].startswith("/_stack/"):
         return await control(scope["path"].removeprefix("/_stack/"), body, send)
     headers = {key.decode().lower(): value.decode("latin1") for key, value in scope["headers"]}
-    service, action, caller = name_of(headers, body)
+    service, action, caller = name_of(headers, body, scope["path"])
     if service:
         CALLS.append({"service": service, "action": action, "about": about(body), "caller": caller, "at": time.time()})
     fault = faults.take(service, action)
     instead = await faults.before(fault)
     if instead:
-        return await answer_error(send, *instead)
+        return await answer_error(send, headers, *instead)
     if own := ANSWERS.get((service, action)):
-        status, document = own(json.loads(body))
+        status, document = own(json.loads(body), (ACCOUNT, REGION))
         return await answer(send, status, document)
     status, answer_body = await forward(scope, body, receive, send, lost=bool(fault) and fault["kind"] == "lost")
-    if status == 200 and action in emit.EFFECTS:
+    if status == 200 and action in emit.EFFECTS and service in ("ecs", "ecr"):
         with responses.request_scope(ACCOUNT, REGION):
             emit.after(action, json.loads(body), json.loads(answer_body))
+    if status == 200 and service == "rds" and action in ("AddTagsToResource", "RemoveTagsFromResource"):
+        form = parse_qs(body.decode("latin1"))
+        changed = [values[0] for key, values in form.items() if ".Key" in key or key.startswith("TagKeys.")]
+        with responses.request_scope(ACCOUNT, REGION):
+            emit.database_tags_changed(form["ResourceName"][0], changed)
 
 
 async def read(receive) -> bytes:
@@ -117,13 +131,15 @@ async def read(receive) -> bytes:
             return body
 
 
-def name_of(headers, body):
+def name_of(headers, body, path):
     """Service, action and caller of an AWS call. The caller is the user agent's application, if any."""
     credential = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", headers.get("authorization", ""))
     service = credential.group(1) if credential else ""
     target = headers.get("x-amz-target", "")
     if target:
         return service, target.rsplit(".", 1)[-1], caller_of(headers)
+    if rpc := re.search(r"/operation/([^/?]+)$", path):
+        return service, rpc.group(1), caller_of(headers)
     form = parse_qs(body.decode("latin1")) if b"Action=" in body else {}
     return service, form.get("Action", [""])[0], caller_of(headers)
 
@@ -183,8 +199,9 @@ async def control(name, body, send):
 
 async def reset(send):
     faults.ACTIVE.clear()
-    for memory in (CALLS, SCANS):
+    for memory in (CALLS, SCANS, autoscaling.TARGETS):
         memory.clear()
+    watch.reset()
     emit.reset()
     gaps.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}
@@ -201,13 +218,23 @@ async def break_off(send):
     await send({"type": "http.response.body", "body": b"{", "more_body": False})
 
 
-async def answer_error(send, status, code):
+async def answer_error(send, headers, status, code):
+    """An error in the protocol of the call: CBOR, XML of the query protocol, or JSON."""
     document = {"__type": code, "message": "injected by the local stack"}
+    if headers.get("smithy-protocol"):
+        protocol = [(b"smithy-protocol", b"rpc-v2-cbor")]
+        return await answer_bytes(send, status, cbor2.dumps(document), b"application/cbor", protocol)
+    if "form-urlencoded" in headers.get("content-type", ""):
+        error = f"<Type>Sender</Type><Code>{code}</Code><Message>{document['message']}</Message>"
+        body = f"<ErrorResponse><Error>{error}</Error><RequestId>0</RequestId></ErrorResponse>"
+        return await answer_bytes(send, status, body.encode(), b"text/xml")
     await answer(send, status, document, [(b"x-amzn-errortype", code.encode())])
 
 
 async def answer(send, status, document, headers=()):
-    body = json.dumps(document).encode()
-    kind = (b"content-type", b"application/x-amz-json-1.1")
-    await send({"type": "http.response.start", "status": status, "headers": [kind, *headers]})
+    await answer_bytes(send, status, json.dumps(document).encode(), b"application/x-amz-json-1.1", headers)
+
+
+async def answer_bytes(send, status, body, kind, headers=()):
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind), *headers]})
     await send({"type": "http.response.body", "body": body})

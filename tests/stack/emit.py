@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timezone
 
 from ministack.core import responses
-from ministack.services import ecs, eventbridge
+from ministack.services import ecs, eventbridge, rds
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -99,8 +99,28 @@ def tags_changed(request, answer):
 
 
 def service_created(request, answer):
+    if SETTINGS["events"]:
+        detail = {
+            "eventSource": "ecs.amazonaws.com",
+            "eventName": "CreateService",
+            "responseElements": {"service": {"serviceArn": answer["service"]["serviceArn"]}},
+        }
+        send("aws.ecs", "AWS API Call via CloudTrail", detail)
     if request.get("tags"):
         tags_changed({**request, "resourceArn": answer["service"]["serviceArn"]}, answer)
+
+
+def database_tags_changed(arn, changed):
+    if not SETTINGS["events"]:
+        return
+    detail = {
+        "changed-tag-keys": changed,
+        "service": "rds",
+        "resource-type": arn.split(":")[5],
+        "version": 1,
+        "tags": {tag["Key"]: tag["Value"] for tag in rds._tags.get(arn, [])},
+    }
+    send("aws.tag", "Tag Change on Resource", detail, [arn])
 
 
 EFFECTS = {

@@ -40,17 +40,23 @@ pub fn body(notice: &Notice) -> String {
     )
 }
 
-/// Dashes and quotes as ASCII has them, `?` for what it lacks, a blank for a line break.
+/// Dashes, quotes and arithmetic as ASCII has them, `?` for what it lacks, a blank for a line break.
 fn ascii(text: &str) -> String {
-    let replaced = text.chars().map(|c| match c {
-        '—' | '–' => '-',
-        '’' | '‘' => '\'',
-        '“' | '”' => '"',
-        c if c.is_ascii_graphic() => c,
-        c if c.is_whitespace() || c.is_control() => ' ',
-        _ => '?',
-    });
-    replaced.collect()
+    let mut ascii = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '—' | '–' => ascii.push('-'),
+            '→' => ascii.push_str("->"),
+            '÷' => ascii.push('/'),
+            '×' => ascii.push('x'),
+            '’' | '‘' => ascii.push('\''),
+            '“' | '”' => ascii.push('"'),
+            c if c.is_ascii_graphic() => ascii.push(c),
+            c if c.is_whitespace() || c.is_control() => ascii.push(' '),
+            _ => ascii.push('?'),
+        }
+    }
+    ascii
 }
 
 #[cfg(test)]

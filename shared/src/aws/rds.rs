@@ -16,7 +16,7 @@ const NAMES_PER_CALL: usize = 100;
 pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
     let of_kind = |kind: &str| -> Vec<String> {
         let prefix = format!("{kind}:");
-        arns.iter().filter(|arn| arn.resource().starts_with(&prefix)).map(ToString::to_string).collect()
+        arns.iter().filter_map(|arn| arn.resource().strip_prefix(&prefix)).map(str::to_owned).collect()
     };
     let mut found = Vec::new();
     for chunk in of_kind("db").chunks(NAMES_PER_CALL) {
