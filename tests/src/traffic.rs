@@ -32,7 +32,11 @@ pub fn behind_balancer(stack: &Stack, name: &str) {
         ("DefaultActions.member.1.TargetGroupArn", &group),
     ];
     elb(stack, "CreateListener", &listener);
-    update(stack, name, json!({"loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 80}]}));
+    update(
+        stack,
+        name,
+        json!({"loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 80}]}),
+    );
 }
 
 /// Sets the desired count of a service of `shop` by hand.

@@ -18,8 +18,13 @@ use std::path::PathBuf;
 
 use deploy::Deploy;
 use e2e::world::World;
+use enroll::Enroll;
+use lamplighter::delivery::Delivery;
+use lamplighter::detail::Detail;
+use lamplighter::detail::alarm::AlarmChange;
 use lamplighter::detail::ecr::ImageAction;
-use lamplighter::model::Arn;
+use lamplighter::model::{AlarmState, Arn};
+use scale::Autoscaler;
 use serde_json::Value;
 
 /// Payloads by kind; `None` where the variable is not set.
@@ -39,7 +44,7 @@ fn corpus() -> Option<BTreeMap<String, Vec<(PathBuf, Value)>>> {
 }
 
 fn changes(world: &World) -> usize {
-    let changing = ["RegisterTaskDefinition", "UpdateService"];
+    let changing = ["RegisterTaskDefinition", "UpdateService", "PutMetricAlarm", "DeleteAlarms"];
     world.state().calls.iter().filter(|call| changing.iter().any(|name| call.starts_with(name))).count()
 }
 
@@ -65,12 +70,72 @@ fn no_payload_panics_and_only_handled_kinds_act() {
             world.invoke(&Deploy, settled).unwrap().unwrap();
             let before = (world.image_of(&arn), changes(&world));
             // Nothing in the corpus is about this service, so whatever comes back, nothing may change.
-            let _ = world.invoke(&Deploy, payload).unwrap_or_else(|| panic!("{kind}: {} hangs", path.display()));
+            let hangs = || panic!("{kind}: {} hangs", path.display());
+            let _ = world.invoke(&Deploy, payload.clone()).unwrap_or_else(hangs);
+            let _ = world.invoke(&Autoscaler, payload.clone()).unwrap_or_else(hangs);
+            // A sweep enrols what is managed; nothing else in the corpus is about it.
+            if !["scheduled-event", "eventbridge-scheduler"].contains(&kind.as_str()) {
+                let _ = world.invoke(&Enroll, payload).unwrap_or_else(hangs);
+            }
             assert_eq!((world.image_of(&arn), changes(&world)), before, "{kind}: {}", path.display());
             seen += 1;
         }
     }
     assert!(seen >= 225, "only {seen} payloads");
+}
+
+/// Where the corpus keeps alarms, and what is in the kind besides.
+const ALARMS: [&str; 5] = [
+    "cloudwatch-alarm-state-change",
+    "cloudwatch-alarm-lambda-action",
+    "cloudwatch-alarm-sns-message",
+    "sns-lambda-cloudwatch-alarm",
+    "cloudwatch-alarm-contributor-state-change",
+];
+
+/// The alarm in a payload of any form, as the event that it is.
+fn alarm_in(payload: &Value) -> Option<AlarmChange> {
+    let delivered = Delivery::parse(payload.clone()).ok()?;
+    let event = match delivered {
+        Delivery::Direct(event) => *event,
+        Delivery::Topic(mut events) => events.pop()?,
+        Delivery::Queue(_) => return None,
+    };
+    match event.detail {
+        Detail::AlarmChange(change) => Some(change),
+        _ => None,
+    }
+}
+
+#[test]
+fn every_alarm_leads_to_its_service_or_to_a_reasoned_nothing() {
+    let Some(corpus) = corpus() else { return };
+    let (mut alarms, mut reached) = (0, 0);
+    for (path, payload) in ALARMS.iter().flat_map(|kind| &corpus[*kind]) {
+        let change = alarm_in(payload).unwrap_or_else(|| panic!("{} is no alarm", path.display()));
+        let world = World::new();
+        // Whatever an ECS metric names exists here, in the alarm's partition, region and account.
+        let named = change.metrics.iter().find_map(|metric| {
+            let dimension = |name: &str| metric.dimensions.get(name).cloned();
+            Some((dimension("ClusterName")?, dimension("ServiceName")?))
+        });
+        let service = named.map(|(cluster, name)| {
+            let alarm = Arn::new(change.arn.clone());
+            let (partition, region, account) = (alarm.partition(), alarm.region(), alarm.account());
+            world.busy(&Arn::new(format!("arn:{partition}:ecs:{region}:{account}:service/{cluster}/{name}")))
+        });
+        let answer = world.invoke(&Autoscaler, payload.clone()).unwrap();
+        let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let updated = world.count("UpdateService");
+        let expected = usize::from(change.state == AlarmState::Alarm && service.is_some());
+        assert_eq!(updated, expected, "{}: {answer}", path.display());
+        let said = answer.to_string();
+        assert!(updated == 1 || said.contains("reason") || said.contains("events"), "{}: {said}", path.display());
+        alarms += 1;
+        reached += updated;
+    }
+    assert!(alarms >= 30, "only {alarms} alarms");
+    eprintln!("{alarms} alarms, {reached} of a service in ALARM");
 }
 
 #[test]
@@ -119,12 +184,7 @@ fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
 #[test]
 fn payloads_that_are_no_events_are_malformed() {
     let Some(corpus) = corpus() else { return };
-    let no_events = [
-        "cloudwatch-alarm-sns-message",
-        "codedeploy-lifecycle-hook",
-        "secretsmanager-rotation-lambda",
-        "sqs-receive-message-eventbridge",
-    ];
+    let no_events = ["codedeploy-lifecycle-hook", "secretsmanager-rotation-lambda", "sqs-receive-message-eventbridge"];
     for kind in no_events {
         for (path, payload) in &corpus[kind] {
             let world = World::new();

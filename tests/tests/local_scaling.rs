@@ -75,8 +75,11 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     free(&stack);
     let calls: Vec<String> = stack.function_calls()[before..].to_vec();
     let until_update: Vec<&String> = calls.iter().take_while(|call| *call != "UpdateService").collect();
-    let aws: Vec<&str> =
-        until_update.iter().map(|call| call.as_str()).filter(|call| !["UpdateItem", "TransactWriteItems"].contains(call)).collect();
+    let aws: Vec<&str> = until_update
+        .iter()
+        .map(|call| call.as_str())
+        .filter(|call| !["UpdateItem", "TransactWriteItems"].contains(call))
+        .collect();
     // With UpdateService four; a function that has just started asks DescribeTargetGroups as well.
     assert_eq!(aws, ["DescribeServices", "DescribeScalableTargets", "GetMetricData"]);
 
@@ -154,7 +157,9 @@ fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
 
 #[test]
 fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
-    for (tag, problem) in [("min=5 max=2", "min=5 is more than max=2"), ("max=8 rps=ten", "rps=ten is not a whole number")] {
+    for (tag, problem) in
+        [("min=5 max=2", "min=5 is more than max=2"), ("max=8 rps=ten", "rps=ten is not a whole number")]
+    {
         let stack = Stack::start(&[]).unwrap();
         let tags = [("lamplighter:managed", "true"), ("lamplighter:scale", tag)];
         service(&stack, "web", &tags);
@@ -166,7 +171,12 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
         fire(&stack, "EnrollSweep");
         free(&stack);
         assert_eq!((alarms(&stack).len(), count(&stack, "web")), (0, 2));
-        assert_eq!(subjects(&stack).iter().filter(|s| s.contains("can't be read")).count(), 1, "{:?}", subjects(&stack));
+        assert_eq!(
+            subjects(&stack).iter().filter(|s| s.contains("can't be read")).count(),
+            1,
+            "{:?}",
+            subjects(&stack)
+        );
     }
 }
 
@@ -197,7 +207,10 @@ fn two_hundred_services_are_enrolled_in_one_sweep_although_aws_throttles() {
     for n in 0..SERVICES {
         let name = format!("web{n}");
         let tags = [("lamplighter:managed", "true"), ("lamplighter:scale", "min=3 max=8")];
-        create_service(&stack, &NewService { cluster: "shop", name: &name, image: &image, architecture: "ARM64", tags: &tags });
+        create_service(
+            &stack,
+            &NewService { cluster: "shop", name: &name, image: &image, architecture: "ARM64", tags: &tags },
+        );
     }
     let throttle = json!({"service": "monitoring", "action": "PutMetricAlarm", "kind": "throttle", "times": 3});
     stack.control("fault", throttle);
@@ -263,7 +276,10 @@ fn the_service_arn_is_what_the_alarms_are_tagged_with() {
         .map(|tag| (tag["Key"].as_str().unwrap(), tag["Value"].as_str().unwrap()))
         .collect();
     let service = service_arn("shop", "web");
-    let expected =
-        [("lamplighter:managed", "true"), ("lamplighter:stack", "lamplighter"), ("lamplighter:target", service.as_str())];
+    let expected = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:stack", "lamplighter"),
+        ("lamplighter:target", service.as_str()),
+    ];
     assert!(expected.iter().all(|tag| tags.contains(tag)), "{tags:?}");
 }

@@ -15,48 +15,70 @@ use e2e::setup::root;
 use e2e::stack::Stack;
 use serde_json::{Value, json};
 
-/// Sample event → the rule that must match it. Every other rule must not.
-const MATCHES: [(&str, Option<&str>); 16] = [
-    ("delete", None),
-    ("push", Some("DeployPush")),
-    ("push-child", None),
-    ("push-failed", None),
+/// Sample event → the rules that must match it. Every other rule must not.
+const MATCHES: [(&str, &[&str]); 32] = [
+    ("deploy/delete", &[]),
+    ("deploy/push", &["DeployPush"]),
+    ("deploy/push-child", &[]),
+    ("deploy/push-failed", &[]),
     // What only the payload tells is left to the function.
-    ("push-helm-chart", Some("DeployPush")),
-    ("push-signature", Some("DeployPush")),
-    ("push-single-image", Some("DeployPush")),
-    ("scan-basic", Some("DeployScan")),
-    ("scan-basic-failed", None),
-    ("scan-enhanced", Some("DeployScan")),
-    ("secret-rotated", Some("DeployRotation")),
-    ("secret-rotation-failed", None),
-    ("sweep", None),
-    ("tags-changed", Some("DeployTags")),
-    ("tags-changed-of-others", None),
-    ("tags-changed-on-instance", None),
+    ("deploy/push-helm-chart", &["DeployPush"]),
+    ("deploy/push-signature", &["DeployPush"]),
+    ("deploy/push-single-image", &["DeployPush"]),
+    ("deploy/scan-basic", &["DeployScan"]),
+    ("deploy/scan-basic-failed", &[]),
+    ("deploy/scan-enhanced", &["DeployScan"]),
+    ("deploy/secret-rotated", &["DeployRotation"]),
+    ("deploy/secret-rotation-failed", &[]),
+    ("deploy/sweep", &[]),
+    ("deploy/tags-changed", &["DeployTags", "EnrollTags"]),
+    ("deploy/tags-changed-of-others", &[]),
+    ("deploy/tags-changed-on-instance", &[]),
+    ("enroll/service-created", &["EnrollCreated"]),
+    ("enroll/service-deleted", &[]),
+    ("enroll/sweep", &[]),
+    ("enroll/tags-changed", &["DeployTags", "EnrollTags"]),
+    ("enroll/tags-changed-on-database", &["EnrollTags"]),
+    ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
+    // An alarm's own invocation is no event.
+    ("scale/alarm-action", &[]),
+    ("scale/alarm-composite", &[]),
+    ("scale/alarm-cpu", &["ScaleAlarm"]),
+    ("scale/alarm-cpu-ok", &[]),
+    ("scale/alarm-of-a-user", &["ScaleAlarm"]),
+    ("scale/alarm-of-others", &[]),
+    ("scale/alarm-requests", &["ScaleAlarm"]),
+    ("scale/alarm-two-target-groups", &["ScaleAlarm"]),
+    ("scale/sweep", &[]),
+    ("scale/tags-changed", &["DeployTags", "EnrollTags", "ScaleTags"]),
 ];
 
 #[test]
 fn every_rule_matches_what_it_must_and_nothing_else() {
     let stack = Stack::start(&[]).unwrap();
     let rules = patterns(&stack);
-    let expected: BTreeSet<&str> = MATCHES.iter().filter_map(|(_, rule)| *rule).collect();
+    let expected: BTreeSet<&str> = MATCHES.iter().flat_map(|(_, rules)| *rules).copied().collect();
     assert_eq!(rules.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "a rule has no sample event");
     for (sample, expected) in MATCHES {
-        let event = fs::read_to_string(root().join(format!("events/deploy/{sample}.json"))).unwrap();
+        let event = fs::read_to_string(root().join(format!("events/{sample}.json"))).unwrap();
         let matching: Vec<&str> = rules
             .iter()
             .filter(|(_, pattern)| matches(&stack, pattern, &event))
             .map(|(name, _)| name.as_str())
             .collect();
-        assert_eq!(matching, expected.into_iter().collect::<Vec<_>>(), "{sample}");
+        assert_eq!(matching, expected, "{sample}");
     }
 }
 
 #[test]
 fn every_sample_event_is_in_the_table() {
-    let files = fs::read_dir(root().join("events/deploy")).unwrap().flatten();
-    let names: BTreeSet<String> = files.map(|f| f.path().file_stem().unwrap().to_string_lossy().into_owned()).collect();
+    let folders = fs::read_dir(root().join("events")).unwrap().flatten();
+    let files = folders.flat_map(|folder| fs::read_dir(folder.path()).unwrap().flatten());
+    let name = |path: std::path::PathBuf| {
+        let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        format!("{folder}/{}", path.file_stem().unwrap().to_string_lossy())
+    };
+    let names: BTreeSet<String> = files.map(|file| name(file.path())).collect();
     assert_eq!(names, MATCHES.iter().map(|(name, _)| (*name).to_owned()).collect());
 }
 

@@ -78,6 +78,27 @@ impl World {
         both.iter().for_each(|alarm| self.state_mut().put_alarm(alarm, &BTreeMap::new()));
     }
 
+    /// A service under any ARN that has needed more tasks for a while.
+    pub fn busy(&self, arn: &Arn) -> Arn {
+        let model = self.scaled("model", "min=2 max=8");
+        let mut state = self.state_mut();
+        let mut service = state.services.remove(&model).unwrap_or_else(|| unreachable!("it was just made"));
+        service.arn = arn.clone();
+        state.services.insert(arn.clone(), service);
+        let tags = state.tags.remove(&model).unwrap_or_default();
+        state.tags.insert(arn.clone(), tags);
+        let beginning = state.now;
+        let minutes = (1..=15).map(|n| beginning - MINUTE * n);
+        let load = Load {
+            requests: Some(minutes.clone().map(|minute| (minute, 3_000.0)).collect()),
+            cpu: minutes.map(|minute| (minute, 90.0)).collect(),
+            ..Load::default()
+        };
+        state.loads.insert(arn.clone(), load);
+        drop(state);
+        arn.clone()
+    }
+
     /// Registers a service with Application Auto Scaling.
     pub fn auto_scaled(&self, service: &Arn, min: u32, max: u32) {
         let target = ScalableTarget {
