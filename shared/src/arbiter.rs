@@ -36,16 +36,18 @@ pub enum Veto {
 /// # Errors
 /// The [`Veto`], which is journalled.
 pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
+    if matches!(action, Action::Alarms(_) | Action::Dashboard(_)) {
+        // They watch the target and do nothing to it.
+        return Ok(());
+    }
     match action {
-        Action::Alarms(_) | Action::Dashboard(_) => Ok(()),
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
         Action::Rollout(_) | Action::Redeploy(_) if state.deployment_controller != "ECS" => {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
-        Action::Rollout(_) | Action::Redeploy(_) => Ok(()),
         Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),
         Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
-        Action::Scale(_) | Action::Floor(_) => Ok(()),
+        _ => Ok(()),
     }
 }
 

@@ -46,9 +46,9 @@ fn mark(stack: &str) -> String {
 
 pub fn is_ours(body: &str, stack: &str) -> bool {
     let parsed: Value = serde_json::from_str(body).unwrap_or_default();
-    let widgets = parsed["widgets"].as_array().into_iter().flatten();
-    let texts = widgets.filter_map(|widget| widget["properties"]["markdown"].as_str());
-    texts.into_iter().any(|text| text.contains(&mark(stack)))
+    let widgets = parsed.get("widgets").and_then(Value::as_array).into_iter().flatten();
+    let mut texts = widgets.filter_map(|widget| widget.pointer("/properties/markdown")?.as_str());
+    texts.any(|text| text.contains(&mark(stack)))
 }
 
 /// Whether two bodies say the same, however they are written.
@@ -91,10 +91,7 @@ impl Layout {
         for (graph, n) in graphs.into_iter().zip(0..) {
             let bounds =
                 graph.bounds.iter().map(|(label, value)| json!({"label": label, "value": value, "color": BOUND}));
-            let mut left = json!({"min": 0});
-            if let Some(highest) = graph.highest {
-                left["max"] = json!(highest);
-            }
+            let left = graph.highest.map_or(json!({"min": 0}), |highest| json!({"min": 0, "max": highest}));
             self.widgets.push(json!({
                 "type": "metric", "x": n * width, "y": self.y, "width": width, "height": HEIGHT,
                 "properties": {
@@ -143,10 +140,18 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
         highest: None,
     };
     let mut row = vec![used, tasks];
+    let [requests, errors] = of_balancers(&name, scale.as_ref(), groups);
+    row.splice(0..0, requests);
+    row.extend(errors);
+    row
+}
+
+/// What load balancers measure, where the service stands behind one.
+fn of_balancers(name: &str, scale: Option<&ScalePolicy>, groups: &[TargetGroup]) -> [Option<Graph>; 2] {
     let pairs: Vec<(&str, &str)> =
         groups.iter().flat_map(|group| group.balancer_dimensions().map(|name| (group.dimension(), name))).collect();
     if pairs.is_empty() {
-        return row;
+        return [None, None];
     }
     let each = |name: &str, stat: &str| -> Vec<Value> {
         let of = |(group, balancer): &(&str, &str)| {
@@ -155,22 +160,19 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
         };
         pairs.iter().map(of).collect()
     };
-    row.insert(
-        0,
-        Graph {
-            title: format!("{name}: requests a minute per task"),
-            metrics: each("RequestCountPerTarget", "Sum"),
-            bounds: scale.iter().map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0)).collect(),
-            highest: None,
-        },
-    );
-    row.push(Graph {
+    let requests = Graph {
+        title: format!("{name}: requests a minute per task"),
+        metrics: each("RequestCountPerTarget", "Sum"),
+        bounds: scale.iter().map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0)).collect(),
+        highest: None,
+    };
+    let errors = Graph {
         title: format!("{name}: errors and unhealthy targets"),
         metrics: [each("HTTPCode_Target_5XX_Count", "Sum"), each("UnHealthyHostCount", "Minimum")].concat(),
         bounds: Vec::new(),
         highest: None,
-    });
-    row
+    };
+    [Some(requests), Some(errors)]
 }
 
 fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {

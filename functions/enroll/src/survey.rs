@@ -67,7 +67,7 @@ pub struct OwnAlarm {
 
 impl Survey {
     /// Reads services and databases, beside those that are known.
-    pub async fn read<C: Cloud>(&mut self, arns: &[Arn], cloud: &C) -> Result<(), AwsError> {
+    pub(crate) async fn read<C: Cloud>(&mut self, arns: &[Arn], cloud: &C) -> Result<(), AwsError> {
         let of = |service: &str| -> Vec<Arn> { arns.iter().filter(|arn| arn.service() == service).cloned().collect() };
         let (services, databases) = (of("ecs"), of("rds"));
         if !services.is_empty() {
@@ -89,14 +89,14 @@ impl Survey {
     }
 
     /// A resource with the tags it has now: none where it is gone.
-    pub fn tagged(&self, arn: &Arn) -> Tagged {
+    pub(crate) fn tagged(&self, arn: &Arn) -> Tagged {
         let service = self.services.get(arn).filter(|service| service.status != "INACTIVE").map(|s| &s.tags);
         let tags = service.or_else(|| self.databases.get(arn).map(|database| &database.tags));
         Tagged { arn: arn.clone(), tags: tags.cloned().unwrap_or_default() }
     }
 
     /// What was read of one target, and what only it needs.
-    pub async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let subject = self.subject(seen, cloud).await?;
         let dashboard = match &subject {

@@ -43,7 +43,7 @@ impl Observed {
 impl Survey {
     /// Reads what the services carry: as many calls as 10 services, 20 target groups, 50 scalable targets and
     /// 500 metrics fill.
-    pub async fn read<C: Cloud>(services: Vec<Service>, now: Timestamp, cloud: &C) -> Result<Self, AwsError> {
+    pub(crate) async fn read<C: Cloud>(services: Vec<Service>, now: Timestamp, cloud: &C) -> Result<Self, AwsError> {
         let arns: Vec<Arn> = services.iter().map(|service| service.arn.clone()).collect();
         if arns.is_empty() {
             return Ok(Self { at: now, ..Self::default() });
@@ -69,7 +69,7 @@ impl Survey {
     }
 
     /// What was read of one service. It is asked for again where it was changed from here since.
-    pub async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let changed = seen.memory.last_change().is_some_and(|at| at >= self.at);
         let service = if changed {

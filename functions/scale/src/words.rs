@@ -67,14 +67,13 @@ pub fn scaled(case: &Case<'_>, to: u32, reason: &str) -> Option<Message> {
             .why(capitalised(reason))
             .next("Nothing to do."),
         ),
-        Some(_) => None,
         None if to > from => Some(
             Message::info(title)
                 .why(measured(case))
                 .next("The count follows the load every minute, and goes back calmly once 15 minutes needed less."),
         ),
         None if from > case.scale.max => Some(Message::info(title).why(measured(case)).next("Nothing to do.")),
-        None => None,
+        Some(_) | None => None,
     }
 }
 

@@ -32,7 +32,7 @@ pub async fn alarms(client: &Client, prefix: &str, in_alarm: bool) -> Result<Vec
     let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| failure("DescribeAlarms", prefix, &e))?;
-        alarms.extend(page.metric_alarms.unwrap_or_default().into_iter().filter_map(has_alarm));
+        alarms.extend(page.metric_alarms.unwrap_or_default().iter().filter_map(has_alarm));
     }
     Ok(alarms)
 }
@@ -113,7 +113,7 @@ fn highest(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
     std::iter::once(expression.build()).chain(each).collect()
 }
 
-fn has_alarm(alarm: MetricAlarm) -> Option<HasAlarm> {
+fn has_alarm(alarm: &MetricAlarm) -> Option<HasAlarm> {
     let since = alarm.state_transitioned_timestamp.or(alarm.state_updated_timestamp);
     Some(HasAlarm {
         name: alarm.alarm_name.clone()?,
@@ -121,7 +121,7 @@ fn has_alarm(alarm: MetricAlarm) -> Option<HasAlarm> {
         state: alarm.state_value.as_ref().and_then(|s| AlarmState::parse(s.as_str()))?,
         state_since: since.and_then(|time| Timestamp::from_second(time.secs()).ok()),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
-        alarm: ours(&alarm),
+        alarm: ours(alarm),
     })
 }
 

@@ -196,7 +196,7 @@ pub async fn set_desired_count(client: &Client, service: &Arn, count: u32) -> Re
 
 /// ARNs of all target groups that a service's tasks register with, each once.
 fn target_groups(service: &EcsService) -> Vec<String> {
-    let of_sets = service.task_sets().iter().flat_map(|set| set.load_balancers());
+    let of_sets = service.task_sets().iter().flat_map(aws_sdk_ecs::types::TaskSet::load_balancers);
     let all = service.load_balancers().iter().chain(of_sets).flat_map(|balancer| {
         let other = balancer.advanced_configuration().and_then(|a| a.alternate_target_group_arn());
         balancer.target_group_arn().into_iter().chain(other)

@@ -31,7 +31,7 @@ pub async fn loads(
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Load>, AwsError> {
-    let mut loads: Vec<Load> = queries.iter().map(|query| empty(query)).collect();
+    let mut loads: Vec<Load> = queries.iter().map(empty).collect();
     let asked: Vec<(usize, Part, MetricStat)> = queries
         .iter()
         .enumerate()

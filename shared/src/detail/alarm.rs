@@ -102,7 +102,7 @@ pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_js
 /// From the text of an SNS message.
 pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error> {
     let parsed: Published = serde_json::from_value(message)?;
-    let several = parsed.trigger["Metrics"].as_array().cloned().unwrap_or_default();
+    let several = parsed.trigger.get("Metrics").and_then(Value::as_array).cloned().unwrap_or_default();
     let metrics = if several.is_empty() { vec![parsed.trigger] } else { several };
     Ok(AlarmChange {
         name: parsed.alarm_name,
@@ -153,7 +153,8 @@ fn dimensions(value: &Value) -> BTreeMap<String, String> {
 /// The names of the alarms that a composite alarm's `reasonData` speaks of.
 fn triggering(reason_data: &str) -> Vec<String> {
     let data: Value = serde_json::from_str(reason_data).unwrap_or_default();
-    let arns = data["triggeringAlarms"].as_array().into_iter().flatten().filter_map(|alarm| alarm["arn"].as_str());
+    let alarms = data.get("triggeringAlarms").and_then(Value::as_array).into_iter().flatten();
+    let arns = alarms.filter_map(|alarm| alarm.get("arn")?.as_str());
     arns.filter_map(|arn| arn.split_once(":alarm:").map(|(_, name)| name.to_owned())).collect()
 }
 

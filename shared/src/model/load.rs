@@ -40,7 +40,6 @@ pub struct TargetGroup {
 
 /// A service that Application Auto Scaling may scale.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[expect(clippy::struct_excessive_bools, reason = "AWS has three separate switches")]
 pub struct ScalableTarget {
     pub service: Arn,
     pub min: u32,
