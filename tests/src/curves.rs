@@ -4,6 +4,8 @@
 //! All three see the same minutes: a minute is measured when it has ended, and a task that is asked for in one
 //! minute serves in the next. `cargo curves` prints the charts.
 
+#![allow(clippy::cast_precision_loss, reason = "a few thousand minutes")]
+
 mod baselines;
 pub mod chart;
 mod shapes;

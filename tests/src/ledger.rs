@@ -29,7 +29,7 @@ pub fn items(stack: &Stack) -> Vec<Value> {
     answer["Items"].as_array().cloned().unwrap_or_default()
 }
 
-/// Makes every attempt that a target remembers an old one, as time would.
+/// Makes every attempt and every change of the count that a target remembers an old one, as time would.
 ///
 /// # Panics
 /// Where nothing is remembered.
@@ -39,6 +39,9 @@ pub fn let_time_pass(stack: &Stack, target: &str) {
     let mut memory: Value = serde_json::from_str(state["memory"]["S"].as_str().unwrap_or_default()).unwrap_or_default();
     for attempt in memory["attempts"].as_array_mut().into_iter().flatten() {
         attempt["at"] = json!("2026-01-01T00:00:00Z");
+    }
+    for scaling in memory["scalings"].as_array_mut().into_iter().flatten() {
+        scaling["at"] = json!("2026-01-01T00:00:00Z");
     }
     let request = json!({
         "TableName": stack.output("LedgerTable"),

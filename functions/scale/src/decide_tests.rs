@@ -1,6 +1,7 @@
 //! Tables of decisions, and what always holds.
 
 use jiff::SignedDuration;
+use lamplighter::model::Load;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -85,7 +86,7 @@ fn missing_data_is_not_zero_load() {
     assert_eq!(silent.cpu(99.0).count(), Some(8), "what is measured still counts");
 
     let mut gone = given().runs(6);
-    gone.observed.load = Default::default();
+    gone.observed.load = Load::default();
     assert_eq!(gone.count(), None);
     assert!(gone.decided().reason.contains("CPU data of 0 of the last 15 minutes"), "{}", gone.decided().reason);
     let old = NOW - SignedDuration::from_mins(6);

@@ -8,6 +8,7 @@ use e2e::stack::{Stack, within};
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
+use crate::load;
 use crate::story::Story;
 
 /// How long anything that must follow may take.
@@ -20,7 +21,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 5] = [
+pub const SCENES: [Scene; 10] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -42,13 +43,38 @@ pub const SCENES: [Scene; 5] = [
         proves: "a bad tag raises one message and touches nothing",
         play: bad_tag,
     },
+    Scene {
+        title: "The team tags the service for scaling, and load climbs to 37 requests a second",
+        proves: "load makes a service grow to what it needs, by alarms that nobody made by hand",
+        play: load::climbs,
+    },
+    Scene {
+        title: "The load grows on; the alarm has spoken and speaks no more",
+        proves: "the sweep follows a load that stays high",
+        play: load::stays_high,
+    },
+    Scene {
+        title: "The load is over",
+        proves: "a service goes back calmly, and somebody is told what it took",
+        play: load::falls,
+    },
+    Scene {
+        title: "The CPU of a service without the tag peaks",
+        proves: "a CPU peak is told once, with the reason, and nothing is changed",
+        play: load::peaks,
+    },
+    Scene {
+        title: "A window opens in which a burst is known to come",
+        proves: "a schedule raises the floor before the burst",
+        play: load::window_opens,
+    },
 ];
 
 /// The local stack with a shop in it.
 pub struct Stage<'a> {
-    stack: &'a Stack,
+    pub stack: &'a Stack,
     pub story: Story,
-    web: String,
+    pub web: String,
 }
 
 impl<'a> Stage<'a> {
@@ -78,7 +104,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Waits until something holds, and tells meanwhile what happens.
-    fn wait(&mut self, mut holds: impl FnMut(&Self) -> bool) -> Result<(), ()> {
+    pub fn wait(&mut self, mut holds: impl FnMut(&Self) -> bool) -> Result<(), ()> {
         let held = within(PATIENCE, || {
             self.story.catch_up(self.stack);
             holds(self).then_some(())
@@ -94,7 +120,7 @@ impl<'a> Stage<'a> {
         self.free()
     }
 
-    fn told(&mut self, subject: &str) -> Result<(), String> {
+    pub fn told(&mut self, subject: &str) -> Result<(), String> {
         self.wait(|stage| stage.mails(subject) > 0).map_err(|()| format!("no mail says {subject:?}"))?;
         match self.mails(subject) {
             1 => Ok(()),
@@ -103,7 +129,7 @@ impl<'a> Stage<'a> {
     }
 
     /// Nobody holds a target any more: what was begun is done.
-    fn free(&mut self) -> Result<(), String> {
+    pub fn free(&mut self) -> Result<(), String> {
         self.wait(|stage| items(stage.stack).iter().all(|item| item.get("holder").is_none()))
             .map_err(|()| "a target is still held")?;
         // The function's log is written after its answer.
@@ -113,7 +139,7 @@ impl<'a> Stage<'a> {
     }
 
     /// A decision with this reason was logged.
-    fn decided(&mut self, reason: &str) -> Result<(), String> {
+    pub fn decided(&mut self, reason: &str) -> Result<(), String> {
         self.wait(|stage| stage.stack.logs().contains(reason))
             .map_err(|()| format!("nothing was decided because {reason:?}"))
     }

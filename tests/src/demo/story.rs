@@ -98,7 +98,11 @@ fn describe(event: &Value) -> String {
     let what = match text("DetailType").as_str() {
         "ECR Image Action" if of("image-tag").is_empty() => format!("{} (untagged)", of("repository-name")),
         "ECR Image Action" => format!("{}:{}", of("repository-name"), of("image-tag")),
-        "ECS Deployment State Change" => of("eventName").to_owned(),
+        "ECS Deployment State Change" | "AWS API Call via CloudTrail" => of("eventName").to_owned(),
+        "CloudWatch Alarm State Change" => {
+            let state = detail["state"]["value"].as_str().unwrap_or_default();
+            format!("{} is {state}", of("alarmName"))
+        }
         _ => event["Resources"][0].as_str().unwrap_or_default().rsplit(':').next().unwrap_or_default().to_owned(),
     };
     format!("{}: {what}", text("DetailType"))
@@ -120,7 +124,14 @@ fn decisions(stack: &Stack) -> Vec<String> {
 
 /// A call of a function that changed something outside Lamplighter.
 fn change(call: &Value) -> Option<String> {
-    let changes = ["RegisterTaskDefinition", "UpdateService"];
+    let changes = [
+        "RegisterTaskDefinition",
+        "UpdateService",
+        "PutMetricAlarm",
+        "DeleteAlarms",
+        "PutDashboard",
+        "DeleteDashboards",
+    ];
     let action = call["action"].as_str()?;
     let about = call["about"].as_str().unwrap_or_default();
     (call["caller"] == "function" && changes.contains(&action)).then(|| format!("{action} {about}"))

@@ -126,11 +126,9 @@ impl Cloud for World {
     }
 
     async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
-        let state = self.state();
         let wanted =
             |alarm: &&HasAlarm| alarm.name.starts_with(prefix) && (!in_alarm || alarm.state == AlarmState::Alarm);
-        let found: Vec<HasAlarm> = state.alarms.values().filter(wanted).cloned().collect();
-        drop(state);
+        let found: Vec<HasAlarm> = self.state().alarms.values().filter(wanted).cloned().collect();
         self.pages("DescribeAlarms", prefix, found.len(), 100).await?;
         Ok(found)
     }

@@ -75,7 +75,9 @@ impl World {
             alarm("cpu-peak", "AWS/ECS", "CPUUtilization", &of_service, 3, cpu),
             alarm("requests", "AWS/ApplicationELB", "RequestCountPerTarget", &requests, 1, rps * 60.0),
         ];
-        both.iter().for_each(|alarm| self.state_mut().put_alarm(alarm, &BTreeMap::new()));
+        for alarm in &both {
+            self.state_mut().put_alarm(alarm, &BTreeMap::new());
+        }
     }
 
     /// A service under any ARN that has needed more tasks for a while.
