@@ -16,7 +16,7 @@ const LASTING: usize = 3;
 /// Minutes in each of which a load must rise to be met ahead.
 const RISING: i32 = 3;
 /// Minutes from a measurement until the tasks that it asks for serve.
-const LEAD: f64 = 1.5;
+const LEAD: f64 = 1.25;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// A number of tasks, before it is rounded up, and where it comes from.

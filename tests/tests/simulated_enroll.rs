@@ -1,0 +1,197 @@
+//! The real `enroll`, in a simulated world: what holds whatever happens in between.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::collections::BTreeMap;
+
+use e2e::world::{Fault, World};
+use enroll::Enroll;
+use jiff::SignedDuration;
+use lamplighter::model::Arn;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const FIVE: [&str; 5] = ["cpu-peak", "errors-5xx", "memory-peak", "requests", "unhealthy-targets"];
+
+fn web() -> (World, Arn) {
+    let world = World::new();
+    let arn = world.scaled("web", "min=2 max=8");
+    (world, arn)
+}
+
+/// What the alarms of `shop/web` are about.
+fn kinds(world: &World) -> Vec<String> {
+    let prefix = "lamplighter/shop/web/";
+    world.state().alarms.keys().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect()
+}
+
+fn threshold(world: &World, kind: &str) -> f64 {
+    let state = world.state();
+    state.alarms[&format!("lamplighter/shop/web/{kind}")].alarm.as_ref().unwrap().threshold
+}
+
+/// The tag change that leaves these tags.
+fn tagged(world: &World, arn: &Arn, changed: &[&str]) -> Value {
+    json!({
+        "detail-type": "Tag Change on Resource", "source": "aws.tag", "id": "t1", "resources": [arn.as_str()],
+        "account": "123456789012", "region": "eu-west-1",
+        "detail": {"changed-tag-keys": changed, "service": "ecs", "resource-type": "service",
+            "tags": world.state().tags.get(arn).cloned().unwrap_or_default()}
+    })
+}
+
+fn settled(world: &World) {
+    let changes = |world: &World| world.count("PutMetricAlarm") + world.count("DeleteAlarms");
+    let (before, told) = (changes(world), world.titles().len());
+    for _ in 0..3 {
+        world.pass(SignedDuration::from_hours(1));
+        world.sweep(&Enroll).unwrap().unwrap();
+    }
+    assert_eq!(changes(world), before, "it did not settle");
+    assert_eq!(world.titles().len(), told, "{:?}", world.titles());
+}
+
+#[test]
+fn tagging_a_service_is_enough() {
+    let (world, arn) = web();
+    let event = tagged(&world, &arn, &["lamplighter:managed"]);
+    world.invoke(&Enroll, event.clone()).unwrap().unwrap();
+    assert_eq!(kinds(&world), FIVE);
+    let alarm = Arn::new("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests");
+    let owner = world.state().tags[&alarm]["lamplighter:target"].clone();
+    assert_eq!(owner, arn.as_str());
+    world.invoke(&Enroll, event).unwrap().unwrap();
+    assert_eq!(world.count("PutMetricAlarm"), 5);
+    settled(&world);
+}
+
+#[test]
+fn a_changed_tag_changes_its_alarm_and_no_other() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    let event = tagged(&world, &arn, &["lamplighter:scale"]);
+    world.invoke(&Enroll, event).unwrap().unwrap();
+    assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
+    assert_eq!(world.count("PutMetricAlarm"), 6);
+    settled(&world);
+}
+
+/// Two changes of one tag arrive in the wrong order: what the service carries counts, not what the event says.
+#[test]
+fn events_in_the_wrong_order_end_with_the_tags_that_are_there() {
+    let (world, arn) = web();
+    let older = tagged(&world, &arn, &["lamplighter:scale"]);
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    let newer = tagged(&world, &arn, &["lamplighter:scale"]);
+    world.invoke(&Enroll, newer).unwrap().unwrap();
+    world.invoke(&Enroll, older).unwrap().unwrap();
+    assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
+}
+
+#[rstest]
+#[case::reading("DescribeAlarms")]
+#[case::journalling("Intend")]
+#[case::setting("PutMetricAlarm")]
+#[case::telling("SendMessageBatch")]
+#[case::concluding("Conclude")]
+fn a_function_killed_anywhere_is_made_up_for(
+    #[case] call: &'static str,
+    #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
+) {
+    let (world, arn) = web();
+    world.fault(call, fault);
+    let event = tagged(&world, &arn, &["lamplighter:managed"]);
+    let _ = world.invoke(&Enroll, event);
+    world.pass(SignedDuration::from_mins(2));
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(kinds(&world), FIVE);
+    settled(&world);
+}
+
+#[rstest]
+#[case::untagged(false)]
+#[case::deleted(true)]
+fn what_is_left_behind_is_taken_away_and_what_is_not_ours_stays(
+    #[case] deleted: bool,
+    #[values(None, Some(Fault::Killed), Some(Fault::AnswerLost), Some(Fault::Throttled))] fault: Option<Fault>,
+) {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    let foreign = world.state().alarms["lamplighter/shop/web/cpu-peak"].alarm.clone().unwrap();
+    let renamed = lamplighter::model::Alarm { name: "lamplighter/shop/web/their-own".into(), ..foreign };
+    world.state_mut().put_alarm(&renamed, &BTreeMap::new());
+    world.state_mut().tags.remove(&arn);
+    if deleted {
+        world.state_mut().services.remove(&arn);
+    }
+    if let Some(fault) = fault {
+        world.fault("DeleteAlarms", fault);
+        let _ = world.sweep(&Enroll);
+        world.pass(SignedDuration::from_mins(2));
+    }
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(kinds(&world), ["their-own"]);
+    settled(&world);
+}
+
+#[test]
+fn an_alarm_of_somebody_else_under_our_name_is_left_alone_and_told_once() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    let name = "lamplighter/shop/web/cpu-peak";
+    let mut theirs = world.state().alarms[name].alarm.clone().unwrap();
+    theirs.threshold = 55.0;
+    {
+        let mut state = world.state_mut();
+        state.put_alarm(&theirs, &BTreeMap::new());
+        state
+            .tags
+            .get_mut(&Arn::new(format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}")))
+            .unwrap()
+            .clear();
+    }
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert!((threshold(&world, "cpu-peak") - 55.0).abs() < f64::EPSILON);
+    let about = |title: &&String| title.contains("is somebody else's");
+    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
+    settled(&world);
+    world.state_mut().tags.remove(&arn);
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(kinds(&world), ["cpu-peak"]);
+}
+
+#[test]
+fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=5 max=2".into());
+    let event = tagged(&world, &arn, &["lamplighter:scale"]);
+    world.invoke(&Enroll, event).unwrap().unwrap();
+    assert_eq!(kinds(&world), FIVE);
+    let about = |title: &&String| title.starts_with("tag lamplighter:scale can't be read");
+    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
+    settled(&world);
+}
+
+#[rstest]
+#[case(1, &[("DescribeAlarms", 1), ("DescribeServices", 1), ("DescribeTargetGroups", 1), ("GetResources", 4)])]
+#[case(100, &[("DescribeAlarms", 5), ("DescribeServices", 10), ("DescribeTargetGroups", 5), ("GetResources", 8)])]
+fn a_sweep_reads_all_targets_by_the_page(#[case] services: usize, #[case] pages: &[(&str, usize)]) {
+    let world = World::new();
+    for n in 0..services {
+        world.scaled(&format!("web{n}"), "min=2 max=8");
+    }
+    world.sweep(&Enroll).unwrap().unwrap();
+    world.state_mut().calls.clear();
+    world.sweep(&Enroll).unwrap().unwrap();
+    for (call, expected) in pages {
+        assert_eq!(world.count(call), *expected, "{call}");
+    }
+}
