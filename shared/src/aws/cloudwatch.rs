@@ -130,11 +130,7 @@ fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
     let minutes = u32::try_from(alarm.evaluation_periods?).ok()?;
     let measure = match alarm.metrics() {
         [] => Measure::One(one(alarm)?),
-        [expression, each @ ..] => {
-            let metrics: Option<Vec<AlarmMetric>> = each.iter().map(measured).collect();
-            let metrics = metrics?;
-            (expression.expression == highest(&metrics).first()?.expression).then_some(Measure::Highest(metrics))?
-        }
+        queries => Measure::Highest(compared(queries)?),
     };
     let same_minutes = alarm.datapoints_to_alarm.is_none_or(|n| u32::try_from(n) == Ok(minutes));
     (same_minutes && alarm.actions_enabled != Some(false)).then_some(())?;
@@ -157,6 +153,16 @@ fn one(alarm: &MetricAlarm) -> Option<AlarmMetric> {
         dimensions: by_name(alarm.dimensions()),
         statistic: Statistic::parse(alarm.statistic.as_ref()?.as_str())?,
     })
+}
+
+/// The metrics whose highest is looked at, in the order of their ids: `m1`, `m2`. CloudWatch promises none.
+fn compared(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
+    let numbered = |query: &MetricDataQuery| query.id.as_deref()?.strip_prefix('m')?.parse::<u32>().ok();
+    let mut each: Vec<_> = queries.iter().filter(|query| query.expression.is_none()).collect();
+    each.sort_by_key(|query| numbered(query));
+    let metrics: Vec<AlarmMetric> = each.into_iter().map(measured).collect::<Option<_>>()?;
+    let expression = queries.iter().find_map(|query| query.expression.as_ref())?;
+    (highest(&metrics).first()?.expression.as_ref() == Some(expression)).then_some(metrics)
 }
 
 fn measured(query: &MetricDataQuery) -> Option<AlarmMetric> {

@@ -80,8 +80,10 @@ impl<R> Aws<R> {
         cloudwatch: aws_sdk_cloudwatch::Client,
         elb: aws_sdk_elasticloadbalancingv2::Client,
         autoscaling: aws_sdk_applicationautoscaling::Client,
+        rds: aws_sdk_rds::Client,
     ) -> Self {
         let _ = (self.cloudwatch.set(cloudwatch), self.elb.set(elb), self.autoscaling.set(autoscaling));
+        let _ = self.rds.set(rds);
         self
     }
 
