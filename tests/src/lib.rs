@@ -2,6 +2,7 @@
 //!
 //! * [`stack`]: the local stack of `tests/stack/`, in which the real binaries run
 //! * [`curves`]: load over a day, and who follows it how well
+//! * [`dashboard`]: the format that CloudWatch takes, and a picture of a layout
 //! * [`world`]: an in-memory AWS with a virtual clock, in which the real operations run
 //!
 //! `cargo demo` tells its story over the first; `tests/` looks at both through their front doors.
@@ -17,6 +18,7 @@
 
 pub mod api;
 pub mod curves;
+pub mod dashboard;
 pub mod ledger;
 pub mod setup;
 pub mod stack;

@@ -161,13 +161,13 @@ fn of_balancers(name: &str, scale: Option<&ScalePolicy>, groups: &[TargetGroup])
         pairs.iter().map(of).collect()
     };
     let requests = Graph {
-        title: format!("{name}: requests a minute per task"),
+        title: format!("{name}: requests/min per task"),
         metrics: each("RequestCountPerTarget", "Sum"),
         bounds: scale.iter().map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0)).collect(),
         highest: None,
     };
     let errors = Graph {
-        title: format!("{name}: errors and unhealthy targets"),
+        title: format!("{name}: 5xx, unhealthy targets"),
         metrics: [each("HTTPCode_Target_5XX_Count", "Sum"), each("UnHealthyHostCount", "Minimum")].concat(),
         bounds: Vec::new(),
         highest: None,
@@ -213,7 +213,7 @@ fn of_cache(cache: &Arn) -> Vec<Graph> {
 fn of_actions(stack: &str, what: &str) -> Graph {
     let of = |operation: &str| {
         let dimensions = [("Stack", stack), ("Operation", operation)];
-        metric(NAMESPACE, what, &dimensions, json!({"stat": "Sum", "period": 300}))
+        metric(NAMESPACE, what, &dimensions, json!({"stat": "Sum", "period": 300, "label": operation}))
     };
     Graph {
         title: format!("Lamplighter: {}", what.to_lowercase()),

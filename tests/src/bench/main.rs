@@ -1,5 +1,5 @@
-//! `cargo numbers`: start-up, latency, memory, size and calls of `deploy`, measured on this machine, beside
-//! what else one could write. Prints ratios; nothing is gated on a time.
+//! `cargo numbers`: start-up, latency, memory, size and calls, measured on this machine, beside what else one
+//! could write; and what a managed service costs. Prints ratios; nothing is gated on a time.
 
 #![allow(
     clippy::disallowed_methods,
@@ -11,6 +11,7 @@
 
 mod https;
 mod lambda;
+mod scaling;
 mod subjects;
 
 use std::process::ExitCode;
@@ -55,6 +56,10 @@ fn run() -> Result<(), String> {
         println!("{:<44} {init:>9.2} {:>9.2} {idle:>9.1} {size:>9} {zip:>9}", subject.name, init / own);
     }
     events(&subjects, &stack)?;
+    if let Some(scale) = subjects.iter().find(|subject| subject.name == "scale") {
+        scaling::alarms(scale, &stack)?;
+    }
+    scaling::costs()?;
     https::first_call(&subjects)
 }
 

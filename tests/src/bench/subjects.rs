@@ -32,10 +32,14 @@ impl Subject {
 /// Builds everything; the first is ours.
 pub fn subjects() -> Result<Vec<Subject>, String> {
     build("deploy", "release", None)?;
+    build("scale", "release", None)?;
+    build("enroll", "release", None)?;
     build("hello", "release", None)?;
     build("hello", "stock", None)?;
     let mut subjects = vec![
         rust("deploy", "release/deploy", true),
+        rust("scale", "release/scale", false),
+        rust("enroll", "release/enroll", false),
         rust("hello, one thread, same profile", "release/hello-bare", false),
         rust("hello, default runtime, same profile", "release/hello-default", false),
         rust("hello, default runtime, Cargo's own profile", "stock/hello-default", false),

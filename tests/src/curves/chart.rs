@@ -47,10 +47,16 @@ pub fn svg(curve: &Curve, all: &[Followed]) -> String {
     let most = curve.rps.iter().fold(f64::from(highest), |most, rps| most.max(rps / RPS));
     let point =
         |n: usize, tasks: f64| format!("{:.1},{:.1}", n as f64 / minutes * WIDTH, HEIGHT - tasks / most * HEIGHT);
+    // Corners alone: where the count changes, and at both ends.
     let steps = |tasks: &[u32]| {
-        let corners =
-            tasks.iter().enumerate().flat_map(|(n, t)| [point(n, f64::from(*t)), point(n + 1, f64::from(*t))]);
-        corners.collect::<Vec<_>>().join(" ")
+        let mut corners = Vec::new();
+        let mut begin = 0;
+        for run in tasks.chunk_by(|one, next| one == next) {
+            let level = run.first().map_or(0.0, |tasks| f64::from(*tasks));
+            corners.extend([point(begin, level), point(begin + run.len(), level)]);
+            begin += run.len();
+        }
+        corners.join(" ")
     };
     let load: Vec<String> = curve.rps.iter().enumerate().map(|(n, rps)| point(n, rps / RPS)).collect();
     let mut svg = format!(
