@@ -36,8 +36,7 @@ pub enum Veto {
 /// # Errors
 /// The [`Veto`], which is journalled.
 pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
-    if matches!(action, Action::Alarms(_) | Action::Dashboard(_)) {
-        // They watch the target and do nothing to it.
+    if action.can_wait() {
         return Ok(());
     }
     match action {

@@ -20,6 +20,15 @@ pub struct AwsError {
     pub refused: bool,
 }
 
+impl AwsError {
+    /// AWS was asked too often, and had been asked again already.
+    #[must_use]
+    pub fn is_throttling(&self) -> bool {
+        ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"]
+            .contains(&self.code.as_str())
+    }
+}
+
 /// A payload that is not an event this system can read. The text says which field is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]

@@ -11,7 +11,7 @@ use crate::model::Digest;
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Redeploy};
 
-pub use scaling::{Scaling, Surge};
+pub use scaling::{Raised, Scaling, Surge};
 
 /// How long somebody who was told once is not told again.
 const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
@@ -42,8 +42,8 @@ pub struct Memory {
     pub scalings: Vec<Scaling>,
     /// Load has raised the count, and it is not back yet.
     pub surge: Option<Surge>,
-    /// What Application Auto Scaling's minimum was before it was raised here.
-    pub floor_before: Option<u32>,
+    /// Application Auto Scaling's minimum is raised from here.
+    pub raised: Option<Raised>,
     /// Findings that hold: key, and in one line what was found.
     pub findings: BTreeMap<String, String>,
     /// Operations whose sweep comes back to this target.
@@ -151,11 +151,8 @@ impl Memory {
         }
         match action {
             Action::Scale(scale) => self.scaled(scale, at),
-            Action::Floor(floor) if floor.restores => self.floor_before = None,
-            Action::Floor(floor) if self.floor_before.is_none_or(|before| before >= floor.from) => {
-                self.floor_before = Some(floor.from);
-            }
-            Action::Rollout(_) | Action::Redeploy(_) | Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => {}
+            Action::Floor(floor) => self.floored(floor),
+            Action::Rollout(_) | Action::Redeploy(_) | Action::Alarms(_) | Action::Dashboard(_) => {}
         }
     }
 

@@ -8,7 +8,7 @@ mod load;
 mod service;
 mod task_definition;
 
-pub use alarm::{Alarm, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
+pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 pub use arn::Arn;
 pub use database::Database;
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};

@@ -32,7 +32,8 @@ pub trait Operation {
     type Observed: Serialize;
     /// What of AWS it changes.
     type Reach: Reach;
-    /// Visits what is not managed any more as well, to take away what it made for it.
+    /// Visits whatever is not managed any more, to take away what it made for it. Otherwise it visits only what
+    /// it watches.
     const TIDIES: bool = false;
 
     /// Which targets an event is about, by what AWS says now, and what is read for all of them at once.
@@ -50,6 +51,11 @@ pub trait Operation {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self::Policy>, TagError>;
+
+    /// What applies to a target that is not managed any more, whatever its other tags say.
+    fn tidying(&self, _defaults: &StackDefaults) -> Option<Self::Policy> {
+        None
+    }
 
     /// Reads what AWS says now about one target, as far as the survey does not know it.
     ///
@@ -70,6 +76,9 @@ pub trait Operation {
 
     /// Whether an action shows in what is observed now.
     fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
+
+    /// Forgets what AWS does not bear out any more.
+    fn forget(_memory: &mut Memory, _observed: &Self::Observed) {}
 
     /// Whether the sweep must come back to the target even if nothing speaks of it ([`Ledger::watched`]).
     fn watches(_seen: Seen<'_, Self::Policy>, _observed: &Self::Observed, _plan: &Plan) -> bool {
@@ -217,6 +226,13 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
             }
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
+        if matches!(event.detail, Detail::Sweep) {
+            // The next sweep is the retry. Only what there was no time for comes again at once.
+            let failed = errors.iter().filter(|(_, error)| !matches!(error, Error::OutOfTime { .. }));
+            answers
+                .extend(failed.map(|(target, error)| json!({"target": target.arn.name(), "error": error.to_string()})));
+            errors.retain(|(_, error)| matches!(error, Error::OutOfTime { .. }));
+        }
         into_result(answers, errors, targets.len())
     }
 

@@ -171,6 +171,12 @@ impl Action {
         }
     }
 
+    /// It watches the target and does nothing to it, so that nobody misses it for an hour.
+    #[must_use]
+    pub fn can_wait(&self) -> bool {
+        matches!(self, Self::Alarms(_) | Self::Dashboard(_))
+    }
+
     /// What makes it this action and not another of its kind, whatever the hour.
     #[must_use]
     pub fn key(&self) -> String {

@@ -114,7 +114,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         };
         match managed {
             Managed::Paused => return Ok(Decision::nothing("paused by lamplighter:managed")),
-            Managed::No if !Op::TIDIES => {
+            Managed::No if !self.tidies() => {
                 self.tell(unmanaged(Op::NAME));
                 return Ok(Decision::nothing("lamplighter:managed is missing"));
             }
@@ -145,8 +145,18 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
         let managed = policy::managed(&self.target.tags)?;
-        let policy = self.round.op.policy(&self.target.tags, &self.engine.defaults)?;
+        let defaults = &self.engine.defaults;
+        let policy = if managed == Managed::No && self.tidies() {
+            self.round.op.tidying(defaults)
+        } else {
+            self.round.op.policy(&self.target.tags, defaults)?
+        };
         Ok(policy.map(|policy| (managed, policy)))
+    }
+
+    /// The operation has something to take away from a target that is not managed any more.
+    fn tidies(&self) -> bool {
+        Op::TIDIES || self.lease.memory.watched.contains(Op::NAME)
     }
 
     /// AWS could not be asked. That is told and journalled, and the event fails.
@@ -164,12 +174,15 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     async fn leave(&mut self, decision: Decision) -> Result<String, Error> {
         self.tell_all(&decision.plan);
         let reason = decision.reason();
-        let by_sweep = matches!(self.round.event.detail, crate::detail::Detail::Sweep);
         let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
         self.log(&reason, 0);
-        let quiet = by_sweep && record.told.is_empty() && decision.withheld.is_empty();
+        let quiet = self.by_sweep() && record.told.is_empty() && decision.withheld.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
         Ok(reason)
+    }
+
+    fn by_sweep(&self) -> bool {
+        matches!(self.round.event.detail, crate::detail::Detail::Sweep)
     }
 
     /// The plan is journalled and told, and nothing is done.
@@ -210,7 +223,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                     if error.refused {
                         self.lease.memory.refuse(&step.action);
                     }
-                    self.tell(failed(step, &error));
+                    // Many targets tagged at once: the event comes again, and so does the sweep, which tells.
+                    let waits = step.action.can_wait() && error.is_throttling() && !self.by_sweep();
+                    self.tell_if_any((!waits).then(|| failed(step, &error)));
                     outcomes.push(Outcome::Failed(error.to_string()));
                     failure.get_or_insert(error);
                 }

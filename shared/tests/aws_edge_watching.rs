@@ -33,7 +33,8 @@ use jiff::Timestamp;
 use lamplighter::aws::Aws;
 use lamplighter::cloud::{Cloud, ServicesAndBounds, Watching};
 use lamplighter::model::{
-    Alarm, AlarmMetric, AlarmState, Arn, HasAlarm, LoadQuery, Measure, ScalableTarget, Statistic, TargetGroup,
+    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, LoadQuery, Measure, ScalableTarget, Statistic,
+    TargetGroup,
 };
 use lamplighter::plan::{Action, Alarms, Floor};
 use rstest::rstest;
@@ -160,6 +161,10 @@ fn alarm(measure: Measure) -> Alarm {
         threshold: 600.0,
         minutes: 3,
         missing_data: "notBreaching".into(),
+        actions: AlarmActions {
+            alarm: vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()],
+            ..AlarmActions::default()
+        },
     }
 }
 
@@ -184,6 +189,8 @@ fn described(put: &PutMetricAlarmInput, reversed: bool) -> MetricAlarm {
         .set_datapoints_to_alarm(put.datapoints_to_alarm())
         .set_threshold(put.threshold())
         .set_comparison_operator(put.comparison_operator().cloned())
+        .set_alarm_actions(put.alarm_actions.clone())
+        .set_ok_actions(put.ok_actions.clone())
         .set_treat_missing_data(put.treat_missing_data().map(str::to_owned))
         .state_value(StateValue::Ok)
         .state_transitioned_timestamp(DateTime::from_secs(at("2026-11-21T03:00:00Z").as_second()))
@@ -192,7 +199,7 @@ fn described(put: &PutMetricAlarmInput, reversed: bool) -> MetricAlarm {
 
 #[rstest]
 #[case::one_metric(Measure::One(metric("RequestCountPerTarget", "targetgroup/web/1")))]
-#[case::the_highest_of_two(Measure::Highest(vec![
+#[case::the_sum_of_two(Measure::Sum(vec![
     metric("RequestCountPerTarget", "targetgroup/blue/1"),
     metric("RequestCountPerTarget", "targetgroup/green/1"),
 ]))]

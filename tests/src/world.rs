@@ -264,7 +264,8 @@ impl World {
 /// The event of a schedule.
 #[must_use]
 pub fn sweep() -> Value {
-    json!({"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events", "detail": {}})
+    json!({"version": "0", "id": "sweep", "detail-type": "Scheduled Event", "source": "aws.events",
+           "account": "123456789012", "region": "eu-west-1", "detail": {}})
 }
 
 fn error(call: &'static str, target: &str, code: &str, message: &str) -> AwsError {

@@ -165,6 +165,14 @@ def end_rollout(cluster: str, name: str, how: str) -> None:
     finish(service, previous, "completed.")
 
 
+def age(dimensions: dict, seconds: int) -> None:
+    """Makes the deployments of the service that a metric is about at least so old."""
+    service = ecs._services.get(f"{dimensions.get('ClusterName')}/{dimensions.get('ServiceName')}")
+    began = datetime.fromtimestamp(time.time() - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    for deployment in service["deployments"] if service else []:
+        deployment["createdAt"] = min(deployment["createdAt"], began)
+
+
 def finish(service, deployment, text):
     deployment.update(rolloutState="COMPLETED", runningCount=service["desiredCount"])
     service["runningCount"] = service["desiredCount"]

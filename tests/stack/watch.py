@@ -43,7 +43,7 @@ def feed(request: dict) -> dict:
 
     ``{series: [{namespace, name, dimensions, values, samples?}]}``: the last value is of the minute that ended
     last; a value of ``null`` leaves its minute without data; ``samples`` tasks report each value. Values that
-    are there already for these minutes are replaced. Answers the alarms' states by name.
+    are there already for these minutes are replaced, and a service has run for as long. Answers the alarms' states by name.
     """
     newest = int(time.time()) // MINUTE * MINUTE - MINUTE
     for series in request.get("series", []):
@@ -55,6 +55,7 @@ def feed(request: dict) -> dict:
             for _ in range(series.get("samples", 1) if value is not None else 0):
                 at = float(first + n * MINUTE)
                 cw._store_datum(series["namespace"], series["name"], series["dimensions"], at, "None", value, None, None, None)
+        emit.age(series["dimensions"], len(series["values"]) * MINUTE)
     for alarm in list(cw._alarms.values()):
         evaluate(alarm)
     return {alarm["AlarmName"]: alarm["StateValue"] for alarm in cw._alarms.values()}
@@ -103,10 +104,10 @@ def value_at(alarm, minute):
     if expression is None:
         return known[metrics[0]["Id"]]
     # The one form that our alarms use.
-    if not re.fullmatch(r"MAX\(\[FILL\(m\d+, 0\)(, FILL\(m\d+, 0\))*\]\)", expression):
+    if not re.fullmatch(r"m\d+( \+ m\d+)*", expression):
         raise ValueError(f"the local stack can't evaluate {expression}")
     there = [value for value in known.values() if value is not None]
-    return max(there) if there else None
+    return sum(there) if there else None
 
 
 def measured(stat, minute):

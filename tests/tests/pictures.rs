@@ -25,7 +25,7 @@ fn dashboard(services: usize) -> String {
     tag(&world, &Arn::new("arn:aws:elasticache:eu-west-1:123456789012:cluster:sessions"));
     world.sweep(&Enroll).unwrap().unwrap();
     let state = world.state();
-    assert_eq!(state.dashboards.keys().collect::<Vec<_>>(), ["lamplighter-shop"]);
+    assert_eq!(state.dashboards.keys().collect::<Vec<_>>(), ["lamplighter-eu-west-1-shop"]);
     state.dashboards.values().next().cloned().expect("a dashboard")
 }
 

@@ -265,7 +265,9 @@ fn a_target_that_cannot_be_looked_at_is_told_once() {
     world.web();
     for _ in 0..3 {
         world.fault("DescribeServices", Fault::Throttled);
-        assert!(world.sweep(&Deploy).unwrap().is_err());
+        let answer = world.sweep(&Deploy).unwrap().unwrap();
+        let error = "DescribeServices shop/web: ThrottlingException: Rate exceeded";
+        assert_eq!(answer["targets"][0]["error"], error);
     }
     assert_eq!(world.titles(), ["can't be looked after: DescribeServices failed"]);
 }

@@ -168,6 +168,63 @@ fn an_alarm_of_somebody_else_under_our_name_is_left_alone_and_told_once() {
 }
 
 #[test]
+fn what_people_attach_to_an_alarm_stays_when_its_bound_changes() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    let name = "lamplighter/shop/web/requests";
+    let mut theirs = world.state().alarms[name].alarm.clone().unwrap();
+    theirs.actions.alarm = vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()];
+    world.state_mut().put_alarm(&theirs, &BTreeMap::new());
+    settled(&world);
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
+    assert_eq!(world.state().alarms[name].actions, theirs.actions);
+}
+
+#[test]
+fn a_service_that_is_untagged_is_tidied_up_although_another_tag_is_wrong() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    let told = world.titles().len();
+    {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&arn).unwrap();
+        tags.remove("lamplighter:managed");
+        tags.insert("lamplighter:scale".into(), "rps=ten".into());
+    }
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(kinds(&world), [""; 0]);
+    assert_eq!(world.titles().len(), told, "{:?}", world.titles());
+}
+
+#[test]
+fn another_regions_dashboard_of_the_same_stack_stays() {
+    let (world, arn) = web();
+    world.sweep(&Enroll).unwrap().unwrap();
+    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:app".into(), "shop".into());
+    world.sweep(&Enroll).unwrap().unwrap();
+    let names = |world: &World| world.state().dashboards.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&world), ["lamplighter-eu-west-1-shop"]);
+    let body = world.state().dashboards["lamplighter-eu-west-1-shop"].clone();
+    world.state_mut().dashboards.insert("lamplighter-us-east-1-shop".into(), body);
+    world.state_mut().tags.get_mut(&arn).unwrap().remove("lamplighter:app");
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(names(&world), ["lamplighter-us-east-1-shop"]);
+}
+
+#[test]
+fn alarms_that_aws_throttles_are_made_by_the_next_and_nobody_is_woken() {
+    let (world, arn) = web();
+    world.fault("PutMetricAlarm", Fault::Throttled);
+    let event = tagged(&world, &arn, &["lamplighter:managed"]);
+    assert_eq!(world.invoke(&Enroll, event.clone()).unwrap().unwrap_err().kind(), "AwsError");
+    assert!(!world.titles().iter().any(|title| title.starts_with("could not")), "{:?}", world.titles());
+    world.invoke(&Enroll, event).unwrap().unwrap();
+    assert_eq!(kinds(&world), FIVE);
+}
+
+#[test]
 fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
     let (world, arn) = web();
     world.sweep(&Enroll).unwrap().unwrap();

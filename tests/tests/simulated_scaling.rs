@@ -150,13 +150,42 @@ fn a_count_that_somebody_moved_out_of_its_bounds_is_found_within_the_hour() {
     assert!(tasks(&world, &arn) <= 8, "{}", tasks(&world, &arn));
 }
 
+#[rstest]
+#[case::acting("true")]
+#[case::observed("observe")]
+fn a_service_that_may_have_no_more_is_told_once(#[case] managed: &str) {
+    let (world, arn) = web();
+    {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&arn).unwrap();
+        tags.insert("lamplighter:managed".into(), managed.into());
+        tags.insert("lamplighter:scale".into(), "min=2 max=2".into());
+    }
+    minutes(&world, &arn, 50.0, 30);
+    assert_eq!(world.titles(), ["needs 5 tasks and may have 2"]);
+}
+
 #[test]
-fn a_stopped_service_is_left_alone_and_told_once() {
+fn a_raised_minimum_is_put_back_when_the_tags_go() {
+    let (world, arn) = web();
+    world.auto_scaled(&arn, 2, 6);
+    minutes(&world, &arn, 55.0, 5);
+    assert_eq!(world.state().scalable[&arn].min, 6);
+    world.state_mut().tags.get_mut(&arn).unwrap().clear();
+    minutes(&world, &arn, 55.0, 2);
+    assert_eq!(world.state().scalable[&arn].min, 2);
+    let calls = world.count("DescribeServices");
+    minutes(&world, &arn, 55.0, 5);
+    assert_eq!(world.count("DescribeServices"), calls, "it is looked at no more");
+}
+
+#[test]
+fn a_stopped_service_is_left_alone() {
     let (world, arn) = web();
     world.state_mut().services.get_mut(&arn).unwrap().desired_count = 0;
     minutes(&world, &arn, 50.0, 10);
     assert_eq!(tasks(&world, &arn), 0);
-    assert_eq!(world.titles(), ["has a desired count of 0; it is left alone"]);
+    assert_eq!(world.titles(), [""; 0]);
 }
 
 #[test]

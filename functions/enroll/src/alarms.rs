@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::model::{Alarm, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup};
+use lamplighter::model::{Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup};
 
 use crate::Policy;
 
@@ -58,6 +58,7 @@ impl Wanted<'_> {
             threshold: self.threshold,
             minutes: self.minutes,
             missing_data: self.missing.to_owned(),
+            actions: AlarmActions::default(),
         }
     }
 }
@@ -149,7 +150,7 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
     });
     let connections = max_connections(database).map(|most| Wanted {
         kind: "connections",
-        about: format!("four fifths of the {most:.0} connections that {} allows by default", database.class),
+        about: format!("four fifths of about {most:.0} connections that {} allows by default", database.class),
         measure: of("DatabaseConnections", Statistic::Maximum),
         comparison: AT_LEAST,
         threshold: (most * CONNECTIONS).floor(),
@@ -181,14 +182,21 @@ fn lag(database: &Database) -> Option<(&'static str, f64, &'static str)> {
     }
 }
 
-/// The connections that the engine's default parameters allow; `None` where they or the memory of the class
-/// are not known, and for a cluster, whose instances have them.
-/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>
+/// About how many connections the engine's default parameters allow, rather too few than too many; `None` where
+/// they or the memory of the class are not known, and for a cluster, whose instances have them.
+/// Sources: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>,
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Managing.Performance.html>
 fn max_connections(database: &Database) -> Option<f64> {
-    let memory = memory_gib(&database.class)? * GIB;
+    let nominal = memory_gib(&database.class)?;
+    // The rest is for the system and RDS's own processes.
+    let memory = nominal * GIB * if nominal > 2.0 { 0.9 } else { 0.65 };
     match database.engine.as_str() {
         "postgres" | "aurora-postgresql" => Some((memory / 9_531_392.0).min(5_000.0).floor()),
         "mysql" => Some((memory / 12_582_880.0).floor()),
+        "aurora-mysql" => {
+            let doublings = |from: f64| (memory / from).log2();
+            Some((doublings(805_306_368.0) * 45.0).max(doublings(8_187_281_408.0) * 1_000.0).floor())
+        }
         "mariadb" => Some((memory / 25_165_760.0).min(12_000.0).floor()),
         _ => None,
     }
@@ -222,11 +230,11 @@ fn measured(namespace: &str, name: &str, dimensions: &[(&str, &str)], statistic:
     AlarmMetric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions, statistic }
 }
 
-/// One metric as it is, several as their highest.
+/// One metric as it is, several as their sum: the same tasks may stand behind several load balancers.
 fn several(mut metrics: Vec<AlarmMetric>) -> Option<Measure> {
     match metrics.len() {
         0 => None,
         1 => metrics.pop().map(Measure::One),
-        _ => Some(Measure::Highest(metrics)),
+        _ => Some(Measure::Sum(metrics)),
     }
 }

@@ -29,8 +29,11 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     plan
 }
 
-fn keep(seen: Seen<'_, Policy>, observed: &Observed, wanted: Vec<Alarm>) -> Plan {
+fn keep(seen: Seen<'_, Policy>, observed: &Observed, mut wanted: Vec<Alarm>) -> Plan {
     let existing = |name: &str| observed.alarms.iter().find(|own| own.has.name == name);
+    for alarm in &mut wanted {
+        alarm.actions = existing(&alarm.name).map(|own| own.has.actions.clone()).unwrap_or_default();
+    }
     let is_so = |alarm: &Alarm| existing(&alarm.name).is_some_and(|own| own.has.alarm.as_ref() == Some(alarm));
     let is_foreign = |alarm: &Alarm| existing(&alarm.name).is_some_and(|own| !own.is_ours);
     let surplus = observed.alarms.iter().filter(|own| own.is_ours && !wanted.iter().any(|w| w.name == own.has.name));

@@ -1,6 +1,7 @@
 //! What will hurt one day: found at enrolment and every hour, and told when it is new.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::Raised;
 use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
@@ -17,9 +18,9 @@ const LASTING: SignedDuration = SignedDuration::from_hours(1);
 pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Finding> {
     let mut found = match &observed.subject {
         Subject::Service { service, groups, definition, scalable } => {
-            let mut found = of_service(service, groups, definition.as_ref());
+            let mut found = of_service(service, seen.policy.scale.as_ref(), groups, definition.as_ref());
             let bounded = seen.policy.scale.as_ref().zip(scalable.as_ref());
-            found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.floor_before)));
+            found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)));
             found
         }
         Subject::Database(database) => of_database(database),
@@ -34,7 +35,12 @@ fn finding(key: impl Into<String>, title: impl Into<String>, why: impl Into<Stri
     Finding { key: key.into(), message: Message::warning(title).why(why).next(next) }
 }
 
-fn of_service(service: &Service, groups: &[TargetGroup], definition: Option<&TaskDefinition>) -> Vec<Finding> {
+fn of_service(
+    service: &Service,
+    scale: Option<&ScalePolicy>,
+    groups: &[TargetGroup],
+    definition: Option<&TaskDefinition>,
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let rolls = service.deployment_controller.as_str() == "ECS" && service.strategy == "ROLLING";
     if rolls && !(service.circuit_breaker.enable && service.circuit_breaker.rollback) {
@@ -53,12 +59,20 @@ fn of_service(service: &Service, groups: &[TargetGroup], definition: Option<&Tas
             "Set maximumPercent to 200, or minimumHealthyPercent below 100.",
         ));
     }
-    if service.desired_count == 1 && service.scheduling_strategy != "DAEMON" {
+    let least = scale.map_or(service.desired_count, |scale| i32::try_from(scale.min).unwrap_or(i32::MAX));
+    if scale.is_some() && service.desired_count == 0 {
+        found.push(finding(
+            "stopped",
+            "has a desired count of 0; it is left alone",
+            "Nobody but a person sets that, so it is not scaled until the count is at least 1.",
+            "Set the desired count to 1 or more to have it scaled again, or remove lamplighter:scale.",
+        ));
+    } else if least == 1 && service.scheduling_strategy != "DAEMON" {
         found.push(finding(
             "one-task",
             "one task only",
             "Until a lost task is replaced there is no service.",
-            "Run at least two, in two availability zones.",
+            "Run at least two, in two availability zones: min=2 in lamplighter:scale.",
         ));
     }
     found.extend(definition.and_then(mutable_image));
@@ -74,15 +88,16 @@ fn of_service(service: &Service, groups: &[TargetGroup], definition: Option<&Tas
 }
 
 /// A minimum that was raised from here is what it was before.
-fn bounds(scale: &ScalePolicy, scalable: &ScalableTarget, raised_from: Option<u32>) -> Option<Finding> {
-    if (raised_from.unwrap_or(scalable.min), scalable.max) == (scale.min, scale.max) {
+fn bounds(scale: &ScalePolicy, scalable: &ScalableTarget, raised: Option<Raised>) -> Option<Finding> {
+    let min = raised.filter(|raised| raised.to == scalable.min).map_or(scalable.min, |raised| raised.before);
+    if (min, scalable.max) == (scale.min, scale.max) {
         return None;
     }
     Some(finding(
         "autoscaling-bounds",
         format!(
-            "Application Auto Scaling keeps it from {} to {}, and its tag says min={} max={}",
-            scalable.min, scalable.max, scale.min, scale.max
+            "Application Auto Scaling keeps it from {min} to {}, and its tag says min={} max={}",
+            scalable.max, scale.min, scale.max
         ),
         "Its count is left to Application Auto Scaling; only the minimum there is raised, within the maximum there.",
         "Make the bounds the same in both places, or deregister the scalable target.",
@@ -192,8 +207,8 @@ fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Findin
             found.push(finding(
                 format!("in-alarm:{name}"),
                 format!("the alarm {name} has been in ALARM since {}", since.strftime("%Y-%m-%d %H:%M UTC")),
-                format!("{} ECS ignores an alarm that is in ALARM when a deployment begins.", own.has.state_reason),
-                "Mend the cause, or change the bound in the tag.",
+                format!("{} An alarm that is always on says nothing when it matters.", own.has.state_reason),
+                "Mend the cause; if this is normal, change the bound: cpu=, memory= and rps= in lamplighter:scale.",
             ));
         }
     }

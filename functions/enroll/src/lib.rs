@@ -63,6 +63,11 @@ impl Operation for Enroll {
         }))
     }
 
+    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
+        let (cpu_peak, stack) = (defaults.cpu_peak, defaults.stack.clone());
+        Some(Policy { managed: Managed::No, scale: None, cpu_peak, stack })
+    }
+
     async fn observe<C: Cloud>(
         &self,
         seen: Seen<'_, Policy>,

@@ -15,8 +15,10 @@ use crate::survey::Survey;
 
 type Found = Result<Targets<Survey>, AwsError>;
 
-/// What the names of our dashboards begin with.
-pub const DASHBOARD: &str = "lamplighter-";
+/// What the names of a region's dashboards begin with: an account has one set of dashboards for all regions.
+fn prefix(region: &str) -> String {
+    format!("lamplighter-{region}-")
+}
 
 pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     match &search.event.detail {
@@ -59,7 +61,7 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
         let others: Vec<Arn> = of_app.iter().map(|member| member.arn.clone()).filter(|other| *other != arn).collect();
         survey.read(&others, search.cloud).await?;
         survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
-        targets.extend(dashboard_of(&arn, &app, true));
+        targets.extend(dashboard_of(&arn, arn.region(), &app, true));
     }
     Ok(Targets::These(targets, survey))
 }
@@ -79,7 +81,9 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
     let mut targets: Vec<Tagged> = arns.iter().map(|arn| survey.tagged(arn)).collect();
     let topic = Arn::new(search.defaults.topic.clone());
-    targets.extend(dashboards(&targets, &search.cloud.dashboards(DASHBOARD).await?, &topic));
+    let region = search.event.region.as_str();
+    let existing = search.cloud.dashboards(&prefix(region)).await?;
+    targets.extend(dashboards(&targets, &existing, region, &topic));
     if !topic.as_str().is_empty() {
         survey.unconfirmed = search.cloud.unconfirmed(topic.as_str()).await?;
         targets.push(managed_as(topic, true));
@@ -98,25 +102,25 @@ async fn listed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
 }
 
 /// The dashboard of every application, and those whose application is gone.
-fn dashboards(targets: &[Tagged], existing: &[String], topic: &Arn) -> Vec<Tagged> {
+fn dashboards(targets: &[Tagged], existing: &[String], region: &str, topic: &Arn) -> Vec<Tagged> {
     let managed = targets.iter().filter(|target| target.tags.contains_key(MANAGED));
     let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
     for target in managed {
-        let dashboard = policy::app(&target.tags).and_then(|app| dashboard_of(&target.arn, app, true));
+        let dashboard = policy::app(&target.tags).and_then(|app| dashboard_of(&target.arn, region, app, true));
         found.extend(dashboard.map(|dashboard| (dashboard.arn.name(), dashboard)));
     }
-    for name in existing.iter().filter_map(|name| name.strip_prefix(DASHBOARD)) {
+    for name in existing.iter().filter_map(|name| name.strip_prefix(&prefix(region))) {
         let beside = targets.first().map_or(topic, |target| &target.arn);
-        let gone = dashboard_of(beside, name, false).filter(|gone| !found.contains_key(&gone.arn.name()));
+        let gone = dashboard_of(beside, region, name, false).filter(|gone| !found.contains_key(&gone.arn.name()));
         found.extend(gone.map(|gone| (gone.arn.name(), gone)));
     }
     found.into_values().collect()
 }
 
 /// The dashboard of an application, as a target. `None` where its name has nothing a dashboard's may have.
-fn dashboard_of(member: &Arn, app: &str, wanted: bool) -> Option<Tagged> {
+fn dashboard_of(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<Tagged> {
     let name: String = app.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-    let arn = format!("arn:{}:cloudwatch::{}:dashboard/{DASHBOARD}{name}", member.partition(), member.account());
+    let arn = format!("arn:{}:cloudwatch::{}:dashboard/{}{name}", member.partition(), member.account(), prefix(region));
     (!app.is_empty()).then(|| {
         let mut target = managed_as(Arn::new(arn), wanted);
         target.tags.insert(APP.to_owned(), app.to_owned());

@@ -128,6 +128,7 @@ impl Given {
                 state: AlarmState::Ok,
                 state_since: Some(NOW),
                 state_reason: "Threshold Crossed.".into(),
+                actions: alarm.actions.clone(),
                 alarm: Some(alarm),
             };
             self.observed.alarms.push(OwnAlarm { has, is_ours: true });
@@ -176,7 +177,7 @@ fn two_target_groups_make_one_alarm_over_both() {
     let Subject::Service { groups, .. } = &mut both.observed.subject else { unreachable!("a service") };
     groups.push(group("green"));
     let requests = both.alarms().put.into_iter().find(|alarm| alarm.name.ends_with("requests")).unwrap();
-    assert!(matches!(&requests.measure, Measure::Highest(metrics) if metrics.len() == 2));
+    assert!(matches!(&requests.measure, Measure::Sum(metrics) if metrics.len() == 2));
 }
 
 #[test]
@@ -267,7 +268,7 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
     insta::assert_snapshot!(lines(&alarms(database())), @"
     lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
     lamplighter/db:orders/free-storage FreeStorageSpace Minimum LessThanThreshold 10737418240 3×1 min
-    lamplighter/db:orders/connections DatabaseConnections Maximum GreaterThanOrEqualToThreshold 1441 3×1 min
+    lamplighter/db:orders/connections DatabaseConnections Maximum GreaterThanOrEqualToThreshold 1297 3×1 min
     ");
     let cluster = Database {
         arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:orders"),
@@ -289,7 +290,7 @@ fn application() -> Given {
     let Subject::Service { service, groups, .. } = service().observed.subject else { unreachable!("a service") };
     let mut service = *service;
     service.tags.insert("lamplighter:scale".into(), "min=2 max=8".into());
-    let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-shop");
+    let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-eu-west-1-shop");
     let subject =
         Subject::Application { services: vec![(service, groups)], databases: vec![database()], caches: Vec::new() };
     given(arn, subject).tag("managed", "true").tag("app", "shop")
@@ -308,11 +309,11 @@ fn a_dashboard_is_made_kept_and_taken_away_with_its_application() {
     let body = body_of(&shop).unwrap();
     shop.observed.dashboard =
         Some(serde_json::to_string_pretty(&serde_json::from_str::<Value>(&body).unwrap()).unwrap());
-    assert_eq!(shop.decided().reason, "the dashboard lamplighter-shop is as it should be");
+    assert_eq!(shop.decided().reason, "the dashboard lamplighter-eu-west-1-shop is as it should be");
     shop.tags.remove("lamplighter:managed");
     assert_eq!(body_of(&shop), None);
     shop.observed.dashboard = Some(r#"{"widgets": []}"#.into());
-    assert_eq!(shop.decided().reason, "the dashboard lamplighter-shop is somebody else's");
+    assert_eq!(shop.decided().reason, "the dashboard lamplighter-eu-west-1-shop is somebody else's");
 }
 
 #[test]
@@ -333,7 +334,7 @@ fn the_bounds_are_drawn_in() {
             "min 2.0",
             "max 8.0",
             "cpu-peak 80.0",
-            "connections 1441.0",
+            "connections 1297.0",
             "free-storage 10737418240.0"
         ]
     );

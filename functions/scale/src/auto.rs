@@ -2,7 +2,7 @@
 //! within the maximum that is set there, and put back.
 
 use lamplighter::Plan;
-use lamplighter::model::ScalableTarget;
+use lamplighter::model::{ScalableTarget, Service};
 use lamplighter::plan::{Action, Floor};
 use lamplighter::policy::Autoscaling;
 
@@ -13,11 +13,19 @@ use crate::words;
 pub fn decide(case: &Case<'_>, scalable: &ScalableTarget) -> Plan {
     let count = case.desired().max(scalable.min);
     let max = scalable.max.min(case.scale.max);
-    let before = case.memory.floor_before.filter(|before| *before < scalable.min).unwrap_or(scalable.min);
+    let before = case.memory.raised.map_or(scalable.min, |raised| raised.before.min(scalable.min));
     let window = case.floor.window.map_or(0, |_| case.floor.tasks.min(max));
-    if let Some((to, need)) = case.out(count, max).filter(|(to, _)| *to > scalable.min && *to >= window) {
-        return raise(case, scalable, to, Some(need));
-    }
+    let out = case.out(count, max);
+    let short = out.and_then(|(to, need)| if to == max { words::at_maximum(case, max, need) } else { None });
+    let mut plan = match out {
+        Some((to, need)) if to > scalable.min && to >= window => raise(case, scalable, to, Some((need, max))),
+        _ => keep(case, scalable, window, before),
+    };
+    plan.messages.extend(short);
+    plan
+}
+
+fn keep(case: &Case<'_>, scalable: &ScalableTarget, window: u32, before: u32) -> Plan {
     if window > scalable.min {
         return raise(case, scalable, window, None);
     }
@@ -27,8 +35,8 @@ pub fn decide(case: &Case<'_>, scalable: &ScalableTarget) -> Plan {
     lower(case, scalable, before.max(window), before)
 }
 
-fn raise(case: &Case<'_>, scalable: &ScalableTarget, to: u32, need: Option<&Need>) -> Plan {
-    let why = need.map_or_else(|| words::floor_reason(case), |need| words::growth(case, to, need));
+fn raise(case: &Case<'_>, scalable: &ScalableTarget, to: u32, need: Option<(&Need, u32)>) -> Plan {
+    let why = need.map_or_else(|| words::floor_reason(case), |(need, max)| words::growth(to, max, need));
     let suspended = match need {
         Some(_) if scalable.scaling_out_suspended => Some("DynamicScalingOutSuspended"),
         None if scalable.scheduled_scaling_suspended => Some("ScheduledScalingSuspended"),
@@ -40,8 +48,9 @@ fn raise(case: &Case<'_>, scalable: &ScalableTarget, to: u32, need: Option<&Need
     if case.scale.autoscaling == Autoscaling::Tell {
         return Plan::tell(words::would_raise(scalable, to, &why));
     }
-    let message = words::raised(scalable, to, &why);
-    Plan::act(floor(case, scalable.min, to, false), why, message)
+    // What follows the first step is in the journal.
+    let message = case.memory.raised.is_none().then(|| words::raised(scalable, to, &why));
+    Plan::act(floor(case.service, scalable.min, to, false), why, message)
 }
 
 /// Puts the minimum back to what was enough for the last 15 minutes, at least to what it was.
@@ -53,12 +62,18 @@ fn lower(case: &Case<'_>, scalable: &ScalableTarget, floor_now: u32, before: u32
         Err(reason) => Plan::nothing(reason),
         Ok(to) => {
             let reason = words::decline(case, to);
-            let message = (to == before).then(|| words::restored(scalable, to));
-            Plan::act(floor(case, scalable.min, to, to == before), reason, message)
+            let message = (to == before).then(|| words::restored(scalable, to, &reason));
+            Plan::act(floor(case.service, scalable.min, to, to == before), reason, message)
         }
     }
 }
 
-fn floor(case: &Case<'_>, from: u32, to: u32, restores: bool) -> Action {
-    Action::Floor(Floor { service: case.service.arn.clone(), from, to, restores })
+/// The service is not scaled from here any more: the minimum becomes what it was.
+pub fn restore(service: &Service, scalable: &ScalableTarget, before: u32) -> Plan {
+    let reason = "it is not scaled any more";
+    Plan::act(floor(service, scalable.min, before, true), reason, words::restored(scalable, before, reason))
+}
+
+fn floor(service: &Service, from: u32, to: u32, restores: bool) -> Action {
+    Action::Floor(Floor { service: service.arn.clone(), from, to, restores })
 }

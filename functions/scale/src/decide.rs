@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::memory::{Memory, Surge};
+use lamplighter::memory::Memory;
 use lamplighter::model::Service;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Scale};
@@ -11,7 +11,8 @@ use lamplighter::policy::{ScalePolicy, ScheduleWindow};
 use crate::Policy;
 use crate::auto;
 use crate::demand::{Demand, Need, whole};
-use crate::survey::Observed;
+use crate::peak;
+use crate::survey::{HISTORY, Observed};
 use crate::words;
 
 /// A need this far from the count, in parts of it, moves nothing unless it lasts. Kubernetes' default.
@@ -25,19 +26,23 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
+    if service.status != "ACTIVE" {
+        return Plan::nothing(format!("the service is {}", service.status));
+    }
     if service.scheduling_strategy == "DAEMON" {
         return Plan::tell(words::daemon());
     }
-    let Some(scale) = &seen.policy.scale else { return words::peak(seen, service, &observed.load) };
+    let Some(scale) = &seen.policy.scale else {
+        let raised = observed.scalable.as_ref().zip(seen.memory.raised);
+        let restored = raised.map(|(scalable, raised)| auto::restore(service, scalable, raised.before));
+        return restored.unwrap_or_else(|| peak::told(seen, service, &observed.load));
+    };
     if service.desired_count == 0 {
-        return Plan::tell(words::stopped());
+        return Plan::nothing("a desired count of 0 is left alone");
     }
     let demand = Demand::of(scale, &observed.load, service, seen.memory, now);
     let floor = Floor::of(scale, &seen.policy.windows, now);
-    let desired = service.desired_count.unsigned_abs();
-    // One that somebody else has ended is over.
-    let surge = seen.memory.surge.filter(|surge| desired > surge.base);
-    let case = Case { service, scale, floor, demand, memory: seen.memory, surge, now };
+    let case = Case { service, scale, floor, demand, memory: seen.memory, now };
     let mut plan = match &observed.scalable {
         Some(scalable) => auto::decide(&case, scalable),
         None => case.decide(),
@@ -67,8 +72,6 @@ pub struct Case<'a> {
     pub floor: Floor<'a>,
     pub demand: Demand,
     pub memory: &'a Memory,
-    /// The count is above what it was before the load rose.
-    pub surge: Option<Surge>,
     pub now: Timestamp,
 }
 
@@ -87,7 +90,7 @@ impl Case<'_> {
             _ if desired > self.scale.max => self.to(self.scale.max, format!("max {}", self.scale.max)),
             Some((_, need)) => {
                 let mut plan = Plan::nothing(words::stays(self, need));
-                plan.messages.extend(words::at_maximum(self, need));
+                plan.messages.extend(words::at_maximum(self, self.scale.max, need));
                 plan
             }
             None => self.shrink(),
@@ -113,6 +116,10 @@ impl Case<'_> {
 
     /// The count that would have carried all of the last 15 minutes, if that is clearly less; why not otherwise.
     pub fn enough(&self, count: u32, floor: u32) -> Result<u32, String> {
+        let began = self.service.primary().and_then(|deployment| deployment.created_at);
+        if began.is_some_and(|began| self.now.duration_since(began) < HISTORY) {
+            return Err(format!("{count} tasks: a deployment began less than {} min ago", HISTORY.as_mins()));
+        }
         let peak = self.demand.peak.as_ref().map_err(|missing| words::keeps(count, missing))?;
         let wanted = whole(*peak).max(floor);
         if wanted >= count || *peak >= f64::from(count) * (1.0 - TOLERANCE) {
@@ -122,9 +129,9 @@ impl Case<'_> {
     }
 
     fn grow(&self, to: u32, need: &Need) -> Plan {
-        let mut plan = self.to(to, words::growth(self, to, need));
+        let mut plan = self.to(to, words::growth(to, self.scale.max, need));
         if to == self.scale.max {
-            plan.messages.extend(words::at_maximum(self, need));
+            plan.messages.extend(words::at_maximum(self, to, need));
         }
         plan
     }
@@ -146,7 +153,7 @@ impl Case<'_> {
 
     fn to(&self, to: u32, reason: String) -> Plan {
         let from = self.desired();
-        let base = self.surge.map_or(from.max(self.scale.min), |surge| surge.base);
+        let base = self.memory.surge.map_or(from.max(self.scale.min), |surge| surge.base);
         let action = Action::Scale(Scale { service: self.service.arn.clone(), from, to, base });
         let message = words::scaled(self, to, &reason);
         Plan::act(action, reason, message)

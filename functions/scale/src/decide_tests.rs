@@ -1,6 +1,7 @@
 //! Tables of decisions, and what always holds.
 
 use jiff::SignedDuration;
+use lamplighter::memory::Raised;
 use lamplighter::model::Load;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -66,7 +67,7 @@ fn a_little_more_moves_nothing_until_it_lasts_for_three_minutes() {
 #[test]
 fn a_load_that_rises_is_met_where_it_will_be() {
     let rising = given().requests_at(4, 18.0).requests_at(3, 22.0).requests_at(2, 26.0).requests_at(1, 30.0);
-    assert_eq!(rising.titles(), ["2 → 4 tasks — 30.0 req/s, rising to 36.0, ÷ 10 per task = 4 (max 8)"]);
+    assert_eq!(rising.titles(), ["2 → 4 tasks — 30.0 req/s, rising to 35.0, ÷ 10 per task = 4 (max 8)"]);
     assert_eq!(rising.requests_at(2, 21.0).titles(), ["2 → 3 tasks — 30.0 req/s ÷ 10 per task = 3 (max 8)"]);
 }
 
@@ -82,7 +83,7 @@ fn missing_data_is_not_zero_load() {
     let mut silent = given().runs(6);
     silent.observed.load.requests = Some(std::collections::BTreeMap::new());
     assert_eq!(silent.count(), None);
-    assert_eq!(silent.titles(), ["no request data for 15 minutes; not made smaller"]);
+    assert_eq!(silent.titles(), ["no request data in 15 minutes; not made smaller"]);
     assert_eq!(silent.cpu(99.0).count(), Some(8), "what is measured still counts");
 
     let mut gone = given().runs(6);
@@ -115,7 +116,10 @@ fn an_open_window_raises_the_floor_and_max_still_holds() {
 
 #[test]
 fn a_count_of_zero_is_left_alone() {
-    assert_eq!(given().runs(0).requests(99.0).titles(), ["has a desired count of 0; it is left alone"]);
+    assert_eq!(given().runs(0).requests(99.0).decided().reason, "a desired count of 0 is left alone");
+    let mut leaving = given().runs(0);
+    leaving.service().status = "DRAINING".into();
+    assert_eq!(leaving.decided().reason, "the service is DRAINING");
     let mut daemon = given().requests(99.0);
     daemon.service().scheduling_strategy = "DAEMON".into();
     assert_eq!(daemon.titles(), ["can't be scaled: it is a DAEMON service"]);
@@ -154,7 +158,7 @@ fn under_application_auto_scaling_the_minimum_moves(
 #[test]
 fn the_minimum_is_put_back() {
     let mut raised = given().runs(5).auto_scaled(5, 6);
-    raised.memory.floor_before = Some(2);
+    raised.memory.raised = Some(Raised { before: 2, to: 5 });
     assert_eq!(raised.floor(), Some((2, true)));
     let raised = raised.requests(34.0);
     assert_eq!(raised.floor(), Some((4, false)));
@@ -170,7 +174,7 @@ fn what_a_person_suspended_stays_suspended() {
     window.observed.scalable.as_mut().unwrap().scheduled_scaling_suspended = true;
     assert_eq!(window.floor(), None);
     let mut lower = given().runs(5).auto_scaled(5, 6);
-    lower.memory.floor_before = Some(2);
+    lower.memory.raised = Some(Raised { before: 2, to: 5 });
     lower.observed.scalable.as_mut().unwrap().scaling_in_suspended = true;
     assert_eq!(lower.floor(), None);
 }
@@ -195,6 +199,89 @@ fn a_peak_of_a_service_without_the_tag_is_told() {
         "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93. 3 of 3 datapoints were at least 80.0."
     );
     assert!(message.next.ends_with("it would have gone to 3 tasks."), "{}", message.next);
+}
+
+/// An alarm of somebody else on a service that is not scaled.
+fn rings(namespace: &str, metric: &str, threshold: f64) -> serde_json::Value {
+    json!({
+        "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+        "detail": {
+            "alarmName": "theirs",
+            "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": "2026-11-21T03:00:00.000+0000",
+                "reasonData": json!({"threshold": threshold}).to_string()},
+            "configuration": {"metrics": [{"metricStat": {"metric": {"namespace": namespace, "name": metric, "dimensions": {}}}}]},
+        },
+    })
+}
+
+#[rstest]
+#[case::low_for_target_tracking("AWS/ECS", "CPUUtilization", 63.0, "theirs is in ALARM, and CPU is at 6 %: no peak")]
+#[case::errors(
+    "AWS/ApplicationELB",
+    "HTTPCode_Target_5XX_Count",
+    1.0,
+    "theirs says nothing about CPU or memory, and it has no lamplighter:scale"
+)]
+fn an_alarm_that_is_no_peak_is_not_told_as_one(
+    #[case] namespace: &str,
+    #[case] metric: &str,
+    #[case] threshold: f64,
+    #[case] reason: &str,
+) {
+    let plan = given().untag("scale").cpu(6.0).event(rings(namespace, metric, threshold)).decided();
+    assert_eq!((plan.reason.as_str(), plan.messages.len()), (reason, 0));
+    let own_bound = given().untag("scale").cpu(61.0).event(rings("AWS/ECS", "CPUUtilization", 60.0));
+    assert_eq!(own_bound.titles(), ["CPU peak: 61 % on 2 tasks"]);
+}
+
+/// During a rollout twice the tasks run, and all of them report.
+#[test]
+fn a_rollout_makes_no_service_grow() {
+    let mut rolling = given().runs(4).cpu(75.0);
+    rolling.service().running_count = 8;
+    rolling.service().deployments[0].rollout_state = "IN_PROGRESS".into();
+    rolling.observed.load.tasks = crate::fixtures::flat(8.0);
+    assert_eq!(rolling.count(), None, "{}", rolling.decided().reason);
+}
+
+#[test]
+fn a_task_that_reports_three_times_a_minute_is_one_task() {
+    let mut calm = given().runs(4).scaled(1_800, 8, 4).cpu(75.0).surge(60, 2, 4);
+    calm.observed.load.tasks = crate::fixtures::flat(12.0);
+    assert_eq!(calm.count(), None, "{}", calm.decided().reason);
+}
+
+#[test]
+fn a_deployment_of_the_last_quarter_of_an_hour_is_not_made_smaller() {
+    let mut fresh = given().runs(6);
+    fresh.service().deployments[0].created_at = Some(NOW - SignedDuration::from_mins(14));
+    assert_eq!(fresh.decided().reason, "6 tasks: a deployment began less than 15 min ago");
+    assert_eq!(fresh.requests(75.0).count(), Some(8));
+}
+
+#[test]
+fn a_minimum_that_somebody_else_has_set_is_left_alone() {
+    let mut theirs = given().runs(10).auto_scaled(10, 20).tag("scale", "min=2 max=20");
+    theirs.memory.raised = Some(Raised { before: 2, to: 6 });
+    assert_eq!(theirs.floor(), None);
+}
+
+#[test]
+fn what_is_not_scaled_any_more_gets_its_minimum_back() {
+    let mut untagged = given().runs(5).auto_scaled(5, 6).untag("scale");
+    untagged.memory.raised = Some(Raised { before: 2, to: 5 });
+    assert_eq!(untagged.floor(), Some((2, true)));
+}
+
+#[test]
+fn under_auto_scaling_too_somebody_is_told_that_it_is_not_enough() {
+    let full = given().runs(6).auto_scaled(2, 6).requests(99.0);
+    assert_eq!(
+        full.titles(),
+        ["Auto Scaling's minimum 2 → 6 tasks — 99.0 req/s ÷ 10 per task = 10 (max 6)", "needs 10 tasks and may have 6"]
+    );
+    let message = &full.decided().messages[0];
+    assert!(message.why.ends_with("Application Auto Scaling's maximum is 6."), "{}", message.why);
 }
 
 proptest! {

@@ -1,5 +1,7 @@
 //! How many tasks the measured load needs: now, and at most within the last 15 minutes.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::Memory;
 use lamplighter::model::{Load, Series, Service};
@@ -62,13 +64,23 @@ pub fn whole(tasks: f64) -> u32 {
     (tasks - 1e-9).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
-/// One thing that is measured, as tasks that it needs by the minute.
-struct Signal<'a> {
+/// What one minute showed.
+#[derive(Debug, Clone, Copy)]
+struct Minute {
+    /// Tasks that its load needs.
+    tasks: f64,
+    /// Tasks that shared it.
+    running: f64,
+    /// Requests per second, or per cent of a utilisation.
+    value: f64,
+}
+
+/// One thing that is measured.
+struct Signal {
     what: &'static str,
-    series: &'a Series,
     /// What each minute shows is needed from now on.
-    tasks: Series,
-    /// What each minute itself needed.
+    shown: BTreeMap<Timestamp, Minute>,
+    /// Tasks that each minute itself needed.
     needed: Series,
 }
 
@@ -102,38 +114,42 @@ struct History<'a> {
 
 impl History<'_> {
     /// How many tasks shared the load of a minute: those that reported, but never more than there can have
-    /// been (with 20-second metrics a task reports three times); else the count that was set then.
+    /// been then (with 20-second metrics a task reports three times, and a rollout has old and new ones).
     fn tasks_at(&self, minute: Timestamp) -> f64 {
-        let counts = self.memory.scalings.iter().flat_map(|scaling| [scaling.from, scaling.to]);
-        let current = [self.service.running_count.unsigned_abs(), self.service.desired_count.unsigned_abs()];
-        let most = counts.chain(current).max().unwrap_or_default();
-        let later = self.memory.scalings.iter().find(|scaling| scaling.at > minute);
-        let set = later.map_or(self.running(), |scaling| scaling.from);
-        self.load.tasks.get(&minute).map_or(f64::from(set), |tasks| tasks.min(f64::from(most)))
+        let most = self.set_at(minute).max(self.set_at(minute - MINUTE));
+        self.load.tasks.get(&minute).map_or(f64::from(self.set_at(minute)), |tasks| tasks.min(f64::from(most)))
     }
 
-    /// A rollout has old and new tasks at once; no more than the desired ones carry the load.
-    fn running(&self) -> u32 {
+    /// The count in a minute, by what was changed from here since.
+    fn set_at(&self, minute: Timestamp) -> u32 {
+        let later = self.memory.scalings.iter().find(|scaling| scaling.at > minute);
         let running = self.service.running_count.unsigned_abs();
         let desired = self.service.desired_count.unsigned_abs();
-        if self.service.rollout_in_progress() { running.min(desired) } else { running }
+        let now = if self.service.rollout_in_progress() { desired } else { running.max(desired) };
+        later.map_or(now, |scaling| scaling.from)
     }
 
     /// A utilisation as tasks. A single minute's spike, such as the start of a task, is none: of two minutes
     /// the lower counts.
-    fn used<'s>(&self, what: &'static str, series: &'s Series, target: u32) -> Signal<'s> {
-        let needed = |(minute, value): (&Timestamp, &f64)| self.tasks_at(*minute) * value / f64::from(target);
-        let each: Series = series.iter().map(|entry| (*entry.0, needed(entry))).collect();
-        let before = |minute: &Timestamp| each.get(&(*minute - MINUTE)).copied();
-        let tasks: Series = each.iter().map(|(m, need)| (*m, before(m).map_or(*need, |b| b.min(*need)))).collect();
-        Signal { what, series, needed: tasks.clone(), tasks }
+    fn used(&self, what: &'static str, series: &Series, target: u32) -> Signal {
+        let of = |(minute, value): (&Timestamp, &f64)| {
+            let running = self.tasks_at(*minute);
+            (*minute, Minute { tasks: running * value / f64::from(target), running, value: *value })
+        };
+        let each: BTreeMap<Timestamp, Minute> = series.iter().map(of).collect();
+        let lower = |(minute, own): (&Timestamp, &Minute)| {
+            let before = each.get(&(*minute - MINUTE)).filter(|before| before.tasks < own.tasks);
+            (*minute, *before.unwrap_or(own))
+        };
+        let shown: BTreeMap<Timestamp, Minute> = each.iter().map(lower).collect();
+        Signal { what, needed: shown.iter().map(|(minute, shown)| (*minute, shown.tasks)).collect(), shown }
     }
 }
 
 /// Requests as tasks. The newest minute of a load balancer may not be counted to its end yet, so of two
 /// minutes the higher counts. A load that has risen for three minutes is met where it will be when the tasks
 /// that are started now serve.
-fn requested(series: &Series, rps: u32) -> Signal<'_> {
+fn requested(series: &Series, rps: u32) -> Signal {
     let needed: Series = series.iter().map(|(m, requests)| (*m, requests / 60.0 / f64::from(rps))).collect();
     let ago = |minute: Timestamp, n: i32| needed.get(&(minute - MINUTE * n)).copied();
     let rise = |minute: Timestamp| {
@@ -141,40 +157,35 @@ fn requested(series: &Series, rps: u32) -> Signal<'_> {
         let least = each.collect::<Option<Vec<f64>>>().map(|rises| rises.into_iter().fold(f64::INFINITY, f64::min));
         least.filter(|rise| *rise > 0.0).unwrap_or_default()
     };
-    let tasks = needed.iter().map(|(minute, need)| {
+    let shown = needed.iter().map(|(minute, need)| {
         let higher = ago(*minute, 1).map_or(*need, |before| before.max(*need));
-        (*minute, higher + rise(*minute) * LEAD)
+        let tasks = higher + rise(*minute) * LEAD;
+        (*minute, Minute { tasks, running: 0.0, value: higher * f64::from(rps) })
     });
-    Signal { what: "request", series, tasks: tasks.collect(), needed }
+    Signal { what: "request", shown: shown.collect(), needed }
 }
 
 /// What a signal needed in each of the newest minutes, at least.
-fn need_of(signal: &Signal<'_>, minutes: usize, scale: &ScalePolicy, history: &History<'_>) -> Option<Need> {
-    let newest = signal.tasks.iter().rev().take(minutes);
+fn need_of(signal: &Signal, minutes: usize, scale: &ScalePolicy, history: &History<'_>) -> Option<Need> {
+    let newest = signal.shown.iter().rev().take(minutes);
     let fresh = newest.filter(|(minute, _)| history.now.duration_since(**minute) <= FRESH);
-    let fresh: Vec<f64> = fresh.map(|(_, tasks)| *tasks).collect();
+    let fresh: Vec<Minute> = fresh.map(|(_, shown)| *shown).collect();
     if fresh.len() < minutes {
         return None;
     }
-    let tasks = fresh.into_iter().fold(f64::INFINITY, f64::min);
-    // The minutes that were compared for it.
-    let value = |n: usize| signal.series.values().rev().nth(n).copied();
+    let Minute { tasks, running, value } = fresh.into_iter().min_by(|a, b| a.tasks.total_cmp(&b.tasks))?;
     let from = if signal.what == "request" {
-        let measured = (0..=minutes).filter_map(value).map(|requests| requests / 60.0);
         let expected = tasks * f64::from(scale.rps);
-        let nearest = measured.filter(|rps| *rps < expected + 0.05).fold(0.0, f64::max);
-        let rising = if nearest < expected - 0.05 { format!(", rising to {expected:.1},") } else { String::new() };
-        format!("{nearest:.1} req/s{rising} ÷ {} per task", scale.rps)
+        let rising = if value < expected - 0.05 { format!(", rising to {expected:.1},") } else { String::new() };
+        format!("{value:.1} req/s{rising} ÷ {} per task", scale.rps)
     } else {
         let target = if signal.what == "CPU" { scale.cpu } else { scale.memory.unwrap_or(100) };
-        let used = (0..=minutes).filter_map(value).fold(f64::INFINITY, f64::min);
-        let running = tasks * f64::from(target) / used.max(f64::MIN_POSITIVE);
-        format!("{running:.0} × {used:.0} % {} ÷ {target} %", signal.what)
+        format!("{running:.0} × {value:.0} % {} ÷ {target} %", signal.what)
     };
     Some(Need { tasks, from })
 }
 
-fn peak(signal: &Signal<'_>, now: Timestamp) -> Result<f64, Missing> {
+fn peak(signal: &Signal, now: Timestamp) -> Result<f64, Missing> {
     let recent: Vec<f64> = signal.needed.range(now - HISTORY..).map(|(_, tasks)| *tasks).collect();
     let fresh = signal.needed.last_key_value().is_some_and(|(minute, _)| now.duration_since(*minute) <= FRESH);
     if !fresh || recent.len() < MINUTES_NEEDED {

@@ -141,7 +141,9 @@ impl Given {
     pub fn decided(&self) -> Plan {
         let policy = Autoscaler.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
         let target = Tagged { arn: self.observed.service.as_ref().unwrap().arn.clone(), tags: self.tags.clone() };
-        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &self.memory };
+        let mut memory = self.memory.clone();
+        Autoscaler::forget(&mut memory, &self.observed);
+        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &memory };
         decide(seen, &self.observed, NOW)
     }
 

@@ -11,6 +11,7 @@ mod decide_tests;
 mod demand;
 #[cfg(test)]
 mod fixtures;
+mod peak;
 mod survey;
 mod targets;
 mod words;
@@ -21,6 +22,7 @@ use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, ServicesAndBounds};
 use lamplighter::ledger::Ledger;
+use lamplighter::memory::Memory;
 use lamplighter::model::Service;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
@@ -61,6 +63,10 @@ impl Operation for Autoscaler {
         Ok((scale.is_some() || managed).then_some(Policy { scale, windows, cpu_peak: defaults.cpu_peak }))
     }
 
+    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
+        Some(Policy { scale: None, windows: Vec::new(), cpu_peak: defaults.cpu_peak })
+    }
+
     async fn observe<C: Cloud>(
         &self,
         seen: Seen<'_, Policy>,
@@ -91,10 +97,13 @@ impl Operation for Autoscaler {
         }
     }
 
+    fn forget(memory: &mut Memory, observed: &Observed) {
+        memory.forget_scaling(observed.desired(), observed.scalable.as_ref().map(|scalable| scalable.min));
+    }
+
     fn watches(seen: Seen<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
-        let Some(scale) = &seen.policy.scale else { return false };
-        let above = observed.scalable.is_none() && observed.desired().is_some_and(|desired| desired > scale.min);
-        let raised = observed.scalable.is_some() && seen.memory.floor_before.is_some();
-        !plan.is_empty() || above || raised
+        let above = |scale: &ScalePolicy| observed.desired().is_some_and(|desired| desired > scale.min);
+        let grown = observed.scalable.is_none() && seen.policy.scale.as_ref().is_some_and(above);
+        !plan.is_empty() || grown || seen.memory.raised.is_some()
     }
 }

@@ -141,7 +141,8 @@ async fn tagged<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, change: &TagChan
 /// The services that need a look now. Calm ones cost no call beyond the listing.
 async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let listed = search.cloud.tagged(Kind::Service, SCALE).await?;
-    if listed.is_empty() {
+    let watched: BTreeSet<Arn> = search.ledger.watched().await?.into_iter().collect();
+    if listed.is_empty() && watched.is_empty() {
         return Ok(Targets::None(format!("no service carries {SCALE}")));
     }
     let alarms = search.cloud.alarms(OURS, true).await?;
@@ -151,21 +152,22 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         .filter(|(_, kind)| OF_LOAD.contains(kind))
         .map(|(service, _)| service)
         .collect();
-    let watched: BTreeSet<Arn> = search.ledger.watched().await?.into_iter().collect();
     let hot = |service: &Tagged| {
         service.arn.ecs_service().is_some_and(|name| in_alarm.contains(&name))
-            || watched.contains(&service.arn)
             || in_window(service, search.now, search.defaults)
     };
     let on_the_hour = search.now.as_second().rem_euclid(3_600) < 60;
-    let looked_at: Vec<Arn> = listed.iter().filter(|s| on_the_hour || hot(s)).map(|s| s.arn.clone()).collect();
+    let mut looked_at: BTreeSet<Arn> = listed.iter().filter(|s| on_the_hour || hot(s)).map(|s| s.arn.clone()).collect();
+    // Those that lost their tag while something was raised for them are put in order.
+    looked_at.extend(watched.iter().cloned());
     if looked_at.is_empty() {
         return Ok(Targets::None(format!("all of {} services are calm", listed.len())));
     }
-    let mut services = search.cloud.services(&looked_at).await?;
+    let mut services = search.cloud.services(&looked_at.into_iter().collect::<Vec<_>>()).await?;
     // Once an hour those that somebody has moved out of their bounds are found as well.
     services.retain(|service| {
-        listed.iter().any(|s| s.arn == service.arn && (hot(s) || is_off(service, &s.tags, search.defaults)))
+        watched.contains(&service.arn)
+            || listed.iter().any(|s| s.arn == service.arn && (hot(s) || is_off(service, &s.tags, search.defaults)))
     });
     if services.is_empty() {
         return Ok(Targets::None(format!("all of {} services are calm and within their bounds", listed.len())));

@@ -1,26 +1,21 @@
 //! What `scale` tells people.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::Plan;
-use lamplighter::detail::Detail;
-use lamplighter::model::{Load, ScalableTarget, Series, Service};
+use lamplighter::model::ScalableTarget;
 use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
 use lamplighter::policy::SCALE;
 
-use crate::Policy;
 use crate::decide::Case;
 use crate::demand::{Missing, Need, whole};
 
 /// A service younger than this need not have been measured.
 const YOUNG: SignedDuration = SignedDuration::from_mins(20);
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// `37.2 req/s ÷ 10 per task = 4 (max 8)`, and what of it comes at first.
-pub fn growth(case: &Case<'_>, to: u32, need: &Need) -> String {
+pub fn growth(to: u32, max: u32, need: &Need) -> String {
     let whole = need.whole();
-    let first = if to < whole && to < case.scale.max { format!(", {to} at first") } else { String::new() };
-    format!("{} = {whole}{first} (max {})", need.from, case.scale.max)
+    let first = if to < whole && to < max { format!(", {to} at first") } else { String::new() };
+    format!("{} = {whole}{first} (max {max})", need.from)
 }
 
 pub fn floor_reason(case: &Case<'_>) -> String {
@@ -34,7 +29,7 @@ pub fn floor_reason(case: &Case<'_>) -> String {
 }
 
 pub fn stays(case: &Case<'_>, need: &Need) -> String {
-    format!("stays at {}: {}", case.desired(), growth(case, case.desired(), need))
+    format!("stays at {}: {}", case.desired(), growth(case.desired(), case.scale.max, need))
 }
 
 pub fn keeps(count: u32, missing: &Missing) -> String {
@@ -55,7 +50,7 @@ pub fn decline(case: &Case<'_>, wanted: u32) -> String {
 pub fn scaled(case: &Case<'_>, to: u32, reason: &str) -> Option<Message> {
     let from = case.desired();
     let title = format!("{from} → {to} tasks — {reason}");
-    match case.surge {
+    match case.memory.surge {
         Some(surge) if to <= surge.base => Some(
             Message::info(format!(
                 "back to {to} tasks after {} — up to {}, {} task-minutes above {}",
@@ -87,30 +82,38 @@ fn measured(case: &Case<'_>) -> String {
     )
 }
 
-/// The load needs more than the tag allows.
-pub fn at_maximum(case: &Case<'_>, need: &Need) -> Option<Message> {
-    let max = case.scale.max;
-    let since = case.surge.map_or(case.now, |surge| surge.since);
+/// The load needs more than the tag allows, or than Application Auto Scaling does.
+pub fn at_maximum(case: &Case<'_>, max: u32, need: &Need) -> Option<Message> {
+    let since = case.memory.surge.map_or(String::new(), |surge| surge.since.to_string());
+    let (who, where_to) = if max < case.scale.max {
+        ("Application Auto Scaling's maximum is".to_owned(), "there")
+    } else {
+        (format!("the tag {SCALE} says max="), "in the tag")
+    };
+    let says = if max < case.scale.max { format!("{who} {max}") } else { format!("{who}{max}") };
     (need.whole() > max).then(|| {
         Message::warning(format!("needs {} tasks and may have {max}", need.whole()))
-            .why(format!("{} = {}; the tag {SCALE} says max={max}.", need.from, need.whole()))
-            .next("Raise max= in the tag, or find out where the load comes from.")
+            .why(format!("{} = {}; {says}.", need.from, need.whole()))
+            .next(format!("Raise the maximum {where_to}, or find out where the load comes from."))
             .once(format!("at-max:{since}"))
     })
 }
 
-/// A signal that should be there is not there at all.
+/// A signal that should be there is not, or not often enough for a service that has grown to shrink again.
 pub fn no_data(case: &Case<'_>) -> Option<Message> {
-    let missing = case.demand.peak.as_ref().err().filter(|missing| missing.minutes == 0)?;
-    let since = case.service.primary().and_then(|deployment| deployment.created_at);
-    if since.is_some_and(|since| case.now.duration_since(since) < YOUNG) {
+    let missing = case.demand.peak.as_ref().err()?;
+    let old = |since: Timestamp| case.now.duration_since(since) >= YOUNG;
+    let settled = case.service.primary().and_then(|deployment| deployment.created_at).is_none_or(old);
+    let stuck = case.memory.surge.is_some_and(|surge| old(surge.at));
+    if !settled || (missing.minutes > 0 && !stuck) {
         return None;
     }
     let what = missing.what;
+    let has = if missing.minutes == 0 { "no".to_owned() } else { format!("only {} min of", missing.minutes) };
     Some(
-        Message::warning(format!("no {what} data for 15 minutes; not made smaller"))
-            .why(format!("CloudWatch has no {what} values of the service. Missing data is not zero load."))
-            .next("Look whether the service gets traffic and its tasks run; scaling out goes on with what is measured.")
+        Message::warning(format!("{has} {what} data in 15 minutes; not made smaller"))
+            .why(format!("CloudWatch has {has} {what} data of the service. Missing data is not zero load."))
+            .next("Look whether it gets traffic and its tasks run, or lower its count by hand. It still grows by what is measured.")
             .once(format!("no-data:{what}")),
     )
 }
@@ -120,13 +123,6 @@ pub fn daemon() -> Message {
         .why("A DAEMON service runs one task on each instance and has no desired count.")
         .next(format!("Remove the tag {SCALE}."))
         .once("daemon")
-}
-
-pub fn stopped() -> Message {
-    Message::info("has a desired count of 0; it is left alone")
-        .why("Nobody but a person sets that, so it is not scaled until the count is at least 1.")
-        .next("Set the desired count to 1 or more to have it scaled again.")
-        .once("stopped")
 }
 
 pub fn suspended(flag: &str, why: &str) -> Message {
@@ -150,57 +146,12 @@ pub fn raised(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
     Message::info(format!("Auto Scaling's minimum {} → {to} tasks — {why}", scalable.min))
         .why("Application Auto Scaling scales the service; its minimum is raised, and its desired count left to it.")
         .next("The minimum is put back once 15 minutes needed less.")
-        .once("autoscaling-raised")
 }
 
-pub fn restored(scalable: &ScalableTarget, to: u32) -> Message {
+pub fn restored(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
     Message::info(format!("Auto Scaling's minimum is {to} again (was {})", scalable.min))
-        .why("The last 15 minutes needed no more.")
+        .why(capitalised(reason))
         .next("Nothing to do.")
-        .once("autoscaling-restored")
-}
-
-/// A peak of a service that is not scaled: what was measured, and what would have been done.
-pub fn peak(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
-    let Detail::AlarmChange(change) = &seen.event.detail else {
-        return Plan::nothing(format!("it has no {SCALE}"));
-    };
-    let (what, series) = if change.metrics.iter().any(|metric| metric.name == "MemoryUtilization") {
-        ("memory", &load.memory)
-    } else {
-        ("CPU", &load.cpu)
-    };
-    let Some(newest) = series.values().next_back() else {
-        return Plan::nothing(format!("{} is in ALARM, and there is no {what} data", change.name));
-    };
-    if change.muted {
-        return Plan::nothing(format!("{} is muted", change.name));
-    }
-    let bound = seen.policy.cpu_peak;
-    let running = service.running_count;
-    let would = whole(f64::from(running) * newest / f64::from(bound)).max(service.running_count.unsigned_abs() + 1);
-    Plan::tell(
-        Message::warning(format!("{what} peak: {newest:.0} % on {running} tasks"))
-            .why(format!("{what} of the last 15 minutes, in %: {}. {}", sparkline(series), change.reason))
-            .next(format!(
-                "Nothing is changed without {SCALE}. With {SCALE} = min={running} max={} it would have gone to {would} tasks.",
-                would.saturating_mul(2)
-            ))
-            .once(format!("peak:{}", change.at)),
-    )
-}
-
-/// The last 15 values as bars between the lowest and the highest: `41 ▁▂▇█ 93`.
-fn sparkline(series: &Series) -> String {
-    let values: Vec<f64> = series.values().rev().take(15).rev().copied().collect();
-    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
-    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let bar = |value: &f64| {
-        let height = if high > low { (value - low) / (high - low) * 7.0 } else { 0.0 };
-        // Rounded to a place of the eight.
-        BARS.iter().zip(0_u32..).find(|(_, n)| f64::from(*n) + 0.5 > height).map_or('█', |(bar, _)| *bar)
-    };
-    format!("{low:.0} {} {high:.0}", values.iter().map(bar).collect::<String>())
 }
 
 fn minutes(since: Timestamp, now: Timestamp) -> String {
@@ -211,16 +162,4 @@ fn minutes(since: Timestamp, now: Timestamp) -> String {
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bars_stand_between_the_lowest_and_the_highest() {
-        let values = [40.0, 41.0, 66.0, 93.0];
-        let series = (0..).zip(values).map(|(n, v)| (Timestamp::constant(n * 60, 0), v)).collect();
-        assert_eq!(sparkline(&series), "40 ▁▁▄█ 93");
-    }
 }

@@ -11,14 +11,14 @@ use jiff::Timestamp;
 
 use super::failure::failure;
 use crate::AwsError;
-use crate::model::{Alarm, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
+use crate::model::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 use crate::plan::{Alarms, Dashboard};
 
 /// The most one page of DescribeAlarms, and one DeleteAlarms call, may hold.
 const ALARMS_PER_CALL: usize = 100;
 const MINUTE: i32 = 60;
 /// The id of the expression that an alarm over several metrics looks at.
-const HIGHEST: &str = "highest";
+const TOTAL: &str = "total";
 
 pub async fn alarms(client: &Client, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
     let mut pages = client
@@ -74,6 +74,10 @@ async fn put(client: &Client, alarm: &Alarm, tags: &BTreeMap<String, String>) ->
         .threshold(alarm.threshold)
         .comparison_operator(ComparisonOperator::from(alarm.comparison.as_str()))
         .treat_missing_data(&alarm.missing_data)
+        // What is not said is taken away.
+        .set_ok_actions(Some(alarm.actions.ok.clone()))
+        .set_alarm_actions(Some(alarm.actions.alarm.clone()))
+        .set_insufficient_data_actions(Some(alarm.actions.insufficient_data.clone()))
         // Only a new alarm takes them; those of one that exists stay.
         .set_tags(Some(tags.collect()));
     request = match &alarm.measure {
@@ -83,7 +87,7 @@ async fn put(client: &Client, alarm: &Alarm, tags: &BTreeMap<String, String>) ->
             .set_dimensions(Some(dimensions(metric)))
             .statistic(SdkStatistic::from(metric.statistic.as_str()))
             .period(MINUTE),
-        Measure::Highest(metrics) => request.set_metrics(Some(highest(metrics))),
+        Measure::Sum(metrics) => request.set_metrics(Some(total(metrics))),
     };
     request.send().await.map_err(|e| failure("PutMetricAlarm", &alarm.name, &e))?;
     Ok(())
@@ -93,15 +97,12 @@ fn dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
     metric.dimensions.iter().map(|(name, value)| Dimension::builder().name(name).value(value).build()).collect()
 }
 
-/// The highest of several metrics, where one that has no data counts as nothing.
-fn highest(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
+/// The sum of several metrics, where one that has no data counts as nothing.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>; FILL is not for
+/// alarms, because a late value would count as none.
+fn total(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
     let ids: Vec<String> = (1..=metrics.len()).map(|n| format!("m{n}")).collect();
-    let filled: Vec<String> = ids.iter().map(|id| format!("FILL({id}, 0)")).collect();
-    let expression = MetricDataQuery::builder()
-        .id(HIGHEST)
-        .expression(format!("MAX([{}])", filled.join(", ")))
-        .label("highest")
-        .return_data(true);
+    let expression = MetricDataQuery::builder().id(TOTAL).expression(ids.join(" + ")).label("total").return_data(true);
     let each = metrics.iter().zip(&ids).map(|(metric, id)| {
         let named = Metric::builder()
             .namespace(&metric.namespace)
@@ -121,8 +122,17 @@ fn has_alarm(alarm: &MetricAlarm) -> Option<HasAlarm> {
         state: alarm.state_value.as_ref().and_then(|s| AlarmState::parse(s.as_str()))?,
         state_since: since.and_then(|time| Timestamp::from_second(time.secs()).ok()),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
+        actions: actions(alarm),
         alarm: ours(alarm),
     })
+}
+
+fn actions(alarm: &MetricAlarm) -> AlarmActions {
+    AlarmActions {
+        ok: alarm.ok_actions().to_vec(),
+        alarm: alarm.alarm_actions().to_vec(),
+        insufficient_data: alarm.insufficient_data_actions().to_vec(),
+    }
 }
 
 /// The alarm as this system would describe it; `None` where it has a form that it never sets.
@@ -130,7 +140,7 @@ fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
     let minutes = u32::try_from(alarm.evaluation_periods?).ok()?;
     let measure = match alarm.metrics() {
         [] => Measure::One(one(alarm)?),
-        queries => Measure::Highest(compared(queries)?),
+        queries => Measure::Sum(compared(queries)?),
     };
     let same_minutes = alarm.datapoints_to_alarm.is_none_or(|n| u32::try_from(n) == Ok(minutes));
     (same_minutes && alarm.actions_enabled != Some(false)).then_some(())?;
@@ -142,6 +152,7 @@ fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
         threshold: alarm.threshold?,
         minutes,
         missing_data: alarm.treat_missing_data.clone().unwrap_or_else(|| "missing".to_owned()),
+        actions: actions(alarm),
     })
 }
 
@@ -155,14 +166,14 @@ fn one(alarm: &MetricAlarm) -> Option<AlarmMetric> {
     })
 }
 
-/// The metrics whose highest is looked at, in the order of their ids: `m1`, `m2`. CloudWatch promises none.
+/// The metrics that are summed, in the order of their ids: `m1`, `m2`. CloudWatch promises none.
 fn compared(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
     let numbered = |query: &MetricDataQuery| query.id.as_deref()?.strip_prefix('m')?.parse::<u32>().ok();
     let mut each: Vec<_> = queries.iter().filter(|query| query.expression.is_none()).collect();
     each.sort_by_key(|query| numbered(query));
     let metrics: Vec<AlarmMetric> = each.into_iter().map(measured).collect::<Option<_>>()?;
     let expression = queries.iter().find_map(|query| query.expression.as_ref())?;
-    (highest(&metrics).first()?.expression.as_ref() == Some(expression)).then_some(metrics)
+    (total(&metrics).first()?.expression.as_ref() == Some(expression)).then_some(metrics)
 }
 
 fn measured(query: &MetricDataQuery) -> Option<AlarmMetric> {

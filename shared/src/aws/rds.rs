@@ -46,21 +46,27 @@ fn tags(tags: Option<Vec<Tag>>) -> std::collections::BTreeMap<String, String> {
     tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
 }
 
+/// Storage is a cluster volume, which grows by itself.
+fn grows(engine: &str) -> bool {
+    engine.starts_with("aurora") || engine == "docdb" || engine == "neptune"
+}
+
 fn days(days: Option<i32>) -> u32 {
     days.unwrap_or_default().unsigned_abs()
 }
 
 fn instance(instance: DbInstance) -> Option<Database> {
     let cluster = instance.db_cluster_identifier.filter(|name| !name.is_empty());
+    let engine = instance.engine.unwrap_or_default();
     Some(Database {
         arn: Arn::new(instance.db_instance_arn?),
         identifier: instance.db_instance_identifier?,
-        engine: instance.engine.unwrap_or_default(),
+        engine: engine.clone(),
         class: instance.db_instance_class.unwrap_or_default(),
         is_cluster: false,
         members: 0,
         is_replica: instance.read_replica_source_db_instance_identifier.is_some_and(|source| !source.is_empty()),
-        allocated_gib: if cluster.is_some() { None } else { instance.allocated_storage.map(i32::unsigned_abs) },
+        allocated_gib: instance.allocated_storage.filter(|_| !grows(&engine)).map(i32::unsigned_abs),
         cluster,
         backup_retention_days: days(instance.backup_retention_period),
         multi_az: instance.multi_az.unwrap_or_default(),

@@ -24,6 +24,8 @@ pub struct AlarmChange {
     /// AWS's time stamp as it came: equal for two deliveries of the same change.
     pub at: String,
     pub metrics: Vec<AlarmedMetric>,
+    /// The bound of an alarm that has one.
+    pub threshold: Option<f64>,
     /// Names of alarms that made a composite alarm change.
     pub because_of: Vec<String>,
     /// Somebody has muted the alarm for now.
@@ -86,12 +88,15 @@ struct Published {
 /// From `detail` of EventBridge, or `alarmData` of an alarm's own invocation.
 pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_json::Error> {
     let parsed: Native = serde_json::from_value(detail)?;
+    let data: Value =
+        parsed.state.reason_data.as_deref().and_then(|d| serde_json::from_str(d).ok()).unwrap_or_default();
     Ok(AlarmChange {
         name: parsed.alarm_name,
         arn,
         state: state(&parsed.state.value)?,
         previous: parsed.previous_state.and_then(|previous| AlarmState::parse(&previous.value)),
-        because_of: parsed.state.reason_data.as_deref().map(triggering).unwrap_or_default(),
+        threshold: data.get("threshold").and_then(Value::as_f64),
+        because_of: triggering(&data),
         reason: parsed.state.reason,
         at: parsed.state.timestamp,
         metrics: parsed.configuration.metrics.iter().filter_map(metric).collect(),
@@ -103,6 +108,7 @@ pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_js
 pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error> {
     let parsed: Published = serde_json::from_value(message)?;
     let several = parsed.trigger.get("Metrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let threshold = parsed.trigger.get("Threshold").and_then(Value::as_f64);
     let metrics = if several.is_empty() { vec![parsed.trigger] } else { several };
     Ok(AlarmChange {
         name: parsed.alarm_name,
@@ -112,6 +118,7 @@ pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error
         reason: parsed.new_state_reason,
         at: parsed.state_change_time,
         metrics: metrics.iter().filter_map(metric).collect(),
+        threshold,
         because_of: Vec::new(),
         muted: false,
     })
@@ -151,8 +158,7 @@ fn dimensions(value: &Value) -> BTreeMap<String, String> {
 }
 
 /// The names of the alarms that a composite alarm's `reasonData` speaks of.
-fn triggering(reason_data: &str) -> Vec<String> {
-    let data: Value = serde_json::from_str(reason_data).unwrap_or_default();
+fn triggering(data: &Value) -> Vec<String> {
     let alarms = data.get("triggeringAlarms").and_then(Value::as_array).into_iter().flatten();
     let arns = alarms.filter_map(|alarm| alarm.get("arn")?.as_str());
     arns.filter_map(|arn| arn.split_once(":alarm:").map(|(_, name)| name.to_owned())).collect()
@@ -200,9 +206,9 @@ mod tests {
 
     #[test]
     fn a_composite_alarm_names_those_that_made_it_change() {
-        let data = r#"{"triggeringAlarms": [{"arn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak"}]}"#;
-        assert_eq!(triggering(data), ["lamplighter/shop/web/cpu-peak"]);
-        assert!(triggering("no JSON").is_empty());
+        let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak";
+        assert_eq!(triggering(&json!({"triggeringAlarms": [{"arn": arn}]})), ["lamplighter/shop/web/cpu-peak"]);
+        assert!(triggering(&Value::Null).is_empty());
     }
 
     #[test]

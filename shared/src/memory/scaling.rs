@@ -4,13 +4,22 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::Memory;
-use crate::plan::Scale;
+use crate::plan::{Action, Floor, Scale};
 
 /// A change of the desired count that AWS took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scaling {
     pub at: Timestamp,
     pub from: u32,
+    pub to: u32,
+}
+
+/// The minimum of a scalable target while it is raised from here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Raised {
+    /// What it was before.
+    pub before: u32,
+    /// What it was set to. Another value was set by somebody else, and is theirs.
     pub to: u32,
 }
 
@@ -44,13 +53,25 @@ impl Surge {
 }
 
 impl Memory {
+    pub(super) fn floored(&mut self, floor: &Floor) {
+        let before = self.raised.map_or(floor.from, |raised| raised.before);
+        self.raised = (!floor.restores).then_some(Raised { before, to: floor.to });
+    }
+
+    /// Forgets what somebody else has ended: a surge where the count is not what was set last, and a raised
+    /// minimum that is another one now. An intent that does not show by now is decided anew.
+    pub fn forget_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
+        self.surge = self.surge.filter(|surge| desired == Some(surge.count));
+        self.pending.retain(|pending| !matches!(pending.action, Action::Scale(_) | Action::Floor(_)));
+        self.raised = self.raised.filter(|raised| minimum == Some(raised.to));
+    }
+
     pub(super) fn scaled(&mut self, scale: &Scale, at: Timestamp) {
         let recent = |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
         self.scalings.retain(recent);
         self.scalings.push(Scaling { at, from: scale.from, to: scale.to });
         let begun = Surge { since: at, base: scale.base, peak: scale.to, count: scale.to, at, task_seconds: 0 };
-        // One that somebody else has ended is no part of what begins now.
-        self.surge = match self.surge.filter(|surge| scale.from > surge.base) {
+        self.surge = match self.surge {
             Some(surge) if scale.to <= surge.base => None,
             Some(surge) => Some(Surge { count: scale.to, peak: surge.peak.max(scale.to), ..surge.until(at) }),
             None => (scale.to > scale.base && scale.to > scale.from).then_some(begun),
@@ -62,7 +83,6 @@ impl Memory {
 mod tests {
     use super::*;
     use crate::model::Arn;
-    use crate::plan::Action;
 
     #[test]
     fn a_surge_counts_what_it_cost_and_ends_at_its_base() {

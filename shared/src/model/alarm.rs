@@ -19,13 +19,24 @@ pub struct Alarm {
     pub minutes: u32,
     /// AWS's word: `notBreaching`, `missing`.
     pub missing_data: String,
+    /// What people have attached to it. This system attaches nothing and takes nothing away.
+    #[serde(default)]
+    pub actions: AlarmActions,
 }
 
-/// What an alarm measures: one metric, or the highest of several.
+/// ARNs that an alarm calls when it gets into a state.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AlarmActions {
+    pub ok: Vec<String>,
+    pub alarm: Vec<String>,
+    pub insufficient_data: Vec<String>,
+}
+
+/// What an alarm measures: one metric, or the sum of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     One(AlarmMetric),
-    Highest(Vec<AlarmMetric>),
+    Sum(Vec<AlarmMetric>),
 }
 
 /// One metric, by the minute.
@@ -53,6 +64,7 @@ pub struct HasAlarm {
     pub state: AlarmState,
     pub state_since: Option<Timestamp>,
     pub state_reason: String,
+    pub actions: AlarmActions,
     /// `None` where it has a form that this system never sets.
     pub alarm: Option<Alarm>,
 }
@@ -110,7 +122,7 @@ impl Measure {
     pub fn metrics(&self) -> &[AlarmMetric] {
         match self {
             Self::One(metric) => std::slice::from_ref(metric),
-            Self::Highest(metrics) => metrics,
+            Self::Sum(metrics) => metrics,
         }
     }
 }

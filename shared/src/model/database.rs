@@ -33,15 +33,13 @@ pub struct Database {
 }
 
 impl Database {
-    /// Whether its storage is a cluster volume, which grows by itself.
-    #[must_use]
-    pub fn has_cluster_volume(&self) -> bool {
-        self.engine.starts_with("aurora") || self.engine == "docdb"
-    }
-
     /// CloudWatch's namespace of its metrics.
     #[must_use]
     pub fn namespace(&self) -> &'static str {
-        if self.engine == "docdb" { "AWS/DocDB" } else { "AWS/RDS" }
+        match self.engine.as_str() {
+            "docdb" => "AWS/DocDB",
+            "neptune" => "AWS/Neptune",
+            _ => "AWS/RDS",
+        }
     }
 }

@@ -32,6 +32,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         if settled && owed.is_some_and(|restart| Op::in_effect(&restart, observed)) {
             self.lease.memory.owed = None;
         }
+        Op::forget(&mut self.lease.memory, observed);
     }
 
     /// Asks the arbiter and the limits about each step.

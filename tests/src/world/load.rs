@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
-    Alarm, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure, ScalableTarget, Series, Statistic,
-    TargetGroup,
+    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure, ScalableTarget, Series,
+    Statistic, TargetGroup,
 };
 use serde_json::{Value, json};
 
@@ -69,6 +69,7 @@ impl World {
                 threshold,
                 minutes,
                 missing_data: "notBreaching".to_owned(),
+                actions: AlarmActions::default(),
             };
         let requests = [("TargetGroup", group.as_str())];
         let both = [
@@ -177,6 +178,7 @@ impl State {
             state,
             state_since,
             state_reason: String::new(),
+            actions: alarm.actions.clone(),
             alarm: Some(alarm.clone()),
         };
         self.alarms.insert(alarm.name.clone(), has);
