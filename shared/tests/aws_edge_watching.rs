@@ -119,7 +119,7 @@ async fn requests_are_summed_over_target_groups_and_pages_and_the_running_minute
                 .build()
         });
     let client = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, [&first, &second]);
-    let query = LoadQuery { service: service(1), target_groups: vec![group("blue"), group("green")] };
+    let query = LoadQuery { service: service(1), target_groups: vec![group("blue"), group("green")], busiest: false };
     let (from, to) = (at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:20Z"));
     let load = cloudwatch(client).loads(&[query], from, to).await.unwrap().remove(0);
     let minute = |text: &str| at(text);
@@ -134,8 +134,9 @@ async fn a_call_asks_for_500_metrics_at_most() {
         .match_requests(|r| r.metric_data_queries().len() <= 500)
         .then_output(|| GetMetricDataOutput::builder().build());
     let client = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, [&rule]);
-    let queries: Vec<LoadQuery> =
-        (0..200).map(|n| LoadQuery { service: service(n), target_groups: vec![group("web")] }).collect();
+    let queries: Vec<LoadQuery> = (0..200)
+        .map(|n| LoadQuery { service: service(n), target_groups: vec![group("web")], busiest: false })
+        .collect();
     let loads = cloudwatch(client).loads(&queries, at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:00Z")).await;
     let loads = loads.unwrap();
     assert_eq!(rule.num_calls(), 2);

@@ -99,7 +99,7 @@ fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
     carry(&stack, "web", &Traffic { rps: &[5.0; 15], cpu: &[41.0, 43.0, 88.0, 91.0, 93.0], tasks: 2 });
     let mail = told(&stack, "shop/web: CPU peak: 93 % on 2 tasks");
     let body = mail["body"].as_str().unwrap();
-    assert!(body.contains("CPU of the last 15 minutes, in %: 41 ▁▁▇██ 93."), "{body}");
+    assert!(body.contains("CPU of the last 15 minutes, in %: 41 ▁▁▇██ 93; the busiest task is at 93 %."), "{body}");
     assert!(body.contains("it would have gone to 3 tasks"), "{body}");
     carry(&stack, "web", &Traffic { rps: &[5.0; 15], cpu: &[88.0, 91.0, 93.0], tasks: 2 });
     fire(&stack, "ScaleSweep");

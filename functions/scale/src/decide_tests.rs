@@ -189,14 +189,15 @@ fn a_peak_of_a_service_without_the_tag_is_told() {
             "configuration": {"metrics": [{"metricStat": {"metric": {"namespace": "AWS/ECS", "name": "CPUUtilization", "dimensions": {}}}}]},
         },
     });
-    let peak = given().untag("scale").cpu_at(3, 85.0).cpu_at(2, 91.0).cpu_at(1, 93.0).event(alarm);
+    let mut peak = given().untag("scale").cpu_at(3, 85.0).cpu_at(2, 91.0).cpu_at(1, 93.0).event(alarm);
+    peak.observed.load.busiest_cpu = crate::fixtures::flat(99.0);
     let plan = peak.decided();
     assert!(plan.is_empty());
     let message = &plan.messages[0];
     assert_eq!(message.title, "CPU peak: 93 % on 2 tasks");
     assert_eq!(
         message.why,
-        "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93. 3 of 3 datapoints were at least 80.0."
+        "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93; the busiest task is at 99 %. 3 of 3 datapoints were at least 80.0."
     );
     assert!(message.next.ends_with("it would have gone to 3 tasks."), "{}", message.next);
 }

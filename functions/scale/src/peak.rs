@@ -21,7 +21,8 @@ pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
     let Some(what) = subject(change) else {
         return Plan::nothing(format!("{} says nothing about CPU or memory, and it has no {SCALE}", change.name));
     };
-    let series = if what == "CPU" { &load.cpu } else { &load.memory };
+    let (series, busiest) =
+        if what == "CPU" { (&load.cpu, &load.busiest_cpu) } else { (&load.memory, &load.busiest_memory) };
     let Some((minute, newest)) = series.last_key_value() else {
         return Plan::nothing(format!("{} is in ALARM, and there is no {what} data", change.name));
     };
@@ -34,9 +35,11 @@ pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
     }
     let running = service.running_count.unsigned_abs().max(1);
     let would = whole(f64::from(running) * newest / bound).max(running + 1);
+    // Which one it is only Container Insights knows.
+    let top = busiest.get(minute).map_or(String::new(), |top| format!("; the busiest task is at {top:.0} %"));
     Plan::tell(
         Message::warning(format!("{what} peak: {newest:.0} % on {}", counted(service.running_count.unsigned_abs() as usize, "task")))
-            .why(format!("{what} of the last 15 minutes, in %: {}. {}", sparkline(series), change.reason))
+            .why(format!("{what} of the last 15 minutes, in %: {}{top}. {}", sparkline(series), change.reason))
             .next(format!(
                 "Nothing is changed without {SCALE}. With {SCALE} = min={running} max={} it would have gone to {would} tasks.",
                 would.saturating_mul(2)

@@ -7,6 +7,7 @@ use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
 use lamplighter::operation::Seen;
+use lamplighter::policy::SCALE;
 use serde::Serialize;
 
 use crate::Policy;
@@ -56,6 +57,8 @@ impl Survey {
             .map(|service| LoadQuery {
                 service: service.arn.clone(),
                 target_groups: service.target_groups.iter().filter_map(|arn| groups.get(arn).cloned()).collect(),
+                // Of one that is not scaled a person is told.
+                busiest: !service.tags.contains_key(SCALE),
             })
             .collect();
         let scalable = cloud.scalable_targets(&arns).await?;

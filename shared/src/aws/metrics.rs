@@ -23,6 +23,8 @@ enum Part {
     Cpu,
     Memory,
     Tasks,
+    BusiestCpu,
+    BusiestMemory,
 }
 
 pub async fn loads(
@@ -60,8 +62,12 @@ fn parts(query: &LoadQuery) -> Vec<(Part, MetricStat)> {
     let mut parts = vec![
         (Part::Cpu, metric("AWS/ECS", "CPUUtilization", "Average", service.clone())),
         (Part::Memory, metric("AWS/ECS", "MemoryUtilization", "Average", service.clone())),
-        (Part::Tasks, metric("AWS/ECS", "CPUUtilization", "SampleCount", service)),
+        (Part::Tasks, metric("AWS/ECS", "CPUUtilization", "SampleCount", service.clone())),
     ];
+    if query.busiest {
+        parts.push((Part::BusiestCpu, metric("AWS/ECS", "CPUUtilization", "Maximum", service.clone())));
+        parts.push((Part::BusiestMemory, metric("AWS/ECS", "MemoryUtilization", "Maximum", service)));
+    }
     for group in &query.target_groups {
         for balancer in group.balancer_dimensions() {
             let dimensions = vec![dimension("TargetGroup", group.dimension()), dimension("LoadBalancer", balancer)];
@@ -121,6 +127,8 @@ fn add(load: &mut Load, part: Part, result: &MetricDataResult, to: Timestamp) {
         Part::Cpu => load.cpu.extend(values),
         Part::Memory => load.memory.extend(values),
         Part::Tasks => load.tasks.extend(values),
+        Part::BusiestCpu => load.busiest_cpu.extend(values),
+        Part::BusiestMemory => load.busiest_memory.extend(values),
         Part::Requests => {
             let requests = load.requests.get_or_insert_default();
             for (time, value) in values {

@@ -22,6 +22,9 @@ pub struct Load {
     /// Tasks that reported. Source: the sample count of CPUUtilization,
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
     pub tasks: Series,
+    /// Utilisation of the busiest task, where that was asked for.
+    pub busiest_cpu: Series,
+    pub busiest_memory: Series,
 }
 
 /// Which service, and what its requests are counted by.
@@ -29,6 +32,8 @@ pub struct Load {
 pub struct LoadQuery {
     pub service: Arn,
     pub target_groups: Vec<TargetGroup>,
+    /// Reads the busiest task as well.
+    pub busiest: bool,
 }
 
 /// A target group and the load balancers it stands behind.

@@ -160,6 +160,8 @@ impl State {
             cpu: within(&all.cpu),
             memory: within(&all.memory),
             tasks: within(&all.tasks),
+            busiest_cpu: if query.busiest { within(&all.busiest_cpu) } else { Series::new() },
+            busiest_memory: if query.busiest { within(&all.busiest_memory) } else { Series::new() },
         }
     }
 
