@@ -99,9 +99,11 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     );
     assert_eq!(mail["to"], "ops@example.com");
 
+    let is_outcome = |r: &Value| r["operation"] == "deploy" && r["kind"] == "outcome";
+    stack.until("the outcome is written", || journal(&stack).iter().any(is_outcome).then_some(()));
     let kinds: Vec<Value> = journal(&stack)
         .iter()
-        .filter(|r| r["plan"].is_object() || r["kind"] == "outcome")
+        .filter(|r| r["operation"] == "deploy" && (r["plan"].is_object() || r["kind"] == "outcome"))
         .map(|r| r["kind"].clone())
         .collect();
     assert_eq!(kinds, ["intent", "outcome"]);
