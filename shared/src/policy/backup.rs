@@ -1,7 +1,8 @@
 //! `lamplighter:backup`: when, how long, how fresh, where else.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::clock::{time_of_day, time_zone};
 use super::grammar::{Pairs, TagError, seconds};
@@ -13,6 +14,8 @@ const KEYS: [&str; 7] = ["at", "every", "tz", "keep", "rpo", "copy", "drill"];
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
     pub slots: Slots,
+    /// Days, weeks and months are those of this zone.
+    pub zone: TimeZone,
     pub keep: Retention,
     /// The recovery point may be this old, in seconds.
     pub rpo: Option<u64>,
@@ -24,11 +27,13 @@ pub struct BackupPolicy {
 /// When backups are due.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Slots {
-    /// Every day at this time of this zone.
-    Daily { at: Time, zone: TimeZone },
+    /// Every day at this time.
+    Daily { at: Time },
     /// Every so many seconds, counted from midnight UTC.
     Every { seconds: u64 },
 }
+
+const DAY: i64 = 86_400;
 
 /// How many of each tier are kept: `24h+7d+4w+12m` keeps hourly ones for 24 hours, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -56,18 +61,57 @@ impl BackupPolicy {
         let pairs = Pairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
         let keep = pairs.get("keep").map(|text| retention(&pairs, text)).transpose()?;
         let rpo = |text| seconds(text).ok_or_else(|| pairs.error(format!("rpo={text} is not a duration such as 1h")));
+        let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| time_zone(name).map_err(|e| pairs.error(e)))?;
         Ok(Self {
             slots: slots(&pairs, defaults)?,
+            zone,
             keep: keep.unwrap_or(Retention { days: defaults.retention_days, ..Retention::default() }),
             rpo: pairs.get("rpo").map(rpo).transpose()?,
             copy: pairs.get("copy").map(|text| regions(&pairs, text)).transpose()?.unwrap_or_default(),
             drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
         })
     }
+
+    /// The slot that is due: the last one that has begun.
+    #[must_use]
+    pub fn slot(&self, now: Timestamp) -> Timestamp {
+        match self.slots {
+            Slots::Daily { at } => {
+                let today = now.to_zoned(self.zone.clone()).date();
+                let on =
+                    |date: Date| date.to_datetime(at).to_zoned(self.zone.clone()).ok().map(|zoned| zoned.timestamp());
+                // A time that a clock change skips is taken after it, so that a day has one slot all the same.
+                let days = [Some(today), today.yesterday().ok(), today.yesterday().and_then(Date::yesterday).ok()];
+                days.into_iter().flatten().filter_map(on).find(|slot| *slot <= now).unwrap_or(now)
+            }
+            Slots::Every { seconds } => {
+                let of_day = now.as_second().rem_euclid(DAY);
+                let every = i64::try_from(seconds).unwrap_or(DAY).max(1);
+                // One longer than a day is counted from the epoch.
+                let since = if every < DAY { of_day % every } else { now.as_second().rem_euclid(every) };
+                Timestamp::from_second(now.as_second() - since).unwrap_or(now)
+            }
+        }
+    }
+
+    /// From one slot to the next.
+    #[must_use]
+    pub fn interval(&self) -> SignedDuration {
+        match self.slots {
+            Slots::Daily { .. } => SignedDuration::from_hours(24),
+            Slots::Every { seconds } => SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
+        }
+    }
+
+    /// How old the recovery point may be: a quarter more than from slot to slot where the tag does not say.
+    #[must_use]
+    pub fn recovery_point(&self) -> SignedDuration {
+        let said = self.rpo.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
+        said.unwrap_or_else(|| self.interval() * 5 / 4)
+    }
 }
 
 fn slots(pairs: &Pairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError> {
-    let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| time_zone(name).map_err(|e| pairs.error(e)))?;
     match (pairs.get("at"), pairs.get("every")) {
         (Some(_), Some(_)) => Err(pairs.error("at= and every= exclude each other")),
         (None, Some(text)) => match seconds(text) {
@@ -76,7 +120,7 @@ fn slots(pairs: &Pairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError>
         },
         (at, None) => {
             let at = at.map_or(Ok(defaults.backup_at), |text| time_of_day(text).map_err(|e| pairs.error(e)))?;
-            Ok(Slots::Daily { at, zone })
+            Ok(Slots::Daily { at })
         }
     }
 }
@@ -148,9 +192,28 @@ mod tests {
     #[test]
     fn the_stack_fills_in_what_the_tag_leaves_open() {
         let policy = parse("tz=Europe/Rome").unwrap();
-        let Slots::Daily { at, zone } = policy.slots else { panic!("not daily") };
-        assert_eq!((at.to_string().as_str(), zone.iana_name()), ("03:00:00", Some("Europe/Rome")));
+        assert_eq!(policy.slots, Slots::Daily { at: Time::constant(3, 0, 0, 0) });
+        assert_eq!(policy.zone.iana_name(), Some("Europe/Rome"));
         assert_eq!(policy.keep.days, 7);
+    }
+
+    #[rstest]
+    #[case::after_it("at=03:00", "2026-11-21T03:00:00Z", "2026-11-21T03:00:00Z")]
+    #[case::before_it("at=03:00", "2026-11-21T02:59:59Z", "2026-11-20T03:00:00Z")]
+    #[case::in_a_zone("at=03:00 tz=Europe/Rome", "2026-11-21T02:30:00Z", "2026-11-21T02:00:00Z")]
+    #[case::skipped_by_the_clock("at=02:30 tz=Europe/Rome", "2026-03-29T01:30:00Z", "2026-03-29T01:30:00Z")]
+    #[case::twice_by_the_clock("at=02:30 tz=Europe/Rome", "2026-10-25T02:30:00Z", "2026-10-25T00:30:00Z")]
+    #[case::hourly("every=1h", "2026-11-21T05:59:59Z", "2026-11-21T05:00:00Z")]
+    #[case::odd_hours("every=5h", "2026-11-21T23:00:00Z", "2026-11-21T20:00:00Z")]
+    #[case::from_midnight("every=5h", "2026-11-22T00:10:00Z", "2026-11-22T00:00:00Z")]
+    fn a_slot_is_due(#[case] value: &str, #[case] now: &str, #[case] slot: &str) {
+        assert_eq!(parse(value).unwrap().slot(now.parse().unwrap()).to_string(), slot);
+    }
+
+    #[test]
+    fn the_recovery_point_may_be_a_quarter_older_than_a_slot() {
+        assert_eq!(parse("at=03:00").unwrap().recovery_point(), SignedDuration::from_hours(30));
+        assert_eq!(parse("every=1h rpo=2h").unwrap().recovery_point(), SignedDuration::from_hours(2));
     }
 
     #[rstest]

@@ -47,7 +47,8 @@ pub fn alarms(scale: &Subject, stack: &Stack) -> Result<(), String> {
     Ok(())
 }
 
-/// List prices in US dollars, us-east-1, without any free tier, as published in November 2026.
+/// List prices in US dollars, us-east-1, without any free tier, as others quoted them in 2025; the links lead to
+/// what holds now.
 mod price {
     /// Standard alarm on one metric, a month. Source of the three: <https://aws.amazon.com/cloudwatch/pricing/>
     pub const ALARM: f64 = 0.10;
@@ -79,7 +80,7 @@ pub fn costs() -> Result<(), String> {
     let followed = follow(&day, busy);
     let of_load = (spent(&world) + runs * price::INVOCATION - of_stack).max(0.0);
     let alarms = ALARMS * price::ALARM;
-    println!("\na month at list prices of November 2026 (us-east-1, no free tier, without logs and tasks)");
+    println!("\na month at list prices of 2025 (us-east-1, no free tier, without logs and the tasks themselves)");
     println!("  the sweep every minute, once per stack   {:>6.2} USD", of_stack * DAYS);
     println!("  an idle service: its {ALARMS} alarms           {alarms:>6.2} USD");
     println!(
