@@ -23,6 +23,8 @@ mod raw;
 #[cfg(feature = "operate")]
 mod rds;
 #[cfg(feature = "operate")]
+mod snapshots;
+#[cfg(feature = "operate")]
 mod tagging;
 #[cfg(any(feature = "operate", feature = "tell"))]
 mod topic;

@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
-    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan, Service,
+    Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::Action;
 
@@ -19,6 +19,8 @@ pub trait Reach {
     const CLOUDWATCH: bool = false;
     /// The bounds of Application Auto Scaling.
     const AUTO_SCALING: bool = false;
+    /// Snapshots of databases.
+    const SNAPSHOTS: bool = false;
 }
 
 /// Services alone.
@@ -41,6 +43,24 @@ pub struct Watching;
 
 impl Reach for Watching {
     const CLOUDWATCH: bool = true;
+}
+
+/// Snapshots of databases.
+#[derive(Debug)]
+pub struct Snapshots;
+
+impl Reach for Snapshots {
+    const SNAPSHOTS: bool = true;
+}
+
+/// Which snapshots are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum Which<'a> {
+    All,
+    /// Of one instance or cluster.
+    Of(&'a Arn),
+    /// One by its own ARN.
+    This(&'a Arn),
 }
 
 /// What the tagging API can be asked for.
@@ -163,6 +183,25 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
+
+    /// Manual snapshots, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; that there is none is no error.
+    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+
+    /// How many manual snapshots there are and may be. Source: DescribeAccountAttributes.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError>;
+
+    /// Whether other accounts may restore from a snapshot; one that is gone is not shared.
+    /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError>;
 
     /// Carries out one action and says what AWS answered.
     ///

@@ -3,6 +3,7 @@
 pub mod alarm;
 pub mod created;
 pub mod ecr;
+pub mod rds;
 pub mod secret;
 pub mod tag;
 
@@ -17,6 +18,8 @@ pub enum Detail {
     TagChange(tag::TagChange),
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
+    Snapshot(rds::SnapshotEvent),
+    BackupJob(rds::BackupJob),
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.
@@ -44,6 +47,10 @@ impl Detail {
                 let arn = resources.first().cloned().unwrap_or_default();
                 Self::AlarmChange(alarm::native(detail, arn)?)
             }
+            "RDS DB Snapshot Event" | "RDS DB Cluster Snapshot Event" => {
+                Self::Snapshot(serde_json::from_value(detail)?)
+            }
+            "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),
         })

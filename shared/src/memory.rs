@@ -152,7 +152,7 @@ impl Memory {
         match action {
             Action::Scale(scale) => self.scaled(scale, at),
             Action::Floor(floor) => self.floored(floor),
-            Action::Rollout(_) | Action::Redeploy(_) | Action::Alarms(_) | Action::Dashboard(_) => {}
+            _ => {}
         }
     }
 
@@ -233,7 +233,7 @@ impl Attempt {
         let (digest, tag, approved) = match action {
             Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
             Action::Redeploy(_) => (None, None, false),
-            Action::Scale(_) | Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => return None,
+            _ => return None,
         };
         Some(Self { at, digest, tag, approved, finished: false })
     }

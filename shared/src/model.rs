@@ -6,6 +6,7 @@ mod database;
 mod image;
 mod load;
 mod service;
+mod snapshot;
 mod task_definition;
 
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
@@ -14,6 +15,7 @@ pub use database::Database;
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
+pub use snapshot::{Quota, Quotas, Snapshot};
 pub use task_definition::{Container, TaskDefinition};
 
 use std::collections::BTreeMap;

@@ -23,6 +23,9 @@ pub struct Message {
     pub severity: Severity,
     /// What is told under one key is told once a day; without a key every time.
     pub key: Option<String>,
+    /// The key of what is over now. Told only where that was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolves: Option<String>,
     /// What happened, in one line, without the target's name.
     pub title: String,
     /// Why, in one or a few sentences.
@@ -77,7 +80,7 @@ impl Message {
     }
 
     fn new(severity: Severity, title: impl Into<String>) -> Self {
-        Self { severity, key: None, title: title.into(), why: String::new(), next: String::new() }
+        Self { severity, key: None, resolves: None, title: title.into(), why: String::new(), next: String::new() }
     }
 
     #[must_use]
@@ -89,6 +92,13 @@ impl Message {
     #[must_use]
     pub fn next(mut self, next: impl Into<String>) -> Self {
         self.next = next.into();
+        self
+    }
+
+    /// Says that what was told under this key is over.
+    #[must_use]
+    pub fn resolves(mut self, key: impl Into<String>) -> Self {
+        self.resolves = Some(key.into());
         self
     }
 

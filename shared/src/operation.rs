@@ -77,6 +77,11 @@ pub trait Operation {
     /// Whether an action shows in what is observed now.
     fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
 
+    /// What of a target is measured, in seconds, beside what is decided: name and value.
+    fn gauges(_observed: &Self::Observed, _now: Timestamp) -> Vec<(&'static str, f64)> {
+        Vec::new()
+    }
+
     /// Forgets what AWS does not bear out any more.
     fn forget(_memory: &mut Memory, _observed: &Self::Observed) {}
 

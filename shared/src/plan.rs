@@ -47,6 +47,8 @@ pub enum Action {
     Floor(Floor),
     Alarms(Alarms),
     Dashboard(Dashboard),
+    Backup(Backup),
+    Expire(Expire),
 }
 
 /// Register a revision of a service's task definition with other images, and update the service to it.
@@ -116,6 +118,21 @@ pub struct Dashboard {
     pub body: Option<String>,
 }
 
+/// Take a manual snapshot of a database. Its name says of what and for when, so that it can't be taken twice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Backup {
+    /// The instance or cluster.
+    pub database: Arn,
+    pub identifier: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Delete a snapshot that this stack took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expire {
+    pub snapshot: Arn,
+}
+
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -168,13 +185,15 @@ impl Action {
             },
             Self::Dashboard(Dashboard { name, body: Some(_) }) => format!("set the dashboard {name}"),
             Self::Dashboard(Dashboard { name, body: None }) => format!("delete the dashboard {name}"),
+            Self::Backup(Backup { identifier, .. }) => format!("take the snapshot {identifier}"),
+            Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
     }
 
-    /// It watches the target and does nothing to it, so that nobody misses it for an hour.
+    /// It does nothing to the target itself, so that nobody misses it for an hour.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        matches!(self, Self::Alarms(_) | Self::Dashboard(_))
+        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.
@@ -183,7 +202,7 @@ impl Action {
         match self {
             Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
             Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
-            Self::Scale(_) | Self::Floor(_) | Self::Alarms(_) | Self::Dashboard(_) => self.in_words(),
+            _ => self.in_words(),
         }
     }
 }

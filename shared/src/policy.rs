@@ -42,6 +42,12 @@ pub const APPROVE: &str = "lamplighter:approve";
 pub const TARGET: &str = "lamplighter:target";
 /// On what was made for a target: the stack that made it.
 pub const STACK: &str = "lamplighter:stack";
+/// On what we take: the slot of a backup that it is for, as an RFC 3339 time.
+pub const SLOT: &str = "lamplighter:slot";
+/// On a snapshot, by a person: it stays.
+pub const HOLD: &str = "lamplighter:hold";
+/// On a snapshot that was restored and checked: when.
+pub const VERIFIED: &str = "lamplighter:verified";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
 const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];

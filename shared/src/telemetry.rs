@@ -73,6 +73,27 @@ pub fn emf(operation: &str, stack: &str, counts: Counts, latency: SignedDuration
     })
 }
 
+/// The metric record of one value of a target, in seconds, under the dimensions `Stack` and `Target`.
+#[must_use]
+pub fn gauge(stack: &str, target: &str, name: &str, seconds: f64, now: Timestamp) -> serde_json::Value {
+    let mut record = json!({
+        "_aws": {
+            "Timestamp": now.as_millisecond(),
+            "CloudWatchMetrics": [{
+                "Namespace": NAMESPACE,
+                "Dimensions": [["Stack", "Target"]],
+                "Metrics": [{"Name": name, "Unit": "Seconds"}]
+            }]
+        },
+        "Stack": stack,
+        "Target": target,
+    });
+    if let Some(record) = record.as_object_mut() {
+        record.insert(name.to_owned(), json!(seconds));
+    }
+    record
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

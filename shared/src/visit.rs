@@ -17,7 +17,7 @@ use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
 use crate::plan::{Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
-use crate::telemetry::Counts;
+use crate::telemetry::{self, Counts};
 use crate::{AwsError, Error, Event};
 use words::{bad_tag, failed, misspelt, only_observed, unmanaged, unreadable};
 
@@ -127,6 +127,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.reconcile(&observed);
         let seen = Seen { event, target, policy, memory: &self.lease.memory };
         let plan = op.decide(seen, &observed, self.now);
+        for (name, seconds) in Op::gauges(&observed, self.now) {
+            let stack = &self.engine.defaults.stack;
+            let record = telemetry::gauge(stack, target.arn.resource(), name, seconds, self.now);
+            (self.engine.metrics)(&record.to_string());
+        }
         let watched = Op::watches(seen, &observed, &plan);
         self.lease.memory.watch(Op::NAME, watched);
         let observe_only = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;

@@ -4,11 +4,12 @@
 //! after they took effect, or with the function killed in the middle of them.
 
 mod cloud;
+mod databases;
 mod ledger;
 pub mod load;
 
 use std::cell::{Ref, RefCell, RefMut};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -19,7 +20,7 @@ use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
     Arn, CircuitBreaker, Database, Deployment, DeploymentController, Digest, HasAlarm, Load, PlatformImage,
-    ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition,
+    ScalableTarget, Service, Snapshot, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -69,6 +70,11 @@ pub struct State {
     /// Bodies by name.
     pub dashboards: BTreeMap<String, String>,
     pub databases: BTreeMap<Arn, Database>,
+    pub snapshots: BTreeMap<Arn, Snapshot>,
+    /// Those that other accounts may restore from.
+    pub shared: BTreeSet<Arn>,
+    /// The quota of manual snapshots, for instances and for clusters.
+    pub snapshots_allowed: u32,
     /// Addresses that have not confirmed their subscription.
     pub unconfirmed: Vec<String>,
     /// By ARN.
@@ -94,6 +100,7 @@ impl World {
     pub fn new() -> Self {
         let world = Self::default();
         world.state_mut().now = BEGINNING;
+        world.state_mut().snapshots_allowed = 100;
         world
     }
 

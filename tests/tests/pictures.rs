@@ -40,6 +40,8 @@ fn database(arn: &Arn) -> Database {
         arn: arn.clone(),
         identifier: arn.name(),
         engine: "postgres".into(),
+        status: "available".into(),
+        latest_restorable: None,
         class: "db.r6g.large".into(),
         is_cluster: false,
         cluster: None,

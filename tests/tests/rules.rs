@@ -16,7 +16,17 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 32] = [
+const MATCHES: [(&str, &[&str]); 42] = [
+    ("backup/job-completed", &[]),
+    ("backup/job-failed", &["BackupJobs"]),
+    ("backup/job-failed-of-others", &[]),
+    ("backup/snapshot-automated", &[]),
+    ("backup/snapshot-by-hand", &[]),
+    ("backup/snapshot-created", &["BackupSnapshots"]),
+    ("backup/snapshot-deleted", &["BackupSnapshots"]),
+    ("backup/snapshot-of-cluster-created", &["BackupSnapshots"]),
+    ("backup/sweep", &[]),
+    ("backup/tags-changed", &["BackupTags", "EnrollTags"]),
     ("deploy/delete", &[]),
     ("deploy/push", &["DeployPush"]),
     ("deploy/push-child", &[]),
@@ -38,7 +48,7 @@ const MATCHES: [(&str, &[&str]); 32] = [
     ("enroll/service-deleted", &[]),
     ("enroll/sweep", &[]),
     ("enroll/tags-changed", &["DeployTags", "EnrollTags"]),
-    ("enroll/tags-changed-on-database", &["EnrollTags"]),
+    ("enroll/tags-changed-on-database", &["BackupTags", "EnrollTags"]),
     ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
     // An alarm's own invocation is no event.
     ("scale/alarm-action", &[]),

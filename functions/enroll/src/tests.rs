@@ -76,6 +76,8 @@ fn database() -> Database {
         arn: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
         identifier: "orders".into(),
         engine: "postgres".into(),
+        status: "available".into(),
+        latest_restorable: None,
         class: "db.r6g.large".into(),
         is_cluster: false,
         cluster: None,

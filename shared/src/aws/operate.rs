@@ -9,12 +9,12 @@ use aws_types::region::Region;
 
 use jiff::Timestamp;
 
-use super::{Config, autoscaling, cloudwatch, ecr, ecs, elb, metrics, rds, tagging, topic};
+use super::{Config, autoscaling, cloudwatch, ecr, ecs, elb, metrics, rds, snapshots, tagging, topic};
 use crate::AwsError;
-use crate::cloud::{Cloud, Kind, Reach, Services};
+use crate::cloud::{Cloud, Kind, Reach, Services, Which};
 use crate::model::{
-    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
-    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan, Service,
+    Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
 
@@ -115,6 +115,10 @@ impl<R> Aws<R> {
         self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
+    fn rds(&self) -> &aws_sdk_rds::Client {
+        self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
+    }
+
     fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
         self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
@@ -199,8 +203,7 @@ impl<R: Reach> Cloud for Aws<R> {
     }
 
     async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        let client = self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config));
-        rds::databases(client, arns).await
+        rds::databases(self.rds(), arns).await
     }
 
     async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
@@ -244,6 +247,18 @@ impl<R: Reach> Cloud for Aws<R> {
         cloudwatch::dashboards(self.cloudwatch(), prefix).await
     }
 
+    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        snapshots::snapshots(self.rds(), which).await
+    }
+
+    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        snapshots::quotas(self.rds()).await
+    }
+
+    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        snapshots::is_shared(self.rds(), snapshot).await
+    }
+
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
@@ -256,13 +271,17 @@ impl<R: Reach> Cloud for Aws<R> {
             Action::Dashboard(dashboard) if R::CLOUDWATCH => {
                 cloudwatch::keep_dashboard(self.cloudwatch(), dashboard).await
             }
-            Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) => Err(AwsError {
-                call: "perform",
-                target: action.in_words(),
-                code: "OutOfReach".to_owned(),
-                message: "this operation is not made to do it".to_owned(),
-                refused: true,
-            }),
+            Action::Backup(backup) if R::SNAPSHOTS => snapshots::take(self.rds(), backup).await,
+            Action::Expire(expire) if R::SNAPSHOTS => snapshots::delete(self.rds(), expire).await,
+            Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) | Action::Backup(_) | Action::Expire(_) => {
+                Err(AwsError {
+                    call: "perform",
+                    target: action.in_words(),
+                    code: "OutOfReach".to_owned(),
+                    message: "this operation is not made to do it".to_owned(),
+                    refused: true,
+                })
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbCluster, DbInstance, Filter, Tag};
 
 use super::failure::failure;
+use super::snapshots::time;
 use crate::AwsError;
 use crate::model::{Arn, Database};
 
@@ -62,6 +63,8 @@ fn instance(instance: DbInstance) -> Option<Database> {
         arn: Arn::new(instance.db_instance_arn?),
         identifier: instance.db_instance_identifier?,
         engine: engine.clone(),
+        status: instance.db_instance_status.unwrap_or_default(),
+        latest_restorable: instance.latest_restorable_time.and_then(time),
         class: instance.db_instance_class.unwrap_or_default(),
         is_cluster: false,
         members: 0,
@@ -83,6 +86,8 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         arn: Arn::new(cluster.db_cluster_arn?),
         identifier: cluster.db_cluster_identifier?,
         engine: cluster.engine.unwrap_or_default(),
+        status: cluster.status.unwrap_or_default(),
+        latest_restorable: cluster.latest_restorable_time.and_then(time),
         class: String::new(),
         is_cluster: true,
         cluster: None,

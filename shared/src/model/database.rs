@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::Arn;
@@ -13,6 +14,10 @@ pub struct Database {
     pub identifier: String,
     /// `postgres`, `aurora-mysql`, `docdb`, …
     pub engine: String,
+    /// AWS's word: `available`, `backing-up`, `modifying`, …
+    pub status: String,
+    /// To when point-in-time recovery reaches, where automated backups are on.
+    pub latest_restorable: Option<Timestamp>,
     /// `db.r6g.large`; empty for a cluster.
     pub class: String,
     pub is_cluster: bool,

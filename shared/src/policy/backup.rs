@@ -44,6 +44,14 @@ pub struct Retention {
     pub months: u32,
 }
 
+impl std::fmt::Display for Retention {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let tiers = [(self.hours, 'h'), (self.days, 'd'), (self.weeks, 'w'), (self.months, 'm')];
+        let said: Vec<String> = tiers.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+        f.write_str(&said.join("+"))
+    }
+}
+
 /// How often a backup is proven by restoring it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drill {

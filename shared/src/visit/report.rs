@@ -57,7 +57,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             }
             return false;
         }
-        if !self.lease.memory.tell_once(message.key.as_deref(), self.now) {
+        let memory = &mut self.lease.memory;
+        let is_news = message.resolves.as_ref().is_none_or(|over| memory.told.remove(over).is_some());
+        if !is_news || !memory.tell_once(message.key.as_deref(), self.now) {
             return false;
         }
         let tags = &self.target.tags;

@@ -4,10 +4,10 @@ use lamplighter::AwsError;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::cloud::{Cloud, Kind};
+use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Repository, ScalableTarget, Scan, Service,
-    TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    AlarmState, Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan,
+    Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -150,6 +150,22 @@ impl Cloud for World {
         Ok(self.state().dashboards.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
+    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        let found = self.state().snapshots_of(which);
+        self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
+        Ok(found)
+    }
+
+    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        self.call("DescribeAccountAttributes", "RDS").await?;
+        Ok(self.state().quotas())
+    }
+
+    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        self.call("DescribeDBSnapshotAttributes", &snapshot.name()).await?;
+        Ok(self.state().shared.contains(snapshot))
+    }
+
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
@@ -164,6 +180,8 @@ impl Cloud for World {
             Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
             Action::Alarms(alarms) => self.keep_alarms(alarms).await,
             Action::Dashboard(dashboard) => self.keep_dashboard(dashboard).await,
+            Action::Backup(backup) => self.take_snapshot(backup).await,
+            Action::Expire(expire) => self.delete_snapshot(expire).await,
         }
     }
 }

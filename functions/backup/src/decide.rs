@@ -1,0 +1,209 @@
+//! What should happen to the backups of one database. Pure: everything it knows is in its arguments.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Plan;
+use lamplighter::detail::Detail;
+use lamplighter::model::{Arn, Database, Snapshot, counted};
+use lamplighter::notice::Message;
+use lamplighter::operation::Seen;
+use lamplighter::plan::{Action, Backup, Expire, Step};
+use lamplighter::policy::{BackupPolicy, MANAGED, SLOT, STACK, TARGET};
+use sha2::{Digest as _, Sha256};
+
+use crate::rotate::{Rules, Verdict, rotate};
+use crate::survey::Observed;
+use crate::{Policy, words};
+
+/// Snapshots of one database that go in one run; the rest goes in the next.
+pub const MOST_AT_ONCE: usize = 10;
+/// States in which a snapshot may be taken.
+/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
+const READY: [&str; 2] = ["available", "storage-optimization"];
+/// The most tags that a resource can have.
+const MOST_TAGS: usize = 50;
+/// What every engine takes as a name.
+/// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
+const LONGEST_NAME: usize = 63;
+
+/// Decides for one database.
+#[must_use]
+pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let Some(database) = &observed.database else {
+        return Plan::nothing("the database does not exist any more; its snapshots stay");
+    };
+    if let Some(cluster) = &database.cluster {
+        return Plan::tell(words::member(cluster));
+    }
+    let policy = &seen.policy.backup;
+    let slot = policy.slot(now);
+    let case = Case { seen, database, policy, observed, slot, now };
+    let mut plan = case.plan();
+    if observed.quota.is_near() && !observed.quota.is_reached() {
+        plan.messages.push(words::quota_is_near(database, observed.quota));
+    }
+    plan.messages.extend(case.recovery_point());
+    plan.messages.extend(job(seen));
+    plan
+}
+
+/// An AWS Backup job that failed is nobody's business here but to be told.
+fn job(seen: Seen<'_, Policy>) -> Option<Message> {
+    match &seen.event.detail {
+        Detail::BackupJob(job) if job.failed() => Some(words::job_failed(job)),
+        _ => None,
+    }
+}
+
+/// The name of the snapshot of a database for a slot: `lamplighter-orders-20261121-0300`, in UTC.
+#[must_use]
+pub fn name(database: &Arn, slot: Timestamp) -> String {
+    let (database, slot) = (database.name(), slot.strftime("%Y%m%d-%H%M"));
+    let whole = format!("lamplighter-{database}-{slot}");
+    if whole.len() <= LONGEST_NAME {
+        return whole;
+    }
+    let hash = Sha256::digest(&database).iter().take(4).fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
+    let hash = format!("{hash:08x}");
+    let room = LONGEST_NAME - "lamplighter---20261121-0300".len() - hash.len();
+    let short: String = database.chars().take(room).collect();
+    format!("lamplighter-{}-{hash}-{slot}", short.trim_end_matches('-'))
+}
+
+struct Case<'a> {
+    seen: Seen<'a, Policy>,
+    database: &'a Database,
+    policy: &'a BackupPolicy,
+    observed: &'a Observed,
+    /// The slot that is due.
+    slot: Timestamp,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn plan(&self) -> Plan {
+        let identifier = name(&self.database.arn, self.slot);
+        let of_slot = self.observed.snapshots.iter().find(|snapshot| snapshot.identifier == identifier);
+        match of_slot {
+            Some(snapshot) if snapshot.is_good() => self.tidy(&format!("{identifier} is there")),
+            Some(snapshot) if snapshot.status == "failed" => self.rid(&format!("{identifier} failed")),
+            Some(snapshot) => Plan::nothing(format!("{identifier} is {}", snapshot.status)),
+            None => self.take(identifier),
+        }
+    }
+
+    fn take(&self, identifier: String) -> Plan {
+        let waits = |reason: String| {
+            let mut plan = Plan::nothing(reason.clone());
+            plan.messages.extend(self.is_overdue().then(|| words::overdue(&reason, self.slot, self.now)));
+            plan
+        };
+        if !READY.contains(&self.database.status.as_str()) {
+            return waits(format!("{identifier} waits: the database is {}", self.database.status));
+        }
+        if self.observed.quota.is_reached() {
+            let plan = self.tidy("the quota of manual snapshots is reached");
+            return if plan.is_empty() {
+                Plan::tell(words::quota_is_reached(&identifier, self.observed.quota))
+            } else {
+                plan
+            };
+        }
+        let backup = Backup { database: self.database.arn.clone(), identifier, tags: self.tags() };
+        let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
+        let mut plan = Plan::act(Action::Backup(backup), reason, None);
+        plan.messages.extend(self.is_overdue().then(|| words::late(self.slot, self.now)));
+        plan
+    }
+
+    /// What the database carries, and whose and what for it is.
+    fn tags(&self) -> BTreeMap<String, String> {
+        let ours = [
+            (MANAGED, "true".to_owned()),
+            (STACK, self.seen.policy.stack.clone()),
+            (TARGET, self.database.arn.to_string()),
+            (SLOT, self.slot.strftime("%FT%H:%MZ").to_string()),
+        ];
+        let mut tags: BTreeMap<String, String> = ours.map(|(key, value)| (key.to_owned(), value)).into();
+        let own =
+            self.database.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
+        for (key, value) in own.take(MOST_TAGS - tags.len()) {
+            tags.insert(key.clone(), value.clone());
+        }
+        tags
+    }
+
+    /// Deletes what the policy does not keep: after a good backup alone, so that none goes when they have stopped.
+    fn tidy(&self, because: &str) -> Plan {
+        self.delete(because, |_| true)
+    }
+
+    /// Deletes what is no backup at all.
+    fn rid(&self, because: &str) -> Plan {
+        self.delete(because, |snapshot| !snapshot.is_good())
+    }
+
+    fn delete(&self, because: &str, may_go: impl Fn(&Snapshot) -> bool) -> Plan {
+        let rules = Rules {
+            stack: &self.seen.policy.stack,
+            database: &self.database.arn,
+            keep: &self.policy.keep,
+            zone: &self.policy.zone,
+            in_use: &self.observed.shared,
+        };
+        let mut verdicts = rotate(&self.observed.snapshots, rules, self.now);
+        // The oldest goes first, whatever order AWS lists them in.
+        verdicts.sort_by(|(a, _), (b, _)| (a.taken_at, &a.identifier).cmp(&(b.taken_at, &b.identifier)));
+        let going = verdicts.iter().filter_map(|(snapshot, verdict)| match verdict {
+            Verdict::Delete(reason) if may_go(snapshot) => Some((*snapshot, reason)),
+            _ => None,
+        });
+        let step = |(snapshot, reason): (&Snapshot, &String)| Step {
+            action: Action::Expire(Expire { snapshot: snapshot.arn.clone() }),
+            reason: format!("{}: {reason}", snapshot.identifier),
+            message: None,
+        };
+        let steps: Vec<Step> = going.take(MOST_AT_ONCE).map(step).collect();
+        let kept = verdicts
+            .iter()
+            .filter(|(s, v)| s.is_good() && matches!(v, Verdict::Keep(_)) && s.is_ours(rules.stack, rules.database));
+        let kept: Vec<String> = kept.map(|(snapshot, verdict)| words::kept(snapshot, verdict)).collect();
+        let stay = format!("{} stay: {}", counted(kept.len(), "good snapshot"), kept.join("; "));
+        let go = if steps.is_empty() { String::new() } else { format!("{} of them go; ", steps.len()) };
+        Plan { reason: format!("{because}; {go}{stay}"), steps, messages: Vec::new(), findings: None }
+    }
+
+    /// It waits for longer than half of what there is to lose.
+    fn is_overdue(&self) -> bool {
+        let allowed = self.policy.recovery_point();
+        let spare = allowed - self.policy.interval();
+        let most = if spare.is_positive() { spare } else { allowed };
+        self.now.duration_since(self.slot) >= most / 2
+    }
+
+    /// A snapshot is being made, or the first one is asked for just now.
+    fn is_on_its_way(&self) -> bool {
+        let allowed = self.policy.recovery_point();
+        let mut ours =
+            self.observed.snapshots.iter().filter(|s| s.is_ours(&self.seen.policy.stack, &self.database.arn));
+        let being_made = |snapshot: &Snapshot| {
+            let asked = snapshot.taken_at.unwrap_or(self.slot);
+            snapshot.status == "creating" && self.now.duration_since(asked) < allowed
+        };
+        let tried = self.seen.memory.told.contains_key(&words::late_key(self.slot));
+        let is_first = ours.clone().next().is_none() && !tried && READY.contains(&self.database.status.as_str());
+        is_first || ours.any(being_made)
+    }
+
+    /// No event says that a backup failed: that there is none does.
+    fn recovery_point(&self) -> Option<Message> {
+        let allowed = self.policy.recovery_point();
+        let age = self.observed.recovery_point().map(|at| self.now.duration_since(at));
+        let is_old = age.map_or_else(|| self.is_overdue(), |age: SignedDuration| age > allowed);
+        if is_old && self.is_on_its_way() {
+            return None;
+        }
+        if is_old { Some(words::recovery_point_is_old(age, allowed)) } else { age.map(words::recovery_point_is_good) }
+    }
+}

@@ -1,0 +1,254 @@
+//! Tables of decisions about one database.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Event;
+use lamplighter::Plan;
+use lamplighter::memory::Memory;
+use lamplighter::model::{Arn, Database, Quota, Snapshot, Tagged};
+use lamplighter::notice::Severity;
+use lamplighter::operation::{Operation, Seen};
+use lamplighter::plan::Action;
+use lamplighter::policy::{STACK, StackDefaults, TARGET};
+use rstest::rstest;
+use serde_json::json;
+
+use crate::{Backup, Observed, decide, name};
+
+/// An hour after the slot of the night.
+const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
+
+struct Given {
+    backup: String,
+    observed: Observed,
+    event: Event,
+}
+
+fn orders() -> Arn {
+    Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders")
+}
+
+/// orders, backed up at 03:00 for seven days, with the snapshots of so many last nights, the newest of the night
+/// before this one.
+fn given(nights: i64) -> Given {
+    let database = Database {
+        arn: orders(),
+        identifier: "orders".into(),
+        engine: "postgres".into(),
+        status: "available".into(),
+        latest_restorable: None,
+        class: "db.r6g.large".into(),
+        is_cluster: false,
+        cluster: None,
+        members: 0,
+        is_replica: false,
+        allocated_gib: Some(100),
+        backup_retention_days: 0,
+        multi_az: true,
+        publicly_accessible: false,
+        encrypted: true,
+        deletion_protection: true,
+        tags: [("team", "shop"), ("aws:cloudformation:stack-name", "shop")].map(|(k, v)| (k.into(), v.into())).into(),
+    };
+    let quota = Quota { used: 10, max: 100 };
+    let observed = Observed { database: Some(database), quota, ..Observed::default() };
+    let mut given = Given { backup: "at=03:00 keep=7d".into(), observed, event: Event::sweep("sweep") };
+    for night in 1..=nights {
+        given = given.snapshot(25 + (night - 1) * 24, "available");
+    }
+    given
+}
+
+impl Given {
+    /// One for the slot so many hours ago.
+    fn snapshot(mut self, hours_ago: i64, status: &str) -> Self {
+        let at = NOW - SignedDuration::from_hours(hours_ago);
+        let identifier = name(&orders(), at);
+        let tags = [(STACK, "lamplighter".to_owned()), (TARGET, orders().to_string())];
+        self.observed.snapshots.push(Snapshot {
+            arn: Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}")),
+            identifier,
+            database: "orders".into(),
+            of_cluster: false,
+            status: status.into(),
+            taken_at: Some(at + SignedDuration::from_mins(1)),
+            tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
+        });
+        self
+    }
+
+    fn database(&mut self) -> &mut Database {
+        self.observed.database.as_mut().unwrap()
+    }
+
+    fn decided(&self) -> Plan {
+        let tags = BTreeMap::from([("lamplighter:backup".to_owned(), self.backup.clone())]);
+        let policy = Backup.policy(&tags, &StackDefaults::default()).unwrap().unwrap();
+        let target = Tagged { arn: orders(), tags };
+        let memory = Memory::default();
+        decide(Seen { event: &self.event, target: &target, policy: &policy, memory: &memory }, &self.observed, NOW)
+    }
+
+    /// `+name` for each that is taken, `-name` for each that goes.
+    fn steps(&self) -> Vec<String> {
+        let said = |action: &Action| match action {
+            Action::Backup(backup) => format!("+{}", backup.identifier),
+            Action::Expire(expire) => format!("-{}", expire.snapshot.name()),
+            other => panic!("{other:?}"),
+        };
+        self.decided().steps.iter().map(|step| said(&step.action)).collect()
+    }
+
+    fn titles(&self) -> Vec<String> {
+        self.decided().messages.into_iter().filter(|m| m.resolves.is_none()).map(|message| message.title).collect()
+    }
+}
+
+#[test]
+fn the_snapshot_of_the_slot_is_taken_with_what_tells_whose_it_is() {
+    let plan = given(7).decided();
+    assert_eq!(plan.reason, "due since 2026-11-21 03:00 UTC");
+    let [step] = &plan.steps[..] else { panic!("{plan:?}") };
+    let Action::Backup(backup) = &step.action else { panic!("{step:?}") };
+    assert_eq!(backup.identifier, "lamplighter-orders-20261121-0300");
+    let tags: Vec<String> = backup.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(
+        tags,
+        [
+            "lamplighter:managed=true",
+            "lamplighter:slot=2026-11-21T03:00Z",
+            "lamplighter:stack=lamplighter",
+            "lamplighter:target=arn:aws:rds:eu-west-1:123456789012:db:orders",
+            "team=shop",
+        ]
+    );
+}
+
+#[test]
+fn when_it_is_there_the_oldest_go_and_the_reasons_are_listed() {
+    let ten = given(9).snapshot(1, "available");
+    assert_eq!(
+        ten.steps(),
+        ["-lamplighter-orders-20261112-0300", "-lamplighter-orders-20261113-0300", "-lamplighter-orders-20261114-0300"]
+    );
+    let reason = ten.decided().reason;
+    assert!(
+        reason.starts_with("lamplighter-orders-20261121-0300 is there; 3 of them go; 7 good snapshots stay: "),
+        "{reason}"
+    );
+    assert!(reason.contains("2026-11-15 03:01 (day 2026-11-15)"), "{reason}");
+    assert_eq!(given(6).snapshot(1, "available").steps(), [""; 0]);
+}
+
+#[rstest]
+#[case::being_made(given(9).snapshot(1, "creating"))]
+#[case::stopped_for_ten_days({
+    let mut stopped = given(0);
+    for night in 10..20 { stopped = stopped.snapshot(1 + night * 24, "available"); }
+    stopped.database().status = "stopped".into();
+    stopped
+})]
+fn nothing_goes_before_the_new_one_is_good(#[case] given: Given) {
+    assert_eq!(given.steps(), [""; 0]);
+}
+
+#[rstest]
+#[case("available", 1)]
+#[case("storage-optimization", 1)]
+#[case("backing-up", 0)]
+#[case("modifying", 0)]
+#[case("storage-full", 0)]
+#[case("stopped", 0)]
+fn a_snapshot_is_taken_only_when_the_state_allows(#[case] status: &str, #[case] steps: usize) {
+    let mut given = given(1);
+    given.database().status = status.into();
+    assert_eq!(given.steps().len(), steps, "{}", given.decided().reason);
+}
+
+#[test]
+fn one_that_failed_goes_and_comes_again() {
+    let failed = given(1).snapshot(1, "failed");
+    assert_eq!(failed.steps(), ["-lamplighter-orders-20261121-0300"]);
+    assert!(failed.decided().reason.starts_with("lamplighter-orders-20261121-0300 failed; 1 of them go"));
+}
+
+#[test]
+fn a_shared_one_stays() {
+    let mut shared = given(8).snapshot(1, "available");
+    shared.observed.shared.insert("lamplighter-orders-20261113-0300".into());
+    assert_eq!(shared.steps(), ["-lamplighter-orders-20261114-0300"]);
+}
+
+#[test]
+fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
+    let full = |mut given: Given| {
+        given.observed.quota = Quota { used: 100, max: 100 };
+        given
+    };
+    assert_eq!(full(given(8)).steps(), ["-lamplighter-orders-20261113-0300"]);
+    assert_eq!(full(given(7)).steps(), [""; 0]);
+    let plan = full(given(7)).decided();
+    assert_eq!(plan.messages[0].title, "can't be backed up: all 100 manual snapshots are used");
+    assert_eq!(plan.messages[0].severity, Severity::Critical);
+    let mut near = given(7);
+    near.observed.quota = Quota { used: 80, max: 100 };
+    assert_eq!(near.titles(), ["80 of 100 manual snapshots are used"]);
+    assert_eq!(near.steps().len(), 1);
+}
+
+#[test]
+fn the_recovery_point_is_watched() {
+    let old = |hours: i64| {
+        let mut old = given(0).snapshot(hours, "available");
+        old.database().status = "stopped".into();
+        old
+    };
+    assert_eq!(old(29).titles(), [""; 0]);
+    assert_eq!(old(31).titles(), ["recovery point is 30 h old, 30 h is allowed"]);
+    let mut by_log = old(31);
+    by_log.database().latest_restorable = Some(NOW - SignedDuration::from_mins(5));
+    assert_eq!(by_log.titles(), [""; 0]);
+    let over = by_log.decided().messages.remove(0);
+    assert_eq!(
+        (over.title.as_str(), over.resolves.as_deref()),
+        ("recovery point is 5 min old again", Some("recovery-point"))
+    );
+}
+
+#[test]
+fn a_backup_that_waits_too_long_is_told() {
+    let mut late = given(1);
+    late.backup = "at=00:30 keep=7d".into();
+    assert_eq!(late.titles(), ["backup of 2026-11-21 00:30 UTC is taken now, 3 h late"]);
+    late.database().status = "modifying".into();
+    assert_eq!(late.titles(), ["no backup for 3 h"]);
+}
+
+#[test]
+fn a_member_is_backed_up_with_its_cluster() {
+    let mut member = given(1);
+    member.database().cluster = Some("shop".into());
+    assert_eq!(member.titles(), ["is part of the cluster shop; nothing is done"]);
+}
+
+#[test]
+fn a_job_of_aws_backup_that_failed_is_told() {
+    let mut job = given(7).snapshot(1, "available");
+    job.event = Event::parse(json!({
+        "detail-type": "Backup Job State Change", "source": "aws.backup",
+        "detail": {"state": "FAILED", "backupJobId": "j1", "resourceArn": orders().as_str(), "statusMessage": "\"no vault\""},
+    }))
+    .unwrap();
+    assert_eq!(job.titles(), ["an AWS Backup job is FAILED"]);
+}
+
+#[rstest]
+#[case("orders", "lamplighter-orders-20261121-0300")]
+#[case("a-database-with-a-name-of-37-characters", "lamplighter-a-database-with-a-name-of-37-20261121-0300")]
+fn names_are_what_every_engine_takes(#[case] database: &str, #[case] expected: &str) {
+    let slot = "2026-11-21T03:00:00Z".parse().unwrap();
+    let named = name(&Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{database}")), slot);
+    assert!(named.len() <= 63 && !named.contains("--"), "{named}");
+    assert_eq!(&named[..20], &expected[..20]);
+}

@@ -1,0 +1,93 @@
+//! `backup`: every database that is tagged for it has a snapshot for each slot, as many of them as its policy
+//! says, and somebody is told when its recovery point grows too old.
+//!
+//! Triggers: a sweep every quarter of an hour, a snapshot that was made or deleted, a changed tag, and an AWS
+//! Backup job that failed. It deletes only what it took itself, and only when newer good ones are there.
+
+mod decide;
+#[cfg(test)]
+mod decide_tests;
+mod rotate;
+#[cfg(test)]
+mod rotate_tests;
+mod survey;
+mod targets;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::arbiter::TargetState;
+use lamplighter::cloud::{Cloud, Snapshots};
+use lamplighter::ledger::Ledger;
+use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::plan::Action;
+use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
+use lamplighter::{AwsError, Operation, Plan};
+
+pub use decide::{decide, name};
+pub use rotate::{Rules, Verdict, rotate};
+pub use survey::{Observed, Survey};
+
+pub struct Backup;
+
+/// What the operator wants of one database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub backup: BackupPolicy,
+    /// The stack that owns what is taken.
+    pub stack: String,
+}
+
+/// Name of the metric: how old the newest point is to which the database can be brought back.
+pub const RECOVERY_POINT: &str = "RecoveryPointAge";
+
+impl Operation for Backup {
+    const NAME: &'static str = "backup";
+    type Policy = Policy;
+    type Survey = Survey;
+    type Observed = Observed;
+    type Reach = Snapshots;
+
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+        targets::targets(search).await
+    }
+
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+        let backup = tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?;
+        Ok(backup.map(|backup| Policy { backup, stack: defaults.stack.clone() }))
+    }
+
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        survey: &Survey,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        survey.of(seen, cloud).await
+    }
+
+    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+        decide(seen, observed, now)
+    }
+
+    fn state(observed: &Observed) -> TargetState {
+        // Whether a snapshot may be taken now is part of the decision: AWS has a dozen states.
+        let status = if observed.database.is_some() { "ACTIVE" } else { "MISSING" };
+        TargetState { status: status.to_owned(), rollout_in_progress: false, deployment_controller: "ECS".to_owned() }
+    }
+
+    fn in_effect(action: &Action, observed: &Observed) -> bool {
+        let is_there = |is: &dyn Fn(&lamplighter::model::Snapshot) -> bool| observed.snapshots.iter().any(is);
+        match action {
+            Action::Backup(backup) => is_there(&|snapshot| snapshot.identifier == backup.identifier),
+            Action::Expire(expire) => !is_there(&|snapshot| snapshot.arn == expire.snapshot),
+            _ => false,
+        }
+    }
+
+    fn gauges(observed: &Observed, now: Timestamp) -> Vec<(&'static str, f64)> {
+        let age = observed.recovery_point().map(|at| now.duration_since(at).as_secs_f64().max(0.0));
+        age.map(|age| (RECOVERY_POINT, age)).into_iter().collect()
+    }
+}

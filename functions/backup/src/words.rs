@@ -1,0 +1,103 @@
+//! What `backup` tells people.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::detail::rds::BackupJob;
+use lamplighter::model::{Database, Quota, Snapshot};
+use lamplighter::notice::Message;
+use lamplighter::policy::BACKUP;
+
+use crate::rotate::Verdict;
+
+const RPO: &str = "recovery-point";
+
+/// `2026-11-21 03:00 (day 2026-11-21)`
+pub fn kept(snapshot: &Snapshot, verdict: &Verdict) -> String {
+    let at = snapshot.taken_at.unwrap_or_default().strftime("%F %H:%M");
+    match verdict {
+        Verdict::Keep(reasons) => format!("{at} ({})", reasons.join(", ")),
+        Verdict::Delete(reason) => format!("{at} ({reason})"),
+    }
+}
+
+pub fn member(cluster: &str) -> Message {
+    Message::warning(format!("is part of the cluster {cluster}; nothing is done"))
+        .why("Instances of Aurora, DocumentDB and Multi-AZ clusters are backed up with their cluster, once.")
+        .next(format!("Move the tag {BACKUP} to the cluster {cluster}."))
+        .once("member")
+}
+
+pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
+    Message::warning(format!("no backup for {}", duration(now.duration_since(slot))))
+        .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))
+        .next("It is tried again every quarter of an hour. Look why the database does not become available.")
+        .once(format!("overdue:{slot}"))
+}
+
+pub fn late(slot: Timestamp, now: Timestamp) -> Message {
+    Message::info(format!(
+        "backup of {} is taken now, {} late",
+        slot.strftime("%F %H:%M UTC"),
+        duration(now.duration_since(slot))
+    ))
+    .why("The slot was missed: the database was busy, it was tagged only now, or nothing ran.")
+    .next("Nothing to do.")
+    .once(late_key(slot))
+}
+
+pub fn late_key(slot: Timestamp) -> String {
+    format!("late:{slot}")
+}
+
+pub fn quota_is_near(database: &Database, quota: Quota) -> Message {
+    Message::warning(format!("{} of {} manual snapshots are used", quota.used, quota.max))
+        .why(format!("At the limit no {} can be backed up in this account and region.", kind(database)))
+        .next(format!("Raise the quota, or keep fewer: keep= in the tag {BACKUP}."))
+        .once("quota-near")
+}
+
+pub fn quota_is_reached(identifier: &str, quota: Quota) -> Message {
+    Message::critical(format!("can't be backed up: all {} manual snapshots are used", quota.max))
+        .why(format!("{identifier} is due, and nothing may go: what is kept is what the policy promises."))
+        .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's.")
+        .once("quota-reached")
+}
+
+pub fn recovery_point_is_old(age: Option<SignedDuration>, allowed: SignedDuration) -> Message {
+    let title = age.map_or_else(
+        || "has no recovery point".to_owned(),
+        |age| format!("recovery point is {} old, {} is allowed", duration(age), duration(allowed)),
+    );
+    Message::critical(title)
+        .why("Neither a good snapshot nor point-in-time recovery reaches closer to now.")
+        .next("What was written since then would be lost. Look at the journal for why backups wait; nothing is deleted meanwhile.")
+        .once(RPO)
+}
+
+pub fn recovery_point_is_good(age: SignedDuration) -> Message {
+    Message::info(format!("recovery point is {} old again", duration(age)))
+        .why("There is a newer good snapshot, or point-in-time recovery reaches on.")
+        .next("Nothing to do.")
+        .resolves(RPO)
+}
+
+pub fn job_failed(job: &BackupJob) -> Message {
+    let why = job.status_message.trim_matches('"');
+    Message::warning(format!("an AWS Backup job is {}", job.state))
+        .why(if why.is_empty() { "AWS Backup does not say why.".to_owned() } else { format!("AWS Backup says: {why}") })
+        .next("The snapshots that Lamplighter takes do not depend on it.")
+        .once(format!("job:{}", job.backup_job_id))
+}
+
+fn kind(database: &Database) -> &'static str {
+    if database.is_cluster { "cluster" } else { "instance" }
+}
+
+/// `26 h`, `90 min`
+fn duration(duration: SignedDuration) -> String {
+    let minutes = duration.as_mins();
+    match minutes {
+        ..120 => format!("{minutes} min"),
+        120..2_880 => format!("{} h", minutes / 60),
+        _ => format!("{} days", minutes / 1_440),
+    }
+}

@@ -1,0 +1,40 @@
+//! RDS events about snapshots, and AWS Backup jobs that failed.
+//! Sources: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloudwatch-events.sample.html>,
+//! <https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html>
+
+use serde::Deserialize;
+
+/// A snapshot of an instance or a cluster was made or deleted. Best effort: none says that one failed.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct SnapshotEvent {
+    pub source_arn: String,
+    #[serde(default)]
+    pub message: String,
+    #[serde(default, rename = "EventID")]
+    pub event_id: String,
+}
+
+/// An AWS Backup job changed its state.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupJob {
+    /// `FAILED`, `ABORTED`, `EXPIRED`, `COMPLETED`, …
+    #[serde(default)]
+    pub state: String,
+    /// What was to be backed up.
+    #[serde(default)]
+    pub resource_arn: String,
+    #[serde(default)]
+    pub backup_job_id: String,
+    #[serde(default)]
+    pub status_message: String,
+}
+
+impl BackupJob {
+    /// It ended without a backup.
+    #[must_use]
+    pub fn failed(&self) -> bool {
+        ["FAILED", "ABORTED", "EXPIRED"].contains(&self.state.as_str())
+    }
+}

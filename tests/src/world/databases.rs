@@ -1,0 +1,140 @@
+//! Databases and their snapshots in the simulated world.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::AwsError;
+use lamplighter::cloud::Which;
+use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
+use lamplighter::plan::{Backup, Expire};
+
+use super::{State, World, error, heard};
+
+/// From asking for a snapshot until a database can be restored from it.
+const TAKES: SignedDuration = SignedDuration::from_mins(10);
+
+impl World {
+    /// Makes a PostgreSQL instance that is to be backed up so; no automated backups.
+    pub fn database(&self, name: &str, backup: &str) -> Arn {
+        let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{name}"));
+        self.keep_database(&arn, backup, |database| database)
+    }
+
+    /// Makes any database.
+    pub fn keep_database(&self, arn: &Arn, backup: &str, change: impl FnOnce(Database) -> Database) -> Arn {
+        let database = Database {
+            arn: arn.clone(),
+            identifier: arn.name(),
+            engine: "postgres".to_owned(),
+            status: "available".to_owned(),
+            latest_restorable: None,
+            class: "db.r6g.large".to_owned(),
+            is_cluster: arn.resource().starts_with("cluster:"),
+            cluster: None,
+            members: 0,
+            is_replica: false,
+            allocated_gib: Some(100),
+            backup_retention_days: 0,
+            multi_az: true,
+            publicly_accessible: false,
+            encrypted: true,
+            deletion_protection: true,
+            tags: BTreeMap::new(),
+        };
+        let mut state = self.state_mut();
+        state.databases.insert(arn.clone(), change(database));
+        let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", backup), ("team", "shop")];
+        state.tags.insert(arn.clone(), tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        drop(state);
+        arn.clone()
+    }
+
+    /// A snapshot that somebody took, with these tags.
+    pub fn snapshot(&self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
+        self.state_mut().take(database, name, at, tags)
+    }
+
+    /// When the snapshots of a database were taken, the oldest first, whoever took them.
+    pub fn taken(&self, database: &Arn) -> Vec<Timestamp> {
+        let state = self.state();
+        let mut taken: Vec<Timestamp> =
+            state.snapshots_of(Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
+        taken.sort_unstable();
+        taken
+    }
+
+    pub(super) async fn take_snapshot(&self, backup: &Backup) -> Result<String, AwsError> {
+        let identifier = &backup.identifier;
+        let heard_of = self.call("CreateDBSnapshot", identifier).await?;
+        {
+            let mut state = self.state_mut();
+            let status =
+                state.databases.get(&backup.database).map_or("", |database| database.status.as_str()).to_owned();
+            if status != "available" {
+                return Err(error(
+                    "CreateDBSnapshot",
+                    identifier,
+                    "InvalidDBInstanceState",
+                    &format!("it is {status}"),
+                ));
+            }
+            let now = state.now;
+            state.take(&backup.database, identifier, now, backup.tags.clone());
+        }
+        heard(heard_of, "CreateDBSnapshot", identifier)?;
+        Ok(format!("{identifier} is being made"))
+    }
+
+    pub(super) async fn delete_snapshot(&self, expire: &Expire) -> Result<String, AwsError> {
+        let name = expire.snapshot.name();
+        let heard_of = self.call("DeleteDBSnapshot", &name).await?;
+        self.state_mut().snapshots.remove(&expire.snapshot);
+        heard(heard_of, "DeleteDBSnapshot", &name)?;
+        Ok(format!("{name} is deleted"))
+    }
+}
+
+impl State {
+    fn take(&mut self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
+        let of_cluster = database.resource().starts_with("cluster:");
+        let kind = if of_cluster { "cluster-snapshot" } else { "snapshot" };
+        let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{kind}:{name}"));
+        let snapshot = Snapshot {
+            arn: arn.clone(),
+            identifier: name.to_owned(),
+            database: database.name(),
+            of_cluster,
+            status: "creating".to_owned(),
+            taken_at: Some(at),
+            tags,
+        };
+        // Its name makes it the only one.
+        self.snapshots.entry(arn.clone()).or_insert(snapshot);
+        arn
+    }
+
+    /// As AWS lists them now.
+    pub(super) fn snapshots_of(&self, which: Which<'_>) -> Vec<Snapshot> {
+        let is_wanted = |snapshot: &&Snapshot| match which {
+            Which::All => true,
+            Which::Of(arn) => {
+                snapshot.database == arn.name() && snapshot.of_cluster == arn.resource().starts_with("cluster:")
+            }
+            Which::This(arn) => snapshot.arn == *arn,
+        };
+        let as_it_is = |snapshot: &Snapshot| {
+            let done = snapshot.taken_at.is_some_and(|at| self.now.duration_since(at) >= TAKES);
+            let status = if snapshot.status == "creating" && done { "available" } else { &snapshot.status };
+            Snapshot { status: status.to_owned(), ..snapshot.clone() }
+        };
+        self.snapshots.values().filter(is_wanted).map(as_it_is).collect()
+    }
+
+    pub(super) fn quotas(&self) -> Quotas {
+        let of = |of_cluster: bool| {
+            let used = self.snapshots.values().filter(|snapshot| snapshot.of_cluster == of_cluster).count();
+            Quota { used: u32::try_from(used).unwrap_or(u32::MAX), max: self.snapshots_allowed }
+        };
+        Quotas { instances: of(false), clusters: of(true) }
+    }
+}

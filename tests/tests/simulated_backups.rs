@@ -1,0 +1,287 @@
+//! The real `backup`, in a simulated world, over nights and years.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::collections::BTreeMap;
+
+use backup::Backup;
+use e2e::world::{BEGINNING, Fault, World};
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Arn, Database};
+use lamplighter::notice::Severity;
+use lamplighter::policy::StackDefaults;
+use proptest::prelude::*;
+use rstest::rstest;
+use serde_json::json;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+/// A world in which the day is half over.
+fn afternoon() -> World {
+    let world = World::new();
+    world.pass(HOUR * 12);
+    world
+}
+
+fn sweep(world: &World) {
+    world.sweep(&Backup).unwrap().unwrap();
+}
+
+/// So many days, with a sweep every so many hours.
+fn days(world: &World, days: i64, every: i64) {
+    for _ in 0..days * 24 / every {
+        world.pass(HOUR * i32::try_from(every).unwrap());
+        sweep(world);
+    }
+}
+
+fn count(world: &World, database: &Arn) -> usize {
+    world.taken(database).len()
+}
+
+#[test]
+fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    let by_hand = world.snapshot(&orders, "before-the-migration", BEGINNING - HOUR * 1_000, BTreeMap::new());
+    days(&world, 10, 1);
+    assert_eq!(count(&world, &orders), 7 + 1);
+    assert!(world.state().snapshots.contains_key(&by_hand));
+    let nights: Vec<String> = world.taken(&orders)[1..].iter().map(|at| at.strftime("%F %H").to_string()).collect();
+    assert_eq!(nights[0], "2026-11-25 03");
+    assert_eq!(nights[6], "2026-12-01 03");
+    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is taken now, 13 h late"]);
+    let expired = world.count("DeleteDBSnapshot");
+    sweep(&world);
+    assert_eq!(world.count("DeleteDBSnapshot"), expired, "it did not settle");
+}
+
+#[test]
+fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    days(&world, 9, 1);
+    assert_eq!(count(&world, &orders), 7);
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "stopped".into();
+    days(&world, 10, 1);
+    assert_eq!(count(&world, &orders), 7);
+    let critical = |world: &World| {
+        let state = world.state();
+        let mut all: Vec<String> = state
+            .notices
+            .iter()
+            .filter(|n| n.message.severity == Severity::Critical)
+            .map(|n| n.message.title.clone())
+            .collect();
+        all.dedup();
+        all
+    };
+    let told = critical(&world);
+    assert_eq!(told[0], "recovery point is 31 h old, 30 h is allowed");
+    // Once a day while it lasts.
+    assert!(told.len() <= 10, "{told:?}");
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
+    days(&world, 1, 1);
+    assert_eq!(world.titles().last().unwrap(), "recovery point is 60 min old again");
+    assert_eq!(count(&world, &orders), 7);
+}
+
+#[rstest]
+#[case::taking("CreateDBSnapshot")]
+#[case::listing("DescribeDBSnapshots")]
+#[case::journalling("Intend")]
+#[case::concluding("Conclude")]
+#[case::deleting("DeleteDBSnapshot")]
+fn a_function_killed_anywhere_is_made_up_for(
+    #[case] call: &'static str,
+    #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
+) {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    days(&world, 8, 1);
+    for _ in 0..3 {
+        world.fault(call, fault);
+        for _ in 0..24 {
+            world.pass(HOUR);
+            let _ = world.sweep(&Backup);
+        }
+    }
+    days(&world, 1, 1);
+    assert_eq!(count(&world, &orders), 7, "{:?}", world.taken(&orders));
+    let mut taken: Vec<Timestamp> = world.taken(&orders);
+    taken.dedup_by_key(|at| at.strftime("%F").to_string());
+    assert_eq!(taken.len(), 7, "two for one night");
+}
+
+#[test]
+fn a_missed_night_is_made_up_for_and_a_repeated_event_takes_none() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    days(&world, 2, 1);
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "modifying".into();
+    days(&world, 1, 1);
+    assert_eq!(count(&world, &orders), 3);
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
+    world.pass(HOUR);
+    sweep(&world);
+    assert_eq!(count(&world, &orders), 4);
+    let newest = world.state().snapshots.keys().next_back().cloned().unwrap();
+    let event = json!({
+        "detail-type": "RDS DB Snapshot Event", "source": "aws.rds", "region": "eu-west-1", "account": "123456789012",
+        "detail": {"EventID": "RDS-EVENT-0042", "SourceArn": newest.as_str(), "Message": "Manual snapshot created"},
+    });
+    for _ in 0..5 {
+        world.invoke(&Backup, event.clone()).unwrap().unwrap();
+    }
+    assert_eq!(world.count("CreateDBSnapshot"), 4);
+}
+
+/// A cluster and its member: taken once, as the cluster.
+#[test]
+fn a_cluster_is_backed_up_once() {
+    let world = afternoon();
+    let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
+    let docdb = |database: Database| Database { engine: "docdb".into(), ..database };
+    world.keep_database(&cluster, "at=03:00", docdb);
+    let member = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:shop-1");
+    world.keep_database(&member, "at=03:00", |database| Database { cluster: Some("shop".into()), ..docdb(database) });
+    days(&world, 1, 1);
+    // Today's, which was late, and tonight's.
+    assert_eq!((count(&world, &cluster), count(&world, &member)), (2, 0));
+    assert!(world.titles().contains(&"is part of the cluster shop; nothing is done".to_owned()));
+}
+
+#[test]
+fn an_unreadable_policy_deletes_nothing_and_stops_nobody_else() {
+    let world = afternoon();
+    let (orders, carts) = (world.database("orders", "at=03:00 keep=7d"), world.database("carts", "at=03:00 keep=7d"));
+    days(&world, 8, 1);
+    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), "keep=none".into());
+    days(&world, 5, 1);
+    assert_eq!((count(&world, &orders), count(&world, &carts)), (7, 7));
+    let newest = |database: &Arn| *world.taken(database).last().unwrap();
+    assert!(newest(&orders) < newest(&carts));
+    let about = |title: &&String| title.starts_with("tag lamplighter:backup can't be read");
+    assert_eq!(world.titles().iter().filter(about).count(), 5, "once a day");
+}
+
+/// Nights at half past two in Rome: with an hour that comes twice and one that is skipped, a leap day and New Year.
+#[test]
+fn over_years_every_night_has_one_and_only_one() {
+    let world = World::new();
+    let orders = world.database("orders", "at=02:30 tz=Europe/Rome keep=7d+4w+12m");
+    world.state_mut().now = "2027-09-01T12:00:00Z".parse().unwrap();
+    let rome = TimeZone::get("Europe/Rome").unwrap();
+    let mut nights: BTreeMap<String, usize> = BTreeMap::new();
+    for _ in 0..(550 * 4) {
+        let before = world.count("CreateDBSnapshot");
+        world.pass(HOUR * 6);
+        sweep(&world);
+        if world.count("CreateDBSnapshot") > before {
+            let night = world.state().now.to_zoned(rome.clone()).strftime("%F").to_string();
+            *nights.entry(night).or_default() += 1;
+        }
+    }
+    assert!(nights.values().all(|taken| *taken == 1), "{nights:?}");
+    assert!(nights.len() >= 549 && nights.contains_key("2028-02-29"), "{}", nights.len());
+    let kept = count(&world, &orders);
+    // 7 days, 3 more weeks, 11 more months, where a month's last night may be a week's.
+    assert!((19..=22).contains(&kept), "{kept}");
+}
+
+#[test]
+fn a_hundred_databases_with_three_thousand_snapshots_are_read_by_the_page() {
+    let world = World::new();
+    world.state_mut().snapshots_allowed = 10_000;
+    for n in 0..100 {
+        let database = world.database(&format!("db{n:03}"), "at=03:00 keep=7d");
+        for night in 0..30 {
+            world.snapshot(
+                &database,
+                &format!("by-hand-{n}-{night}"),
+                BEGINNING - HOUR * (night * 24),
+                BTreeMap::new(),
+            );
+        }
+    }
+    let all = || StackDefaults { actions_per_run: 1_000, ..StackDefaults::default() };
+    world.invoke_with(&Backup, e2e::world::sweep(), all()).unwrap().unwrap();
+    assert_eq!(world.count("DescribeDBSnapshots"), 30);
+    assert_eq!((world.count("DescribeDBInstances"), world.count("DescribeAccountAttributes")), (1, 1));
+    assert_eq!(world.count("CreateDBSnapshot"), 100);
+}
+
+#[derive(Debug, Clone)]
+enum Happening {
+    Night,
+    Busy,
+    Fault(&'static str, Fault),
+    ByHand,
+    Outage { hours: i32 },
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    let calls =
+        prop::sample::select(vec!["CreateDBSnapshot", "DeleteDBSnapshot", "Intend", "Conclude", "DescribeDBSnapshots"]);
+    let faults = prop::sample::select(vec![Fault::Throttled, Fault::AnswerLost, Fault::Killed]);
+    prop_oneof![
+        8 => Just(Happening::Night),
+        1 => Just(Happening::Busy),
+        2 => (calls, faults).prop_map(|(call, fault)| Happening::Fault(call, fault)),
+        1 => Just(Happening::ByHand),
+        1 => (1..200).prop_map(|hours| Happening::Outage { hours }),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Busy databases, killed functions, throttled calls, days without any sweep: the newest good snapshot is never
+    /// deleted, and once there were seven nights there are never fewer.
+    #[test]
+    fn whatever_happens_what_is_promised_stays(history in prop::collection::vec(happening(), 10..60)) {
+        let world = afternoon();
+        let orders = world.database("orders", "at=03:00 keep=7d");
+        let mut by_hand = 0;
+        let mut met = false;
+        for (n, happening) in history.into_iter().enumerate() {
+            let newest = world.taken(&orders).last().copied();
+            let busy = matches!(happening, Happening::Busy);
+            match happening {
+                Happening::Fault(call, fault) => world.fault(call, fault),
+                Happening::ByHand => {
+                    let old = world.state().now - HOUR * 5_000;
+                    world.snapshot(&orders, &format!("by-hand-{n}"), old, BTreeMap::new());
+                    by_hand += 1;
+                }
+                Happening::Outage { hours } => world.pass(HOUR * hours),
+                Happening::Night | Happening::Busy => {}
+            }
+            world.state_mut().databases.get_mut(&orders).unwrap().status = if busy { "modifying" } else { "available" }.into();
+            for _ in 0..8 {
+                world.pass(HOUR * 3);
+                let _ = world.sweep(&Backup);
+            }
+            let taken = world.taken(&orders);
+            prop_assert!(newest.is_none_or(|newest| taken.contains(&newest) || taken.iter().any(|at| *at > newest)));
+            let ours = taken.len() - by_hand;
+            met |= ours >= 7;
+            prop_assert!(!met || ours >= 7, "{ours} after there were seven");
+        }
+        world.state_mut().faults.clear();
+        world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
+        days(&world, 8, 3);
+        // One that is asked for this very hour is not good yet.
+        let now = world.state().now;
+        let good = world.taken(&orders).into_iter().filter(|at| *at < now).count();
+        prop_assert_eq!(good, 7 + by_hand);
+        prop_assert!(world.state().held.values().all(|held| held.lease.is_none() && held.memory.pending.is_empty()));
+    }
+}
