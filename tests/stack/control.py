@@ -5,10 +5,13 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
 * ``/_stack/fault``       see ``faults`` → {}
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED} → {}: ends a rollout in progress
-* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual} → all settings
+* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: instant | manual} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
 * ``/_stack/unconfirm``   {endpoint} → {}: the address has not confirmed its subscription
+* ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
+* ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
+* ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
@@ -25,7 +28,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, emit, faults, gaps, watch
+from . import autoscaling, databases, emit, faults, gaps, watch
 
 CALLS = []
 SCANS = {}
@@ -87,6 +90,9 @@ CONTROL = {
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
     "metrics": watch.feed,
     "unconfirm": watch.unconfirm,
+    "database": databases.change,
+    "snapshot": databases.snapshot,
+    "snapshots": databases.listed,
     "scan": add_scan,
     "calls": lambda _: CALLS,
     "mail": lambda _: gaps.MAIL,
@@ -145,7 +151,10 @@ def name_of(headers, body, path):
 
 
 def about(body):
-    """The names in a JSON request that say what it is about; nothing else of it is kept."""
+    """The names in a request that say what it is about; nothing else of it is kept."""
+    if b"Action=" in body:
+        form = parse_qs(body.decode("latin1"))
+        return " ".join(form.get("DBSnapshotIdentifier", form.get("DBClusterSnapshotIdentifier", [])))
     try:
         request = json.loads(body)
         names = [request.get(key) for key in ("family", "service", "taskDefinition", "repositoryName")]
@@ -202,6 +211,7 @@ async def reset(send):
     for memory in (CALLS, SCANS, autoscaling.TARGETS):
         memory.clear()
     watch.reset()
+    databases.reset()
     emit.reset()
     gaps.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}

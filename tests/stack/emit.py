@@ -24,6 +24,8 @@ SETTINGS = {
     "events": True,
     # "instant": a rollout completes at once. "manual": when /_stack/deployment says so.
     "rollouts": "instant",
+    # "instant": a snapshot is good at once. "manual": when /_stack/snapshot says so.
+    "snapshots": "instant",
 }
 
 
@@ -205,4 +207,4 @@ def fire_schedule(name_part: str) -> int:
 
 def reset() -> None:
     EVENTS.clear()
-    SETTINGS.update(events=True, rollouts="instant")
+    SETTINGS.update(events=True, rollouts="instant", snapshots="instant")

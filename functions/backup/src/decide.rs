@@ -169,9 +169,12 @@ impl Case<'_> {
             .iter()
             .filter(|(s, v)| s.is_good() && matches!(v, Verdict::Keep(_)) && s.is_ours(rules.stack, rules.database));
         let kept: Vec<String> = kept.map(|(snapshot, verdict)| words::kept(snapshot, verdict)).collect();
-        let stay = format!("{} stay: {}", counted(kept.len(), "good snapshot"), kept.join("; "));
-        let go = if steps.is_empty() { String::new() } else { format!("{} of them go; ", steps.len()) };
-        Plan { reason: format!("{because}; {go}{stay}"), steps, messages: Vec::new(), findings: None }
+        let stay = counted(kept.len(), "good snapshot");
+        if steps.is_empty() {
+            return Plan::nothing(format!("{because}; {stay} in all, and none is to go"));
+        }
+        let reason = format!("{because}; {} go; {stay} stay: {}", steps.len(), kept.join("; "));
+        Plan { reason, steps, messages: Vec::new(), findings: None }
     }
 
     /// It waits for longer than half of what there is to lose.

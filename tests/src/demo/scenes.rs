@@ -8,6 +8,7 @@ use e2e::stack::{Stack, within};
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
+use crate::backups;
 use crate::load;
 use crate::story::Story;
 
@@ -21,7 +22,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 10] = [
+pub const SCENES: [Scene; 13] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -67,6 +68,21 @@ pub const SCENES: [Scene; 10] = [
         title: "A window opens in which a burst is known to come",
         proves: "a schedule raises the floor before the burst",
         play: load::window_opens,
+    },
+    Scene {
+        title: "The ninth night of a database that is kept for seven",
+        proves: "the night's snapshot is taken, what the policy does not keep goes, and a person's own stays",
+        play: backups::tenth_day,
+    },
+    Scene {
+        title: "Backups have stopped for ten days",
+        proves: "nothing is deleted, however old, and one critical message says so",
+        play: backups::stopped,
+    },
+    Scene {
+        title: "The database is back",
+        proves: "the missed backup is made up for, and somebody is told that it is over",
+        play: backups::goes_on,
     },
 ];
 

@@ -17,7 +17,8 @@ pub struct Story {
 #[derive(Default)]
 struct Told {
     events: usize,
-    decisions: usize,
+    /// Those that were told, in any order.
+    decisions: Vec<String>,
     calls: usize,
     mail: usize,
 }
@@ -58,8 +59,13 @@ impl Story {
         for event in &events[told.events..] {
             self.line("event", &describe(event));
         }
-        for decision in &decisions[told.decisions..] {
-            self.line("decide", decision);
+        // The logs of several functions stand one after the other, so what is new is not at the end.
+        let mut known = told.decisions;
+        for decision in &decisions {
+            match known.iter().position(|told| told == decision) {
+                Some(place) => drop(known.swap_remove(place)),
+                None => self.line("decide", decision),
+            }
         }
         for call in calls[told.calls..].iter().filter_map(change) {
             self.line("aws", &call);
@@ -67,7 +73,7 @@ impl Story {
         for mail in &mail[told.mail..] {
             self.line("mail", mail["subject"].as_str().unwrap_or_default());
         }
-        self.told = Told { events: events.len(), decisions: decisions.len(), calls: calls.len(), mail: mail.len() };
+        self.told = Told { events: events.len(), decisions, calls: calls.len(), mail: mail.len() };
     }
 
     pub fn table(&self, results: &[(&str, Result<(), String>)]) {
@@ -130,6 +136,8 @@ fn change(call: &Value) -> Option<String> {
         "PutMetricAlarm",
         "DeleteAlarms",
         "PutDashboard",
+        "CreateDBSnapshot",
+        "DeleteDBSnapshot",
         "DeleteDashboards",
     ];
     let action = call["action"].as_str()?;

@@ -1,0 +1,165 @@
+"""RDS as AWS has it, as far as backups go: snapshots that take their time and tell, states that refuse them, quotas.
+
+The emulator's snapshots are there at once, whatever state the database is in, and nobody hears of them; it knows
+no account attributes and none of an instance's snapshots; and a database without automated backups has a recovery
+point all the same.
+
+Shapes: https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html,
+https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeAccountAttributes.html
+"""
+
+import re
+
+from ministack.services import rds
+
+from . import emit
+
+READY = ("available", "storage-optimization")
+QUOTA = {"ManualSnapshots": 100, "ManualClusterSnapshots": 100}
+# Identifiers of snapshots that other accounts may restore from.
+SHARED = set()
+KINDS = {
+    False: ("_snapshots", "DBSnapshot", "RDS DB Snapshot Event", "SNAPSHOT", "RDS-EVENT-0042", "RDS-EVENT-0041"),
+    True: ("_db_cluster_snapshots", "DBClusterSnapshot", "RDS DB Cluster Snapshot Event", "CLUSTER_SNAPSHOT",
+           "RDS-EVENT-0075", "RDS-EVENT-0046"),
+}
+
+
+def install() -> None:
+    """Replaces what differs. Call once, before the emulator starts serving."""
+    for of_cluster in KINDS:
+        take_time_and_tell(of_cluster)
+    rds._ACTION_MAP["DescribeAccountAttributes"] = account_attributes
+    rds._ACTION_MAP["DescribeDBSnapshotAttributes"] = snapshot_attributes
+    original = rds._instance_xml
+
+    def instance_xml(instance):
+        xml = original(instance)
+        if instance.get("BackupRetentionPeriod"):
+            return xml
+        return re.sub(r"\s*<LatestRestorableTime>[^<]*</LatestRestorableTime>", "", xml)
+
+    rds._instance_xml = instance_xml
+
+
+def take_time_and_tell(of_cluster: bool) -> None:
+    store, kind, *_ = KINDS[of_cluster]
+    source = "DBClusterIdentifier" if of_cluster else "DBInstanceIdentifier"
+    take, delete = rds._ACTION_MAP[f"Create{kind}"], rds._ACTION_MAP[f"Delete{kind}"]
+
+    def taken(p):
+        databases = rds._clusters if of_cluster else rds._instances
+        database = databases.get(rds._p(p, source)) or {}
+        status = database.get("Status" if of_cluster else "DBInstanceStatus", "available")
+        if status not in READY:
+            code = "InvalidDBClusterStateFault" if of_cluster else "InvalidDBInstanceState"
+            return rds._error(code, f"{rds._p(p, source)} is {status}", 400)
+        if len(getattr(rds, store)) >= QUOTA[f"Manual{'Cluster' if of_cluster else ''}Snapshots"]:
+            return rds._error("SnapshotQuotaExceeded", "all manual snapshots are used", 400)
+        answer = take(p)
+        snapshot = getattr(rds, store).get(rds._p(p, f"{kind}Identifier"))
+        if answer[0] == 200 and emit.SETTINGS["snapshots"] == "instant":
+            tell(snapshot, of_cluster, made=True)
+        elif answer[0] == 200:
+            snapshot["Status"] = "creating"
+        return answer
+
+    def deleted(p):
+        snapshot = getattr(rds, store).get(rds._p(p, f"{kind}Identifier"))
+        if snapshot and snapshot["Status"] == "creating":
+            return rds._error(f"Invalid{kind}State", f"{rds._p(p, f'{kind}Identifier')} is creating", 400)
+        answer = delete(p)
+        if answer[0] == 200:
+            tell(snapshot, of_cluster, made=False)
+        return answer
+
+    rds._ACTION_MAP[f"Create{kind}"] = taken
+    rds._ACTION_MAP[f"Delete{kind}"] = deleted
+
+
+def tell(snapshot, of_cluster, *, made) -> None:
+    _, kind, detail_type, source_type, created, deleted = KINDS[of_cluster]
+    if not emit.SETTINGS["events"]:
+        return
+    arn = snapshot[f"{kind}Arn"]
+    detail = {
+        "EventCategories": ["creation" if made else "deletion"],
+        "SourceType": source_type,
+        "SourceArn": arn,
+        "Message": "Manual snapshot created" if made else "Deleted manual snapshot",
+        "SourceIdentifier": snapshot[f"{kind}Identifier"],
+        "EventID": created if made else deleted,
+    }
+    emit.send("aws.rds", detail_type, detail, [arn])
+
+
+def account_attributes(p):
+    used = {"ManualSnapshots": len(rds._snapshots), "ManualClusterSnapshots": len(rds._db_cluster_snapshots)}
+    quotas = "".join(
+        f"<AccountQuota><AccountQuotaName>{name}</AccountQuotaName><Used>{used[name]}</Used><Max>{most}</Max></AccountQuota>"
+        for name, most in QUOTA.items()
+    )
+    result = f"<DescribeAccountAttributesResult><AccountQuotas>{quotas}</AccountQuotas></DescribeAccountAttributesResult>"
+    return rds._xml(200, "DescribeAccountAttributesResponse", result)
+
+
+def snapshot_attributes(p):
+    name = rds._p(p, "DBSnapshotIdentifier")
+    if name not in rds._snapshots:
+        return rds._error("DBSnapshotNotFound", f"Snapshot {name} not found.", 404)
+    values = "<AttributeValue>210987654321</AttributeValue>" if name in SHARED else ""
+    attributes = (
+        f"<DBSnapshotAttribute><AttributeName>restore</AttributeName><AttributeValues>{values}</AttributeValues>"
+        "</DBSnapshotAttribute>"
+    )
+    result = (
+        f"<DescribeDBSnapshotAttributesResult><DBSnapshotAttributesResult><DBSnapshotIdentifier>{name}"
+        f"</DBSnapshotIdentifier><DBSnapshotAttributes>{attributes}</DBSnapshotAttributes>"
+        "</DBSnapshotAttributesResult></DescribeDBSnapshotAttributesResult>"
+    )
+    return rds._xml(200, "DescribeDBSnapshotAttributesResponse", result)
+
+
+def change(request: dict) -> dict:
+    """{database, status?}: sets the state of an instance."""
+    rds._instances[request["database"]]["DBInstanceStatus"] = request["status"]
+    return {}
+
+
+def snapshot(request: dict) -> dict:
+    """{name, database?, at?, tags?, status?, shared?}: makes a snapshot of an instance as it would be, or changes
+    one. Nothing is told unless it becomes ``available``."""
+    name = request["name"]
+    known = rds._snapshots.get(name)
+    if known is None:
+        known = rds._create_snapshot_internal(name, rds._instances[request["database"]])
+        known["TagList"] = []
+    was = known["Status"]
+    if "at" in request:
+        known["SnapshotCreateTime"] = request["at"]
+    if "tags" in request:
+        known["TagList"] = [{"Key": key, "Value": value} for key, value in request["tags"].items()]
+    known["Status"] = request.get("status", was)
+    if request.get("shared"):
+        SHARED.add(name)
+    if was == "creating" and known["Status"] == "available":
+        tell(known, False, made=True)
+    return {}
+
+
+def listed(_: dict) -> list:
+    """[{name, database, at, status, tags}]: every snapshot of an instance."""
+    return [
+        {
+            "name": s["DBSnapshotIdentifier"],
+            "database": s["DBInstanceIdentifier"],
+            "at": s["SnapshotCreateTime"],
+            "status": s["Status"],
+            "tags": {tag["Key"]: tag["Value"] for tag in s["TagList"]},
+        }
+        for s in rds._snapshots.values()
+    ]
+
+
+def reset() -> None:
+    SHARED.clear()

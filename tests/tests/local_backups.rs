@@ -1,0 +1,115 @@
+//! Backups, end to end: the real binary on the local stack.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
+use e2e::ledger::{items, journal};
+use e2e::stack::Stack;
+use serde_json::json;
+
+fn free(stack: &Stack) {
+    let mut calm = 0;
+    stack.until("all targets are free", || {
+        let held = items(stack).iter().any(|item| item.get("holder").is_some());
+        calm = if held { 0 } else { calm + 1 };
+        (calm > 4).then_some(())
+    });
+}
+
+fn sweep(stack: &Stack) {
+    assert!(stack.control("schedule", json!({"name": "BackupSweep"}))["fired"].as_u64() > Some(0));
+}
+
+fn subjects(stack: &Stack) -> Vec<String> {
+    stack.mail().iter().map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn the_nights_snapshot_is_taken_and_the_oldest_two_go() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"events": false}));
+    backed_up(&stack, "orders");
+    taken_on(&stack, "orders", 1..9);
+    stack.control("snapshot", json!({"name": "by-hand", "database": "orders", "at": "2020-01-01T00:00:00Z"}));
+    stack.control("settings", json!({"events": true}));
+    sweep(&stack);
+    // The event of the snapshot that was made lets the old ones go.
+    stack.until("the oldest are gone", || (snapshots(&stack, "orders").len() == 7 + 1).then_some(()));
+    free(&stack);
+    let there = snapshots(&stack, "orders");
+    assert!(there.contains_key(&name("orders", 0)) && there.contains_key("by-hand"), "{there:?}");
+    assert!(!there.contains_key(&name("orders", 8)) && !there.contains_key(&name("orders", 7)));
+    let all = stack.control("snapshots", json!({}));
+    let taken = all.as_array().unwrap().iter().find(|s| s["name"] == name("orders", 0)).unwrap();
+    assert_eq!(taken["tags"]["lamplighter:target"], "arn:aws:rds:eu-west-1:123456789012:db:orders");
+    let reasons: Vec<String> = journal(&stack)
+        .iter()
+        .filter(|record| record["operation"] == "backup")
+        .map(|record| record["reason"].as_str().unwrap().to_owned())
+        .collect();
+    assert!(reasons.iter().any(|reason| reason.contains("2 go; 7 good snapshots stay: ")), "{reasons:?}");
+    let calls = stack.function_calls().len();
+    sweep(&stack);
+    stack.until("the sweep has come", || (stack.function_calls().len() > calls).then_some(()));
+    free(&stack);
+    assert_eq!(snapshots(&stack, "orders").len(), 8);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+#[test]
+fn while_the_new_one_is_being_made_or_cannot_be_nothing_goes() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"events": false, "snapshots": "manual"}));
+    backed_up(&stack, "orders");
+    taken_on(&stack, "orders", 1..10);
+    set_state(&stack, "orders", "modifying");
+    sweep(&stack);
+    stack.until("it waits", || stack.logs().contains("waits: the database is modifying").then_some(()));
+    free(&stack);
+    assert_eq!(snapshots(&stack, "orders").len(), 9);
+    set_state(&stack, "orders", "available");
+    sweep(&stack);
+    stack.until("it is being made", || {
+        snapshots(&stack, "orders").get(&name("orders", 0)).is_some_and(|s| s == "creating").then_some(())
+    });
+    free(&stack);
+    sweep(&stack);
+    free(&stack);
+    assert_eq!(snapshots(&stack, "orders").len(), 10);
+    stack.control("settings", json!({"events": true}));
+    stack.control("snapshot", json!({"name": name("orders", 0), "status": "available"}));
+    stack.until("the oldest are gone", || (snapshots(&stack, "orders").len() == 7).then_some(()));
+}
+
+#[test]
+fn when_backups_have_stopped_one_critical_message_says_so() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"events": false}));
+    backed_up(&stack, "orders");
+    taken_on(&stack, "orders", 10..20);
+    set_state(&stack, "orders", "stopped");
+    for _ in 0..3 {
+        sweep(&stack);
+        free(&stack);
+    }
+    stack.until("it is told", || {
+        subjects(&stack).iter().any(|s| s.contains("recovery point is 10 days old")).then_some(())
+    });
+    let critical = |stack: &Stack| subjects(stack).iter().filter(|s| s.starts_with("[CRITICAL]")).count();
+    assert_eq!((critical(&stack), snapshots(&stack, "orders").len()), (1, 10));
+    set_state(&stack, "orders", "available");
+    sweep(&stack);
+    stack.until("it is taken", || snapshots(&stack, "orders").contains_key(&name("orders", 0)).then_some(()));
+    free(&stack);
+    sweep(&stack);
+    stack.until("it is over", || {
+        subjects(&stack).iter().any(|s| s.contains("orders: recovery point is 0 min old again")).then_some(())
+    });
+    assert_eq!(critical(&stack), 1);
+}
