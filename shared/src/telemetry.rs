@@ -12,6 +12,9 @@ use serde_json::json;
 /// CloudWatch namespace of our metrics.
 pub const NAMESPACE: &str = "Lamplighter";
 
+/// Metric of a database: how old the newest point is to which it can be brought back, in seconds.
+pub const RECOVERY_POINT: &str = "RecoveryPointAge";
+
 /// What one invocation did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {

@@ -23,6 +23,7 @@ use lamplighter::ledger::Ledger;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
+use lamplighter::telemetry::RECOVERY_POINT;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};
@@ -38,9 +39,6 @@ pub struct Policy {
     /// The stack that owns what is taken.
     pub stack: String,
 }
-
-/// Name of the metric: how old the newest point is to which the database can be brought back.
-pub const RECOVERY_POINT: &str = "RecoveryPointAge";
 
 impl Operation for Backup {
     const NAME: &'static str = "backup";

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use lamplighter::model::{Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup};
 
+use lamplighter::telemetry::{NAMESPACE, RECOVERY_POINT};
+
 use crate::Policy;
 
 /// What the names of all our alarms begin with.
@@ -166,8 +168,23 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         minutes: PEAK,
         missing: "notBreaching",
     });
-    let wanted = [Some(cpu), storage, connections, lag].into_iter().flatten();
+    let wanted = [Some(cpu), storage, connections, lag, recovery_point(policy, database)].into_iter().flatten();
     wanted.map(|wanted| wanted.alarm(&database.arn)).collect()
+}
+
+/// `backup` measures it four times an hour; between two values the alarm stays as it is.
+fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>> {
+    let allowed = policy.backup.as_ref()?.recovery_point();
+    let dimensions = [("Stack", policy.stack.as_str()), ("Target", database.arn.resource())];
+    Some(Wanted {
+        kind: "recovery-point",
+        about: format!("a recovery point more than {} h old", allowed.as_hours()),
+        measure: Measure::One(measured(NAMESPACE, RECOVERY_POINT, &dimensions, Statistic::Maximum)),
+        comparison: MORE,
+        threshold: allowed.as_secs_f64(),
+        minutes: 1,
+        missing: "ignore",
+    })
 }
 
 /// What tells how far replicas are behind, from when on, and in what.

@@ -21,7 +21,7 @@ use lamplighter::cloud::{Cloud, Watching};
 use lamplighter::ledger::Ledger;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{self, Managed, ScalePolicy, StackDefaults, TagError};
+use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
@@ -34,6 +34,7 @@ pub struct Enroll;
 pub struct Policy {
     pub managed: Managed,
     pub scale: Option<ScalePolicy>,
+    pub backup: Option<BackupPolicy>,
     /// Average CPU utilisation that counts as a peak, in per cent.
     pub cpu_peak: u32,
     /// The stack that owns what is made.
@@ -58,6 +59,7 @@ impl Operation for Enroll {
         Ok(Some(Policy {
             managed: policy::managed(tags)?,
             scale: tags.get(policy::SCALE).map(|value| ScalePolicy::parse(value, defaults)).transpose()?,
+            backup: tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?,
             cpu_peak: defaults.cpu_peak,
             stack: defaults.stack.clone(),
         }))
@@ -65,7 +67,7 @@ impl Operation for Enroll {
 
     fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
         let (cpu_peak, stack) = (defaults.cpu_peak, defaults.stack.clone());
-        Some(Policy { managed: Managed::No, scale: None, cpu_peak, stack })
+        Some(Policy { managed: Managed::No, scale: None, backup: None, cpu_peak, stack })
     }
 
     async fn observe<C: Cloud>(

@@ -287,6 +287,16 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
     ");
 }
 
+#[test]
+fn a_database_that_is_backed_up_has_an_alarm_on_its_recovery_point() {
+    let backed_up =
+        given(database().arn, Subject::Database(database())).tag("managed", "true").tag("backup", "at=03:00");
+    let all = lines(&backed_up.alarms());
+    let own = all.lines().find(|line| line.contains("recovery-point"));
+    let expected = "lamplighter/db:orders/recovery-point RecoveryPointAge Maximum GreaterThanThreshold 108000 1×1 min";
+    assert_eq!(own, Some(expected), "{all}");
+}
+
 /// An application of one service and one database.
 fn application() -> Given {
     let Subject::Service { service, groups, .. } = service().observed.subject else { unreachable!("a service") };
