@@ -41,19 +41,13 @@ fn database(arn: &Arn) -> Database {
         identifier: arn.name(),
         engine: "postgres".into(),
         status: "available".into(),
-        latest_restorable: None,
         class: "db.r6g.large".into(),
-        is_cluster: false,
-        cluster: None,
-        members: 0,
-        is_replica: false,
         allocated_gib: Some(100),
         backup_retention_days: 7,
         multi_az: true,
-        publicly_accessible: false,
         encrypted: true,
         deletion_protection: true,
-        tags: std::collections::BTreeMap::new(),
+        ..Database::default()
     }
 }
 

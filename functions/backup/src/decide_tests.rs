@@ -37,19 +37,13 @@ fn given(nights: i64) -> Given {
         identifier: "orders".into(),
         engine: "postgres".into(),
         status: "available".into(),
-        latest_restorable: None,
         class: "db.r6g.large".into(),
-        is_cluster: false,
-        cluster: None,
-        members: 0,
-        is_replica: false,
         allocated_gib: Some(100),
-        backup_retention_days: 0,
         multi_az: true,
-        publicly_accessible: false,
         encrypted: true,
         deletion_protection: true,
         tags: [("team", "shop"), ("aws:cloudformation:stack-name", "shop")].map(|(k, v)| (k.into(), v.into())).into(),
+        ..Database::default()
     };
     let quota = Quota { used: 10, max: 100 };
     let observed = Observed { database: Some(database), quota, ..Observed::default() };

@@ -63,6 +63,7 @@ fn instance(instance: DbInstance) -> Option<Database> {
         arn: Arn::new(instance.db_instance_arn?),
         identifier: instance.db_instance_identifier?,
         engine: engine.clone(),
+        engine_version: instance.engine_version.unwrap_or_default(),
         status: instance.db_instance_status.unwrap_or_default(),
         latest_restorable: instance.latest_restorable_time.and_then(time),
         class: instance.db_instance_class.unwrap_or_default(),
@@ -76,6 +77,11 @@ fn instance(instance: DbInstance) -> Option<Database> {
         publicly_accessible: instance.publicly_accessible.unwrap_or_default(),
         encrypted: instance.storage_encrypted.unwrap_or_default(),
         deletion_protection: instance.deletion_protection.unwrap_or_default(),
+        subnet_group: instance.db_subnet_group.and_then(|group| group.db_subnet_group_name),
+        parameter_group: instance
+            .db_parameter_groups
+            .and_then(|groups| groups.into_iter().next())
+            .and_then(|group| group.db_parameter_group_name),
         tags: tags(instance.tag_list),
     })
 }
@@ -86,6 +92,7 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         arn: Arn::new(cluster.db_cluster_arn?),
         identifier: cluster.db_cluster_identifier?,
         engine: cluster.engine.unwrap_or_default(),
+        engine_version: cluster.engine_version.unwrap_or_default(),
         status: cluster.status.unwrap_or_default(),
         latest_restorable: cluster.latest_restorable_time.and_then(time),
         class: String::new(),
@@ -100,6 +107,8 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         publicly_accessible: cluster.publicly_accessible.unwrap_or_default(),
         encrypted: cluster.storage_encrypted.unwrap_or_default(),
         deletion_protection: cluster.deletion_protection.unwrap_or_default(),
+        subnet_group: cluster.db_subnet_group,
+        parameter_group: cluster.db_cluster_parameter_group,
         tags: tags(cluster.tag_list),
     })
 }

@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::Arn;
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]
 pub struct Database {
     pub arn: Arn,
     pub identifier: String,
     /// `postgres`, `aurora-mysql`, `docdb`, …
     pub engine: String,
+    pub engine_version: String,
     /// AWS's word: `available`, `backing-up`, `modifying`, …
     pub status: String,
     /// To when point-in-time recovery reaches, where automated backups are on.
@@ -34,6 +35,9 @@ pub struct Database {
     pub publicly_accessible: bool,
     pub encrypted: bool,
     pub deletion_protection: bool,
+    pub subnet_group: Option<String>,
+    /// Of the instance, or of the cluster.
+    pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
 

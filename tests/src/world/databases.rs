@@ -27,19 +27,13 @@ impl World {
             identifier: arn.name(),
             engine: "postgres".to_owned(),
             status: "available".to_owned(),
-            latest_restorable: None,
             class: "db.r6g.large".to_owned(),
             is_cluster: arn.resource().starts_with("cluster:"),
-            cluster: None,
-            members: 0,
-            is_replica: false,
             allocated_gib: Some(100),
-            backup_retention_days: 0,
             multi_az: true,
-            publicly_accessible: false,
             encrypted: true,
             deletion_protection: true,
-            tags: BTreeMap::new(),
+            ..Database::default()
         };
         let mut state = self.state_mut();
         state.databases.insert(arn.clone(), change(database));
