@@ -6,6 +6,8 @@ mod autoscaling;
 mod cloudwatch;
 mod config;
 #[cfg(feature = "operate")]
+mod drills;
+#[cfg(feature = "operate")]
 mod ecr;
 #[cfg(feature = "operate")]
 mod ecs;

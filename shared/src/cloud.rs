@@ -21,6 +21,8 @@ pub trait Reach {
     const AUTO_SCALING: bool = false;
     /// Snapshots of databases.
     const SNAPSHOTS: bool = false;
+    /// Databases that are restored to prove a backup.
+    const DRILLS: bool = false;
 }
 
 /// Services alone.
@@ -51,6 +53,14 @@ pub struct Snapshots;
 
 impl Reach for Snapshots {
     const SNAPSHOTS: bool = true;
+}
+
+/// Databases that are restored to prove a backup.
+#[derive(Debug)]
+pub struct Drills;
+
+impl Reach for Drills {
+    const DRILLS: bool = true;
 }
 
 /// Which snapshots are asked for.
@@ -195,6 +205,13 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn snapshot_quotas(&self) -> Result<Quotas, AwsError>;
+
+    /// The smallest burstable class in which this version of an engine is offered; `None` where there is none.
+    /// Source: DescribeOrderableDBInstanceOptions.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError>;
 
     /// Whether other accounts may restore from a snapshot; one that is gone is not shared.
     /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.

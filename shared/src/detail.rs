@@ -20,6 +20,8 @@ pub enum Detail {
     ServiceCreated(created::ServiceCreated),
     Snapshot(rds::SnapshotEvent),
     BackupJob(rds::BackupJob),
+    Database(rds::DatabaseEvent),
+    Drill(rds::DrillRequest),
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.
@@ -50,6 +52,7 @@ impl Detail {
             "RDS DB Snapshot Event" | "RDS DB Cluster Snapshot Event" => {
                 Self::Snapshot(serde_json::from_value(detail)?)
             }
+            "RDS DB Instance Event" | "RDS DB Cluster Event" => Self::Database(serde_json::from_value(detail)?),
             "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),

@@ -71,6 +71,16 @@ struct Envelope {
     detail: Value,
 }
 
+/// What a person asks for by invoking a function: no event of any service has this form.
+fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    (value.get("database").is_some() && value.get("detail-type").is_none()).then(|| {
+        let request = serde_json::from_value(value.clone());
+        let request =
+            request.map_err(|e| MalformedEvent(format!("not a request such as {{\"database\": ARN}}: {e}")))?;
+        Ok(Event { detail: Detail::Drill(request), ..Event::sweep("by-hand") })
+    })
+}
+
 impl Event {
     /// Parses one EventBridge event.
     ///
@@ -79,6 +89,9 @@ impl Event {
     pub fn parse(value: Value) -> Result<Self, MalformedEvent> {
         if let Some(alarm) = alarm_without_envelope(&value) {
             return alarm;
+        }
+        if let Some(request) = by_hand(&value) {
+            return request;
         }
         let envelope: Envelope =
             serde_json::from_value(value).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Digest;
+use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
-use crate::plan::{Action, Redeploy};
+use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
 pub use scaling::{Raised, Scaling, Surge};
 
@@ -44,6 +44,10 @@ pub struct Memory {
     pub surge: Option<Surge>,
     /// Application Auto Scaling's minimum is raised from here.
     pub raised: Option<Raised>,
+    /// When a restore began that is to prove a backup, and of what.
+    pub drill: Option<(Timestamp, Arn)>,
+    /// How the last such restore ended.
+    pub drilled: Option<Drilled>,
     /// Findings that hold: key, and in one line what was found.
     pub findings: BTreeMap<String, String>,
     /// Operations whose sweep comes back to this target.
@@ -152,6 +156,12 @@ impl Memory {
         match action {
             Action::Scale(scale) => self.scaled(scale, at),
             Action::Floor(floor) => self.floored(floor),
+            Action::Restore(restore) if restore.part != RestorePart::Member => {
+                self.drill = Some((at, restore.snapshot.clone()));
+            }
+            Action::Remove(Remove { outcome: Some(outcome), .. }) => {
+                self.drilled = Some(outcome.clone());
+            }
             _ => {}
         }
     }

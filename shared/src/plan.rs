@@ -49,6 +49,9 @@ pub enum Action {
     Dashboard(Dashboard),
     Backup(Backup),
     Expire(Expire),
+    Restore(Restore),
+    Remove(Remove),
+    Verify(Verify),
 }
 
 /// Register a revision of a service's task definition with other images, and update the service to it.
@@ -133,6 +136,61 @@ pub struct Expire {
     pub snapshot: Arn,
 }
 
+/// Restore a snapshot to a throwaway database, to prove it. A cluster gets an instance by a second one of these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Restore {
+    /// The database that the snapshot is of.
+    pub source: Arn,
+    pub snapshot: Arn,
+    /// What it is called.
+    pub into: String,
+    /// The engine, which only a cluster and its instance must be told.
+    pub engine: String,
+    pub part: RestorePart,
+    /// Of an instance or a member.
+    pub class: String,
+    pub subnet_group: Option<String>,
+    pub parameter_group: Option<String>,
+    pub security_group: String,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// What of a database is restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RestorePart {
+    Instance,
+    Cluster,
+    /// The instance of a cluster that was restored.
+    Member,
+}
+
+/// Delete a throwaway database, or one part of it: the instance of a cluster goes first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Remove {
+    /// The database that it was restored from.
+    pub source: Arn,
+    pub database: Arn,
+    /// What becomes known by it; `None` where the check is still to come or was made before.
+    pub outcome: Option<Drilled>,
+}
+
+/// How a drill ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Drilled {
+    pub snapshot: Arn,
+    pub began: Timestamp,
+    /// Seconds until the restored database was available.
+    pub took: i64,
+    pub passed: bool,
+}
+
+/// Mark a snapshot as one that was restored and checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Verify {
+    pub snapshot: Arn,
+    pub at: Timestamp,
+}
+
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -186,6 +244,12 @@ impl Action {
             Self::Dashboard(Dashboard { name, body: Some(_) }) => format!("set the dashboard {name}"),
             Self::Dashboard(Dashboard { name, body: None }) => format!("delete the dashboard {name}"),
             Self::Backup(Backup { identifier, .. }) => format!("take the snapshot {identifier}"),
+            Self::Restore(Restore { snapshot, into, part, .. }) => match part {
+                RestorePart::Member => format!("add an instance to the restored cluster {into}"),
+                _ => format!("restore {} to {into}", snapshot.name()),
+            },
+            Self::Remove(Remove { database, .. }) => format!("delete the throwaway database {}", database.name()),
+            Self::Verify(Verify { snapshot, .. }) => format!("mark {} as verified", snapshot.name()),
             Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
     }
@@ -193,7 +257,7 @@ impl Action {
     /// It does nothing to the target itself, so that nobody misses it for an hour.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_))
+        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_) | Self::Verify(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.

@@ -46,11 +46,16 @@ pub const STACK: &str = "lamplighter:stack";
 pub const SLOT: &str = "lamplighter:slot";
 /// On a snapshot, by a person: it stays.
 pub const HOLD: &str = "lamplighter:hold";
+/// On a database that was restored to prove a backup: the ARN of the snapshot.
+pub const DRILL: &str = "lamplighter:drill";
 /// On a snapshot that was restored and checked: when.
 pub const VERIFIED: &str = "lamplighter:verified";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
 const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];
+
+/// Every key that only this system sets.
+const OURS: [&str; 6] = [TARGET, STACK, SLOT, HOLD, DRILL, VERIFIED];
 
 /// Whether a target is ours to act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -161,7 +166,8 @@ pub fn floors(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
 
 /// Our keys among the given ones that mean nothing to us, each told as a mistake with its likely meaning.
 pub fn misspelt(tags: &Tags) -> impl Iterator<Item = TagError> {
-    let unknown = |key: &&String| key.starts_with(PREFIX) && !KEYS.contains(&base_of(key));
+    let known = |key: &String| KEYS.contains(&base_of(key)) || OURS.contains(&key.as_str());
+    let unknown = move |key: &&String| key.starts_with(PREFIX) && !known(key);
     tags.keys().filter(unknown).map(|key| {
         let meant = closest(key, &KEYS).map(|k| format!("; did you mean {k}?")).unwrap_or_default();
         error(key, &tags[key], &format!("is no tag of Lamplighter{meant}"), "")

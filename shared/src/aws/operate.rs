@@ -9,7 +9,7 @@ use aws_types::region::Region;
 
 use jiff::Timestamp;
 
-use super::{Config, autoscaling, cloudwatch, ecr, ecs, elb, metrics, rds, snapshots, tagging, topic};
+use super::{Config, autoscaling, cloudwatch, drills, ecr, ecs, elb, metrics, rds, snapshots, tagging, topic};
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Reach, Services, Which};
 use crate::model::{
@@ -255,6 +255,10 @@ impl<R: Reach> Cloud for Aws<R> {
         snapshots::quotas(self.rds()).await
     }
 
+    async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError> {
+        drills::smallest_class(self.rds(), engine, version).await
+    }
+
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         snapshots::is_shared(self.rds(), snapshot).await
     }
@@ -273,15 +277,16 @@ impl<R: Reach> Cloud for Aws<R> {
             }
             Action::Backup(backup) if R::SNAPSHOTS => snapshots::take(self.rds(), backup).await,
             Action::Expire(expire) if R::SNAPSHOTS => snapshots::delete(self.rds(), expire).await,
-            Action::Floor(_) | Action::Alarms(_) | Action::Dashboard(_) | Action::Backup(_) | Action::Expire(_) => {
-                Err(AwsError {
-                    call: "perform",
-                    target: action.in_words(),
-                    code: "OutOfReach".to_owned(),
-                    message: "this operation is not made to do it".to_owned(),
-                    refused: true,
-                })
-            }
+            Action::Restore(restore) if R::DRILLS => drills::restore(self.rds(), restore).await,
+            Action::Remove(remove) if R::DRILLS => drills::remove(self.rds(), remove).await,
+            Action::Verify(verify) if R::DRILLS => drills::verify(self.rds(), verify).await,
+            _ => Err(AwsError {
+                call: "perform",
+                target: action.in_words(),
+                code: "OutOfReach".to_owned(),
+                message: "this operation is not made to do it".to_owned(),
+                refused: true,
+            }),
         }
     }
 }

@@ -15,6 +15,25 @@ pub struct SnapshotEvent {
     pub event_id: String,
 }
 
+/// Something happened to an instance or a cluster.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct DatabaseEvent {
+    pub source_arn: String,
+    #[serde(default)]
+    pub message: String,
+    #[serde(default, rename = "EventID")]
+    pub event_id: String,
+}
+
+/// A person wants a backup to be proven now: `{"database": "arn:aws:rds:…"}`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DrillRequest {
+    /// ARN of the instance or cluster.
+    pub database: String,
+}
+
 /// An AWS Backup job changed its state.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]

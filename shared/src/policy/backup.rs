@@ -9,7 +9,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{BACKUP, StackDefaults};
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
-const KEYS: [&str; 7] = ["at", "every", "tz", "keep", "rpo", "copy", "drill"];
+const KEYS: [&str; 9] = ["at", "every", "tz", "keep", "rpo", "copy", "drill", "drill-group", "rto"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -22,6 +22,10 @@ pub struct BackupPolicy {
     /// Regions that get a copy of every backup.
     pub copy: Vec<String>,
     pub drill: Option<Drill>,
+    /// The security group of what is restored for a drill; that of the stack if absent.
+    pub drill_group: Option<String>,
+    /// How long a restore may take, in seconds.
+    pub rto: Option<u64>,
 }
 
 /// When backups are due.
@@ -52,6 +56,18 @@ impl std::fmt::Display for Retention {
     }
 }
 
+impl Drill {
+    /// From one drill to the next.
+    #[must_use]
+    pub fn period(self) -> SignedDuration {
+        SignedDuration::from_hours(match self {
+            Self::Daily => 24,
+            Self::Weekly => 7 * 24,
+            Self::Monthly => 30 * 24,
+        })
+    }
+}
+
 /// How often a backup is proven by restoring it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drill {
@@ -69,6 +85,7 @@ impl BackupPolicy {
         let pairs = Pairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
         let keep = pairs.get("keep").map(|text| retention(&pairs, text)).transpose()?;
         let rpo = |text| seconds(text).ok_or_else(|| pairs.error(format!("rpo={text} is not a duration such as 1h")));
+        let rto = |text| seconds(text).ok_or_else(|| pairs.error(format!("rto={text} is not a duration such as 2h")));
         let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| time_zone(name).map_err(|e| pairs.error(e)))?;
         Ok(Self {
             slots: slots(&pairs, defaults)?,
@@ -77,6 +94,8 @@ impl BackupPolicy {
             rpo: pairs.get("rpo").map(rpo).transpose()?,
             copy: pairs.get("copy").map(|text| regions(&pairs, text)).transpose()?.unwrap_or_default(),
             drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
+            drill_group: pairs.get("drill-group").map(|text| group(&pairs, text)).transpose()?,
+            rto: pairs.get("rto").map(rto).transpose()?,
         })
     }
 
@@ -169,6 +188,13 @@ fn regions(pairs: &Pairs<'_>, text: &str) -> Result<Vec<String>, TagError> {
     named.collect()
 }
 
+fn group(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
+    if text.starts_with("sg-") {
+        return Ok(text.to_owned());
+    }
+    Err(pairs.error(format!("drill-group={text} is no security group such as sg-0123456789abcdef0")))
+}
+
 fn drill(pairs: &Pairs<'_>, text: &str) -> Result<Drill, TagError> {
     match text {
         "daily" => Ok(Drill::Daily),
@@ -232,6 +258,7 @@ mod tests {
     #[case("every=5m", "every=5m is not a duration of an hour or more such as 1h")]
     #[case("tz=Europe/Roma", "Europe/Roma is no time zone such as Europe/Rome")]
     #[case("copy=ireland", "copy=ireland is no region")]
+    #[case("drill-group=closed", "drill-group=closed is no security group such as sg-0123456789abcdef0")]
     #[case("drill=yes", "drill=yes is not one of daily, weekly, monthly")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(parse(value).unwrap_err().problem, problem);

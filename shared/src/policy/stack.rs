@@ -39,6 +39,8 @@ pub struct StackDefaults {
     pub rollouts_per_hour: u32,
     /// Actions of one invocation; the rest waits for the next sweep.
     pub actions_per_run: u32,
+    /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
+    pub drill_group: String,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue that notices go to.
@@ -58,6 +60,7 @@ impl Default for StackDefaults {
             backup_at: Time::constant(3, 0, 0, 0),
             rollouts_per_hour: 6,
             actions_per_run: 100,
+            drill_group: String::new(),
             table: String::new(),
             notices: String::new(),
             topic: String::new(),

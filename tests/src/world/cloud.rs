@@ -98,11 +98,7 @@ impl Cloud for World {
     async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
         self.pages("DescribeDBInstances", "all", arns.len(), 100).await?;
         let state = self.state();
-        let with_tags = |database: &Database| Database {
-            tags: state.tags.get(&database.arn).cloned().unwrap_or_default(),
-            ..database.clone()
-        };
-        Ok(arns.iter().filter_map(|arn| state.databases.get(arn).map(with_tags)).collect())
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
     async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
@@ -161,6 +157,11 @@ impl Cloud for World {
         Ok(self.state().quotas())
     }
 
+    async fn smallest_class(&self, engine: &str, _: &str) -> Result<Option<String>, AwsError> {
+        self.call("DescribeOrderableDBInstanceOptions", engine).await?;
+        Ok(Some("db.t4g.medium".to_owned()))
+    }
+
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         self.call("DescribeDBSnapshotAttributes", &snapshot.name()).await?;
         Ok(self.state().shared.contains(snapshot))
@@ -182,6 +183,9 @@ impl Cloud for World {
             Action::Dashboard(dashboard) => self.keep_dashboard(dashboard).await,
             Action::Backup(backup) => self.take_snapshot(backup).await,
             Action::Expire(expire) => self.delete_snapshot(expire).await,
+            Action::Restore(restore) => self.restore(restore).await,
+            Action::Remove(remove) => self.remove(remove).await,
+            Action::Verify(verify) => self.verify(verify).await,
         }
     }
 }

@@ -6,12 +6,16 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::Which;
 use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
-use lamplighter::plan::{Backup, Expire};
+use lamplighter::plan::{Backup, Expire, Remove, Restore, RestorePart, Verify};
+use lamplighter::policy::VERIFIED;
 
 use super::{State, World, error, heard};
 
 /// From asking for a snapshot until a database can be restored from it.
 const TAKES: SignedDuration = SignedDuration::from_mins(10);
+
+/// From asking for a restore until the database is available.
+const RESTORES: SignedDuration = SignedDuration::from_mins(20);
 
 impl World {
     /// Makes a PostgreSQL instance that is to be backed up so; no automated backups.
@@ -79,6 +83,48 @@ impl World {
         Ok(format!("{identifier} is being made"))
     }
 
+    pub(super) async fn restore(&self, restore: &Restore) -> Result<String, AwsError> {
+        let heard_of = self.call("RestoreDBInstanceFromDBSnapshot", &restore.into).await?;
+        {
+            let mut state = self.state_mut();
+            let kind = if restore.part == RestorePart::Cluster { "cluster" } else { "db" };
+            let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{kind}:{}", restore.into));
+            let cluster = (restore.part == RestorePart::Member).then(|| restore.into.trim_end_matches("-1").to_owned());
+            let source = state.databases.get(&restore.source).cloned().unwrap_or_default();
+            let status = "creating".to_owned();
+            let restored = Database { arn: arn.clone(), identifier: restore.into.clone(), status, cluster, ..source };
+            let restored = Database { is_cluster: kind == "cluster", class: restore.class.clone(), ..restored };
+            let began = state.now;
+            state.restoring.insert(arn.clone(), began);
+            state.databases.entry(arn.clone()).or_insert(restored);
+            state.tags.entry(arn).or_insert_with(|| restore.tags.clone());
+        }
+        heard(heard_of, "RestoreDBInstanceFromDBSnapshot", &restore.into)?;
+        Ok(format!("{} is being made", restore.into))
+    }
+
+    pub(super) async fn remove(&self, remove: &Remove) -> Result<String, AwsError> {
+        let name = remove.database.name();
+        let heard_of = self.call("DeleteDBInstance", &name).await?;
+        {
+            let mut state = self.state_mut();
+            state.databases.remove(&remove.database);
+            state.tags.remove(&remove.database);
+        }
+        heard(heard_of, "DeleteDBInstance", &name)?;
+        Ok(format!("{name} is being deleted"))
+    }
+
+    pub(super) async fn verify(&self, verify: &Verify) -> Result<String, AwsError> {
+        let name = verify.snapshot.name();
+        let heard_of = self.call("AddTagsToResource", &name).await?;
+        if let Some(snapshot) = self.state_mut().snapshots.get_mut(&verify.snapshot) {
+            snapshot.tags.insert(VERIFIED.to_owned(), verify.at.to_string());
+        }
+        heard(heard_of, "AddTagsToResource", &name)?;
+        Ok(format!("{name} is verified"))
+    }
+
     pub(super) async fn delete_snapshot(&self, expire: &Expire) -> Result<String, AwsError> {
         let name = expire.snapshot.name();
         let heard_of = self.call("DeleteDBSnapshot", &name).await?;
@@ -89,6 +135,15 @@ impl World {
 }
 
 impl State {
+    /// As AWS describes it now.
+    pub(super) fn described(&self, arn: &Arn) -> Option<Database> {
+        let database = self.databases.get(arn)?;
+        let ready = self.restoring.get(arn).is_some_and(|began| self.now.duration_since(*began) >= RESTORES);
+        let status = if database.status == "creating" && ready { "available" } else { &database.status };
+        let tags = self.tags.get(arn).cloned().unwrap_or_default();
+        Some(Database { status: status.to_owned(), tags, ..database.clone() })
+    }
+
     fn take(&mut self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
         let of_cluster = database.resource().starts_with("cluster:");
         let kind = if of_cluster { "cluster-snapshot" } else { "snapshot" };

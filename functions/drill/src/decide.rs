@@ -1,0 +1,217 @@
+//! What the next step of a drill is. Pure: everything it knows is in its arguments.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Plan;
+use lamplighter::detail::Detail;
+use lamplighter::model::{Arn, Database};
+use lamplighter::operation::Seen;
+use lamplighter::plan::{Action, Drilled, Remove, Restore, RestorePart, Step, Verify};
+use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
+use sha2::{Digest as _, Sha256};
+
+use crate::survey::Observed;
+use crate::{Policy, words};
+
+/// A throwaway database that is older than this is deleted, whatever state it is in.
+pub const CEILING: SignedDuration = SignedDuration::from_hours(6);
+/// What the names of throwaway databases begin with; IAM knows it.
+const PREFIX: &str = "lamplighter-drill-";
+/// Of instances and clusters.
+const LONGEST_NAME: usize = 63;
+
+/// Decides for one database.
+#[must_use]
+pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let case = Case { seen, observed, now };
+    let left = [&observed.restored, &observed.member].into_iter().flatten();
+    match left.clone().find(|database| !case.is_ours(database)) {
+        Some(foreign) => Plan::tell(words::name_is_taken(&foreign.identifier)),
+        None if left.count() > 0 => case.go_on(),
+        None => case.begin(),
+    }
+}
+
+/// What the throwaway database of a source is called.
+#[must_use]
+pub fn name(source: &Arn) -> String {
+    let (name, room) = (source.name(), LONGEST_NAME - PREFIX.len() - "-1".len());
+    if name.len() <= room {
+        return format!("{PREFIX}{name}");
+    }
+    let hash = Sha256::digest(&name).iter().take(4).fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
+    let short: String = name.chars().take(room - 9).collect();
+    format!("{PREFIX}{}-{hash:08x}", short.trim_end_matches('-'))
+}
+
+/// The instance of a throwaway cluster.
+#[must_use]
+pub fn member_name(source: &Arn) -> String {
+    format!("{}-1", name(source))
+}
+
+struct Case<'a> {
+    seen: Seen<'a, Policy>,
+    observed: &'a Observed,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn source(&self) -> &Arn {
+        &self.seen.target.arn
+    }
+
+    fn is_ours(&self, database: &Database) -> bool {
+        let says = |key: &str, value: &str| database.tags.get(key).is_some_and(|tag| tag == value);
+        says(STACK, &self.seen.policy.stack)
+            && says(TARGET, self.source().as_str())
+            && database.tags.contains_key(DRILL)
+    }
+
+    fn begin(&self) -> Plan {
+        let Some(source) = &self.observed.source else { return Plan::nothing("the database does not exist any more") };
+        if source.cluster.is_some() {
+            return Plan::nothing("it is restored with its cluster");
+        }
+        let by_hand = matches!(self.seen.event.detail, Detail::Drill(_));
+        let period = self.seen.policy.backup.as_ref().and_then(|backup| backup.drill).map(|drill| drill.period());
+        let last = self.seen.memory.drill.as_ref().map(|(at, _)| *at);
+        if !by_hand {
+            let Some(period) = period else { return Plan::nothing("no drill is asked for") };
+            if let Some(last) = last.filter(|last| self.now.duration_since(*last) < period) {
+                return Plan::nothing(format!("the last drill was on {}", last.strftime("%F")));
+            }
+        }
+        let good =
+            self.observed.snapshots.iter().filter(|s| s.is_good() && s.is_ours(&self.seen.policy.stack, self.source()));
+        let Some(snapshot) = good.max_by_key(|snapshot| snapshot.taken_at) else {
+            return Plan::nothing("there is no good snapshot yet");
+        };
+        if self.seen.policy.group.is_empty() {
+            return Plan::tell(words::no_group());
+        }
+        let part = if source.is_cluster { RestorePart::Cluster } else { RestorePart::Instance };
+        let restore = self.restore(source, snapshot.arn.clone(), name(self.source()), part, self.now);
+        let reason = format!("{} is to be proven; the last drill was {}", snapshot.identifier, words::day(last));
+        Plan::act(Action::Restore(restore), reason, None)
+    }
+
+    fn restore(&self, source: &Database, snapshot: Arn, into: String, part: RestorePart, began: Timestamp) -> Restore {
+        let tags = [
+            (STACK, self.seen.policy.stack.clone()),
+            (TARGET, self.source().to_string()),
+            (DRILL, snapshot.to_string()),
+            (SLOT, began.strftime("%FT%H:%M:%SZ").to_string()),
+        ];
+        Restore {
+            source: self.source().clone(),
+            snapshot,
+            into,
+            engine: source.engine.clone(),
+            part,
+            class: self.observed.class.clone(),
+            subnet_group: source.subnet_group.clone(),
+            parameter_group: source.parameter_group.clone(),
+            security_group: self.seen.policy.group.clone(),
+            tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
+        }
+    }
+
+    /// Something is there: what was restored is looked at when it is ready, and deleted in any case.
+    fn go_on(&self) -> Plan {
+        let (restored, member) = (self.observed.restored.as_ref(), self.observed.member.as_ref());
+        let Some(one) = restored.or(member) else { return Plan::nothing("nothing is left") };
+        let began = one.tags.get(SLOT).and_then(|at| at.parse::<Timestamp>().ok()).unwrap_or(self.now);
+        let snapshot = Arn::new(one.tags.get(DRILL).cloned().unwrap_or_default());
+        let is_known = self.seen.memory.drilled.as_ref().is_some_and(|drilled| drilled.began == began);
+        let took = self.now.duration_since(began);
+        let outcome = |passed: bool| Drilled { snapshot: snapshot.clone(), began, took: took.as_secs(), passed };
+        if is_known || self.seen.policy.backup.is_none() {
+            return self.remove("the drill is over", None);
+        }
+        if took > CEILING {
+            let mut plan = self.remove("it took too long", Some(outcome(false)));
+            plan.messages.push(words::took_too_long(&snapshot, took, &one.status));
+            return plan;
+        }
+        let (Some(restored), Some(source)) = (restored, &self.observed.source) else {
+            return self.remove("its source or a part of it is gone", None);
+        };
+        if restored.status != "available" {
+            return Plan::nothing(format!(
+                "{} is {} since {} min",
+                restored.identifier,
+                restored.status,
+                took.as_mins()
+            ));
+        }
+        if restored.is_cluster {
+            match member {
+                None => {
+                    let into = member_name(self.source());
+                    let part = self.restore(source, snapshot, into, RestorePart::Member, began);
+                    return Plan::act(
+                        Action::Restore(part),
+                        "the restored cluster is available and has no instance",
+                        None,
+                    );
+                }
+                Some(member) if member.status != "available" => {
+                    return Plan::nothing(format!("{} is {}", member.identifier, member.status));
+                }
+                Some(_) => {}
+            }
+        }
+        self.conclude(source, restored, outcome)
+    }
+
+    fn conclude(&self, source: &Database, restored: &Database, outcome: impl Fn(bool) -> Drilled) -> Plan {
+        let differences = differences(source, restored);
+        let outcome = outcome(differences.is_empty());
+        let snapshot = self.observed.snapshots.iter().find(|snapshot| snapshot.arn == outcome.snapshot);
+        let rto = self.seen.policy.backup.as_ref().and_then(|backup| backup.rto);
+        let message = words::concluded(snapshot, &outcome, &differences, rto);
+        let reason = message.title.clone();
+        let mut plan = self.remove(&reason, Some(outcome.clone()));
+        if outcome.passed {
+            let verify = Action::Verify(Verify { snapshot: outcome.snapshot, at: self.now });
+            plan.steps.push(Step { action: verify, reason: reason.clone(), message: None });
+        }
+        if let Some(first) = plan.steps.first_mut() {
+            first.message = Some(message);
+        }
+        plan.reason = reason;
+        plan
+    }
+
+    /// The instance of a cluster first; what is being deleted already is left alone.
+    fn remove(&self, because: &str, outcome: Option<Drilled>) -> Plan {
+        let Some(next) = self.observed.member.as_ref().or(self.observed.restored.as_ref()) else {
+            return Plan::nothing(because);
+        };
+        if next.status == "deleting" {
+            return Plan::nothing(format!("{because}; {} is being deleted", next.identifier));
+        }
+        let remove = Remove { source: self.source().clone(), database: next.arn.clone(), outcome };
+        Plan::act(Action::Remove(remove), because, None)
+    }
+}
+
+/// What of the restored database is other than in the source.
+fn differences(source: &Database, restored: &Database) -> Vec<String> {
+    let mut found = Vec::new();
+    if source.engine != restored.engine {
+        found.push(format!("its engine is {}, not {}", restored.engine, source.engine));
+    }
+    let is_smaller = source.allocated_gib.zip(restored.allocated_gib).is_some_and(|(own, other)| other < own / 2);
+    if is_smaller {
+        found.push(format!(
+            "it has {} GiB, not {}",
+            restored.allocated_gib.unwrap_or_default(),
+            source.allocated_gib.unwrap_or_default()
+        ));
+    }
+    if source.encrypted && !restored.encrypted {
+        found.push("it is not encrypted".to_owned());
+    }
+    found
+}

@@ -1,0 +1,88 @@
+//! `drill`: a backup is proven by restoring it. The newest good snapshot of a database becomes a throwaway one,
+//! which is looked at, timed and deleted.
+//!
+//! Triggers: a sweep every quarter of an hour, events of the throwaway databases, and a person who names a database.
+//! Nothing is waited for: each look goes one step on from what AWS shows.
+
+mod decide;
+mod survey;
+mod targets;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::arbiter::TargetState;
+use lamplighter::cloud::{Cloud, Drills};
+use lamplighter::ledger::Ledger;
+use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::plan::Action;
+use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
+use lamplighter::{AwsError, Operation, Plan};
+
+pub use decide::{decide, name};
+pub use survey::Observed;
+
+pub struct Exercise;
+
+/// What the operator wants of one database.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// `None`: what is left of a drill is deleted, and none begins.
+    pub backup: Option<BackupPolicy>,
+    /// The security group of what is restored; may be empty.
+    pub group: String,
+    /// The stack that owns what is restored.
+    pub stack: String,
+}
+
+impl Operation for Exercise {
+    const NAME: &'static str = "drill";
+    const TIDIES: bool = true;
+    type Policy = Policy;
+    type Survey = ();
+    type Observed = Observed;
+    type Reach = Drills;
+
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<()>, AwsError> {
+        targets::targets(search).await
+    }
+
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+        let backup = tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?;
+        let own = backup.as_ref().and_then(|backup| backup.drill_group.clone());
+        let group = own.unwrap_or_else(|| defaults.drill_group.clone());
+        Ok(Some(Policy { backup, group, stack: defaults.stack.clone() }))
+    }
+
+    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
+        Some(Policy { backup: None, group: String::new(), stack: defaults.stack.clone() })
+    }
+
+    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {
+        survey::observe(seen, cloud).await
+    }
+
+    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+        decide(seen, observed, now)
+    }
+
+    fn state(_: &Observed) -> TargetState {
+        // The source is not touched, whatever state it is in.
+        TargetState { status: "ACTIVE".to_owned(), rollout_in_progress: false, deployment_controller: "ECS".to_owned() }
+    }
+
+    fn in_effect(action: &Action, observed: &Observed) -> bool {
+        let there = || [&observed.restored, &observed.member].into_iter().flatten();
+        match action {
+            Action::Restore(restore) => there().any(|database| database.identifier == restore.into),
+            Action::Remove(remove) => {
+                !there().any(|database| database.arn == remove.database && database.status != "deleting")
+            }
+            Action::Verify(verify) => {
+                observed.snapshots.iter().any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified())
+            }
+            _ => false,
+        }
+    }
+}

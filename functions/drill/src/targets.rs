@@ -1,0 +1,61 @@
+//! Which databases an event is about.
+
+use std::collections::BTreeMap;
+
+use lamplighter::AwsError;
+use lamplighter::cloud::{Cloud, Kind};
+use lamplighter::detail::Detail;
+use lamplighter::ledger::Ledger;
+use lamplighter::model::{Arn, Tagged};
+use lamplighter::operation::{Search, Targets};
+use lamplighter::policy::{BACKUP, DRILL, TARGET};
+
+type Found = Result<Targets<()>, AwsError>;
+
+pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+    match &search.event.detail {
+        Detail::Sweep => all(&search).await,
+        Detail::Database(event) => restored(&search, &Arn::new(event.source_arn.clone())).await,
+        Detail::Drill(request) => one(&search, &Arn::new(request.database.clone())).await,
+        Detail::Other { source, detail_type } => {
+            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing drill acts on")))
+        }
+        _ => Ok(Targets::None("it is nothing drill acts on".to_owned())),
+    }
+}
+
+/// Every database that is drilled, and those of which something is left of a drill.
+async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
+    let backed_up = search.cloud.tagged(Kind::Database, BACKUP).await?;
+    let wants = |database: &Tagged| database.tags[BACKUP].split_whitespace().any(|pair| pair.starts_with("drill="));
+    let mut found: BTreeMap<Arn, Tagged> =
+        backed_up.iter().filter(|database| wants(database)).map(|d| (d.arn.clone(), d.clone())).collect();
+    for left in search.cloud.tagged(Kind::Database, DRILL).await? {
+        let Some(source) = left.tags.get(TARGET).map(Arn::new) else { continue };
+        let tags = backed_up.iter().find(|database| database.arn == source).map(|d| d.tags.clone()).unwrap_or_default();
+        found.entry(source.clone()).or_insert(Tagged { arn: source, tags });
+    }
+    if found.is_empty() {
+        return Ok(Targets::None(format!("no database has drill= in {BACKUP}")));
+    }
+    Ok(Targets::These(found.into_values().collect(), ()))
+}
+
+/// The source of a throwaway database.
+async fn restored<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
+    let found = search.cloud.databases(std::slice::from_ref(arn)).await?;
+    match found.first().and_then(|database| database.tags.get(TARGET)) {
+        Some(source) => one(search, &Arn::new(source)).await,
+        None => Ok(Targets::None(format!("{} was not restored for a drill, or is gone", arn.name()))),
+    }
+}
+
+async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
+    let is_database = arn.service() == "rds" && ["db:", "cluster:"].iter().any(|kind| arn.resource().starts_with(kind));
+    if !is_database {
+        return Ok(Targets::None(format!("{arn} is no ARN of an instance or cluster of RDS")));
+    }
+    let found = search.cloud.databases(std::slice::from_ref(arn)).await?;
+    let tags = found.first().map(|database| database.tags.clone()).unwrap_or_default();
+    Ok(Targets::These(vec![Tagged { arn: arn.clone(), tags }], ()))
+}

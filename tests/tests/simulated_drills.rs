@@ -1,0 +1,203 @@
+//! The real `drill`, in a simulated world: from the newest good snapshot to a proven backup, and nothing left.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use backup::Backup;
+use drill::Exercise;
+use e2e::world::{Fault, World};
+use jiff::SignedDuration;
+use lamplighter::model::{Arn, Database};
+use lamplighter::policy::{StackDefaults, VERIFIED};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const QUARTER: SignedDuration = SignedDuration::from_mins(15);
+
+/// The stack has a closed security group.
+fn closed() -> StackDefaults {
+    StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() }
+}
+
+/// A database whose backup of tonight is good.
+fn backed_up(backup: &str) -> (World, Arn) {
+    let world = World::new();
+    let orders = world.database("orders", backup);
+    world.sweep(&Backup).unwrap().unwrap();
+    world.pass(QUARTER);
+    (world, orders)
+}
+
+fn step(world: &World) -> Value {
+    let answer = world.invoke_with(&Exercise, e2e::world::sweep(), closed()).unwrap().unwrap();
+    world.pass(QUARTER);
+    answer
+}
+
+fn steps(world: &World, quarters: usize) {
+    (0..quarters).for_each(|_| drop(step(world)));
+}
+
+/// Names of the databases that were restored and are still there.
+fn restored(world: &World) -> Vec<String> {
+    let state = world.state();
+    state.databases.keys().map(Arn::name).filter(|name| name.starts_with("lamplighter-drill-")).collect()
+}
+
+fn verified(world: &World) -> usize {
+    world.state().snapshots.values().filter(|snapshot| snapshot.tags.contains_key(VERIFIED)).count()
+}
+
+#[test]
+fn a_backup_is_restored_checked_timed_and_nothing_is_left() {
+    let (world, orders) = backed_up("at=03:00 drill=weekly");
+    step(&world);
+    assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
+    {
+        let state = world.state();
+        let drill = &state.databases[&Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders")];
+        assert_eq!(drill.class, "db.t4g.medium");
+    }
+    steps(&world, 3);
+    assert_eq!(restored(&world), [""; 0]);
+    assert_eq!(verified(&world), 1);
+    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]);
+    // The next one is a week away.
+    steps(&world, 4 * 24 * 6);
+    assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot"), 1);
+    steps(&world, 4 * 25);
+    assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot"), 2);
+    assert!(world.state().databases.contains_key(&orders));
+}
+
+#[test]
+fn a_cluster_gets_an_instance_and_both_go() {
+    let world = World::new();
+    let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
+    let aurora = |database: Database| Database { engine: "aurora-postgresql".into(), allocated_gib: None, ..database };
+    world.keep_database(&cluster, "at=03:00 drill=weekly", aurora);
+    world.sweep(&Backup).unwrap().unwrap();
+    world.pass(QUARTER);
+    steps(&world, 3);
+    assert_eq!(restored(&world), ["lamplighter-drill-shop", "lamplighter-drill-shop-1"]);
+    steps(&world, 4);
+    assert_eq!(restored(&world), [""; 0]);
+    assert_eq!((verified(&world), world.titles().len()), (1, 1), "{:?}", world.titles());
+}
+
+#[rstest]
+#[case::restoring("RestoreDBInstanceFromDBSnapshot")]
+#[case::describing("DescribeDBInstances")]
+#[case::verifying("AddTagsToResource")]
+#[case::deleting("DeleteDBInstance")]
+#[case::journalling("Intend")]
+#[case::telling("SendMessageBatch")]
+#[case::concluding("Conclude")]
+fn a_function_killed_anywhere_is_made_up_for(
+    #[case] call: &'static str,
+    #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
+) {
+    let (world, _) = backed_up("at=03:00 drill=weekly");
+    world.fault(call, fault);
+    for _ in 0..12 {
+        let _ = world.invoke_with(&Exercise, e2e::world::sweep(), closed());
+        world.pass(QUARTER);
+    }
+    assert_eq!(restored(&world), [""; 0]);
+    assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot").min(2), world.count("RestoreDBInstanceFromDBSnapshot"));
+    let proven = world.titles().iter().filter(|title| title.contains("is proven")).count();
+    assert!((1..=2).contains(&proven), "{:?}", world.titles());
+}
+
+#[test]
+fn what_is_never_available_is_deleted_after_six_hours_and_told() {
+    let (world, _) = backed_up("at=03:00 drill=weekly");
+    step(&world);
+    let arn = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders");
+    world.state_mut().databases.get_mut(&arn).unwrap().status = "incompatible-restore".into();
+    steps(&world, 4 * 7);
+    assert_eq!(restored(&world), [""; 0]);
+    assert_eq!(world.titles(), ["drill failed: not restored within 6 h"]);
+    assert_eq!(verified(&world), 0);
+}
+
+#[test]
+fn a_restore_that_is_not_the_source_is_critical() {
+    let (world, _) = backed_up("at=03:00 drill=weekly rto=20m");
+    step(&world);
+    let arn = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders");
+    world.state_mut().databases.get_mut(&arn).unwrap().encrypted = false;
+    {
+        let mut state = world.state_mut();
+        let source = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
+        state.databases.get_mut(&source).unwrap().encrypted = true;
+    }
+    steps(&world, 3);
+    assert_eq!(world.titles(), ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]);
+    assert_eq!((restored(&world).len(), verified(&world)), (0, 0));
+}
+
+#[test]
+fn a_restore_that_takes_too_long_is_a_warning() {
+    let (world, _) = backed_up("at=03:00 drill=weekly rto=20m");
+    steps(&world, 4);
+    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, 20 min are allowed"]);
+}
+
+#[test]
+fn without_a_closed_security_group_nothing_is_restored() {
+    let (world, _) = backed_up("at=03:00 drill=weekly");
+    for _ in 0..3 {
+        world.sweep(&Exercise).unwrap().unwrap();
+    }
+    assert_eq!(world.titles(), ["can't be drilled: there is no closed security group"]);
+    assert_eq!(restored(&world), [""; 0]);
+}
+
+#[test]
+fn somebody_elses_database_of_that_name_stays() {
+    let (world, _) = backed_up("at=03:00 drill=weekly");
+    let theirs = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders");
+    world.keep_database(&theirs, "", |database| database);
+    world.state_mut().tags.remove(&theirs);
+    steps(&world, 40);
+    assert!(world.state().databases.contains_key(&theirs));
+    assert_eq!(world.titles(), ["can't be drilled: lamplighter-drill-orders is somebody else's"]);
+}
+
+#[rstest]
+#[case::untagged(false)]
+#[case::deleted(true)]
+fn what_is_left_when_the_source_goes_is_deleted(#[case] deleted: bool) {
+    let (world, orders) = backed_up("at=03:00 drill=weekly");
+    step(&world);
+    world.state_mut().tags.remove(&orders);
+    if deleted {
+        world.state_mut().databases.remove(&orders);
+    }
+    steps(&world, 2);
+    assert_eq!(restored(&world), [""; 0]);
+}
+
+#[test]
+fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
+    let (world, orders) = backed_up("at=03:00");
+    let request = json!({"database": orders.as_str()});
+    world.invoke_with(&Exercise, request, closed()).unwrap().unwrap();
+    assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
+    world.pass(QUARTER * 2);
+    let arn = "arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders";
+    let event = json!({
+        "detail-type": "RDS DB Instance Event", "source": "aws.rds", "region": "eu-west-1", "account": "123456789012",
+        "detail": {"EventID": "RDS-EVENT-0043", "SourceArn": arn, "Message": "Restored from DB instance orders"},
+    });
+    world.invoke_with(&Exercise, event, closed()).unwrap().unwrap();
+    assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
+    let wrong = world.invoke_with(&Exercise, json!({"database": "orders"}), closed()).unwrap().unwrap();
+    assert_eq!(wrong["targets"][0]["reason"], "orders is no ARN of an instance or cluster of RDS");
+}
