@@ -14,7 +14,7 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// The tags of a database that is backed up once a day, and was due five minutes before the first call.
 #[must_use]
 pub fn nightly() -> [(&'static str, String); 2] {
-    let backup = format!("at={} keep=7d", night(0).strftime("%H:%M"));
+    let backup = format!("at={} keep=7d drill=weekly", night(0).strftime("%H:%M"));
     [("lamplighter:managed", "true".to_owned()), ("lamplighter:backup", backup)]
 }
 

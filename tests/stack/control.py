@@ -12,6 +12,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
+* ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
@@ -93,6 +94,7 @@ CONTROL = {
     "database": databases.change,
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
+    "drills": databases.drills,
     "scan": add_scan,
     "calls": lambda _: CALLS,
     "mail": lambda _: gaps.MAIL,
@@ -154,7 +156,8 @@ def about(body):
     """The names in a request that say what it is about; nothing else of it is kept."""
     if b"Action=" in body:
         form = parse_qs(body.decode("latin1"))
-        return " ".join(form.get("DBSnapshotIdentifier", form.get("DBClusterSnapshotIdentifier", [])))
+        keys = ("DBSnapshotIdentifier", "DBClusterSnapshotIdentifier", "DBInstanceIdentifier")
+        return next((form[key][0] for key in keys if key in form), "")
     try:
         request = json.loads(body)
         names = [request.get(key) for key in ("family", "service", "taskDefinition", "repositoryName")]

@@ -18,6 +18,8 @@ READY = ("available", "storage-optimization")
 QUOTA = {"ManualSnapshots": 100, "ManualClusterSnapshots": 100}
 # Identifiers of snapshots that other accounts may restore from.
 SHARED = set()
+RESTORED = {}
+REMOVED = []
 KINDS = {
     False: ("_snapshots", "DBSnapshot", "RDS DB Snapshot Event", "SNAPSHOT", "RDS-EVENT-0042", "RDS-EVENT-0041"),
     True: ("_db_cluster_snapshots", "DBClusterSnapshot", "RDS DB Cluster Snapshot Event", "CLUSTER_SNAPSHOT",
@@ -29,6 +31,7 @@ def install() -> None:
     """Replaces what differs. Call once, before the emulator starts serving."""
     for of_cluster in KINDS:
         take_time_and_tell(of_cluster)
+    restore_with_tags_and_tell()
     rds._ACTION_MAP["DescribeAccountAttributes"] = account_attributes
     rds._ACTION_MAP["DescribeDBSnapshotAttributes"] = snapshot_attributes
     original = rds._instance_xml
@@ -77,6 +80,52 @@ def take_time_and_tell(of_cluster: bool) -> None:
     rds._ACTION_MAP[f"Delete{kind}"] = deleted
 
 
+def restore_with_tags_and_tell() -> None:
+    """A restored instance carries the tags of the request, takes its time, and is told of when it is there."""
+    restore, delete = rds._ACTION_MAP["RestoreDBInstanceFromDBSnapshot"], rds._ACTION_MAP["DeleteDBInstance"]
+
+    def restored(p):
+        answer = restore(p)
+        instance = rds._instances.get(rds._p(p, "DBInstanceIdentifier"))
+        if answer[0] == 200:
+            tags = rds._parse_tags(p)
+            rds._tags[instance["DBInstanceArn"]] = tags
+            snapshot = rds._snapshots[rds._p(p, "DBSnapshotIdentifier")]
+            instance.update(TagList=tags, StorageEncrypted=snapshot["StorageEncrypted"])
+            RESTORED[instance["DBInstanceIdentifier"]] = {
+                "class": rds._p(p, "DBInstanceClass"),
+                "group": rds._p(p, "VpcSecurityGroupIds.VpcSecurityGroupId.1"),
+                "public": rds._p(p, "PubliclyAccessible"),
+            }
+            if emit.SETTINGS["snapshots"] == "instant":
+                restoration(instance)
+            else:
+                instance["DBInstanceStatus"] = "creating"
+        return answer
+
+    def deleted(p):
+        REMOVED.append(rds._p(p, "DBInstanceIdentifier"))
+        return delete(p)
+
+    rds._ACTION_MAP["RestoreDBInstanceFromDBSnapshot"] = restored
+    rds._ACTION_MAP["DeleteDBInstance"] = deleted
+
+
+def restoration(instance) -> None:
+    if not emit.SETTINGS["events"]:
+        return
+    arn = instance["DBInstanceArn"]
+    detail = {
+        "EventCategories": ["restoration"],
+        "SourceType": "DB_INSTANCE",
+        "SourceArn": arn,
+        "Message": "Restored from DB snapshot",
+        "SourceIdentifier": instance["DBInstanceIdentifier"],
+        "EventID": "RDS-EVENT-0043",
+    }
+    emit.send("aws.rds", "RDS DB Instance Event", detail, [arn])
+
+
 def tell(snapshot, of_cluster, *, made) -> None:
     _, kind, detail_type, source_type, created, deleted = KINDS[of_cluster]
     if not emit.SETTINGS["events"]:
@@ -121,8 +170,11 @@ def snapshot_attributes(p):
 
 
 def change(request: dict) -> dict:
-    """{database, status?}: sets the state of an instance."""
-    rds._instances[request["database"]]["DBInstanceStatus"] = request["status"]
+    """{database, status}: sets the state of an instance. One that was being made is told of."""
+    instance = rds._instances[request["database"]]
+    was, instance["DBInstanceStatus"] = instance["DBInstanceStatus"], request["status"]
+    if was == "creating" and request["status"] == "available":
+        restoration(instance)
     return {}
 
 
@@ -161,5 +213,11 @@ def listed(_: dict) -> list:
     ]
 
 
+def drills(_: dict) -> dict:
+    """{restored: {name: {class, group, public}}, removed: [name]}: every restore and every deletion of an instance."""
+    return {"restored": RESTORED, "removed": REMOVED}
+
+
 def reset() -> None:
-    SHARED.clear()
+    for memory in (SHARED, RESTORED, REMOVED):
+        memory.clear()

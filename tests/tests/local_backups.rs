@@ -11,6 +11,7 @@
 use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
 use e2e::ledger::{items, journal};
 use e2e::stack::Stack;
+use e2e::traffic::create_database;
 use serde_json::json;
 
 fn free(stack: &Stack) {
@@ -112,4 +113,34 @@ fn when_backups_have_stopped_one_critical_message_says_so() {
         subjects(&stack).iter().any(|s| s.contains("orders: recovery point is 0 min old again")).then_some(())
     });
     assert_eq!(critical(&stack), 1);
+}
+
+#[test]
+fn a_drill_proves_the_backup_and_leaves_nothing() {
+    let stack = Stack::start(&[("DrillVpc", "vpc-0123456789abcdef0")]).unwrap();
+    stack.control("settings", json!({"events": false, "snapshots": "manual"}));
+    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 drill=weekly rto=2h")];
+    create_database(&stack, "orders", &tags);
+    taken_on(&stack, "orders", 1..3);
+    stack.control("settings", json!({"events": true}));
+    assert!(stack.control("schedule", json!({"name": "DrillSweep"}))["fired"].as_u64() > Some(0));
+    let restored = stack.until("it is restored", || {
+        let restored = stack.control("drills", json!({}))["restored"]["lamplighter-drill-orders"].clone();
+        (!restored.is_null()).then_some(restored)
+    });
+    assert!(restored["group"].as_str().unwrap().starts_with("sg-"), "{restored}");
+    assert_eq!((restored["class"].as_str(), restored["public"].as_str()), (Some("db.t3.medium"), Some("false")));
+    free(&stack);
+    assert_eq!(stack.control("drills", json!({}))["removed"], json!([]));
+    // The event of the restored database goes on with it.
+    set_state(&stack, "lamplighter-drill-orders", "available");
+    stack.until("it is told", || {
+        subjects(&stack).iter().any(|s| s.contains("is proven: restored in 0 min")).then_some(())
+    });
+    free(&stack);
+    assert_eq!(stack.control("drills", json!({}))["removed"], json!(["lamplighter-drill-orders"]));
+    let all = stack.control("snapshots", json!({}));
+    let verified = all.as_array().unwrap().iter().find(|s| s["name"] == name("orders", 1)).unwrap();
+    assert!(verified["tags"]["lamplighter:verified"].is_string(), "{verified}");
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }

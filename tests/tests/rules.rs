@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 42] = [
+const MATCHES: [(&str, &[&str]); 46] = [
     ("backup/job-completed", &[]),
     ("backup/job-failed", &["BackupJobs"]),
     ("backup/job-failed-of-others", &[]),
@@ -44,6 +44,11 @@ const MATCHES: [(&str, &[&str]); 42] = [
     ("deploy/tags-changed", &["DeployTags", "EnrollTags"]),
     ("deploy/tags-changed-of-others", &[]),
     ("deploy/tags-changed-on-instance", &[]),
+    // A person's request is no event.
+    ("drill/by-hand", &[]),
+    ("drill/of-the-source", &[]),
+    ("drill/restored", &["DrillDatabases"]),
+    ("drill/restored-cluster", &["DrillDatabases"]),
     ("enroll/service-created", &["EnrollCreated"]),
     ("enroll/service-deleted", &[]),
     ("enroll/sweep", &[]),

@@ -91,7 +91,7 @@ impl Case<'_> {
         }
         let part = if source.is_cluster { RestorePart::Cluster } else { RestorePart::Instance };
         let restore = self.restore(source, snapshot.arn.clone(), name(self.source()), part, self.now);
-        let reason = format!("{} is to be proven; the last drill was {}", snapshot.identifier, words::day(last));
+        let reason = format!("{} is to be proven; {}", snapshot.identifier, words::last(last));
         Plan::act(Action::Restore(restore), reason, None)
     }
 

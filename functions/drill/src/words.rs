@@ -6,8 +6,11 @@ use lamplighter::notice::Message;
 use lamplighter::plan::Drilled;
 use lamplighter::policy::BACKUP;
 
-pub fn day(last: Option<Timestamp>) -> String {
-    last.map_or_else(|| "never".to_owned(), |at| format!("on {}", at.strftime("%F")))
+pub fn last(last: Option<Timestamp>) -> String {
+    last.map_or_else(
+        || "there was no drill yet".to_owned(),
+        |at| format!("the last drill was on {}", at.strftime("%F")),
+    )
 }
 
 pub fn name_is_taken(name: &str) -> Message {

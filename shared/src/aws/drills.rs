@@ -23,8 +23,8 @@ pub async fn smallest_class(client: &Client, engine: &str, version: &str) -> Res
     Ok(None)
 }
 
-fn tags(restore: &Restore) -> Option<Vec<Tag>> {
-    Some(restore.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect())
+fn tags(restore: &Restore) -> Vec<Tag> {
+    restore.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
 }
 
 /// Begins a restore. That it has begun already is as good.
@@ -54,7 +54,7 @@ async fn instance(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .publicly_accessible(false)
         .deletion_protection(false)
         .auto_minor_version_upgrade(false)
-        .set_tags(tags(restore));
+        .set_tags(Some(tags(restore)));
     let sent = request.send().await;
     sent.map(drop).map_err(|e| failure("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
 }
@@ -70,7 +70,7 @@ async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .set_db_cluster_parameter_group_name(restore.parameter_group.clone())
         .vpc_security_group_ids(&restore.security_group)
         .deletion_protection(false)
-        .set_tags(tags(restore));
+        .set_tags(Some(tags(restore)));
     let sent = request.send().await;
     sent.map(drop).map_err(|e| failure("RestoreDBClusterFromSnapshot", &restore.into, &e))
 }
@@ -84,7 +84,7 @@ async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .engine(&restore.engine)
         .db_instance_class(&restore.class)
         .publicly_accessible(false)
-        .set_tags(tags(restore));
+        .set_tags(Some(tags(restore)));
     request.send().await.map(drop).map_err(|e| failure("CreateDBInstance", &restore.into, &e))
 }
 

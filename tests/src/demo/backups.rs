@@ -42,6 +42,18 @@ pub fn stopped(stage: &mut Stage<'_>) -> Result<(), String> {
     }
 }
 
+pub fn drill(stage: &mut Stage<'_>) -> Result<(), String> {
+    stage.stack.control("schedule", json!({"name": "DrillSweep"}));
+    stage.told("orders: backup of")?;
+    stage.free()?;
+    let drills = stage.stack.control("drills", json!({}));
+    if drills["restored"]["lamplighter-drill-orders"].is_null() {
+        return Err("nothing was restored".to_owned());
+    }
+    let is_left = |name: &str| drills["removed"].as_array().is_none_or(|removed| !removed.contains(&json!(name)));
+    if is_left("lamplighter-drill-orders") { Err("the throwaway database is still there".to_owned()) } else { Ok(()) }
+}
+
 pub fn goes_on(stage: &mut Stage<'_>) -> Result<(), String> {
     set_state(stage.stack, "carts", "available");
     stage.stack.control("schedule", json!({"name": "BackupSweep"}));

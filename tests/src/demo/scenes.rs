@@ -22,7 +22,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 13] = [
+pub const SCENES: [Scene; 14] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -73,6 +73,11 @@ pub const SCENES: [Scene; 13] = [
         title: "The ninth night of a database that is kept for seven",
         proves: "the night's snapshot is taken, what the policy does not keep goes, and a person's own stays",
         play: backups::tenth_day,
+    },
+    Scene {
+        title: "The weekly drill of that database is due",
+        proves: "a backup is proven by restoring it, timed, and nothing is left",
+        play: backups::drill,
     },
     Scene {
         title: "Backups have stopped for ten days",

@@ -138,6 +138,8 @@ fn change(call: &Value) -> Option<String> {
         "PutDashboard",
         "CreateDBSnapshot",
         "DeleteDBSnapshot",
+        "RestoreDBInstanceFromDBSnapshot",
+        "DeleteDBInstance",
         "DeleteDashboards",
     ];
     let action = call["action"].as_str()?;
