@@ -6,7 +6,7 @@ use lamplighter::detail::Detail;
 use lamplighter::model::{Arn, Database};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Drilled, Remove, Restore, RestorePart, Step, Verify};
-use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
+use lamplighter::policy::{DRILL, Drill, SLOT, STACK, TARGET};
 use sha2::{Digest as _, Sha256};
 
 use crate::survey::Observed;
@@ -73,7 +73,7 @@ impl Case<'_> {
             return Plan::nothing("it is restored with its cluster");
         }
         let by_hand = matches!(self.seen.event.detail, Detail::Drill(_));
-        let period = self.seen.policy.backup.as_ref().and_then(|backup| backup.drill).map(|drill| drill.period());
+        let period = self.seen.policy.backup.as_ref().and_then(|backup| backup.drill).map(Drill::period);
         let last = self.seen.memory.drill.as_ref().map(|(at, _)| *at);
         if !by_hand {
             let Some(period) = period else { return Plan::nothing("no drill is asked for") };

@@ -27,7 +27,8 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
 /// Every database that is drilled, and those of which something is left of a drill.
 async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let backed_up = search.cloud.tagged(Kind::Database, BACKUP).await?;
-    let wants = |database: &Tagged| database.tags[BACKUP].split_whitespace().any(|pair| pair.starts_with("drill="));
+    let asks = |value: &String| value.split_whitespace().any(|pair| pair.starts_with("drill="));
+    let wants = |database: &Tagged| database.tags.get(BACKUP).is_some_and(asks);
     let mut found: BTreeMap<Arn, Tagged> =
         backed_up.iter().filter(|database| wants(database)).map(|d| (d.arn.clone(), d.clone())).collect();
     for left in search.cloud.tagged(Kind::Database, DRILL).await? {
