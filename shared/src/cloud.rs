@@ -194,11 +194,11 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
 
-    /// Manual snapshots, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
+    /// Manual snapshots in a region, `None` for this one, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
 
     /// How many manual snapshots there are and may be. Source: DescribeAccountAttributes.
     ///

@@ -40,7 +40,12 @@ pub fn allow(
             let recent = memory.scalings.iter().filter(|scaling| scaling.at > since).count();
             if recent >= SCALINGS_PER_HOUR { Err(Reached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
         }
-        Action::Backup(_) | Action::Expire(_) | Action::Restore(_) | Action::Remove(_) | Action::Verify(_) => Ok(()),
+        Action::Backup(_)
+        | Action::Copy(_)
+        | Action::Expire(_)
+        | Action::Restore(_)
+        | Action::Remove(_)
+        | Action::Verify(_) => Ok(()),
         Action::Rollout(_) | Action::Redeploy(_) => {
             let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).count();
             if recent >= defaults.rollouts_per_hour as usize {

@@ -48,6 +48,7 @@ pub enum Action {
     Alarms(Alarms),
     Dashboard(Dashboard),
     Backup(Backup),
+    Copy(Copy),
     Expire(Expire),
     Restore(Restore),
     Remove(Remove),
@@ -130,7 +131,18 @@ pub struct Backup {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Delete a snapshot that this stack took.
+/// Copy a snapshot to another region, under its own name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Copy {
+    pub snapshot: Arn,
+    pub region: String,
+    /// A key there, where the snapshot is encrypted.
+    pub key: Option<String>,
+    /// A copy has no tags but these.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// Delete a snapshot that this stack took, in the region that its ARN names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expire {
     pub snapshot: Arn,
@@ -250,6 +262,7 @@ impl Action {
             },
             Self::Remove(Remove { database, .. }) => format!("delete the throwaway database {}", database.name()),
             Self::Verify(Verify { snapshot, .. }) => format!("mark {} as verified", snapshot.name()),
+            Self::Copy(Copy { snapshot, region, .. }) => format!("copy {} to {region}", snapshot.name()),
             Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
     }
@@ -257,7 +270,7 @@ impl Action {
     /// It does nothing to the target itself, so that nobody misses it for an hour.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_) | Self::Verify(_))
+        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_) | Self::Verify(_) | Self::Copy(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.

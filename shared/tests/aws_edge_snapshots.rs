@@ -89,7 +89,7 @@ async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
     });
     let rules: Vec<&_> = pages.iter().chain([&clusters]).collect();
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules);
-    let found = aws(rds).snapshots(Which::All).await.unwrap();
+    let found = aws(rds).snapshots(None, Which::All).await.unwrap();
     assert_eq!(found.len(), 1_001);
     assert_eq!(found[0].tags["lamplighter:stack"], "lamplighter");
     assert!(found[1_000].of_cluster && found[1_000].database == "shop");

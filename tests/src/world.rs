@@ -71,6 +71,8 @@ pub struct State {
     pub dashboards: BTreeMap<String, String>,
     pub databases: BTreeMap<Arn, Database>,
     pub snapshots: BTreeMap<Arn, Snapshot>,
+    /// Since when snapshots have been copied.
+    pub copying: BTreeMap<Arn, Timestamp>,
     /// Since when databases have been restored.
     pub restoring: BTreeMap<Arn, Timestamp>,
     /// Those that other accounts may restore from.

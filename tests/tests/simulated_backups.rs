@@ -285,3 +285,91 @@ proptest! {
         prop_assert!(world.state().held.values().all(|held| held.lease.is_none() && held.memory.pending.is_empty()));
     }
 }
+
+/// How many good ones there are in the other region.
+fn copied(world: &World, database: &Arn) -> usize {
+    world.taken_in("eu-central-1", database).len()
+}
+
+#[test]
+fn every_new_backup_is_copied_and_rotated_there() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=3d copy=eu-central-1");
+    days(&world, 1, 1);
+    assert_eq!((count(&world, &orders), copied(&world, &orders)), (2, 2));
+    days(&world, 5, 1);
+    assert_eq!((count(&world, &orders), copied(&world, &orders)), (3, 3));
+    let state = world.state();
+    let copy = state.snapshots.values().rfind(|s| s.arn.region() == "eu-central-1").unwrap();
+    assert_eq!((copy.tags["lamplighter:target"].as_str(), copy.tags["team"].as_str()), (orders.as_str(), "shop"));
+}
+
+#[test]
+fn a_region_that_is_new_gets_the_newest_and_from_then_on_all() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    days(&world, 8, 1);
+    let tag = "at=03:00 keep=7d copy=eu-central-1";
+    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), tag.into());
+    world.pass(HOUR);
+    sweep(&world);
+    assert_eq!(world.count("CopyDBSnapshot"), 1);
+    days(&world, 2, 1);
+    assert_eq!(copied(&world, &orders), 3);
+}
+
+#[test]
+fn no_more_than_five_copies_run_in_a_region_at_a_time() {
+    let world = afternoon();
+    for n in 0..12 {
+        world.database(&format!("db{n}"), "at=03:00 copy=eu-central-1");
+    }
+    sweep(&world);
+    world.pass(SignedDuration::from_mins(11));
+    for copies in [5, 10, 12] {
+        sweep(&world);
+        assert_eq!(world.count("CopyDBSnapshot"), copies);
+        sweep(&world);
+        assert_eq!(world.count("CopyDBSnapshot"), copies, "the first five are not done");
+        world.pass(SignedDuration::from_mins(11));
+    }
+}
+
+#[test]
+fn a_copy_that_fails_is_deleted_and_made_again_and_its_source_stays_meanwhile() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=1d copy=eu-central-1");
+    sweep(&world);
+    world.pass(HOUR);
+    sweep(&world);
+    {
+        let mut state = world.state_mut();
+        let copy = state.snapshots.values_mut().find(|s| s.arn.region() == "eu-central-1").unwrap();
+        copy.status = "failed".into();
+    }
+    for _ in 0..3 {
+        world.pass(HOUR);
+        sweep(&world);
+    }
+    assert_eq!((count(&world, &orders), copied(&world, &orders)), (1, 1));
+    assert_eq!(world.count("CopyDBSnapshot"), 2);
+}
+
+#[test]
+fn copies_that_stop_are_told_and_nothing_goes_there() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=3d copy=eu-central-1");
+    days(&world, 5, 1);
+    assert_eq!(copied(&world, &orders), 3);
+    for _ in 0..24 * 6 {
+        world.pass(HOUR);
+        world.fault("CopyDBSnapshot", Fault::Throttled);
+        let _ = world.sweep(&Backup);
+    }
+    assert_eq!(copied(&world, &orders), 3);
+    assert!(
+        world.titles().iter().any(|title| title.starts_with("the newest copy in eu-central-1 is")),
+        "{:?}",
+        world.titles()
+    );
+}

@@ -43,6 +43,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     if observed.quota.is_near() && !observed.quota.is_reached() {
         plan.messages.push(words::quota_is_near(database, observed.quota));
     }
+    case.copy(&mut plan);
     plan.messages.extend(case.recovery_point());
     plan.messages.extend(job(seen));
     plan
@@ -71,14 +72,15 @@ pub fn name(database: &Arn, slot: Timestamp) -> String {
     format!("lamplighter-{}-{hash}-{slot}", short.trim_end_matches('-'))
 }
 
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
-    database: &'a Database,
-    policy: &'a BackupPolicy,
-    observed: &'a Observed,
+/// One database and all that speaks about its backups.
+pub struct Case<'a> {
+    pub seen: Seen<'a, Policy>,
+    pub database: &'a Database,
+    pub policy: &'a BackupPolicy,
+    pub observed: &'a Observed,
     /// The slot that is due.
     slot: Timestamp,
-    now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl Case<'_> {
@@ -150,7 +152,7 @@ impl Case<'_> {
             database: &self.database.arn,
             keep: &self.policy.keep,
             zone: &self.policy.zone,
-            in_use: &self.observed.shared,
+            in_use: &self.in_use(),
         };
         let mut verdicts = rotate(&self.observed.snapshots, rules, self.now);
         // The oldest goes first, whatever order AWS lists them in.

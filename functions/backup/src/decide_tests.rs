@@ -67,6 +67,7 @@ impl Given {
             of_cluster: false,
             status: status.into(),
             taken_at: Some(at + SignedDuration::from_mins(1)),
+            encrypted: true,
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
         });
         self

@@ -4,6 +4,7 @@
 //! Triggers: a sweep every quarter of an hour, a snapshot that was made or deleted, a changed tag, and an AWS
 //! Backup job that failed. It deletes only what it took itself, and only when newer good ones are there.
 
+mod copies;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -20,6 +21,7 @@ use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, Snapshots};
 use lamplighter::ledger::Ledger;
+use lamplighter::model::Snapshot;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
@@ -28,7 +30,7 @@ use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};
 pub use rotate::{Rules, Verdict, rotate};
-pub use survey::{Observed, Survey};
+pub use survey::{Copies, Observed, Survey};
 
 pub struct Backup;
 
@@ -76,8 +78,14 @@ impl Operation for Backup {
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
-        let is_there = |is: &dyn Fn(&lamplighter::model::Snapshot) -> bool| observed.snapshots.iter().any(is);
+        let everywhere =
+            || observed.snapshots.iter().chain(observed.copies.values().flat_map(|there| &there.snapshots));
+        let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
+            Action::Copy(copy) => {
+                let there = observed.copies.get(&copy.region);
+                there.is_some_and(|there| there.snapshots.iter().any(|s| s.identifier == copy.snapshot.name()))
+            }
             Action::Backup(backup) => is_there(&|snapshot| snapshot.identifier == backup.identifier),
             Action::Expire(expire) => !is_there(&|snapshot| snapshot.arn == expire.snapshot),
             _ => false,

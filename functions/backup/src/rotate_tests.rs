@@ -27,6 +27,7 @@ fn snapshot(at: Timestamp) -> Snapshot {
         of_cluster: false,
         status: "available".into(),
         taken_at: Some(at),
+        encrypted: true,
         tags: tags.into(),
     }
 }

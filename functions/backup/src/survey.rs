@@ -1,5 +1,6 @@
 //! What a decision needs to know, read for all databases of a run at once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
@@ -7,9 +8,11 @@ use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
 use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
 use lamplighter::operation::Seen;
+use lamplighter::policy::{BACKUP, BackupPolicy, StackDefaults};
 use serde::Serialize;
 
 use crate::Policy;
+use crate::copies::{IN_FLIGHT, due};
 use crate::decide::MOST_AT_ONCE;
 use crate::rotate::{Rules, Verdict, rotate};
 
@@ -19,6 +22,10 @@ pub struct Survey {
     at: Timestamp,
     databases: BTreeMap<Arn, Database>,
     snapshots: Vec<Snapshot>,
+    /// By region, where something is copied to.
+    copies: BTreeMap<String, Vec<Snapshot>>,
+    /// Copies that databases of this run were given, by region: a region makes few at a time.
+    given: RefCell<BTreeMap<String, usize>>,
     quotas: Quotas,
 }
 
@@ -33,6 +40,16 @@ pub struct Observed {
     pub quota: Quota,
     /// Identifiers of those that others may restore from.
     pub shared: BTreeSet<String>,
+    /// By region that copies go to.
+    pub copies: BTreeMap<String, Copies>,
+}
+
+/// What is there of one database in another region.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Copies {
+    pub snapshots: Vec<Snapshot>,
+    /// Copies of this database that may begin there now.
+    pub may_begin: usize,
 }
 
 impl Observed {
@@ -46,15 +63,25 @@ impl Observed {
 
 impl Survey {
     /// Reads databases and snapshots: all there are, or those of one database.
-    pub(crate) async fn read<C: Cloud>(arns: &[Arn], now: Timestamp, cloud: &C) -> Result<Self, AwsError> {
+    pub(crate) async fn read<C: Cloud>(
+        arns: &[Arn],
+        now: Timestamp,
+        defaults: &StackDefaults,
+        cloud: &C,
+    ) -> Result<Self, AwsError> {
         let databases = cloud.databases(arns).await?;
         let snapshots = match arns {
-            [one] => cloud.snapshots(Which::Of(one)).await?,
-            _ => cloud.snapshots(Which::All).await?,
+            [one] => cloud.snapshots(None, Which::Of(one)).await?,
+            _ => cloud.snapshots(None, Which::All).await?,
         };
         let quotas = cloud.snapshot_quotas().await?;
+        let mut copies = BTreeMap::new();
+        for region in databases.iter().flat_map(|database| regions(database, defaults)).collect::<BTreeSet<String>>() {
+            let there = cloud.snapshots(Some(&region), Which::All).await?;
+            copies.insert(region, there);
+        }
         let databases = databases.into_iter().map(|database| (database.arn.clone(), database)).collect();
-        Ok(Self { at: now, databases, snapshots, quotas })
+        Ok(Self { at: now, databases, snapshots, copies, quotas, given: RefCell::default() })
     }
 
     /// The tags that a database has now.
@@ -71,14 +98,40 @@ impl Survey {
         // What another invocation did since the survey is asked for again.
         let changed = seen.memory.last_change().is_some_and(|at| at >= self.at);
         let snapshots = if changed {
-            cloud.snapshots(Which::Of(arn)).await?
+            cloud.snapshots(None, Which::Of(arn)).await?
         } else {
             self.snapshots.iter().filter(is_of).cloned().collect()
         };
         let shared = shared(&snapshots, seen, self.at, cloud).await?;
         let quota = if is_cluster { self.quotas.clusters } else { self.quotas.instances };
-        Ok(Observed { database: self.databases.get(arn).cloned(), snapshots, quota, shared })
+        let wanted = self.copies.iter().filter(|(region, _)| seen.policy.backup.copy.contains(region));
+        let mut copies = BTreeMap::new();
+        for (region, all) in wanted {
+            let there: Vec<Snapshot> = all.iter().filter(is_of).cloned().collect();
+            let due = due(&snapshots, &there, &seen.policy.stack, arn).len();
+            let may_begin = self.give(region, all, due);
+            copies.insert(region.clone(), Copies { snapshots: there, may_begin });
+        }
+        Ok(Observed { database: self.databases.get(arn).cloned(), snapshots, quota, shared, copies })
     }
+}
+
+impl Survey {
+    /// As many copies as may begin in a region beside those that run there and that others of this run were given.
+    fn give(&self, region: &str, all: &[Snapshot], due: usize) -> usize {
+        let running = all.iter().filter(|copy| !copy.is_good() && copy.status != "failed").count();
+        let mut given = self.given.borrow_mut();
+        let given = given.entry(region.to_owned()).or_default();
+        let free = IN_FLIGHT.saturating_sub(running + *given).min(due);
+        *given += free;
+        free
+    }
+}
+
+/// Where a database's backups are copied to; nowhere if its tag can't be read.
+fn regions(database: &Database, defaults: &StackDefaults) -> Vec<String> {
+    let policy = database.tags.get(BACKUP).and_then(|value| BackupPolicy::parse(value, defaults).ok());
+    policy.map(|policy| policy.copy).unwrap_or_default()
 }
 
 /// Those of the snapshots next to go that are shared. They are asked one by one, so only as many as may go at

@@ -38,7 +38,7 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         return Ok(Targets::None(format!("no database carries {BACKUP}")));
     }
     let arns: Vec<Arn> = listed.iter().map(|database| database.arn.clone()).collect();
-    let survey = Survey::read(&arns, search.now, search.cloud).await?;
+    let survey = Survey::read(&arns, search.now, search.defaults, search.cloud).await?;
     Ok(Targets::These(listed, survey))
 }
 
@@ -48,7 +48,7 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
     if !is_database {
         return Ok(Targets::None(format!("{arn} is no database of RDS")));
     }
-    let survey = Survey::read(std::slice::from_ref(&arn), search.now, search.cloud).await?;
+    let survey = Survey::read(std::slice::from_ref(&arn), search.now, search.defaults, search.cloud).await?;
     let tags = survey.tags(&arn);
     if !tags.contains_key(BACKUP) {
         return Ok(Targets::None(format!("{} has no {BACKUP}", arn.name())));
@@ -58,7 +58,7 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
 
 /// The database that a manual snapshot is of.
 async fn snapshot<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    let found = search.cloud.snapshots(Which::This(arn)).await?;
+    let found = search.cloud.snapshots(None, Which::This(arn)).await?;
     let Some(Snapshot { database, of_cluster, .. }) = found.first() else {
         return Ok(Targets::None(format!("{} is no manual snapshot, or is gone", arn.name())));
     };

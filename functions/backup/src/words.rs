@@ -80,6 +80,13 @@ pub fn recovery_point_is_good(age: SignedDuration) -> Message {
         .resolves(RPO)
 }
 
+pub fn copy_is_old(region: &str, age: SignedDuration) -> Message {
+    Message::warning(format!("the newest copy in {region} is {} old", duration(age)))
+        .why("Copies wait, fail, or take longer than they may.")
+        .next(format!("Look at the snapshots in {region}: a key that may not be used is the usual cause. It is tried again by every sweep."))
+        .once(format!("copy-old:{region}"))
+}
+
 pub fn job_failed(job: &BackupJob) -> Message {
     let why = job.status_message.trim_matches('"');
     Message::warning(format!("an AWS Backup job is {}", job.state))

@@ -47,7 +47,7 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         _ => None,
     };
     Ok(Observed {
-        snapshots: cloud.snapshots(Which::Of(&seen.target.arn)).await?,
+        snapshots: cloud.snapshots(None, Which::Of(&seen.target.arn)).await?,
         restored: of(&restored),
         member: member.as_ref().and_then(of),
         class: class.unwrap_or_else(|| source.as_ref().map(|source| source.class.clone()).unwrap_or_default()),

@@ -119,6 +119,16 @@ impl<R> Aws<R> {
         self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
 
+    /// The client for a region; clients share what they are made of.
+    fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+        let here = self.rds().config().region().map(AsRef::as_ref).unwrap_or_default();
+        if region.is_empty() || region == here {
+            return self.rds().clone();
+        }
+        let config = aws_sdk_rds::config::Builder::from(&self.config);
+        aws_sdk_rds::Client::from_conf(config.region(Region::new(region.to_owned())).build())
+    }
+
     fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
         self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
@@ -247,8 +257,11 @@ impl<R: Reach> Cloud for Aws<R> {
         cloudwatch::dashboards(self.cloudwatch(), prefix).await
     }
 
-    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        snapshots::snapshots(self.rds(), which).await
+    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        match region {
+            Some(region) => snapshots::snapshots(&self.rds_in(region), which).await,
+            None => snapshots::snapshots(self.rds(), which).await,
+        }
     }
 
     async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
@@ -276,7 +289,10 @@ impl<R: Reach> Cloud for Aws<R> {
                 cloudwatch::keep_dashboard(self.cloudwatch(), dashboard).await
             }
             Action::Backup(backup) if R::SNAPSHOTS => snapshots::take(self.rds(), backup).await,
-            Action::Expire(expire) if R::SNAPSHOTS => snapshots::delete(self.rds(), expire).await,
+            Action::Copy(copy) if R::SNAPSHOTS => snapshots::copy(&self.rds_in(&copy.region), copy).await,
+            Action::Expire(expire) if R::SNAPSHOTS => {
+                snapshots::delete(&self.rds_in(expire.snapshot.region()), expire).await
+            }
             Action::Restore(restore) if R::DRILLS => drills::restore(self.rds(), restore).await,
             Action::Remove(remove) if R::DRILLS => drills::remove(self.rds(), remove).await,
             Action::Verify(verify) if R::DRILLS => drills::verify(self.rds(), verify).await,

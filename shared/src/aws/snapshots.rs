@@ -11,7 +11,7 @@ use super::failure::failure;
 use crate::AwsError;
 use crate::cloud::Which;
 use crate::model::{Arn, Quota, Quotas, Snapshot};
-use crate::plan::{Backup, Expire};
+use crate::plan::{Backup, Copy, Expire};
 
 /// The most one page may hold.
 const PER_PAGE: i32 = 100;
@@ -85,7 +85,9 @@ fn instance(snapshot: DbSnapshot) -> Option<Snapshot> {
         database: snapshot.db_instance_identifier.unwrap_or_default(),
         of_cluster: false,
         status: snapshot.status.unwrap_or_default(),
-        taken_at: snapshot.snapshot_create_time.and_then(time),
+        // Of a copy the original's time counts.
+        taken_at: snapshot.original_snapshot_create_time.or(snapshot.snapshot_create_time).and_then(time),
+        encrypted: snapshot.encrypted.unwrap_or_default(),
         tags: tags(snapshot.tag_list),
     })
 }
@@ -98,6 +100,7 @@ fn cluster(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         of_cluster: true,
         status: snapshot.status.unwrap_or_default(),
         taken_at: snapshot.snapshot_create_time.and_then(time),
+        encrypted: snapshot.storage_encrypted.unwrap_or_default(),
         tags: tags(snapshot.tag_list),
     })
 }
@@ -173,6 +176,28 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
     match taken {
         Ok(()) => Ok(format!("{identifier} is being made")),
         Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{identifier} is there already")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Copies a snapshot of another region to the client's. That the copy is there already is as good.
+pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
+    let name = copy.snapshot.name();
+    let tags: Vec<Tag> = copy.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let copied = if is_of_cluster(&copy.snapshot) {
+        let request = client.copy_db_cluster_snapshot().target_db_cluster_snapshot_identifier(&name);
+        let request = request.source_db_cluster_snapshot_identifier(copy.snapshot.as_str());
+        let sent = request.set_kms_key_id(copy.key.clone()).copy_tags(false).set_tags(Some(tags)).send().await;
+        sent.map(drop).map_err(|e| failure("CopyDBClusterSnapshot", &name, &e))
+    } else {
+        let request = client.copy_db_snapshot().target_db_snapshot_identifier(&name);
+        let request = request.source_db_snapshot_identifier(copy.snapshot.as_str());
+        let sent = request.set_kms_key_id(copy.key.clone()).copy_tags(false).set_tags(Some(tags)).send().await;
+        sent.map(drop).map_err(|e| failure("CopyDBSnapshot", &name, &e))
+    };
+    match copied {
+        Ok(()) => Ok(format!("{name} is being copied to {}", copy.region)),
+        Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{name} is in {} already", copy.region)),
         Err(error) => Err(error),
     }
 }

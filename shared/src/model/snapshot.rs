@@ -20,6 +20,7 @@ pub struct Snapshot {
     pub status: String,
     /// `None` while AWS has not begun.
     pub taken_at: Option<Timestamp>,
+    pub encrypted: bool,
     pub tags: BTreeMap<String, String>,
 }
 

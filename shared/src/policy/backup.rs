@@ -9,7 +9,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{BACKUP, StackDefaults};
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
-const KEYS: [&str; 9] = ["at", "every", "tz", "keep", "rpo", "copy", "drill", "drill-group", "rto"];
+const KEYS: [&str; 10] = ["at", "every", "tz", "keep", "rpo", "copy", "copy-key", "drill", "drill-group", "rto"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -21,6 +21,8 @@ pub struct BackupPolicy {
     pub rpo: Option<u64>,
     /// Regions that get a copy of every backup.
     pub copy: Vec<String>,
+    /// The key there of encrypted copies; RDS's own if absent.
+    pub copy_key: Option<String>,
     pub drill: Option<Drill>,
     /// The security group of what is restored for a drill; that of the stack if absent.
     pub drill_group: Option<String>,
@@ -93,6 +95,7 @@ impl BackupPolicy {
             keep: keep.unwrap_or(Retention { days: defaults.retention_days, ..Retention::default() }),
             rpo: pairs.get("rpo").map(rpo).transpose()?,
             copy: pairs.get("copy").map(|text| regions(&pairs, text)).transpose()?.unwrap_or_default(),
+            copy_key: pairs.get("copy-key").map(str::to_owned),
             drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
             drill_group: pairs.get("drill-group").map(|text| group(&pairs, text)).transpose()?,
             rto: pairs.get("rto").map(rto).transpose()?,

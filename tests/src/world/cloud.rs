@@ -146,8 +146,8 @@ impl Cloud for World {
         Ok(self.state().dashboards.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
-    async fn snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        let found = self.state().snapshots_of(which);
+    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        let found = self.state().snapshots_of(region.unwrap_or("eu-west-1"), which);
         self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
         Ok(found)
     }
@@ -182,6 +182,7 @@ impl Cloud for World {
             Action::Alarms(alarms) => self.keep_alarms(alarms).await,
             Action::Dashboard(dashboard) => self.keep_dashboard(dashboard).await,
             Action::Backup(backup) => self.take_snapshot(backup).await,
+            Action::Copy(copy) => self.copy_snapshot(copy).await,
             Action::Expire(expire) => self.delete_snapshot(expire).await,
             Action::Restore(restore) => self.restore(restore).await,
             Action::Remove(remove) => self.remove(remove).await,

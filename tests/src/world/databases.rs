@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::Which;
 use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
-use lamplighter::plan::{Backup, Expire, Remove, Restore, RestorePart, Verify};
+use lamplighter::plan::{Backup, Copy, Expire, Remove, Restore, RestorePart, Verify};
 use lamplighter::policy::VERIFIED;
 
 use super::{State, World, error, heard};
@@ -54,9 +54,14 @@ impl World {
 
     /// When the snapshots of a database were taken, the oldest first, whoever took them.
     pub fn taken(&self, database: &Arn) -> Vec<Timestamp> {
+        self.taken_in("eu-west-1", database)
+    }
+
+    /// The same of copies in another region.
+    pub fn taken_in(&self, region: &str, database: &Arn) -> Vec<Timestamp> {
         let state = self.state();
         let mut taken: Vec<Timestamp> =
-            state.snapshots_of(Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
+            state.snapshots_of(region, Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
         taken.sort_unstable();
         taken
     }
@@ -125,6 +130,24 @@ impl World {
         Ok(format!("{name} is verified"))
     }
 
+    pub(super) async fn copy_snapshot(&self, copy: &Copy) -> Result<String, AwsError> {
+        let name = copy.snapshot.name();
+        let heard_of = self.call("CopyDBSnapshot", &name).await?;
+        {
+            let mut state = self.state_mut();
+            let Some(source) = state.snapshots.get(&copy.snapshot).cloned() else {
+                return Err(error("CopyDBSnapshot", &name, "DBSnapshotNotFound", "there is no such snapshot"));
+            };
+            let arn = Arn::new(copy.snapshot.as_str().replace(":eu-west-1:", &format!(":{}:", copy.region)));
+            let now = state.now;
+            state.copying.insert(arn.clone(), now);
+            let there = Snapshot { arn: arn.clone(), status: "creating".to_owned(), tags: copy.tags.clone(), ..source };
+            state.snapshots.entry(arn).or_insert(there);
+        }
+        heard(heard_of, "CopyDBSnapshot", &name)?;
+        Ok(format!("{name} is being copied to {}", copy.region))
+    }
+
     pub(super) async fn delete_snapshot(&self, expire: &Expire) -> Result<String, AwsError> {
         let name = expire.snapshot.name();
         let heard_of = self.call("DeleteDBSnapshot", &name).await?;
@@ -155,6 +178,7 @@ impl State {
             of_cluster,
             status: "creating".to_owned(),
             taken_at: Some(at),
+            encrypted: true,
             tags,
         };
         // Its name makes it the only one.
@@ -163,8 +187,9 @@ impl State {
     }
 
     /// As AWS lists them now.
-    pub(super) fn snapshots_of(&self, which: Which<'_>) -> Vec<Snapshot> {
+    pub(super) fn snapshots_of(&self, region: &str, which: Which<'_>) -> Vec<Snapshot> {
         let is_wanted = |snapshot: &&Snapshot| match which {
+            _ if snapshot.arn.region() != region => false,
             Which::All => true,
             Which::Of(arn) => {
                 snapshot.database == arn.name() && snapshot.of_cluster == arn.resource().starts_with("cluster:")
@@ -172,7 +197,8 @@ impl State {
             Which::This(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
-            let done = snapshot.taken_at.is_some_and(|at| self.now.duration_since(at) >= TAKES);
+            let begun = self.copying.get(&snapshot.arn).copied().or(snapshot.taken_at);
+            let done = begun.is_some_and(|at| self.now.duration_since(at) >= TAKES);
             let status = if snapshot.status == "creating" && done { "available" } else { &snapshot.status };
             Snapshot { status: status.to_owned(), ..snapshot.clone() }
         };
@@ -181,7 +207,8 @@ impl State {
 
     pub(super) fn quotas(&self) -> Quotas {
         let of = |of_cluster: bool| {
-            let used = self.snapshots.values().filter(|snapshot| snapshot.of_cluster == of_cluster).count();
+            let here = self.snapshots.values().filter(|snapshot| snapshot.arn.region() == "eu-west-1");
+            let used = here.filter(|snapshot| snapshot.of_cluster == of_cluster).count();
             Quota { used: u32::try_from(used).unwrap_or(u32::MAX), max: self.snapshots_allowed }
         };
         Quotas { instances: of(false), clusters: of(true) }
