@@ -10,6 +10,7 @@ https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_DescribeAccountAtt
 
 import re
 
+from ministack.core import responses
 from ministack.services import rds
 
 from . import emit
@@ -32,6 +33,7 @@ def install() -> None:
     for of_cluster in KINDS:
         take_time_and_tell(of_cluster)
     restore_with_tags_and_tell()
+    rds._ACTION_MAP["CopyDBSnapshot"] = copy_snapshot
     rds._ACTION_MAP["DescribeAccountAttributes"] = account_attributes
     rds._ACTION_MAP["DescribeDBSnapshotAttributes"] = snapshot_attributes
     original = rds._instance_xml
@@ -142,6 +144,26 @@ def tell(snapshot, of_cluster, *, made) -> None:
     emit.send("aws.rds", detail_type, detail, [arn])
 
 
+def copy_snapshot(p):
+    """Copies a snapshot from the region of its ARN to this one. A copy has no tags but those of the request, and an
+    encrypted one needs a key here."""
+    source, name = rds._p(p, "SourceDBSnapshotIdentifier"), rds._p(p, "TargetDBSnapshotIdentifier")
+    account, region = responses.get_account_id(), source.split(":")[3]
+    original = rds._snapshots._data.get((account, region, source.rsplit(":", 1)[-1]))
+    if original is None:
+        return rds._error("DBSnapshotNotFound", f"{source} not found.", 404)
+    if name in rds._snapshots:
+        return rds._error("DBSnapshotAlreadyExists", f"Snapshot {name} already exists.", 400)
+    if original["StorageEncrypted"] and not rds._p(p, "KmsKeyId"):
+        return rds._error("KMSKeyNotAccessibleFault", "an encrypted copy needs a key in its region", 400)
+    arn = f"arn:aws:rds:{responses.get_region()}:{account}:snapshot:{name}"
+    copied = {**original, "DBSnapshotIdentifier": name, "DBSnapshotArn": arn, "TagList": rds._parse_tags(p)}
+    copied["OriginalSnapshotCreateTime"] = original["SnapshotCreateTime"]
+    rds._snapshots[name] = copied
+    inner = f"<CopyDBSnapshotResult><DBSnapshot>{rds._snapshot_xml(copied)}</DBSnapshot></CopyDBSnapshotResult>"
+    return rds._xml(200, "CopyDBSnapshotResponse", inner)
+
+
 def account_attributes(p):
     used = {"ManualSnapshots": len(rds._snapshots), "ManualClusterSnapshots": len(rds._db_cluster_snapshots)}
     quotas = "".join(
@@ -188,7 +210,7 @@ def snapshot(request: dict) -> dict:
         known["TagList"] = []
     was = known["Status"]
     if "at" in request:
-        known["SnapshotCreateTime"] = request["at"]
+        known["SnapshotCreateTime"] = known["OriginalSnapshotCreateTime"] = request["at"]
     if "tags" in request:
         known["TagList"] = [{"Key": key, "Value": value} for key, value in request["tags"].items()]
     known["Status"] = request.get("status", was)
@@ -199,8 +221,13 @@ def snapshot(request: dict) -> dict:
     return {}
 
 
-def listed(_: dict) -> list:
-    """[{name, database, at, status, tags}]: every snapshot of an instance."""
+def listed(request: dict) -> list:
+    """{region?} → [{name, database, at, status, tags}]: every snapshot of an instance there, or here."""
+    with responses.request_scope(responses.get_account_id(), request.get("region", responses.get_region())):
+        return of_region()
+
+
+def of_region() -> list:
     return [
         {
             "name": s["DBSnapshotIdentifier"],

@@ -144,3 +144,22 @@ fn a_drill_proves_the_backup_and_leaves_nothing() {
     assert!(verified["tags"]["lamplighter:verified"].is_string(), "{verified}");
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
+
+#[test]
+fn a_copy_goes_to_another_region_with_its_tags() {
+    let stack = Stack::start(&[]).unwrap();
+    let tags =
+        [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=eu-central-1"), ("team", "shop")];
+    create_database(&stack, "orders", &tags);
+    let there = || stack.control("snapshots", json!({"region": "eu-central-1"}));
+    // The event of the snapshot that was made begins its copy.
+    let copy = stack.until("it is copied", || there().as_array().and_then(|all| all.first().cloned()));
+    let here = stack.control("snapshots", json!({}));
+    assert_eq!(copy["name"], here[0]["name"]);
+    assert_eq!((copy["tags"]["team"].as_str(), copy["status"].as_str()), (Some("shop"), Some("available")));
+    free(&stack);
+    sweep(&stack);
+    free(&stack);
+    assert_eq!(there().as_array().unwrap().len(), 1);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
