@@ -25,6 +25,8 @@ mod raw;
 #[cfg(feature = "operate")]
 mod rds;
 #[cfg(feature = "operate")]
+mod reach;
+#[cfg(feature = "operate")]
 mod snapshots;
 #[cfg(feature = "operate")]
 mod tagging;
@@ -36,5 +38,7 @@ pub use ledger::DynamoLedger;
 #[cfg(feature = "operate")]
 pub use operate::Aws;
 pub use queue::NoticeQueue;
+#[cfg(feature = "operate")]
+pub use reach::Performs;
 #[cfg(feature = "tell")]
 pub use topic::Topic;

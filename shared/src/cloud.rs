@@ -14,54 +14,33 @@ use crate::model::{
 use crate::plan::Action;
 
 /// What of AWS an operation changes. The code for what is beyond it is not even linked into its function.
-pub trait Reach {
-    /// Alarms and dashboards.
-    const CLOUDWATCH: bool = false;
-    /// The bounds of Application Auto Scaling.
-    const AUTO_SCALING: bool = false;
-    /// Snapshots of databases.
-    const SNAPSHOTS: bool = false;
-    /// Databases that are restored to prove a backup.
-    const DRILLS: bool = false;
-}
+pub trait Reach {}
 
-/// Services alone.
+/// What services run.
 #[derive(Debug)]
 pub struct Services;
 
-impl Reach for Services {}
-
-/// Services, and the bounds that Application Auto Scaling keeps them in.
+/// How many tasks services have, and the bounds that Application Auto Scaling keeps them in.
 #[derive(Debug)]
 pub struct ServicesAndBounds;
-
-impl Reach for ServicesAndBounds {
-    const AUTO_SCALING: bool = true;
-}
 
 /// Alarms and dashboards.
 #[derive(Debug)]
 pub struct Watching;
 
-impl Reach for Watching {
-    const CLOUDWATCH: bool = true;
-}
-
 /// Snapshots of databases.
 #[derive(Debug)]
 pub struct Snapshots;
-
-impl Reach for Snapshots {
-    const SNAPSHOTS: bool = true;
-}
 
 /// Databases that are restored to prove a backup.
 #[derive(Debug)]
 pub struct Drills;
 
-impl Reach for Drills {
-    const DRILLS: bool = true;
-}
+impl Reach for Services {}
+impl Reach for ServicesAndBounds {}
+impl Reach for Watching {}
+impl Reach for Snapshots {}
+impl Reach for Drills {}
 
 /// Which snapshots are asked for.
 #[derive(Debug, Clone, Copy)]

@@ -37,7 +37,11 @@ pub type Failure = lambda_runtime::Error;
 /// # Errors
 /// What ends the process at its start.
 #[cfg(feature = "operate")]
-pub fn operate<Op: crate::Operation + 'static>(operation: Op) -> Result<(), Failure> {
+pub fn operate<Op>(operation: Op) -> Result<(), Failure>
+where
+    Op: crate::Operation + 'static,
+    Op::Reach: crate::aws::Performs,
+{
     use crate::aws::{Aws, DynamoLedger, NoticeQueue, config};
     use std::rc::Rc;
 

@@ -43,8 +43,9 @@ fn aws(rds: aws_sdk_rds::Client) -> Aws<Snapshots> {
     )
 }
 
+/// In the region of the mocked client.
 fn arn(resource: &str) -> Arn {
-    Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{resource}"))
+    Arn::new(format!("arn:aws:rds:us-east-1:123456789012:{resource}"))
 }
 
 fn refused(code: &'static str) -> HttpResponse {

@@ -9,9 +9,10 @@ use aws_types::region::Region;
 
 use jiff::Timestamp;
 
+use super::reach::Performs;
 use super::{Config, autoscaling, cloudwatch, drills, ecr, ecs, elb, metrics, rds, snapshots, tagging, topic};
 use crate::AwsError;
-use crate::cloud::{Cloud, Kind, Reach, Services, Which};
+use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
     Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan, Service,
     Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
@@ -87,7 +88,7 @@ impl<R> Aws<R> {
         self
     }
 
-    fn ecs(&self) -> &aws_sdk_ecs::Client {
+    pub(super) fn ecs(&self) -> &aws_sdk_ecs::Client {
         self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
 
@@ -107,7 +108,7 @@ impl<R> Aws<R> {
         self.tagging.get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
     }
 
-    fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+    pub(super) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
     }
 
@@ -115,12 +116,12 @@ impl<R> Aws<R> {
         self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
-    fn rds(&self) -> &aws_sdk_rds::Client {
+    pub(super) fn rds(&self) -> &aws_sdk_rds::Client {
         self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
 
     /// The client for a region; clients share what they are made of.
-    fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+    pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
         let here = self.rds().config().region().map(AsRef::as_ref).unwrap_or_default();
         if region.is_empty() || region == here {
             return self.rds().clone();
@@ -129,13 +130,13 @@ impl<R> Aws<R> {
         aws_sdk_rds::Client::from_conf(config.region(Region::new(region.to_owned())).build())
     }
 
-    fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
+    pub(super) fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
         self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
 }
 
-impl<R: Reach> Aws<R> {
-    async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
+impl<R: Performs> Aws<R> {
+    pub(super) async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let revision = match &rollout.registered {
             Some(arn) => arn.clone(),
             None => self.register(rollout).await?,
@@ -164,7 +165,7 @@ impl<R: Reach> Aws<R> {
     }
 }
 
-impl<R: Reach> Cloud for Aws<R> {
+impl<R: Performs> Cloud for Aws<R> {
     async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
         tagging::tagged(self.tagging(), kind, tag_key).await
     }
@@ -277,32 +278,6 @@ impl<R: Reach> Cloud for Aws<R> {
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
-        match action {
-            Action::Rollout(rollout) => self.roll_out(rollout).await,
-            Action::Redeploy(redeploy) => ecs::force_new_deployment(self.ecs(), &redeploy.service).await,
-            Action::Scale(scale) => ecs::set_desired_count(self.ecs(), &scale.service, scale.to).await,
-            Action::Floor(floor) if R::AUTO_SCALING => {
-                autoscaling::set_minimum(self.autoscaling(), &floor.service, floor.to).await
-            }
-            Action::Alarms(alarms) if R::CLOUDWATCH => cloudwatch::keep(self.cloudwatch(), alarms).await,
-            Action::Dashboard(dashboard) if R::CLOUDWATCH => {
-                cloudwatch::keep_dashboard(self.cloudwatch(), dashboard).await
-            }
-            Action::Backup(backup) if R::SNAPSHOTS => snapshots::take(self.rds(), backup).await,
-            Action::Copy(copy) if R::SNAPSHOTS => snapshots::copy(&self.rds_in(&copy.region), copy).await,
-            Action::Expire(expire) if R::SNAPSHOTS => {
-                snapshots::delete(&self.rds_in(expire.snapshot.region()), expire).await
-            }
-            Action::Restore(restore) if R::DRILLS => drills::restore(self.rds(), restore).await,
-            Action::Remove(remove) if R::DRILLS => drills::remove(self.rds(), remove).await,
-            Action::Verify(verify) if R::DRILLS => drills::verify(self.rds(), verify).await,
-            _ => Err(AwsError {
-                call: "perform",
-                target: action.in_words(),
-                code: "OutOfReach".to_owned(),
-                message: "this operation is not made to do it".to_owned(),
-                refused: true,
-            }),
-        }
+        R::perform(self, action).await
     }
 }

@@ -1,0 +1,77 @@
+//! What each operation can do to AWS, and no more.
+
+use super::operate::Aws;
+use super::{autoscaling, cloudwatch, drills, ecs, snapshots};
+use crate::AwsError;
+use crate::cloud::{Drills, Reach, Services, ServicesAndBounds, Snapshots, Watching};
+use crate::plan::Action;
+
+/// Carries out the actions within a reach.
+pub trait Performs: Reach + Sized {
+    /// # Errors
+    /// [`AwsError`] as AWS gives it, or `OutOfReach`.
+    #[expect(async_fn_in_trait, reason = "one thread")]
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError>;
+}
+
+fn beyond(action: &Action) -> AwsError {
+    AwsError {
+        call: "perform",
+        target: action.in_words(),
+        code: "OutOfReach".to_owned(),
+        message: "this operation is not made to do it".to_owned(),
+        refused: true,
+    }
+}
+
+impl Performs for Services {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Rollout(rollout) => aws.roll_out(rollout).await,
+            Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for ServicesAndBounds {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Scale(scale) => ecs::set_desired_count(aws.ecs(), &scale.service, scale.to).await,
+            Action::Floor(floor) => autoscaling::set_minimum(aws.autoscaling(), &floor.service, floor.to).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Watching {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Alarms(alarms) => cloudwatch::keep(aws.cloudwatch(), alarms).await,
+            Action::Dashboard(dashboard) => cloudwatch::keep_dashboard(aws.cloudwatch(), dashboard).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Snapshots {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
+            Action::Copy(copy) => snapshots::copy(&aws.rds_in(&copy.region), copy).await,
+            Action::Expire(expire) => snapshots::delete(&aws.rds_in(expire.snapshot.region()), expire).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Drills {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Restore(restore) => drills::restore(aws.rds(), restore).await,
+            Action::Remove(remove) => drills::remove(aws.rds(), remove).await,
+            Action::Verify(verify) => drills::verify(aws.rds(), verify).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
