@@ -21,6 +21,13 @@ pub struct AwsError {
 }
 
 impl AwsError {
+    /// AWS says not now: the target is busy, or there is no room yet. A later look knows more.
+    #[must_use]
+    pub fn is_not_now(&self) -> bool {
+        const NOT_NOW: [&str; 3] = ["InvalidDBInstanceState", "InvalidDBClusterState", "SnapshotQuotaExceeded"];
+        self.refused && NOT_NOW.iter().any(|code| self.code.starts_with(code))
+    }
+
     /// AWS was asked too often, and had been asked again already.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
@@ -53,6 +60,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// DynamoDB did not take a lease, an intent or a memory.
+    pub(crate) fn is_of_ledger(&self) -> bool {
+        matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems"].contains(&error.call))
+    }
+
     /// The stable name of this kind of failure.
     #[must_use]
     pub fn kind(&self) -> &'static str {

@@ -36,6 +36,9 @@ pub trait Operation {
     /// it watches.
     const TIDIES: bool = false;
 
+    /// What it made is taken away whatever the target's tags say: paused, observed or unreadable.
+    const TEARS_DOWN: bool = false;
+
     /// Which targets an event is about, by what AWS says now, and what is read for all of them at once.
     ///
     /// # Errors
@@ -232,11 +235,13 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         if matches!(event.detail, Detail::Sweep) {
-            // The next sweep is the retry. Only what there was no time for comes again at once.
-            let failed = errors.iter().filter(|(_, error)| !matches!(error, Error::OutOfTime { .. }));
+            // The next sweep is the retry. What there was no time for comes again at once, and that the ledger can't
+            // be written is nothing that a message could be told of.
+            let waits = |error: &Error| !matches!(error, Error::OutOfTime { .. }) && !error.is_of_ledger();
+            let failed = errors.iter().filter(|(_, error)| waits(error));
             answers
                 .extend(failed.map(|(target, error)| json!({"target": target.arn.name(), "error": error.to_string()})));
-            errors.retain(|(_, error)| matches!(error, Error::OutOfTime { .. }));
+            errors.retain(|(_, error)| !waits(error));
         }
         into_result(answers, errors, targets.len())
     }

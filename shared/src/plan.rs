@@ -158,6 +158,8 @@ pub struct Restore {
     pub into: String,
     /// The engine, which only a cluster and its instance must be told.
     pub engine: String,
+    /// That of the snapshot: a cluster would get the newest one otherwise.
+    pub engine_version: Option<String>,
     pub part: RestorePart,
     /// Of an instance or a member.
     pub class: String,
@@ -273,12 +275,23 @@ impl Action {
         matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_) | Self::Verify(_) | Self::Copy(_))
     }
 
+    /// It takes away what this system made for a while.
+    #[must_use]
+    pub fn is_teardown(&self) -> bool {
+        matches!(self, Self::Remove(_))
+    }
+
     /// What makes it this action and not another of its kind, whatever the hour.
     #[must_use]
     pub fn key(&self) -> String {
         match self {
             Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
             Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
+            // What is refused for one slot or snapshot is refused for the next: one message.
+            Self::Backup(_) => "take a snapshot".to_owned(),
+            Self::Expire(_) => "delete snapshots".to_owned(),
+            Self::Copy(copy) => format!("copy to {}", copy.region),
+            Self::Restore(_) => "restore for a drill".to_owned(),
             _ => self.in_words(),
         }
     }

@@ -134,7 +134,8 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         }
         let watched = Op::watches(seen, &observed, &plan);
         self.lease.memory.watch(Op::NAME, watched);
-        let observe_only = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
+        let no_acting = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
+        let observe_only = no_acting && !plan.steps.iter().any(|step| step.action.is_teardown());
         let (permitted, withheld) = self.guard(&plan, &Op::state(&observed));
         Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })
     }
@@ -149,12 +150,20 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
-        let managed = policy::managed(&self.target.tags)?;
         let defaults = &self.engine.defaults;
+        let managed = policy::managed(&self.target.tags);
+        if Op::TEARS_DOWN && !matches!(managed, Ok(Managed::Act | Managed::Observe)) {
+            return Ok(self.round.op.tidying(defaults).map(|policy| (Managed::Act, policy)));
+        }
+        let managed = managed?;
         let policy = if managed == Managed::No && self.tidies() {
             self.round.op.tidying(defaults)
         } else {
-            self.round.op.policy(&self.target.tags, defaults)?
+            match self.round.op.policy(&self.target.tags, defaults) {
+                // Another operation tells what is wrong with the tag.
+                Err(_) if Op::TEARS_DOWN => self.round.op.tidying(defaults),
+                policy => policy?,
+            }
         };
         Ok(policy.map(|policy| (managed, policy)))
     }
@@ -223,6 +232,10 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                     self.lease.memory.finish(&step.action);
                     self.tell_if_any(step.message.clone());
                     outcomes.push(Outcome::Done(answer));
+                }
+                Err(error) if error.is_not_now() => {
+                    self.lease.memory.refuse(&step.action);
+                    outcomes.push(Outcome::Withheld(format!("not now: {error}")));
                 }
                 Err(error) => {
                     if error.refused {

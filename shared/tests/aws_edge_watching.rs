@@ -161,6 +161,7 @@ fn alarm(measure: Measure) -> Alarm {
         comparison: "GreaterThanThreshold".into(),
         threshold: 600.0,
         minutes: 3,
+        period: 1,
         missing_data: "notBreaching".into(),
         actions: AlarmActions {
             alarm: vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()],
@@ -234,7 +235,7 @@ async fn an_alarm_that_was_put_is_known_again(#[case] measure: Measure, #[values
 async fn an_alarm_that_somebody_changed_is_not_taken_for_ours() {
     let measure = Measure::One(metric("RequestCountPerTarget", "targetgroup/web/1"));
     let changes: [fn(&mut MetricAlarm); 4] = [
-        |alarm| alarm.period = Some(300),
+        |alarm| alarm.period = Some(90),
         |alarm| alarm.datapoints_to_alarm = Some(1),
         |alarm| alarm.actions_enabled = Some(false),
         |alarm| alarm.statistic = None,

@@ -71,6 +71,8 @@ pub struct State {
     pub dashboards: BTreeMap<String, String>,
     pub databases: BTreeMap<Arn, Database>,
     pub snapshots: BTreeMap<Arn, Snapshot>,
+    /// Regions whose listings are refused.
+    pub unreadable_regions: BTreeSet<String>,
     /// Since when snapshots have been copied.
     pub copying: BTreeMap<Arn, Timestamp>,
     /// Since when databases have been restored.

@@ -57,7 +57,7 @@ fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
     let nights: Vec<String> = world.taken(&orders)[1..].iter().map(|at| at.strftime("%F %H").to_string()).collect();
     assert_eq!(nights[0], "2026-11-25 03");
     assert_eq!(nights[6], "2026-12-01 03");
-    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is taken now, 13 h late"]);
+    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC was taken 13 h late"]);
     let expired = world.count("DeleteDBSnapshot");
     sweep(&world);
     assert_eq!(world.count("DeleteDBSnapshot"), expired, "it did not settle");
@@ -372,4 +372,19 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
         "{:?}",
         world.titles()
     );
+}
+
+#[test]
+fn a_region_that_cannot_be_read_stops_nothing_here() {
+    let world = afternoon();
+    let (orders, carts) = (world.database("orders", "at=03:00 copy=eu-west-9"), world.database("carts", "at=03:00"));
+    for _ in 0..3 {
+        // The first listing is of this region.
+        world.state_mut().unreadable_regions.insert("eu-west-9".into());
+        sweep(&world);
+        world.pass(HOUR);
+    }
+    assert_eq!((count(&world, &orders), count(&world, &carts)), (1, 1));
+    let about = |title: &&String| title.as_str() == "backups are not copied to eu-west-9: it can't be read";
+    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
 }

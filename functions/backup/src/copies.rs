@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Arn, Snapshot};
 use lamplighter::notice::Message;
@@ -15,21 +16,29 @@ use crate::words;
 
 /// Copies that one region makes at a time, of all databases together.
 pub const IN_FLIGHT: usize = 5;
+/// How long a drill may hold its snapshot.
+const DRILL: SignedDuration = SignedDuration::from_hours(8);
 /// The key that RDS has in every region.
 const OWN_KEY: &str = "alias/aws/rds";
 
 impl Case<'_> {
-    /// Identifiers that must stay here: shared ones, and those that are being copied.
+    /// Identifiers that must stay here: shared ones, and those that are being copied or restored.
     pub fn in_use(&self) -> BTreeSet<String> {
         let there = self.observed.copies.values().flat_map(|copies| &copies.snapshots);
         let running = there.filter(|copy| !copy.is_good() && copy.status != "failed");
-        self.observed.shared.iter().cloned().chain(running.map(|copy| copy.identifier.clone())).collect()
+        let drill = self.seen.memory.drill.as_ref().filter(|(at, _)| self.now.duration_since(*at) < DRILL);
+        let restored = drill.map(|(_, snapshot)| snapshot.name());
+        let copied = running.map(|copy| copy.identifier.clone());
+        self.observed.shared.iter().cloned().chain(copied).chain(restored).collect()
     }
 
     /// Adds what is to be done in other regions.
     pub fn copy(&self, plan: &mut Plan) {
         let (stack, database) = (&self.seen.policy.stack, &self.database.arn);
         let here = ours(&self.observed.snapshots, stack, database);
+        for (region, error) in &self.observed.unreadable {
+            plan.messages.push(words::unreadable_region(region, error));
+        }
         for (region, there) in &self.observed.copies {
             let due = due(&self.observed.snapshots, &there.snapshots, stack, database);
             let mut steps: Vec<Step> = due.iter().take(there.may_begin).map(|s| self.step(s, region)).collect();
@@ -62,6 +71,7 @@ impl Case<'_> {
         let rules = Rules {
             stack: &self.seen.policy.stack,
             database: &self.database.arn,
+            resource_id: &self.database.resource_id,
             keep: &self.policy.keep,
             zone: &self.policy.zone,
             in_use: &nothing,
@@ -90,7 +100,8 @@ impl Case<'_> {
 /// What is good here and newer than all that is there, the oldest first; of a region that has nothing yet, the
 /// newest alone.
 pub fn due<'s>(here: &'s [Snapshot], there: &[Snapshot], stack: &str, database: &Arn) -> Vec<&'s Snapshot> {
-    let last = there.iter().filter(|copy| copy.status != "failed").map(|copy| copy.identifier.as_str()).max();
+    let copied = |copy: &&Snapshot| copy.status != "failed" && copy.is_ours(stack, database);
+    let last = there.iter().filter(copied).map(|copy| copy.identifier.as_str()).max();
     let mut due = ours(here, stack, database);
     match last {
         Some(last) => due.retain(|snapshot| snapshot.identifier.as_str() > last),

@@ -25,7 +25,8 @@ const READY: [&str; 2] = ["available", "storage-optimization"];
 const MOST_TAGS: usize = 50;
 /// What every engine takes as a name.
 /// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
-const LONGEST_NAME: usize = 63;
+/// Less what tells two databases of one name apart.
+const LONGEST_NAME: usize = 63 - 5;
 
 /// Decides for one database.
 #[must_use]
@@ -40,7 +41,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     let slot = policy.slot(now);
     let case = Case { seen, database, policy, observed, slot, now };
     let mut plan = case.plan();
-    if observed.quota.is_near() && !observed.quota.is_reached() {
+    if observed.speaks && observed.quota.is_near() && !observed.quota.is_reached() {
         plan.messages.push(words::quota_is_near(database, observed.quota));
     }
     case.copy(&mut plan);
@@ -85,7 +86,7 @@ pub struct Case<'a> {
 
 impl Case<'_> {
     fn plan(&self) -> Plan {
-        let identifier = name(&self.database.arn, self.slot);
+        let identifier = self.identifier();
         let of_slot = self.observed.snapshots.iter().find(|snapshot| snapshot.identifier == identifier);
         match of_slot {
             Some(snapshot) if snapshot.is_good() => self.tidy(&format!("{identifier} is there")),
@@ -93,6 +94,17 @@ impl Case<'_> {
             Some(snapshot) => Plan::nothing(format!("{identifier} is {}", snapshot.status)),
             None => self.take(identifier),
         }
+    }
+
+    /// The name for the slot; another one where a database that had this one's name before has a snapshot of it.
+    fn identifier(&self) -> String {
+        let (name, id) = (name(&self.database.arn, self.slot), &self.database.resource_id);
+        let is_taken = self.observed.snapshots.iter().any(|s| s.identifier == name && !s.is_of(id));
+        if !is_taken {
+            return name;
+        }
+        let hash = Sha256::digest(id).iter().take(2).fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
+        format!("{name}-{hash:04x}")
     }
 
     fn take(&self, identifier: String) -> Plan {
@@ -114,9 +126,8 @@ impl Case<'_> {
         }
         let backup = Backup { database: self.database.arn.clone(), identifier, tags: self.tags() };
         let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
-        let mut plan = Plan::act(Action::Backup(backup), reason, None);
-        plan.messages.extend(self.is_overdue().then(|| words::late(self.slot, self.now)));
-        plan
+        let message = self.is_overdue().then(|| words::late(self.slot, self.now));
+        Plan::act(Action::Backup(backup), reason, message)
     }
 
     /// What the database carries, and whose and what for it is.
@@ -150,6 +161,7 @@ impl Case<'_> {
         let rules = Rules {
             stack: &self.seen.policy.stack,
             database: &self.database.arn,
+            resource_id: &self.database.resource_id,
             keep: &self.policy.keep,
             zone: &self.policy.zone,
             in_use: &self.in_use(),
@@ -158,7 +170,9 @@ impl Case<'_> {
         // The oldest goes first, whatever order AWS lists them in.
         verdicts.sort_by(|(a, _), (b, _)| (a.taken_at, &a.identifier).cmp(&(b.taken_at, &b.identifier)));
         let going = verdicts.iter().filter_map(|(snapshot, verdict)| match verdict {
-            Verdict::Delete(reason) if may_go(snapshot) => Some((*snapshot, reason)),
+            Verdict::Delete(reason) if may_go(snapshot) && self.observed.asked.contains(&snapshot.identifier) => {
+                Some((*snapshot, reason))
+            }
             _ => None,
         });
         let step = |(snapshot, reason): (&Snapshot, &String)| Step {
@@ -196,7 +210,7 @@ impl Case<'_> {
             let asked = snapshot.taken_at.unwrap_or(self.slot);
             snapshot.status == "creating" && self.now.duration_since(asked) < allowed
         };
-        let tried = self.seen.memory.told.contains_key(&words::late_key(self.slot));
+        let tried = self.seen.memory.told.keys().any(|key| key.starts_with("failed:take a snapshot"));
         let is_first = ours.clone().next().is_none() && !tried && READY.contains(&self.database.status.as_str());
         is_first || ours.any(being_made)
     }

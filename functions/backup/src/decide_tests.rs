@@ -69,7 +69,9 @@ impl Given {
             taken_at: Some(at + SignedDuration::from_mins(1)),
             encrypted: true,
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
+            ..Snapshot::default()
         });
+        self.observed.asked.extend(self.observed.snapshots.iter().map(|snapshot| snapshot.identifier.clone()));
         self
     }
 
@@ -96,7 +98,9 @@ impl Given {
     }
 
     fn titles(&self) -> Vec<String> {
-        self.decided().messages.into_iter().filter(|m| m.resolves.is_none()).map(|message| message.title).collect()
+        let plan = self.decided();
+        let done = plan.steps.into_iter().filter_map(|step| step.message);
+        done.chain(plan.messages).filter(|m| m.resolves.is_none()).map(|message| message.title).collect()
     }
 }
 
@@ -185,6 +189,8 @@ fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
     assert_eq!(plan.messages[0].severity, Severity::Critical);
     let mut near = given(7);
     near.observed.quota = Quota { used: 80, max: 100 };
+    assert_eq!(near.titles(), [""; 0], "one database speaks for all");
+    near.observed.speaks = true;
     assert_eq!(near.titles(), ["80 of 100 manual snapshots are used"]);
     assert_eq!(near.steps().len(), 1);
 }
@@ -212,7 +218,7 @@ fn the_recovery_point_is_watched() {
 fn a_backup_that_waits_too_long_is_told() {
     let mut late = given(1);
     late.backup = "at=00:30 keep=7d".into();
-    assert_eq!(late.titles(), ["backup of 2026-11-21 00:30 UTC is taken now, 3 h late"]);
+    assert_eq!(late.titles(), ["backup of 2026-11-21 00:30 UTC was taken 3 h late"]);
     late.database().status = "modifying".into();
     assert_eq!(late.titles(), ["no backup for 3 h"]);
 }
@@ -243,4 +249,21 @@ fn names_are_what_every_engine_takes(#[case] database: &str, #[case] expected: &
     let named = name(&Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{database}")), slot);
     assert!(named.len() <= 63 && !named.contains("--"), "{named}");
     assert_eq!(&named[..20], &expected[..20]);
+}
+
+#[test]
+fn a_database_of_the_same_name_is_another_one() {
+    let mut swapped = given(7).snapshot(1, "available");
+    swapped.observed.snapshots.iter_mut().for_each(|snapshot| snapshot.resource_id = "db-OLD".into());
+    swapped.database().resource_id = "db-NEW".into();
+    let steps = swapped.steps();
+    assert!(steps.len() == 1 && steps[0].starts_with("+lamplighter-orders-20261121-0300-"), "{steps:?}");
+    assert_eq!(swapped.observed.recovery_point(), None);
+}
+
+#[test]
+fn what_was_not_asked_about_stays() {
+    let mut unasked = given(9).snapshot(1, "available");
+    unasked.observed.asked = ["lamplighter-orders-20261112-0300".to_owned()].into();
+    assert_eq!(unasked.steps(), ["-lamplighter-orders-20261112-0300"]);
 }

@@ -26,6 +26,8 @@ pub enum Verdict {
 pub struct Rules<'a> {
     pub stack: &'a str,
     pub database: &'a Arn,
+    /// Of the database as it is now; snapshots of one that had its name before stay.
+    pub resource_id: &'a str,
     pub keep: &'a Retention,
     pub zone: &'a TimeZone,
     /// Identifiers of those that are shared, copied or restored from now.
@@ -43,8 +45,10 @@ struct Tier {
 /// The verdict on each snapshot, in the order in which they came.
 #[must_use]
 pub fn rotate<'s>(snapshots: &'s [Snapshot], rules: Rules<'_>, now: Timestamp) -> Vec<(&'s Snapshot, Verdict)> {
-    let mut good: Vec<&Snapshot> =
-        snapshots.iter().filter(|s| s.is_ours(rules.stack, rules.database) && s.is_good()).collect();
+    let mut good: Vec<&Snapshot> = snapshots
+        .iter()
+        .filter(|s| s.is_ours(rules.stack, rules.database) && s.is_of(rules.resource_id) && s.is_good())
+        .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
     let newest = good.first().map(|snapshot| &snapshot.identifier);
     let proven = good.iter().find(|snapshot| snapshot.is_verified()).map(|snapshot| &snapshot.identifier);
@@ -112,6 +116,9 @@ fn not_good(snapshot: &Snapshot, rules: Rules<'_>, now: Timestamp) -> Verdict {
     }
     if snapshot.is_held() {
         return keep("held by a person");
+    }
+    if !snapshot.is_of(rules.resource_id) {
+        return keep("of an earlier database of this name");
     }
     let age = snapshot.taken_at.map(|at| now.duration_since(at));
     match snapshot.status.as_str() {

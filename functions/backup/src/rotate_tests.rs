@@ -29,13 +29,14 @@ fn snapshot(at: Timestamp) -> Snapshot {
         taken_at: Some(at),
         encrypted: true,
         tags: tags.into(),
+        ..Snapshot::default()
     }
 }
 
 fn verdicts<'s>(snapshots: &'s [Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<(&'s Snapshot, Verdict)> {
     let database = Arn::new(DATABASE);
     let in_use = BTreeSet::new();
-    let rules = Rules { stack: "lamplighter", database: &database, keep, zone, in_use: &in_use };
+    let rules = Rules { stack: "lamplighter", database: &database, resource_id: "", keep, zone, in_use: &in_use };
     let now = snapshots.iter().filter_map(|snapshot| snapshot.taken_at).max().unwrap_or_default();
     rotate(snapshots, rules, now)
 }
@@ -222,4 +223,25 @@ proptest! {
         let names = |snapshots: &[Snapshot]| snapshots.iter().map(|s| s.identifier.clone()).collect::<BTreeSet<_>>();
         prop_assert_eq!(names(&stay(&turned, &keep, &zone)), names(&kept));
     }
+}
+
+#[test]
+fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
+    let mut snapshots: Vec<Snapshot> = times("2026-11-10T03:00 x10 24h").into_iter().map(snapshot).collect();
+    for (snapshot, n) in snapshots.iter_mut().zip(0..) {
+        snapshot.resource_id = if n < 5 { "db-OLD".into() } else { "db-NEW".into() };
+    }
+    let (database, in_use, keep) = (Arn::new(DATABASE), BTreeSet::new(), keep("3d"));
+    let rules = Rules {
+        stack: "lamplighter",
+        database: &database,
+        resource_id: "db-NEW",
+        keep: &keep,
+        zone: &TimeZone::UTC,
+        in_use: &in_use,
+    };
+    let said = rotate(&snapshots, rules, snapshots[9].taken_at.unwrap());
+    let earlier = Verdict::Keep(vec!["of an earlier database of this name".into()]);
+    assert!(said[..5].iter().all(|(_, verdict)| *verdict == earlier));
+    assert_eq!(said[5..].iter().filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_))).count(), 2);
 }

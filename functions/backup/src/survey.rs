@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
+use lamplighter::detail::Detail;
 use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
 use lamplighter::operation::Seen;
 use lamplighter::policy::{BACKUP, BackupPolicy, StackDefaults};
@@ -23,7 +24,7 @@ pub struct Survey {
     databases: BTreeMap<Arn, Database>,
     snapshots: Vec<Snapshot>,
     /// By region, where something is copied to.
-    copies: BTreeMap<String, Vec<Snapshot>>,
+    copies: BTreeMap<String, Result<Vec<Snapshot>, AwsError>>,
     /// Copies that databases of this run were given, by region: a region makes few at a time.
     given: RefCell<BTreeMap<String, usize>>,
     quotas: Quotas,
@@ -40,6 +41,12 @@ pub struct Observed {
     pub quota: Quota,
     /// Identifiers of those that others may restore from.
     pub shared: BTreeSet<String>,
+    /// Identifiers of those that were asked about that. No other one may go.
+    pub asked: BTreeSet<String>,
+    /// It is the one database of the run that is told about for all.
+    pub speaks: bool,
+    /// Regions that can't be read, and why.
+    pub unreadable: BTreeMap<String, String>,
     /// By region that copies go to.
     pub copies: BTreeMap<String, Copies>,
 }
@@ -56,8 +63,9 @@ impl Observed {
     /// The newest point to which the database can be brought back.
     #[must_use]
     pub fn recovery_point(&self) -> Option<Timestamp> {
-        let good = self.snapshots.iter().filter(|snapshot| snapshot.is_good()).filter_map(|snapshot| snapshot.taken_at);
-        good.max().max(self.database.as_ref().and_then(|database| database.latest_restorable))
+        let database = self.database.as_ref()?;
+        let good = self.snapshots.iter().filter(|snapshot| snapshot.is_good() && snapshot.is_of(&database.resource_id));
+        good.filter_map(|snapshot| snapshot.taken_at).max().max(database.latest_restorable)
     }
 }
 
@@ -77,7 +85,8 @@ impl Survey {
         let quotas = cloud.snapshot_quotas().await?;
         let mut copies = BTreeMap::new();
         for region in databases.iter().flat_map(|database| regions(database, defaults)).collect::<BTreeSet<String>>() {
-            let there = cloud.snapshots(Some(&region), Which::All).await?;
+            // One that can't be read stops nothing here.
+            let there = cloud.snapshots(Some(&region), Which::All).await;
             copies.insert(region, there);
         }
         let databases = databases.into_iter().map(|database| (database.arn.clone(), database)).collect();
@@ -102,17 +111,28 @@ impl Survey {
         } else {
             self.snapshots.iter().filter(is_of).cloned().collect()
         };
-        let shared = shared(&snapshots, seen, self.at, cloud).await?;
+        let database = self.databases.get(arn).cloned();
+        let resource_id = database.as_ref().map(|database| database.resource_id.clone()).unwrap_or_default();
+        let (asked, shared) = shared(&snapshots, seen, &resource_id, self.at, cloud).await?;
         let quota = if is_cluster { self.quotas.clusters } else { self.quotas.instances };
         let wanted = self.copies.iter().filter(|(region, _)| seen.policy.backup.copy.contains(region));
-        let mut copies = BTreeMap::new();
+        let (mut copies, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for (region, all) in wanted {
+            let all = match all {
+                Ok(all) => all,
+                Err(error) => {
+                    unreadable.insert(region.clone(), error.to_string());
+                    continue;
+                }
+            };
             let there: Vec<Snapshot> = all.iter().filter(is_of).cloned().collect();
             let due = due(&snapshots, &there, &seen.policy.stack, arn).len();
             let may_begin = self.give(region, all, due);
             copies.insert(region.clone(), Copies { snapshots: there, may_begin });
         }
-        Ok(Observed { database: self.databases.get(arn).cloned(), snapshots, quota, shared, copies })
+        let by_sweep = matches!(seen.event.detail, Detail::Sweep);
+        let speaks = by_sweep && self.databases.keys().next() == Some(arn);
+        Ok(Observed { database, snapshots, quota, shared, asked, speaks, unreadable, copies })
     }
 }
 
@@ -134,28 +154,34 @@ fn regions(database: &Database, defaults: &StackDefaults) -> Vec<String> {
     policy.map(|policy| policy.copy).unwrap_or_default()
 }
 
-/// Those of the snapshots next to go that are shared. They are asked one by one, so only as many as may go at
-/// once.
+/// Those of the snapshots next to go that were asked about, and that are shared. They are asked one by one, so
+/// only as many as may go at once.
 async fn shared<C: Cloud>(
     snapshots: &[Snapshot],
     seen: Seen<'_, Policy>,
+    resource_id: &str,
     now: Timestamp,
     cloud: &C,
-) -> Result<BTreeSet<String>, AwsError> {
+) -> Result<(BTreeSet<String>, BTreeSet<String>), AwsError> {
     let policy = &seen.policy.backup;
-    let mut shared = BTreeSet::new();
     let rules = Rules {
         stack: &seen.policy.stack,
         database: &seen.target.arn,
+        resource_id,
         keep: &policy.keep,
         zone: &policy.zone,
         in_use: &BTreeSet::new(),
     };
-    let going = rotate(snapshots, rules, now).into_iter().filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_)));
-    for (snapshot, _) in going.take(MOST_AT_ONCE) {
+    let verdicts = rotate(snapshots, rules, now).into_iter();
+    let mut going: Vec<&Snapshot> =
+        verdicts.filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_))).map(|(snapshot, _)| snapshot).collect();
+    going.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.identifier.clone()));
+    let (mut asked, mut shared) = (BTreeSet::new(), BTreeSet::new());
+    for snapshot in going.into_iter().take(MOST_AT_ONCE) {
+        asked.insert(snapshot.identifier.clone());
         if cloud.is_shared(&snapshot.arn).await? {
             shared.insert(snapshot.identifier.clone());
         }
     }
-    Ok(shared)
+    Ok((asked, shared))
 }

@@ -35,17 +35,13 @@ pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
 
 pub fn late(slot: Timestamp, now: Timestamp) -> Message {
     Message::info(format!(
-        "backup of {} is taken now, {} late",
+        "backup of {} was taken {} late",
         slot.strftime("%F %H:%M UTC"),
         duration(now.duration_since(slot))
     ))
     .why("The slot was missed: the database was busy, it was tagged only now, or nothing ran.")
     .next("Nothing to do.")
-    .once(late_key(slot))
-}
-
-pub fn late_key(slot: Timestamp) -> String {
-    format!("late:{slot}")
+    .once(format!("late:{slot}"))
 }
 
 pub fn quota_is_near(database: &Database, quota: Quota) -> Message {
@@ -85,6 +81,15 @@ pub fn copy_is_old(region: &str, age: SignedDuration) -> Message {
         .why("Copies wait, fail, or take longer than they may.")
         .next(format!("Look at the snapshots in {region}: a key that may not be used is the usual cause. It is tried again by every sweep."))
         .once(format!("copy-old:{region}"))
+}
+
+pub fn unreadable_region(region: &str, error: &str) -> Message {
+    Message::warning(format!("backups are not copied to {region}: it can't be read"))
+        .why(error.to_owned())
+        .next(format!(
+            "Look whether the region is one, is enabled for the account, and may be used; copy= in {BACKUP} names it."
+        ))
+        .once(format!("unreadable-region:{region}"))
 }
 
 pub fn job_failed(job: &BackupJob) -> Message {

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
-use lamplighter::model::{Arn, Database};
+use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Drilled, Remove, Restore, RestorePart, Step, Verify};
 use lamplighter::policy::{DRILL, Drill, SLOT, STACK, TARGET};
@@ -14,6 +14,8 @@ use crate::{Policy, words};
 
 /// A throwaway database that is older than this is deleted, whatever state it is in.
 pub const CEILING: SignedDuration = SignedDuration::from_hours(6);
+/// States out of which a database does not come by itself.
+const BROKEN: [&str; 3] = ["incompatible-", "failed", "restore-error"];
 /// What the names of throwaway databases begin with; IAM knows it.
 const PREFIX: &str = "lamplighter-drill-";
 /// Of instances and clusters.
@@ -27,8 +29,20 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     match left.clone().find(|database| !case.is_ours(database)) {
         Some(foreign) => Plan::tell(words::name_is_taken(&foreign.identifier)),
         None if left.count() > 0 => case.go_on(),
-        None => case.begin(),
+        None => case.verify().unwrap_or_else(|| case.begin()),
     }
+}
+
+/// Whether a drill is to begin: a person asks for one, or the last is long enough ago and AWS refused none today.
+#[must_use]
+pub fn is_due(seen: Seen<'_, Policy>, now: Timestamp) -> bool {
+    if matches!(seen.event.detail, Detail::Drill(_)) {
+        return true;
+    }
+    let period = seen.policy.backup.as_ref().and_then(|backup| backup.drill).map(Drill::period);
+    let last = seen.memory.drill.as_ref().map(|(at, _)| *at);
+    let was_refused = words::was_refused(seen.memory, now);
+    period.is_some_and(|period| last.is_none_or(|last| now.duration_since(last) >= period) && !was_refused)
 }
 
 /// What the throwaway database of a source is called.
@@ -67,22 +81,33 @@ impl Case<'_> {
             && database.tags.contains_key(DRILL)
     }
 
+    /// A drill passed, and its snapshot does not say so yet.
+    fn verify(&self) -> Option<Plan> {
+        let passed = self.seen.memory.drilled.as_ref().filter(|drilled| drilled.passed)?;
+        let is_it = |snapshot: &&Snapshot| snapshot.arn == passed.snapshot && !snapshot.is_verified();
+        let snapshot = self.observed.snapshots.iter().find(is_it)?;
+        let verify = Action::Verify(Verify { snapshot: snapshot.arn.clone(), at: self.now });
+        Some(Plan::act(verify, format!("{} was proven and is not marked yet", snapshot.identifier), None))
+    }
+
     fn begin(&self) -> Plan {
         let Some(source) = &self.observed.source else { return Plan::nothing("the database does not exist any more") };
         if source.cluster.is_some() {
             return Plan::nothing("it is restored with its cluster");
         }
-        let by_hand = matches!(self.seen.event.detail, Detail::Drill(_));
-        let period = self.seen.policy.backup.as_ref().and_then(|backup| backup.drill).map(Drill::period);
-        let last = self.seen.memory.drill.as_ref().map(|(at, _)| *at);
-        if !by_hand {
-            let Some(period) = period else { return Plan::nothing("no drill is asked for") };
-            if let Some(last) = last.filter(|last| self.now.duration_since(*last) < period) {
-                return Plan::nothing(format!("the last drill was on {}", last.strftime("%F")));
-            }
+        if source.is_cluster && ["mysql", "postgres"].contains(&source.engine.as_str()) {
+            return Plan::tell(words::multi_az_cluster());
         }
-        let good =
-            self.observed.snapshots.iter().filter(|s| s.is_good() && s.is_ours(&self.seen.policy.stack, self.source()));
+        if !is_due(self.seen, self.now) {
+            return Plan::nothing(words::not_due(self.seen.memory, self.now));
+        }
+        if !self.observed.may_begin {
+            return Plan::nothing("as many drills run as may at a time; it waits");
+        }
+        let last = self.seen.memory.drill.as_ref().map(|(at, _)| *at);
+        let good = self.observed.snapshots.iter().filter(|s| {
+            s.is_good() && s.is_of(&source.resource_id) && s.is_ours(&self.seen.policy.stack, self.source())
+        });
         let Some(snapshot) = good.max_by_key(|snapshot| snapshot.taken_at) else {
             return Plan::nothing("there is no good snapshot yet");
         };
@@ -96,6 +121,7 @@ impl Case<'_> {
     }
 
     fn restore(&self, source: &Database, snapshot: Arn, into: String, part: RestorePart, began: Timestamp) -> Restore {
+        let version = self.snapshot(&snapshot).map(|snapshot| snapshot.engine_version.clone());
         let tags = [
             (STACK, self.seen.policy.stack.clone()),
             (TARGET, self.source().to_string()),
@@ -107,6 +133,7 @@ impl Case<'_> {
             snapshot,
             into,
             engine: source.engine.clone(),
+            engine_version: version.filter(|version| !version.is_empty()),
             part,
             class: self.observed.class.clone(),
             subnet_group: source.subnet_group.clone(),
@@ -114,6 +141,10 @@ impl Case<'_> {
             security_group: self.seen.policy.group.clone(),
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
         }
+    }
+
+    fn snapshot(&self, arn: &Arn) -> Option<&Snapshot> {
+        self.observed.snapshots.iter().find(|snapshot| snapshot.arn == *arn)
     }
 
     /// Something is there: what was restored is looked at when it is ready, and deleted in any case.
@@ -128,9 +159,17 @@ impl Case<'_> {
         if is_known || self.seen.policy.backup.is_none() {
             return self.remove("the drill is over", None);
         }
-        if took > CEILING {
+        let is_available = |database: Option<&Database>| database.is_some_and(|d| d.status == "available");
+        let ready = is_available(restored) && (!one.is_cluster || is_available(member));
+        let broken = [restored, member].into_iter().flatten().find(|d| BROKEN.iter().any(|s| d.status.starts_with(s)));
+        if let Some(broken) = broken {
+            let mut plan = self.remove("what was restored can't be used", Some(outcome(false)));
+            plan.messages.push(words::broken(&snapshot, broken, began));
+            return plan;
+        }
+        if took > CEILING && !ready {
             let mut plan = self.remove("it took too long", Some(outcome(false)));
-            plan.messages.push(words::took_too_long(&snapshot, took, &one.status));
+            plan.messages.push(words::took_too_long(&snapshot, took, &one.status, began));
             return plan;
         }
         let (Some(restored), Some(source)) = (restored, &self.observed.source) else {
@@ -144,30 +183,34 @@ impl Case<'_> {
                 took.as_mins()
             ));
         }
-        if restored.is_cluster {
-            match member {
-                None => {
-                    let into = member_name(self.source());
-                    let part = self.restore(source, snapshot, into, RestorePart::Member, began);
-                    return Plan::act(
-                        Action::Restore(part),
-                        "the restored cluster is available and has no instance",
-                        None,
-                    );
-                }
-                Some(member) if member.status != "available" => {
-                    return Plan::nothing(format!("{} is {}", member.identifier, member.status));
-                }
-                Some(_) => {}
+        let waits = restored.is_cluster.then(|| self.member(source, &outcome(false))).flatten();
+        waits.unwrap_or_else(|| self.conclude(source, restored, outcome))
+    }
+
+    /// What is still to be done about the instance of a cluster that was restored; `None` where it is available.
+    fn member(&self, source: &Database, failed: &Drilled) -> Option<Plan> {
+        match &self.observed.member {
+            None if self.observed.class.is_empty() => {
+                let mut plan = self.remove("no instance class is known for its engine", Some(failed.clone()));
+                plan.messages.push(words::no_class(&source.engine, failed.began));
+                Some(plan)
             }
+            None => {
+                let into = member_name(self.source());
+                let part = self.restore(source, failed.snapshot.clone(), into, RestorePart::Member, failed.began);
+                Some(Plan::act(Action::Restore(part), "the restored cluster is available and has no instance", None))
+            }
+            Some(member) if member.status != "available" => {
+                Some(Plan::nothing(format!("{} is {}", member.identifier, member.status)))
+            }
+            Some(_) => None,
         }
-        self.conclude(source, restored, outcome)
     }
 
     fn conclude(&self, source: &Database, restored: &Database, outcome: impl Fn(bool) -> Drilled) -> Plan {
-        let differences = differences(source, restored);
+        let snapshot = self.snapshot(&outcome(true).snapshot);
+        let differences = differences(source, snapshot, restored);
         let outcome = outcome(differences.is_empty());
-        let snapshot = self.observed.snapshots.iter().find(|snapshot| snapshot.arn == outcome.snapshot);
         let rto = self.seen.policy.backup.as_ref().and_then(|backup| backup.rto);
         let message = words::concluded(snapshot, &outcome, &differences, rto);
         let reason = message.title.clone();
@@ -196,19 +239,19 @@ impl Case<'_> {
     }
 }
 
-/// What of the restored database is other than in the source.
-fn differences(source: &Database, restored: &Database) -> Vec<String> {
+/// What of the restored database is other than in the source, or in the snapshot.
+fn differences(source: &Database, snapshot: Option<&Snapshot>, restored: &Database) -> Vec<String> {
     let mut found = Vec::new();
     if source.engine != restored.engine {
         found.push(format!("its engine is {}, not {}", restored.engine, source.engine));
     }
-    let is_smaller = source.allocated_gib.zip(restored.allocated_gib).is_some_and(|(own, other)| other < own / 2);
-    if is_smaller {
-        found.push(format!(
-            "it has {} GiB, not {}",
-            restored.allocated_gib.unwrap_or_default(),
-            source.allocated_gib.unwrap_or_default()
-        ));
+    let version = snapshot.map(|snapshot| snapshot.engine_version.as_str()).filter(|version| !version.is_empty());
+    if let Some(version) = version.filter(|version| *version != restored.engine_version) {
+        found.push(format!("its version is {}, not {version}", restored.engine_version));
+    }
+    let storage = snapshot.and_then(|snapshot| snapshot.allocated_gib).zip(restored.allocated_gib);
+    if let Some((own, other)) = storage.filter(|(own, other)| other < own) {
+        found.push(format!("it has {other} GiB, not {own}"));
     }
     if source.encrypted && !restored.encrypted {
         found.push("it is not encrypted".to_owned());

@@ -21,7 +21,7 @@ use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};
-pub use survey::Observed;
+pub use survey::{Observed, Survey};
 
 pub struct Exercise;
 
@@ -39,12 +39,13 @@ pub struct Policy {
 impl Operation for Exercise {
     const NAME: &'static str = "drill";
     const TIDIES: bool = true;
+    const TEARS_DOWN: bool = true;
     type Policy = Policy;
-    type Survey = ();
+    type Survey = Survey;
     type Observed = Observed;
     type Reach = Drills;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<()>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
@@ -59,8 +60,13 @@ impl Operation for Exercise {
         Some(Policy { backup: None, group: String::new(), stack: defaults.stack.clone() })
     }
 
-    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {
-        survey::observe(seen, cloud).await
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        survey: &Survey,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        survey.of(seen, cloud).await
     }
 
     fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {

@@ -1,5 +1,8 @@
 //! What a decision needs to know of one database.
 
+use std::cell::Cell;
+
+use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
 use lamplighter::model::{Arn, Database, Snapshot};
@@ -7,7 +10,7 @@ use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
-use crate::decide::{member_name, name};
+use crate::decide::{is_due, member_name, name};
 
 /// All that [`crate::decide`] looks at.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -20,37 +23,59 @@ pub struct Observed {
     pub restored: Option<Database>,
     /// The instance of a throwaway cluster.
     pub member: Option<Database>,
-    /// The smallest instance class that is offered for the engine.
+    /// The smallest instance class that is offered for the engine; empty where none is needed now.
     pub class: String,
+    /// Not too many others run.
+    pub may_begin: bool,
 }
 
-pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
-    let source = &seen.target.arn;
-    let beside = |resource: String| {
-        let (partition, region, account) = (source.partition(), source.region(), source.account());
-        Arn::new(format!("arn:{partition}:rds:{region}:{account}:{resource}"))
-    };
-    let is_cluster = source.resource().starts_with("cluster:");
-    let (restored, member) = if is_cluster {
-        (beside(format!("cluster:{}", name(source))), Some(beside(format!("db:{}", member_name(source)))))
-    } else {
-        (beside(format!("db:{}", name(source))), None)
-    };
-    let arns: Vec<Arn> = [Some(source.clone()), Some(restored.clone()), member.clone()].into_iter().flatten().collect();
-    let found = cloud.databases(&arns).await?;
-    let of = |arn: &Arn| found.iter().find(|database| database.arn == *arn).cloned();
-    let source = of(source);
-    let class = match &source {
-        Some(source) if !source.engine.is_empty() => {
-            cloud.smallest_class(&source.engine, &source.engine_version).await?
+/// Throwaway databases that there may be at a time.
+const MOST_AT_ONCE: usize = 3;
+
+/// What databases of a run have in common.
+#[derive(Debug, Default)]
+pub struct Survey {
+    pub now: Timestamp,
+    /// Drills that run, and that began in this run.
+    pub running: Cell<usize>,
+}
+
+impl Survey {
+    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+        let source = &seen.target.arn;
+        let beside = |resource: String| {
+            let (partition, region, account) = (source.partition(), source.region(), source.account());
+            Arn::new(format!("arn:{partition}:rds:{region}:{account}:{resource}"))
+        };
+        let is_cluster = source.resource().starts_with("cluster:");
+        let (restored, member) = if is_cluster {
+            (beside(format!("cluster:{}", name(source))), Some(beside(format!("db:{}", member_name(source)))))
+        } else {
+            (beside(format!("db:{}", name(source))), None)
+        };
+        let arns: Vec<Arn> =
+            [Some(source.clone()), Some(restored.clone()), member.clone()].into_iter().flatten().collect();
+        let found = cloud.databases(&arns).await?;
+        let of = |arn: &Arn| found.iter().find(|database| database.arn == *arn).cloned();
+        let mut observed = Observed {
+            source: of(source),
+            snapshots: cloud.snapshots(None, Which::Of(source)).await?,
+            restored: of(&restored),
+            member: member.as_ref().and_then(of),
+            class: String::new(),
+            may_begin: false,
+        };
+        if observed.restored.is_none() && is_due(seen, self.now) {
+            observed.may_begin = self.running.get() < MOST_AT_ONCE;
+            self.running.set(self.running.get() + usize::from(observed.may_begin));
         }
-        _ => None,
-    };
-    Ok(Observed {
-        snapshots: cloud.snapshots(None, Which::Of(&seen.target.arn)).await?,
-        restored: of(&restored),
-        member: member.as_ref().and_then(of),
-        class: class.unwrap_or_else(|| source.as_ref().map(|source| source.class.clone()).unwrap_or_default()),
-        source,
-    })
+        // What is only to be deleted needs none.
+        let needs_class =
+            observed.may_begin || (is_cluster && observed.restored.is_some() && observed.member.is_none());
+        if let Some(source) = observed.source.as_ref().filter(|_| needs_class) {
+            let class = cloud.smallest_class(&source.engine, &source.engine_version).await?;
+            observed.class = class.unwrap_or_else(|| source.class.clone());
+        }
+        Ok(observed)
+    }
 }

@@ -1,5 +1,6 @@
 //! Which databases an event is about.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
@@ -10,7 +11,9 @@ use lamplighter::model::{Arn, Tagged};
 use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
 
-type Found = Result<Targets<()>, AwsError>;
+use crate::survey::Survey;
+
+type Found = Result<Targets<Survey>, AwsError>;
 
 pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     match &search.event.detail {
@@ -31,7 +34,9 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let wants = |database: &Tagged| database.tags.get(BACKUP).is_some_and(asks);
     let mut found: BTreeMap<Arn, Tagged> =
         backed_up.iter().filter(|database| wants(database)).map(|d| (d.arn.clone(), d.clone())).collect();
-    for left in search.cloud.tagged(Kind::Database, DRILL).await? {
+    let left = search.cloud.tagged(Kind::Database, DRILL).await?;
+    let survey = Survey { now: search.now, running: Cell::new(left.len()) };
+    for left in left {
         let Some(source) = left.tags.get(TARGET).map(Arn::new) else { continue };
         let tags = backed_up.iter().find(|database| database.arn == source).map(|d| d.tags.clone()).unwrap_or_default();
         found.entry(source.clone()).or_insert(Tagged { arn: source, tags });
@@ -39,7 +44,7 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     if found.is_empty() {
         return Ok(Targets::None(format!("no database has drill= in {BACKUP}")));
     }
-    Ok(Targets::These(found.into_values().collect(), ()))
+    Ok(Targets::These(found.into_values().collect(), survey))
 }
 
 /// The source of a throwaway database.
@@ -58,5 +63,5 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found
     }
     let found = search.cloud.databases(std::slice::from_ref(arn)).await?;
     let tags = found.first().map(|database| database.tags.clone()).unwrap_or_default();
-    Ok(Targets::These(vec![Tagged { arn: arn.clone(), tags }], ()))
+    Ok(Targets::These(vec![Tagged { arn: arn.clone(), tags }], Survey { now: search.now, ..Survey::default() }))
 }

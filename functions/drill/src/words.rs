@@ -1,10 +1,14 @@
 //! What `drill` tells people.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Snapshot};
+use lamplighter::memory::Memory;
+use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::notice::Message;
 use lamplighter::plan::Drilled;
 use lamplighter::policy::BACKUP;
+
+/// What the keys of what was told begin with when AWS refused a restore.
+const REFUSED: &str = "failed:restore for a drill";
 
 pub fn last(last: Option<Timestamp>) -> String {
     last.map_or_else(
@@ -29,13 +33,54 @@ pub fn no_group() -> Message {
         .once("no-drill-group")
 }
 
-pub fn took_too_long(snapshot: &Arn, took: SignedDuration, status: &str) -> Message {
+pub fn multi_az_cluster() -> Message {
+    Message::warning("can't be drilled: it is a Multi-AZ DB cluster")
+        .why("Only instances, Aurora and DocumentDB are restored by Lamplighter; its backups are taken all the same.")
+        .next(format!("Restore it by hand now and then (RESTORE.md), and remove drill= from the tag {BACKUP}."))
+        .once("multi-az-cluster")
+}
+
+/// AWS refused a restore, and people were told, within the last day.
+pub fn was_refused(memory: &Memory, now: Timestamp) -> bool {
+    let today = |at: &Timestamp| now.duration_since(*at) < SignedDuration::from_hours(24);
+    memory.told.iter().any(|(key, at)| key.starts_with(REFUSED) && today(at))
+}
+
+pub fn not_due(memory: &Memory, now: Timestamp) -> String {
+    if was_refused(memory, now) {
+        return "AWS refused a restore within the last day; it is tried again after that".to_owned();
+    }
+    last(memory.drill.as_ref().map(|(at, _)| *at))
+}
+
+pub fn no_class(engine: &str, began: Timestamp) -> Message {
+    Message::warning("drill failed: no instance class is known for its engine")
+        .why(format!("A restored cluster needs an instance, and none of the small classes is offered for {engine}."))
+        .next("Restore it by hand now and then: RESTORE.md says how. The throwaway cluster is deleted.")
+        .once(format!("no-class:{began}"))
+}
+
+/// What was restored is in a state out of which it does not come.
+pub fn broken(snapshot: &Arn, broken: &Database, began: Timestamp) -> Message {
+    Message::warning(format!("drill failed: the restored database is {}", broken.status))
+        .why(format!(
+            "{} was restored to {} in the class {}. The parameter group of the source may ask for more than that has.",
+            snapshot.name(),
+            broken.identifier,
+            broken.class
+        ))
+        .next("Restore it by hand to see why: RESTORE.md says how. The throwaway database is deleted.")
+        .once(format!("broken:{began}"))
+}
+
+pub fn took_too_long(snapshot: &Arn, took: SignedDuration, status: &str, began: Timestamp) -> Message {
     Message::critical(format!("drill failed: not restored within {} h", took.as_hours()))
         .why(format!(
             "What was restored from {} is {status}. It is deleted, so that it costs no more.",
             snapshot.name()
         ))
         .next("Restore it by hand to see why: RESTORE.md says how.")
+        .once(format!("too-long:{began}"))
 }
 
 /// How a drill ended.

@@ -46,6 +46,8 @@ struct Wanted<'a> {
     comparison: &'a str,
     threshold: f64,
     minutes: u32,
+    /// Minutes of one period.
+    period: u32,
     missing: &'a str,
 }
 
@@ -59,6 +61,7 @@ impl Wanted<'_> {
             comparison: self.comparison.to_owned(),
             threshold: self.threshold,
             minutes: self.minutes,
+            period: self.period,
             missing_data: self.missing.to_owned(),
             actions: AlarmActions::default(),
         }
@@ -87,6 +90,7 @@ fn peak<'a>(kind: &'a str, what: &str, bound: u32, measure: Measure, missing: &'
         comparison: AT_LEAST,
         threshold: f64::from(bound),
         minutes: PEAK,
+        period: 1,
         missing,
     }
 }
@@ -111,6 +115,7 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
             comparison: MORE,
             threshold: f64::from(scale.rps) * 60.0,
             minutes: 1,
+            period: 1,
             missing: "notBreaching",
         })
     });
@@ -121,6 +126,7 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
         comparison: AT_LEAST,
         threshold: 1.0,
         minutes: PEAK,
+        period: 1,
         missing: "notBreaching",
     });
     let errors = each("HTTPCode_Target_5XX_Count", Statistic::Sum).map(|measure| Wanted {
@@ -130,6 +136,7 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
         comparison: AT_LEAST,
         threshold: ERRORS,
         minutes: PEAK,
+        period: 1,
         missing: "notBreaching",
     });
     [requests, unhealthy, errors].into_iter().flatten().collect()
@@ -148,6 +155,7 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         comparison: LESS,
         threshold: (f64::from(gib) * GIB * FREE_STORAGE).floor(),
         minutes: PEAK,
+        period: 1,
         missing: "missing",
     });
     let connections = max_connections(database).map(|most| Wanted {
@@ -157,6 +165,7 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         comparison: AT_LEAST,
         threshold: (most * CONNECTIONS).floor(),
         minutes: PEAK,
+        period: 1,
         missing: "missing",
     });
     let lag = lag(database).map(|(metric, bound, unit)| Wanted {
@@ -166,13 +175,14 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         comparison: AT_LEAST,
         threshold: bound,
         minutes: PEAK,
+        period: 1,
         missing: "notBreaching",
     });
     let wanted = [Some(cpu), storage, connections, lag, recovery_point(policy, database)].into_iter().flatten();
     wanted.map(|wanted| wanted.alarm(&database.arn)).collect()
 }
 
-/// `backup` measures it four times an hour; between two values the alarm stays as it is.
+/// `backup` measures it four times an hour. When it has not for two hours, nobody watches, which is as bad.
 fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>> {
     let allowed = policy.backup.as_ref()?.recovery_point();
     let dimensions = [("Stack", policy.stack.as_str()), ("Target", database.arn.resource())];
@@ -182,8 +192,9 @@ fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>
         measure: Measure::One(measured(NAMESPACE, RECOVERY_POINT, &dimensions, Statistic::Maximum)),
         comparison: MORE,
         threshold: allowed.as_secs_f64(),
-        minutes: 1,
-        missing: "ignore",
+        minutes: 2,
+        period: 60,
+        missing: "breaching",
     })
 }
 

@@ -141,7 +141,10 @@ fn lines(alarms: &Alarms) -> String {
     let line = |alarm: &lamplighter::model::Alarm| {
         let metric = &alarm.measure.metrics()[0];
         let (name, statistic) = (&metric.name, metric.statistic.as_str());
-        format!("{} {name} {statistic} {} {} {}×1 min", alarm.name, alarm.comparison, alarm.threshold, alarm.minutes)
+        format!(
+            "{} {name} {statistic} {} {} {}×{} min",
+            alarm.name, alarm.comparison, alarm.threshold, alarm.minutes, alarm.period
+        )
     };
     alarms.put.iter().map(line).collect::<Vec<_>>().join("\n")
 }
@@ -287,7 +290,7 @@ fn a_database_that_is_backed_up_has_an_alarm_on_its_recovery_point() {
         given(database().arn, Subject::Database(database())).tag("managed", "true").tag("backup", "at=03:00");
     let all = lines(&backed_up.alarms());
     let own = all.lines().find(|line| line.contains("recovery-point"));
-    let expected = "lamplighter/db:orders/recovery-point RecoveryPointAge Maximum GreaterThanThreshold 108000 1×1 min";
+    let expected = "lamplighter/db:orders/recovery-point RecoveryPointAge Maximum GreaterThanThreshold 108000 2×60 min";
     assert_eq!(own, Some(expected), "{all}");
 }
 

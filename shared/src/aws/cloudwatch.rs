@@ -86,7 +86,7 @@ async fn put(client: &Client, alarm: &Alarm, tags: &BTreeMap<String, String>) ->
             .metric_name(&metric.name)
             .set_dimensions(Some(dimensions(metric)))
             .statistic(SdkStatistic::from(metric.statistic.as_str()))
-            .period(MINUTE),
+            .period(MINUTE * i32::try_from(alarm.period).unwrap_or(1)),
         Measure::Sum(metrics) => request.set_metrics(Some(total(metrics))),
     };
     request.send().await.map_err(|e| failure("PutMetricAlarm", &alarm.name, &e))?;
@@ -151,13 +151,14 @@ fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
         comparison: alarm.comparison_operator.as_ref()?.as_str().to_owned(),
         threshold: alarm.threshold?,
         minutes,
+        period: u32::try_from(alarm.period.unwrap_or(MINUTE) / MINUTE).ok()?,
         missing_data: alarm.treat_missing_data.clone().unwrap_or_else(|| "missing".to_owned()),
         actions: actions(alarm),
     })
 }
 
 fn one(alarm: &MetricAlarm) -> Option<AlarmMetric> {
-    (alarm.period == Some(MINUTE)).then_some(())?;
+    alarm.period.is_some_and(|period| period % MINUTE == 0).then_some(())?;
     Some(AlarmMetric {
         namespace: alarm.namespace.clone()?,
         name: alarm.metric_name.clone()?,

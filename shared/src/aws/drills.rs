@@ -65,6 +65,7 @@ async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .db_cluster_identifier(&restore.into)
         .snapshot_identifier(restore.snapshot.name())
         .engine(&restore.engine)
+        .set_engine_version(restore.engine_version.clone())
         .set_db_subnet_group_name(restore.subnet_group.clone())
         // Otherwise it gets the default one, which is not what the source runs with.
         .set_db_cluster_parameter_group_name(restore.parameter_group.clone())

@@ -88,6 +88,9 @@ fn instance(snapshot: DbSnapshot) -> Option<Snapshot> {
         // Of a copy the original's time counts.
         taken_at: snapshot.original_snapshot_create_time.or(snapshot.snapshot_create_time).and_then(time),
         encrypted: snapshot.encrypted.unwrap_or_default(),
+        resource_id: snapshot.dbi_resource_id.unwrap_or_default(),
+        engine_version: snapshot.engine_version.unwrap_or_default(),
+        allocated_gib: snapshot.allocated_storage.map(i32::unsigned_abs),
         tags: tags(snapshot.tag_list),
     })
 }
@@ -101,6 +104,9 @@ fn cluster(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         status: snapshot.status.unwrap_or_default(),
         taken_at: snapshot.snapshot_create_time.and_then(time),
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
+        resource_id: snapshot.db_cluster_resource_id.unwrap_or_default(),
+        engine_version: snapshot.engine_version.unwrap_or_default(),
+        allocated_gib: None,
         tags: tags(snapshot.tag_list),
     })
 }

@@ -15,8 +15,10 @@ pub struct Alarm {
     /// AWS's word: `GreaterThanOrEqualToThreshold`.
     pub comparison: String,
     pub threshold: f64,
-    /// Minutes that are looked at, all of which must breach.
+    /// Periods that are looked at, all of which must breach.
     pub minutes: u32,
+    /// Minutes of one period.
+    pub period: u32,
     /// AWS's word: `notBreaching`, `missing`.
     pub missing_data: String,
     /// What people have attached to it. This system attaches nothing and takes nothing away.

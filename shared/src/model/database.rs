@@ -15,6 +15,8 @@ pub struct Database {
     /// `postgres`, `aurora-mysql`, `docdb`, …
     pub engine: String,
     pub engine_version: String,
+    /// What AWS knows it by whatever it is called.
+    pub resource_id: String,
     /// AWS's word: `available`, `backing-up`, `modifying`, …
     pub status: String,
     /// To when point-in-time recovery reaches, where automated backups are on.

@@ -8,7 +8,10 @@ use serde::Serialize;
 use super::Arn;
 use crate::policy::{HOLD, STACK, TARGET, VERIFIED};
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What the names of all that this system takes begin with.
+const PREFIX: &str = "lamplighter-";
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
     pub arn: Arn,
     pub identifier: String,
@@ -21,6 +24,10 @@ pub struct Snapshot {
     /// `None` while AWS has not begun.
     pub taken_at: Option<Timestamp>,
     pub encrypted: bool,
+    /// What tells a database from another one that had its name; empty where AWS does not say.
+    pub resource_id: String,
+    pub engine_version: String,
+    pub allocated_gib: Option<u32>,
     pub tags: BTreeMap<String, String>,
 }
 
@@ -29,7 +36,14 @@ impl Snapshot {
     #[must_use]
     pub fn is_ours(&self, stack: &str, database: &Arn) -> bool {
         let says = |key: &str, value: &str| self.tags.get(key).is_some_and(|tag| tag == value);
-        says(STACK, stack) && says(TARGET, database.as_str())
+        // A person's copy of one carries its tags, under another name.
+        self.identifier.starts_with(PREFIX) && says(STACK, stack) && says(TARGET, database.as_str())
+    }
+
+    /// Whether it is of the database that now has this resource id, and not of one that had its name before.
+    #[must_use]
+    pub fn is_of(&self, resource_id: &str) -> bool {
+        self.resource_id.is_empty() || resource_id.is_empty() || self.resource_id == resource_id
     }
 
     /// Whether a database can be restored from it.

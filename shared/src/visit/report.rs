@@ -49,6 +49,10 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Puts a message among those to be told. Answers whether it is one: not if it is muted, or was told
     /// within a day.
     pub(super) fn tell(&mut self, message: Message) -> bool {
+        let was_told = |over: &String| self.lease.memory.told.contains_key(over);
+        if !message.resolves.as_ref().is_none_or(was_told) {
+            return false;
+        }
         if self.silenced {
             // Muted, not told: it is told when the silence ends, if it still holds.
             let key = message.key.as_ref().map(|key| format!("muted:{key}"));
@@ -58,9 +62,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             return false;
         }
         let memory = &mut self.lease.memory;
-        let is_news = message.resolves.as_ref().is_none_or(|over| memory.told.remove(over).is_some());
-        if !is_news || !memory.tell_once(message.key.as_deref(), self.now) {
+        if !memory.tell_once(message.key.as_deref(), self.now) {
             return false;
+        }
+        if let Some(over) = &message.resolves {
+            memory.told.remove(over);
         }
         let tags = &self.target.tags;
         self.notices.push(Notice {

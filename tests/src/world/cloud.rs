@@ -147,7 +147,11 @@ impl Cloud for World {
     }
 
     async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        let found = self.state().snapshots_of(region.unwrap_or("eu-west-1"), which);
+        let region = region.unwrap_or("eu-west-1");
+        if self.state().unreadable_regions.contains(region) {
+            return Err(error("DescribeDBSnapshots", "all", "AuthFailure", "the region is not enabled"));
+        }
+        let found = self.state().snapshots_of(region, which);
         self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
         Ok(found)
     }

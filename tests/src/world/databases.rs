@@ -30,6 +30,7 @@ impl World {
             arn: arn.clone(),
             identifier: arn.name(),
             engine: "postgres".to_owned(),
+            resource_id: format!("db-{}", arn.name().to_uppercase()),
             status: "available".to_owned(),
             class: "db.r6g.large".to_owned(),
             is_cluster: arn.resource().starts_with("cluster:"),
@@ -98,6 +99,8 @@ impl World {
             let source = state.databases.get(&restore.source).cloned().unwrap_or_default();
             let status = "creating".to_owned();
             let restored = Database { arn: arn.clone(), identifier: restore.into.clone(), status, cluster, ..source };
+            let version = restore.engine_version.clone().unwrap_or(restored.engine_version.clone());
+            let restored = Database { engine_version: version, ..restored };
             let restored = Database { is_cluster: kind == "cluster", class: restore.class.clone(), ..restored };
             let began = state.now;
             state.restoring.insert(arn.clone(), began);
@@ -179,7 +182,9 @@ impl State {
             status: "creating".to_owned(),
             taken_at: Some(at),
             encrypted: true,
+            resource_id: self.databases.get(database).map(|d| d.resource_id.clone()).unwrap_or_default(),
             tags,
+            ..Snapshot::default()
         };
         // Its name makes it the only one.
         self.snapshots.entry(arn.clone()).or_insert(snapshot);

@@ -68,6 +68,7 @@ impl World {
                 comparison: "GreaterThanOrEqualToThreshold".to_owned(),
                 threshold,
                 minutes,
+                period: 1,
                 missing_data: "notBreaching".to_owned(),
                 actions: AlarmActions::default(),
             };
