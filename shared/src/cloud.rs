@@ -16,7 +16,7 @@ use crate::plan::Action;
 /// What of AWS an operation changes. The code for what is beyond it is not even linked into its function.
 pub trait Reach {}
 
-/// What services run.
+/// What services run, and snapshots of databases before they run something else.
 #[derive(Debug)]
 pub struct Services;
 

@@ -15,7 +15,7 @@ pub use database::Database;
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
-pub use snapshot::{Quota, Quotas, Snapshot};
+pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
 pub use task_definition::{Container, TaskDefinition};
 
 use std::collections::BTreeMap;

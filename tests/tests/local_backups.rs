@@ -12,6 +12,7 @@ use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
 use e2e::ledger::{items, journal};
 use e2e::stack::Stack;
 use e2e::traffic::create_database;
+use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
 fn free(stack: &Stack) {
@@ -161,5 +162,30 @@ fn a_copy_goes_to_another_region_with_its_tags() {
     sweep(&stack);
     free(&stack);
     assert_eq!(there().as_array().unwrap().len(), 1);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+#[test]
+fn a_rollout_waits_for_the_snapshot_of_its_database() {
+    let stack = Stack::start(&[]).unwrap();
+    stack.control("settings", json!({"snapshots": "manual"}));
+    let app = [("lamplighter:managed", "true"), ("lamplighter:app", "shop")];
+    create_database(&stack, "orders", &app);
+    create_repository(&stack, "shop/web");
+    let image = image("shop/web", "RC_1.0.0");
+    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &app };
+    let web = create_service(&stack, &web);
+    tag_service(&stack, &web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web snapshot=yes")]);
+    free(&stack);
+    let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["amd64", "arm64"], "a");
+    let before = format!("lamplighter-orders-before-{}", &digest[7..19]);
+    stack.until("a snapshot is being made", || {
+        snapshots(&stack, "orders").get(&before).is_some_and(|status| status == "creating").then_some(())
+    });
+    free(&stack);
+    assert!(deployed_image(&stack, &web).ends_with("RC_1.0.0"));
+    stack.control("snapshot", json!({"name": before, "status": "available"}));
+    assert!(stack.control("schedule", json!({"name": "DeploySweep"}))["fired"].as_u64() > Some(0));
+    stack.until("it is rolled out", || deployed_image(&stack, &web).ends_with(&digest).then_some(()));
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }

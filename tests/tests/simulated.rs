@@ -357,3 +357,59 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
     let attempts: Vec<Attempt> = world.state().held[&arn].memory.attempts.clone();
     assert!(attempts.iter().all(|attempt| attempt.finished));
 }
+
+/// A service and a database of one application; a rollout waits for a snapshot.
+fn of_one_application() -> (World, Arn, Arn) {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web snapshot=yes");
+    let orders = world.database("orders", "at=03:00");
+    for arn in [&web, &orders] {
+        world.state_mut().tags.get_mut(arn).unwrap().insert("lamplighter:app".into(), "shop".into());
+    }
+    (world, web, orders)
+}
+
+#[test]
+fn with_snapshot_yes_the_databases_are_backed_up_before() {
+    let (world, web, orders) = of_one_application();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push.clone()).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    assert_eq!((world.count("CreateDBSnapshot"), world.count("UpdateService")), (1, 0));
+    world.pass(SignedDuration::from_mins(11));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).contains("RC_1.1.0@"));
+    assert_eq!(world.taken(&orders).len(), 1);
+    let titles = world.titles();
+    assert_eq!(titles[0], "RC_1.1.0 (sha256:00000000) waits for a snapshot");
+    assert!(titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2, "{titles:?}");
+    let snapshot = "lamplighter-orders-before-000000000000";
+    let linked = world.state().journal.iter().filter(|record| record.reason.contains(snapshot)).count();
+    assert!(linked >= 2, "both records name it");
+}
+
+#[test]
+fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
+    let (world, web, orders) = of_one_application();
+    world.state_mut().databases.get_mut(&orders).unwrap().status = "modifying".into();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    world.pass(SignedDuration::from_mins(29));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+    world.pass(SignedDuration::from_mins(1));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).contains("RC_1.1.0@"));
+    assert!(world.titles().contains(&"RC_1.1.0 (sha256:00000000) is rolled out without its snapshot".to_owned()));
+}
+
+#[test]
+fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web snapshot=yes");
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+    assert_eq!(world.titles(), ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]);
+}

@@ -1,15 +1,13 @@
 //! What should happen to the backups of one database. Pure: everything it knows is in its arguments.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
-use lamplighter::model::{Arn, Database, Snapshot, counted};
+use lamplighter::model::{Arn, Database, READY, Snapshot, counted, snapshot_name, snapshot_tags};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Backup, Expire, Step};
-use lamplighter::policy::{BackupPolicy, MANAGED, SLOT, STACK, TARGET};
+use lamplighter::policy::BackupPolicy;
 use sha2::{Digest as _, Sha256};
 
 use crate::rotate::{Rules, Verdict, rotate};
@@ -18,15 +16,6 @@ use crate::{Policy, words};
 
 /// Snapshots of one database that go in one run; the rest goes in the next.
 pub const MOST_AT_ONCE: usize = 10;
-/// States in which a snapshot may be taken.
-/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
-const READY: [&str; 2] = ["available", "storage-optimization"];
-/// The most tags that a resource can have.
-const MOST_TAGS: usize = 50;
-/// What every engine takes as a name.
-/// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
-/// Less what tells two databases of one name apart.
-const LONGEST_NAME: usize = 63 - 5;
 
 /// Decides for one database.
 #[must_use]
@@ -61,16 +50,7 @@ fn job(seen: Seen<'_, Policy>) -> Option<Message> {
 /// The name of the snapshot of a database for a slot: `lamplighter-orders-20261121-0300`, in UTC.
 #[must_use]
 pub fn name(database: &Arn, slot: Timestamp) -> String {
-    let (database, slot) = (database.name(), slot.strftime("%Y%m%d-%H%M"));
-    let whole = format!("lamplighter-{database}-{slot}");
-    if whole.len() <= LONGEST_NAME {
-        return whole;
-    }
-    let hash = Sha256::digest(&database).iter().take(4).fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
-    let hash = format!("{hash:08x}");
-    let room = LONGEST_NAME - "lamplighter---20261121-0300".len() - hash.len();
-    let short: String = database.chars().take(room).collect();
-    format!("lamplighter-{}-{hash}-{slot}", short.trim_end_matches('-'))
+    snapshot_name(database, &slot.strftime("%Y%m%d-%H%M").to_string())
 }
 
 /// One database and all that speaks about its backups.
@@ -124,27 +104,12 @@ impl Case<'_> {
                 plan
             };
         }
-        let backup = Backup { database: self.database.arn.clone(), identifier, tags: self.tags() };
+        let slot = self.slot.strftime("%FT%H:%MZ").to_string();
+        let tags = snapshot_tags(self.database, &self.seen.policy.stack, &slot);
+        let backup = Backup { database: self.database.arn.clone(), identifier, tags };
         let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
         let message = self.is_overdue().then(|| words::late(self.slot, self.now));
         Plan::act(Action::Backup(backup), reason, message)
-    }
-
-    /// What the database carries, and whose and what for it is.
-    fn tags(&self) -> BTreeMap<String, String> {
-        let ours = [
-            (MANAGED, "true".to_owned()),
-            (STACK, self.seen.policy.stack.clone()),
-            (TARGET, self.database.arn.to_string()),
-            (SLOT, self.slot.strftime("%FT%H:%MZ").to_string()),
-        ];
-        let mut tags: BTreeMap<String, String> = ours.map(|(key, value)| (key.to_owned(), value)).into();
-        let own =
-            self.database.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
-        for (key, value) in own.take(MOST_TAGS - tags.len()) {
-            tags.insert(key.clone(), value.clone());
-        }
-        tags
     }
 
     /// Deletes what the policy does not keep: after a good backup alone, so that none goes when they have stopped.

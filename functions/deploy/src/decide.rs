@@ -65,15 +65,15 @@ fn roll_out(
 }
 
 /// One image offered to one service.
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
-    observed: &'a Observed,
+pub struct Case<'a> {
+    pub seen: Seen<'a, Policy>,
+    pub observed: &'a Observed,
     service: &'a Service,
     running: &'a TaskDefinition,
     subject: &'a Subject,
-    image: &'a Image,
+    pub image: &'a Image,
     pushed_at: Option<Timestamp>,
-    now: Timestamp,
+    pub now: Timestamp,
 }
 
 impl Case<'_> {
@@ -87,6 +87,7 @@ impl Case<'_> {
             .or_else(|| self.frozen())
             .or_else(|| self.scanned())
             .or_else(|| self.unapproved())
+            .or_else(|| self.backed_up())
     }
 
     fn settled(&self) -> Option<Plan> {
@@ -222,13 +223,20 @@ impl Case<'_> {
         let repository = &self.subject.repository;
         let pushed = self.pushed_at.map(|at| format!("; pushed {}", ago(at, self.now))).unwrap_or_default();
         let title = format!("rolling out {} — was {}{pushed}", self.label(), self.was());
+        let taken = self.taken();
+        let backed_up =
+            if taken.is_empty() { String::new() } else { format!(" Before it {} was taken.", taken.join(", ")) };
         let why = format!(
-            "The service follows {follows} in {}, and {} is what that names now.",
+            "The service follows {follows} in {}, and {} is what that names now.{backed_up}",
             repository.name, self.image.tag
         );
         let message = Message::info(title.clone()).why(why).next(self.next());
         let mut plan = Plan::act(Action::Rollout(self.action()), title, message);
         plan.messages = not_yet(&self.seen.policy.deploy);
+        plan.messages.extend(self.without());
+        if !taken.is_empty() {
+            plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
+        }
         plan
     }
 
@@ -287,7 +295,7 @@ impl Case<'_> {
         superseded + &fate
     }
 
-    fn label(&self) -> String {
+    pub fn label(&self) -> String {
         format!("{} ({})", self.image.tag, self.image.digest.short())
     }
 

@@ -68,6 +68,7 @@ pub fn given() -> Given {
         offer: Offer::NoTag,
         scan: None,
         newest_revision: None,
+        databases: Vec::new(),
     };
     Given { tags, memory: Memory::default(), observed, event: Event::sweep("sweep"), now: NOW }
         .deploy("tag=RC_x.x.x repo=shop/web")

@@ -3,6 +3,7 @@
 //! Triggers: an ECR push or a finished scan, a rotated secret, a changed tag, and a sweep that finds what
 //! events lost. It does not follow the rollout it starts, and it does not build, scan or sign images.
 
+mod backup;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -37,6 +38,8 @@ pub struct Deploy;
 pub struct Policy {
     pub deploy: DeployPolicy,
     pub freeze: Option<Freeze>,
+    /// The stack that owns snapshots.
+    pub stack: String,
 }
 
 impl Operation for Deploy {
@@ -50,10 +53,10 @@ impl Operation for Deploy {
         targets::targets(search.event, search.cloud).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let Some(value) = tags.get(policy::DEPLOY) else { return Ok(None) };
         let freeze = tags.get(policy::FREEZE).map(|value| Freeze::parse(value)).transpose()?;
-        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze }))
+        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze, stack: defaults.stack.clone() }))
     }
 
     async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {
@@ -77,6 +80,10 @@ impl Operation for Deploy {
         match action {
             Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
             Action::Redeploy(redeploy) => observed.service.as_ref().is_some_and(|s| s.started_since(redeploy.since)),
+            Action::Backup(backup) => {
+                let mut taken = observed.databases.iter().filter_map(|before| before.snapshot.as_ref());
+                taken.any(|snapshot| snapshot.identifier == backup.identifier)
+            }
             _ => false,
         }
     }

@@ -4,16 +4,18 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
+use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::detail::Detail;
 use lamplighter::detail::ecr::ImageAction;
 use lamplighter::memory::Memory;
-use lamplighter::model::{Digest, Image, Scan, Service, TagInRepository, TaskDefinition};
+use lamplighter::model::{
+    Arn, Database, Digest, Image, Scan, Service, Snapshot, TagInRepository, Tagged, TaskDefinition,
+};
 use lamplighter::operation::Seen;
-use lamplighter::policy::Selector;
+use lamplighter::policy::{self, APP, MANAGED, Selector};
 use serde::Serialize;
 
-use crate::{Policy, Subject, subject};
+use crate::{Policy, Subject, backup, subject};
 
 /// All that [`crate::decide`] looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -29,6 +31,15 @@ pub struct Observed {
     pub scan: Option<Scan>,
     /// The newest revision of the family, read only where an earlier rollout was interrupted.
     pub newest_revision: Option<TaskDefinition>,
+    /// The databases of the application, read only where the tag says `snapshot=yes`.
+    pub databases: Vec<Before>,
+}
+
+/// A database and its snapshot of before a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Before {
+    pub database: Database,
+    pub snapshot: Option<Snapshot>,
 }
 
 /// What the registry offers to roll out.
@@ -54,6 +65,7 @@ impl Observed {
             offer: Offer::NotAsked,
             scan: None,
             newest_revision: None,
+            databases: Vec::new(),
         }
     }
 
@@ -85,8 +97,15 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotAsked,
         (_, Ok(subject)) => offer(seen, subject, cloud).await?,
     };
-    let mut observed =
-        Observed { service: Some(service), running: Some(running), subject, offer, scan: None, newest_revision: None };
+    let mut observed = Observed {
+        service: Some(service),
+        running: Some(running),
+        subject,
+        offer,
+        scan: None,
+        newest_revision: None,
+        databases: Vec::new(),
+    };
     let mut since = None;
     if let (Offer::Image { image, pushed_at }, Ok(subject)) = (&observed.offer, &observed.subject) {
         let wanted = observed.running_digest().as_ref() != Some(&image.digest);
@@ -101,6 +120,9 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
             }
             observed.scan = Some(scan);
         }
+        if wanted && seen.policy.deploy.snapshot {
+            observed.databases = before(seen, &image.digest, cloud).await?;
+        }
         if wanted && seen.memory.was_interrupted(&image.digest) {
             let family = observed.running.as_ref().map_or("", TaskDefinition::family);
             observed.newest_revision = Some(cloud.newest_task_definition(family).await?);
@@ -110,6 +132,24 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         *pushed_at = since;
     }
     Ok(observed)
+}
+
+/// The managed databases of the service's application, and their snapshots of before this image.
+async fn before<C: Cloud>(seen: Seen<'_, Policy>, digest: &Digest, cloud: &C) -> Result<Vec<Before>, AwsError> {
+    let Some(app) = policy::app(&seen.target.tags) else { return Ok(Vec::new()) };
+    let listed = cloud.tagged(Kind::Database, APP).await?;
+    let is_of_app = |d: &&Tagged| policy::app(&d.tags) == Some(app) && d.tags.contains_key(MANAGED);
+    let arns: Vec<Arn> = listed.iter().filter(is_of_app).map(|database| database.arn.clone()).collect();
+    let mut found = Vec::new();
+    for database in cloud.databases(&arns).await? {
+        // Members are backed up with their cluster.
+        if database.cluster.is_none() {
+            let arn = backup::snapshot_arn(&database, digest);
+            let snapshot = cloud.snapshots(None, Which::This(&arn)).await?.into_iter().next();
+            found.push(Before { database, snapshot });
+        }
+    }
+    Ok(found)
 }
 
 async fn offer<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {

@@ -34,7 +34,7 @@ pub fn no_repository(subject: &Subject) -> Message {
 
 /// What the tag asks for and this version does not do, said instead of passed over.
 pub fn not_yet(policy: &DeployPolicy) -> Vec<Message> {
-    let asked = [("verify=", !policy.verify.is_empty()), ("snapshot=yes", policy.snapshot)];
+    let asked = [("verify=", !policy.verify.is_empty())];
     let message = |option: &str| {
         Message::warning(format!("{option} is not acted on yet"))
             .why(format!("The tag {} asks for it; this version reads it and does nothing about it.", policy::DEPLOY))

@@ -28,6 +28,7 @@ impl Performs for Services {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => aws.roll_out(rollout).await,
+            Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
             Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
             other => Err(beyond(other)),
         }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::Arn;
-use crate::policy::{HOLD, STACK, TARGET, VERIFIED};
+use sha2::{Digest as _, Sha256};
+
+use super::{Arn, Database};
+use crate::policy::{HOLD, MANAGED, SLOT, STACK, TARGET, VERIFIED};
 
 /// What the names of all that this system takes begin with.
 const PREFIX: &str = "lamplighter-";
@@ -29,6 +31,41 @@ pub struct Snapshot {
     pub engine_version: String,
     pub allocated_gib: Option<u32>,
     pub tags: BTreeMap<String, String>,
+}
+
+/// What every engine takes as a name, less what tells two databases of one name apart.
+/// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
+const LONGEST_NAME: usize = 63 - 5;
+/// States of a database in which a snapshot may be taken.
+/// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
+pub const READY: [&str; 2] = ["available", "storage-optimization"];
+/// The most tags that a resource can have.
+const MOST_TAGS: usize = 50;
+
+/// The name of a snapshot of a database: `lamplighter-orders-20261121-0300`. Of a long name a hash stands for the end.
+#[must_use]
+pub fn snapshot_name(database: &Arn, what_for: &str) -> String {
+    let database = database.name();
+    let whole = format!("{PREFIX}{database}-{what_for}");
+    if whole.len() <= LONGEST_NAME {
+        return whole;
+    }
+    let hash = Sha256::digest(&database).iter().take(4).fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
+    let room = LONGEST_NAME.saturating_sub(PREFIX.len() + what_for.len() + "-12345678-".len());
+    let short: String = database.chars().take(room).collect();
+    format!("{PREFIX}{}-{hash:08x}-{what_for}", short.trim_end_matches('-'))
+}
+
+/// What a snapshot carries: the database's own tags, and whose it is and what for.
+#[must_use]
+pub fn snapshot_tags(database: &Database, stack: &str, what_for: &str) -> BTreeMap<String, String> {
+    let ours = [(MANAGED, "true"), (STACK, stack), (TARGET, database.arn.as_str()), (SLOT, what_for)];
+    let mut tags: BTreeMap<String, String> = ours.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+    let own = database.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
+    for (key, value) in own.take(MOST_TAGS - tags.len()) {
+        tags.insert(key.clone(), value.clone());
+    }
+    tags
 }
 
 impl Snapshot {

@@ -4,12 +4,23 @@ use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::grammar::{Pairs, TagError};
+use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 10] =
-    ["tag", "semver", "repo", "container", "verify", "verify.", "scan", "approve", "snapshot", "breaker"];
+const KEYS: [&str; 11] = [
+    "tag",
+    "semver",
+    "repo",
+    "container",
+    "verify",
+    "verify.",
+    "scan",
+    "approve",
+    "snapshot",
+    "snapshot-limit",
+    "breaker",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
@@ -26,9 +37,14 @@ pub struct DeployPolicy {
     pub approve: bool,
     /// Back up the application's databases first.
     pub snapshot: bool,
+    /// How long a rollout waits for it, in seconds.
+    pub snapshot_limit: u64,
     /// Keep ECS's deployment circuit breaker, with rollback, switched on.
     pub breaker: bool,
 }
+
+/// Half an hour: what a rollout waits for a snapshot where the tag does not say.
+const SNAPSHOT_LIMIT: u64 = 1_800;
 
 /// The tags a service follows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +69,9 @@ impl DeployPolicy {
     /// [`TagError`] naming what is wrong.
     pub fn parse(value: &str) -> Result<Self, TagError> {
         let pairs = Pairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
+        let wrong =
+            |text: &str| pairs.error(format!("snapshot-limit={text} is not a duration of up to 12h such as 30m"));
+        let limit = |text: &str| seconds(text).filter(|limit| (60..=43_200).contains(limit)).ok_or_else(|| wrong(text));
         Ok(Self {
             follows: selector(&pairs)?,
             repo: pairs.get("repo").map(str::to_owned),
@@ -61,6 +80,7 @@ impl DeployPolicy {
             scan: pairs.get("scan").map(|word| severity(&pairs, word)).transpose()?,
             approve: pairs.switch("approve", false)?,
             snapshot: pairs.switch("snapshot", false)?,
+            snapshot_limit: pairs.get("snapshot-limit").map(limit).transpose()?.unwrap_or(SNAPSHOT_LIMIT),
             breaker: pairs.switch("breaker", true)?,
         })
     }
@@ -177,7 +197,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, breaker)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
