@@ -13,6 +13,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
 * ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
+* ``/_stack/quota``       {ManualSnapshots?, ManualClusterSnapshots?} → both: how many there may be
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
@@ -95,6 +96,7 @@ CONTROL = {
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
     "drills": databases.drills,
+    "quota": databases.set_quota,
     "scan": add_scan,
     "calls": lambda _: CALLS,
     "mail": lambda _: gaps.MAIL,

@@ -240,6 +240,12 @@ def of_region() -> list:
     ]
 
 
+def set_quota(request: dict) -> dict:
+    """{ManualSnapshots?, ManualClusterSnapshots?}: how many there may be."""
+    QUOTA.update(request)
+    return QUOTA
+
+
 def drills(_: dict) -> dict:
     """{restored: {name: {class, group, public}}, removed: [name]}: every restore and every deletion of an instance."""
     return {"restored": RESTORED, "removed": REMOVED}

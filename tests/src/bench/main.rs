@@ -9,6 +9,7 @@
     reason = "a program for a person to watch"
 )]
 
+mod backups;
 mod https;
 mod lambda;
 mod scaling;
@@ -60,6 +61,9 @@ fn run() -> Result<(), String> {
         scaling::alarms(scale, &stack)?;
     }
     scaling::costs()?;
+    if let Some(backup) = subjects.iter().find(|subject| subject.name == "backup") {
+        backups::sweeps(backup, &stack)?;
+    }
     https::first_call(&subjects)
 }
 

@@ -34,12 +34,16 @@ pub fn subjects() -> Result<Vec<Subject>, String> {
     build("deploy", "release", None)?;
     build("scale", "release", None)?;
     build("enroll", "release", None)?;
+    build("backup", "release", None)?;
+    build("drill", "release", None)?;
     build("hello", "release", None)?;
     build("hello", "stock", None)?;
     let mut subjects = vec![
         rust("deploy", "release/deploy", true),
         rust("scale", "release/scale", false),
         rust("enroll", "release/enroll", false),
+        rust("backup", "release/backup", false),
+        rust("drill", "release/drill", false),
         rust("hello, one thread, same profile", "release/hello-bare", false),
         rust("hello, default runtime, same profile", "release/hello-default", false),
         rust("hello, default runtime, Cargo's own profile", "stock/hello-default", false),
