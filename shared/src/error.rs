@@ -60,9 +60,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// DynamoDB did not take a lease, an intent or a memory.
+    /// DynamoDB did not take a lease, an intent or a memory, or the queue a notice: then nobody could be told.
     pub(crate) fn is_of_ledger(&self) -> bool {
-        matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems"].contains(&error.call))
+        matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems", "SendMessageBatch"].contains(&error.call))
     }
 
     /// The stable name of this kind of failure.

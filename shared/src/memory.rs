@@ -50,6 +50,8 @@ pub struct Memory {
     pub drilled: Option<Drilled>,
     /// Findings that hold: key, and in one line what was found.
     pub findings: BTreeMap<String, String>,
+    /// What operations wait for, and since when.
+    pub waiting: BTreeMap<String, (String, Timestamp)>,
     /// Operations whose sweep comes back to this target.
     pub watched: BTreeSet<String>,
     /// Notices that could not be handed over; they go first next time.
@@ -163,6 +165,15 @@ impl Memory {
                 self.drilled = Some(outcome.clone());
             }
             _ => {}
+        }
+    }
+
+    /// Notes what an operation waits for now, if anything.
+    pub fn wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
+        match what_for {
+            Some(what_for) if self.waiting.get(operation).is_some_and(|(waits, _)| waits == what_for) => {}
+            Some(what_for) => drop(self.waiting.insert(operation.to_owned(), (what_for.clone(), now))),
+            None => drop(self.waiting.remove(operation)),
         }
     }
 

@@ -19,6 +19,9 @@ pub struct Plan {
     /// is new.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<Finding>>,
+    /// What the plan waits for. Since when it does is remembered, as long as it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub waits_for: Option<String>,
 }
 
 /// Something about a target that will hurt one day.
@@ -219,20 +222,26 @@ pub enum Outcome {
 impl Plan {
     /// Nothing to do, for this reason.
     pub fn nothing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), steps: Vec::new(), messages: Vec::new(), findings: None }
+        Self { reason: reason.into(), steps: Vec::new(), messages: Vec::new(), findings: None, waits_for: None }
     }
 
     /// Nothing to do, and people are told why.
     #[must_use]
     pub fn tell(message: Message) -> Self {
-        Self { reason: message.title.clone(), steps: Vec::new(), messages: vec![message], findings: None }
+        Self {
+            reason: message.title.clone(),
+            steps: Vec::new(),
+            messages: vec![message],
+            findings: None,
+            waits_for: None,
+        }
     }
 
     /// One action, and nobody is told where there is no message.
     pub fn act(action: Action, reason: impl Into<String>, message: impl Into<Option<Message>>) -> Self {
         let reason = reason.into();
         let step = Step { action, reason: reason.clone(), message: message.into() };
-        Self { reason, steps: vec![step], messages: Vec::new(), findings: None }
+        Self { reason, steps: vec![step], messages: Vec::new(), findings: None, waits_for: None }
     }
 
     #[must_use]

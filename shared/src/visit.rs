@@ -15,7 +15,7 @@ use crate::ledger::{Kind, Lease, Ledger, LedgerError};
 use crate::model::Tagged;
 use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
-use crate::plan::{Outcome, Plan, Step};
+use crate::plan::{Action, Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
 use crate::telemetry::{self, Counts};
 use crate::{AwsError, Error, Event};
@@ -186,6 +186,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Nothing is done. Sweeps that find nothing to do leave a log line only; what somebody is told or
     /// an event asked for is journalled.
     async fn leave(&mut self, decision: Decision) -> Result<String, Error> {
+        self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.tell_all(&decision.plan);
         let reason = decision.reason();
         let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
@@ -215,6 +216,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     /// Journals the intent, performs every step, tells, and journals what came of it.
     async fn act(&mut self, decision: Decision) -> Result<String, Error> {
+        self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.lease.memory.supersede(Op::NAME);
         for step in &decision.permitted {
             self.lease.memory.intend(Op::NAME, &step.action, step.message.as_ref(), self.now);
@@ -233,7 +235,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                     self.tell_if_any(step.message.clone());
                     outcomes.push(Outcome::Done(answer));
                 }
-                Err(error) if error.is_not_now() => {
+                Err(error) if error.is_not_now() && matches!(step.action, Action::Backup(_)) => {
                     self.lease.memory.refuse(&step.action);
                     outcomes.push(Outcome::Withheld(format!("not now: {error}")));
                 }

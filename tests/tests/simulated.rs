@@ -384,7 +384,7 @@ fn with_snapshot_yes_the_databases_are_backed_up_before() {
     let titles = world.titles();
     assert_eq!(titles[0], "RC_1.1.0 (sha256:00000000) waits for a snapshot");
     assert!(titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2, "{titles:?}");
-    let snapshot = "lamplighter-orders-before-000000000000";
+    let snapshot = "lamplighter-orders-20261121-0300-before-00000000";
     let linked = world.state().journal.iter().filter(|record| record.reason.contains(snapshot)).count();
     assert!(linked >= 2, "both records name it");
 }
@@ -401,7 +401,8 @@ fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
     world.pass(SignedDuration::from_mins(1));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
-    assert!(world.titles().contains(&"RC_1.1.0 (sha256:00000000) is rolled out without its snapshot".to_owned()));
+    let title = world.titles().pop().unwrap();
+    assert!(title.starts_with("rolling out RC_1.1.0") && title.ends_with("; without a snapshot"), "{title}");
 }
 
 #[test]
@@ -412,4 +413,46 @@ fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
     assert_eq!(world.titles(), ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]);
+}
+
+#[test]
+fn an_old_snapshot_is_none_of_before_a_rollout() {
+    let (world, web, orders) = of_one_application();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    world.pass(SignedDuration::from_mins(11));
+    world.sweep(&Deploy).unwrap().unwrap();
+    world.state_mut().roll_back(&web);
+    world.pass(SignedDuration::from_hours(72));
+    let digest = format!("sha256:{:064x}", 11);
+    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest);
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"), "it waits for a new one");
+    world.pass(SignedDuration::from_mins(11));
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).contains("RC_1.1.0@"));
+    assert_eq!(world.taken(&orders).len(), 2);
+}
+
+#[test]
+fn the_limit_does_not_run_while_a_service_is_only_observed() {
+    let (world, web, orders) = of_one_application();
+    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:managed".into(), "observe".into());
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    world.pass(SignedDuration::from_hours(1));
+    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:managed".into(), "true".into());
+    world.sweep(&Deploy).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+    assert_eq!(world.taken(&orders).len(), 1);
+}
+
+#[test]
+fn a_paused_database_is_not_touched() {
+    let (world, web, orders) = of_one_application();
+    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:managed".into(), "paused".into());
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+    assert_eq!(world.count("CreateDBSnapshot"), 0);
 }

@@ -155,7 +155,7 @@ impl Case<'_> {
             return Plan::nothing(format!("{because}; {stay} in all, and none is to go"));
         }
         let reason = format!("{because}; {} go; {stay} stay: {}", steps.len(), kept.join("; "));
-        Plan { reason, steps, messages: Vec::new(), findings: None }
+        Plan { reason, steps, messages: Vec::new(), findings: None, waits_for: None }
     }
 
     /// It waits for longer than half of what there is to lose.

@@ -14,6 +14,9 @@ use lamplighter::policy::Retention;
 /// One that is still being made after this long never will be.
 const STUCK: SignedDuration = SignedDuration::from_hours(24);
 
+/// The longest that a rollout waits for a snapshot.
+const WAITED_FOR: SignedDuration = SignedDuration::from_hours(12);
+
 /// What becomes of one snapshot, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -67,6 +70,8 @@ pub fn rotate<'s>(snapshots: &'s [Snapshot], rules: Rules<'_>, now: Timestamp) -
         also(proven == Some(&snapshot.identifier), "the newest that was restored and checked");
         also(snapshot.is_held(), "held by a person");
         also(rules.in_use.contains(&snapshot.identifier), "shared or in use");
+        let fresh = snapshot.taken_at.is_some_and(|at| now.duration_since(at) < WAITED_FOR);
+        also(fresh && snapshot.identifier.contains("-before-"), "a rollout may wait for it");
         also(*rules.keep == Retention::default(), "the policy names no tier");
         if reasons.is_empty() {
             return Verdict::Delete(format!("newer ones fill keep={}", rules.keep));

@@ -113,8 +113,16 @@ impl Survey {
         };
         let database = self.databases.get(arn).cloned();
         let resource_id = database.as_ref().map(|database| database.resource_id.clone()).unwrap_or_default();
-        let (asked, shared) = shared(&snapshots, seen, &resource_id, self.at, cloud).await?;
         let quota = if is_cluster { self.quotas.clusters } else { self.quotas.instances };
+        // Before the new one is good nothing goes, so that nobody need be asked.
+        let slot = seen.policy.backup.slot(self.at);
+        let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at >= slot);
+        let may_go = quota.is_reached() || snapshots.iter().any(|s| is_new(s) || s.status == "failed");
+        let (asked, shared) = if may_go {
+            shared(&snapshots, seen, &resource_id, self.at, cloud).await?
+        } else {
+            (BTreeSet::new(), BTreeSet::new())
+        };
         let wanted = self.copies.iter().filter(|(region, _)| seen.policy.backup.copy.contains(region));
         let (mut copies, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for (region, all) in wanted {

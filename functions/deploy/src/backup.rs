@@ -1,25 +1,29 @@
 //! `snapshot=yes`: the databases of the application are backed up before an image is rolled out. Pure.
 
-use jiff::SignedDuration;
-use lamplighter::Plan;
-use lamplighter::model::{Arn, Database, Digest, READY, snapshot_name, snapshot_tags};
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Database, Digest, READY, Snapshot, snapshot_name, snapshot_tags};
 use lamplighter::notice::Message;
+use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Backup, Step};
-use lamplighter::policy::APP;
+use lamplighter::policy::{APP, BACKUP, MANAGED};
+use lamplighter::{Operation, Plan};
 
 use crate::decide::Case;
+use crate::observe::Before;
+use crate::{Deploy, Policy};
 
-/// What a snapshot of before an image is for: `before-ab12cd34ef56`.
-fn what_for(digest: &Digest) -> String {
-    let hex = digest.as_str().rsplit(':').next().unwrap_or_default();
-    format!("before-{}", hex.chars().take(12).collect::<String>())
+/// By how much AWS's clock and ours may differ; AWS tells whole seconds.
+const SKEW: SignedDuration = SignedDuration::from_mins(1);
+
+/// What a plan that waits for snapshots waits for.
+fn key(digest: &Digest) -> String {
+    format!("snapshots before {digest}")
 }
 
-/// The ARN of the snapshot that a database has from before an image.
-pub fn snapshot_arn(database: &Database, digest: &Digest) -> Arn {
-    let (arn, name) = (&database.arn, snapshot_name(&database.arn, &what_for(digest)));
-    let kind = if database.is_cluster { "cluster-snapshot" } else { "snapshot" };
-    Arn::new(format!("arn:{}:rds:{}:{}:{kind}:{name}", arn.partition(), arn.region(), arn.account()))
+/// Since when an image has waited for snapshots; now, if it has not.
+fn since(seen: Seen<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
+    let waiting = seen.memory.waiting.get(Deploy::NAME).filter(|(what_for, _)| *what_for == key(digest));
+    waiting.map_or(now, |(_, since)| *since)
 }
 
 impl Case<'_> {
@@ -31,76 +35,95 @@ impl Case<'_> {
         if self.observed.databases.is_empty() {
             return Some(Plan::tell(self.no_database()));
         }
-        let names = self.missing();
-        if names.is_empty() || self.has_waited() {
+        let missing = self.missing();
+        let limit = i64::try_from(self.seen.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
+        let waited = self.now.duration_since(self.since());
+        if missing.is_empty() || waited >= SignedDuration::from_secs(limit) {
             return None;
         }
-        let steps = self.observed.databases.iter().filter(|before| before.snapshot.is_none());
+        let steps = missing.iter().filter(|before| self.of_this_wait(before).next().is_none());
         let ready = steps.filter(|before| READY.contains(&before.database.status.as_str()));
-        let step = |database: &Database| Step {
-            action: Action::Backup(Backup {
-                database: database.arn.clone(),
-                identifier: snapshot_arn(database, &self.image.digest).name(),
-                tags: snapshot_tags(database, &self.seen.policy.stack, &what_for(&self.image.digest)),
-            }),
-            reason: format!("before {} is rolled out", self.label()),
-            message: None,
-        };
-        let steps: Vec<Step> = ready.map(|before| step(&before.database)).collect();
-        let reason = format!("{} waits for {}", self.label(), names.join(", "));
-        Some(Plan { reason, steps, messages: vec![self.waits(&names)], findings: None })
+        let steps: Vec<Step> = ready.map(|before| self.step(&before.database)).collect();
+        let names = self.in_words(&missing);
+        let reason = format!("{} waits: {names}", self.label());
+        let waits_for = Some(key(&self.image.digest));
+        Some(Plan { reason, steps, messages: vec![self.waits(&names)], findings: None, waits_for })
     }
 
-    /// Snapshots that are not good yet, by name.
-    pub fn missing(&self) -> Vec<String> {
-        let is_missing = |before: &&crate::observe::Before| before.snapshot.as_ref().is_none_or(|s| !s.is_good());
-        let missing = self.observed.databases.iter().filter(is_missing);
-        missing.map(|before| snapshot_arn(&before.database, &self.image.digest).name()).collect()
+    fn since(&self) -> Timestamp {
+        since(self.seen, &self.image.digest, self.now)
+    }
+
+    fn step(&self, database: &Database) -> Step {
+        let hex = self.image.digest.as_str().rsplit(':').next().unwrap_or_default();
+        let short: String = hex.chars().take(8).collect();
+        // The time first, so that names sort by it.
+        let what_for = format!("{}-before-{short}", self.since().strftime("%Y%m%d-%H%M"));
+        let action = Action::Backup(Backup {
+            database: database.arn.clone(),
+            identifier: snapshot_name(&database.arn, &what_for),
+            tags: snapshot_tags(database, &self.seen.policy.stack, &what_for),
+        });
+        Step { action, reason: format!("before {} is rolled out", self.label()), message: None }
+    }
+
+    /// Snapshots of a database that were taken since the image waits, whoever asked for them.
+    fn of_this_wait<'b>(&self, before: &'b Before) -> impl Iterator<Item = &'b Snapshot> {
+        let (since, database, stack) = (self.since(), &before.database, self.seen.policy.stack.clone());
+        before.snapshots.iter().filter(move |snapshot| {
+            let ours = snapshot.is_ours(&stack, &database.arn) && snapshot.is_of(&database.resource_id);
+            ours && snapshot.status != "failed" && snapshot.taken_at.is_none_or(|at| at + SKEW >= since)
+        })
+    }
+
+    /// Databases that have no good snapshot yet.
+    fn missing(&self) -> Vec<&Before> {
+        let has = |before: &&Before| !self.of_this_wait(before).any(Snapshot::is_good);
+        self.observed.databases.iter().filter(has).collect()
+    }
+
+    /// `orders is modifying, carts has none yet`
+    fn in_words(&self, missing: &[&Before]) -> String {
+        let each = missing.iter().map(|before| {
+            let Database { identifier, status, .. } = &before.database;
+            match self.of_this_wait(before).next() {
+                Some(snapshot) => format!("{} is {}", snapshot.identifier, snapshot.status),
+                None if READY.contains(&status.as_str()) => format!("{identifier} has none yet"),
+                None => format!("{identifier} is {status}"),
+            }
+        });
+        each.collect::<Vec<_>>().join(", ")
     }
 
     /// Snapshots that the rollout can go back to, by name.
     pub fn taken(&self) -> Vec<String> {
-        let good = self.observed.databases.iter().filter_map(|before| before.snapshot.as_ref()).filter(|s| s.is_good());
-        good.map(|snapshot| snapshot.identifier.clone()).collect()
+        let newest = |before: &Before| {
+            self.of_this_wait(before).filter(|s| s.is_good()).max_by_key(|s| s.taken_at).map(|s| s.identifier.clone())
+        };
+        self.observed.databases.iter().filter_map(newest).collect()
     }
 
-    fn key(&self) -> String {
-        format!("snapshot:{}", self.image.digest)
-    }
-
-    fn has_waited(&self) -> bool {
-        let limit = i64::try_from(self.seen.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
-        let told = &self.seen.memory.told;
-        let since = told.get(&self.key()).or_else(|| told.get(&format!("muted:{}", self.key())));
-        since.is_some_and(|since| self.now.duration_since(*since) >= SignedDuration::from_secs(limit))
-    }
-
-    fn waits(&self, names: &[String]) -> Message {
+    fn waits(&self, names: &str) -> Message {
         let limit = self.seen.policy.deploy.snapshot_limit / 60;
         Message::info(format!("{} waits for a snapshot", self.label()))
-            .why(format!("The tag says snapshot=yes, and {} is not good yet.", names.join(", ")))
+            .why(format!("The tag says snapshot=yes: {names}."))
             .next(format!("It is rolled out when that is good, or after {limit} min without it (snapshot-limit=)."))
-            .once(self.key())
+            .once(format!("snapshot:{}", self.image.digest))
     }
 
     fn no_database(&self) -> Message {
         Message::warning(format!("{} is held: there is no database to take a snapshot of", self.label()))
-            .why(format!("The tag says snapshot=yes, and no managed database has the {APP} of the service."))
-            .next(format!("Give service and database the same {APP}, or take snapshot=yes out of the tag."))
+            .why(format!(
+                "The tag says snapshot=yes, and no database with the {APP} of the service has {MANAGED} = true and {BACKUP}."
+            ))
+            .next("Tag the database so, or take snapshot=yes out of the tag.")
             .once(format!("no-database:{}", self.image.digest))
     }
 
-    /// Told beside a rollout that has not waited any longer.
-    pub fn without(&self) -> Option<Message> {
+    /// What a rollout that has not waited any longer goes without.
+    pub fn without(&self) -> Option<String> {
         let missing = self.missing();
-        (self.seen.policy.deploy.snapshot && !missing.is_empty()).then(|| {
-            Message::warning(format!("{} is rolled out without its snapshot", self.label()))
-                .why(format!(
-                    "{} was not good after {} min.",
-                    missing.join(", "),
-                    self.seen.policy.deploy.snapshot_limit / 60
-                ))
-                .next("Look why it takes so long; what it was for can't be undone by it any more.")
-        })
+        let says = self.seen.policy.deploy.snapshot && !missing.is_empty();
+        says.then(|| format!(" It has no snapshot to go back to: {}.", self.in_words(&missing)))
     }
 }

@@ -230,10 +230,12 @@ impl Case<'_> {
             "The service follows {follows} in {}, and {} is what that names now.{backed_up}",
             repository.name, self.image.tag
         );
-        let message = Message::info(title.clone()).why(why).next(self.next());
-        let mut plan = Plan::act(Action::Rollout(self.action()), title, message);
+        let message = match self.without() {
+            None => Message::info(title.clone()).why(why),
+            Some(without) => Message::warning(format!("{title}; without a snapshot")).why(why + &without),
+        };
+        let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()));
         plan.messages = not_yet(&self.seen.policy.deploy);
-        plan.messages.extend(self.without());
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
         }

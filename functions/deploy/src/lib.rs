@@ -81,7 +81,7 @@ impl Operation for Deploy {
             Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
             Action::Redeploy(redeploy) => observed.service.as_ref().is_some_and(|s| s.started_since(redeploy.since)),
             Action::Backup(backup) => {
-                let mut taken = observed.databases.iter().filter_map(|before| before.snapshot.as_ref());
+                let mut taken = observed.databases.iter().flat_map(|before| &before.snapshots);
                 taken.any(|snapshot| snapshot.identifier == backup.identifier)
             }
             _ => false,

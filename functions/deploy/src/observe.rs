@@ -12,10 +12,10 @@ use lamplighter::model::{
     Arn, Database, Digest, Image, Scan, Service, Snapshot, TagInRepository, Tagged, TaskDefinition,
 };
 use lamplighter::operation::Seen;
-use lamplighter::policy::{self, APP, MANAGED, Selector};
+use lamplighter::policy::{self, APP, BACKUP, Managed, Selector};
 use serde::Serialize;
 
-use crate::{Policy, Subject, backup, subject};
+use crate::{Policy, Subject, subject};
 
 /// All that [`crate::decide`] looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,11 +35,11 @@ pub struct Observed {
     pub databases: Vec<Before>,
 }
 
-/// A database and its snapshot of before a rollout.
+/// A database and its manual snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Before {
     pub database: Database,
-    pub snapshot: Option<Snapshot>,
+    pub snapshots: Vec<Snapshot>,
 }
 
 /// What the registry offers to roll out.
@@ -121,7 +121,7 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
             observed.scan = Some(scan);
         }
         if wanted && seen.policy.deploy.snapshot {
-            observed.databases = before(seen, &image.digest, cloud).await?;
+            observed.databases = before(seen, cloud).await?;
         }
         if wanted && seen.memory.was_interrupted(&image.digest) {
             let family = observed.running.as_ref().map_or("", TaskDefinition::family);
@@ -134,19 +134,21 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
     Ok(observed)
 }
 
-/// The managed databases of the service's application, and their snapshots of before this image.
-async fn before<C: Cloud>(seen: Seen<'_, Policy>, digest: &Digest, cloud: &C) -> Result<Vec<Before>, AwsError> {
+/// The databases of the service's application that may be backed up, and their snapshots.
+async fn before<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Vec<Before>, AwsError> {
     let Some(app) = policy::app(&seen.target.tags) else { return Ok(Vec::new()) };
     let listed = cloud.tagged(Kind::Database, APP).await?;
-    let is_of_app = |d: &&Tagged| policy::app(&d.tags) == Some(app) && d.tags.contains_key(MANAGED);
-    let arns: Vec<Arn> = listed.iter().filter(is_of_app).map(|database| database.arn.clone()).collect();
+    // One without a policy for its backups would keep these for ever.
+    let is_meant = |d: &&Tagged| {
+        policy::app(&d.tags) == Some(app) && policy::managed(&d.tags) == Ok(Managed::Act) && d.tags.contains_key(BACKUP)
+    };
+    let arns: Vec<Arn> = listed.iter().filter(is_meant).map(|database| database.arn.clone()).collect();
     let mut found = Vec::new();
     for database in cloud.databases(&arns).await? {
         // Members are backed up with their cluster.
         if database.cluster.is_none() {
-            let arn = backup::snapshot_arn(&database, digest);
-            let snapshot = cloud.snapshots(None, Which::This(&arn)).await?.into_iter().next();
-            found.push(Before { database, snapshot });
+            let snapshots = cloud.snapshots(None, Which::Of(&database.arn)).await?;
+            found.push(Before { database, snapshots });
         }
     }
     Ok(found)

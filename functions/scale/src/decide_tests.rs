@@ -231,6 +231,13 @@ fn an_alarm_that_is_no_peak_is_not_told_as_one(
 ) {
     let plan = given().untag("scale").cpu(6.0).event(rings(namespace, metric, threshold)).decided();
     assert_eq!((plan.reason.as_str(), plan.messages.len()), (reason, 0));
+    let mut maximum = rings("AWS/ECS", "CPUUtilization", 95.0);
+    maximum["detail"]["state"]["reason"] =
+        "1 datapoint [99.0] was greater than or equal to the threshold (95.0).".into();
+    assert_eq!(given().untag("scale").cpu(61.0).event(maximum).titles(), ["CPU peak: 61 % on 2 tasks"]);
+    let mut low = rings("AWS/ECS", "CPUUtilization", 20.0);
+    low["detail"]["state"]["reason"] = "15 datapoints were less than the threshold (20.0).".into();
+    assert_eq!(given().untag("scale").cpu(25.0).event(low).titles(), [""; 0]);
     let own_bound = given().untag("scale").cpu(61.0).event(rings("AWS/ECS", "CPUUtilization", 60.0));
     assert_eq!(own_bound.titles(), ["CPU peak: 61 % on 2 tasks"]);
 }

@@ -11,6 +11,8 @@ use lamplighter::policy::SCALE;
 use crate::Policy;
 use crate::demand::whole;
 
+/// Minutes of which the highest is told: an event may come late.
+const RECENT: usize = 5;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Tells a peak of CPU or memory. Other alarms, and those that ring when little is used, are none.
@@ -23,22 +25,25 @@ pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
     };
     let (series, busiest) =
         if what == "CPU" { (&load.cpu, &load.busiest_cpu) } else { (&load.memory, &load.busiest_memory) };
-    let Some((minute, newest)) = series.last_key_value() else {
+    let recent = series.iter().rev().take(RECENT);
+    let Some((minute, highest)) = recent.max_by(|a, b| a.1.total_cmp(b.1)) else {
         return Plan::nothing(format!("{} is in ALARM, and there is no {what} data", change.name));
     };
     let bound = change.threshold.unwrap_or_else(|| f64::from(seen.policy.cpu_peak));
-    if *newest < bound {
-        return Plan::nothing(format!("{} is in ALARM, and {what} is at {newest:.0} %: no peak", change.name));
+    // The event names no operator, but the reason does: `… were less than the threshold (63.0)`.
+    let says = |words: &str| change.reason.to_lowercase().contains(words);
+    if says("less than the threshold") || (*highest < bound && !says("greater than")) {
+        return Plan::nothing(format!("{} is in ALARM, and {what} is at {highest:.0} %: no peak", change.name));
     }
     if change.muted {
         return Plan::nothing(format!("{} is muted", change.name));
     }
     let running = service.running_count.unsigned_abs().max(1);
-    let would = whole(f64::from(running) * newest / bound).max(running + 1);
+    let would = whole(f64::from(running) * highest / bound).max(running + 1);
     // Which one it is only Container Insights knows.
     let top = busiest.get(minute).map_or(String::new(), |top| format!("; the busiest task is at {top:.0} %"));
     Plan::tell(
-        Message::warning(format!("{what} peak: {newest:.0} % on {}", counted(service.running_count.unsigned_abs() as usize, "task")))
+        Message::warning(format!("{what} peak: {highest:.0} % on {}", counted(service.running_count.unsigned_abs() as usize, "task")))
             .why(format!("{what} of the last 15 minutes, in %: {}{top}. {}", sparkline(series), change.reason))
             .next(format!(
                 "Nothing is changed without {SCALE}. With {SCALE} = min={running} max={} it would have gone to {would} tasks.",

@@ -81,6 +81,12 @@ impl Survey {
             self.services.get(arn).cloned()
         };
         let load = self.loads.get(arn).cloned().unwrap_or_default();
-        Ok(Observed { service, load, scalable: self.scalable.get(arn).cloned() })
+        let mut scalable = self.scalable.get(arn).cloned();
+        // Another invocation may have moved the minimum since; what is forgotten must be so now.
+        let known = scalable.as_ref().map(|scalable| scalable.min);
+        if seen.memory.raised.is_some_and(|raised| known != Some(raised.to)) {
+            scalable = cloud.scalable_targets(std::slice::from_ref(arn)).await?.into_iter().next();
+        }
+        Ok(Observed { service, load, scalable })
     }
 }
