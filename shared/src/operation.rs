@@ -235,9 +235,10 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         if matches!(event.detail, Detail::Sweep) {
-            // The next sweep is the retry. What there was no time for comes again at once, and that the ledger can't
-            // be written is nothing that a message could be told of.
-            let waits = |error: &Error| !matches!(error, Error::OutOfTime { .. }) && !error.is_of_ledger();
+            // The next sweep is the retry. What there was no time for, or what another function held, comes again at
+            // once, and that the ledger can't be written is nothing that a message could be told of.
+            let again = |error: &Error| matches!(error, Error::OutOfTime { .. } | Error::TargetBusy { .. });
+            let waits = |error: &Error| !again(error) && !error.is_of_ledger();
             let failed = errors.iter().filter(|(_, error)| waits(error));
             answers
                 .extend(failed.map(|(target, error)| json!({"target": target.arn.name(), "error": error.to_string()})));
