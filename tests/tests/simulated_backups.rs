@@ -388,3 +388,26 @@ fn a_region_that_cannot_be_read_stops_nothing_here() {
     let about = |title: &&String| title.as_str() == "backups are not copied to eu-west-9: it can't be read";
     assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
 }
+
+/// A snapshot of before a rollout is copied as any other, and does not stand in the way of those that follow.
+#[test]
+fn a_snapshot_of_before_a_rollout_is_one_among_others() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=3d copy=eu-central-1");
+    days(&world, 2, 1);
+    let tags = |world: &World| world.state().snapshots.values().next().unwrap().tags.clone();
+    let now = world.state().now;
+    let name = format!("lamplighter-orders-{}-before-ab12cd34", now.strftime("%Y%m%d-%H%M"));
+    world.snapshot(&orders, &name, now, tags(&world));
+    world.pass(HOUR);
+    sweep(&world);
+    let there = |world: &World, name: &str| {
+        world.state().snapshots.keys().any(|arn| arn.region() == "eu-central-1" && arn.name() == name)
+    };
+    assert!(there(&world, &name));
+    days(&world, 5, 1);
+    assert_eq!((count(&world, &orders), copied(&world, &orders)), (3, 3));
+    let newest = world.taken(&orders).pop().unwrap();
+    assert_eq!(world.taken_in("eu-central-1", &orders).pop(), Some(newest));
+    assert!(!there(&world, &name), "it goes when its day goes");
+}
