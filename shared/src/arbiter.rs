@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::memory::Memory;
+use crate::model::Service;
 use crate::plan::Action;
 
 /// How long after its tasks were started anew a service is not made smaller.
@@ -16,6 +17,31 @@ pub struct TargetState {
     /// `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
     pub deployment_controller: String,
     pub rollout_in_progress: bool,
+}
+
+impl TargetState {
+    /// A target of which nothing stands in the way of an action.
+    #[must_use]
+    pub fn active() -> Self {
+        let (status, deployment_controller) = ("ACTIVE".to_owned(), "ECS".to_owned());
+        Self { status, deployment_controller, rollout_in_progress: false }
+    }
+
+    /// A target that AWS does not know.
+    #[must_use]
+    pub fn missing() -> Self {
+        Self { status: "MISSING".to_owned(), ..Self::active() }
+    }
+}
+
+impl From<&Service> for TargetState {
+    fn from(service: &Service) -> Self {
+        Self {
+            status: service.status.clone(),
+            deployment_controller: service.deployment_controller.as_str().to_owned(),
+            rollout_in_progress: service.rollout_in_progress(),
+        }
+    }
 }
 
 /// Why an action is not permitted now.

@@ -18,9 +18,9 @@ pub enum Detail {
     TagChange(tag::TagChange),
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
-    Snapshot(rds::SnapshotEvent),
+    Snapshot(rds::RdsEvent),
     BackupJob(rds::BackupJob),
-    Database(rds::DatabaseEvent),
+    Database(rds::RdsEvent),
     Drill(rds::DrillRequest),
     /// A schedule: walk all targets and decide again.
     Sweep,

@@ -129,6 +129,19 @@ pub enum Targets<S> {
     None(String),
 }
 
+impl<S> Targets<S> {
+    /// An event that `operation` does nothing about.
+    #[must_use]
+    pub fn not_for(operation: &str, detail: &Detail) -> Self {
+        Self::None(match detail {
+            Detail::Other { source, detail_type } => {
+                format!("\"{detail_type}\" from {source} is nothing {operation} acts on")
+            }
+            _ => format!("it is nothing {operation} acts on"),
+        })
+    }
+}
+
 /// An operation's world: AWS, the ledger, the notice queue, the stack's defaults, clock and metrics.
 pub struct Engine<C, L, O> {
     pub cloud: C,

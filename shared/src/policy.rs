@@ -54,7 +54,7 @@ pub const VERIFIED: &str = "lamplighter:verified";
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
 const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];
 
-/// Every key that only this system sets.
+/// Every other key of ours: this system sets them, or a person on what it made.
 const OURS: [&str; 6] = [TARGET, STACK, SLOT, HOLD, DRILL, VERIFIED];
 
 /// Whether a target is ours to act on.

@@ -10,7 +10,7 @@ use lamplighter::plan::{Action, Copy, Expire, Step};
 use lamplighter::policy::VERIFIED;
 
 use crate::decide::{Case, MOST_AT_ONCE};
-use crate::rotate::{Rules, Verdict, rotate};
+use crate::rotate::{Verdict, rotate};
 use crate::survey::Copies;
 use crate::words;
 
@@ -68,14 +68,7 @@ impl Case<'_> {
     /// What goes there: what the policy does not keep, and before it has settled only what is no backup at all.
     fn expired(&self, there: &Copies, region: &str, settled: bool) -> Vec<Step> {
         let nothing = BTreeSet::new();
-        let rules = Rules {
-            stack: &self.seen.policy.stack,
-            database: &self.database.arn,
-            resource_id: &self.database.resource_id,
-            keep: &self.policy.keep,
-            zone: &self.policy.zone,
-            in_use: &nothing,
-        };
+        let rules = self.seen.policy.rules(&self.database.arn, &self.database.resource_id, &nothing);
         let verdicts = rotate(&there.snapshots, rules, self.now);
         let going = verdicts.into_iter().filter_map(|(copy, verdict)| match verdict {
             Verdict::Delete(reason) if settled || !copy.is_good() => Some(Step {

@@ -10,7 +10,7 @@ use lamplighter::plan::{Action, Backup, Expire, Step};
 use lamplighter::policy::BackupPolicy;
 use sha2::{Digest as _, Sha256};
 
-use crate::rotate::{Rules, Verdict, rotate};
+use crate::rotate::{Verdict, rotate};
 use crate::survey::Observed;
 use crate::{Policy, words};
 
@@ -123,14 +123,8 @@ impl Case<'_> {
     }
 
     fn delete(&self, because: &str, may_go: impl Fn(&Snapshot) -> bool) -> Plan {
-        let rules = Rules {
-            stack: &self.seen.policy.stack,
-            database: &self.database.arn,
-            resource_id: &self.database.resource_id,
-            keep: &self.policy.keep,
-            zone: &self.policy.zone,
-            in_use: &self.in_use(),
-        };
+        let in_use = self.in_use();
+        let rules = self.seen.policy.rules(&self.database.arn, &self.database.resource_id, &in_use);
         let mut verdicts = rotate(&self.observed.snapshots, rules, self.now);
         // The oldest goes first, whatever order AWS lists them in.
         verdicts.sort_by(|(a, _), (b, _)| (a.taken_at, &a.identifier).cmp(&(b.taken_at, &b.identifier)));

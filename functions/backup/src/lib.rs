@@ -15,16 +15,16 @@ mod survey;
 mod targets;
 mod words;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, Snapshots};
 use lamplighter::ledger::Ledger;
-use lamplighter::model::Snapshot;
+use lamplighter::model::{Arn, Snapshot};
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
+use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 use lamplighter::telemetry::RECOVERY_POINT;
 use lamplighter::{AwsError, Operation, Plan};
 
@@ -42,6 +42,14 @@ pub struct Policy {
     pub stack: String,
 }
 
+impl Policy {
+    /// By what snapshots of this database are rotated.
+    fn rules<'a>(&'a self, database: &'a Arn, resource_id: &'a str, in_use: &'a BTreeSet<String>) -> Rules<'a> {
+        let (keep, zone) = (&self.backup.keep, &self.backup.zone);
+        Rules { stack: &self.stack, database, resource_id, keep, zone, in_use }
+    }
+}
+
 impl Operation for Backup {
     const NAME: &'static str = "backup";
     type Policy = Policy;
@@ -54,7 +62,7 @@ impl Operation for Backup {
     }
 
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
-        let backup = tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?;
+        let backup = BackupPolicy::of(tags, defaults)?;
         Ok(backup.map(|backup| Policy { backup, stack: defaults.stack.clone() }))
     }
 
@@ -73,8 +81,7 @@ impl Operation for Backup {
 
     fn state(observed: &Observed) -> TargetState {
         // Whether a snapshot may be taken now is part of the decision: AWS has a dozen states.
-        let status = if observed.database.is_some() { "ACTIVE" } else { "MISSING" };
-        TargetState { status: status.to_owned(), rollout_in_progress: false, deployment_controller: "ECS".to_owned() }
+        if observed.database.is_some() { TargetState::active() } else { TargetState::missing() }
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

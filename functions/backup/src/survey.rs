@@ -9,13 +9,13 @@ use lamplighter::cloud::{Cloud, Which};
 use lamplighter::detail::Detail;
 use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
 use lamplighter::operation::Seen;
-use lamplighter::policy::{BACKUP, BackupPolicy, StackDefaults};
+use lamplighter::policy::{BackupPolicy, StackDefaults};
 use serde::Serialize;
 
 use crate::Policy;
 use crate::copies::{IN_FLIGHT, due};
 use crate::decide::MOST_AT_ONCE;
-use crate::rotate::{Rules, Verdict, rotate};
+use crate::rotate::{Verdict, rotate};
 
 /// What was read of all databases of a run.
 #[derive(Debug, Default)]
@@ -101,7 +101,7 @@ impl Survey {
     /// What was read of one database, and who shares what would be deleted.
     pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let is_cluster = arn.resource().starts_with("cluster:");
+        let is_cluster = arn.is_cluster();
         let name = arn.name();
         let is_of = |snapshot: &&Snapshot| snapshot.of_cluster == is_cluster && snapshot.database == name;
         // What another invocation did since the survey is asked for again.
@@ -158,7 +158,7 @@ impl Survey {
 
 /// Where a database's backups are copied to; nowhere if its tag can't be read.
 fn regions(database: &Database, defaults: &StackDefaults) -> Vec<String> {
-    let policy = database.tags.get(BACKUP).and_then(|value| BackupPolicy::parse(value, defaults).ok());
+    let policy = BackupPolicy::of(&database.tags, defaults).ok().flatten();
     policy.map(|policy| policy.copy).unwrap_or_default()
 }
 
@@ -171,15 +171,8 @@ async fn shared<C: Cloud>(
     now: Timestamp,
     cloud: &C,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>), AwsError> {
-    let policy = &seen.policy.backup;
-    let rules = Rules {
-        stack: &seen.policy.stack,
-        database: &seen.target.arn,
-        resource_id,
-        keep: &policy.keep,
-        zone: &policy.zone,
-        in_use: &BTreeSet::new(),
-    };
+    let nothing = BTreeSet::new();
+    let rules = seen.policy.rules(&seen.target.arn, resource_id, &nothing);
     let verdicts = rotate(snapshots, rules, now).into_iter();
     let mut going: Vec<&Snapshot> =
         verdicts.filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_))).map(|(snapshot, _)| snapshot).collect();

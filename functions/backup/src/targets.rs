@@ -25,10 +25,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
             }
         }
         Detail::TagChange(_) => Ok(Targets::None("no tag about backups changed".to_owned())),
-        Detail::Other { source, detail_type } => {
-            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing backup acts on")))
-        }
-        _ => Ok(Targets::None("it is nothing backup acts on".to_owned())),
+        other => Ok(Targets::not_for("backup", other)),
     }
 }
 
@@ -44,8 +41,7 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
 
 /// A database, if it is one and carries the tag.
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
-    let is_database = arn.service() == "rds" && ["db:", "cluster:"].iter().any(|kind| arn.resource().starts_with(kind));
-    if !is_database {
+    if !arn.is_database() {
         return Ok(Targets::None(format!("{arn} is no database of RDS")));
     }
     let survey = Survey::read(std::slice::from_ref(&arn), search.now, search.defaults, search.cloud).await?;

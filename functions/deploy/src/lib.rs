@@ -21,7 +21,6 @@ use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, Services};
 use lamplighter::ledger::Ledger;
-use lamplighter::model::Service;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, DeployPolicy, Freeze, StackDefaults, TagError};
@@ -68,12 +67,7 @@ impl Operation for Deploy {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        let service = observed.service.as_ref();
-        TargetState {
-            status: service.map_or("MISSING", |s| &s.status).to_owned(),
-            rollout_in_progress: service.is_some_and(Service::rollout_in_progress),
-            deployment_controller: service.map_or("ECS", |s| s.deployment_controller.as_str()).to_owned(),
-        }
+        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

@@ -26,10 +26,7 @@ pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, 
             let services = cloud.tagged(Kind::Service, DEPLOY).await?;
             Ok(found(services, || format!("no service carries {DEPLOY}")))
         }
-        Detail::Other { source, detail_type } => {
-            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing deploy acts on")))
-        }
-        _ => Ok(Targets::None("it is nothing deploy acts on".to_owned())),
+        other => Ok(Targets::not_for("deploy", other)),
     }
 }
 

@@ -17,7 +17,7 @@ use lamplighter::cloud::{Cloud, Drills};
 use lamplighter::ledger::Ledger;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{self, BackupPolicy, StackDefaults, TagError};
+use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};
@@ -50,7 +50,7 @@ impl Operation for Exercise {
     }
 
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
-        let backup = tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?;
+        let backup = BackupPolicy::of(tags, defaults)?;
         let own = backup.as_ref().and_then(|backup| backup.drill_group.clone());
         let group = own.unwrap_or_else(|| defaults.drill_group.clone());
         Ok(Some(Policy { backup, group, stack: defaults.stack.clone() }))
@@ -75,7 +75,7 @@ impl Operation for Exercise {
 
     fn state(_: &Observed) -> TargetState {
         // The source is not touched, whatever state it is in.
-        TargetState { status: "ACTIVE".to_owned(), rollout_in_progress: false, deployment_controller: "ECS".to_owned() }
+        TargetState::active()
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

@@ -47,7 +47,7 @@ impl Survey {
             let (partition, region, account) = (source.partition(), source.region(), source.account());
             Arn::new(format!("arn:{partition}:rds:{region}:{account}:{resource}"))
         };
-        let is_cluster = source.resource().starts_with("cluster:");
+        let is_cluster = source.is_cluster();
         let (restored, member) = if is_cluster {
             (beside(format!("cluster:{}", name(source))), Some(beside(format!("db:{}", member_name(source)))))
         } else {

@@ -20,10 +20,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
         Detail::Sweep => all(&search).await,
         Detail::Database(event) => restored(&search, &Arn::new(event.source_arn.clone())).await,
         Detail::Drill(request) => one(&search, &Arn::new(request.database.clone())).await,
-        Detail::Other { source, detail_type } => {
-            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing drill acts on")))
-        }
-        _ => Ok(Targets::None("it is nothing drill acts on".to_owned())),
+        other => Ok(Targets::not_for("drill", other)),
     }
 }
 
@@ -57,8 +54,7 @@ async fn restored<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> 
 }
 
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    let is_database = arn.service() == "rds" && ["db:", "cluster:"].iter().any(|kind| arn.resource().starts_with(kind));
-    if !is_database {
+    if !arn.is_database() {
         return Ok(Targets::None(format!("{arn} is no ARN of an instance or cluster of RDS")));
     }
     let found = search.cloud.databases(std::slice::from_ref(arn)).await?;

@@ -29,12 +29,9 @@ const GIB: f64 = 1_073_741_824.0;
 /// `lamplighter/shop/web/` for a service, `lamplighter/db:orders/` for a database; `None` for anything else. A
 /// cluster's name can have no colon.
 pub fn prefix(target: &Arn) -> Option<String> {
-    match target.service() {
-        "ecs" => target.ecs_service().map(|(cluster, name)| format!("{OURS}{cluster}/{name}/")),
-        "rds" if ["db:", "cluster:"].iter().any(|kind| target.resource().starts_with(kind)) => {
-            Some(format!("{OURS}{}/", target.resource()))
-        }
-        _ => None,
+    match target.ecs_service() {
+        Some((cluster, name)) => Some(format!("{OURS}{cluster}/{name}/")),
+        None => target.is_database().then(|| format!("{OURS}{}/", target.resource())),
     }
 }
 

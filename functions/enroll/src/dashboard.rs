@@ -3,7 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html>
 
 use lamplighter::model::{Arn, Database, Service, TargetGroup};
-use lamplighter::policy::{self, ScalePolicy, StackDefaults};
+use lamplighter::policy::{ScalePolicy, StackDefaults};
 use lamplighter::telemetry::NAMESPACE;
 use serde_json::{Value, json};
 
@@ -119,7 +119,7 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
     let own = [("ClusterName", cluster), ("ServiceName", service_name)];
     // The bounds are those of the service's own tag.
     let defaults = StackDefaults { cpu_peak: policy.cpu_peak, ..StackDefaults::default() };
-    let scale = service.tags.get(policy::SCALE).and_then(|value| ScalePolicy::parse(value, &defaults).ok());
+    let scale = ScalePolicy::of(&service.tags, &defaults).ok().flatten();
     let cpu = scale.as_ref().map_or(policy.cpu_peak, |scale| scale.cpu);
     let used = Graph {
         title: format!("{name}: CPU and memory, %"),

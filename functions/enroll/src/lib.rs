@@ -58,8 +58,8 @@ impl Operation for Enroll {
         policy::floors(tags)?;
         Ok(Some(Policy {
             managed: policy::managed(tags)?,
-            scale: tags.get(policy::SCALE).map(|value| ScalePolicy::parse(value, defaults)).transpose()?,
-            backup: tags.get(policy::BACKUP).map(|value| BackupPolicy::parse(value, defaults)).transpose()?,
+            scale: ScalePolicy::of(tags, defaults)?,
+            backup: BackupPolicy::of(tags, defaults)?,
             cpu_peak: defaults.cpu_peak,
             stack: defaults.stack.clone(),
         }))
@@ -85,7 +85,7 @@ impl Operation for Enroll {
 
     fn state(_: &Observed) -> TargetState {
         // Watching a target does nothing to it, whatever state it is in.
-        TargetState { status: "ACTIVE".to_owned(), rollout_in_progress: false, deployment_controller: "ECS".to_owned() }
+        TargetState::active()
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

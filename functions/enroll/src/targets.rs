@@ -31,10 +31,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
         Detail::TagChange(_) => Ok(Targets::None("no tag of ours changed".to_owned())),
         Detail::ServiceCreated(created) => one(&search, created.service.clone()).await,
         Detail::Sweep => all(&search).await,
-        Detail::Other { source, detail_type } => {
-            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing enroll acts on")))
-        }
-        _ => Ok(Targets::None("it is nothing enroll acts on".to_owned())),
+        other => Ok(Targets::not_for("enroll", other)),
     }
 }
 

@@ -23,7 +23,6 @@ use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, ServicesAndBounds};
 use lamplighter::ledger::Ledger;
 use lamplighter::memory::Memory;
-use lamplighter::model::Service;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
@@ -58,7 +57,7 @@ impl Operation for Autoscaler {
 
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let windows = policy::floors(tags)?;
-        let scale = tags.get(policy::SCALE).map(|value| ScalePolicy::parse(value, defaults)).transpose()?;
+        let scale = ScalePolicy::of(tags, defaults)?;
         let managed = tags.contains_key(policy::MANAGED);
         Ok((scale.is_some() || managed).then_some(Policy { scale, windows, cpu_peak: defaults.cpu_peak }))
     }
@@ -81,12 +80,7 @@ impl Operation for Autoscaler {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        let service = observed.service.as_ref();
-        TargetState {
-            status: service.map_or("MISSING", |s| &s.status).to_owned(),
-            rollout_in_progress: service.is_some_and(Service::rollout_in_progress),
-            deployment_controller: service.map_or("ECS", |s| s.deployment_controller.as_str()).to_owned(),
-        }
+        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

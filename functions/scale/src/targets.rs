@@ -27,10 +27,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
         Detail::AlarmChange(change) => alarmed(&search, change).await,
         Detail::TagChange(change) => tagged(&search, change).await,
         Detail::Sweep => swept(&search).await,
-        Detail::Other { source, detail_type } => {
-            Ok(Targets::None(format!("\"{detail_type}\" from {source} is nothing scale acts on")))
-        }
-        _ => Ok(Targets::None("it is nothing scale acts on".to_owned())),
+        other => Ok(Targets::not_for("scale", other)),
     }
 }
 
@@ -184,6 +181,6 @@ fn in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> bool
 
 /// Whether a count is not at the floor: below it, or above it without being watched.
 fn is_off(service: &Service, tags: &std::collections::BTreeMap<String, String>, defaults: &StackDefaults) -> bool {
-    let Some(Ok(scale)) = tags.get(SCALE).map(|value| ScalePolicy::parse(value, defaults)) else { return false };
+    let Ok(Some(scale)) = ScalePolicy::of(tags, defaults) else { return false };
     service.desired_count.unsigned_abs() != scale.min
 }

@@ -92,7 +92,7 @@ async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
 /// Deletes a throwaway database without a last snapshot; its automated backups go with it, as is the default.
 pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError> {
     let name = remove.database.name();
-    let deleted = if remove.database.resource().starts_with("cluster:") {
+    let deleted = if remove.database.is_cluster() {
         let request = client.delete_db_cluster().db_cluster_identifier(&name).skip_final_snapshot(true);
         let sent = request.send().await;
         sent.map(drop).map_err(|e| failure("DeleteDBCluster", &name, &e))

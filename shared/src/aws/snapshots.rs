@@ -20,7 +20,7 @@ const MANUAL: &str = "manual";
 pub async fn snapshots(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
     let (instances, clusters) = match which {
         Which::All => (true, true),
-        Which::Of(arn) => (arn.resource().starts_with("db:"), arn.resource().starts_with("cluster:")),
+        Which::Of(arn) => (arn.is_database() && !arn.is_cluster(), arn.is_cluster()),
         Which::This(arn) => (arn.resource().starts_with("snapshot:"), arn.resource().starts_with("cluster-snapshot:")),
     };
     let mut found = Vec::new();
@@ -170,7 +170,7 @@ fn is_of_cluster(snapshot: &Arn) -> bool {
 pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> {
     let (name, identifier) = (backup.database.name(), &backup.identifier);
     let tags: Vec<Tag> = backup.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
-    let taken = if backup.database.resource().starts_with("cluster:") {
+    let taken = if backup.database.is_cluster() {
         let request = client.create_db_cluster_snapshot().db_cluster_identifier(name);
         let sent = request.db_cluster_snapshot_identifier(identifier).set_tags(Some(tags)).send().await;
         sent.map(drop).map_err(|e| failure("CreateDBClusterSnapshot", identifier, &e))

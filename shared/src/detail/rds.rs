@@ -4,26 +4,11 @@
 
 use serde::Deserialize;
 
-/// A snapshot of an instance or a cluster was made or deleted. Best effort: none says that one failed.
+/// Something happened to an instance, a cluster or a snapshot. Best effort: none says that a snapshot failed.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct SnapshotEvent {
+pub struct RdsEvent {
     pub source_arn: String,
-    #[serde(default)]
-    pub message: String,
-    #[serde(default, rename = "EventID")]
-    pub event_id: String,
-}
-
-/// Something happened to an instance or a cluster.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct DatabaseEvent {
-    pub source_arn: String,
-    #[serde(default)]
-    pub message: String,
-    #[serde(default, rename = "EventID")]
-    pub event_id: String,
 }
 
 /// A person wants a backup to be proven now: `{"database": "arn:aws:rds:…"}`.

@@ -55,6 +55,18 @@ impl Arn {
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
+    /// Whether it is an instance or a cluster of RDS, Aurora or DocumentDB, which share their ARNs.
+    #[must_use]
+    pub fn is_database(&self) -> bool {
+        self.is_cluster() || (self.service() == "rds" && self.resource().starts_with("db:"))
+    }
+
+    /// Whether it is a database cluster.
+    #[must_use]
+    pub fn is_cluster(&self) -> bool {
+        self.service() == "rds" && self.resource().starts_with("cluster:")
+    }
+
     /// What people call it: `shop/web` for a service, the last part of the resource for anything else.
     #[must_use]
     pub fn name(&self) -> String {

@@ -1,5 +1,7 @@
 //! `lamplighter:backup`: when, how long, how fresh, where else.
 
+use std::collections::BTreeMap;
+
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
@@ -79,6 +81,14 @@ pub enum Drill {
 }
 
 impl BackupPolicy {
+    /// Reads the tag among others; `None` where it is absent.
+    ///
+    /// # Errors
+    /// [`TagError`] naming what is wrong.
+    pub fn of(tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Self>, TagError> {
+        tags.get(BACKUP).map(|value| Self::parse(value, defaults)).transpose()
+    }
+
     /// Reads the tag's value; the stack gives the hour and the days where the tag does not say.
     ///
     /// # Errors

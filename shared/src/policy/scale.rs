@@ -1,5 +1,7 @@
 //! `lamplighter:scale`: bounds, and what one task can carry.
 
+use std::collections::BTreeMap;
+
 use super::grammar::{Pairs, TagError};
 use super::{SCALE, StackDefaults};
 
@@ -32,6 +34,14 @@ pub enum Autoscaling {
 }
 
 impl ScalePolicy {
+    /// Reads the tag among others; `None` where it is absent.
+    ///
+    /// # Errors
+    /// [`TagError`] naming what is wrong.
+    pub fn of(tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Self>, TagError> {
+        tags.get(SCALE).map(|value| Self::parse(value, defaults)).transpose()
+    }
+
     /// Reads the tag's value; `rps` and `cpu` come from the stack where the tag does not say.
     ///
     /// # Errors

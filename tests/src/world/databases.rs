@@ -33,7 +33,7 @@ impl World {
             resource_id: format!("db-{}", arn.name().to_uppercase()),
             status: "available".to_owned(),
             class: "db.r6g.large".to_owned(),
-            is_cluster: arn.resource().starts_with("cluster:"),
+            is_cluster: arn.is_cluster(),
             allocated_gib: Some(100),
             multi_az: true,
             encrypted: true,
@@ -171,7 +171,7 @@ impl State {
     }
 
     fn take(&mut self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
-        let of_cluster = database.resource().starts_with("cluster:");
+        let of_cluster = database.is_cluster();
         let kind = if of_cluster { "cluster-snapshot" } else { "snapshot" };
         let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{kind}:{name}"));
         let snapshot = Snapshot {
@@ -196,9 +196,7 @@ impl State {
         let is_wanted = |snapshot: &&Snapshot| match which {
             _ if snapshot.arn.region() != region => false,
             Which::All => true,
-            Which::Of(arn) => {
-                snapshot.database == arn.name() && snapshot.of_cluster == arn.resource().starts_with("cluster:")
-            }
+            Which::Of(arn) => snapshot.database == arn.name() && snapshot.of_cluster == arn.is_cluster(),
             Which::This(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
