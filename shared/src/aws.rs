@@ -16,6 +16,8 @@ mod elb;
 mod failure;
 mod ledger;
 #[cfg(feature = "operate")]
+mod logs;
+#[cfg(feature = "operate")]
 mod metrics;
 #[cfg(feature = "operate")]
 mod operate;

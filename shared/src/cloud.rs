@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan, Service,
-    Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas, Repository,
+    ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::Action;
 
@@ -32,6 +32,10 @@ pub struct Watching;
 #[derive(Debug)]
 pub struct Snapshots;
 
+/// Exports of logs, and how long log groups keep them.
+#[derive(Debug)]
+pub struct Logs;
+
 /// Databases that are restored to prove a backup.
 #[derive(Debug)]
 pub struct Drills;
@@ -41,6 +45,7 @@ impl Reach for ServicesAndBounds {}
 impl Reach for Watching {}
 impl Reach for Snapshots {}
 impl Reach for Drills {}
+impl Reach for Logs {}
 
 /// Which snapshots are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -60,6 +65,7 @@ pub enum Kind {
     Database,
     /// Clusters of ElastiCache.
     Cache,
+    LogGroup,
 }
 
 /// AWS, as operations see it. Every read asks AWS now, except for task definitions named by revision,
@@ -198,6 +204,31 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError>;
+
+    /// The log groups with these ARNs; those that do not exist are left out. Source: DescribeLogGroups.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError>;
+
+    /// The export tasks of this account and region that are not over, whoever began them; AWS runs one at a time.
+    /// Source: DescribeExportTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError>;
+
+    /// An export task by its identifier; `None` where AWS has forgotten it. Source: DescribeExportTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError>;
+
+    /// Whether the manifest of a day is there, which is written last. Source: HeadObject.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it, a missing bucket included.
+    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError>;
 
     /// Carries out one action and says what AWS answered.
     ///

@@ -24,7 +24,8 @@ impl AwsError {
     /// AWS says not now: the target is busy, or there is no room yet. A later look knows more.
     #[must_use]
     pub fn is_not_now(&self) -> bool {
-        const NOT_NOW: [&str; 3] = ["InvalidDBInstanceState", "InvalidDBClusterState", "SnapshotQuotaExceeded"];
+        const NOT_NOW: [&str; 4] =
+            ["InvalidDBInstanceState", "InvalidDBClusterState", "SnapshotQuotaExceeded", "LimitExceeded"];
         self.refused && NOT_NOW.iter().any(|code| self.code.starts_with(code))
     }
 

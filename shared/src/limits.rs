@@ -45,7 +45,10 @@ pub fn allow(
         | Action::Expire(_)
         | Action::Restore(_)
         | Action::Remove(_)
-        | Action::Verify(_) => Ok(()),
+        | Action::Verify(_)
+        | Action::Export(_)
+        | Action::Complete(_)
+        | Action::Retain(_) => Ok(()),
         Action::Rollout(_) | Action::Redeploy(_) => {
             let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).count();
             if recent >= defaults.rollouts_per_hour as usize {

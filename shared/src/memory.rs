@@ -4,6 +4,7 @@ mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -48,6 +49,10 @@ pub struct Memory {
     pub drill: Option<(Timestamp, Arn)>,
     /// How the last such restore ended.
     pub drilled: Option<Drilled>,
+    /// A day of logs that is being exported.
+    pub exporting: Option<Exporting>,
+    /// The last day of logs, in UTC, that is complete in the bucket.
+    pub exported: Option<Date>,
     /// Findings that hold: key, and in one line what was found.
     pub findings: BTreeMap<String, String>,
     /// What operations wait for, and since when.
@@ -81,6 +86,15 @@ pub struct Pending {
     /// AWS refused it: if it shows all the same, somebody else did it.
     #[serde(default)]
     pub refused: bool,
+}
+
+/// An export task that was begun.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exporting {
+    pub day: Date,
+    /// Its identifier; `None` where the answer was lost.
+    pub task: Option<String>,
+    pub at: Timestamp,
 }
 
 /// Tasks must be started anew, because what they read has changed.
@@ -144,8 +158,8 @@ impl Memory {
         });
     }
 
-    /// Notes that an action has taken effect.
-    pub fn finish(&mut self, action: &Action) {
+    /// Notes that an action has taken effect, and what AWS answered; empty where nobody heard.
+    pub fn finish(&mut self, action: &Action, answer: &str) {
         let Some(at) = self.pending.iter().find(|pending| pending.action == *action).map(|pending| pending.at) else {
             return;
         };
@@ -163,6 +177,14 @@ impl Memory {
             }
             Action::Remove(Remove { outcome: Some(outcome), .. }) => {
                 self.drilled = Some(outcome.clone());
+            }
+            Action::Export(export) => {
+                let task = (!answer.is_empty()).then(|| answer.to_owned());
+                self.exporting = Some(Exporting { day: export.of.day, task, at });
+            }
+            Action::Complete(complete) => {
+                self.exporting = None;
+                self.exported = Some(complete.of.day);
             }
             _ => {}
         }
@@ -192,7 +214,7 @@ impl Memory {
         let (refused, shown): (Vec<Pending>, Vec<Pending>) =
             ours.filter(|pending| in_effect(pending)).cloned().partition(|pending| pending.refused);
         for pending in &shown {
-            self.finish(&pending.action);
+            self.finish(&pending.action, "");
         }
         self.pending.retain(|pending| !refused.contains(pending) && now.duration_since(pending.at) < PENDING_FOR);
         shown

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, Arn, Digest, counted};
+use crate::model::{Alarm, Arn, Digest, LogDay, counted};
 use crate::notice::Message;
 
 /// A decision about one target. An empty plan has a reason too.
@@ -56,6 +56,9 @@ pub enum Action {
     Restore(Restore),
     Remove(Remove),
     Verify(Verify),
+    Export(Export),
+    Complete(Complete),
+    Retain(Retain),
 }
 
 /// Register a revision of a service's task definition with other images, and update the service to it.
@@ -208,6 +211,31 @@ pub struct Verify {
     pub at: Timestamp,
 }
 
+/// Export a day of a log group. AWS answers the identifier of the task that does it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Export {
+    pub of: LogDay,
+    /// From this on,
+    pub from: Timestamp,
+    /// and before this.
+    pub to: Timestamp,
+}
+
+/// Write the manifest of a day that was exported.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Complete {
+    pub of: LogDay,
+    /// The identifier of the task, which AWS also puts the objects under.
+    pub task: String,
+}
+
+/// Let a log group keep its events for so many days.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Retain {
+    pub group: Arn,
+    pub days: u32,
+}
+
 /// How an action ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
@@ -273,6 +301,9 @@ impl Action {
             },
             Self::Remove(Remove { database, .. }) => format!("delete the throwaway database {}", database.name()),
             Self::Verify(Verify { snapshot, .. }) => format!("mark {} as verified", snapshot.name()),
+            Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
+            Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
+            Self::Retain(Retain { days, .. }) => format!("keep logs for {}", counted(*days as usize, "day")),
             Self::Copy(Copy { snapshot, region, .. }) => format!("copy {} to {region}", snapshot.name()),
             Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
@@ -281,7 +312,23 @@ impl Action {
     /// It does nothing to the target itself, so that nobody misses it for an hour.
     #[must_use]
     pub fn can_wait(&self) -> bool {
-        matches!(self, Self::Alarms(_) | Self::Dashboard(_) | Self::Expire(_) | Self::Verify(_) | Self::Copy(_))
+        matches!(
+            self,
+            Self::Alarms(_)
+                | Self::Dashboard(_)
+                | Self::Expire(_)
+                | Self::Verify(_)
+                | Self::Copy(_)
+                | Self::Export(_)
+                | Self::Complete(_)
+                | Self::Retain(_)
+        )
+    }
+
+    /// AWS may say that it is too early for it ([`crate::AwsError::is_not_now`]): then it waits for a later look.
+    #[must_use]
+    pub fn has_its_time(&self) -> bool {
+        matches!(self, Self::Backup(_) | Self::Export(_))
     }
 
     /// It takes away what this system made for a while.
@@ -301,6 +348,8 @@ impl Action {
             Self::Expire(_) => "delete snapshots".to_owned(),
             Self::Copy(copy) => format!("copy to {}", copy.region),
             Self::Restore(_) => "restore for a drill".to_owned(),
+            Self::Export(_) => "export logs".to_owned(),
+            Self::Complete(_) => "write manifests".to_owned(),
             _ => self.in_words(),
         }
     }

@@ -7,6 +7,7 @@ mod backup;
 mod clock;
 mod deploy;
 mod grammar;
+mod logs;
 mod scale;
 mod stack;
 mod version;
@@ -19,6 +20,7 @@ pub use backup::{BackupPolicy, Drill, Retention, Slots};
 pub use clock::{Freeze, ScheduleWindow};
 pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity};
 pub use grammar::TagError;
+pub use logs::{Keep, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
 pub use stack::{Mode, ParameterError, StackDefaults};
 pub use version::{SemverLine, TagPattern};
@@ -36,6 +38,7 @@ pub const HEAL: &str = "lamplighter:heal";
 pub const FREEZE: &str = "lamplighter:freeze";
 pub const SILENCE: &str = "lamplighter:silence";
 pub const BACKUP: &str = "lamplighter:backup";
+pub const LOGS: &str = "lamplighter:logs";
 pub const APPROVE: &str = "lamplighter:approve";
 
 /// On what was made for a target: the target's ARN.
@@ -52,7 +55,7 @@ pub const DRILL: &str = "lamplighter:drill";
 pub const VERIFIED: &str = "lamplighter:verified";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
-const KEYS: [&str; 10] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, APPROVE];
+const KEYS: [&str; 11] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE];
 
 /// Every other key of ours: this system sets them, or a person on what it made.
 const OURS: [&str; 6] = [TARGET, STACK, SLOT, HOLD, DRILL, VERIFIED];

@@ -15,7 +15,7 @@ use crate::ledger::{Kind, Lease, Ledger, LedgerError};
 use crate::model::Tagged;
 use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
-use crate::plan::{Action, Outcome, Plan, Step};
+use crate::plan::{Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
 use crate::telemetry::{self, Counts};
 use crate::{AwsError, Error, Event};
@@ -231,11 +231,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         for step in &decision.permitted {
             match self.engine.cloud.perform(&step.action).await {
                 Ok(answer) => {
-                    self.lease.memory.finish(&step.action);
+                    self.lease.memory.finish(&step.action, &answer);
                     self.tell_if_any(step.message.clone());
                     outcomes.push(Outcome::Done(answer));
                 }
-                Err(error) if error.is_not_now() && matches!(step.action, Action::Backup(_)) => {
+                Err(error) if error.is_not_now() && step.action.has_its_time() => {
                     self.lease.memory.refuse(&step.action);
                     outcomes.push(Outcome::Withheld(format!("not now: {error}")));
                 }

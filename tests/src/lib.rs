@@ -17,6 +17,7 @@
 )]
 
 pub mod api;
+pub mod archive;
 pub mod backups;
 pub mod curves;
 pub mod dashboard;

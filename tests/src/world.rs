@@ -7,6 +7,7 @@ mod cloud;
 mod databases;
 mod ledger;
 pub mod load;
+mod logs;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -19,8 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, CircuitBreaker, Database, Deployment, DeploymentController, Digest, HasAlarm, Load, PlatformImage,
-    ScalableTarget, Service, Snapshot, Tagged, TargetGroup, TaskDefinition,
+    Arn, CircuitBreaker, Database, Deployment, DeploymentController, Digest, ExportTask, HasAlarm, Load, LogGroup,
+    PlatformImage, ScalableTarget, Service, Snapshot, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -81,6 +82,11 @@ pub struct State {
     pub shared: BTreeSet<Arn>,
     /// The quota of manual snapshots, for instances and for clusters.
     pub snapshots_allowed: u32,
+    pub log_groups: BTreeMap<Arn, LogGroup>,
+    /// Every export task, and when it began, in order.
+    pub exports: Vec<(ExportTask, Timestamp)>,
+    /// Keys of manifests.
+    pub manifests: BTreeSet<String>,
     /// Addresses that have not confirmed their subscription.
     pub unconfirmed: Vec<String>,
     /// By ARN.

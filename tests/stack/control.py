@@ -5,7 +5,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
 * ``/_stack/fault``       see ``faults`` → {}
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED} → {}: ends a rollout in progress
-* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: instant | manual} → all settings
+* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
 * ``/_stack/unconfirm``   {endpoint} → {}: the address has not confirmed its subscription
@@ -13,6 +13,9 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
 * ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
+* ``/_stack/log``         see ``exports.log``: writes a line to a log group, at any time
+* ``/_stack/export``      {status, message?} → {}: ends the export that runs
+* ``/_stack/objects``     {bucket} → {key: text}: every object, unzipped where it is zipped
 * ``/_stack/quota``       {ManualSnapshots?, ManualClusterSnapshots?} → both: how many there may be
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
@@ -30,7 +33,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, databases, emit, faults, gaps, watch
+from . import autoscaling, databases, emit, exports, faults, gaps, watch
 
 CALLS = []
 SCANS = {}
@@ -52,6 +55,8 @@ ANSWERS = {
     ("ecr", "DescribeImageScanFindings"): scan_findings,
     ("application-autoscaling", "DescribeScalableTargets"): autoscaling.describe,
     ("application-autoscaling", "RegisterScalableTarget"): autoscaling.register,
+    ("logs", "CreateExportTask"): exports.create,
+    ("logs", "DescribeExportTasks"): exports.describe,
 }
 
 
@@ -96,6 +101,9 @@ CONTROL = {
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
     "drills": databases.drills,
+    "log": exports.log,
+    "export": exports.end,
+    "objects": exports.objects,
     "quota": databases.set_quota,
     "scan": add_scan,
     "calls": lambda _: CALLS,
@@ -125,6 +133,10 @@ async def application(scope, receive, send):
     if status == 200 and action in emit.EFFECTS and service in ("ecs", "ecr"):
         with responses.request_scope(ACCOUNT, REGION):
             emit.after(action, json.loads(body), json.loads(answer_body))
+    if status == 200 and service == "logs" and action in ("TagResource", "UntagResource"):
+        request = json.loads(body)
+        with responses.request_scope(ACCOUNT, REGION):
+            emit.log_group_tags_changed(request["resourceArn"], [*request.get("tags", []), *request.get("tagKeys", [])])
     if status == 200 and service == "rds" and action in ("AddTagsToResource", "RemoveTagsFromResource"):
         form = parse_qs(body.decode("latin1"))
         changed = [values[0] for key, values in form.items() if ".Key" in key or key.startswith("TagKeys.")]
@@ -162,7 +174,7 @@ def about(body):
         return next((form[key][0] for key in keys if key in form), "")
     try:
         request = json.loads(body)
-        names = [request.get(key) for key in ("family", "service", "taskDefinition", "repositoryName")]
+        names = [request.get(key) for key in ("family", "service", "taskDefinition", "repositoryName", "destinationPrefix")]
         return " ".join(name.rsplit("/", 1)[-1] for name in names if name)
     except (AttributeError, ValueError):
         return ""
@@ -217,6 +229,7 @@ async def reset(send):
         memory.clear()
     watch.reset()
     databases.reset()
+    exports.reset()
     emit.reset()
     gaps.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}

@@ -11,7 +11,7 @@ import uuid
 from datetime import datetime, timezone
 
 from ministack.core import responses
-from ministack.services import ecs, eventbridge, rds
+from ministack.services import cloudwatch_logs, ecs, eventbridge, rds
 
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
@@ -26,6 +26,8 @@ SETTINGS = {
     "rollouts": "instant",
     # "instant": a snapshot is good at once. "manual": when /_stack/snapshot says so.
     "snapshots": "instant",
+    # "instant": an export is complete at once. "manual": when /_stack/export says so.
+    "exports": "instant",
 }
 
 
@@ -134,6 +136,19 @@ EFFECTS = {
 }
 
 
+def log_group_tags_changed(arn, changed):
+    if not SETTINGS["events"]:
+        return
+    detail = {
+        "changed-tag-keys": changed,
+        "service": "logs",
+        "resource-type": "log-group",
+        "version": 1,
+        "tags": dict(cloudwatch_logs._resolve_tag_record_by_arn(arn)),
+    }
+    send("aws.tag", "Tag Change on Resource", detail, [arn])
+
+
 def deployment_event(service, name, deployment_id, text):
     if not SETTINGS["events"]:
         return
@@ -207,4 +222,4 @@ def fire_schedule(name_part: str) -> int:
 
 def reset() -> None:
     EVENTS.clear()
-    SETTINGS.update(events=True, rollouts="instant", snapshots="instant")
+    SETTINGS.update(events=True, rollouts="instant", snapshots="instant", exports="instant")

@@ -11,7 +11,7 @@ import time
 from datetime import datetime, timezone
 
 from ministack.services import cloudwatch as cw
-from ministack.services import rds, sns, tagging
+from ministack.services import cloudwatch_logs, rds, sns, tagging
 
 from . import emit
 
@@ -193,16 +193,17 @@ def answer_with_timestamps() -> None:
 
 
 def list_by_tags() -> None:
-    """The tagging API knows alarms, even with a slash in their name, and databases."""
+    """The tagging API knows alarms, even with a slash in their name, databases, and log groups."""
     original = tagging._matches_type_filters
 
     def matches(arn, filters):
-        if ":cloudwatch:" in arn and ":alarm:" in arn:
-            return not filters or bool({"cloudwatch", "cloudwatch:alarm"} & set(filters))
+        for service, kind in (("cloudwatch", "alarm"), ("logs", "log-group")):
+            if f":{service}:" in arn and f":{kind}:" in arn:
+                return not filters or bool({service, f"{service}:{kind}"} & set(filters))
         return original(arn, filters)
 
     tagging._matches_type_filters = matches
-    tagging._COLLECTORS.update(cloudwatch=tagged_alarms, rds=tagged_databases)
+    tagging._COLLECTORS.update(cloudwatch=tagged_alarms, rds=tagged_databases, logs=tagged_log_groups)
 
 
 def tagged_alarms():
@@ -216,6 +217,12 @@ def tagged_databases():
         for database in list(store.values()):
             if tags := database.get("TagList"):
                 yield database[arn], list(tags)
+
+
+def tagged_log_groups():
+    for name, group in list(cloudwatch_logs._log_groups.items()):
+        if tags := group["tags"]:
+            yield cloudwatch_logs._make_group_arn_no_star(name), tagging._normalise_flat(tags)
 
 
 def show_unconfirmed() -> None:

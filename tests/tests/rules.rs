@@ -16,7 +16,10 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 46] = [
+const MATCHES: [(&str, &[&str]); 49] = [
+    ("archive/sweep", &[]),
+    ("archive/tags-changed", &["ArchiveTags"]),
+    ("archive/tags-changed-of-others", &[]),
     ("backup/job-completed", &[]),
     ("backup/job-failed", &["BackupJobs"]),
     ("backup/job-failed-of-others", &[]),

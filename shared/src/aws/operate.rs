@@ -10,12 +10,12 @@ use aws_types::region::Region;
 use jiff::Timestamp;
 
 use super::reach::Performs;
-use super::{Config, autoscaling, cloudwatch, drills, ecr, ecs, elb, metrics, rds, snapshots, tagging, topic};
+use super::{Config, autoscaling, cloudwatch, drills, ecr, ecs, elb, logs, metrics, rds, snapshots, tagging, topic};
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan, Service,
-    Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas, Repository,
+    ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
 
@@ -31,6 +31,8 @@ pub struct Aws<R = Services> {
     autoscaling: OnceCell<aws_sdk_applicationautoscaling::Client>,
     rds: OnceCell<aws_sdk_rds::Client>,
     sns: OnceCell<aws_sdk_sns::Client>,
+    logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
+    s3: OnceCell<aws_sdk_s3::Client>,
     /// Target groups behind a load balancer, by ARN.
     target_groups: RefCell<BTreeMap<String, TargetGroup>>,
     /// Task definitions by revision, which never change.
@@ -53,6 +55,8 @@ impl<R> Aws<R> {
             autoscaling: OnceCell::new(),
             rds: OnceCell::new(),
             sns: OnceCell::new(),
+            logs: OnceCell::new(),
+            s3: OnceCell::new(),
             target_groups: RefCell::default(),
             revisions: RefCell::default(),
             configurations: RefCell::default(),
@@ -85,6 +89,13 @@ impl<R> Aws<R> {
     ) -> Self {
         let _ = (self.cloudwatch.set(cloudwatch), self.elb.set(elb), self.autoscaling.set(autoscaling));
         let _ = self.rds.set(rds);
+        self
+    }
+
+    /// The same with clients of what keeps logs.
+    #[must_use]
+    pub fn and_logs(self, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
+        let _ = (self.logs.set(logs), self.s3.set(s3));
         self
     }
 
@@ -128,6 +139,14 @@ impl<R> Aws<R> {
         }
         let config = aws_sdk_rds::config::Builder::from(&self.config);
         aws_sdk_rds::Client::from_conf(config.region(Region::new(region.to_owned())).build())
+    }
+
+    pub(super) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+        self.logs.get_or_init(|| aws_sdk_cloudwatchlogs::Client::new(&self.config))
+    }
+
+    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
+        self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config))
     }
 
     pub(super) fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
@@ -275,6 +294,22 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         snapshots::is_shared(self.rds(), snapshot).await
+    }
+
+    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
+        logs::log_groups(self.logs(), arns).await
+    }
+
+    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError> {
+        logs::running_exports(self.logs()).await
+    }
+
+    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
+        logs::task(self.logs(), id).await
+    }
+
+    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
+        logs::is_complete(self.s3(), day).await
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {

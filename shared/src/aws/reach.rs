@@ -1,9 +1,9 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, cloudwatch, drills, ecs, snapshots};
+use super::{autoscaling, cloudwatch, drills, ecs, logs, snapshots};
 use crate::AwsError;
-use crate::cloud::{Drills, Reach, Services, ServicesAndBounds, Snapshots, Watching};
+use crate::cloud::{Drills, Logs, Reach, Services, ServicesAndBounds, Snapshots, Watching};
 use crate::plan::Action;
 
 /// Carries out the actions within a reach.
@@ -61,6 +61,17 @@ impl Performs for Snapshots {
             Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
             Action::Copy(copy) => snapshots::copy(&aws.rds_in(&copy.region), copy).await,
             Action::Expire(expire) => snapshots::delete(&aws.rds_in(expire.snapshot.region()), expire).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Logs {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Export(export) => logs::export(aws.logs(), export).await,
+            Action::Complete(complete) => logs::complete(aws.s3(), complete).await,
+            Action::Retain(retain) => logs::retain(aws.logs(), retain).await,
             other => Err(beyond(other)),
         }
     }

@@ -18,6 +18,7 @@ fn types(kind: Kind) -> &'static [&'static str] {
         // DocumentDB's resources are of RDS's types.
         Kind::Database => &["rds:db", "rds:cluster"],
         Kind::Cache => &["elasticache:cluster"],
+        Kind::LogGroup => &["logs:log-group"],
     }
 }
 

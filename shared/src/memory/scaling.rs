@@ -91,7 +91,7 @@ mod tests {
         for (minutes, from, to) in [(0, 2, 4), (10, 4, 8), (30, 8, 5)] {
             let action = Action::Scale(Scale { service: Arn::new("web"), from, to, base: 2 });
             memory.intend("scale", &action, None, start + SignedDuration::from_mins(minutes));
-            memory.finish(&action);
+            memory.finish(&action, "");
         }
         let surge = memory.surge.unwrap();
         assert_eq!((surge.base, surge.peak, surge.count), (2, 8, 5));

@@ -67,12 +67,21 @@ impl Arn {
         self.service() == "rds" && self.resource().starts_with("cluster:")
     }
 
-    /// What people call it: `shop/web` for a service, the last part of the resource for anything else.
+    /// The name of a log group, `None` for any other resource.
+    #[must_use]
+    pub fn log_group(&self) -> Option<&str> {
+        let name = self.resource().strip_prefix("log-group:").filter(|_| self.service() == "logs")?;
+        Some(name.strip_suffix(":*").unwrap_or(name))
+    }
+
+    /// What people call it: `shop/web` for a service, `/ecs/shop/web` for a log group, the last part of the
+    /// resource for anything else.
     #[must_use]
     pub fn name(&self) -> String {
-        match self.ecs_service() {
-            Some((cluster, name)) => format!("{cluster}/{name}"),
-            None => self.resource().rsplit([':', '/']).next().unwrap_or_default().to_owned(),
+        match (self.ecs_service(), self.log_group()) {
+            (Some((cluster, name)), _) => format!("{cluster}/{name}"),
+            (None, Some(name)) => name.to_owned(),
+            (None, None) => self.resource().rsplit([':', '/']).next().unwrap_or_default().to_owned(),
         }
     }
 
@@ -109,6 +118,8 @@ mod tests {
     #[case("arn:aws:ecs:eu-west-1:123456789012:service/shop/web", "shop/web")]
     #[case("arn:aws-cn:ecs:cn-north-1:123456789012:service/web", "default/web")]
     #[case("arn:aws:rds:eu-west-1:123456789012:db:orders", "orders")]
+    #[case("arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/shop/web", "/ecs/shop/web")]
+    #[case("arn:aws:logs:eu-west-1:123456789012:log-group:web:*", "web")]
     fn reads_as_people_call_it(#[case] arn: &str, #[case] name: &str) {
         assert_eq!(Arn::new(arn).name(), name);
     }

@@ -41,6 +41,8 @@ pub struct StackDefaults {
     pub actions_per_run: u32,
     /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
     pub drill_group: String,
+    /// S3 bucket that logs are exported to.
+    pub log_bucket: String,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue that notices go to.
@@ -61,6 +63,7 @@ impl Default for StackDefaults {
             rollouts_per_hour: 6,
             actions_per_run: 100,
             drill_group: String::new(),
+            log_bucket: String::new(),
             table: String::new(),
             notices: String::new(),
             topic: String::new(),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::indexing_slicing, clippy::disallowed_methods, reason = "a program for a person to watch")]
 
+mod archive;
 mod backups;
 mod load;
 mod scenes;

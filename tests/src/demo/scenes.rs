@@ -8,6 +8,7 @@ use e2e::stack::{Stack, within};
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
+use crate::archive;
 use crate::backups;
 use crate::load;
 use crate::story::Story;
@@ -22,7 +23,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 14] = [
+pub const SCENES: [Scene; 15] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -88,6 +89,11 @@ pub const SCENES: [Scene; 14] = [
         title: "The database is back",
         proves: "the missed backup is made up for, and somebody is told that it is over",
         play: backups::goes_on,
+    },
+    Scene {
+        title: "The logs of a day are whole, and a log group is tagged for export",
+        proves: "logs are in the bucket a day at a time, and a manifest says which days are complete",
+        play: archive::exports,
     },
 ];
 

@@ -141,6 +141,7 @@ fn change(call: &Value) -> Option<String> {
         "RestoreDBInstanceFromDBSnapshot",
         "DeleteDBInstance",
         "DeleteDashboards",
+        "CreateExportTask",
     ];
     let action = call["action"].as_str()?;
     let about = call["about"].as_str().unwrap_or_default();

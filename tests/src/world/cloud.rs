@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Arn, Database, Digest, HasAlarm, Image, Load, LoadQuery, Quotas, Repository, ScalableTarget, Scan,
-    Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas,
+    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -20,6 +20,7 @@ impl Cloud for World {
             Kind::Service => "ecs",
             Kind::Database => "rds",
             Kind::Cache => "elasticache",
+            Kind::LogGroup => "logs",
         };
         let found = self.state().tagged(service, tag_key);
         self.pages("GetResources", tag_key, found.len(), 100).await?;
@@ -171,6 +172,26 @@ impl Cloud for World {
         Ok(self.state().shared.contains(snapshot))
     }
 
+    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
+        self.pages("DescribeLogGroups", "tagged", arns.len(), 50).await?;
+        Ok(arns.iter().filter_map(|arn| self.state().log_groups.get(arn).cloned()).collect())
+    }
+
+    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError> {
+        self.call("DescribeExportTasks", "RUNNING").await?;
+        Ok(self.state().running_exports())
+    }
+
+    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
+        self.call("DescribeExportTasks", id).await?;
+        Ok(self.state().export(id))
+    }
+
+    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
+        self.call("HeadObject", &day.manifest()).await?;
+        Ok(self.state().manifests.contains(&day.manifest()))
+    }
+
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
@@ -191,6 +212,9 @@ impl Cloud for World {
             Action::Restore(restore) => self.restore(restore).await,
             Action::Remove(remove) => self.remove(remove).await,
             Action::Verify(verify) => self.verify(verify).await,
+            Action::Export(export) => self.export_logs(export).await,
+            Action::Complete(complete) => self.write_manifest(complete).await,
+            Action::Retain(retain) => self.retain(retain).await,
         }
     }
 }
