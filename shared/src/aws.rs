@@ -3,6 +3,8 @@
 #[cfg(feature = "operate")]
 mod autoscaling;
 #[cfg(feature = "operate")]
+mod caches;
+#[cfg(feature = "operate")]
 mod cloudwatch;
 mod config;
 #[cfg(feature = "operate")]

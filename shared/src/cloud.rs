@@ -63,6 +63,8 @@ pub enum Kind {
     Service,
     /// Instances and clusters of RDS, Aurora and DocumentDB.
     Database,
+    /// These, and replication groups and serverless caches of ElastiCache.
+    DatabaseOrCache,
     /// Clusters of ElastiCache.
     Cache,
     LogGroup,
@@ -184,6 +186,21 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it; that there is none is no error.
     async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+
+    /// The replication groups and serverless caches with these ARNs; those that do not exist are left out.
+    /// Their tags lag by minutes, and are none where they are not managed. Sources: DescribeReplicationGroups,
+    /// DescribeServerlessCaches, GetResources.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
+
+    /// Manual snapshots of caches in this region, all pages. Their tags lag by minutes. Sources: DescribeSnapshots,
+    /// DescribeServerlessCacheSnapshots, GetResources.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; that there is none is no error.
+    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
 
     /// How many manual snapshots there are and may be. Source: DescribeAccountAttributes.
     ///

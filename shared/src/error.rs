@@ -24,8 +24,14 @@ impl AwsError {
     /// AWS says not now: the target is busy, or there is no room yet. A later look knows more.
     #[must_use]
     pub fn is_not_now(&self) -> bool {
-        const NOT_NOW: [&str; 4] =
-            ["InvalidDBInstanceState", "InvalidDBClusterState", "SnapshotQuotaExceeded", "LimitExceeded"];
+        const NOT_NOW: [&str; 6] = [
+            "InvalidDBInstanceState",
+            "InvalidDBClusterState",
+            "InvalidReplicationGroupState",
+            "InvalidServerlessCacheState",
+            "SnapshotQuotaExceeded",
+            "LimitExceeded",
+        ];
         self.refused && NOT_NOW.iter().any(|code| self.code.starts_with(code))
     }
 

@@ -12,7 +12,7 @@ mod task_definition;
 
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 pub use arn::Arn;
-pub use database::Database;
+pub use database::{Database, DatabaseKind};
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
 pub use log_group::{ExportTask, LogDay, LogGroup};

@@ -93,7 +93,7 @@ async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
     let found = aws(rds).snapshots(None, Which::All).await.unwrap();
     assert_eq!(found.len(), 1_001);
     assert_eq!(found[0].tags["lamplighter:stack"], "lamplighter");
-    assert!(found[1_000].of_cluster && found[1_000].database == "shop");
+    assert!(found[1_000].is_named_after(&arn("cluster:shop")));
 }
 
 #[rstest]

@@ -91,11 +91,12 @@ async def serve(listener: socket.socket, binaries: str, scratch: str | None) -> 
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from . import control, databases, gaps, watch
+    from . import caches, control, databases, gaps, watch
 
     gaps.close(binaries)
     watch.install()
     databases.install()
+    caches.install()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.graceful_timeout = 1

@@ -12,6 +12,8 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
+* ``/_stack/cache_snapshot``  see ``caches.snapshot`` → {}: makes a snapshot of a cache, of any age
+* ``/_stack/cache_snapshots`` → [name]: every snapshot of a cache
 * ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
 * ``/_stack/log``         see ``exports.log``: writes a line to a log group, at any time
 * ``/_stack/export``      {status, message?} → {}: ends the export that runs
@@ -33,7 +35,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, databases, emit, exports, faults, gaps, watch
+from . import autoscaling, caches, databases, emit, exports, faults, gaps, watch
 
 CALLS = []
 SCANS = {}
@@ -101,6 +103,8 @@ CONTROL = {
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
     "drills": databases.drills,
+    "cache_snapshot": caches.snapshot,
+    "cache_snapshots": caches.listed,
     "log": exports.log,
     "export": exports.end,
     "objects": exports.objects,
@@ -229,6 +233,7 @@ async def reset(send):
         memory.clear()
     watch.reset()
     databases.reset()
+    caches.reset()
     exports.reset()
     emit.reset()
     gaps.reset()

@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 49] = [
+const MATCHES: [(&str, &[&str]); 50] = [
     ("archive/sweep", &[]),
     ("archive/tags-changed", &["ArchiveTags"]),
     ("archive/tags-changed-of-others", &[]),
@@ -30,6 +30,7 @@ const MATCHES: [(&str, &[&str]); 49] = [
     ("backup/snapshot-of-cluster-created", &["BackupSnapshots"]),
     ("backup/sweep", &[]),
     ("backup/tags-changed", &["BackupTags", "EnrollTags"]),
+    ("backup/tags-changed-on-cache", &["BackupTags", "EnrollTags"]),
     ("deploy/delete", &[]),
     ("deploy/push", &["DeployPush"]),
     ("deploy/push-child", &[]),

@@ -36,6 +36,10 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     case.copy(&mut plan);
     plan.messages.extend(case.recovery_point());
     plan.messages.extend(job(seen));
+    if database.arn.is_cache() {
+        let asked = [("copy=", !policy.copy.is_empty()), ("drill=", policy.drill.is_some())];
+        plan.messages.extend(asked.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| words::not_of_caches(key)));
+    }
     plan
 }
 

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Event;
 use lamplighter::Plan;
 use lamplighter::memory::Memory;
-use lamplighter::model::{Arn, Database, Quota, Snapshot, Tagged};
+use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
 use lamplighter::notice::Severity;
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::Action;
@@ -64,7 +64,7 @@ impl Given {
             arn: Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}")),
             identifier,
             database: "orders".into(),
-            of_cluster: false,
+            kind: DatabaseKind::Instance,
             status: status.into(),
             taken_at: Some(at + SignedDuration::from_mins(1)),
             encrypted: true,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Snapshot};
+use lamplighter::model::{Arn, DatabaseKind, Snapshot};
 use lamplighter::policy::{BackupPolicy, HOLD, Retention, STACK, StackDefaults, TARGET, VERIFIED};
 use proptest::prelude::*;
 use rstest::rstest;
@@ -24,7 +24,7 @@ fn snapshot(at: Timestamp) -> Snapshot {
         arn: Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}")),
         identifier,
         database: "orders".into(),
-        of_cluster: false,
+        kind: DatabaseKind::Instance,
         status: "available".into(),
         taken_at: Some(at),
         encrypted: true,

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
 use lamplighter::detail::Detail;
-use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
+use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::operation::Seen;
 use lamplighter::policy::{BackupPolicy, StackDefaults};
 use serde::Serialize;
@@ -77,11 +77,20 @@ impl Survey {
         defaults: &StackDefaults,
         cloud: &C,
     ) -> Result<Self, AwsError> {
-        let databases = cloud.databases(arns).await?;
-        let snapshots = match arns {
-            [one] => cloud.snapshots(None, Which::Of(one)).await?,
-            _ => cloud.snapshots(None, Which::All).await?,
+        let which = match arns {
+            [one] => Which::Of(one),
+            _ => Which::All,
         };
+        let (caches, others): (Vec<Arn>, Vec<Arn>) = arns.iter().cloned().partition(Arn::is_cache);
+        let (mut databases, mut snapshots) = (Vec::new(), Vec::new());
+        if !others.is_empty() {
+            databases.extend(cloud.databases(&others).await?);
+            snapshots.extend(cloud.snapshots(None, which).await?);
+        }
+        if !caches.is_empty() {
+            databases.extend(cloud.caches(&caches).await?);
+            snapshots.extend(cloud.cache_snapshots(which).await?);
+        }
         let quotas = cloud.snapshot_quotas().await?;
         let mut copies = BTreeMap::new();
         for region in databases.iter().flat_map(|database| regions(database, defaults)).collect::<BTreeSet<String>>() {
@@ -101,19 +110,26 @@ impl Survey {
     /// What was read of one database, and who shares what would be deleted.
     pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let is_cluster = arn.is_cluster();
-        let name = arn.name();
-        let is_of = |snapshot: &&Snapshot| snapshot.of_cluster == is_cluster && snapshot.database == name;
+        let is_of = |snapshot: &&Snapshot| snapshot.is_named_after(arn);
         // What another invocation did since the survey is asked for again.
         let changed = seen.memory.last_change().is_some_and(|at| at >= self.at);
         let snapshots = if changed {
-            cloud.snapshots(None, Which::Of(arn)).await?
+            if arn.is_cache() {
+                cloud.cache_snapshots(Which::Of(arn)).await?
+            } else {
+                cloud.snapshots(None, Which::Of(arn)).await?
+            }
         } else {
             self.snapshots.iter().filter(is_of).cloned().collect()
         };
         let database = self.databases.get(arn).cloned();
         let resource_id = database.as_ref().map(|database| database.resource_id.clone()).unwrap_or_default();
-        let quota = if is_cluster { self.quotas.clusters } else { self.quotas.instances };
+        let quota = match arn.database() {
+            Some(DatabaseKind::Instance) => self.quotas.instances,
+            Some(DatabaseKind::Cluster) => self.quotas.clusters,
+            // ElastiCache has a limit of a day, and says when it is reached.
+            _ => Quota::default(),
+        };
         // Before the new one is good nothing goes, so that nobody need be asked.
         let slot = seen.policy.backup.slot(self.at);
         let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at >= slot);
@@ -156,8 +172,11 @@ impl Survey {
     }
 }
 
-/// Where a database's backups are copied to; nowhere if its tag can't be read.
+/// Where a database's backups are copied to; nowhere if its tag can't be read, or if it is a cache.
 fn regions(database: &Database, defaults: &StackDefaults) -> Vec<String> {
+    if database.arn.is_cache() {
+        return Vec::new();
+    }
     let policy = BackupPolicy::of(&database.tags, defaults).ok().flatten();
     policy.map(|policy| policy.copy).unwrap_or_default()
 }
@@ -180,7 +199,8 @@ async fn shared<C: Cloud>(
     let (mut asked, mut shared) = (BTreeSet::new(), BTreeSet::new());
     for snapshot in going.into_iter().take(MOST_AT_ONCE) {
         asked.insert(snapshot.identifier.clone());
-        if cloud.is_shared(&snapshot.arn).await? {
+        // Those of caches can't be shared.
+        if !seen.target.arn.is_cache() && cloud.is_shared(&snapshot.arn).await? {
             shared.insert(snapshot.identifier.clone());
         }
     }

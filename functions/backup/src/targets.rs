@@ -4,7 +4,7 @@ use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::detail::Detail;
 use lamplighter::ledger::Ledger;
-use lamplighter::model::{Arn, Snapshot, Tagged};
+use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
 use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{BACKUP, MANAGED};
 
@@ -30,7 +30,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
 }
 
 async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
-    let listed = search.cloud.tagged(Kind::Database, BACKUP).await?;
+    let listed = search.cloud.tagged(Kind::DatabaseOrCache, BACKUP).await?;
     if listed.is_empty() {
         return Ok(Targets::None(format!("no database carries {BACKUP}")));
     }
@@ -41,8 +41,8 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
 
 /// A database, if it is one and carries the tag.
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
-    if !arn.is_database() {
-        return Ok(Targets::None(format!("{arn} is no database of RDS")));
+    if arn.database().is_none() {
+        return Ok(Targets::None(format!("{arn} is no database of RDS and no cache that can be backed up")));
     }
     let survey = Survey::read(std::slice::from_ref(&arn), search.now, search.defaults, search.cloud).await?;
     let tags = survey.tags(&arn);
@@ -55,10 +55,10 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
 /// The database that a manual snapshot is of.
 async fn snapshot<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
     let found = search.cloud.snapshots(None, Which::This(arn)).await?;
-    let Some(Snapshot { database, of_cluster, .. }) = found.first() else {
+    let Some(Snapshot { database, kind, .. }) = found.first() else {
         return Ok(Targets::None(format!("{} is no manual snapshot, or is gone", arn.name())));
     };
-    let kind = if *of_cluster { "cluster" } else { "db" };
+    let kind = if *kind == DatabaseKind::Cluster { "cluster" } else { "db" };
     let (partition, region, account) = (arn.partition(), arn.region(), arn.account());
     one(search, Arn::new(format!("arn:{partition}:rds:{region}:{account}:{kind}:{database}"))).await
 }

@@ -26,6 +26,13 @@ pub fn member(cluster: &str) -> Message {
         .once("member")
 }
 
+pub fn not_of_caches(key: &str) -> Message {
+    Message::warning(format!("{key} does nothing for a cache"))
+        .why("ElastiCache copies no backup to another region, and Lamplighter restores none to prove it; they are taken all the same.")
+        .next(format!("Remove {key} from the tag {BACKUP}; RESTORE.md says how a cache is restored by hand."))
+        .once(format!("cache:{key}"))
+}
+
 pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
     Message::warning(format!("no backup for {}", duration(now.duration_since(slot))))
         .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))

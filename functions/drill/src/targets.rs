@@ -54,7 +54,7 @@ async fn restored<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> 
 }
 
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    if !arn.is_database() {
+    if arn.database().is_none() || arn.is_cache() {
         return Ok(Targets::None(format!("{arn} is no ARN of an instance or cluster of RDS")));
     }
     let found = search.cloud.databases(std::slice::from_ref(arn)).await?;

@@ -31,7 +31,7 @@ const GIB: f64 = 1_073_741_824.0;
 pub fn prefix(target: &Arn) -> Option<String> {
     match target.ecs_service() {
         Some((cluster, name)) => Some(format!("{OURS}{cluster}/{name}/")),
-        None => target.is_database().then(|| format!("{OURS}{}/", target.resource())),
+        None => target.database().is_some().then(|| format!("{OURS}{}/", target.resource())),
     }
 }
 
@@ -140,6 +140,10 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
 }
 
 pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
+    if database.arn.is_cache() {
+        // Its nodes have metrics of their own, and it has only its backups.
+        return recovery_point(policy, database).into_iter().map(|wanted| wanted.alarm(&database.arn)).collect();
+    }
     let dimension = if database.is_cluster { "DBClusterIdentifier" } else { "DBInstanceIdentifier" };
     let of = |metric: &str, statistic| {
         Measure::One(measured(database.namespace(), metric, &[(dimension, &database.identifier)], statistic))

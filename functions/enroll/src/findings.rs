@@ -23,9 +23,9 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
             found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)));
             found
         }
-        Subject::Database(database) => of_database(database),
+        Subject::Database(database) if !database.arn.is_cache() => of_database(database),
         Subject::Topic(unconfirmed) => unconfirmed.iter().map(|address| unconfirmed_address(address)).collect(),
-        Subject::Application { .. } | Subject::Gone => Vec::new(),
+        Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
     found.extend(of_alarms(seen.policy, observed, now));
     found

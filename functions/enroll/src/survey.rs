@@ -81,6 +81,11 @@ impl Survey {
             self.scalable.extend(scalable.into_iter().map(|target| (target.service.clone(), target)));
             self.services.extend(found.into_iter().map(|service| (service.arn.clone(), service)));
         }
+        let caches = of("elasticache");
+        if !caches.is_empty() {
+            let found = cloud.caches(&caches).await?;
+            self.databases.extend(found.into_iter().map(|cache| (cache.arn.clone(), cache)));
+        }
         if !databases.is_empty() {
             let found = cloud.databases(&databases).await?;
             self.databases.extend(found.into_iter().map(|database| (database.arn.clone(), database)));
@@ -141,7 +146,12 @@ impl Survey {
         let caches = self.caches.iter().filter(|cache| policy::app(&cache.tags) == Some(app));
         Subject::Application {
             services: services.map(|service| (service.clone(), self.groups_of(service))).collect(),
-            databases: self.databases.values().filter(|database| managed(&database.tags)).cloned().collect(),
+            databases: self
+                .databases
+                .values()
+                .filter(|database| !database.arn.is_cache() && managed(&database.tags))
+                .cloned()
+                .collect(),
             caches: caches.map(|cache| cache.arn.clone()).collect(),
         }
     }

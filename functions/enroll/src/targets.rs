@@ -38,7 +38,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
 /// One resource, and the dashboard of the application it belongs to.
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
     let Some(prefix) = alarms::prefix(&arn) else {
-        return Ok(Targets::None(format!("{} is no ECS service and no database", arn.name())));
+        return Ok(Targets::None(format!("{} is no ECS service, no database and no cache", arn.name())));
     };
     let mut survey = Survey {
         alarms: search.cloud.alarms(&prefix, false).await?,
@@ -94,7 +94,7 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
 /// Every managed service and database.
 async fn listed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
     let mut listed = cloud.tagged(Kind::Service, MANAGED).await?;
-    listed.extend(cloud.tagged(Kind::Database, MANAGED).await?);
+    listed.extend(cloud.tagged(Kind::DatabaseOrCache, MANAGED).await?);
     Ok(listed)
 }
 

@@ -10,7 +10,9 @@ use aws_types::region::Region;
 use jiff::Timestamp;
 
 use super::reach::Performs;
-use super::{Config, autoscaling, cloudwatch, drills, ecr, ecs, elb, logs, metrics, rds, snapshots, tagging, topic};
+use super::{
+    Config, autoscaling, caches, cloudwatch, drills, ecr, ecs, elb, logs, metrics, rds, snapshots, tagging, topic,
+};
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
@@ -18,6 +20,7 @@ use crate::model::{
     ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
+use crate::policy::MANAGED;
 
 /// The account and region of the function, as far as an operation reaches.
 pub struct Aws<R = Services> {
@@ -30,6 +33,7 @@ pub struct Aws<R = Services> {
     elb: OnceCell<aws_sdk_elasticloadbalancingv2::Client>,
     autoscaling: OnceCell<aws_sdk_applicationautoscaling::Client>,
     rds: OnceCell<aws_sdk_rds::Client>,
+    elasticache: OnceCell<aws_sdk_elasticache::Client>,
     sns: OnceCell<aws_sdk_sns::Client>,
     logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
     s3: OnceCell<aws_sdk_s3::Client>,
@@ -54,6 +58,7 @@ impl<R> Aws<R> {
             elb: OnceCell::new(),
             autoscaling: OnceCell::new(),
             rds: OnceCell::new(),
+            elasticache: OnceCell::new(),
             sns: OnceCell::new(),
             logs: OnceCell::new(),
             s3: OnceCell::new(),
@@ -89,6 +94,13 @@ impl<R> Aws<R> {
     ) -> Self {
         let _ = (self.cloudwatch.set(cloudwatch), self.elb.set(elb), self.autoscaling.set(autoscaling));
         let _ = self.rds.set(rds);
+        self
+    }
+
+    /// The same with a client of what keeps caches.
+    #[must_use]
+    pub fn and_caches(self, elasticache: aws_sdk_elasticache::Client) -> Self {
+        let _ = self.elasticache.set(elasticache);
         self
     }
 
@@ -139,6 +151,10 @@ impl<R> Aws<R> {
         }
         let config = aws_sdk_rds::config::Builder::from(&self.config);
         aws_sdk_rds::Client::from_conf(config.region(Region::new(region.to_owned())).build())
+    }
+
+    pub(super) fn elasticache(&self) -> &aws_sdk_elasticache::Client {
+        self.elasticache.get_or_init(|| aws_sdk_elasticache::Client::new(&self.config))
     }
 
     pub(super) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
@@ -284,6 +300,28 @@ impl<R: Performs> Cloud for Aws<R> {
         }
     }
 
+    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        let mut found = caches::caches(self.elasticache(), arns).await?;
+        if !found.is_empty() {
+            let mut tags = tags_of(tagging::tagged(self.tagging(), Kind::DatabaseOrCache, MANAGED).await?);
+            for cache in &mut found {
+                cache.tags = tags.remove(&cache.arn).unwrap_or_default();
+            }
+        }
+        Ok(found)
+    }
+
+    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        let mut found = caches::snapshots(self.elasticache(), which).await?;
+        if !found.is_empty() {
+            let mut tags = tags_of(tagging::cache_snapshots(self.tagging()).await?);
+            for snapshot in &mut found {
+                snapshot.tags = tags.remove(&snapshot.arn).unwrap_or_default();
+            }
+        }
+        Ok(found)
+    }
+
     async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
         snapshots::quotas(self.rds()).await
     }
@@ -315,4 +353,9 @@ impl<R: Performs> Cloud for Aws<R> {
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
         R::perform(self, action).await
     }
+}
+
+/// By ARN, of resources whose own listing has no tags.
+fn tags_of(listing: Vec<Tagged>) -> BTreeMap<Arn, BTreeMap<String, String>> {
+    listing.into_iter().map(|resource| (resource.arn, resource.tags)).collect()
 }

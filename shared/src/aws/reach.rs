@@ -1,7 +1,7 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, cloudwatch, drills, ecs, logs, snapshots};
+use super::{autoscaling, caches, cloudwatch, drills, ecs, logs, snapshots};
 use crate::AwsError;
 use crate::cloud::{Drills, Logs, Reach, Services, ServicesAndBounds, Snapshots, Watching};
 use crate::plan::Action;
@@ -58,6 +58,10 @@ impl Performs for Watching {
 impl Performs for Snapshots {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
+            Action::Backup(backup) if backup.database.is_cache() => caches::take(aws.elasticache(), backup).await,
+            Action::Expire(expire) if expire.snapshot.service() == "elasticache" => {
+                caches::delete(aws.elasticache(), expire).await
+            }
             Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
             Action::Copy(copy) => snapshots::copy(&aws.rds_in(&copy.region), copy).await,
             Action::Expire(expire) => snapshots::delete(&aws.rds_in(expire.snapshot.region()), expire).await,

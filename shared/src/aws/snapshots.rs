@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use super::failure::failure;
 use crate::AwsError;
 use crate::cloud::Which;
-use crate::model::{Arn, Quota, Quotas, Snapshot};
+use crate::model::{Arn, DatabaseKind, Quota, Quotas, Snapshot};
 use crate::plan::{Backup, Copy, Expire};
 
 /// The most one page may hold.
@@ -20,7 +20,7 @@ const MANUAL: &str = "manual";
 pub async fn snapshots(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
     let (instances, clusters) = match which {
         Which::All => (true, true),
-        Which::Of(arn) => (arn.is_database() && !arn.is_cluster(), arn.is_cluster()),
+        Which::Of(arn) => (arn.database() == Some(DatabaseKind::Instance), arn.is_cluster()),
         Which::This(arn) => (arn.resource().starts_with("snapshot:"), arn.resource().starts_with("cluster-snapshot:")),
     };
     let mut found = Vec::new();
@@ -83,7 +83,7 @@ fn instance(snapshot: DbSnapshot) -> Option<Snapshot> {
         arn: Arn::new(snapshot.db_snapshot_arn?),
         identifier: snapshot.db_snapshot_identifier?,
         database: snapshot.db_instance_identifier.unwrap_or_default(),
-        of_cluster: false,
+        kind: DatabaseKind::Instance,
         status: snapshot.status.unwrap_or_default(),
         // Of a copy the original's time counts.
         taken_at: snapshot.original_snapshot_create_time.or(snapshot.snapshot_create_time).and_then(time),
@@ -100,7 +100,7 @@ fn cluster(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         arn: Arn::new(snapshot.db_cluster_snapshot_arn?),
         identifier: snapshot.db_cluster_snapshot_identifier?,
         database: snapshot.db_cluster_identifier.unwrap_or_default(),
-        of_cluster: true,
+        kind: DatabaseKind::Cluster,
         status: snapshot.status.unwrap_or_default(),
         taken_at: snapshot.snapshot_create_time.and_then(time),
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
@@ -226,6 +226,6 @@ pub async fn delete(client: &Client, expire: &Expire) -> Result<String, AwsError
 }
 
 /// `DBSnapshotNotFound`, `DBClusterSnapshotNotFoundFault`: codes with and without `Fault`.
-fn is_missing(error: &AwsError) -> bool {
+pub(super) fn is_missing(error: &AwsError) -> bool {
     error.code.contains("SnapshotNotFound")
 }

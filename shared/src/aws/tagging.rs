@@ -7,7 +7,7 @@ use super::failure::failure;
 use crate::AwsError;
 use crate::cloud::Kind;
 use crate::model::{Arn, Tagged};
-use crate::policy::TARGET;
+use crate::policy::{STACK, TARGET};
 
 /// The most one page may hold.
 const PER_PAGE: i32 = 100;
@@ -17,6 +17,9 @@ fn types(kind: Kind) -> &'static [&'static str] {
         Kind::Service => &["ecs:service"],
         // DocumentDB's resources are of RDS's types.
         Kind::Database => &["rds:db", "rds:cluster"],
+        Kind::DatabaseOrCache => {
+            &["rds:db", "rds:cluster", "elasticache:replicationgroup", "elasticache:serverlesscache"]
+        }
         Kind::Cache => &["elasticache:cluster"],
         Kind::LogGroup => &["logs:log-group"],
     }
@@ -29,6 +32,11 @@ pub async fn tagged(client: &Client, kind: Kind, tag_key: &str) -> Result<Vec<Ta
 /// The alarms that name their target in a tag, or those of one target.
 pub async fn own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
     list(client, &["cloudwatch:alarm"], TARGET, of.map(Arn::as_str)).await
+}
+
+/// The snapshots of caches that carry the tag of a stack; listings of ElastiCache have no tags.
+pub async fn cache_snapshots(client: &Client) -> Result<Vec<Tagged>, AwsError> {
+    list(client, &["elasticache:snapshot", "elasticache:serverlesscachesnapshot"], STACK, None).await
 }
 
 async fn list(

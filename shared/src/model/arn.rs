@@ -2,6 +2,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::DatabaseKind;
+
 /// An Amazon Resource Name. Parts that are missing read as empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -55,16 +57,28 @@ impl Arn {
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
-    /// Whether it is an instance or a cluster of RDS, Aurora or DocumentDB, which share their ARNs.
+    /// What kind of database it is, `None` for any other resource. RDS, Aurora and DocumentDB share their ARNs.
     #[must_use]
-    pub fn is_database(&self) -> bool {
-        self.is_cluster() || (self.service() == "rds" && self.resource().starts_with("db:"))
+    pub fn database(&self) -> Option<DatabaseKind> {
+        match (self.service(), self.resource().split_once(':')?.0) {
+            ("rds", "db") => Some(DatabaseKind::Instance),
+            ("rds", "cluster") => Some(DatabaseKind::Cluster),
+            ("elasticache", "replicationgroup") => Some(DatabaseKind::ReplicationGroup),
+            ("elasticache", "serverlesscache") => Some(DatabaseKind::ServerlessCache),
+            _ => None,
+        }
     }
 
     /// Whether it is a database cluster.
     #[must_use]
     pub fn is_cluster(&self) -> bool {
-        self.service() == "rds" && self.resource().starts_with("cluster:")
+        self.database() == Some(DatabaseKind::Cluster)
+    }
+
+    /// Whether it is a replication group or a serverless cache.
+    #[must_use]
+    pub fn is_cache(&self) -> bool {
+        matches!(self.database(), Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache))
     }
 
     /// The name of a log group, `None` for any other resource.

@@ -7,12 +7,27 @@ use serde::Serialize;
 
 use super::Arn;
 
+/// What AWS calls it and by which API it is reached; what differs by it stands in `aws/`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum DatabaseKind {
+    /// An instance of RDS.
+    #[default]
+    Instance,
+    /// A cluster of Aurora, DocumentDB or RDS.
+    Cluster,
+    /// A replication group of ElastiCache, of Redis OSS or Valkey.
+    ReplicationGroup,
+    /// A serverless cache of ElastiCache.
+    ServerlessCache,
+}
+
+/// A database, or a cache that is backed up like one.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]
 pub struct Database {
     pub arn: Arn,
     pub identifier: String,
-    /// `postgres`, `aurora-mysql`, `docdb`, …
+    /// `postgres`, `aurora-mysql`, `docdb`, `valkey`, …
     pub engine: String,
     pub engine_version: String,
     /// What AWS knows it by whatever it is called.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Arn, Database};
+use super::{Arn, Database, DatabaseKind};
 use crate::policy::{HOLD, MANAGED, SLOT, STACK, TARGET, VERIFIED};
 
 /// What the names of all that this system takes begin with.
@@ -17,10 +17,9 @@ const PREFIX: &str = "lamplighter-";
 pub struct Snapshot {
     pub arn: Arn,
     pub identifier: String,
-    /// Identifier of the instance or cluster.
+    /// Identifier of the instance, cluster or cache.
     pub database: String,
-    /// It is of a cluster.
-    pub of_cluster: bool,
+    pub kind: DatabaseKind,
     /// AWS's word: `creating`, `available`, `copying`, `failed`, …
     pub status: String,
     /// `None` while AWS has not begun.
@@ -75,6 +74,12 @@ impl Snapshot {
         let says = |key: &str, value: &str| self.tags.get(key).is_some_and(|tag| tag == value);
         // A person's copy of one carries its tags, under another name.
         self.identifier.starts_with(PREFIX) && says(STACK, stack) && says(TARGET, database.as_str())
+    }
+
+    /// Whether it is of the database, or of one that had its name before.
+    #[must_use]
+    pub fn is_named_after(&self, database: &Arn) -> bool {
+        database.database() == Some(self.kind) && self.database == database.name()
     }
 
     /// Whether it is of the database that now has this resource id, and not of one that had its name before.

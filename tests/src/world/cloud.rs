@@ -19,10 +19,11 @@ impl Cloud for World {
         let service = match kind {
             Kind::Service => "ecs",
             Kind::Database => "rds",
+            Kind::DatabaseOrCache => "rds elasticache",
             Kind::Cache => "elasticache",
             Kind::LogGroup => "logs",
         };
-        let found = self.state().tagged(service, tag_key);
+        let found: Vec<Tagged> = service.split(' ').flat_map(|service| self.state().tagged(service, tag_key)).collect();
         self.pages("GetResources", tag_key, found.len(), 100).await?;
         Ok(found)
     }
@@ -152,8 +153,22 @@ impl Cloud for World {
         if self.state().unreadable_regions.contains(region) {
             return Err(error("DescribeDBSnapshots", "all", "AuthFailure", "the region is not enabled"));
         }
-        let found = self.state().snapshots_of(region, which);
+        let mut found = self.state().snapshots_of(region, which);
+        found.retain(|snapshot| snapshot.arn.service() == "rds");
         self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
+        Ok(found)
+    }
+
+    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeReplicationGroups", "all", arns.len(), 50).await?;
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
+    }
+
+    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        let mut found = self.state().snapshots_of("eu-west-1", which);
+        found.retain(|snapshot| snapshot.arn.service() == "elasticache");
+        self.pages("DescribeSnapshots", "manual", found.len(), 50).await?;
         Ok(found)
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::Which;
-use lamplighter::model::{Arn, Database, Quota, Quotas, Snapshot};
+use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::plan::{Backup, Copy, Expire, Remove, Restore, RestorePart, Verify};
 use lamplighter::policy::VERIFIED;
 
@@ -171,14 +171,18 @@ impl State {
     }
 
     fn take(&mut self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
-        let of_cluster = database.is_cluster();
-        let kind = if of_cluster { "cluster-snapshot" } else { "snapshot" };
-        let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{kind}:{name}"));
+        let kind = database.database().unwrap_or_default();
+        let resource = match kind {
+            DatabaseKind::Instance | DatabaseKind::ReplicationGroup => "snapshot",
+            DatabaseKind::Cluster => "cluster-snapshot",
+            DatabaseKind::ServerlessCache => "serverlesscachesnapshot",
+        };
+        let arn = Arn::new(format!("arn:aws:{}:eu-west-1:123456789012:{resource}:{name}", database.service()));
         let snapshot = Snapshot {
             arn: arn.clone(),
             identifier: name.to_owned(),
             database: database.name(),
-            of_cluster,
+            kind,
             status: "creating".to_owned(),
             taken_at: Some(at),
             encrypted: true,
@@ -196,7 +200,7 @@ impl State {
         let is_wanted = |snapshot: &&Snapshot| match which {
             _ if snapshot.arn.region() != region => false,
             Which::All => true,
-            Which::Of(arn) => snapshot.database == arn.name() && snapshot.of_cluster == arn.is_cluster(),
+            Which::Of(arn) => snapshot.is_named_after(arn),
             Which::This(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
@@ -209,11 +213,11 @@ impl State {
     }
 
     pub(super) fn quotas(&self) -> Quotas {
-        let of = |of_cluster: bool| {
+        let of = |kind: DatabaseKind| {
             let here = self.snapshots.values().filter(|snapshot| snapshot.arn.region() == "eu-west-1");
-            let used = here.filter(|snapshot| snapshot.of_cluster == of_cluster).count();
+            let used = here.filter(|snapshot| snapshot.kind == kind).count();
             Quota { used: u32::try_from(used).unwrap_or(u32::MAX), max: self.snapshots_allowed }
         };
-        Quotas { instances: of(false), clusters: of(true) }
+        Quotas { instances: of(DatabaseKind::Instance), clusters: of(DatabaseKind::Cluster) }
     }
 }

@@ -1,0 +1,61 @@
+//! Backups of caches, end to end: the real binary on the local stack.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use e2e::backups::{name, night, nightly};
+use e2e::stack::{ACCOUNT, REGION, Stack};
+use jiff::SignedDuration;
+use rstest::rstest;
+use serde_json::{Value, json};
+
+/// Makes a cache that is backed up once a day.
+fn cache(stack: &Stack, action: &str, named: &str) {
+    let tags = nightly();
+    let keys: Vec<[String; 2]> =
+        (1..=tags.len()).map(|n| [format!("Tags.Tag.{n}.Key"), format!("Tags.Tag.{n}.Value")]).collect();
+    let mut form = vec![(named, "sessions"), ("ReplicationGroupDescription", "of the shop"), ("Engine", "valkey")];
+    for ([key, value], (tag, text)) in keys.iter().zip(&tags) {
+        form.extend([(key.as_str(), *tag), (value.as_str(), text.as_str())]);
+    }
+    stack.query("elasticache", action, &form).unwrap();
+}
+
+#[rstest]
+#[case::replication_group("CreateReplicationGroup", "ReplicationGroupId", "group", "replicationgroup")]
+#[case::serverless("CreateServerlessCache", "ServerlessCacheName", "serverless", "serverlesscache")]
+fn a_cache_is_backed_up_and_the_oldest_goes(
+    #[case] action: &str,
+    #[case] named: &str,
+    #[case] of: &str,
+    #[case] resource: &str,
+) {
+    let stack = Stack::start(&[]).unwrap();
+    cache(&stack, action, named);
+    let arn = format!("arn:aws:elasticache:{REGION}:{ACCOUNT}:{resource}:sessions");
+    let tags = json!({"lamplighter:stack": "lamplighter", "lamplighter:target": arn});
+    for ago in 1..9 {
+        let at = (night(ago) + SignedDuration::from_mins(1)).to_string();
+        stack.control("cache_snapshot", json!({"name": name("sessions", ago), of: "sessions", "at": at, "tags": tags}));
+    }
+    let by_hand = json!({"name": "by-hand", of: "sessions", "at": "2020-01-01T00:00:00Z", "tags": {}});
+    stack.control("cache_snapshot", by_hand);
+    let mut looks = 0;
+    let there = stack.until("seven are left, and the one by hand", || {
+        if looks % 20 == 0 {
+            // Nothing tells that a snapshot of a cache was made: the next sweep finds it.
+            stack.control("schedule", json!({"name": "BackupSweep"}));
+        }
+        looks += 1;
+        let there: Vec<Value> = stack.control("cache_snapshots", json!({})).as_array().unwrap().clone();
+        (there.len() == 8).then_some(there)
+    });
+    assert!(there.contains(&json!("by-hand")) && there.contains(&json!(name("sessions", 0))), "{there:?}");
+    assert!(!there.contains(&json!(name("sessions", 8))) && !there.contains(&json!(name("sessions", 7))));
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}

@@ -1,0 +1,79 @@
+//! The real `backup` and `enroll` on caches, in a simulated world.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::collections::BTreeMap;
+
+use backup::Backup;
+use e2e::world::{BEGINNING, World, sweep};
+use enroll::Enroll;
+use jiff::SignedDuration;
+use lamplighter::model::{Arn, Database};
+use rstest::rstest;
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn cache(world: &World, resource: &str, backup: &str) -> Arn {
+    let arn = Arn::new(format!("arn:aws:elasticache:eu-west-1:123456789012:{resource}"));
+    let valkey = |database: Database| Database { engine: "valkey".into(), resource_id: String::new(), ..database };
+    world.keep_database(&arn, backup, valkey)
+}
+
+fn days(world: &World, days: i32) {
+    for _ in 0..days * 24 {
+        world.pass(HOUR);
+        world.sweep(&Backup).unwrap().unwrap();
+    }
+}
+
+#[rstest]
+#[case::replication_group("replicationgroup:sessions")]
+#[case::serverless("serverlesscache:sessions")]
+fn a_cache_has_seven_nights_and_somebody_elses_snapshot_stays(#[case] resource: &str) {
+    let world = World::new();
+    world.pass(HOUR);
+    let sessions = cache(&world, resource, "at=03:00 keep=7d");
+    // A database of the same name is another target.
+    let database = world.database("sessions", "at=03:00 keep=2d");
+    let by_hand = world.snapshot(&sessions, "by-hand", BEGINNING - HOUR * 1_000, BTreeMap::new());
+    days(&world, 12);
+    assert_eq!((world.taken(&sessions).len(), world.taken(&database).len()), (7 + 1, 2));
+    assert!(world.state().snapshots.contains_key(&by_hand));
+    assert_eq!(world.titles().len(), 0, "{:?}", world.titles());
+}
+
+#[test]
+fn while_a_cache_is_busy_it_waits_and_nothing_goes() {
+    let world = World::new();
+    let sessions = cache(&world, "replicationgroup:sessions", "at=03:00 keep=7d");
+    days(&world, 9);
+    world.state_mut().databases.get_mut(&sessions).unwrap().status = "modifying".into();
+    days(&world, 3);
+    assert_eq!(world.taken(&sessions).len(), 7);
+    assert!(world.titles().iter().any(|title| title.starts_with("recovery point is ")), "{:?}", world.titles());
+}
+
+#[test]
+fn what_a_cache_cannot_have_is_told_once() {
+    let world = World::new();
+    cache(&world, "replicationgroup:sessions", "at=03:00 copy=eu-central-1 drill=weekly");
+    days(&world, 1);
+    assert_eq!(world.titles(), ["copy= does nothing for a cache", "drill= does nothing for a cache"]);
+    assert_eq!(world.count("CopyDBSnapshot"), 0);
+}
+
+#[test]
+fn a_cache_that_is_backed_up_gets_the_alarm_of_its_recovery_point() {
+    let world = World::new();
+    cache(&world, "serverlesscache:sessions", "at=03:00");
+    world.invoke(&Enroll, sweep()).unwrap().unwrap();
+    let names: Vec<String> = world.state().alarms.keys().cloned().collect();
+    assert_eq!(names, ["lamplighter/serverlesscache:sessions/recovery-point"]);
+    assert_eq!(world.titles(), [""; 0]);
+}
