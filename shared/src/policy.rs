@@ -47,6 +47,8 @@ pub const TARGET: &str = "lamplighter:target";
 pub const STACK: &str = "lamplighter:stack";
 /// On what we take: the slot of a backup that it is for, as an RFC 3339 time.
 pub const SLOT: &str = "lamplighter:slot";
+/// On what we take: the tiers it was taken for, `24h+7d`, or `rollout`.
+pub const TIER: &str = "lamplighter:tier";
 /// On a snapshot, by a person: it stays.
 pub const HOLD: &str = "lamplighter:hold";
 /// On a database that was restored to prove a backup: the ARN of the snapshot.
@@ -58,7 +60,7 @@ pub const VERIFIED: &str = "lamplighter:verified";
 const KEYS: [&str; 11] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE];
 
 /// Every other key of ours: this system sets them, or a person on what it made.
-const OURS: [&str; 6] = [TARGET, STACK, SLOT, HOLD, DRILL, VERIFIED];
+const OURS: [&str; 7] = [TARGET, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED];
 
 /// Whether a target is ours to act on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

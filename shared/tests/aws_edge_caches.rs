@@ -118,8 +118,10 @@ async fn snapshots_come_in_pages_with_tags_and_the_time_of_their_oldest_shard() 
     let client = mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&first, &second, &serverless]);
     let aws = aws(client, &[("snapshot:a", "lamplighter:stack", "lamplighter")]);
     let found = aws.cache_snapshots(Which::All).await.unwrap();
-    let seen: Vec<(&str, Option<i64>, usize)> =
-        found.iter().map(|s| (s.identifier.as_str(), s.taken_at.map(jiff::Timestamp::as_second), s.tags.len())).collect();
+    let seen: Vec<(&str, Option<i64>, usize)> = found
+        .iter()
+        .map(|s| (s.identifier.as_str(), s.taken_at.map(jiff::Timestamp::as_second), s.tags.len()))
+        .collect();
     assert_eq!(seen, [("a", Some(100), 1), ("b", None, 0), ("c", Some(300), 0)]);
     assert!(found[0].is_named_after(&arn("replicationgroup:sessions")));
     assert!(

@@ -64,6 +64,18 @@ fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
 }
 
 #[test]
+fn one_that_is_refused_stands_in_nobodys_way() {
+    let world = World::new();
+    let databases = ["a", "b", "c"].map(|name| world.database(name, "at=03:00"));
+    world.fault("CreateDBSnapshot", Fault::Throttled);
+    sweep(&world);
+    let taken = |world: &World| databases.iter().filter(|database| count(world, database) == 1).count();
+    assert_eq!((taken(&world), world.titles().len()), (2, 1), "{:?}", world.titles());
+    sweep(&world);
+    assert_eq!((taken(&world), world.titles().len()), (3, 1));
+}
+
+#[test]
 fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
     let world = afternoon();
     let orders = world.database("orders", "at=03:00 keep=7d");

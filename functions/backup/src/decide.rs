@@ -30,11 +30,13 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     let slot = policy.slot(now);
     let case = Case { seen, database, policy, observed, slot, now };
     let mut plan = case.plan();
-    if observed.speaks && observed.quota.is_near() && !observed.quota.is_reached() {
-        plan.messages.push(words::quota_is_near(database, observed.quota));
+    if observed.speaks && observed.quota.is_near() {
+        plan.messages.push(words::quota(database, observed.quota));
     }
     case.copy(&mut plan);
-    plan.messages.extend(case.recovery_point());
+    let waits =
+        plan.messages.iter().any(|message| message.key.as_ref().is_some_and(|key| key.starts_with(words::OVERDUE)));
+    plan.messages.extend(case.recovery_point(waits));
     plan.messages.extend(job(seen));
     if database.arn.is_cache() {
         let asked = [("copy=", !policy.copy.is_empty()), ("drill=", policy.drill.is_some())];
@@ -102,14 +104,15 @@ impl Case<'_> {
         }
         if self.observed.quota.is_reached() {
             let plan = self.tidy("the quota of manual snapshots is reached");
-            return if plan.is_empty() {
-                Plan::tell(words::quota_is_reached(&identifier, self.observed.quota))
-            } else {
-                plan
-            };
+            if !plan.is_empty() {
+                return plan;
+            }
+            return Plan::nothing(format!(
+                "{identifier} waits: the quota of manual snapshots is reached, and none may go"
+            ));
         }
         let slot = self.slot.strftime("%FT%H:%MZ").to_string();
-        let tags = snapshot_tags(self.database, &self.seen.policy.stack, &slot);
+        let tags = snapshot_tags(self.database, &self.seen.policy.stack, &slot, &self.policy.keep.to_string());
         let backup = Backup { database: self.database.arn.clone(), identifier, tags };
         let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
         let message = self.is_overdue().then(|| words::late(self.slot, self.now));
@@ -178,14 +181,25 @@ impl Case<'_> {
         is_first || ours.any(being_made)
     }
 
+    /// Half of what is to spare is gone, whatever keeps the next one from being taken.
+    fn crosses_soon(&self, age: SignedDuration) -> bool {
+        let allowed = self.policy.recovery_point();
+        let spare = allowed - self.policy.interval();
+        age > if spare.is_positive() { allowed - spare / 2 } else { allowed / 2 }
+    }
+
     /// No event says that a backup failed: that there is none does.
-    fn recovery_point(&self) -> Option<Message> {
+    fn recovery_point(&self, waits: bool) -> Option<Message> {
         let allowed = self.policy.recovery_point();
         let age = self.observed.recovery_point().map(|at| self.now.duration_since(at));
         let is_old = age.map_or_else(|| self.is_overdue(), |age: SignedDuration| age > allowed);
         if is_old && self.is_on_its_way() {
             return None;
         }
-        if is_old { Some(words::recovery_point_is_old(age, allowed)) } else { age.map(words::recovery_point_is_good) }
+        match age {
+            _ if is_old => Some(words::recovery_point_is_old(age, allowed)),
+            Some(age) if self.crosses_soon(age) && !waits => Some(words::recovery_point_will_be_old(age, allowed)),
+            age => age.map(words::recovery_point_is_good),
+        }
     }
 }

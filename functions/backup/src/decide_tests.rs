@@ -119,6 +119,7 @@ fn the_snapshot_of_the_slot_is_taken_with_what_tells_whose_it_is() {
             "lamplighter:slot=2026-11-21T03:00Z",
             "lamplighter:stack=lamplighter",
             "lamplighter:target=arn:aws:rds:eu-west-1:123456789012:db:orders",
+            "lamplighter:tier=7d",
             "team=shop",
         ]
     );
@@ -184,9 +185,14 @@ fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
     };
     assert_eq!(full(given(8)).steps(), ["-lamplighter-orders-20261113-0300"]);
     assert_eq!(full(given(7)).steps(), [""; 0]);
-    let plan = full(given(7)).decided();
-    assert_eq!(plan.messages[0].title, "can't be backed up: all 100 manual snapshots are used");
-    assert_eq!(plan.messages[0].severity, Severity::Critical);
+    let reason = full(given(7)).decided().reason;
+    assert!(reason.ends_with("waits: the quota of manual snapshots is reached, and none may go"), "{reason}");
+    assert_eq!(full(given(7)).titles(), [""; 0], "one database speaks for all");
+    let mut speaks = full(given(7));
+    speaks.observed.speaks = true;
+    let message = &speaks.decided().messages[0];
+    assert_eq!(message.title, "all 100 manual snapshots of this account and region are used");
+    assert_eq!(message.severity, Severity::Critical);
     let mut near = given(7);
     near.observed.quota = Quota { used: 80, max: 100 };
     assert_eq!(near.titles(), [""; 0], "one database speaks for all");
@@ -202,7 +208,8 @@ fn the_recovery_point_is_watched() {
         old.database().status = "stopped".into();
         old
     };
-    assert_eq!(old(29).titles(), [""; 0]);
+    assert_eq!(old(27).titles(), [""; 0]);
+    assert_eq!(old(29).titles(), ["recovery point is 28 h old and grows; 30 h is allowed"]);
     assert_eq!(old(31).titles(), ["recovery point is 30 h old, 30 h is allowed"]);
     let mut by_log = old(31);
     by_log.database().latest_restorable = Some(NOW - SignedDuration::from_mins(5));
@@ -212,6 +219,17 @@ fn the_recovery_point_is_watched() {
         (over.title.as_str(), over.resolves.as_deref()),
         ("recovery point is 5 min old again", Some("recovery-point"))
     );
+}
+
+#[test]
+fn the_clock_of_aws_may_differ() {
+    let mut behind = given(9).snapshot(1, "available");
+    let newest = behind.observed.snapshots.last_mut().unwrap();
+    newest.taken_at = newest.taken_at.map(|at| at - SignedDuration::from_mins(4));
+    assert_eq!(behind.steps().len(), 3);
+    let mut ahead = given(9).snapshot(1, "available");
+    ahead.observed.snapshots.last_mut().unwrap().taken_at = Some(NOW + SignedDuration::from_mins(4));
+    assert_eq!(ahead.steps().len(), 3);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
 use lamplighter::detail::Detail;
@@ -16,6 +16,9 @@ use crate::Policy;
 use crate::copies::{IN_FLIGHT, due};
 use crate::decide::MOST_AT_ONCE;
 use crate::rotate::{Verdict, rotate};
+
+/// By how much AWS's clock and ours may differ.
+const SKEW: SignedDuration = SignedDuration::from_mins(5);
 
 /// What was read of all databases of a run.
 #[derive(Debug, Default)]
@@ -43,7 +46,7 @@ pub struct Observed {
     pub shared: BTreeSet<String>,
     /// Identifiers of those that were asked about that. No other one may go.
     pub asked: BTreeSet<String>,
-    /// It is the one database of the run that is told about for all.
+    /// It is the one database of its kind in the run that is told about for all.
     pub speaks: bool,
     /// Regions that can't be read, and why.
     pub unreadable: BTreeMap<String, String>,
@@ -132,7 +135,7 @@ impl Survey {
         };
         // Before the new one is good nothing goes, so that nobody need be asked.
         let slot = seen.policy.backup.slot(self.at);
-        let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at >= slot);
+        let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at + SKEW >= slot);
         let may_go = quota.is_reached() || snapshots.iter().any(|s| is_new(s) || s.status == "failed");
         let (asked, shared) = if may_go {
             shared(&snapshots, seen, &resource_id, self.at, cloud).await?
@@ -155,7 +158,8 @@ impl Survey {
             copies.insert(region.clone(), Copies { snapshots: there, may_begin });
         }
         let by_sweep = matches!(seen.event.detail, Detail::Sweep);
-        let speaks = by_sweep && self.databases.keys().next() == Some(arn);
+        let of_kind = self.databases.keys().find(|other| other.database() == arn.database());
+        let speaks = by_sweep && of_kind == Some(arn);
         Ok(Observed { database, snapshots, quota, shared, asked, speaks, unreadable, copies })
     }
 }

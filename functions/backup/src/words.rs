@@ -9,6 +9,8 @@ use lamplighter::policy::BACKUP;
 use crate::rotate::Verdict;
 
 const RPO: &str = "recovery-point";
+/// What the key of a backup that waits begins with.
+pub const OVERDUE: &str = "overdue:";
 
 /// `2026-11-21 03:00 (day 2026-11-21)`
 pub fn kept(snapshot: &Snapshot, verdict: &Verdict) -> String {
@@ -37,7 +39,7 @@ pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
     Message::warning(format!("no backup for {}", duration(now.duration_since(slot))))
         .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))
         .next("It is tried again every quarter of an hour. Look why the database does not become available.")
-        .once(format!("overdue:{slot}"))
+        .once(format!("{OVERDUE}{slot}"))
 }
 
 pub fn late(slot: Timestamp, now: Timestamp) -> Message {
@@ -51,18 +53,17 @@ pub fn late(slot: Timestamp, now: Timestamp) -> Message {
     .once(format!("late:{slot}"))
 }
 
-pub fn quota_is_near(database: &Database, quota: Quota) -> Message {
+pub fn quota(database: &Database, quota: Quota) -> Message {
+    if quota.is_reached() {
+        return Message::critical(format!("all {} manual snapshots of this account and region are used", quota.max))
+            .why(format!("No {} can be backed up before one goes, and what is kept is what its policy promises.", kind(database)))
+            .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's. Where a policy lets old ones go, they go first.")
+            .once(format!("quota-reached:{}", kind(database)));
+    }
     Message::warning(format!("{} of {} manual snapshots are used", quota.used, quota.max))
         .why(format!("At the limit no {} can be backed up in this account and region.", kind(database)))
         .next(format!("Raise the quota, or keep fewer: keep= in the tag {BACKUP}."))
         .once("quota-near")
-}
-
-pub fn quota_is_reached(identifier: &str, quota: Quota) -> Message {
-    Message::critical(format!("can't be backed up: all {} manual snapshots are used", quota.max))
-        .why(format!("{identifier} is due, and nothing may go: what is kept is what the policy promises."))
-        .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's.")
-        .once("quota-reached")
 }
 
 pub fn recovery_point_is_old(age: Option<SignedDuration>, allowed: SignedDuration) -> Message {
@@ -74,6 +75,13 @@ pub fn recovery_point_is_old(age: Option<SignedDuration>, allowed: SignedDuratio
         .why("Neither a good snapshot nor point-in-time recovery reaches closer to now.")
         .next("What was written since then would be lost. Look at the journal for why backups wait; nothing is deleted meanwhile.")
         .once(RPO)
+}
+
+pub fn recovery_point_will_be_old(age: SignedDuration, allowed: SignedDuration) -> Message {
+    Message::warning(format!("recovery point is {} old and grows; {} is allowed", duration(age), duration(allowed)))
+        .why(format!("At this rate that is crossed in {}: no snapshot was good since.", duration(allowed - age)))
+        .next("It is tried again every quarter of an hour. Look at the journal for why the last ones failed or wait.")
+        .once("recovery-point-grows")
 }
 
 pub fn recovery_point_is_good(age: SignedDuration) -> Message {

@@ -62,7 +62,7 @@ impl Case<'_> {
         let action = Action::Backup(Backup {
             database: database.arn.clone(),
             identifier: snapshot_name(&database.arn, &what_for),
-            tags: snapshot_tags(database, &self.seen.policy.stack, &what_for),
+            tags: snapshot_tags(database, &self.seen.policy.stack, &what_for, "rollout"),
         });
         Step { action, reason: format!("before {} is rolled out", self.label()), message: None }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Arn, Database, DatabaseKind};
-use crate::policy::{HOLD, MANAGED, SLOT, STACK, TARGET, VERIFIED};
+use crate::policy::{HOLD, MANAGED, SLOT, STACK, TARGET, TIER, VERIFIED};
 
 /// What the names of all that this system takes begin with.
 const PREFIX: &str = "lamplighter-";
@@ -55,10 +55,11 @@ pub fn snapshot_name(database: &Arn, what_for: &str) -> String {
     format!("{PREFIX}{}-{hash:08x}-{what_for}", short.trim_end_matches('-'))
 }
 
-/// What a snapshot carries: the database's own tags, and whose it is and what for.
+/// What a snapshot carries: the database's own tags, and whose it is, what for and how long.
 #[must_use]
-pub fn snapshot_tags(database: &Database, stack: &str, what_for: &str) -> BTreeMap<String, String> {
-    let ours = [(MANAGED, "true"), (STACK, stack), (TARGET, database.arn.as_str()), (SLOT, what_for)];
+pub fn snapshot_tags(database: &Database, stack: &str, what_for: &str, tier: &str) -> BTreeMap<String, String> {
+    let target = database.arn.as_str();
+    let ours = [(MANAGED, "true"), (STACK, stack), (TARGET, target), (SLOT, what_for), (TIER, tier)];
     let mut tags: BTreeMap<String, String> = ours.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let own = database.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
     for (key, value) in own.take(MOST_TAGS - tags.len()) {
