@@ -23,6 +23,8 @@ mod logs;
 mod metrics;
 #[cfg(feature = "operate")]
 mod operate;
+#[cfg(feature = "operate")]
+mod probes;
 mod queue;
 #[cfg(feature = "operate")]
 mod raw;

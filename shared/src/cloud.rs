@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas, Repository,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas, Repository,
     ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::Action;
@@ -214,6 +214,13 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError>;
+
+    /// The newest task of a cluster that was started by this, as far as ECS remembers it. Sources: ListTasks,
+    /// DescribeTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError>;
 
     /// Whether other accounts may restore from a snapshot; one that is gone is not shared.
     /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.

@@ -6,6 +6,7 @@ pub mod ecr;
 pub mod rds;
 pub mod secret;
 pub mod tag;
+pub mod task;
 
 use serde_json::Value;
 
@@ -18,6 +19,7 @@ pub enum Detail {
     TagChange(tag::TagChange),
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
+    TaskChange(task::TaskChange),
     Snapshot(rds::RdsEvent),
     BackupJob(rds::BackupJob),
     Database(rds::RdsEvent),
@@ -54,6 +56,7 @@ impl Detail {
             }
             "RDS DB Instance Event" | "RDS DB Cluster Event" => Self::Database(serde_json::from_value(detail)?),
             "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
+            "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),
         })

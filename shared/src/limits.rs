@@ -46,6 +46,8 @@ pub fn allow(
         | Action::Restore(_)
         | Action::Remove(_)
         | Action::Verify(_)
+        | Action::RunProbe(_)
+        | Action::Halt(_)
         | Action::Export(_)
         | Action::Complete(_)
         | Action::Retain(_) => Ok(()),

@@ -56,6 +56,8 @@ pub enum Action {
     Restore(Restore),
     Remove(Remove),
     Verify(Verify),
+    RunProbe(RunProbe),
+    Halt(Halt),
     Export(Export),
     Complete(Complete),
     Retain(Retain),
@@ -201,6 +203,9 @@ pub struct Drilled {
     pub began: Timestamp,
     /// Seconds until the restored database was available.
     pub took: i64,
+    /// Seconds until its check had ended, if there was one.
+    #[serde(default)]
+    pub checked: Option<i64>,
     pub passed: bool,
 }
 
@@ -209,6 +214,30 @@ pub struct Drilled {
 pub struct Verify {
     pub snapshot: Arn,
     pub at: Timestamp,
+}
+
+/// Run a task that looks into a restored database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunProbe {
+    /// The database that the restored one comes from.
+    pub source: Arn,
+    pub cluster: String,
+    /// Family, or family and revision.
+    pub task_definition: String,
+    pub subnets: Vec<String>,
+    pub security_group: String,
+    /// Of every container, beside its own. It names a secret, and has none.
+    pub environment: BTreeMap<String, String>,
+    pub tags: BTreeMap<String, String>,
+    /// What makes it this drill's; AWS starts one task for it.
+    pub token: String,
+}
+
+/// Stop a task that looks into a restored database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Halt {
+    pub cluster: String,
+    pub task: String,
 }
 
 /// Export a day of a log group. AWS answers the identifier of the task that does it.
@@ -301,6 +330,8 @@ impl Action {
             },
             Self::Remove(Remove { database, .. }) => format!("delete the throwaway database {}", database.name()),
             Self::Verify(Verify { snapshot, .. }) => format!("mark {} as verified", snapshot.name()),
+            Self::RunProbe(RunProbe { task_definition, .. }) => format!("run the check {task_definition}"),
+            Self::Halt(_) => "stop the check".to_owned(),
             Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
             Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
             Self::Retain(Retain { days, .. }) => format!("keep logs for {}", counted(*days as usize, "day")),
@@ -334,7 +365,7 @@ impl Action {
     /// It takes away what this system made for a while.
     #[must_use]
     pub fn is_teardown(&self) -> bool {
-        matches!(self, Self::Remove(_))
+        matches!(self, Self::Remove(_) | Self::Halt(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.

@@ -8,6 +8,7 @@ mod databases;
 mod ledger;
 pub mod load;
 mod logs;
+mod probes;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -25,6 +26,7 @@ use lamplighter::model::{
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
+use lamplighter::plan::RunProbe;
 use lamplighter::policy::StackDefaults;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
@@ -82,6 +84,12 @@ pub struct State {
     pub shared: BTreeSet<Arn>,
     /// The quota of manual snapshots, for instances and for clusters.
     pub snapshots_allowed: u32,
+    /// Checks by what they were started by, and since when they run.
+    pub probes: BTreeMap<String, (RunProbe, Timestamp)>,
+    /// With what code checks end.
+    pub exit_code: i32,
+    /// Checks that were stopped.
+    pub halted: Vec<String>,
     pub log_groups: BTreeMap<Arn, LogGroup>,
     /// Every export task, and when it began, in order.
     pub exports: Vec<(ExportTask, Timestamp)>,

@@ -12,6 +12,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
+* ``/_stack/check``       {exit_code} → {}: ends the task that looks into a restored database
 * ``/_stack/cache_snapshot``  see ``caches.snapshot`` → {}: makes a snapshot of a cache, of any age
 * ``/_stack/cache_snapshots`` → [name]: every snapshot of a cache
 * ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
@@ -103,6 +104,7 @@ CONTROL = {
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
     "drills": databases.drills,
+    "check": emit.end_check,
     "cache_snapshot": caches.snapshot,
     "cache_snapshots": caches.listed,
     "log": exports.log,

@@ -13,6 +13,7 @@ use e2e::ledger::{items, journal};
 use e2e::stack::Stack;
 use e2e::traffic::create_database;
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use rstest::rstest;
 use serde_json::json;
 
 fn free(stack: &Stack) {
@@ -143,6 +144,45 @@ fn a_drill_proves_the_backup_and_leaves_nothing() {
     let all = stack.control("snapshots", json!({}));
     let verified = all.as_array().unwrap().iter().find(|s| s["name"] == name("orders", 1)).unwrap();
     assert!(verified["tags"]["lamplighter:verified"].is_string(), "{verified}");
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+#[rstest]
+#[case::passes(0, "is proven: restored in 0 min, checked after 0 min")]
+#[case::fails(2, "drill failed: the backup of")]
+fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] told: &str) {
+    let parameters = [("DrillVpc", "vpc-0123456789abcdef0"), ("CheckCluster", "ops"), ("CheckSubnets", "subnet-0a")];
+    let stack = Stack::start(&parameters).unwrap();
+    let container = json!({"name": "check", "image": "shop/db-check:1", "essential": true});
+    let definition = json!({
+        "family": "shop-db-check", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256", "memory": "512", "containerDefinitions": [container],
+        "tags": [{"key": "lamplighter:managed", "value": "true"}],
+    });
+    stack.call("ecs", "CreateCluster", json!({"clusterName": "ops"})).unwrap();
+    stack.call("ecs", "RegisterTaskDefinition", definition).unwrap();
+    let tags =
+        [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 drill=weekly check-task=shop-db-check")];
+    stack.control("settings", json!({"events": false}));
+    create_database(&stack, "orders", &tags);
+    taken_on(&stack, "orders", 1..3);
+    stack.control("settings", json!({"events": true}));
+    stack.control("schedule", json!({"name": "DrillSweep"}));
+    let tasks = stack.until("the check runs", || {
+        let tasks = stack.call("ecs", "ListTasks", json!({"cluster": "ops"})).unwrap()["taskArns"].clone();
+        tasks.as_array().is_some_and(|all| !all.is_empty()).then_some(tasks)
+    });
+    let task =
+        stack.call("ecs", "DescribeTasks", json!({"cluster": "ops", "tasks": tasks})).unwrap()["tasks"][0].clone();
+    let given = task["overrides"]["containerOverrides"][0]["environment"].to_string();
+    assert!(given.contains("DB_HOST") && given.contains(r#""DB_ENGINE""#), "{given}");
+    assert_eq!((tasks.as_array().unwrap().len(), task["launchType"].as_str()), (1, Some("FARGATE")));
+    free(&stack);
+    // Its end goes on with the drill.
+    stack.control("check", json!({"exit_code": exit_code}));
+    stack.until("it is told", || subjects(&stack).iter().any(|s| s.contains(told)).then_some(()));
+    free(&stack);
+    assert_eq!(stack.control("drills", json!({}))["removed"], json!(["lamplighter-drill-orders"]));
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 

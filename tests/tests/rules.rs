@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 50] = [
+const MATCHES: [(&str, &[&str]); 52] = [
     ("archive/sweep", &[]),
     ("archive/tags-changed", &["ArchiveTags"]),
     ("archive/tags-changed-of-others", &[]),
@@ -50,6 +50,8 @@ const MATCHES: [(&str, &[&str]); 50] = [
     ("deploy/tags-changed-on-instance", &[]),
     // A person's request is no event.
     ("drill/by-hand", &[]),
+    ("drill/check-ended", &["DrillChecks"]),
+    ("drill/check-running", &[]),
     ("drill/of-the-source", &[]),
     ("drill/restored", &["DrillDatabases"]),
     ("drill/restored-cluster", &["DrillDatabases"]),

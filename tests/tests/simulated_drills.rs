@@ -261,3 +261,119 @@ fn a_restore_that_aws_refuses_is_tried_once_a_day() {
     assert!((2..=3).contains(&tried), "{tried}");
     assert_eq!(world.titles().len(), tried);
 }
+
+/// The stack has a place for checks.
+fn checked() -> StackDefaults {
+    StackDefaults { check_cluster: "ops".into(), check_group: "sg-check".into(), ..closed() }
+}
+
+/// So many quarters of an hour of a database that is to be looked into.
+fn looked_into(world: &World, quarters: usize, defaults: &StackDefaults) {
+    for _ in 0..quarters {
+        let _ = world.invoke_with(&Exercise, e2e::world::sweep(), defaults.clone());
+        world.pass(QUARTER);
+    }
+}
+
+#[test]
+fn a_restored_database_is_looked_into_and_both_times_are_told() {
+    let (world, orders) = backed_up("at=03:00 drill=weekly check-task=shop-db-check rto=40m");
+    {
+        let mut state = world.state_mut();
+        let database = state.databases.get_mut(&orders).unwrap();
+        database.secret = Some("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders".into());
+        (database.address, database.port) = (Some("drill.example.com".into()), Some(5432));
+        (database.subnets, database.user) = (vec!["subnet-1".into()], "shop".into());
+    }
+    looked_into(&world, 6, &checked());
+    let title =
+        "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, checked after 45 min, 40 min are allowed";
+    assert_eq!((world.titles(), restored(&world).len(), verified(&world)), (vec![title.to_owned()], 0, 1));
+    let state = world.state();
+    let (probe, _) = state.probes.values().next().unwrap();
+    let environment: Vec<String> = probe.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(
+        environment,
+        [
+            "DB_ENGINE=postgres",
+            "DB_HOST=drill.example.com",
+            "DB_PORT=5432",
+            "DB_SECRET_ARN=arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders",
+            "DB_USER=shop",
+        ]
+    );
+    assert_eq!((&probe.subnets, probe.cluster.as_str()), (&vec!["subnet-1".to_owned()], "ops"));
+    assert_eq!(state.halted, [""; 0]);
+}
+
+#[test]
+fn a_check_that_fails_is_critical_and_says_with_what() {
+    let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    world.state_mut().exit_code = 3;
+    looked_into(&world, 6, &checked());
+    assert_eq!(world.titles(), ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]);
+    let why = world.state().notices[0].message.why.clone();
+    assert!(why.contains("its check shop-db-check ended with exit code 3 in the container check"), "{why}");
+    assert_eq!((restored(&world).len(), verified(&world)), (0, 0));
+}
+
+#[test]
+fn a_check_that_never_ends_is_stopped_with_its_drill() {
+    let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    world.state_mut().exit_code = -1;
+    looked_into(&world, 4 * 7, &checked());
+    assert_eq!(world.titles(), ["drill failed: its check shop-db-check did not end within 6 h"]);
+    assert_eq!((restored(&world).len(), world.state().halted.len(), verified(&world)), (0, 1, 0));
+}
+
+#[test]
+fn a_check_is_stopped_when_its_source_is_paused() {
+    let (world, orders) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    world.state_mut().exit_code = -1;
+    looked_into(&world, 4, &checked());
+    assert_eq!(world.state().probes.len(), 1);
+    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:managed".into(), "paused".into());
+    looked_into(&world, 4, &checked());
+    assert_eq!((restored(&world).len(), world.state().halted.len()), (0, 1));
+}
+
+#[test]
+fn without_a_cluster_for_it_a_check_is_not_run_and_that_is_told() {
+    let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    looked_into(&world, 6, &closed());
+    let mut titles = world.titles();
+    titles.sort();
+    assert_eq!(
+        titles,
+        [
+            "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min",
+            "check-task= is not run: the stack has no cluster for it",
+        ]
+    );
+}
+
+#[rstest]
+#[case::starting("RunTask")]
+#[case::looking("ListTasks")]
+fn a_function_killed_around_a_check_is_made_up_for(
+    #[case] call: &'static str,
+    #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
+) {
+    let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    world.fault(call, fault);
+    looked_into(&world, 10, &checked());
+    assert_eq!((restored(&world).len(), verified(&world), world.state().probes.len()), (0, 1, 1));
+}
+
+#[test]
+fn the_end_of_a_check_goes_on_with_its_drill() {
+    let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
+    looked_into(&world, 3, &checked());
+    let token = world.state().probes.keys().next().unwrap().clone();
+    let event = json!({
+        "detail-type": "ECS Task State Change", "source": "aws.ecs", "region": "eu-west-1", "account": "123456789012",
+        "detail": {"startedBy": token, "lastStatus": "STOPPED"},
+    });
+    world.invoke_with(&Exercise, event, checked()).unwrap().unwrap();
+    assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
+}

@@ -63,14 +63,14 @@ pub fn member_name(source: &Arn) -> String {
     format!("{}-1", name(source))
 }
 
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
-    observed: &'a Observed,
-    now: Timestamp,
+pub struct Case<'a> {
+    pub seen: Seen<'a, Policy>,
+    pub observed: &'a Observed,
+    pub now: Timestamp,
 }
 
 impl Case<'_> {
-    fn source(&self) -> &Arn {
+    pub fn source(&self) -> &Arn {
         &self.seen.target.arn
     }
 
@@ -155,7 +155,8 @@ impl Case<'_> {
         let snapshot = Arn::new(one.tags.get(DRILL).cloned().unwrap_or_default());
         let is_known = self.seen.memory.drilled.as_ref().is_some_and(|drilled| drilled.began == began);
         let took = self.now.duration_since(began);
-        let outcome = |passed: bool| Drilled { snapshot: snapshot.clone(), began, took: took.as_secs(), passed };
+        let (available, checked) = self.times(began);
+        let outcome = |passed: bool| Drilled { snapshot: snapshot.clone(), began, took: available, checked, passed };
         if is_known || self.seen.policy.backup.is_none() {
             return self.remove("the drill is over", None);
         }
@@ -184,6 +185,7 @@ impl Case<'_> {
             ));
         }
         let waits = restored.is_cluster.then(|| self.member(source, &outcome(false))).flatten();
+        let waits = waits.or_else(|| self.check(source, restored, &outcome(false)));
         waits.unwrap_or_else(|| self.conclude(source, restored, outcome))
     }
 
@@ -209,7 +211,8 @@ impl Case<'_> {
 
     fn conclude(&self, source: &Database, restored: &Database, outcome: impl Fn(bool) -> Drilled) -> Plan {
         let snapshot = self.snapshot(&outcome(true).snapshot);
-        let differences = differences(source, snapshot, restored);
+        let mut differences = differences(source, snapshot, restored);
+        differences.extend(self.failure());
         let outcome = outcome(differences.is_empty());
         let rto = self.seen.policy.backup.as_ref().and_then(|backup| backup.rto);
         let message = words::concluded(snapshot, &outcome, &differences, rto);
@@ -222,20 +225,24 @@ impl Case<'_> {
         if let Some(first) = plan.steps.first_mut() {
             first.message = Some(message);
         }
+        plan.messages.extend(self.no_place().then(words::no_check_cluster));
         plan.reason = reason;
         plan
     }
 
     /// The instance of a cluster first; what is being deleted already is left alone.
-    fn remove(&self, because: &str, outcome: Option<Drilled>) -> Plan {
+    pub fn remove(&self, because: &str, outcome: Option<Drilled>) -> Plan {
         let Some(next) = self.observed.member.as_ref().or(self.observed.restored.as_ref()) else {
             return Plan::nothing(because);
         };
-        if next.status == "deleting" {
-            return Plan::nothing(format!("{because}; {} is being deleted", next.identifier));
-        }
-        let remove = Remove { source: self.source().clone(), database: next.arn.clone(), outcome };
-        Plan::act(Action::Remove(remove), because, None)
+        let mut plan = if next.status == "deleting" {
+            Plan::nothing(format!("{because}; {} is being deleted", next.identifier))
+        } else {
+            let remove = Remove { source: self.source().clone(), database: next.arn.clone(), outcome };
+            Plan::act(Action::Remove(remove), because, None)
+        };
+        plan.steps.extend(self.halt());
+        plan
     }
 }
 

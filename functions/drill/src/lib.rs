@@ -4,6 +4,7 @@
 //! Triggers: a sweep every quarter of an hour, events of the throwaway databases, and a person who names a database.
 //! Nothing is waited for: each look goes one step on from what AWS shows.
 
+mod check;
 mod decide;
 mod survey;
 mod targets;
@@ -34,6 +35,28 @@ pub struct Policy {
     pub group: String,
     /// The stack that owns what is restored.
     pub stack: String,
+    pub checks: Checks,
+}
+
+/// Where the tasks run that look into what is restored.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Checks {
+    /// May be empty: then none runs.
+    pub cluster: String,
+    /// May be empty: then those of the database.
+    pub subnets: Vec<String>,
+    pub group: String,
+}
+
+impl Checks {
+    fn of(defaults: &StackDefaults) -> Self {
+        let subnets = defaults.check_subnets.split(',').filter(|subnet| !subnet.is_empty()).map(str::to_owned);
+        Self {
+            cluster: defaults.check_cluster.clone(),
+            subnets: subnets.collect(),
+            group: defaults.check_group.clone(),
+        }
+    }
 }
 
 impl Operation for Exercise {
@@ -53,11 +76,12 @@ impl Operation for Exercise {
         let backup = BackupPolicy::of(tags, defaults)?;
         let own = backup.as_ref().and_then(|backup| backup.drill_group.clone());
         let group = own.unwrap_or_else(|| defaults.drill_group.clone());
-        Ok(Some(Policy { backup, group, stack: defaults.stack.clone() }))
+        Ok(Some(Policy { backup, group, stack: defaults.stack.clone(), checks: Checks::of(defaults) }))
     }
 
     fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
-        Some(Policy { backup: None, group: String::new(), stack: defaults.stack.clone() })
+        let (stack, checks) = (defaults.stack.clone(), Checks::of(defaults));
+        Some(Policy { backup: None, group: String::new(), stack, checks })
     }
 
     async fn observe<C: Cloud>(
@@ -84,6 +108,10 @@ impl Operation for Exercise {
             Action::Restore(restore) => there().any(|database| database.identifier == restore.into),
             Action::Remove(remove) => {
                 !there().any(|database| database.arn == remove.database && database.status != "deleting")
+            }
+            Action::RunProbe(_) => observed.probe.is_some(),
+            Action::Halt(halt) => {
+                observed.probe.as_ref().is_none_or(|probe| probe.task != halt.task || probe.is_over())
             }
             Action::Verify(verify) => {
                 observed.snapshots.iter().any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified())

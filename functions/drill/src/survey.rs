@@ -5,11 +5,12 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
-use lamplighter::model::{Arn, Database, Snapshot};
+use lamplighter::model::{Arn, Database, Probe, Snapshot};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
+use crate::check::token;
 use crate::decide::{is_due, member_name, name};
 
 /// All that [`crate::decide`] looks at.
@@ -25,6 +26,8 @@ pub struct Observed {
     pub member: Option<Database>,
     /// The smallest instance class that is offered for the engine; empty where none is needed now.
     pub class: String,
+    /// The task that looks into what is restored.
+    pub probe: Option<Probe>,
     /// Not too many others run.
     pub may_begin: bool,
 }
@@ -63,11 +66,17 @@ impl Survey {
             restored: of(&restored),
             member: member.as_ref().and_then(of),
             class: String::new(),
+            probe: None,
             may_begin: false,
         };
         if observed.restored.is_none() && is_due(seen, self.now) {
             observed.may_begin = self.running.get() < MOST_AT_ONCE;
             self.running.set(self.running.get() + usize::from(observed.may_begin));
+        }
+        let token = observed.restored.as_ref().or(observed.member.as_ref()).and_then(token);
+        let cluster = &seen.policy.checks.cluster;
+        if let Some(token) = token.filter(|_| !cluster.is_empty()) {
+            observed.probe = cloud.probe(cluster, &token).await?;
         }
         // What is only to be deleted needs none.
         let needs_class =

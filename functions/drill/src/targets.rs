@@ -11,6 +11,7 @@ use lamplighter::model::{Arn, Tagged};
 use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
 
+use crate::check::STARTED_BY;
 use crate::survey::Survey;
 
 type Found = Result<Targets<Survey>, AwsError>;
@@ -19,6 +20,8 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     match &search.event.detail {
         Detail::Sweep => all(&search).await,
         Detail::Database(event) => restored(&search, &Arn::new(event.source_arn.clone())).await,
+        // A check has ended; which one is seen from what is restored.
+        Detail::TaskChange(change) if change.started_by.starts_with(STARTED_BY) => all(&search).await,
         Detail::Drill(request) => one(&search, &Arn::new(request.database.clone())).await,
         other => Ok(Targets::not_for("drill", other)),
     }

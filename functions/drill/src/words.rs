@@ -7,6 +7,8 @@ use lamplighter::notice::Message;
 use lamplighter::plan::Drilled;
 use lamplighter::policy::BACKUP;
 
+use crate::check::minutes;
+
 /// What the keys of what was told begin with when AWS refused a restore.
 const REFUSED: &str = "failed:restore for a drill";
 
@@ -83,22 +85,40 @@ pub fn took_too_long(snapshot: &Arn, took: SignedDuration, status: &str, began: 
         .once(format!("too-long:{began}"))
 }
 
+pub fn check_took_too_long(snapshot: &Arn, task: &str, took: SignedDuration, began: Timestamp) -> Message {
+    Message::critical(format!("drill failed: its check {task} did not end within {} h", took.as_hours()))
+        .why(format!("{} was restored, and the task that looks into it still runs, or could never be started.", snapshot.name()))
+        .next("Give the command a time limit of its own, and look at its logs. The task is stopped and the throwaway database deleted.")
+        .once(format!("check-too-long:{began}"))
+}
+
+pub fn no_check_cluster() -> Message {
+    Message::warning("check-task= is not run: the stack has no cluster for it")
+        .why("Restored databases are looked into by a task in the cluster that the stack parameter CheckCluster names.")
+        .next(format!("Set CheckCluster, or take check-task= out of the tag {BACKUP}. What can be seen from outside is checked all the same."))
+        .once("no-check-cluster")
+}
+
 /// How a drill ended.
 pub fn concluded(snapshot: Option<&Snapshot>, outcome: &Drilled, differences: &[String], rto: Option<u64>) -> Message {
     let name = outcome.snapshot.name();
     let of = snapshot
         .and_then(|snapshot| snapshot.taken_at)
         .map_or(name.clone(), |at| at.strftime("%F %H:%M UTC").to_string());
-    let minutes = outcome.took / 60;
+    let minutes = minutes(outcome.took);
     if !differences.is_empty() {
         return Message::critical(format!("drill failed: the backup of {of} is not what it should be"))
             .why(format!("{name} was restored, and {}.", differences.join("; ")))
             .next("Restore it by hand and look: RESTORE.md says how. The throwaway database is deleted.");
     }
-    let proven = format!("backup of {of} is proven: restored in {minutes} min");
-    let why =
-        format!("{name} was restored to a throwaway database, which had the engine and the storage of the source.");
-    let too_long = rto.filter(|rto| u64::try_from(outcome.took).is_ok_and(|took| took > *rto));
+    let checked = outcome.checked.map(|checked| format!(", checked after {} min", self::minutes(checked)));
+    let proven = format!("backup of {of} is proven: restored in {minutes} min{}", checked.unwrap_or_default());
+    let looked = if outcome.checked.is_some() { ", and its check passed" } else { "" };
+    let why = format!(
+        "{name} was restored to a throwaway database, which had the engine and the storage of the source{looked}."
+    );
+    let took = outcome.checked.unwrap_or(outcome.took);
+    let too_long = rto.filter(|rto| u64::try_from(took).is_ok_and(|took| took > *rto));
     match too_long {
         Some(rto) => Message::warning(format!("{proven}, {} min are allowed", rto / 60)).why(why).next(format!(
             "Raise rto= in the tag {BACKUP}, or find a faster way back: a read replica, a smaller database."

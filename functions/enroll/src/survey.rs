@@ -45,7 +45,7 @@ pub enum Subject {
         definition: Option<TaskDefinition>,
         scalable: Option<ScalableTarget>,
     },
-    Database(Database),
+    Database(Box<Database>),
     /// An application, by what belongs to it.
     Application {
         services: Vec<(Service, Vec<TargetGroup>)>,
@@ -126,7 +126,7 @@ impl Survey {
             });
         }
         if let Some(database) = self.databases.get(arn) {
-            return Ok(Subject::Database(database.clone()));
+            return Ok(Subject::Database(Box::new(database.clone())));
         }
         Ok(match arn.service() {
             "cloudwatch" => self.application(policy::app(&seen.target.tags).unwrap_or_default()),

@@ -256,14 +256,15 @@ fn a_service_that_will_hurt_is_found() {
 #[case::unprotected(Database { deletion_protection: false, ..database() }, "deletion protection is off")]
 #[case::of_a_cluster(Database { cluster: Some("c".into()), encrypted: false, multi_az: false, ..database() }, "")]
 fn a_database_that_will_hurt_is_found(#[case] database: Database, #[case] title: &str) {
-    let found = given(database.arn.clone(), Subject::Database(database)).tag("managed", "true").findings();
+    let found = given(database.arn.clone(), Subject::Database(database.into())).tag("managed", "true").findings();
     assert_eq!(found.join("; "), title);
 }
 
 #[test]
 fn a_database_gets_bounds_from_its_class_and_engine() {
-    let alarms =
-        |database: Database| given(database.arn.clone(), Subject::Database(database)).tag("managed", "true").alarms();
+    let alarms = |database: Database| {
+        given(database.arn.clone(), Subject::Database(database.into())).tag("managed", "true").alarms()
+    };
     insta::assert_snapshot!(lines(&alarms(database())), @"
     lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
     lamplighter/db:orders/free-storage FreeStorageSpace Minimum LessThanThreshold 10737418240 3×1 min
@@ -287,7 +288,7 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
 #[test]
 fn a_database_that_is_backed_up_has_an_alarm_on_its_recovery_point() {
     let backed_up =
-        given(database().arn, Subject::Database(database())).tag("managed", "true").tag("backup", "at=03:00");
+        given(database().arn, Subject::Database(database().into())).tag("managed", "true").tag("backup", "at=03:00");
     let all = lines(&backed_up.alarms());
     let own = all.lines().find(|line| line.contains("recovery-point"));
     let expected = "lamplighter/db:orders/recovery-point RecoveryPointAge Maximum GreaterThanThreshold 108000 2×60 min";

@@ -11,12 +11,13 @@ use jiff::Timestamp;
 
 use super::reach::Performs;
 use super::{
-    Config, autoscaling, caches, cloudwatch, drills, ecr, ecs, elb, logs, metrics, rds, snapshots, tagging, topic,
+    Config, autoscaling, caches, cloudwatch, drills, ecr, ecs, elb, logs, metrics, probes, rds, snapshots, tagging,
+    topic,
 };
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas, Repository,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas, Repository,
     ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
@@ -328,6 +329,10 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError> {
         drills::smallest_class(self.rds(), engine, version).await
+    }
+
+    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError> {
+        probes::find(self.ecs(), cluster, token).await
     }
 
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {

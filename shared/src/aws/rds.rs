@@ -1,7 +1,7 @@
 //! Amazon RDS, which answers for Aurora and DocumentDB as well.
 
 use aws_sdk_rds::Client;
-use aws_sdk_rds::types::{DbCluster, DbInstance, Filter, Tag};
+use aws_sdk_rds::types::{DbCluster, DbInstance, DbSubnetGroup, Filter, Tag};
 
 use super::failure::failure;
 use super::snapshots::time;
@@ -52,6 +52,10 @@ fn grows(engine: &str) -> bool {
     engine.starts_with("aurora") || engine == "docdb" || engine == "neptune"
 }
 
+fn subnets(group: &DbSubnetGroup) -> Vec<String> {
+    group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier.clone()).collect()
+}
+
 fn days(days: Option<i32>) -> u32 {
     days.unwrap_or_default().unsigned_abs()
 }
@@ -78,7 +82,13 @@ fn instance(instance: DbInstance) -> Option<Database> {
         publicly_accessible: instance.publicly_accessible.unwrap_or_default(),
         encrypted: instance.storage_encrypted.unwrap_or_default(),
         deletion_protection: instance.deletion_protection.unwrap_or_default(),
+        subnets: instance.db_subnet_group.as_ref().map(subnets).unwrap_or_default(),
         subnet_group: instance.db_subnet_group.and_then(|group| group.db_subnet_group_name),
+        port: instance.endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        address: instance.endpoint.and_then(|endpoint| endpoint.address),
+        schema: instance.db_name,
+        user: instance.master_username.unwrap_or_default(),
+        secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
         parameter_group: instance
             .db_parameter_groups
             .and_then(|groups| groups.into_iter().next())
@@ -109,7 +119,13 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         publicly_accessible: cluster.publicly_accessible.unwrap_or_default(),
         encrypted: cluster.storage_encrypted.unwrap_or_default(),
         deletion_protection: cluster.deletion_protection.unwrap_or_default(),
+        subnets: Vec::new(),
         subnet_group: cluster.db_subnet_group,
+        address: cluster.endpoint,
+        port: cluster.port,
+        schema: cluster.database_name,
+        user: cluster.master_username.unwrap_or_default(),
+        secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
         parameter_group: cluster.db_cluster_parameter_group,
         tags: tags(cluster.tag_list),
     })

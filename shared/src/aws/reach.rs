@@ -1,9 +1,9 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, caches, cloudwatch, drills, ecs, logs, snapshots};
+use super::{autoscaling, caches, cloudwatch, drills, ecs, logs, probes, snapshots};
 use crate::AwsError;
-use crate::cloud::{Drills, Logs, Reach, Services, ServicesAndBounds, Snapshots, Watching};
+use crate::cloud::{Cloud, Drills, Logs, Reach, Services, ServicesAndBounds, Snapshots, Watching};
 use crate::plan::Action;
 
 /// Carries out the actions within a reach.
@@ -87,6 +87,11 @@ impl Performs for Drills {
             Action::Restore(restore) => drills::restore(aws.rds(), restore).await,
             Action::Remove(remove) => drills::remove(aws.rds(), remove).await,
             Action::Verify(verify) => drills::verify(aws.rds(), verify).await,
+            Action::RunProbe(probe) => {
+                let definition = aws.task_definition(&probe.task_definition).await?;
+                probes::run(aws.ecs(), probe, &definition).await
+            }
+            Action::Halt(halt) => probes::halt(aws.ecs(), halt).await,
             other => Err(beyond(other)),
         }
     }

@@ -53,6 +53,17 @@ pub struct Database {
     pub encrypted: bool,
     pub deletion_protection: bool,
     pub subnet_group: Option<String>,
+    /// The subnets of that group; a cluster does not tell them, its instances do.
+    pub subnets: Vec<String>,
+    /// Where it answers; `None` while it is made.
+    pub address: Option<String>,
+    pub port: Option<i32>,
+    /// The name of its first schema.
+    pub schema: Option<String>,
+    /// The name of its first user.
+    pub user: String,
+    /// ARN of the secret in which RDS keeps the password of that user, where it does.
+    pub secret: Option<String>,
     /// Of the instance, or of the cluster.
     pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,

@@ -11,7 +11,8 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{BACKUP, StackDefaults};
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
-const KEYS: [&str; 10] = ["at", "every", "tz", "keep", "rpo", "copy", "copy-key", "drill", "drill-group", "rto"];
+const KEYS: [&str; 11] =
+    ["at", "every", "tz", "keep", "rpo", "copy", "copy-key", "drill", "drill-group", "check-task", "rto"];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -28,7 +29,9 @@ pub struct BackupPolicy {
     pub drill: Option<Drill>,
     /// The security group of what is restored for a drill; that of the stack if absent.
     pub drill_group: Option<String>,
-    /// How long a restore may take, in seconds.
+    /// The task definition that looks into what is restored: a family, or a family and a revision.
+    pub check_task: Option<String>,
+    /// How long a restore may take, its check included, in seconds.
     pub rto: Option<u64>,
 }
 
@@ -108,6 +111,7 @@ impl BackupPolicy {
             copy_key: pairs.get("copy-key").map(str::to_owned),
             drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
             drill_group: pairs.get("drill-group").map(|text| group(&pairs, text)).transpose()?,
+            check_task: pairs.get("check-task").map(|text| task(&pairs, text)).transpose()?,
             rto: pairs.get("rto").map(rto).transpose()?,
         })
     }
@@ -208,6 +212,15 @@ fn group(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
     Err(pairs.error(format!("drill-group={text} is no security group such as sg-0123456789abcdef0")))
 }
 
+fn task(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
+    let (family, revision) = text.split_once(':').unwrap_or((text, "1"));
+    let is_family = family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) && !family.is_empty();
+    if is_family && revision.parse::<u32>().is_ok() {
+        return Ok(text.to_owned());
+    }
+    Err(pairs.error(format!("check-task={text} is no task definition such as shop-db-check or shop-db-check:3")))
+}
+
 fn drill(pairs: &Pairs<'_>, text: &str) -> Result<Drill, TagError> {
     match text {
         "daily" => Ok(Drill::Daily),
@@ -272,6 +285,8 @@ mod tests {
     #[case("tz=Europe/Roma", "Europe/Roma is no time zone such as Europe/Rome")]
     #[case("copy=ireland", "copy=ireland is no region")]
     #[case("drill-group=closed", "drill-group=closed is no security group such as sg-0123456789abcdef0")]
+    #[case("check-task=a/b", "check-task=a/b is no task definition such as shop-db-check or shop-db-check:3")]
+    #[case("check-task=a:latest", "check-task=a:latest is no task definition such as shop-db-check or shop-db-check:3")]
     #[case("drill=yes", "drill=yes is not one of daily, weekly, monthly")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(parse(value).unwrap_err().problem, problem);

@@ -41,6 +41,12 @@ pub struct StackDefaults {
     pub actions_per_run: u32,
     /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
     pub drill_group: String,
+    /// ECS cluster in which restored databases are looked into. May be empty.
+    pub check_cluster: String,
+    /// Subnets of the tasks that look, joined by commas; those of the database where it is empty.
+    pub check_subnets: String,
+    /// Security group of these tasks.
+    pub check_group: String,
     /// S3 bucket that logs are exported to.
     pub log_bucket: String,
     /// DynamoDB table of the ledger.
@@ -63,6 +69,9 @@ impl Default for StackDefaults {
             rollouts_per_hour: 6,
             actions_per_run: 100,
             drill_group: String::new(),
+            check_cluster: String::new(),
+            check_subnets: String::new(),
+            check_group: String::new(),
             log_bucket: String::new(),
             table: String::new(),
             notices: String::new(),

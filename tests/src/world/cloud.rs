@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Quotas,
+    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas,
     Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
@@ -182,6 +182,11 @@ impl Cloud for World {
         Ok(Some("db.t4g.medium".to_owned()))
     }
 
+    async fn probe(&self, _: &str, token: &str) -> Result<Option<Probe>, AwsError> {
+        self.call("ListTasks", token).await?;
+        Ok(self.state().probe(token))
+    }
+
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         self.call("DescribeDBSnapshotAttributes", &snapshot.name()).await?;
         Ok(self.state().shared.contains(snapshot))
@@ -227,6 +232,8 @@ impl Cloud for World {
             Action::Restore(restore) => self.restore(restore).await,
             Action::Remove(remove) => self.remove(remove).await,
             Action::Verify(verify) => self.verify(verify).await,
+            Action::RunProbe(probe) => self.run_probe(probe).await,
+            Action::Halt(halt) => self.halt(halt).await,
             Action::Export(export) => self.export_logs(export).await,
             Action::Complete(complete) => self.write_manifest(complete).await,
             Action::Retain(retain) => self.retain(retain).await,

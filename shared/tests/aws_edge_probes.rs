@@ -1,0 +1,122 @@
+//! The edge to tasks that look into a restored database, call by call.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
+use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
+use aws_sdk_ecs::operation::run_task::RunTaskOutput;
+use aws_sdk_ecs::types::{Container, DesiredStatus, Failure, LaunchType, Task};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use lamplighter::aws::Aws;
+use lamplighter::cloud::{Cloud, Drills};
+use lamplighter::model::{Arn, Probe, Probed};
+use lamplighter::plan::{Action, RunProbe};
+use rstest::rstest;
+
+const TOKEN: &str = "lamplighter-drill/4b1d0c8ff6a7e9d2";
+
+fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Drills> {
+    Aws::with_clients(ecs, mock_client!(aws_sdk_ecr, []), mock_client!(aws_sdk_resourcegroupstagging, []))
+}
+
+fn definition() -> Rule {
+    mock!(aws_sdk_ecs::Client::describe_task_definition).then_http_response(|| {
+        let body = r#"{"taskDefinition": {
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-db-check:3",
+            "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
+            "containerDefinitions": [{"name": "check", "image": "a"}, {"name": "proxy", "image": "b"}]}}"#;
+        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body))
+    })
+}
+
+fn probe() -> Action {
+    Action::RunProbe(RunProbe {
+        source: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
+        cluster: "ops".into(),
+        task_definition: "shop-db-check".into(),
+        subnets: vec!["subnet-1".into()],
+        security_group: "sg-1".into(),
+        environment: BTreeMap::from([("DB_HOST".to_owned(), "drill.example.com".to_owned())]),
+        tags: BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]),
+        token: TOKEN.into(),
+    })
+}
+
+#[tokio::test]
+async fn a_check_is_started_once_for_its_token_with_the_endpoint_in_every_container() {
+    let run = mock!(aws_sdk_ecs::Client::run_task)
+        .match_requests(|r| {
+            let vpc = r.network_configuration().unwrap().awsvpc_configuration().unwrap();
+            let containers = r.overrides().unwrap().container_overrides();
+            r.client_token() == Some(TOKEN)
+                && r.started_by() == Some(TOKEN)
+                && r.launch_type() == Some(&LaunchType::Fargate)
+                && r.task_definition() == Some("arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-db-check:3")
+                && (vpc.subnets(), vpc.security_groups()) == (&["subnet-1".to_owned()], &["sg-1".to_owned()])
+                && containers.len() == 2
+                && containers.iter().all(|one| one.environment()[0].value() == Some("drill.example.com"))
+        })
+        .then_output(|| RunTaskOutput::builder().tasks(Task::builder().task_arn("t-1").build()).build());
+    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&definition(), &run]));
+    assert_eq!(aws.perform(&probe()).await.unwrap(), "t-1");
+}
+
+#[tokio::test]
+async fn what_ecs_refuses_in_its_answer_is_an_error() {
+    let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| {
+        let refusal = Failure::builder().reason("RESOURCE:ENI").detail("no address is left").build();
+        RunTaskOutput::builder().failures(refusal).build()
+    });
+    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&definition(), &run]));
+    let error = aws.perform(&probe()).await.unwrap_err();
+    assert_eq!(error.to_string(), "RunTask shop-db-check:3: RESOURCE:ENI: no address is left");
+}
+
+#[tokio::test]
+async fn a_check_that_ended_is_found_by_its_token() {
+    let running = mock!(aws_sdk_ecs::Client::list_tasks)
+        .match_requests(|r| r.started_by() == Some(TOKEN) && r.desired_status() == Some(&DesiredStatus::Running))
+        .then_output(|| ListTasksOutput::builder().build());
+    let stopped = mock!(aws_sdk_ecs::Client::list_tasks)
+        .match_requests(|r| r.desired_status() == Some(&DesiredStatus::Stopped))
+        .then_output(|| ListTasksOutput::builder().task_arns("t-1").build());
+    let described = mock!(aws_sdk_ecs::Client::describe_tasks).then_output(|| {
+        let container = Container::builder().name("check").exit_code(3).build();
+        let task = Task::builder().task_arn("t-1").last_status("STOPPED").containers(container).build();
+        DescribeTasksOutput::builder().tasks(task).build()
+    });
+    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&running, &stopped, &described]));
+    let probe = aws.probe("ops", TOKEN).await.unwrap().unwrap();
+    assert!(probe.is_over());
+    assert_eq!(probe.failure().unwrap(), "ended with exit code 3 in the container check");
+}
+
+#[rstest]
+#[case::passed(&[("a", Some(0), ""), ("b", Some(0), "")], "", None)]
+#[case::killed(&[("a", Some(137), "OutOfMemoryError")], "", Some("ended with exit code 137 in the container a (OutOfMemoryError)"))]
+#[case::no_image(&[("a", None, "")], "CannotPullContainerError", Some("never ran the container a (CannotPullContainerError)"))]
+#[case::nothing_ran(&[], "no capacity", Some("never ran (no capacity)"))]
+fn how_a_check_ended(
+    #[case] containers: &[(&str, Option<i32>, &str)],
+    #[case] reason: &str,
+    #[case] failure: Option<&str>,
+) {
+    let of = |(name, exit_code, reason): &(&str, Option<i32>, &str)| Probed {
+        name: (*name).into(),
+        exit_code: *exit_code,
+        reason: (*reason).into(),
+    };
+    let containers = containers.iter().map(of).collect();
+    let probe = Probe { status: "STOPPED".into(), reason: reason.into(), containers, ..Probe::default() };
+    assert_eq!(probe.failure().as_deref(), failure);
+}

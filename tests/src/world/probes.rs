@@ -1,0 +1,50 @@
+//! Tasks that look into restored databases, in the simulated world.
+
+use jiff::SignedDuration;
+use lamplighter::AwsError;
+use lamplighter::model::{Probe, Probed};
+use lamplighter::plan::{Halt, RunProbe};
+
+use super::{State, World, heard};
+
+/// From starting a check until it ends.
+const TAKES: SignedDuration = SignedDuration::from_mins(4);
+
+impl World {
+    pub(super) async fn run_probe(&self, probe: &RunProbe) -> Result<String, AwsError> {
+        let heard_of = self.call("RunTask", &probe.task_definition).await?;
+        {
+            let mut state = self.state_mut();
+            let now = state.now;
+            // Its token makes it the only one.
+            state.probes.entry(probe.token.clone()).or_insert_with(|| (probe.clone(), now));
+        }
+        heard(heard_of, "RunTask", &probe.task_definition)?;
+        Ok(probe.token.clone())
+    }
+
+    pub(super) async fn halt(&self, halt: &Halt) -> Result<String, AwsError> {
+        let heard_of = self.call("StopTask", &halt.task).await?;
+        self.state_mut().halted.push(halt.task.clone());
+        heard(heard_of, "StopTask", &halt.task)?;
+        Ok("stopped".to_owned())
+    }
+}
+
+impl State {
+    /// A check as AWS describes it now; one with the exit code -1 never ends.
+    pub(super) fn probe(&self, token: &str) -> Option<Probe> {
+        let (_, began) = self.probes.get(token)?;
+        let ended = self.now.duration_since(*began) >= TAKES && self.exit_code >= 0;
+        let is_over = ended || self.halted.iter().any(|halted| halted == token);
+        let status = if is_over { "STOPPED" } else { "RUNNING" };
+        let exit_code = is_over.then_some(self.exit_code);
+        let container = Probed { name: "check".to_owned(), exit_code, reason: String::new() };
+        Some(Probe {
+            task: token.to_owned(),
+            status: status.to_owned(),
+            containers: vec![container],
+            ..Probe::default()
+        })
+    }
+}
