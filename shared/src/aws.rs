@@ -38,6 +38,8 @@ mod snapshots;
 mod tagging;
 #[cfg(any(feature = "operate", feature = "tell"))]
 mod topic;
+#[cfg(feature = "operate")]
+mod vault;
 
 pub use config::{Config, config};
 pub use ledger::DynamoLedger;

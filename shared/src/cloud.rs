@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas, Repository,
-    ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe, Quotas,
+    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::Action;
 
@@ -181,11 +181,11 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
 
-    /// Manual snapshots in a region, `None` for this one, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
+    /// Manual snapshots at a place, `None` for this account and region, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
 
     /// The replication groups and serverless caches with these ARNs; those that do not exist are left out.
     /// Their tags lag by minutes, and are none where they are not managed. Sources: DescribeReplicationGroups,
@@ -222,7 +222,7 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError>;
 
-    /// Whether other accounts may restore from a snapshot; one that is gone is not shared.
+    /// Whether other accounts than the vault's may restore from a snapshot; one that is gone is not shared.
     /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.
     ///
     /// # Errors

@@ -49,7 +49,7 @@ where
         defaults.require(&["table", "notices"])?;
         let config = config()?;
         let engine = crate::Engine {
-            cloud: Aws::<Op::Reach>::new(config.clone()),
+            cloud: Aws::<Op::Reach>::new(config.clone()).with_vault(&defaults.vault_role, &defaults.stack),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             outbox: NoticeQueue::new(config, &defaults.notices),
             defaults,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, Arn, Digest, LogDay, counted};
+use crate::model::{Alarm, Arn, Digest, LogDay, Place, counted};
 use crate::notice::Message;
 
 /// A decision about one target. An empty plan has a reason too.
@@ -139,11 +139,11 @@ pub struct Backup {
     pub tags: BTreeMap<String, String>,
 }
 
-/// Copy a snapshot to another region, under its own name.
+/// Copy a snapshot to another region, or to the vault after sharing it with that account, under its own name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Copy {
     pub snapshot: Arn,
-    pub region: String,
+    pub to: Place,
     /// A key there, where the snapshot is encrypted.
     pub key: Option<String>,
     /// A copy has no tags but these.
@@ -335,7 +335,7 @@ impl Action {
             Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
             Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
             Self::Retain(Retain { days, .. }) => format!("keep logs for {}", counted(*days as usize, "day")),
-            Self::Copy(Copy { snapshot, region, .. }) => format!("copy {} to {region}", snapshot.name()),
+            Self::Copy(Copy { snapshot, to, .. }) => format!("copy {} to {to}", snapshot.name()),
             Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
     }
@@ -377,7 +377,7 @@ impl Action {
             // What is refused for one slot or snapshot is refused for the next: one message.
             Self::Backup(_) => "take a snapshot".to_owned(),
             Self::Expire(_) => "delete snapshots".to_owned(),
-            Self::Copy(copy) => format!("copy to {}", copy.region),
+            Self::Copy(copy) => format!("copy to {}", copy.to),
             Self::Restore(_) => "restore for a drill".to_owned(),
             Self::Export(_) => "export logs".to_owned(),
             Self::Complete(_) => "write manifests".to_owned(),

@@ -176,4 +176,7 @@ async fn quotas_and_shares_are_read() {
     assert_eq!((read.instances, read.clusters), (Quota { used: 81, max: 100 }, Quota { used: 3, max: 100 }));
     assert!(aws.is_shared(&arn("snapshot:shared")).await.unwrap());
     assert!(!aws.is_shared(&arn("snapshot:gone")).await.unwrap());
+    // With the vault alone it is not.
+    let with_vault = aws.with_vault("arn:aws:iam::210987654321:role/vault", "lamplighter");
+    assert!(!with_vault.is_shared(&arn("snapshot:shared")).await.unwrap());
 }

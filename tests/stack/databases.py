@@ -17,8 +17,8 @@ from . import emit
 
 READY = ("available", "storage-optimization")
 QUOTA = {"ManualSnapshots": 100, "ManualClusterSnapshots": 100}
-# Identifiers of snapshots that other accounts may restore from.
-SHARED = set()
+# The accounts that may restore from a snapshot, by its identifier.
+SHARED = {}
 RESTORED = {}
 REMOVED = []
 KINDS = {
@@ -36,6 +36,7 @@ def install() -> None:
     rds._ACTION_MAP["CopyDBSnapshot"] = copy_snapshot
     rds._ACTION_MAP["DescribeAccountAttributes"] = account_attributes
     rds._ACTION_MAP["DescribeDBSnapshotAttributes"] = snapshot_attributes
+    rds._ACTION_MAP["ModifyDBSnapshotAttribute"] = share
     original = rds._instance_xml
 
     def instance_xml(instance):
@@ -145,12 +146,13 @@ def tell(snapshot, of_cluster, *, made) -> None:
 
 
 def copy_snapshot(p):
-    """Copies a snapshot from the region of its ARN to this one. A copy has no tags but those of the request, and an
-    encrypted one needs a key here."""
+    """Copies a snapshot from the region and account of its ARN to this one. A copy has no tags but those of the request,
+    an encrypted one needs a key here, and what is of another account must be shared with this one."""
     source, name = rds._p(p, "SourceDBSnapshotIdentifier"), rds._p(p, "TargetDBSnapshotIdentifier")
     account, region = responses.get_account_id(), source.split(":")[3]
-    original = rds._snapshots._data.get((account, region, source.rsplit(":", 1)[-1]))
-    if original is None:
+    owner, original_name = source.split(":")[4], source.rsplit(":", 1)[-1]
+    original = rds._snapshots._data.get((owner, region, original_name))
+    if original is None or (owner != account and account not in SHARED.get(original_name, ())):
         return rds._error("DBSnapshotNotFound", f"{source} not found.", 404)
     if name in rds._snapshots:
         return rds._error("DBSnapshotAlreadyExists", f"Snapshot {name} already exists.", 400)
@@ -178,7 +180,7 @@ def snapshot_attributes(p):
     name = rds._p(p, "DBSnapshotIdentifier")
     if name not in rds._snapshots:
         return rds._error("DBSnapshotNotFound", f"Snapshot {name} not found.", 404)
-    values = "<AttributeValue>210987654321</AttributeValue>" if name in SHARED else ""
+    values = "".join(f"<AttributeValue>{account}</AttributeValue>" for account in sorted(SHARED.get(name, ())))
     attributes = (
         f"<DBSnapshotAttribute><AttributeName>restore</AttributeName><AttributeValues>{values}</AttributeValues>"
         "</DBSnapshotAttribute>"
@@ -189,6 +191,16 @@ def snapshot_attributes(p):
         "</DBSnapshotAttributesResult></DescribeDBSnapshotAttributesResult>"
     )
     return rds._xml(200, "DescribeDBSnapshotAttributesResponse", result)
+
+
+def share(p):
+    name = rds._p(p, "DBSnapshotIdentifier")
+    SHARED.setdefault(name, set()).add(rds._p(p, "ValuesToAdd.AttributeValue.1"))
+    result = (
+        f"<ModifyDBSnapshotAttributeResult><DBSnapshotAttributesResult><DBSnapshotIdentifier>{name}"
+        "</DBSnapshotIdentifier></DBSnapshotAttributesResult></ModifyDBSnapshotAttributeResult>"
+    )
+    return rds._xml(200, "ModifyDBSnapshotAttributeResponse", result)
 
 
 def change(request: dict) -> dict:
@@ -215,15 +227,16 @@ def snapshot(request: dict) -> dict:
         known["TagList"] = [{"Key": key, "Value": value} for key, value in request["tags"].items()]
     known["Status"] = request.get("status", was)
     if request.get("shared"):
-        SHARED.add(name)
+        SHARED.setdefault(name, set()).add("210987654321")
     if was == "creating" and known["Status"] == "available":
         tell(known, False, made=True)
     return {}
 
 
 def listed(request: dict) -> list:
-    """{region?} → [{name, database, at, status, tags}]: every snapshot of an instance there, or here."""
-    with responses.request_scope(responses.get_account_id(), request.get("region", responses.get_region())):
+    """{region?, account?} → [{name, database, at, status, tags}]: every snapshot of an instance there, or here."""
+    account = request.get("account", responses.get_account_id())
+    with responses.request_scope(account, request.get("region", responses.get_region())):
         return of_region()
 
 

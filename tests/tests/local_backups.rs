@@ -206,6 +206,44 @@ fn a_copy_goes_to_another_region_with_its_tags() {
 }
 
 #[test]
+fn a_copy_goes_to_the_vault_of_another_account() {
+    let role = "arn:aws:iam::345678901234:role/lamplighter-vault";
+    let stack = Stack::start(&[("VaultRole", role)]).unwrap();
+    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=vault"), ("team", "shop")];
+    create_database(&stack, "orders", &tags);
+    let there = || stack.control("snapshots", json!({"account": "345678901234"}));
+    let copy = stack.until("it is copied", || there().as_array().and_then(|all| all.first().cloned()));
+    assert_eq!(copy["name"], stack.control("snapshots", json!({}))[0]["name"]);
+    assert_eq!((copy["tags"]["team"].as_str(), copy["status"].as_str()), (Some("shop"), Some("available")));
+    assert_eq!((stack.calls_of("AssumeRole") > 0, stack.calls_of("ModifyDBSnapshotAttribute")), (true, 1));
+    free(&stack);
+    sweep(&stack);
+    free(&stack);
+    assert_eq!(there().as_array().unwrap().len(), 1);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+#[test]
+fn a_vault_whose_role_cannot_be_taken_on_is_told_with_the_reason() {
+    let stack = Stack::start(&[("VaultRole", "arn:aws:iam::345678901234:role/lamplighter-vault")]).unwrap();
+    let refused = json!({"service": "sts", "action": "AssumeRole", "kind": "error", "status": 403, "code": "AccessDenied", "times": 100});
+    stack.control("fault", refused);
+    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=vault")];
+    create_database(&stack, "orders", &tags);
+    let mail = stack.until("it is told", || {
+        stack.mail().into_iter().find(|m| m["subject"].as_str().unwrap().contains("not copied to the vault"))
+    });
+    assert!(
+        mail["body"]
+            .as_str()
+            .unwrap()
+            .contains("AssumeRole arn:aws:iam::345678901234:role/lamplighter-vault: AccessDenied"),
+        "{mail}"
+    );
+    assert_eq!(snapshots(&stack, "orders").len(), 1);
+}
+
+#[test]
 fn a_rollout_waits_for_the_snapshot_of_its_database() {
     let stack = Stack::start(&[]).unwrap();
     stack.control("settings", json!({"snapshots": "manual", "events": false}));

@@ -1,10 +1,10 @@
-//! Copies in other regions: of what is good here, rotated there by the same rules. Pure.
+//! Copies in other regions and in the vault: of what is good here, rotated there by the same rules. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
-use lamplighter::model::{Arn, Snapshot};
+use lamplighter::model::{Arn, Place, Snapshot};
 use lamplighter::notice::Message;
 use lamplighter::plan::{Action, Copy, Expire, Step};
 use lamplighter::policy::VERIFIED;
@@ -14,10 +14,12 @@ use crate::rotate::{Verdict, rotate};
 use crate::survey::Copies;
 use crate::words;
 
-/// Copies that one region makes at a time, of all databases together.
+/// Copies that one place makes at a time, of all databases together.
 pub const IN_FLIGHT: usize = 5;
 /// How long a drill may hold its snapshot.
 const DRILL: SignedDuration = SignedDuration::from_hours(8);
+/// The key of the vault, which its template makes.
+const VAULT_KEY: &str = "alias/lamplighter-vault";
 /// The key that RDS has in every region.
 const OWN_KEY: &str = "alias/aws/rds";
 
@@ -32,48 +34,56 @@ impl Case<'_> {
         self.observed.shared.iter().cloned().chain(copied).chain(restored).collect()
     }
 
-    /// Adds what is to be done in other regions.
+    /// Adds what is to be done at other places.
     pub fn copy(&self, plan: &mut Plan) {
         let (stack, database) = (&self.seen.policy.stack, &self.database.arn);
         let here = ours(&self.observed.snapshots, stack, database);
-        for (region, error) in &self.observed.unreadable {
-            plan.messages.push(words::unreadable_region(region, error));
+        let asks = self.policy.copy.iter().any(Place::is_vault);
+        if asks && !self.seen.policy.has_vault && !self.database.arn.is_cache() {
+            plan.messages.push(words::no_vault());
         }
-        for (region, there) in &self.observed.copies {
+        for (place, error) in &self.observed.unreadable {
+            plan.messages.push(words::unreadable_place(place, error));
+        }
+        for (place, there) in &self.observed.copies {
             let due = due(&self.observed.snapshots, &there.snapshots, stack, database);
-            let mut steps: Vec<Step> = due.iter().take(there.may_begin).map(|s| self.step(s, region)).collect();
+            let mut steps: Vec<Step> = due.iter().take(there.may_begin).map(|s| self.step(s, place)).collect();
             // Nothing good goes there before the newest that is good here is good there too.
             let settled = due.is_empty() && here.last().is_some_and(|newest| is_good_there(there, newest));
-            steps.extend(self.expired(there, region, settled));
+            steps.extend(self.expired(there, place, settled));
             let reasons = steps.iter().map(|step| step.reason.as_str());
             plan.reason = std::iter::once(plan.reason.as_str()).chain(reasons).collect::<Vec<_>>().join("; ");
             plan.steps.extend(steps);
-            plan.messages.extend(self.late(there, &here, region));
+            plan.messages.extend(self.late(there, &here, place));
         }
     }
 
-    fn step(&self, snapshot: &Snapshot, region: &str) -> Step {
+    fn step(&self, snapshot: &Snapshot, place: &Place) -> Step {
         let own: BTreeMap<String, String> = snapshot
             .tags
             .iter()
             .filter(|(k, _)| *k != VERIFIED && !k.starts_with("aws:"))
             .map(|(k, v)| (k.clone(), v.clone()))
             .collect();
-        let key = snapshot.encrypted.then(|| self.policy.copy_key.clone().unwrap_or_else(|| OWN_KEY.to_owned()));
-        let copy = Copy { snapshot: snapshot.arn.clone(), region: region.to_owned(), key, tags: own };
-        let reason = format!("{} is not in {region} yet", snapshot.identifier);
+        let key = match (place.is_vault(), &self.policy.copy_key) {
+            (true, _) => VAULT_KEY.to_owned(),
+            (false, own) => own.clone().unwrap_or_else(|| OWN_KEY.to_owned()),
+        };
+        let key = snapshot.encrypted.then_some(key);
+        let copy = Copy { snapshot: snapshot.arn.clone(), to: place.clone(), key, tags: own };
+        let reason = format!("{} is not in {place} yet", snapshot.identifier);
         Step { action: Action::Copy(copy), reason, message: None }
     }
 
     /// What goes there: what the policy does not keep, and before it has settled only what is no backup at all.
-    fn expired(&self, there: &Copies, region: &str, settled: bool) -> Vec<Step> {
+    fn expired(&self, there: &Copies, place: &Place, settled: bool) -> Vec<Step> {
         let nothing = BTreeSet::new();
         let rules = self.seen.policy.rules(&self.database.arn, &self.database.resource_id, &nothing);
         let verdicts = rotate(&there.snapshots, rules, self.now);
         let going = verdicts.into_iter().filter_map(|(copy, verdict)| match verdict {
             Verdict::Delete(reason) if settled || !copy.is_good() => Some(Step {
                 action: Action::Expire(Expire { snapshot: copy.arn.clone() }),
-                reason: format!("{} in {region}: {reason}", copy.identifier),
+                reason: format!("{} in {place}: {reason}", copy.identifier),
                 message: None,
             }),
             _ => None,
@@ -82,11 +92,11 @@ impl Case<'_> {
     }
 
     /// The newest good copy is too old: twice of what is allowed here.
-    fn late(&self, there: &Copies, here: &[&Snapshot], region: &str) -> Option<Message> {
+    fn late(&self, there: &Copies, here: &[&Snapshot], place: &Place) -> Option<Message> {
         let good = there.snapshots.iter().filter(|copy| copy.is_good()).filter_map(|copy| copy.taken_at);
         let newest = good.max().or_else(|| here.first()?.taken_at)?;
         let age = self.now.duration_since(newest);
-        (age > self.policy.recovery_point() * 2).then(|| words::copy_is_old(region, age))
+        (age > self.policy.recovery_point() * 2).then(|| words::copy_is_old(place, age))
     }
 }
 

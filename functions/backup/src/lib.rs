@@ -40,6 +40,8 @@ pub struct Policy {
     pub backup: BackupPolicy,
     /// The stack that owns what is taken.
     pub stack: String,
+    /// There is another account for copies.
+    pub has_vault: bool,
 }
 
 impl Policy {
@@ -63,7 +65,8 @@ impl Operation for Backup {
 
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let backup = BackupPolicy::of(tags, defaults)?;
-        Ok(backup.map(|backup| Policy { backup, stack: defaults.stack.clone() }))
+        let (stack, has_vault) = (defaults.stack.clone(), !defaults.vault_role.is_empty());
+        Ok(backup.map(|backup| Policy { backup, stack, has_vault }))
     }
 
     async fn observe<C: Cloud>(
@@ -90,7 +93,7 @@ impl Operation for Backup {
         let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
             Action::Copy(copy) => {
-                let there = observed.copies.get(&copy.region);
+                let there = observed.copies.get(&copy.to);
                 there.is_some_and(|there| there.snapshots.iter().any(|s| s.identifier == copy.snapshot.name()))
             }
             Action::Backup(backup) => is_there(&|snapshot| snapshot.identifier == backup.identifier),

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
 use lamplighter::detail::Detail;
-use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
+use lamplighter::model::{Arn, Database, DatabaseKind, Place, Quota, Quotas, Snapshot};
 use lamplighter::operation::Seen;
 use lamplighter::policy::{BackupPolicy, StackDefaults};
 use serde::Serialize;
@@ -26,10 +26,10 @@ pub struct Survey {
     at: Timestamp,
     databases: BTreeMap<Arn, Database>,
     snapshots: Vec<Snapshot>,
-    /// By region, where something is copied to.
-    copies: BTreeMap<String, Result<Vec<Snapshot>, AwsError>>,
-    /// Copies that databases of this run were given, by region: a region makes few at a time.
-    given: RefCell<BTreeMap<String, usize>>,
+    /// By place, where something is copied to.
+    copies: BTreeMap<Place, Result<Vec<Snapshot>, AwsError>>,
+    /// Copies that databases of this run were given, by place: a place makes few at a time.
+    given: RefCell<BTreeMap<Place, usize>>,
     quotas: Quotas,
 }
 
@@ -48,13 +48,13 @@ pub struct Observed {
     pub asked: BTreeSet<String>,
     /// It is the one database of its kind in the run that is told about for all.
     pub speaks: bool,
-    /// Regions that can't be read, and why.
-    pub unreadable: BTreeMap<String, String>,
-    /// By region that copies go to.
-    pub copies: BTreeMap<String, Copies>,
+    /// Places that can't be read, and why.
+    pub unreadable: BTreeMap<Place, String>,
+    /// By place that copies go to.
+    pub copies: BTreeMap<Place, Copies>,
 }
 
-/// What is there of one database in another region.
+/// What is there of one database in another region, or in the vault.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Copies {
     pub snapshots: Vec<Snapshot>,
@@ -96,10 +96,10 @@ impl Survey {
         }
         let quotas = cloud.snapshot_quotas().await?;
         let mut copies = BTreeMap::new();
-        for region in databases.iter().flat_map(|database| regions(database, defaults)).collect::<BTreeSet<String>>() {
+        for place in databases.iter().flat_map(|database| places(database, defaults)).collect::<BTreeSet<Place>>() {
             // One that can't be read stops nothing here.
-            let there = cloud.snapshots(Some(&region), Which::All).await;
-            copies.insert(region, there);
+            let there = cloud.snapshots(Some(&place), Which::All).await;
+            copies.insert(place, there);
         }
         let databases = databases.into_iter().map(|database| (database.arn.clone(), database)).collect();
         Ok(Self { at: now, databases, snapshots, copies, quotas, given: RefCell::default() })
@@ -142,20 +142,20 @@ impl Survey {
         } else {
             (BTreeSet::new(), BTreeSet::new())
         };
-        let wanted = self.copies.iter().filter(|(region, _)| seen.policy.backup.copy.contains(region));
+        let wanted = self.copies.iter().filter(|(place, _)| seen.policy.backup.copy.contains(place));
         let (mut copies, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
-        for (region, all) in wanted {
+        for (place, all) in wanted {
             let all = match all {
                 Ok(all) => all,
                 Err(error) => {
-                    unreadable.insert(region.clone(), error.to_string());
+                    unreadable.insert(place.clone(), error.to_string());
                     continue;
                 }
             };
             let there: Vec<Snapshot> = all.iter().filter(is_of).cloned().collect();
             let due = due(&snapshots, &there, &seen.policy.stack, arn).len();
-            let may_begin = self.give(region, all, due);
-            copies.insert(region.clone(), Copies { snapshots: there, may_begin });
+            let may_begin = self.give(place, all, due);
+            copies.insert(place.clone(), Copies { snapshots: there, may_begin });
         }
         let by_sweep = matches!(seen.event.detail, Detail::Sweep);
         let of_kind = self.databases.keys().find(|other| other.database() == arn.database());
@@ -165,11 +165,11 @@ impl Survey {
 }
 
 impl Survey {
-    /// As many copies as may begin in a region beside those that run there and that others of this run were given.
-    fn give(&self, region: &str, all: &[Snapshot], due: usize) -> usize {
+    /// As many copies as may begin at a place beside those that run there and that others of this run were given.
+    fn give(&self, place: &Place, all: &[Snapshot], due: usize) -> usize {
         let running = all.iter().filter(|copy| !copy.is_good() && copy.status != "failed").count();
         let mut given = self.given.borrow_mut();
-        let given = given.entry(region.to_owned()).or_default();
+        let given = given.entry(place.clone()).or_default();
         let free = IN_FLIGHT.saturating_sub(running + *given).min(due);
         *given += free;
         free
@@ -177,12 +177,14 @@ impl Survey {
 }
 
 /// Where a database's backups are copied to; nowhere if its tag can't be read, or if it is a cache.
-fn regions(database: &Database, defaults: &StackDefaults) -> Vec<String> {
+fn places(database: &Database, defaults: &StackDefaults) -> Vec<Place> {
     if database.arn.is_cache() {
         return Vec::new();
     }
     let policy = BackupPolicy::of(&database.tags, defaults).ok().flatten();
-    policy.map(|policy| policy.copy).unwrap_or_default()
+    let mut places = policy.map(|policy| policy.copy).unwrap_or_default();
+    places.retain(|place| !(place.is_vault() && defaults.vault_role.is_empty()));
+    places
 }
 
 /// Those of the snapshots next to go that were asked about, and that are shared. They are asked one by one, so

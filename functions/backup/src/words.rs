@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::detail::rds::BackupJob;
-use lamplighter::model::{Database, Quota, Snapshot};
+use lamplighter::model::{Database, Place, Quota, Snapshot};
 use lamplighter::notice::Message;
 use lamplighter::policy::BACKUP;
 
@@ -91,20 +91,27 @@ pub fn recovery_point_is_good(age: SignedDuration) -> Message {
         .resolves(RPO)
 }
 
-pub fn copy_is_old(region: &str, age: SignedDuration) -> Message {
-    Message::warning(format!("the newest copy in {region} is {} old", duration(age)))
+pub fn copy_is_old(place: &Place, age: SignedDuration) -> Message {
+    Message::warning(format!("the newest copy in {place} is {} old", duration(age)))
         .why("Copies wait, fail, or take longer than they may.")
-        .next(format!("Look at the snapshots in {region}: a key that may not be used is the usual cause. It is tried again by every sweep."))
-        .once(format!("copy-old:{region}"))
+        .next(format!("Look at the snapshots in {place}: a key that may not be used is the usual cause. It is tried again by every sweep."))
+        .once(format!("copy-old:{place}"))
 }
 
-pub fn unreadable_region(region: &str, error: &str) -> Message {
-    Message::warning(format!("backups are not copied to {region}: it can't be read"))
+pub fn no_vault() -> Message {
+    Message::warning("copy=vault does nothing: the stack has no vault")
+        .why("Copies for another account are made by a role there, which the stack parameter VaultRole names.")
+        .next(format!("Deploy infra/vault.yaml in the other account and set VaultRole to its output, or take vault out of copy= in {BACKUP}."))
+        .once("no-vault")
+}
+
+pub fn unreadable_place(place: &Place, error: &str) -> Message {
+    Message::warning(format!("backups are not copied to {place}: it can't be read"))
         .why(error.to_owned())
         .next(format!(
-            "Look whether the region is one, is enabled for the account, and may be used; copy= in {BACKUP} names it."
+            "Look whether the region is one, is enabled for the account, and may be used, or whether the role of the vault may be taken on; copy= in {BACKUP} names it."
         ))
-        .once(format!("unreadable-region:{region}"))
+        .once(format!("unreadable-place:{place}"))
 }
 
 pub fn job_failed(job: &BackupJob) -> Message {

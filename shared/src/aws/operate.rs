@@ -10,6 +10,7 @@ use aws_types::region::Region;
 use jiff::Timestamp;
 
 use super::reach::Performs;
+use super::vault::Vault;
 use super::{
     Config, autoscaling, caches, cloudwatch, drills, ecr, ecs, elb, logs, metrics, probes, rds, snapshots, tagging,
     topic,
@@ -17,8 +18,8 @@ use super::{
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas, Repository,
-    ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe, Quotas,
+    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
@@ -38,6 +39,7 @@ pub struct Aws<R = Services> {
     sns: OnceCell<aws_sdk_sns::Client>,
     logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
     s3: OnceCell<aws_sdk_s3::Client>,
+    vault: Vault,
     /// Target groups behind a load balancer, by ARN.
     target_groups: RefCell<BTreeMap<String, TargetGroup>>,
     /// Task definitions by revision, which never change.
@@ -63,11 +65,18 @@ impl<R> Aws<R> {
             sns: OnceCell::new(),
             logs: OnceCell::new(),
             s3: OnceCell::new(),
+            vault: Vault::default(),
             target_groups: RefCell::default(),
             revisions: RefCell::default(),
             configurations: RefCell::default(),
             reach: PhantomData,
         }
+    }
+
+    /// The same with a vault, if the stack has one.
+    #[must_use]
+    pub fn with_vault(self, role: &str, stack: &str) -> Self {
+        Self { vault: Vault::new(role, stack), ..self }
     }
 
     /// With clients made elsewhere, for tests of one call at a time.
@@ -144,8 +153,25 @@ impl<R> Aws<R> {
         self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
 
+    pub(super) fn vault(&self) -> &Vault {
+        &self.vault
+    }
+
+    /// The client for where copies are.
+    pub(super) fn rds_at(&self, place: &Place) -> aws_sdk_rds::Client {
+        place.region().map_or_else(|| self.vault.rds(&self.config).clone(), |region| self.rds_in(region))
+    }
+
+    /// The client for where a snapshot is.
+    pub(super) fn rds_of(&self, snapshot: &Arn) -> aws_sdk_rds::Client {
+        if snapshot.account() == self.vault.account() {
+            return self.vault.rds(&self.config).clone();
+        }
+        self.rds_in(snapshot.region())
+    }
+
     /// The client for a region; clients share what they are made of.
-    pub(super) fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+    fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
         let here = self.rds().config().region().map(AsRef::as_ref).unwrap_or_default();
         if region.is_empty() || region == here {
             return self.rds().clone();
@@ -294,9 +320,9 @@ impl<R: Performs> Cloud for Aws<R> {
         cloudwatch::dashboards(self.cloudwatch(), prefix).await
     }
 
-    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        match region {
-            Some(region) => snapshots::snapshots(&self.rds_in(region), which).await,
+    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        match place {
+            Some(place) => snapshots::snapshots(&self.rds_at(place), which).await,
             None => snapshots::snapshots(self.rds(), which).await,
         }
     }
@@ -336,7 +362,7 @@ impl<R: Performs> Cloud for Aws<R> {
     }
 
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
-        snapshots::is_shared(self.rds(), snapshot).await
+        snapshots::is_shared(self.rds(), snapshot, self.vault.account()).await
     }
 
     async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {

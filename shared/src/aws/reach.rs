@@ -63,8 +63,13 @@ impl Performs for Snapshots {
                 caches::delete(aws.elasticache(), expire).await
             }
             Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
-            Action::Copy(copy) => snapshots::copy(&aws.rds_in(&copy.region), copy).await,
-            Action::Expire(expire) => snapshots::delete(&aws.rds_in(expire.snapshot.region()), expire).await,
+            Action::Copy(copy) => {
+                if copy.to.is_vault() {
+                    snapshots::share(aws.rds(), &copy.snapshot, aws.vault().account()).await?;
+                }
+                snapshots::copy(&aws.rds_at(&copy.to), copy).await
+            }
+            Action::Expire(expire) => snapshots::delete(&aws.rds_of(&expire.snapshot), expire).await,
             other => Err(beyond(other)),
         }
     }

@@ -131,7 +131,8 @@ pub async fn quotas(client: &Client) -> Result<Quotas, AwsError> {
     Ok(Quotas { instances: of("ManualSnapshots"), clusters: of("ManualClusterSnapshots") })
 }
 
-pub async fn is_shared(client: &Client, snapshot: &Arn) -> Result<bool, AwsError> {
+/// Whether an account that is not the vault's may restore from a snapshot.
+pub async fn is_shared(client: &Client, snapshot: &Arn, vault: &str) -> Result<bool, AwsError> {
     let name = snapshot.name();
     let accounts = if is_of_cluster(snapshot) {
         let answer =
@@ -142,7 +143,7 @@ pub async fn is_shared(client: &Client, snapshot: &Arn) -> Result<bool, AwsError
             all.filter(|a| a.attribute_name.as_deref() == Some("restore"))
                 .filter_map(|a| a.attribute_values)
                 .flatten()
-                .count()
+                .collect::<Vec<String>>()
         })
     } else {
         let answer = client.describe_db_snapshot_attributes().db_snapshot_identifier(&name).send().await;
@@ -152,11 +153,11 @@ pub async fn is_shared(client: &Client, snapshot: &Arn) -> Result<bool, AwsError
             all.filter(|a| a.attribute_name.as_deref() == Some("restore"))
                 .filter_map(|a| a.attribute_values)
                 .flatten()
-                .count()
+                .collect::<Vec<String>>()
         })
     };
     match accounts {
-        Ok(accounts) => Ok(accounts > 0),
+        Ok(accounts) => Ok(accounts.iter().any(|account| account != vault)),
         Err(error) if is_missing(&error) => Ok(false),
         Err(error) => Err(error),
     }
@@ -186,7 +187,21 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
     }
 }
 
-/// Copies a snapshot of another region to the client's. That the copy is there already is as good.
+/// Lets another account copy a snapshot.
+pub async fn share(client: &Client, snapshot: &Arn, account: &str) -> Result<(), AwsError> {
+    let name = snapshot.name();
+    if is_of_cluster(snapshot) {
+        let request = client.modify_db_cluster_snapshot_attribute().db_cluster_snapshot_identifier(&name);
+        let sent = request.attribute_name("restore").values_to_add(account).send().await;
+        sent.map(drop).map_err(|e| failure("ModifyDBClusterSnapshotAttribute", &name, &e))
+    } else {
+        let request = client.modify_db_snapshot_attribute().db_snapshot_identifier(&name);
+        let sent = request.attribute_name("restore").values_to_add(account).send().await;
+        sent.map(drop).map_err(|e| failure("ModifyDBSnapshotAttribute", &name, &e))
+    }
+}
+
+/// Copies a snapshot of another region, or one that is shared, to the client's place. That the copy is there already is as good.
 pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
     let name = copy.snapshot.name();
     let tags: Vec<Tag> = copy.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
@@ -202,8 +217,8 @@ pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
         sent.map(drop).map_err(|e| failure("CopyDBSnapshot", &name, &e))
     };
     match copied {
-        Ok(()) => Ok(format!("{name} is being copied to {}", copy.region)),
-        Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{name} is in {} already", copy.region)),
+        Ok(()) => Ok(format!("{name} is being copied to {}", copy.to)),
+        Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{name} is in {} already", copy.to)),
         Err(error) => Err(error),
     }
 }

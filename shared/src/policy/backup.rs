@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::clock::{time_of_day, time_zone};
 use super::grammar::{Pairs, TagError, seconds};
 use super::{BACKUP, StackDefaults};
+use crate::model::Place;
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
 const KEYS: [&str; 11] =
@@ -22,8 +23,8 @@ pub struct BackupPolicy {
     pub keep: Retention,
     /// The recovery point may be this old, in seconds.
     pub rpo: Option<u64>,
-    /// Regions that get a copy of every backup.
-    pub copy: Vec<String>,
+    /// What gets a copy of every backup: regions, the vault.
+    pub copy: Vec<Place>,
     /// The key there of encrypted copies; RDS's own if absent.
     pub copy_key: Option<String>,
     pub drill: Option<Drill>,
@@ -107,7 +108,7 @@ impl BackupPolicy {
             zone,
             keep: keep.unwrap_or(Retention { days: defaults.retention_days, ..Retention::default() }),
             rpo: pairs.get("rpo").map(rpo).transpose()?,
-            copy: pairs.get("copy").map(|text| regions(&pairs, text)).transpose()?.unwrap_or_default(),
+            copy: pairs.get("copy").map(|text| places(&pairs, text)).transpose()?.unwrap_or_default(),
             copy_key: pairs.get("copy-key").map(str::to_owned),
             drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
             drill_group: pairs.get("drill-group").map(|text| group(&pairs, text)).transpose()?,
@@ -190,19 +191,10 @@ fn retention(pairs: &Pairs<'_>, text: &str) -> Result<Retention, TagError> {
     Ok(keep)
 }
 
-fn regions(pairs: &Pairs<'_>, text: &str) -> Result<Vec<String>, TagError> {
-    let looks_right = |region: &str| {
-        let parts: Vec<&str> = region.split('-').collect();
-        parts.len() >= 3 && parts.last().is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()) && !n.is_empty())
-    };
-    let named = text.split('+').map(|region| {
-        if looks_right(region) {
-            Ok(region.to_owned())
-        } else {
-            Err(pairs.error(format!("copy={region} is no region")))
-        }
-    });
-    named.collect()
+fn places(pairs: &Pairs<'_>, text: &str) -> Result<Vec<Place>, TagError> {
+    let place =
+        |text| Place::parse(text).ok_or_else(|| pairs.error(format!("copy={text} is no region, and not vault")));
+    text.split('+').map(place).collect()
 }
 
 fn group(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
@@ -246,7 +238,7 @@ mod tests {
         assert_eq!(policy.slots, Slots::Every { seconds: 3_600 });
         assert_eq!(policy.keep, Retention { hours: 24, days: 7, weeks: 4, months: 0 });
         assert_eq!((policy.rpo, policy.drill), (Some(3_600), Some(Drill::Weekly)));
-        assert_eq!(policy.copy, ["eu-west-1"]);
+        assert_eq!(policy.copy, [Place::parse("eu-west-1").unwrap()]);
     }
 
     #[test]
@@ -283,7 +275,7 @@ mod tests {
     #[case("keep=7d+8d", "keep= names \"d\" twice")]
     #[case("every=5m", "every=5m is not a duration of an hour or more such as 1h")]
     #[case("tz=Europe/Roma", "Europe/Roma is no time zone such as Europe/Rome")]
-    #[case("copy=ireland", "copy=ireland is no region")]
+    #[case("copy=ireland", "copy=ireland is no region, and not vault")]
     #[case("drill-group=closed", "drill-group=closed is no security group such as sg-0123456789abcdef0")]
     #[case("check-task=a/b", "check-task=a/b is no task definition such as shop-db-check or shop-db-check:3")]
     #[case("check-task=a:latest", "check-task=a:latest is no task definition such as shop-db-check or shop-db-check:3")]

@@ -41,6 +41,8 @@ pub struct StackDefaults {
     pub actions_per_run: u32,
     /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
     pub drill_group: String,
+    /// Role in another account that copies what is shared with it. May be empty.
+    pub vault_role: String,
     /// ECS cluster in which restored databases are looked into. May be empty.
     pub check_cluster: String,
     /// Subnets of the tasks that look, joined by commas; those of the database where it is empty.
@@ -69,6 +71,7 @@ impl Default for StackDefaults {
             rollouts_per_hour: 6,
             actions_per_run: 100,
             drill_group: String::new(),
+            vault_role: String::new(),
             check_cluster: String::new(),
             check_subnets: String::new(),
             check_group: String::new(),

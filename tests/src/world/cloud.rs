@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Probe, Quotas,
-    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
+    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -148,12 +148,12 @@ impl Cloud for World {
         Ok(self.state().dashboards.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
     }
 
-    async fn snapshots(&self, region: Option<&str>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        let region = region.unwrap_or("eu-west-1");
-        if self.state().unreadable_regions.contains(region) {
+    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+        let place = place.map_or("eu-west-1", |place| place.region().unwrap_or("vault"));
+        if self.state().unreadable_regions.contains(place) {
             return Err(error("DescribeDBSnapshots", "all", "AuthFailure", "the region is not enabled"));
         }
-        let mut found = self.state().snapshots_of(region, which);
+        let mut found = self.state().snapshots_of(place, which);
         found.retain(|snapshot| snapshot.arn.service() == "rds");
         self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
         Ok(found)

@@ -14,6 +14,10 @@ use super::{State, World, error, heard};
 /// From asking for a snapshot until a database can be restored from it.
 const TAKES: SignedDuration = SignedDuration::from_mins(10);
 
+/// The account that everything is in, and that of the vault.
+const OWN: &str = "123456789012";
+const VAULT: &str = "345678901234";
+
 /// From asking for a restore until the database is available.
 const RESTORES: SignedDuration = SignedDuration::from_mins(20);
 
@@ -58,11 +62,11 @@ impl World {
         self.taken_in("eu-west-1", database)
     }
 
-    /// The same of copies in another region.
-    pub fn taken_in(&self, region: &str, database: &Arn) -> Vec<Timestamp> {
+    /// The same of copies in another region, or in the `vault`.
+    pub fn taken_in(&self, place: &str, database: &Arn) -> Vec<Timestamp> {
         let state = self.state();
         let mut taken: Vec<Timestamp> =
-            state.snapshots_of(region, Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
+            state.snapshots_of(place, Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
         taken.sort_unstable();
         taken
     }
@@ -141,14 +145,18 @@ impl World {
             let Some(source) = state.snapshots.get(&copy.snapshot).cloned() else {
                 return Err(error("CopyDBSnapshot", &name, "DBSnapshotNotFound", "there is no such snapshot"));
             };
-            let arn = Arn::new(copy.snapshot.as_str().replace(":eu-west-1:", &format!(":{}:", copy.region)));
+            let source_arn = copy.snapshot.as_str();
+            let arn = Arn::new(match copy.to.region() {
+                Some(region) => source_arn.replace(":eu-west-1:", &format!(":{region}:")),
+                None => source_arn.replace(OWN, VAULT),
+            });
             let now = state.now;
             state.copying.insert(arn.clone(), now);
             let there = Snapshot { arn: arn.clone(), status: "creating".to_owned(), tags: copy.tags.clone(), ..source };
             state.snapshots.entry(arn).or_insert(there);
         }
         heard(heard_of, "CopyDBSnapshot", &name)?;
-        Ok(format!("{name} is being copied to {}", copy.region))
+        Ok(format!("{name} is being copied to {}", copy.to))
     }
 
     pub(super) async fn delete_snapshot(&self, expire: &Expire) -> Result<String, AwsError> {
@@ -196,9 +204,10 @@ impl State {
     }
 
     /// As AWS lists them now.
-    pub(super) fn snapshots_of(&self, region: &str, which: Which<'_>) -> Vec<Snapshot> {
+    pub(super) fn snapshots_of(&self, place: &str, which: Which<'_>) -> Vec<Snapshot> {
         let is_wanted = |snapshot: &&Snapshot| match which {
-            _ if snapshot.arn.region() != region => false,
+            _ if place == "vault" && snapshot.arn.account() != VAULT => false,
+            _ if place != "vault" && (snapshot.arn.region(), snapshot.arn.account()) != (place, OWN) => false,
             Which::All => true,
             Which::Of(arn) => snapshot.is_named_after(arn),
             Which::This(arn) => snapshot.arn == *arn,
@@ -214,7 +223,7 @@ impl State {
 
     pub(super) fn quotas(&self) -> Quotas {
         let of = |kind: DatabaseKind| {
-            let here = self.snapshots.values().filter(|snapshot| snapshot.arn.region() == "eu-west-1");
+            let here = self.snapshots_of("eu-west-1", Which::All).into_iter();
             let used = here.filter(|snapshot| snapshot.kind == kind).count();
             Quota { used: u32::try_from(used).unwrap_or(u32::MAX), max: self.snapshots_allowed }
         };
