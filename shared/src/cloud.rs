@@ -208,12 +208,13 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn snapshot_quotas(&self) -> Result<Quotas, AwsError>;
 
-    /// The smallest burstable class in which this version of an engine is offered; `None` where there is none.
+    /// The smallest class in which this version of an engine is offered, as an instance or, where it says so, as a
+    /// Multi-AZ DB cluster; `None` where there is none.
     /// Source: DescribeOrderableDBInstanceOptions.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError>;
+    async fn smallest_class(&self, engine: &str, version: &str, multi_az: bool) -> Result<Option<String>, AwsError>;
 
     /// The newest task of a cluster that was started by this, as far as ECS remembers it. Sources: ListTasks,
     /// DescribeTasks.

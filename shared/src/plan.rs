@@ -169,8 +169,11 @@ pub struct Restore {
     /// That of the snapshot: a cluster would get the newest one otherwise.
     pub engine_version: Option<String>,
     pub part: RestorePart,
-    /// Of an instance or a member.
+    /// Of an instance, a member or a Multi-AZ DB cluster; empty for another cluster.
     pub class: String,
+    /// Of a Multi-AZ DB cluster.
+    pub storage_type: Option<String>,
+    pub iops: Option<i32>,
     pub subnet_group: Option<String>,
     pub parameter_group: Option<String>,
     pub security_group: String,

@@ -90,6 +90,24 @@ fn a_cluster_gets_an_instance_and_both_go() {
     assert_eq!((verified(&world), world.titles().len()), (1, 1), "{:?}", world.titles());
 }
 
+#[test]
+fn a_multi_az_cluster_comes_and_goes_with_its_instances() {
+    let world = World::new();
+    let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
+    let multi_az = |database: Database| Database { storage_type: Some("io1".into()), iops: Some(1_000), ..database };
+    world.keep_database(&cluster, "at=03:00 drill=weekly", multi_az);
+    world.sweep(&Backup).unwrap().unwrap();
+    world.pass(QUARTER);
+    steps(&world, 2);
+    assert_eq!(restored(&world), ["lamplighter-drill-shop"]);
+    let throwaway = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:lamplighter-drill-shop");
+    assert_eq!(world.state().databases[&throwaway].class, "db.c6gd.medium");
+    steps(&world, 3);
+    assert_eq!(restored(&world), [""; 0]);
+    assert_eq!((verified(&world), world.titles().len()), (1, 1), "{:?}", world.titles());
+    assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot"), 1);
+}
+
 #[rstest]
 #[case::restoring("RestoreDBInstanceFromDBSnapshot")]
 #[case::describing("DescribeDBInstances")]

@@ -95,9 +95,6 @@ impl Case<'_> {
         if source.cluster.is_some() {
             return Plan::nothing("it is restored with its cluster");
         }
-        if source.is_cluster && ["mysql", "postgres"].contains(&source.engine.as_str()) {
-            return Plan::tell(words::multi_az_cluster());
-        }
         if !is_due(self.seen, self.now) {
             return Plan::nothing(words::not_due(self.seen.memory, self.now));
         }
@@ -128,6 +125,7 @@ impl Case<'_> {
             (DRILL, snapshot.to_string()),
             (SLOT, began.strftime("%FT%H:%M:%SZ").to_string()),
         ];
+        let own_class = part != RestorePart::Cluster || source.is_multi_az_cluster();
         Restore {
             source: self.source().clone(),
             snapshot,
@@ -135,7 +133,9 @@ impl Case<'_> {
             engine: source.engine.clone(),
             engine_version: version.filter(|version| !version.is_empty()),
             part,
-            class: self.observed.class.clone(),
+            class: if own_class { self.observed.class.clone() } else { String::new() },
+            storage_type: source.storage_type.clone().filter(|_| source.is_multi_az_cluster()),
+            iops: source.iops.filter(|_| source.is_multi_az_cluster()),
             subnet_group: source.subnet_group.clone(),
             parameter_group: source.parameter_group.clone(),
             security_group: self.seen.policy.group.clone(),
@@ -161,7 +161,7 @@ impl Case<'_> {
             return self.remove("the drill is over", None);
         }
         let is_available = |database: Option<&Database>| database.is_some_and(|d| d.status == "available");
-        let ready = is_available(restored) && (!one.is_cluster || is_available(member));
+        let ready = is_available(restored) && (!has_member(one) || is_available(member));
         let broken = [restored, member].into_iter().flatten().find(|d| BROKEN.iter().any(|s| d.status.starts_with(s)));
         if let Some(broken) = broken {
             let mut plan = self.remove("what was restored can't be used", Some(outcome(false)));
@@ -184,7 +184,7 @@ impl Case<'_> {
                 took.as_mins()
             ));
         }
-        let waits = restored.is_cluster.then(|| self.member(source, &outcome(false))).flatten();
+        let waits = has_member(restored).then(|| self.member(source, &outcome(false))).flatten();
         let waits = waits.or_else(|| self.check(source, restored, &outcome(false)));
         waits.unwrap_or_else(|| self.conclude(source, restored, outcome))
     }
@@ -244,6 +244,11 @@ impl Case<'_> {
         plan.steps.extend(self.halt());
         plan
     }
+}
+
+/// It is a cluster whose instance has to be made by itself.
+fn has_member(database: &Database) -> bool {
+    database.is_cluster && !database.is_multi_az_cluster()
 }
 
 /// What of the restored database is other than in the source, or in the snapshot.

@@ -79,10 +79,12 @@ impl Survey {
             observed.probe = cloud.probe(cluster, &token).await?;
         }
         // What is only to be deleted needs none.
+        let waits_for_member = is_cluster && observed.restored.is_some() && observed.member.is_none();
         let needs_class =
-            observed.may_begin || (is_cluster && observed.restored.is_some() && observed.member.is_none());
-        if let Some(source) = observed.source.as_ref().filter(|_| needs_class) {
-            let class = cloud.smallest_class(&source.engine, &source.engine_version).await?;
+            |source: &&Database| observed.may_begin || (waits_for_member && !source.is_multi_az_cluster());
+        if let Some(source) = observed.source.as_ref().filter(needs_class) {
+            let multi_az = source.is_multi_az_cluster();
+            let class = cloud.smallest_class(&source.engine, &source.engine_version, multi_az).await?;
             observed.class = class.unwrap_or_else(|| source.class.clone());
         }
         Ok(observed)

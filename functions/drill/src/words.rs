@@ -35,13 +35,6 @@ pub fn no_group() -> Message {
         .once("no-drill-group")
 }
 
-pub fn multi_az_cluster() -> Message {
-    Message::warning("can't be drilled: it is a Multi-AZ DB cluster")
-        .why("Only instances, Aurora and DocumentDB are restored by Lamplighter; its backups are taken all the same.")
-        .next(format!("Restore it by hand now and then (RESTORE.md), and remove drill= from the tag {BACKUP}."))
-        .once("multi-az-cluster")
-}
-
 /// AWS refused a restore, and people were told, within the last day.
 pub fn was_refused(memory: &Memory, now: Timestamp) -> bool {
     let today = |at: &Timestamp| now.duration_since(*at) < SignedDuration::from_hours(24);

@@ -11,12 +11,22 @@ use crate::policy::VERIFIED;
 /// From small to large; which of them an engine runs on differs by version and region.
 const CLASSES: [&str; 4] = ["db.t4g.medium", "db.t3.medium", "db.t4g.large", "db.t3.large"];
 
-pub async fn smallest_class(client: &Client, engine: &str, version: &str) -> Result<Option<String>, AwsError> {
-    for class in CLASSES {
+/// Of Multi-AZ DB clusters, which have disks of their own.
+const MULTI_AZ: [&str; 5] = ["db.c6gd.medium", "db.c6gd.large", "db.m6gd.large", "db.m5d.large", "db.r6gd.large"];
+
+pub async fn smallest_class(
+    client: &Client,
+    engine: &str,
+    version: &str,
+    multi_az: bool,
+) -> Result<Option<String>, AwsError> {
+    let classes: &[&str] = if multi_az { &MULTI_AZ } else { &CLASSES };
+    for class in classes.iter().copied() {
         let request = client.describe_orderable_db_instance_options().engine(engine).engine_version(version);
         let answer = request.db_instance_class(class).max_records(20).send().await;
         let answer = answer.map_err(|e| failure("DescribeOrderableDBInstanceOptions", engine, &e))?;
-        if !answer.orderable_db_instance_options.unwrap_or_default().is_empty() {
+        let options = answer.orderable_db_instance_options.unwrap_or_default();
+        if options.iter().any(|option| !multi_az || option.supports_clusters == Some(true)) {
             return Ok(Some(class.to_owned()));
         }
     }
@@ -71,6 +81,10 @@ async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .set_db_cluster_parameter_group_name(restore.parameter_group.clone())
         .vpc_security_group_ids(&restore.security_group)
         .deletion_protection(false)
+        // Of a Multi-AZ DB cluster; others have none of these.
+        .set_db_cluster_instance_class((!restore.class.is_empty()).then(|| restore.class.clone()))
+        .set_storage_type(restore.storage_type.clone())
+        .set_iops(restore.iops)
         .set_tags(Some(tags(restore)));
     let sent = request.send().await;
     sent.map(drop).map_err(|e| failure("RestoreDBClusterFromSnapshot", &restore.into, &e))

@@ -353,8 +353,8 @@ impl<R: Performs> Cloud for Aws<R> {
         snapshots::quotas(self.rds()).await
     }
 
-    async fn smallest_class(&self, engine: &str, version: &str) -> Result<Option<String>, AwsError> {
-        drills::smallest_class(self.rds(), engine, version).await
+    async fn smallest_class(&self, engine: &str, version: &str, multi_az: bool) -> Result<Option<String>, AwsError> {
+        drills::smallest_class(self.rds(), engine, version, multi_az).await
     }
 
     async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError> {

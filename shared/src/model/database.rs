@@ -36,7 +36,7 @@ pub struct Database {
     pub status: String,
     /// To when point-in-time recovery reaches, where automated backups are on.
     pub latest_restorable: Option<Timestamp>,
-    /// `db.r6g.large`; empty for a cluster.
+    /// `db.r6g.large`; of a cluster only where it is Multi-AZ.
     pub class: String,
     pub is_cluster: bool,
     /// The cluster that an instance belongs to.
@@ -45,6 +45,9 @@ pub struct Database {
     pub members: usize,
     /// It replicates from another instance.
     pub is_replica: bool,
+    /// `gp3`, `io1`, …, and what of it was paid for.
+    pub storage_type: Option<String>,
+    pub iops: Option<i32>,
     /// In GiB; `None` where storage grows by itself.
     pub allocated_gib: Option<u32>,
     pub backup_retention_days: u32,
@@ -70,6 +73,12 @@ pub struct Database {
 }
 
 impl Database {
+    /// A Multi-AZ DB cluster of RDS: AWS makes and deletes its instances with it.
+    #[must_use]
+    pub fn is_multi_az_cluster(&self) -> bool {
+        self.is_cluster && ["mysql", "postgres"].contains(&self.engine.as_str())
+    }
+
     /// CloudWatch's namespace of its metrics.
     #[must_use]
     pub fn namespace(&self) -> &'static str {

@@ -177,9 +177,9 @@ impl Cloud for World {
         Ok(self.state().quotas())
     }
 
-    async fn smallest_class(&self, engine: &str, _: &str) -> Result<Option<String>, AwsError> {
+    async fn smallest_class(&self, engine: &str, _: &str, multi_az: bool) -> Result<Option<String>, AwsError> {
         self.call("DescribeOrderableDBInstanceOptions", engine).await?;
-        Ok(Some("db.t4g.medium".to_owned()))
+        Ok(Some(if multi_az { "db.c6gd.medium" } else { "db.t4g.medium" }.to_owned()))
     }
 
     async fn probe(&self, _: &str, token: &str) -> Result<Option<Probe>, AwsError> {

@@ -1,4 +1,4 @@
-//! The edge to tasks that look into a restored database, call by call.
+//! The edge to restored databases and the tasks that look into them, call by call.
 
 #![allow(
     clippy::expect_used,
@@ -13,6 +13,9 @@ use aws_sdk_ecs::operation::describe_tasks::DescribeTasksOutput;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::operation::run_task::RunTaskOutput;
 use aws_sdk_ecs::types::{Container, DesiredStatus, Failure, LaunchType, Task};
+use aws_sdk_rds::operation::describe_orderable_db_instance_options::DescribeOrderableDbInstanceOptionsOutput;
+use aws_sdk_rds::operation::restore_db_cluster_from_snapshot::RestoreDbClusterFromSnapshotOutput;
+use aws_sdk_rds::types::OrderableDbInstanceOption;
 use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
@@ -20,13 +23,81 @@ use aws_smithy_types::body::SdkBody;
 use lamplighter::aws::Aws;
 use lamplighter::cloud::{Cloud, Drills};
 use lamplighter::model::{Arn, Probe, Probed};
-use lamplighter::plan::{Action, RunProbe};
+use lamplighter::plan::{Action, Restore, RestorePart, RunProbe};
 use rstest::rstest;
 
 const TOKEN: &str = "lamplighter-drill/4b1d0c8ff6a7e9d2";
 
 fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Drills> {
     Aws::with_clients(ecs, mock_client!(aws_sdk_ecr, []), mock_client!(aws_sdk_resourcegroupstagging, []))
+}
+
+fn with_rds(rds: aws_sdk_rds::Client) -> Aws<Drills> {
+    aws(mock_client!(aws_sdk_ecs, [])).and_clients(
+        mock_client!(aws_sdk_cloudwatch, []),
+        mock_client!(aws_sdk_elasticloadbalancingv2, []),
+        mock_client!(aws_sdk_applicationautoscaling, []),
+        rds,
+    )
+}
+
+#[rstest]
+#[case::multi_az("postgres", "db.c6gd.medium", Some("io1"), Some("db.c6gd.medium"))]
+#[case::aurora("aurora-postgresql", "", None, None)]
+#[tokio::test]
+async fn a_cluster_is_restored_with_what_its_kind_has(
+    #[case] engine: &'static str,
+    #[case] class: &str,
+    #[case] storage_type: Option<&'static str>,
+    #[case] asked: Option<&'static str>,
+) {
+    let restored = mock!(aws_sdk_rds::Client::restore_db_cluster_from_snapshot)
+        .match_requests(move |r| {
+            r.engine() == Some(engine)
+                && r.db_cluster_instance_class() == asked
+                && r.storage_type() == storage_type
+                && r.deletion_protection() == Some(false)
+                && r.vpc_security_group_ids() == ["sg-1"]
+        })
+        .then_output(|| RestoreDbClusterFromSnapshotOutput::builder().build());
+    let aws = with_rds(mock_client!(aws_sdk_rds, [&restored]));
+    let restore = Restore {
+        source: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop"),
+        snapshot: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:lamplighter-shop-20261121-0300"),
+        into: "lamplighter-drill-shop".into(),
+        engine: engine.into(),
+        engine_version: None,
+        part: RestorePart::Cluster,
+        class: class.into(),
+        storage_type: storage_type.map(str::to_owned),
+        iops: None,
+        subnet_group: None,
+        parameter_group: None,
+        security_group: "sg-1".into(),
+        tags: BTreeMap::new(),
+    };
+    assert_eq!(aws.perform(&Action::Restore(restore)).await.unwrap(), "lamplighter-drill-shop is being made");
+}
+
+#[rstest]
+#[case::instance(false, Some("db.t4g.medium"))]
+#[case::cluster(true, Some("db.m6gd.large"))]
+#[tokio::test]
+async fn the_smallest_class_that_is_offered(#[case] multi_az: bool, #[case] class: Option<&str>) {
+    // Everything is offered as an instance, and one class as a cluster.
+    let offers = |class: &str| {
+        let option = OrderableDbInstanceOption::builder().supports_clusters(class == "db.m6gd.large").build();
+        DescribeOrderableDbInstanceOptionsOutput::builder().orderable_db_instance_options(option).build()
+    };
+    let of = |class: &'static str| {
+        mock!(aws_sdk_rds::Client::describe_orderable_db_instance_options)
+            .match_requests(move |r| r.db_instance_class() == Some(class))
+            .then_output(move || offers(class))
+    };
+    let rules = ["db.t4g.medium", "db.c6gd.medium", "db.c6gd.large", "db.m6gd.large"].map(of);
+    let client = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&rules[0], &rules[1], &rules[2], &rules[3]]);
+    let found = with_rds(client).smallest_class("postgres", "16.4", multi_az).await.unwrap();
+    assert_eq!(found.as_deref(), class);
 }
 
 fn definition() -> Rule {
