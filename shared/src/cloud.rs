@@ -188,8 +188,8 @@ pub trait Cloud {
     async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
 
     /// The replication groups and serverless caches with these ARNs; those that do not exist are left out.
-    /// Their tags lag by minutes, and are none where they are not managed. Sources: DescribeReplicationGroups,
-    /// DescribeServerlessCaches, GetResources.
+    /// Where many are asked for, their tags lag by minutes, and are none where they are not managed. Sources:
+    /// DescribeReplicationGroups, DescribeServerlessCaches, ListTagsForResource, GetResources.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.

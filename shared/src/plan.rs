@@ -175,6 +175,10 @@ pub struct Restore {
     pub storage_type: Option<String>,
     pub iops: Option<i32>,
     pub subnet_group: Option<String>,
+    /// Of a serverless cache, which has no group of them.
+    pub subnets: Vec<String>,
+    /// At rest; only a cache must be told.
+    pub encrypted: bool,
     pub parameter_group: Option<String>,
     pub security_group: String,
     pub tags: BTreeMap<String, String>,
@@ -187,6 +191,8 @@ pub enum RestorePart {
     Cluster,
     /// The instance of a cluster that was restored.
     Member,
+    /// A cache, of the kind that its source is of.
+    Cache,
 }
 
 /// Delete a throwaway database, or one part of it: the instance of a cluster goes first.

@@ -9,10 +9,12 @@
 
 use std::collections::BTreeMap;
 
+use aws_sdk_elasticache::operation::create_replication_group::CreateReplicationGroupOutput;
 use aws_sdk_elasticache::operation::create_snapshot::CreateSnapshotOutput;
 use aws_sdk_elasticache::operation::describe_replication_groups::DescribeReplicationGroupsOutput;
 use aws_sdk_elasticache::operation::describe_serverless_cache_snapshots::DescribeServerlessCacheSnapshotsOutput;
 use aws_sdk_elasticache::operation::describe_snapshots::DescribeSnapshotsOutput;
+use aws_sdk_elasticache::operation::list_tags_for_resource::ListTagsForResourceOutput;
 use aws_sdk_elasticache::primitives::DateTime;
 use aws_sdk_elasticache::types::{
     NodeSnapshot, ReplicationGroup, ServerlessCacheConfiguration, ServerlessCacheSnapshot, Snapshot,
@@ -24,9 +26,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::aws::Aws;
-use lamplighter::cloud::{Cloud, Snapshots, Which};
+use lamplighter::cloud::{Cloud, Drills, Snapshots, Which};
 use lamplighter::model::Arn;
-use lamplighter::plan::{Action, Backup, Expire};
+use lamplighter::plan::{Action, Backup, Expire, Restore, RestorePart};
 use rstest::rstest;
 
 fn arn(resource: &str) -> Arn {
@@ -67,13 +69,68 @@ async fn a_group_comes_with_the_tags_that_its_listing_lacks() {
             let group = group.arn(arn("replicationgroup:sessions").as_str()).engine("valkey").build();
             DescribeReplicationGroupsOutput::builder().replication_groups(group).build()
         });
-    let aws = aws(
-        mock_client!(aws_sdk_elasticache, [&groups]),
-        &[("replicationgroup:sessions", "lamplighter:managed", "true")],
-    );
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource).then_output(|| {
+        let tag = aws_sdk_elasticache::types::Tag::builder().key("lamplighter:managed").value("true").build();
+        ListTagsForResourceOutput::builder().tag_list(tag).build()
+    });
+    let aws = aws(mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&groups, &tags]), &[]);
     let found = aws.caches(&[arn("replicationgroup:sessions")]).await.unwrap();
     assert_eq!((found.len(), found[0].engine.as_str(), found[0].status.as_str()), (1, "valkey", "available"));
     assert_eq!(found[0].tags["lamplighter:managed"], "true");
+}
+
+#[tokio::test]
+async fn the_tags_of_many_come_from_one_listing() {
+    let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
+        .match_requests(|r| r.replication_group_id().is_none())
+        .then_output(|| {
+            let group = |n: usize| {
+                let arn = arn(&format!("replicationgroup:{n}"));
+                ReplicationGroup::builder().replication_group_id(n.to_string()).arn(arn.as_str()).build()
+            };
+            DescribeReplicationGroupsOutput::builder().set_replication_groups(Some((0..5).map(group).collect())).build()
+        });
+    let aws =
+        aws(mock_client!(aws_sdk_elasticache, [&groups]), &[("replicationgroup:3", "lamplighter:managed", "true")]);
+    let asked: Vec<Arn> = (0..5).map(|n| arn(&format!("replicationgroup:{n}"))).collect();
+    let found = aws.caches(&asked).await.unwrap();
+    assert_eq!(found.iter().map(|cache| cache.tags.len()).collect::<Vec<_>>(), [0, 0, 0, 1, 0]);
+}
+
+#[tokio::test]
+async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
+    let made = mock!(aws_sdk_elasticache::Client::create_replication_group)
+        .match_requests(|r| {
+            r.replication_group_id() == Some("lamplighter-drill-sessions")
+                && r.snapshot_name() == Some("lamplighter-sessions-20261121-0300")
+                && r.security_group_ids() == ["sg-1"]
+                && (r.cache_subnet_group_name(), r.cache_node_type()) == (Some("private"), Some("cache.r7g.large"))
+                && (r.automatic_failover_enabled(), r.at_rest_encryption_enabled()) == (Some(false), Some(true))
+                && r.replicas_per_node_group().is_none()
+        })
+        .then_output(|| CreateReplicationGroupOutput::builder().build());
+    let elasticache = mock_client!(aws_sdk_elasticache, [&made]);
+    let tagging = mock_client!(aws_sdk_resourcegroupstagging, []);
+    let aws: Aws<Drills> = Aws::with_clients(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []), tagging)
+        .and_caches(elasticache);
+    let restore = Restore {
+        source: arn("replicationgroup:sessions"),
+        snapshot: arn("snapshot:lamplighter-sessions-20261121-0300"),
+        into: "lamplighter-drill-sessions".into(),
+        engine: "valkey".into(),
+        engine_version: None,
+        part: RestorePart::Cache,
+        class: "cache.r7g.large".into(),
+        storage_type: None,
+        iops: None,
+        subnet_group: Some("private".into()),
+        subnets: Vec::new(),
+        encrypted: true,
+        parameter_group: None,
+        security_group: "sg-1".into(),
+        tags: BTreeMap::new(),
+    };
+    assert_eq!(aws.perform(&Action::Restore(restore)).await.unwrap(), "lamplighter-drill-sessions is being made");
 }
 
 #[tokio::test]

@@ -72,6 +72,8 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         storage_type: storage_type.map(str::to_owned),
         iops: None,
         subnet_group: None,
+        subnets: Vec::new(),
+        encrypted: true,
         parameter_group: None,
         security_group: "sg-1".into(),
         tags: BTreeMap::new(),

@@ -75,6 +75,20 @@ impl Api {
         if succeeded { Ok(body) } else { Err(body) }
     }
 
+    /// Puts an object into a bucket, or makes the bucket where the key is empty. Answers its URL.
+    ///
+    /// # Errors
+    /// The XML of an error answer.
+    ///
+    /// # Panics
+    /// Where the stack does not answer.
+    pub fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<String, String> {
+        let url = format!("{}/{bucket}/{key}", self.endpoint);
+        let answer = self.agent.put(&url).header("authorization", credential("s3")).send(body);
+        let mut answer = answer.unwrap_or_else(|e| panic!("s3 PutObject: {e}"));
+        if answer.status().is_success() { Ok(url) } else { Err(answer.body_mut().read_to_string().unwrap_or_default()) }
+    }
+
     /// Calls the local stack's control API (`tests/stack/control.py`).
     ///
     /// # Panics

@@ -30,6 +30,10 @@ pub struct Stack {
     folder: PathBuf,
 }
 
+/// The body of CreateBucket.
+const LOCATION: &str =
+    "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+
 impl Deref for Stack {
     type Target = Api;
 
@@ -96,9 +100,13 @@ impl Stack {
         let template =
             fs::read_to_string(root().join("infra/template.yaml")).map_err(|e| format!("infra/template.yaml: {e}"))?;
         let template = template.replace("../target/lambda/", "s3://local-artifacts/");
+        // As `sam deploy` does: it is too large to be sent along.
+        let url = self
+            .put_object("templates", "", LOCATION)
+            .and_then(|_| self.put_object("templates", "stack", &template))?;
         let mut form = vec![
             ("StackName".to_owned(), STACK.to_owned()),
-            ("TemplateBody".to_owned(), template),
+            ("TemplateURL".to_owned(), url),
             ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
             ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
         ];

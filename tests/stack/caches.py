@@ -16,6 +16,7 @@ SERVERLESS = {}
 def install() -> None:
     """Replaces what differs. Call once, before the emulator starts serving."""
     xml, create, handle = elasticache._snapshot_xml, elasticache._create_snapshot, elasticache.handle_request
+    create_cache = elasticache._create_serverless_cache
 
     def snapshot_xml(snapshot):
         nodes = [{**node, "SnapshotCreateTime": iso(node["SnapshotCreateTime"])} for node in snapshot["NodeSnapshots"]]
@@ -31,6 +32,14 @@ def install() -> None:
             elasticache._tags[arn] = elasticache._extract_tags(p)
         return answer
 
+    def create_serverless_cache(p):
+        """The emulator restores no serverless cache; what is restored here is empty."""
+        asked = {key: p[key] for key in p if key.startswith("SnapshotArnsToRestore")}
+        known = {snapshot["arn"] for snapshot in SERVERLESS.values()}
+        if missing := [value[0] for value in asked.values() if value[0] not in known]:
+            return elasticache._error("ServerlessCacheSnapshotNotFoundFault", f"there is no {missing[0]}", 404)
+        return create_cache({key: value for key, value in p.items() if key not in asked})
+
     async def handle_request(method, path, headers, body, query_params):
         params = {**query_params, **parse_qs(body.decode())}
         own = ACTIONS.get(elasticache._p(params, "Action"))
@@ -38,6 +47,7 @@ def install() -> None:
 
     elasticache._snapshot_xml = snapshot_xml
     elasticache._create_snapshot = create_snapshot
+    elasticache._create_serverless_cache = create_serverless_cache
     elasticache.handle_request = handle_request
 
 

@@ -59,3 +59,27 @@ fn a_cache_is_backed_up_and_the_oldest_goes(
     assert!(!there.contains(&json!(name("sessions", 8))) && !there.contains(&json!(name("sessions", 7))));
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
+
+#[rstest]
+#[case::replication_group("CreateReplicationGroup", "ReplicationGroupId", "group", "DescribeReplicationGroups")]
+#[case::serverless("CreateServerlessCache", "ServerlessCacheName", "serverless", "DescribeServerlessCaches")]
+fn a_backup_of_a_cache_is_proven(#[case] action: &str, #[case] named: &str, #[case] of: &str, #[case] listing: &str) {
+    let stack = Stack::start(&[("DrillVpc", "vpc-0123456789abcdef0")]).unwrap();
+    cache(&stack, action, named);
+    let there = || stack.query("elasticache", listing, &[]).unwrap().contains("lamplighter-drill-sessions");
+    let told = || {
+        let mail = stack.mail();
+        mail.iter().any(|mail| mail["subject"].as_str().unwrap().contains("sessions: backup of")).then_some(())
+    };
+    let mut looks = 0;
+    stack.until("it is proven", || {
+        if looks % 20 == 0 {
+            stack.control("schedule", json!({"name": "BackupSweep"}));
+            stack.control("schedule", json!({"name": "DrillSweep"}));
+        }
+        looks += 1;
+        told()
+    });
+    stack.until("nothing is left", || (!there()).then_some(()));
+    assert_eq!(stack.calls_of(action), 1, "{of}");
+}

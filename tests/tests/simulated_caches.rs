@@ -11,10 +11,12 @@
 use std::collections::BTreeMap;
 
 use backup::Backup;
+use drill::Exercise;
 use e2e::world::{BEGINNING, World, sweep};
 use enroll::Enroll;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Database};
+use lamplighter::policy::{StackDefaults, VERIFIED};
 use rstest::rstest;
 
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
@@ -62,10 +64,32 @@ fn while_a_cache_is_busy_it_waits_and_nothing_goes() {
 #[test]
 fn what_a_cache_cannot_have_is_told_once() {
     let world = World::new();
-    cache(&world, "replicationgroup:sessions", "at=03:00 copy=eu-central-1 drill=weekly");
+    cache(&world, "replicationgroup:sessions", "at=03:00 copy=eu-central-1");
     days(&world, 1);
-    assert_eq!(world.titles(), ["copy= does nothing for a cache", "drill= does nothing for a cache"]);
+    assert_eq!(world.titles(), ["copy= does nothing for a cache"]);
     assert_eq!(world.count("CopyDBSnapshot"), 0);
+}
+
+#[rstest]
+#[case::replication_group("replicationgroup", "cache.r7g.large")]
+#[case::serverless("serverlesscache", "")]
+fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case] class: &str) {
+    let world = World::new();
+    let sessions = cache(&world, &format!("{kind}:sessions"), "at=03:00 drill=weekly");
+    world.state_mut().databases.get_mut(&sessions).unwrap().class = class.into();
+    world.sweep(&Backup).unwrap().unwrap();
+    let closed = StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() };
+    let step = |world: &World| {
+        world.pass(SignedDuration::from_mins(15));
+        world.invoke_with(&Exercise, sweep(), closed.clone()).unwrap().unwrap();
+    };
+    step(&world);
+    let throwaway = Arn::new(format!("arn:aws:elasticache:eu-west-1:123456789012:{kind}:lamplighter-drill-sessions"));
+    assert_eq!(world.state().databases[&throwaway].class, class);
+    (0..3).for_each(|_| step(&world));
+    assert!(!world.state().databases.contains_key(&throwaway) && world.state().databases.contains_key(&sessions));
+    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]);
+    assert!(world.state().snapshots.values().all(|snapshot| snapshot.tags.contains_key(VERIFIED)));
 }
 
 #[test]

@@ -219,7 +219,7 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
     world.invoke_with(&Exercise, event, closed()).unwrap().unwrap();
     assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
     let wrong = world.invoke_with(&Exercise, json!({"database": "orders"}), closed()).unwrap().unwrap();
-    assert_eq!(wrong["targets"][0]["reason"], "orders is no ARN of an instance or cluster of RDS");
+    assert_eq!(wrong["targets"][0]["reason"], "orders is no ARN of an instance or cluster of RDS, or of a cache");
 }
 
 #[rstest]

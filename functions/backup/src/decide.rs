@@ -39,8 +39,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     plan.messages.extend(case.recovery_point(waits));
     plan.messages.extend(job(seen));
     if database.arn.is_cache() {
-        let asked = [("copy=", !policy.copy.is_empty()), ("drill=", policy.drill.is_some())];
-        plan.messages.extend(asked.iter().filter(|(_, is_set)| *is_set).map(|(key, _)| words::not_of_caches(key)));
+        plan.messages.extend((!policy.copy.is_empty()).then(words::no_copies_of_caches));
     }
     plan
 }

@@ -28,11 +28,11 @@ pub fn member(cluster: &str) -> Message {
         .once("member")
 }
 
-pub fn not_of_caches(key: &str) -> Message {
-    Message::warning(format!("{key} does nothing for a cache"))
-        .why("ElastiCache copies no backup to another region, and Lamplighter restores none to prove it; they are taken all the same.")
-        .next(format!("Remove {key} from the tag {BACKUP}; RESTORE.md says how a cache is restored by hand."))
-        .once(format!("cache:{key}"))
+pub fn no_copies_of_caches() -> Message {
+    Message::warning("copy= does nothing for a cache")
+        .why("ElastiCache copies no backup to another region or account; they are taken here all the same.")
+        .next(format!("Remove copy= from the tag {BACKUP}."))
+        .once("copies-of-caches")
 }
 
 pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {

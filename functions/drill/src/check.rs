@@ -77,7 +77,7 @@ impl Case<'_> {
             ("DB_PORT", port),
             ("DB_ENGINE", Some(restored.engine.clone())),
             ("DB_NAME", restored.schema.clone()),
-            ("DB_USER", Some(restored.user.clone())),
+            ("DB_USER", Some(restored.user.clone()).filter(|user| !user.is_empty())),
             ("DB_SECRET_ARN", source.secret.clone()),
         ];
         let given = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));

@@ -15,11 +15,12 @@ use crate::{Policy, words};
 /// A throwaway database that is older than this is deleted, whatever state it is in.
 pub const CEILING: SignedDuration = SignedDuration::from_hours(6);
 /// States out of which a database does not come by itself.
-const BROKEN: [&str; 3] = ["incompatible-", "failed", "restore-error"];
+const BROKEN: [&str; 4] = ["incompatible-", "failed", "restore-error", "create-failed"];
 /// What the names of throwaway databases begin with; IAM knows it.
 const PREFIX: &str = "lamplighter-drill-";
-/// Of instances and clusters.
+/// Of instances and clusters, and of caches.
 const LONGEST_NAME: usize = 63;
+const LONGEST_CACHE: usize = 40;
 
 /// Decides for one database.
 #[must_use]
@@ -48,7 +49,8 @@ pub fn is_due(seen: Seen<'_, Policy>, now: Timestamp) -> bool {
 /// What the throwaway database of a source is called.
 #[must_use]
 pub fn name(source: &Arn) -> String {
-    let (name, room) = (source.name(), LONGEST_NAME - PREFIX.len() - "-1".len());
+    let longest = if source.is_cache() { LONGEST_CACHE } else { LONGEST_NAME };
+    let (name, room) = (source.name(), longest - PREFIX.len() - "-1".len());
     if name.len() <= room {
         return format!("{PREFIX}{name}");
     }
@@ -111,14 +113,21 @@ impl Case<'_> {
         if self.seen.policy.group.is_empty() {
             return Plan::tell(words::no_group());
         }
-        let part = if source.is_cluster { RestorePart::Cluster } else { RestorePart::Instance };
+        let part = match (source.arn.is_cache(), source.is_cluster) {
+            (true, _) => RestorePart::Cache,
+            (false, true) => RestorePart::Cluster,
+            (false, false) => RestorePart::Instance,
+        };
         let restore = self.restore(source, snapshot.arn.clone(), name(self.source()), part, self.now);
         let reason = format!("{} is to be proven; {}", snapshot.identifier, words::last(last));
         Plan::act(Action::Restore(restore), reason, None)
     }
 
     fn restore(&self, source: &Database, snapshot: Arn, into: String, part: RestorePart, began: Timestamp) -> Restore {
-        let version = self.snapshot(&snapshot).map(|snapshot| snapshot.engine_version.clone());
+        let taken = self.snapshot(&snapshot);
+        let version = taken.map(|snapshot| snapshot.engine_version.clone());
+        let groups = taken.map(|snapshot| (snapshot.subnet_group.clone(), snapshot.parameter_group.clone()));
+        let (subnet_group, parameter_group) = groups.unwrap_or_default();
         let tags = [
             (STACK, self.seen.policy.stack.clone()),
             (TARGET, self.source().to_string()),
@@ -136,8 +145,10 @@ impl Case<'_> {
             class: if own_class { self.observed.class.clone() } else { String::new() },
             storage_type: source.storage_type.clone().filter(|_| source.is_multi_az_cluster()),
             iops: source.iops.filter(|_| source.is_multi_az_cluster()),
-            subnet_group: source.subnet_group.clone(),
-            parameter_group: source.parameter_group.clone(),
+            subnet_group: source.subnet_group.clone().or(subnet_group),
+            subnets: source.subnets.clone(),
+            encrypted: source.encrypted,
+            parameter_group: source.parameter_group.clone().or(parameter_group),
             security_group: self.seen.policy.group.clone(),
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
         }
@@ -258,6 +269,8 @@ fn differences(source: &Database, snapshot: Option<&Snapshot>, restored: &Databa
         found.push(format!("its engine is {}, not {}", restored.engine, source.engine));
     }
     let version = snapshot.map(|snapshot| snapshot.engine_version.as_str()).filter(|version| !version.is_empty());
+    // A replication group does not tell its version.
+    let version = version.filter(|_| !restored.engine_version.is_empty());
     if let Some(version) = version.filter(|version| *version != restored.engine_version) {
         found.push(format!("its version is {}, not {version}", restored.engine_version));
     }

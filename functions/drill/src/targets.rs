@@ -29,12 +29,12 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
 
 /// Every database that is drilled, and those of which something is left of a drill.
 async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
-    let backed_up = search.cloud.tagged(Kind::Database, BACKUP).await?;
+    let backed_up = search.cloud.tagged(Kind::DatabaseOrCache, BACKUP).await?;
     let asks = |value: &String| value.split_whitespace().any(|pair| pair.starts_with("drill="));
     let wants = |database: &Tagged| database.tags.get(BACKUP).is_some_and(asks);
     let mut found: BTreeMap<Arn, Tagged> =
         backed_up.iter().filter(|database| wants(database)).map(|d| (d.arn.clone(), d.clone())).collect();
-    let left = search.cloud.tagged(Kind::Database, DRILL).await?;
+    let left = search.cloud.tagged(Kind::DatabaseOrCache, DRILL).await?;
     let survey = Survey { now: search.now, running: Cell::new(left.len()) };
     for left in left {
         let Some(source) = left.tags.get(TARGET).map(Arn::new) else { continue };
@@ -57,10 +57,11 @@ async fn restored<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> 
 }
 
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    if arn.database().is_none() || arn.is_cache() {
-        return Ok(Targets::None(format!("{arn} is no ARN of an instance or cluster of RDS")));
+    if arn.database().is_none() {
+        return Ok(Targets::None(format!("{arn} is no ARN of an instance or cluster of RDS, or of a cache")));
     }
-    let found = search.cloud.databases(std::slice::from_ref(arn)).await?;
+    let asked = std::slice::from_ref(arn);
+    let found = if arn.is_cache() { search.cloud.caches(asked).await? } else { search.cloud.databases(asked).await? };
     let tags = found.first().map(|database| database.tags.clone()).unwrap_or_default();
     Ok(Targets::These(vec![Tagged { arn: arn.clone(), tags }], Survey { now: search.now, ..Survey::default() }))
 }

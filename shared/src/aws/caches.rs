@@ -1,5 +1,7 @@
 //! Amazon ElastiCache: replication groups, serverless caches, and their manual snapshots.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_elasticache::Client;
 use aws_sdk_elasticache::primitives::DateTime;
 use aws_sdk_elasticache::types::{
@@ -12,7 +14,8 @@ use super::snapshots::is_missing;
 use crate::AwsError;
 use crate::cloud::Which;
 use crate::model::{Arn, Database, DatabaseKind, Snapshot};
-use crate::plan::{Backup, Expire};
+use crate::plan::{Backup, Expire, Remove, Restore, Verify};
+use crate::policy::VERIFIED;
 
 /// The most that every listing here allows.
 const PER_PAGE: i32 = 50;
@@ -56,11 +59,15 @@ pub async fn caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsE
 }
 
 fn group(group: ReplicationGroup) -> Option<Database> {
+    let first = group.node_groups.and_then(|nodes| nodes.into_iter().next()).and_then(|node| node.primary_endpoint);
+    let endpoint = group.configuration_endpoint.or(first);
     Some(Database {
         arn: Arn::new(group.arn?),
         identifier: group.replication_group_id?,
         engine: group.engine.unwrap_or_default(),
         status: group.status.unwrap_or_default(),
+        port: endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        address: endpoint.and_then(|endpoint| endpoint.address),
         class: group.cache_node_type.unwrap_or_default(),
         encrypted: group.at_rest_encryption_enabled.unwrap_or_default(),
         ..Database::default()
@@ -75,6 +82,9 @@ fn serverless_cache(cache: ServerlessCache) -> Option<Database> {
         engine_version: cache.full_engine_version.unwrap_or_default(),
         status: cache.status.unwrap_or_default(),
         encrypted: true,
+        subnets: cache.subnet_ids.unwrap_or_default(),
+        port: cache.endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        address: cache.endpoint.and_then(|endpoint| endpoint.address),
         ..Database::default()
     })
 }
@@ -158,6 +168,8 @@ fn of_group(snapshot: GroupSnapshot) -> Option<Snapshot> {
         taken_at: nodes.into_iter().filter_map(|node| node.snapshot_create_time.and_then(time)).min(),
         encrypted: snapshot.kms_key_id.is_some(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
+        subnet_group: snapshot.cache_subnet_group_name,
+        parameter_group: snapshot.cache_parameter_group_name,
         ..Snapshot::default()
     })
 }
@@ -178,6 +190,66 @@ fn of_serverless_cache(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
 
 fn time(at: DateTime) -> Option<Timestamp> {
     Timestamp::from_second(at.secs()).ok()
+}
+
+pub async fn tags(client: &Client, cache: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
+    let answer = client.list_tags_for_resource().resource_name(cache.as_str()).send().await;
+    let answer = answer.map_err(|e| failure("ListTagsForResource", &cache.name(), &e))?;
+    let tags = answer.tag_list.unwrap_or_default().into_iter();
+    Ok(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
+}
+
+/// Begins a restore. That it has begun already is as good.
+pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsError> {
+    let into = &restore.into;
+    let tags = restore.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect();
+    let begun = if restore.source.database() == Some(DatabaseKind::ServerlessCache) {
+        let request = client.create_serverless_cache().serverless_cache_name(into).engine(&restore.engine);
+        let request = request.snapshot_arns_to_restore(restore.snapshot.as_str()).set_tags(Some(tags));
+        let request = request.set_subnet_ids(Some(restore.subnets.clone()));
+        let sent = request.security_group_ids(&restore.security_group).send().await;
+        sent.map(drop).map_err(|e| failure("CreateServerlessCache", into, &e))
+    } else {
+        let request = client.create_replication_group().replication_group_id(into).engine(&restore.engine);
+        let request = request.replication_group_description("a drill of Lamplighter").cache_node_type(&restore.class);
+        let request = request.snapshot_name(restore.snapshot.name()).at_rest_encryption_enabled(restore.encrypted);
+        let request = request.set_cache_subnet_group_name(restore.subnet_group.clone());
+        let request = request.set_cache_parameter_group_name(restore.parameter_group.clone());
+        // The primary of each shard is enough.
+        let request = request.automatic_failover_enabled(false).set_tags(Some(tags));
+        let sent = request.security_group_ids(&restore.security_group).send().await;
+        sent.map(drop).map_err(|e| failure("CreateReplicationGroup", into, &e))
+    };
+    match begun {
+        Ok(()) => Ok(format!("{into} is being made")),
+        Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{into} is there already")),
+        Err(error) => Err(error),
+    }
+}
+
+/// Deletes a throwaway cache without a last snapshot.
+pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError> {
+    let name = remove.database.name();
+    let deleted = if remove.database.database() == Some(DatabaseKind::ServerlessCache) {
+        let sent = client.delete_serverless_cache().serverless_cache_name(&name).send().await;
+        sent.map(drop).map_err(|e| failure("DeleteServerlessCache", &name, &e))
+    } else {
+        let sent = client.delete_replication_group().replication_group_id(&name).send().await;
+        sent.map(drop).map_err(|e| failure("DeleteReplicationGroup", &name, &e))
+    };
+    match deleted {
+        Ok(()) => Ok(format!("{name} is being deleted")),
+        Err(error) if error.code.contains("NotFound") => Ok(format!("{name} was gone already")),
+        Err(error) => Err(error),
+    }
+}
+
+pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError> {
+    let (name, at) = (verify.snapshot.name(), verify.at.strftime("%FT%H:%MZ").to_string());
+    let request = client.add_tags_to_resource().resource_name(verify.snapshot.as_str());
+    let sent = request.tags(Tag::builder().key(VERIFIED).value(at).build()).send().await;
+    sent.map_err(|e| failure("AddTagsToResource", &name, &e))?;
+    Ok(format!("{name} is verified"))
 }
 
 /// Takes a snapshot. That it is there already is as good.

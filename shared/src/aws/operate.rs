@@ -24,6 +24,9 @@ use crate::model::{
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
 
+/// Resources whose tags are asked for one by one.
+const FEW: usize = 3;
+
 /// The account and region of the function, as far as an operation reaches.
 pub struct Aws<R = Services> {
     config: Config,
@@ -329,7 +332,11 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
         let mut found = caches::caches(self.elasticache(), arns).await?;
-        if !found.is_empty() {
+        if found.len() <= FEW {
+            for cache in &mut found {
+                cache.tags = caches::tags(self.elasticache(), &cache.arn).await?;
+            }
+        } else {
             let mut tags = tags_of(tagging::tagged(self.tagging(), Kind::DatabaseOrCache, MANAGED).await?);
             for cache in &mut found {
                 cache.tags = tags.remove(&cache.arn).unwrap_or_default();

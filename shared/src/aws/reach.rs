@@ -89,6 +89,11 @@ impl Performs for Logs {
 impl Performs for Drills {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
+            Action::Restore(restore) if restore.source.is_cache() => caches::restore(aws.elasticache(), restore).await,
+            Action::Remove(remove) if remove.database.is_cache() => caches::remove(aws.elasticache(), remove).await,
+            Action::Verify(verify) if verify.snapshot.service() == "elasticache" => {
+                caches::verify(aws.elasticache(), verify).await
+            }
             Action::Restore(restore) => drills::restore(aws.rds(), restore).await,
             Action::Remove(remove) => drills::remove(aws.rds(), remove).await,
             Action::Verify(verify) => drills::verify(aws.rds(), verify).await,

@@ -92,6 +92,7 @@ fn instance(snapshot: DbSnapshot) -> Option<Snapshot> {
         engine_version: snapshot.engine_version.unwrap_or_default(),
         allocated_gib: snapshot.allocated_storage.map(i32::unsigned_abs),
         tags: tags(snapshot.tag_list),
+        ..Snapshot::default()
     })
 }
 
@@ -106,8 +107,8 @@ fn cluster(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
         resource_id: snapshot.db_cluster_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
-        allocated_gib: None,
         tags: tags(snapshot.tag_list),
+        ..Snapshot::default()
     })
 }
 

@@ -29,6 +29,9 @@ pub struct Snapshot {
     pub resource_id: String,
     pub engine_version: String,
     pub allocated_gib: Option<u32>,
+    /// Of a cache, which does not tell them itself.
+    pub subnet_group: Option<String>,
+    pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
 

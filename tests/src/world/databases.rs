@@ -97,8 +97,13 @@ impl World {
         let heard_of = self.call("RestoreDBInstanceFromDBSnapshot", &restore.into).await?;
         {
             let mut state = self.state_mut();
-            let kind = if restore.part == RestorePart::Cluster { "cluster" } else { "db" };
-            let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{kind}:{}", restore.into));
+            let (service, kind) = match (restore.part, restore.source.database()) {
+                (RestorePart::Cluster, _) => ("rds", "cluster"),
+                (RestorePart::Cache, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
+                (RestorePart::Cache, _) => ("elasticache", "replicationgroup"),
+                _ => ("rds", "db"),
+            };
+            let arn = Arn::new(format!("arn:aws:{service}:eu-west-1:123456789012:{kind}:{}", restore.into));
             let cluster = (restore.part == RestorePart::Member).then(|| restore.into.trim_end_matches("-1").to_owned());
             let source = state.databases.get(&restore.source).cloned().unwrap_or_default();
             let status = "creating".to_owned();
