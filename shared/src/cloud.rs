@@ -20,6 +20,10 @@ pub trait Reach {}
 #[derive(Debug)]
 pub struct Services;
 
+/// Which revision services run.
+#[derive(Debug)]
+pub struct Revisions;
+
 /// How many tasks services have, and the bounds that Application Auto Scaling keeps them in.
 #[derive(Debug)]
 pub struct ServicesAndBounds;
@@ -41,6 +45,7 @@ pub struct Logs;
 pub struct Drills;
 
 impl Reach for Services {}
+impl Reach for Revisions {}
 impl Reach for ServicesAndBounds {}
 impl Reach for Watching {}
 impl Reach for Snapshots {}
@@ -86,11 +91,30 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError>;
 
+    /// What ECS says happened to a service since a time, the newest first, without what repeats. Source:
+    /// DescribeServices, which knows the last hundred events.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn happened(&self, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError>;
+
+    /// Whether a repository still has an image. Source: BatchGetImage.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it, a missing repository included.
+    async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError>;
+
     /// A task definition by its ARN. Source: DescribeTaskDefinition.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError>;
+
+    /// Whether a revision exists and can be rolled out, now. Source: DescribeTaskDefinition.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; that there is none is no error.
+    async fn is_active(&self, revision: &str) -> Result<bool, AwsError>;
 
     /// The newest ACTIVE revision of a family. Source: DescribeTaskDefinition.
     ///

@@ -2,6 +2,7 @@
 
 pub mod alarm;
 pub mod created;
+pub mod deployment;
 pub mod ecr;
 pub mod rds;
 pub mod secret;
@@ -20,6 +21,7 @@ pub enum Detail {
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
     TaskChange(task::TaskChange),
+    DeploymentChange(deployment::DeploymentChange),
     Snapshot(rds::RdsEvent),
     BackupJob(rds::BackupJob),
     Database(rds::RdsEvent),
@@ -56,6 +58,9 @@ impl Detail {
             }
             "RDS DB Instance Event" | "RDS DB Cluster Event" => Self::Database(serde_json::from_value(detail)?),
             "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
+            "ECS Deployment State Change" | "ECS Service Action" => {
+                Self::DeploymentChange(serde_json::from_value(detail)?)
+            }
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),

@@ -68,12 +68,12 @@ pub trait Ledger {
     async fn acquire(&self, target: &Arn, holder: &str, now: Timestamp, until: Timestamp)
     -> Result<Lease, LedgerError>;
 
-    /// The targets that some operation's sweep must come back to (`Memory::watched`), all pages. May lag a
+    /// The targets that an operation's sweep must come back to (`Memory::watched`), all pages. May lag a
     /// write by a moment.
     ///
     /// # Errors
     /// [`AwsError`] where the ledger can't be asked.
-    async fn watched(&self) -> Result<Vec<Arn>, AwsError>;
+    async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError>;
 
     /// Writes an intent and the memory together, if the lease is still ours. Nothing may be done where
     /// this fails.

@@ -40,7 +40,10 @@ pub fn allow(
             let recent = memory.scalings.iter().filter(|scaling| scaling.at > since).count();
             if recent >= SCALINGS_PER_HOUR { Err(Reached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
         }
-        Action::Backup(_)
+        // A way back is never withheld.
+        Action::GoBack(_)
+        | Action::Judge(_)
+        | Action::Backup(_)
         | Action::Copy(_)
         | Action::Expire(_)
         | Action::Restore(_)

@@ -1,5 +1,6 @@
 //! What is remembered of one target between invocations: only what AWS itself does not know.
 
+mod releases;
 mod scaling;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
+pub use releases::{Following, Verified};
 pub use scaling::{Raised, Scaling, Surge};
 
 /// How long somebody who was told once is not told again.
@@ -29,8 +31,10 @@ const ATTEMPTS_KEPT: usize = 50;
 pub struct Memory {
     /// Rollouts and redeployments, the oldest first.
     pub attempts: Vec<Attempt>,
-    /// Digests that passed their checks after a rollout, the oldest first.
-    pub verified: Vec<Digest>,
+    /// A rollout that is followed until it is known how it ended.
+    pub following: Option<Following>,
+    /// Revisions that a rollout ended well with, the oldest first.
+    pub verified: Vec<Verified>,
     /// Digests that are not rolled out again, and why.
     pub quarantined: BTreeMap<Digest, String>,
     /// What was told, by key, and when.
@@ -178,6 +182,9 @@ impl Memory {
             Action::Remove(Remove { outcome: Some(outcome), .. }) => {
                 self.drilled = Some(outcome.clone());
             }
+            Action::Rollout(rollout) => self.follow(rollout, at),
+            Action::Judge(judge) => self.judged(judge, at),
+            Action::GoBack(back) => self.gone_back(back),
             Action::Export(export) => {
                 let task = (!answer.is_empty()).then(|| answer.to_owned());
                 self.exporting = Some(Exporting { day: export.of.day, task, at });

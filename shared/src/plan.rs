@@ -46,6 +46,8 @@ pub struct Step {
 pub enum Action {
     Rollout(Rollout),
     Redeploy(Redeploy),
+    GoBack(GoBack),
+    Judge(Judge),
     Scale(Scale),
     Floor(Floor),
     Alarms(Alarms),
@@ -89,6 +91,39 @@ pub struct Redeploy {
     pub service: Arn,
     /// Tasks that were started since need no restart.
     pub since: Timestamp,
+}
+
+/// Update a service to an earlier revision, and roll the digest that it leaves out no more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GoBack {
+    pub service: Arn,
+    /// The ARN of the revision that it goes back to.
+    pub to: String,
+    /// What is left.
+    pub digest: Digest,
+    pub tag: String,
+    /// Why, as it is told when the digest is pushed again.
+    pub reason: String,
+}
+
+/// Remember how a rollout ended. Nothing on AWS is changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judge {
+    pub service: Arn,
+    pub digest: Digest,
+    pub tag: String,
+    pub verdict: Verdict,
+}
+
+/// How a rollout ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Verdict {
+    /// Well: the service runs this revision, by its ARN.
+    Passed { revision: String },
+    /// The service went back without us. The digest is not rolled out again.
+    Failed { reason: String },
+    /// Somebody rolled out something else meanwhile.
+    Superseded,
 }
 
 /// Set a service's desired count.
@@ -323,6 +358,12 @@ impl Action {
         match self {
             Self::Rollout(rollout) => format!("roll out {} ({})", rollout.tag, rollout.digest.short()),
             Self::Redeploy(_) => "restart the tasks".to_owned(),
+            Self::GoBack(GoBack { to, .. }) => format!("go back to {}", to.rsplit('/').next().unwrap_or_default()),
+            Self::Judge(Judge { tag, verdict, .. }) => match verdict {
+                Verdict::Passed { .. } => format!("remember {tag} as good"),
+                Verdict::Failed { .. } => format!("roll {tag} out no more"),
+                Verdict::Superseded => format!("follow {tag} no more"),
+            },
             Self::Scale(Scale { from, to, .. }) => format!("scale from {from} to {to} tasks"),
             Self::Floor(Floor { from, to, .. }) => format!("set Auto Scaling's minimum from {from} to {to} tasks"),
             Self::Alarms(Alarms { put, delete, .. }) => match (put.len(), delete.len()) {
@@ -362,6 +403,7 @@ impl Action {
                 | Self::Export(_)
                 | Self::Complete(_)
                 | Self::Retain(_)
+                | Self::Judge(_)
         )
     }
 

@@ -84,6 +84,12 @@ pub struct State {
     pub shared: BTreeSet<Arn>,
     /// The quota of manual snapshots, for instances and for clusters.
     pub snapshots_allowed: u32,
+    /// Revisions that were deregistered.
+    pub inactive: BTreeSet<String>,
+    /// Images that were deleted from their repository.
+    pub purged: BTreeSet<Digest>,
+    /// What ECS says of a service.
+    pub said: BTreeMap<Arn, Vec<String>>,
     /// Checks by what they were started by, and since when they run.
     pub probes: BTreeMap<String, (RunProbe, Timestamp)>,
     /// With what code checks end.

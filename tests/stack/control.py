@@ -4,7 +4,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 
 * ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
 * ``/_stack/fault``       see ``faults`` → {}
-* ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED} → {}: ends a rollout in progress
+* ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED | GIVEN_UP} → {}: ends a rollout in progress
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm

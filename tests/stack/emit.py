@@ -164,12 +164,16 @@ def deployment_event(service, name, deployment_id, text):
 
 
 def end_rollout(cluster: str, name: str, how: str) -> None:
-    """Ends the rollout in progress: COMPLETED, or FAILED with the circuit breaker's way back."""
+    """Ends the rollout in progress: COMPLETED, FAILED with the circuit breaker's way back, or GIVEN_UP without one."""
     service = ecs._services[f"{cluster.rsplit('/', 1)[-1]}/{name}"]
     primary, *older = service["deployments"]
     if how == "COMPLETED":
         service["deployments"] = [primary]
         finish(service, primary, "completed.")
+        return
+    if how == "GIVEN_UP":
+        primary["rolloutState"] = "FAILED"
+        deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
         return
     if not older:
         raise ValueError(f"{name} has no earlier deployment to go back to")

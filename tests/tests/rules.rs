@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 52] = [
+const MATCHES: [(&str, &[&str]); 56] = [
     ("archive/sweep", &[]),
     ("archive/tags-changed", &["ArchiveTags"]),
     ("archive/tags-changed-of-others", &[]),
@@ -61,6 +61,10 @@ const MATCHES: [(&str, &[&str]); 52] = [
     ("enroll/tags-changed", &["DeployTags", "EnrollTags"]),
     ("enroll/tags-changed-on-database", &["BackupTags", "EnrollTags"]),
     ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
+    ("rollout/deployment-completed", &["RolloutDeployments"]),
+    ("rollout/deployment-failed", &["RolloutDeployments"]),
+    ("rollout/deployment-in-progress", &[]),
+    ("rollout/sweep", &[]),
     // An alarm's own invocation is no event.
     ("scale/alarm-action", &[]),
     ("scale/alarm-composite", &[]),

@@ -112,7 +112,8 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push.clone()).unwrap().unwrap();
     world.state_mut().roll_back(&arn);
-    world.pass(SignedDuration::from_mins(5));
+    // Nobody follows it here, and that shows when its time is over.
+    world.pass(SignedDuration::from_mins(16));
     for _ in 0..3 {
         world.sweep(&Deploy).unwrap().unwrap();
         world.invoke(&Deploy, push.clone()).unwrap().unwrap();

@@ -71,6 +71,16 @@ fn what_a_cache_cannot_have_is_told_once() {
 }
 
 #[rstest]
+#[case("every=1h", 1)]
+#[case("every=2h", 0)]
+fn more_backups_than_elasticache_takes_are_told(#[case] tag: &str, #[case] told: usize) {
+    let world = World::new();
+    cache(&world, "replicationgroup:sessions", tag);
+    days(&world, 1);
+    assert_eq!(world.titles().len(), told, "{:?}", world.titles());
+}
+
+#[rstest]
 #[case::replication_group("replicationgroup", "cache.r7g.large")]
 #[case::serverless("serverlesscache", "")]
 fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case] class: &str) {

@@ -17,6 +17,10 @@ use crate::{Policy, words};
 /// Snapshots of one database that go in one run; the rest goes in the next.
 pub const MOST_AT_ONCE: usize = 10;
 
+/// Backups of one cache that ElastiCache takes within a day.
+/// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups.html>
+const MOST_OF_A_CACHE: i32 = 20;
+
 /// Decides for one database.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
@@ -40,6 +44,8 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     plan.messages.extend(job(seen));
     if database.arn.is_cache() {
         plan.messages.extend((!policy.copy.is_empty()).then(words::no_copies_of_caches));
+        let a_day = SignedDuration::from_hours(24);
+        plan.messages.extend((policy.interval() * MOST_OF_A_CACHE < a_day).then(words::too_many_of_a_cache));
     }
     plan
 }

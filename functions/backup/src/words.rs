@@ -35,6 +35,13 @@ pub fn no_copies_of_caches() -> Message {
         .once("copies-of-caches")
 }
 
+pub fn too_many_of_a_cache() -> Message {
+    Message::warning("is to be backed up more often than ElastiCache allows")
+        .why("It takes 20 backups of a cache within 24 hours at most; those after that are refused until the next day.")
+        .next(format!("Say every=2h or more in the tag {BACKUP}."))
+        .once("too-many-of-a-cache")
+}
+
 pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
     Message::warning(format!("no backup for {}", duration(now.duration_since(slot))))
         .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))

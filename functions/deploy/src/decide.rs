@@ -116,6 +116,15 @@ impl Case<'_> {
         if let Some(reason) = memory.quarantined.get(&self.image.digest).filter(|_| !approved) {
             return Some(Plan::nothing(format!("{} is quarantined: {reason}", self.label())));
         }
+        // Whoever follows it says how it ended, if that is not long overdue.
+        let follows = memory.following.as_ref().filter(|following| following.digest == self.image.digest);
+        let is_fresh = |at: Timestamp| {
+            let age = self.now.duration_since(at).as_secs();
+            u64::try_from(age).is_ok_and(|age| age < self.seen.policy.deploy.deadline)
+        };
+        if !approved && follows.is_some_and(|following| is_fresh(following.at)) {
+            return Some(Plan::nothing(format!("the rollout of {} is being followed", self.label())));
+        }
         let last = memory.last_rollout().filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
         if self.now.duration_since(last.at) < SETTLING {
             return Some(Plan::nothing(format!(

@@ -1,7 +1,7 @@
 //! `deploy`: a pushed image is rolled out to every service that follows it.
 //!
 //! Triggers: an ECR push or a finished scan, a rotated secret, a changed tag, and a sweep that finds what
-//! events lost. It does not follow the rollout it starts, and it does not build, scan or sign images.
+//! events lost. How a rollout ends is `rollout`'s affair, and images are not built, scanned or signed here.
 
 mod backup;
 mod decide;

@@ -7,12 +7,11 @@ use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::detail::Detail;
 use lamplighter::detail::ecr::ImageAction;
-use lamplighter::memory::Memory;
 use lamplighter::model::{
     Arn, Database, Digest, Image, Scan, Service, Snapshot, TagInRepository, Tagged, TaskDefinition,
 };
 use lamplighter::operation::Seen;
-use lamplighter::policy::{self, APP, BACKUP, Managed, Selector};
+use lamplighter::policy::{self, APP, BACKUP, Managed};
 use serde::Serialize;
 
 use crate::{Policy, Subject, subject};
@@ -173,7 +172,7 @@ async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) 
         (Detail::ImageAction(push), None) if is_newest(seen, subject, push) => {
             (push.image_tag.clone(), seen.event.time)
         }
-        (_, None) => match choose(follows, cloud.tags(repository).await?, seen.memory) {
+        (_, None) => match choose(seen, cloud.tags(repository).await?) {
             Some(chosen) => (chosen.tag, chosen.pushed_at),
             None => return Ok(Offer::NoTag),
         },
@@ -192,12 +191,13 @@ fn is_newest(seen: Seen<'_, Policy>, subject: &Subject, push: &ImageAction) -> b
         && tried.into_iter().all(newer_than)
 }
 
-/// The newest tag by version that is not quarantined; of equal versions the one pushed last.
-fn choose(follows: &Selector, tags: Vec<TagInRepository>, memory: &Memory) -> Option<TagInRepository> {
-    tags.into_iter().filter(|t| follows.matches(&t.tag) && !memory.quarantined.contains_key(&t.digest)).max_by(
-        |a, b| {
-            let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
-            by_version.then(a.pushed_at.cmp(&b.pushed_at)).then_with(|| a.tag.cmp(&b.tag))
-        },
-    )
+/// The newest tag by version that is not quarantined, or is but was approved; of equal versions the one pushed last.
+fn choose(seen: Seen<'_, Policy>, tags: Vec<TagInRepository>) -> Option<TagInRepository> {
+    let (follows, quarantined) = (&seen.policy.deploy.follows, &seen.memory.quarantined);
+    let approved = policy::approved(&seen.target.tags);
+    let is_open = |t: &TagInRepository| !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str());
+    tags.into_iter().filter(|t| follows.matches(&t.tag) && is_open(t)).max_by(|a, b| {
+        let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
+        by_version.then(a.pushed_at.cmp(&b.pushed_at)).then_with(|| a.tag.cmp(&b.tag))
+    })
 }

@@ -15,6 +15,8 @@ use lamplighter::{AwsError, Event};
 
 use crate::Survey;
 
+/// By what the ledger knows which targets are watched.
+const NAME: &str = <crate::Autoscaler as lamplighter::Operation>::NAME;
 /// What our alarms are called before the cluster.
 const OURS: &str = "lamplighter/";
 /// Those of our alarms that say something about load.
@@ -138,7 +140,7 @@ async fn tagged<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, change: &TagChan
 /// The services that need a look now. Calm ones cost no call beyond the listing.
 async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let listed = search.cloud.tagged(Kind::Service, SCALE).await?;
-    let watched: BTreeSet<Arn> = search.ledger.watched().await?.into_iter().collect();
+    let watched: BTreeSet<Arn> = search.ledger.watched(NAME).await?.into_iter().collect();
     if listed.is_empty() && watched.is_empty() {
         return Ok(Targets::None(format!("no service carries {SCALE}")));
     }

@@ -37,6 +37,13 @@ pub async fn image(client: &Client, repository: &Repository, tag: &str) -> Resul
     }))
 }
 
+pub async fn has_image(client: &Client, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
+    let request = client.batch_get_image().registry_id(repository.registry_id()).repository_name(&repository.name);
+    let request = request.image_ids(ImageIdentifier::builder().image_digest(digest.as_str()).build());
+    let answer = request.send().await.map_err(|e| failure("BatchGetImage", &repository.name, &e))?;
+    Ok(!answer.images.unwrap_or_default().is_empty())
+}
+
 pub async fn tags(client: &Client, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError> {
     let filter = aws_sdk_ecr::types::DescribeImagesFilter::builder().tag_status(TagStatus::Tagged).build();
     let mut pages = client

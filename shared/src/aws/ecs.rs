@@ -54,6 +54,21 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
     Ok(services)
 }
 
+pub async fn happened(client: &Client, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError> {
+    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let answer = client.describe_services().cluster(cluster).services(service.as_str()).send().await;
+    let answer = answer.map_err(|e| failure("DescribeServices", &service.name(), &e))?;
+    let events = answer.services.unwrap_or_default().into_iter().flat_map(|found| found.events.unwrap_or_default());
+    let recent = events.filter(|event| event.created_at.is_some_and(|at| at.secs() >= since.as_second()));
+    let mut said: Vec<String> = Vec::new();
+    for message in recent.filter_map(|event| event.message) {
+        if !said.contains(&message) {
+            said.push(message);
+        }
+    }
+    Ok(said)
+}
+
 fn names_of(arns: &[&Arn]) -> String {
     arns.iter().map(|arn| arn.name()).collect::<Vec<_>>().join(", ")
 }

@@ -2,12 +2,12 @@
 //!
 //! | `pk` | `sk` | what |
 //! |---|---|---|
-//! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `watched`, `expires` |
+//! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `watched`, `watchers`, `expires` |
 //! | target ARN | time `#` event `#` operation `#` kind | one journal record: `day`, `record` (JSON), `expires` |
 //!
 //! The index `by-day` (`day`, `sk`) lists the records of all targets in the order they were written. The
 //! index `watched` (`watched`, `pk`) lists the targets that a sweep must come back to: the attribute is `yes`
-//! or absent, so that calm targets are not in it.
+//! or absent, so that calm targets are not in it, and `watchers` names the operations.
 //! `expires` (s) is the table's TTL attribute.
 
 use std::cell::OnceCell;
@@ -79,8 +79,8 @@ const WATCHED: &str = "watched";
 /// What is written to a target's state: the memory, and whether a sweep must come back.
 fn expression(lease: &Lease, frees: bool) -> String {
     let watched = !lease.memory.watched.is_empty();
-    let set = if watched { ", watched = :watched" } else { "" };
-    let removed = [("holder, lease_until", frees), (WATCHED, !watched)];
+    let set = if watched { ", watched = :watched, watchers = :watchers" } else { "" };
+    let removed = [("holder, lease_until", frees), ("watched, watchers", !watched)];
     let removed: Vec<&str> = removed.into_iter().filter(|(_, is)| *is).map(|(names, _)| names).collect();
     let remove = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
     format!("SET memory = :memory, expires = :expires{set}{remove}")
@@ -123,14 +123,16 @@ impl Ledger for DynamoLedger {
         Ok(Lease { target: target.clone(), fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(), until, memory })
     }
 
-    async fn watched(&self) -> Result<Vec<Arn>, AwsError> {
+    async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
         let mut pages = self
             .client()
             .query()
             .table_name(&self.table)
             .index_name(WATCHED)
             .key_condition_expression("watched = :yes")
+            .filter_expression("contains(watchers, :operation)")
             .expression_attribute_values(":yes", AttributeValue::S("yes".to_owned()))
+            .expression_attribute_values(":operation", AttributeValue::S(operation.to_owned()))
             .into_paginator()
             .items()
             .send();
@@ -201,7 +203,9 @@ fn state_values(lease: &Lease, now: Timestamp) -> Item {
         (":expires".to_owned(), number((now + KEPT).as_second())),
     ]);
     if !lease.memory.watched.is_empty() {
+        let watchers = lease.memory.watched.iter().cloned().collect();
         values.insert(":watched".to_owned(), AttributeValue::S("yes".to_owned()));
+        values.insert(":watchers".to_owned(), AttributeValue::Ss(watchers));
     }
     values
 }

@@ -245,6 +245,14 @@ impl<R: Performs> Cloud for Aws<R> {
         Ok(remembered.collect())
     }
 
+    async fn happened(&self, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError> {
+        ecs::happened(self.ecs(), service, since).await
+    }
+
+    async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
+        ecr::has_image(&self.ecr(repository), repository, digest).await
+    }
+
     async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
         if let Some(known) = self.revisions.borrow().get(arn) {
             return Ok(known.clone());
@@ -252,6 +260,14 @@ impl<R: Performs> Cloud for Aws<R> {
         let definition = ecs::describe_task_definition(self.ecs(), arn).await?;
         self.revisions.borrow_mut().insert(arn.to_owned(), definition.clone());
         Ok(definition)
+    }
+
+    async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
+        match ecs::describe_task_definition(self.ecs(), revision).await {
+            Ok(definition) => Ok(definition.document.get("status").is_some_and(|status| status == "ACTIVE")),
+            Err(error) if error.code == "ClientException" => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError> {

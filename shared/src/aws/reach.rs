@@ -3,7 +3,7 @@
 use super::operate::Aws;
 use super::{autoscaling, caches, cloudwatch, drills, ecs, logs, probes, snapshots};
 use crate::AwsError;
-use crate::cloud::{Cloud, Drills, Logs, Reach, Services, ServicesAndBounds, Snapshots, Watching};
+use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Watching};
 use crate::plan::Action;
 
 /// Carries out the actions within a reach.
@@ -30,6 +30,16 @@ impl Performs for Services {
             Action::Rollout(rollout) => aws.roll_out(rollout).await,
             Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
             Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Revisions {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
+            Action::Judge(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),
         }
     }

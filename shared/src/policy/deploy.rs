@@ -8,7 +8,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 12] = [
     "tag",
     "semver",
     "repo",
@@ -20,6 +20,7 @@ const KEYS: [&str; 11] = [
     "snapshot",
     "snapshot-limit",
     "breaker",
+    "deadline",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +42,12 @@ pub struct DeployPolicy {
     pub snapshot_limit: u64,
     /// Keep ECS's deployment circuit breaker, with rollback, switched on.
     pub breaker: bool,
+    /// How long a rollout may take, in seconds.
+    pub deadline: u64,
 }
+
+/// A quarter of an hour: what a rollout may take where the tag does not say.
+const DEADLINE: u64 = 900;
 
 /// Half an hour: what a rollout waits for a snapshot where the tag does not say.
 const SNAPSHOT_LIMIT: u64 = 1_800;
@@ -72,7 +78,11 @@ impl DeployPolicy {
         let wrong =
             |text: &str| pairs.error(format!("snapshot-limit={text} is not a duration of up to 12h such as 30m"));
         let limit = |text: &str| seconds(text).filter(|limit| (60..=43_200).contains(limit)).ok_or_else(|| wrong(text));
+        let late = |text: &str| pairs.error(format!("deadline={text} is not a duration of 2m to 12h such as 15m"));
+        let deadline =
+            |text: &str| seconds(text).filter(|limit| (120..=43_200).contains(limit)).ok_or_else(|| late(text));
         Ok(Self {
+            deadline: pairs.get("deadline").map(deadline).transpose()?.unwrap_or(DEADLINE),
             follows: selector(&pairs)?,
             repo: pairs.get("repo").map(str::to_owned),
             container: pairs.get("container").map(str::to_owned),
@@ -197,7 +207,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker, deadline)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {

@@ -23,7 +23,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 15] = [
+pub const SCENES: [Scene; 17] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -44,6 +44,16 @@ pub const SCENES: [Scene; 15] = [
         title: "A second service gets a misspelt tag",
         proves: "a bad tag raises one message and touches nothing",
         play: bad_tag,
+    },
+    Scene {
+        title: "RC_1.4.4 is pushed, and its tasks do not pass their health check",
+        proves: "a release that fails is told with where the service went back to, and is refused from then on",
+        play: bad_release,
+    },
+    Scene {
+        title: "RC_1.4.7 is pushed; ECS gives it up and leaves it where it is",
+        proves: "a release that nobody takes back goes back to the last one that was good",
+        play: given_up,
     },
     Scene {
         title: "The team tags the service for scaling, and load climbs to 37 requests a second",
@@ -227,4 +237,40 @@ fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
     } else {
         Err("shop/worker was changed".to_owned())
     }
+}
+
+fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
+    stage.free()?;
+    stage.stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
+    Ok(())
+}
+
+fn bad_release(stage: &mut Stage<'_>) -> Result<(), String> {
+    let good = deployed_image(stage.stack, &stage.web);
+    stage.stack.control("settings", json!({"rollouts": "manual"}));
+    let digest = stage.push("RC_1.4.4", &["arm64"], "four");
+    stage.rolled_out("RC_1.4.4", &digest)?;
+    stage.story.line("stack", "no task becomes healthy; ECS's circuit breaker takes it back");
+    ends(stage, "FAILED")?;
+    stage.told("failed and went back to")?;
+    stage.free()?;
+    stage.unchanged(4)?;
+    stage.story.line("stack", "the same image is pushed again under another tag");
+    stage.push("RC_1.4.6", &["arm64"], "four");
+    stage.decided("is quarantined: it went back on")?;
+    stage.free()?;
+    stage.unchanged(4)?;
+    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
+}
+
+fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
+    let good = deployed_image(stage.stack, &stage.web);
+    let digest = stage.push("RC_1.4.7", &["arm64"], "seven");
+    stage.rolled_out("RC_1.4.7", &digest)?;
+    ends(stage, "GIVEN_UP")?;
+    stage.told("failed: going back to RC_1.4.3")?;
+    stage.wait(|stage| deployed_image(stage.stack, &stage.web) == good).map_err(|()| "it did not go back")?;
+    ends(stage, "COMPLETED")?;
+    stage.stack.control("settings", json!({"rollouts": "instant"}));
+    stage.free()
 }

@@ -48,6 +48,22 @@ impl Cloud for World {
         })
     }
 
+    async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
+        self.call("DescribeTaskDefinition", revision).await?;
+        let state = self.state();
+        Ok(state.definitions.iter().any(|d| d.arn() == revision) && !state.inactive.contains(revision))
+    }
+
+    async fn happened(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {
+        self.call("DescribeServices", &service.name()).await?;
+        Ok(self.state().said.get(service).cloned().unwrap_or_default())
+    }
+
+    async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
+        self.call("BatchGetImage", &format!("{}@{digest}", repository.name)).await?;
+        Ok(!self.state().purged.contains(digest))
+    }
+
     async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError> {
         self.call("DescribeTaskDefinition", family).await?;
         let found = self.state().definitions.iter().rev().find(|d| d.family() == family).cloned();
@@ -222,6 +238,13 @@ impl Cloud for World {
                 heard(heard_of, "UpdateService", &redeploy.service.name())?;
                 Ok("accepted".to_owned())
             }
+            Action::GoBack(back) => {
+                let heard_of = self.call("UpdateService", &back.service.name()).await?;
+                self.state_mut().deploy(&back.service, &back.to);
+                heard(heard_of, "UpdateService", &back.service.name())?;
+                Ok("accepted".to_owned())
+            }
+            Action::Judge(_) => Ok("remembered".to_owned()),
             Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
             Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
             Action::Alarms(alarms) => self.keep_alarms(alarms).await,

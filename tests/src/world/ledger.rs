@@ -27,10 +27,10 @@ impl Ledger for World {
         Ok(Lease { target: target.clone(), fence: held.fence, until, memory: held.memory.clone() })
     }
 
-    async fn watched(&self) -> Result<Vec<Arn>, AwsError> {
+    async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
         self.call("Watched", "all").await?;
         let state = self.state();
-        let watched = state.held.iter().filter(|(_, held)| !held.memory.watched.is_empty());
+        let watched = state.held.iter().filter(|(_, held)| held.memory.watched.contains(operation));
         Ok(watched.map(|(arn, _)| arn.clone()).collect())
     }
 

@@ -1,0 +1,135 @@
+//! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Plan;
+use lamplighter::memory::Following;
+use lamplighter::model::Service;
+use lamplighter::operation::Seen;
+use lamplighter::plan::{Action, GoBack, Judge, Verdict};
+use serde::Serialize;
+
+use crate::survey::Observed;
+use crate::{Policy, words};
+
+/// How long DescribeServices may still show the state of before an update.
+const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+
+/// How far a rollout has come.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Stage {
+    /// It is moving, and has time.
+    #[default]
+    Moving,
+    /// All tasks run it.
+    Live,
+    /// It has not ended in its time.
+    Stuck,
+    /// ECS gave it up and left it where it is.
+    GivenUp,
+    /// The service is back at what ran before.
+    Back,
+    /// The service runs something else that is newer.
+    Superseded,
+}
+
+impl Stage {
+    /// There is something to be told about why.
+    #[must_use]
+    pub fn is_bad(self) -> bool {
+        matches!(self, Self::Stuck | Self::GivenUp | Self::Back)
+    }
+
+    #[must_use]
+    pub fn needs_way_back(self) -> bool {
+        matches!(self, Self::Stuck | Self::GivenUp)
+    }
+}
+
+/// How far what is followed has come. `runs_it`: the newest deployment has its image. `failed`: ECS says that a deployment
+/// has failed since. `deadline` in seconds.
+#[must_use]
+pub fn stage(
+    service: &Service,
+    following: &Following,
+    runs_it: bool,
+    failed: bool,
+    deadline: Option<u64>,
+    now: Timestamp,
+) -> Stage {
+    let age = now.duration_since(following.at);
+    let Some(deadline) = deadline else { return Stage::Superseded };
+    let Some(primary) = service.primary() else { return Stage::Moving };
+    if runs_it {
+        let late = u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline);
+        return match primary.rollout_state.as_str() {
+            "COMPLETED" => Stage::Live,
+            "FAILED" => Stage::GivenUp,
+            _ if late => Stage::Stuck,
+            _ => Stage::Moving,
+        };
+    }
+    let is_older = primary.created_at.is_some_and(|created| created < following.at);
+    match primary.task_definition == following.base || is_older {
+        true if age < SETTLING && !failed => Stage::Moving,
+        true => Stage::Back,
+        false => Stage::Superseded,
+    }
+}
+
+/// Decides for one service.
+#[must_use]
+pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
+    let Some(following) = &seen.memory.following else { return Plan::nothing("no rollout is followed") };
+    let case = Case { service, following, observed, now };
+    match observed.stage {
+        Stage::Moving => {
+            let minutes = now.duration_since(following.at).as_mins();
+            Plan::nothing(format!("{} is rolled out since {minutes} min", following.tag))
+        }
+        Stage::Live => {
+            let verdict = Verdict::Passed { revision: service.task_definition.clone() };
+            let message = words::live(service, following, now);
+            let reason = message.title.clone();
+            Plan::act(case.judge(verdict), reason, message)
+        }
+        Stage::Superseded => Plan::act(
+            case.judge(Verdict::Superseded),
+            format!("{} is not followed any more: something newer runs, or the service is not ours", following.tag),
+            None,
+        ),
+        Stage::Back => {
+            let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
+            let message = words::went_back(service, following, &observed.said);
+            Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
+        }
+        Stage::Stuck | Stage::GivenUp => case.go_back(),
+    }
+}
+
+struct Case<'a> {
+    service: &'a Service,
+    following: &'a Following,
+    observed: &'a Observed,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn judge(&self, verdict: Verdict) -> Action {
+        let Following { digest, tag, .. } = self.following.clone();
+        Action::Judge(Judge { service: self.service.arn.clone(), digest, tag, verdict })
+    }
+
+    fn go_back(&self) -> Plan {
+        let what = if self.observed.stage == Stage::Stuck { "hung" } else { "failed" };
+        let minutes = self.now.duration_since(self.following.at).as_mins();
+        let Some(to) = &self.observed.way_back else {
+            return Plan::tell(words::no_way_back(self.following, what, minutes, &self.observed.said));
+        };
+        let Following { digest, tag, .. } = self.following.clone();
+        let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
+        let message = words::goes_back(self.following, what, minutes, to, &self.observed.said);
+        let back = GoBack { service: self.service.arn.clone(), to: to.revision.clone(), digest, tag, reason };
+        Plan::act(Action::GoBack(back), message.title.clone(), message)
+    }
+}

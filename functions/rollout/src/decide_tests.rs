@@ -1,0 +1,82 @@
+//! How far a rollout has come.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::Following;
+use lamplighter::model::{Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Service};
+use rstest::rstest;
+
+use crate::decide::{Stage, stage};
+
+const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
+const BASE: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41";
+const NEXT: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
+
+/// A service whose newest deployment is of this revision and this old, in minutes.
+fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
+    let deployment = Deployment {
+        id: "ecs-svc/1".into(),
+        status: "PRIMARY".into(),
+        task_definition: revision.into(),
+        rollout_state: rollout_state.into(),
+        created_at: Some(NOW - SignedDuration::from_mins(age)),
+    };
+    Service {
+        arn: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+        status: "ACTIVE".into(),
+        desired_count: 2,
+        running_count: 2,
+        scheduling_strategy: "REPLICA".into(),
+        target_groups: Vec::new(),
+        minimum_healthy_percent: None,
+        maximum_percent: None,
+        task_sets: 0,
+        tags: std::collections::BTreeMap::new(),
+        task_definition: revision.into(),
+        deployment_controller: DeploymentController::Ecs,
+        strategy: "ROLLING".into(),
+        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
+        deployments: vec![deployment],
+    }
+}
+
+/// What was rolled out so many minutes ago, over [`BASE`].
+fn following(age: i64) -> Following {
+    let (digest, at) = (Digest::new("sha256:ab"), NOW - SignedDuration::from_mins(age));
+    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at }
+}
+
+#[rstest]
+#[case::moving("IN_PROGRESS", 14, Stage::Moving)]
+#[case::of_which_ecs_says_nothing("", 14, Stage::Moving)]
+#[case::live("COMPLETED", 3, Stage::Live)]
+#[case::live_at_last("COMPLETED", 40, Stage::Live)]
+#[case::late("IN_PROGRESS", 15, Stage::Stuck)]
+#[case::given_up("FAILED", 3, Stage::GivenUp)]
+fn while_the_service_has_it(#[case] rollout_state: &str, #[case] age: i64, #[case] expected: Stage) {
+    let service = service(NEXT, rollout_state, age);
+    assert_eq!(stage(&service, &following(age), true, false, Some(900), NOW), expected);
+}
+
+#[rstest]
+#[case::not_shown_yet(BASE, 500, 1, false, Stage::Moving)]
+#[case::back_and_ecs_says_so(BASE, 500, 1, true, Stage::Back)]
+#[case::back_at_its_old_deployment(BASE, 500, 5, false, Stage::Back)]
+#[case::back_by_a_new_deployment(BASE, 1, 5, false, Stage::Back)]
+#[case::back_further_than_before("older:1", 500, 5, false, Stage::Back)]
+#[case::something_newer("arn:other:1", 1, 5, false, Stage::Superseded)]
+fn when_the_service_has_something_else(
+    #[case] revision: &str,
+    #[case] deployed: i64,
+    #[case] age: i64,
+    #[case] failed: bool,
+    #[case] expected: Stage,
+) {
+    // A rollback ends in COMPLETED as well.
+    let service = service(revision, "COMPLETED", deployed);
+    assert_eq!(stage(&service, &following(age), false, failed, Some(900), NOW), expected);
+}
+
+#[test]
+fn what_is_not_ours_is_not_followed() {
+    assert_eq!(stage(&service(NEXT, "IN_PROGRESS", 1), &following(1), true, false, None, NOW), Stage::Superseded);
+}

@@ -1,0 +1,90 @@
+//! `rollout`: what `deploy` rolls out is followed until it is known how it ended. What ended well is remembered as a
+//! revision to go back to; what went back or hangs is not rolled out again.
+//!
+//! Triggers: deployment events of ECS, and a sweep every minute over the services that are followed.
+
+mod decide;
+#[cfg(test)]
+mod decide_tests;
+mod survey;
+mod targets;
+mod words;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::arbiter::TargetState;
+use lamplighter::cloud::{Cloud, Revisions};
+use lamplighter::ledger::Ledger;
+use lamplighter::memory::Memory;
+use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::plan::Action;
+use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError};
+use lamplighter::{AwsError, Operation, Plan};
+
+pub use decide::{Stage, decide};
+pub use survey::{Observed, Survey};
+
+pub struct Follow;
+
+/// What the operator wants of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    /// Seconds that a rollout may take; `None` where nothing is followed any more.
+    pub deadline: Option<u64>,
+}
+
+impl Operation for Follow {
+    const NAME: &'static str = "rollout";
+    type Policy = Policy;
+    type Survey = Survey;
+    type Observed = Observed;
+    type Reach = Revisions;
+
+    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+        targets::targets(search).await
+    }
+
+    fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
+        let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
+        Ok(Some(Policy { deadline: deploy.map(|deploy| deploy.deadline) }))
+    }
+
+    fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
+        Some(Policy { deadline: None })
+    }
+
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        survey: &Survey,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        survey.of(seen, cloud).await
+    }
+
+    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+        decide(seen, observed, now)
+    }
+
+    fn state(observed: &Observed) -> TargetState {
+        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
+    }
+
+    fn in_effect(action: &Action, observed: &Observed) -> bool {
+        match action {
+            Action::GoBack(back) => observed.service.as_ref().is_some_and(|s| s.task_definition == back.to),
+            _ => false,
+        }
+    }
+
+    fn forget(memory: &mut Memory, observed: &Observed) {
+        if observed.service.as_ref().is_none_or(|service| service.status == "INACTIVE") {
+            memory.following = None;
+        }
+    }
+
+    fn watches(seen: Seen<'_, Policy>, _: &Observed, _: &Plan) -> bool {
+        seen.memory.following.is_some()
+    }
+}

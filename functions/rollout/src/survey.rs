@@ -1,0 +1,103 @@
+//! What a decision needs to know of one service.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::AwsError;
+use lamplighter::cloud::Cloud;
+use lamplighter::detail::Detail;
+use lamplighter::memory::{Following, Verified};
+use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
+use lamplighter::operation::Seen;
+use serde::Serialize;
+
+use crate::Policy;
+use crate::decide::{Stage, stage};
+
+const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
+
+/// The services of a run.
+#[derive(Debug, Default)]
+pub struct Survey {
+    at: Timestamp,
+    services: BTreeMap<Arn, Service>,
+}
+
+/// All that [`crate::decide`] looks at.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Observed {
+    /// `None` where the service is gone.
+    pub service: Option<Service>,
+    /// How far what is followed has come.
+    pub stage: Stage,
+    /// The newest good revision that can be gone back to, where one is needed.
+    pub way_back: Option<Verified>,
+    /// What ECS says has happened since, the newest first, where that is to be told.
+    pub said: Vec<String>,
+}
+
+impl Survey {
+    pub(crate) fn new(services: Vec<Service>, at: Timestamp) -> Self {
+        Self { at, services: services.into_iter().map(|service| (service.arn.clone(), service)).collect() }
+    }
+
+    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+        let arn = &seen.target.arn;
+        // What another invocation did since the survey is asked for again.
+        let service = if seen.memory.last_change().is_some_and(|at| at >= self.at) {
+            cloud.services(std::slice::from_ref(arn)).await?.into_iter().next()
+        } else {
+            self.services.get(arn).cloned()
+        };
+        let (Some(service), Some(following)) = (&service, &seen.memory.following) else {
+            return Ok(Observed { service, ..Observed::default() });
+        };
+        let runs_it = match service.task_definition.as_str() {
+            "" => false,
+            revision => runs(&cloud.task_definition(revision).await?, &following.digest),
+        };
+        let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
+        let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
+        if stage.is_bad() {
+            observed.said = cloud.happened(arn, following.at).await?;
+        }
+        if stage.needs_way_back() {
+            observed.way_back = way_back(seen, following, cloud).await?;
+        }
+        Ok(observed)
+    }
+}
+
+/// Whether the event says that a deployment has failed since the rollout began.
+fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
+    let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
+    // Events have whole seconds.
+    says && seen.event.time.is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
+}
+
+/// Whether a container of a revision runs an image by this digest.
+fn runs(definition: &TaskDefinition, digest: &Digest) -> bool {
+    definition.containers().any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
+}
+
+/// The newest good revision with another image, if ECS and ECR still have it.
+async fn way_back<C: Cloud>(
+    seen: Seen<'_, Policy>,
+    following: &Following,
+    cloud: &C,
+) -> Result<Option<Verified>, AwsError> {
+    let others = seen.memory.verified.iter().rev().filter(|verified| verified.digest != following.digest);
+    for verified in others {
+        if !cloud.is_active(&verified.revision).await? {
+            continue;
+        }
+        let definition = cloud.task_definition(&verified.revision).await?;
+        let images = definition.containers().map(|container| ImageRef::parse(container.image));
+        let own = images.filter(|image| image.digest.as_ref() == Some(&verified.digest)).map(|image| image.repository);
+        let Some(repository) = own.into_iter().next() else { continue };
+        if !repository.is_ecr() || cloud.has_image(&repository, &verified.digest).await? {
+            return Ok(Some(verified.clone()));
+        }
+    }
+    Ok(None)
+}

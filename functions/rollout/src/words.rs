@@ -1,0 +1,90 @@
+//! What `rollout` tells people.
+
+use jiff::Timestamp;
+use lamplighter::memory::{Following, Verified};
+use lamplighter::model::{Service, counted};
+use lamplighter::notice::Message;
+use lamplighter::policy::APPROVE;
+
+/// Of what ECS says so many sentences are passed on, and no more letters than this.
+const SENTENCES: usize = 3;
+const LETTERS: usize = 600;
+
+fn label(following: &Following) -> String {
+    format!("{} ({})", following.tag, following.digest.short())
+}
+
+fn revision(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}
+
+/// What ECS says, as far as it helps, and what that points at.
+fn said(said: &[String]) -> String {
+    // That tasks were started or stopped says nothing by itself.
+    let tells = |message: &&String| {
+        ["unable", "fail", "unhealthy", "error", "rolled back", "rolling back"]
+            .iter()
+            .any(|word| message.contains(word))
+    };
+    let told: Vec<&str> = said.iter().filter(tells).take(SENTENCES).map(String::as_str).collect();
+    if told.is_empty() {
+        return "ECS does not say why: look at the stopped tasks.".to_owned();
+    }
+    let text: String = told.join(" ").chars().take(LETTERS).collect();
+    match cause(&text) {
+        Some(cause) => format!("{cause} ECS says: {text}"),
+        None => format!("ECS says: {text}"),
+    }
+}
+
+/// What a message of ECS points at.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
+fn cause(said: &str) -> Option<&'static str> {
+    const CAUSES: [(&str, &str); 7] = [
+        ("CannotPullContainer", "The image can't be pulled."),
+        ("ResourceInitializationError", "A secret, a log group or the network of the tasks can't be set up."),
+        ("unable to place a task", "There is no room for the tasks."),
+        ("Capacity is unavailable", "AWS has no capacity for the tasks now."),
+        ("failed ELB health checks", "The tasks do not pass the health check of the load balancer."),
+        ("unhealthy in", "The tasks do not pass the health check of the load balancer."),
+        ("failed container health checks", "The tasks do not pass their own health check."),
+    ];
+    CAUSES.iter().find(|(sign, _)| said.contains(sign)).map(|(_, cause)| *cause)
+}
+
+pub fn live(service: &Service, following: &Following, now: Timestamp) -> Message {
+    let minutes = now.duration_since(following.at).as_mins();
+    let tasks = counted(usize::try_from(service.running_count).unwrap_or_default(), "task");
+    Message::info(format!("{} is live: {tasks} run it after {minutes} min", label(following)))
+        .why("ECS reports the rollout as completed, so its health checks have passed.")
+        .next(format!(
+            "Nothing to do. {} is what a later release that fails goes back to.",
+            revision(&service.task_definition)
+        ))
+}
+
+pub fn went_back(service: &Service, following: &Following, happened: &[String]) -> Message {
+    Message::warning(format!("{} failed and went back to {}", label(following), revision(&service.task_definition)))
+        .why(format!("ECS's circuit breaker or a person took it back. {}", said(happened)))
+        .next(again(following))
+}
+
+pub fn goes_back(following: &Following, what: &str, minutes: i64, to: &Verified, happened: &[String]) -> Message {
+    Message::warning(format!("{} {what}: going back to {} ({})", label(following), to.tag, revision(&to.revision)))
+        .why(format!("It was not live after {minutes} min. {}", said(happened)))
+        .next(again(following))
+}
+
+pub fn no_way_back(following: &Following, what: &str, minutes: i64, happened: &[String]) -> Message {
+    Message::critical(format!("{} {what}, and there is nothing to go back to", label(following)))
+        .why(format!("It was not live after {minutes} min, and no earlier revision is known to be good, active and still in ECR. {}", said(happened)))
+        .next("Push a release that works, or update the service by hand. It is left as it is.")
+        .once(format!("no-way-back:{}", following.digest))
+}
+
+fn again(following: &Following) -> String {
+    format!(
+        "This image is not rolled out again: push another one, or tag the service {APPROVE} = {} to try it once more.",
+        following.digest
+    )
+}

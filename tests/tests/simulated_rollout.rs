@@ -1,0 +1,289 @@
+//! The real `deploy` and `rollout`, in a simulated world: a bad release goes back to the last good one, and stays away.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use deploy::Deploy;
+use e2e::world::{Fault, World};
+use jiff::SignedDuration;
+use lamplighter::model::{Arn, Digest};
+use lamplighter::notice::Severity;
+use proptest::prelude::*;
+use rollout::Follow;
+use rstest::rstest;
+use serde_json::json;
+
+const MINUTE: SignedDuration = SignedDuration::from_mins(1);
+
+fn push(world: &World, tag: &str, content: u64) {
+    let event = world.push("shop/web", tag, content);
+    let _ = world.invoke(&Deploy, event);
+}
+
+/// So many minutes, with both sweeps.
+fn minutes(world: &World, minutes: usize) {
+    for minute in 0..minutes {
+        world.pass(MINUTE);
+        let _ = world.sweep(&Follow);
+        if minute % 5 == 0 {
+            let _ = world.sweep(&Deploy);
+        }
+    }
+}
+
+/// A release that ends well.
+fn release(world: &World, web: &Arn, tag: &str, content: u64) {
+    push(world, tag, content);
+    minutes(world, 2);
+    world.state_mut().settle(web);
+    minutes(world, 1);
+}
+
+fn runs(world: &World, web: &Arn, tag: &str) -> bool {
+    world.image_of(web).contains(&format!(":{tag}@"))
+}
+
+fn digest(content: u64) -> Digest {
+    Digest::new(format!("sha256:{content:064x}"))
+}
+
+#[test]
+fn a_release_that_is_live_is_told_and_remembered_as_good() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    let titles = world.titles();
+    assert_eq!(titles.last().unwrap(), "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min");
+    let verified = world.state().held[&web].memory.verified.clone();
+    assert_eq!((verified.len(), verified[0].digest.clone()), (1, digest(11)));
+    assert_eq!(verified[0].revision, world.state().services[&web].task_definition);
+    // Nothing is followed any more, and a sweep costs one call to the ledger.
+    minutes(&world, 1);
+    let calls = world.state().calls.len();
+    world.sweep(&Follow).unwrap().unwrap();
+    assert_eq!(world.state().calls[calls..], ["Watched all".to_owned()]);
+}
+
+#[test]
+fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    let said = "(service web) (port 80) is unhealthy in (target-group t) due to (reason Health checks failed).";
+    world.state_mut().said.insert(web.clone(), vec![said.to_owned(), "(service web) has started 1 tasks.".to_owned()]);
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    let titles = world.titles();
+    assert_eq!(titles[1..], ["RC_1.1.0 (sha256:00000000) failed and went back to shop-web:1".to_owned()]);
+    let why = world.state().notices[1].message.why.clone();
+    assert!(why.contains("do not pass the health check of the load balancer") && why.contains(said), "{why}");
+    assert!(!why.contains("has started"), "{why}");
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 20);
+    assert!(runs(&world, &web, "RC_1.0.0") || world.image_of(&web).ends_with("RC_1.0.0"));
+    assert_eq!((world.count("RegisterTaskDefinition"), world.titles().len()), (1, 2));
+    // A new image is another matter.
+    release(&world, &web, "RC_1.1.1", 12);
+    assert!(runs(&world, &web, "RC_1.1.1"));
+}
+
+#[test]
+fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web deadline=10m");
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 9);
+    assert!(runs(&world, &web, "RC_1.2.0"));
+    minutes(&world, 2);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    let titles = world.titles();
+    assert_eq!(titles.last().unwrap(), "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)");
+    minutes(&world, 30);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    assert_eq!(world.titles().len(), titles.len());
+}
+
+#[test]
+fn after_two_bad_releases_in_a_row_it_is_the_last_good_one_that_runs() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    for (tag, content) in [("RC_1.2.0", 12), ("RC_1.3.0", 13)] {
+        push(&world, tag, content);
+        minutes(&world, 17);
+        assert!(runs(&world, &web, "RC_1.1.0"), "{}", world.image_of(&web));
+    }
+    assert_eq!(world.state().held[&web].memory.quarantined.len(), 2);
+}
+
+#[test]
+fn without_a_good_one_it_stays_and_that_is_critical_once() {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    let state = world.state();
+    let critical: Vec<&str> = state
+        .notices
+        .iter()
+        .filter(|notice| notice.message.severity == Severity::Critical)
+        .map(|notice| notice.message.title.as_str())
+        .collect();
+    assert_eq!(critical, ["RC_1.1.0 (sha256:00000000) hung, and there is nothing to go back to"]);
+}
+
+#[rstest]
+#[case::revision_deregistered(true)]
+#[case::image_deleted(false)]
+fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    release(&world, &web, "RC_1.2.0", 12);
+    if deregistered {
+        let revision = world.state().services[&web].task_definition.clone();
+        world.state_mut().inactive.insert(revision);
+    } else {
+        world.state_mut().purged.insert(digest(12));
+        world.state_mut().images.remove(&("shop/web".to_owned(), "RC_1.2.0".to_owned()));
+    }
+    push(&world, "RC_1.3.0", 13);
+    minutes(&world, 17);
+    assert!(world.titles().iter().any(|title| title.ends_with("hung: going back to RC_1.1.0 (shop-web:2)")));
+    minutes(&world, 10);
+    // Of an image that is still there `deploy` makes a new revision.
+    assert!(runs(&world, &web, if deregistered { "RC_1.2.0" } else { "RC_1.1.0" }), "{}", world.image_of(&web));
+}
+
+#[test]
+fn what_a_person_rolls_out_meanwhile_is_left_alone() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 3);
+    let by_hand = world.state().definitions[0].arn().to_owned();
+    world.state_mut().deploy(&web, &by_hand);
+    // It has what ran before, and is newer than what was followed: nobody knows why.
+    minutes(&world, 3);
+    let updates = world.count("UpdateService");
+    minutes(&world, 30);
+    assert_eq!(
+        (world.count("UpdateService"), world.state().services[&web].task_definition.clone()),
+        (updates, by_hand)
+    );
+}
+
+#[test]
+fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
+    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(11).as_str().into());
+    release(&world, &web, "RC_1.1.0", 11);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?} {:?}", world.titles(), world.state().journal.last());
+    assert_eq!(world.state().held[&web].memory.quarantined.len(), 0);
+}
+
+#[test]
+fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    world.state_mut().tags.remove(&web);
+    minutes(&world, 30);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed");
+}
+
+#[test]
+fn an_event_is_quicker_than_the_sweep() {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    world.pass(MINUTE);
+    world.state_mut().settle(&web);
+    for name in ["ECS Deployment State Change", "ECS Service Action"] {
+        let event = json!({
+            "detail-type": name, "source": "aws.ecs", "region": "eu-west-1", "account": "123456789012",
+            "resources": [web.as_str()], "detail": {"eventName": "SERVICE_DEPLOYMENT_COMPLETED", "deploymentId": "ecs-svc/1"},
+        });
+        world.invoke(&Follow, event).unwrap().unwrap();
+    }
+    assert_eq!(world.titles().len(), 2);
+}
+
+#[rstest]
+#[case::looking("DescribeServices")]
+#[case::going_back("UpdateService")]
+#[case::asking("BatchGetImage")]
+#[case::journalling("Intend")]
+#[case::telling("SendMessageBatch")]
+#[case::concluding("Conclude")]
+fn a_function_killed_anywhere_is_made_up_for(
+    #[case] call: &'static str,
+    #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
+) {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 14);
+    world.fault(call, fault);
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{}", world.image_of(&web));
+    let told = world.titles().iter().filter(|title| title.contains("hung: going back")).count();
+    assert!((1..=2).contains(&told), "{:?}", world.titles());
+    assert!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// Whatever releases do: a bad one does not stay past its deadline where a good one is known, a good one is never
+    /// taken back, and everything settles.
+    #[test]
+    fn only_good_releases_stay(fates in prop::collection::vec(0_usize..3, 1..12), faults in prop::collection::vec(0_usize..12, 0..6)) {
+        const CALLS: [&str; 4] = ["DescribeServices", "UpdateService", "Intend", "Conclude"];
+        let world = World::new();
+        let web = world.web();
+        release(&world, &web, "RC_1.0.1", 1_000);
+        let mut good = "RC_1.0.1".to_owned();
+        let mut faults = faults.into_iter();
+        for (n, fate) in fates.into_iter().enumerate() {
+            let tag = format!("RC_1.{}.0", n + 1);
+            push(&world, &tag, n as u64 + 1);
+            if let Some(fault) = faults.next() {
+                world.fault(CALLS[fault % 4], [Fault::Killed, Fault::AnswerLost, Fault::Throttled][fault / 4]);
+            }
+            minutes(&world, 7);
+            let is_on_it = runs(&world, &web, &tag);
+            match fate {
+                0 if is_on_it => { world.state_mut().settle(&web); good.clone_from(&tag); }
+                1 if is_on_it => world.state_mut().roll_back(&web),
+                _ => {}
+            }
+            minutes(&world, 30);
+            // What goes back is a rollout as well, which ends.
+            world.state_mut().settle(&web);
+            minutes(&world, 2);
+            prop_assert!(runs(&world, &web, &good), "{} after {} {}: {:?}", world.image_of(&web), tag, fate, world.titles());
+        }
+        world.state_mut().faults.clear();
+        let updates = world.count("UpdateService");
+        minutes(&world, 60);
+        prop_assert_eq!(world.count("UpdateService"), updates);
+    }
+}
