@@ -11,10 +11,16 @@
 use e2e::ledger::items;
 use e2e::stack::Stack;
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn told(stack: &Stack, what: &str) -> usize {
     stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains(what)).count()
+}
+
+/// Events that the function gave up on; here others have theirs retried within half a second, and may meet it.
+fn given_up(stack: &Stack) -> usize {
+    let of_ours = |letter: &Value| letter["requestContext"]["functionArn"].to_string().contains("Rollout");
+    stack.dead_letters().iter().filter(|letter| of_ours(letter)).count()
 }
 
 fn free(stack: &Stack) {
@@ -39,6 +45,7 @@ fn live() -> (Stack, String, String) {
     let image = image("shop/web", "RC_1.0.0");
     let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
     let web = create_service(&stack, &web);
+    free(&stack);
     tag_service(&stack, &web, &[("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")]);
     free(&stack);
     let good = push(&stack, &web, "RC_1.1.0", "a");
@@ -67,7 +74,7 @@ fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
     stack.until("it is refused", || stack.logs().contains("is quarantined: it went back on").then_some(()));
     free(&stack);
     assert_eq!((stack.calls_of("UpdateService"), deployed_image(&stack, &web).ends_with(&bad)), (updates, false));
-    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
 
 #[test]
@@ -85,5 +92,5 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
         free(&stack);
     }
     assert_eq!(stack.calls_of("UpdateService"), updates);
-    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
