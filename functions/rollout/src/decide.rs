@@ -64,6 +64,8 @@ pub fn stage(
         return match primary.rollout_state.as_str() {
             "COMPLETED" => Stage::Live,
             "FAILED" => Stage::GivenUp,
+            // Of a service behind a Classic Load Balancer ECS tells no state.
+            "" if age >= SETTLING && is_alone(service) => Stage::Live,
             _ if late => Stage::Stuck,
             _ => Stage::Moving,
         };
@@ -74,6 +76,11 @@ pub fn stage(
         true => Stage::Back,
         false => Stage::Superseded,
     }
+}
+
+/// All tasks are of the newest deployment.
+fn is_alone(service: &Service) -> bool {
+    service.deployments.len() == 1 && service.running_count >= service.desired_count
 }
 
 /// Decides for one service.

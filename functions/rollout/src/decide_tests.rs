@@ -47,7 +47,8 @@ fn following(age: i64) -> Following {
 
 #[rstest]
 #[case::moving("IN_PROGRESS", 14, Stage::Moving)]
-#[case::of_which_ecs_says_nothing("", 14, Stage::Moving)]
+#[case::of_which_ecs_says_nothing_yet("", 1, Stage::Moving)]
+#[case::of_which_ecs_says_nothing("", 14, Stage::Live)]
 #[case::live("COMPLETED", 3, Stage::Live)]
 #[case::live_at_last("COMPLETED", 40, Stage::Live)]
 #[case::late("IN_PROGRESS", 15, Stage::Stuck)]
