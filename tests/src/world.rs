@@ -21,8 +21,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, CircuitBreaker, Database, Deployment, DeploymentController, Digest, ExportTask, HasAlarm, Load, LogGroup,
-    PlatformImage, ScalableTarget, Service, Snapshot, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, PlatformImage, ScalableTarget, Service,
+    Snapshot, Tagged, TargetGroup, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -154,23 +154,7 @@ impl World {
         let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{name}"));
         let mut state = self.state_mut();
         let definition = state.register(&format!("shop-{name}"), &format!("{HOST}/{repository}:{tag}"));
-        let service = Service {
-            arn: arn.clone(),
-            status: "ACTIVE".to_owned(),
-            desired_count: 2,
-            running_count: 2,
-            scheduling_strategy: "REPLICA".to_owned(),
-            target_groups: Vec::new(),
-            minimum_healthy_percent: Some(100),
-            maximum_percent: Some(200),
-            task_sets: 0,
-            tags: BTreeMap::new(),
-            task_definition: String::new(),
-            deployment_controller: DeploymentController::Ecs,
-            strategy: "ROLLING".to_owned(),
-            circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
-            deployments: Vec::new(),
-        };
+        let service = Service::rolling(arn.clone(), 2);
         state.services.insert(arn.clone(), service);
         state.deploy(&arn, &definition);
         state.settle(&arn);

@@ -7,8 +7,7 @@ use lamplighter::detail::Detail;
 use lamplighter::detail::secret::SecretRotated;
 use lamplighter::memory::{Attempt, Memory};
 use lamplighter::model::{
-    Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Image, Platform, PlatformImage, Scan, Service,
-    Tagged, TaskDefinition,
+    Arn, Deployment, Digest, Image, Platform, PlatformImage, Scan, Service, Tagged, TaskDefinition,
 };
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::policy::StackDefaults;
@@ -39,20 +38,7 @@ pub fn given() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
     let service = Service {
-        arn,
-        status: "ACTIVE".into(),
-        desired_count: 3,
-        running_count: 3,
-        scheduling_strategy: "REPLICA".into(),
-        target_groups: Vec::new(),
-        minimum_healthy_percent: Some(100),
-        maximum_percent: Some(200),
-        task_sets: 0,
-        tags: BTreeMap::new(),
         task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
-        deployment_controller: DeploymentController::Ecs,
-        strategy: "ROLLING".into(),
-        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             status: "PRIMARY".into(),
@@ -60,6 +46,7 @@ pub fn given() -> Given {
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
         }],
+        ..Service::rolling(arn, 3)
     };
     let observed = Observed {
         service: Some(service),

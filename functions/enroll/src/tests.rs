@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::Memory;
-use lamplighter::model::{
-    AlarmState, Arn, CircuitBreaker, Database, DeploymentController, HasAlarm, Measure, Service, Tagged, TargetGroup,
-    TaskDefinition,
-};
+use lamplighter::model::{AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition};
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::{Action, Alarms};
 use lamplighter::policy::StackDefaults;
@@ -44,23 +41,7 @@ fn definition(image: &str) -> TaskDefinition {
 /// shop/web, well set up, behind a load balancer, managed and without alarms.
 fn service() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let service = Service {
-        arn: arn.clone(),
-        status: "ACTIVE".into(),
-        desired_count: 2,
-        running_count: 2,
-        scheduling_strategy: "REPLICA".into(),
-        target_groups: Vec::new(),
-        minimum_healthy_percent: Some(100),
-        maximum_percent: Some(200),
-        task_sets: 0,
-        tags: BTreeMap::new(),
-        task_definition: String::new(),
-        deployment_controller: DeploymentController::Ecs,
-        strategy: "ROLLING".into(),
-        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
-        deployments: Vec::new(),
-    };
+    let service = Service::rolling(arn.clone(), 2);
     let pinned = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web@sha256:ab";
     let subject = Subject::Service {
         service: Box::new(service),

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::Following;
-use lamplighter::model::{Arn, CircuitBreaker, Deployment, DeploymentController, Digest, Service};
+use lamplighter::model::{Arn, Deployment, Digest, Service};
 use rstest::rstest;
 
 use crate::decide::{Stage, stage};
@@ -21,21 +21,9 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
         created_at: Some(NOW - SignedDuration::from_mins(age)),
     };
     Service {
-        arn: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
-        status: "ACTIVE".into(),
-        desired_count: 2,
-        running_count: 2,
-        scheduling_strategy: "REPLICA".into(),
-        target_groups: Vec::new(),
-        minimum_healthy_percent: None,
-        maximum_percent: None,
-        task_sets: 0,
-        tags: std::collections::BTreeMap::new(),
         task_definition: revision.into(),
-        deployment_controller: DeploymentController::Ecs,
-        strategy: "ROLLING".into(),
-        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
         deployments: vec![deployment],
+        ..Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 2)
     }
 }
 

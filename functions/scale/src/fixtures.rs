@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::{Memory, Scaling, Surge};
-use lamplighter::model::{
-    Arn, CircuitBreaker, Deployment, DeploymentController, Load, ScalableTarget, Series, Service, Tagged,
-};
+use lamplighter::model::{Arn, Deployment, Load, ScalableTarget, Series, Service, Tagged};
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::Action;
 use lamplighter::policy::StackDefaults;
@@ -28,20 +26,7 @@ pub struct Given {
 pub fn given() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service {
-        arn,
-        status: "ACTIVE".into(),
-        desired_count: 2,
-        running_count: 2,
-        scheduling_strategy: "REPLICA".into(),
-        target_groups: Vec::new(),
-        minimum_healthy_percent: Some(100),
-        maximum_percent: Some(200),
-        task_sets: 0,
-        tags: BTreeMap::new(),
         task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
-        deployment_controller: DeploymentController::Ecs,
-        strategy: "ROLLING".into(),
-        circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             status: "PRIMARY".into(),
@@ -49,6 +34,7 @@ pub fn given() -> Given {
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
         }],
+        ..Service::rolling(arn, 2)
     };
     let observed = Observed { service: Some(service), load: Load::default(), scalable: None };
     let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);

@@ -63,6 +63,28 @@ pub struct Deployment {
 }
 
 impl Service {
+    /// One that rolls, with so many tasks that all run, the circuit breaker on, and no deployment yet.
+    #[must_use]
+    pub fn rolling(arn: Arn, tasks: i32) -> Self {
+        Self {
+            arn,
+            status: "ACTIVE".to_owned(),
+            desired_count: tasks,
+            running_count: tasks,
+            scheduling_strategy: "REPLICA".to_owned(),
+            target_groups: Vec::new(),
+            minimum_healthy_percent: Some(100),
+            maximum_percent: Some(200),
+            task_sets: 0,
+            tags: BTreeMap::new(),
+            task_definition: String::new(),
+            deployment_controller: DeploymentController::Ecs,
+            strategy: "ROLLING".to_owned(),
+            circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
+            deployments: Vec::new(),
+        }
+    }
+
     /// The deployment that the service is moving to or has reached.
     #[must_use]
     pub fn primary(&self) -> Option<&Deployment> {
