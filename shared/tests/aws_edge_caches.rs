@@ -80,6 +80,20 @@ async fn a_group_comes_with_the_tags_that_its_listing_lacks() {
 }
 
 #[tokio::test]
+async fn while_a_group_is_made_it_has_no_tags() {
+    let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups).then_output(|| {
+        let group = ReplicationGroup::builder().replication_group_id("sessions").status("creating");
+        let group = group.arn(arn("replicationgroup:sessions").as_str()).build();
+        DescribeReplicationGroupsOutput::builder().replication_groups(group).build()
+    });
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource)
+        .then_http_response(|| refused("InvalidReplicationGroupState"));
+    let aws = aws(mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&groups, &tags]), &[]);
+    let found = aws.caches(&[arn("replicationgroup:sessions")]).await.unwrap();
+    assert_eq!((found.len(), found[0].tags.len()), (1, 0));
+}
+
+#[tokio::test]
 async fn the_tags_of_many_come_from_one_listing() {
     let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
         .match_requests(|r| r.replication_group_id().is_none())

@@ -103,6 +103,26 @@ fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case]
 }
 
 #[test]
+fn a_throwaway_cache_whose_tags_are_not_known_yet_is_waited_for() {
+    let world = World::new();
+    cache(&world, "replicationgroup:sessions", "at=03:00 drill=weekly");
+    world.sweep(&Backup).unwrap().unwrap();
+    let closed = StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() };
+    let look = |world: &World| {
+        world.pass(SignedDuration::from_mins(15));
+        world.invoke_with(&Exercise, sweep(), closed.clone()).unwrap().unwrap()
+    };
+    look(&world);
+    let throwaway = Arn::new("arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:lamplighter-drill-sessions");
+    let tags = world.state_mut().tags.remove(&throwaway).unwrap();
+    let reason = look(&world)["targets"][0]["reason"].clone();
+    assert_eq!((reason.as_str(), world.titles().len()), (Some("lamplighter-drill-sessions is creating"), 0));
+    world.state_mut().tags.insert(throwaway.clone(), tags);
+    (0..3).for_each(|_| drop(look(&world)));
+    assert!(!world.state().databases.contains_key(&throwaway));
+}
+
+#[test]
 fn a_cache_that_is_backed_up_gets_the_alarm_of_its_recovery_point() {
     let world = World::new();
     cache(&world, "serverlesscache:sessions", "at=03:00");

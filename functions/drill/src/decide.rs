@@ -28,6 +28,10 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     let case = Case { seen, observed, now };
     let left = [&observed.restored, &observed.member].into_iter().flatten();
     match left.clone().find(|database| !case.is_ours(database)) {
+        // ElastiCache does not tell the tags of a cache that is being made.
+        Some(cache) if cache.arn.is_cache() && cache.tags.is_empty() && cache.status != "available" => {
+            Plan::nothing(format!("{} is {}", cache.identifier, cache.status))
+        }
         Some(foreign) => Plan::tell(words::name_is_taken(&foreign.identifier)),
         None if left.count() > 0 => case.go_on(),
         None => case.verify().unwrap_or_else(|| case.begin()),

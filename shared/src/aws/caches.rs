@@ -192,9 +192,14 @@ fn time(at: DateTime) -> Option<Timestamp> {
     Timestamp::from_second(at.secs()).ok()
 }
 
+/// The tags of a cache, now; none while it is made or changed, when AWS does not tell them.
 pub async fn tags(client: &Client, cache: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
     let answer = client.list_tags_for_resource().resource_name(cache.as_str()).send().await;
-    let answer = answer.map_err(|e| failure("ListTagsForResource", &cache.name(), &e))?;
+    let answer = match answer.map_err(|e| failure("ListTagsForResource", &cache.name(), &e)) {
+        Ok(answer) => answer,
+        Err(error) if error.is_not_now() || error.code.contains("NotFound") => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
     let tags = answer.tag_list.unwrap_or_default().into_iter();
     Ok(tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect())
 }
