@@ -11,7 +11,7 @@
 use deploy::Deploy;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, Digest};
+use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm};
 use lamplighter::notice::Severity;
 use proptest::prelude::*;
 use rollout::Follow;
@@ -161,6 +161,62 @@ fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
     minutes(&world, 10);
     // Of an image that is still there `deploy` makes a new revision.
     assert!(runs(&world, &web, if deregistered { "RC_1.2.0" } else { "RC_1.1.0" }), "{}", world.image_of(&web));
+}
+
+/// An alarm of the service that is on since now.
+fn alarm(world: &World, kind: &str) {
+    let name = format!("lamplighter/shop/web/{kind}");
+    let mut state = world.state_mut();
+    let alarm = HasAlarm {
+        arn: format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}"),
+        name: name.clone(),
+        state: AlarmState::Alarm,
+        state_since: Some(state.now),
+        state_reason: "Threshold Crossed".into(),
+        actions: AlarmActions::default(),
+        alarm: None,
+    };
+    state.alarms.insert(name, alarm);
+}
+
+#[test]
+fn an_alarm_within_the_bake_time_takes_a_release_back() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web bake=5m");
+    release(&world, &web, "RC_1.1.0", 11);
+    assert_eq!(world.titles().len(), 1, "it bakes: {:?}", world.titles());
+    minutes(&world, 6);
+    assert!(world.titles()[1].contains("is live"), "{:?}", world.titles());
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 2);
+    alarm(&world, "errors-5xx");
+    minutes(&world, 2);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    let title = "RC_1.2.0 (sha256:00000000) raised an alarm: going back to RC_1.1.0 (shop-web:2)";
+    assert_eq!(world.titles().last().unwrap(), title);
+    assert!(world.state().notices.last().unwrap().message.why.contains("errors-5xx is on since"));
+}
+
+#[rstest]
+#[case::on_before("errors-5xx", true, true)]
+#[case::of_load("cpu-peak", false, false)]
+fn an_alarm_that_cannot_judge_takes_nothing_back(#[case] kind: &str, #[case] before: bool, #[case] is_named: bool) {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web bake=5m");
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 6);
+    if before {
+        alarm(&world, kind);
+        world.pass(MINUTE);
+    }
+    release(&world, &web, "RC_1.2.0", 12);
+    if !before {
+        alarm(&world, kind);
+    }
+    minutes(&world, 8);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+    let why = world.state().notices.last().unwrap().message.why.clone();
+    assert_eq!(why.contains("had been on before, and could not judge it"), is_named, "{why}");
 }
 
 #[test]

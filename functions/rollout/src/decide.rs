@@ -1,15 +1,15 @@
 //! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::Plan;
 use lamplighter::memory::Following;
-use lamplighter::model::Service;
+use lamplighter::model::{HasAlarm, Service};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, GoBack, Judge, Verdict};
+use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
 use crate::survey::Observed;
-use crate::{Policy, words};
+use crate::{Follow, Policy, words};
 
 /// How long DescribeServices may still show the state of before an update.
 const SETTLING: SignedDuration = SignedDuration::from_mins(2);
@@ -24,6 +24,8 @@ pub enum Stage {
     Live,
     /// It has not ended in its time.
     Stuck,
+    /// It is completed, and an alarm has begun to speak against it.
+    Failing,
     /// ECS gave it up and left it where it is.
     GivenUp,
     /// The service is back at what ran before.
@@ -36,12 +38,12 @@ impl Stage {
     /// There is something to be told about why.
     #[must_use]
     pub fn is_bad(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp | Self::Back)
+        matches!(self, Self::Stuck | Self::GivenUp | Self::Back | Self::Failing)
     }
 
     #[must_use]
     pub fn needs_way_back(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp)
+        matches!(self, Self::Stuck | Self::GivenUp | Self::Failing)
     }
 }
 
@@ -83,6 +85,12 @@ fn is_alone(service: &Service) -> bool {
     service.deployments.len() == 1 && service.running_count >= service.desired_count
 }
 
+/// An alarm that was on before can't judge what came after.
+#[must_use]
+pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
+    alarm.state_since.is_some_and(|since| since >= following.at)
+}
+
 /// Decides for one service.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
@@ -94,12 +102,12 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             let minutes = now.duration_since(following.at).as_mins();
             Plan::nothing(format!("{} is rolled out since {minutes} min", following.tag))
         }
-        Stage::Live => {
+        Stage::Live => case.bake(seen).unwrap_or_else(|| {
             let verdict = Verdict::Passed { revision: service.task_definition.clone() };
-            let message = words::live(service, following, now);
+            let message = words::live(service, following, &observed.alarms, now);
             let reason = message.title.clone();
             Plan::act(case.judge(verdict), reason, message)
-        }
+        }),
         Stage::Superseded => Plan::act(
             case.judge(Verdict::Superseded),
             format!("{} is not followed any more: something newer runs, or the service is not ours", following.tag),
@@ -110,7 +118,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             let message = words::went_back(service, following, &observed.said);
             Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
         }
-        Stage::Stuck | Stage::GivenUp => case.go_back(),
+        Stage::Stuck | Stage::GivenUp | Stage::Failing => case.go_back(),
     }
 }
 
@@ -127,15 +135,34 @@ impl Case<'_> {
         Action::Judge(Judge { service: self.service.arn.clone(), digest, tag, verdict })
     }
 
+    /// How long alarms still have to speak; `None` where that is over.
+    fn bake(&self, seen: Seen<'_, Policy>) -> Option<Plan> {
+        let key = format!("the bake of {}", self.following.digest);
+        let waits = seen.memory.waiting.get(Follow::NAME).filter(|(what_for, _)| *what_for == key);
+        let baked = self.now.duration_since(waits.map_or(self.now, |(_, since)| *since));
+        if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= seen.policy.bake) {
+            return None;
+        }
+        let (tag, minutes) = (&self.following.tag, seen.policy.bake / 60);
+        let mut plan = Plan::nothing(format!("{tag} is completed; alarms have {minutes} min to speak against it"));
+        plan.waits_for = Some(key);
+        Some(plan)
+    }
+
     fn go_back(&self) -> Plan {
-        let what = if self.observed.stage == Stage::Stuck { "hung" } else { "failed" };
         let minutes = self.now.duration_since(self.following.at).as_mins();
+        let guilty = self.observed.alarms.iter().find(|alarm| speaks_against(alarm, self.following));
+        let (what, why) = match (self.observed.stage, guilty) {
+            (_, Some(alarm)) => ("raised an alarm", words::alarmed(alarm)),
+            (Stage::Stuck, None) => ("hung", words::late(minutes, &self.observed.said)),
+            _ => ("failed", words::late(minutes, &self.observed.said)),
+        };
         let Some(to) = &self.observed.way_back else {
-            return Plan::tell(words::no_way_back(self.following, what, minutes, &self.observed.said));
+            return Plan::tell(words::no_way_back(self.following, what, &why));
         };
         let Following { digest, tag, .. } = self.following.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = words::goes_back(self.following, what, minutes, to, &self.observed.said);
+        let message = words::goes_back(self.following, what, to, &why);
         let back = GoBack { service: self.service.arn.clone(), to: to.revision.clone(), digest, tag, reason };
         Plan::act(Action::GoBack(back), message.title.clone(), message)
     }

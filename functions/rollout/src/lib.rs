@@ -32,6 +32,8 @@ pub struct Follow;
 pub struct Policy {
     /// Seconds that a rollout may take; `None` where nothing is followed any more.
     pub deadline: Option<u64>,
+    /// Seconds that alarms may still speak against a rollout that is completed.
+    pub bake: u64,
 }
 
 impl Operation for Follow {
@@ -47,11 +49,12 @@ impl Operation for Follow {
 
     fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
-        Ok(Some(Policy { deadline: deploy.map(|deploy| deploy.deadline) }))
+        let bake = deploy.as_ref().map(|deploy| deploy.bake).unwrap_or_default();
+        Ok(Some(Policy { deadline: deploy.map(|deploy| deploy.deadline), bake }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
-        Some(Policy { deadline: None })
+        Some(Policy { deadline: None, bake: 0 })
     }
 
     async fn observe<C: Cloud>(

@@ -7,13 +7,15 @@ use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
 use lamplighter::memory::{Following, Verified};
-use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
+use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, TaskDefinition};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
-use crate::decide::{Stage, stage};
+use crate::decide::{Stage, speaks_against, stage};
 
+/// Alarms of `enroll` that a release can be the cause of.
+const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
 const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 
 /// The services of a run.
@@ -32,6 +34,8 @@ pub struct Observed {
     pub stage: Stage,
     /// The newest good revision that can be gone back to, where one is needed.
     pub way_back: Option<Verified>,
+    /// Alarms about errors that are on, where they are asked.
+    pub alarms: Vec<HasAlarm>,
     /// What ECS says has happened since, the newest first, where that is to be told.
     pub said: Vec<String>,
 }
@@ -58,6 +62,13 @@ impl Survey {
         };
         let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
         let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
+        if stage == Stage::Live && seen.policy.bake > 0 {
+            observed.alarms = alarms(arn, cloud).await?;
+            if observed.alarms.iter().any(|alarm| speaks_against(alarm, following)) {
+                observed.stage = Stage::Failing;
+            }
+        }
+        let stage = observed.stage;
         if stage.is_bad() {
             observed.said = cloud.happened(arn, following.at).await?;
         }
@@ -73,6 +84,14 @@ fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
     let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
     // Events have whole seconds.
     says && seen.event.time.is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
+}
+
+/// The alarms of a service that are on and say something about a release.
+async fn alarms<C: Cloud>(service: &Arn, cloud: &C) -> Result<Vec<HasAlarm>, AwsError> {
+    let prefix = format!("lamplighter/{}/", service.name());
+    let mut on = cloud.alarms(&prefix, true).await?;
+    on.retain(|alarm| alarm.name.strip_prefix(&prefix).is_some_and(|kind| OF_ERRORS.contains(&kind)));
+    Ok(on)
 }
 
 /// Whether a container of a revision runs an image by this digest.

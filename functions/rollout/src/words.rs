@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use lamplighter::memory::{Following, Verified};
-use lamplighter::model::{Service, counted};
+use lamplighter::model::{HasAlarm, Service, counted};
 use lamplighter::notice::Message;
 use lamplighter::policy::APPROVE;
 
@@ -52,11 +52,11 @@ fn cause(said: &str) -> Option<&'static str> {
     CAUSES.iter().find(|(sign, _)| said.contains(sign)).map(|(_, cause)| *cause)
 }
 
-pub fn live(service: &Service, following: &Following, now: Timestamp) -> Message {
+pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Timestamp) -> Message {
     let minutes = now.duration_since(following.at).as_mins();
     let tasks = counted(usize::try_from(service.running_count).unwrap_or_default(), "task");
     Message::info(format!("{} is live: {tasks} run it after {minutes} min", label(following)))
-        .why("ECS reports the rollout as completed, so its health checks have passed.")
+        .why(format!("ECS reports the rollout as completed, so its health checks have passed.{}", mute(on)))
         .next(format!(
             "Nothing to do. {} is what a later release that fails goes back to.",
             revision(&service.task_definition)
@@ -69,17 +69,35 @@ pub fn went_back(service: &Service, following: &Following, happened: &[String]) 
         .next(again(following))
 }
 
-pub fn goes_back(following: &Following, what: &str, minutes: i64, to: &Verified, happened: &[String]) -> Message {
+pub fn goes_back(following: &Following, what: &str, to: &Verified, why: &str) -> Message {
     Message::warning(format!("{} {what}: going back to {} ({})", label(following), to.tag, revision(&to.revision)))
-        .why(format!("It was not live after {minutes} min. {}", said(happened)))
+        .why(why.to_owned())
         .next(again(following))
 }
 
-pub fn no_way_back(following: &Following, what: &str, minutes: i64, happened: &[String]) -> Message {
+pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
     Message::critical(format!("{} {what}, and there is nothing to go back to", label(following)))
-        .why(format!("It was not live after {minutes} min, and no earlier revision is known to be good, active and still in ECR. {}", said(happened)))
+        .why(format!("No earlier revision is known to be good, active and still in ECR. {why}"))
         .next("Push a release that works, or update the service by hand. It is left as it is.")
         .once(format!("no-way-back:{}", following.digest))
+}
+
+pub fn late(minutes: i64, happened: &[String]) -> String {
+    format!("It was not live after {minutes} min. {}", said(happened))
+}
+
+pub fn alarmed(alarm: &HasAlarm) -> String {
+    let since = alarm.state_since.map(|at| at.strftime(" since %H:%M UTC").to_string()).unwrap_or_default();
+    format!("The alarm {} is on{since}: {}", alarm.name, alarm.state_reason)
+}
+
+/// Alarms that were on before and so could not judge.
+fn mute(on: &[HasAlarm]) -> String {
+    let names: Vec<&str> = on.iter().map(|alarm| alarm.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    format!(" {} had been on before, and could not judge it.", names.join(", "))
 }
 
 fn again(following: &Following) -> String {

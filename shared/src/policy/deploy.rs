@@ -8,7 +8,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 13] = [
     "tag",
     "semver",
     "repo",
@@ -21,6 +21,7 @@ const KEYS: [&str; 12] = [
     "snapshot-limit",
     "breaker",
     "deadline",
+    "bake",
 ];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,8 @@ pub struct DeployPolicy {
     pub breaker: bool,
     /// How long a rollout may take, in seconds.
     pub deadline: u64,
+    /// How long alarms may still speak against it once it is completed, in seconds.
+    pub bake: u64,
 }
 
 /// A quarter of an hour: what a rollout may take where the tag does not say.
@@ -81,7 +84,10 @@ impl DeployPolicy {
         let late = |text: &str| pairs.error(format!("deadline={text} is not a duration of 2m to 12h such as 15m"));
         let deadline =
             |text: &str| seconds(text).filter(|limit| (120..=43_200).contains(limit)).ok_or_else(|| late(text));
+        let long = |text: &str| pairs.error(format!("bake={text} is not a duration of up to 12h such as 5m"));
+        let bake = |text: &str| seconds(text).filter(|bake| *bake <= 43_200).ok_or_else(|| long(text));
         Ok(Self {
+            bake: pairs.get("bake").map(bake).transpose()?.unwrap_or_default(),
             deadline: pairs.get("deadline").map(deadline).transpose()?.unwrap_or(DEADLINE),
             follows: selector(&pairs)?,
             repo: pairs.get("repo").map(str::to_owned),
@@ -207,7 +213,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker, deadline)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
