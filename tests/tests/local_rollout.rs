@@ -94,3 +94,26 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
     assert_eq!(stack.calls_of("UpdateService"), updates);
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
+
+#[test]
+fn an_alarm_within_the_bake_time_takes_a_release_back() {
+    let (stack, web, good) = live();
+    tag_service(&stack, &web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web bake=10m")]);
+    free(&stack);
+    let bad = push(&stack, &web, "RC_1.2.0", "b");
+    ends(&stack, "COMPLETED");
+    stack.until("it bakes", || stack.logs().contains("alarms have 10 min to speak against it").then_some(()));
+    free(&stack);
+    assert!(deployed_image(&stack, &web).ends_with(&bad));
+    let alarm = json!({
+        "AlarmName": "lamplighter/shop/web/errors-5xx", "Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count",
+        "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1, "Threshold": 10.0, "ComparisonOperator": "GreaterThanThreshold",
+    });
+    stack.call("monitoring", "PutMetricAlarm", alarm).unwrap();
+    let on = json!({"AlarmName": "lamplighter/shop/web/errors-5xx", "StateValue": "ALARM", "StateReason": "Threshold Crossed"});
+    stack.call("monitoring", "SetAlarmState", on).unwrap();
+    stack.control("schedule", json!({"name": "RolloutSweep"}));
+    stack.until("it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
+    stack.until("it is told", || (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(()));
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
