@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe, Quotas,
-    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
+    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::Action;
 
@@ -278,6 +278,9 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it, a missing bucket included.
     async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError>;
+
+    /// What an address that a user named answers now, whatever that is: `web`.
+    async fn answer(&self, url: &str, expect: Option<&str>) -> Answer;
 
     /// Carries out one action and says what AWS answered.
     ///

@@ -28,6 +28,8 @@ pub mod plan;
 pub mod policy;
 pub mod telemetry;
 mod visit;
+#[cfg(feature = "operate")]
+pub mod web;
 
 pub use error::{AwsError, Error, MalformedEvent};
 pub use event::Event;

@@ -13,7 +13,7 @@ use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
-pub use releases::{Following, Verified};
+pub use releases::{Following, Looks, Verified};
 pub use scaling::{Raised, Scaling, Surge};
 
 /// How long somebody who was told once is not told again.

@@ -1,6 +1,7 @@
 //! Plain data about what is on AWS. No SDK types.
 
 mod alarm;
+mod answer;
 mod arn;
 mod database;
 mod image;
@@ -13,6 +14,7 @@ mod snapshot;
 mod task_definition;
 
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
+pub use answer::Answer;
 pub use arn::Arn;
 pub use database::{Database, DatabaseKind};
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};

@@ -84,6 +84,8 @@ pub struct State {
     pub shared: BTreeSet<Arn>,
     /// The quota of manual snapshots, for instances and for clusters.
     pub snapshots_allowed: u32,
+    /// When addresses answer badly.
+    pub unwell: Option<fn(Timestamp) -> bool>,
     /// Revisions that were deregistered.
     pub inactive: BTreeSet<String>,
     /// Images that were deleted from their repository.

@@ -8,6 +8,12 @@
     reason = "a failed expectation ends the test"
 )]
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::thread;
+
 use e2e::ledger::items;
 use e2e::stack::Stack;
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
@@ -35,6 +41,18 @@ fn free(stack: &Stack) {
 fn ends(stack: &Stack, how: &str) {
     free(stack);
     stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
+}
+
+/// Lets sweeps run until something holds.
+fn sweep_until(stack: &Stack, what: &str, mut holds: impl FnMut() -> bool) {
+    let mut looks = 0;
+    stack.until(what, || {
+        if looks % 20 == 0 {
+            stack.control("schedule", json!({"name": "RolloutSweep"}));
+        }
+        looks += 1;
+        holds().then_some(())
+    });
 }
 
 /// A service that follows `RC_x.x.x`, with RC_1.1.0 live on it.
@@ -112,8 +130,49 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     stack.call("monitoring", "PutMetricAlarm", alarm).unwrap();
     let on = json!({"AlarmName": "lamplighter/shop/web/errors-5xx", "StateValue": "ALARM", "StateReason": "Threshold Crossed"});
     stack.call("monitoring", "SetAlarmState", on).unwrap();
-    stack.control("schedule", json!({"name": "RolloutSweep"}));
-    stack.until("it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
+    sweep_until(&stack, "it goes back", || deployed_image(&stack, &web).ends_with(&good));
     stack.until("it is told", || (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(()));
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
+
+/// A server that answers with this status until it is told another one.
+fn server(status: &Arc<AtomicU16>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, status) = (listener.local_addr().unwrap(), Arc::clone(status));
+    // It ends with the process.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let _ = stream.read(&mut [0; 1_024]);
+            let answer = format!(
+                "HTTP/1.1 {} -\r\ncontent-length: 0\r\nconnection: close\r\n\r\n",
+                status.load(Ordering::SeqCst)
+            );
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    format!("http://{address}/health")
+}
+
+#[test]
+fn a_release_that_does_not_answer_well_goes_back() {
+    let (stack, web, good) = live();
+    let status = Arc::new(AtomicU16::new(503));
+    let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));
+    tag_service(&stack, &web, &[("lamplighter:deploy", &tag)]);
+    free(&stack);
+    push(&stack, &web, "RC_1.2.0", "b");
+    ends(&stack, "COMPLETED");
+    let refuted = "does not answer well: going back to RC_1.1.0";
+    sweep_until(&stack, refuted, || told(&stack, refuted) == 1);
+    assert!(deployed_image(&stack, &web).ends_with(&good));
+    let body = stack.mail().iter().rev().find_map(|mail| mail["body"].as_str().map(str::to_owned)).unwrap();
+    assert!(body.contains("three times in a row") && body.contains("it answers 503"), "{body}");
+    ends(&stack, "COMPLETED");
+    status.store(200, Ordering::SeqCst);
+    push(&stack, &web, "RC_1.3.0", "c");
+    ends(&stack, "COMPLETED");
+    let live = told(&stack, ") is live: ");
+    sweep_until(&stack, "it is live", || told(&stack, ") is live: ") > live);
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }

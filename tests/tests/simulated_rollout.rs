@@ -219,6 +219,60 @@ fn an_alarm_that_cannot_judge_takes_nothing_back(#[case] kind: &str, #[case] bef
     assert_eq!(why.contains("had been on before, and could not judge it"), is_named, "{why}");
 }
 
+const VERIFIED: &str = "tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health";
+
+#[test]
+fn a_release_that_answers_well_three_times_in_a_row_is_good() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    release(&world, &web, "RC_1.1.0", 11);
+    assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
+    minutes(&world, 2);
+    assert!(world.titles()[1].contains("is live"), "{:?}", world.titles());
+    assert_eq!(world.count("Ask"), 3);
+    minutes(&world, 5);
+    assert_eq!(world.count("Ask"), 3);
+}
+
+#[test]
+fn a_release_that_does_not_answer_well_goes_back() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    world.state_mut().unwell = Some(|_| true);
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 1);
+    assert!(runs(&world, &web, "RC_1.2.0"), "twice may be chance");
+    minutes(&world, 1);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    let state = world.state();
+    let told = &state.notices.last().unwrap().message;
+    assert_eq!(told.title, "RC_1.2.0 (sha256:00000000) does not answer well: going back to RC_1.1.0 (shop-web:2)");
+    assert!(
+        told.why.ends_with("three times in a row: https://shop.example.com/health: it answers 503."),
+        "{}",
+        told.why
+    );
+    assert!(state.held[&web].memory.quarantined.contains_key(&digest(12)));
+}
+
+#[test]
+fn one_that_answers_now_and_then_stays_and_is_told_as_unclear() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    world.state_mut().unwell = Some(|now| now.as_second() / 60 % 2 == 0);
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 12);
+    assert!(runs(&world, &web, "RC_1.2.0"));
+    let title = "RC_1.2.0 (sha256:00000000) is live, and nobody can say whether it is well";
+    assert_eq!(world.titles().last().unwrap(), title);
+    // It is nothing to go back to.
+    assert_eq!(world.state().held[&web].memory.verified.len(), 1);
+}
+
 #[test]
 fn what_a_person_rolls_out_meanwhile_is_left_alone() {
     let world = World::new();

@@ -13,7 +13,7 @@ use lamplighter::policy;
 
 use crate::observe::{Observed, Offer};
 use crate::restart::{owed_restart, restart};
-use crate::words::{ago, findings, no_repository, no_subject, not_yet, unsupported};
+use crate::words::{ago, findings, no_repository, no_subject, unsupported};
 use crate::{Policy, Subject};
 
 /// How long after a push a registry may still know nothing of a scan.
@@ -244,7 +244,6 @@ impl Case<'_> {
             Some(without) => Message::warning(format!("{title}; without a snapshot")).why(why + &without),
         };
         let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()));
-        plan.messages = not_yet(&self.seen.policy.deploy);
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
         }

@@ -171,14 +171,6 @@ fn the_circuit_breaker_is_switched_on_where_it_works(#[case] given: Given, #[cas
     assert_eq!(rollout(given).enable_circuit_breaker, switched_on);
 }
 
-#[test]
-fn what_a_tag_asks_for_in_vain_is_told() {
-    let plan = given().deploy("tag=RC_x.x.x verify=https://a/b").decide();
-    let titles: Vec<&str> = plan.messages.iter().map(|m| m.title.as_str()).collect();
-    assert_eq!(titles, ["verify= is not acted on yet"]);
-    assert_eq!(plan.steps.len(), 1);
-}
-
 #[rstest]
 #[case::reads_it(given().rotated(SECRET, MINUTES), 1, "restarting tasks: the secret shop/db-AbCdEf was rotated")]
 #[case::reads_another(given().rotated("arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf", MINUTES), 0, "shop-web:41 does not read the secret x-AbCdEf")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::model::Service;
 use lamplighter::notice::Message;
-use lamplighter::policy::{self, DeployPolicy, FindingSeverity};
+use lamplighter::policy::{self, FindingSeverity};
 
 use crate::Subject;
 
@@ -30,18 +30,6 @@ pub fn no_repository(subject: &Subject) -> Message {
         .why(format!("ECR knows no {name} in {}.", subject.repository.host))
         .next(format!("Correct repo= in the tag {}, or create the repository.", policy::DEPLOY))
         .once(format!("repository:{name}"))
-}
-
-/// What the tag asks for and this version does not do, said instead of passed over.
-pub fn not_yet(policy: &DeployPolicy) -> Vec<Message> {
-    let asked = [("verify=", !policy.verify.is_empty())];
-    let message = |option: &str| {
-        Message::warning(format!("{option} is not acted on yet"))
-            .why(format!("The tag {} asks for it; this version reads it and does nothing about it.", policy::DEPLOY))
-            .next("The image is rolled out all the same.")
-            .once(format!("not-yet:{option}"))
-    };
-    asked.into_iter().filter(|(_, asked)| *asked).map(|(option, _)| message(option)).collect()
 }
 
 /// `2 CRITICAL, 5 HIGH`: what is at or above a level.

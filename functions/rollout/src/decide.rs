@@ -1,7 +1,7 @@
 //! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Following;
+use lamplighter::memory::{Following, Looks};
 use lamplighter::model::{HasAlarm, Service};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, GoBack, Judge, Verdict};
@@ -24,6 +24,8 @@ pub enum Stage {
     Live,
     /// It has not ended in its time.
     Stuck,
+    /// It is completed, and does not answer as it should.
+    Refuted,
     /// It is completed, and an alarm has begun to speak against it.
     Failing,
     /// ECS gave it up and left it where it is.
@@ -38,12 +40,12 @@ impl Stage {
     /// There is something to be told about why.
     #[must_use]
     pub fn is_bad(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp | Self::Back | Self::Failing)
+        matches!(self, Self::Stuck | Self::GivenUp | Self::Back | Self::Refuted | Self::Failing)
     }
 
     #[must_use]
     pub fn needs_way_back(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp | Self::Failing)
+        matches!(self, Self::Stuck | Self::GivenUp | Self::Refuted | Self::Failing)
     }
 }
 
@@ -85,10 +87,31 @@ fn is_alone(service: &Service) -> bool {
     service.deployments.len() == 1 && service.running_count >= service.desired_count
 }
 
+/// Looks in a row that settle it, one way or the other, and looks after which it is given up.
+const IN_A_ROW: u32 = 3;
+const MOST_LOOKS: u32 = 10;
+
+#[must_use]
+pub fn is_confirmed(looks: &Looks) -> bool {
+    looks.good >= IN_A_ROW
+}
+
+#[must_use]
+pub fn is_refuted(looks: &Looks) -> bool {
+    looks.bad >= IN_A_ROW
+}
+
+/// It answers now and then.
+#[must_use]
+pub fn is_unclear(looks: &Looks) -> bool {
+    looks.all >= MOST_LOOKS && !is_confirmed(looks) && !is_refuted(looks)
+}
+
 /// An alarm that was on before can't judge what came after.
 #[must_use]
 pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
-    alarm.state_since.is_some_and(|since| since >= following.at)
+    // It may be told in whole seconds.
+    alarm.state_since.is_some_and(|since| since + SignedDuration::from_secs(1) >= following.at)
 }
 
 /// Decides for one service.
@@ -102,7 +125,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             let minutes = now.duration_since(following.at).as_mins();
             Plan::nothing(format!("{} is rolled out since {minutes} min", following.tag))
         }
-        Stage::Live => case.bake(seen).unwrap_or_else(|| {
+        Stage::Live => case.looked_at().or_else(|| case.bake(seen)).unwrap_or_else(|| {
             let verdict = Verdict::Passed { revision: service.task_definition.clone() };
             let message = words::live(service, following, &observed.alarms, now);
             let reason = message.title.clone();
@@ -118,7 +141,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             let message = words::went_back(service, following, &observed.said);
             Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
         }
-        Stage::Stuck | Stage::GivenUp | Stage::Failing => case.go_back(),
+        Stage::Stuck | Stage::GivenUp | Stage::Refuted | Stage::Failing => case.go_back(),
     }
 }
 
@@ -133,6 +156,17 @@ impl Case<'_> {
     fn judge(&self, verdict: Verdict) -> Action {
         let Following { digest, tag, .. } = self.following.clone();
         Action::Judge(Judge { service: self.service.arn.clone(), digest, tag, verdict })
+    }
+
+    /// What is to be found out still at its addresses; `None` where there are none, or they answer well.
+    fn looked_at(&self) -> Option<Plan> {
+        let looks = self.observed.looks.as_ref().filter(|looks| !is_confirmed(looks))?;
+        if is_unclear(looks) {
+            let message = words::unclear(self.following, looks);
+            return Some(Plan::act(self.judge(Verdict::Superseded), message.title.clone(), message));
+        }
+        let (tag, good) = (&self.following.tag, looks.good);
+        Some(Plan::nothing(format!("{tag} is completed, and has answered well {good} times of {IN_A_ROW} in a row")))
     }
 
     /// How long alarms still have to speak; `None` where that is over.
@@ -154,6 +188,7 @@ impl Case<'_> {
         let guilty = self.observed.alarms.iter().find(|alarm| speaks_against(alarm, self.following));
         let (what, why) = match (self.observed.stage, guilty) {
             (_, Some(alarm)) => ("raised an alarm", words::alarmed(alarm)),
+            (Stage::Refuted, None) => ("does not answer well", words::refuted(self.observed.looks.as_ref())),
             (Stage::Stuck, None) => ("hung", words::late(minutes, &self.observed.said)),
             _ => ("failed", words::late(minutes, &self.observed.said)),
         };

@@ -1,7 +1,7 @@
 //! How far a rollout has come.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Following;
+use lamplighter::memory::{Following, Looks};
 use lamplighter::model::{Arn, Deployment, Digest, Service};
 use rstest::rstest;
 
@@ -30,7 +30,7 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
 /// What was rolled out so many minutes ago, over [`BASE`].
 fn following(age: i64) -> Following {
     let (digest, at) = (Digest::new("sha256:ab"), NOW - SignedDuration::from_mins(age));
-    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at }
+    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at, looks: Looks::default() }
 }
 
 #[rstest]

@@ -28,12 +28,15 @@ pub use survey::{Observed, Survey};
 pub struct Follow;
 
 /// What the operator wants of one service.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
     /// Seconds that a rollout may take; `None` where nothing is followed any more.
     pub deadline: Option<u64>,
     /// Seconds that alarms may still speak against a rollout that is completed.
     pub bake: u64,
+    /// What it must answer on once it is completed, and with what in it.
+    pub verify: Vec<String>,
+    pub expect: Option<String>,
 }
 
 impl Operation for Follow {
@@ -47,14 +50,15 @@ impl Operation for Follow {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
-        let bake = deploy.as_ref().map(|deploy| deploy.bake).unwrap_or_default();
-        Ok(Some(Policy { deadline: deploy.map(|deploy| deploy.deadline), bake }))
+        let Some(deploy) = deploy else { return Ok(self.tidying(defaults)) };
+        let DeployPolicy { deadline, bake, verify, expect, .. } = deploy;
+        Ok(Some(Policy { deadline: Some(deadline), bake, verify, expect }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
-        Some(Policy { deadline: None, bake: 0 })
+        Some(Policy::default())
     }
 
     async fn observe<C: Cloud>(
@@ -84,6 +88,9 @@ impl Operation for Follow {
     fn forget(memory: &mut Memory, observed: &Observed) {
         if observed.service.as_ref().is_none_or(|service| service.status == "INACTIVE") {
             memory.following = None;
+        }
+        if let (Some(following), Some(looks)) = (&mut memory.following, &observed.looks) {
+            following.looks = looks.clone();
         }
     }
 

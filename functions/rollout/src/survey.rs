@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
-use lamplighter::memory::{Following, Verified};
+use lamplighter::memory::{Following, Looks, Verified};
 use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, TaskDefinition};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
-use crate::decide::{Stage, speaks_against, stage};
+use crate::decide::{Stage, is_confirmed, is_refuted, is_unclear, speaks_against, stage};
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
@@ -34,6 +34,8 @@ pub struct Observed {
     pub stage: Stage,
     /// The newest good revision that can be gone back to, where one is needed.
     pub way_back: Option<Verified>,
+    /// What was found at its addresses until now, where they are asked.
+    pub looks: Option<Looks>,
     /// Alarms about errors that are on, where they are asked.
     pub alarms: Vec<HasAlarm>,
     /// What ECS says has happened since, the newest first, where that is to be told.
@@ -62,7 +64,14 @@ impl Survey {
         };
         let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
         let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
-        if stage == Stage::Live && seen.policy.bake > 0 {
+        if stage == Stage::Live && !seen.policy.verify.is_empty() {
+            let looks = look(seen, &following.looks, cloud).await;
+            if is_refuted(&looks) {
+                observed.stage = Stage::Refuted;
+            }
+            observed.looks = Some(looks);
+        }
+        if observed.stage == Stage::Live && seen.policy.bake > 0 {
             observed.alarms = alarms(arn, cloud).await?;
             if observed.alarms.iter().any(|alarm| speaks_against(alarm, following)) {
                 observed.stage = Stage::Failing;
@@ -84,6 +93,19 @@ fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
     let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
     // Events have whole seconds.
     says && seen.event.time.is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
+}
+
+/// One more look at all addresses, if one is needed.
+async fn look<C: Cloud>(seen: Seen<'_, Policy>, until_now: &Looks, cloud: &C) -> Looks {
+    if is_confirmed(until_now) || is_refuted(until_now) || is_unclear(until_now) {
+        return until_now.clone();
+    }
+    let mut problem = None;
+    for url in &seen.policy.verify {
+        let answer = cloud.answer(url, seen.policy.expect.as_deref()).await;
+        problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
+    }
+    until_now.and(problem)
 }
 
 /// The alarms of a service that are on and say something about a release.

@@ -1,7 +1,7 @@
 //! What `rollout` tells people.
 
 use jiff::Timestamp;
-use lamplighter::memory::{Following, Verified};
+use lamplighter::memory::{Following, Looks, Verified};
 use lamplighter::model::{HasAlarm, Service, counted};
 use lamplighter::notice::Message;
 use lamplighter::policy::APPROVE;
@@ -84,6 +84,18 @@ pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
 
 pub fn late(minutes: i64, happened: &[String]) -> String {
     format!("It was not live after {minutes} min. {}", said(happened))
+}
+
+pub fn refuted(looks: Option<&Looks>) -> String {
+    let problem = looks.and_then(|looks| looks.problem.clone()).unwrap_or_default();
+    format!("ECS reports it as completed, but it failed its check three times in a row: {problem}.")
+}
+
+pub fn unclear(following: &Following, looks: &Looks) -> Message {
+    let Looks { all, passed, problem, .. } = looks;
+    Message::warning(format!("{} is live, and nobody can say whether it is well", label(following)))
+        .why(format!("{passed} of {all} looks at its addresses passed. Last: {}.", problem.clone().unwrap_or_default()))
+        .next("It is left as it is, and no later release goes back to it.")
 }
 
 pub fn alarmed(alarm: &HasAlarm) -> String {

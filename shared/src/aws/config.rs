@@ -74,6 +74,11 @@ pub fn config() -> Result<Config, ParameterError> {
     Ok(builder.build())
 }
 
+/// AWS is an emulator on this machine.
+pub fn is_local() -> bool {
+    variable("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://127.0.0.1:"))
+}
+
 fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)

@@ -9,6 +9,7 @@ use aws_types::region::Region;
 
 use jiff::Timestamp;
 
+use super::config::is_local;
 use super::reach::Performs;
 use super::vault::Vault;
 use super::{
@@ -18,11 +19,12 @@ use super::{
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe, Quotas,
-    Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
+    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
+use crate::web;
 
 /// Resources whose tags are asked for one by one.
 const FEW: usize = 3;
@@ -402,6 +404,13 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
         logs::is_complete(self.s3(), day).await
+    }
+
+    async fn answer(&self, url: &str, expect: Option<&str>) -> Answer {
+        let (asked, expected) = (url.to_owned(), expect.map(str::to_owned));
+        let asking = tokio::task::spawn_blocking(move || web::ask(&asked, expected.as_deref(), is_local()));
+        let failed = |error: tokio::task::JoinError| Answer { url: url.to_owned(), problem: Some(error.to_string()) };
+        asking.await.unwrap_or_else(failed)
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {

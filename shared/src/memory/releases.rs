@@ -20,6 +20,37 @@ pub struct Following {
     /// The ARN of the revision that ran before.
     pub base: String,
     pub at: Timestamp,
+    /// What looks at its addresses have found since it is completed.
+    #[serde(default)]
+    pub looks: Looks,
+}
+
+/// Looks at the addresses that a release must answer on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looks {
+    pub all: u32,
+    pub passed: u32,
+    /// Of the last ones in a row, in which all addresses answered as they should.
+    pub good: u32,
+    /// Of the last ones in a row, in which one did not.
+    pub bad: u32,
+    /// What was wrong last.
+    pub problem: Option<String>,
+}
+
+impl Looks {
+    /// The same with one more.
+    #[must_use]
+    pub fn and(&self, problem: Option<String>) -> Self {
+        let well = problem.is_none();
+        Self {
+            all: self.all + 1,
+            passed: self.passed + u32::from(well),
+            good: if well { self.good + 1 } else { 0 },
+            bad: if well { 0 } else { self.bad + 1 },
+            problem: problem.or_else(|| self.problem.clone()),
+        }
+    }
 }
 
 /// A revision that a rollout ended well with.
@@ -35,7 +66,7 @@ pub struct Verified {
 impl Memory {
     pub(super) fn follow(&mut self, rollout: &Rollout, at: Timestamp) {
         let (digest, tag, base) = (rollout.digest.clone(), rollout.tag.clone(), rollout.base.clone());
-        self.following = Some(Following { digest, tag, base, at });
+        self.following = Some(Following { digest, tag, base, at, looks: Looks::default() });
         self.watch(FOLLOWED_BY, true);
     }
 

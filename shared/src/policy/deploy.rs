@@ -8,13 +8,14 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "tag",
     "semver",
     "repo",
     "container",
     "verify",
     "verify.",
+    "expect",
     "scan",
     "approve",
     "snapshot",
@@ -33,6 +34,8 @@ pub struct DeployPolicy {
     pub container: Option<String>,
     /// URLs that a finished rollout must answer on.
     pub verify: Vec<String>,
+    /// What each of these answers must have in it.
+    pub expect: Option<String>,
     /// Hold images whose scan has findings of this severity or worse.
     pub scan: Option<Severity>,
     /// Wait for a person to name the digest in `lamplighter:approve`.
@@ -52,6 +55,8 @@ pub struct DeployPolicy {
 /// A quarter of an hour: what a rollout may take where the tag does not say.
 const DEADLINE: u64 = 900;
 
+/// As many as can be asked within one visit.
+const MOST_URLS: usize = 5;
 /// Half an hour: what a rollout waits for a snapshot where the tag does not say.
 const SNAPSHOT_LIMIT: u64 = 1_800;
 
@@ -93,6 +98,7 @@ impl DeployPolicy {
             repo: pairs.get("repo").map(str::to_owned),
             container: pairs.get("container").map(str::to_owned),
             verify: verify(&pairs)?,
+            expect: pairs.get("expect").map(str::to_owned),
             scan: pairs.get("scan").map(|word| severity(&pairs, word)).transpose()?,
             approve: pairs.switch("approve", false)?,
             snapshot: pairs.switch("snapshot", false)?,
@@ -121,7 +127,11 @@ fn verify(pairs: &Pairs<'_>) -> Result<Vec<String>, TagError> {
             Err(pairs.error(format!("verify={url} is not an http:// or https:// address")))
         }
     });
-    urls.collect()
+    let urls: Vec<String> = urls.collect::<Result<_, _>>()?;
+    if urls.len() > MOST_URLS {
+        return Err(pairs.error(format!("{} addresses are more than the {MOST_URLS} that can be asked", urls.len())));
+    }
+    Ok(urls)
 }
 
 fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
@@ -213,7 +223,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {

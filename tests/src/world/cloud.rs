@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
-    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    AlarmState, Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place,
+    Probe, Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup,
+    TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -226,6 +227,13 @@ impl Cloud for World {
     async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
         self.call("HeadObject", &day.manifest()).await?;
         Ok(self.state().manifests.contains(&day.manifest()))
+    }
+
+    async fn answer(&self, url: &str, _: Option<&str>) -> Answer {
+        let _ = self.call("Ask", url).await;
+        let now = self.state().now;
+        let problem = self.state().unwell.as_ref().filter(|unwell| unwell(now)).map(|_| "it answers 503".to_owned());
+        Answer { url: url.to_owned(), problem }
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
