@@ -243,6 +243,10 @@ fn a_release_that_does_not_answer_well_goes_back() {
     world.state_mut().unwell = Some(|_| true);
     release(&world, &web, "RC_1.2.0", 12);
     minutes(&world, 1);
+    // What comes in one burst counts once.
+    for _ in 0..5 {
+        world.sweep(&Follow).unwrap().unwrap();
+    }
     assert!(runs(&world, &web, "RC_1.2.0"), "twice may be chance");
     minutes(&world, 1);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());

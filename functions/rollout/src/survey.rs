@@ -16,6 +16,8 @@ use crate::decide::{Stage, is_confirmed, is_refuted, is_unclear, speaks_against,
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
+/// From one look at addresses to the next, at least.
+const APART: SignedDuration = SignedDuration::from_secs(5);
 const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 
 /// The services of a run.
@@ -65,7 +67,7 @@ impl Survey {
         let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
         let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
         if stage == Stage::Live && !seen.policy.verify.is_empty() {
-            let looks = look(seen, &following.looks, cloud).await;
+            let looks = look(seen, &following.looks, self.at, cloud).await;
             if is_refuted(&looks) {
                 observed.stage = Stage::Refuted;
             }
@@ -96,8 +98,10 @@ fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
 }
 
 /// One more look at all addresses, if one is needed.
-async fn look<C: Cloud>(seen: Seen<'_, Policy>, until_now: &Looks, cloud: &C) -> Looks {
-    if is_confirmed(until_now) || is_refuted(until_now) || is_unclear(until_now) {
+async fn look<C: Cloud>(seen: Seen<'_, Policy>, until_now: &Looks, now: Timestamp, cloud: &C) -> Looks {
+    // Events come in bursts, and what they see is one and the same moment.
+    let is_too_soon = until_now.last.is_some_and(|last| now.duration_since(last) < APART);
+    if is_too_soon || is_confirmed(until_now) || is_refuted(until_now) || is_unclear(until_now) {
         return until_now.clone();
     }
     let mut problem = None;
@@ -105,7 +109,7 @@ async fn look<C: Cloud>(seen: Seen<'_, Policy>, until_now: &Looks, cloud: &C) ->
         let answer = cloud.answer(url, seen.policy.expect.as_deref()).await;
         problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
     }
-    until_now.and(problem)
+    until_now.and(problem, now)
 }
 
 /// The alarms of a service that are on and say something about a release.

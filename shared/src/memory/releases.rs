@@ -36,12 +36,14 @@ pub struct Looks {
     pub bad: u32,
     /// What was wrong last.
     pub problem: Option<String>,
+    /// When the last one was.
+    pub last: Option<Timestamp>,
 }
 
 impl Looks {
     /// The same with one more.
     #[must_use]
-    pub fn and(&self, problem: Option<String>) -> Self {
+    pub fn and(&self, problem: Option<String>, at: Timestamp) -> Self {
         let well = problem.is_none();
         Self {
             all: self.all + 1,
@@ -49,6 +51,7 @@ impl Looks {
             good: if well { self.good + 1 } else { 0 },
             bad: if well { 0 } else { self.bad + 1 },
             problem: problem.or_else(|| self.problem.clone()),
+            last: Some(at),
         }
     }
 }
