@@ -200,10 +200,16 @@ impl Memory {
     /// Notes what an operation waits for now, if anything.
     pub fn wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
         match what_for {
-            Some(what_for) if self.waiting.get(operation).is_some_and(|(waits, _)| waits == what_for) => {}
+            Some(what_for) if self.waits_since(operation, what_for).is_some() => {}
             Some(what_for) => drop(self.waiting.insert(operation.to_owned(), (what_for.clone(), now))),
             None => drop(self.waiting.remove(operation)),
         }
+    }
+
+    /// Since when an operation waits for this, if it does.
+    #[must_use]
+    pub fn waits_since(&self, operation: &str, what_for: &str) -> Option<Timestamp> {
+        self.waiting.get(operation).filter(|(waits, _)| waits == what_for).map(|(_, since)| *since)
     }
 
     /// Notes whether an operation's sweep must come back to this target.

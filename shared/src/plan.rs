@@ -222,12 +222,11 @@ pub struct Restore {
 /// What of a database is restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestorePart {
+    /// Or a cache, of the kind that its source is of.
     Instance,
     Cluster,
     /// The instance of a cluster that was restored.
     Member,
-    /// A cache, of the kind that its source is of.
-    Cache,
 }
 
 /// Delete a throwaway database, or one part of it: the instance of a cluster goes first.

@@ -133,7 +133,7 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         into: "lamplighter-drill-sessions".into(),
         engine: "valkey".into(),
         engine_version: None,
-        part: RestorePart::Cache,
+        part: RestorePart::Instance,
         class: "cache.r7g.large".into(),
         storage_type: None,
         iops: None,

@@ -22,8 +22,7 @@ fn key(digest: &Digest) -> String {
 
 /// Since when an image has waited for snapshots; now, if it has not.
 fn since(seen: Seen<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
-    let waiting = seen.memory.waiting.get(Deploy::NAME).filter(|(what_for, _)| *what_for == key(digest));
-    waiting.map_or(now, |(_, since)| *since)
+    seen.memory.waits_since(Deploy::NAME, &key(digest)).unwrap_or(now)
 }
 
 impl Case<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lamplighter::model::Database;
 use lamplighter::plan::{Action, Drilled, Halt, RunProbe, Step};
 use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
@@ -37,9 +37,8 @@ impl Case<'_> {
     /// Seconds from the beginning until what was restored was available, and until its check had ended.
     pub fn times(&self, began: Timestamp) -> (i64, Option<i64>) {
         let now = self.now.duration_since(began).as_secs();
-        let waits = self.seen.memory.waiting.get(Exercise::NAME).filter(|(what_for, _)| *what_for == key(began));
-        match waits {
-            Some((_, since)) => (since.duration_since(began).as_secs(), Some(now)),
+        match self.seen.memory.waits_since(Exercise::NAME, &key(began)) {
+            Some(since) => (since.duration_since(began).as_secs(), Some(now)),
             None => (now, None),
         }
     }
@@ -117,9 +116,4 @@ impl Case<'_> {
         let asks = self.seen.policy.backup.as_ref().is_some_and(|backup| backup.check_task.is_some());
         asks && self.seen.policy.checks.cluster.is_empty()
     }
-}
-
-/// In minutes, as people say it.
-pub fn minutes(seconds: i64) -> i64 {
-    SignedDuration::from_secs(seconds).as_mins()
 }

@@ -117,11 +117,7 @@ impl Case<'_> {
         if self.seen.policy.group.is_empty() {
             return Plan::tell(words::no_group());
         }
-        let part = match (source.arn.is_cache(), source.is_cluster) {
-            (true, _) => RestorePart::Cache,
-            (false, true) => RestorePart::Cluster,
-            (false, false) => RestorePart::Instance,
-        };
+        let part = if source.is_cluster { RestorePart::Cluster } else { RestorePart::Instance };
         let restore = self.restore(source, snapshot.arn.clone(), name(self.source()), part, self.now);
         let reason = format!("{} is to be proven; {}", snapshot.identifier, words::last(last));
         Plan::act(Action::Restore(restore), reason, None)

@@ -7,8 +7,6 @@ use lamplighter::notice::Message;
 use lamplighter::plan::Drilled;
 use lamplighter::policy::BACKUP;
 
-use crate::check::minutes;
-
 /// What the keys of what was told begin with when AWS refused a restore.
 const REFUSED: &str = "failed:restore for a drill";
 
@@ -98,13 +96,13 @@ pub fn concluded(snapshot: Option<&Snapshot>, outcome: &Drilled, differences: &[
     let of = snapshot
         .and_then(|snapshot| snapshot.taken_at)
         .map_or(name.clone(), |at| at.strftime("%F %H:%M UTC").to_string());
-    let minutes = minutes(outcome.took);
+    let minutes = outcome.took / 60;
     if !differences.is_empty() {
         return Message::critical(format!("drill failed: the backup of {of} is not what it should be"))
             .why(format!("{name} was restored, and {}.", differences.join("; ")))
             .next("Restore it by hand and look: RESTORE.md says how. The throwaway database is deleted.");
     }
-    let checked = outcome.checked.map(|checked| format!(", checked after {} min", self::minutes(checked)));
+    let checked = outcome.checked.map(|checked| format!(", checked after {} min", checked / 60));
     let proven = format!("backup of {of} is proven: restored in {minutes} min{}", checked.unwrap_or_default());
     let looked = if outcome.checked.is_some() { ", and its check passed" } else { "" };
     let why = format!(

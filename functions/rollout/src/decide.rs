@@ -172,8 +172,7 @@ impl Case<'_> {
     /// How long alarms still have to speak; `None` where that is over.
     fn bake(&self, seen: Seen<'_, Policy>) -> Option<Plan> {
         let key = format!("the bake of {}", self.following.digest);
-        let waits = seen.memory.waiting.get(Follow::NAME).filter(|(what_for, _)| *what_for == key);
-        let baked = self.now.duration_since(waits.map_or(self.now, |(_, since)| *since));
+        let baked = self.now.duration_since(seen.memory.waits_since(Follow::NAME, &key).unwrap_or(self.now));
         if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= seen.policy.bake) {
             return None;
         }

@@ -3,14 +3,12 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_elasticache::Client;
-use aws_sdk_elasticache::primitives::DateTime;
 use aws_sdk_elasticache::types::{
     ReplicationGroup, ServerlessCache, ServerlessCacheSnapshot, Snapshot as GroupSnapshot, Tag,
 };
-use jiff::Timestamp;
 
 use super::failure::failure;
-use super::snapshots::is_missing;
+use super::snapshots::{is_missing, time};
 use crate::AwsError;
 use crate::cloud::Which;
 use crate::model::{Arn, Database, DatabaseKind, Snapshot};
@@ -186,10 +184,6 @@ fn of_serverless_cache(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
         encrypted: true,
         ..Snapshot::default()
     })
-}
-
-fn time(at: DateTime) -> Option<Timestamp> {
-    Timestamp::from_second(at.secs()).ok()
 }
 
 /// The tags of a cache, now; none while it is made or changed, when AWS does not tell them.

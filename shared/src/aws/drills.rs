@@ -43,8 +43,6 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
         RestorePart::Instance => instance(client, restore).await,
         RestorePart::Cluster => cluster(client, restore).await,
         RestorePart::Member => member(client, restore).await,
-        // Caches are ElastiCache's: `caches`.
-        RestorePart::Cache => Ok(()),
     };
     match begun {
         Ok(()) => Ok(format!("{} is being made", restore.into)),

@@ -99,8 +99,8 @@ impl World {
             let mut state = self.state_mut();
             let (service, kind) = match (restore.part, restore.source.database()) {
                 (RestorePart::Cluster, _) => ("rds", "cluster"),
-                (RestorePart::Cache, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
-                (RestorePart::Cache, _) => ("elasticache", "replicationgroup"),
+                (_, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
+                (_, Some(DatabaseKind::ReplicationGroup)) => ("elasticache", "replicationgroup"),
                 _ => ("rds", "db"),
             };
             let arn = Arn::new(format!("arn:aws:{service}:eu-west-1:123456789012:{kind}:{}", restore.into));
