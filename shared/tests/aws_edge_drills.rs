@@ -102,14 +102,31 @@ async fn the_smallest_class_that_is_offered(#[case] multi_az: bool, #[case] clas
     assert_eq!(found.as_deref(), class);
 }
 
-fn definition() -> Rule {
-    mock!(aws_sdk_ecs::Client::describe_task_definition).then_http_response(|| {
-        let body = r#"{"taskDefinition": {
+/// With these tags.
+fn tagged(tags: &'static str) -> Rule {
+    mock!(aws_sdk_ecs::Client::describe_task_definition).then_http_response(move || {
+        let body = r#"{"tags": TAGS, "taskDefinition": {
             "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-db-check:3",
             "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"],
             "containerDefinitions": [{"name": "check", "image": "a"}, {"name": "proxy", "image": "b"}]}}"#;
-        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body))
+        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body.replace("TAGS", tags)))
     })
+}
+
+fn definition() -> Rule {
+    tagged(r#"[{"key": "lamplighter:managed", "value": "true"}]"#)
+}
+
+#[tokio::test]
+async fn a_check_that_is_not_tagged_for_it_is_not_started() {
+    let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| RunTaskOutput::builder().build());
+    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&tagged("[]"), &run]));
+    let error = aws.perform(&probe()).await.unwrap_err().to_string();
+    assert_eq!(
+        error,
+        "RunTask shop-db-check:3: NotManaged: the task definition is not tagged lamplighter:managed = true"
+    );
+    assert_eq!(run.num_calls(), 0);
 }
 
 fn probe() -> Action {

@@ -10,10 +10,17 @@ use super::failure::{failure, incomplete};
 use crate::AwsError;
 use crate::model::{Probe, Probed, TaskDefinition};
 use crate::plan::{Halt, RunProbe};
+use crate::policy::MANAGED;
 
 /// Starts the task, once for its token. `definition` names the containers, which all get the environment.
 pub async fn run(client: &Client, probe: &RunProbe, definition: &TaskDefinition) -> Result<String, AwsError> {
     let about = definition.label();
+    // IAM refuses it as well, without saying what is missing.
+    if definition.tags.get(MANAGED).is_none_or(|value| value != "true") {
+        let (code, target) = ("NotManaged".to_owned(), about.to_owned());
+        let message = format!("the task definition is not tagged {MANAGED} = true");
+        return Err(AwsError { call: "RunTask", target, code, message, refused: true });
+    }
     let variable = |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
     let environment: Vec<KeyValuePair> = probe.environment.iter().map(variable).collect();
     let overriding = |name: &str| ContainerOverride::builder().name(name).set_environment(Some(environment.clone()));
