@@ -41,6 +41,8 @@ pub const BACKUP: &str = "lamplighter:backup";
 pub const LOGS: &str = "lamplighter:logs";
 pub const APPROVE: &str = "lamplighter:approve";
 
+/// On a revision: the one that its rollout took everything but the images from.
+pub const BASE: &str = "lamplighter:base";
 /// On what was made for a target: the target's ARN.
 pub const TARGET: &str = "lamplighter:target";
 /// On what was made for a target: the stack that made it.

@@ -304,23 +304,30 @@ impl State {
         carrying.map(|(arn, tags)| Tagged { arn: arn.clone(), tags: tags.clone() }).collect()
     }
 
-    fn register(&mut self, family: &str, image: &str) -> String {
+    /// Registers a revision as somebody would by hand, and answers its ARN.
+    pub fn register(&mut self, family: &str, image: &str) -> String {
         let Value::Object(document) = json!({
             "family": family, "cpu": "256",
             "containerDefinitions": [{"name": "web", "image": image}],
         }) else {
             unreachable!("an object")
         };
-        self.register_document(document)
+        self.register_document(document, BTreeMap::new())
     }
 
-    fn register_document(&mut self, mut document: serde_json::Map<String, Value>) -> String {
+    fn register_document(
+        &mut self,
+        mut document: serde_json::Map<String, Value>,
+        tags: BTreeMap<String, String>,
+    ) -> String {
         let family = document["family"].as_str().unwrap_or_default().to_owned();
         let revision = 1 + self.definitions.iter().filter(|d| d.family() == family).count();
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{family}:{revision}");
         document.insert("taskDefinitionArn".to_owned(), json!(arn));
         document.insert("revision".to_owned(), json!(revision));
-        self.definitions.push(TaskDefinition { document, tags: BTreeMap::new() });
+        document.insert("registeredAt".to_owned(), json!(self.now.as_second()));
+        document.insert("registeredBy".to_owned(), json!("arn:aws:sts::123456789012:assumed-role/terraform/ci"));
+        self.definitions.push(TaskDefinition { document, tags });
         arn
     }
 

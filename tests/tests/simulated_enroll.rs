@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use deploy::Deploy;
 use e2e::world::{Fault, World};
 use enroll::Enroll;
 use jiff::SignedDuration;
@@ -93,6 +94,43 @@ fn events_in_the_wrong_order_end_with_the_tags_that_are_there() {
     world.invoke(&Enroll, newer).unwrap().unwrap();
     world.invoke(&Enroll, older).unwrap().unwrap();
     assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
+}
+
+#[test]
+fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
+    let world = World::new();
+    let web = world.web();
+    let changed =
+        |world: &World| world.titles().iter().filter(|title| title.contains("changed by terraform/ci")).count();
+    let push = |tag: &str, content: u64| {
+        let event = world.push("shop/web", tag, content);
+        world.invoke(&Deploy, event).unwrap().unwrap();
+        world.state_mut().settle(&web);
+        world.pass(SignedDuration::from_hours(1));
+    };
+    push("RC_1.1.0", 11);
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert_eq!(changed(&world), 0, "{:?}", world.titles());
+    // An image of its own would be rolled out again at once, and the finding gone.
+    let image = world.image_of(&web);
+    let revision = world.state_mut().register("shop-web", &image);
+    world.state_mut().deploy(&web, &revision);
+    world.state_mut().settle(&web);
+    for _ in 0..3 {
+        world.sweep(&Enroll).unwrap().unwrap();
+        world.pass(SignedDuration::from_hours(25));
+    }
+    assert_eq!(changed(&world), 1, "{:?}", world.titles());
+    let why =
+        world.state().notices.iter().map(|notice| notice.message.why.clone()).find(|why| why.contains("shop-web:3"));
+    assert!(why.unwrap().contains("after RC_1.1.0 was rolled out from here"));
+    // The next rollout builds on it.
+    push("RC_1.2.0", 12);
+    let newest = world.state().definitions.last().unwrap().clone();
+    assert_eq!(newest.tags["lamplighter:base"], "shop-web:3");
+    assert!(!world.state().held[&web].memory.findings.is_empty());
+    world.sweep(&Enroll).unwrap().unwrap();
+    assert!(!world.state().held[&web].memory.findings.keys().any(|key| key.starts_with("changed:")));
 }
 
 #[rstest]

@@ -267,7 +267,7 @@ impl Case<'_> {
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.wants_breaker(),
             tags: BTreeMap::from([
-                ("lamplighter:base".to_owned(), self.running.label().to_owned()),
+                (policy::BASE.to_owned(), self.running.label().to_owned()),
                 ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
             ]),
             tag: self.image.tag.clone(),

@@ -1,7 +1,7 @@
 //! What will hurt one day: found at enrolment and every hour, and told when it is new.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Raised;
+use lamplighter::memory::{Memory, Raised};
 use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
@@ -20,6 +20,7 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
         Subject::Service { service, groups, definition, scalable } => {
             let mut found = of_service(service, seen.policy.scale.as_ref(), groups, definition.as_ref());
             let bounded = seen.policy.scale.as_ref().zip(scalable.as_ref());
+            found.extend(definition.as_ref().and_then(|definition| changed(definition, seen.memory)));
             found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)));
             found
         }
@@ -85,6 +86,32 @@ fn of_service(
         ));
     }
     found
+}
+
+/// A revision that somebody else registered after the last rollout: Terraform, CDK, a person.
+fn changed(definition: &TaskDefinition, memory: &Memory) -> Option<Finding> {
+    let rollout = memory.last_rollout()?;
+    let (at, by) = definition.registered()?;
+    if definition.is_ours() || at <= rollout.at {
+        return None;
+    }
+    let (label, tag) = (definition.label(), rollout.tag.as_deref().unwrap_or("the last release"));
+    Some(finding(
+        format!("changed:{label}"),
+        format!("its task definition was changed by {}", last_part(by)),
+        format!("{by} registered {label} on {}, after {tag} was rolled out from here.", at.strftime("%F %H:%M UTC")),
+        "Nothing to do if that was meant: the next rollout builds on it. Let your templates leave the image alone, or \
+         each of their runs brings an old one back.",
+    ))
+}
+
+/// Of `arn:aws:sts::123456789012:assumed-role/terraform/ci` the role and who took it.
+fn last_part(arn: &str) -> &str {
+    let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
+    match resource.strip_prefix("assumed-role/").unwrap_or(resource) {
+        "" => "somebody",
+        who => who,
+    }
 }
 
 /// A minimum that was raised from here is what it was before.

@@ -6,10 +6,12 @@
 
 use std::collections::BTreeMap;
 
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Platform;
+use crate::policy::BASE;
 
 /// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
@@ -54,6 +56,20 @@ impl TaskDefinition {
     #[must_use]
     pub fn label(&self) -> &str {
         self.arn().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// When it was registered, and by whom: the ARN of a role or a user.
+    #[must_use]
+    pub fn registered(&self) -> Option<(Timestamp, &str)> {
+        let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
+        let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+        Some((Timestamp::UNIX_EPOCH.checked_add(since).ok()?, self.text("registeredBy")))
+    }
+
+    /// Whether a rollout from here registered it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.tags.contains_key(BASE)
     }
 
     pub fn containers(&self) -> impl Iterator<Item = Container<'_>> {

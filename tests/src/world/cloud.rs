@@ -350,7 +350,7 @@ impl World {
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let base = self.task_definition(&rollout.base).await?;
         let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
-        let arn = self.state_mut().register_document(base.with_images(&rollout.images));
+        let arn = self.state_mut().register_document(base.with_images(&rollout.images), rollout.tags.clone());
         heard(heard_of, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }
