@@ -8,6 +8,8 @@ mod caches;
 mod cloudwatch;
 mod config;
 #[cfg(feature = "operate")]
+mod deployments;
+#[cfg(feature = "operate")]
 mod drills;
 #[cfg(feature = "operate")]
 mod ecr;
@@ -36,6 +38,8 @@ mod reach;
 mod snapshots;
 #[cfg(feature = "operate")]
 mod tagging;
+#[cfg(feature = "operate")]
+mod tasks;
 #[cfg(any(feature = "operate", feature = "tell"))]
 mod topic;
 #[cfg(feature = "operate")]

@@ -8,8 +8,9 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
-    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
+    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
+    TargetGroup, Task, TaskDefinition,
 };
 use crate::plan::Action;
 
@@ -97,6 +98,25 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn happened(&self, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError>;
+
+    /// The newest deployment of a service that is not over. Sources: ListServiceDeployments,
+    /// DescribeServiceDeployments, DescribeServiceRevisions.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError>;
+
+    /// Tasks of a service that run, and those that stopped within about the last hour. Sources: ListTasks, DescribeTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError>;
+
+    /// The last lines that a container wrote, the newest last; none where it wrote nothing. Source: GetLogEvents.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn last_lines(&self, stream: &LogStream, most: usize) -> Result<Vec<String>, AwsError>;
 
     /// Whether a repository still has an image. Source: BatchGetImage.
     ///
@@ -245,7 +265,7 @@ pub trait Cloud {
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError>;
+    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError>;
 
     /// Whether other accounts than the vault's may restore from a snapshot; one that is gone is not shared.
     /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.

@@ -26,6 +26,8 @@ pub mod notice;
 pub mod operation;
 pub mod plan;
 pub mod policy;
+#[cfg(feature = "operate")]
+pub mod redact;
 pub mod telemetry;
 mod visit;
 #[cfg(feature = "operate")]

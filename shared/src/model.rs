@@ -8,9 +8,10 @@ mod image;
 mod load;
 mod log_group;
 mod place;
-mod probe;
 mod service;
+mod service_deployment;
 mod snapshot;
+mod task;
 mod task_definition;
 
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
@@ -21,10 +22,11 @@ pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Sc
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::Place;
-pub use probe::{Probe, Probed};
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
+pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
-pub use task_definition::{Container, TaskDefinition};
+pub use task::{Task, TaskContainer};
+pub use task_definition::{Container, LogStream, TaskDefinition};
 
 use std::collections::BTreeMap;
 

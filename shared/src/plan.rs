@@ -93,12 +93,15 @@ pub struct Redeploy {
     pub since: Timestamp,
 }
 
-/// Update a service to an earlier revision, and roll the digest that it leaves out no more.
+/// Bring a service back to an earlier revision, and roll the digest that it leaves out no more.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct GoBack {
     pub service: Arn,
     /// The ARN of the revision that it goes back to.
     pub to: String,
+    /// The ARN of a service deployment that is to be taken back to get there; else the service is updated.
+    #[serde(default)]
+    pub stop: Option<String>,
     /// What is left.
     pub digest: Digest,
     pub tag: String,

@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::aws::Aws;
 use lamplighter::cloud::{Cloud, Drills};
-use lamplighter::model::{Arn, Probe, Probed};
+use lamplighter::model::{Arn, Task as Probe, TaskContainer};
 use lamplighter::plan::{Action, Restore, RestorePart, RunProbe};
 use rstest::rstest;
 
@@ -201,7 +201,7 @@ fn how_a_check_ended(
     #[case] reason: &str,
     #[case] failure: Option<&str>,
 ) {
-    let of = |(name, exit_code, reason): &(&str, Option<i32>, &str)| Probed {
+    let of = |(name, exit_code, reason): &(&str, Option<i32>, &str)| TaskContainer {
         name: (*name).into(),
         exit_code: *exit_code,
         reason: (*reason).into(),

@@ -29,7 +29,20 @@ pub fn items(stack: &Stack) -> Vec<Value> {
     answer["Items"].as_array().cloned().unwrap_or_default()
 }
 
-/// Makes every attempt and every change of the count that a target remembers an old one, as time would.
+/// Waits until nobody holds a target.
+///
+/// # Panics
+/// Where somebody does for too long.
+pub fn free(stack: &Stack) {
+    let mut calm = 0;
+    stack.until("all targets are free", || {
+        let held = items(stack).iter().any(|item| item.get("holder").is_some());
+        calm = if held { 0 } else { calm + 1 };
+        (calm > 4).then_some(())
+    });
+}
+
+/// Makes all that a target remembers of attempts, of what is followed, and of changes of the count old, as time would.
 ///
 /// # Panics
 /// Where nothing is remembered.
@@ -39,6 +52,9 @@ pub fn let_time_pass(stack: &Stack, target: &str) {
     let mut memory: Value = serde_json::from_str(state["memory"]["S"].as_str().unwrap_or_default()).unwrap_or_default();
     for attempt in memory["attempts"].as_array_mut().into_iter().flatten() {
         attempt["at"] = json!("2026-01-01T00:00:00Z");
+    }
+    if memory["following"].is_object() {
+        memory["following"]["at"] = json!("2026-01-01T00:00:00Z");
     }
     for scaling in memory["scalings"].as_array_mut().into_iter().flatten() {
         scaling["at"] = json!("2026-01-01T00:00:00Z");

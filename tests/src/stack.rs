@@ -154,6 +154,21 @@ impl Stack {
         assert!(fired["fired"].as_u64() > Some(0), "no schedule was fired: {fired}");
     }
 
+    /// Lets the schedules whose name contains this run again and again until something holds.
+    ///
+    /// # Panics
+    /// Where it does not within [`PATIENCE`]; the text says what.
+    pub fn sweep_until<T>(&self, schedule: &str, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
+        let mut looks = 0;
+        self.until(what, || {
+            if looks % 20 == 0 {
+                self.control("schedule", json!({"name": schedule}));
+            }
+            looks += 1;
+            holds()
+        })
+    }
+
     /// Every e-mail so far.
     #[must_use]
     pub fn mail(&self) -> Vec<Value> {

@@ -57,6 +57,8 @@ pub fn create_service(stack: &Stack, service: &NewService<'_>) -> String {
             "containerDefinitions": [
                 {"name": "web", "image": service.image, "essential": true,
                  "optionThatNoSdkKnowsYet": {"kept": 2.50},
+                 "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": format!("/{family}"),
+                     "awslogs-region": REGION, "awslogs-stream-prefix": "ecs"}},
                  "environment": [{"name": "DATABASE_PASSWORD", "value": "hunter2-in-plain-text"}],
                  "secrets": [{"name": "TOKEN", "valueFrom": format!("{}:token::", secret_arn(&family))}]},
                 {"name": "log_router", "image": "public.ecr.aws/aws-observability/aws-for-fluent-bit:3", "essential": false}

@@ -9,6 +9,7 @@ mod ledger;
 pub mod load;
 mod logs;
 mod probes;
+mod releases;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,8 +22,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, PlatformImage, ScalableTarget, Service,
-    Snapshot, Tagged, TargetGroup, TaskDefinition,
+    Arn, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, LogStream, PlatformImage, ScalableTarget,
+    Service, Snapshot, Tagged, TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -92,6 +93,10 @@ pub struct State {
     pub purged: BTreeSet<Digest>,
     /// What ECS says of a service.
     pub said: BTreeMap<Arn, Vec<String>>,
+    /// Tasks that ECS remembers of a service.
+    pub tasks: BTreeMap<Arn, Vec<Task>>,
+    /// What containers wrote.
+    pub written: BTreeMap<LogStream, Vec<String>>,
     /// Checks by what they were started by, and since when they run.
     pub probes: BTreeMap<String, (RunProbe, Timestamp)>,
     /// With what code checks end.

@@ -5,6 +5,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
 * ``/_stack/fault``       see ``faults`` → {}
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED | GIVEN_UP} → {}: ends a rollout in progress
+* ``/_stack/stop_task``   see ``releases.stop_task`` → {task}: a task that is rolled out stops
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
@@ -36,7 +37,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, databases, emit, exports, faults, gaps, watch
+from . import autoscaling, caches, databases, emit, exports, faults, gaps, releases, watch
 
 CALLS = []
 SCANS = {}
@@ -54,8 +55,22 @@ def scan_findings(request, scope):
     return 200, {"imageScanStatus": {"status": scan["status"]}, "imageScanFindings": findings}
 
 
+def stop_deployment(request, scope):
+    arn = request["serviceDeploymentArn"]
+    if releases.DEPLOYMENTS.get(arn, {}).get("status") != "IN_PROGRESS":
+        return 400, {"__type": "ConflictException", "message": "The service deployment can't be stopped."}
+    cluster, name = releases.DEPLOYMENTS[arn]["serviceArn"].rsplit("/", 2)[1:]
+    with responses.request_scope(*scope):
+        emit.end_rollout(cluster, name, "STOPPED")
+    return 200, {"serviceDeploymentArn": arn}
+
+
 ANSWERS = {
     ("ecr", "DescribeImageScanFindings"): scan_findings,
+    ("ecs", "ListServiceDeployments"): releases.listed,
+    ("ecs", "DescribeServiceDeployments"): releases.described,
+    ("ecs", "DescribeServiceRevisions"): releases.revisions,
+    ("ecs", "StopServiceDeployment"): stop_deployment,
     ("application-autoscaling", "DescribeScalableTargets"): autoscaling.describe,
     ("application-autoscaling", "RegisterScalableTarget"): autoscaling.register,
     ("logs", "CreateExportTask"): exports.create,
@@ -96,6 +111,7 @@ CONTROL = {
     "event": send_event,
     "fault": add_fault,
     "deployment": end_rollout,
+    "stop_task": releases.stop_task,
     "settings": change_settings,
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
     "metrics": watch.feed,
@@ -237,6 +253,7 @@ async def reset(send):
     databases.reset()
     caches.reset()
     exports.reset()
+    releases.reset()
     emit.reset()
     gaps.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}

@@ -13,6 +13,8 @@ from datetime import datetime, timezone
 from ministack.core import responses
 from ministack.services import cloudwatch_logs, ecs, eventbridge, rds
 
+from . import releases
+
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -82,6 +84,9 @@ def update_service(request, answer):
     primary = service["deployments"][0]
     if primary.get("rolloutState") != "IN_PROGRESS":
         return
+    # What is being rolled out when the next one begins is not gone back to.
+    settled = [older for older in service["deployments"][1:] if older.get("rolloutState") == "COMPLETED"]
+    releases.began(service, primary, settled)
     deployment_event(service, "SERVICE_DEPLOYMENT_IN_PROGRESS", primary["id"], "in progress.")
     if SETTINGS["rollouts"] == "instant":
         end_rollout(service["clusterArn"], service["serviceName"], "COMPLETED")
@@ -164,22 +169,27 @@ def deployment_event(service, name, deployment_id, text):
 
 
 def end_rollout(cluster: str, name: str, how: str) -> None:
-    """Ends the rollout in progress: COMPLETED, FAILED with the circuit breaker's way back, or GIVEN_UP without one."""
+    """Ends the rollout in progress: COMPLETED, FAILED with the circuit breaker's way back, GIVEN_UP without one, or
+    STOPPED and taken back on request."""
     service = ecs._services[f"{cluster.rsplit('/', 1)[-1]}/{name}"]
     primary, *older = service["deployments"]
     if how == "COMPLETED":
         service["deployments"] = [primary]
+        releases.ended(service, primary, "SUCCESSFUL")
         finish(service, primary, "completed.")
         return
     if how == "GIVEN_UP":
         primary["rolloutState"] = "FAILED"
+        releases.ended(service, primary, "STOPPED")
         deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
         return
     if not older:
         raise ValueError(f"{name} has no earlier deployment to go back to")
     primary.update(status="INACTIVE", rolloutState="FAILED")
-    deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
-    previous = older[0]
+    releases.ended(service, primary, "ROLLBACK_SUCCESSFUL")
+    if how == "FAILED":
+        deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
+    previous = next((one for one in older if one.get("rolloutState") == "COMPLETED"), older[0])
     previous["status"] = "PRIMARY"
     service["deployments"] = [previous]
     service["taskDefinition"] = previous["taskDefinition"]

@@ -14,18 +14,6 @@ use serde_json::{Value, json};
 
 const WEB: &str = "/ecs/shop/web";
 
-/// Lets sweeps run until something holds.
-fn sweep_until<T>(stack: &Stack, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
-    let mut looks = 0;
-    stack.until(what, || {
-        if looks % 20 == 0 {
-            stack.control("schedule", json!({"name": "ArchiveSweep"}));
-        }
-        looks += 1;
-        holds()
-    })
-}
-
 fn tags(stack: &Stack) -> usize {
     stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains("export")).count()
 }
@@ -37,7 +25,7 @@ fn a_day_of_logs_is_in_the_bucket_with_a_manifest() {
     tag_log_group(&stack, WEB, "export keep=7d retain=30d");
     let folder = format!("7d/ecs/shop/web/{}", last_day());
     let manifest = format!("{folder}/manifest.json");
-    let text = sweep_until(&stack, "the day is complete", || exported(&stack).remove(&manifest));
+    let text = stack.sweep_until("ArchiveSweep", "the day is complete", || exported(&stack).remove(&manifest));
     let manifest: Value = serde_json::from_str(&text).unwrap();
     let object = manifest["objects"][0]["key"].as_str().unwrap();
     assert_eq!(exported(&stack)[object], format!("{}T12:00:00.000Z order 4711 paid\n", last_day()));
@@ -46,7 +34,9 @@ fn a_day_of_logs_is_in_the_bucket_with_a_manifest() {
     let groups = stack.call("logs", "DescribeLogGroups", json!({"logGroupNamePrefix": WEB})).unwrap();
     assert_eq!(groups["logGroups"][0]["retentionInDays"], 30);
     stack.control("schedule", json!({"name": "ArchiveSweep"}));
-    sweep_until(&stack, "it is settled", || stack.logs().contains("; the next day is due on").then_some(()));
+    stack.sweep_until("ArchiveSweep", "it is settled", || {
+        stack.logs().contains("; the next day is due on").then_some(())
+    });
     assert_eq!(stack.calls_of("CreateExportTask"), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
@@ -59,14 +49,16 @@ fn one_export_runs_at_a_time_and_one_that_fails_is_told() {
     write_log(&stack, "worker", "two");
     tag_log_group(&stack, WEB, "export keep=7d");
     tag_log_group(&stack, "worker", "export keep=7d");
-    sweep_until(&stack, "one waits", || stack.logs().contains("waits for its turn").then_some(()));
+    stack.sweep_until("ArchiveSweep", "one waits", || stack.logs().contains("waits for its turn").then_some(()));
     assert_eq!(stack.calls_of("CreateExportTask"), 1);
     stack.control("export", json!({"status": "FAILED", "message": "Access denied to the bucket"}));
-    sweep_until(&stack, "it is told", || (tags(&stack) == 1).then_some(()));
+    stack.sweep_until("ArchiveSweep", "it is told", || (tags(&stack) == 1).then_some(()));
     let mail = stack.mail().into_iter().next().unwrap();
     assert!(mail["body"].as_str().unwrap().contains("Access denied to the bucket"), "{mail}");
-    sweep_until(&stack, "the other one has its turn", || (stack.calls_of("CreateExportTask") == 2).then_some(()));
+    stack.sweep_until("ArchiveSweep", "the other one has its turn", || {
+        (stack.calls_of("CreateExportTask") == 2).then_some(())
+    });
     stack.control("export", json!({"status": "COMPLETED"}));
     let complete = |key: &String| key.ends_with("manifest.json");
-    sweep_until(&stack, "it is complete", || exported(&stack).keys().any(complete).then_some(()));
+    stack.sweep_until("ArchiveSweep", "it is complete", || exported(&stack).keys().any(complete).then_some(()));
 }

@@ -9,21 +9,12 @@
 )]
 
 use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
-use e2e::ledger::{items, journal};
+use e2e::ledger::{free, journal};
 use e2e::stack::Stack;
 use e2e::traffic::create_database;
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use rstest::rstest;
 use serde_json::json;
-
-fn free(stack: &Stack) {
-    let mut calm = 0;
-    stack.until("all targets are free", || {
-        let held = items(stack).iter().any(|item| item.get("holder").is_some());
-        calm = if held { 0 } else { calm + 1 };
-        (calm > 4).then_some(())
-    });
-}
 
 fn sweep(stack: &Stack) {
     assert!(stack.control("schedule", json!({"name": "BackupSweep"}))["fired"].as_u64() > Some(0));
@@ -266,13 +257,8 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
     free(&stack);
     assert!(deployed_image(&stack, &web).ends_with("RC_1.0.0"));
     stack.control("snapshot", json!({"name": before, "status": "available"}));
-    let mut looks = 0;
-    stack.until("it is rolled out", || {
-        // A sweep passes over a target that somebody else holds; the next one comes.
-        if looks % 20 == 0 {
-            stack.control("schedule", json!({"name": "DeploySweep"}));
-        }
-        looks += 1;
+    // A sweep passes over a target that somebody else holds; the next one comes.
+    stack.sweep_until("DeploySweep", "it is rolled out", || {
         deployed_image(&stack, &web).ends_with(&digest).then_some(())
     });
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());

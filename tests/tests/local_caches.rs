@@ -45,13 +45,8 @@ fn a_cache_is_backed_up_and_the_oldest_goes(
     }
     let by_hand = json!({"name": "by-hand", of: "sessions", "at": "2020-01-01T00:00:00Z", "tags": {}});
     stack.control("cache_snapshot", by_hand);
-    let mut looks = 0;
-    let there = stack.until("seven are left, and the one by hand", || {
-        if looks % 20 == 0 {
-            // Nothing tells that a snapshot of a cache was made: the next sweep finds it.
-            stack.control("schedule", json!({"name": "BackupSweep"}));
-        }
-        looks += 1;
+    // Nothing tells that a snapshot of a cache was made: the next sweep finds it.
+    let there = stack.sweep_until("BackupSweep", "seven are left, and the one by hand", || {
         let there: Vec<Value> = stack.control("cache_snapshots", json!({})).as_array().unwrap().clone();
         (there.len() == 8).then_some(there)
     });

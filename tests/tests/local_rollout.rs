@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
-use e2e::ledger::items;
+use e2e::ledger::{free, let_time_pass};
 use e2e::stack::Stack;
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::{Value, json};
@@ -29,30 +29,9 @@ fn given_up(stack: &Stack) -> usize {
     stack.dead_letters().iter().filter(|letter| of_ours(letter)).count()
 }
 
-fn free(stack: &Stack) {
-    let mut calm = 0;
-    stack.until("all targets are free", || {
-        let held = items(stack).iter().any(|item| item.get("holder").is_some());
-        calm = if held { 0 } else { calm + 1 };
-        (calm > 4).then_some(())
-    });
-}
-
 fn ends(stack: &Stack, how: &str) {
     free(stack);
     stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
-}
-
-/// Lets sweeps run until something holds.
-fn sweep_until(stack: &Stack, what: &str, mut holds: impl FnMut() -> bool) {
-    let mut looks = 0;
-    stack.until(what, || {
-        if looks % 20 == 0 {
-            stack.control("schedule", json!({"name": "RolloutSweep"}));
-        }
-        looks += 1;
-        holds().then_some(())
-    });
 }
 
 /// A service that follows `RC_x.x.x`, with RC_1.1.0 live on it.
@@ -114,6 +93,25 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
 }
 
 #[test]
+fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
+    let (stack, web, good) = live();
+    push(&stack, &web, "RC_1.2.0", "b");
+    free(&stack);
+    let lines = json!(["listening on 8080", "ERROR: postgres://shop:hunter2@db/shop refused the connection"]);
+    let stop = json!({"cluster": "shop", "service": "web", "reason": "Essential container in task exited", "exit_code": 3, "lines": lines});
+    stack.control("stop_task", stop);
+    let_time_pass(&stack, &web);
+    stack.sweep_until("RolloutSweep", "it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
+    stack.until("it is told", || (told(&stack, "hung: going back to RC_1.1.0") == 1).then_some(()));
+    assert_eq!(stack.calls_of("StopServiceDeployment"), 1);
+    let body = stack.mail().iter().rev().find_map(|mail| mail["body"].as_str().map(str::to_owned)).unwrap();
+    let said = "1 task of it stopped: the container web ended with exit code 3.\nLast lines of the container web:\n  \
+                ERROR: postgres://[hidden]@db/shop refused the connection";
+    assert!(body.contains(said), "{body}");
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
+
+#[test]
 fn an_alarm_within_the_bake_time_takes_a_release_back() {
     let (stack, web, good) = live();
     tag_service(&stack, &web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web bake=10m")]);
@@ -130,7 +128,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     stack.call("monitoring", "PutMetricAlarm", alarm).unwrap();
     let on = json!({"AlarmName": "lamplighter/shop/web/errors-5xx", "StateValue": "ALARM", "StateReason": "Threshold Crossed"});
     stack.call("monitoring", "SetAlarmState", on).unwrap();
-    sweep_until(&stack, "it goes back", || deployed_image(&stack, &web).ends_with(&good));
+    stack.sweep_until("RolloutSweep", "it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
     stack.until("it is told", || (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(()));
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
@@ -164,7 +162,7 @@ fn a_release_that_does_not_answer_well_goes_back() {
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
     let refuted = "does not answer well: going back to RC_1.1.0";
-    sweep_until(&stack, refuted, || told(&stack, refuted) == 1);
+    stack.sweep_until("RolloutSweep", refuted, || (told(&stack, refuted) == 1).then_some(()));
     assert!(deployed_image(&stack, &web).ends_with(&good));
     let body = stack.mail().iter().rev().find_map(|mail| mail["body"].as_str().map(str::to_owned)).unwrap();
     assert!(body.contains("three times in a row") && body.contains("it answers 503"), "{body}");
@@ -173,6 +171,6 @@ fn a_release_that_does_not_answer_well_goes_back() {
     push(&stack, &web, "RC_1.3.0", "c");
     ends(&stack, "COMPLETED");
     let live = told(&stack, ") is live: ");
-    sweep_until(&stack, "it is live", || told(&stack, ") is live: ") > live);
+    stack.sweep_until("RolloutSweep", "it is live", || (told(&stack, ") is live: ") > live).then_some(()));
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }

@@ -9,7 +9,7 @@
     reason = "a failed expectation ends the test"
 )]
 
-use e2e::ledger::{items, journal};
+use e2e::ledger::{free, journal};
 use e2e::stack::Stack;
 use e2e::traffic::{Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count};
 use e2e::workload::{NewService, create_service, image, service_arn, tag_service};
@@ -37,16 +37,6 @@ fn enrolled(stack: &Stack, name: &str, tags: &[(&str, &str)], expected: usize) -
     });
     free(stack);
     arn
-}
-
-/// Nobody holds a target, and nothing is on its way.
-fn free(stack: &Stack) {
-    let mut calm = 0;
-    stack.until("all targets are free", || {
-        let held = items(stack).iter().any(|item| item.get("holder").is_some());
-        calm = if held { 0 } else { calm + 1 };
-        (calm > 4).then_some(())
-    });
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {

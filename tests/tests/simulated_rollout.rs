@@ -11,7 +11,7 @@
 use deploy::Deploy;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
-use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm};
+use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm, LogStream, Task, TaskContainer};
 use lamplighter::notice::Severity;
 use proptest::prelude::*;
 use rollout::Follow;
@@ -108,6 +108,95 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(world.titles().len(), titles.len());
+}
+
+/// What ECS remembers of a task that ended with an exit code.
+fn crashed(world: &World, web: &Arn, code: i32) -> Task {
+    Task {
+        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0f".to_owned(),
+        task_definition: world.state().services[web].task_definition.clone(),
+        status: "STOPPED".to_owned(),
+        reason: "Essential container in task exited".to_owned(),
+        stopped_at: Some(world.state().now),
+        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(code), reason: String::new() }],
+    }
+}
+
+#[test]
+fn a_message_says_how_tasks_stopped_and_what_they_wrote_last() {
+    let world = World::new();
+    let web = world.web();
+    let logs = json!({"logDriver": "awslogs", "options": {
+        "awslogs-group": "/shop/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}});
+    world.state_mut().definitions[0].document["containerDefinitions"][0]["logConfiguration"] = logs;
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    let stream = LogStream { group: "/shop/web".to_owned(), name: "ecs/web/0f".to_owned() };
+    let lines = ["listening on 8080", "ERROR: no table orders", "ERROR: password=hunter2 refused", "bye"];
+    {
+        let tasks = vec![crashed(&world, &web, 1), crashed(&world, &web, 1), crashed(&world, &web, 0)];
+        let mut state = world.state_mut();
+        state.tasks.insert(web.clone(), tasks);
+        state.written.insert(stream, lines.map(str::to_owned).to_vec());
+    }
+    minutes(&world, 17);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    let why = world.state().notices.last().unwrap().message.why.clone();
+    assert_eq!(
+        why,
+        "It was not live after 15 min. 2 tasks of it stopped: the container web ended with exit code 1.\n\
+         Last lines of the container web:\n  ERROR: no table orders\n  ERROR: password=[hidden] refused"
+    );
+}
+
+#[rstest]
+#[case::tasks("ListTasks")]
+#[case::lines("GetLogEvents")]
+fn that_nothing_more_can_be_read_keeps_nothing_where_it_is(#[case] call: &'static str) {
+    let world = World::new();
+    let web = world.web();
+    let logs = json!({"logDriver": "awslogs", "options": {
+        "awslogs-group": "/shop/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}});
+    world.state_mut().definitions[0].document["containerDefinitions"][0]["logConfiguration"] = logs;
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    let task = crashed(&world, &web, 1);
+    world.state_mut().tasks.insert(web.clone(), vec![task]);
+    minutes(&world, 14);
+    world.fault(call, Fault::Throttled);
+    minutes(&world, 2);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    let why = world.state().notices.last().unwrap().message.why.clone();
+    assert!(why.contains("More could not be read: ") && why.contains(call), "{why}");
+}
+
+/// ECS takes a deployment back to where it began.
+#[test]
+fn what_hangs_is_taken_back_by_ecs() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 16);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+    assert_eq!((world.count("StopServiceDeployment"), world.count("UpdateService")), (1, 2));
+}
+
+/// That would be a release which was completed and failed its checks after that: so the service is updated.
+#[test]
+fn what_began_at_a_bad_one_is_not_taken_back_by_ecs() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    world.state_mut().unwell = Some(|_| true);
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 3);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    push(&world, "RC_1.3.0", 13);
+    minutes(&world, 17);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert_eq!((world.count("StopServiceDeployment"), world.count("UpdateService")), (0, 5));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::cell::Cell;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::cloud::{Cloud, Which};
-use lamplighter::model::{Arn, Database, Probe, Snapshot};
+use lamplighter::model::{Arn, Database, Snapshot, Task};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
@@ -27,7 +27,7 @@ pub struct Observed {
     /// The smallest instance class that is offered for the engine; empty where none is needed now.
     pub class: String,
     /// The task that looks into what is restored.
-    pub probe: Option<Probe>,
+    pub probe: Option<Task>,
     /// Not too many others run.
     pub may_begin: bool,
 }

@@ -138,7 +138,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         ),
         Stage::Back => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
-            let message = words::went_back(service, following, &observed.said);
+            let message = words::went_back(service, following, observed);
             Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
         }
         Stage::Stuck | Stage::GivenUp | Stage::Refuted | Stage::Failing => case.go_back(),
@@ -186,10 +186,10 @@ impl Case<'_> {
         let minutes = self.now.duration_since(self.following.at).as_mins();
         let guilty = self.observed.alarms.iter().find(|alarm| speaks_against(alarm, self.following));
         let (what, why) = match (self.observed.stage, guilty) {
-            (_, Some(alarm)) => ("raised an alarm", words::alarmed(alarm)),
-            (Stage::Refuted, None) => ("does not answer well", words::refuted(self.observed.looks.as_ref())),
-            (Stage::Stuck, None) => ("hung", words::late(minutes, &self.observed.said)),
-            _ => ("failed", words::late(minutes, &self.observed.said)),
+            (_, Some(alarm)) => ("raised an alarm", words::alarmed(alarm, self.observed)),
+            (Stage::Refuted, None) => ("does not answer well", words::refuted(self.observed)),
+            (Stage::Stuck, None) => ("hung", words::late(minutes, self.observed)),
+            _ => ("failed", words::late(minutes, self.observed)),
         };
         let Some(to) = &self.observed.way_back else {
             return Plan::tell(words::no_way_back(self.following, what, &why));
@@ -197,7 +197,8 @@ impl Case<'_> {
         let Following { digest, tag, .. } = self.following.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
         let message = words::goes_back(self.following, what, to, &why);
-        let back = GoBack { service: self.service.arn.clone(), to: to.revision.clone(), digest, tag, reason };
+        let (service, stop) = (self.service.arn.clone(), self.observed.can_take_back.clone());
+        let back = GoBack { service, to: to.revision.clone(), stop, digest, tag, reason };
         Plan::act(Action::GoBack(back), message.title.clone(), message)
     }
 }

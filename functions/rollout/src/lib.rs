@@ -6,6 +6,7 @@
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod evidence;
 mod survey;
 mod targets;
 mod words;
@@ -23,6 +24,7 @@ use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{Stage, decide};
+pub use evidence::Evidence;
 pub use survey::{Observed, Survey};
 
 pub struct Follow;

@@ -7,12 +7,13 @@ use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
 use lamplighter::memory::{Following, Looks, Verified};
-use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, TaskDefinition};
+use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
 use crate::decide::{Stage, is_confirmed, is_refuted, is_unclear, speaks_against, stage};
+use crate::evidence::{self, Evidence};
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
@@ -42,6 +43,10 @@ pub struct Observed {
     pub alarms: Vec<HasAlarm>,
     /// What ECS says has happened since, the newest first, where that is to be told.
     pub said: Vec<String>,
+    /// And what else is found out then.
+    pub evidence: Evidence,
+    /// The ARN of the deployment that ECS can take back to where the way back leads.
+    pub can_take_back: Option<String>,
 }
 
 impl Survey {
@@ -82,9 +87,15 @@ impl Survey {
         let stage = observed.stage;
         if stage.is_bad() {
             observed.said = cloud.happened(arn, following.at).await?;
+            observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
         }
         if stage.needs_way_back() {
             observed.way_back = way_back(seen, following, cloud).await?;
+        }
+        if let (Stage::Stuck, Some(to)) = (stage, &observed.way_back) {
+            let deployment = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
+            let leads_there = |d: &ServiceDeployment| d.from.as_ref().is_some_and(|f| f.task_definition == to.revision);
+            observed.can_take_back = deployment.filter(leads_there).map(|deployment| deployment.arn);
         }
         Ok(observed)
     }

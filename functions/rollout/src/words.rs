@@ -6,6 +6,8 @@ use lamplighter::model::{HasAlarm, Service, counted};
 use lamplighter::notice::Message;
 use lamplighter::policy::APPROVE;
 
+use crate::{Evidence, Observed};
+
 /// Of what ECS says so many sentences are passed on, and no more letters than this.
 const SENTENCES: usize = 3;
 const LETTERS: usize = 600;
@@ -18,23 +20,34 @@ fn revision(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// What ECS says, as far as it helps, and what that points at.
-fn said(said: &[String]) -> String {
+/// What ECS says, as far as it helps, what that points at, and what else was found out.
+fn said(observed: &Observed) -> String {
+    let found = found(&observed.evidence);
     // That tasks were started or stopped says nothing by itself.
     let tells = |message: &&String| {
         ["unable", "fail", "unhealthy", "error", "rolled back", "rolling back"]
             .iter()
             .any(|word| message.contains(word))
     };
-    let told: Vec<&str> = said.iter().filter(tells).take(SENTENCES).map(String::as_str).collect();
-    if told.is_empty() {
+    let told: Vec<&str> = observed.said.iter().filter(tells).take(SENTENCES).map(String::as_str).collect();
+    if told.is_empty() && found.is_empty() {
         return "ECS does not say why: look at the stopped tasks.".to_owned();
     }
     let text: String = told.join(" ").chars().take(LETTERS).collect();
-    match cause(&text) {
-        Some(cause) => format!("{cause} ECS says: {text}"),
-        None => format!("ECS says: {text}"),
+    let cause = cause(&text).or_else(|| cause(&found)).map(|cause| format!("{cause} ")).unwrap_or_default();
+    let says = if text.is_empty() { String::new() } else { format!("ECS says: {text}") };
+    format!("{cause}{says}{found}").trim().to_owned()
+}
+
+/// How its tasks stopped, and what they wrote last; begins with a space where there is something.
+fn found(evidence: &Evidence) -> String {
+    let sentences = evidence.stops.iter().chain(&evidence.missing).map(|sentence| format!(" {sentence}"));
+    let mut text: String = sentences.collect();
+    if let Some((container, lines)) = &evidence.lines {
+        let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
+        text.push_str(&format!("\nLast lines of the container {container}:{lines}"));
     }
+    text
 }
 
 /// What a message of ECS points at.
@@ -63,9 +76,9 @@ pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Time
         ))
 }
 
-pub fn went_back(service: &Service, following: &Following, happened: &[String]) -> Message {
+pub fn went_back(service: &Service, following: &Following, observed: &Observed) -> Message {
     Message::warning(format!("{} failed and went back to {}", label(following), revision(&service.task_definition)))
-        .why(format!("ECS's circuit breaker or a person took it back. {}", said(happened)))
+        .why(format!("ECS's circuit breaker or a person took it back. {}", said(observed)))
         .next(again(following))
 }
 
@@ -82,13 +95,14 @@ pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
         .once(format!("no-way-back:{}", following.digest))
 }
 
-pub fn late(minutes: i64, happened: &[String]) -> String {
-    format!("It was not live after {minutes} min. {}", said(happened))
+pub fn late(minutes: i64, observed: &Observed) -> String {
+    format!("It was not live after {minutes} min. {}", said(observed))
 }
 
-pub fn refuted(looks: Option<&Looks>) -> String {
-    let problem = looks.and_then(|looks| looks.problem.clone()).unwrap_or_default();
-    format!("ECS reports it as completed, but it failed its check three times in a row: {problem}.")
+pub fn refuted(observed: &Observed) -> String {
+    let problem = observed.looks.as_ref().and_then(|looks| looks.problem.clone()).unwrap_or_default();
+    let found = found(&observed.evidence);
+    format!("ECS reports it as completed, but it failed its check three times in a row: {problem}.{found}")
 }
 
 pub fn unclear(following: &Following, looks: &Looks) -> Message {
@@ -98,9 +112,9 @@ pub fn unclear(following: &Following, looks: &Looks) -> Message {
         .next("It is left as it is, and no later release goes back to it.")
 }
 
-pub fn alarmed(alarm: &HasAlarm) -> String {
+pub fn alarmed(alarm: &HasAlarm, observed: &Observed) -> String {
     let since = alarm.state_since.map(|at| at.strftime(" since %H:%M UTC").to_string()).unwrap_or_default();
-    format!("The alarm {} is on{since}: {}", alarm.name, alarm.state_reason)
+    format!("The alarm {} is on{since}: {}{}", alarm.name, alarm.state_reason, found(&observed.evidence))
 }
 
 /// Alarms that were on before and so could not judge.

@@ -13,14 +13,15 @@ use super::config::is_local;
 use super::reach::Performs;
 use super::vault::Vault;
 use super::{
-    Config, autoscaling, caches, cloudwatch, drills, ecr, ecs, elb, logs, metrics, probes, rds, snapshots, tagging,
-    topic,
+    Config, autoscaling, caches, cloudwatch, deployments, drills, ecr, ecs, elb, logs, metrics, probes, rds, snapshots,
+    tagging, tasks, topic,
 };
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place, Probe,
-    Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup, TaskDefinition,
+    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
+    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
+    TargetGroup, Task, TaskDefinition,
 };
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
@@ -251,6 +252,18 @@ impl<R: Performs> Cloud for Aws<R> {
         ecs::happened(self.ecs(), service, since).await
     }
 
+    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
+        deployments::newest(self.ecs(), service).await
+    }
+
+    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {
+        tasks::of(self.ecs(), service).await
+    }
+
+    async fn last_lines(&self, stream: &LogStream, most: usize) -> Result<Vec<String>, AwsError> {
+        tasks::last_lines(self.logs(), stream, most).await
+    }
+
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
         ecr::has_image(&self.ecr(repository), repository, digest).await
     }
@@ -382,7 +395,7 @@ impl<R: Performs> Cloud for Aws<R> {
         drills::smallest_class(self.rds(), engine, version, multi_az).await
     }
 
-    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError> {
+    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
         probes::find(self.ecs(), cluster, token).await
     }
 

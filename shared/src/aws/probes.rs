@@ -3,12 +3,13 @@
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, ContainerOverride, DesiredStatus, KeyValuePair, LaunchType,
-    NetworkConfiguration, Tag, Task, TaskOverride,
+    NetworkConfiguration, Tag, TaskOverride,
 };
 
 use super::failure::{failure, incomplete};
+use super::tasks;
 use crate::AwsError;
-use crate::model::{Probe, Probed, TaskDefinition};
+use crate::model::{Task, TaskDefinition};
 use crate::plan::{Halt, RunProbe};
 use crate::policy::MANAGED;
 
@@ -57,32 +58,17 @@ pub async fn run(client: &Client, probe: &RunProbe, definition: &TaskDefinition)
 }
 
 /// The newest task that was started by a token. ECS remembers one that ended for about an hour.
-pub async fn find(client: &Client, cluster: &str, token: &str) -> Result<Option<Probe>, AwsError> {
+pub async fn find(client: &Client, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
     for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
         let listed = client.list_tasks().cluster(cluster).started_by(token).desired_status(status).send().await;
         let arns = listed.map_err(|e| failure("ListTasks", cluster, &e))?.task_arns.unwrap_or_default();
         if arns.is_empty() {
             continue;
         }
-        let described = client.describe_tasks().cluster(cluster).set_tasks(Some(arns)).send().await;
-        let tasks = described.map_err(|e| failure("DescribeTasks", cluster, &e))?.tasks.unwrap_or_default();
-        return Ok(tasks.into_iter().max_by_key(|task| task.created_at).and_then(probe));
+        let tasks = tasks::describe(client, cluster, arns).await?;
+        return Ok(tasks.into_iter().max_by_key(|(created, _)| *created).map(|(_, task)| task));
     }
     Ok(None)
-}
-
-fn probe(task: Task) -> Option<Probe> {
-    let container = |container: aws_sdk_ecs::types::Container| Probed {
-        name: container.name.unwrap_or_default(),
-        exit_code: container.exit_code,
-        reason: container.reason.unwrap_or_default(),
-    };
-    Some(Probe {
-        task: task.task_arn?,
-        status: task.last_status.unwrap_or_default(),
-        reason: task.stopped_reason.unwrap_or_default(),
-        containers: task.containers.unwrap_or_default().into_iter().map(container).collect(),
-    })
 }
 
 pub async fn halt(client: &Client, halt: &Halt) -> Result<String, AwsError> {

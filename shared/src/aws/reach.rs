@@ -1,10 +1,10 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, caches, cloudwatch, drills, ecs, logs, probes, snapshots};
+use super::{autoscaling, caches, cloudwatch, deployments, drills, ecs, logs, probes, snapshots};
 use crate::AwsError;
 use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Watching};
-use crate::plan::Action;
+use crate::plan::{Action, GoBack};
 
 /// Carries out the actions within a reach.
 pub trait Performs: Reach + Sized {
@@ -38,6 +38,9 @@ impl Performs for Services {
 impl Performs for Revisions {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
+            Action::GoBack(GoBack { stop: Some(deployment), .. }) => {
+                deployments::take_back(aws.ecs(), deployment).await
+            }
             Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),

@@ -34,6 +34,13 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
 }
 
+/// A stream of events in CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LogStream {
+    pub group: String,
+    pub name: String,
+}
+
 /// A container of a task definition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Container<'a> {
@@ -64,6 +71,19 @@ impl TaskDefinition {
         let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
         let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
         Some((Timestamp::UNIX_EPOCH.checked_add(since).ok()?, self.text("registeredBy")))
+    }
+
+    /// Where a container of a task writes to, if that is CloudWatch Logs in this region.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
+    #[must_use]
+    pub fn log_stream(&self, container: &str, task: &str) -> Option<LogStream> {
+        let configuration = self.definitions().find(|c| text(c, "name") == container)?.get("logConfiguration")?;
+        let options = configuration.get("options").filter(|_| text(configuration, "logDriver") == "awslogs")?;
+        let (group, prefix) = (text(options, "awslogs-group"), text(options, "awslogs-stream-prefix"));
+        let here = self.arn().split(':').nth(3).is_some_and(|region| region == text(options, "awslogs-region"));
+        let task = task.rsplit('/').next().unwrap_or_default();
+        let name = format!("{prefix}/{container}/{task}");
+        (here && !prefix.is_empty()).then(|| LogStream { group: group.to_owned(), name })
     }
 
     /// Whether a rollout from here registered it.

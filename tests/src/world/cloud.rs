@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, Place,
-    Probe, Quotas, Repository, ScalableTarget, Scan, Service, Snapshot, TagInRepository, Tagged, TargetGroup,
-    TaskDefinition,
+    AlarmState, Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup,
+    LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
+    Tagged, TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -58,6 +58,26 @@ impl Cloud for World {
     async fn happened(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {
         self.call("DescribeServices", &service.name()).await?;
         Ok(self.state().said.get(service).cloned().unwrap_or_default())
+    }
+
+    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
+        self.call("ListServiceDeployments", &service.name()).await?;
+        let found = self.state().deployment(service);
+        if found.is_some() {
+            self.call("DescribeServiceDeployments", &service.name()).await?;
+            self.call("DescribeServiceRevisions", &service.name()).await?;
+        }
+        Ok(found)
+    }
+
+    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {
+        self.call("ListTasks", &service.name()).await?;
+        Ok(self.state().tasks.get(service).cloned().unwrap_or_default())
+    }
+
+    async fn last_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
+        self.call("GetLogEvents", &stream.name).await?;
+        Ok(self.state().written.get(stream).cloned().unwrap_or_default())
     }
 
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
@@ -199,7 +219,7 @@ impl Cloud for World {
         Ok(Some(if multi_az { "db.c6gd.medium" } else { "db.t4g.medium" }.to_owned()))
     }
 
-    async fn probe(&self, _: &str, token: &str) -> Result<Option<Probe>, AwsError> {
+    async fn probe(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
         self.call("ListTasks", token).await?;
         Ok(self.state().probe(token))
     }
@@ -247,9 +267,10 @@ impl Cloud for World {
                 Ok("accepted".to_owned())
             }
             Action::GoBack(back) => {
-                let heard_of = self.call("UpdateService", &back.service.name()).await?;
+                let call = if back.stop.is_some() { "StopServiceDeployment" } else { "UpdateService" };
+                let heard_of = self.call(call, &back.service.name()).await?;
                 self.state_mut().deploy(&back.service, &back.to);
-                heard(heard_of, "UpdateService", &back.service.name())?;
+                heard(heard_of, call, &back.service.name())?;
                 Ok("accepted".to_owned())
             }
             Action::Judge(_) => Ok("remembered".to_owned()),

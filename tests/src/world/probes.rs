@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use lamplighter::AwsError;
-use lamplighter::model::{Probe, Probed};
+use lamplighter::model::{Task, TaskContainer};
 use lamplighter::plan::{Halt, RunProbe};
 
 use super::{State, World, heard};
@@ -33,18 +33,13 @@ impl World {
 
 impl State {
     /// A check as AWS describes it now; one with the exit code -1 never ends.
-    pub(super) fn probe(&self, token: &str) -> Option<Probe> {
+    pub(super) fn probe(&self, token: &str) -> Option<Task> {
         let (_, began) = self.probes.get(token)?;
         let ended = self.now.duration_since(*began) >= TAKES && self.exit_code >= 0;
         let is_over = ended || self.halted.iter().any(|halted| halted == token);
         let status = if is_over { "STOPPED" } else { "RUNNING" };
         let exit_code = is_over.then_some(self.exit_code);
-        let container = Probed { name: "check".to_owned(), exit_code, reason: String::new() };
-        Some(Probe {
-            task: token.to_owned(),
-            status: status.to_owned(),
-            containers: vec![container],
-            ..Probe::default()
-        })
+        let container = TaskContainer { name: "check".to_owned(), exit_code, reason: String::new() };
+        Some(Task { task: token.to_owned(), status: status.to_owned(), containers: vec![container], ..Task::default() })
     }
 }

@@ -1,20 +1,24 @@
+use jiff::Timestamp;
 use serde::Serialize;
 
-/// A task that looks into a restored database. Source: DescribeTasks.
+/// A task, which ECS remembers for about an hour after it stopped. Source: DescribeTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Probe {
+pub struct Task {
     /// The ARN of the task.
     pub task: String,
+    /// The ARN of the revision that it is of.
+    pub task_definition: String,
     /// `PROVISIONING`, `RUNNING`, `STOPPED`, …
     pub status: String,
     /// Why AWS stopped it; may be empty.
     pub reason: String,
-    pub containers: Vec<Probed>,
+    pub stopped_at: Option<Timestamp>,
+    pub containers: Vec<TaskContainer>,
 }
 
-/// How a container of a probe ended.
+/// How a container ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Probed {
+pub struct TaskContainer {
     pub name: String,
     /// `None` while it runs, and where it never ran.
     pub exit_code: Option<i32>,
@@ -22,7 +26,7 @@ pub struct Probed {
     pub reason: String,
 }
 
-impl Probe {
+impl Task {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.status == "STOPPED"
@@ -36,10 +40,10 @@ impl Probe {
         match bad {
             None if self.containers.is_empty() => Some(format!("never ran{}", said(&self.reason))),
             None => None,
-            Some(Probed { name, exit_code: Some(code), reason }) => {
+            Some(TaskContainer { name, exit_code: Some(code), reason }) => {
                 Some(format!("ended with exit code {code} in the container {name}{}", said(reason)))
             }
-            Some(Probed { name, reason, .. }) => {
+            Some(TaskContainer { name, reason, .. }) => {
                 let reason = if reason.is_empty() { &self.reason } else { reason };
                 Some(format!("never ran the container {name}{}", said(reason)))
             }

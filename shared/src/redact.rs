@@ -1,0 +1,74 @@
+//! Lines of other people's logs, made fit for a message: short, plain, and without what looks like a secret.
+
+use regex_lite::{Captures, Regex};
+
+/// Letters of a line that are passed on.
+const LETTERS: usize = 200;
+
+/// What looks like a secret, and which group of it is one.
+const SECRETS: [&str; 6] = [
+    // Keys of AWS.
+    r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
+    // JSON Web Tokens.
+    r"\b(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?)",
+    // A user's password in an address.
+    r"://([^\s/:@]*:[^\s/@]+)@",
+    r"(?i)\b(?:bearer|basic)\s+([a-z0-9._~+/=-]{8,})",
+    r#"(?i)(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential|authorization|cookie)[a-z_-]*["']?\s*[:=]\s*["']?((?:bearer |basic )?[^\s"',;&]{3,})"#,
+    // Anything long that is no word.
+    r"\b([A-Za-z0-9+/_-]{40,}={0,2})",
+];
+
+/// One line of it.
+///
+/// # Panics
+/// Never: the patterns are constant, and tested.
+#[must_use]
+pub fn line(raw: &str) -> String {
+    let plain: String = raw.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = plain;
+    for pattern in SECRETS {
+        let Ok(pattern) = Regex::new(pattern) else { continue };
+        let hidden = pattern.replace_all(&line, |found: &Captures<'_>| {
+            let whole = found.get(0).map_or("", |all| all.as_str());
+            let secret = found.get(1).map_or("", |group| group.as_str());
+            whole.replace(secret, "[hidden]")
+        });
+        line = hidden.into_owned();
+    }
+    if line.chars().count() <= LETTERS {
+        return line;
+    }
+    line.chars().take(LETTERS).chain(['…']).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn every_pattern_is_one() {
+        assert!(SECRETS.iter().all(|pattern| Regex::new(pattern).is_ok()));
+    }
+
+    #[rstest]
+    #[case("key AKIAIOSFODNN7EXAMPLE is wrong", "key [hidden] is wrong")]
+    #[case("postgres://shop:hunter2@db:5432/shop refused", "postgres://[hidden]@db:5432/shop refused")]
+    #[case("Authorization: Bearer abcdef0123456789", "Authorization: [hidden]")]
+    #[case("DB_PASSWORD=hunter2 is not accepted", "DB_PASSWORD=[hidden] is not accepted")]
+    #[case(r#"{"api_key": "xyz-123", "level": "error"}"#, r#"{"api_key": "[hidden]", "level": "error"}"#)]
+    #[case("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc expired", "token [hidden] expired")]
+    #[case("secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9", "secret [hidden]")]
+    #[case("ERROR: relation \"orders\" does not exist", "ERROR: relation \"orders\" does not exist")]
+    #[case("panicked at src/main.rs:12:5:\u{1b}[0m", "panicked at src/main.rs:12:5: [0m")]
+    fn what_looks_like_a_secret_is_hidden(#[case] raw: &str, #[case] shown: &str) {
+        assert_eq!(line(raw), shown);
+    }
+
+    #[test]
+    fn a_long_line_is_cut() {
+        assert_eq!(line(&"ab ".repeat(200)).chars().count(), LETTERS + 1);
+    }
+}
