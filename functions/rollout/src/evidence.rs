@@ -56,7 +56,7 @@ async fn fill<C: Cloud>(
     let Some(container) = culprit(task) else { return Ok(()) };
     let definition = cloud.task_definition(&task.task_definition).await?;
     let Some(stream) = definition.log_stream(&container.name, &task.task) else { return Ok(()) };
-    let lines = telling(cloud.last_lines(&stream, READ).await?);
+    let lines = telling(&cloud.last_lines(&stream, READ).await?);
     evidence.lines = (!lines.is_empty()).then(|| (container.name.clone(), lines));
     Ok(())
 }
@@ -68,7 +68,7 @@ fn culprit(task: &Task) -> Option<&TaskContainer> {
 }
 
 /// The last lines that tell of an error, or else the last ones.
-fn telling(lines: Vec<String>) -> Vec<String> {
+fn telling(lines: &[String]) -> Vec<String> {
     let tells = |line: &&String| {
         let line = line.to_lowercase();
         SIGNS.iter().any(|sign| line.contains(sign))

@@ -44,8 +44,8 @@ fn found(evidence: &Evidence) -> String {
     let sentences = evidence.stops.iter().chain(&evidence.missing).map(|sentence| format!(" {sentence}"));
     let mut text: String = sentences.collect();
     if let Some((container, lines)) = &evidence.lines {
-        let lines: String = lines.iter().map(|line| format!("\n  {line}")).collect();
-        text.push_str(&format!("\nLast lines of the container {container}:{lines}"));
+        let lines = lines.join("\n  ");
+        text += &format!("\nLast lines of the container {container}:\n  {lines}");
     }
     text
 }
