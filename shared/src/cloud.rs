@@ -10,7 +10,7 @@ use crate::AwsError;
 use crate::model::{
     Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
     Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
-    TargetGroup, Task, TaskDefinition,
+    TargetGroup, Task, TaskDefinition, Traffic,
 };
 use crate::plan::Action;
 
@@ -24,6 +24,10 @@ pub struct Services;
 /// Which revision services run.
 #[derive(Debug)]
 pub struct Revisions;
+
+/// What is thought of deployments; nothing on AWS.
+#[derive(Debug)]
+pub struct Verdicts;
 
 /// How many tasks services have, and the bounds that Application Auto Scaling keeps them in.
 #[derive(Debug)]
@@ -47,6 +51,7 @@ pub struct Drills;
 
 impl Reach for Services {}
 impl Reach for Revisions {}
+impl Reach for Verdicts {}
 impl Reach for ServicesAndBounds {}
 impl Reach for Watching {}
 impl Reach for Snapshots {}
@@ -105,6 +110,19 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError>;
+
+    /// One by its ARN; `None` where ECS does not know it. Sources: DescribeServiceDeployments, DescribeServiceRevisions.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError>;
+
+    /// What went through each of these target groups, in their order, from a time on. The minute that has only begun is
+    /// left out. Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; a metric without data is no error.
+    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError>;
 
     /// Tasks of a service that run, and those that stopped within about the last hour. Sources: ListTasks, DescribeTasks.
     ///

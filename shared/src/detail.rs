@@ -4,6 +4,7 @@ pub mod alarm;
 pub mod created;
 pub mod deployment;
 pub mod ecr;
+pub mod hook;
 pub mod rds;
 pub mod secret;
 pub mod tag;
@@ -26,6 +27,8 @@ pub enum Detail {
     BackupJob(rds::BackupJob),
     Database(rds::RdsEvent),
     Drill(rds::DrillRequest),
+    /// A question of ECS during a deployment, which waits for its answer.
+    Hook(hook::HookCall),
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.

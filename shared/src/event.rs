@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::MalformedEvent;
-use crate::detail::{Detail, alarm};
+use crate::detail::{Detail, alarm, hook};
 use crate::model::Arn;
 
 /// What an alarm sends by itself: to a function as its action, or to a topic as its message. `None` for
@@ -81,6 +81,19 @@ fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     })
 }
 
+/// A question of ECS during a deployment.
+fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let call = hook::call(value)?.map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
+    Some(call.map(|call| Event {
+        id: call.execution.clone(),
+        time: None,
+        account: call.service.account().to_owned(),
+        region: call.service.region().to_owned(),
+        resources: vec![call.service.to_string()],
+        detail: Detail::Hook(call),
+    }))
+}
+
 impl Event {
     /// Parses one EventBridge event.
     ///
@@ -90,7 +103,7 @@ impl Event {
         if let Some(alarm) = alarm_without_envelope(&value) {
             return alarm;
         }
-        if let Some(request) = by_hand(&value) {
+        if let Some(request) = by_hand(&value).or_else(|| hook_call(&value)) {
             return request;
         }
         let envelope: Envelope =

@@ -20,6 +20,7 @@ pub mod error;
 pub mod event;
 pub mod ledger;
 pub mod limits;
+pub mod looks;
 pub mod memory;
 pub mod model;
 pub mod notice;

@@ -13,7 +13,7 @@ use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
-pub use releases::{Following, Looks, Verified};
+pub use releases::{Following, Judging, Verified};
 pub use scaling::{Raised, Scaling, Surge};
 
 /// How long somebody who was told once is not told again.
@@ -33,6 +33,8 @@ pub struct Memory {
     pub attempts: Vec<Attempt>,
     /// A rollout that is followed until it is known how it ended.
     pub following: Option<Following>,
+    /// A deployment that asks whether it may go on.
+    pub judging: Option<Judging>,
     /// Revisions that a rollout ended well with, the oldest first.
     pub verified: Vec<Verified>,
     /// Digests that are not rolled out again, and why.

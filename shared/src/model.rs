@@ -19,7 +19,7 @@ pub use answer::Answer;
 pub use arn::Arn;
 pub use database::{Database, DatabaseKind};
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
-pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup};
+pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::Place;
 pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};

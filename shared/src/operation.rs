@@ -17,7 +17,7 @@ use crate::notice::Outbox;
 use crate::plan::Action;
 use crate::policy::{Mode, StackDefaults, TagError};
 use crate::telemetry::{self, Counts};
-use crate::visit::{self, Round, VISIT};
+use crate::visit::{self, Concluded, Round, VISIT};
 use crate::{AwsError, Error, Event, Plan};
 
 /// What one Lambda does, in as many words as it takes and no more. The engine does the rest.
@@ -87,6 +87,14 @@ pub trait Operation {
 
     /// Forgets what AWS does not bear out any more.
     fn forget(_memory: &mut Memory, _observed: &Self::Observed) {}
+
+    /// What Lambda is answered, where whoever invokes the function reads the answer and must find a certain form in it.
+    ///
+    /// # Errors
+    /// What makes Lambda try again.
+    fn reply(&self, _payload: &Value, result: Result<Value, Error>) -> Result<Value, Error> {
+        result
+    }
 
     /// Whether the sweep must come back to the target even if nothing speaks of it ([`Ledger::watched`]).
     fn watches(_seen: Seen<'_, Self::Policy>, _observed: &Self::Observed, _plan: &Plan) -> bool {
@@ -168,6 +176,11 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     /// [`Error`]; Lambda's retries and the dead-letter queue are what happens next. For SQS records the
     /// answer is `batchItemFailures` instead, so that only what failed comes again.
     pub async fn handle<Op: Operation>(&self, op: &Op, payload: Value, run: &Invocation) -> Result<Value, Error> {
+        let result = self.deliver(op, payload.clone(), run).await;
+        op.reply(&payload, result)
+    }
+
+    async fn deliver<Op: Operation>(&self, op: &Op, payload: Value, run: &Invocation) -> Result<Value, Error> {
         if self.defaults.mode == Mode::Off {
             tracing::info!(operation = Op::NAME, "mode is off: nothing is decided");
             return Ok(json!({"mode": "off"}));
@@ -242,7 +255,12 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         let round = Round { op, event, survey: &survey, run };
         for target in &targets {
             match self.target(round, target, counts).await {
-                Ok(reason) => answers.push(json!({"target": target.arn.name(), "reason": reason})),
+                Ok(Concluded { reason, hook: None }) => {
+                    answers.push(json!({"target": target.arn.name(), "reason": reason}));
+                }
+                Ok(Concluded { reason, hook }) => {
+                    answers.push(json!({"target": target.arn.name(), "reason": reason, "hook": hook}));
+                }
                 Err(error) => errors.push((target, error)),
             }
         }
@@ -265,14 +283,14 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         round: Round<'_, Op>,
         target: &Tagged,
         counts: &mut Counts,
-    ) -> Result<String, Error> {
+    ) -> Result<Concluded, Error> {
         let left = round.run.deadline.duration_since((self.clock)());
         if left < SignedDuration::try_from(VISIT).unwrap_or(SignedDuration::MAX) {
             return Err(Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() });
         }
-        let reason = visit::visit(self, round, target, counts).await?;
+        let concluded = visit::visit(self, round, target, counts).await?;
         counts.decisions += 1;
-        Ok(reason)
+        Ok(concluded)
     }
 }
 

@@ -22,6 +22,25 @@ pub struct Plan {
     /// What the plan waits for. Since when it does is remembered, as long as it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
+    /// What the deployment that asks is answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hook: Option<HookStatus>,
+}
+
+/// The answer of a deployment lifecycle hook, in the form that ECS reads.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "hookStatus", rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum HookStatus {
+    /// It goes on.
+    Succeeded,
+    /// ECS takes it back.
+    Failed,
+    /// Not known yet; to be asked again after so many seconds.
+    InProgress {
+        #[serde(rename = "callBackDelay")]
+        call_back_delay: u32,
+    },
 }
 
 /// Something about a target that will hurt one day.
@@ -325,7 +344,14 @@ pub enum Outcome {
 impl Plan {
     /// Nothing to do, for this reason.
     pub fn nothing(reason: impl Into<String>) -> Self {
-        Self { reason: reason.into(), steps: Vec::new(), messages: Vec::new(), findings: None, waits_for: None }
+        Self {
+            reason: reason.into(),
+            steps: Vec::new(),
+            messages: Vec::new(),
+            findings: None,
+            waits_for: None,
+            hook: None,
+        }
     }
 
     /// Nothing to do, and people are told why.
@@ -337,6 +363,7 @@ impl Plan {
             messages: vec![message],
             findings: None,
             waits_for: None,
+            hook: None,
         }
     }
 
@@ -344,7 +371,13 @@ impl Plan {
     pub fn act(action: Action, reason: impl Into<String>, message: impl Into<Option<Message>>) -> Self {
         let reason = reason.into();
         let step = Step { action, reason: reason.clone(), message: message.into() };
-        Self { reason, steps: vec![step], messages: Vec::new(), findings: None, waits_for: None }
+        Self { reason, steps: vec![step], messages: Vec::new(), findings: None, waits_for: None, hook: None }
+    }
+
+    /// The same, and a deployment that asks is answered so.
+    #[must_use]
+    pub fn answering(self, status: HookStatus) -> Self {
+        Self { hook: Some(status), ..self }
     }
 
     #[must_use]

@@ -15,7 +15,7 @@ use crate::ledger::{Kind, Lease, Ledger, LedgerError};
 use crate::model::Tagged;
 use crate::notice::{Notice, Outbox};
 use crate::operation::{Engine, Invocation, Operation, Seen};
-use crate::plan::{Outcome, Plan, Step};
+use crate::plan::{HookStatus, Outcome, Plan, Step};
 use crate::policy::{self, Managed, Mode, TagError};
 use crate::telemetry::{self, Counts};
 use crate::{AwsError, Error, Event};
@@ -32,7 +32,7 @@ pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
     round: Round<'_, Op>,
     target: &Tagged,
     counts: &mut Counts,
-) -> Result<String, Error> {
+) -> Result<Concluded, Error> {
     let now = (engine.clock)();
     let lease = engine.ledger.acquire(&target.arn, &round.run.request_id, now, now + LEASE).await;
     let lease = lease.map_err(|e| ledger_error(target, e))?;
@@ -40,6 +40,13 @@ pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
         Visit { engine, round, target, lease, now, counts, silenced: false, muted: Vec::new(), notices: Vec::new() };
     let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
     tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
+}
+
+/// What came of a visit.
+#[derive(Debug, Clone)]
+pub(crate) struct Concluded {
+    pub reason: String,
+    pub hook: Option<HookStatus>,
 }
 
 /// What the visits of one event have in common.
@@ -85,7 +92,7 @@ struct Decision {
 }
 
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
-    async fn carry_out(&mut self) -> Result<String, Error> {
+    async fn carry_out(&mut self) -> Result<Concluded, Error> {
         let result = match self.decide().await {
             Ok(decision) if decision.permitted.is_empty() => self.leave(decision).await,
             Ok(decision) if decision.observe_only => self.describe(decision).await,
@@ -174,7 +181,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     /// AWS could not be asked. That is told and journalled, and the event fails.
-    async fn give_up(&mut self, error: AwsError) -> Result<String, Error> {
+    async fn give_up(&mut self, error: AwsError) -> Result<Concluded, Error> {
         self.tell(unreadable(&error));
         let decision = Decision::nothing(error.to_string());
         let record = self.record(Kind::Nothing, &decision, Vec::new());
@@ -185,7 +192,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     /// Nothing is done. Sweeps that find nothing to do leave a log line only; what somebody is told or
     /// an event asked for is journalled.
-    async fn leave(&mut self, decision: Decision) -> Result<String, Error> {
+    async fn leave(&mut self, decision: Decision) -> Result<Concluded, Error> {
         self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.tell_all(&decision.plan);
         let reason = decision.reason();
@@ -193,7 +200,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.log(&reason, 0);
         let quiet = self.by_sweep() && record.told.is_empty() && decision.withheld.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
-        Ok(reason)
+        Ok(Concluded { reason, hook: decision.plan.hook })
     }
 
     fn by_sweep(&self) -> bool {
@@ -201,7 +208,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     /// The plan is journalled and told, and nothing is done.
-    async fn describe(&mut self, decision: Decision) -> Result<String, Error> {
+    async fn describe(&mut self, decision: Decision) -> Result<Concluded, Error> {
         self.tell_all(&decision.plan);
         for step in &decision.permitted {
             self.tell(only_observed(step));
@@ -211,11 +218,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.log(&reason, 0);
         let quiet = record.told.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
-        Ok(reason)
+        // Who only observes stands in nobody's way.
+        Ok(Concluded { reason, hook: None })
     }
 
     /// Journals the intent, performs every step, tells, and journals what came of it.
-    async fn act(&mut self, decision: Decision) -> Result<String, Error> {
+    async fn act(&mut self, decision: Decision) -> Result<Concluded, Error> {
         self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.lease.memory.supersede(Op::NAME);
         for step in &decision.permitted {
@@ -256,7 +264,8 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.log(&decision.plan.reason, actions);
         let record = self.record(Kind::Outcome, &decision, outcomes);
         self.conclude(Some(record)).await?;
-        failure.map_or(Ok(decision.plan.reason), |error| Err(error.into()))
+        let Plan { reason, hook, .. } = decision.plan;
+        failure.map_or(Ok(Concluded { reason, hook }), |error| Err(error.into()))
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 const REQUIREMENTS: &str = include_str!("../stack/requirements.txt");
-const FUNCTIONS: [&str; 8] = ["alert", "archive", "backup", "deploy", "drill", "enroll", "rollout", "scale"];
+const FUNCTIONS: [&str; 9] = ["alert", "archive", "backup", "deploy", "drill", "enroll", "rollout", "scale", "verify"];
 const PYTHONS: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 
 /// What a stack needs to start.

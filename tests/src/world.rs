@@ -23,7 +23,7 @@ use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
     Arn, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, LogStream, PlatformImage, ScalableTarget,
-    Service, Snapshot, Tagged, TargetGroup, Task, TaskDefinition,
+    Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -93,6 +93,10 @@ pub struct State {
     pub purged: BTreeSet<Digest>,
     /// What ECS says of a service.
     pub said: BTreeMap<Arn, Vec<String>>,
+    /// Deployments that shift traffic, by ARN.
+    pub shifting: BTreeMap<String, ServiceDeployment>,
+    /// What went through target groups, by ARN.
+    pub traffic: BTreeMap<String, Traffic>,
     /// Tasks that ECS remembers of a service.
     pub tasks: BTreeMap<Arn, Vec<Task>>,
     /// What containers wrote.

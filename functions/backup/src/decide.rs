@@ -161,7 +161,7 @@ impl Case<'_> {
             return Plan::nothing(format!("{because}; {stay} in all, and none is to go"));
         }
         let reason = format!("{because}; {} go; {stay} stay: {}", steps.len(), kept.join("; "));
-        Plan { reason, steps, messages: Vec::new(), findings: None, waits_for: None }
+        Plan { steps, ..Plan::nothing(reason) }
     }
 
     /// It waits for longer than half of what there is to lose.

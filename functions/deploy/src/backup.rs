@@ -46,7 +46,7 @@ impl Case<'_> {
         let names = self.in_words(&missing);
         let reason = format!("{} waits: {names}", self.label());
         let waits_for = Some(key(&self.image.digest));
-        Some(Plan { reason, steps, messages: vec![self.waits(&names)], findings: None, waits_for })
+        Some(Plan { reason, steps, messages: vec![self.waits(&names)], waits_for, ..Plan::nothing("") })
     }
 
     fn since(&self) -> Timestamp {

@@ -1,7 +1,8 @@
 //! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Following, Looks};
+use lamplighter::looks::IN_A_ROW;
+use lamplighter::memory::Following;
 use lamplighter::model::{HasAlarm, Service};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, GoBack, Judge, Verdict};
@@ -87,26 +88,6 @@ fn is_alone(service: &Service) -> bool {
     service.deployments.len() == 1 && service.running_count >= service.desired_count
 }
 
-/// Looks in a row that settle it, one way or the other, and looks after which it is given up.
-const IN_A_ROW: u32 = 3;
-const MOST_LOOKS: u32 = 10;
-
-#[must_use]
-pub fn is_confirmed(looks: &Looks) -> bool {
-    looks.good >= IN_A_ROW
-}
-
-#[must_use]
-pub fn is_refuted(looks: &Looks) -> bool {
-    looks.bad >= IN_A_ROW
-}
-
-/// It answers now and then.
-#[must_use]
-pub fn is_unclear(looks: &Looks) -> bool {
-    looks.all >= MOST_LOOKS && !is_confirmed(looks) && !is_refuted(looks)
-}
-
 /// An alarm that was on before can't judge what came after.
 #[must_use]
 pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
@@ -160,8 +141,8 @@ impl Case<'_> {
 
     /// What is to be found out still at its addresses; `None` where there are none, or they answer well.
     fn looked_at(&self) -> Option<Plan> {
-        let looks = self.observed.looks.as_ref().filter(|looks| !is_confirmed(looks))?;
-        if is_unclear(looks) {
+        let looks = self.observed.looks.as_ref().filter(|looks| !looks.is_confirmed())?;
+        if looks.is_unclear() {
             let message = words::unclear(self.following, looks);
             return Some(Plan::act(self.judge(Verdict::Superseded), message.title.clone(), message));
         }

@@ -1,7 +1,8 @@
 //! How far a rollout has come.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Following, Looks};
+use lamplighter::looks::Looks;
+use lamplighter::memory::Following;
 use lamplighter::model::{Arn, Deployment, Digest, Service};
 use rstest::rstest;
 

@@ -39,6 +39,8 @@ pub struct Policy {
     /// What it must answer on once it is completed, and with what in it.
     pub verify: Vec<String>,
     pub expect: Option<String>,
+    /// What nobody can say anything about goes back.
+    pub unclear_goes_back: bool,
 }
 
 impl Operation for Follow {
@@ -55,8 +57,8 @@ impl Operation for Follow {
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
         let Some(deploy) = deploy else { return Ok(self.tidying(defaults)) };
-        let DeployPolicy { deadline, bake, verify, expect, .. } = deploy;
-        Ok(Some(Policy { deadline: Some(deadline), bake, verify, expect }))
+        let DeployPolicy { deadline, bake, verify, expect, unclear_goes_back, .. } = deploy;
+        Ok(Some(Policy { deadline: Some(deadline), bake, verify, expect, unclear_goes_back }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {

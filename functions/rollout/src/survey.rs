@@ -6,19 +6,18 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
-use lamplighter::memory::{Following, Looks, Verified};
+use lamplighter::looks::Looks;
+use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
 use crate::Policy;
-use crate::decide::{Stage, is_confirmed, is_refuted, is_unclear, speaks_against, stage};
+use crate::decide::{Stage, speaks_against, stage};
 use crate::evidence::{self, Evidence};
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
-/// From one look at addresses to the next, at least.
-const APART: SignedDuration = SignedDuration::from_secs(5);
 const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 
 /// The services of a run.
@@ -72,8 +71,9 @@ impl Survey {
         let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
         let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
         if stage == Stage::Live && !seen.policy.verify.is_empty() {
-            let looks = look(seen, &following.looks, self.at, cloud).await;
-            if is_refuted(&looks) {
+            let Policy { verify, expect, .. } = seen.policy;
+            let looks = following.looks.again(verify, expect.as_deref(), self.at, cloud).await;
+            if looks.is_refuted() || looks.is_unclear() && seen.policy.unclear_goes_back {
                 observed.stage = Stage::Refuted;
             }
             observed.looks = Some(looks);
@@ -106,21 +106,6 @@ fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
     let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
     // Events have whole seconds.
     says && seen.event.time.is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
-}
-
-/// One more look at all addresses, if one is needed.
-async fn look<C: Cloud>(seen: Seen<'_, Policy>, until_now: &Looks, now: Timestamp, cloud: &C) -> Looks {
-    // Events come in bursts, and what they see is one and the same moment.
-    let is_too_soon = until_now.last.is_some_and(|last| now.duration_since(last) < APART);
-    if is_too_soon || is_confirmed(until_now) || is_refuted(until_now) || is_unclear(until_now) {
-        return until_now.clone();
-    }
-    let mut problem = None;
-    for url in &seen.policy.verify {
-        let answer = cloud.answer(url, seen.policy.expect.as_deref()).await;
-        problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
-    }
-    until_now.and(problem, now)
 }
 
 /// The alarms of a service that are on and say something about a release.

@@ -1,7 +1,8 @@
 //! What `rollout` tells people.
 
 use jiff::Timestamp;
-use lamplighter::memory::{Following, Looks, Verified};
+use lamplighter::looks::Looks;
+use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{HasAlarm, Service, counted};
 use lamplighter::notice::Message;
 use lamplighter::policy::APPROVE;
@@ -42,12 +43,10 @@ fn said(observed: &Observed) -> String {
 /// How its tasks stopped, and what they wrote last; begins with a space where there is something.
 fn found(evidence: &Evidence) -> String {
     let sentences = evidence.stops.iter().chain(&evidence.missing).map(|sentence| format!(" {sentence}"));
-    let mut text: String = sentences.collect();
-    if let Some((container, lines)) = &evidence.lines {
-        let lines = lines.join("\n  ");
-        text += &format!("\nLast lines of the container {container}:\n  {lines}");
-    }
-    text
+    let last = |(container, lines): &(String, Vec<String>)| {
+        format!("\nLast lines of the container {container}:\n  {}", lines.join("\n  "))
+    };
+    sentences.chain(evidence.lines.as_ref().map(last)).collect()
 }
 
 /// What a message of ECS points at.
@@ -100,9 +99,14 @@ pub fn late(minutes: i64, observed: &Observed) -> String {
 }
 
 pub fn refuted(observed: &Observed) -> String {
-    let problem = observed.looks.as_ref().and_then(|looks| looks.problem.clone()).unwrap_or_default();
-    let found = found(&observed.evidence);
-    format!("ECS reports it as completed, but it failed its check three times in a row: {problem}.{found}")
+    let looks = observed.looks.clone().unwrap_or_default();
+    let (problem, found) = (looks.problem.clone().unwrap_or_default(), found(&observed.evidence));
+    let how = if looks.is_refuted() {
+        "it failed its check three times in a row".to_owned()
+    } else {
+        format!("{} of {} looks at its addresses passed, and its tag says unclear=back", looks.passed, looks.all)
+    };
+    format!("ECS reports it as completed, but {how}: {problem}.{found}")
 }
 
 pub fn unclear(following: &Following, looks: &Looks) -> Message {

@@ -4,6 +4,7 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{self as ecs, ServiceDeploymentStatus as Status, StopServiceDeploymentStopType};
 
 use super::failure::failure;
+use super::tasks::time;
 use crate::AwsError;
 use crate::model::{Arn, ServiceDeployment, ServiceRevision};
 
@@ -33,24 +34,27 @@ pub async fn describe(client: &Client, arn: &str) -> Result<Option<ServiceDeploy
     let Some(deployment) = described.service_deployments.unwrap_or_default().into_iter().next() else {
         return Ok(None);
     };
-    let arn_of = |revision: &ecs::ServiceRevisionSummary| revision.arn.clone();
-    let to = deployment.target_service_revision.as_ref().and_then(arn_of).unwrap_or_default();
-    let mut from = deployment.source_service_revisions.iter().flatten().filter_map(arn_of);
-    let from = from.next().filter(|_| from.next().is_none());
-    let revisions = revisions(client, from.iter().chain([&to])).await?;
-    let find = |arn: &String| revisions.iter().find(|revision| revision.arn == *arn).cloned();
+    let to = deployment.target_service_revision;
+    let mut sources = deployment.source_service_revisions.unwrap_or_default().into_iter();
+    let from = sources.next().filter(|_| sources.next().is_none());
+    let arns = from.iter().chain(&to).filter_map(|revision| revision.arn.clone()).collect();
+    let revisions = revisions(client, arns).await?;
+    let find = |summary: ecs::ServiceRevisionSummary| {
+        let found = revisions.iter().find(|revision| Some(&revision.arn) == summary.arn.as_ref())?;
+        Some(ServiceRevision { weight: summary.requested_production_traffic_weight, ..found.clone() })
+    };
     Ok(Some(ServiceDeployment {
         arn: arn.to_owned(),
         status: deployment.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
         status_reason: deployment.status_reason.unwrap_or_default(),
         stage: deployment.lifecycle_stage.map(|stage| stage.as_str().to_owned()).unwrap_or_default(),
-        from: from.as_ref().and_then(find),
-        to: find(&to).unwrap_or_default(),
+        started: deployment.started_at.or(deployment.created_at).and_then(time),
+        from: from.and_then(find),
+        to: to.and_then(find).unwrap_or_default(),
     }))
 }
 
-async fn revisions(client: &Client, arns: impl Iterator<Item = &String>) -> Result<Vec<ServiceRevision>, AwsError> {
-    let arns: Vec<String> = arns.cloned().collect();
+async fn revisions(client: &Client, arns: Vec<String>) -> Result<Vec<ServiceRevision>, AwsError> {
     let about = arns.join(", ");
     let described = client.describe_service_revisions().set_service_revision_arns(Some(arns)).send().await;
     let described = described.map_err(|e| failure("DescribeServiceRevisions", &about, &e))?;
@@ -70,6 +74,7 @@ fn revision(revision: ecs::ServiceRevision) -> Option<ServiceRevision> {
         arn: revision.service_revision_arn?,
         task_definition: revision.task_definition.unwrap_or_default(),
         target_groups,
+        weight: None,
     })
 }
 

@@ -1,7 +1,5 @@
 //! Amazon CloudWatch: metrics of many services, read at once.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy};
@@ -9,7 +7,7 @@ use jiff::Timestamp;
 
 use super::failure::failure;
 use crate::AwsError;
-use crate::model::{Arn, Load, LoadQuery, Series};
+use crate::model::{Arn, Load, LoadQuery, Series, TargetGroup, Traffic};
 
 /// The most one GetMetricData call takes.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
@@ -25,6 +23,8 @@ enum Part {
     Tasks,
     BusiestCpu,
     BusiestMemory,
+    Errors,
+    P90,
 }
 
 pub async fn loads(
@@ -39,16 +39,66 @@ pub async fn loads(
         .enumerate()
         .flat_map(|(n, query)| parts(query).into_iter().map(move |(part, metric)| (n, part, metric)))
         .collect();
+    for (n, part, values) in values(client, &asked, from, to).await? {
+        if let Some(load) = loads.get_mut(n) {
+            add(load, part, values);
+        }
+    }
+    Ok(loads)
+}
+
+/// A target group behind several load balancers has the requests of all of them.
+pub async fn traffic(
+    client: &Client,
+    groups: &[TargetGroup],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<Traffic>, AwsError> {
+    let mut found = vec![Traffic::default(); groups.len()];
+    let mut asked = Vec::new();
+    for (n, group) in groups.iter().enumerate() {
+        for dimensions in of_group(group) {
+            let counted =
+                |name: &str, statistic: &str| metric("AWS/ApplicationELB", name, statistic, dimensions.clone());
+            asked.extend([
+                (n, Part::Requests, counted("RequestCount", "Sum")),
+                (n, Part::Errors, counted("HTTPCode_Target_5XX_Count", "Sum")),
+                // Nobody answered: a target that is gone fails its requests without a status of its own.
+                (n, Part::Errors, counted("TargetConnectionErrorCount", "Sum")),
+                (n, Part::P90, counted("TargetResponseTime", "p90")),
+            ]);
+        }
+    }
+    for (n, part, values) in values(client, &asked, from, to).await? {
+        let Some(traffic) = found.get_mut(n) else { continue };
+        match part {
+            Part::P90 => traffic.p90.extend(values),
+            Part::Errors => add_up(&mut traffic.errors, values),
+            _ => add_up(&mut traffic.requests, values),
+        }
+    }
+    Ok(found)
+}
+
+/// What was measured of each metric, with what it is about, without the minute that has only begun.
+async fn values(
+    client: &Client,
+    asked: &[(usize, Part, MetricStat)],
+    from: Timestamp,
+    to: Timestamp,
+) -> Result<Vec<(usize, Part, Series)>, AwsError> {
+    let begun = minute(to.as_second());
+    let mut found = Vec::new();
     for chunk in asked.chunks(QUERIES_PER_CALL) {
         for result in read(client, chunk, from, to).await? {
             let place = result.id.as_deref().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
             let Some((n, part, _)) = place.and_then(|place| chunk.get(place)) else { continue };
-            if let Some(load) = loads.get_mut(*n) {
-                add(load, *part, &result, to);
-            }
+            let times = result.timestamps().iter().filter_map(|time| minute(time.secs()));
+            let values = times.zip(result.values().iter().copied()).filter(|(time, _)| Some(*time) < begun);
+            found.push((*n, *part, values.collect()));
         }
     }
-    Ok(loads)
+    Ok(found)
 }
 
 /// A service behind no application load balancer has no requests to count.
@@ -69,12 +119,17 @@ fn parts(query: &LoadQuery) -> Vec<(Part, MetricStat)> {
         parts.push((Part::BusiestMemory, metric("AWS/ECS", "MemoryUtilization", "Maximum", service)));
     }
     for group in &query.target_groups {
-        for balancer in group.balancer_dimensions() {
-            let dimensions = vec![dimension("TargetGroup", group.dimension()), dimension("LoadBalancer", balancer)];
+        for dimensions in of_group(group) {
             parts.push((Part::Requests, metric("AWS/ApplicationELB", "RequestCount", "Sum", dimensions)));
         }
     }
     parts
+}
+
+/// One set for each load balancer: CloudWatch has no metric of a target group alone.
+fn of_group(group: &TargetGroup) -> impl Iterator<Item = Vec<Dimension>> {
+    let with = |balancer| vec![dimension("TargetGroup", group.dimension()), dimension("LoadBalancer", balancer)];
+    group.balancer_dimensions().map(with)
 }
 
 fn dimensions(service: &Arn) -> Vec<Dimension> {
@@ -118,23 +173,22 @@ async fn read(
 
 /// Adds the values to a service's load: requests are summed over target groups, everything else has one
 /// metric. A result may come in several pages.
-fn add(load: &mut Load, part: Part, result: &MetricDataResult, to: Timestamp) {
-    let begun = minute(to.as_second());
-    let times = result.timestamps().iter().filter_map(|time| minute(time.secs()));
-    let values: BTreeMap<Timestamp, f64> =
-        times.zip(result.values().iter().copied()).filter(|(time, _)| Some(*time) < begun).collect();
+fn add(load: &mut Load, part: Part, values: Series) {
     match part {
         Part::Cpu => load.cpu.extend(values),
         Part::Memory => load.memory.extend(values),
         Part::Tasks => load.tasks.extend(values),
         Part::BusiestCpu => load.busiest_cpu.extend(values),
         Part::BusiestMemory => load.busiest_memory.extend(values),
-        Part::Requests => {
-            let requests = load.requests.get_or_insert_default();
-            for (time, value) in values {
-                *requests.entry(time).or_default() += value;
-            }
-        }
+        Part::Requests => add_up(load.requests.get_or_insert_default(), values),
+        // Asked for by target group alone.
+        Part::Errors | Part::P90 => {}
+    }
+}
+
+fn add_up(sum: &mut Series, values: Series) {
+    for (time, value) in values {
+        *sum.entry(time).or_default() += value;
     }
 }
 

@@ -21,7 +21,7 @@ use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
     Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
     Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
-    TargetGroup, Task, TaskDefinition,
+    TargetGroup, Task, TaskDefinition, Traffic,
 };
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
@@ -254,6 +254,14 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
         deployments::newest(self.ecs(), service).await
+    }
+
+    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+        deployments::describe(self.ecs(), arn).await
+    }
+
+    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {
+        metrics::traffic(self.cloudwatch(), groups, from, to).await
     }
 
     async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {

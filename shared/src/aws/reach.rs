@@ -3,7 +3,7 @@
 use super::operate::Aws;
 use super::{autoscaling, caches, cloudwatch, deployments, drills, ecs, logs, probes, snapshots};
 use crate::AwsError;
-use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Watching};
+use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Verdicts, Watching};
 use crate::plan::{Action, GoBack};
 
 /// Carries out the actions within a reach.
@@ -42,6 +42,15 @@ impl Performs for Revisions {
                 deployments::take_back(aws.ecs(), deployment).await
             }
             Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
+            Action::Judge(_) => Ok("remembered".to_owned()),
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Verdicts {
+    async fn perform(_: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
             Action::Judge(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),
         }

@@ -34,7 +34,7 @@ pub async fn of(client: &Client, service: &Arn) -> Result<Vec<Task>, AwsError> {
     Ok(found)
 }
 
-fn time(at: DateTime) -> Option<Timestamp> {
+pub fn time(at: DateTime) -> Option<Timestamp> {
     at.to_millis().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok())
 }
 

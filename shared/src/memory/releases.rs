@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Memory;
+use crate::looks::Looks;
 use crate::model::Digest;
 use crate::plan::{GoBack, Judge, Rollout, Verdict};
 
@@ -25,35 +26,18 @@ pub struct Following {
     pub looks: Looks,
 }
 
-/// Looks at the addresses that a release must answer on.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Looks {
-    pub all: u32,
-    pub passed: u32,
-    /// Of the last ones in a row, in which all addresses answered as they should.
-    pub good: u32,
-    /// Of the last ones in a row, in which one did not.
-    pub bad: u32,
-    /// What was wrong last.
-    pub problem: Option<String>,
-    /// When the last one was.
-    pub last: Option<Timestamp>,
-}
-
-impl Looks {
-    /// The same with one more.
-    #[must_use]
-    pub fn and(&self, problem: Option<String>, at: Timestamp) -> Self {
-        let well = problem.is_none();
-        Self {
-            all: self.all + 1,
-            passed: self.passed + u32::from(well),
-            good: if well { self.good + 1 } else { 0 },
-            bad: if well { 0 } else { self.bad + 1 },
-            problem: problem.or_else(|| self.problem.clone()),
-            last: Some(at),
-        }
-    }
+/// A deployment that asks whether it may go on, and what was found out since it does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Judging {
+    /// The ARN of the service deployment.
+    pub deployment: String,
+    /// Since when it is asked about production traffic; `None` where that has not begun to shift.
+    pub since: Option<Timestamp>,
+    /// What is asked about: a stage, and in production the share of traffic.
+    pub step: String,
+    pub step_since: Timestamp,
+    /// What looks at its addresses have found in this step.
+    pub looks: Looks,
 }
 
 /// A revision that a rollout ended well with.

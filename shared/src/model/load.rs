@@ -27,6 +27,17 @@ pub struct Load {
     pub busiest_memory: Series,
 }
 
+/// What went through one target group.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Traffic {
+    /// Requests in a minute.
+    pub requests: Series,
+    /// Of these, answered with a status of 5xx, or by no target at all.
+    pub errors: Series,
+    /// Seconds that nine of ten requests took at most.
+    pub p90: Series,
+}
+
 /// Which service, and what its requests are counted by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadQuery {

@@ -1,7 +1,8 @@
+use jiff::Timestamp;
 use serde::Serialize;
 
 /// A service deployment, as ECS carries one out. Source: DescribeServiceDeployments, DescribeServiceRevisions.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ServiceDeployment {
     pub arn: String,
     /// `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `ROLLBACK_IN_PROGRESS`, …
@@ -10,6 +11,7 @@ pub struct ServiceDeployment {
     pub status_reason: String,
     /// `POST_TEST_TRAFFIC_SHIFT`, …; empty where ECS names none.
     pub stage: String,
+    pub started: Option<Timestamp>,
     /// What was deployed before; `None` where that is nothing or several.
     pub from: Option<ServiceRevision>,
     /// What is being deployed.
@@ -17,13 +19,15 @@ pub struct ServiceDeployment {
 }
 
 /// What a service ran or is to run.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ServiceRevision {
     pub arn: String,
     /// The ARN of the revision of its task definition.
     pub task_definition: String,
     /// ARNs of the target groups that its tasks register with.
     pub target_groups: Vec<String>,
+    /// Per cent of production traffic, where ECS shifts it.
+    pub weight: Option<f64>,
 }
 
 impl ServiceDeployment {

@@ -8,7 +8,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 17] = [
     "tag",
     "semver",
     "repo",
@@ -23,7 +23,22 @@ const KEYS: [&str; 14] = [
     "breaker",
     "deadline",
     "bake",
+    "strategy",
+    "verify-test",
+    "unclear",
 ];
+
+/// How traffic is shifted to a release; what the service uses where the tag does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum Strategy {
+    /// A share first, all of it later.
+    Canary,
+    /// In equal steps.
+    Linear,
+    /// All at once, after a test.
+    BlueGreen,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
@@ -50,6 +65,12 @@ pub struct DeployPolicy {
     pub deadline: u64,
     /// How long alarms may still speak against it once it is completed, in seconds.
     pub bake: u64,
+    /// How traffic is to be shifted.
+    pub strategy: Option<Strategy>,
+    /// An address behind the test listener, which leads to the new revision alone.
+    pub verify_test: Option<String>,
+    /// A release that nobody can say anything about goes back; else it stays.
+    pub unclear_goes_back: bool,
 }
 
 /// A quarter of an hour: what a rollout may take where the tag does not say.
@@ -104,6 +125,13 @@ impl DeployPolicy {
             snapshot: pairs.switch("snapshot", false)?,
             snapshot_limit: pairs.get("snapshot-limit").map(limit).transpose()?.unwrap_or(SNAPSHOT_LIMIT),
             breaker: pairs.switch("breaker", true)?,
+            strategy: pairs.get("strategy").map(|word| strategy(&pairs, word)).transpose()?,
+            verify_test: pairs.get("verify-test").map(|url| address(&pairs, "verify-test", url)).transpose()?,
+            unclear_goes_back: match pairs.get("unclear") {
+                None | Some("keep") => false,
+                Some("back") => true,
+                Some(word) => return Err(pairs.error(format!("unclear={word} is not one of keep, back"))),
+            },
         })
     }
 }
@@ -120,18 +148,27 @@ fn selector(pairs: &Pairs<'_>) -> Result<Selector, TagError> {
 }
 
 fn verify(pairs: &Pairs<'_>) -> Result<Vec<String>, TagError> {
-    let urls = pairs.all("verify").map(|url| {
-        if url.starts_with("https://") || url.starts_with("http://") {
-            Ok(url.to_owned())
-        } else {
-            Err(pairs.error(format!("verify={url} is not an http:// or https:// address")))
-        }
-    });
-    let urls: Vec<String> = urls.collect::<Result<_, _>>()?;
+    let urls: Vec<String> = pairs.all("verify").map(|url| address(pairs, "verify", url)).collect::<Result<_, _>>()?;
     if urls.len() > MOST_URLS {
         return Err(pairs.error(format!("{} addresses are more than the {MOST_URLS} that can be asked", urls.len())));
     }
     Ok(urls)
+}
+
+fn address(pairs: &Pairs<'_>, key: &str, url: &str) -> Result<String, TagError> {
+    if url.starts_with("https://") || url.starts_with("http://") {
+        return Ok(url.to_owned());
+    }
+    Err(pairs.error(format!("{key}={url} is not an http:// or https:// address")))
+}
+
+fn strategy(pairs: &Pairs<'_>, word: &str) -> Result<Strategy, TagError> {
+    match word {
+        "canary" => Ok(Strategy::Canary),
+        "linear" => Ok(Strategy::Linear),
+        "blue-green" => Ok(Strategy::BlueGreen),
+        _ => Err(pairs.error(format!("strategy={word} is not one of canary, linear, blue-green"))),
+    }
 }
 
 fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
@@ -223,7 +260,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, unclear)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {

@@ -8,7 +8,7 @@ use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
     AlarmState, Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup,
     LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
-    Tagged, TargetGroup, Task, TaskDefinition,
+    Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -68,6 +68,17 @@ impl Cloud for World {
             self.call("DescribeServiceRevisions", &service.name()).await?;
         }
         Ok(found)
+    }
+
+    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+        self.call("DescribeServiceDeployments", arn).await?;
+        self.call("DescribeServiceRevisions", arn).await?;
+        Ok(self.state().shifting.get(arn).cloned())
+    }
+
+    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {
+        self.call("GetMetricData", &format!("{} groups", groups.len())).await?;
+        Ok(groups.iter().map(|group| self.state().through(&group.arn, from, to)).collect())
     }
 
     async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {

@@ -1,6 +1,7 @@
 //! Deployments of services as ECS carries them out, in the simulated world.
 
-use lamplighter::model::{Arn, Deployment, ServiceDeployment, ServiceRevision};
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Arn, Deployment, Series, ServiceDeployment, ServiceRevision, Traffic};
 
 use super::State;
 
@@ -13,6 +14,7 @@ impl State {
             arn: format!("revision/{}", deployment.id),
             task_definition: deployment.task_definition.clone(),
             target_groups: Vec::new(),
+            weight: None,
         };
         let before = service.deployments.iter().find(|other| other.rollout_state == "COMPLETED");
         Some(ServiceDeployment {
@@ -22,5 +24,15 @@ impl State {
             to: revision(primary),
             ..ServiceDeployment::default()
         })
+    }
+
+    /// What went through a target group, in whole minutes.
+    pub(super) fn through(&self, group: &str, from: Timestamp, to: Timestamp) -> Traffic {
+        let Some(all) = self.traffic.get(group) else { return Traffic::default() };
+        let within = |series: &Series| {
+            let complete = |at: &Timestamp| *at >= from && *at + SignedDuration::from_mins(1) <= to;
+            series.iter().filter(|(at, _)| complete(at)).map(|(at, value)| (*at, *value)).collect()
+        };
+        Traffic { requests: within(&all.requests), errors: within(&all.errors), p90: within(&all.p90) }
     }
 }

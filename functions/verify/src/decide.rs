@@ -1,0 +1,143 @@
+//! Whether a deployment may go on. Pure: everything it knows is in its arguments.
+
+use jiff::Timestamp;
+use lamplighter::Plan;
+use lamplighter::looks::IN_A_ROW;
+use lamplighter::memory::Judging;
+use lamplighter::model::Digest;
+use lamplighter::notice::Message;
+use lamplighter::operation::Seen;
+use lamplighter::plan::{Action, HookStatus, Judge, Verdict};
+
+use crate::sequential::{Comparison, Finding};
+use crate::survey::{Observed, Stage};
+use crate::{LATER, Policy, SOON, words};
+
+/// Decides for one deployment.
+#[must_use]
+pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    if observed.deployment.is_none() {
+        return go_on("ECS does not know the deployment that it asks about");
+    }
+    let Some(judging) = &observed.judging else {
+        return go_on("it goes back, and nothing stands in its way");
+    };
+    let case = Case { seen, observed, judging, now };
+    if let Some(plan) = case.quarantined() {
+        return plan;
+    }
+    match (observed.stage, &observed.comparison) {
+        (Stage::Tested, _) if seen.policy.verify_test.is_some() => case.looked_at("the test listener"),
+        (Stage::Shifted, _) if !seen.policy.verify.is_empty() => case.looked_at("its addresses"),
+        (Stage::Shifting(weight), Some(comparison)) => case.compared(weight, comparison),
+        (Stage::Shifting(weight), None) => go_on(format!("at {weight} % there is no traffic that can be compared")),
+        _ => go_on("there is nothing to be judged in this stage"),
+    }
+}
+
+fn go_on(reason: impl Into<String>) -> Plan {
+    Plan::nothing(reason).answering(HookStatus::Succeeded)
+}
+
+fn ask_again(reason: impl Into<String>, call_back_delay: u32) -> Plan {
+    Plan::nothing(reason).answering(HookStatus::InProgress { call_back_delay })
+}
+
+struct Case<'a> {
+    seen: Seen<'a, Policy>,
+    observed: &'a Observed,
+    judging: &'a Judging,
+    now: Timestamp,
+}
+
+impl Case<'_> {
+    fn label(&self) -> String {
+        let image = self.observed.image.as_ref();
+        image.map_or_else(|| "the new revision".to_owned(), |(tag, digest)| format!("{tag} ({})", digest.short()))
+    }
+
+    /// A digest that failed before is not let in by another door. What is rolled out from here was approved.
+    fn quarantined(&self) -> Option<Plan> {
+        let (_, digest) = self.observed.image.as_ref()?;
+        let reason = self.seen.memory.quarantined.get(digest)?;
+        let is_ours = self.seen.memory.following.as_ref().is_some_and(|following| following.digest == *digest);
+        (!is_ours).then(|| {
+            let message = words::quarantined(&self.label(), digest, reason);
+            Plan::tell(message).answering(HookStatus::Failed)
+        })
+    }
+
+    /// Whether the time for this step is over.
+    fn is_late(&self) -> bool {
+        let waited = self.now.duration_since(self.judging.step_since).as_secs();
+        u64::try_from(waited).is_ok_and(|waited| waited >= self.seen.policy.step)
+    }
+
+    fn looked_at(&self, place: &str) -> Plan {
+        let looks = &self.judging.looks;
+        if looks.is_confirmed() {
+            return go_on(format!("{} has answered well {IN_A_ROW} times in a row at {place}", self.label()));
+        }
+        if looks.is_refuted() {
+            return self
+                .fail(words::refuted(&self.label(), place, looks), &format!("it did not answer well at {place}"));
+        }
+        if looks.is_unclear() || self.is_late() {
+            return self.unclear(words::now_and_then(&self.label(), place, looks));
+        }
+        ask_again(
+            format!("{} has answered well {} times of {IN_A_ROW} in a row at {place}", self.label(), looks.good),
+            SOON,
+        )
+    }
+
+    fn compared(&self, weight: f64, comparison: &Comparison) -> Plan {
+        let counts = words::counts(comparison);
+        match comparison.finding() {
+            Finding::MoreErrors => self.fail(
+                words::more_errors(&self.label(), weight, comparison),
+                &format!("it failed more often at {weight} %"),
+            ),
+            Finding::Slower => {
+                self.fail(words::slower(&self.label(), weight, comparison), &format!("it was slower at {weight} %"))
+            }
+            Finding::NoWorse => go_on(format!("{} is no worse at {weight} %: {counts}", self.label())),
+            Finding::Unclear { minutes } if self.is_late() => {
+                self.unclear(words::not_enough(&self.label(), weight, comparison, minutes))
+            }
+            Finding::Unclear { minutes } => {
+                let left =
+                    minutes.map(|minutes| format!("; about {minutes} min more at this rate")).unwrap_or_default();
+                ask_again(
+                    format!("not enough evidence yet about {} at {weight} %: {counts}{left}", self.label()),
+                    LATER,
+                )
+            }
+        }
+    }
+
+    /// ECS takes it back, and it is not rolled out again.
+    fn fail(&self, message: Message, because: &str) -> Plan {
+        let Some((tag, digest)) = self.observed.image.clone() else {
+            return Plan::tell(message).answering(HookStatus::Failed);
+        };
+        let reason = format!("{because} on {}", self.now.strftime("%F %H:%M UTC"));
+        let message = message.next(words::again(&digest));
+        self.judge(tag, digest, Verdict::Failed { reason }, message).answering(HookStatus::Failed)
+    }
+
+    fn judge(&self, tag: String, digest: Digest, verdict: Verdict, message: Message) -> Plan {
+        let judge = Judge { service: self.observed.service.arn.clone(), digest, tag, verdict };
+        Plan::act(Action::Judge(judge), message.title.clone(), message)
+    }
+
+    fn unclear(&self, message: Message) -> Plan {
+        if self.seen.policy.unclear_goes_back {
+            let title = format!("{}: going back", message.title);
+            return self.fail(Message { title, ..message }, "nobody could say whether it is well");
+        }
+        let step = format!("unclear:{}:{}", self.judging.deployment, self.judging.step);
+        let message = message.next("It goes on; with unclear=back in the tag it would go back.").once(step);
+        Plan::tell(message).answering(HookStatus::Succeeded)
+    }
+}

@@ -1,0 +1,112 @@
+//! The stated error rates, tried: 10,000 releases a case.
+
+use rstest::rstest;
+use verify::sequential::{Comparison, FALSE_ALARMS, Finding, MARGIN, MISSES, Minute};
+
+const RUNS: u32 = 10_000;
+/// Of the requests, the canary gets one in twenty.
+const CANARY: f64 = 0.05;
+const MINUTES: u32 = 60;
+/// Of the old revision alone, before.
+const HISTORY: u32 = 5;
+
+struct Dice(fastrand::Rng);
+
+impl Dice {
+    fn new() -> Self {
+        Self(fastrand::Rng::with_seed(7))
+    }
+
+    fn roll(&mut self) -> f64 {
+        self.0.f64()
+    }
+
+    /// How many of `n` happen that have this chance each: from one to the next by the geometric distribution.
+    fn of(&mut self, n: f64, chance: f64) -> f64 {
+        if chance <= 0.0 {
+            return 0.0;
+        }
+        let (mut happened, mut at) = (0.0, 0.0);
+        loop {
+            at += 1.0 + ((1.0 - self.roll()).ln() / (1.0 - chance).ln()).floor();
+            if at > n {
+                return happened;
+            }
+            happened += 1.0;
+        }
+    }
+
+    /// How many come within a minute, by the Poisson distribution; large ones as a sum of small ones.
+    fn arrivals(&mut self, mut mean: f64) -> f64 {
+        let mut sum = 0.0;
+        while mean > 30.0 {
+            sum += self.arrivals(30.0);
+            mean -= 30.0;
+        }
+        let (limit, mut product) = ((-mean).exp(), self.roll());
+        while product > limit {
+            sum += 1.0;
+            product *= self.roll();
+        }
+        sum
+    }
+
+    fn minute(&mut self, per_minute: f64, errors: f64) -> Minute {
+        let requests = self.arrivals(per_minute);
+        Minute { requests, errors: self.of(requests, errors), p90: None }
+    }
+}
+
+/// How often a release is taken back and passed, looked at every minute; the rest is unclear.
+fn share(per_second: f64, old: f64, new: f64) -> (f64, f64) {
+    let mut dice = Dice::new();
+    let (mut back, mut passed) = (0_u32, 0_u32);
+    for _ in 0..RUNS {
+        let mut comparison = Comparison::default();
+        for _ in 0..HISTORY {
+            comparison.learn(dice.minute(per_second * 60.0, old));
+        }
+        for _ in 0..MINUTES {
+            let before = dice.minute(per_second * 60.0 * (1.0 - CANARY), old);
+            comparison.add(before, dice.minute(per_second * 60.0 * CANARY, new), true);
+            match comparison.finding() {
+                Finding::Unclear { .. } => continue,
+                Finding::NoWorse => passed += 1,
+                Finding::MoreErrors | Finding::Slower => back += 1,
+            }
+            break;
+        }
+    }
+    (f64::from(back) / f64::from(RUNS), f64::from(passed) / f64::from(RUNS))
+}
+
+#[rstest]
+fn a_release_that_is_no_worse_is_taken_back_no_more_often_than_stated(
+    #[values(0.5, 5.0, 50.0)] per_second: f64,
+    #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
+) {
+    let (back, passed) = share(per_second, errors, errors);
+    println!("{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed");
+    assert!(back <= FALSE_ALARMS / 2.0, "{back}");
+}
+
+#[rstest]
+fn a_release_that_is_worse_by_the_margin_is_passed_no_more_often_than_stated(
+    #[values(0.5, 5.0, 50.0)] per_second: f64,
+    #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
+) {
+    let (back, passed) = share(per_second, errors, errors + MARGIN);
+    println!("{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed");
+    assert!(passed <= MISSES, "{passed}");
+}
+
+/// Where it is plain, it is found soon.
+#[rstest]
+#[case::every_request(1.0, 0.999)]
+#[case::one_in_three(0.33, 0.999)]
+#[case::one_in_ten(0.1, 0.99)]
+fn a_release_that_is_plainly_worse_is_taken_back(#[case] errors: f64, #[case] at_least: f64) {
+    let (back, passed) = share(5.0, 0.001, errors);
+    println!("5 requests a second, {errors} errors: {back} taken back, {passed} passed");
+    assert!(back >= at_least, "{back}");
+}
