@@ -67,7 +67,9 @@ pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Times
     }
     match action {
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
-        Action::Rollout(_) | Action::Redeploy(_) | Action::GoBack(_) if state.deployment_controller != "ECS" => {
+        Action::Rollout(_) | Action::Redeploy(_) | Action::GoBack(_) | Action::Continue(_)
+            if state.deployment_controller != "ECS" =>
+        {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
         Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),

@@ -61,7 +61,7 @@ impl Detail {
             }
             "RDS DB Instance Event" | "RDS DB Cluster Event" => Self::Database(serde_json::from_value(detail)?),
             "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
-            "ECS Deployment State Change" | "ECS Service Action" => {
+            "ECS Deployment State Change" | "ECS Service Action" | "ECS Hook State Change" => {
                 Self::DeploymentChange(serde_json::from_value(detail)?)
             }
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::operation::Invocation;
-use crate::policy::{ParameterError, StackDefaults};
+use crate::policy::{HOOK_VARIABLE, ParameterError, StackDefaults, VARIABLE};
 use crate::telemetry;
 
 /// Reads and checks the stack's defaults.
@@ -19,7 +19,10 @@ use crate::telemetry;
 /// [`ParameterError`] naming the parameter.
 #[allow(clippy::disallowed_methods, reason = "the one place that reads the stack's environment document")]
 pub fn stack_defaults() -> Result<StackDefaults, ParameterError> {
-    StackDefaults::parse(&std::env::var("LAMPLIGHTER").unwrap_or_else(|_| "{}".to_owned()))
+    let variable = |name: &str| std::env::var(name).unwrap_or_default();
+    let document = variable(VARIABLE);
+    let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
+    defaults.with_hook(&variable(HOOK_VARIABLE))
 }
 
 /// The wall clock.

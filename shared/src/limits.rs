@@ -42,6 +42,7 @@ pub fn allow(
         }
         // A way back is never withheld.
         Action::GoBack(_)
+        | Action::Continue(_)
         | Action::Judge(_)
         | Action::Backup(_)
         | Action::Copy(_)

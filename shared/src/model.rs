@@ -22,7 +22,7 @@ pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Sc
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::Place;
-pub use service::{CircuitBreaker, Deployment, DeploymentController, Service};
+pub use service::{CircuitBreaker, Deployment, DeploymentController, Service, Shifting};
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
 pub use task::{Task, TaskContainer};

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Alarm, Arn, Digest, LogDay, Place, counted};
 use crate::notice::Message;
+use crate::policy::{Hook, Strategy};
 
 /// A decision about one target. An empty plan has a reason too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,6 +67,7 @@ pub enum Action {
     Rollout(Rollout),
     Redeploy(Redeploy),
     GoBack(GoBack),
+    Continue(Continue),
     Judge(Judge),
     Scale(Scale),
     Floor(Floor),
@@ -98,10 +100,37 @@ pub struct Rollout {
     pub registered: Option<String>,
     /// Switch ECS's deployment circuit breaker on, with rollback.
     pub enable_circuit_breaker: bool,
+    /// Shift traffic in this way from now on.
+    #[serde(default)]
+    pub shift: Option<Shift>,
     pub tag: String,
     pub digest: Digest,
     /// A person had named the digest in `lamplighter:approve`.
     pub approved: bool,
+}
+
+/// How a service is to shift traffic to a release.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shift {
+    pub strategy: Strategy,
+    /// What is asked on the way.
+    pub hook: Hook,
+    /// Waits for a person before production traffic moves.
+    pub pauses: bool,
+    /// Seconds that both revisions run on in the end; ECS counts minutes.
+    pub bake: u64,
+}
+
+/// Let a deployment go on that waits for a person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Continue {
+    pub service: Arn,
+    /// The ARN of the service deployment.
+    pub deployment: String,
+    /// The identifier of the hook that it waits at.
+    pub hook: String,
+    pub digest: Digest,
+    pub tag: String,
 }
 
 /// Start a service's tasks anew with what they run now.
@@ -394,6 +423,7 @@ impl Action {
             Self::Rollout(rollout) => format!("roll out {} ({})", rollout.tag, rollout.digest.short()),
             Self::Redeploy(_) => "restart the tasks".to_owned(),
             Self::GoBack(GoBack { to, .. }) => format!("go back to {}", to.rsplit('/').next().unwrap_or_default()),
+            Self::Continue(Continue { tag, .. }) => format!("let {tag} go on"),
             Self::Judge(Judge { tag, verdict, .. }) => match verdict {
                 Verdict::Passed { .. } => format!("remember {tag} as good"),
                 Verdict::Failed { .. } => format!("roll {tag} out no more"),

@@ -18,11 +18,11 @@ use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, Drill, Retention, Slots};
 pub use clock::{Freeze, ScheduleWindow};
-pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity};
+pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity, Strategy};
 pub use grammar::TagError;
 pub use logs::{Keep, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
-pub use stack::{Mode, ParameterError, StackDefaults};
+pub use stack::{HOOK_VARIABLE, Hook, Mode, ParameterError, StackDefaults, VARIABLE};
 pub use version::{SemverLine, TagPattern};
 
 use grammar::{closest, error};

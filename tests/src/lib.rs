@@ -23,6 +23,7 @@ pub mod curves;
 pub mod dashboard;
 pub mod ledger;
 pub mod setup;
+pub mod shifting;
 pub mod stack;
 pub mod traffic;
 pub mod workload;

@@ -147,18 +147,18 @@ fn target_group(stack: &Stack, name: &str) -> Option<String> {
     service["loadBalancers"][0]["targetGroupArn"].as_str().map(str::to_owned)
 }
 
-fn update(stack: &Stack, name: &str, mut request: Value) {
+pub(crate) fn update(stack: &Stack, name: &str, mut request: Value) {
     request["cluster"] = json!("shop");
     request["service"] = json!(name);
     stack.call("ecs", "UpdateService", request).unwrap_or_else(|e| panic!("{e}"));
 }
 
-fn elb(stack: &Stack, action: &str, form: &[(&str, &str)]) -> String {
+pub(crate) fn elb(stack: &Stack, action: &str, form: &[(&str, &str)]) -> String {
     stack.query("elasticloadbalancing", action, form).unwrap_or_else(|xml| panic!("{action}: {xml}"))
 }
 
 /// The text between an element's tags, the first there is; of `member` the one that names a load balancer.
-fn between(xml: &str, element: &str) -> String {
+pub(crate) fn between(xml: &str, element: &str) -> String {
     let open = format!("<{element}>");
     let texts = xml.split(open.as_str()).skip(1).filter_map(|rest| rest.split('<').next());
     let wanted = |text: &&str| element != "member" || text.contains(":loadbalancer/");

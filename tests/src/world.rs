@@ -93,6 +93,8 @@ pub struct State {
     pub purged: BTreeSet<Digest>,
     /// What ECS says of a service.
     pub said: BTreeMap<Arn, Vec<String>>,
+    /// Services whose deployment waits for a person.
+    pub paused: BTreeSet<Arn>,
     /// Deployments that shift traffic, by ARN.
     pub shifting: BTreeMap<String, ServiceDeployment>,
     /// What went through target groups, by ARN.

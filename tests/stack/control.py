@@ -5,6 +5,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/event``       {source, detail-type, detail, resources?, time?, id?} → {id}: sends any event
 * ``/_stack/fault``       see ``faults`` → {}
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED | GIVEN_UP} → {}: ends a rollout in progress
+* ``/_stack/stage``       see ``releases.ask`` → {hookStatus}: moves a deployment to a stage and asks its hooks
 * ``/_stack/stop_task``   see ``releases.stop_task`` → {task}: a task that is rolled out stops
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
@@ -28,6 +29,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/reset``       → {}: as after the start
 """
 
+import asyncio
 import json
 import re
 import time
@@ -55,14 +57,14 @@ def scan_findings(request, scope):
     return 200, {"imageScanStatus": {"status": scan["status"]}, "imageScanFindings": findings}
 
 
-def stop_deployment(request, scope):
-    arn = request["serviceDeploymentArn"]
-    if releases.DEPLOYMENTS.get(arn, {}).get("status") != "IN_PROGRESS":
-        return 400, {"__type": "ConflictException", "message": "The service deployment can't be stopped."}
-    cluster, name = releases.DEPLOYMENTS[arn]["serviceArn"].rsplit("/", 2)[1:]
-    with responses.request_scope(*scope):
-        emit.end_rollout(cluster, name, "STOPPED")
-    return 200, {"serviceDeploymentArn": arn}
+async def ask(request):
+    """The functions that are asked call this server meanwhile."""
+    return await asyncio.to_thread(in_scope, lambda: releases.ask(request, gaps.call_function))
+
+
+def in_scope(work):
+    with responses.request_scope(ACCOUNT, REGION):
+        return work()
 
 
 ANSWERS = {
@@ -70,7 +72,8 @@ ANSWERS = {
     ("ecs", "ListServiceDeployments"): releases.listed,
     ("ecs", "DescribeServiceDeployments"): releases.described,
     ("ecs", "DescribeServiceRevisions"): releases.revisions,
-    ("ecs", "StopServiceDeployment"): stop_deployment,
+    ("ecs", "StopServiceDeployment"): releases.stop_deployment,
+    ("ecs", "ContinueServiceDeployment"): releases.go_on,
     ("application-autoscaling", "DescribeScalableTargets"): autoscaling.describe,
     ("application-autoscaling", "RegisterScalableTarget"): autoscaling.register,
     ("logs", "CreateExportTask"): exports.create,
@@ -111,6 +114,7 @@ CONTROL = {
     "event": send_event,
     "fault": add_fault,
     "deployment": end_rollout,
+    "stage": ask,
     "stop_task": releases.stop_task,
     "settings": change_settings,
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
@@ -238,9 +242,8 @@ async def control(name, body, send):
             return
         if name not in CONTROL:
             raise ValueError(f"no control {name}; there are: {', '.join([*CONTROL, 'reset'])}")
-        with responses.request_scope(ACCOUNT, REGION):
-            document = CONTROL[name](json.loads(body or b"{}"))
-        await answer(send, 200, document)
+        document = in_scope(lambda: CONTROL[name](json.loads(body or b"{}")))
+        await answer(send, 200, await document if asyncio.iscoroutine(document) else document)
     except (IndexError, KeyError, TypeError, ValueError) as error:
         await answer(send, 400, {"error": f"{type(error).__name__}: {error}"})
 

@@ -13,14 +13,15 @@ from datetime import datetime, timezone
 from ministack.core import responses
 from ministack.services import cloudwatch_logs, ecs, eventbridge, rds
 
-from . import releases
-
 INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 )
 
 EVENTS = []
+# Who is told that a rollout has begun or ended: (service, deployment, what was before | status).
+ON_BEGIN = []
+ON_END = []
 SETTINGS = {
     # False: events are lost, as ECR's may be.
     "events": True,
@@ -86,7 +87,8 @@ def update_service(request, answer):
         return
     # What is being rolled out when the next one begins is not gone back to.
     settled = [older for older in service["deployments"][1:] if older.get("rolloutState") == "COMPLETED"]
-    releases.began(service, primary, settled)
+    for note in ON_BEGIN:
+        note(service, primary, settled)
     deployment_event(service, "SERVICE_DEPLOYMENT_IN_PROGRESS", primary["id"], "in progress.")
     if SETTINGS["rollouts"] == "instant":
         end_rollout(service["clusterArn"], service["serviceName"], "COMPLETED")
@@ -175,18 +177,18 @@ def end_rollout(cluster: str, name: str, how: str) -> None:
     primary, *older = service["deployments"]
     if how == "COMPLETED":
         service["deployments"] = [primary]
-        releases.ended(service, primary, "SUCCESSFUL")
+        ended(service, primary, "SUCCESSFUL")
         finish(service, primary, "completed.")
         return
     if how == "GIVEN_UP":
         primary["rolloutState"] = "FAILED"
-        releases.ended(service, primary, "STOPPED")
+        ended(service, primary, "STOPPED")
         deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
         return
     if not older:
         raise ValueError(f"{name} has no earlier deployment to go back to")
     primary.update(status="INACTIVE", rolloutState="FAILED")
-    releases.ended(service, primary, "ROLLBACK_SUCCESSFUL")
+    ended(service, primary, "ROLLBACK_SUCCESSFUL")
     if how == "FAILED":
         deployment_event(service, "SERVICE_DEPLOYMENT_FAILED", primary["id"], "circuit breaker: tasks failed to start.")
     previous = next((one for one in older if one.get("rolloutState") == "COMPLETED"), older[0])
@@ -194,6 +196,11 @@ def end_rollout(cluster: str, name: str, how: str) -> None:
     service["deployments"] = [previous]
     service["taskDefinition"] = previous["taskDefinition"]
     finish(service, previous, "completed.")
+
+
+def ended(service, deployment, status) -> None:
+    for note in ON_END:
+        note(service, deployment, status)
 
 
 def end_check(request: dict) -> dict:

@@ -127,6 +127,15 @@ def catch_mail() -> None:
     sns._fanout = fanout
 
 
+def call_function(arn, payload):
+    """Invokes a function and answers what it answers; blocks, and must not run in the server's own thread."""
+    found, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    record = lambda_svc._execution_record_for_config(found, config)
+    result = lambda_svc._execute_function_with_config_scope(record, payload)
+    body = result["body"]
+    return json.loads(body) if isinstance(body, (str, bytes)) else body
+
+
 def kill_functions() -> int:
     """Kills every running function as Lambda kills one at its time-out. Answers how many."""
     killed = 0

@@ -14,7 +14,7 @@ use lamplighter::policy;
 use crate::observe::{Observed, Offer};
 use crate::restart::{owed_restart, restart};
 use crate::words::{ago, findings, no_repository, no_subject, unsupported};
-use crate::{Policy, Subject};
+use crate::{Policy, Subject, shift};
 
 /// How long after a push a registry may still know nothing of a scan.
 const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -217,7 +217,8 @@ impl Case<'_> {
 
     fn unapproved(&self) -> Option<Plan> {
         let wanted = self.seen.policy.deploy.approve;
-        if !wanted || self.approved() {
+        // With traffic that is shifted, the deployment itself waits, after its test.
+        if !wanted || self.approved() || shift::wanted(self.seen.policy, self.service).is_some() {
             return None;
         }
         let message = Message::info(format!("{} waits for approval", self.label()))
@@ -244,6 +245,7 @@ impl Case<'_> {
             Some(without) => Message::warning(format!("{title}; without a snapshot")).why(why + &without),
         };
         let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()));
+        plan.messages.extend(shift::impossible(self.seen.policy, self.service));
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
         }
@@ -266,6 +268,7 @@ impl Case<'_> {
             base: self.running.arn().to_owned(),
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.wants_breaker(),
+            shift: shift::change(self.seen.policy, self.service),
             tags: BTreeMap::from([
                 (policy::BASE.to_owned(), self.running.label().to_owned()),
                 ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
@@ -281,7 +284,13 @@ impl Case<'_> {
     fn wants_breaker(&self) -> bool {
         let breaker = self.service.circuit_breaker;
         let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
-        self.seen.policy.deploy.breaker && self.service.strategy == "ROLLING" && !already
+        self.seen.policy.deploy.breaker && self.strategy() == "ROLLING" && !already
+    }
+
+    /// By which ECS will roll it out.
+    fn strategy(&self) -> &str {
+        let wanted = shift::wanted(self.seen.policy, self.service);
+        wanted.map_or(self.service.strategy.as_str(), |shift| shift.strategy.as_str())
     }
 
     fn next(&self) -> String {
@@ -290,7 +299,7 @@ impl Case<'_> {
         } else {
             String::new()
         };
-        let rolling = self.service.strategy == "ROLLING";
+        let rolling = self.strategy() == "ROLLING";
         let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
         let fate = if rolling && guarded {
             format!(
@@ -300,9 +309,27 @@ impl Case<'_> {
         } else if rolling {
             format!("ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.", self.running.label())
         } else {
-            format!("ECS shifts traffic by the service's {} strategy.", self.service.strategy)
+            self.shifted()
         };
         superseded + &fate
+    }
+
+    fn shifted(&self) -> String {
+        let how = match self.strategy() {
+            "CANARY" => "ECS gives it a small share of the traffic first, and all of it later",
+            "LINEAR" => "ECS gives it the traffic step by step",
+            "BLUE_GREEN" => "ECS starts it beside the old one and then gives it all of the traffic",
+            _ => "ECS shifts traffic to it",
+        };
+        let is_judged = self.seen.policy.deploy.strategy.is_some();
+        let judged = if is_judged { "; each step is judged, and a bad one takes it back" } else { "" };
+        let waits = shift::wanted(self.seen.policy, self.service).is_some_and(|shift| shift.pauses);
+        let approval = format!(
+            " It waits for you after its test: tag the service {} = {} to let it go on.",
+            policy::APPROVE,
+            self.image.digest
+        );
+        format!("{how}{judged}.{}", if waits { approval.as_str() } else { "" })
     }
 
     pub fn label(&self) -> String {

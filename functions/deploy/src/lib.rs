@@ -11,6 +11,7 @@ mod decide_tests;
 mod fixtures;
 mod observe;
 mod restart;
+mod shift;
 mod subject;
 mod targets;
 mod words;
@@ -23,7 +24,7 @@ use lamplighter::cloud::{Cloud, Services};
 use lamplighter::ledger::Ledger;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{self, DeployPolicy, Freeze, StackDefaults, TagError};
+use lamplighter::policy::{self, DeployPolicy, Freeze, Hook, StackDefaults, TagError};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
@@ -39,6 +40,8 @@ pub struct Policy {
     pub freeze: Option<Freeze>,
     /// The stack that owns snapshots.
     pub stack: String,
+    /// What deployments that shift traffic ask on their way.
+    pub hook: Option<Hook>,
 }
 
 impl Operation for Deploy {
@@ -55,7 +58,8 @@ impl Operation for Deploy {
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let Some(value) = tags.get(policy::DEPLOY) else { return Ok(None) };
         let freeze = tags.get(policy::FREEZE).map(|value| Freeze::parse(value)).transpose()?;
-        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze, stack: defaults.stack.clone() }))
+        let (stack, hook) = (defaults.stack.clone(), defaults.hook.clone());
+        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze, stack, hook }))
     }
 
     async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {

@@ -5,7 +5,8 @@ use lamplighter::looks::IN_A_ROW;
 use lamplighter::memory::Following;
 use lamplighter::model::{HasAlarm, Service};
 use lamplighter::operation::Seen;
-use lamplighter::plan::{Action, GoBack, Judge, Verdict};
+use lamplighter::plan::{Action, Continue, GoBack, Judge, Verdict};
+use lamplighter::policy;
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
@@ -21,6 +22,8 @@ pub enum Stage {
     /// It is moving, and has time.
     #[default]
     Moving,
+    /// It waits for a person before traffic is shifted to it.
+    Paused,
     /// All tasks run it.
     Live,
     /// It has not ended in its time.
@@ -106,6 +109,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             let minutes = now.duration_since(following.at).as_mins();
             Plan::nothing(format!("{} is rolled out since {minutes} min", following.tag))
         }
+        Stage::Paused => case.paused(seen),
         Stage::Live => case.looked_at().or_else(|| case.bake(seen)).unwrap_or_else(|| {
             let verdict = Verdict::Passed { revision: service.task_definition.clone() };
             let message = words::live(service, following, &observed.alarms, now);
@@ -161,6 +165,19 @@ impl Case<'_> {
         let mut plan = Plan::nothing(format!("{tag} is completed; alarms have {minutes} min to speak against it"));
         plan.waits_for = Some(key);
         Some(plan)
+    }
+
+    fn paused(&self, seen: Seen<'_, Policy>) -> Plan {
+        let Following { digest, tag, .. } = self.following.clone();
+        let Some((deployment, hook)) = self.observed.pause.clone() else {
+            return Plan::nothing(format!("{tag} waits, and ECS does not say for what"));
+        };
+        if policy::approved(&seen.target.tags) != Some(digest.as_str()) {
+            return Plan::tell(words::waits_for_approval(self.following));
+        }
+        let message = words::goes_on(self.following);
+        let go_on = Continue { service: self.service.arn.clone(), deployment, hook, digest, tag };
+        Plan::act(Action::Continue(go_on), message.title.clone(), message)
     }
 
     fn go_back(&self) -> Plan {

@@ -1,7 +1,8 @@
 //! `rollout`: what `deploy` rolls out is followed until it is known how it ended. What ended well is remembered as a
 //! revision to go back to; what went back or hangs is not rolled out again.
 //!
-//! Triggers: deployment events of ECS, and a sweep every minute over the services that are followed.
+//! Triggers: deployment and hook events of ECS, a tag that approves, and a sweep every minute over the services that are
+//! followed.
 
 mod decide;
 #[cfg(test)]
@@ -36,9 +37,13 @@ pub struct Policy {
     pub deadline: Option<u64>,
     /// Seconds that alarms may still speak against a rollout that is completed.
     pub bake: u64,
+    /// Seconds that each step may be judged for where traffic is shifted.
+    pub step: u64,
     /// What it must answer on once it is completed, and with what in it.
     pub verify: Vec<String>,
     pub expect: Option<String>,
+    /// A person lets deployments go on that wait before traffic is shifted.
+    pub approve: bool,
     /// What nobody can say anything about goes back.
     pub unclear_goes_back: bool,
 }
@@ -57,8 +62,9 @@ impl Operation for Follow {
     fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
         let Some(deploy) = deploy else { return Ok(self.tidying(defaults)) };
-        let DeployPolicy { deadline, bake, verify, expect, unclear_goes_back, .. } = deploy;
-        Ok(Some(Policy { deadline: Some(deadline), bake, verify, expect, unclear_goes_back }))
+        let step = deploy.step();
+        let DeployPolicy { deadline, bake, verify, expect, approve, unclear_goes_back, .. } = deploy;
+        Ok(Some(Policy { deadline: Some(deadline), bake, step, verify, expect, approve, unclear_goes_back }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {

@@ -44,6 +44,8 @@ pub struct Observed {
     pub said: Vec<String>,
     /// And what else is found out then.
     pub evidence: Evidence,
+    /// The ARN of the deployment that waits for a person, and the identifier of the hook at which.
+    pub pause: Option<(String, String)>,
     /// The ARN of the deployment that ECS can take back to where the way back leads.
     pub can_take_back: Option<String>,
 }
@@ -68,8 +70,18 @@ impl Survey {
             "" => false,
             revision => runs(&cloud.task_definition(revision).await?, &following.digest),
         };
-        let stage = stage(service, following, runs_it, failed(seen, following), seen.policy.deadline, self.at);
+        // ECS waits between steps, and each may be judged for a while.
+        let shift = service.shifting.longest(seen.policy.step);
+        let deadline = seen.policy.deadline.map(|deadline| deadline + shift);
+        let stage = stage(service, following, runs_it, failed(seen, following), deadline, self.at);
         let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
+        if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() && seen.policy.approve {
+            let waiting = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
+            observed.pause = waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?)));
+            if observed.pause.is_some() {
+                observed.stage = Stage::Paused;
+            }
+        }
         if stage == Stage::Live && !seen.policy.verify.is_empty() {
             let Policy { verify, expect, .. } = seen.policy;
             let looks = following.looks.again(verify, expect.as_deref(), self.at, cloud).await;

@@ -5,7 +5,7 @@ use lamplighter::detail::Detail;
 use lamplighter::ledger::Ledger;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::operation::{Search, Targets};
-use lamplighter::{AwsError, Operation};
+use lamplighter::{AwsError, Event, Operation};
 
 use crate::Follow;
 use crate::survey::Survey;
@@ -13,24 +13,30 @@ use crate::survey::Survey;
 type Found = Result<Targets<Survey>, AwsError>;
 
 pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
-    let followed = match &search.event.detail {
-        Detail::DeploymentChange(change) => {
-            let service = search.event.resources.iter().map(Arn::new).find(|arn| arn.ecs_service().is_some());
-            let Some(service) = service else {
-                return Ok(Targets::None(format!("{} names no service", change.event_name)));
-            };
-            // Services that nothing is followed of are left to others, who may hold them.
-            let mut followed = search.ledger.watched(Follow::NAME).await?;
-            followed.retain(|arn| *arn == service);
-            followed
+    let mut followed = match &search.event.detail {
+        Detail::DeploymentChange(_) | Detail::TagChange(_) | Detail::Sweep => {
+            search.ledger.watched(Follow::NAME).await?
         }
-        Detail::Sweep => search.ledger.watched(Follow::NAME).await?,
         other => return Ok(Targets::not_for("rollout", other)),
     };
+    // Services that nothing is followed of are left to others, who may hold them.
+    if !matches!(search.event.detail, Detail::Sweep) {
+        let named = named(search.event);
+        followed.retain(|arn| named.contains(arn));
+    }
     if followed.is_empty() {
         return Ok(Targets::None("no rollout is followed".to_owned()));
     }
     these(&search, followed).await
+}
+
+/// What an event of a service names; that of a hook names its deployment and, in its detail, the service.
+fn named(event: &Event) -> Vec<Arn> {
+    let own = match &event.detail {
+        Detail::DeploymentChange(change) => change.service_arn.clone(),
+        _ => None,
+    };
+    event.resources.iter().map(Arn::new).chain(own).collect()
 }
 
 async fn these<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -> Found {

@@ -75,6 +75,23 @@ pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Time
         ))
 }
 
+pub fn waits_for_approval(following: &Following) -> Message {
+    Message::info(format!("{} has passed its test and waits for approval", label(following)))
+        .why("The tag says approve=yes. No production traffic has been shifted to it.")
+        .next(format!(
+            "To let it go on, tag the service {APPROVE} = {}; to stop it, stop the service deployment. ECS takes it back \
+             after a week.",
+            following.digest
+        ))
+        .once(format!("approve:{}", following.digest))
+}
+
+pub fn goes_on(following: &Following) -> Message {
+    Message::info(format!("{} was approved: traffic is shifted to it", label(following)))
+        .why(format!("The service is tagged {APPROVE} with its digest."))
+        .next("Each step is judged; a bad one takes it back.")
+}
+
 pub fn went_back(service: &Service, following: &Following, observed: &Observed) -> Message {
     Message::warning(format!("{} failed and went back to {}", label(following), revision(&service.task_definition)))
         .why(format!("ECS's circuit breaker or a person took it back. {}", said(observed)))

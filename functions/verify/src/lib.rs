@@ -43,8 +43,6 @@ pub struct Policy {
     pub unclear_goes_back: bool,
 }
 
-/// Ten minutes: how long a step is looked at where the tag does not say `bake=`.
-const STEP: u64 = 600;
 /// Seconds until ECS asks again.
 const SOON: u32 = 15;
 const LATER: u32 = 30;
@@ -71,10 +69,10 @@ impl Operation for Verify {
     fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
         Ok(deploy.map(|deploy| Policy {
+            step: deploy.step(),
             verify: deploy.verify,
             expect: deploy.expect,
             verify_test: deploy.verify_test,
-            step: if deploy.bake > 0 { deploy.bake } else { STEP },
             unclear_goes_back: deploy.unclear_goes_back,
         }))
     }

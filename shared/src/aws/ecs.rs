@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryA
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::deployments;
 use super::failure::{failure, incomplete};
 use super::raw::{Capture, put_body};
 use crate::AwsError;
@@ -226,6 +227,7 @@ fn service(service: EcsService) -> Option<Described> {
     let configuration = service.deployment_configuration;
     let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
+    let shifting = deployments::shifting(service.load_balancers.unwrap_or_default(), configuration.as_ref());
     let described = Service {
         arn: Arn::new(service.service_arn?),
         status: service.status.unwrap_or_default(),
@@ -245,6 +247,7 @@ fn service(service: EcsService) -> Option<Described> {
             Some(other) => DeploymentController::Other(other.as_str().to_owned()),
         },
         strategy: strategy.map_or("ROLLING", |s| s.as_str()).to_owned(),
+        shifting,
         circuit_breaker: CircuitBreaker {
             enable: breaker.is_some_and(|b| b.enable),
             rollback: breaker.is_some_and(|b| b.rollback),

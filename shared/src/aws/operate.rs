@@ -209,10 +209,12 @@ impl<R: Performs> Aws<R> {
             Some(arn) => arn.clone(),
             None => self.register(rollout).await?,
         };
-        let configuration = if rollout.enable_circuit_breaker {
-            Some(ecs::with_circuit_breaker(self.configuration(&rollout.service).await?))
-        } else {
-            None
+        let configuration = match &rollout.shift {
+            Some(shift) => Some(deployments::with_shift(self.configuration(&rollout.service).await?, shift)),
+            None if rollout.enable_circuit_breaker => {
+                Some(ecs::with_circuit_breaker(self.configuration(&rollout.service).await?))
+            }
+            None => None,
         };
         let deployment = ecs::update_service(self.ecs(), &rollout.service, &revision, configuration).await?;
         let label = revision.rsplit('/').next().unwrap_or_default();

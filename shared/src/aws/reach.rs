@@ -38,6 +38,7 @@ impl Performs for Services {
 impl Performs for Revisions {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
+            Action::Continue(go_on) => deployments::go_on(aws.ecs(), go_on).await,
             Action::GoBack(GoBack { stop: Some(deployment), .. }) => {
                 deployments::take_back(aws.ecs(), deployment).await
             }

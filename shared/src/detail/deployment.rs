@@ -1,7 +1,9 @@
-//! ECS Deployment State Change, and ECS Service Action. Only says which service to look at.
+//! ECS Deployment State Change, ECS Service Action, and ECS Hook State Change. Only says which service to look at.
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>
 
 use serde::Deserialize;
+
+use crate::model::Arn;
 
 /// Something happened to a deployment of the service named in the event's `resources`.
 #[derive(Debug, Clone, Deserialize)]
@@ -10,4 +12,6 @@ pub struct DeploymentChange {
     /// `SERVICE_DEPLOYMENT_COMPLETED`, `SERVICE_DEPLOYMENT_FAILED`, …
     #[serde(default)]
     pub event_name: String,
+    /// Where the event's `resources` name the deployment instead: a hook's.
+    pub service_arn: Option<Arn>,
 }

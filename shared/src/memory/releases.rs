@@ -77,6 +77,14 @@ impl Memory {
         self.stop_following(&back.digest);
     }
 
+    /// An approval that let a rollout go on does not bring the digest once more.
+    pub(super) fn spend_approval(&mut self, digest: &Digest) {
+        let last = self.attempts.iter_mut().rev().find(|attempt| attempt.digest.as_ref() == Some(digest));
+        if let Some(attempt) = last {
+            attempt.approved = true;
+        }
+    }
+
     fn quarantine(&mut self, digest: &Digest, reason: &str) {
         self.quarantined.insert(digest.clone(), reason.to_owned());
         self.verified.retain(|verified| verified.digest != *digest);

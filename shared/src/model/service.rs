@@ -1,6 +1,6 @@
 //! An ECS service as DescribeServices shows it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -29,8 +29,29 @@ pub struct Service {
     pub deployment_controller: DeploymentController,
     /// `ROLLING` unless the service uses `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
+    pub shifting: Shifting,
     pub circuit_breaker: CircuitBreaker,
     pub deployments: Vec<Deployment>,
+}
+
+/// How traffic is shifted to a release, as far as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Shifting {
+    /// Every load balancer of the service can lead to two revisions.
+    pub is_possible: bool,
+    /// Functions that are asked on the way, by ARN; `PAUSE` where a person is.
+    pub hooks: BTreeSet<String>,
+    /// Steps to all of the traffic, and the seconds that ECS waits between them and at the end.
+    pub steps: u32,
+    pub seconds: u64,
+}
+
+impl Shifting {
+    /// Seconds that it may take where each step is looked at for so long.
+    #[must_use]
+    pub fn longest(&self, step: u64) -> u64 {
+        self.seconds + u64::from(self.steps) * step
+    }
 }
 
 /// Who carries deployments out. AWS's list is open: what we do not know is kept.
@@ -80,9 +101,16 @@ impl Service {
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,
             strategy: "ROLLING".to_owned(),
+            shifting: Shifting::default(),
             circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
             deployments: Vec::new(),
         }
+    }
+
+    /// Whether a release gets its traffic step by step, or all at once after a test.
+    #[must_use]
+    pub fn shifts_traffic(&self) -> bool {
+        self.strategy != "ROLLING"
     }
 
     /// The deployment that the service is moving to or has reached.

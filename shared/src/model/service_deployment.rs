@@ -11,6 +11,8 @@ pub struct ServiceDeployment {
     pub status_reason: String,
     /// `POST_TEST_TRAFFIC_SHIFT`, …; empty where ECS names none.
     pub stage: String,
+    /// The identifier of a hook at which it waits for a person.
+    pub paused: Option<String>,
     pub started: Option<Timestamp>,
     /// What was deployed before; `None` where that is nothing or several.
     pub from: Option<ServiceRevision>,

@@ -76,6 +76,8 @@ pub struct DeployPolicy {
 /// A quarter of an hour: what a rollout may take where the tag does not say.
 const DEADLINE: u64 = 900;
 
+/// Ten minutes: how long a step is judged where the tag does not say.
+const STEP: u64 = 600;
 /// As many as can be asked within one visit.
 const MOST_URLS: usize = 5;
 /// Half an hour: what a rollout waits for a snapshot where the tag does not say.
@@ -98,6 +100,12 @@ pub enum Severity {
 }
 
 impl DeployPolicy {
+    /// Seconds that one step of a deployment which shifts traffic is judged for at most.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        if self.bake > 0 { self.bake } else { STEP }
+    }
+
     /// Reads the tag's value.
     ///
     /// # Errors
@@ -178,6 +186,18 @@ fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
         "high" => Ok(Severity::High),
         "critical" => Ok(Severity::Critical),
         _ => Err(pairs.error(format!("scan={word} is not one of low, medium, high, critical"))),
+    }
+}
+
+impl Strategy {
+    /// ECS's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Canary => "CANARY",
+            Self::Linear => "LINEAR",
+            Self::BlueGreen => "BLUE_GREEN",
+        }
     }
 }
 

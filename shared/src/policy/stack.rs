@@ -1,12 +1,16 @@
 //! The stack's defaults: one JSON document in the environment, written by `infra/template.yaml`.
 
 use jiff::civil::Time;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::clock::time_of_day;
 
 /// The environment variable that holds the document.
 pub const VARIABLE: &str = "LAMPLIGHTER";
+
+/// The environment variable that says what deployments ask on their way. The function that is asked can't have its own
+/// ARN in its environment, so this is no part of the document that all functions share.
+pub const HOOK_VARIABLE: &str = "LAMPLIGHTER_HOOK";
 
 /// Whether the stack acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -18,6 +22,15 @@ pub enum Mode {
     Observe,
     /// Do nothing at all.
     Off,
+}
+
+/// What deployments ask on their way.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hook {
+    /// The ARN of the function `verify`.
+    pub function: String,
+    /// The ARN of the role under which ECS calls it.
+    pub role: String,
 }
 
 /// What holds where a tag does not say otherwise. The values here are the template's own defaults.
@@ -51,6 +64,9 @@ pub struct StackDefaults {
     pub check_group: String,
     /// S3 bucket that logs are exported to.
     pub log_bucket: String,
+    /// Only the function that registers it knows it, from an environment variable of its own.
+    #[serde(skip)]
+    pub hook: Option<Hook>,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue that notices go to.
@@ -76,6 +92,7 @@ impl Default for StackDefaults {
             check_subnets: String::new(),
             check_group: String::new(),
             log_bucket: String::new(),
+            hook: None,
             table: String::new(),
             notices: String::new(),
             topic: String::new(),
@@ -117,6 +134,19 @@ impl StackDefaults {
 }
 
 impl StackDefaults {
+    /// The same with what deployments ask, from a document of its own; empty where they ask nobody.
+    ///
+    /// # Errors
+    /// [`ParameterError`] naming the variable.
+    pub fn with_hook(self, document: &str) -> Result<Self, ParameterError> {
+        if document.is_empty() {
+            return Ok(self);
+        }
+        let hook = serde_json::from_str(document)
+            .map_err(|e| ParameterError { parameter: HOOK_VARIABLE.to_owned(), problem: e.to_string() })?;
+        Ok(Self { hook: Some(hook), ..self })
+    }
+
     /// Checks that the parts of the stack that are named exist: `table`, `notices`, `topic`.
     ///
     /// # Errors

@@ -284,6 +284,7 @@ impl Cloud for World {
                 heard(heard_of, call, &back.service.name())?;
                 Ok("accepted".to_owned())
             }
+            Action::Continue(go_on) => self.go_on(go_on).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
             Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
             Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,

@@ -3,7 +3,10 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Deployment, Series, ServiceDeployment, ServiceRevision, Traffic};
 
-use super::State;
+use lamplighter::AwsError;
+use lamplighter::plan::Continue;
+
+use super::{State, World, heard};
 
 impl State {
     /// The deployment of a service that is moving, if one is.
@@ -20,6 +23,7 @@ impl State {
         Some(ServiceDeployment {
             arn: format!("service-deployment/{}", primary.id),
             status: "IN_PROGRESS".to_owned(),
+            paused: self.paused.contains(&service.arn).then(|| "ecs-pause-1".to_owned()),
             from: before.map(revision),
             to: revision(primary),
             ..ServiceDeployment::default()
@@ -34,5 +38,14 @@ impl State {
             series.iter().filter(|(at, _)| complete(at)).map(|(at, value)| (*at, *value)).collect()
         };
         Traffic { requests: within(&all.requests), errors: within(&all.errors), p90: within(&all.p90) }
+    }
+}
+
+impl World {
+    pub(super) async fn go_on(&self, go_on: &Continue) -> Result<String, AwsError> {
+        let heard_of = self.call("ContinueServiceDeployment", &go_on.deployment).await?;
+        self.state_mut().paused.remove(&go_on.service);
+        heard(heard_of, "ContinueServiceDeployment", &go_on.deployment)?;
+        Ok("it goes on".to_owned())
     }
 }
