@@ -187,7 +187,7 @@ impl Memory {
             Action::Rollout(rollout) => self.follow(rollout, at),
             Action::Judge(judge) => self.judged(judge, at),
             Action::GoBack(back) => self.gone_back(back),
-            Action::Continue(go_on) => self.spend_approval(&go_on.digest),
+            Action::Continue(go_on) => self.went_on(go_on, at),
             Action::Export(export) => {
                 let task = (!answer.is_empty()).then(|| answer.to_owned());
                 self.exporting = Some(Exporting { day: export.of.day, task, at });

@@ -18,7 +18,7 @@ use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, Drill, Retention, Slots};
 pub use clock::{Freeze, ScheduleWindow};
-pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity, Strategy};
+pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity, Strategy, Unclear};
 pub use grammar::TagError;
 pub use logs::{Keep, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};

@@ -7,7 +7,10 @@
     reason = "a failed expectation ends the test"
 )]
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
+use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentOutput;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentOutput;
@@ -20,9 +23,10 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::aws::Aws;
-use lamplighter::cloud::{Cloud, Revisions};
-use lamplighter::model::{Arn, Digest, LogStream, Repository};
-use lamplighter::plan::{Action, GoBack};
+use lamplighter::cloud::{Cloud, Revisions, Services};
+use lamplighter::model::{Arn, Digest, LogStream, Repository, Shifting};
+use lamplighter::plan::{Action, Continue, GoBack, Rollout, Shift};
+use lamplighter::policy::{Hook, Strategy};
 use rstest::rstest;
 
 fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<Revisions> {
@@ -224,4 +228,123 @@ async fn the_last_lines_are_the_newest_ones(
     let stream = LogStream { group: "/shop/web".into(), name: "ecs/web/1".into() };
     let found = aws.last_lines(&stream, 50).await.map_err(|error| error.code);
     assert_eq!(found, expected.map(|lines| lines.into_iter().map(str::to_owned).collect()).map_err(str::to_owned));
+}
+
+/// A service as ECS describes it, behind a balancer with or without a second target group.
+fn described(alternate: &str, configuration: &str) -> String {
+    format!(
+        r#"{{"services": [{{"serviceArn": "arn:aws:ecs:us-east-1:123456789012:service/shop/web", "status": "ACTIVE",
+            "loadBalancers": [{{"targetGroupArn": "blue", "advancedConfiguration": {{{alternate}}}}}],
+            "deploymentConfiguration": {configuration}}}]}}"#
+    )
+}
+
+const TWO: &str = r#""alternateTargetGroupArn": "green""#;
+
+#[rstest]
+#[case::one_group("", r#"{"strategy": "ROLLING"}"#, false, 0, 0)]
+#[case::rolling(TWO, r#"{"strategy": "ROLLING"}"#, true, 0, 0)]
+#[case::canary(
+    TWO,
+    r#"{"strategy": "CANARY", "bakeTimeInMinutes": 5, "canaryConfiguration": {"canaryBakeTimeInMinutes": 10}}"#,
+    true,
+    2,
+    900
+)]
+#[case::linear(TWO, r#"{"strategy": "LINEAR", "bakeTimeInMinutes": 5, "linearConfiguration": {"stepPercent": 30.0, "stepBakeTimeInMinutes": 6}}"#, true, 4, 1_380)]
+#[case::blue_green(TWO, r#"{"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}"#, true, 1, 300)]
+#[tokio::test]
+async fn a_service_says_how_long_its_traffic_takes(
+    #[case] alternate: &str,
+    #[case] configuration: &str,
+    #[case] is_possible: bool,
+    #[case] steps: u32,
+    #[case] seconds: u64,
+) {
+    let body = described(alternate, configuration);
+    let found = mock!(aws_sdk_ecs::Client::describe_services)
+        .then_http_response(move || HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body.clone())));
+    let aws = aws(mock_client!(aws_sdk_ecs, [&found]), mock_client!(aws_sdk_ecr, []));
+    let service = aws.services(&[web()]).await.unwrap().remove(0);
+    let Shifting { is_possible: possible, steps: found, seconds: took, .. } = service.shifting;
+    assert_eq!((possible, found, took), (is_possible, steps, seconds));
+}
+
+/// A rollout that shifts traffic, over a configuration that a person made.
+#[rstest]
+#[case::canary(Strategy::Canary, false, "lambda-of-others verify", Some(5.0), None)]
+#[case::linear(Strategy::Linear, false, "lambda-of-others verify", None, Some(10.0))]
+#[case::with_a_person(Strategy::BlueGreen, true, "lambda-of-others verify PAUSE", None, None)]
+#[tokio::test]
+async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
+    #[case] strategy: Strategy,
+    #[case] pauses: bool,
+    #[case] hooks: &'static str,
+    #[case] canary: Option<f64>,
+    #[case] linear: Option<f64>,
+) {
+    let configuration = r#"{"strategy": "ROLLING", "maximumPercent": 150, "lifecycleHooks": [
+        {"hookTargetArn": "lambda-of-others", "roleArn": "r", "lifecycleStages": ["PRE_SCALE_UP"]},
+        {"hookTargetArn": "verify", "roleArn": "of-yesterday", "lifecycleStages": ["POST_SCALE_UP"]}]}"#;
+    let body = described(TWO, configuration);
+    let found = mock!(aws_sdk_ecs::Client::describe_services)
+        .then_http_response(move || HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body.clone())));
+    let updated = mock!(aws_sdk_ecs::Client::update_service)
+        .match_requests(move |r| {
+            let set = r.deployment_configuration().unwrap();
+            let named: Vec<&str> =
+                set.lifecycle_hooks().iter().map(|h| h.hook_target_arn().unwrap_or("PAUSE")).collect();
+            let ours = set.lifecycle_hooks().iter().find(|h| h.hook_target_arn() == Some("verify")).unwrap();
+            named.join(" ") == hooks
+                && ours.role_arn() == Some("role")
+                && ours.lifecycle_stages().len() == 4
+                && set.strategy().unwrap().as_str() == strategy.as_str()
+                && set.maximum_percent() == Some(150)
+                && set.bake_time_in_minutes() == Some(5)
+                && set.canary_configuration().and_then(|c| c.canary_percent()) == canary
+                && set.linear_configuration().and_then(|c| c.step_percent()) == linear
+        })
+        .then_output(|| UpdateServiceOutput::builder().build());
+    let ecs = mock_client!(aws_sdk_ecs, [&found, &updated]);
+    let hook = Hook { function: "verify".into(), role: "role".into() };
+    let rollout = Rollout {
+        service: web(),
+        base: "shop-web:41".into(),
+        images: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        registered: Some("shop-web:42".into()),
+        enable_circuit_breaker: false,
+        shift: Some(Shift { strategy, hook, pauses, bake: 0 }),
+        tag: "RC_1.4.2".into(),
+        digest: Digest::new("sha256:ab"),
+        approved: false,
+    };
+    let aws: Aws<Services> =
+        Aws::with_clients(ecs, mock_client!(aws_sdk_ecr, []), mock_client!(aws_sdk_resourcegroupstagging, []));
+    aws.perform(&Action::Rollout(rollout)).await.unwrap();
+    assert_eq!(updated.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_waits_for_a_person_goes_on_at_its_hook() {
+    let described = mock!(aws_sdk_ecs::Client::describe_service_deployments).then_http_response(|| {
+        answer(
+            200,
+            r#"{"serviceDeployments": [{"status": "IN_PROGRESS", "targetServiceRevision": {"arn": "r2"}, "lifecycleHookDetails": [
+                {"hookId": "h1", "targetType": "AWS_LAMBDA", "status": "SUCCEEDED"},
+                {"hookId": "h2", "targetType": "PAUSE", "status": "AWAITING_ACTION"}]}]}"#,
+        )
+    });
+    let revisions = mock!(aws_sdk_ecs::Client::describe_service_revisions)
+        .then_http_response(|| answer(200, r#"{"serviceRevisions": []}"#));
+    let continued = mock!(aws_sdk_ecs::Client::continue_service_deployment)
+        .match_requests(|r| r.hook_id() == Some("h2") && r.service_deployment_arn() == Some("deployment-1"))
+        .then_output(|| ContinueServiceDeploymentOutput::builder().build());
+    let ecs = mock_client!(aws_sdk_ecs, [&described, &revisions, &continued]);
+    let aws = aws(ecs, mock_client!(aws_sdk_ecr, []));
+    let hook = aws.deployment_of("deployment-1").await.unwrap().unwrap().paused.unwrap();
+    let (deployment, digest) = ("deployment-1".to_owned(), Digest::new("sha256:ab"));
+    let go_on = Continue { service: web(), deployment, hook, digest, tag: "RC_1.4.2".into() };
+    aws.perform(&Action::Continue(go_on)).await.unwrap();
+    assert_eq!(continued.num_calls(), 1);
 }

@@ -24,8 +24,10 @@ use lamplighter::detail::Detail;
 use lamplighter::detail::alarm::AlarmChange;
 use lamplighter::detail::ecr::ImageAction;
 use lamplighter::model::{AlarmState, Arn};
+use rollout::Follow;
 use scale::Autoscaler;
 use serde_json::Value;
+use verify::Verify;
 
 /// Payloads by kind; `None` where the variable is not set.
 fn corpus() -> Option<BTreeMap<String, Vec<(PathBuf, Value)>>> {
@@ -73,6 +75,8 @@ fn no_payload_panics_and_only_handled_kinds_act() {
             let hangs = || panic!("{kind}: {} hangs", path.display());
             let _ = world.invoke(&Deploy, payload.clone()).unwrap_or_else(hangs);
             let _ = world.invoke(&Autoscaler, payload.clone()).unwrap_or_else(hangs);
+            let _ = world.invoke(&Follow, payload.clone()).unwrap_or_else(hangs);
+            let _ = world.invoke(&Verify, payload.clone()).unwrap_or_else(hangs);
             // A sweep enrols what is managed; nothing else in the corpus is about it.
             if !["scheduled-event", "eventbridge-scheduler"].contains(&kind.as_str()) {
                 let _ = world.invoke(&Enroll, payload).unwrap_or_else(hangs);
@@ -156,6 +160,50 @@ fn every_push_of_an_image_reaches_the_service_that_follows_it() {
         rolled_out += usize::from(pushed);
     }
     assert!(rolled_out >= 10, "only {rolled_out} pushes");
+}
+
+#[test]
+fn every_deployment_event_leads_to_the_rollout_that_it_names_or_to_a_reasoned_nothing() {
+    let Some(corpus) = corpus() else { return };
+    let (mut all, mut reached) = (0, 0);
+    for (path, payload) in ["ecs-deployment-state-change", "ecs-service-action"].iter().flat_map(|kind| &corpus[*kind])
+    {
+        let named = payload["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Arn::new);
+        let service = named.into_iter().find(|arn| arn.ecs_service().is_some());
+        // Whatever is named exists here and is followed; so is another one, which stays out of it.
+        let world = World::new();
+        for arn in service.iter().chain([&world.web()]) {
+            world.followed(arn);
+        }
+        let answer = world.invoke(&Follow, payload.clone()).unwrap();
+        let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let targets = answer["targets"].as_array().unwrap();
+        let expected = service.as_ref().map(Arn::name);
+        assert_eq!((targets.len(), targets[0]["target"].as_str()), (1, expected.as_deref()), "{}", path.display());
+        assert!(targets[0]["reason"].is_string(), "{}: {answer}", path.display());
+        all += 1;
+        reached += usize::from(service.is_some());
+    }
+    assert!(all >= 19 && reached >= 15, "{reached} of {all}");
+}
+
+#[test]
+fn every_hook_call_is_answered_with_a_valid_status() {
+    let Some(corpus) = corpus() else { return };
+    for (path, payload) in &corpus["ecs-native-lifecycle-hook"] {
+        let parsed = Delivery::parse(payload.clone()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let Delivery::Direct(event) = parsed else { panic!("{}", path.display()) };
+        let Detail::Hook(call) = event.detail else { panic!("{} is no call of a hook", path.display()) };
+        assert!(
+            call.service.ecs_service().is_some() && !call.target_revision.is_empty(),
+            "{}: {call:?}",
+            path.display()
+        );
+        let world = World::new();
+        world.followed(&call.service);
+        let answer = world.invoke(&Verify, payload.clone()).unwrap().unwrap();
+        assert_eq!(answer["hookStatus"], "SUCCEEDED", "{}: ECS knows no such deployment here", path.display());
+    }
 }
 
 #[test]

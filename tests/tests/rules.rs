@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 56] = [
+const MATCHES: [(&str, &[&str]); 60] = [
     ("archive/sweep", &[]),
     ("archive/tags-changed", &["ArchiveTags"]),
     ("archive/tags-changed-of-others", &[]),
@@ -61,9 +61,12 @@ const MATCHES: [(&str, &[&str]); 56] = [
     ("enroll/tags-changed", &["DeployTags", "EnrollTags"]),
     ("enroll/tags-changed-on-database", &["BackupTags", "EnrollTags"]),
     ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
+    ("rollout/approved", &["DeployTags", "EnrollTags", "RolloutApprovals"]),
     ("rollout/deployment-completed", &["RolloutDeployments"]),
     ("rollout/deployment-failed", &["RolloutDeployments"]),
     ("rollout/deployment-in-progress", &[]),
+    ("rollout/hook-awaiting-action", &["RolloutHooks"]),
+    ("rollout/hook-succeeded", &[]),
     ("rollout/sweep", &[]),
     // An alarm's own invocation is no event.
     ("scale/alarm-action", &[]),
@@ -76,6 +79,8 @@ const MATCHES: [(&str, &[&str]); 56] = [
     ("scale/alarm-two-target-groups", &["ScaleAlarm"]),
     ("scale/sweep", &[]),
     ("scale/tags-changed", &["DeployTags", "EnrollTags", "ScaleTags"]),
+    // A question of ECS, which waits for its answer.
+    ("verify/canary-step", &[]),
 ];
 
 #[test]

@@ -13,6 +13,7 @@ use e2e::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm, LogStream, Task, TaskContainer};
 use lamplighter::notice::Severity;
+use lamplighter::policy::{Hook, StackDefaults};
 use proptest::prelude::*;
 use rollout::Follow;
 use rstest::rstest;
@@ -398,6 +399,38 @@ fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
     release(&world, &web, "RC_1.1.0", 11);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?} {:?}", world.titles(), world.state().journal.last());
     assert_eq!(world.state().held[&web].memory.quarantined.len(), 0);
+}
+
+/// Two target groups, and a week to approve in.
+#[test]
+fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
+    release(&world, &web, "RC_1.1.0", 11);
+    {
+        let mut state = world.state_mut();
+        let service = state.services.get_mut(&web).unwrap();
+        "CANARY".clone_into(&mut service.strategy);
+        service.shifting.is_possible = true;
+        let tag = "tag=RC_x.x.x repo=shop/web strategy=canary approve=yes";
+        state.tags.get_mut(&web).unwrap().insert("lamplighter:deploy".into(), tag.into());
+        state.paused.insert(web.clone());
+    }
+    let hook = Some(Hook { function: "verify".into(), role: "role".into() });
+    let event = world.push("shop/web", "RC_1.2.0", 12);
+    world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() }).unwrap().unwrap();
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.2.0"), "it waits, and is not taken back");
+    let waits = "RC_1.2.0 (sha256:00000000) has passed its test and waits for approval";
+    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
+    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(12).as_str().into());
+    minutes(&world, 2);
+    assert_eq!(world.count("ContinueServiceDeployment"), 1);
+    // It fails after all; the approval does not bring it once more.
+    world.state_mut().roll_back(&web);
+    minutes(&world, 30);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
 }
 
 #[test]

@@ -76,7 +76,7 @@ fn minute(world: &World, old: (f64, f64), new: (f64, f64)) {
     world.pass(SignedDuration::from_mins(1));
 }
 
-fn call(stage: &str, weights: Value) -> Value {
+fn call(stage: &str, weights: &Value) -> Value {
     json!({
         "executionId": "e1", "lifecycleStage": stage, "resourceArn": DEPLOYMENT,
         "executionDetails": {
@@ -90,7 +90,7 @@ fn ask(world: &World, stage: &str) -> String {
     let weight = world.state().shifting[DEPLOYMENT].to.weight.unwrap();
     let weights =
         if stage.starts_with("PRODUCTION") { json!({"new": weight, "old": 100.0 - weight}) } else { json!({}) };
-    let answer = world.invoke(&Verify, call(stage, weights)).unwrap().unwrap();
+    let answer = world.invoke(&Verify, call(stage, &weights)).unwrap().unwrap();
     answer["hookStatus"].as_str().unwrap().to_owned()
 }
 
@@ -249,7 +249,7 @@ fn whatever_happens_the_answer_is_valid(
 ) {
     let (world, _) = canary(TAG, 5.0);
     world.fault(name, fault);
-    let answer = world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", json!({"new": 5, "old": 95})));
+    let answer = world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95})));
     let answer = answer.unwrap().unwrap();
     assert_eq!(answer["hookStatus"], "IN_PROGRESS", "{name}");
     assert!(answer["callBackDelay"].as_u64().is_some(), "{answer}");
@@ -290,6 +290,6 @@ fn a_lease_that_another_function_left_is_waited_for() {
     let (world, _) = canary(TAG, 5.0);
     world.fault("GetMetricData", Fault::Killed);
 
-    assert!(world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", json!({"new": 5, "old": 95}))).is_none());
+    assert!(world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95}))).is_none());
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use lamplighter::model::{DeploymentController, Scan};
 use lamplighter::plan::{Action, Rollout};
+use lamplighter::policy::Strategy;
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -211,4 +212,53 @@ proptest! {
         let after = given().running_image(&done.images["web"]).offers(&tag, image).decide();
         prop_assert!(after.is_empty() && after.reason.starts_with("already runs"), "{}", after.reason);
     }
+}
+
+/// A service behind load balancers that can lead to two revisions.
+fn two_groups(strategy: &str) -> Given {
+    given()
+        .service(|service| {
+            service.shifting.is_possible = true;
+            service.strategy = "CANARY".into();
+            service.shifting.hooks = ["verify".to_owned()].into();
+        })
+        .deploy(&format!("tag=RC_x.x.x repo=shop/web {strategy}"))
+}
+
+#[rstest]
+#[case::nobody_asks("", None)]
+#[case::as_it_does_already("strategy=canary", None)]
+#[case::other("strategy=linear bake=20m", Some((Strategy::Linear, false, 1_200)))]
+#[case::with_a_person("strategy=canary approve=yes", Some((Strategy::Canary, true, 0)))]
+fn a_strategy_is_set_where_the_tag_asks_for_another(
+    #[case] asked: &str,
+    #[case] expected: Option<(Strategy, bool, u64)>,
+) {
+    let rollout = rollout(two_groups(asked));
+    assert_eq!(rollout.shift.map(|shift| (shift.strategy, shift.pauses, shift.bake)), expected);
+    assert!(!rollout.enable_circuit_breaker, "that is for deployments that roll");
+}
+
+#[test]
+fn the_message_says_what_happens_to_the_traffic() {
+    let message = |given: Given| given.decide().steps.remove(0).message.unwrap().next;
+    assert_eq!(
+        message(two_groups("strategy=canary")),
+        "ECS gives it a small share of the traffic first, and all of it later; each step is judged, and a bad one takes it back."
+    );
+    let waits = message(two_groups("strategy=blue-green approve=yes"));
+    assert!(
+        waits.contains("It waits for you after its test: tag the service lamplighter:approve = sha256:"),
+        "{waits}"
+    );
+}
+
+#[test]
+fn what_the_load_balancer_does_not_allow_is_told_and_the_release_rolls() {
+    let plan = given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary").decide();
+    assert_eq!(plan.messages[0].title, "can't shift traffic (CANARY); releases are rolled out as ROLLING");
+    assert!(matches!(&plan.steps[0].action, Action::Rollout(rollout) if rollout.shift.is_none()));
+    // Then a person is asked before anything rolls.
+    let plan = given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary approve=yes").decide();
+    assert!(plan.is_empty(), "{plan:?}");
 }

@@ -10,7 +10,7 @@ use lamplighter::model::{
     Arn, Deployment, Digest, Image, Platform, PlatformImage, Scan, Service, Tagged, TaskDefinition,
 };
 use lamplighter::operation::{Operation, Seen};
-use lamplighter::policy::StackDefaults;
+use lamplighter::policy::{Hook, StackDefaults};
 use lamplighter::{Event, Plan};
 use serde_json::{Value, json};
 
@@ -153,7 +153,9 @@ impl Given {
     }
 
     pub fn decide(mut self) -> Plan {
-        let policy = Deploy.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
+        let hook = Some(Hook { function: "verify".into(), role: "role".into() });
+        let defaults = StackDefaults { hook, ..StackDefaults::default() };
+        let policy = Deploy.policy(&self.tags, &defaults).unwrap().unwrap();
         let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
         if let Some(running) = &self.observed.running {
             self.observed.subject = subject(&policy.deploy, running, &arn);

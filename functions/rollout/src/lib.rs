@@ -21,7 +21,7 @@ use lamplighter::ledger::Ledger;
 use lamplighter::memory::Memory;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError};
+use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{Stage, decide};
@@ -44,8 +44,8 @@ pub struct Policy {
     pub expect: Option<String>,
     /// A person lets deployments go on that wait before traffic is shifted.
     pub approve: bool,
-    /// What nobody can say anything about goes back.
-    pub unclear_goes_back: bool,
+    /// What becomes of what nobody can say anything about.
+    pub unclear: Unclear,
 }
 
 impl Operation for Follow {
@@ -63,8 +63,8 @@ impl Operation for Follow {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
         let Some(deploy) = deploy else { return Ok(self.tidying(defaults)) };
         let step = deploy.step();
-        let DeployPolicy { deadline, bake, verify, expect, approve, unclear_goes_back, .. } = deploy;
-        Ok(Some(Policy { deadline: Some(deadline), bake, step, verify, expect, approve, unclear_goes_back }))
+        let DeployPolicy { deadline, bake, verify, expect, approve, unclear, .. } = deploy;
+        Ok(Some(Policy { deadline: Some(deadline), bake, step, verify, expect, approve, unclear }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {

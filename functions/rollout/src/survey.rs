@@ -10,6 +10,7 @@ use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
+use lamplighter::policy::Unclear;
 use serde::Serialize;
 
 use crate::Policy;
@@ -82,34 +83,47 @@ impl Survey {
                 observed.stage = Stage::Paused;
             }
         }
-        if stage == Stage::Live && !seen.policy.verify.is_empty() {
-            let Policy { verify, expect, .. } = seen.policy;
-            let looks = following.looks.again(verify, expect.as_deref(), self.at, cloud).await;
-            if looks.is_refuted() || looks.is_unclear() && seen.policy.unclear_goes_back {
-                observed.stage = Stage::Refuted;
-            }
-            observed.looks = Some(looks);
+        if stage == Stage::Live {
+            self.check(&mut observed, seen, following, cloud).await?;
         }
-        if observed.stage == Stage::Live && seen.policy.bake > 0 {
-            observed.alarms = alarms(arn, cloud).await?;
-            if observed.alarms.iter().any(|alarm| speaks_against(alarm, following)) {
-                observed.stage = Stage::Failing;
-            }
-        }
-        let stage = observed.stage;
-        if stage.is_bad() {
+        if observed.stage.is_bad() {
             observed.said = cloud.happened(arn, following.at).await?;
             observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
         }
-        if stage.needs_way_back() {
+        if observed.stage.needs_way_back() {
             observed.way_back = way_back(seen, following, cloud).await?;
         }
-        if let (Stage::Stuck, Some(to)) = (stage, &observed.way_back) {
+        if let (Stage::Stuck, Some(to)) = (observed.stage, &observed.way_back) {
             let deployment = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
             let leads_there = |d: &ServiceDeployment| d.from.as_ref().is_some_and(|f| f.task_definition == to.revision);
             observed.can_take_back = deployment.filter(leads_there).map(|deployment| deployment.arn);
         }
         Ok(observed)
+    }
+
+    /// What speaks against a release that is completed: its addresses, and alarms.
+    async fn check<C: Cloud>(
+        &self,
+        observed: &mut Observed,
+        seen: Seen<'_, Policy>,
+        following: &Following,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
+        let Policy { verify, expect, unclear, bake, .. } = seen.policy;
+        if !verify.is_empty() {
+            let looks = following.looks.again(verify, expect.as_deref(), self.at, cloud).await;
+            if looks.is_refuted() || looks.is_unclear() && *unclear == Unclear::GoBack {
+                observed.stage = Stage::Refuted;
+            }
+            observed.looks = Some(looks);
+        }
+        if observed.stage == Stage::Live && *bake > 0 {
+            observed.alarms = alarms(&seen.target.arn, cloud).await?;
+            if observed.alarms.iter().any(|alarm| speaks_against(alarm, following)) {
+                observed.stage = Stage::Failing;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -8,6 +8,7 @@ use lamplighter::model::Digest;
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, HookStatus, Judge, Verdict};
+use lamplighter::policy::Unclear;
 
 use crate::sequential::{Comparison, Finding};
 use crate::survey::{Observed, Stage};
@@ -132,7 +133,7 @@ impl Case<'_> {
     }
 
     fn unclear(&self, message: Message) -> Plan {
-        if self.seen.policy.unclear_goes_back {
+        if self.seen.policy.unclear == Unclear::GoBack {
             let title = format!("{}: going back", message.title);
             return self.fail(Message { title, ..message }, "nobody could say whether it is well");
         }

@@ -20,7 +20,7 @@ use lamplighter::memory::Memory;
 use lamplighter::model::Tagged;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::{Action, HookStatus};
-use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError};
+use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear};
 use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 
@@ -39,8 +39,8 @@ pub struct Policy {
     pub verify_test: Option<String>,
     /// Seconds that one step may be looked at.
     pub step: u64,
-    /// What nobody can say anything about goes back.
-    pub unclear_goes_back: bool,
+    /// What becomes of what nobody can say anything about.
+    pub unclear: Unclear,
 }
 
 /// Seconds until ECS asks again.
@@ -59,7 +59,7 @@ impl Operation for Verify {
             return Ok(Targets::not_for("verify", &search.event.detail));
         };
         let service = survey::service_of(call);
-        let Some(service) = search.cloud.services(&[service.clone()]).await?.into_iter().next() else {
+        let Some(service) = search.cloud.services(std::slice::from_ref(&service)).await?.into_iter().next() else {
             return Ok(Targets::None(format!("{} does not exist", service.name())));
         };
         let target = Tagged { arn: service.arn.clone(), tags: service.tags.clone() };
@@ -73,7 +73,7 @@ impl Operation for Verify {
             verify: deploy.verify,
             expect: deploy.expect,
             verify_test: deploy.verify_test,
-            unclear_goes_back: deploy.unclear_goes_back,
+            unclear: deploy.unclear,
         }))
     }
 

@@ -104,7 +104,7 @@ pub async fn go_on(client: &Client, go_on: &Continue) -> Result<String, AwsError
 }
 
 /// How a service shifts traffic, by its load balancers and its configuration.
-pub fn shifting(balancers: Vec<ecs::LoadBalancer>, configuration: Option<&ecs::DeploymentConfiguration>) -> Shifting {
+pub fn shifting(balancers: &[ecs::LoadBalancer], configuration: Option<&ecs::DeploymentConfiguration>) -> Shifting {
     let leads_to_two = |balancer: &ecs::LoadBalancer| {
         balancer.advanced_configuration.as_ref().is_some_and(|advanced| advanced.alternate_target_group_arn.is_some())
     };

@@ -227,7 +227,7 @@ fn service(service: EcsService) -> Option<Described> {
     let configuration = service.deployment_configuration;
     let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
-    let shifting = deployments::shifting(service.load_balancers.unwrap_or_default(), configuration.as_ref());
+    let shifting = deployments::shifting(service.load_balancers.as_deref().unwrap_or_default(), configuration.as_ref());
     let described = Service {
         arn: Arn::new(service.service_arn?),
         status: service.status.unwrap_or_default(),

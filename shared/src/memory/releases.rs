@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::Memory;
 use crate::looks::Looks;
 use crate::model::Digest;
-use crate::plan::{GoBack, Judge, Rollout, Verdict};
+use crate::plan::{Continue, GoBack, Judge, Rollout, Verdict};
 
 /// By what the ledger knows that a rollout is to be followed.
 const FOLLOWED_BY: &str = "rollout";
@@ -77,11 +77,14 @@ impl Memory {
         self.stop_following(&back.digest);
     }
 
-    /// An approval that let a rollout go on does not bring the digest once more.
-    pub(super) fn spend_approval(&mut self, digest: &Digest) {
-        let last = self.attempts.iter_mut().rev().find(|attempt| attempt.digest.as_ref() == Some(digest));
+    /// A person let a rollout go on: its time begins anew, and the approval does not bring the digest once more.
+    pub(super) fn went_on(&mut self, go_on: &Continue, at: Timestamp) {
+        let last = self.attempts.iter_mut().rev().find(|attempt| attempt.digest.as_ref() == Some(&go_on.digest));
         if let Some(attempt) = last {
             attempt.approved = true;
+        }
+        if let Some(following) = self.following.as_mut().filter(|following| following.digest == go_on.digest) {
+            following.at = at;
         }
     }
 

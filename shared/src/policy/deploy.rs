@@ -40,6 +40,14 @@ pub enum Strategy {
     BlueGreen,
 }
 
+/// What becomes of a release that nobody can say anything about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Unclear {
+    #[default]
+    Keep,
+    GoBack,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
     pub follows: Selector,
@@ -69,8 +77,8 @@ pub struct DeployPolicy {
     pub strategy: Option<Strategy>,
     /// An address behind the test listener, which leads to the new revision alone.
     pub verify_test: Option<String>,
-    /// A release that nobody can say anything about goes back; else it stays.
-    pub unclear_goes_back: bool,
+    /// What becomes of a release that nobody can say anything about.
+    pub unclear: Unclear,
 }
 
 /// A quarter of an hour: what a rollout may take where the tag does not say.
@@ -135,9 +143,9 @@ impl DeployPolicy {
             breaker: pairs.switch("breaker", true)?,
             strategy: pairs.get("strategy").map(|word| strategy(&pairs, word)).transpose()?,
             verify_test: pairs.get("verify-test").map(|url| address(&pairs, "verify-test", url)).transpose()?,
-            unclear_goes_back: match pairs.get("unclear") {
-                None | Some("keep") => false,
-                Some("back") => true,
+            unclear: match pairs.get("unclear") {
+                None | Some("keep") => Unclear::Keep,
+                Some("back") => Unclear::GoBack,
                 Some(word) => return Err(pairs.error(format!("unclear={word} is not one of keep, back"))),
             },
         })

@@ -1,7 +1,9 @@
 //! Deployments of services as ECS carries them out, in the simulated world.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Deployment, Series, ServiceDeployment, ServiceRevision, Traffic};
+use lamplighter::looks::Looks;
+use lamplighter::memory::Following;
+use lamplighter::model::{Arn, Deployment, Digest, Series, Service, ServiceDeployment, ServiceRevision, Traffic};
 
 use lamplighter::AwsError;
 use lamplighter::plan::Continue;
@@ -42,6 +44,20 @@ impl State {
 }
 
 impl World {
+    /// A service that exists and is managed, and of which `rollout` follows something.
+    pub fn followed(&self, arn: &Arn) {
+        let mut state = self.state_mut();
+        state.services.entry(arn.clone()).or_insert_with(|| Service::rolling(arn.clone(), 2));
+        let tags = state.tags.entry(arn.clone()).or_default();
+        tags.insert("lamplighter:managed".to_owned(), "true".to_owned());
+        tags.insert("lamplighter:deploy".to_owned(), "tag=latest".to_owned());
+        let (digest, tag) = (Digest::new("sha256:ab"), "latest".to_owned());
+        let (base, at) = ("shop-web:1".to_owned(), state.now);
+        let memory = &mut state.held.entry(arn.clone()).or_default().memory;
+        memory.following = Some(Following { digest, tag, base, at, looks: Looks::default() });
+        memory.watch("rollout", true);
+    }
+
     pub(super) async fn go_on(&self, go_on: &Continue) -> Result<String, AwsError> {
         let heard_of = self.call("ContinueServiceDeployment", &go_on.deployment).await?;
         self.state_mut().paused.remove(&go_on.service);
