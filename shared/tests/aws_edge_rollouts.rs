@@ -16,7 +16,9 @@ use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentOutput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceOutput;
 use aws_sdk_ecs::primitives::DateTime;
-use aws_sdk_ecs::types::{Service, ServiceEvent, StopServiceDeploymentStopType};
+use aws_sdk_ecs::types::{
+    CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
+};
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
@@ -301,8 +303,8 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
                 && set.strategy().unwrap().as_str() == strategy.as_str()
                 && set.maximum_percent() == Some(150)
                 && set.bake_time_in_minutes() == Some(5)
-                && set.canary_configuration().and_then(|c| c.canary_percent()) == canary
-                && set.linear_configuration().and_then(|c| c.step_percent()) == linear
+                && set.canary_configuration().and_then(CanaryConfiguration::canary_percent) == canary
+                && set.linear_configuration().and_then(LinearConfiguration::step_percent) == linear
         })
         .then_output(|| UpdateServiceOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, [&found, &updated]);

@@ -18,7 +18,8 @@ pub struct TwoGroups {
 /// # Panics
 /// Where the stack refuses.
 pub fn behind_two_groups(stack: &Stack, name: &str) -> TwoGroups {
-    let balancer = between(&elb(stack, "CreateLoadBalancer", &[("Name", name)]), "LoadBalancerArn");
+    let balancer = format!("{name}-shifts");
+    let balancer = between(&elb(stack, "CreateLoadBalancer", &[("Name", &balancer)]), "LoadBalancerArn");
     let group = |side: &str, port: &str| {
         let full = format!("{name}-{side}");
         let form =

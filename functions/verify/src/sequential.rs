@@ -10,7 +10,7 @@
 //!
 //! Source: R. Turner, A. Ly, P. Grünwald, "Generic E-variables for exact sequential k-sample tests that allow for optional
 //! stopping", Journal of Statistical Planning and Inference 230 (2024), <https://arxiv.org/abs/2106.02693>. What is
-//! assumed, and how both rates were tried, is in `docs/statistics.md`.
+//! assumed, and how both rates were tried, is in `docs/releases.md`.
 
 use serde::Serialize;
 

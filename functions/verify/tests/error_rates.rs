@@ -86,7 +86,7 @@ fn a_release_that_is_no_worse_is_taken_back_no_more_often_than_stated(
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
     let (back, passed) = share(per_second, errors, errors);
-    println!("{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed");
+    eprintln!("{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed");
     assert!(back <= FALSE_ALARMS / 2.0, "{back}");
 }
 
@@ -96,7 +96,7 @@ fn a_release_that_is_worse_by_the_margin_is_passed_no_more_often_than_stated(
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
     let (back, passed) = share(per_second, errors, errors + MARGIN);
-    println!("{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed");
+    eprintln!("{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed");
     assert!(passed <= MISSES, "{passed}");
 }
 
@@ -107,6 +107,6 @@ fn a_release_that_is_worse_by_the_margin_is_passed_no_more_often_than_stated(
 #[case::one_in_ten(0.1, 0.99)]
 fn a_release_that_is_plainly_worse_is_taken_back(#[case] errors: f64, #[case] at_least: f64) {
     let (back, passed) = share(5.0, 0.001, errors);
-    println!("5 requests a second, {errors} errors: {back} taken back, {passed} passed");
+    eprintln!("5 requests a second, {errors} errors: {back} taken back, {passed} passed");
     assert!(back >= at_least, "{back}");
 }

@@ -5,6 +5,7 @@
 mod archive;
 mod backups;
 mod load;
+mod releases;
 mod scenes;
 mod story;
 

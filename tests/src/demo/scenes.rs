@@ -11,6 +11,7 @@ use serde_json::json;
 use crate::archive;
 use crate::backups;
 use crate::load;
+use crate::releases;
 use crate::story::Story;
 
 /// How long anything that must follow may take.
@@ -23,7 +24,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 17] = [
+pub const SCENES: [Scene; 19] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -48,12 +49,22 @@ pub const SCENES: [Scene; 17] = [
     Scene {
         title: "RC_1.4.4 is pushed, and its tasks do not pass their health check",
         proves: "a release that fails is told with where the service went back to, and is refused from then on",
-        play: bad_release,
+        play: releases::bad,
     },
     Scene {
         title: "RC_1.4.7 is pushed; ECS gives it up and leaves it where it is",
         proves: "a release that nobody takes back goes back to the last one that was good",
-        play: given_up,
+        play: releases::given_up,
+    },
+    Scene {
+        title: "A release gets 5 % of the traffic, and 20 % of its requests fail",
+        proves: "a canary that is worse than what runs beside it goes back at its first step",
+        play: releases::canary,
+    },
+    Scene {
+        title: "The tag says approve=yes, and the next release has passed its test",
+        proves: "a deployment waits for a person before traffic moves, and goes on once it is approved",
+        play: releases::approval,
     },
     Scene {
         title: "The team tags the service for scaling, and load climbs to 37 requests a second",
@@ -131,11 +142,11 @@ impl<'a> Stage<'a> {
         result
     }
 
-    fn push(&self, tag: &str, architectures: &[&str], content: &str) -> String {
+    pub fn push(&self, tag: &str, architectures: &[&str], content: &str) -> String {
         push_image(self.stack, REPOSITORY, tag, architectures, content)
     }
 
-    fn mails(&self, subject: &str) -> usize {
+    pub fn mails(&self, subject: &str) -> usize {
         let mail = self.stack.mail();
         mail.iter().filter(|mail| mail["subject"].as_str().is_some_and(|s| s.contains(subject))).count()
     }
@@ -150,7 +161,7 @@ impl<'a> Stage<'a> {
     }
 
     /// The service runs this digest, and one mail says so.
-    fn rolled_out(&mut self, tag: &str, digest: &str) -> Result<(), String> {
+    pub fn rolled_out(&mut self, tag: &str, digest: &str) -> Result<(), String> {
         self.wait(|stage| deployed_image(stage.stack, &stage.web).ends_with(digest))
             .map_err(|()| format!("{tag} was not rolled out"))?;
         self.told(&format!("rolling out {tag}"))?;
@@ -181,7 +192,7 @@ impl<'a> Stage<'a> {
             .map_err(|()| format!("nothing was decided because {reason:?}"))
     }
 
-    fn unchanged(&self, updates: usize) -> Result<(), String> {
+    pub fn unchanged(&self, updates: usize) -> Result<(), String> {
         let now = self.stack.calls_of("UpdateService");
         if now == updates { Ok(()) } else { Err(format!("{now} updates instead of {updates}")) }
     }
@@ -237,40 +248,4 @@ fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
     } else {
         Err("shop/worker was changed".to_owned())
     }
-}
-
-fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
-    stage.free()?;
-    stage.stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
-    Ok(())
-}
-
-fn bad_release(stage: &mut Stage<'_>) -> Result<(), String> {
-    let good = deployed_image(stage.stack, &stage.web);
-    stage.stack.control("settings", json!({"rollouts": "manual"}));
-    let digest = stage.push("RC_1.4.4", &["arm64"], "four");
-    stage.rolled_out("RC_1.4.4", &digest)?;
-    stage.story.line("stack", "no task becomes healthy; ECS's circuit breaker takes it back");
-    ends(stage, "FAILED")?;
-    stage.told("failed and went back to")?;
-    stage.free()?;
-    stage.unchanged(4)?;
-    stage.story.line("stack", "the same image is pushed again under another tag");
-    stage.push("RC_1.4.6", &["arm64"], "four");
-    stage.decided("is quarantined: it went back on")?;
-    stage.free()?;
-    stage.unchanged(4)?;
-    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
-}
-
-fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
-    let good = deployed_image(stage.stack, &stage.web);
-    let digest = stage.push("RC_1.4.7", &["arm64"], "seven");
-    stage.rolled_out("RC_1.4.7", &digest)?;
-    ends(stage, "GIVEN_UP")?;
-    stage.told("failed: going back to RC_1.4.3")?;
-    stage.wait(|stage| deployed_image(stage.stack, &stage.web) == good).map_err(|()| "it did not go back")?;
-    ends(stage, "COMPLETED")?;
-    stage.stack.control("settings", json!({"rollouts": "instant"}));
-    stage.free()
 }

@@ -1,0 +1,101 @@
+//! The scenes about releases that fail.
+
+use e2e::ledger::let_time_pass;
+use e2e::shifting::{behind_two_groups, carried, stage as ask};
+use e2e::workload::{deployed_image, tag_service};
+use serde_json::json;
+
+use crate::scenes::Stage;
+
+fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
+    stage.free()?;
+    stage.stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
+    Ok(())
+}
+
+pub fn bad(stage: &mut Stage<'_>) -> Result<(), String> {
+    let good = deployed_image(stage.stack, &stage.web);
+    stage.stack.control("settings", json!({"rollouts": "manual"}));
+    let digest = stage.push("RC_1.4.4", &["arm64"], "four");
+    stage.rolled_out("RC_1.4.4", &digest)?;
+    stage.story.line("stack", "no task becomes healthy; ECS's circuit breaker takes it back");
+    ends(stage, "FAILED")?;
+    stage.told("failed and went back to")?;
+    stage.free()?;
+    stage.unchanged(4)?;
+    stage.story.line("stack", "the same image is pushed again under another tag");
+    stage.push("RC_1.4.6", &["arm64"], "four");
+    stage.decided("is quarantined: it went back on")?;
+    stage.free()?;
+    stage.unchanged(4)?;
+    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
+}
+
+pub fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
+    let good = deployed_image(stage.stack, &stage.web);
+    let digest = stage.push("RC_1.4.7", &["arm64"], "seven");
+    stage.rolled_out("RC_1.4.7", &digest)?;
+    ends(stage, "GIVEN_UP")?;
+    stage.told("failed: going back to RC_1.4.3")?;
+    stage.wait(|stage| deployed_image(stage.stack, &stage.web) == good).map_err(|()| "it did not go back")?;
+    ends(stage, "COMPLETED")?;
+    stage.free()
+}
+
+/// What the hooks of `shop/web` answer at last, asked again and again as ECS does.
+fn answered(stage: &mut Stage<'_>, name: &str, weight: u32) -> Result<String, String> {
+    let mut answer = String::new();
+    stage
+        .wait(|stage| {
+            answer = ask(stage.stack, "web", name, weight);
+            answer != "IN_PROGRESS"
+        })
+        .map_err(|()| format!("{name} is never answered"))?;
+    stage.story.line("stack", &format!("ECS asks at {name}, {weight} %: {answer}"));
+    Ok(answer)
+}
+
+fn is(expected: &str, answer: &str) -> Result<(), String> {
+    if answer == expected { Ok(()) } else { Err(format!("{answer} instead of {expected}")) }
+}
+
+pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
+    let good = deployed_image(stage.stack, &stage.web);
+    let groups = behind_two_groups(stage.stack, "web");
+    stage.free()?;
+    tag_service(stage.stack, &stage.web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web strategy=canary")]);
+    stage.free()?;
+    let digest = stage.push("RC_1.5.0", &["arm64"], "canary");
+    stage.rolled_out("RC_1.5.0", &digest)?;
+    is("SUCCEEDED", &answered(stage, "PRE_SCALE_UP", 0)?)?;
+    let began = ask(stage.stack, "web", "PRODUCTION_TRAFFIC_SHIFT", 5);
+    is("IN_PROGRESS", &began)?;
+    stage.free()?;
+    stage.story.line("stack", "six minutes pass: 12 of 60 requests a minute fail with it, 1 of 1,140 with the old one");
+    let_time_pass(stage.stack, &stage.web);
+    carried(stage.stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
+    is("FAILED", &answered(stage, "PRODUCTION_TRAFFIC_SHIFT", 5)?)?;
+    stage.told("fails more often than what ran before")?;
+    stage.free()?;
+    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
+}
+
+pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
+    let tag = "tag=RC_x.x.x repo=shop/web strategy=canary approve=yes";
+    tag_service(stage.stack, &stage.web, &[("lamplighter:deploy", tag)]);
+    stage.free()?;
+    let digest = stage.push("RC_1.5.1", &["arm64"], "approved");
+    stage.rolled_out("RC_1.5.1", &digest)?;
+    ask(stage.stack, "web", "POST_TEST_TRAFFIC_SHIFT", 0);
+    stage.told("has passed its test and waits for approval")?;
+    stage.free()?;
+    stage.story.line("person", &format!("lamplighter:approve = {digest}"));
+    tag_service(stage.stack, &stage.web, &[("lamplighter:approve", &digest)]);
+    stage.stack.control("schedule", json!({"name": "RolloutSweep"}));
+    stage.told("was approved: traffic is shifted to it")?;
+    is("SUCCEEDED", &answered(stage, "POST_TEST_TRAFFIC_SHIFT", 0)?)?;
+    ends(stage, "COMPLETED")?;
+    stage.wait(|stage| stage.mails("RC_1.5.1 (") == 4).map_err(|()| "no mail says that it is live")?;
+    stage.stack.control("settings", json!({"rollouts": "instant"}));
+    stage.free()
+}
