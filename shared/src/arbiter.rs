@@ -68,7 +68,7 @@ pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Times
     match action {
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
         Action::Rollout(_) | Action::Redeploy(_) | Action::GoBack(_) | Action::Continue(_)
-            if state.deployment_controller != "ECS" =>
+            if state.deployment_controller != "ECS" && !through_code_deploy(action, state) =>
         {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
@@ -76,6 +76,16 @@ pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Times
         Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
         _ => Ok(()),
     }
+}
+
+/// Whether it is CodeDeploy's service, and goes through CodeDeploy.
+fn through_code_deploy(action: &Action, state: &TargetState) -> bool {
+    let goes_through = match action {
+        Action::Rollout(rollout) => rollout.code_deploy.is_some(),
+        Action::GoBack(back) => back.code_deploy.is_some(),
+        _ => false,
+    };
+    goes_through && state.deployment_controller == "CODE_DEPLOY"
 }
 
 fn shrinks(state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {

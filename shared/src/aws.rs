@@ -6,6 +6,8 @@ mod autoscaling;
 mod caches;
 #[cfg(feature = "operate")]
 mod cloudwatch;
+#[cfg(feature = "operate")]
+mod codedeploy;
 mod config;
 #[cfg(feature = "operate")]
 mod deployments;

@@ -8,9 +8,9 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
-    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
-    TargetGroup, Task, TaskDefinition, Traffic,
+    Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay,
+    LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
+    TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use crate::plan::Action;
 
@@ -25,7 +25,7 @@ pub struct Services;
 #[derive(Debug)]
 pub struct Revisions;
 
-/// What is thought of deployments; nothing on AWS.
+/// What deployments that ask are answered.
 #[derive(Debug)]
 pub struct Verdicts;
 
@@ -116,6 +116,19 @@ pub trait Cloud {
     /// # Errors
     /// [`AwsError`] as AWS gives it.
     async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError>;
+
+    /// A deployment of CodeDeploy; `None` where that does not know it. Source: GetDeployment.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError>;
+
+    /// The service that a CodeDeploy deployment is of, and where it stands. Sources: ListDeploymentTargets,
+    /// GetDeploymentTarget.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError>;
 
     /// What went through each of these target groups, in their order, from a time on. The minute that has only begun is
     /// left out. Source: GetMetricData.

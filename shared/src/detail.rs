@@ -29,6 +29,9 @@ pub enum Detail {
     Drill(rds::DrillRequest),
     /// A question of ECS during a deployment, which waits for its answer.
     Hook(hook::HookCall),
+    /// A question of CodeDeploy, which is answered by a call.
+    CodeDeployHook(hook::CodeDeployHook),
+    CodeDeployment(deployment::CodeDeploymentChange),
     /// A schedule: walk all targets and decide again.
     Sweep,
     /// A kind no operation handles. Not an error: rules grow faster than code.
@@ -64,6 +67,7 @@ impl Detail {
             "ECS Deployment State Change" | "ECS Service Action" | "ECS Hook State Change" => {
                 Self::DeploymentChange(serde_json::from_value(detail)?)
             }
+            "CodeDeploy Deployment State-change Notification" => Self::CodeDeployment(serde_json::from_value(detail)?),
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),

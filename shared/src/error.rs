@@ -24,13 +24,15 @@ impl AwsError {
     /// AWS says not now: the target is busy, or there is no room yet. A later look knows more.
     #[must_use]
     pub fn is_not_now(&self) -> bool {
-        const NOT_NOW: [&str; 6] = [
+        const NOT_NOW: [&str; 7] = [
             "InvalidDBInstanceState",
             "InvalidDBClusterState",
             "InvalidReplicationGroupState",
             "InvalidServerlessCacheState",
             "SnapshotQuotaExceeded",
             "LimitExceeded",
+            // CodeDeploy: another deployment of the group is in progress.
+            "DeploymentLimitExceeded",
         ];
         self.refused && NOT_NOW.iter().any(|code| self.code.starts_with(code))
     }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::MalformedEvent;
+use crate::detail::hook::CodeDeployHook;
 use crate::detail::{Detail, alarm, hook};
 use crate::model::Arn;
 
@@ -81,6 +82,17 @@ fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     })
 }
 
+/// A question of CodeDeploy during a deployment.
+fn code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    value.get("LifecycleEventHookExecutionId")?;
+    let call =
+        CodeDeployHook::deserialize(value).map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
+    Some(call.map(|call| Event {
+        detail: Detail::CodeDeployHook(call.clone()),
+        ..Event::sweep(&call.lifecycle_event_hook_execution_id)
+    }))
+}
+
 /// A question of ECS during a deployment.
 fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     let call = hook::call(value)?.map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
@@ -103,7 +115,7 @@ impl Event {
         if let Some(alarm) = alarm_without_envelope(&value) {
             return alarm;
         }
-        if let Some(request) = by_hand(&value).or_else(|| hook_call(&value)) {
+        if let Some(request) = by_hand(&value).or_else(|| hook_call(&value)).or_else(|| code_deploy_hook(&value)) {
             return request;
         }
         let envelope: Envelope =

@@ -44,6 +44,7 @@ pub fn allow(
         Action::GoBack(_)
         | Action::Continue(_)
         | Action::Judge(_)
+        | Action::Report(_)
         | Action::Backup(_)
         | Action::Copy(_)
         | Action::Expire(_)

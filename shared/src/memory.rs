@@ -184,9 +184,10 @@ impl Memory {
             Action::Remove(Remove { outcome: Some(outcome), .. }) => {
                 self.drilled = Some(outcome.clone());
             }
-            Action::Rollout(rollout) => self.follow(rollout, at),
+            Action::Rollout(rollout) => self.follow(rollout, answer, at),
             Action::Judge(judge) => self.judged(judge, at),
             Action::GoBack(back) => self.gone_back(back),
+            Action::Report(_) => self.judging = None,
             Action::Continue(go_on) => self.went_on(go_on, at),
             Action::Export(export) => {
                 let task = (!answer.is_empty()).then(|| answer.to_owned());

@@ -3,6 +3,7 @@
 mod alarm;
 mod answer;
 mod arn;
+mod code_deployment;
 mod database;
 mod image;
 mod load;
@@ -17,6 +18,7 @@ mod task_definition;
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 pub use answer::Answer;
 pub use arn::Arn;
+pub use code_deployment::{CodeDeployment, CodeGroup, CodeTarget};
 pub use database::{Database, DatabaseKind};
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};

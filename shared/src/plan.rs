@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, Arn, Digest, LogDay, Place, counted};
+use crate::model::{Alarm, Arn, CodeGroup, Digest, LogDay, Place, counted};
 use crate::notice::Message;
 use crate::policy::{Hook, Strategy};
 
@@ -69,6 +69,7 @@ pub enum Action {
     GoBack(GoBack),
     Continue(Continue),
     Judge(Judge),
+    Report(Report),
     Scale(Scale),
     Floor(Floor),
     Alarms(Alarms),
@@ -103,6 +104,12 @@ pub struct Rollout {
     /// Shift traffic in this way from now on.
     #[serde(default)]
     pub shift: Option<Shift>,
+    /// Where it goes through, if CodeDeploy deploys the service.
+    #[serde(default)]
+    pub code_deploy: Option<CodeGroup>,
+    /// The ARN of the function that CodeDeploy asks on the way.
+    #[serde(default)]
+    pub ask: Option<String>,
     pub tag: String,
     pub digest: Digest,
     /// A person had named the digest in `lamplighter:approve`.
@@ -147,14 +154,28 @@ pub struct GoBack {
     pub service: Arn,
     /// The ARN of the revision that it goes back to.
     pub to: String,
-    /// The ARN of a service deployment that is to be taken back to get there; else the service is updated.
+    /// The service deployment, by its ARN, or the deployment of CodeDeploy that is to be taken back to get there; else
+    /// the service is updated.
     #[serde(default)]
     pub stop: Option<String>,
+    /// Where it goes through, if CodeDeploy deploys the service.
+    #[serde(default)]
+    pub code_deploy: Option<CodeGroup>,
     /// What is left.
     pub digest: Digest,
     pub tag: String,
     /// Why, as it is told when the digest is pushed again.
     pub reason: String,
+}
+
+/// Answer a hook of a CodeDeploy deployment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    pub service: Arn,
+    /// `d-…`
+    pub deployment: String,
+    pub execution: String,
+    pub passed: bool,
 }
 
 /// Remember how a rollout ended. Nothing on AWS is changed.
@@ -429,6 +450,8 @@ impl Action {
                 Verdict::Failed { .. } => format!("roll {tag} out no more"),
                 Verdict::Superseded => format!("follow {tag} no more"),
             },
+            Self::Report(Report { deployment, passed: true, .. }) => format!("let {deployment} go on"),
+            Self::Report(Report { deployment, .. }) => format!("fail {deployment}"),
             Self::Scale(Scale { from, to, .. }) => format!("scale from {from} to {to} tasks"),
             Self::Floor(Floor { from, to, .. }) => format!("set Auto Scaling's minimum from {from} to {to} tasks"),
             Self::Alarms(Alarms { put, delete, .. }) => match (put.len(), delete.len()) {
@@ -469,19 +492,23 @@ impl Action {
                 | Self::Complete(_)
                 | Self::Retain(_)
                 | Self::Judge(_)
+                | Self::Report(_)
         )
     }
 
     /// AWS may say that it is too early for it ([`crate::AwsError::is_not_now`]): then it waits for a later look.
     #[must_use]
     pub fn has_its_time(&self) -> bool {
-        matches!(self, Self::Backup(_) | Self::Export(_))
+        match self {
+            Self::Rollout(rollout) => rollout.code_deploy.is_some(),
+            other => matches!(other, Self::Backup(_) | Self::Export(_)),
+        }
     }
 
-    /// It takes away what this system made for a while.
+    /// It takes away what this system made for a while, or answers who waits for it: whatever the tags say by now.
     #[must_use]
     pub fn is_teardown(&self) -> bool {
-        matches!(self, Self::Remove(_) | Self::Halt(_))
+        matches!(self, Self::Remove(_) | Self::Halt(_) | Self::Report(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.

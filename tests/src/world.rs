@@ -4,6 +4,7 @@
 //! after they took effect, or with the function killed in the middle of them.
 
 mod cloud;
+pub mod codedeploy;
 mod databases;
 mod ledger;
 pub mod load;
@@ -93,6 +94,8 @@ pub struct State {
     pub purged: BTreeSet<Digest>,
     /// What ECS says of a service.
     pub said: BTreeMap<Arn, Vec<String>>,
+    /// By identifier.
+    pub code_deployments: BTreeMap<String, codedeploy::Deployed>,
     /// Services whose deployment waits for a person.
     pub paused: BTreeSet<Arn>,
     /// Deployments that shift traffic, by ARN.

@@ -250,8 +250,9 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
     stack.until("all have four tasks", || names.iter().all(|name| count(&stack, name) == 4).then_some(()));
     free(&stack);
     assert!(names.iter().all(|name| count(&stack, name) == 4));
-    let grown = subjects(&stack).iter().filter(|s| s.contains("2 -> 4 tasks")).count();
-    assert_eq!(grown, SERVICES, "one message for each");
+    let grown = || subjects(&stack).iter().filter(|s| s.contains("2 -> 4 tasks")).count();
+    stack.until("all are told", || (grown() >= SERVICES).then_some(()));
+    assert_eq!(grown(), SERVICES, "one message for each");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
-use lamplighter::model::{Image, ImageRef, Scan, Service, TaskDefinition};
+use lamplighter::model::{CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Rollout};
@@ -14,7 +14,7 @@ use lamplighter::policy;
 use crate::observe::{Observed, Offer};
 use crate::restart::{owed_restart, restart};
 use crate::words::{ago, findings, no_repository, no_subject, unsupported};
-use crate::{Policy, Subject, shift};
+use crate::{Policy, Subject, code_deploy, shift};
 
 /// How long after a push a registry may still know nothing of a scan.
 const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
@@ -82,6 +82,7 @@ impl Case<'_> {
         self.settled()
             .or_else(|| self.backwards())
             .or_else(|| self.unsupported())
+            .or_else(|| self.busy())
             .or_else(|| self.refused())
             .or_else(|| self.wrong_platform())
             .or_else(|| self.frozen())
@@ -105,8 +106,21 @@ impl Case<'_> {
     }
 
     fn unsupported(&self) -> Option<Plan> {
-        let ecs = self.service.deployment_controller.as_str() == "ECS";
-        (!ecs).then(|| Plan::tell(unsupported(self.service, &self.label())))
+        match self.service.deployment_controller {
+            DeploymentController::Ecs => None,
+            DeploymentController::CodeDeploy if self.group().is_some() => None,
+            DeploymentController::CodeDeploy => Some(Plan::tell(code_deploy::no_group(&self.label()))),
+            _ => Some(Plan::tell(unsupported(self.service, &self.label()))),
+        }
+    }
+
+    fn group(&self) -> Option<CodeGroup> {
+        code_deploy::group(&self.seen.policy.deploy, self.service, self.observed.code_deployment.as_ref())
+    }
+
+    fn busy(&self) -> Option<Plan> {
+        let why = code_deploy::busy(self.service, self.observed.code_deployment.as_ref())?;
+        Some(Plan::nothing(format!("{} waits: {why}", self.label())))
     }
 
     /// A digest that went back once does not come again by itself; an approval brings it once.
@@ -269,6 +283,8 @@ impl Case<'_> {
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.wants_breaker(),
             shift: shift::change(self.seen.policy, self.service),
+            code_deploy: self.group(),
+            ask: self.asks(),
             tags: BTreeMap::from([
                 (policy::BASE.to_owned(), self.running.label().to_owned()),
                 ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
@@ -287,6 +303,13 @@ impl Case<'_> {
         self.seen.policy.deploy.breaker && self.strategy() == "ROLLING" && !already
     }
 
+    /// Whom CodeDeploy asks on the way, where there is something to be asked.
+    fn asks(&self) -> Option<String> {
+        let policy = self.seen.policy;
+        let has_addresses = !policy.deploy.verify.is_empty() || policy.deploy.verify_test.is_some();
+        policy.hook.as_ref().filter(|_| has_addresses && self.group().is_some()).map(|hook| hook.function.clone())
+    }
+
     /// By which ECS will roll it out.
     fn strategy(&self) -> &str {
         let wanted = shift::wanted(self.seen.policy, self.service);
@@ -299,6 +322,12 @@ impl Case<'_> {
         } else {
             String::new()
         };
+        if let Some(group) = self.group() {
+            return format!(
+                "CodeDeploy shifts traffic to it, by its deployment group {}/{}.",
+                group.application, group.group
+            );
+        }
         let rolling = self.strategy() == "ROLLING";
         let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
         let fate = if rolling && guarded {

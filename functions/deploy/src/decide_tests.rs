@@ -92,8 +92,8 @@ fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
 )]
 #[case::code_deploy(
     given().service(|s| s.deployment_controller = DeploymentController::CodeDeploy),
-    "can't roll out RC_1.4.2 (sha256:00000000)",
-    "Its deployment controller is CODE_DEPLOY, which is not supported yet."
+    "can't roll out RC_1.4.2 (sha256:00000000): which deployment group it is in is not known",
+    "CodeDeploy deploys this service, and ECS does not say by which application and group."
 )]
 #[case::external(
     Given { observed: crate::Observed { running: None, ..given().service(|s| s.deployment_controller = DeploymentController::External).observed }, ..given() },

@@ -50,6 +50,7 @@ pub fn given() -> Given {
     };
     let observed = Observed {
         service: Some(service),
+        code_deployment: None,
         running: None,
         subject: Err(String::new()),
         offer: Offer::NoTag,

@@ -4,6 +4,7 @@
 //! events lost. How a rollout ends is `rollout`'s affair, and images are not built, scanned or signed here.
 
 mod backup;
+mod code_deploy;
 mod decide;
 #[cfg(test)]
 mod decide_tests;

@@ -8,7 +8,8 @@ use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::detail::Detail;
 use lamplighter::detail::ecr::ImageAction;
 use lamplighter::model::{
-    Arn, Database, Digest, Image, Scan, Service, Snapshot, TagInRepository, Tagged, TaskDefinition,
+    Arn, CodeDeployment, Database, DeploymentController, Digest, Image, Scan, Service, Snapshot, TagInRepository,
+    Tagged, TaskDefinition,
 };
 use lamplighter::operation::Seen;
 use lamplighter::policy::{self, APP, BACKUP, Managed};
@@ -23,6 +24,8 @@ pub struct Observed {
     pub service: Option<Service>,
     /// The task definition of the service's newest deployment.
     pub running: Option<TaskDefinition>,
+    /// What CodeDeploy last did to the service, where it deploys it.
+    pub code_deployment: Option<CodeDeployment>,
     /// The container to change; what stands against finding it otherwise.
     pub subject: Result<Subject, String>,
     pub offer: Offer,
@@ -59,6 +62,7 @@ impl Observed {
     fn missing() -> Self {
         Self {
             service: None,
+            code_deployment: None,
             running: None,
             subject: Err("the service does not exist".to_owned()),
             offer: Offer::NotAsked,
@@ -96,8 +100,15 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotAsked,
         (_, Ok(subject)) => offer(seen, subject, cloud).await?,
     };
+    let code_deployment = match service.code_deployments.last() {
+        Some(id) if service.deployment_controller == DeploymentController::CodeDeploy => {
+            cloud.code_deployment(id).await?
+        }
+        _ => None,
+    };
     let mut observed = Observed {
         service: Some(service),
+        code_deployment,
         running: Some(running),
         subject,
         offer,

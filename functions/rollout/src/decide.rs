@@ -11,10 +11,10 @@ use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
 use crate::survey::Observed;
-use crate::{Follow, Policy, words};
+use crate::{Follow, Policy, code_deploy, words};
 
 /// How long DescribeServices may still show the state of before an update.
-const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 
 /// How far a rollout has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -196,7 +196,9 @@ impl Case<'_> {
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
         let message = words::goes_back(self.following, what, to, &why);
         let (service, stop) = (self.service.arn.clone(), self.observed.can_take_back.clone());
-        let back = GoBack { service, to: to.revision.clone(), stop, digest, tag, reason };
+        let code_deploy =
+            self.observed.code_deployment.as_ref().and_then(|deployment| code_deploy::group(deployment, self.service));
+        let back = GoBack { service, to: to.revision.clone(), stop, code_deploy, digest, tag, reason };
         Plan::act(Action::GoBack(back), message.title.clone(), message)
     }
 }

@@ -31,7 +31,7 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
 /// What was rolled out so many minutes ago, over [`BASE`].
 fn following(age: i64) -> Following {
     let (digest, at) = (Digest::new("sha256:ab"), NOW - SignedDuration::from_mins(age));
-    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at, looks: Looks::default() }
+    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at, deployment: None, looks: Looks::default() }
 }
 
 #[rstest]

@@ -1,9 +1,10 @@
 //! `rollout`: what `deploy` rolls out is followed until it is known how it ended. What ended well is remembered as a
 //! revision to go back to; what went back or hangs is not rolled out again.
 //!
-//! Triggers: deployment and hook events of ECS, a tag that approves, and a sweep every minute over the services that are
+//! Triggers: deployment and hook events of ECS, those of CodeDeploy, a tag that approves, and a sweep every minute over the services that are
 //! followed.
 
+mod code_deploy;
 mod decide;
 #[cfg(test)]
 mod decide_tests;

@@ -8,14 +8,14 @@ use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Verified};
-use lamplighter::model::{Arn, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
+use lamplighter::model::{Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
 use lamplighter::policy::Unclear;
 use serde::Serialize;
 
-use crate::Policy;
 use crate::decide::{Stage, speaks_against, stage};
 use crate::evidence::{self, Evidence};
+use crate::{Policy, code_deploy};
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
@@ -33,6 +33,8 @@ pub struct Survey {
 pub struct Observed {
     /// `None` where the service is gone.
     pub service: Option<Service>,
+    /// What CodeDeploy does, where it deploys the service.
+    pub code_deployment: Option<CodeDeployment>,
     /// How far what is followed has come.
     pub stage: Stage,
     /// The newest good revision that can be gone back to, where one is needed.
@@ -74,8 +76,12 @@ impl Survey {
         // ECS waits between steps, and each may be judged for a while.
         let shift = service.shifting.longest(seen.policy.step);
         let deadline = seen.policy.deadline.map(|deadline| deadline + shift);
-        let stage = stage(service, following, runs_it, failed(seen, following), deadline, self.at);
-        let mut observed = Observed { service: Some(service.clone()), stage, ..Observed::default() };
+        let code_deployment = code_deploy::deployment(service, following, cloud).await?;
+        let stage = match &code_deployment {
+            Some(deployment) => code_deploy::stage(deployment, following, runs_it, seen.policy.deadline, self.at),
+            None => stage(service, following, runs_it, failed(seen, following), deadline, self.at),
+        };
+        let mut observed = Observed { service: Some(service.clone()), stage, code_deployment, ..Observed::default() };
         if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() && seen.policy.approve {
             let waiting = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
             observed.pause = waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?)));
@@ -88,15 +94,18 @@ impl Survey {
         }
         if observed.stage.is_bad() {
             observed.said = cloud.happened(arn, following.at).await?;
+            let error = observed.code_deployment.as_ref().map(|deployment| deployment.error.clone());
+            observed.said.splice(0..0, error.filter(|error| !error.is_empty()));
             observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
         }
         if observed.stage.needs_way_back() {
             observed.way_back = way_back(seen, following, cloud).await?;
         }
         if let (Stage::Stuck, Some(to)) = (observed.stage, &observed.way_back) {
-            let deployment = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
-            let leads_there = |d: &ServiceDeployment| d.from.as_ref().is_some_and(|f| f.task_definition == to.revision);
-            observed.can_take_back = deployment.filter(leads_there).map(|deployment| deployment.arn);
+            observed.can_take_back = match &observed.code_deployment {
+                Some(deployment) => Some(deployment.id.clone()),
+                None => ecs_deployment(arn, to, cloud).await?,
+            };
         }
         Ok(observed)
     }
@@ -125,6 +134,13 @@ impl Survey {
         }
         Ok(())
     }
+}
+
+/// The deployment that ECS can take back to there.
+async fn ecs_deployment<C: Cloud>(service: &Arn, to: &Verified, cloud: &C) -> Result<Option<String>, AwsError> {
+    let deployment = cloud.deployment(service).await?.filter(ServiceDeployment::is_moving);
+    let leads_there = |d: &ServiceDeployment| d.from.as_ref().is_some_and(|f| f.task_definition == to.revision);
+    Ok(deployment.filter(leads_there).map(|deployment| deployment.arn))
 }
 
 /// Whether the event says that a deployment has failed since the rollout began.

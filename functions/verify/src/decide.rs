@@ -7,7 +7,7 @@ use lamplighter::memory::Judging;
 use lamplighter::model::Digest;
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
-use lamplighter::plan::{Action, HookStatus, Judge, Verdict};
+use lamplighter::plan::{Action, HookStatus, Judge, Report, Step, Verdict};
 use lamplighter::policy::Unclear;
 
 use crate::sequential::{Comparison, Finding};
@@ -17,13 +17,30 @@ use crate::{LATER, Policy, SOON, words};
 /// Decides for one deployment.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    if observed.deployment.is_none() {
-        return go_on("ECS does not know the deployment that it asks about");
-    }
     let Some(judging) = &observed.judging else {
-        return go_on("it goes back, and nothing stands in its way");
+        return go_on("nobody waits for a judgement: it goes back, or is not known");
     };
-    let case = Case { seen, observed, judging, now };
+    let plan = judge(Case { seen, observed, judging, now });
+    let (Some(execution), Some(status)) = (&judging.execution, plan.hook) else { return plan };
+    // CodeDeploy reads no answer; it is called.
+    let passed = match status {
+        HookStatus::InProgress { .. } => return Plan { hook: None, ..plan },
+        status => status == HookStatus::Succeeded,
+    };
+    let (service, deployment) = (observed.service.arn.clone(), judging.deployment.clone());
+    let report = Report { service, deployment, execution: execution.clone(), passed };
+    let step = Step { action: Action::Report(report), reason: plan.reason.clone(), message: None };
+    Plan { hook: None, steps: plan.steps.into_iter().chain([step]).collect(), ..plan }
+}
+
+fn judge(case: Case<'_>) -> Plan {
+    let Case { seen, observed, .. } = case;
+    if observed.stage == Stage::Back {
+        return go_on("it goes back, and nothing stands in its way");
+    }
+    if !seen.policy.judges {
+        return go_on("its tags do not let it be judged");
+    }
     if let Some(plan) = case.quarantined() {
         return plan;
     }
@@ -44,6 +61,7 @@ fn ask_again(reason: impl Into<String>, call_back_delay: u32) -> Plan {
     Plan::nothing(reason).answering(HookStatus::InProgress { call_back_delay })
 }
 
+#[derive(Clone, Copy)]
 struct Case<'a> {
     seen: Seen<'a, Policy>,
     observed: &'a Observed,

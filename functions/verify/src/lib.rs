@@ -2,11 +2,13 @@
 //! production traffic moves, and after each step by what the new revision does beside the old one.
 //!
 //! Called by ECS, as a deployment lifecycle hook. Whatever happens, it is answered in the form that ECS reads: anything
-//! else would take the deployment back.
+//! else would take the deployment back. CodeDeploy calls once and is answered by a call: a sweep every minute goes on with
+//! what it still waits for.
 
 mod decide;
 pub mod sequential;
 mod survey;
+mod targets;
 mod words;
 
 use std::collections::BTreeMap;
@@ -14,13 +16,11 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, Verdicts};
-use lamplighter::detail::Detail;
 use lamplighter::ledger::Ledger;
 use lamplighter::memory::Memory;
-use lamplighter::model::Tagged;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::{Action, HookStatus};
-use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear};
+use lamplighter::policy::{self, DEPLOY, DeployPolicy, Managed, Mode, StackDefaults, TagError, Unclear};
 use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 
@@ -32,6 +32,8 @@ pub struct Verify;
 /// What the operator wants of one service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
+    /// Otherwise everything goes on.
+    pub judges: bool,
     /// What it must answer on once it carries production traffic, and with what in it.
     pub verify: Vec<String>,
     pub expect: Option<String>,
@@ -54,27 +56,29 @@ impl Operation for Verify {
     type Observed = Observed;
     type Reach = Verdicts;
 
+    const TEARS_DOWN: bool = true;
+
     async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
-        let Detail::Hook(call) = &search.event.detail else {
-            return Ok(Targets::not_for("verify", &search.event.detail));
-        };
-        let service = survey::service_of(call);
-        let Some(service) = search.cloud.services(std::slice::from_ref(&service)).await?.into_iter().next() else {
-            return Ok(Targets::None(format!("{} does not exist", service.name())));
-        };
-        let target = Tagged { arn: service.arn.clone(), tags: service.tags.clone() };
-        Ok(Targets::These(vec![target], Survey::new(call.clone(), service, search.now)))
+        targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, _: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
         let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
-        Ok(deploy.map(|deploy| Policy {
+        let acts = policy::managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
+        let Some(deploy) = deploy.filter(|_| acts) else { return Ok(self.tidying(defaults)) };
+        Ok(Some(Policy {
+            judges: true,
             step: deploy.step(),
             verify: deploy.verify,
             expect: deploy.expect,
             verify_test: deploy.verify_test,
             unclear: deploy.unclear,
         }))
+    }
+
+    /// Whoever is asked answers.
+    fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
+        Some(Policy::default())
     }
 
     async fn observe<C: Cloud>(
@@ -102,8 +106,14 @@ impl Operation for Verify {
         memory.judging.clone_from(&observed.judging);
     }
 
+    fn watches(_: Seen<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+        observed.judging.as_ref().is_some_and(|judging| judging.execution.is_some())
+    }
+
     fn reply(&self, payload: &Value, result: Result<Value, Error>) -> Result<Value, Error> {
-        let is_call = payload.get("detail-type").is_none() && payload.get("Records").is_none();
+        // An answer to CodeDeploy is a call, and what fails is tried again.
+        let others = ["detail-type", "Records", "LifecycleEventHookExecutionId"];
+        let is_call = !others.iter().any(|key| payload.get(key).is_some());
         if !is_call {
             return result;
         }

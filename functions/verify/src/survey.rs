@@ -1,9 +1,11 @@
 //! What a judgement needs to know of one deployment.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp, Unit};
 use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
-use lamplighter::detail::hook::HookCall;
+use lamplighter::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Judging, Memory};
 use lamplighter::model::{Arn, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic};
@@ -37,11 +39,20 @@ pub enum Stage {
     Back,
 }
 
-/// One call, and the service it is about.
+/// What is asked.
+#[derive(Debug, Clone)]
+pub enum Question {
+    Ecs(HookCall),
+    CodeDeploy(CodeDeployHook),
+    /// What CodeDeploy has asked before, and still waits for.
+    Again,
+}
+
+/// A question, and the services it is about.
 #[derive(Debug)]
 pub struct Survey {
-    call: HookCall,
-    service: Service,
+    question: Question,
+    services: BTreeMap<Arn, Service>,
     at: Timestamp,
 }
 
@@ -49,44 +60,39 @@ pub struct Survey {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
     pub service: Service,
-    /// `None` where ECS does not know it.
-    pub deployment: Option<ServiceDeployment>,
     pub stage: Stage,
     /// What the new revision runs, where that is pinned: tag and digest.
     pub image: Option<(String, Digest)>,
+    /// What is asked about; `None` where nothing is known of it, or it goes back.
     pub judging: Option<Judging>,
     /// Both revisions side by side, where both have traffic.
     pub comparison: Option<Comparison>,
 }
 
 impl Survey {
-    pub(crate) fn new(call: HookCall, service: Service, at: Timestamp) -> Self {
-        Self { call, service, at }
+    pub(crate) fn new(question: Question, services: Vec<Service>, at: Timestamp) -> Self {
+        Self { question, services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(), at }
     }
 
     pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
-        let deployment = match &self.call.deployment {
-            Some(arn) => cloud.deployment_of(arn).await?,
-            None => cloud.deployment(&self.service.arn).await?,
-        };
-        let mut observed = Observed {
-            service: self.service.clone(),
-            stage: stage(&self.call, deployment.as_ref()),
-            deployment,
-            image: None,
-            judging: seen.memory.judging.clone(),
-            comparison: None,
-        };
-        let Some(deployment) = &observed.deployment else { return Ok(observed) };
-        if observed.stage == Stage::Back {
-            observed.judging = None;
+        let arn = &seen.target.arn;
+        let asked = self.asked(seen.memory, arn, cloud).await?;
+        let service = self.services.get(arn).cloned().unwrap_or_else(|| Service::rolling(arn.clone(), 0));
+        let stage = asked.as_ref().map_or(Stage::Prepared, |asked| asked.stage);
+        let mut observed = Observed { service, stage, image: None, judging: None, comparison: None };
+        let Some(asked) = asked else { return Ok(observed) };
+        if stage == Stage::Back && asked.execution.is_none() {
             return Ok(observed);
         }
-        observed.image = image(seen, &deployment.to, cloud).await?;
-        let mut judging = self.judging(seen.memory, deployment, observed.stage);
+        let mut judging = self.judging(seen.memory, &asked);
+        if !seen.policy.judges || stage == Stage::Back {
+            observed.judging = Some(judging);
+            return Ok(observed);
+        }
+        observed.image = image(seen, &asked.new.task_definition, cloud).await?;
         let Policy { verify, expect, verify_test, .. } = seen.policy;
         let (test, live) = (verify_test.as_slice(), verify.as_slice());
-        let urls = match observed.stage {
+        let urls = match stage {
             Stage::Tested => test,
             Stage::Shifted => live,
             _ => &[],
@@ -94,23 +100,60 @@ impl Survey {
         if !urls.is_empty() {
             judging.looks = judging.looks.again(urls, expect.as_deref(), self.at, cloud).await;
         }
-        if let (Stage::Shifting(_), Some(old)) = (observed.stage, &deployment.from) {
-            observed.comparison = self.compare(&judging, old, &deployment.to, cloud).await?;
+        if let (Stage::Shifting(_), Some(old)) = (stage, &asked.old) {
+            observed.comparison = self.compare(&judging, old, &asked.new, cloud).await?;
             top_up(observed.comparison.as_ref(), test, cloud).await;
         }
         observed.judging = Some(judging);
         Ok(observed)
     }
 
+    /// What is asked about a service; `None` where nobody waits for an answer about anything that is known.
+    async fn asked<C: Cloud>(&self, memory: &Memory, service: &Arn, cloud: &C) -> Result<Option<Asked>, AwsError> {
+        let (id, execution) = match &self.question {
+            Question::Ecs(call) => {
+                let deployment = match &call.deployment {
+                    Some(arn) => cloud.deployment_of(arn).await?,
+                    None => cloud.deployment(service).await?,
+                };
+                return Ok(deployment.map(|deployment| Asked::by_ecs(call, deployment)));
+            }
+            Question::CodeDeploy(call) => (call.deployment_id.clone(), call.lifecycle_event_hook_execution_id.clone()),
+            Question::Again => {
+                let judging = memory.judging.clone();
+                let Some((id, execution)) = judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
+                else {
+                    return Ok(None);
+                };
+                (id, execution)
+            }
+        };
+        let deployment = cloud.code_deployment(&id).await?.filter(|deployment| !deployment.is_over());
+        let target = cloud.code_target(&id).await?;
+        Ok(deployment.zip(target).map(|(deployment, target)| Asked {
+            stage: match target.stage.as_str() {
+                _ if deployment.is_rollback => Stage::Back,
+                "AfterAllowTestTraffic" => Stage::Tested,
+                "AfterAllowTraffic" => Stage::Shifted,
+                _ => Stage::Prepared,
+            },
+            deployment: deployment.id,
+            execution: Some(execution),
+            old: None,
+            new: ServiceRevision::default(),
+        }))
+    }
+
     /// What is remembered of this deployment, or its beginning.
-    fn judging(&self, memory: &Memory, deployment: &ServiceDeployment, stage: Stage) -> Judging {
-        let step = match stage {
+    fn judging(&self, memory: &Memory, asked: &Asked) -> Judging {
+        let step = match asked.stage {
             Stage::Shifting(weight) => format!("{weight} % of production"),
             other => format!("{other:?}"),
         };
-        let known = memory.judging.clone().filter(|judging| judging.deployment == deployment.arn);
+        let known = memory.judging.clone().filter(|judging| judging.deployment == asked.deployment);
         let mut judging = known.unwrap_or_else(|| Judging {
-            deployment: deployment.arn.clone(),
+            deployment: asked.deployment.clone(),
+            execution: None,
             since: None,
             step: step.clone(),
             step_since: self.at,
@@ -119,10 +162,10 @@ impl Survey {
         if judging.step != step {
             judging = Judging { step, step_since: self.at, looks: Looks::default(), ..judging };
         }
-        if matches!(stage, Stage::Shifting(_)) {
+        if matches!(asked.stage, Stage::Shifting(_)) {
             judging.since.get_or_insert(self.at);
         }
-        judging
+        Judging { execution: asked.execution.clone(), ..judging }
     }
 
     /// Minute by minute, since traffic is shifted.
@@ -145,6 +188,24 @@ impl Survey {
         let traffic = cloud.traffic(&groups, since - BEFORE, self.at - LAG).await?;
         let [before, after] = traffic.as_slice() else { return Ok(None) };
         Ok(Some(side_by_side(before, after, whole(since), whole(judging.step_since))))
+    }
+}
+
+/// Who asks about what.
+struct Asked {
+    deployment: String,
+    /// The identifier of CodeDeploy's question.
+    execution: Option<String>,
+    stage: Stage,
+    old: Option<ServiceRevision>,
+    new: ServiceRevision,
+}
+
+impl Asked {
+    fn by_ecs(call: &HookCall, deployment: ServiceDeployment) -> Self {
+        let stage = stage(call, &deployment);
+        let ServiceDeployment { arn, from, to, .. } = deployment;
+        Self { deployment: arn, execution: None, stage, old: from, new: to }
     }
 }
 
@@ -189,13 +250,14 @@ async fn top_up<C: Cloud>(comparison: Option<&Comparison>, test: &[String], clou
 /// Tag and digest of what a revision runs: of what is followed, or else of its first image that is pinned.
 async fn image<C: Cloud>(
     seen: Seen<'_, Policy>,
-    revision: &ServiceRevision,
+    revision: &str,
     cloud: &C,
 ) -> Result<Option<(String, Digest)>, AwsError> {
-    if revision.task_definition.is_empty() {
-        return Ok(None);
+    if revision.is_empty() {
+        // CodeDeploy does not say; it is what is followed.
+        return Ok(seen.memory.following.as_ref().map(|following| (following.tag.clone(), following.digest.clone())));
     }
-    let definition = cloud.task_definition(&revision.task_definition).await?;
+    let definition = cloud.task_definition(revision).await?;
     let images = definition.containers().map(|container| ImageRef::parse(container.image));
     let pinned: Vec<(String, Digest)> =
         images.filter_map(|image| Some((image.tag.unwrap_or_default(), image.digest?))).collect();
@@ -205,18 +267,7 @@ async fn image<C: Cloud>(
     Ok(own.or(pinned.first()).cloned())
 }
 
-/// The service that a call is about; the flat form and the nested one name it in different places.
-pub fn service_of(call: &HookCall) -> Arn {
-    if call.service.ecs_service().is_some() {
-        return call.service.clone();
-    }
-    let deployment = call.deployment.as_deref().unwrap_or_default();
-    let service = deployment.replace(":service-deployment/", ":service/");
-    Arn::new(service.rsplit_once('/').map_or("", |(service, _)| service))
-}
-
-fn stage(call: &HookCall, deployment: Option<&ServiceDeployment>) -> Stage {
-    let Some(deployment) = deployment else { return Stage::Prepared };
+fn stage(call: &HookCall, deployment: &ServiceDeployment) -> Stage {
     let name = call.stage.as_deref().unwrap_or(&deployment.stage);
     let weight = call.weight().or(deployment.to.weight);
     let is_shift = matches!(name, "PRE_PRODUCTION_TRAFFIC_SHIFT" | "PRODUCTION_TRAFFIC_SHIFT");

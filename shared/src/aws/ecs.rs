@@ -227,7 +227,14 @@ fn service(service: EcsService) -> Option<Described> {
     let configuration = service.deployment_configuration;
     let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
-    let shifting = deployments::shifting(service.load_balancers.as_deref().unwrap_or_default(), configuration.as_ref());
+    let mut sets = service.task_sets.unwrap_or_default();
+    sets.sort_by_key(|set| set.status.as_deref() != Some("PRIMARY"));
+    // Of a CODE_DEPLOY service the set with the traffic knows what runs.
+    let in_set = sets.first().and_then(|set| set.task_definition.clone());
+    let balancers = service.load_balancers.as_deref().unwrap_or_default();
+    let reached = sets.first().map_or(balancers, |set| set.load_balancers()).first();
+    let reached = reached.and_then(|balancer| Some((balancer.container_name.clone()?, balancer.container_port?)));
+    let shifting = deployments::shifting(balancers, configuration.as_ref());
     let described = Service {
         arn: Arn::new(service.service_arn?),
         status: service.status.unwrap_or_default(),
@@ -237,9 +244,11 @@ fn service(service: EcsService) -> Option<Described> {
         target_groups,
         minimum_healthy_percent: configuration.as_ref().and_then(|c| c.minimum_healthy_percent),
         maximum_percent: configuration.as_ref().and_then(|c| c.maximum_percent),
-        task_sets: service.task_sets.as_ref().map_or(0, Vec::len),
+        task_sets: sets.len(),
+        code_deployments: sets.into_iter().filter_map(|set| set.external_id).collect(),
+        reached,
         tags,
-        task_definition: service.task_definition.unwrap_or_default(),
+        task_definition: in_set.or(service.task_definition).unwrap_or_default(),
         deployment_controller: match service.deployment_controller.map(|c| c.r#type) {
             None | Some(DeploymentControllerType::Ecs) => DeploymentController::Ecs,
             Some(DeploymentControllerType::CodeDeploy) => DeploymentController::CodeDeploy,

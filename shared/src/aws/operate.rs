@@ -13,15 +13,15 @@ use super::config::is_local;
 use super::reach::Performs;
 use super::vault::Vault;
 use super::{
-    Config, autoscaling, caches, cloudwatch, deployments, drills, ecr, ecs, elb, logs, metrics, probes, rds, snapshots,
-    tagging, tasks, topic,
+    Config, autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecr, ecs, elb, logs, metrics, probes,
+    rds, snapshots, tagging, tasks, topic,
 };
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Services, Which};
 use crate::model::{
-    Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
-    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository, Tagged,
-    TargetGroup, Task, TaskDefinition, Traffic,
+    Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay,
+    LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
+    TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use crate::plan::{Action, Rollout};
 use crate::policy::MANAGED;
@@ -37,6 +37,7 @@ pub struct Aws<R = Services> {
     /// By region: an image may come from a registry in another one.
     ecr: RefCell<HashMap<String, aws_sdk_ecr::Client>>,
     tagging: OnceCell<aws_sdk_resourcegroupstagging::Client>,
+    codedeploy: OnceCell<aws_sdk_codedeploy::Client>,
     cloudwatch: OnceCell<aws_sdk_cloudwatch::Client>,
     elb: OnceCell<aws_sdk_elasticloadbalancingv2::Client>,
     autoscaling: OnceCell<aws_sdk_applicationautoscaling::Client>,
@@ -63,6 +64,7 @@ impl<R> Aws<R> {
             ecs: OnceCell::new(),
             ecr: RefCell::default(),
             tagging: OnceCell::new(),
+            codedeploy: OnceCell::new(),
             cloudwatch: OnceCell::new(),
             elb: OnceCell::new(),
             autoscaling: OnceCell::new(),
@@ -120,6 +122,13 @@ impl<R> Aws<R> {
         self
     }
 
+    /// The same with a client of what deploys some services.
+    #[must_use]
+    pub fn and_codedeploy(self, codedeploy: aws_sdk_codedeploy::Client) -> Self {
+        let _ = self.codedeploy.set(codedeploy);
+        self
+    }
+
     /// The same with clients of what keeps logs.
     #[must_use]
     pub fn and_logs(self, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
@@ -145,6 +154,10 @@ impl<R> Aws<R> {
 
     fn tagging(&self) -> &aws_sdk_resourcegroupstagging::Client {
         self.tagging.get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
+    }
+
+    pub(super) fn codedeploy(&self) -> &aws_sdk_codedeploy::Client {
+        self.codedeploy.get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
     }
 
     pub(super) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
@@ -209,6 +222,11 @@ impl<R: Performs> Aws<R> {
             Some(arn) => arn.clone(),
             None => self.register(rollout).await?,
         };
+        let label = revision.rsplit('/').next().unwrap_or_default();
+        if let Some(group) = &rollout.code_deploy {
+            let deployment = codedeploy::create(self.codedeploy(), group, &revision, rollout.ask.as_deref()).await?;
+            return Ok(format!("{deployment} of {label}"));
+        }
         let configuration = match &rollout.shift {
             Some(shift) => Some(deployments::with_shift(self.configuration(&rollout.service).await?, shift)),
             None if rollout.enable_circuit_breaker => {
@@ -217,7 +235,6 @@ impl<R: Performs> Aws<R> {
             None => None,
         };
         let deployment = ecs::update_service(self.ecs(), &rollout.service, &revision, configuration).await?;
-        let label = revision.rsplit('/').next().unwrap_or_default();
         Ok(format!("{deployment} of {label}"))
     }
 
@@ -260,6 +277,14 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
         deployments::describe(self.ecs(), arn).await
+    }
+
+    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+        codedeploy::deployment(self.codedeploy(), id).await
+    }
+
+    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError> {
+        codedeploy::target(self.codedeploy(), id).await
     }
 
     async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {

@@ -1,7 +1,7 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, caches, cloudwatch, deployments, drills, ecs, logs, probes, snapshots};
+use super::{autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, logs, probes, snapshots};
 use crate::AwsError;
 use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Verdicts, Watching};
 use crate::plan::{Action, GoBack};
@@ -39,6 +39,12 @@ impl Performs for Revisions {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Continue(go_on) => deployments::go_on(aws.ecs(), go_on).await,
+            Action::GoBack(GoBack { stop: Some(id), code_deploy: Some(_), .. }) => {
+                codedeploy::stop(aws.codedeploy(), id).await
+            }
+            Action::GoBack(GoBack { code_deploy: Some(group), to, .. }) => {
+                codedeploy::create(aws.codedeploy(), group, to, None).await
+            }
             Action::GoBack(GoBack { stop: Some(deployment), .. }) => {
                 deployments::take_back(aws.ecs(), deployment).await
             }
@@ -50,8 +56,9 @@ impl Performs for Revisions {
 }
 
 impl Performs for Verdicts {
-    async fn perform(_: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
+            Action::Report(report) => codedeploy::report(aws.codedeploy(), report).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),
         }

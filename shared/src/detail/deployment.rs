@@ -15,3 +15,15 @@ pub struct DeploymentChange {
     /// Where the event's `resources` name the deployment instead: a hook's.
     pub service_arn: Option<Arn>,
 }
+
+/// Something happened to a deployment of CodeDeploy.
+/// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html>
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CodeDeploymentChange {
+    /// `d-…`
+    pub deployment_id: String,
+    /// `START`, `SUCCESS`, `FAILURE`, `STOP`, `READY`.
+    #[serde(default)]
+    pub state: String,
+}

@@ -46,6 +46,15 @@ struct Details {
     production_traffic_weights: BTreeMap<String, f64>,
 }
 
+/// A question of CodeDeploy, which says no more than this. Its answer is a call of its own, within an hour.
+/// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/tutorial-ecs-deployment-with-hooks.html>
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct CodeDeployHook {
+    pub deployment_id: String,
+    pub lifecycle_event_hook_execution_id: String,
+}
+
 /// `None` for anything else.
 pub(crate) fn call(value: &Value) -> Option<Result<HookCall, serde_json::Error>> {
     if value.get("executionDetails").is_some() {

@@ -21,6 +21,9 @@ pub struct Following {
     /// The ARN of the revision that ran before.
     pub base: String,
     pub at: Timestamp,
+    /// The deployment of CodeDeploy, if it goes through that and its answer was heard.
+    #[serde(default)]
+    pub deployment: Option<String>,
     /// What looks at its addresses have found since it is completed.
     #[serde(default)]
     pub looks: Looks,
@@ -29,8 +32,11 @@ pub struct Following {
 /// A deployment that asks whether it may go on, and what was found out since it does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Judging {
-    /// The ARN of the service deployment.
+    /// The ARN of the service deployment, or the identifier of one of CodeDeploy.
     pub deployment: String,
+    /// What CodeDeploy waits to be answered: the identifier of its question.
+    #[serde(default)]
+    pub execution: Option<String>,
     /// Since when it is asked about production traffic; `None` where that has not begun to shift.
     pub since: Option<Timestamp>,
     /// What is asked about: a stage, and in production the share of traffic.
@@ -51,9 +57,10 @@ pub struct Verified {
 }
 
 impl Memory {
-    pub(super) fn follow(&mut self, rollout: &Rollout, at: Timestamp) {
+    pub(super) fn follow(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
         let (digest, tag, base) = (rollout.digest.clone(), rollout.tag.clone(), rollout.base.clone());
-        self.following = Some(Following { digest, tag, base, at, looks: Looks::default() });
+        let deployment = answer.split(' ').next().filter(|id| id.starts_with("d-")).map(str::to_owned);
+        self.following = Some(Following { digest, tag, base, at, deployment, looks: Looks::default() });
         self.watch(FOLLOWED_BY, true);
     }
 

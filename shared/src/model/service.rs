@@ -23,6 +23,10 @@ pub struct Service {
     pub maximum_percent: Option<i32>,
     /// A CODE_DEPLOY or EXTERNAL service has one for each revision that has tasks.
     pub task_sets: usize,
+    /// The CodeDeploy deployments that made them, as far as ECS says, the one with the traffic first.
+    pub code_deployments: Vec<String>,
+    /// The container and port that its load balancer reaches.
+    pub reached: Option<(String, i32)>,
     pub tags: BTreeMap<String, String>,
     /// The ARN of the task definition of the newest deployment.
     pub task_definition: String,
@@ -97,6 +101,8 @@ impl Service {
             minimum_healthy_percent: Some(100),
             maximum_percent: Some(200),
             task_sets: 0,
+            code_deployments: Vec::new(),
+            reached: None,
             tags: BTreeMap::new(),
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,

@@ -8,7 +8,7 @@ use super::grammar::{Pairs, TagError, seconds};
 use super::{DEPLOY, SemverLine, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "tag",
     "semver",
     "repo",
@@ -26,6 +26,7 @@ const KEYS: [&str; 17] = [
     "strategy",
     "verify-test",
     "unclear",
+    "group",
 ];
 
 /// How traffic is shifted to a release; what the service uses where the tag does not say.
@@ -75,6 +76,8 @@ pub struct DeployPolicy {
     pub bake: u64,
     /// How traffic is to be shifted.
     pub strategy: Option<Strategy>,
+    /// Application and deployment group of CodeDeploy, where ECS does not say them.
+    pub group: Option<(String, String)>,
     /// An address behind the test listener, which leads to the new revision alone.
     pub verify_test: Option<String>,
     /// What becomes of a release that nobody can say anything about.
@@ -141,6 +144,7 @@ impl DeployPolicy {
             snapshot: pairs.switch("snapshot", false)?,
             snapshot_limit: pairs.get("snapshot-limit").map(limit).transpose()?.unwrap_or(SNAPSHOT_LIMIT),
             breaker: pairs.switch("breaker", true)?,
+            group: pairs.get("group").map(|names| group(&pairs, names)).transpose()?,
             strategy: pairs.get("strategy").map(|word| strategy(&pairs, word)).transpose()?,
             verify_test: pairs.get("verify-test").map(|url| address(&pairs, "verify-test", url)).transpose()?,
             unclear: match pairs.get("unclear") {
@@ -176,6 +180,15 @@ fn address(pairs: &Pairs<'_>, key: &str, url: &str) -> Result<String, TagError> 
         return Ok(url.to_owned());
     }
     Err(pairs.error(format!("{key}={url} is not an http:// or https:// address")))
+}
+
+fn group(pairs: &Pairs<'_>, names: &str) -> Result<(String, String), TagError> {
+    match names.split_once('/') {
+        Some((application, group)) if !application.is_empty() && !group.is_empty() => {
+            Ok((application.to_owned(), group.to_owned()))
+        }
+        _ => Err(pairs.error(format!("group={names} is not an application and a deployment group such as shop/web"))),
+    }
 }
 
 fn strategy(pairs: &Pairs<'_>, word: &str) -> Result<Strategy, TagError> {
@@ -288,7 +301,7 @@ mod tests {
     #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, unclear)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, unclear, group)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {

@@ -6,13 +6,14 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::model::{
-    AlarmState, Answer, Arn, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup,
-    LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
-    Tagged, TargetGroup, Task, TaskDefinition, Traffic,
+    AlarmState, Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load,
+    LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
+    ServiceDeployment, Snapshot, TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
 
+use super::codedeploy::Deployed;
 use super::{World, error, heard};
 
 impl Cloud for World {
@@ -74,6 +75,19 @@ impl Cloud for World {
         self.call("DescribeServiceDeployments", arn).await?;
         self.call("DescribeServiceRevisions", arn).await?;
         Ok(self.state().shifting.get(arn).cloned())
+    }
+
+    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+        self.call("GetDeployment", id).await?;
+        Ok(self.state().code_deployments.get(id).map(|deployed| deployed.deployment.clone()))
+    }
+
+    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError> {
+        self.call("ListDeploymentTargets", id).await?;
+        self.call("GetDeploymentTarget", id).await?;
+        let target =
+            |deployed: &Deployed| CodeTarget { service: deployed.service.clone(), stage: deployed.stage.clone() };
+        Ok(self.state().code_deployments.get(id).map(target))
     }
 
     async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {
@@ -277,6 +291,7 @@ impl Cloud for World {
                 heard(heard_of, "UpdateService", &redeploy.service.name())?;
                 Ok("accepted".to_owned())
             }
+            Action::GoBack(back) if back.code_deploy.is_some() => self.code_back(back).await,
             Action::GoBack(back) => {
                 let call = if back.stop.is_some() { "StopServiceDeployment" } else { "UpdateService" };
                 let heard_of = self.call(call, &back.service.name()).await?;
@@ -285,6 +300,7 @@ impl Cloud for World {
                 Ok("accepted".to_owned())
             }
             Action::Continue(go_on) => self.go_on(go_on).await,
+            Action::Report(report) => self.report(report).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
             Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
             Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
@@ -374,6 +390,9 @@ impl World {
             None => self.register(rollout).await?,
         };
         let name = rollout.service.name();
+        if rollout.code_deploy.is_some() {
+            return self.code_deploy(&rollout.service, &revision, rollout.ask.as_deref()).await;
+        }
         let heard_of = self.call("UpdateService", &name).await?;
         self.state_mut().deploy(&rollout.service, &revision);
         heard(heard_of, "UpdateService", &name)?;

@@ -54,7 +54,7 @@ impl World {
         let (digest, tag) = (Digest::new("sha256:ab"), "latest".to_owned());
         let (base, at) = ("shop-web:1".to_owned(), state.now);
         let memory = &mut state.held.entry(arn.clone()).or_default().memory;
-        memory.following = Some(Following { digest, tag, base, at, looks: Looks::default() });
+        memory.following = Some(Following { digest, tag, base, at, deployment: None, looks: Looks::default() });
         memory.watch("rollout", true);
     }
 

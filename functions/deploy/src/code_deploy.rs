@@ -1,0 +1,32 @@
+//! Services whose deployments go through CodeDeploy.
+
+use lamplighter::model::{CodeDeployment, CodeGroup, DeploymentController, Service};
+use lamplighter::notice::Message;
+use lamplighter::policy::{self, DeployPolicy};
+
+/// Where a release goes through: by the tag, or by the deployment that made what runs.
+pub fn group(policy: &DeployPolicy, service: &Service, last: Option<&CodeDeployment>) -> Option<CodeGroup> {
+    if service.deployment_controller != DeploymentController::CodeDeploy {
+        return None;
+    }
+    let named = policy.group.clone();
+    let (application, group) = named.or_else(|| last.map(|last| (last.application.clone(), last.group.clone())))?;
+    let (container, port) = service.reached.clone()?;
+    Some(CodeGroup { application, group, container, port })
+}
+
+/// A deployment that is not over: there can be one at a time.
+pub fn busy(service: &Service, last: Option<&CodeDeployment>) -> Option<String> {
+    if service.deployment_controller != DeploymentController::CodeDeploy {
+        return None;
+    }
+    let running = last.filter(|last| !last.is_over()).map(|last| format!("deployment {} is {}", last.id, last.status));
+    running.or_else(|| (service.task_sets > 1).then(|| "another deployment is in progress".to_owned()))
+}
+
+pub fn no_group(what: &str) -> Message {
+    Message::warning(format!("can't roll out {what}: which deployment group it is in is not known"))
+        .why("CodeDeploy deploys this service, and ECS does not say by which application and group.")
+        .next(format!("Name them in the tag {}: group=APPLICATION/GROUP.", policy::DEPLOY))
+        .once("no-deployment-group")
+}

@@ -1,0 +1,254 @@
+//! The real `deploy`, `rollout` and `verify` with services that CodeDeploy deploys, in a simulated world.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use deploy::Deploy;
+use e2e::world::codedeploy::Deployed;
+use e2e::world::{Fault, World};
+use jiff::SignedDuration;
+use lamplighter::model::{Arn, Digest};
+use lamplighter::policy::{Hook, StackDefaults};
+use rollout::Follow;
+use rstest::rstest;
+use serde_json::{Value, json};
+use verify::Verify;
+
+const TAG: &str = "tag=RC_x.x.x repo=shop/web";
+const TESTED: &str = "tag=RC_x.x.x repo=shop/web verify-test=https://test.example.com/health";
+
+fn web(tag: &str) -> (World, Arn) {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", tag);
+    world.by_code_deploy(&web);
+    (world, web)
+}
+
+fn push(world: &World, tag: &str, content: u64) {
+    let hook = Some(Hook { function: "verify".into(), role: "role".into() });
+    let event = world.push("shop/web", tag, content);
+    let _ = world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() });
+}
+
+fn minutes(world: &World, minutes: usize) {
+    for minute in 0..minutes {
+        world.pass(SignedDuration::from_mins(1));
+        let _ = world.sweep(&Follow);
+        let _ = world.sweep(&Verify);
+        if minute % 5 == 0 {
+            let _ = world.sweep(&Deploy);
+        }
+    }
+}
+
+fn newest(world: &World) -> Deployed {
+    world.state().newest_code_deployment()
+}
+
+/// The newest deployment ends so.
+fn ends(world: &World, how: &str) {
+    let id = newest(world).deployment.id;
+    world.state_mut().moves_on(&id, how);
+}
+
+fn release(world: &World, tag: &str, content: u64) {
+    push(world, tag, content);
+    minutes(world, 3);
+    ends(world, "Succeeded");
+    minutes(world, 2);
+}
+
+fn digest(content: u64) -> Digest {
+    Digest::new(format!("sha256:{content:064x}"))
+}
+
+#[test]
+fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
+    let (world, web) = web(TAG);
+    push(&world, "RC_1.1.0", 11);
+    assert_eq!((world.count("CreateDeployment"), world.count("UpdateService")), (1, 0));
+    assert!(newest(&world).ask.is_none(), "there is nothing to be asked");
+    for (tag, content) in [("RC_1.2.0", 12), ("RC_1.3.0", 13)] {
+        push(&world, tag, content);
+    }
+    minutes(&world, 6);
+    assert_eq!(world.count("CreateDeployment"), 1);
+    ends(&world, "Succeeded");
+    minutes(&world, 2);
+    assert!(world.titles().iter().any(|title| title.starts_with("RC_1.1.0") && title.contains("is live")));
+    minutes(&world, 6);
+    assert_eq!((world.count("CreateDeployment"), world.count("RegisterTaskDefinition")), (2, 2));
+    ends(&world, "Succeeded");
+    minutes(&world, 2);
+    assert!(world.image_of(&web).contains("RC_1.3.0"), "{}", world.image_of(&web));
+}
+
+#[test]
+fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
+    let (world, web) = web(TAG);
+    release(&world, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 2);
+    let id = newest(&world).deployment.id;
+    let said = "The deployment failed because an alarm was on.".to_owned();
+    world.state_mut().code_deployments.get_mut(&id).unwrap().deployment.error = said;
+    ends(&world, "Failed");
+    minutes(&world, 2);
+    let last = world.state().notices.last().unwrap().message.clone();
+    assert_eq!(last.title, "RC_1.2.0 (sha256:00000000) failed and went back to shop-web:2");
+    assert!(last.why.contains("an alarm was on"), "{}", last.why);
+    minutes(&world, 20);
+    assert_eq!(world.count("CreateDeployment"), 2);
+    assert!(world.image_of(&web).contains("RC_1.1.0"));
+}
+
+#[test]
+fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
+    let (world, web) = web(TAG);
+    release(&world, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 14);
+    assert_eq!(world.count("StopDeployment"), 0);
+    minutes(&world, 3);
+    assert_eq!((world.count("StopDeployment"), world.count("CreateDeployment")), (1, 2));
+    let title = "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)";
+    assert_eq!(world.titles().last().unwrap(), title);
+    minutes(&world, 20);
+    assert_eq!(world.count("CreateDeployment"), 2);
+    assert!(world.image_of(&web).contains("RC_1.1.0"));
+}
+
+/// What is completed and fails its check goes back by a deployment of its own.
+#[test]
+fn one_that_does_not_answer_well_goes_back_through_code_deploy() {
+    let (world, web) = web("tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health");
+    release(&world, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    world.state_mut().unwell = Some(|_| true);
+    release(&world, "RC_1.2.0", 12);
+    minutes(&world, 3);
+    let back = newest(&world);
+    assert_eq!(world.count("CreateDeployment"), 3);
+    assert_eq!(back.revision, world.state().definitions[1].arn());
+    ends(&world, "Succeeded");
+    minutes(&world, 10);
+    assert!(world.image_of(&web).contains("RC_1.1.0"));
+    assert_eq!(world.count("CreateDeployment"), 3);
+}
+
+#[test]
+fn an_event_is_quicker_than_the_sweep() {
+    let (world, _) = web(TAG);
+    push(&world, "RC_1.1.0", 11);
+    world.pass(SignedDuration::from_mins(3));
+    ends(&world, "Succeeded");
+    let event = |id: &str| {
+        json!({
+            "detail-type": "CodeDeploy Deployment State-change Notification", "source": "aws.codedeploy", "id": "e1",
+            "resources": ["arn:aws:codedeploy:eu-west-1:123456789012:application:shop"],
+            "detail": {"application": "shop", "deploymentGroup": "web", "deploymentId": id, "state": "SUCCESS"},
+        })
+    };
+    let other = world.invoke(&Follow, event("d-other")).unwrap().unwrap();
+    assert!(other["targets"][0]["reason"].as_str().unwrap().contains("d-other"), "{other}");
+    world.invoke(&Follow, event(&newest(&world).deployment.id)).unwrap().unwrap();
+    assert!(world.titles().last().unwrap().contains("is live"), "{:?}", world.titles());
+}
+
+/// The newest deployment asks at a lifecycle event, as CodeDeploy does.
+fn asks(world: &World, stage: &str) -> Option<Result<Value, lamplighter::Error>> {
+    ends(world, stage);
+    let id = newest(world).deployment.id;
+    world.invoke(&Verify, json!({"DeploymentId": id, "LifecycleEventHookExecutionId": format!("x-{stage}")}))
+}
+
+#[rstest]
+#[case::well(false, true)]
+#[case::unwell(true, false)]
+fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[case] passed: bool) {
+    let (world, web) = web(TESTED);
+    release(&world, "RC_1.1.0", 11);
+    if unwell {
+        world.state_mut().unwell = Some(|_| true);
+    }
+    push(&world, "RC_1.2.0", 12);
+    assert_eq!(newest(&world).ask.as_deref(), Some("verify"));
+    asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
+    assert!(newest(&world).answers.is_empty());
+    minutes(&world, 4);
+    assert_eq!(newest(&world).answers, [passed]);
+    assert_eq!(world.state().held[&web].memory.judging, None, "nothing is waited for any more");
+    assert_eq!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)), unwell);
+    let calls = world.count("ListDeploymentTargets");
+    minutes(&world, 2);
+    assert_eq!(world.count("ListDeploymentTargets"), calls);
+}
+
+#[rstest]
+#[case::not_managed("lamplighter:managed", None)]
+#[case::paused("lamplighter:managed", Some("paused"))]
+#[case::observed("lamplighter:managed", Some("observe"))]
+#[case::misspelt("lamplighter:deploy", Some("tga=RC_x.x.x"))]
+#[case::untagged("lamplighter:deploy", None)]
+fn whoever_waits_is_answered_whatever_the_tags_say_by_now(#[case] key: &str, #[case] value: Option<&str>) {
+    let (world, web) = web(TESTED);
+    push(&world, "RC_1.1.0", 11);
+    world.state_mut().unwell = Some(|_| true);
+    {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&web).unwrap();
+        tags.remove(key);
+        tags.extend(value.map(|value| (key.to_owned(), value.to_owned())));
+    }
+    let _ = asks(&world, "AfterAllowTestTraffic");
+    minutes(&world, 2);
+    assert_eq!(newest(&world).answers, [true]);
+}
+
+#[rstest]
+fn an_answer_comes_whatever_fails_on_the_way(
+    #[values(
+        "GetDeployment",
+        "ListDeploymentTargets",
+        "Acquire",
+        "Ask",
+        "Intend",
+        "PutLifecycleEventHookExecutionStatus",
+        "Conclude"
+    )]
+    call: &'static str,
+    #[values(Fault::Throttled, Fault::AnswerLost, Fault::Killed)] fault: Fault,
+) {
+    let (world, _) = web(TESTED);
+    push(&world, "RC_1.1.0", 11);
+    world.fault(call, fault);
+    if !matches!(asks(&world, "AfterAllowTestTraffic"), Some(Ok(_))) {
+        // Lambda invokes the function again.
+        world.pass(SignedDuration::from_mins(2));
+        let _ = asks(&world, "AfterAllowTestTraffic");
+    }
+    minutes(&world, 6);
+    let answers = newest(&world).answers;
+    assert!(!answers.is_empty() && answers.iter().all(|passed| *passed), "{answers:?}");
+}
+
+#[rstest]
+#[case::lost(Fault::AnswerLost)]
+#[case::throttled(Fault::Throttled)]
+#[case::killed(Fault::Killed)]
+fn a_deployment_whose_beginning_nobody_heard_of_is_followed_all_the_same(#[case] fault: Fault) {
+    let (world, web) = web(TAG);
+    world.fault("CreateDeployment", fault);
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 12);
+    ends(&world, "Succeeded");
+    minutes(&world, 8);
+    assert!(world.image_of(&web).contains("RC_1.1.0"), "{}", world.image_of(&web));
+    assert_eq!(world.state().code_deployments.len(), 2, "one, and what ran before");
+    assert_eq!(world.count("RegisterTaskDefinition"), 1);
+}
