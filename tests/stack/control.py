@@ -6,6 +6,9 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/fault``       see ``faults`` → {}
 * ``/_stack/deployment``  {cluster, service, how: COMPLETED | FAILED | GIVEN_UP} → {}: ends a rollout in progress
 * ``/_stack/stage``       see ``releases.ask`` → {hookStatus}: moves a deployment to a stage and asks its hooks
+* ``/_stack/code_group``  see ``codedeploy.join`` → {deployment}: CodeDeploy deploys a service from now on
+* ``/_stack/code_deployment``  see ``codedeploy.move`` → {asked}: moves a deployment of CodeDeploy on
+* ``/_stack/code_answers`` → [status]: how its questions were answered
 * ``/_stack/stop_task``   see ``releases.stop_task`` → {task}: a task that is rolled out stops
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
@@ -39,7 +42,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, databases, emit, exports, faults, gaps, releases, watch
+from . import autoscaling, caches, codedeploy, databases, emit, exports, faults, gaps, releases, watch
 
 CALLS = []
 SCANS = {}
@@ -69,6 +72,12 @@ def in_scope(work):
 
 ANSWERS = {
     ("ecr", "DescribeImageScanFindings"): scan_findings,
+    ("codedeploy", "CreateDeployment"): codedeploy.create,
+    ("codedeploy", "GetDeployment"): codedeploy.get,
+    ("codedeploy", "ListDeploymentTargets"): codedeploy.targets,
+    ("codedeploy", "GetDeploymentTarget"): codedeploy.target,
+    ("codedeploy", "StopDeployment"): codedeploy.stop,
+    ("codedeploy", "PutLifecycleEventHookExecutionStatus"): codedeploy.report,
     ("ecs", "ListServiceDeployments"): releases.listed,
     ("ecs", "DescribeServiceDeployments"): releases.described,
     ("ecs", "DescribeServiceRevisions"): releases.revisions,
@@ -115,6 +124,9 @@ CONTROL = {
     "fault": add_fault,
     "deployment": end_rollout,
     "stage": ask,
+    "code_group": codedeploy.join,
+    "code_deployment": lambda request: codedeploy.move(request, gaps.invoke_function),
+    "code_answers": codedeploy.waits,
     "stop_task": releases.stop_task,
     "settings": change_settings,
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
@@ -257,6 +269,7 @@ async def reset(send):
     caches.reset()
     exports.reset()
     releases.reset()
+    codedeploy.reset()
     emit.reset()
     gaps.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}

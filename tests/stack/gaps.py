@@ -136,6 +136,12 @@ def call_function(arn, payload):
     return json.loads(body) if isinstance(body, (str, bytes)) else body
 
 
+def invoke_function(arn, payload) -> None:
+    """Invokes a function without waiting for its answer; it is tried again as Lambda does."""
+    found, config, _ = lambda_svc._get_func_record_for_ref(arn)
+    lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(found, config), payload)
+
+
 def kill_functions() -> int:
     """Kills every running function as Lambda kills one at its time-out. Answers how many."""
     killed = 0

@@ -207,6 +207,29 @@ fn every_hook_call_is_answered_with_a_valid_status() {
 }
 
 #[test]
+fn every_word_of_code_deploy_leads_to_the_deployment_that_it_names() {
+    let Some(corpus) = corpus() else { return };
+    let mut all = 0;
+    for (path, payload) in
+        ["codedeploy-deployment-state-change", "codedeploy-lifecycle-hook"].iter().flat_map(|k| &corpus[*k])
+    {
+        let world = World::new();
+        let web = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
+        world.by_code_deploy(&web);
+        world.followed(&web);
+        let named = payload["detail"]["deploymentId"].as_str().or_else(|| payload["DeploymentId"].as_str()).unwrap();
+        world.renames_code_deployment(&web, named);
+        let is_hook = payload.get("detail").is_none();
+        let answer =
+            if is_hook { world.invoke(&Verify, payload.clone()) } else { world.invoke(&Follow, payload.clone()) };
+        let answer = answer.unwrap().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(answer["targets"][0]["target"], "shop/web", "{}: {answer}", path.display());
+        all += 1;
+    }
+    assert!(all >= 7, "only {all}");
+}
+
+#[test]
 fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
     let Some(corpus) = corpus() else { return };
     for (path, payload) in &corpus["secretsmanager-rotation-succeeded"] {
@@ -232,7 +255,7 @@ fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
 #[test]
 fn payloads_that_are_no_events_are_malformed() {
     let Some(corpus) = corpus() else { return };
-    let no_events = ["codedeploy-lifecycle-hook", "secretsmanager-rotation-lambda", "sqs-receive-message-eventbridge"];
+    let no_events = ["secretsmanager-rotation-lambda", "sqs-receive-message-eventbridge"];
     for kind in no_events {
         for (path, payload) in &corpus[kind] {
             let world = World::new();

@@ -76,7 +76,7 @@ fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
     let_time_pass(&stack, &web);
     carried(&stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
     assert_eq!(answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "FAILED", "{}", stack.logs());
-    stack.until("it is told", || (told(&stack, "fails more often than what ran before") == 1).then_some(()));
+    stack.until("it is told", || (told(&stack, "fails more often than the old one") == 1).then_some(()));
     free(&stack);
     assert!(deployed_image(&stack, &web).contains("RC_1.1.0"));
     // The same image is not rolled out again, under whatever tag.

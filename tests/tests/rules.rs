@@ -16,7 +16,7 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 60] = [
+const MATCHES: [(&str, &[&str]); 64] = [
     ("archive/sweep", &[]),
     ("archive/tags-changed", &["ArchiveTags"]),
     ("archive/tags-changed-of-others", &[]),
@@ -62,6 +62,8 @@ const MATCHES: [(&str, &[&str]); 60] = [
     ("enroll/tags-changed-on-database", &["BackupTags", "EnrollTags"]),
     ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
     ("rollout/approved", &["DeployTags", "EnrollTags", "RolloutApprovals"]),
+    ("rollout/code-deployment-started", &[]),
+    ("rollout/code-deployment-succeeded", &["RolloutCodeDeployments"]),
     ("rollout/deployment-completed", &["RolloutDeployments"]),
     ("rollout/deployment-failed", &["RolloutDeployments"]),
     ("rollout/deployment-in-progress", &[]),
@@ -81,6 +83,8 @@ const MATCHES: [(&str, &[&str]); 60] = [
     ("scale/tags-changed", &["DeployTags", "EnrollTags", "ScaleTags"]),
     // A question of ECS, which waits for its answer.
     ("verify/canary-step", &[]),
+    ("verify/code-deploy-hook", &[]),
+    ("verify/sweep", &[]),
 ];
 
 #[test]

@@ -444,6 +444,30 @@ fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
     assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed");
 }
 
+/// The calls that a look at a rollout costs, and those that it costs to take one back.
+#[test]
+fn a_look_costs_two_calls_and_a_way_back_nine() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    let of_aws = |calls: &[String]| {
+        let own = ["Watched", "Acquire", "Intend", "Conclude", "SendMessageBatch"];
+        calls.iter().filter(|call| !own.iter().any(|name| call.starts_with(name))).count()
+    };
+    let sweep = |world: &World| {
+        let before = world.state().calls.len();
+        world.pass(MINUTE);
+        world.sweep(&Follow).unwrap().unwrap();
+        of_aws(&world.state().calls[before..])
+    };
+    assert_eq!(sweep(&world), 2);
+    world.pass(MINUTE * 15);
+    let calls = sweep(&world);
+    assert!(runs(&world, &web, "RC_1.1.0"), "in the first sweep after its deadline");
+    assert_eq!(calls, 11, "{:?}", world.state().calls);
+}
+
 #[test]
 fn an_event_is_quicker_than_the_sweep() {
     let world = World::new();

@@ -116,7 +116,7 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, minutes) = until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
     assert_eq!((answer.as_str(), minutes <= 4), ("FAILED", true), "{minutes}");
-    let title = "RC_1.1.0 (sha256:00000000) fails more often than what ran before: going back from 5 % of traffic";
+    let title = "RC_1.1.0 (sha256:00000000) fails more often than the old one: going back from 5 % of traffic";
     assert_eq!(world.titles().last().unwrap(), title);
     assert!(last_why(&world).contains("requests (10.0 %) fail with it"), "{}", last_why(&world));
     let memory = world.state().held[&web].memory.clone();
@@ -138,6 +138,27 @@ fn one_that_is_no_worse_goes_on_step_by_step() {
     assert_eq!(until_answered(&world, (600.0, 1.0), (600.0, 1.0)).0, "SUCCEEDED");
     assert_eq!(ask(&world, "POST_PRODUCTION_TRAFFIC_SHIFT"), "SUCCEEDED");
     assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
+}
+
+/// The calls that a question costs; task definitions and target groups are remembered by a function that stays warm.
+#[test]
+fn a_question_costs_six_calls_the_first_time() {
+    let (world, _) = canary(TAG, 5.0);
+    let before = world.state().calls.len();
+    ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
+    let calls: Vec<String> =
+        world.state().calls[before..].iter().map(|c| c.split(' ').next().unwrap().to_owned()).collect();
+    let expected = [
+        "DescribeServices",
+        "Acquire",
+        "DescribeServiceDeployments",
+        "DescribeServiceRevisions",
+        "DescribeTaskDefinition",
+        "DescribeTargetGroups",
+        "GetMetricData",
+        "Conclude",
+    ];
+    assert_eq!(calls, expected);
 }
 
 /// What is bad for both is not the new one's fault.
@@ -185,7 +206,7 @@ fn one_that_is_slower_goes_back() {
         }
     }
     assert_eq!(answer, "FAILED");
-    assert!(world.titles().last().unwrap().contains("is slower than what ran before"), "{:?}", world.titles());
+    assert!(world.titles().last().unwrap().contains("is slower than the old one"), "{:?}", world.titles());
 }
 
 const TESTED: &str = "tag=RC_x.x.x repo=shop/web verify-test=https://test.example.com/health";

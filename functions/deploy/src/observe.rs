@@ -100,12 +100,7 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotAsked,
         (_, Ok(subject)) => offer(seen, subject, cloud).await?,
     };
-    let code_deployment = match service.code_deployments.last() {
-        Some(id) if service.deployment_controller == DeploymentController::CodeDeploy => {
-            cloud.code_deployment(id).await?
-        }
-        _ => None,
-    };
+    let code_deployment = code_deployment(&service, cloud).await?;
     let mut observed = Observed {
         service: Some(service),
         code_deployment,
@@ -142,6 +137,16 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
         *pushed_at = since;
     }
     Ok(observed)
+}
+
+/// The deployment of CodeDeploy that ECS names last: the one in progress, if one is.
+async fn code_deployment<C: Cloud>(service: &Service, cloud: &C) -> Result<Option<CodeDeployment>, AwsError> {
+    match service.code_deployments.last() {
+        Some(id) if service.deployment_controller == DeploymentController::CodeDeploy => {
+            cloud.code_deployment(id).await
+        }
+        _ => Ok(None),
+    }
 }
 
 /// The databases of the service's application that may be backed up, and their snapshots.

@@ -19,22 +19,23 @@ pub fn counts(comparison: &Comparison) -> String {
 
 pub fn again(digest: &Digest) -> String {
     format!(
-        "ECS moves traffic back to the old revision. This image is not rolled out again: push another one, or tag the \
+        "Traffic goes back to the old revision. This image is not rolled out again: push another one, or tag the \
          service {APPROVE} = {digest} to try it once more."
     )
 }
 
 pub fn more_errors(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    Message::warning(format!("{label} fails more often than what ran before: going back from {weight} % of traffic"))
-        .why(format!(
+    Message::warning(format!("{label} fails more often than the old one: going back from {weight} % of traffic")).why(
+        format!(
             "In the same minutes {}. That this is chance is less likely than {:.1} %.",
             counts(comparison),
             FALSE_ALARMS * 100.0
-        ))
+        ),
+    )
 }
 
 pub fn slower(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    Message::warning(format!("{label} is slower than what ran before: going back from {weight} % of traffic")).why(format!(
+    Message::warning(format!("{label} is slower than the old one: going back from {weight} % of traffic")).why(format!(
         "In {} of {} nine tenths of its requests took half as long again. That this is chance is less likely than {:.1} %.",
         comparison.slow,
         counted(comparison.compared as usize, "minute"),
@@ -69,7 +70,7 @@ pub fn now_and_then(label: &str, place: &str, looks: &Looks) -> Message {
 
 pub fn quarantined(label: &str, digest: &Digest, reason: &str) -> Message {
     Message::warning(format!("{label} is refused: it failed before"))
-        .why(format!("{reason}. Somebody else deploys it now, and ECS takes that back."))
+        .why(format!("{reason}. Somebody else deploys it now, and that is taken back."))
         .next(format!("Deploy another image, or tag the service {APPROVE} = {digest} to have it rolled out once more."))
         .once(format!("refused:{digest}"))
 }

@@ -36,6 +36,8 @@ pub fn subjects() -> Result<Vec<Subject>, String> {
     build("enroll", "release", None)?;
     build("backup", "release", None)?;
     build("drill", "release", None)?;
+    build("rollout", "release", None)?;
+    build("verify", "release", None)?;
     build("hello", "release", None)?;
     build("hello", "stock", None)?;
     let mut subjects = vec![
@@ -44,6 +46,8 @@ pub fn subjects() -> Result<Vec<Subject>, String> {
         rust("enroll", "release/enroll", false),
         rust("backup", "release/backup", false),
         rust("drill", "release/drill", false),
+        rust("rollout", "release/rollout", false),
+        rust("verify", "release/verify", false),
         rust("hello, one thread, same profile", "release/hello-bare", false),
         rust("hello, default runtime, same profile", "release/hello-default", false),
         rust("hello, default runtime, Cargo's own profile", "stock/hello-default", false),

@@ -1,8 +1,11 @@
 //! The scenes about releases that fail.
 
+use std::thread::sleep;
+use std::time::Duration;
+
 use e2e::ledger::let_time_pass;
 use e2e::shifting::{behind_two_groups, carried, stage as ask};
-use e2e::workload::{deployed_image, tag_service};
+use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
 use crate::scenes::Stage;
@@ -75,7 +78,7 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
     let_time_pass(stage.stack, &stage.web);
     carried(stage.stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
     is("FAILED", &answered(stage, "PRODUCTION_TRAFFIC_SHIFT", 5)?)?;
-    stage.told("fails more often than what ran before")?;
+    stage.told("fails more often than the old one")?;
     stage.free()?;
     if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
 }
@@ -97,5 +100,47 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     ends(stage, "COMPLETED")?;
     stage.wait(|stage| stage.mails("RC_1.5.1 (") == 4).map_err(|()| "no mail says that it is live")?;
     stage.stack.control("settings", json!({"rollouts": "instant"}));
+    stage.free()
+}
+
+/// A service in a deployment group of CodeDeploy, whose test listener nobody answers at.
+pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
+    let image = image("shop/pay", "RC_1.0.0");
+    create_repository(stage.stack, "shop/pay");
+    let service = NewService { cluster: "shop", name: "pay", image: &image, architecture: "ARM64", tags: &[] };
+    let pay = create_service(stage.stack, &service);
+    let group = json!({"cluster": "shop", "service": "pay", "application": "shop", "group": "pay"});
+    stage.stack.control("code_group", group);
+    stage.free()?;
+    let tag = "tag=RC_x.x.x repo=shop/pay verify-test=http://127.0.0.1:9/health";
+    tag_service(stage.stack, &pay, &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)]);
+    stage.free()?;
+    push_image(stage.stack, "shop/pay", "RC_1.1.0", &["arm64"], "pay-one");
+    stage.told("pay: rolling out RC_1.1.0")?;
+    stage.free()?;
+    push_image(stage.stack, "shop/pay", "RC_1.2.0", &["arm64"], "pay-two");
+    stage.decided("RC_1.2.0")?;
+    stage.free()?;
+    move_on(stage, "Succeeded")?;
+    stage.stack.control("schedule", json!({"name": "DeploySweep"}));
+    stage.told("pay: rolling out RC_1.2.0")?;
+    stage.free()?;
+    move_on(stage, "AfterAllowTestTraffic")?;
+    let failed = |stage: &Stage<'_>| stage.stack.control("code_answers", json!({})) == json!(["Failed"]);
+    for _ in 0..3 {
+        stage.free()?;
+        // Looks are some seconds apart.
+        sleep(Duration::from_secs(5));
+        stage.stack.control("schedule", json!({"name": "VerifySweep"}));
+    }
+    stage.wait(failed).map_err(|()| "CodeDeploy is not told")?;
+    stage.told("does not answer well at the test listener")?;
+    stage.free()?;
+    if stage.stack.calls_of("CreateDeployment") == 2 { Ok(()) } else { Err("there are not two deployments".to_owned()) }
+}
+
+fn move_on(stage: &mut Stage<'_>, to: &str) -> Result<(), String> {
+    stage.story.line("stack", &format!("the deployment is at {to}"));
+    stage.stack.control("code_deployment", json!({"to": to}));
     stage.free()
 }

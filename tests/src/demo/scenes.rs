@@ -24,7 +24,7 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 19] = [
+pub const SCENES: [Scene; 20] = [
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -60,6 +60,11 @@ pub const SCENES: [Scene; 19] = [
         title: "A release gets 5 % of the traffic, and 20 % of its requests fail",
         proves: "a canary that is worse than what runs beside it goes back at its first step",
         play: releases::canary,
+    },
+    Scene {
+        title: "A service of CodeDeploy gets two releases in a minute, and the second does not pass its test",
+        proves: "CodeDeploy deploys them one after the other, asks whether they are well, and takes the bad one back",
+        play: releases::code_deploy,
     },
     Scene {
         title: "The tag says approve=yes, and the next release has passed its test",

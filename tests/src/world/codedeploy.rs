@@ -37,6 +37,19 @@ impl World {
         state.moves_on(&id, "Succeeded");
     }
 
+    /// The newest deployment of a service gets another identifier, and is in progress.
+    ///
+    /// # Panics
+    /// Where there is none.
+    pub fn renames_code_deployment(&self, service: &Arn, id: &str) {
+        let mut state = self.state_mut();
+        let (_, mut deployed) = state.code_deployments.pop_last().expect("a deployment");
+        id.clone_into(&mut deployed.deployment.id);
+        "InProgress".clone_into(&mut deployed.deployment.status);
+        state.code_deployments.insert(id.to_owned(), deployed);
+        state.services.get_mut(service).expect("a service").code_deployments = vec![id.to_owned()];
+    }
+
     pub(super) async fn code_deploy(
         &self,
         service: &Arn,
