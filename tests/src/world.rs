@@ -6,6 +6,7 @@
 mod cloud;
 pub mod codedeploy;
 mod databases;
+pub mod ecs;
 mod ledger;
 pub mod load;
 mod logs;

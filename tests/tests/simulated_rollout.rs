@@ -111,6 +111,22 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     assert_eq!(world.titles().len(), titles.len());
 }
 
+#[test]
+fn a_service_without_room_to_roll_is_told_as_such() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    {
+        let mut state = world.state_mut();
+        let service = state.services.get_mut(&web).unwrap();
+        (service.desired_count, service.minimum_healthy_percent, service.maximum_percent) = (1, Some(50), Some(150));
+    }
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 17);
+    let why = world.state().notices.last().unwrap().message.why.clone();
+    assert!(why.contains("At least 1 of 1 task must stay and at most 1 may run"), "{why}");
+}
+
 /// What ECS remembers of a task that ended with an exit code.
 fn crashed(world: &World, web: &Arn, code: i32) -> Task {
     Task {

@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::{Memory, Raised};
-use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
+use lamplighter::model::{
+    AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition, counted,
+};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::Finding;
@@ -52,12 +54,12 @@ fn of_service(
             "Switch it on in the service's deployment configuration; a rollout by lamplighter:deploy does so.",
         ));
     }
-    if service.minimum_healthy_percent == Some(100) && service.maximum_percent == Some(100) {
+    if let Some((least, most)) = service.no_room() {
         found.push(finding(
             "no-room-to-roll",
-            "min healthy 100 % with max 100 %: no rollout can ever begin",
+            format!("at least {least} and at most {most} of {} may run: no rollout can ever begin", service.tasks()),
             "ECS may neither stop an old task nor start a new one.",
-            "Set maximumPercent to 200, or minimumHealthyPercent below 100.",
+            "Set maximumPercent to 200, or minimumHealthyPercent so low that one task may stop.",
         ));
     }
     let least = scale.map_or(service.desired_count, |scale| i32::try_from(scale.min).unwrap_or(i32::MAX));

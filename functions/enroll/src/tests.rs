@@ -219,7 +219,7 @@ fn a_service_that_will_hurt_is_found() {
         bad.findings(),
         [
             "no circuit breaker with rollback",
-            "min healthy 100 % with max 100 %: no rollout can ever begin",
+            "at least 1 and at most 1 of 1 task may run: no rollout can ever begin",
             "one task only",
             "container web runs shop/web:latest, which changes under it",
             "no health check",

@@ -24,6 +24,13 @@ fn revision(arn: &str) -> &str {
 /// What ECS says, as far as it helps, what that points at, and what else was found out.
 fn said(observed: &Observed) -> String {
     let found = found(&observed.evidence);
+    if let Some((service, (least, most))) = observed.service.as_ref().and_then(|s| Some((s, s.no_room()?))) {
+        return format!(
+            "At least {least} of {} must stay and at most {most} may run, so ECS can neither stop an old one nor start a new \
+             one: raise maximumPercent, or lower minimumHealthyPercent.",
+            service.tasks()
+        );
+    }
     // That tasks were started or stopped says nothing by itself.
     let tells = |message: &&String| {
         ["unable", "fail", "unhealthy", "error", "rolled back", "rolling back"]

@@ -113,6 +113,24 @@ impl Service {
         }
     }
 
+    /// `3 tasks`, as many as are desired.
+    #[must_use]
+    pub fn tasks(&self) -> String {
+        super::counted(usize::try_from(self.desired_count).unwrap_or_default(), "task")
+    }
+
+    /// How many tasks a rollout keeps and how many it may reach, where that leaves it no room: ECS may then neither stop
+    /// an old one nor start a new one. The least is rounded up, the most down.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>
+    #[must_use]
+    pub fn no_room(&self) -> Option<(i32, i32)> {
+        let desired = self.desired_count;
+        let (least, most) = (self.minimum_healthy_percent? * desired, self.maximum_percent? * desired);
+        let (least, most) = ((least + 99) / 100, most / 100);
+        let rolls = self.strategy == "ROLLING" && self.deployment_controller == DeploymentController::Ecs;
+        (rolls && desired > 0 && least >= desired && most <= desired).then_some((least, most))
+    }
+
     /// Whether a release gets its traffic step by step, or all at once after a test.
     #[must_use]
     pub fn shifts_traffic(&self) -> bool {
