@@ -13,7 +13,7 @@ use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
-pub use releases::{Following, Judging, Verified};
+pub use releases::{Following, Judging, Returning, Verified};
 pub use scaling::{Raised, Scaling, Surge};
 
 /// How long somebody who was told once is not told again.
@@ -33,6 +33,8 @@ pub struct Memory {
     pub attempts: Vec<Attempt>,
     /// A rollout that is followed until it is known how it ended.
     pub following: Option<Following>,
+    /// A way back that was begun and is not over.
+    pub returning: Option<Returning>,
     /// A deployment that asks whether it may go on.
     pub judging: Option<Judging>,
     /// Revisions that a rollout ended well with, the oldest first.
@@ -186,7 +188,7 @@ impl Memory {
             }
             Action::Rollout(rollout) => self.follow(rollout, answer, at),
             Action::Judge(judge) => self.judged(judge, at),
-            Action::GoBack(back) => self.gone_back(back),
+            Action::GoBack(back) => self.gone_back(back, at),
             Action::Report(_) => self.judging = None,
             Action::Continue(go_on) => self.went_on(go_on, at),
             Action::Export(export) => {

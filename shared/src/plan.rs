@@ -136,7 +136,9 @@ pub struct Continue {
     pub deployment: String,
     /// The identifier of the hook that it waits at.
     pub hook: String,
-    pub digest: Digest,
+    /// What a person approved; `None` for a way back, which needs nobody's approval.
+    pub digest: Option<Digest>,
+    /// What goes on, for people.
     pub tag: String,
 }
 
@@ -501,6 +503,7 @@ impl Action {
     pub fn has_its_time(&self) -> bool {
         match self {
             Self::Rollout(rollout) => rollout.code_deploy.is_some(),
+            Self::GoBack(back) => back.code_deploy.is_some(),
             other => matches!(other, Self::Backup(_) | Self::Export(_)),
         }
     }

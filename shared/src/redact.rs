@@ -6,15 +6,19 @@ use regex_lite::{Captures, Regex};
 const LETTERS: usize = 200;
 
 /// What looks like a secret, and which group of it is one.
-const SECRETS: [&str; 6] = [
-    // Keys of AWS.
+const SECRETS: [&str; 8] = [
+    // Keys of AWS, and of services that begin theirs alike.
     r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
+    r"\b((?:sk|pk|rk|ghp|gho|ghs|xox[abp]|glpat)[_-][A-Za-z0-9_-]{8,})",
     // JSON Web Tokens.
     r"\b(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?)",
     // A user's password in an address.
     r"://([^\s/:@]*:[^\s/@]+)@",
+    // Headers, to their end.
+    r"(?i)\b(?:authorization|cookie|set-cookie)\s*[:=]\s*(.+)",
     r"(?i)\b(?:bearer|basic)\s+([a-z0-9._~+/=-]{8,})",
-    r#"(?i)(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential|authorization|cookie)[a-z_-]*["']?\s*[:=]\s*["']?((?:bearer |basic )?[^\s"',;&]{3,})"#,
+    // In quotes, which may be escaped, or to the next space.
+    r#"(?i)(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential)[a-z_-]*[\\"']*\s*[:=]\s*[\\]*(?:["']([^"'\\]{3,})|([^\s"'\\]{3,}))"#,
     // Anything long that is no word.
     r"\b([A-Za-z0-9+/_-]{40,}={0,2})",
 ];
@@ -31,7 +35,7 @@ pub fn line(raw: &str) -> String {
         let Ok(pattern) = Regex::new(pattern) else { continue };
         let hidden = pattern.replace_all(&line, |found: &Captures<'_>| {
             let whole = found.get(0).map_or("", |all| all.as_str());
-            let secret = found.get(1).map_or("", |group| group.as_str());
+            let secret = found.get(1).or(found.get(2)).map_or("", |group| group.as_str());
             whole.replace(secret, "[hidden]")
         });
         line = hidden.into_owned();
@@ -59,6 +63,10 @@ mod tests {
     #[case("Authorization: Bearer abcdef0123456789", "Authorization: [hidden]")]
     #[case("DB_PASSWORD=hunter2 is not accepted", "DB_PASSWORD=[hidden] is not accepted")]
     #[case(r#"{"api_key": "xyz-123", "level": "error"}"#, r#"{"api_key": "[hidden]", "level": "error"}"#)]
+    #[case(r#"{"body":"{\"password\":\"hunter2\"}"}"#, r#"{"body":"{\"password\":\"[hidden]\"}"}"#)]
+    #[case("password=abc,def;ghi was wrong", "password=[hidden] was wrong")]
+    #[case("Cookie: theme=dark; session=0123", "Cookie: [hidden]")]
+    #[case("key sk_live_51H8xQ2eZvKYlo2C is revoked", "key [hidden] is revoked")]
     #[case("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc expired", "token [hidden] expired")]
     #[case("secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9", "secret [hidden]")]
     #[case("ERROR: relation \"orders\" does not exist", "ERROR: relation \"orders\" does not exist")]

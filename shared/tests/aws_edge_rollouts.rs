@@ -352,7 +352,7 @@ async fn a_deployment_that_waits_for_a_person_goes_on_at_its_hook() {
     let ecs = mock_client!(aws_sdk_ecs, [&described, &revisions, &continued]);
     let aws = aws(ecs, mock_client!(aws_sdk_ecr, []));
     let hook = aws.deployment_of("deployment-1").await.unwrap().unwrap().paused.unwrap();
-    let (deployment, digest) = ("deployment-1".to_owned(), Digest::new("sha256:ab"));
+    let (deployment, digest) = ("deployment-1".to_owned(), Some(Digest::new("sha256:ab")));
     let go_on = Continue { service: web(), deployment, hook, digest, tag: "RC_1.4.2".into() };
     aws.perform(&Action::Continue(go_on)).await.unwrap();
     assert_eq!(continued.num_calls(), 1);

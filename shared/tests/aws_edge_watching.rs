@@ -133,14 +133,17 @@ async fn what_went_through_a_target_group_counts_requests_that_nobody_answered_a
     let read = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
         .match_requests(|r| {
             let stats: Vec<&str> = r.metric_data_queries().iter().filter_map(|q| q.metric_stat()?.stat()).collect();
-            stats == ["Sum", "Sum", "Sum", "p90", "Sum", "Sum", "Sum", "p90"]
+            let of_group = ["Sum", "Sum", "Sum", "p90", "Sum", "Sum", "Sum", "Sum"];
+            stats == [of_group, of_group].concat()
         })
         .then_output(|| {
             GetMetricDataOutput::builder()
                 .metric_data_results(result("q0", &[("2026-11-21T02:59:00Z", 100.0)]))
                 .metric_data_results(result("q1", &[("2026-11-21T02:59:00Z", 2.0)]))
                 .metric_data_results(result("q2", &[("2026-11-21T02:59:00Z", 3.0), ("2026-11-21T03:00:00Z", 9.0)]))
-                .metric_data_results(result("q7", &[("2026-11-21T02:59:00Z", 0.25)]))
+                .metric_data_results(result("q4", &[("2026-11-21T02:59:00Z", 90.0)]))
+                .metric_data_results(result("q7", &[("2026-11-21T02:59:00Z", 2.0)]))
+                .metric_data_results(result("q11", &[("2026-11-21T02:59:00Z", 0.25)]))
                 .build()
         });
     let client = mock_client!(aws_sdk_cloudwatch, [&read]);
@@ -148,6 +151,7 @@ async fn what_went_through_a_target_group_counts_requests_that_nobody_answered_a
     let traffic = cloudwatch(client).traffic(&[group("blue"), group("green")], from, to).await.unwrap();
     let minute = at("2026-11-21T02:59:00Z");
     assert_eq!((&traffic[0].requests, &traffic[0].errors), (&[(minute, 100.0)].into(), &[(minute, 5.0)].into()));
+    assert_eq!(traffic[0].answers, [(minute, 92.0)].into());
     assert_eq!((&traffic[1].p90, traffic[1].requests.len()), (&[(minute, 0.25)].into(), 0));
 }
 

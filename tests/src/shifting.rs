@@ -60,7 +60,10 @@ pub fn carried(stack: &Stack, groups: &TwoGroups, old: &[Minute], new: &[Minute]
     for (group, minutes) in [(&groups.old, old), (&groups.new, new)] {
         let dimensions = json!({"TargetGroup": group, "LoadBalancer": groups.balancer});
         let (requests, errors): (Vec<f64>, Vec<f64>) = minutes.iter().copied().unzip();
-        for (name, values) in [("RequestCount", requests), ("HTTPCode_Target_5XX_Count", errors)] {
+        let good = minutes.iter().map(|(requests, errors)| requests - errors).collect();
+        let counted =
+            [("RequestCount", requests), ("HTTPCode_Target_2XX_Count", good), ("HTTPCode_Target_5XX_Count", errors)];
+        for (name, values) in counted {
             series.push(
                 json!({"namespace": "AWS/ApplicationELB", "name": name, "dimensions": dimensions, "values": values}),
             );

@@ -116,7 +116,9 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
     free(&stack);
     push(&stack, &web, "RC_1.3.0", "c");
     assert_eq!(ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "IN_PROGRESS");
-    stack.until("it is told", || (told(&stack, "has passed its test and waits for approval") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "waits for approval before traffic is shifted to it") == 1).then_some(())
+    });
     free(&stack);
     assert_eq!(ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "IN_PROGRESS", "nobody has approved it");
     let digest: Value = deployed_image(&stack, &web).split('@').nth(1).unwrap().into();

@@ -189,6 +189,23 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
     assert_eq!(world.count("ListDeploymentTargets"), calls);
 }
 
+/// The verdict is remembered, whatever becomes of the call.
+#[test]
+fn what_failed_is_failed_although_the_first_call_is_lost() {
+    let (world, web) = web(TESTED);
+    release(&world, "RC_1.1.0", 11);
+    world.state_mut().unwell = Some(|_| true);
+    push(&world, "RC_1.2.0", 12);
+    asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
+    minutes(&world, 1);
+    world.fault("PutLifecycleEventHookExecutionStatus", Fault::Throttled);
+    minutes(&world, 5);
+    assert_eq!(newest(&world).answers, [false]);
+    assert!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)));
+    let told = world.titles().iter().filter(|title| title.contains("does not answer well")).count();
+    assert_eq!(told, 1, "{:?}", world.titles());
+}
+
 #[rstest]
 #[case::not_managed("lamplighter:managed", None)]
 #[case::paused("lamplighter:managed", Some("paused"))]

@@ -437,7 +437,7 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
     world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() }).unwrap().unwrap();
     minutes(&world, 60);
     assert!(runs(&world, &web, "RC_1.2.0"), "it waits, and is not taken back");
-    let waits = "RC_1.2.0 (sha256:00000000) has passed its test and waits for approval";
+    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
     assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
     world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(12).as_str().into());
     minutes(&world, 2);
@@ -447,6 +447,48 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
     assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
+}
+
+/// A canary of the old revision would wait for approval too, and nobody is to be asked about that.
+#[test]
+fn a_way_back_waits_for_nobody() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
+    world.state_mut().unwell = Some(|_| true);
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 2);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    world.state_mut().paused.insert(web.clone());
+    minutes(&world, 1);
+    assert_eq!(world.count("ContinueServiceDeployment"), 1);
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 3);
+    assert_eq!(world.state().held[&web].memory.returning, None);
+    assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed", "it is over");
+}
+
+/// Nobody has to use the tag.
+#[test]
+fn what_a_person_lets_on_in_the_console_is_not_late() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
+    release(&world, &web, "RC_1.1.0", 11);
+    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
+    world.state_mut().paused.insert(web.clone());
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 120);
+    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
+    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
+    world.state_mut().paused.clear();
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+    world.state_mut().settle(&web);
+    minutes(&world, 2);
+    assert!(world.titles().last().unwrap().contains("is live"), "{:?}", world.titles());
 }
 
 #[test]

@@ -11,6 +11,7 @@
 use deploy::Deploy;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
+use lamplighter::memory::Returning;
 use lamplighter::model::{Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -72,6 +73,7 @@ fn minute(world: &World, old: (f64, f64), new: (f64, f64)) {
         let traffic = state.traffic.entry(group(side)).or_default();
         traffic.requests.insert(now, requests);
         traffic.errors.insert(now, errors);
+        traffic.answers.insert(now, requests);
     }
     world.pass(SignedDuration::from_mins(1));
 }
@@ -142,7 +144,7 @@ fn one_that_is_no_worse_goes_on_step_by_step() {
 
 /// The calls that a question costs; task definitions and target groups are remembered by a function that stays warm.
 #[test]
-fn a_question_costs_six_calls_the_first_time() {
+fn a_question_costs_seven_calls_the_first_time() {
     let (world, _) = canary(TAG, 5.0);
     let before = world.state().calls.len();
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
@@ -153,6 +155,7 @@ fn a_question_costs_six_calls_the_first_time() {
         "Acquire",
         "DescribeServiceDeployments",
         "DescribeServiceRevisions",
+        "DescribeTaskDefinition",
         "DescribeTaskDefinition",
         "DescribeTargetGroups",
         "GetMetricData",
@@ -251,7 +254,8 @@ fn what_failed_before_is_not_let_in_by_another_door() {
     let (world, web) = canary(TAG, 5.0);
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
     until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
-    // Somebody deploys the same digest by hand.
+    // Somebody deploys the same digest by hand: another deployment.
+    world.state_mut().held.get_mut(&web).unwrap().memory.judging = None;
     shift(&world, &web, 0.0);
     for stage in ["PRE_SCALE_UP", "PRE_SCALE_UP"] {
         assert_eq!(ask(&world, stage), "FAILED");
@@ -313,4 +317,66 @@ fn a_lease_that_another_function_left_is_waited_for() {
 
     assert!(world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95}))).is_none());
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
+}
+
+/// A release that failed is taken back by a deployment of its own where that is all there is: it is nobody's release.
+#[test]
+fn a_way_back_is_not_judged() {
+    let (world, web) = canary(TAG, 5.0);
+    let to = revision(&world, &web, "old", 0.0).task_definition;
+    let at = world.state().now;
+    {
+        let mut state = world.state_mut();
+        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning { to: to.clone(), at });
+        let deployment = state.shifting.get_mut(DEPLOYMENT).unwrap();
+        std::mem::swap(&mut deployment.to, deployment.from.as_mut().unwrap());
+        deployment.to.weight = Some(5.0);
+    }
+    for _ in 0..5 {
+        minute(&world, (1_140.0, 1.0), (60.0, 60.0));
+    }
+    let answer = world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 95, "old": 5})));
+    assert_eq!(answer.unwrap().unwrap()["hookStatus"], "SUCCEEDED");
+    assert!(world.state().held[&web].memory.quarantined.is_empty());
+}
+
+/// Its tasks take requests and never answer.
+#[test]
+fn one_that_hangs_goes_back_although_nothing_counts_as_an_error() {
+    let (world, _) = canary(TAG, 5.0);
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
+    let mut answer = String::new();
+    for _ in 0..5 {
+        minute(&world, (1_140.0, 1.0), (20.0, 0.0));
+        let last = world.state().now - SignedDuration::from_mins(1);
+        world.state_mut().traffic.get_mut(&group("new")).unwrap().answers.insert(last, 2.0);
+        answer = ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
+        if answer != "IN_PROGRESS" {
+            break;
+        }
+    }
+    assert_eq!(answer, "FAILED");
+    assert!(world.titles().last().unwrap().contains("does not answer"), "{:?}", world.titles());
+}
+
+/// The image is the one that ran before: whatever else was changed is to blame.
+#[test]
+fn an_image_that_ran_before_is_not_quarantined() {
+    let (world, web) = canary(TAG, 5.0);
+    let definition = world.state().services[&web].task_definition.clone();
+    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = definition;
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
+    assert_eq!(until_answered(&world, (1_140.0, 1.0), (60.0, 6.0)).0, "FAILED");
+    assert!(world.titles().last().unwrap().starts_with("the new revision fails more often"), "{:?}", world.titles());
+    assert!(world.state().held[&web].memory.quarantined.is_empty());
+}
+
+#[rstest]
+#[case::kept(TAG, "SUCCEEDED")]
+#[case::taken_back("tag=RC_x.x.x repo=shop/web unclear=back", "FAILED")]
+fn what_cannot_be_compared_is_told(#[case] tag: &str, #[case] expected: &str) {
+    let (world, _) = canary(tag, 5.0);
+    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from = None;
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), expected);
+    assert!(world.titles().last().unwrap().contains("can't be judged at 5 % of traffic"), "{:?}", world.titles());
 }

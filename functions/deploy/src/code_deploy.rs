@@ -20,8 +20,11 @@ pub fn busy(service: &Service, last: Option<&CodeDeployment>) -> Option<String> 
     if service.deployment_controller != DeploymentController::CodeDeploy {
         return None;
     }
-    let running = last.filter(|last| !last.is_over()).map(|last| format!("deployment {} is {}", last.id, last.status));
-    running.or_else(|| (service.task_sets > 1).then(|| "another deployment is in progress".to_owned()))
+    match last {
+        // One that failed may leave its tasks for a while.
+        Some(last) => (!last.is_over()).then(|| format!("deployment {} is {}", last.id, last.status)),
+        None => (service.task_sets > 1).then(|| "another deployment is in progress".to_owned()),
+    }
 }
 
 pub fn no_group(what: &str) -> Message {

@@ -23,7 +23,11 @@ pub fn change(policy: &Policy, service: &Service) -> Option<Shift> {
     wanted(policy, service).filter(|shift| {
         let pause = shift.pauses.then(|| PAUSE.to_owned());
         let hooks: BTreeSet<String> = pause.into_iter().chain([shift.hook.function.clone()]).collect();
-        service.strategy != shift.strategy.as_str() || !hooks.is_subset(&service.shifting.hooks)
+        // One that nobody asks for may be a person's own, which stays.
+        let pauses = service.shifting.hooks.contains(PAUSE);
+        let bakes = shift.bake >= 60 && shift.bake / 60 * 60 != service.shifting.bake;
+        let other = service.strategy != shift.strategy.as_str() || bakes;
+        other || pauses != shift.pauses || !hooks.is_subset(&service.shifting.hooks)
     })
 }
 

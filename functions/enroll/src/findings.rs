@@ -2,9 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::{Memory, Raised};
-use lamplighter::model::{
-    AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition, counted,
-};
+use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::Finding;

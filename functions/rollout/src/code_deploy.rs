@@ -39,6 +39,9 @@ pub fn stage(
         // What it deployed is not what is followed, or not any more.
         "Succeeded" if age < SETTLING => Stage::Moving,
         "Succeeded" => Stage::Superseded,
+        // CodeDeploy takes it back by a deployment of its own, if it does.
+        "Failed" | "Stopped" if runs_it && age < SETTLING => Stage::Moving,
+        "Failed" | "Stopped" if runs_it => Stage::GivenUp,
         "Failed" | "Stopped" => Stage::Back,
         // A person lets the traffic go on, or the old tasks are kept for a while.
         "Ready" => Stage::Moving,

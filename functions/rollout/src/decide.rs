@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::looks::IN_A_ROW;
-use lamplighter::memory::Following;
+use lamplighter::memory::{Following, Memory};
 use lamplighter::model::{HasAlarm, Service};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Continue, GoBack, Judge, Verdict};
@@ -102,8 +102,8 @@ pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
-    let Some(following) = &seen.memory.following else { return Plan::nothing("no rollout is followed") };
-    let case = Case { service, following, observed, now };
+    let Some(following) = &seen.memory.following else { return returning(seen, service, observed) };
+    let case = Case { service, following, observed, memory: seen.memory, now };
     match observed.stage {
         Stage::Moving => {
             let minutes = now.duration_since(following.at).as_mins();
@@ -123,14 +123,29 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         ),
         Stage::Back => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
-            let message = words::went_back(service, following, observed);
+            let message = words::went_back(service, following, observed, case.approval_is_spent());
             Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
         }
         Stage::Stuck | Stage::GivenUp | Stage::Refuted | Stage::Failing => case.go_back(),
     }
 }
 
+/// A way back waits for nobody.
+fn returning(seen: Seen<'_, Policy>, service: &Service, observed: &Observed) -> Plan {
+    let Some(way) = &seen.memory.returning else { return Plan::nothing("no rollout is followed") };
+    let tag = format!("the way back to {}", way.to.rsplit('/').next().unwrap_or_default());
+    match observed.pause.clone() {
+        Some((deployment, hook)) => {
+            let reason = format!("{tag} waits for nobody");
+            let go_on = Continue { service: service.arn.clone(), deployment, hook, digest: None, tag };
+            Plan::act(Action::Continue(go_on), reason, None)
+        }
+        None => Plan::nothing(format!("{tag} goes on")),
+    }
+}
+
 struct Case<'a> {
+    memory: &'a Memory,
     service: &'a Service,
     following: &'a Following,
     observed: &'a Observed,
@@ -138,6 +153,10 @@ struct Case<'a> {
 }
 
 impl Case<'_> {
+    fn approval_is_spent(&self) -> bool {
+        self.memory.approval_is_spent(&self.following.digest)
+    }
+
     fn judge(&self, verdict: Verdict) -> Action {
         let Following { digest, tag, .. } = self.following.clone();
         Action::Judge(Judge { service: self.service.arn.clone(), digest, tag, verdict })
@@ -173,10 +192,10 @@ impl Case<'_> {
             return Plan::nothing(format!("{tag} waits, and ECS does not say for what"));
         };
         if policy::approved(&seen.target.tags) != Some(digest.as_str()) {
-            return Plan::tell(words::waits_for_approval(self.following));
+            return Plan::tell(words::waits_for_approval(self.following, seen.policy.approve));
         }
         let message = words::goes_on(self.following);
-        let go_on = Continue { service: self.service.arn.clone(), deployment, hook, digest, tag };
+        let go_on = Continue { service: self.service.arn.clone(), deployment, hook, digest: Some(digest), tag };
         Plan::act(Action::Continue(go_on), message.title.clone(), message)
     }
 
@@ -194,7 +213,7 @@ impl Case<'_> {
         };
         let Following { digest, tag, .. } = self.following.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = words::goes_back(self.following, what, to, &why);
+        let message = words::goes_back(self.following, what, to, &why, self.approval_is_spent());
         let (service, stop) = (self.service.arn.clone(), self.observed.can_take_back.clone());
         let code_deploy =
             self.observed.code_deployment.as_ref().and_then(|deployment| code_deploy::group(deployment, self.service));

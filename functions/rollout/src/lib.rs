@@ -100,12 +100,19 @@ impl Operation for Follow {
         if observed.service.as_ref().is_none_or(|service| service.status == "INACTIVE") {
             memory.following = None;
         }
+        if observed.has_returned {
+            memory.returning = None;
+        }
+        // A person's time is not the release's.
+        if let (Some(following), Some(at)) = (&mut memory.following, observed.waits_at) {
+            following.at = at;
+        }
         if let (Some(following), Some(looks)) = (&mut memory.following, &observed.looks) {
             following.looks = looks.clone();
         }
     }
 
     fn watches(seen: Seen<'_, Policy>, _: &Observed, _: &Plan) -> bool {
-        seen.memory.following.is_some()
+        seen.memory.following.is_some() || seen.memory.returning.is_some()
     }
 }

@@ -7,18 +7,20 @@ use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
 use lamplighter::looks::Looks;
-use lamplighter::memory::{Following, Verified};
+use lamplighter::memory::{Following, Memory, Verified};
 use lamplighter::model::{Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
 use lamplighter::policy::Unclear;
 use serde::Serialize;
 
-use crate::decide::{Stage, speaks_against, stage};
+use crate::decide::{SETTLING, Stage, speaks_against, stage};
 use crate::evidence::{self, Evidence};
 use crate::{Policy, code_deploy};
 
 /// Alarms of `enroll` that a release can be the cause of.
 const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
+/// A way back is looked after for so long.
+const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(6);
 const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 
 /// The services of a run.
@@ -49,6 +51,10 @@ pub struct Observed {
     pub evidence: Evidence,
     /// The ARN of the deployment that waits for a person, and the identifier of the hook at which.
     pub pause: Option<(String, String)>,
+    /// When it was seen waiting.
+    pub waits_at: Option<Timestamp>,
+    /// A way back is over.
+    pub has_returned: bool,
     /// The ARN of the deployment that ECS can take back to where the way back leads.
     pub can_take_back: Option<String>,
 }
@@ -67,7 +73,7 @@ impl Survey {
             self.services.get(arn).cloned()
         };
         let (Some(service), Some(following)) = (&service, &seen.memory.following) else {
-            return Ok(Observed { service, ..Observed::default() });
+            return self.on_the_way_back(seen.memory, service, cloud).await;
         };
         let runs_it = match service.task_definition.as_str() {
             "" => false,
@@ -82,11 +88,10 @@ impl Survey {
             None => stage(service, following, runs_it, failed(seen, following), deadline, self.at),
         };
         let mut observed = Observed { service: Some(service.clone()), stage, code_deployment, ..Observed::default() };
-        if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() && seen.policy.approve {
-            let waiting = cloud.deployment(arn).await?.filter(ServiceDeployment::is_moving);
-            observed.pause = waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?)));
+        if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() {
+            observed.pause = pause(arn, cloud).await?;
             if observed.pause.is_some() {
-                observed.stage = Stage::Paused;
+                (observed.stage, observed.waits_at) = (Stage::Paused, Some(self.at));
             }
         }
         if stage == Stage::Live {
@@ -106,6 +111,25 @@ impl Survey {
                 Some(deployment) => Some(deployment.id.clone()),
                 None => ecs_deployment(arn, to, cloud).await?,
             };
+        }
+        Ok(observed)
+    }
+
+    /// Nothing is followed but, maybe, a way back.
+    async fn on_the_way_back<C: Cloud>(
+        &self,
+        memory: &Memory,
+        service: Option<Service>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        let mut observed = Observed { service, ..Observed::default() };
+        let (Some(service), Some(way)) = (&observed.service, &memory.returning) else { return Ok(observed) };
+        let age = self.at.duration_since(way.at);
+        let settled = age >= SETTLING && !service.rollout_in_progress();
+        if settled || age >= RETURNS_WITHIN {
+            observed.has_returned = true;
+        } else if service.shifts_traffic() {
+            observed.pause = pause(&service.arn, cloud).await?;
         }
         Ok(observed)
     }
@@ -134,6 +158,12 @@ impl Survey {
         }
         Ok(())
     }
+}
+
+/// The deployment that waits for a person, and the hook at which.
+async fn pause<C: Cloud>(service: &Arn, cloud: &C) -> Result<Option<(String, String)>, AwsError> {
+    let waiting = cloud.deployment(service).await?.filter(ServiceDeployment::is_moving);
+    Ok(waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?))))
 }
 
 /// The deployment that ECS can take back to there.

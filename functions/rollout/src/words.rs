@@ -82,12 +82,13 @@ pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Time
         ))
 }
 
-pub fn waits_for_approval(following: &Following) -> Message {
-    Message::info(format!("{} has passed its test and waits for approval", label(following)))
-        .why("The tag says approve=yes. No production traffic has been shifted to it.")
+pub fn waits_for_approval(following: &Following, asked_for: bool) -> Message {
+    let why = if asked_for { "The tag says approve=yes." } else { "A hook of the service's own lets it pause." };
+    Message::info(format!("{} waits for approval before traffic is shifted to it", label(following)))
+        .why(format!("{why} Its tasks run, and no production traffic goes to them."))
         .next(format!(
-            "To let it go on, tag the service {APPROVE} = {}; to stop it, stop the service deployment. ECS takes it back \
-             after a week.",
+            "To let it go on, tag the service {APPROVE} = {}, or continue it in the console; to stop it, stop the service \
+             deployment.",
             following.digest
         ))
         .once(format!("approve:{}", following.digest))
@@ -99,16 +100,16 @@ pub fn goes_on(following: &Following) -> Message {
         .next("Each step is judged; a bad one takes it back.")
 }
 
-pub fn went_back(service: &Service, following: &Following, observed: &Observed) -> Message {
+pub fn went_back(service: &Service, following: &Following, observed: &Observed, spent: bool) -> Message {
     Message::warning(format!("{} failed and went back to {}", label(following), revision(&service.task_definition)))
         .why(format!("ECS's circuit breaker or a person took it back. {}", said(observed)))
-        .next(again(following))
+        .next(again(following, spent))
 }
 
-pub fn goes_back(following: &Following, what: &str, to: &Verified, why: &str) -> Message {
+pub fn goes_back(following: &Following, what: &str, to: &Verified, why: &str, spent: bool) -> Message {
     Message::warning(format!("{} {what}: going back to {} ({})", label(following), to.tag, revision(&to.revision)))
         .why(why.to_owned())
-        .next(again(following))
+        .next(again(following, spent))
 }
 
 pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
@@ -154,7 +155,10 @@ fn mute(on: &[HasAlarm]) -> String {
     format!(" {} had been on before, and could not judge it.", names.join(", "))
 }
 
-fn again(following: &Following) -> String {
+fn again(following: &Following, approval_is_spent: bool) -> String {
+    if approval_is_spent {
+        return "This image is not rolled out again: push another one.".to_owned();
+    }
     format!(
         "This image is not rolled out again: push another one, or tag the service {APPROVE} = {} to try it once more.",
         following.digest

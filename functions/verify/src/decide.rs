@@ -41,6 +41,9 @@ fn judge(case: Case<'_>) -> Plan {
     if !seen.policy.judges {
         return go_on("its tags do not let it be judged");
     }
+    if case.judging.failed {
+        return Plan::nothing("it was judged, and failed").answering(HookStatus::Failed);
+    }
     if let Some(plan) = case.quarantined() {
         return plan;
     }
@@ -48,7 +51,8 @@ fn judge(case: Case<'_>) -> Plan {
         (Stage::Tested, _) if seen.policy.verify_test.is_some() => case.looked_at("the test listener"),
         (Stage::Shifted, _) if !seen.policy.verify.is_empty() => case.looked_at("its addresses"),
         (Stage::Shifting(weight), Some(comparison)) => case.compared(weight, comparison),
-        (Stage::Shifting(weight), None) => go_on(format!("at {weight} % there is no traffic that can be compared")),
+        (Stage::Shifting(weight), None) => case.unclear(words::not_comparable(&case.label(), weight)),
+        (Stage::Unknown, _) => ask_again("CodeDeploy does not say yet at what it asks", SOON),
         _ => go_on("there is nothing to be judged in this stage"),
     }
 }
@@ -120,6 +124,9 @@ impl Case<'_> {
             Finding::Slower => {
                 self.fail(words::slower(&self.label(), weight, comparison), &format!("it was slower at {weight} %"))
             }
+            Finding::Hangs => {
+                self.fail(words::hangs(&self.label(), weight, comparison), &format!("it did not answer at {weight} %"))
+            }
             Finding::NoWorse => go_on(format!("{} is no worse at {weight} %: {counts}", self.label())),
             Finding::Unclear { minutes } if self.is_late() => {
                 self.unclear(words::not_enough(&self.label(), weight, comparison, minutes))
@@ -138,10 +145,12 @@ impl Case<'_> {
     /// ECS takes it back, and it is not rolled out again.
     fn fail(&self, message: Message, because: &str) -> Plan {
         let Some((tag, digest)) = self.observed.image.clone() else {
-            return Plan::tell(message).answering(HookStatus::Failed);
+            let once = format!("failed:{}:{}", self.judging.deployment, self.judging.step);
+            return Plan::tell(message.next("Traffic goes back to the old revision.").once(once))
+                .answering(HookStatus::Failed);
         };
         let reason = format!("{because} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = message.next(words::again(&digest));
+        let message = message.next(words::again(&digest, self.seen.memory.approval_is_spent(&digest)));
         self.judge(tag, digest, Verdict::Failed { reason }, message).answering(HookStatus::Failed)
     }
 

@@ -38,6 +38,8 @@ pub struct Minute {
     pub requests: f64,
     /// Of these, answered with a status of 5xx.
     pub errors: f64,
+    /// Of the requests, answered at all, by whatever status.
+    pub answers: f64,
     /// Seconds that nine of ten requests took at most, where that is known.
     pub p90: Option<f64>,
 }
@@ -49,6 +51,8 @@ pub enum Finding {
     MoreErrors,
     /// Requests take longer with the new revision.
     Slower,
+    /// Most requests to the new revision get no answer.
+    Hangs,
     /// Not worse by the margin.
     NoWorse,
     /// Not enough evidence yet; so many minutes more at the present rate, where there is one.
@@ -67,6 +71,7 @@ pub struct Comparison {
     pub compared: u32,
     pub slow: u32,
     minutes: u32,
+    in_step: f64,
     /// What the old revision did before there was anything to compare it with.
     before: Minute,
 }
@@ -87,6 +92,7 @@ impl Comparison {
         if begun {
             self.no_worse += log_no_worse(&rates, &old, &new);
             self.minutes += 1;
+            self.in_step += new.requests;
         }
         if let (Some(before), Some(after)) = (old.p90, new.p90)
             && old.requests >= LEAST
@@ -120,6 +126,8 @@ impl Comparison {
             Finding::MoreErrors
         } else if mean(&self.slower) >= against {
             Finding::Slower
+        } else if self.hangs() {
+            Finding::Hangs
         } else if self.no_worse >= (1.0 / MISSES).ln() {
             Finding::NoWorse
         } else {
@@ -130,7 +138,13 @@ impl Comparison {
     /// Requests to the new revision in a minute of this step.
     #[must_use]
     pub fn new_per_minute(&self) -> f64 {
-        self.new.requests / f64::from(self.minutes.max(1))
+        self.in_step / f64::from(self.minutes.max(1))
+    }
+
+    /// No error, and no answer either: at the edges of a minute a few requests are on their way, never half of them.
+    fn hangs(&self) -> bool {
+        let answered = |sum: &Minute| sum.answers / sum.requests.max(1.0);
+        self.minutes > 1 && self.new.requests >= LEAST && answered(&self.new) < 0.5 && answered(&self.old) > 0.9
     }
 
     fn minutes_left(&self) -> Option<u32> {
@@ -145,7 +159,7 @@ impl Comparison {
 /// Metrics come late and in parts: never more errors than requests.
 fn plausible(minute: Minute) -> Minute {
     let requests = minute.requests.max(minute.errors).max(0.0).round();
-    Minute { requests, errors: minute.errors.max(0.0).round(), p90: minute.p90 }
+    Minute { requests, errors: minute.errors.max(0.0).round(), ..minute }
 }
 
 /// The logarithm of the mean of what these are the logarithms of.
@@ -164,6 +178,7 @@ struct Rates {
 fn add_up(sum: &mut Minute, minute: &Minute) {
     sum.requests += minute.requests;
     sum.errors += minute.errors;
+    sum.answers += minute.answers;
 }
 
 /// The logarithm of how much likelier errors are at `rate` than at `null`.

@@ -29,6 +29,8 @@ const THIN: f64 = 30.0;
 pub enum Stage {
     /// There is nothing to be judged yet.
     Prepared,
+    /// It is asked, and not said at what.
+    Unknown,
     /// The test listener leads to the new revision.
     Tested,
     /// Production traffic goes to both: so many per cent of it to the new one.
@@ -81,6 +83,8 @@ impl Survey {
         let stage = asked.as_ref().map_or(Stage::Prepared, |asked| asked.stage);
         let mut observed = Observed { service, stage, image: None, judging: None, comparison: None };
         let Some(asked) = asked else { return Ok(observed) };
+        let stage = if returns(seen.memory, &asked) { Stage::Back } else { stage };
+        observed.stage = stage;
         if stage == Stage::Back && asked.execution.is_none() {
             return Ok(observed);
         }
@@ -89,7 +93,7 @@ impl Survey {
             observed.judging = Some(judging);
             return Ok(observed);
         }
-        observed.image = image(seen, &asked.new.task_definition, cloud).await?;
+        observed.image = image(seen, &asked, cloud).await?;
         let Policy { verify, expect, verify_test, .. } = seen.policy;
         let (test, live) = (verify_test.as_slice(), verify.as_slice());
         let urls = match stage {
@@ -135,6 +139,7 @@ impl Survey {
                 _ if deployment.is_rollback => Stage::Back,
                 "AfterAllowTestTraffic" => Stage::Tested,
                 "AfterAllowTraffic" => Stage::Shifted,
+                "" => Stage::Unknown,
                 _ => Stage::Prepared,
             },
             deployment: deployment.id,
@@ -157,6 +162,7 @@ impl Survey {
             since: None,
             step: step.clone(),
             step_since: self.at,
+            failed: false,
             looks: Looks::default(),
         });
         if judging.step != step {
@@ -191,6 +197,12 @@ impl Survey {
     }
 }
 
+/// A way back that was begun from here is no release.
+fn returns(memory: &Memory, asked: &Asked) -> bool {
+    let way = memory.returning.as_ref();
+    way.is_some_and(|way| asked.new.task_definition == way.to)
+}
+
 /// Who asks about what.
 struct Asked {
     deployment: String,
@@ -218,6 +230,7 @@ fn side_by_side(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp)
     let minute = |traffic: &Traffic, at: &Timestamp| Minute {
         requests: traffic.requests.get(at).copied().unwrap_or_default(),
         errors: traffic.errors.get(at).copied().unwrap_or_default(),
+        answers: traffic.answers.get(at).copied().unwrap_or_default(),
         p90: traffic.p90.get(at).copied(),
     };
     let mut times: Vec<&Timestamp> = old.requests.keys().chain(new.requests.keys()).chain(new.errors.keys()).collect();
@@ -247,24 +260,37 @@ async fn top_up<C: Cloud>(comparison: Option<&Comparison>, test: &[String], clou
     }
 }
 
-/// Tag and digest of what a revision runs: of what is followed, or else of its first image that is pinned.
+/// Tag and digest of what is deployed: of what is followed, or else of the first image that the old revision does not run.
+/// An image that it does run is not to blame.
 async fn image<C: Cloud>(
     seen: Seen<'_, Policy>,
-    revision: &str,
+    asked: &Asked,
     cloud: &C,
 ) -> Result<Option<(String, Digest)>, AwsError> {
+    let following = seen.memory.following.as_ref();
+    if asked.execution.is_some() {
+        // CodeDeploy does not say what it deploys.
+        let own = following.filter(|f| f.deployment.as_ref().is_none_or(|deployment| *deployment == asked.deployment));
+        return Ok(own.map(|following| (following.tag.clone(), following.digest.clone())));
+    }
+    let mut new = pinned(&asked.new.task_definition, cloud).await?;
+    if let Some(old) = &asked.old {
+        let old = pinned(&old.task_definition, cloud).await?;
+        new.retain(|(_, digest)| !old.iter().any(|(_, known)| known == digest));
+    }
+    let followed = following.map(|following| &following.digest);
+    let own = new.iter().position(|(_, digest)| Some(digest) == followed);
+    Ok(if new.is_empty() { None } else { Some(new.swap_remove(own.unwrap_or_default())) })
+}
+
+/// Tags and digests of the images of a revision that have a digest.
+async fn pinned<C: Cloud>(revision: &str, cloud: &C) -> Result<Vec<(String, Digest)>, AwsError> {
     if revision.is_empty() {
-        // CodeDeploy does not say; it is what is followed.
-        return Ok(seen.memory.following.as_ref().map(|following| (following.tag.clone(), following.digest.clone())));
+        return Ok(Vec::new());
     }
     let definition = cloud.task_definition(revision).await?;
     let images = definition.containers().map(|container| ImageRef::parse(container.image));
-    let pinned: Vec<(String, Digest)> =
-        images.filter_map(|image| Some((image.tag.unwrap_or_default(), image.digest?))).collect();
-    let followed = seen.memory.following.as_ref().map(|following| &following.digest);
-    let own =
-        pinned.iter().find(|(_, digest)| Some(digest) == followed || seen.memory.quarantined.contains_key(digest));
-    Ok(own.or(pinned.first()).cloned())
+    Ok(images.filter_map(|image| Some((image.tag.unwrap_or_default(), image.digest?))).collect())
 }
 
 fn stage(call: &HookCall, deployment: &ServiceDeployment) -> Stage {

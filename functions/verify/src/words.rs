@@ -17,11 +17,14 @@ pub fn counts(comparison: &Comparison) -> String {
     format!("{} fail with it, {} with the old revision", share(&comparison.new), share(&comparison.old))
 }
 
-pub fn again(digest: &Digest) -> String {
-    format!(
-        "Traffic goes back to the old revision. This image is not rolled out again: push another one, or tag the \
-         service {APPROVE} = {digest} to try it once more."
-    )
+/// An approval that was made use of brings it no more.
+pub fn again(digest: &Digest, approval_is_spent: bool) -> String {
+    let next = if approval_is_spent {
+        "push another one.".to_owned()
+    } else {
+        format!("push another one, or tag the service {APPROVE} = {digest} to try it once more.")
+    };
+    format!("Traffic goes back to the old revision. This image is not rolled out again: {next}")
 }
 
 pub fn more_errors(label: &str, weight: f64, comparison: &Comparison) -> Message {
@@ -55,6 +58,20 @@ pub fn not_enough(label: &str, weight: f64, comparison: &Comparison, minutes: Op
     ))
 }
 
+/// Where the two can't be compared.
+pub fn not_comparable(label: &str, weight: f64) -> Message {
+    Message::warning(format!("{label} can't be judged at {weight} % of traffic"))
+        .why("There is not one old revision beside it, or not each of them has a target group behind an application load balancer.")
+}
+
+/// Most of its requests are never answered.
+pub fn hangs(label: &str, weight: f64, comparison: &Comparison) -> Message {
+    let Minute { requests, .. } = comparison.new;
+    Message::warning(format!("{label} does not answer: going back from {weight} % of traffic")).why(format!(
+        "Of {requests:.0} requests to it less than half were answered by its tasks; of those to the old revision nearly all."
+    ))
+}
+
 pub fn refuted(label: &str, place: &str, looks: &Looks) -> Message {
     let problem = looks.problem.clone().unwrap_or_default();
     Message::warning(format!("{label} does not answer well at {place}: going back"))
@@ -70,7 +87,7 @@ pub fn now_and_then(label: &str, place: &str, looks: &Looks) -> Message {
 
 pub fn quarantined(label: &str, digest: &Digest, reason: &str) -> Message {
     Message::warning(format!("{label} is refused: it failed before"))
-        .why(format!("{reason}. Somebody else deploys it now, and that is taken back."))
+        .why(format!("It is deployed again, not by lamplighter:deploy, and that is taken back. {reason}."))
         .next(format!("Deploy another image, or tag the service {APPROVE} = {digest} to have it rolled out once more."))
         .once(format!("refused:{digest}"))
 }

@@ -53,7 +53,7 @@ impl Dice {
 
     fn minute(&mut self, per_minute: f64, errors: f64) -> Minute {
         let requests = self.arrivals(per_minute);
-        Minute { requests, errors: self.of(requests, errors), p90: None }
+        Minute { requests, errors: self.of(requests, errors), answers: requests, p90: None }
     }
 }
 
@@ -72,7 +72,7 @@ fn share(per_second: f64, old: f64, new: f64) -> (f64, f64) {
             match comparison.finding() {
                 Finding::Unclear { .. } => continue,
                 Finding::NoWorse => passed += 1,
-                Finding::MoreErrors | Finding::Slower => back += 1,
+                Finding::MoreErrors | Finding::Slower | Finding::Hangs => back += 1,
             }
             break;
         }

@@ -2,10 +2,12 @@
 
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::types::{
-    AppSpecContent, DeploymentCreator, LifecycleEventStatus, RevisionLocation, RevisionLocationType,
+    AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentCreator, LifecycleEventStatus,
+    RevisionLocation, RevisionLocationType,
 };
 use serde_json::{Value, json};
 
+use super::ecs::OnlyRefusals;
 use super::failure::{failure, incomplete};
 use crate::AwsError;
 use crate::model::{Arn, CodeDeployment, CodeGroup, CodeTarget};
@@ -60,8 +62,18 @@ pub async fn create(
         .application_name(&group.application)
         .deployment_group_name(&group.group)
         .revision(location.app_spec_content(content).build())
+        // Whatever the group says: a deployment that fails must not stay.
+        .auto_rollback_configuration(
+            AutoRollbackConfiguration::builder()
+                .enabled(true)
+                .events(AutoRollbackEvent::DeploymentFailure)
+                .events(AutoRollbackEvent::DeploymentStopOnAlarm)
+                .events(AutoRollbackEvent::DeploymentStopOnRequest)
+                .build(),
+        )
         .description("Lamplighter");
-    let answer = request.send().await.map_err(|e| failure(call, &about, &e))?;
+    let once = aws_sdk_codedeploy::Config::builder().retry_classifier(OnlyRefusals);
+    let answer = request.customize().config_override(once).send().await.map_err(|e| failure(call, &about, &e))?;
     answer.deployment_id.ok_or_else(|| incomplete(call, &about, "deploymentId"))
 }
 

@@ -131,7 +131,7 @@ pub fn shifting(balancers: &[ecs::LoadBalancer], configuration: Option<&ecs::Dep
         Some("BLUE_GREEN") => (1, 0),
         _ => (0, 0),
     };
-    Shifting { is_possible, hooks: hooks.collect(), steps, seconds: (between + bake) * 60 }
+    Shifting { is_possible, hooks: hooks.collect(), steps, seconds: (between + bake) * 60, bake: bake * 60 }
 }
 
 /// ECS's own defaults: per cent, and minutes to wait after them.
@@ -152,10 +152,14 @@ pub fn with_shift(configuration: Option<ecs::DeploymentConfiguration>, shift: &S
     let mut hooks = configuration.lifecycle_hooks.take().unwrap_or_default();
     hooks.retain(|hook| hook.hook_target_arn.as_ref() != Some(&shift.hook.function));
     hooks.push(judge(&shift.hook));
+    if !shift.pauses {
+        hooks.retain(|hook| *hook != pause());
+    }
     if shift.pauses && !hooks.iter().any(|hook| hook.hook_target_arn.is_none()) {
         hooks.push(pause());
     }
-    let bake = i32::try_from(shift.bake / 60).ok().filter(|minutes| *minutes > 0).unwrap_or(BAKE);
+    let asked = i32::try_from(shift.bake / 60).ok().filter(|minutes| *minutes > 0);
+    let bake = asked.or(configuration.bake_time_in_minutes).unwrap_or(BAKE);
     configuration.strategy = Some(shift.strategy.as_str().into());
     configuration.lifecycle_hooks = Some(hooks);
     configuration.bake_time_in_minutes = Some(bake);

@@ -133,7 +133,7 @@ fn not_twice() -> aws_sdk_ecs::config::Builder {
 
 /// Forbids the retry of everything but a refusal that AWS itself spoke.
 #[derive(Debug)]
-struct OnlyRefusals;
+pub struct OnlyRefusals;
 
 impl ClassifyRetry for OnlyRefusals {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {

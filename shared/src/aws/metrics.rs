@@ -25,6 +25,7 @@ enum Part {
     BusiestMemory,
     Errors,
     P90,
+    Answers,
 }
 
 pub async fn loads(
@@ -67,6 +68,9 @@ pub async fn traffic(
                 (n, Part::Errors, counted("TargetConnectionErrorCount", "Sum")),
                 (n, Part::P90, counted("TargetResponseTime", "p90")),
             ]);
+            // A request that a target never answers has no status of the target's at all.
+            let answers = ["2XX", "3XX", "4XX", "5XX"].map(|class| format!("HTTPCode_Target_{class}_Count"));
+            asked.extend(answers.iter().map(|name| (n, Part::Answers, counted(name, "Sum"))));
         }
     }
     for (n, part, values) in values(client, &asked, from, to).await? {
@@ -74,6 +78,7 @@ pub async fn traffic(
         match part {
             Part::P90 => traffic.p90.extend(values),
             Part::Errors => add_up(&mut traffic.errors, values),
+            Part::Answers => add_up(&mut traffic.answers, values),
             _ => add_up(&mut traffic.requests, values),
         }
     }
@@ -182,7 +187,7 @@ fn add(load: &mut Load, part: Part, values: Series) {
         Part::BusiestMemory => load.busiest_memory.extend(values),
         Part::Requests => add_up(load.requests.get_or_insert_default(), values),
         // Asked for by target group alone.
-        Part::Errors | Part::P90 => {}
+        Part::Errors | Part::P90 | Part::Answers => {}
     }
 }
 

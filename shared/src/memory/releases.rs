@@ -42,8 +42,19 @@ pub struct Judging {
     /// What is asked about: a stage, and in production the share of traffic.
     pub step: String,
     pub step_since: Timestamp,
+    /// It was judged, and failed: asked again, that is the answer.
+    #[serde(default)]
+    pub failed: bool,
     /// What looks at its addresses have found in this step.
     pub looks: Looks,
+}
+
+/// A way back that was begun: no release, and judged by nobody.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Returning {
+    /// The ARN of the revision that it leads to.
+    pub to: String,
+    pub at: Timestamp,
 }
 
 /// A revision that a rollout ended well with.
@@ -60,6 +71,7 @@ impl Memory {
     pub(super) fn follow(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
         let (digest, tag, base) = (rollout.digest.clone(), rollout.tag.clone(), rollout.base.clone());
         let deployment = answer.split(' ').next().filter(|id| id.starts_with("d-")).map(str::to_owned);
+        self.returning = None;
         self.following = Some(Following { digest, tag, base, at, deployment, looks: Looks::default() });
         self.watch(FOLLOWED_BY, true);
     }
@@ -73,24 +85,34 @@ impl Memory {
                 self.verified.push(Verified { digest, tag, revision, at });
                 self.verified.drain(..self.verified.len().saturating_sub(VERIFIED_KEPT));
             }
-            Verdict::Failed { reason } => self.quarantine(&judge.digest, reason),
+            Verdict::Failed { reason } => {
+                self.quarantine(&judge.digest, reason);
+                if let Some(judging) = &mut self.judging {
+                    judging.failed = true;
+                }
+            }
             Verdict::Superseded => {}
         }
         self.stop_following(&judge.digest);
     }
 
-    pub(super) fn gone_back(&mut self, back: &GoBack) {
+    pub(super) fn gone_back(&mut self, back: &GoBack, at: Timestamp) {
+        self.returning = Some(Returning { to: back.to.clone(), at });
+        self.watch(FOLLOWED_BY, true);
         self.quarantine(&back.digest, &back.reason);
         self.stop_following(&back.digest);
     }
 
     /// A person let a rollout go on: its time begins anew, and the approval does not bring the digest once more.
     pub(super) fn went_on(&mut self, go_on: &Continue, at: Timestamp) {
-        let last = self.attempts.iter_mut().rev().find(|attempt| attempt.digest.as_ref() == Some(&go_on.digest));
+        let last =
+            self.attempts.iter_mut().rev().find(|attempt| attempt.digest.is_some() && attempt.digest == go_on.digest);
         if let Some(attempt) = last {
             attempt.approved = true;
         }
-        if let Some(following) = self.following.as_mut().filter(|following| following.digest == go_on.digest) {
+        if let Some(following) =
+            self.following.as_mut().filter(|following| Some(&following.digest) == go_on.digest.as_ref())
+        {
             following.at = at;
         }
     }

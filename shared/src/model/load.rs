@@ -34,6 +34,8 @@ pub struct Traffic {
     pub requests: Series,
     /// Of these, answered with a status of 5xx, or by no target at all.
     pub errors: Series,
+    /// Of these, answered by a target, whatever the status.
+    pub answers: Series,
     /// Seconds that nine of ten requests took at most.
     pub p90: Series,
 }

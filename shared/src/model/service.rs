@@ -48,6 +48,8 @@ pub struct Shifting {
     /// Steps to all of the traffic, and the seconds that ECS waits between them and at the end.
     pub steps: u32,
     pub seconds: u64,
+    /// Of these, the ones at the end.
+    pub bake: u64,
 }
 
 impl Shifting {

@@ -87,8 +87,10 @@ pub struct DeployPolicy {
 /// A quarter of an hour: what a rollout may take where the tag does not say.
 const DEADLINE: u64 = 900;
 
-/// Ten minutes: how long a step is judged where the tag does not say.
+/// Ten minutes: how long a step is judged at least; metrics lag.
 const STEP: u64 = 600;
+/// ECS takes back what is not answered for two hours.
+const LONGEST_STEP: u64 = 6_000;
 /// As many as can be asked within one visit.
 const MOST_URLS: usize = 5;
 /// Half an hour: what a rollout waits for a snapshot where the tag does not say.
@@ -114,7 +116,7 @@ impl DeployPolicy {
     /// Seconds that one step of a deployment which shifts traffic is judged for at most.
     #[must_use]
     pub fn step(&self) -> u64 {
-        if self.bake > 0 { self.bake } else { STEP }
+        self.bake.clamp(STEP, LONGEST_STEP)
     }
 
     /// Reads the tag's value.

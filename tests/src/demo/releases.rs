@@ -90,7 +90,7 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     let digest = stage.push("RC_1.5.1", &["arm64"], "approved");
     stage.rolled_out("RC_1.5.1", &digest)?;
     ask(stage.stack, "web", "POST_TEST_TRAFFIC_SHIFT", 0);
-    stage.told("has passed its test and waits for approval")?;
+    stage.told("waits for approval before traffic is shifted to it")?;
     stage.free()?;
     stage.story.line("person", &format!("lamplighter:approve = {digest}"));
     tag_service(stage.stack, &stage.web, &[("lamplighter:approve", &digest)]);

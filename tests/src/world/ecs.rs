@@ -199,6 +199,7 @@ impl Ecs {
             // A minute that is over by the time of the next question.
             let minute = now - SignedDuration::from_mins(1);
             traffic.requests.insert(minute, f64::from(requests));
+            traffic.answers.insert(minute, f64::from(requests));
             traffic.errors.insert(minute, f64::from(u32::try_from(failed).unwrap_or(u32::MAX)));
         }
     }
@@ -213,7 +214,7 @@ impl Ecs {
         });
         let answer = self.world.invoke(verify, call);
         // A function that is killed answers nothing, and ECS takes the deployment back.
-        let answer = answer.map_or(json!({"hookStatus": "FAILED"}), |answer| answer.unwrap_or_default());
+        let answer = answer.map_or(json!({"hookStatus": "FAILED"}), Result::unwrap_or_default);
         answer["hookStatus"].as_str().unwrap_or("FAILED").to_owned()
     }
 }

@@ -39,7 +39,12 @@ impl State {
             let complete = |at: &Timestamp| *at >= from && *at + SignedDuration::from_mins(1) <= to;
             series.iter().filter(|(at, _)| complete(at)).map(|(at, value)| (*at, *value)).collect()
         };
-        Traffic { requests: within(&all.requests), errors: within(&all.errors), p90: within(&all.p90) }
+        Traffic {
+            requests: within(&all.requests),
+            errors: within(&all.errors),
+            p90: within(&all.p90),
+            answers: within(&all.answers),
+        }
     }
 }
 
