@@ -1,13 +1,19 @@
 //! What should happen, as data: complete, absolute, and with a reason for everything.
 
+mod backups;
+mod logs;
+mod releases;
+
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, Arn, CodeGroup, Digest, LogDay, Place, counted};
+use crate::model::{Alarm, Arn, counted};
 use crate::notice::Message;
-use crate::policy::{Hook, Strategy};
+
+pub use backups::{Backup, Copy, Drilled, Expire, Halt, Remove, Restore, RestorePart, RunProbe, Verify};
+pub use logs::{Complete, Export, Retain};
+pub use releases::{Continue, GoBack, HookStatus, Judge, Redeploy, Report, Rollout, Shift, Verdict};
 
 /// A decision about one target. An empty plan has a reason too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,22 +32,6 @@ pub struct Plan {
     /// What the deployment that asks is answered.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookStatus>,
-}
-
-/// The answer of a deployment lifecycle hook, in the form that ECS reads.
-/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "hookStatus", rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum HookStatus {
-    /// It goes on.
-    Succeeded,
-    /// ECS takes it back.
-    Failed,
-    /// Not known yet; to be asked again after so many seconds.
-    InProgress {
-        #[serde(rename = "callBackDelay")]
-        call_back_delay: u32,
-    },
 }
 
 /// Something about a target that will hurt one day.
@@ -87,119 +77,6 @@ pub enum Action {
     Retain(Retain),
 }
 
-/// Register a revision of a service's task definition with other images, and update the service to it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rollout {
-    pub service: Arn,
-    /// The ARN of the task definition that everything but the images is taken from.
-    pub base: String,
-    /// Container name → image, as `repository:tag@digest`.
-    pub images: BTreeMap<String, String>,
-    /// Tags of the new revision, beside those of the base.
-    pub tags: BTreeMap<String, String>,
-    /// The ARN of a revision that an attempt which died already registered.
-    pub registered: Option<String>,
-    /// Switch ECS's deployment circuit breaker on, with rollback.
-    pub enable_circuit_breaker: bool,
-    /// Shift traffic in this way from now on.
-    #[serde(default)]
-    pub shift: Option<Shift>,
-    /// Where it goes through, if CodeDeploy deploys the service.
-    #[serde(default)]
-    pub code_deploy: Option<CodeGroup>,
-    /// The ARN of the function that CodeDeploy asks on the way.
-    #[serde(default)]
-    pub ask: Option<String>,
-    pub tag: String,
-    pub digest: Digest,
-    /// A person had named the digest in `lamplighter:approve`.
-    pub approved: bool,
-}
-
-/// How a service is to shift traffic to a release.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shift {
-    pub strategy: Strategy,
-    /// What is asked on the way.
-    pub hook: Hook,
-    /// Waits for a person before production traffic moves.
-    pub pauses: bool,
-    /// Seconds that both revisions run on in the end; ECS counts minutes.
-    pub bake: u64,
-}
-
-/// Let a deployment go on that waits for a person.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Continue {
-    pub service: Arn,
-    /// The ARN of the service deployment.
-    pub deployment: String,
-    /// The identifier of the hook that it waits at.
-    pub hook: String,
-    /// What a person approved; `None` for a way back, which needs nobody's approval.
-    pub digest: Option<Digest>,
-    /// What goes on, for people.
-    pub tag: String,
-}
-
-/// Start a service's tasks anew with what they run now.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redeploy {
-    pub service: Arn,
-    /// Tasks that were started since need no restart.
-    pub since: Timestamp,
-}
-
-/// Bring a service back to an earlier revision, and roll the digest that it leaves out no more.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoBack {
-    pub service: Arn,
-    /// The ARN of the revision that it goes back to.
-    pub to: String,
-    /// The service deployment, by its ARN, or the deployment of CodeDeploy that is to be taken back to get there; else
-    /// the service is updated.
-    #[serde(default)]
-    pub stop: Option<String>,
-    /// Where it goes through, if CodeDeploy deploys the service.
-    #[serde(default)]
-    pub code_deploy: Option<CodeGroup>,
-    /// What is left.
-    pub digest: Digest,
-    pub tag: String,
-    /// Why, as it is told when the digest is pushed again.
-    pub reason: String,
-}
-
-/// Answer a hook of a CodeDeploy deployment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
-    pub service: Arn,
-    /// `d-…`
-    pub deployment: String,
-    pub execution: String,
-    pub passed: bool,
-}
-
-/// Remember how a rollout ended. Nothing on AWS is changed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judge {
-    pub service: Arn,
-    pub digest: Digest,
-    pub tag: String,
-    pub verdict: Verdict,
-}
-
-/// How a rollout ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// Well: the service runs this revision, by its ARN.
-    Passed { revision: String },
-    /// The service went back without us. The digest is not rolled out again.
-    Failed { reason: String },
-    /// Somebody rolled out something else meanwhile.
-    Superseded,
-}
-
 /// Set a service's desired count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
@@ -237,149 +114,6 @@ pub struct Dashboard {
     pub name: String,
     /// JSON as CloudWatch takes it; `None` to delete it.
     pub body: Option<String>,
-}
-
-/// Take a manual snapshot of a database. Its name says of what and for when, so that it can't be taken twice.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Backup {
-    /// The instance or cluster.
-    pub database: Arn,
-    pub identifier: String,
-    pub tags: BTreeMap<String, String>,
-}
-
-/// Copy a snapshot to another region, or to the vault after sharing it with that account, under its own name.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copy {
-    pub snapshot: Arn,
-    pub to: Place,
-    /// A key there, where the snapshot is encrypted.
-    pub key: Option<String>,
-    /// A copy has no tags but these.
-    pub tags: BTreeMap<String, String>,
-}
-
-/// Delete a snapshot that this stack took, in the region that its ARN names.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expire {
-    pub snapshot: Arn,
-}
-
-/// Restore a snapshot to a throwaway database, to prove it. A cluster gets an instance by a second one of these.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restore {
-    /// The database that the snapshot is of.
-    pub source: Arn,
-    pub snapshot: Arn,
-    /// What it is called.
-    pub into: String,
-    /// The engine, which only a cluster and its instance must be told.
-    pub engine: String,
-    /// That of the snapshot: a cluster would get the newest one otherwise.
-    pub engine_version: Option<String>,
-    pub part: RestorePart,
-    /// Of an instance, a member or a Multi-AZ DB cluster; empty for another cluster.
-    pub class: String,
-    /// Of a Multi-AZ DB cluster.
-    pub storage_type: Option<String>,
-    pub iops: Option<i32>,
-    pub subnet_group: Option<String>,
-    /// Of a serverless cache, which has no group of them.
-    pub subnets: Vec<String>,
-    /// At rest; only a cache must be told.
-    pub encrypted: bool,
-    pub parameter_group: Option<String>,
-    pub security_group: String,
-    pub tags: BTreeMap<String, String>,
-}
-
-/// What of a database is restored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RestorePart {
-    /// Or a cache, of the kind that its source is of.
-    Instance,
-    Cluster,
-    /// The instance of a cluster that was restored.
-    Member,
-}
-
-/// Delete a throwaway database, or one part of it: the instance of a cluster goes first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remove {
-    /// The database that it was restored from.
-    pub source: Arn,
-    pub database: Arn,
-    /// What becomes known by it; `None` where the check is still to come or was made before.
-    pub outcome: Option<Drilled>,
-}
-
-/// How a drill ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drilled {
-    pub snapshot: Arn,
-    pub began: Timestamp,
-    /// Seconds until the restored database was available.
-    pub took: i64,
-    /// Seconds until its check had ended, if there was one.
-    #[serde(default)]
-    pub checked: Option<i64>,
-    pub passed: bool,
-}
-
-/// Mark a snapshot as one that was restored and checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verify {
-    pub snapshot: Arn,
-    pub at: Timestamp,
-}
-
-/// Run a task that looks into a restored database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunProbe {
-    /// The database that the restored one comes from.
-    pub source: Arn,
-    pub cluster: String,
-    /// Family, or family and revision.
-    pub task_definition: String,
-    pub subnets: Vec<String>,
-    pub security_group: String,
-    /// Of every container, beside its own. It names a secret, and has none.
-    pub environment: BTreeMap<String, String>,
-    pub tags: BTreeMap<String, String>,
-    /// What makes it this drill's; AWS starts one task for it.
-    pub token: String,
-}
-
-/// Stop a task that looks into a restored database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Halt {
-    pub cluster: String,
-    pub task: String,
-}
-
-/// Export a day of a log group. AWS answers the identifier of the task that does it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
-    pub of: LogDay,
-    /// From this on,
-    pub from: Timestamp,
-    /// and before this.
-    pub to: Timestamp,
-}
-
-/// Write the manifest of a day that was exported.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Complete {
-    pub of: LogDay,
-    /// The identifier of the task, which AWS also puts the objects under.
-    pub task: String,
-}
-
-/// Let a log group keep its events for so many days.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retain {
-    pub group: Arn,
-    pub days: u32,
 }
 
 /// How an action ended.
