@@ -126,7 +126,7 @@ mod tests {
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW });
+        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW, shifts: false });
         assert_eq!(verdict(&action, &state(status, controller, false), &Memory::default()).as_deref(), veto);
     }
 

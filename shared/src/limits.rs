@@ -88,7 +88,8 @@ mod tests {
     #[test]
     fn six_rollouts_within_an_hour_are_enough() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH });
+        let action =
+            Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH, shifts: false });
         let mut memory = Memory::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
             memory.attempts.push(Attempt::at(now - SignedDuration::from_mins(minutes)));

@@ -33,7 +33,7 @@ pub struct Memory {
     pub attempts: Vec<Attempt>,
     /// A rollout that is followed until it is known how it ended.
     pub following: Option<Following>,
-    /// A way back that was begun and is not over.
+    /// A way back or a restart that was begun and is not over.
     pub returning: Option<Returning>,
     /// A deployment that asks whether it may go on.
     pub judging: Option<Judging>,
@@ -189,6 +189,7 @@ impl Memory {
             Action::Rollout(rollout) => self.follow(rollout, answer, at),
             Action::Judge(judge) => self.judged(judge, at),
             Action::GoBack(back) => self.gone_back(back, at),
+            Action::Redeploy(restart) if restart.shifts => self.restarted(at),
             Action::Report(_) => self.judging = None,
             Action::Continue(go_on) => self.went_on(go_on, at),
             Action::Export(export) => {

@@ -471,6 +471,31 @@ fn a_way_back_waits_for_nobody() {
     assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed", "it is over");
 }
 
+/// A rotated secret restarts the tasks by a deployment that pauses as every one does.
+#[test]
+fn a_restart_waits_for_nobody() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    world.state_mut().read_secret("shop-web", secret);
+    release(&world, &web, "RC_1.1.0", 11);
+    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
+    world.pass(MINUTE * 30);
+    let event = json!({
+        "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager", "id": "r1",
+        "time": world.state().now.to_string(), "detail": {"eventSource": "secretsmanager.amazonaws.com",
+        "eventName": "RotationSucceeded", "additionalEventData": {"SecretId": secret}},
+    });
+    world.state_mut().paused.insert(web.clone());
+    world.invoke(&Deploy, event).unwrap().unwrap();
+    assert!(world.state().services[&web].rollout_in_progress(), "{:?}", world.state().journal.last());
+    minutes(&world, 1);
+    assert_eq!(world.count("ContinueServiceDeployment"), 1);
+    world.state_mut().settle(&web);
+    minutes(&world, 4);
+    assert_eq!(world.state().held[&web].memory.returning, None);
+}
+
 /// Nobody has to use the tag.
 #[test]
 fn what_a_person_lets_on_in_the_console_is_not_late() {

@@ -327,7 +327,7 @@ fn a_way_back_is_not_judged() {
     let at = world.state().now;
     {
         let mut state = world.state_mut();
-        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning { to: to.clone(), at });
+        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning { to: Some(to.clone()), at });
         let deployment = state.shifting.get_mut(DEPLOYMENT).unwrap();
         std::mem::swap(&mut deployment.to, deployment.from.as_mut().unwrap());
         deployment.to.weight = Some(5.0);
@@ -363,12 +363,22 @@ fn one_that_hangs_goes_back_although_nothing_counts_as_an_error() {
 #[test]
 fn an_image_that_ran_before_is_not_quarantined() {
     let (world, web) = canary(TAG, 5.0);
-    let definition = world.state().services[&web].task_definition.clone();
-    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = definition;
+    let image = world.image_of(&web);
+    let other = world.state_mut().register("shop-web", &image);
+    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = other;
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     assert_eq!(until_answered(&world, (1_140.0, 1.0), (60.0, 6.0)).0, "FAILED");
     assert!(world.titles().last().unwrap().starts_with("the new revision fails more often"), "{:?}", world.titles());
     assert!(world.state().held[&web].memory.quarantined.is_empty());
+}
+
+/// A secret was rotated: the tasks are started anew with what they run.
+#[test]
+fn a_restart_is_not_judged() {
+    let (world, web) = canary(TAG, 5.0);
+    let definition = world.state().services[&web].task_definition.clone();
+    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = definition;
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "SUCCEEDED");
 }
 
 #[rstest]

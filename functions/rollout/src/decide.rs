@@ -130,10 +130,13 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     }
 }
 
-/// A way back waits for nobody.
+/// A way back waits for nobody, and neither does a restart.
 fn returning(seen: Seen<'_, Policy>, service: &Service, observed: &Observed) -> Plan {
     let Some(way) = &seen.memory.returning else { return Plan::nothing("no rollout is followed") };
-    let tag = format!("the way back to {}", way.to.rsplit('/').next().unwrap_or_default());
+    let tag = match &way.to {
+        Some(to) => format!("the way back to {}", to.rsplit('/').next().unwrap_or_default()),
+        None => "the restart".to_owned(),
+    };
     match observed.pause.clone() {
         Some((deployment, hook)) => {
             let reason = format!("{tag} waits for nobody");

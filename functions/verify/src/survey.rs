@@ -197,10 +197,11 @@ impl Survey {
     }
 }
 
-/// A way back that was begun from here is no release.
+/// A way back that was begun from here is no release, and neither is a restart of what runs.
 fn returns(memory: &Memory, asked: &Asked) -> bool {
-    let way = memory.returning.as_ref();
-    way.is_some_and(|way| asked.new.task_definition == way.to)
+    let new = &asked.new.task_definition;
+    let is_restart = asked.old.as_ref().is_some_and(|old| !new.is_empty() && old.task_definition == *new);
+    is_restart || memory.returning.as_ref().is_some_and(|way| way.to.as_ref() == Some(new))
 }
 
 /// Who asks about what.

@@ -49,11 +49,11 @@ pub struct Judging {
     pub looks: Looks,
 }
 
-/// A way back that was begun: no release, and judged by nobody.
+/// A way back or a restart that was begun: no release, and judged and approved by nobody.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Returning {
-    /// The ARN of the revision that it leads to.
-    pub to: String,
+    /// The ARN of the revision that it leads to; `None` for a restart of what runs.
+    pub to: Option<String>,
     pub at: Timestamp,
 }
 
@@ -97,7 +97,7 @@ impl Memory {
     }
 
     pub(super) fn gone_back(&mut self, back: &GoBack, at: Timestamp) {
-        self.returning = Some(Returning { to: back.to.clone(), at });
+        self.returning = Some(Returning { to: Some(back.to.clone()), at });
         self.watch(FOLLOWED_BY, true);
         self.quarantine(&back.digest, &back.reason);
         self.stop_following(&back.digest);
@@ -114,6 +114,14 @@ impl Memory {
             self.following.as_mut().filter(|following| Some(&following.digest) == go_on.digest.as_ref())
         {
             following.at = at;
+        }
+    }
+
+    pub(super) fn restarted(&mut self, at: Timestamp) {
+        // One during a rollout is part of that.
+        if self.following.is_none() {
+            self.returning = Some(Returning { to: None, at });
+            self.watch(FOLLOWED_BY, true);
         }
     }
 

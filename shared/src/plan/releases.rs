@@ -85,6 +85,9 @@ pub struct Redeploy {
     pub service: Arn,
     /// Tasks that were started since need no restart.
     pub since: Timestamp,
+    /// It gets its traffic step by step, and may pause on the way.
+    #[serde(default)]
+    pub shifts: bool,
 }
 
 /// Bring a service back to an earlier revision, and roll the digest that it leaves out no more.
