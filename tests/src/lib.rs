@@ -22,6 +22,7 @@ pub mod backups;
 pub mod curves;
 pub mod dashboard;
 pub mod ledger;
+pub mod releases;
 pub mod setup;
 pub mod shifting;
 pub mod stack;

@@ -8,50 +8,14 @@
     reason = "a failed expectation ends the test"
 )]
 
-use deploy::Deploy;
+use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
 use e2e::world::{Fault, World};
-use jiff::SignedDuration;
-use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm, LogStream, Task, TaskContainer};
+use lamplighter::model::{AlarmActions, AlarmState, HasAlarm};
 use lamplighter::notice::Severity;
-use lamplighter::policy::{Hook, StackDefaults};
 use proptest::prelude::*;
 use rollout::Follow;
 use rstest::rstest;
 use serde_json::json;
-
-const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-
-fn push(world: &World, tag: &str, content: u64) {
-    let event = world.push("shop/web", tag, content);
-    let _ = world.invoke(&Deploy, event);
-}
-
-/// So many minutes, with both sweeps.
-fn minutes(world: &World, minutes: usize) {
-    for minute in 0..minutes {
-        world.pass(MINUTE);
-        let _ = world.sweep(&Follow);
-        if minute % 5 == 0 {
-            let _ = world.sweep(&Deploy);
-        }
-    }
-}
-
-/// A release that ends well.
-fn release(world: &World, web: &Arn, tag: &str, content: u64) {
-    push(world, tag, content);
-    minutes(world, 2);
-    world.state_mut().settle(web);
-    minutes(world, 1);
-}
-
-fn runs(world: &World, web: &Arn, tag: &str) -> bool {
-    world.image_of(web).contains(&format!(":{tag}@"))
-}
-
-fn digest(content: u64) -> Digest {
-    Digest::new(format!("sha256:{content:064x}"))
-}
 
 #[test]
 fn a_release_that_is_live_is_told_and_remembered_as_good() {
@@ -109,82 +73,6 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(world.titles().len(), titles.len());
-}
-
-#[test]
-fn a_service_without_room_to_roll_is_told_as_such() {
-    let world = World::new();
-    let web = world.web();
-    release(&world, &web, "RC_1.1.0", 11);
-    {
-        let mut state = world.state_mut();
-        let service = state.services.get_mut(&web).unwrap();
-        (service.desired_count, service.minimum_healthy_percent, service.maximum_percent) = (1, Some(50), Some(150));
-    }
-    push(&world, "RC_1.2.0", 12);
-    minutes(&world, 17);
-    let why = world.state().notices.last().unwrap().message.why.clone();
-    assert!(why.contains("At least 1 of 1 task must stay and at most 1 may run"), "{why}");
-}
-
-/// What ECS remembers of a task that ended with an exit code.
-fn crashed(world: &World, web: &Arn, code: i32) -> Task {
-    Task {
-        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0f".to_owned(),
-        task_definition: world.state().services[web].task_definition.clone(),
-        status: "STOPPED".to_owned(),
-        reason: "Essential container in task exited".to_owned(),
-        stopped_at: Some(world.state().now),
-        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(code), reason: String::new() }],
-    }
-}
-
-#[test]
-fn a_message_says_how_tasks_stopped_and_what_they_wrote_last() {
-    let world = World::new();
-    let web = world.web();
-    let logs = json!({"logDriver": "awslogs", "options": {
-        "awslogs-group": "/shop/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}});
-    world.state_mut().definitions[0].document["containerDefinitions"][0]["logConfiguration"] = logs;
-    release(&world, &web, "RC_1.1.0", 11);
-    push(&world, "RC_1.2.0", 12);
-    let stream = LogStream { group: "/shop/web".to_owned(), name: "ecs/web/0f".to_owned() };
-    let lines = ["listening on 8080", "ERROR: no table orders", "ERROR: password=hunter2 refused", "bye"];
-    {
-        let tasks = vec![crashed(&world, &web, 1), crashed(&world, &web, 1), crashed(&world, &web, 0)];
-        let mut state = world.state_mut();
-        state.tasks.insert(web.clone(), tasks);
-        state.written.insert(stream, lines.map(str::to_owned).to_vec());
-    }
-    minutes(&world, 17);
-    assert!(runs(&world, &web, "RC_1.1.0"));
-    let why = world.state().notices.last().unwrap().message.why.clone();
-    assert_eq!(
-        why,
-        "It was not live after 15 min. 2 tasks of it stopped: the container web ended with exit code 1.\n\
-         Last lines of the container web:\n  ERROR: no table orders\n  ERROR: password=[hidden] refused"
-    );
-}
-
-#[rstest]
-#[case::tasks("ListTasks")]
-#[case::lines("GetLogEvents")]
-fn that_nothing_more_can_be_read_keeps_nothing_where_it_is(#[case] call: &'static str) {
-    let world = World::new();
-    let web = world.web();
-    let logs = json!({"logDriver": "awslogs", "options": {
-        "awslogs-group": "/shop/web", "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}});
-    world.state_mut().definitions[0].document["containerDefinitions"][0]["logConfiguration"] = logs;
-    release(&world, &web, "RC_1.1.0", 11);
-    push(&world, "RC_1.2.0", 12);
-    let task = crashed(&world, &web, 1);
-    world.state_mut().tasks.insert(web.clone(), vec![task]);
-    minutes(&world, 14);
-    world.fault(call, Fault::Throttled);
-    minutes(&world, 2);
-    assert!(runs(&world, &web, "RC_1.1.0"));
-    let why = world.state().notices.last().unwrap().message.why.clone();
-    assert!(why.contains("More could not be read: ") && why.contains(call), "{why}");
 }
 
 /// ECS takes a deployment back to where it began.
@@ -325,8 +213,6 @@ fn an_alarm_that_cannot_judge_takes_nothing_back(#[case] kind: &str, #[case] bef
     assert_eq!(why.contains("had been on before, and could not judge it"), is_named, "{why}");
 }
 
-const VERIFIED: &str = "tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health";
-
 #[test]
 fn a_release_that_answers_well_three_times_in_a_row_is_good() {
     let world = World::new();
@@ -400,120 +286,6 @@ fn what_a_person_rolls_out_meanwhile_is_left_alone() {
         (world.count("UpdateService"), world.state().services[&web].task_definition.clone()),
         (updates, by_hand)
     );
-}
-
-#[test]
-fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
-    let world = World::new();
-    let web = world.web();
-    push(&world, "RC_1.1.0", 11);
-    minutes(&world, 3);
-    world.state_mut().roll_back(&web);
-    minutes(&world, 2);
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(11).as_str().into());
-    release(&world, &web, "RC_1.1.0", 11);
-    assert!(runs(&world, &web, "RC_1.1.0"), "{:?} {:?}", world.titles(), world.state().journal.last());
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 0);
-}
-
-/// Two target groups, and a week to approve in.
-#[test]
-fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
-    let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
-    release(&world, &web, "RC_1.1.0", 11);
-    {
-        let mut state = world.state_mut();
-        let service = state.services.get_mut(&web).unwrap();
-        "CANARY".clone_into(&mut service.strategy);
-        service.shifting.is_possible = true;
-        let tag = "tag=RC_x.x.x repo=shop/web strategy=canary approve=yes";
-        state.tags.get_mut(&web).unwrap().insert("lamplighter:deploy".into(), tag.into());
-        state.paused.insert(web.clone());
-    }
-    let hook = Some(Hook { function: "verify".into(), role: "role".into() });
-    let event = world.push("shop/web", "RC_1.2.0", 12);
-    world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() }).unwrap().unwrap();
-    minutes(&world, 60);
-    assert!(runs(&world, &web, "RC_1.2.0"), "it waits, and is not taken back");
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
-    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(12).as_str().into());
-    minutes(&world, 2);
-    assert_eq!(world.count("ContinueServiceDeployment"), 1);
-    // It fails after all; the approval does not bring it once more.
-    world.state_mut().roll_back(&web);
-    minutes(&world, 30);
-    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
-}
-
-/// A canary of the old revision would wait for approval too, and nobody is to be asked about that.
-#[test]
-fn a_way_back_waits_for_nobody() {
-    let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
-    release(&world, &web, "RC_1.1.0", 11);
-    minutes(&world, 3);
-    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
-    world.state_mut().unwell = Some(|_| true);
-    release(&world, &web, "RC_1.2.0", 12);
-    minutes(&world, 2);
-    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    world.state_mut().paused.insert(web.clone());
-    minutes(&world, 1);
-    assert_eq!(world.count("ContinueServiceDeployment"), 1);
-    minutes(&world, 2);
-    world.state_mut().settle(&web);
-    minutes(&world, 3);
-    assert_eq!(world.state().held[&web].memory.returning, None);
-    assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed", "it is over");
-}
-
-/// A rotated secret restarts the tasks by a deployment that pauses as every one does.
-#[test]
-fn a_restart_waits_for_nobody() {
-    let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
-    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
-    world.state_mut().read_secret("shop-web", secret);
-    release(&world, &web, "RC_1.1.0", 11);
-    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
-    world.pass(MINUTE * 30);
-    let event = json!({
-        "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager", "id": "r1",
-        "time": world.state().now.to_string(), "detail": {"eventSource": "secretsmanager.amazonaws.com",
-        "eventName": "RotationSucceeded", "additionalEventData": {"SecretId": secret}},
-    });
-    world.state_mut().paused.insert(web.clone());
-    world.invoke(&Deploy, event).unwrap().unwrap();
-    assert!(world.state().services[&web].rollout_in_progress(), "{:?}", world.state().journal.last());
-    minutes(&world, 1);
-    assert_eq!(world.count("ContinueServiceDeployment"), 1);
-    world.state_mut().settle(&web);
-    minutes(&world, 4);
-    assert_eq!(world.state().held[&web].memory.returning, None);
-}
-
-/// Nobody has to use the tag.
-#[test]
-fn what_a_person_lets_on_in_the_console_is_not_late() {
-    let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
-    release(&world, &web, "RC_1.1.0", 11);
-    "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
-    world.state_mut().paused.insert(web.clone());
-    push(&world, "RC_1.2.0", 12);
-    minutes(&world, 120);
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
-    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
-    world.state_mut().paused.clear();
-    minutes(&world, 10);
-    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
-    assert!(world.titles().last().unwrap().contains("is live"), "{:?}", world.titles());
 }
 
 #[test]
