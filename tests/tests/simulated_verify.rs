@@ -57,7 +57,6 @@ fn shift(world: &World, web: &Arn, weight: f64) {
     let deployment = ServiceDeployment {
         arn: DEPLOYMENT.to_owned(),
         status: "IN_PROGRESS".to_owned(),
-        started: Some(world.state().now),
         from: Some(revision(world, web, "old", 100.0 - weight)),
         to: revision(world, web, "new", weight),
         ..ServiceDeployment::default()

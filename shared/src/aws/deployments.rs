@@ -4,7 +4,6 @@ use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{self as ecs, ServiceDeploymentStatus as Status, StopServiceDeploymentStopType};
 
 use super::failure::failure;
-use super::tasks::time;
 use crate::AwsError;
 use crate::model::{Arn, ServiceDeployment, ServiceRevision, Shifting};
 use crate::plan::{Continue, Shift};
@@ -48,10 +47,8 @@ pub async fn describe(client: &Client, arn: &str) -> Result<Option<ServiceDeploy
     Ok(Some(ServiceDeployment {
         arn: arn.to_owned(),
         status: deployment.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        status_reason: deployment.status_reason.unwrap_or_default(),
         stage: deployment.lifecycle_stage.map(|stage| stage.as_str().to_owned()).unwrap_or_default(),
         paused: deployment.lifecycle_hook_details.unwrap_or_default().into_iter().find_map(paused),
-        started: deployment.started_at.or(deployment.created_at).and_then(time),
         from: from.and_then(find),
         to: to.and_then(find).unwrap_or_default(),
     }))

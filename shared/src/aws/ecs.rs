@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::deployments;
 use super::failure::{failure, incomplete};
 use super::raw::{Capture, put_body};
+use super::tasks::time;
 use crate::AwsError;
 use crate::model::{Arn, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition};
 
@@ -274,10 +275,7 @@ fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
         status: deployment.status.unwrap_or_default(),
         task_definition: deployment.task_definition.unwrap_or_default(),
         rollout_state: deployment.rollout_state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
-        created_at: deployment
-            .created_at
-            .and_then(|t| t.to_millis().ok())
-            .and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+        created_at: deployment.created_at.and_then(time),
     }
 }
 

@@ -1,4 +1,3 @@
-use jiff::Timestamp;
 use serde::Serialize;
 
 /// A service deployment, as ECS carries one out. Source: DescribeServiceDeployments, DescribeServiceRevisions.
@@ -7,13 +6,10 @@ pub struct ServiceDeployment {
     pub arn: String,
     /// `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `ROLLBACK_IN_PROGRESS`, …
     pub status: String,
-    /// Why it is in that status; may be empty.
-    pub status_reason: String,
     /// `POST_TEST_TRAFFIC_SHIFT`, …; empty where ECS names none.
     pub stage: String,
     /// The identifier of a hook at which it waits for a person.
     pub paused: Option<String>,
-    pub started: Option<Timestamp>,
     /// What was deployed before; `None` where that is nothing or several.
     pub from: Option<ServiceRevision>,
     /// What is being deployed.
