@@ -189,6 +189,22 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
     assert_eq!(world.count("ListDeploymentTargets"), calls);
 }
 
+/// A service that is deleted while CodeDeploy waits is watched no more.
+#[test]
+fn a_service_that_is_gone_is_watched_no_more() {
+    let (world, web) = web(TESTED);
+    push(&world, "RC_1.1.0", 11);
+    asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
+    world.state_mut().services.remove(&web);
+    for _ in 0..3 {
+        world.pass(SignedDuration::from_mins(1));
+        world.sweep(&Verify).unwrap().unwrap();
+    }
+    assert_eq!(newest(&world).answers, [true]);
+    let idle = world.sweep(&Verify).unwrap().unwrap();
+    assert_eq!(idle["targets"][0]["reason"], "nobody waits for an answer");
+}
+
 /// The verdict is remembered, whatever becomes of the call.
 #[test]
 fn what_failed_is_failed_although_the_first_call_is_lost() {

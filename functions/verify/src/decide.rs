@@ -27,7 +27,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         HookStatus::InProgress { .. } => return Plan { hook: None, ..plan },
         status => status == HookStatus::Succeeded,
     };
-    let (service, deployment) = (observed.service.arn.clone(), judging.deployment.clone());
+    let (service, deployment) = (seen.target.arn.clone(), judging.deployment.clone());
     let report = Report { service, deployment, execution: execution.clone(), passed };
     let step = Step { action: Action::Report(report), reason: plan.reason.clone(), message: None };
     Plan { hook: None, steps: plan.steps.into_iter().chain([step]).collect(), ..plan }
@@ -155,7 +155,7 @@ impl Case<'_> {
     }
 
     fn judge(&self, tag: String, digest: Digest, verdict: Verdict, message: Message) -> Plan {
-        let judge = Judge { service: self.observed.service.arn.clone(), digest, tag, verdict };
+        let judge = Judge { service: self.seen.target.arn.clone(), digest, tag, verdict };
         Plan::act(Action::Judge(judge), message.title.clone(), message)
     }
 

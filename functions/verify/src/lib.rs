@@ -95,7 +95,7 @@ impl Operation for Verify {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        TargetState::from(&observed.service)
+        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(_: &Action, _: &Observed) -> bool {

@@ -8,7 +8,7 @@ use lamplighter::cloud::Cloud;
 use lamplighter::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Judging, Memory};
-use lamplighter::model::{Arn, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic};
+use lamplighter::model::{Arn, CodeTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
@@ -45,7 +45,8 @@ pub enum Stage {
 #[derive(Debug, Clone)]
 pub enum Question {
     Ecs(HookCall),
-    CodeDeploy(CodeDeployHook),
+    /// And what it is about.
+    CodeDeploy(CodeDeployHook, CodeTarget),
     /// What CodeDeploy has asked before, and still waits for.
     Again,
 }
@@ -61,7 +62,8 @@ pub struct Survey {
 /// All that [`crate::decide`] looks at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
-    pub service: Service,
+    /// `None` where the service is gone.
+    pub service: Option<Service>,
     pub stage: Stage,
     /// What the new revision runs, where that is pinned: tag and digest.
     pub image: Option<(String, Digest)>,
@@ -79,7 +81,7 @@ impl Survey {
     pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let asked = self.asked(seen.memory, arn, cloud).await?;
-        let service = self.services.get(arn).cloned().unwrap_or_else(|| Service::rolling(arn.clone(), 0));
+        let service = self.services.get(arn).cloned();
         let stage = asked.as_ref().map_or(Stage::Prepared, |asked| asked.stage);
         let mut observed = Observed { service, stage, image: None, judging: None, comparison: None };
         let Some(asked) = asked else { return Ok(observed) };
@@ -114,7 +116,7 @@ impl Survey {
 
     /// What is asked about a service; `None` where nobody waits for an answer about anything that is known.
     async fn asked<C: Cloud>(&self, memory: &Memory, service: &Arn, cloud: &C) -> Result<Option<Asked>, AwsError> {
-        let (id, execution) = match &self.question {
+        let (id, execution, target) = match &self.question {
             Question::Ecs(call) => {
                 let deployment = match &call.deployment {
                     Some(arn) => cloud.deployment_of(arn).await?,
@@ -122,18 +124,20 @@ impl Survey {
                 };
                 return Ok(deployment.map(|deployment| Asked::by_ecs(call, deployment)));
             }
-            Question::CodeDeploy(call) => (call.deployment_id.clone(), call.lifecycle_event_hook_execution_id.clone()),
+            Question::CodeDeploy(call, target) => {
+                (call.deployment_id.clone(), call.lifecycle_event_hook_execution_id.clone(), Some(target.clone()))
+            }
             Question::Again => {
                 let judging = memory.judging.clone();
                 let Some((id, execution)) = judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
                 else {
                     return Ok(None);
                 };
-                (id, execution)
+                let target = cloud.code_target(&id).await?;
+                (id, execution, target)
             }
         };
         let deployment = cloud.code_deployment(&id).await?.filter(|deployment| !deployment.is_over());
-        let target = cloud.code_target(&id).await?;
         Ok(deployment.zip(target).map(|(deployment, target)| Asked {
             stage: match target.stage.as_str() {
                 _ if deployment.is_rollback => Stage::Back,

@@ -1,5 +1,7 @@
 //! Which services wait for an answer.
 
+use std::collections::BTreeMap;
+
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
 use lamplighter::detail::hook::HookCall;
@@ -15,7 +17,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Result<Ta
     let (arns, question) = match &search.event.detail {
         Detail::Hook(call) => (vec![service_of(call)], Question::Ecs(call.clone())),
         Detail::CodeDeployHook(call) => match search.cloud.code_target(&call.deployment_id).await? {
-            Some(target) => (vec![target.service.clone()], Question::CodeDeploy(call.clone())),
+            Some(target) => (vec![target.service.clone()], Question::CodeDeploy(call.clone(), target)),
             None => return Ok(Targets::None(format!("CodeDeploy knows no {}", call.deployment_id))),
         },
         Detail::Sweep => (search.ledger.watched(Verify::NAME).await?, Question::Again),
@@ -25,9 +27,12 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Result<Ta
         return Ok(Targets::None("nobody waits for an answer".to_owned()));
     }
     let services = search.cloud.services(&arns).await?;
+    let tags = |arn: &Arn| services.iter().find(|service| service.arn == *arn).map(|service| service.tags.clone());
+    // What is watched is visited although it is gone, so that it is watched no more.
+    let is_watched = matches!(question, Question::Again);
     let tagged = |arn: &Arn| {
-        let service = services.iter().find(|service| service.arn == *arn)?;
-        Some(Tagged { arn: arn.clone(), tags: service.tags.clone() })
+        let tags = tags(arn).or_else(|| is_watched.then(BTreeMap::new))?;
+        Some(Tagged { arn: arn.clone(), tags })
     };
     let targets: Vec<Tagged> = arns.iter().filter_map(tagged).collect();
     if targets.is_empty() {
