@@ -17,6 +17,8 @@ pub struct TargetState {
     /// `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
     pub deployment_controller: String,
     pub rollout_in_progress: bool,
+    /// What it depends on, and is down: `the database orders (storage-full)`.
+    pub down: Option<String>,
 }
 
 impl TargetState {
@@ -24,7 +26,7 @@ impl TargetState {
     #[must_use]
     pub fn active() -> Self {
         let (status, deployment_controller) = ("ACTIVE".to_owned(), "ECS".to_owned());
-        Self { status, deployment_controller, rollout_in_progress: false }
+        Self { status, deployment_controller, rollout_in_progress: false, down: None }
     }
 
     /// A target that AWS does not know.
@@ -40,6 +42,7 @@ impl From<&Service> for TargetState {
             status: service.status.clone(),
             deployment_controller: service.deployment_controller.as_str().to_owned(),
             rollout_in_progress: service.rollout_in_progress(),
+            down: None,
         }
     }
 }
@@ -53,6 +56,12 @@ pub enum Veto {
     ForeignController(String),
     #[error("a rollout is in progress")]
     RolloutInProgress,
+    #[error("it crashes, and is parked at {0} tasks until another revision of it runs")]
+    Parked(u32),
+    #[error("a release of it is followed")]
+    ReleaseFollowed,
+    #[error("{0} is down, and nothing that is done to the service helps")]
+    DependencyDown(String),
     #[error("its tasks were started anew at {0}, less than {minutes} min ago", minutes = CALM.as_mins())]
     RecentlyRepaired(Timestamp),
 }
@@ -67,10 +76,24 @@ pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Times
     }
     match action {
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
-        Action::Rollout(_) | Action::Redeploy(_) | Action::GoBack(_) | Action::Continue(_)
+        // With what it depends on down, every revision fails.
+        _ if state.down.is_some() && mends(action) => Err(Veto::DependencyDown(state.down.clone().unwrap_or_default())),
+        _ if memory.is_being_released(now) && mends(action) && !matches!(action, Action::GoBack(_)) => {
+            Err(Veto::ReleaseFollowed)
+        }
+        Action::Rollout(_)
+        | Action::Redeploy(_)
+        | Action::GoBack(_)
+        | Action::Continue(_)
+        | Action::Enlarge(_)
+        | Action::Move(_)
             if state.deployment_controller != "ECS" && !through_code_deploy(action, state) =>
         {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
+        }
+        // It crashes however many tasks it has.
+        Action::Scale(_) | Action::Floor(_) if memory.parked.is_some() => {
+            Err(Veto::Parked(memory.parked.as_ref().map_or(0, |parked| parked.to)))
         }
         Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),
         Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
@@ -86,6 +109,16 @@ fn through_code_deploy(action: &Action, state: &TargetState) -> bool {
         _ => false,
     };
     goes_through && state.deployment_controller == "CODE_DEPLOY"
+}
+
+/// Whether it is done because the service is not well.
+fn mends(action: &Action) -> bool {
+    match action {
+        Action::Redeploy(redeploy) => redeploy.heals,
+        Action::Park(park) => !park.restores,
+        Action::Move(moving) => !moving.restores,
+        other => matches!(other, Action::GoBack(_) | Action::Replace(_) | Action::Enlarge(_)),
+    }
 }
 
 fn shrinks(state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
@@ -110,7 +143,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn state(status: &str, controller: &str, rollout_in_progress: bool) -> TargetState {
-        TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress }
+        TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress, down: None }
     }
 
     fn verdict(action: &Action, state: &TargetState, memory: &Memory) -> Option<String> {
@@ -126,7 +159,7 @@ mod tests {
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW, shifts: false });
+        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW, shifts: false, heals: false });
         assert_eq!(verdict(&action, &state(status, controller, false), &Memory::default()).as_deref(), veto);
     }
 

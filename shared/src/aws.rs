@@ -9,6 +9,8 @@ mod cloudwatch;
 #[cfg(feature = "operate")]
 mod codedeploy;
 mod config;
+#[cfg(feature = "cost")]
+mod costs;
 #[cfg(feature = "operate")]
 mod deployments;
 #[cfg(feature = "operate")]
@@ -20,7 +22,13 @@ mod ecs;
 #[cfg(feature = "operate")]
 mod elb;
 mod failure;
+mod history;
+mod incidents;
+#[cfg(feature = "operate")]
+mod instances;
 mod ledger;
+#[cfg(feature = "tell")]
+mod links;
 #[cfg(feature = "operate")]
 mod logs;
 #[cfg(feature = "operate")]
@@ -36,6 +44,8 @@ mod raw;
 mod rds;
 #[cfg(feature = "operate")]
 mod reach;
+#[cfg(feature = "tell")]
+mod secret;
 #[cfg(feature = "operate")]
 mod snapshots;
 #[cfg(feature = "operate")]
@@ -45,14 +55,20 @@ mod tasks;
 #[cfg(any(feature = "operate", feature = "tell"))]
 mod topic;
 #[cfg(feature = "operate")]
+mod trail;
+#[cfg(feature = "operate")]
 mod vault;
 
-pub use config::{Config, config};
+pub use config::{Config, config, is_local};
+#[cfg(feature = "cost")]
+pub use costs::CostExplorer;
 pub use ledger::DynamoLedger;
 #[cfg(feature = "operate")]
 pub use operate::Aws;
 pub use queue::NoticeQueue;
 #[cfg(feature = "operate")]
 pub use reach::Performs;
+#[cfg(feature = "tell")]
+pub use secret::Secret;
 #[cfg(feature = "tell")]
 pub use topic::Topic;

@@ -8,14 +8,19 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay,
-    LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
-    TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
+    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask, HasAlarm, Image,
+    Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
+    ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
+    Unreached,
 };
 use crate::plan::Action;
 
 /// What of AWS an operation changes. The code for what is beyond it is not even linked into its function.
 pub trait Reach {}
+
+/// Nothing: it only reads.
+#[derive(Debug)]
+pub struct ReadOnly;
 
 /// What services run, and snapshots of databases before they run something else.
 #[derive(Debug)]
@@ -49,6 +54,11 @@ pub struct Logs;
 #[derive(Debug)]
 pub struct Drills;
 
+/// What a service that is not well needs: other tasks, another revision, more memory, other capacity.
+#[derive(Debug)]
+pub struct Remedies;
+
+impl Reach for ReadOnly {}
 impl Reach for Services {}
 impl Reach for Revisions {}
 impl Reach for Verdicts {}
@@ -57,6 +67,7 @@ impl Reach for Watching {}
 impl Reach for Snapshots {}
 impl Reach for Drills {}
 impl Reach for Logs {}
+impl Reach for Remedies {}
 
 /// Which snapshots are asked for.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +77,20 @@ pub enum Which<'a> {
     Of(&'a Arn),
     /// One by its own ARN.
     This(&'a Arn),
+}
+
+/// Whose tasks are asked for.
+#[derive(Debug, Clone, Copy)]
+pub enum TasksOf<'a> {
+    Service(&'a Arn),
+    Instance(&'a Arn),
+}
+
+/// Which of them: those that run or are to, or those that stopped within about the last hour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lifecycle {
+    Running,
+    Stopped,
 }
 
 /// What the tagging API can be asked for.
@@ -137,11 +162,45 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it; a metric without data is no error.
     async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError>;
 
-    /// Tasks of a service that run, and those that stopped within about the last hour. Sources: ListTasks, DescribeTasks.
+    /// Tasks of a service or on an instance, all pages. Sources: ListTasks, DescribeTasks.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError>;
+    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError>;
+
+    /// The targets of these target groups, as their health checks see them; a group that is gone has none. Source:
+    /// DescribeTargetHealth.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError>;
+
+    /// The container instances with these ARNs, which are of one cluster; those that are gone are left out. Source:
+    /// DescribeContainerInstances.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError>;
+
+    /// The name of the Auto Scaling group that an EC2 instance is of. Source: DescribeAutoScalingInstances.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it; that it is of none is no error.
+    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError>;
+
+    /// The active container instances of a cluster that ECS does not hear of now, all pages. Source:
+    /// ListContainerInstances.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError>;
+
+    /// What was done to a resource, by its name or ARN, since a time, the newest first. Source: LookupEvents of
+    /// CloudTrail, which knows the last 90 days of this region.
+    ///
+    /// # Errors
+    /// [`AwsError`] as AWS gives it.
+    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError>;
 
     /// The last lines that a container wrote, the newest last; none where it wrote nothing. Source: GetLogEvents.
     ///
@@ -211,11 +270,11 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it.
     async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
 
-    /// Addresses that were subscribed to a topic and have not confirmed it. Source: ListSubscriptionsByTopic.
+    /// Addresses that were subscribed to a topic and hear nothing. Source: ListSubscriptionsByTopic.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError>;
+    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError>;
 
     /// These target groups, as far as they exist, by ARN. Source: DescribeTargetGroups; what stands behind a
     /// load balancer is remembered for as long as the function lives.

@@ -22,6 +22,7 @@ pub enum Detail {
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
     TaskChange(task::TaskChange),
+    InstanceChange(task::InstanceChange),
     DeploymentChange(deployment::DeploymentChange),
     Snapshot(rds::RdsEvent),
     BackupJob(rds::BackupJob),
@@ -69,6 +70,7 @@ impl Detail {
             }
             "CodeDeploy Deployment State-change Notification" => Self::CodeDeployment(serde_json::from_value(detail)?),
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
+            "ECS Container Instance State Change" => Self::InstanceChange(serde_json::from_value(detail)?),
             "Scheduled Event" => Self::Sweep,
             _ => other(),
         })

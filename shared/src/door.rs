@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::Error;
 use crate::operation::Invocation;
-use crate::policy::{HOOK_VARIABLE, ParameterError, StackDefaults, VARIABLE};
+use crate::policy::{HOOK_VARIABLE, LINKS_VARIABLE, ParameterError, StackDefaults, VARIABLE};
 use crate::telemetry;
 
 /// Reads and checks the stack's defaults.
@@ -22,7 +22,7 @@ pub fn stack_defaults() -> Result<StackDefaults, ParameterError> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let document = variable(VARIABLE);
     let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
-    defaults.with_hook(&variable(HOOK_VARIABLE))
+    defaults.with_hook(&variable(HOOK_VARIABLE))?.with_links(&variable(LINKS_VARIABLE))
 }
 
 /// The wall clock.

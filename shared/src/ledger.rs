@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::AwsError;
+use crate::incident::Incident;
 use crate::memory::Memory;
 use crate::model::Arn;
 use crate::plan::{Outcome, Plan};
@@ -87,6 +88,27 @@ pub trait Ledger {
     /// # Errors
     /// [`LedgerError`] where it was not written; the lease then ends by itself.
     async fn conclude(&self, lease: &Lease, record: Option<&Record>) -> Result<(), LedgerError>;
+}
+
+/// What the ledger knows of what was.
+pub trait History {
+    /// The journal of a span of time, of all targets, in the order it was written; all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`] where it can't be read.
+    async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError>;
+
+    /// The incidents that began in a span of time, or last still, the oldest first; all pages.
+    ///
+    /// # Errors
+    /// [`AwsError`] where they can't be read.
+    async fn incidents(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Incident>, AwsError>;
+
+    /// What is remembered of a target, without taking it.
+    ///
+    /// # Errors
+    /// [`AwsError`] where it can't be read.
+    async fn memory(&self, target: &Arn) -> Result<Memory, AwsError>;
 }
 
 impl Kind {

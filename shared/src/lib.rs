@@ -13,13 +13,21 @@
 pub mod arbiter;
 pub mod aws;
 pub mod cloud;
+pub mod cost;
 pub mod delivery;
+pub mod dependencies;
 pub mod detail;
 pub mod door;
 pub mod error;
 pub mod event;
+#[cfg(feature = "operate")]
+pub mod evidence;
+pub mod html;
+pub mod incident;
 pub mod ledger;
 pub mod limits;
+#[cfg(feature = "tell")]
+pub mod link;
 pub mod looks;
 pub mod memory;
 pub mod model;
@@ -31,7 +39,8 @@ pub mod policy;
 pub mod redact;
 pub mod telemetry;
 mod visit;
-#[cfg(feature = "operate")]
+pub mod way_back;
+#[cfg(any(feature = "operate", feature = "tell"))]
 pub mod web;
 
 pub use error::{AwsError, Error, MalformedEvent};

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::memory::Memory;
+use crate::memory::{Attempt, Memory};
 use crate::plan::Action;
 use crate::policy::StackDefaults;
 
@@ -55,9 +55,16 @@ pub fn allow(
         | Action::Halt(_)
         | Action::Export(_)
         | Action::Complete(_)
-        | Action::Retain(_) => Ok(()),
-        Action::Rollout(_) | Action::Redeploy(_) => {
-            let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).count();
+        | Action::Retain(_)
+        // Bounded by how many steps an incident may have.
+        | Action::Replace(_)
+        | Action::Park(_)
+        | Action::Drain(_)
+        | Action::Recover(_) => Ok(()),
+        Action::Rollout(_) | Action::Redeploy(_) | Action::Enlarge(_) | Action::Move(_) => {
+            // What mends a service is not withheld for the restarts that did not.
+            let counts = |attempt: &&Attempt| attempt.digest.is_some() || !matches!(action, Action::Rollout(_));
+            let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).filter(counts).count();
             if recent >= defaults.rollouts_per_hour as usize {
                 return Err(Reached::RolloutsPerHour(defaults.rollouts_per_hour));
             }
@@ -81,15 +88,18 @@ impl Reached {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::memory::Attempt;
     use crate::model::Arn;
     use crate::plan::Redeploy;
 
     #[test]
     fn six_rollouts_within_an_hour_are_enough() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let action =
-            Action::Redeploy(Redeploy { service: Arn::new("a"), since: jiff::Timestamp::UNIX_EPOCH, shifts: false });
+        let action = Action::Redeploy(Redeploy {
+            service: Arn::new("a"),
+            since: jiff::Timestamp::UNIX_EPOCH,
+            shifts: false,
+            heals: false,
+        });
         let mut memory = Memory::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
             memory.attempts.push(Attempt::at(now - SignedDuration::from_mins(minutes)));

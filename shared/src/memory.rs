@@ -1,5 +1,6 @@
 //! What is remembered of one target between invocations: only what AWS itself does not know.
 
+mod healing;
 mod releases;
 mod scaling;
 
@@ -13,6 +14,7 @@ use crate::model::{Arn, Digest};
 use crate::notice::{Message, Notice};
 use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
 
+pub use healing::{Healing, Moved, Parked, Taken};
 pub use releases::{Following, Judging, Returning, Verified};
 pub use scaling::{Raised, Scaling, Surge};
 
@@ -61,6 +63,16 @@ pub struct Memory {
     pub exporting: Option<Exporting>,
     /// The last day of logs, in UTC, that is complete in the bucket.
     pub exported: Option<Date>,
+    /// The service is not well, or was not until a while ago.
+    pub healing: Option<Healing>,
+    /// It runs as few tasks as it may, because it crashes.
+    pub parked: Option<Parked>,
+    /// Its tasks are placed elsewhere for a while.
+    pub moved: Option<Moved>,
+    /// When its tasks last went back to Spot capacity, and after how many hours.
+    pub back_on_spot: Option<(Timestamp, u32)>,
+    /// When it was last given more memory.
+    pub enlarged: Option<Timestamp>,
     /// Findings that hold: key, and in one line what was found.
     pub findings: BTreeMap<String, String>,
     /// What operations wait for, and since when.
@@ -137,6 +149,10 @@ impl Memory {
     /// Notes a restart that is due, whatever stands against it now. A later one includes an earlier.
     pub fn owe(&mut self, action: &Action, message: Option<&Message>) {
         let (Action::Redeploy(restart), Some(message)) = (action, message) else { return };
+        // Whether a service that is not well still needs it, the next look knows.
+        if restart.heals {
+            return;
+        }
         if self.owed.as_ref().is_none_or(|owed| owed.restart.since < restart.since) {
             self.owed = Some(Owed { restart: restart.clone(), message: message.clone() });
         }
@@ -188,7 +204,16 @@ impl Memory {
             }
             Action::Rollout(rollout) => self.follow(rollout, answer, at),
             Action::Judge(judge) => self.judged(judge, at),
-            Action::GoBack(back) => self.gone_back(back, at),
+            Action::GoBack(back) => {
+                self.gone_back(back, at);
+                self.healed(action, at);
+            }
+            Action::Redeploy(Redeploy { heals: true, .. })
+            | Action::Replace(_)
+            | Action::Park(_)
+            | Action::Enlarge(_)
+            | Action::Move(_)
+            | Action::Recover(_) => self.healed(action, at),
             Action::Redeploy(restart) if restart.shifts => self.restarted(at),
             Action::Report(_) => self.judging = None,
             Action::Continue(go_on) => self.went_on(go_on, at),
@@ -263,7 +288,8 @@ impl Memory {
     pub fn last_change(&self) -> Option<Timestamp> {
         let attempts = self.attempts.last().map(|attempt| attempt.at);
         let scalings = self.scalings.last().map(|scaling| scaling.at);
-        attempts.max(scalings).max(self.pending.iter().map(|pending| pending.at).max())
+        let steps = self.healing.as_ref().and_then(|healing| healing.steps.last()).map(|step| step.at);
+        attempts.max(scalings).max(steps).max(self.pending.iter().map(|pending| pending.at).max())
     }
 
     /// When tasks were last started anew with what they ran.
@@ -295,7 +321,7 @@ impl Attempt {
     fn of(action: &Action, at: Timestamp) -> Option<Self> {
         let (digest, tag, approved) = match action {
             Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
-            Action::Redeploy(_) => (None, None, false),
+            Action::Redeploy(_) | Action::Enlarge(_) | Action::Move(_) => (None, None, false),
             _ => return None,
         };
         Some(Self { at, digest, tag, approved, finished: false })

@@ -1,32 +1,40 @@
 //! Plain data about what is on AWS. No SDK types.
 
+mod address;
 mod alarm;
 mod answer;
 mod arn;
+mod change;
 mod code_deployment;
 mod database;
 mod image;
+mod instance;
 mod load;
 mod log_group;
 mod place;
 mod service;
 mod service_deployment;
 mod snapshot;
+mod target;
 mod task;
 mod task_definition;
 
+pub use address::Unreached;
 pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
 pub use answer::Answer;
 pub use arn::Arn;
+pub use change::Change;
 pub use code_deployment::{CodeDeployment, CodeGroup, CodeTarget};
 pub use database::{Database, DatabaseKind};
 pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
+pub use instance::ContainerInstance;
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::Place;
-pub use service::{CircuitBreaker, Deployment, DeploymentController, Service, Shifting};
+pub use service::{CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, Shifting};
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
+pub use target::Target;
 pub use task::{Task, TaskContainer};
 pub use task_definition::{Container, LogStream, TaskDefinition};
 

@@ -1,9 +1,24 @@
 //! What people are told.
 
+use std::fmt;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Arn;
+
+/// What lasts from when a release is rolled out until it is known how it ended.
+pub const RELEASE: &str = "release";
+
+/// Under a key that begins so nothing is told: the notice says until when its target is silenced.
+pub const SILENCE: &str = "silence:";
+/// The same: somebody looks at the incident that the rest of the key names, and needs no reminders.
+pub const ACKNOWLEDGED: &str = "acknowledged:";
+
+/// What lasts while a database serves nobody.
+pub const DOWN: &str = "down";
+/// What lasts while an alarm of somebody else is on begins so.
+pub const ALARM: &str = "alarm:";
 
 /// How much of a hurry there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,6 +41,12 @@ pub struct Message {
     /// The key of what is over now. Told only where that was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolves: Option<String>,
+    /// What lasts from now on, until a message [ends](Self::ends) it. Without it the message is news: said and done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begins: Option<String>,
+    /// What lasts no longer: this, and all that begins with it and a colon.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<String>,
     /// What happened, in one line, without the target's name.
     pub title: String,
     /// Why, in one or a few sentences.
@@ -48,6 +69,9 @@ pub struct Notice {
     pub stack: String,
     /// The AWS console's page for the target.
     pub link: String,
+    /// People want to hear nothing of the target until then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silenced_until: Option<Timestamp>,
 }
 
 /// Where notices go. At least once: a notice may arrive twice, but is not lost.
@@ -80,7 +104,8 @@ impl Message {
     }
 
     fn new(severity: Severity, title: impl Into<String>) -> Self {
-        Self { severity, key: None, resolves: None, title: title.into(), why: String::new(), next: String::new() }
+        let (title, why, next) = (title.into(), String::new(), String::new());
+        Self { severity, key: None, resolves: None, begins: None, ends: None, title, why, next }
     }
 
     #[must_use]
@@ -98,7 +123,29 @@ impl Message {
     /// Says that what was told under this key is over.
     #[must_use]
     pub fn resolves(mut self, key: impl Into<String>) -> Self {
-        self.resolves = Some(key.into());
+        let key = key.into();
+        self.resolves = Some(key.clone());
+        self.ends(key)
+    }
+
+    /// Told once a day under this key, and lasts until a message [resolves](Self::resolves) it.
+    #[must_use]
+    pub fn lasts(self, key: impl Into<String>) -> Self {
+        let key = key.into();
+        self.once(key.clone()).begins(key)
+    }
+
+    /// Something lasts from now on.
+    #[must_use]
+    pub fn begins(mut self, what: impl Into<String>) -> Self {
+        self.begins = Some(what.into());
+        self
+    }
+
+    /// Something lasts no longer.
+    #[must_use]
+    pub fn ends(mut self, what: impl Into<String>) -> Self {
+        self.ends = Some(what.into());
         self
     }
 
@@ -107,6 +154,39 @@ impl Message {
     pub fn once(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
+    }
+}
+
+/// As a person reads it, without what it is about.
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}\n  Why: {}\n  Next: {}", self.severity.as_str(), self.title, self.why, self.next)
+    }
+}
+
+impl Notice {
+    /// AWS says it by itself. It knows nothing of tags, and does not say again every day what lasts.
+    #[must_use]
+    pub fn is_of_aws(&self) -> bool {
+        self.operation.starts_with(char::is_uppercase)
+    }
+
+    /// What it belongs to: notices about one target for one cause are one incident, whoever sends them.
+    #[must_use]
+    pub fn cause(&self) -> &str {
+        const OF_TAGS: [&str; 3] = ["bad-tag:", "misspelt:", "unmanaged"];
+        let is_of_tags = |key: &String| OF_TAGS.iter().any(|prefix| key.starts_with(prefix));
+        match self.operation.as_str() {
+            _ if self.message.key.as_ref().is_some_and(is_of_tags) => "tags",
+            "deploy" | "rollout" | "verify" => "release",
+            "heal" => "health",
+            "CloudWatch" if self.target.ecs_service().is_some() => "health",
+            "scale" => "load",
+            "backup" | "drill" => "backup",
+            "archive" => "logs",
+            "enroll" => "set-up",
+            of_aws => of_aws,
+        }
     }
 }
 
@@ -121,15 +201,21 @@ impl Severity {
     }
 }
 
+/// The host name of the console in a partition and region.
+#[must_use]
+pub fn console(partition: &str, region: &str) -> String {
+    match partition {
+        "aws-us-gov" => "console.amazonaws-us-gov.com".to_owned(),
+        "aws-cn" => "console.amazonaws.cn".to_owned(),
+        _ => format!("{region}.console.aws.amazon.com"),
+    }
+}
+
 /// The console's page for a target, in its partition and region.
 #[must_use]
 pub fn console_link(target: &Arn) -> String {
     let region = target.region();
-    let console = match target.partition() {
-        "aws-us-gov" => "console.amazonaws-us-gov.com".to_owned(),
-        "aws-cn" => "console.amazonaws.cn".to_owned(),
-        _ => format!("{region}.console.aws.amazon.com"),
-    };
+    let console = console(target.partition(), region);
     match target.ecs_service() {
         Some((cluster, service)) => {
             format!("https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}")

@@ -80,6 +80,12 @@ pub trait Operation {
     /// Whether an action shows in what is observed now.
     fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
 
+    /// Whether a target that somebody else holds is left to the next sweep: the event is one of many that say the same.
+    #[must_use]
+    fn leaves_busy(_event: &Event) -> bool {
+        false
+    }
+
     /// What of a target is measured, in seconds, beside what is decided: name and value.
     fn gauges(_observed: &Self::Observed, _now: Timestamp) -> Vec<(&'static str, f64)> {
         Vec::new()
@@ -263,6 +269,14 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
                 }
                 Err(error) => errors.push((target, error)),
             }
+        }
+        if Op::leaves_busy(event) {
+            let (busy, others) = errors.into_iter().partition(|(_, error)| matches!(error, Error::TargetBusy { .. }));
+            let busy: Vec<(&Tagged, Error)> = busy;
+            answers.extend(
+                busy.iter().map(|(target, error)| json!({"target": target.arn.name(), "left": error.to_string()})),
+            );
+            errors = others;
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         if matches!(event.detail, Detail::Sweep) {

@@ -1,6 +1,7 @@
 //! What should happen, as data: complete, absolute, and with a reason for everything.
 
 mod backups;
+mod healing;
 mod logs;
 mod releases;
 
@@ -12,6 +13,7 @@ use crate::model::{Alarm, Arn, counted};
 use crate::notice::Message;
 
 pub use backups::{Backup, Copy, Drilled, Expire, Halt, Remove, Restore, RestorePart, RunProbe, Verify};
+pub use healing::{Drain, Enlarge, Move, Park, Recover, Replace, Sizes};
 pub use logs::{Complete, Export, Retain};
 pub use releases::{Continue, GoBack, HookStatus, Judge, Redeploy, Report, Rollout, Shift, Verdict};
 
@@ -75,6 +77,12 @@ pub enum Action {
     Export(Export),
     Complete(Complete),
     Retain(Retain),
+    Replace(Replace),
+    Park(Park),
+    Enlarge(Enlarge),
+    Move(Move),
+    Drain(Drain),
+    Recover(Recover),
 }
 
 /// Set a service's desired count.
@@ -209,6 +217,18 @@ impl Action {
             Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
             Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
             Self::Retain(Retain { days, .. }) => format!("keep logs for {}", counted(*days as usize, "day")),
+            Self::Replace(Replace { task, .. }) => {
+                format!("replace the task {}", task.rsplit('/').next().unwrap_or_default())
+            }
+            Self::Park(Park { to, restores: false, .. }) => format!("park at {}", counted(*to as usize, "task")),
+            Self::Park(Park { to, .. }) => format!("run {} again", counted(*to as usize, "task")),
+            Self::Enlarge(Enlarge { sizes, .. }) => format!("give it more memory: {sizes}"),
+            Self::Move(Move { to, .. }) => {
+                let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
+                format!("place its tasks on {}", providers.join(" and "))
+            }
+            Self::Drain(Drain { ec2, .. }) => format!("drain the instance {ec2}"),
+            Self::Recover(_) => "note that it is well".to_owned(),
             Self::Copy(Copy { snapshot, to, .. }) => format!("copy {} to {to}", snapshot.name()),
             Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
         }
@@ -229,6 +249,7 @@ impl Action {
                 | Self::Retain(_)
                 | Self::Judge(_)
                 | Self::Report(_)
+                | Self::Recover(_)
         )
     }
 
@@ -242,10 +263,22 @@ impl Action {
         }
     }
 
-    /// It takes away what this system made for a while, or answers who waits for it: whatever the tags say by now.
+    /// What it starts gets its traffic step by step, and may pause on the way.
+    #[must_use]
+    pub fn shifts(&self) -> bool {
+        match self {
+            Self::Redeploy(redeploy) => redeploy.shifts,
+            Self::Enlarge(enlarge) => enlarge.shifts,
+            Self::Move(moving) => moving.shifts,
+            _ => false,
+        }
+    }
+
+    /// It takes away what this system made for a while, answers who waits for it, or only remembers: whatever the tags say
+    /// by now.
     #[must_use]
     pub fn is_teardown(&self) -> bool {
-        matches!(self, Self::Remove(_) | Self::Halt(_) | Self::Report(_))
+        matches!(self, Self::Remove(_) | Self::Halt(_) | Self::Report(_) | Self::Recover(_))
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.
@@ -253,8 +286,10 @@ impl Action {
     pub fn key(&self) -> String {
         match self {
             Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
+            Self::Redeploy(redeploy) if redeploy.heals => "restart the tasks".to_owned(),
             Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
             // What is refused for one slot or snapshot is refused for the next: one message.
+            Self::Replace(_) => "replace a task".to_owned(),
             Self::Backup(_) => "take a snapshot".to_owned(),
             Self::Expire(_) => "delete snapshots".to_owned(),
             Self::Copy(copy) => format!("copy to {}", copy.to),

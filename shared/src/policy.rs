@@ -7,6 +7,7 @@ mod backup;
 mod clock;
 mod deploy;
 mod grammar;
+mod heal;
 mod logs;
 mod scale;
 mod stack;
@@ -20,9 +21,10 @@ pub use backup::{BackupPolicy, Drill, Retention, Slots};
 pub use clock::{Freeze, ScheduleWindow};
 pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity, Strategy, Unclear};
 pub use grammar::TagError;
+pub use heal::{Crash, Heal, HealPolicy};
 pub use logs::{Keep, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
-pub use stack::{HOOK_VARIABLE, Hook, Mode, ParameterError, StackDefaults, VARIABLE};
+pub use stack::{HOOK_VARIABLE, Hook, LINKS_VARIABLE, Mode, ParameterError, SealedLinks, StackDefaults, VARIABLE};
 pub use version::{SemverLine, TagPattern};
 
 use grammar::{closest, error};
@@ -40,6 +42,7 @@ pub const SILENCE: &str = "lamplighter:silence";
 pub const BACKUP: &str = "lamplighter:backup";
 pub const LOGS: &str = "lamplighter:logs";
 pub const APPROVE: &str = "lamplighter:approve";
+pub const ACK: &str = "lamplighter:ack";
 
 /// On a revision: the one that its rollout took everything but the images from.
 pub const BASE: &str = "lamplighter:base";
@@ -59,7 +62,7 @@ pub const DRILL: &str = "lamplighter:drill";
 pub const VERIFIED: &str = "lamplighter:verified";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
-const KEYS: [&str; 11] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE];
+const KEYS: [&str; 12] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE, ACK];
 
 /// Every other key of ours: this system sets them, or a person on what it made.
 const OURS: [&str; 7] = [TARGET, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED];
@@ -75,14 +78,6 @@ pub enum Managed {
     Paused,
     /// The tag is absent.
     No,
-}
-
-/// How far healing may go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heal {
-    On,
-    Notify,
-    Off,
 }
 
 type Tags = BTreeMap<String, String>;
@@ -106,19 +101,6 @@ pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
     }
 }
 
-/// Reads `lamplighter:heal`; healing is on where a managed service does not say.
-///
-/// # Errors
-/// [`TagError`] for any value but `on`, `notify` and `off`.
-pub fn heal(tags: &Tags) -> Result<Heal, TagError> {
-    match get(tags, HEAL) {
-        None | Some("on") => Ok(Heal::On),
-        Some("notify") => Ok(Heal::Notify),
-        Some("off") => Ok(Heal::Off),
-        Some(value) => Err(error(HEAL, value, "is not one of on, notify, off", "notify")),
-    }
-}
-
 /// The application a target belongs to.
 #[must_use]
 pub fn app(tags: &Tags) -> Option<&str> {
@@ -129,6 +111,12 @@ pub fn app(tags: &Tags) -> Option<&str> {
 #[must_use]
 pub fn approved(tags: &Tags) -> Option<&str> {
     get(tags, APPROVE)
+}
+
+/// The incident that somebody looks at, as its messages name it.
+#[must_use]
+pub fn acknowledged(tags: &Tags) -> Option<&str> {
+    get(tags, ACK).filter(|incident| !incident.is_empty())
 }
 
 /// Until when nothing is told about this target.
@@ -214,13 +202,6 @@ mod tests {
             managed(&tags(&[(MANAGED, "yes")])).unwrap_err().to_string(),
             "tag lamplighter:managed = \"yes\": is not one of true, observe, paused; for example: true"
         );
-    }
-
-    #[test]
-    fn healing_is_on_unless_the_tag_says_otherwise() {
-        assert_eq!(heal(&tags(&[])), Ok(Heal::On));
-        assert_eq!(heal(&tags(&[(HEAL, "notify")])), Ok(Heal::Notify));
-        assert_eq!(heal(&tags(&[(HEAL, "never")])).unwrap_err().problem, "is not one of on, notify, off");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Lines of other people's logs, made fit for a message: short, plain, and without what looks like a secret.
 
+use std::sync::LazyLock;
+
 use regex_lite::{Captures, Regex};
 
 /// Letters of a line that are passed on.
@@ -23,6 +25,9 @@ const SECRETS: [&str; 8] = [
     r"\b([A-Za-z0-9+/_-]{40,}={0,2})",
 ];
 
+static PATTERNS: LazyLock<Vec<Regex>> =
+    LazyLock::new(|| SECRETS.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect());
+
 /// One line of it.
 ///
 /// # Panics
@@ -31,8 +36,7 @@ const SECRETS: [&str; 8] = [
 pub fn line(raw: &str) -> String {
     let plain: String = raw.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = plain;
-    for pattern in SECRETS {
-        let Ok(pattern) = Regex::new(pattern) else { continue };
+    for pattern in PATTERNS.iter() {
         let hidden = pattern.replace_all(&line, |found: &Captures<'_>| {
             let whole = found.get(0).map_or("", |all| all.as_str());
             let secret = found.get(1).or(found.get(2)).map_or("", |group| group.as_str());

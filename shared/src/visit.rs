@@ -37,7 +37,7 @@ pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
     let lease = engine.ledger.acquire(&target.arn, &round.run.request_id, now, now + LEASE).await;
     let lease = lease.map_err(|e| ledger_error(target, e))?;
     let mut visit =
-        Visit { engine, round, target, lease, now, counts, silenced: false, muted: Vec::new(), notices: Vec::new() };
+        Visit { engine, round, target, lease, now, counts, silenced: None, muted: Vec::new(), notices: Vec::new() };
     let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
     tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
 }
@@ -72,8 +72,8 @@ struct Visit<'a, Op: Operation, C, L, O> {
     lease: Lease,
     now: Timestamp,
     counts: &'a mut Counts,
-    /// The target's tags mute messages now.
-    silenced: bool,
+    /// Until when the target's tags mute messages.
+    silenced: Option<Timestamp>,
     /// Titles of messages that were muted.
     muted: Vec<String>,
     /// What people are to be told, in order.
@@ -108,6 +108,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Everything up to knowing what may be done.
     async fn decide(&mut self) -> Result<Decision, AwsError> {
         self.read_silence();
+        self.tell_wishes();
         for mistake in policy::misspelt(&self.target.tags).collect::<Vec<_>>() {
             self.tell(misspelt(&mistake));
         }
@@ -149,7 +150,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     fn read_silence(&mut self) {
         match policy::silenced_until(&self.target.tags) {
-            Ok(until) => self.silenced = until.is_some_and(|until| self.now < until),
+            Ok(until) => self.silenced = until.filter(|until| self.now < *until),
             Err(mistake) => {
                 self.tell(bad_tag(&mistake));
             }

@@ -1,4 +1,4 @@
-//! Asking an address that a user names. It may be anybody's, so that what is reached is bounded: http and https alone, no
+//! Asking an address that a user names, or telling it something. It may be anybody's, so that what is reached is bounded: http and https alone, no
 //! redirect is followed, no address of this machine or of its metadata whatever the name resolves to, one short answer.
 
 use std::net::{IpAddr, Ipv6Addr};
@@ -26,7 +26,39 @@ pub fn ask(url: &str, expect: Option<&str>, local: bool) -> Answer {
     Answer { url: url.to_owned(), problem }
 }
 
-fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Posted {
+    pub status: u16,
+    /// Seconds, where the answer says when to come again.
+    pub retry_after: Option<u32>,
+    /// The first of it.
+    pub body: String,
+}
+
+/// Sends a document once. `local` as in [`ask`]; elsewhere only https is used.
+///
+/// # Errors
+/// What is wrong, without the address, which may be a secret.
+pub fn post(url: &str, headers: &[(&str, &str)], body: &str, local: bool) -> Result<Posted, String> {
+    if !local && !url.starts_with("https://") {
+        return Err("its address does not begin with https://".to_owned());
+    }
+    let mut request = agent(local).post(url).header("content-type", "application/json; charset=utf-8");
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let unsaid = |error: ureq::Error| -> String {
+        error.to_string().replace(url, "the address").chars().take(LETTERS).collect()
+    };
+    let mut answer = request.send(body).map_err(unsaid)?;
+    let retry_after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
+    let status = answer.status().as_u16();
+    let text = answer.body_mut().with_config().limit(MOST_BYTES).lossy_utf8(true).read_to_string().map_err(unsaid)?;
+    Ok(Posted { status, retry_after, body: text.chars().take(LETTERS * 10).collect() })
+}
+
+fn agent(local: bool) -> ureq::Agent {
     let config = Config::builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
@@ -35,8 +67,11 @@ fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
         .proxy(None)
         .user_agent("Lamplighter")
         .build();
-    let agent = ureq::Agent::with_parts(config, DefaultConnector::default(), Guarded { local });
-    let mut answer = agent.get(url).call().map_err(|error| error.to_string())?;
+    ureq::Agent::with_parts(config, DefaultConnector::default(), Guarded { local })
+}
+
+fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
+    let mut answer = agent(local).get(url).call().map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     if (300..400).contains(&status) {
         let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("somewhere else");

@@ -129,7 +129,7 @@ async fn a_throttled_call_is_made_again() {
         .output(|| UpdateServiceOutput::builder().build())
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [&rule], |c| c.retry_config(quickly()));
-    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false });
+    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false, heals: false });
     aws(Some(ecs), None, None).perform(&redeploy).await.unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
@@ -157,7 +157,7 @@ async fn an_error_names_the_call_the_target_the_code_and_the_reason(
         .repeatedly()
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c.retry_config(quickly()));
-    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false });
+    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false, heals: false });
     let error = aws(Some(ecs), None, None).perform(&redeploy).await.unwrap_err();
     assert_eq!(error.to_string(), format!("UpdateService shop/web1: {code}: {message}"));
     assert_eq!(rule.num_calls(), attempts);
@@ -168,7 +168,7 @@ async fn an_answer_that_is_no_json_is_an_error_with_its_status() {
     let rule = mock!(aws_sdk_ecs::Client::update_service)
         .then_http_response(|| HttpResponse::new(StatusCode::try_from(503).unwrap(), SdkBody::from("<html>")));
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c.retry_config(RetryConfig::disabled()));
-    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false });
+    let redeploy = Action::Redeploy(Redeploy { service: service(1), since: now(), shifts: false, heals: false });
     let error = aws(Some(ecs), None, None).perform(&redeploy).await.unwrap_err();
     assert!(error.to_string().starts_with("UpdateService shop/web1: HTTP503: "), "{error}");
 }
@@ -311,6 +311,7 @@ fn notices(n: usize) -> Vec<Notice> {
         app: None,
         stack: "lamplighter".into(),
         link: String::new(),
+        silenced_until: None,
     };
     vec![notice; n]
 }

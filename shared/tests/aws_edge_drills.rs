@@ -205,6 +205,7 @@ fn how_a_check_ended(
         name: (*name).into(),
         exit_code: *exit_code,
         reason: (*reason).into(),
+        ports: Vec::new(),
     };
     let containers = containers.iter().map(of).collect();
     let probe = Probe { status: "STOPPED".into(), reason: reason.into(), containers, ..Probe::default() };

@@ -12,14 +12,13 @@ use std::collections::BTreeMap;
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentOutput;
 use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
-use aws_sdk_ecs::operation::list_tasks::ListTasksOutput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentOutput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceOutput;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::{
     CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
 };
-use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use aws_smithy_mocks::{mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
@@ -186,28 +185,6 @@ async fn where_it_is_not_one_that_ran_before_nobody_says_which(#[case] sources: 
     let ecs = mock_client!(aws_sdk_ecs, [&listed, &described, &revisions]);
     let found = aws(ecs, mock_client!(aws_sdk_ecr, [])).deployment(&web()).await.unwrap().unwrap();
     assert_eq!(found.from, None);
-}
-
-#[tokio::test]
-async fn tasks_of_a_service_are_those_that_run_and_those_that_stopped() {
-    let listed = |status: &'static str, task: &'static str| {
-        mock!(aws_sdk_ecs::Client::list_tasks)
-            .match_requests(move |r| r.service_name() == Some("web") && r.desired_status().unwrap().as_str() == status)
-            .then_output(move || ListTasksOutput::builder().task_arns(task).build())
-    };
-    let (stopped, running) = (listed("STOPPED", "task/1"), listed("RUNNING", "task/2"));
-    let described = mock!(aws_sdk_ecs::Client::describe_tasks).then_http_response(|| {
-        answer(
-            200,
-            r#"{"tasks": [{"taskArn": "task/1", "lastStatus": "STOPPED", "taskDefinitionArn": "shop-web:42", "stoppedAt": 100.5,
-                "stoppedReason": "Essential container in task exited",
-                "containers": [{"name": "web", "exitCode": 137, "reason": "OutOfMemoryError: Container killed due to memory usage"}]}]}"#,
-        )
-    });
-    let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&stopped, &running, &described]);
-    let tasks = aws(ecs, mock_client!(aws_sdk_ecr, [])).tasks(&web()).await.unwrap();
-    assert_eq!((tasks.len(), tasks[0].containers[0].exit_code), (2, Some(137)));
-    assert_eq!(tasks[0].stopped_at, Some(Timestamp::from_millisecond(100_500).unwrap()));
 }
 
 #[rstest]

@@ -89,6 +89,18 @@ impl Api {
         if answer.status().is_success() { Ok(url) } else { Err(answer.body_mut().read_to_string().unwrap_or_default()) }
     }
 
+    /// Invokes a function and waits for its answer.
+    ///
+    /// # Panics
+    /// Where the stack does not answer.
+    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    pub fn invoke(&self, function: &str, payload: Value) -> Value {
+        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.endpoint);
+        let answer = self.agent.post(url).header("authorization", credential("lambda")).send_json(&payload);
+        let mut answer = answer.unwrap_or_else(|e| panic!("Invoke {function}: {e}"));
+        answer.body_mut().read_json().unwrap_or_default()
+    }
+
     /// Calls the local stack's control API (`tests/stack/control.py`).
     ///
     /// # Panics
@@ -126,6 +138,7 @@ fn target_of(service: &str) -> &'static str {
         "events" => "AWSEvents",
         "logs" => "Logs_20140328",
         "monitoring" => "GraniteServiceVersion20100801",
+        "secretsmanager" => "secretsmanager",
         "sqs" => "AmazonSQS",
         other => panic!("no JSON API {other} here"),
     }

@@ -30,27 +30,49 @@ pub fn items(stack: &Stack) -> Vec<Value> {
     answer["Items"].as_array().cloned().unwrap_or_default()
 }
 
-/// Waits until nobody holds a target.
+/// Waits until every event has been worked on and nobody holds a target.
 ///
 /// # Panics
 /// Where somebody does for too long.
 pub fn free(stack: &Stack) {
     let mut calm = 0;
-    stack.until("all targets are free", || {
-        let held = items(stack).iter().any(|item| item.get("holder").is_some());
-        calm = if held { 0 } else { calm + 1 };
-        (calm > 4).then_some(())
+    stack.until("all that events began is over, and all targets are free", || {
+        calm = if is_free(stack) { calm + 1 } else { 0 };
+        (calm > 1).then_some(())
     });
 }
 
-/// Makes all that a target remembers of attempts, of what is followed, and of changes of the count old, as time would.
+/// Whether every event has been worked on, also what waits to be tried again, and nobody holds a target.
+#[must_use]
+pub fn is_free(stack: &Stack) -> bool {
+    let over = stack.control("busy", json!({}))["invocations"] == 0;
+    over && items(stack).iter().all(|item| item.get("holder").is_none())
+}
+
+/// Makes all that a target remembers of attempts, of what is followed, of changes of the count, of being unwell and of
+/// waiting older, as time would; while nobody holds it, so that no function writes over it.
 ///
 /// # Panics
-/// Where nothing is remembered.
+/// Where nothing comes to be remembered.
 pub fn let_time_pass(stack: &Stack, target: &str) {
-    let state = items(stack).into_iter().find(|item| item["pk"]["S"] == target && item["sk"]["S"] == "state");
-    let state = state.unwrap_or_else(|| panic!("nothing is remembered of {target}"));
-    let mut memory: Value = serde_json::from_str(state["memory"]["S"].as_str().unwrap_or_default()).unwrap_or_default();
+    stack.until(&format!("something is remembered of {target} and nobody holds it"), || {
+        // Under load the function that is to remember something may only have been begun.
+        let state = items(stack).into_iter().find(|item| item["pk"]["S"] == target && item["sk"]["S"] == "state")?;
+        let before = state["memory"]["S"].as_str().unwrap_or_default();
+        let request = json!({
+            "TableName": stack.output("LedgerTable"),
+            "Key": {"pk": {"S": target}, "sk": {"S": "state"}},
+            "UpdateExpression": "SET memory = :memory",
+            "ConditionExpression": "attribute_not_exists(holder) AND memory = :before",
+            "ExpressionAttributeValues": {":memory": {"S": older(before)}, ":before": {"S": before}},
+        });
+        stack.call("dynamodb", "UpdateItem", request).ok()
+    });
+}
+
+/// A memory after some time, as JSON.
+fn older(memory: &str) -> String {
+    let mut memory: Value = serde_json::from_str(memory).unwrap_or_default();
     for attempt in memory["attempts"].as_array_mut().into_iter().flatten() {
         attempt["at"] = json!("2026-01-01T00:00:00Z");
     }
@@ -64,16 +86,66 @@ pub fn let_time_pass(stack: &Stack, target: &str) {
             memory["judging"][key] = json!(at - SignedDuration::from_mins(8));
         }
     }
+    let minutes_ago = |at: &Value, minutes: i64| {
+        let at: Option<Timestamp> = at.as_str().and_then(|at| at.parse().ok());
+        at.map_or(Value::Null, |at| json!(at - SignedDuration::from_mins(minutes)))
+    };
+    if memory["healing"].is_object() {
+        // By when it began people are told of it once.
+        let key = format!("heal:{}", memory["healing"]["since"].as_str().unwrap_or_default());
+        let was_told = memory["told"].as_object().is_some_and(|told| told.keys().any(|told| told.starts_with(&key)));
+        let keys = if !was_told { &["since", "unwell_since"][..] } else { &["well_since", "unwell_since"] };
+        for key in keys {
+            memory["healing"][key] = minutes_ago(&memory["healing"][key], 11);
+        }
+        for step in memory["healing"]["steps"].as_array_mut().into_iter().flatten() {
+            step["at"] = minutes_ago(&step["at"], 11);
+        }
+    }
+    for (_, waits) in memory["waiting"].as_object_mut().into_iter().flatten() {
+        waits[1] = minutes_ago(&waits[1], 11);
+    }
     for scaling in memory["scalings"].as_array_mut().into_iter().flatten() {
         scaling["at"] = json!("2026-01-01T00:00:00Z");
     }
-    let request = json!({
-        "TableName": stack.output("LedgerTable"),
-        "Key": {"pk": {"S": target}, "sk": {"S": "state"}},
-        "UpdateExpression": "SET memory = :memory",
-        "ExpressionAttributeValues": {":memory": {"S": memory.to_string()}},
-    });
-    stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("{e}"));
+    memory.to_string()
+}
+
+/// Makes all that is known of incidents older, as time would; while nobody is at it.
+///
+/// # Panics
+/// Where the ledger can't be written.
+pub fn let_alerts_wait(stack: &Stack, minutes: i64) {
+    free(stack);
+    for item in items(stack).iter().filter(|item| item["pk"]["S"] == "incidents") {
+        for name in ["channels", "incident"] {
+            let Some(before) = item[name]["S"].as_str() else { continue };
+            let mut document: Value = serde_json::from_str(before).unwrap_or_default();
+            shift(&mut document, minutes);
+            let request = json!({
+                "TableName": stack.output("LedgerTable"),
+                "Key": {"pk": item["pk"], "sk": item["sk"]},
+                "UpdateExpression": "SET #name = :after",
+                "ExpressionAttributeNames": {"#name": name},
+                "ExpressionAttributeValues": {":after": {"S": document.to_string()}},
+            });
+            stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("{e}"));
+        }
+    }
+}
+
+/// Every time in a document, so many minutes earlier.
+fn shift(document: &mut Value, minutes: i64) {
+    match document {
+        Value::String(text) => {
+            if let Ok(at) = text.parse::<Timestamp>() {
+                *text = (at - SignedDuration::from_mins(minutes)).to_string();
+            }
+        }
+        Value::Array(all) => all.iter_mut().for_each(|value| shift(value, minutes)),
+        Value::Object(all) => all.values_mut().for_each(|value| shift(value, minutes)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Ends the lease on a target, as time would.

@@ -16,11 +16,13 @@
     reason = "a failed expectation ends the test"
 )]
 
+pub mod alerts;
 pub mod api;
 pub mod archive;
 pub mod backups;
 pub mod curves;
 pub mod dashboard;
+pub mod healing;
 pub mod ledger;
 pub mod releases;
 pub mod setup;

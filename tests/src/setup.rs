@@ -7,7 +7,21 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
 const REQUIREMENTS: &str = include_str!("../stack/requirements.txt");
-const FUNCTIONS: [&str; 9] = ["alert", "archive", "backup", "deploy", "drill", "enroll", "rollout", "scale", "verify"];
+/// Their packages.
+const FUNCTIONS: [&str; 12] = [
+    "acknowledge",
+    "alert",
+    "archive",
+    "backup",
+    "deploy",
+    "lamplighter-digest",
+    "drill",
+    "enroll",
+    "heal",
+    "rollout",
+    "scale",
+    "verify",
+];
 const PYTHONS: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
 
 /// What a stack needs to start.

@@ -9,7 +9,8 @@ use crate::traffic::{between, elb, update};
 #[derive(Debug, Clone)]
 pub struct TwoGroups {
     balancer: String,
-    old: String,
+    /// Has the traffic.
+    pub old: String,
     new: String,
 }
 

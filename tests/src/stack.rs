@@ -58,7 +58,17 @@ impl Stack {
     /// One line: what is wrong and how to mend it.
     pub fn start_on(port: u16, parameters: &[(&str, &str)]) -> Result<Self, String> {
         let stack = Self::start_empty(port)?;
-        stack.deploy_template(parameters)?;
+        stack.deploy("CreateStack", STACK, parameters)?;
+        Ok(stack)
+    }
+
+    /// Starts with another template of ours than that of this repository, such as an earlier one.
+    ///
+    /// # Errors
+    /// What CloudFormation says, or why the local stack does not start.
+    pub fn start_as(file: &str) -> Result<Self, String> {
+        let stack = Self::start_empty(0)?;
+        stack.deploy_as(file, "CreateStack", STACK, &[])?;
         Ok(stack)
     }
 
@@ -96,32 +106,77 @@ impl Stack {
         Ok(Self { api: Api::new(format!("http://127.0.0.1:{port}")), process, stdin, folder })
     }
 
-    fn deploy_template(&self, parameters: &[(&str, &str)]) -> Result<(), String> {
-        let template =
-            fs::read_to_string(root().join("infra/template.yaml")).map_err(|e| format!("infra/template.yaml: {e}"))?;
+    /// Makes or updates a stack of our template. What is not given is as in the template.
+    ///
+    /// # Errors
+    /// What CloudFormation says.
+    pub fn deploy(&self, call: &str, name: &str, parameters: &[(&str, &str)]) -> Result<(), String> {
+        self.deploy_as("infra/template.yaml", call, name, parameters)
+    }
+
+    fn deploy_as(&self, file: &str, call: &str, name: &str, parameters: &[(&str, &str)]) -> Result<(), String> {
+        // Here minutes are seconds: each message is told by itself, unless a test asks for what the template says.
+        let ours = [("AlertEmail", EMAIL), ("AlertInterval", "0"), ("MessagesPerMinute", "600")];
+        let ours = ours.iter().filter(|(key, _)| parameters.iter().all(|(given, _)| given != key));
+        let all: Vec<(&str, &str)> = ours.chain(parameters).copied().collect();
+        self.deploy_template(file, call, name, &all)
+    }
+
+    /// The same of any template of this repository.
+    ///
+    /// # Errors
+    /// What CloudFormation says.
+    pub fn deploy_template(
+        &self,
+        file: &str,
+        call: &str,
+        name: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<(), String> {
+        let template = fs::read_to_string(root().join(file)).map_err(|e| format!("{file}: {e}"))?;
         let template = template.replace("../target/lambda/", "s3://local-artifacts/");
-        // As `sam deploy` does: it is too large to be sent along.
-        let url = self
-            .put_object("templates", "", LOCATION)
-            .and_then(|_| self.put_object("templates", "stack", &template))?;
+        // As `sam deploy` does: ours is too large to be sent along.
+        if call == "CreateStack" && name == STACK {
+            self.put_object("templates", "", LOCATION)?;
+        }
+        let url = self.put_object("templates", name, &template)?;
         let mut form = vec![
-            ("StackName".to_owned(), STACK.to_owned()),
+            ("StackName".to_owned(), name.to_owned()),
             ("TemplateURL".to_owned(), url),
             ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
             ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
         ];
-        for (n, (key, value)) in [("AlertEmail", EMAIL)].iter().chain(parameters).enumerate() {
+        for (n, (key, value)) in parameters.iter().enumerate() {
             form.push((format!("Parameters.member.{}.ParameterKey", n + 1), (*key).to_owned()));
             form.push((format!("Parameters.member.{}.ParameterValue", n + 1), (*value).to_owned()));
         }
         let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        self.query("cloudformation", "CreateStack", &form).map_err(|xml| format!("the template is refused: {xml}"))?;
-        let done = self.until("the template is deployed", || {
-            let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", STACK)]).ok()?;
+        self.query("cloudformation", call, &form).map_err(|xml| format!("the template is refused: {xml}"))?;
+        let (status, xml) = self.until("the template is deployed", || {
+            let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", name)]).ok()?;
             let status = xml.split("<StackStatus>").nth(1)?.split('<').next()?.to_owned();
             (!status.ends_with("IN_PROGRESS")).then_some((status, xml))
         });
-        if done.0 == "CREATE_COMPLETE" { Ok(()) } else { Err(format!("the template ends in {}: {}", done.0, done.1)) }
+        let wanted = if call == "CreateStack" { "CREATE_COMPLETE" } else { "UPDATE_COMPLETE" };
+        if status == wanted {
+            return Ok(());
+        }
+        let events = self.query("cloudformation", "DescribeStackEvents", &[("StackName", name)]).unwrap_or(xml);
+        let reasons = events.split("<ResourceStatusReason>").skip(1).filter_map(|rest| rest.split('<').next());
+        let reasons: Vec<&str> = reasons.filter(|reason| !reason.is_empty()).collect();
+        Err(format!("the template ends in {status}: {}", reasons.join("; ")))
+    }
+
+    /// Deletes a stack.
+    ///
+    /// # Panics
+    /// Where it is still there after a while.
+    pub fn delete(&self, name: &str) {
+        self.query("cloudformation", "DeleteStack", &[("StackName", name)]).unwrap_or_else(|xml| panic!("{xml}"));
+        self.until("the stack is gone", || {
+            let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", name)]);
+            xml.is_err().then_some(())
+        });
     }
 
     /// An output of our CloudFormation stack.
@@ -167,6 +222,12 @@ impl Stack {
             looks += 1;
             holds()
         })
+    }
+
+    /// Where Slack, PagerDuty and webhooks are stood in for.
+    #[must_use]
+    pub fn people(&self) -> String {
+        format!("{}/_people", self.api.endpoint())
     }
 
     /// Every e-mail so far.

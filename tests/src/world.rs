@@ -12,6 +12,7 @@ pub mod load;
 mod logs;
 mod probes;
 mod releases;
+pub mod tasks;
 
 use std::cell::{Ref, RefCell, RefMut};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -21,11 +22,13 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::cost::Spent;
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, LogStream, PlatformImage, ScalableTarget,
-    Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
+    Arn, Change, ContainerInstance, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, LogStream,
+    PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, Target, TargetGroup, Task,
+    TaskDefinition, Traffic, Unreached,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -105,6 +108,13 @@ pub struct State {
     pub traffic: BTreeMap<String, Traffic>,
     /// Tasks that ECS remembers of a service.
     pub tasks: BTreeMap<Arn, Vec<Task>>,
+    /// Targets by the ARN of their group.
+    pub targets: BTreeMap<String, Vec<Target>>,
+    pub instances: BTreeMap<Arn, ContainerInstance>,
+    /// Auto Scaling groups by EC2 instance.
+    pub groups: BTreeMap<String, String>,
+    /// What CloudTrail knows, by resource.
+    pub changes: BTreeMap<String, Vec<Change>>,
     /// What containers wrote.
     pub written: BTreeMap<LogStream, Vec<String>>,
     /// Checks by what they were started by, and since when they run.
@@ -119,7 +129,7 @@ pub struct State {
     /// Keys of manifests.
     pub manifests: BTreeSet<String>,
     /// Addresses that have not confirmed their subscription.
-    pub unconfirmed: Vec<String>,
+    pub unreached: Vec<Unreached>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// What Application Auto Scaling scales.
@@ -127,6 +137,8 @@ pub struct State {
     pub held: BTreeMap<Arn, Held>,
     pub journal: Vec<Record>,
     pub notices: Vec<Notice>,
+    /// What was spent, by tag.
+    pub spent: Vec<(String, Spent)>,
     /// Every call, in order: `UpdateService shop/web`.
     pub calls: Vec<String>,
     pub faults: VecDeque<(&'static str, Fault)>,
@@ -185,10 +197,12 @@ impl World {
         self.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web")
     }
 
-    /// The titles of all notices so far.
+    /// The titles of all notices so far that are not muted.
     #[must_use]
     pub fn titles(&self) -> Vec<String> {
-        self.state().notices.iter().map(|notice| notice.message.title.clone()).collect()
+        let state = self.state();
+        let heard = state.notices.iter().filter(|notice| notice.silenced_until.is_none());
+        heard.map(|notice| notice.message.title.clone()).collect()
     }
 
     /// How often a call was made.

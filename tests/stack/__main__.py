@@ -78,7 +78,7 @@ def configure(port: int) -> None:
         GATEWAY_PORT=str(port),
         IOT_MTLS_ENABLED="0",
         LAMBDA_ASYNC_RETRY_BASE_SECONDS="0.5",
-        LAMBDA_ASYNC_RETRY_MAX_SECONDS="1",
+        LAMBDA_ASYNC_RETRY_MAX_SECONDS="2",
         LOG_LEVEL="ERROR",
         MINISTACK_ACCOUNT_ID=ACCOUNT,
         MINISTACK_HOST="127.0.0.1",
@@ -91,12 +91,15 @@ async def serve(listener: socket.socket, binaries: str, scratch: str | None) -> 
     from hypercorn.asyncio import serve as hypercorn_serve
     from hypercorn.config import Config
 
-    from . import caches, control, databases, gaps, watch
+    from . import caches, control, databases, gaps, resources, roles, tasks, watch
 
     gaps.close(binaries)
+    tasks.install()
     watch.install()
     databases.install()
     caches.install()
+    resources.install()
+    roles.install()
     config = Config()
     config.bind = [f"fd://{listener.fileno()}"]
     config.graceful_timeout = 1

@@ -61,6 +61,17 @@ def task_set(deployment, status) -> dict:
     }
 
 
+def group_of(identifier) -> tuple[str, str]:
+    """Application and deployment group of a deployment."""
+    deployment = DEPLOYMENTS.get(identifier, {})
+    return deployment.get("applicationName", ""), deployment.get("deploymentGroupName", "")
+
+
+def tags(arn) -> list:
+    """Deployment groups are tagged as docs/releases.md asks for."""
+    return [("lamplighter:managed", "true")] if ":deploymentgroup:" in arn else []
+
+
 def service_of(deployment):
     return GROUPS[(deployment["applicationName"], deployment["deploymentGroupName"])]
 

@@ -9,11 +9,16 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/code_group``  see ``codedeploy.join`` → {deployment}: CodeDeploy deploys a service from now on
 * ``/_stack/code_deployment``  see ``codedeploy.move`` → {asked}: moves a deployment of CodeDeploy on
 * ``/_stack/code_answers`` → [status]: how its questions were answered
-* ``/_stack/stop_task``   see ``releases.stop_task`` → {task}: a task that is rolled out stops
+* ``/_stack/stop_task``   see ``tasks.stop_task`` → {task}: a task of a service stops
+* ``/_stack/run_task``    see ``tasks.run_task`` → {task}: a task of a service runs
+* ``/_stack/running``     see ``tasks.count`` → {}: so many tasks of a service run
+* ``/_stack/targets``     see ``tasks.targets`` → {}: targets of a group, and how healthy they are
+* ``/_stack/instance``    see ``tasks.instance`` → {instance}: an instance of a cluster
+* ``/_stack/change``      see ``tasks.change`` → {}: CloudTrail knows of a change
 * ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
-* ``/_stack/unconfirm``   {endpoint} → {}: the address has not confirmed its subscription
+* ``/_stack/unconfirm``   {endpoint, ended?} → {}: the address has not confirmed its subscription, or ended it
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
@@ -27,7 +32,12 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/quota``       {ManualSnapshots?, ManualClusterSnapshots?} → both: how many there may be
 * ``/_stack/scan``        {repository, digest, status, counts?} → {}: what an image's scan says
 * ``/_stack/calls``       → [{service, action, about, caller, at}]: every AWS call since the start or a reset
+* ``/_stack/busy``        → {invocations}: what events and messages have begun and is not over, with what waits
+* ``/_stack/may``         {function, action, resource} → {allowed}: whether a function's role allows something
+* ``/_stack/denied``      → [{function, action, resource}]: what their roles did not allow
 * ``/_stack/mail``        → [{to, subject, body}]: every e-mail
+* ``/_stack/people``      see ``people``: what Slack, PagerDuty and webhooks got
+* ``/_stack/refuse``      see ``people.refuse`` → {}: what they answer from now on
 * ``/_stack/events``      → every event sent
 * ``/_stack/reset``       → {}: as after the start
 """
@@ -42,7 +52,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, codedeploy, databases, emit, exports, faults, gaps, releases, watch
+from . import autoscaling, caches, codedeploy, costs, databases, emit, exports, faults, gaps, people, releases, roles, tasks, watch
 
 CALLS = []
 SCANS = {}
@@ -71,6 +81,7 @@ def in_scope(work):
 
 
 ANSWERS = {
+    ("ce", "GetCostAndUsage"): costs.get_cost_and_usage,
     ("ecr", "DescribeImageScanFindings"): scan_findings,
     ("codedeploy", "CreateDeployment"): codedeploy.create,
     ("codedeploy", "GetDeployment"): codedeploy.get,
@@ -83,6 +94,10 @@ ANSWERS = {
     ("ecs", "DescribeServiceRevisions"): releases.revisions,
     ("ecs", "StopServiceDeployment"): releases.stop_deployment,
     ("ecs", "ContinueServiceDeployment"): releases.go_on,
+    ("ecs", "ListContainerInstances"): tasks.listed,
+    ("ecs", "DescribeContainerInstances"): tasks.described,
+    ("ecs", "UpdateContainerInstancesState"): tasks.drained,
+    ("cloudtrail", "LookupEvents"): tasks.looked_up,
     ("application-autoscaling", "DescribeScalableTargets"): autoscaling.describe,
     ("application-autoscaling", "RegisterScalableTarget"): autoscaling.register,
     ("logs", "CreateExportTask"): exports.create,
@@ -127,7 +142,12 @@ CONTROL = {
     "code_group": codedeploy.join,
     "code_deployment": lambda request: codedeploy.move(request, gaps.invoke_function),
     "code_answers": codedeploy.waits,
-    "stop_task": releases.stop_task,
+    "stop_task": tasks.stop_task,
+    "run_task": tasks.run_task,
+    "running": tasks.count,
+    "targets": tasks.targets,
+    "instance": tasks.instance,
+    "change": tasks.change,
     "settings": change_settings,
     "schedule": lambda request: {"fired": emit.fire_schedule(request.get("name", ""))},
     "metrics": watch.feed,
@@ -145,7 +165,12 @@ CONTROL = {
     "quota": databases.set_quota,
     "scan": add_scan,
     "calls": lambda _: CALLS,
+    "busy": gaps.busy,
+    "may": roles.may,
+    "denied": roles.denied,
     "mail": lambda _: gaps.MAIL,
+    "people": lambda _: people.HEARD,
+    "refuse": people.refuse,
     "events": lambda _: emit.EVENTS,
 }
 
@@ -157,6 +182,9 @@ async def application(scope, receive, send):
     if scope["path"].startswith("/_stack/"):
         return await control(scope["path"].removeprefix("/_stack/"), body, send)
     headers = {key.decode().lower(): value.decode("latin1") for key, value in scope["headers"]}
+    if scope["path"].startswith("/_people/"):
+        status, document, more = people.hear(scope["path"].removeprefix("/_people/"), headers, json.loads(body))
+        return await answer(send, status, document, more)
     service, action, caller = name_of(headers, body, scope["path"])
     if service:
         CALLS.append({"service": service, "action": action, "about": about(body), "caller": caller, "at": time.time()})
@@ -164,6 +192,8 @@ async def application(scope, receive, send):
     instead = await faults.before(fault)
     if instead:
         return await answer_error(send, headers, *instead)
+    if refused := roles.refusal((*credential_of(headers), service, action), scope, headers, body):
+        return await answer_error(send, headers, 403, "AccessDeniedException", refused)
     if own := ANSWERS.get((service, action)):
         status, document = own(json.loads(body), (ACCOUNT, REGION))
         return await answer(send, status, document)
@@ -189,6 +219,12 @@ async def read(receive) -> bytes:
         body += message.get("body", b"")
         if message["type"] == "http.disconnect" or not message.get("more_body"):
             return body
+
+
+def credential_of(headers):
+    """Access key and region of a signature."""
+    found = re.search(r"Credential=([^/]+)/[^/]+/([^/]+)/", headers.get("authorization", ""))
+    return found.groups() if found else ("", "")
 
 
 def name_of(headers, body, path):
@@ -269,9 +305,12 @@ async def reset(send):
     caches.reset()
     exports.reset()
     releases.reset()
+    tasks.reset()
     codedeploy.reset()
     emit.reset()
     gaps.reset()
+    people.reset()
+    roles.reset()
     scope = {"type": "http", "method": "POST", "path": "/_ministack/reset", "headers": [], "query_string": b""}
 
     async def nothing():
@@ -286,9 +325,9 @@ async def break_off(send):
     await send({"type": "http.response.body", "body": b"{", "more_body": False})
 
 
-async def answer_error(send, headers, status, code):
+async def answer_error(send, headers, status, code, message="injected by the local stack"):
     """An error in the protocol of the call: CBOR, XML of the query protocol, or JSON."""
-    document = {"__type": code, "message": "injected by the local stack"}
+    document = {"__type": code, "message": message}
     if headers.get("smithy-protocol"):
         protocol = [(b"smithy-protocol", b"rpc-v2-cbor")]
         return await answer_bytes(send, status, cbor2.dumps(document), b"application/cbor", protocol)

@@ -7,11 +7,14 @@ against the end-to-end tests.
 import io
 import json
 import os
+import random
 import signal
+import threading
+import time
 import zipfile
 
 from ministack.core import lambda_runtime
-from ministack.services import dynamodb, ecr, ecs, eventbridge, lambda_svc, scheduler, sns
+from ministack.services import dynamodb, ecr, ecs, eventbridge, lambda_svc, scheduler, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 MAIL = []
@@ -59,6 +62,13 @@ def zip_of(bootstrap: str) -> bytes:
     return archive.getvalue()
 
 
+class Spread(float):
+    """A number of seconds that no two waits have in common: functions that met at a target do not meet again."""
+
+    def __mul__(self, factor):
+        return float(self) * factor * random.uniform(0.5, 2)
+
+
 def invoke_asynchronously() -> None:
     """Rules and schedules invoke as AWS does: with retries and a destination for failures."""
 
@@ -72,6 +82,7 @@ def invoke_asynchronously() -> None:
             lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), event)
 
     eventbridge._dispatch_to_lambda = dispatch
+    lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = Spread(lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS)
 
 
 def fire_schedules_on_request_only() -> None:
@@ -140,6 +151,21 @@ def invoke_function(arn, payload) -> None:
     """Invokes a function without waiting for its answer; it is tried again as Lambda does."""
     found, config, _ = lambda_svc._get_func_record_for_ref(arn)
     lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(found, config), payload)
+
+
+def busy(_request=None) -> dict:
+    """How many invocations are not over: run, wait until they are tried again, or have yet to take a message from a queue."""
+
+    def is_invocation(thread) -> bool:
+        works = getattr(thread, "_args", None) or ()
+        return any("invoke_async_with_retry" in getattr(work, "__qualname__", "") for work in works)
+
+    now = time.time()
+    sources = {mapping["EventSourceArn"].rsplit(":", 1)[-1] for mapping in list(lambda_svc._esms._data.values())}
+    queues = [queue for queue in list(sqs._queues._data.values()) if queue["name"] in sources]
+    waiting = sum(message["visible_at"] <= now for queue in queues for message in list(queue["messages"]))
+    running = sum(is_invocation(thread) for thread in threading.enumerate())
+    return {"invocations": running + waiting + sum(lambda_svc._esm_inflight.values())}
 
 
 def kill_functions() -> int:

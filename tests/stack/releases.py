@@ -1,4 +1,4 @@
-"""Service deployments with their hooks, and tasks that stop, which the emulator has not got.
+"""Service deployments with their hooks, which the emulator has not got.
 
 Shapes: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html,
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html,
@@ -9,7 +9,7 @@ import time
 import uuid
 
 from ministack.core import responses
-from ministack.services import cloudwatch_logs, ecs
+from ministack.services import ecs
 
 from . import emit
 
@@ -154,44 +154,6 @@ def stop_deployment(request, scope):
     with responses.request_scope(*scope):
         emit.end_rollout(cluster, name, "STOPPED")
     return 200, {"serviceDeploymentArn": arn}
-
-
-def stop_task(request: dict) -> dict:
-    """{cluster, service, reason, exit_code?, lines?}: a task of what the service rolls out stops, after writing lines."""
-    service = ecs._services[f"{request['cluster']}/{request['service']}"]
-    definition = service["taskDefinition"]
-    container = next(iter(ecs._task_defs[definition.rsplit("/", 1)[-1]]["containerDefinitions"]))
-    task_id = uuid.uuid4().hex
-    arn = service["serviceArn"].replace(":service/", ":task/").rsplit("/", 1)[0] + "/" + task_id
-    stopped = {"name": container["name"], "lastStatus": "STOPPED"}
-    if "exit_code" in request:
-        stopped["exitCode"] = request["exit_code"]
-    ecs._tasks[arn] = {
-        "taskArn": arn,
-        "clusterArn": service["clusterArn"],
-        "taskDefinitionArn": definition,
-        "group": f"service:{request['service']}",
-        "lastStatus": "STOPPED",
-        "desiredStatus": "STOPPED",
-        "stoppedReason": request["reason"],
-        "stoppedAt": int(time.time()),
-        "startedBy": service["deployments"][0]["id"],
-        "containers": [stopped],
-        "tags": [],
-    }
-    options = container.get("logConfiguration", {}).get("options", {})
-    if options and request.get("lines"):
-        stream = f"{options['awslogs-stream-prefix']}/{container['name']}/{task_id}"
-        write(options["awslogs-group"], stream, request["lines"])
-    return {"task": arn}
-
-
-def write(group, stream, lines) -> None:
-    where = {"logGroupName": group, "logStreamName": stream}
-    for call, more in (("_create_log_group", {}), ("_create_log_stream", {}), ("_put_log_events", None)):
-        if more is None:
-            more = {"logEvents": [{"timestamp": int(time.time() * 1000), "message": line} for line in lines]}
-        getattr(cloudwatch_logs, call)({**where, **more})
 
 
 def reset() -> None:

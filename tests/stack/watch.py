@@ -18,6 +18,8 @@ from . import emit
 MINUTE = 60
 # AWS looks a little further back than the evaluation periods; how far is not documented.
 LOOKED_BACK = 2
+# Minutes within which an alarm that was never on or off can have heard something.
+HEARD = 60
 COMPARISONS = {
     "GreaterThanThreshold": lambda value, bound: value > bound,
     "GreaterThanOrEqualToThreshold": lambda value, bound: value >= bound,
@@ -70,7 +72,12 @@ def queries(alarm):
 
 
 def evaluate(alarm) -> None:
-    """Moves an alarm to the state that its last minutes ask for."""
+    """Moves an alarm to the state that its last minutes ask for.
+
+    An alarm on silence is left alone until there has been something: on AWS it is on until then.
+    """
+    if alarm.get("TreatMissingData") == "breaching" and alarm["StateValue"] == "INSUFFICIENT_DATA" and not heard(alarm):
+        return
     wanted = alarm["EvaluationPeriods"]
     needed = alarm.get("DatapointsToAlarm") or wanted
     end = int(time.time()) // MINUTE * MINUTE
@@ -115,6 +122,11 @@ def measured(stat, minute):
     key = (metric["Namespace"], metric["MetricName"], cw._dims_key(cw._dims_from_list(metric.get("Dimensions") or [])))
     points = [point for point in cw._metrics.get(key) or [] if minute <= point["Timestamp"] < minute + MINUTE]
     return cw._stat_value(cw._calc_stats(points), stat["Stat"], points) if points else None
+
+
+def heard(alarm) -> bool:
+    now = int(time.time()) // MINUTE * MINUTE
+    return any(value_at(alarm, now - n * MINUTE) is not None for n in range(1, HEARD))
 
 
 def move(alarm, state, reason) -> None:
@@ -226,7 +238,7 @@ def tagged_log_groups():
 
 
 def show_unconfirmed() -> None:
-    """An e-mail subscription that nobody has confirmed is listed as such; see ``unconfirm``."""
+    """An e-mail subscription that nobody has confirmed, or that was ended, is listed as such; see ``unconfirm``."""
     original = sns._list_subscriptions_by_topic
 
     def listed(params):
@@ -235,18 +247,20 @@ def show_unconfirmed() -> None:
         for subscription in topic.get("subscriptions", []):
             if not subscription["confirmed"]:
                 shown = f"<SubscriptionArn>{subscription['arn']}<".encode()
-                body = body.replace(shown, b"<SubscriptionArn>PendingConfirmation<")
+                instead = b"Deleted" if subscription.get("ended") else b"PendingConfirmation"
+                body = body.replace(shown, b"<SubscriptionArn>" + instead + b"<")
         return status, headers, body
 
     sns._list_subscriptions_by_topic = listed
 
 
 def unconfirm(request: dict) -> dict:
-    """Makes the subscription of an address one that nobody has confirmed."""
+    """Makes the subscription of an address one that nobody has confirmed, or that was ended."""
     for topic in sns._topics.values():
         for subscription in topic["subscriptions"]:
             if subscription["endpoint"] == request["endpoint"]:
                 subscription["confirmed"] = False
+                subscription["ended"] = bool(request.get("ended"))
     return {}
 
 

@@ -64,13 +64,15 @@ fn a_backup_of_a_cache_is_proven(#[case] action: &str, #[case] named: &str, #[ca
     let there = || stack.query("elasticache", listing, &[]).unwrap().contains("lamplighter-drill-sessions");
     let told = || {
         let mail = stack.mail();
-        mail.iter().any(|mail| mail["subject"].as_str().unwrap().contains("sessions: backup of")).then_some(())
+        // With what the emulator refuses for a serverless cache it is one message.
+        mail.iter().any(|mail| mail["body"].as_str().unwrap().contains("sessions: backup of")).then_some(())
     };
     let mut looks = 0;
     stack.until("it is proven", || {
         if looks % 20 == 0 {
-            stack.control("schedule", json!({"name": "BackupSweep"}));
-            stack.control("schedule", json!({"name": "DrillSweep"}));
+            // One after the other: at the same time one of them would always find the cache held.
+            let sweep = if looks % 40 == 0 { "BackupSweep" } else { "DrillSweep" };
+            stack.control("schedule", json!({"name": sweep}));
         }
         looks += 1;
         told()

@@ -68,11 +68,13 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     let aws: Vec<&str> = until_update
         .iter()
         .map(|call| call.as_str())
-        .filter(|call| !["UpdateItem", "TransactWriteItems"].contains(call))
+        .filter(|call| !["UpdateItem", "TransactWriteItems", "Query", "Publish"].contains(call))
         .collect();
     // With UpdateService four; a function that has just started asks DescribeTargetGroups as well.
-    // Before them may stand those of an enrolment that comes again.
-    assert!(aws.ends_with(&["DescribeServices", "DescribeScalableTargets", "GetMetricData"]), "{aws:?}");
+    // Between them may stand those of an enrolment that comes again, and of messages.
+    let ours = ["DescribeServices", "DescribeScalableTargets", "GetMetricData"];
+    assert!(aws.windows(3).any(|three| three == ours), "{aws:?}");
+    assert_eq!(aws.iter().filter(|call| **call == "GetMetricData").count(), 1, "{aws:?}");
 
     // It stays high: the alarm spoke once, the sweep goes on, by as much as a minute may add.
     carry(&stack, "web", &Traffic { rps: &[37.2, 64.0, 64.0], cpu: &[60.0, 60.0, 60.0], tasks: 4 });
@@ -183,10 +185,16 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
     );
     stack.control("unconfirm", json!({"endpoint": e2e::stack::EMAIL}));
     fire(&stack, "EnrollSweep");
-    stack.until("the unconfirmed address is journalled", || {
-        let told = |record: &Value| record["told"].to_string().contains("has not confirmed its subscription");
-        journal(&stack).iter().any(told).then_some(())
-    });
+    let journalled = |text: &str| {
+        stack.until(text, || {
+            journal(&stack).iter().any(|record| record["told"].to_string().contains(text)).then_some(())
+        });
+    };
+    journalled("has not confirmed its subscription");
+    free(&stack);
+    stack.control("unconfirm", json!({"endpoint": e2e::stack::EMAIL, "ended": true}));
+    fire(&stack, "EnrollSweep");
+    journalled("was unsubscribed and gets no messages any more");
 }
 
 #[test]

@@ -38,7 +38,8 @@ fn crashed(world: &World, web: &Arn, code: i32) -> Task {
         status: "STOPPED".to_owned(),
         reason: "Essential container in task exited".to_owned(),
         stopped_at: Some(world.state().now),
-        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(code), reason: String::new() }],
+        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(code), ..TaskContainer::default() }],
+        ..Task::default()
     }
 }
 

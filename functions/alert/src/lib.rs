@@ -1,32 +1,37 @@
-//! `alert`: notices become messages that a person can use.
+//! `alert`: notices, and events of AWS that no operation handles, become messages that a person can use.
 //!
-//! In this version every notice is one message to the stack's topic. It does not group, deduplicate or
-//! remember; a notice that can't be published goes back to its queue, and from there to the dead-letter
-//! queue.
+//! One incident is one conversation, however many events it makes: what belongs together is put together (`gather`),
+//! and each channel is told of it when it begins, at most every few minutes while it changes, every four hours while it
+//! lasts, and when it is over (`due`). Where too many begin at once, one message lists them (`round`). What is owed is
+//! written down before it is sent (`desk`). It looks nothing up on AWS and decides nothing about it.
 
-mod text;
+// One invocation at a time on one thread: futures need not be `Send`.
+#![allow(async_fn_in_trait)]
+
+pub mod channels;
+pub mod desk;
+pub mod due;
+pub mod gather;
+pub mod raw;
+pub mod round;
+pub mod text;
 
 use std::rc::Rc;
-use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use lamplighter::aws::{Topic, config};
-use lamplighter::delivery::{QueueRecord, queue_records};
+use lamplighter::aws::{DynamoLedger, config};
+use lamplighter::delivery::queue_records;
 use lamplighter::door;
+use lamplighter::model::Arn;
 use lamplighter::notice::Notice;
 use lamplighter::operation::Invocation;
 use lamplighter::{Error, MalformedEvent};
 use serde_json::{Value, json};
 
-pub use text::{body, subject};
-
-/// Between two messages. SNS takes the subscription away from an address that gets more than ten a second;
-/// the template lets two of these functions run at once.
-/// Source: <https://docs.aws.amazon.com/general/latest/gr/sns.html>
-const PACE: Duration = Duration::from_millis(250);
-/// The longest that one call may take: `aws/config.rs`.
-const ONE_CALL: SignedDuration = SignedDuration::from_secs(16);
+use channels::Channels;
+use desk::{Alert, Outlet};
+use lamplighter::incident::Incidents;
 
 /// The whole of the function's `main`.
 ///
@@ -34,39 +39,60 @@ const ONE_CALL: SignedDuration = SignedDuration::from_secs(16);
 /// What ends the process at its start.
 pub fn serve() -> Result<(), door::Failure> {
     door::serve(|defaults| {
-        defaults.require(&["topic"])?;
-        let topic = Rc::new(Topic::new(config()?, defaults.topic));
+        defaults.require(&["table", "topic"])?;
+        let config = config()?;
+        let alert = Rc::new(Alert {
+            incidents: DynamoLedger::new(config.clone(), &defaults.table),
+            outlet: Channels::new(config, &defaults),
+            topic: Arn::new(&defaults.topic),
+            stack: defaults.stack,
+            clock: Box::new(door::clock),
+        });
         Ok(move |payload, run: Invocation| {
-            let topic = Rc::clone(&topic);
-            async move { publish_all(&topic, payload, run.deadline).await }
+            let alert = Rc::clone(&alert);
+            async move { answer(&alert, payload, &run).await }
         })
     })
 }
 
-/// Publishes the notices of a batch, calmly; those that fail, or for which no time is left, come again.
-async fn publish_all(topic: &Topic, payload: Value, deadline: Timestamp) -> Result<Value, Error> {
-    let mut failures = Vec::new();
-    for (n, record) in queue_records(payload)?.into_iter().enumerate() {
-        if n > 0 {
-            tokio::time::sleep(PACE).await;
+/// What comes is a batch of the queue, or the schedule's event, by which nothing new comes.
+///
+/// # Errors
+/// [`Error`] where it was not written down; Lambda gives it again, and at last to the dead-letter queue.
+pub async fn answer<I: Incidents, O: Outlet>(
+    alert: &Alert<I, O>,
+    payload: Value,
+    run: &Invocation,
+) -> Result<Value, Error> {
+    if payload.get("Records").is_none() {
+        let sent = alert.turn(&[], &run.request_id, run.deadline).await?;
+        return Ok(json!({"sent": sent}));
+    }
+    let (mut notices, mut failures) = (Vec::new(), Vec::new());
+    for record in queue_records(payload)? {
+        match read(&record.body, &alert.stack, (alert.clock)()) {
+            Ok(Some(notice)) => notices.push(notice),
+            Ok(None) => tracing::info!(message_id = record.message_id, "an event that happens every day is not told"),
+            Err(error) => {
+                lamplighter::telemetry::message_failed(&record.message_id, &error.into());
+                failures.push(json!({"itemIdentifier": record.message_id}));
+            }
         }
-        let left = deadline.duration_since(door::clock());
-        let published = if left > ONE_CALL { publish(topic, &record).await } else { Err(out_of_time(left)) };
-        if let Err(error) = published {
-            lamplighter::telemetry::message_failed(&record.message_id, &error);
-            failures.push(json!({"itemIdentifier": record.message_id}));
-        }
+    }
+    if !notices.is_empty() {
+        alert.turn(&notices, &run.request_id, run.deadline).await?;
     }
     Ok(json!({"batchItemFailures": failures}))
 }
 
-fn out_of_time(left: SignedDuration) -> Error {
-    Error::OutOfTime { target: "topic".to_owned(), seconds: left.as_secs().unsigned_abs() }
-}
-
-async fn publish(topic: &Topic, record: &QueueRecord) -> Result<(), Error> {
-    let notice: Notice =
-        serde_json::from_str(&record.body).map_err(|e| MalformedEvent(format!("not a notice: {e}")))?;
-    topic.publish(&subject(&notice), &body(&notice)).await?;
-    Ok(())
+/// What a message of the queue says to people: a notice, or an event of AWS; `None` where that happens every day.
+///
+/// # Errors
+/// [`MalformedEvent`] where it is neither.
+pub fn read(body: &str, stack: &str, now: Timestamp) -> Result<Option<Notice>, MalformedEvent> {
+    let payload: Value = serde_json::from_str(body).map_err(|e| MalformedEvent(format!("not JSON: {e}")))?;
+    if raw::is_event(&payload) {
+        return raw::notice(payload, stack, now);
+    }
+    serde_json::from_value(payload).map(Some).map_err(|e| MalformedEvent(format!("not a notice: {e}")))
 }

@@ -11,6 +11,8 @@ mod due;
 mod survey;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::BTreeMap;
 

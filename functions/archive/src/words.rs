@@ -41,7 +41,7 @@ pub fn late(day: Date, reason: &str) -> Message {
     Message::warning(format!("the logs of {day} are not exported yet"))
         .why(format!("They have been due for more than a day: {reason}."))
         .next("They are exported in the order of their days. AWS exports for one log group at a time: with many, or with exports of somebody else, that takes its time.")
-        .once(LATE)
+        .lasts(LATE)
 }
 
 pub fn in_time_again() -> Message {

@@ -14,6 +14,8 @@ mod rotate_tests;
 mod survey;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -45,7 +45,7 @@ pub fn too_many_of_a_cache() -> Message {
 pub fn overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
     Message::warning(format!("no backup for {}", duration(now.duration_since(slot))))
         .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))
-        .next("It is tried again every quarter of an hour. Look why the database does not become available.")
+        .next("It is tried again every quarter of an hour. See in the RDS console what keeps it from being available.")
         .once(format!("{OVERDUE}{slot}"))
 }
 
@@ -80,8 +80,8 @@ pub fn recovery_point_is_old(age: Option<SignedDuration>, allowed: SignedDuratio
     );
     Message::critical(title)
         .why("Neither a good snapshot nor point-in-time recovery reaches closer to now.")
-        .next("What was written since then would be lost. Look at the journal for why backups wait; nothing is deleted meanwhile.")
-        .once(RPO)
+        .next("What was written since then would be lost: take a snapshot by hand now. Why backups wait or fail, earlier messages and the journal say; nothing is deleted meanwhile.")
+        .lasts(RPO)
 }
 
 pub fn recovery_point_will_be_old(age: SignedDuration, allowed: SignedDuration) -> Message {
@@ -122,9 +122,8 @@ pub fn unreadable_place(place: &Place, error: &str) -> Message {
 }
 
 pub fn job_failed(job: &BackupJob) -> Message {
-    let why = job.status_message.trim_matches('"');
     Message::warning(format!("an AWS Backup job is {}", job.state))
-        .why(if why.is_empty() { "AWS Backup does not say why.".to_owned() } else { format!("AWS Backup says: {why}") })
+        .why(job.why())
         .next("The snapshots that Lamplighter takes do not depend on it.")
         .once(format!("job:{}", job.backup_job_id))
 }

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
 use lamplighter::model::{CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition};
-use lamplighter::notice::Message;
+use lamplighter::notice::{Message, RELEASE};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy;
@@ -191,6 +191,7 @@ impl Case<'_> {
 
     fn frozen(&self) -> Option<Plan> {
         let until = self.seen.policy.freeze.as_ref()?.holds_until(self.now)?;
+        let until = until.strftime("%F %H:%M UTC");
         let message = Message::info(format!("{} is held until {until}", self.label()))
             .why(format!("{} holds new images now.", policy::FREEZE))
             .next("The newest push is rolled out when the freeze ends.")
@@ -258,7 +259,7 @@ impl Case<'_> {
             None => Message::info(title.clone()).why(why),
             Some(without) => Message::warning(format!("{title}; without a snapshot")).why(why + &without),
         };
-        let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()));
+        let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()).begins(RELEASE));
         plan.messages.extend(shift::impossible(self.seen.policy, self.service));
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));

@@ -77,7 +77,7 @@ fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
 )]
 #[case::frozen(
     given().tag("freeze", "fri 16:00 - mon 08:00 Europe/Rome"),
-    "RC_1.4.2 (sha256:00000000) is held until 2026-11-23T07:00:00Z",
+    "RC_1.4.2 (sha256:00000000) is held until 2026-11-23 07:00 UTC",
     "lamplighter:freeze holds new images now."
 )]
 #[case::findings(

@@ -16,6 +16,8 @@ mod shift;
 mod subject;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::BTreeMap;
 

@@ -30,7 +30,8 @@ pub fn restart(seen: Seen<'_, Policy>, service: &Service, running: &TaskDefiniti
     let message = Message::info(title.clone())
         .why(format!("{} reads it when a task starts.", running.label()))
         .next("ECS replaces the tasks with the same image.");
-    let restart = Redeploy { service: service.arn.clone(), since: rotated_at, shifts: service.shifts_traffic() };
+    let restart =
+        Redeploy { service: service.arn.clone(), since: rotated_at, shifts: service.shifts_traffic(), heals: false };
     Plan::act(Action::Redeploy(restart), title, message)
 }
 

@@ -9,6 +9,8 @@ mod decide;
 mod survey;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::BTreeMap;
 

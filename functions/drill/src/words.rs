@@ -69,7 +69,7 @@ pub fn broken(snapshot: &Arn, broken: &Database, began: Timestamp) -> Message {
 pub fn took_too_long(snapshot: &Arn, took: SignedDuration, status: &str, began: Timestamp) -> Message {
     Message::critical(format!("drill failed: not restored within {} h", took.as_hours()))
         .why(format!(
-            "What was restored from {} is {status}. It is deleted, so that it costs no more.",
+            "What was restored from {} is still {status}. It is deleted, so that it costs no more.",
             snapshot.name()
         ))
         .next("Restore it by hand to see why: RESTORE.md says how.")

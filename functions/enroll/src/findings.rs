@@ -2,7 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::{Memory, Raised};
-use lamplighter::model::{AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition};
+use lamplighter::model::{
+    AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition, Unreached,
+};
 use lamplighter::notice::Message;
 use lamplighter::operation::Seen;
 use lamplighter::plan::Finding;
@@ -25,7 +27,7 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
             found
         }
         Subject::Database(database) if !database.arn.is_cache() => of_database(database),
-        Subject::Topic(unconfirmed) => unconfirmed.iter().map(|address| unconfirmed_address(address)).collect(),
+        Subject::Topic(unreached) => unreached.iter().map(of_address).collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
     found.extend(of_alarms(seen.policy, observed, now));
@@ -197,13 +199,22 @@ fn of_database(database: &Database) -> Vec<Finding> {
     found.map(|(_, key, title, why, next)| finding(key, title, why, next)).collect()
 }
 
-fn unconfirmed_address(address: &str) -> Finding {
-    finding(
-        format!("unconfirmed:{address}"),
-        format!("{address} has not confirmed its subscription and gets no messages"),
-        "AWS sent a link to confirm it, which is good for 48 hours.",
-        "Follow the link in that mail, or subscribe again.",
-    )
+fn of_address(unreached: &Unreached) -> Finding {
+    match unreached {
+        Unreached::Unconfirmed(address) => finding(
+            format!("unconfirmed:{address}"),
+            format!("{address} has not confirmed its subscription and gets no messages"),
+            "AWS sent a link to confirm it, which is good for 48 hours.",
+            "Follow the link in that mail, or subscribe again.",
+        ),
+        Unreached::Unsubscribed(address) => finding(
+            format!("unsubscribed:{address}"),
+            format!("{address} was unsubscribed and gets no messages any more"),
+            "Every mail of SNS ends with a link that does so without asking: whoever has the mail, or scans it, can follow it.",
+            "Subscribe it again if it was by mistake. Confirmed by the AWS CLI with --authenticate-on-unsubscribe true, the link \
+             asks for a login.",
+        ),
+    }
 }
 
 fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {

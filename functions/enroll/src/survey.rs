@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
-use lamplighter::model::{Arn, Database, HasAlarm, ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition};
+use lamplighter::model::{
+    Arn, Database, HasAlarm, ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition, Unreached,
+};
 use lamplighter::operation::Seen;
 use lamplighter::policy::{self, STACK, TARGET};
 use serde::Serialize;
@@ -23,7 +25,7 @@ pub struct Survey {
     pub alarms: Vec<HasAlarm>,
     /// Every alarm that carries our tags.
     pub own: Vec<Tagged>,
-    pub unconfirmed: Vec<String>,
+    pub unreached: Vec<Unreached>,
 }
 
 /// All that [`crate::decide`] looks at.
@@ -52,8 +54,8 @@ pub enum Subject {
         databases: Vec<Database>,
         caches: Vec<Arn>,
     },
-    /// Addresses that have not confirmed their subscription to the stack's topic.
-    Topic(Vec<String>),
+    /// Addresses that were subscribed to the stack's topic and hear nothing.
+    Topic(Vec<Unreached>),
     Gone,
 }
 
@@ -130,7 +132,7 @@ impl Survey {
         }
         Ok(match arn.service() {
             "cloudwatch" => self.application(policy::app(&seen.target.tags).unwrap_or_default()),
-            "sns" => Subject::Topic(self.unconfirmed.clone()),
+            "sns" => Subject::Topic(self.unreached.clone()),
             _ => Subject::Gone,
         })
     }

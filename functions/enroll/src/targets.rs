@@ -82,7 +82,7 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let existing = search.cloud.dashboards(&prefix(region)).await?;
     targets.extend(dashboards(&targets, &existing, region, &topic));
     if !topic.as_str().is_empty() {
-        survey.unconfirmed = search.cloud.unconfirmed(topic.as_str()).await?;
+        survey.unreached = search.cloud.unreached(topic.as_str()).await?;
         targets.push(managed_as(topic, true));
     }
     if targets.is_empty() {

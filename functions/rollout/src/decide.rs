@@ -121,6 +121,11 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
             format!("{} is not followed any more: something newer runs, or the service is not ours", following.tag),
             None,
         ),
+        // Whatever was rolled out would have failed.
+        Stage::Back if !observed.down.is_empty() => {
+            let message = words::back_while_down(service, following, &observed.down);
+            Plan::act(case.judge(Verdict::Superseded), message.title.clone(), message)
+        }
         Stage::Back => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
             let message = words::went_back(service, following, observed, case.approval_is_spent());
@@ -211,6 +216,9 @@ impl Case<'_> {
             (Stage::Stuck, None) => ("hung", words::late(minutes, self.observed)),
             _ => ("failed", words::late(minutes, self.observed)),
         };
+        if !self.observed.down.is_empty() {
+            return Plan::tell(words::depends(self.following, what, &why, &self.observed.down));
+        }
         let Some(to) = &self.observed.way_back else {
             return Plan::tell(words::no_way_back(self.following, what, &why));
         };

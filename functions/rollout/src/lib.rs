@@ -8,10 +8,11 @@ mod code_deploy;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod evidence;
 mod survey;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::BTreeMap;
 
@@ -26,7 +27,6 @@ use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{Stage, decide};
-pub use evidence::Evidence;
 pub use survey::{Observed, Survey};
 
 pub struct Follow;
@@ -86,7 +86,9 @@ impl Operation for Follow {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
+        let down = (!observed.down.is_empty()).then(|| observed.down.join(", "));
+        let state = observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from);
+        TargetState { down, ..state }
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {

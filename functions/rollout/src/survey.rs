@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::AwsError;
 use lamplighter::cloud::Cloud;
 use lamplighter::detail::Detail;
+use lamplighter::evidence::{self, Evidence};
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Memory, Verified};
 use lamplighter::model::{Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
 use lamplighter::operation::Seen;
-use lamplighter::policy::Unclear;
+use lamplighter::policy::{self, Unclear};
+use lamplighter::{AwsError, dependencies, way_back};
 use serde::Serialize;
 
 use crate::decide::{SETTLING, Stage, speaks_against, stage};
-use crate::evidence::{self, Evidence};
 use crate::{Policy, code_deploy};
 
 /// Alarms of `enroll` that a release can be the cause of.
@@ -45,6 +45,8 @@ pub struct Observed {
     pub looks: Option<Looks>,
     /// Alarms about errors that are on, where they are asked.
     pub alarms: Vec<HasAlarm>,
+    /// What the application depends on and is down, where it was to go back.
+    pub down: Vec<String>,
     /// What ECS says has happened since, the newest first, where that is to be told.
     pub said: Vec<String>,
     /// And what else is found out then.
@@ -101,18 +103,37 @@ impl Survey {
             observed.said = cloud.happened(arn, following.at).await?;
             let error = observed.code_deployment.as_ref().map(|deployment| deployment.error.clone());
             observed.said.splice(0..0, error.filter(|error| !error.is_empty()));
+            observed.down = dependencies::down(policy::app(&seen.target.tags), cloud).await?;
             observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
         }
         if observed.stage.needs_way_back() {
-            observed.way_back = way_back(seen, following, cloud).await?;
+            self.ways_back(&mut observed, seen, following, cloud).await?;
         }
+        Ok(observed)
+    }
+
+    /// What can be gone back to, and by whom, unless it would fail as well.
+    async fn ways_back<C: Cloud>(
+        &self,
+        observed: &mut Observed,
+        seen: Seen<'_, Policy>,
+        following: &Following,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
+        if !observed.down.is_empty() {
+            // The time of what it depends on is not the release's, and neither is what its addresses answered.
+            observed.waits_at = Some(self.at);
+            observed.looks = observed.looks.take().map(|_| Looks::default());
+            return Ok(());
+        }
+        observed.way_back = way_back::find(seen.memory, &following.digest, cloud).await?;
         if let (Stage::Stuck, Some(to)) = (observed.stage, &observed.way_back) {
             observed.can_take_back = match &observed.code_deployment {
                 Some(deployment) => Some(deployment.id.clone()),
-                None => ecs_deployment(arn, to, cloud).await?,
+                None => ecs_deployment(&seen.target.arn, to, cloud).await?,
             };
         }
-        Ok(observed)
+        Ok(())
     }
 
     /// Nothing is followed but, maybe, a way back.
@@ -191,26 +212,4 @@ async fn alarms<C: Cloud>(service: &Arn, cloud: &C) -> Result<Vec<HasAlarm>, Aws
 /// Whether a container of a revision runs an image by this digest.
 fn runs(definition: &TaskDefinition, digest: &Digest) -> bool {
     definition.containers().any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
-}
-
-/// The newest good revision with another image, if ECS and ECR still have it.
-async fn way_back<C: Cloud>(
-    seen: Seen<'_, Policy>,
-    following: &Following,
-    cloud: &C,
-) -> Result<Option<Verified>, AwsError> {
-    let others = seen.memory.verified.iter().rev().filter(|verified| verified.digest != following.digest);
-    for verified in others {
-        if !cloud.is_active(&verified.revision).await? {
-            continue;
-        }
-        let definition = cloud.task_definition(&verified.revision).await?;
-        let images = definition.containers().map(|container| ImageRef::parse(container.image));
-        let own = images.filter(|image| image.digest.as_ref() == Some(&verified.digest)).map(|image| image.repository);
-        let Some(repository) = own.into_iter().next() else { continue };
-        if !repository.is_ecr() || cloud.has_image(&repository, &verified.digest).await? {
-            return Ok(Some(verified.clone()));
-        }
-    }
-    Ok(None)
 }

@@ -4,10 +4,10 @@ use jiff::Timestamp;
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{HasAlarm, Service, counted};
-use lamplighter::notice::Message;
+use lamplighter::notice::{Message, RELEASE};
 use lamplighter::policy::APPROVE;
 
-use crate::{Evidence, Observed};
+use crate::Observed;
 
 /// Of what ECS says so many sentences are passed on, and no more letters than this.
 const SENTENCES: usize = 3;
@@ -23,7 +23,7 @@ fn revision(arn: &str) -> &str {
 
 /// What ECS says, as far as it helps, what that points at, and what else was found out.
 fn said(observed: &Observed) -> String {
-    let found = found(&observed.evidence);
+    let found = observed.evidence.text();
     if let Some((service, (least, most))) = observed.service.as_ref().and_then(|s| Some((s, s.no_room()?))) {
         return format!(
             "At least {least} of {} must stay and at most {most} may run, so ECS can neither stop an old one nor start a new \
@@ -45,15 +45,6 @@ fn said(observed: &Observed) -> String {
     let cause = cause(&text).or_else(|| cause(&found)).map(|cause| format!("{cause} ")).unwrap_or_default();
     let says = if text.is_empty() { String::new() } else { format!("ECS says: {text}") };
     format!("{cause}{says}{found}").trim().to_owned()
-}
-
-/// How its tasks stopped, and what they wrote last; begins with a space where there is something.
-fn found(evidence: &Evidence) -> String {
-    let sentences = evidence.stops.iter().chain(&evidence.missing).map(|sentence| format!(" {sentence}"));
-    let last = |(container, lines): &(String, Vec<String>)| {
-        format!("\nLast lines of the container {container}:\n  {}", lines.join("\n  "))
-    };
-    sentences.chain(evidence.lines.as_ref().map(last)).collect()
 }
 
 /// What a message of ECS points at.
@@ -80,6 +71,7 @@ pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Time
             "Nothing to do. {} is what a later release that fails goes back to.",
             revision(&service.task_definition)
         ))
+        .ends(RELEASE)
 }
 
 pub fn waits_for_approval(following: &Following, asked_for: bool) -> Message {
@@ -104,12 +96,14 @@ pub fn went_back(service: &Service, following: &Following, observed: &Observed, 
     Message::warning(format!("{} failed and went back to {}", label(following), revision(&service.task_definition)))
         .why(format!("ECS's circuit breaker or a person took it back. {}", said(observed)))
         .next(again(following, spent))
+        .ends(RELEASE)
 }
 
 pub fn goes_back(following: &Following, what: &str, to: &Verified, why: &str, spent: bool) -> Message {
     Message::warning(format!("{} {what}: going back to {} ({})", label(following), to.tag, revision(&to.revision)))
         .why(why.to_owned())
         .next(again(following, spent))
+        .ends(RELEASE)
 }
 
 pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
@@ -117,6 +111,26 @@ pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
         .why(format!("No earlier revision is known to be good, active and still in ECR. {why}"))
         .next("Push a release that works, or update the service by hand. It is left as it is.")
         .once(format!("no-way-back:{}", following.digest))
+        .ends(RELEASE)
+        .begins(format!("{RELEASE}:failed"))
+}
+
+/// With its database down every revision fails.
+pub fn depends(following: &Following, what: &str, why: &str, down: &[String]) -> Message {
+    let down = down.join(", ");
+    Message::critical(format!("{} {what} while {down} is down: it is not taken back", label(following)))
+        .why(format!("It shares the tag lamplighter:app with it, and an earlier revision would fail as well. {why}"))
+        .next("It is looked at again once that is back, and then has its whole time.")
+        .once(format!("depends:{}", following.digest))
+        .begins(format!("{RELEASE}:failed"))
+}
+
+pub fn back_while_down(service: &Service, following: &Following, down: &[String]) -> Message {
+    let down = down.join(", ");
+    Message::warning(format!("{} went back to {} while {down} is down", label(following), revision(&service.task_definition)))
+        .why("ECS's circuit breaker or a person took it back. With what it depends on down that says nothing about the image.")
+        .next("It is not refused: once that is back, push it again.")
+        .ends(RELEASE)
 }
 
 pub fn late(minutes: i64, observed: &Observed) -> String {
@@ -125,7 +139,7 @@ pub fn late(minutes: i64, observed: &Observed) -> String {
 
 pub fn refuted(observed: &Observed) -> String {
     let looks = observed.looks.clone().unwrap_or_default();
-    let (problem, found) = (looks.problem.clone().unwrap_or_default(), found(&observed.evidence));
+    let (problem, found) = (looks.problem.clone().unwrap_or_default(), observed.evidence.text());
     let how = if looks.is_refuted() {
         "it failed its check three times in a row".to_owned()
     } else {
@@ -138,12 +152,13 @@ pub fn unclear(following: &Following, looks: &Looks) -> Message {
     let Looks { all, passed, problem, .. } = looks;
     Message::warning(format!("{} is live, and nobody can say whether it is well", label(following)))
         .why(format!("{passed} of {all} looks at its addresses passed. Last: {}.", problem.clone().unwrap_or_default()))
-        .next("It is left as it is, and no later release goes back to it.")
+        .next("See whether it works, and push another one if not. It is left as it is, and no later release goes back to it.")
+        .ends(RELEASE)
 }
 
 pub fn alarmed(alarm: &HasAlarm, observed: &Observed) -> String {
     let since = alarm.state_since.map(|at| at.strftime(" since %H:%M UTC").to_string()).unwrap_or_default();
-    format!("The alarm {} is on{since}: {}{}", alarm.name, alarm.state_reason, found(&observed.evidence))
+    format!("The alarm {} is on{since}: {}{}", alarm.name, alarm.state_reason, observed.evidence.text())
 }
 
 /// Alarms that were on before and so could not judge.

@@ -15,6 +15,8 @@ mod peak;
 mod survey;
 mod targets;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::collections::BTreeMap;
 

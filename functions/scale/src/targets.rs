@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind};
 use lamplighter::detail::Detail;
-use lamplighter::detail::alarm::{AlarmChange, AlarmedMetric};
+use lamplighter::detail::alarm::{AlarmChange, AlarmedMetric, ours};
 use lamplighter::detail::tag::TagChange;
 use lamplighter::ledger::Ledger;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
@@ -68,13 +68,6 @@ fn service_in(metric: &AlarmedMetric) -> Option<(String, String)> {
 fn by_name(change: &AlarmChange) -> impl Iterator<Item = (String, String)> {
     let names = std::iter::once(&change.name).chain(&change.because_of);
     names.filter_map(|name| ours(name)).map(|((cluster, service), _)| (cluster.to_owned(), service.to_owned()))
-}
-
-/// `((shop, web), cpu-peak)` of `lamplighter/shop/web/cpu-peak`.
-fn ours(name: &str) -> Option<((&str, &str), &str)> {
-    let parts: Vec<&str> = name.strip_prefix(OURS)?.split('/').collect();
-    let [cluster, service, kind] = parts[..] else { return None };
-    Some(((cluster, service), kind))
 }
 
 /// Partition, region and account that services are looked for in.

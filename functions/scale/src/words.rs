@@ -59,7 +59,7 @@ pub fn scaled(case: &Case<'_>, to: u32, reason: &str) -> Option<Message> {
                 surge.task_minutes(case.now),
                 surge.base
             ))
-            .why(capitalised(reason))
+            .why(format!("{}.", capitalised(reason)))
             .next("Nothing to do."),
         ),
         None if to > from => Some(
@@ -150,7 +150,7 @@ pub fn raised(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
 
 pub fn restored(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
     Message::info(format!("Auto Scaling's minimum is {to} again (was {})", scalable.min))
-        .why(capitalised(reason))
+        .why(format!("{}.", capitalised(reason)))
         .next("Nothing to do.")
 }
 

@@ -5,7 +5,7 @@ use lamplighter::Plan;
 use lamplighter::looks::IN_A_ROW;
 use lamplighter::memory::Judging;
 use lamplighter::model::Digest;
-use lamplighter::notice::Message;
+use lamplighter::notice::{Message, RELEASE};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, HookStatus, Judge, Report, Step, Verdict};
 use lamplighter::policy::Unclear;
@@ -144,6 +144,8 @@ impl Case<'_> {
 
     /// ECS takes it back, and it is not rolled out again.
     fn fail(&self, message: Message, because: &str) -> Plan {
+        // Of CodeDeploy nobody else tells that it is over.
+        let message = message.ends(RELEASE);
         let Some((tag, digest)) = self.observed.image.clone() else {
             let once = format!("failed:{}:{}", self.judging.deployment, self.judging.step);
             return Plan::tell(message.next("Traffic goes back to the old revision.").once(once))

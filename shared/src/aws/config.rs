@@ -75,6 +75,7 @@ pub fn config() -> Result<Config, ParameterError> {
 }
 
 /// AWS is an emulator on this machine.
+#[must_use]
 pub fn is_local() -> bool {
     variable("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://127.0.0.1:"))
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType, Service as EcsService, ServiceField,
-    TaskDefinitionField,
+    CapacityProviderStrategyItem, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType,
+    Service as EcsService, ServiceField, TaskDefinitionField,
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
 use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
@@ -17,7 +17,7 @@ use super::failure::{failure, incomplete};
 use super::raw::{Capture, put_body};
 use super::tasks::time;
 use crate::AwsError;
-use crate::model::{Arn, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition};
+use crate::model::{Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition};
 
 /// The most services one DescribeServices call takes.
 const SERVICES_PER_CALL: usize = 10;
@@ -185,6 +185,21 @@ pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<Stri
     Ok(started(answer.service))
 }
 
+/// Places a service's tasks by another capacity provider strategy, which needs a new deployment.
+pub async fn place(client: &Client, service: &Arn, shares: &[CapacityShare]) -> Result<String, AwsError> {
+    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let mut request = client.update_service().cluster(cluster).service(service.as_str()).force_new_deployment(true);
+    for share in shares {
+        let item = CapacityProviderStrategyItem::builder().capacity_provider(&share.provider);
+        let item = item.weight(share.weight).base(share.base).build();
+        request = request.capacity_provider_strategy(
+            item.map_err(|e| incomplete("UpdateService", &share.provider, &e.to_string()))?,
+        );
+    }
+    let answer = request.customize().config_override(not_twice()).send().await;
+    Ok(started(answer.map_err(|e| failure("UpdateService", &service.name(), &e))?.service))
+}
+
 /// Names the deployment that an update started.
 fn started(service: Option<EcsService>) -> String {
     let primary = service
@@ -241,6 +256,8 @@ fn service(service: EcsService) -> Option<Described> {
         status: service.status.unwrap_or_default(),
         desired_count: service.desired_count,
         running_count: service.running_count,
+        pending_count: service.pending_count,
+        health_check_grace_period: service.health_check_grace_period_seconds.unwrap_or_default(),
         scheduling_strategy: service.scheduling_strategy.map_or("REPLICA".to_owned(), |s| s.as_str().to_owned()),
         target_groups,
         minimum_healthy_percent: configuration.as_ref().and_then(|c| c.minimum_healthy_percent),
@@ -265,8 +282,13 @@ fn service(service: EcsService) -> Option<Described> {
             reset_on_healthy_task: breaker.and_then(|b| b.reset_on_healthy_task).unwrap_or(true),
         },
         deployments: service.deployments.unwrap_or_default().into_iter().map(deployment).collect(),
+        capacity: service.capacity_provider_strategy.unwrap_or_default().into_iter().map(share).collect(),
     };
     Some((described, configuration))
+}
+
+fn share(item: CapacityProviderStrategyItem) -> CapacityShare {
+    CapacityShare { provider: item.capacity_provider, weight: item.weight, base: item.base }
 }
 
 fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {

@@ -1,10 +1,10 @@
-//! Elastic Load Balancing: which load balancer a target group stands behind.
+//! Elastic Load Balancing: which load balancer a target group stands behind, and how its targets are.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 
 use super::failure::failure;
 use crate::AwsError;
-use crate::model::TargetGroup;
+use crate::model::{Target, TargetGroup};
 
 /// The most names that one call takes.
 /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html>
@@ -46,4 +46,29 @@ async fn describe(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, 
             Some(TargetGroup { arn: group.target_group_arn?, load_balancers })
         })
         .collect())
+}
+
+/// The targets of these groups; AWS takes one group a call.
+pub async fn target_health(client: &Client, groups: &[String]) -> Result<Vec<Target>, AwsError> {
+    let mut found = Vec::new();
+    for group in groups {
+        let answer = client.describe_target_health().target_group_arn(group).send().await;
+        let answer = match answer.map_err(|e| failure("DescribeTargetHealth", group, &e)) {
+            Ok(answer) => answer,
+            Err(error) if error.code == "TargetGroupNotFound" => continue,
+            Err(error) => return Err(error),
+        };
+        found.extend(answer.target_health_descriptions.unwrap_or_default().into_iter().filter_map(|described| {
+            let (target, health) = (described.target?, described.target_health?);
+            Some(Target {
+                group: group.clone(),
+                id: target.id?,
+                port: target.port.unwrap_or_default(),
+                state: health.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+                reason: health.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
+                description: health.description.unwrap_or_default(),
+            })
+        }));
+    }
+    Ok(found)
 }

@@ -5,6 +5,8 @@
 //! | target ARN | `state` | `holder`, `lease_until` (ms), `fence`, `memory` (JSON), `watched`, `watchers`, `expires` |
 //! | target ARN | time `#` event `#` operation `#` kind | one journal record: `day`, `record` (JSON), `expires` |
 //!
+//! `incidents.rs` keeps what people are told in the same table.
+//!
 //! The index `by-day` (`day`, `sk`) lists the records of all targets in the order they were written. The
 //! index `watched` (`watched`, `pk`) lists the targets that a sweep must come back to: the attribute is `yes`
 //! or absent, so that calm targets are not in it, and `watchers` names the operations.
@@ -28,7 +30,7 @@ use crate::ledger::{Lease, Ledger, LedgerError, Record};
 use crate::model::Arn;
 
 /// How long records, and the memory of targets that nobody looks at any more, are kept.
-const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+pub(super) const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 pub struct DynamoLedger {
     config: Config,
@@ -36,7 +38,7 @@ pub struct DynamoLedger {
     client: OnceCell<Client>,
 }
 
-type Item = HashMap<String, AttributeValue>;
+pub(super) type Item = HashMap<String, AttributeValue>;
 
 impl DynamoLedger {
     #[must_use]
@@ -52,8 +54,42 @@ impl DynamoLedger {
         ledger
     }
 
-    fn client(&self) -> &Client {
+    pub(super) fn client(&self) -> &Client {
         self.client.get_or_init(|| Client::new(&self.config))
+    }
+
+    pub(super) fn table(&self) -> &str {
+        &self.table
+    }
+
+    /// Takes an item for a holder unless somebody else has it. Answers the item with its new `fence`.
+    pub(super) async fn lease(
+        &self,
+        key: Item,
+        target: &str,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Item, LedgerError> {
+        // With the time in it, the SDK's retry of a call whose answer was lost finds its own lease, and
+        // another delivery of the same request does not.
+        let holder = format!("{holder} since {now}");
+        let answer = self
+            .client()
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(key))
+            .update_expression("SET holder = :holder, lease_until = :until ADD fence :one")
+            .condition_expression("attribute_not_exists(holder) OR lease_until < :now OR holder = :holder")
+            .expression_attribute_values(":holder", AttributeValue::S(holder))
+            .expression_attribute_values(":until", number(until.as_millisecond()))
+            .expression_attribute_values(":now", number(now.as_millisecond()))
+            .expression_attribute_values(":one", number(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        Ok(answer.map_err(|error| refused(target, &error))?.attributes.unwrap_or_default())
     }
 
     /// Writes a record and the state in one transaction, under our fence.
@@ -94,28 +130,7 @@ impl Ledger for DynamoLedger {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Lease, LedgerError> {
-        // With the time in it, the SDK's retry of a call whose answer was lost finds its own lease, and
-        // another delivery of the same request does not.
-        let holder = format!("{holder} since {now}");
-        let answer = self
-            .client()
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(state_key(target)))
-            .update_expression("SET holder = :holder, lease_until = :until ADD fence :one")
-            .condition_expression("attribute_not_exists(holder) OR lease_until < :now OR holder = :holder")
-            .expression_attribute_values(":holder", AttributeValue::S(holder))
-            .expression_attribute_values(":until", number(until.as_millisecond()))
-            .expression_attribute_values(":now", number(now.as_millisecond()))
-            .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        let item = match answer {
-            Ok(answer) => answer.attributes.unwrap_or_default(),
-            Err(error) => return Err(not_acquired(target, &error)),
-        };
+        let item = self.lease(state_key(target), &target.name(), holder, now, until).await?;
         let memory = match text(&item, "memory") {
             Some(memory) => serde_json::from_str(memory).map_err(|e| unreadable(target, &e))?,
             None => crate::memory::Memory::default(),
@@ -167,10 +182,11 @@ impl Ledger for DynamoLedger {
     }
 }
 
-fn not_acquired(target: &Arn, error: &SdkError<UpdateItemError>) -> LedgerError {
+/// A lease that was not taken: somebody else has it, or nobody knows.
+fn refused(target: &str, error: &SdkError<UpdateItemError>) -> LedgerError {
     let held = match error.as_service_error() {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.as_ref(),
-        _ => return failure("UpdateItem", &target.name(), error).into(),
+        _ => return failure("UpdateItem", target, error).into(),
     };
     let holder = held.and_then(|item| text(item, "holder")).unwrap_or("another invocation").to_owned();
     let until = held.and_then(|item| integer(item, "lease_until")).and_then(|ms| Timestamp::from_millisecond(ms).ok());
@@ -189,7 +205,7 @@ fn record_item(record: &Record) -> Item {
     ])
 }
 
-fn state_key(target: &Arn) -> Item {
+pub(super) fn state_key(target: &Arn) -> Item {
     Item::from([
         ("pk".to_owned(), AttributeValue::S(target.to_string())),
         ("sk".to_owned(), AttributeValue::S("state".to_owned())),
@@ -210,15 +226,15 @@ fn state_values(lease: &Lease, now: Timestamp) -> Item {
     values
 }
 
-fn number(n: i64) -> AttributeValue {
+pub(super) fn number(n: i64) -> AttributeValue {
     AttributeValue::N(n.to_string())
 }
 
-fn text<'a>(item: &'a Item, key: &str) -> Option<&'a str> {
+pub(super) fn text<'a>(item: &'a Item, key: &str) -> Option<&'a str> {
     item.get(key)?.as_s().ok().map(String::as_str)
 }
 
-fn integer(item: &Item, key: &str) -> Option<i64> {
+pub(super) fn integer(item: &Item, key: &str) -> Option<i64> {
     item.get(key)?.as_n().ok()?.parse().ok()
 }
 

@@ -13,17 +13,18 @@ use super::config::is_local;
 use super::reach::Performs;
 use super::vault::Vault;
 use super::{
-    Config, autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecr, ecs, elb, logs, metrics, probes,
-    rds, snapshots, tagging, tasks, topic,
+    Config, autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecr, ecs, elb, instances, logs, metrics,
+    probes, rds, snapshots, tagging, tasks, topic, trail,
 };
 use crate::AwsError;
-use crate::cloud::{Cloud, Kind, Services, Which};
+use crate::cloud::{Cloud, Kind, Lifecycle, Services, TasksOf, Which};
 use crate::model::{
-    Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay,
-    LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
-    TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
+    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask, HasAlarm, Image,
+    Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
+    ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
+    Unreached,
 };
-use crate::plan::{Action, Rollout};
+use crate::plan::{Action, Enlarge, Rollout};
 use crate::policy::MANAGED;
 use crate::web;
 
@@ -41,6 +42,8 @@ pub struct Aws<R = Services> {
     cloudwatch: OnceCell<aws_sdk_cloudwatch::Client>,
     elb: OnceCell<aws_sdk_elasticloadbalancingv2::Client>,
     autoscaling: OnceCell<aws_sdk_applicationautoscaling::Client>,
+    groups: OnceCell<aws_sdk_autoscaling::Client>,
+    trail: OnceCell<aws_sdk_cloudtrail::Client>,
     rds: OnceCell<aws_sdk_rds::Client>,
     elasticache: OnceCell<aws_sdk_elasticache::Client>,
     sns: OnceCell<aws_sdk_sns::Client>,
@@ -68,6 +71,8 @@ impl<R> Aws<R> {
             cloudwatch: OnceCell::new(),
             elb: OnceCell::new(),
             autoscaling: OnceCell::new(),
+            groups: OnceCell::new(),
+            trail: OnceCell::new(),
             rds: OnceCell::new(),
             elasticache: OnceCell::new(),
             sns: OnceCell::new(),
@@ -126,6 +131,13 @@ impl<R> Aws<R> {
     #[must_use]
     pub fn and_codedeploy(self, codedeploy: aws_sdk_codedeploy::Client) -> Self {
         let _ = self.codedeploy.set(codedeploy);
+        self
+    }
+
+    /// The same with clients of what instances are made by and changes are found in.
+    #[must_use]
+    pub fn and_groups(self, groups: aws_sdk_autoscaling::Client, trail: aws_sdk_cloudtrail::Client) -> Self {
+        let _ = (self.groups.set(groups), self.trail.set(trail));
         self
     }
 
@@ -211,6 +223,14 @@ impl<R> Aws<R> {
         self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config))
     }
 
+    pub(super) fn groups(&self) -> &aws_sdk_autoscaling::Client {
+        self.groups.get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
+    }
+
+    fn trail(&self) -> &aws_sdk_cloudtrail::Client {
+        self.trail.get_or_init(|| aws_sdk_cloudtrail::Client::new(&self.config))
+    }
+
     pub(super) fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
         self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
@@ -242,6 +262,15 @@ impl<R: Performs> Aws<R> {
         let base = self.task_definition(&rollout.base).await?;
         let request = base.with_images(&rollout.images);
         ecs::register_task_definition(self.ecs(), request, &base.tags, &rollout.tags, base.family()).await
+    }
+
+    pub(super) async fn enlarge(&self, enlarge: &Enlarge) -> Result<String, AwsError> {
+        let base = self.task_definition(&enlarge.base).await?;
+        let request = base.with_sizes(&enlarge.sizes);
+        let tags = (&base.tags, &enlarge.tags);
+        let revision = ecs::register_task_definition(self.ecs(), request, tags.0, tags.1, base.family()).await?;
+        let deployment = ecs::update_service(self.ecs(), &enlarge.service, &revision, None).await?;
+        Ok(format!("{deployment} of {}", revision.rsplit('/').next().unwrap_or_default()))
     }
 
     async fn configuration(&self, service: &Arn) -> Result<Option<DeploymentConfiguration>, AwsError> {
@@ -291,8 +320,28 @@ impl<R: Performs> Cloud for Aws<R> {
         metrics::traffic(self.cloudwatch(), groups, from, to).await
     }
 
-    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {
-        tasks::of(self.ecs(), service).await
+    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+        tasks::of(self.ecs(), of, which).await
+    }
+
+    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError> {
+        elb::target_health(self.elb(), groups).await
+    }
+
+    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+        instances::describe(self.ecs(), arns).await
+    }
+
+    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+        instances::group(self.groups(), ec2).await
+    }
+
+    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError> {
+        instances::silent(self.ecs(), cluster).await
+    }
+
+    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {
+        trail::changes(self.trail(), resource, since).await
     }
 
     async fn last_lines(&self, stream: &LogStream, most: usize) -> Result<Vec<String>, AwsError> {
@@ -348,9 +397,9 @@ impl<R: Performs> Cloud for Aws<R> {
         rds::databases(self.rds(), arns).await
     }
 
-    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
+    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError> {
         let client = self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.config));
-        topic::unconfirmed(client, topic).await
+        topic::unreached(client, topic).await
     }
 
     async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {

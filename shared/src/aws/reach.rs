@@ -1,9 +1,14 @@
 //! What each operation can do to AWS, and no more.
 
 use super::operate::Aws;
-use super::{autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, logs, probes, snapshots};
+use super::{
+    autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, instances, logs, probes, snapshots, tasks,
+};
 use crate::AwsError;
-use crate::cloud::{Cloud, Drills, Logs, Reach, Revisions, Services, ServicesAndBounds, Snapshots, Verdicts, Watching};
+use crate::cloud::{
+    Cloud, Drills, Logs, Reach, ReadOnly, Remedies, Revisions, Services, ServicesAndBounds, Snapshots, Verdicts,
+    Watching,
+};
 use crate::plan::{Action, GoBack};
 
 /// Carries out the actions within a reach.
@@ -21,6 +26,12 @@ fn beyond(action: &Action) -> AwsError {
         code: "OutOfReach".to_owned(),
         message: "this operation is not made to do it".to_owned(),
         refused: true,
+    }
+}
+
+impl Performs for ReadOnly {
+    async fn perform(_: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        Err(beyond(action))
     }
 }
 
@@ -50,6 +61,22 @@ impl Performs for Revisions {
             }
             Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
+            other => Err(beyond(other)),
+        }
+    }
+}
+
+impl Performs for Remedies {
+    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Replace(replace) => tasks::stop(aws.ecs(), replace).await,
+            Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
+            Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
+            Action::Park(park) => ecs::set_desired_count(aws.ecs(), &park.service, park.to).await,
+            Action::Enlarge(enlarge) => aws.enlarge(enlarge).await,
+            Action::Move(moving) => ecs::place(aws.ecs(), &moving.service, &moving.to).await,
+            Action::Drain(drain) => instances::drain(aws.ecs(), aws.groups(), drain).await,
+            Action::Recover(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),
         }
     }

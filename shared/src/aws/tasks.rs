@@ -7,7 +7,9 @@ use jiff::Timestamp;
 
 use super::failure::failure;
 use crate::AwsError;
-use crate::model::{Arn, LogStream, Task, TaskContainer};
+use crate::cloud::{Lifecycle, TasksOf};
+use crate::model::{LogStream, Task, TaskContainer};
+use crate::plan::Replace;
 
 /// Tasks with when they were created.
 pub async fn describe(
@@ -20,18 +22,44 @@ pub async fn describe(
     Ok(tasks.into_iter().filter_map(|found| Some((found.created_at.and_then(time), task(found)?))).collect())
 }
 
-/// Up to a hundred that run and a hundred that stopped.
-pub async fn of(client: &Client, service: &Arn) -> Result<Vec<Task>, AwsError> {
-    let (cluster, name) = service.ecs_service().unwrap_or_default();
-    let mut found = Vec::new();
-    for status in [DesiredStatus::Stopped, DesiredStatus::Running] {
-        let listed = client.list_tasks().cluster(cluster).service_name(name).desired_status(status).send().await;
-        let arns = listed.map_err(|e| failure("ListTasks", &service.name(), &e))?.task_arns.unwrap_or_default();
-        if !arns.is_empty() {
-            found.extend(describe(client, cluster, arns).await?.into_iter().map(|(_, task)| task));
+/// The most tasks that one DescribeTasks call takes, and one page of ListTasks has.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
+const PER_CALL: usize = 100;
+
+pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+    let status = match which {
+        Lifecycle::Running => DesiredStatus::Running,
+        Lifecycle::Stopped => DesiredStatus::Stopped,
+    };
+    let request = client.list_tasks().desired_status(status);
+    let (request, cluster, about) = match of {
+        TasksOf::Service(service) => {
+            let (cluster, name) = service.ecs_service().unwrap_or_default();
+            (request.cluster(cluster).service_name(name), cluster, service.name())
         }
+        TasksOf::Instance(instance) => {
+            let (cluster, id) = instance.container_instance().unwrap_or_default();
+            (request.cluster(cluster).container_instance(id), cluster, instance.name())
+        }
+    };
+    let mut pages = request.into_paginator().send();
+    let mut arns = Vec::new();
+    while let Some(page) = pages.next().await {
+        arns.extend(page.map_err(|e| failure("ListTasks", &about, &e))?.task_arns.unwrap_or_default());
+    }
+    let mut found = Vec::new();
+    for chunk in arns.chunks(PER_CALL) {
+        found.extend(describe(client, cluster, chunk.to_vec()).await?.into_iter().map(|(_, task)| task));
     }
     Ok(found)
+}
+
+/// Stops a task; one that is stopped already is what was wanted.
+pub async fn stop(client: &Client, replace: &Replace) -> Result<String, AwsError> {
+    let (cluster, _) = replace.service.ecs_service().unwrap_or_default();
+    let request = client.stop_task().cluster(cluster).task(&replace.task).reason(&replace.reason);
+    request.send().await.map_err(|e| failure("StopTask", &replace.task, &e))?;
+    Ok("it is being stopped".to_owned())
 }
 
 pub fn time(at: DateTime) -> Option<Timestamp> {
@@ -39,19 +67,36 @@ pub fn time(at: DateTime) -> Option<Timestamp> {
 }
 
 fn task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
-    let container = |container: aws_sdk_ecs::types::Container| TaskContainer {
-        name: container.name.unwrap_or_default(),
-        exit_code: container.exit_code,
-        reason: container.reason.unwrap_or_default(),
+    // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html
+    let of_interface = |key: &str| {
+        let details = task.attachments().iter().filter(|a| a.r#type() == Some("ElasticNetworkInterface"));
+        let mut details = details.flat_map(aws_sdk_ecs::types::Attachment::details);
+        details.find(|detail| detail.name() == Some(key)).and_then(|detail| detail.value.clone())
     };
     Some(Task {
+        address: of_interface("privateIPv4Address"),
         task: task.task_arn?,
         task_definition: task.task_definition_arn.unwrap_or_default(),
         status: task.last_status.unwrap_or_default(),
+        stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
+        started_at: task.started_at.and_then(time),
         stopped_at: task.stopped_at.and_then(time),
+        health: task.health_status.map(|health| health.as_str().to_owned()).unwrap_or_default(),
+        zone: task.availability_zone.unwrap_or_default(),
+        instance: task.container_instance_arn,
         containers: task.containers.unwrap_or_default().into_iter().map(container).collect(),
     })
+}
+
+fn container(container: aws_sdk_ecs::types::Container) -> TaskContainer {
+    let bindings = container.network_bindings.unwrap_or_default();
+    TaskContainer {
+        name: container.name.unwrap_or_default(),
+        exit_code: container.exit_code,
+        reason: container.reason.unwrap_or_default(),
+        ports: bindings.into_iter().filter_map(|binding| binding.host_port).collect(),
+    }
 }
 
 /// The last lines of a container, the newest last.

@@ -1,19 +1,25 @@
 //! The topic that people subscribe to: SNS.
 
+#[cfg(feature = "tell")]
 use std::cell::OnceCell;
 
 use aws_sdk_sns::Client;
 
+#[cfg(feature = "tell")]
 use super::Config;
 use super::failure::failure;
 use crate::AwsError;
+#[cfg(feature = "operate")]
+use crate::model::Unreached;
 
+#[cfg(feature = "tell")]
 pub struct Topic {
     config: Config,
     arn: String,
     client: OnceCell<Client>,
 }
 
+#[cfg(feature = "tell")]
 impl Topic {
     #[must_use]
     pub fn new(config: Config, arn: impl Into<String>) -> Self {
@@ -32,15 +38,23 @@ impl Topic {
     }
 }
 
-/// Addresses that were subscribed to a topic and have not confirmed it, all pages.
-pub async fn unconfirmed(client: &Client, arn: &str) -> Result<Vec<String>, AwsError> {
+#[cfg(feature = "operate")]
+/// Addresses that were subscribed to a topic and hear nothing, all pages.
+pub async fn unreached(client: &Client, arn: &str) -> Result<Vec<Unreached>, AwsError> {
     let mut pages = client.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
-    let mut addresses = Vec::new();
+    let (mut unreached, mut reached) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| failure("ListSubscriptionsByTopic", arn, &e))?;
-        let pending = page.subscriptions.unwrap_or_default().into_iter();
-        let pending = pending.filter(|s| s.subscription_arn.as_deref() == Some("PendingConfirmation"));
-        addresses.extend(pending.filter_map(|subscription| subscription.endpoint));
+        for subscription in page.subscriptions.unwrap_or_default() {
+            let Some(address) = subscription.endpoint else { continue };
+            match subscription.subscription_arn.as_deref() {
+                Some("PendingConfirmation") => unreached.push(Unreached::Unconfirmed(address)),
+                Some("Deleted") => unreached.push(Unreached::Unsubscribed(address)),
+                _ => reached.push(address),
+            }
+        }
     }
-    Ok(addresses)
+    // One that came back.
+    unreached.retain(|of| !matches!(of, Unreached::Unsubscribed(address) if reached.contains(address)));
+    Ok(unreached)
 }

@@ -164,6 +164,14 @@ fn triggering(data: &Value) -> Vec<String> {
     arns.filter_map(|arn| arn.split_once(":alarm:").map(|(_, name)| name.to_owned())).collect()
 }
 
+/// `((shop, web), cpu-peak)` of `lamplighter/shop/web/cpu-peak`: the service and the kind of an alarm that `enroll` made.
+#[must_use]
+pub fn ours(name: &str) -> Option<((&str, &str), &str)> {
+    let parts: Vec<&str> = name.strip_prefix("lamplighter/")?.split('/').collect();
+    let [cluster, service, kind] = parts[..] else { return None };
+    Some(((cluster, service), kind))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

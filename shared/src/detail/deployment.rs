@@ -26,4 +26,9 @@ pub struct CodeDeploymentChange {
     /// `START`, `SUCCESS`, `FAILURE`, `STOP`, `READY`.
     #[serde(default)]
     pub state: String,
+    #[serde(default)]
+    pub application: String,
+    /// The deployment group's name.
+    #[serde(default, rename = "deploymentGroup")]
+    pub group: String,
 }

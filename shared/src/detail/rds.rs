@@ -41,4 +41,13 @@ impl BackupJob {
     pub fn failed(&self) -> bool {
         ["FAILED", "ABORTED", "EXPIRED"].contains(&self.state.as_str())
     }
+
+    /// Why, in a sentence of ours around AWS's, which comes in quotes.
+    #[must_use]
+    pub fn why(&self) -> String {
+        match self.status_message.trim_matches('"') {
+            "" => "AWS Backup does not say why.".to_owned(),
+            said => format!("AWS Backup says: {said}"),
+        }
+    }
 }

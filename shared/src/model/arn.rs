@@ -57,6 +57,20 @@ impl Arn {
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
+    /// A service in the same partition, region and account.
+    #[must_use]
+    pub fn service_beside(&self, cluster: &str, name: &str) -> Self {
+        let partition = if self.partition().is_empty() { "aws" } else { self.partition() };
+        Self(format!("arn:{partition}:ecs:{}:{}:service/{cluster}/{name}", self.region(), self.account()))
+    }
+
+    /// Cluster and identifier of a container instance, `None` for any other resource.
+    #[must_use]
+    pub fn container_instance(&self) -> Option<(&str, &str)> {
+        let path = self.resource().strip_prefix("container-instance/").filter(|_| self.service() == "ecs")?;
+        Some(path.split_once('/').unwrap_or(("default", path)))
+    }
+
     /// What kind of database it is, `None` for any other resource. RDS, Aurora and DocumentDB share their ARNs.
     #[must_use]
     pub fn database(&self) -> Option<DatabaseKind> {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Arn;
 
@@ -14,6 +14,10 @@ pub struct Service {
     pub status: String,
     pub desired_count: i32,
     pub running_count: i32,
+    /// Tasks that are on their way to run.
+    pub pending_count: i32,
+    /// Seconds in which health checks of load balancers say nothing about a task that was started.
+    pub health_check_grace_period: i32,
     /// `REPLICA`, or `DAEMON`, which has no desired count of its own.
     pub scheduling_strategy: String,
     /// ARNs of all target groups that its tasks register with: both of them where traffic is shifted.
@@ -36,6 +40,17 @@ pub struct Service {
     pub shifting: Shifting,
     pub circuit_breaker: CircuitBreaker,
     pub deployments: Vec<Deployment>,
+    /// Where its tasks are placed; empty where it has a launch type instead.
+    pub capacity: Vec<CapacityShare>,
+}
+
+/// A part of a capacity provider strategy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CapacityShare {
+    /// `FARGATE`, `FARGATE_SPOT`, or the name of one of EC2.
+    pub provider: String,
+    pub weight: i32,
+    pub base: i32,
 }
 
 /// How traffic is shifted to a release, as far as it is.
@@ -98,6 +113,8 @@ impl Service {
             status: "ACTIVE".to_owned(),
             desired_count: tasks,
             running_count: tasks,
+            pending_count: 0,
+            health_check_grace_period: 0,
             scheduling_strategy: "REPLICA".to_owned(),
             target_groups: Vec::new(),
             minimum_healthy_percent: Some(100),
@@ -112,6 +129,7 @@ impl Service {
             shifting: Shifting::default(),
             circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
             deployments: Vec::new(),
+            capacity: Vec::new(),
         }
     }
 
@@ -149,6 +167,12 @@ impl Service {
     #[must_use]
     pub fn started_since(&self, time: Timestamp) -> bool {
         self.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
+    }
+
+    /// Tasks that are missing.
+    #[must_use]
+    pub fn short(&self) -> i32 {
+        (self.desired_count - self.running_count).max(0)
     }
 
     #[must_use]

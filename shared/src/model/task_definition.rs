@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Platform;
+use crate::plan::Sizes;
 use crate::policy::BASE;
 
 /// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
@@ -102,7 +103,7 @@ impl TaskDefinition {
     pub fn runs_on(&self, platform: &Platform) -> bool {
         let named = |key: &str| self.document.get("runtimePlatform").map_or("", |p| text(p, key));
         let os = if named("operatingSystemFamily").starts_with("WINDOWS") { "windows" } else { "linux" };
-        let fargate = items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE");
+        let fargate = self.is_fargate();
         let architecture = match named("cpuArchitecture") {
             "ARM64" => Some("arm64"),
             "" if !fargate => None,
@@ -146,6 +147,42 @@ impl TaskDefinition {
             }
         }
         request
+    }
+
+    /// The request that registers this definition again with other sizes, every other field as it is.
+    #[must_use]
+    pub fn with_sizes(&self, sizes: &Sizes) -> Map<String, Value> {
+        let mut request = self.with_images(&BTreeMap::new());
+        for (key, size) in [("cpu", sizes.cpu), ("memory", sizes.memory)] {
+            if let Some(size) = size {
+                request.insert(key.to_owned(), Value::from(size.to_string()));
+            }
+        }
+        let containers = request.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(size) = sizes.containers.get(text(container, "name")) {
+                container["memory"] = Value::from(*size);
+            }
+        }
+        request
+    }
+
+    /// CPU units and MiB of a task, where it says them.
+    #[must_use]
+    pub fn task_size(&self) -> (Option<u32>, Option<u32>) {
+        (self.text("cpu").parse().ok(), self.text("memory").parse().ok())
+    }
+
+    /// MiB that a container is killed at, where it has a limit of its own.
+    #[must_use]
+    pub fn hard_limit(&self, container: &str) -> Option<u32> {
+        let found = self.definitions().find(|c| text(c, "name") == container)?;
+        found.get("memory").and_then(Value::as_u64).and_then(|mib| u32::try_from(mib).ok())
+    }
+
+    #[must_use]
+    pub fn is_fargate(&self) -> bool {
+        items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE")
     }
 
     fn definitions(&self) -> impl Iterator<Item = &Value> {

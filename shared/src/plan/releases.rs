@@ -88,6 +88,9 @@ pub struct Redeploy {
     /// It gets its traffic step by step, and may pause on the way.
     #[serde(default)]
     pub shifts: bool,
+    /// It is a step towards a service that is well, and not due by itself.
+    #[serde(default)]
+    pub heals: bool,
 }
 
 /// Bring a service back to an earlier revision, and roll the digest that it leaves out no more.

@@ -1,9 +1,11 @@
 //! The stack's defaults: one JSON document in the environment, written by `infra/template.yaml`.
 
 use jiff::civil::Time;
+use jiff::tz::TimeZone;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::clock::time_of_day;
+use super::clock::{time_of_day, time_zone};
 
 /// The environment variable that holds the document.
 pub const VARIABLE: &str = "LAMPLIGHTER";
@@ -11,6 +13,9 @@ pub const VARIABLE: &str = "LAMPLIGHTER";
 /// The environment variable that says what deployments ask on their way. The function that is asked can't have its own
 /// ARN in its environment, so this is no part of the document that all functions share.
 pub const HOOK_VARIABLE: &str = "LAMPLIGHTER_HOOK";
+
+/// The same for the links in messages, and the function that they lead to.
+pub const LINKS_VARIABLE: &str = "LAMPLIGHTER_LINKS";
 
 /// Whether the stack acts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
@@ -33,6 +38,16 @@ pub struct Hook {
     pub role: String,
 }
 
+/// Links that acknowledge an incident.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct SealedLinks {
+    /// Where they lead. Empty for the function that is there.
+    #[serde(default)]
+    pub url: String,
+    /// The ARN of the secret that they are sealed with.
+    pub key: String,
+}
+
 /// What holds where a tag does not say otherwise. The values here are the template's own defaults.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -52,6 +67,19 @@ pub struct StackDefaults {
     pub rollouts_per_hour: u32,
     /// Actions of one invocation; the rest waits for the next sweep.
     pub actions_per_run: u32,
+    /// Minutes between two messages about one incident while it changes.
+    pub alert_interval: u32,
+    /// The most messages a minute, by each channel. More become one.
+    pub messages_per_minute: u32,
+    /// The hour, in `time_zone`, at which the digest is told.
+    pub digest_hour: u32,
+    #[serde(deserialize_with = "zone")]
+    pub time_zone: TimeZone,
+    /// Whether the digest asks Cost Explorer.
+    #[serde(deserialize_with = "yes")]
+    pub costs: bool,
+    /// Secret with the channels beside the topic. May be empty.
+    pub channels_secret: String,
     /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
     pub drill_group: String,
     /// Role in another account that copies what is shared with it. May be empty.
@@ -67,6 +95,9 @@ pub struct StackDefaults {
     /// Only the function that registers it knows it, from an environment variable of its own.
     #[serde(skip)]
     pub hook: Option<Hook>,
+    /// Only the functions that make and read them know it, from an environment variable of their own.
+    #[serde(skip)]
+    pub sealed_links: Option<SealedLinks>,
     /// DynamoDB table of the ledger.
     pub table: String,
     /// SQS queue that notices go to.
@@ -86,6 +117,12 @@ impl Default for StackDefaults {
             backup_at: Time::constant(3, 0, 0, 0),
             rollouts_per_hour: 6,
             actions_per_run: 100,
+            alert_interval: 5,
+            messages_per_minute: 8,
+            digest_hour: 7,
+            time_zone: TimeZone::UTC,
+            costs: false,
+            channels_secret: String::new(),
             drill_group: String::new(),
             vault_role: String::new(),
             check_cluster: String::new(),
@@ -93,6 +130,7 @@ impl Default for StackDefaults {
             check_group: String::new(),
             log_bucket: String::new(),
             hook: None,
+            sealed_links: None,
             table: String::new(),
             notices: String::new(),
             topic: String::new(),
@@ -122,6 +160,9 @@ impl StackDefaults {
             ("RetentionDays", parsed.retention_days, 1, 35),
             ("RolloutsPerHour", parsed.rollouts_per_hour, 1, 1_000),
             ("ActionsPerRun", parsed.actions_per_run, 1, 10_000),
+            ("DigestHour", parsed.digest_hour, 0, 23),
+            ("AlertInterval", parsed.alert_interval, 0, 1_440),
+            ("MessagesPerMinute", parsed.messages_per_minute, 1, 600),
         ];
         for (parameter, value, min, max) in bounds {
             if !(min..=max).contains(&value) {
@@ -139,12 +180,15 @@ impl StackDefaults {
     /// # Errors
     /// [`ParameterError`] naming the variable.
     pub fn with_hook(self, document: &str) -> Result<Self, ParameterError> {
-        if document.is_empty() {
-            return Ok(self);
-        }
-        let hook = serde_json::from_str(document)
-            .map_err(|e| ParameterError { parameter: HOOK_VARIABLE.to_owned(), problem: e.to_string() })?;
-        Ok(Self { hook: Some(hook), ..self })
+        Ok(Self { hook: own(HOOK_VARIABLE, document)?, ..self })
+    }
+
+    /// Reads what the links in messages are; an empty document where there are none.
+    ///
+    /// # Errors
+    /// [`ParameterError`] naming the variable.
+    pub fn with_links(self, document: &str) -> Result<Self, ParameterError> {
+        Ok(Self { sealed_links: own(LINKS_VARIABLE, document)?, ..self })
     }
 
     /// Checks that the parts of the stack that are named exist: `table`, `notices`, `topic`.
@@ -163,6 +207,24 @@ impl StackDefaults {
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
     time_of_day(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
+}
+
+/// CloudFormation knows no booleans.
+fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(String::deserialize(deserializer)? == "yes")
+}
+
+fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
+    time_zone(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("TimeZone: {e}")))
+}
+
+/// A document that only some functions have.
+fn own<T: DeserializeOwned>(variable: &str, document: &str) -> Result<Option<T>, ParameterError> {
+    if document.is_empty() {
+        return Ok(None);
+    }
+    let problem = |e: serde_json::Error| ParameterError { parameter: variable.to_owned(), problem: e.to_string() };
+    serde_json::from_str(document).map(Some).map_err(problem)
 }
 
 #[cfg(test)]
@@ -186,6 +248,7 @@ mod tests {
     #[case(r#"{"cpu_peak": 180}"#, "stack parameter CpuPeak: 180 is not from 1 to 100")]
     #[case(r#"{"mode": "on"}"#, "unknown variant `on`, expected one of `act`, `observe`, `off`")]
     #[case(r#"{"backup_at": "3 am"}"#, "BackupAt: 3 am is not a time of day such as 03:00")]
+    #[case(r#"{"time_zone": "Rome"}"#, "TimeZone: Rome is no time zone such as Europe/Rome")]
     #[case(r#"{"cpu": 80}"#, "unknown field `cpu`")]
     fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] says: &str) {
         let error = StackDefaults::parse(document).unwrap_err().to_string();

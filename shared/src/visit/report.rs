@@ -8,7 +8,7 @@ use crate::operation::Operation;
 use crate::plan::{Finding, Outcome, Plan};
 use crate::policy;
 
-use super::words::found;
+use super::words::{acknowledged, found, silenced};
 use super::{Decision, Round, Visit, ledger_error};
 
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
@@ -46,28 +46,42 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.lease.memory.findings = held.map(|f| (f.key.clone(), f.message.title.clone())).collect();
     }
 
-    /// Puts a message among those to be told. Answers whether it is one: not if it is muted, or was told
-    /// within a day.
+    /// Puts a message among those to be told. Answers whether people hear it: not if it is muted, or was told within
+    /// a day.
     pub(super) fn tell(&mut self, message: Message) -> bool {
-        let was_told = |over: &String| self.lease.memory.told.contains_key(over);
+        let told = &self.lease.memory.told;
+        let was_told = |over: &String| told.contains_key(over) || told.contains_key(&muted(over));
         if !message.resolves.as_ref().is_none_or(was_told) {
             return false;
         }
-        if self.silenced {
-            // Muted, not told: it is told when the silence ends, if it still holds.
-            let key = message.key.as_ref().map(|key| format!("muted:{key}"));
-            if self.lease.memory.tell_once(key.as_deref(), self.now) {
-                self.muted.push(format!("(silenced) {}", message.title));
-            }
-            return false;
-        }
+        // Muted is not told: people hear of it when the silence ends, if it still holds.
+        let key = message.key.as_ref().map(|key| if self.silenced.is_some() { muted(key) } else { key.clone() });
         let memory = &mut self.lease.memory;
-        if !memory.tell_once(message.key.as_deref(), self.now) {
+        if !memory.tell_once(key.as_deref(), self.now) {
             return false;
         }
         if let Some(over) = &message.resolves {
             memory.told.remove(over);
+            memory.told.remove(&muted(over));
         }
+        if self.silenced.is_some() {
+            self.muted.push(format!("(silenced) {}", message.title));
+        }
+        self.notify(message);
+        self.silenced.is_none()
+    }
+
+    /// Whoever tells people must know that they want to hear nothing of the target, or look at it already.
+    pub(super) fn tell_wishes(&mut self) {
+        let acknowledged = policy::acknowledged(&self.target.tags).map(acknowledged);
+        for wish in self.silenced.map(silenced).into_iter().chain(acknowledged) {
+            if self.lease.memory.tell_once(wish.key.as_deref(), self.now) {
+                self.notify(wish);
+            }
+        }
+    }
+
+    fn notify(&mut self, message: Message) {
         let tags = &self.target.tags;
         self.notices.push(Notice {
             message,
@@ -77,9 +91,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             app: policy::app(tags).map(str::to_owned),
             stack: self.engine.defaults.stack.clone(),
             link: console_link(&self.target.arn),
+            silenced_until: self.silenced,
             target: self.target.arn.clone(),
         });
-        true
     }
 
     pub(super) fn tell_if_any(&mut self, message: Option<Message>) {
@@ -103,7 +117,10 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
             outcomes,
             mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
-            told: self.notices.iter().map(|notice| notice.message.title.clone()).chain(self.muted.clone()).collect(),
+            told: match self.silenced {
+                None => self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
+                Some(_) => self.muted.clone(),
+            },
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
     }
@@ -118,4 +135,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             "decided"
         );
     }
+}
+
+/// Under which a message that is muted is remembered.
+fn muted(key: &str) -> String {
+    format!("muted:{key}")
 }

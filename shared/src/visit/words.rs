@@ -1,9 +1,21 @@
 //! What the engine itself tells people, whichever operation it runs.
 
-use crate::notice::Message;
+use jiff::Timestamp;
+
+use crate::notice::{ACKNOWLEDGED, Message, SILENCE};
 use crate::plan::{Finding, Step};
 use crate::policy::TagError;
 use crate::{AwsError, limits};
+
+/// For whoever tells people; nobody reads it.
+pub(super) fn silenced(until: Timestamp) -> Message {
+    Message::info(format!("is silenced until {until}")).once(format!("{SILENCE}{until}"))
+}
+
+/// The same.
+pub(super) fn acknowledged(incident: &str) -> Message {
+    Message::info(format!("somebody looks at {incident}")).once(format!("{ACKNOWLEDGED}{incident}"))
+}
 
 pub(super) fn bad_tag(mistake: &TagError) -> Message {
     Message::warning(format!("tag {} can't be read; nothing is done", mistake.tag))

@@ -1,13 +1,13 @@
 //! What one sweep of `backup` over a hundred databases takes.
 
-use std::collections::BTreeMap;
-
 use e2e::backups::{backed_up, taken_on};
 use e2e::stack::Stack;
 use serde_json::json;
 
+use crate::counted;
 use crate::lambda::Lambda;
 use crate::subjects::Subject;
+use crate::sweeps::sweep;
 
 const DATABASES: usize = 100;
 const NIGHTS: i32 = 30;
@@ -21,21 +21,14 @@ pub fn sweeps(backup: &Subject, stack: &Stack) -> Result<(), String> {
         backed_up(stack, &name);
         taken_on(stack, &name, 1..NIGHTS + 1);
     }
-    let event = json!({
-        "version": "0", "id": "bench", "detail-type": "Scheduled Event", "source": "aws.events",
-        "account": "123456789012", "region": "eu-west-1", "time": jiff::Timestamp::now().to_string(), "detail": {},
-    });
+    let event = sweep();
     println!("\na sweep over {DATABASES} databases with {} snapshots, local stack", DATABASES * 30);
     for what in ["takes one of each", "lets go what one run may"] {
         let mut lambda = Lambda::start(backup, &stack.environment("act"));
         let before = stack.function_calls().len();
         let took = lambda.invoke(&event)?;
-        let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-        for call in stack.function_calls().split_off(before) {
-            *counts.entry(call).or_default() += 1;
-        }
-        let calls: Vec<String> = counts.iter().map(|(call, n)| format!("{call} {n}")).collect();
-        println!("  {what}: {:.1} s, {:.1} MiB; {}", took / 1_000.0, lambda.peak_mib(), calls.join(", "));
+        let calls = counted(stack.function_calls().split_off(before));
+        println!("  {what}: {:.1} s, {:.1} MiB; {calls}", took / 1_000.0, lambda.peak_mib());
     }
     Ok(())
 }

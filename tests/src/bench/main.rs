@@ -12,9 +12,12 @@
 mod backups;
 mod https;
 mod lambda;
+mod messages;
 mod scaling;
 mod subjects;
+mod sweeps;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use e2e::stack::Stack;
@@ -27,6 +30,9 @@ use subjects::{Subject, subjects};
 /// Starts measured per subject; the median is printed.
 const STARTS: usize = 41;
 const WARM_EVENTS: usize = 101;
+/// All but `acknowledge`, which people call.
+const SWEEPING: [&str; 11] =
+    ["deploy", "rollout", "verify", "scale", "heal", "enroll", "backup", "archive", "drill", "alert", "digest"];
 
 fn main() -> ExitCode {
     match run() {
@@ -52,24 +58,31 @@ fn run() -> Result<(), String> {
         if own.is_nan() {
             own = init;
         }
-        let idle = Lambda::start(subject, &stack.environment("observe")).peak_mib();
+        let idle = Lambda::start(subject, &environment(&stack, "observe")).peak_mib();
         let [size, zip] = subject.sizes()?.map(|bytes| bytes.map_or("–".to_owned(), |b| format!("{:.2}", b / 1e6)));
         println!("{:<44} {init:>9.2} {:>9.2} {idle:>9.1} {size:>9} {zip:>9}", subject.name, init / own);
     }
     events(&subjects, &stack)?;
-    if let Some(scale) = subjects.iter().find(|subject| subject.name == "scale") {
-        scaling::alarms(scale, &stack)?;
-    }
+    let named = |name: &str| subjects.iter().find(|subject| subject.name == name).ok_or(format!("no {name}"));
+    scaling::alarms(named("scale")?, &stack)?;
     scaling::costs()?;
-    if let Some(backup) = subjects.iter().find(|subject| subject.name == "backup") {
-        backups::sweeps(backup, &stack)?;
-    }
+    backups::sweeps(named("backup")?, &stack)?;
+    messages::told(named("alert")?, &stack)?;
+    messages::page(named("digest")?, &stack)?;
+    let sweeping = SWEEPING.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    sweeps::peaks(&sweeping, &stack)?;
     https::first_call(&subjects)
+}
+
+/// What any of the functions needs to start.
+fn environment(stack: &Stack, mode: &str) -> Vec<(String, String)> {
+    let links = ("LAMPLIGHTER_LINKS".to_owned(), r#"{"key": "links"}"#.to_owned());
+    stack.environment(mode).into_iter().chain([links]).collect()
 }
 
 /// Median time from exec to the first GET /next, in milliseconds.
 fn starts(subject: &Subject, stack: &Stack) -> f64 {
-    let environment = stack.environment("act");
+    let environment = environment(stack, "act");
     median((0..STARTS).map(|_| Lambda::start(subject, &environment).init_ms).collect())
 }
 
@@ -129,4 +142,13 @@ fn push(repository: &str, digest: &str) -> Value {
 fn median(mut numbers: Vec<f64>) -> f64 {
     numbers.sort_by(f64::total_cmp);
     numbers.get(numbers.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// `Publish 1, Query 3`: how often each call was made.
+fn counted(calls: Vec<String>) -> String {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for call in calls {
+        *counts.entry(call).or_default() += 1;
+    }
+    counts.iter().map(|(call, n)| format!("{call} {n}")).collect::<Vec<_>>().join(", ")
 }

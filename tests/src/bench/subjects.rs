@@ -9,6 +9,22 @@ use e2e::setup::{clean_cargo, root, setup};
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
 
+/// Our functions: package and executable; the first is what the others are compared with.
+const OURS: [(&str, &str); 12] = [
+    ("deploy", "deploy"),
+    ("rollout", "rollout"),
+    ("verify", "verify"),
+    ("scale", "scale"),
+    ("heal", "heal"),
+    ("backup", "backup"),
+    ("drill", "drill"),
+    ("archive", "archive"),
+    ("enroll", "enroll"),
+    ("alert", "alert"),
+    ("acknowledge", "acknowledge"),
+    ("lamplighter-digest", "digest"),
+];
+
 pub struct Subject {
     pub name: &'static str,
     pub command: Vec<String>,
@@ -31,27 +47,18 @@ impl Subject {
 
 /// Builds everything; the first is ours.
 pub fn subjects() -> Result<Vec<Subject>, String> {
-    build("deploy", "release", None)?;
-    build("scale", "release", None)?;
-    build("enroll", "release", None)?;
-    build("backup", "release", None)?;
-    build("drill", "release", None)?;
-    build("rollout", "release", None)?;
-    build("verify", "release", None)?;
+    for (package, _) in OURS {
+        build(package, "release", None)?;
+    }
     build("hello", "release", None)?;
     build("hello", "stock", None)?;
-    let mut subjects = vec![
-        rust("deploy", "release/deploy", true),
-        rust("scale", "release/scale", false),
-        rust("enroll", "release/enroll", false),
-        rust("backup", "release/backup", false),
-        rust("drill", "release/drill", false),
-        rust("rollout", "release/rollout", false),
-        rust("verify", "release/verify", false),
+    let own = OURS.iter().map(|(_, name)| rust(name, &format!("release/{name}"), *name == "deploy"));
+    let mut subjects: Vec<Subject> = own.collect();
+    subjects.extend([
         rust("hello, one thread, same profile", "release/hello-bare", false),
         rust("hello, default runtime, same profile", "release/hello-default", false),
         rust("hello, default runtime, Cargo's own profile", "stock/hello-default", false),
-    ];
+    ]);
     // The target and a C compiler for it are extras.
     match build("deploy", "release", Some(MUSL)) {
         Ok(()) => subjects.insert(1, rust("deploy, static musl", &format!("{MUSL}/release/deploy"), true)),

@@ -4,7 +4,9 @@
 
 mod archive;
 mod backups;
+mod healing;
 mod load;
+mod people;
 mod releases;
 mod scenes;
 mod story;
@@ -62,7 +64,11 @@ fn options() -> Result<Options, String> {
 
 /// Whether every scene was proven.
 fn run(options: &Options) -> Result<bool, String> {
-    let stack = Stack::start_on(options.port, &[("DrillVpc", "vpc-0123456789abcdef0")])?;
+    let stack = Stack::start_on(
+        options.port,
+        &[("DrillVpc", "vpc-0123456789abcdef0"), ("ChannelsSecret", people::SECRET), ("DigestHour", "0")],
+    )?;
+    people::with_slack(&stack)?;
     let story = Story::new(!options.json);
     story.line("stack", &format!("infra/template.yaml is deployed on {}", stack.endpoint()));
     let mut stage = Stage::new(&stack, story);

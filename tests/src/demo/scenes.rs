@@ -3,14 +3,16 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use e2e::ledger::items;
+use e2e::ledger::is_free;
 use e2e::stack::{Stack, within};
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
 use serde_json::json;
 
 use crate::archive;
 use crate::backups;
+use crate::healing;
 use crate::load;
+use crate::people;
 use crate::releases;
 use crate::story::Story;
 
@@ -24,7 +26,12 @@ pub struct Scene {
     play: fn(&mut Stage<'_>) -> Result<(), String>,
 }
 
-pub const SCENES: [Scene; 20] = [
+pub const SCENES: [Scene; 28] = [
+    Scene {
+        title: "The stack is there, and a day goes by before anybody tags anything",
+        proves: "a quiet day is told in three lines",
+        play: people::a_quiet_day,
+    },
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
         proves: "a pushed image is rolled out by digest, and somebody is told",
@@ -121,6 +128,41 @@ pub const SCENES: [Scene; 20] = [
         proves: "logs are in the bucket a day at a time, and a manifest says which days are complete",
         play: archive::exports,
     },
+    Scene {
+        title: "Minutes after RC_2.1.0 of another service went live its tasks crash",
+        proves: "a crash loop that began with the new revision goes back to the last good one",
+        play: healing::crashes_since_release,
+    },
+    Scene {
+        title: "A service that nobody touched crashes again and again",
+        proves: "one that did not is restarted three times with growing time between, and then a person is called",
+        play: healing::crashes_by_itself,
+    },
+    Scene {
+        title: "A container is killed for its memory; its tag says memory=+25",
+        proves: "a task that runs out of memory gets more, once, in a size that Fargate has",
+        play: healing::out_of_memory,
+    },
+    Scene {
+        title: "Somebody deleted the secret that a service's tasks read",
+        proves: "what no restart helps calls a person at once, with what is missing and who deleted it",
+        play: healing::secret_missing,
+    },
+    Scene {
+        title: "The database of a service is full, and its tasks crash",
+        proves: "nothing is restarted while the database is down, and somebody is told when all is well again",
+        play: healing::database_down,
+    },
+    Scene {
+        title: "What people saw of that in Slack",
+        proves: "an incident is one thread in Slack, whose first message says how it stands",
+        play: people::one_thread,
+    },
+    Scene {
+        title: "The day is over",
+        proves: "a page a day says what was rolled out, scaled, backed up and healed, and what it cost",
+        play: people::the_day,
+    },
 ];
 
 /// The local stack with a shop in it.
@@ -151,9 +193,16 @@ impl<'a> Stage<'a> {
         push_image(self.stack, REPOSITORY, tag, architectures, content)
     }
 
+    /// Mails whose subject says it; where a release was live before its begin was told, the one mail has both.
     pub fn mails(&self, subject: &str) -> usize {
-        let mail = self.stack.mail();
-        mail.iter().filter(|mail| mail["subject"].as_str().is_some_and(|s| s.contains(subject))).count()
+        let (mail, rest) = (self.stack.mail(), subject.split_once(": ").map_or(subject, |(_, title)| title));
+        let says = |key: &str, text: &str| {
+            mail.iter().filter(|mail| mail[key].as_str().is_some_and(|said| said.contains(text))).count()
+        };
+        match says("subject", subject) {
+            0 => says("body", rest).min(1),
+            n => n,
+        }
     }
 
     /// Waits until something holds, and tells meanwhile what happens.
@@ -183,8 +232,8 @@ impl<'a> Stage<'a> {
 
     /// Nobody holds a target any more: what was begun is done.
     pub fn free(&mut self) -> Result<(), String> {
-        self.wait(|stage| items(stage.stack).iter().all(|item| item.get("holder").is_none()))
-            .map_err(|()| "a target is still held")?;
+        self.wait(|stage| is_free(stage.stack))
+            .map_err(|()| "what events began is not over, or a target is still held")?;
         // The function's log is written after its answer.
         sleep(Duration::from_millis(200));
         self.story.catch_up(self.stack);

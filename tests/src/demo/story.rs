@@ -105,6 +105,7 @@ fn describe(event: &Value) -> String {
         "ECR Image Action" if of("image-tag").is_empty() => format!("{} (untagged)", of("repository-name")),
         "ECR Image Action" => format!("{}:{}", of("repository-name"), of("image-tag")),
         "ECS Deployment State Change" | "AWS API Call via CloudTrail" => of("eventName").to_owned(),
+        "ECS Task State Change" => format!("{} stopped: {}", of("group"), of("stoppedReason")),
         "CloudWatch Alarm State Change" => {
             let state = detail["state"]["value"].as_str().unwrap_or_default();
             format!("{} is {state}", of("alarmName"))
@@ -142,6 +143,7 @@ fn change(call: &Value) -> Option<String> {
         "DeleteDBInstance",
         "DeleteDashboards",
         "CreateExportTask",
+        "StopTask",
     ];
     let action = call["action"].as_str()?;
     let about = call["about"].as_str().unwrap_or_default();

@@ -4,11 +4,12 @@ use lamplighter::AwsError;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::cloud::{Cloud, Kind, Which};
+use lamplighter::cloud::{Cloud, Kind, Lifecycle, TasksOf, Which};
 use lamplighter::model::{
-    AlarmState, Answer, Arn, CodeDeployment, CodeTarget, Database, Digest, ExportTask, HasAlarm, Image, Load,
-    LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
-    ServiceDeployment, Snapshot, TagInRepository, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
+    AlarmState, Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask,
+    HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan,
+    Service, ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
+    Unreached,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -95,9 +96,43 @@ impl Cloud for World {
         Ok(groups.iter().map(|group| self.state().through(&group.arn, from, to)).collect())
     }
 
-    async fn tasks(&self, service: &Arn) -> Result<Vec<Task>, AwsError> {
-        self.call("ListTasks", &service.name()).await?;
-        Ok(self.state().tasks.get(service).cloned().unwrap_or_default())
+    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+        self.tasks_of(of, which).await
+    }
+
+    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError> {
+        for group in groups {
+            self.call("DescribeTargetHealth", group).await?;
+        }
+        Ok(groups.iter().flat_map(|group| self.state().targets.get(group).cloned().unwrap_or_default()).collect())
+    }
+
+    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+        self.call("DescribeContainerInstances", &format!("{} instances", arns.len())).await?;
+        Ok(arns.iter().filter_map(|arn| self.state().instances.get(arn).cloned()).collect())
+    }
+
+    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+        self.call("DescribeAutoScalingInstances", ec2).await?;
+        Ok(self.state().groups.get(ec2).cloned())
+    }
+
+    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError> {
+        self.call("ListContainerInstances", cluster).await?;
+        let state = self.state();
+        let silent = state.instances.values().filter(|instance| {
+            instance.arn.container_instance().is_some_and(|(of, _)| of == cluster)
+                && !instance.agent_connected
+                && instance.status == "ACTIVE"
+        });
+        Ok(silent.map(|instance| instance.arn.clone()).collect())
+    }
+
+    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {
+        self.call("LookupEvents", resource).await?;
+        let mut found = self.state().changes.get(resource).cloned().unwrap_or_default();
+        found.retain(|change| change.at >= since);
+        Ok(found)
     }
 
     async fn last_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
@@ -165,9 +200,9 @@ impl Cloud for World {
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
-    async fn unconfirmed(&self, topic: &str) -> Result<Vec<String>, AwsError> {
+    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError> {
         self.call("ListSubscriptionsByTopic", topic).await?;
-        Ok(self.state().unconfirmed.clone())
+        Ok(self.state().unreached.clone())
     }
 
     async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
@@ -301,7 +336,7 @@ impl Cloud for World {
             }
             Action::Continue(go_on) => self.go_on(go_on).await,
             Action::Report(report) => self.report(report).await,
-            Action::Judge(_) => Ok("remembered".to_owned()),
+            Action::Judge(_) | Action::Recover(_) => Ok("remembered".to_owned()),
             Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
             Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
             Action::Alarms(alarms) => self.keep_alarms(alarms).await,
@@ -317,6 +352,11 @@ impl Cloud for World {
             Action::Export(export) => self.export_logs(export).await,
             Action::Complete(complete) => self.write_manifest(complete).await,
             Action::Retain(retain) => self.retain(retain).await,
+            Action::Replace(replace) => self.replace(replace).await,
+            Action::Park(park) => self.park(park).await,
+            Action::Enlarge(enlarge) => self.enlarge(enlarge).await,
+            Action::Move(moving) => self.place(moving).await,
+            Action::Drain(drain) => self.drain(drain).await,
         }
     }
 }

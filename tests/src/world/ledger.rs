@@ -1,8 +1,13 @@
 //! The simulated ledger and notice queue, with the rules of the DynamoDB one.
 
+use alert::gather::take;
 use jiff::Timestamp;
+use jiff::civil::Date;
 use lamplighter::AwsError;
-use lamplighter::ledger::{Lease, Ledger, LedgerError, Record};
+use lamplighter::cost::{Costs, Spent};
+use lamplighter::incident::{Desk, Incident};
+use lamplighter::ledger::{History, Lease, Ledger, LedgerError, Record};
+use lamplighter::memory::Memory;
 use lamplighter::model::Arn;
 use lamplighter::notice::{Notice, Outbox, Unsent};
 
@@ -44,6 +49,41 @@ impl Ledger for World {
         let heard_of = self.call("Conclude", &lease.target.name()).await?;
         self.state_mut().write(lease, record, true)?;
         Ok(heard(heard_of, "Conclude", &lease.target.name())?)
+    }
+}
+
+impl History for World {
+    async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
+        self.call("Query", "by-day").await?;
+        Ok(self.state().journal.iter().filter(|record| (from..=to).contains(&record.at)).cloned().collect())
+    }
+
+    /// What `alert` would have made of the notices.
+    async fn incidents(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Incident>, AwsError> {
+        self.call("Query", "incidents").await?;
+        let mut desk = Desk::default();
+        for notice in &self.state().notices {
+            take(&mut desk, notice);
+        }
+        let all = desk.incidents.into_values();
+        Ok(all.filter(|incident| incident.since < to && incident.over.is_none_or(|over| over >= from)).collect())
+    }
+
+    async fn memory(&self, target: &Arn) -> Result<Memory, AwsError> {
+        self.call("GetItem", &target.name()).await?;
+        Ok(self.state().held.get(target).map(|held| held.memory.clone()).unwrap_or_default())
+    }
+}
+
+impl Costs for World {
+    async fn spent(&self, tag: &str, value: Option<&str>, from: Date, to: Date) -> Result<Vec<Spent>, AwsError> {
+        self.call("GetCostAndUsage", tag).await?;
+        let state = self.state();
+        let asked = |(of, spent): &&(String, Spent)| {
+            of == tag && value.is_none_or(|value| spent.of == value) && (from..to).contains(&spent.day)
+        };
+        let spent = state.spent.iter().filter(asked);
+        Ok(spent.map(|(_, spent)| spent.clone()).collect())
     }
 }
 

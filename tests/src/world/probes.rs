@@ -39,7 +39,7 @@ impl State {
         let is_over = ended || self.halted.iter().any(|halted| halted == token);
         let status = if is_over { "STOPPED" } else { "RUNNING" };
         let exit_code = is_over.then_some(self.exit_code);
-        let container = TaskContainer { name: "check".to_owned(), exit_code, reason: String::new() };
+        let container = TaskContainer { name: "check".to_owned(), exit_code, ..TaskContainer::default() };
         Some(Task { task: token.to_owned(), status: status.to_owned(), containers: vec![container], ..Task::default() })
     }
 }

@@ -1,12 +1,13 @@
-//! What can be found out about why a release failed: how its tasks stopped, and what they wrote last.
+//! What can be found out about why a service is not well: how its tasks stopped, and what they wrote last.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::cloud::Cloud;
-use lamplighter::model::{Service, Task, TaskContainer, counted};
-use lamplighter::{AwsError, redact};
 use serde::Serialize;
+
+use crate::cloud::{Cloud, Lifecycle, TasksOf};
+use crate::model::{Service, Task, TaskContainer, counted};
+use crate::{AwsError, redact};
 
 /// Lines that are read, and those of them that are told.
 const READ: usize = 50;
@@ -25,7 +26,20 @@ pub struct Evidence {
     pub missing: Option<String>,
 }
 
-/// Never an error: that logs can't be read must not keep a bad release where it is.
+impl Evidence {
+    /// All of it as text; begins with a space where there is something.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let sentences = self.stops.iter().chain(&self.missing).map(|sentence| format!(" {sentence}"));
+        let last = |(container, lines): &(String, Vec<String>)| {
+            format!("\nLast lines of the container {container}:\n  {}", lines.join("\n  "))
+        };
+        sentences.chain(self.lines.as_ref().map(last)).collect()
+    }
+}
+
+/// What is known of the tasks of a service that stopped since a time, or run; those of the revision `base` are left
+/// out. Never an error: that logs can't be read must not keep anything from being mended.
 pub async fn find<C: Cloud>(service: &Service, since: Timestamp, base: &str, cloud: &C) -> Evidence {
     let mut evidence = Evidence::default();
     if let Err(error) = fill(&mut evidence, service, since, base, cloud).await {
@@ -41,18 +55,22 @@ async fn fill<C: Cloud>(
     base: &str,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    let mut tasks = cloud.tasks(&service.arn).await?;
     // What ran before, and what is gone back to, is not to blame.
     let has_gone_back = service.task_definition == base;
-    tasks.retain(|task| {
+    let is_to_blame = |task: &Task| {
         task.task_definition != base && (has_gone_back || task.task_definition == service.task_definition)
-    });
-    tasks.retain(|task| task.stopped_at.is_none_or(|at| at >= since));
-    evidence.stops = stops(&tasks);
+    };
+    let mut stopped = cloud.tasks(TasksOf::Service(&service.arn), Lifecycle::Stopped).await?;
+    stopped.retain(|task| is_to_blame(task) && task.stopped_at.is_none_or(|at| at >= since));
+    evidence.stops = stops(&stopped);
     let failed =
         |task: &&Task| task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
-    let newest = tasks.iter().filter(failed).max_by_key(|task| task.stopped_at);
-    let Some(task) = newest.or_else(|| tasks.iter().find(|task| task.status == "RUNNING")) else { return Ok(()) };
+    let mut newest = stopped.iter().filter(failed).max_by_key(|task| task.stopped_at).cloned();
+    if newest.is_none() {
+        let running = cloud.tasks(TasksOf::Service(&service.arn), Lifecycle::Running).await?;
+        newest = running.into_iter().find(|task| is_to_blame(task) && task.status == "RUNNING");
+    }
+    let Some(task) = newest.as_ref() else { return Ok(()) };
     let Some(container) = culprit(task) else { return Ok(()) };
     let definition = cloud.task_definition(&task.task_definition).await?;
     let Some(stream) = definition.log_stream(&container.name, &task.task) else { return Ok(()) };
@@ -63,8 +81,7 @@ async fn fill<C: Cloud>(
 
 /// The container that failed; the first one where none did.
 fn culprit(task: &Task) -> Option<&TaskContainer> {
-    let failed = task.containers.iter().find(|container| container.exit_code.is_some_and(|code| code != 0));
-    failed.or_else(|| task.containers.first())
+    task.failed_container().or_else(|| task.containers.first())
 }
 
 /// The last lines that tell of an error, or else the last ones.

@@ -1,0 +1,3 @@
+fn main() -> Result<(), lamplighter::door::Failure> {
+    acknowledge::serve()
+}

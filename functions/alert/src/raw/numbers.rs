@@ -1,0 +1,136 @@
+//! Events of RDS, Aurora and DocumentDB. How bad one is goes by its number: neither the category nor the text says it.
+//!
+//! Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html>,
+//! <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Messages.html>
+
+use lamplighter::notice::Severity;
+
+/// It serves nobody, or will soon.
+#[rustfmt::skip]
+const CRITICAL: [u16; 11] = [
+    7, 31, 35, 36, 69, 221, 227, 239, 243, 418, 419,
+];
+
+/// Something does not work, or will not for long. Some of them are in a category that sounds good.
+#[rustfmt::skip]
+const WARNING: [u16; 71] = [
+    22, 45, 58, 66, 76, 77, 79, 80, 81, 82, 83, 85, 86, 89, 143, 152, 157, 158, 159, 162, 165, 187, 188, 189, 195,
+    198, 202, 222, 223, 224, 231, 234, 237, 245, 249, 252, 254, 261, 270, 275, 277, 278, 279, 280, 281, 282, 283,
+    284, 285, 305, 306, 310, 314, 315, 324, 328, 329, 330, 331, 353, 354, 355, 356, 369, 387, 389, 412, 416, 421,
+    484, 489,
+];
+
+/// It was not there for a moment, is back, or somebody stopped, started or deleted it.
+#[rustfmt::skip]
+const WORTH_KNOWING: [u16; 26] = [
+    3, 4, 6, 13, 15, 20, 21, 34, 49, 50, 51, 52, 53, 65, 70, 71, 72, 73, 87, 88, 150, 151, 153, 154, 171, 420,
+];
+
+/// What happens every day.
+#[rustfmt::skip]
+const ROUTINE: [u16; 215] = [
+    1, 2, 5, 11, 12, 14, 16, 17, 18, 19, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 37, 38, 39, 40, 41, 42, 43, 44,
+    46, 47, 48, 54, 55, 56, 57, 59, 60, 61, 62, 63, 64, 67, 68, 74, 75, 78, 84, 90, 91, 92, 131, 132, 141, 142,
+    144, 145, 146, 147, 148, 149, 155, 156, 160, 161, 163, 164, 166, 167, 168, 169, 170, 172, 173, 174, 176, 177,
+    178, 179, 180, 181, 182, 183, 184, 185, 186, 190, 191, 192, 193, 194, 196, 197, 203, 204, 205, 206, 207, 208,
+    213, 214, 215, 217, 218, 219, 220, 225, 230, 233, 235, 236, 238, 240, 241, 244, 246, 247, 248, 250, 251, 253,
+    259, 260, 264, 265, 266, 267, 268, 269, 286, 287, 288, 289, 290, 295, 296, 297, 298, 302, 303, 304, 307, 308,
+    311, 312, 316, 317, 318, 319, 320, 321, 322, 323, 325, 326, 327, 332, 333, 334, 335, 352, 357, 358, 359, 360,
+    361, 362, 363, 365, 366, 367, 368, 370, 371, 372, 373, 374, 383, 385, 386, 388, 390, 391, 394, 395, 396, 397,
+    398, 399, 403, 404, 405, 406, 409, 410, 411, 413, 414, 415, 417, 422, 423, 424, 425, 426, 429, 486, 487, 488,
+    491, 492, 493, 501, 502, 512, 513,
+];
+
+/// It runs again: restarted, started, recovered, failed over, or its key is there again.
+#[rustfmt::skip]
+const BACK: [u16; 10] = [
+    6, 21, 49, 51, 53, 65, 71, 88, 151, 420,
+];
+
+/// What an event means for a database that may be down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    GoesDown,
+    IsBack,
+    News,
+}
+
+/// Whether a database goes down by it, or is back.
+#[must_use]
+pub fn course(event_id: Option<&str>) -> Course {
+    match number(event_id) {
+        Some(number) if CRITICAL.contains(&number) => Course::GoesDown,
+        Some(number) if BACK.contains(&number) => Course::IsBack,
+        _ => Course::News,
+    }
+}
+
+fn number(event_id: Option<&str>) -> Option<u16> {
+    event_id?.rsplit('-').next()?.parse().ok()
+}
+
+/// Categories in which a number that is not known here is trouble until somebody says otherwise.
+const TROUBLE: [&str; 4] = ["failure", "low storage", "availability", "global failover"];
+
+/// How bad an event is; `None` where it is what happens every day. One without a number goes by its categories.
+#[must_use]
+pub fn severity(event_id: Option<&str>, categories: &[String]) -> Option<Severity> {
+    let number = number(event_id);
+    let is_in = |numbers: &[u16]| number.is_some_and(|number| numbers.contains(&number));
+    if is_in(&ROUTINE) {
+        return None;
+    }
+    Some(if is_in(&CRITICAL) {
+        Severity::Critical
+    } else if is_in(&WARNING) {
+        Severity::Warning
+    } else if is_in(&WORTH_KNOWING) {
+        Severity::Info
+    } else if categories.iter().any(|category| TROUBLE.contains(&category.as_str())) {
+        Severity::Warning
+    } else {
+        Severity::Info
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case::storage_full_is_in_availability("RDS-EVENT-0221", "availability", Some(Severity::Critical))]
+    #[case::key_is_back_is_in_failure("RDS-EVENT-0420", "failure", Some(Severity::Info))]
+    #[case::stop_failed_is_a_notification("RDS-EVENT-0152", "notification", Some(Severity::Warning))]
+    #[case::failover_is_over("RDS-EVENT-0049", "failover", Some(Severity::Info))]
+    #[case::backup_finished("RDS-EVENT-0002", "backup", None)]
+    #[case::new_and_bad("RDS-EVENT-9998", "failure", Some(Severity::Warning))]
+    #[case::new_and_unclear("RDS-EVENT-9999", "notification", Some(Severity::Info))]
+    fn the_number_says_how_bad_it_is(#[case] id: &str, #[case] category: &str, #[case] expected: Option<Severity>) {
+        assert_eq!(severity(Some(id), &[category.to_owned()]), expected);
+    }
+
+    #[test]
+    fn without_a_number_the_category_says_it() {
+        assert_eq!(severity(None, &["failure".to_owned()]), Some(Severity::Warning));
+        assert_eq!(severity(None, &[]), Some(Severity::Info));
+    }
+
+    #[test]
+    fn what_is_back_is_worth_knowing() {
+        assert!(BACK.iter().all(|number| WORTH_KNOWING.contains(number)));
+        assert_eq!(course(Some("RDS-EVENT-0221")), Course::GoesDown);
+        assert_eq!(course(Some("RDS-EVENT-0088")), Course::IsBack);
+        assert_eq!((course(Some("RDS-EVENT-0001")), course(None)), (Course::News, Course::News));
+    }
+
+    #[test]
+    fn no_number_is_in_two_lists() {
+        let mut all = [&CRITICAL[..], &WARNING[..], &WORTH_KNOWING[..], &ROUTINE[..]].concat();
+        all.sort_unstable();
+        let before = all.len();
+        all.dedup();
+        assert_eq!(all.len(), before);
+    }
+}

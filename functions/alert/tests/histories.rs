@@ -1,0 +1,268 @@
+//! Random histories of many incidents: nothing is lost, everything ends, and there is never too much of it, whatever
+//! happens to the function, the ledger and the channels meanwhile.
+
+#![allow(
+    async_fn_in_trait,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+use std::future::pending;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use alert::desk::{Alert, Letter, Outlet, Untold};
+use alert::due::Kind;
+use alert::round::Route;
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::AwsError;
+use lamplighter::incident::{Changes, Desk, Id, Incidents};
+use lamplighter::ledger::LedgerError;
+use lamplighter::model::Arn;
+use lamplighter::notice::{Message, Notice, Severity};
+use proptest::prelude::*;
+
+/// What is sent, by whom it was heard of, and when.
+type Heard = Vec<(Timestamp, &'static str, Vec<(String, Kind)>)>;
+
+#[derive(Default)]
+struct World {
+    now: Cell<Timestamp>,
+    random: RefCell<Option<proptest::test_runner::TestRng>>,
+    heard: RefCell<Heard>,
+    kept: RefCell<(u64, Option<Timestamp>, Desk)>,
+    /// In a hundred calls, how many fail, and at how many the function is killed.
+    faults: Cell<u32>,
+    /// When a channel takes nothing.
+    down: RefCell<BTreeMap<&'static str, (Timestamp, Timestamp)>>,
+}
+
+impl World {
+    fn chance(&self, of_a_hundred: u32) -> bool {
+        let mut random = self.random.borrow_mut();
+        random.as_mut().unwrap().next_u32() % 100 < of_a_hundred
+    }
+
+    /// Goes well, fails, or is the last thing that the function does.
+    async fn fate(&self) -> Result<(), AwsError> {
+        if self.chance(self.faults.get()) {
+            pending::<()>().await;
+        }
+        if self.chance(self.faults.get()) { Err(trouble()) } else { Ok(()) }
+    }
+}
+
+fn trouble() -> AwsError {
+    let (target, code, message) = ("it".into(), "InternalError".into(), "try again".into());
+    AwsError { call: "Anything", target, code, message, refused: false }
+}
+
+struct Kept(Rc<World>);
+
+impl Incidents for Kept {
+    async fn add(&self, notices: &[Notice], _now: Timestamp) -> Result<(), AwsError> {
+        self.0.fate().await?;
+        let by_key = notices.iter().map(|notice| (format!("{}{}", notice.at, notice.target), notice.clone()));
+        self.0.kept.borrow_mut().2.inbox.extend(by_key);
+        self.0.fate().await
+    }
+
+    async fn has_new(&self) -> Result<bool, AwsError> {
+        self.0.fate().await?;
+        Ok(!self.0.kept.borrow().2.inbox.is_empty())
+    }
+
+    async fn take(&self, _holder: &str, now: Timestamp, until: Timestamp) -> Result<Desk, LedgerError> {
+        self.0.fate().await?;
+        let mut kept = self.0.kept.borrow_mut();
+        if kept.1.is_some_and(|held| now <= held) {
+            return Err(LedgerError::Busy { holder: "another".into(), until: String::new() });
+        }
+        kept.0 += 1;
+        kept.1 = Some(until);
+        Ok(Desk { fence: kept.0, ..kept.2.clone() })
+    }
+
+    async fn write(&self, desk: &Desk, changes: &Changes, _now: Timestamp) -> Result<(), LedgerError> {
+        self.0.fate().await?;
+        let mut kept = self.0.kept.borrow_mut();
+        assert_eq!(kept.0, desk.fence);
+        for incident in &changes.written {
+            kept.2.incidents.insert(incident.id(), incident.clone());
+        }
+        kept.2.incidents.retain(|id, _| !changes.forgotten.contains(id));
+        kept.2.inbox.retain(|key, _| !changes.taken.contains(key));
+        Ok(())
+    }
+
+    async fn release(&self, desk: &Desk) -> Result<(), LedgerError> {
+        self.0.fate().await?;
+        let mut kept = self.0.kept.borrow_mut();
+        kept.1 = None;
+        kept.2.channels.clone_from(&desk.channels);
+        Ok(())
+    }
+}
+
+struct People(Rc<World>);
+
+const CHANNELS: [&str; 2] = ["e-mail", "slack"];
+
+impl Outlet for People {
+    async fn open(&self) -> Option<String> {
+        None
+    }
+
+    fn routes(&self) -> Vec<Route> {
+        let interval = SignedDuration::from_mins(5);
+        let route = |name: &str| Route {
+            channel: name.to_owned(),
+            interval,
+            a_minute: 8,
+            from: Severity::Info,
+            apps: Vec::new(),
+        };
+        CHANNELS.iter().map(|name| route(name)).collect()
+    }
+
+    async fn send(&self, channel: &str, letter: &Letter<'_>) -> Result<Option<String>, Untold> {
+        let now = self.0.now.get();
+        let name = CHANNELS.into_iter().find(|name| *name == channel).unwrap();
+        if self.0.down.borrow().get(name).is_some_and(|(from, to)| (*from..*to).contains(&now)) {
+            return Err(Untold::Failed(trouble()));
+        }
+        let about = match letter {
+            Letter::One(telling) => vec![(telling.incident.id().as_str().to_owned(), telling.kind)],
+            Letter::Many(list) => {
+                list.incidents.iter().map(|(incident, kind)| (incident.id().as_str().to_owned(), *kind)).collect()
+            }
+        };
+        self.0.heard.borrow_mut().push((now, name, about));
+        // The function may be killed when it is sent and nobody has written that down.
+        self.0.fate().await.map_err(Untold::Failed)?;
+        Ok(None)
+    }
+}
+
+fn notice(n: u32, at: Timestamp, message: Message) -> Notice {
+    let target = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/s{n:02}"));
+    Notice {
+        message,
+        at,
+        operation: "heal".into(),
+        name: target.name(),
+        app: None,
+        stack: "lamplighter".into(),
+        link: String::new(),
+        silenced_until: None,
+        target,
+    }
+}
+
+/// Polls once: whatever waits was killed.
+fn run(alert: &Alert<Kept, People>, notices: &[Notice], now: Timestamp) -> bool {
+    let deadline = now + SignedDuration::from_secs(50);
+    let turn = pin!(alert.turn(notices, "me", deadline));
+    matches!(turn.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(_)))
+}
+
+struct Story {
+    world: Rc<World>,
+    alert: Alert<Kept, People>,
+    queue: Vec<Notice>,
+    /// Since when.
+    sick: BTreeMap<u32, Timestamp>,
+    /// Incidents that lasted long enough to be told, whatever failed meanwhile.
+    lasted: BTreeSet<Id>,
+}
+
+impl Story {
+    fn new(rng: proptest::test_runner::TestRng, faults: u32) -> Self {
+        let world = Rc::new(World { random: RefCell::new(Some(rng)), ..World::default() });
+        world.faults.set(faults);
+        let clock = Rc::clone(&world);
+        let alert = Alert {
+            incidents: Kept(Rc::clone(&world)),
+            outlet: People(Rc::clone(&world)),
+            stack: "lamplighter".into(),
+            topic: Arn::new("arn:aws:sns:eu-west-1:123456789012:topic"),
+            clock: Box::new(move || clock.now.get()),
+        };
+        let start: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
+        world.now.set(start);
+        Self { world, alert, queue: Vec::new(), sick: BTreeMap::new(), lasted: BTreeSet::new() }
+    }
+
+    fn minute(&mut self, services: u32, falls_sick: u32, gets_well: u32) {
+        let now = self.world.now.get() + SignedDuration::from_mins(1);
+        self.world.now.set(now);
+        for n in 0..services {
+            if let Some(since) = self.sick.get(&n) {
+                let minutes = if self.world.faults.get() == 0 { 1 } else { 30 };
+                if now.duration_since(*since).as_mins() >= minutes {
+                    self.lasted.insert(Id::of(&notice(n, now, Message::info("")).target, "health"));
+                }
+                if self.world.chance(gets_well) {
+                    self.sick.remove(&n);
+                    self.queue.push(notice(n, now, Message::info("is well again").resolves("heal")));
+                }
+            } else if self.world.chance(falls_sick) {
+                self.sick.insert(n, now);
+                self.queue.push(notice(n, now, Message::warning("crashes").lasts("heal")));
+            }
+        }
+        if run(&self.alert, &self.queue, now) {
+            // Some come twice all the same.
+            let twice = self.world.chance(10);
+            self.queue.retain(|_| twice);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_incident_is_told_and_ended_and_there_is_never_too_much(
+        seed in any::<[u8; 32]>(), faults in 0_u32..8, services in 1_u32..60, falls_sick in 1_u32..10, gets_well in 3_u32..40,
+    ) {
+        let rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed);
+        let mut story = Story::new(rng, faults);
+        let world = Rc::clone(&story.world);
+        let now = world.now.get();
+        let hour = |n: i64| now + SignedDuration::from_hours(n);
+        world.down.borrow_mut().insert("slack", (hour(1), hour(2)));
+        world.down.borrow_mut().insert("e-mail", (hour(3), hour(4)));
+        for _ in 0..5 * 60 {
+            story.minute(services, falls_sick, gets_well);
+        }
+        // Everything gets well, and what comes and goes becomes calm.
+        for _ in 0..3 * 60 {
+            story.minute(services, 0, 50);
+        }
+        for channel in CHANNELS {
+            let heard = world.heard.borrow();
+            let mine: Vec<_> = heard.iter().filter(|(_, name, _)| *name == channel).collect();
+            let mut last: BTreeMap<&str, Kind> = BTreeMap::new();
+            for (_, _, about) in &mine {
+                last.extend(about.iter().map(|(id, kind)| (id.as_str(), *kind)));
+            }
+            let lost: Vec<&Id> = story.lasted.iter().filter(|id| !last.contains_key(id.as_str())).collect();
+            prop_assert!(lost.is_empty(), "{channel} never heard of {lost:?}");
+            for (n, (at, _, _)) in mine.iter().enumerate() {
+                let within = mine.iter().skip(n).take_while(|(other, _, _)| other.duration_since(*at) < SignedDuration::from_mins(1));
+                // One that was killed had not written down what it sent.
+                let most = if faults == 0 { 8 } else { 16 };
+                prop_assert!(within.count() <= most);
+            }
+        }
+        let kept = world.kept.borrow();
+        let open: Vec<_> = kept.2.incidents.values().filter(|i| i.told.values().any(|told| !told.over) || i.over.is_none()).collect();
+        prop_assert!(open.is_empty(), "{open:?}");
+    }
+}

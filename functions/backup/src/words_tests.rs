@@ -1,0 +1,46 @@
+//! Every message of `backup`, as people read it. A change of a text is a change of its snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::detail::rds::BackupJob;
+use lamplighter::model::{Database, Place, Quota};
+use lamplighter::notice::Message;
+
+use crate::words;
+
+fn book(messages: &[Message]) -> String {
+    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn every_message() {
+    let slot = Timestamp::constant(1_795_230_000, 0);
+    let later = |hours: i64| slot + SignedDuration::from_hours(hours);
+    let hours = SignedDuration::from_hours;
+    let orders = Database { identifier: "orders".into(), ..Database::default() };
+    let elsewhere = Place::parse("eu-central-1").unwrap();
+    let job = BackupJob {
+        state: "FAILED".into(),
+        status_message: "\"The role may not describe it.\"".into(),
+        backup_job_id: "5c3b".into(),
+        resource_arn: String::new(),
+    };
+    let messages = [
+        words::member("shop"),
+        words::no_copies_of_caches(),
+        words::too_many_of_a_cache(),
+        words::overdue("orders is modifying", slot, later(3)),
+        words::late(slot, later(2)),
+        words::quota(&orders, Quota { used: 100, max: 100 }),
+        words::quota(&orders, Quota { used: 82, max: 100 }),
+        words::recovery_point_is_old(None, hours(30)),
+        words::recovery_point_is_old(Some(hours(31)), hours(30)),
+        words::recovery_point_will_be_old(hours(26), hours(30)),
+        words::recovery_point_is_good(SignedDuration::from_mins(3)),
+        words::copy_is_old(&elsewhere, hours(50)),
+        words::no_vault(),
+        words::unreadable_place(&elsewhere, "DescribeDBSnapshots: AccessDenied: not authorized"),
+        words::job_failed(&job),
+        words::job_failed(&BackupJob { status_message: String::new(), ..job.clone() }),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}

@@ -1,0 +1,42 @@
+//! Every message of `drill`, as people read it. A change of a text is a change of its snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Arn, Database, Snapshot};
+use lamplighter::notice::Message;
+use lamplighter::plan::Drilled;
+
+use crate::words;
+
+fn book(messages: &[Message]) -> String {
+    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}
+
+#[test]
+fn every_message() {
+    let began = Timestamp::constant(1_795_230_000, 0);
+    let arn = Arn::new("arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders-20261121-0300");
+    let snapshot = Snapshot { arn: arn.clone(), taken_at: Some(began), ..Snapshot::default() };
+    let broken = Database {
+        identifier: "lamplighter-drill-orders".into(),
+        status: "incompatible-parameters".into(),
+        class: "db.t4g.micro".into(),
+        ..Database::default()
+    };
+    let outcome = Drilled { snapshot: arn.clone(), began, took: 14 * 60, checked: None, passed: true };
+    let looked = Drilled { checked: Some(17 * 60), ..outcome.clone() };
+    let hours = SignedDuration::from_hours;
+    let differs = ["its engine is 15.4 instead of 16.2".to_owned()];
+    let messages = [
+        words::name_is_taken("lamplighter-drill-orders"),
+        words::no_group(),
+        words::no_class("docdb", began),
+        words::broken(&arn, &broken, began),
+        words::took_too_long(&arn, hours(6), "creating", began),
+        words::check_took_too_long(&arn, "orders-check:3", hours(1), began),
+        words::no_check_cluster(),
+        words::concluded(Some(&snapshot), &outcome, &[], None),
+        words::concluded(Some(&snapshot), &looked, &[], Some(15 * 60)),
+        words::concluded(Some(&snapshot), &outcome, &differs, None),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}

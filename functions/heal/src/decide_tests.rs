@@ -1,0 +1,177 @@
+//! What is decided about a service, step by step.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::{Healing, Memory, Taken};
+use lamplighter::model::{Arn, Deployment, DeploymentController, Service, Tagged};
+use lamplighter::operation::Seen;
+use lamplighter::plan::Action;
+use lamplighter::policy::{HealPolicy, StackDefaults};
+use lamplighter::{Event, Operation, Plan};
+use rstest::rstest;
+
+use crate::decide::{back_off, decide};
+use crate::health::{Failing, Health, Symptom, Unhealthy};
+use crate::stop::Cause;
+use crate::unit::Unit;
+use crate::{Heal, Policy};
+
+const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
+
+fn minutes(n: i64) -> SignedDuration {
+    SignedDuration::from_mins(n)
+}
+
+fn service() -> Service {
+    let mut service = Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 3);
+    service.task_definition = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42".to_owned();
+    service
+}
+
+fn failing(cause: Cause) -> Symptom {
+    let says = "Essential container in task exited".to_owned();
+    let container = Some("web".to_owned());
+    Symptom::Failing(Failing { cause, count: 4, of: 4, container, says, first: Some(NOW - minutes(9)) })
+}
+
+fn hanging() -> Symptom {
+    let says = "Request timed out".to_owned();
+    Symptom::Unhealthy(Unhealthy { tasks: vec!["task/shop/1".to_owned()], targets: 1, of: 3, says })
+}
+
+fn unit(symptom: Symptom) -> Unit {
+    let mut unit = Unit::new(service(), NOW, lamplighter::policy::Heal::On);
+    (unit.health, unit.ready) = (Health::Unwell(symptom), true);
+    unit
+}
+
+/// Steps that were taken so many minutes ago, the oldest first.
+fn after(steps: &[i64]) -> Memory {
+    let taken = steps.iter().map(|ago| Taken { at: NOW - minutes(*ago), what: "restart the tasks".to_owned() });
+    let revision = service().task_definition;
+    let (since, steps) = (NOW - minutes(9), taken.collect());
+    let healing = Healing { since, unwell_since: since, revision, steps, well_since: None };
+    Memory { healing: Some(healing), ..Memory::default() }
+}
+
+fn decided(unit: &Unit, memory: &Memory, tag: &str) -> Plan {
+    let tags = BTreeMap::from([("lamplighter:heal".to_owned(), tag.to_owned())]);
+    let target = Tagged { arn: unit.service.arn.clone(), tags: tags.clone() };
+    let policy = Policy { heal: HealPolicy::of(&tags).unwrap(), floor: 1 };
+    decide(Seen { event: &Event::sweep("test"), target: &target, policy: &policy, memory }, unit, NOW)
+}
+
+fn in_words(plan: &Plan) -> String {
+    match (plan.steps.first(), plan.messages.first()) {
+        (Some(step), _) => step.action.in_words(),
+        (None, Some(message)) => format!("tell: {}", message.title),
+        (None, None) => format!("nothing: {}", plan.reason),
+    }
+}
+
+#[test]
+fn time_between_steps_doubles_up_to_half_an_hour() {
+    let waits: Vec<i64> = (1..=8).map(|taken| back_off(taken).as_mins()).collect();
+    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30, 30]);
+}
+
+#[rstest]
+#[case::first(&[], "on", "restart the tasks")]
+#[case::too_soon(&[0], "on", "nothing: crashes again and again; the last step has until 03:01:00 UTC to help")]
+#[case::second(&[1], "on", "restart the tasks")]
+#[case::second_is_too_soon(&[5, 1], "on", "nothing: crashes again and again; the last step has until 03:01:00 UTC to help")]
+#[case::person(&[9, 8, 6], "on", "tell: crashes again and again since 02:51 UTC, and nothing that was tried helped")]
+#[case::more_steps(&[9, 8, 6], "on steps=5", "restart the tasks")]
+#[case::parked(&[], "on crash=park", "park at 1 task")]
+#[case::only_told(&[], "notify", "tell: crashes again and again")]
+fn a_crash_loop_is_restarted_with_growing_time_between(
+    #[case] steps: &[i64],
+    #[case] tag: &str,
+    #[case] expected: &str,
+) {
+    assert_eq!(in_words(&decided(&unit(failing(Cause::Exit)), &after(steps), tag)), expected);
+}
+
+#[rstest]
+#[case::image(failing(Cause::Image), "tell: can't pull its image since 02:51 UTC")]
+#[case::secret(failing(Cause::Setup), "tell: misses something that its tasks need to start since 02:51 UTC")]
+#[case::capacity(failing(Cause::Capacity), "tell: finds no room for its tasks for 9 min")]
+#[case::missing(Symptom::Short, "tell: runs 3 of 3 tasks for 9 min")]
+#[case::hangs(hanging(), "replace the task 1")]
+#[case::unhealthy(failing(Cause::HealthCheck), "restart the tasks")]
+fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &str) {
+    assert_eq!(in_words(&decided(&unit(symptom), &after(&[]), "on")), expected);
+}
+
+#[rstest]
+#[case::not_yet(|unit: &mut Unit, _: &mut Memory| unit.ready = false, "nothing: crashes again and again; ECS has until 02:53:00 UTC to mend it")]
+#[case::storm(|unit: &mut Unit, _: &mut Memory| unit.storm = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
+#[case::database(|unit: &mut Unit, _: &mut Memory| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
+#[case::returning(
+    |_: &mut Unit, memory: &mut Memory| memory.returning = Some(lamplighter::memory::Returning { to: None, at: NOW }),
+    "nothing: crashes again and again; its release is followed, and judged by that"
+)]
+#[case::others_roll(
+    |unit: &mut Unit, _: &mut Memory| unit.service.deployments.push(rolling(20)),
+    "nothing: crashes again and again; a rollout that was not begun from here has time still"
+)]
+#[case::others_hang(|unit: &mut Unit, _: &mut Memory| unit.service.deployments.push(rolling(31)), "restart the tasks")]
+#[case::code_deploy(
+    |unit: &mut Unit, _: &mut Memory| unit.service.deployment_controller = DeploymentController::CodeDeploy,
+    "tell: crashes again and again since 02:51 UTC"
+)]
+#[case::gone(|unit: &mut Unit, _: &mut Memory| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is not to be healed")]
+#[case::stopped_by_people(|unit: &mut Unit, _: &mut Memory| unit.service.desired_count = 0, "nothing: it is not to be healed")]
+fn something_else_may_come_first(#[case] change: fn(&mut Unit, &mut Memory), #[case] expected: &str) {
+    let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
+    change(&mut unit, &mut memory);
+    assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
+}
+
+fn rolling(minutes_ago: i64) -> Deployment {
+    Deployment {
+        id: "ecs-svc/1".to_owned(),
+        status: "PRIMARY".to_owned(),
+        task_definition: service().task_definition,
+        rollout_state: "IN_PROGRESS".to_owned(),
+        created_at: Some(NOW - minutes(minutes_ago)),
+    }
+}
+
+#[rstest]
+#[case::well(Health::Well, 10, "note that it is well")]
+#[case::not_for_long(Health::Well, 9, "nothing: 3 of 3 tasks run, and no step is needed now")]
+#[case::a_task_failed(Health::Unsettled, 20, "nothing: 3 of 3 tasks run, and no step is needed now")]
+fn ten_minutes_make_it_well(#[case] health: Health, #[case] for_minutes: i64, #[case] expected: &str) {
+    let mut unit = unit(failing(Cause::Exit));
+    unit.health = health;
+    let mut memory = after(&[30]);
+    memory.healing.as_mut().unwrap().well_since = Some(NOW - minutes(for_minutes));
+    assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
+}
+
+/// What was done is remembered, and the same look then asks for nothing.
+#[test]
+fn every_step_settles() {
+    for symptom in [failing(Cause::Exit), failing(Cause::HealthCheck), hanging()] {
+        let (unit, mut memory) = (unit(symptom), after(&[]));
+        let plan = decided(&unit, &memory, "on");
+        let step = plan.steps.first().unwrap();
+        memory.intend(Heal::NAME, &step.action, step.message.as_ref(), NOW);
+        memory.finish(&step.action, "accepted");
+        let again = decided(&unit, &memory, "on");
+        assert!(again.is_empty() && again.messages.is_empty(), "{}", in_words(&again));
+        // That nobody heard of a restart makes no person owe one.
+        assert_eq!(memory.owed, None);
+    }
+}
+
+#[test]
+fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
+    let tags = BTreeMap::from([("lamplighter:scale".to_owned(), "min=4 max=8".to_owned())]);
+    let policy = Heal.policy(&tags, &StackDefaults::default()).unwrap().unwrap();
+    assert_eq!(policy.floor, 4);
+    assert_eq!(Heal.policy(&BTreeMap::new(), &StackDefaults::default()).unwrap().unwrap().floor, 1);
+    assert!(matches!(decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action, Action::Redeploy(_)));
+}

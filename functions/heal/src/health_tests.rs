@@ -1,0 +1,134 @@
+//! How a service is, by what its tasks do.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Arn, Deployment, Service, Target, Task, TaskContainer};
+use rstest::rstest;
+
+use crate::health::{Health, Symptom, health};
+use crate::stop::{Cause, Stop};
+
+const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
+const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
+
+fn service(running: i32) -> Service {
+    let mut service = Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 3);
+    service.running_count = running;
+    REVISION.clone_into(&mut service.task_definition);
+    service
+}
+
+fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> Stop {
+    Stop {
+        task: format!("task/{minutes_ago}"),
+        at: Some(NOW - SignedDuration::from_mins(minutes_ago)),
+        started: Some(NOW - SignedDuration::from_mins(minutes_ago + 1)),
+        revision: revision.to_owned(),
+        cause,
+        container: None,
+        says: String::new(),
+        zone: String::new(),
+    }
+}
+
+fn in_words(health: &Health) -> String {
+    match health {
+        Health::Well => "well".to_owned(),
+        Health::Unsettled => "unsettled".to_owned(),
+        Health::Unwell(Symptom::Failing(failing)) => format!("{:?} {} of {}", failing.cause, failing.count, failing.of),
+        Health::Unwell(Symptom::Unhealthy(unhealthy)) => format!("{} of {} unhealthy", unhealthy.targets, unhealthy.of),
+        Health::Unwell(Symptom::Short) => "short".to_owned(),
+    }
+}
+
+#[rstest]
+#[case::nothing_stopped(3, &[], "well")]
+#[case::one_was_replaced(3, &[(Cause::Exit, 1)], "unsettled")]
+#[case::one_is_missing(2, &[(Cause::Exit, 1)], "Exit 1 of 1")]
+#[case::a_loop(3, &[(Cause::Exit, 1), (Cause::Exit, 4), (Cause::Exit, 8)], "Exit 3 of 3")]
+#[case::a_loop_that_is_over(3, &[(Cause::Exit, 4), (Cause::Exit, 5), (Cause::Exit, 8)], "unsettled")]
+#[case::long_ago(3, &[(Cause::Exit, 11), (Cause::Exit, 12), (Cause::Exit, 13)], "well")]
+#[case::throttled_by_ecs(0, &[(Cause::Setup, 27)], "Setup 1 of 1")]
+#[case::forgotten_by_now(0, &[(Cause::Setup, 31)], "short")]
+#[case::scaled_in(3, &[(Cause::Routine, 1), (Cause::Routine, 1), (Cause::Routine, 1)], "well")]
+#[case::spot(2, &[(Cause::Spot, 1), (Cause::Spot, 2), (Cause::Spot, 3)], "short")]
+#[case::most_frequent(2, &[(Cause::Exit, 1), (Cause::HealthCheck, 2), (Cause::HealthCheck, 3)], "HealthCheck 2 of 3")]
+#[case::more_telling(2, &[(Cause::Exit, 1), (Cause::OutOfMemory, 2)], "OutOfMemory 1 of 2")]
+fn tasks_that_stop_tell(#[case] running: i32, #[case] stops: &[(Cause, i64)], #[case] expected: &str) {
+    let stops: Vec<Stop> = stops.iter().map(|(cause, ago)| stop(*cause, *ago, REVISION)).collect();
+    assert_eq!(in_words(&health(&service(running), &stops, &[], &[], &BTreeMap::new(), None, NOW)), expected);
+}
+
+#[test]
+fn those_of_another_revision_say_nothing_about_this_one() {
+    let stops: Vec<Stop> = (1..5).map(|ago| stop(Cause::Exit, ago, "shop-web:41")).collect();
+    assert_eq!(in_words(&health(&service(3), &stops, &[], &[], &BTreeMap::new(), None, NOW)), "well");
+}
+
+#[test]
+fn a_rollout_may_keep_fewer_tasks() {
+    let mut service = service(2);
+    service.deployments.push(Deployment {
+        id: "ecs-svc/1".to_owned(),
+        status: "PRIMARY".to_owned(),
+        task_definition: REVISION.to_owned(),
+        rollout_state: "IN_PROGRESS".to_owned(),
+        created_at: Some(NOW),
+    });
+    assert_eq!(in_words(&health(&service, &[], &[], &[], &BTreeMap::new(), None, NOW)), "unsettled");
+}
+
+fn target(id: &str, port: i32) -> Target {
+    Target { id: id.to_owned(), port, state: "unhealthy".to_owned(), ..Target::default() }
+}
+
+fn task(address: Option<&str>, minutes: i64) -> Task {
+    Task {
+        task: format!("task/{minutes}"),
+        status: "RUNNING".to_owned(),
+        started_at: Some(NOW - SignedDuration::from_mins(minutes)),
+        address: address.map(str::to_owned),
+        instance: Some("host".to_owned()),
+        containers: vec![TaskContainer { ports: vec![32_768], ..TaskContainer::default() }],
+        ..Task::default()
+    }
+}
+
+#[rstest]
+#[case::by_its_address(task(Some("10.0.0.1"), 5), target("10.0.0.1", 80), 0, "1 of 1 unhealthy")]
+#[case::another_one(task(Some("10.0.0.1"), 5), target("10.0.0.2", 80), 0, "well")]
+#[case::by_host_and_port(task(None, 5), target("i-1", 32_768), 0, "1 of 1 unhealthy")]
+#[case::another_port(task(None, 5), target("i-1", 32_769), 0, "well")]
+#[case::it_only_starts(task(Some("10.0.0.1"), 2), target("10.0.0.1", 80), 0, "well")]
+#[case::within_its_grace_period(task(Some("10.0.0.1"), 9), target("10.0.0.1", 80), 600, "well")]
+fn a_task_whose_target_is_unhealthy_is(
+    #[case] task: Task,
+    #[case] target: Target,
+    #[case] grace: i32,
+    #[case] expected: &str,
+) {
+    let ec2 = BTreeMap::from([("host".to_owned(), "i-1".to_owned())]);
+    let service = Service { health_check_grace_period: grace, ..service(3) };
+    assert_eq!(in_words(&health(&service, &[], &[task], &[target], &ec2, None, NOW)), expected);
+}
+
+/// A restart replaces tasks one after the other, and those of before go on failing meanwhile.
+#[rstest]
+#[case::nothing_was_done(None, "Exit 4 of 4")]
+#[case::all_began_before(Some(1), "well")]
+#[case::these_began_after(Some(9), "Exit 4 of 4")]
+fn what_ran_before_the_last_step_says_nothing_about_it(#[case] step: Option<i64>, #[case] expected: &str) {
+    let stops: Vec<Stop> = [1, 2, 4, 7].iter().map(|ago| stop(Cause::Exit, *ago, REVISION)).collect();
+    let step = step.map(|ago| NOW - SignedDuration::from_mins(ago));
+    let found = in_words(&health(&service(3), &stops, &[], &[], &BTreeMap::new(), step, NOW));
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn of_a_large_service_three_tasks_are_no_loop() {
+    let large = Service { desired_count: 200, running_count: 200, ..service(200) };
+    let stops = |n: i64| -> Vec<Stop> { (0..n).map(|n| stop(Cause::Exit, 1 + n % 8, REVISION)).collect() };
+    assert_eq!(in_words(&health(&large, &stops(3), &[], &[], &BTreeMap::new(), None, NOW)), "unsettled");
+    assert_eq!(in_words(&health(&large, &stops(20), &[], &[], &BTreeMap::new(), None, NOW)), "Exit 20 of 20");
+}

@@ -1,0 +1,3 @@
+fn main() -> Result<(), lamplighter::door::Failure> {
+    lamplighter::door::operate(heal::Heal)
+}

@@ -1,0 +1,171 @@
+//! Real stop reasons and what they mean.
+
+use std::fs;
+use std::path::PathBuf;
+
+use lamplighter::model::{Task, TaskContainer};
+use serde_json::Value;
+
+use crate::stop::{Cause, Stop, missing};
+
+/// Stop code, what ECS says of the task, the exit code of its container, and what ECS says of that.
+type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);
+
+/// Captured, or from the pages that `stop` names and the troubleshooting pages beside them.
+#[rustfmt::skip]
+const CASES: [Case; 57] = [
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/9223370555039069146)", Some(137), "", Cause::Routine),
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/5229653580561241327)", Some(0), "", Cause::Routine),
+    ("ServiceSchedulerInitiated", "Availability-zone rebalancing initiated by (deployment ecs-svc/1)", Some(143), "", Cause::Routine),
+    ("UserInitiated", "Task stopped by user", Some(143), "", Cause::Routine),
+    ("UserInitiated", "lamplighter: its targets are unhealthy", Some(143), "", Cause::Routine),
+    ("UserInitiated", "Task stopped by (deployment ecs-svc/1)", None, "", Cause::Routine),
+    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:targetgroup/sin-web/ccb1c7ee670051a0)", Some(137), "", Cause::HealthCheck),
+    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (elb shop-web)", Some(0), "", Cause::HealthCheck),
+    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "", Cause::HealthCheck),
+    ("ServiceSchedulerInitiated", "", None, "", Cause::Routine),
+    ("EssentialContainerExited", "Essential container in task exited", Some(1), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(0), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(2), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(139), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(143), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(254), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited due to an error.", Some(255), "", Cause::Exit),
+    ("", "Essential container in task exited", Some(1), "", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(1), "Application exited", Cause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError: Container killed due to memory usage", Cause::OutOfMemory),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError", Cause::OutOfMemory),
+    ("EssentialContainerExited", "OutOfMemoryError: Container killed due to memory usage", Some(137), "", Cause::OutOfMemory),
+    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "OutOfMemoryError: Container killed due to memory usage", Cause::OutOfMemory),
+    ("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/library/web:latest: docker.io/library/web:latest: not found", None, "", Cause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"public.ecr.aws/x/y:z\": unexpected status code 429 Too Many Requests - toomanyrequests: Rate exceeded", None, "", Cause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: The task can't pull the image 'shop/web:RC_1.4.2'. The image does not exist", None, "", Cause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'", None, "", Cause::Image),
+    ("TaskFailedToStart", "CannotPullImageManifestError: Error response from daemon: manifest unknown", None, "", Cause::Image),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotPullContainerError: write /var/lib/docker/tmp/GetImageBlob111111111: no space left on device", Cause::Image),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotPullECRContainerError: AccessDeniedException: User is not authorized", Cause::Image),
+    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration.", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server'", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to download env files: file download command: non empty error stream: s3: AccessDenied", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream", None, "", Cause::Setup),
+    ("TaskFailedToStart", "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/shop-web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions", None, "", Cause::Setup),
+    ("TaskFailedToStart", "CannotCreateVolumeError: Get emulator volume error", None, "", Cause::Setup),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to create task for container: exec: \"/app\": stat /app: no such file or directory", Cause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s", Cause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeError: failed to create new container runtime task: OCI runtime error", Cause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 4350 free data blocks", Cause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "", Cause::Start),
+    ("TaskFailedToStart", "InternalError: unexpected EOF", None, "", Cause::Start),
+    ("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.", None, "", Cause::Capacity),
+    ("TaskFailedToStart", "Capacity is unavailable at this time. Please try again later or in a different availability zone", None, "", Cause::Capacity),
+    ("TaskFailedToStart", "RESOURCE:MEMORY", None, "", Cause::Capacity),
+    ("SpotInterruption", "Your Spot Task was interrupted.", Some(137), "", Cause::Spot),
+    ("TerminationNotice", "Your Spot Task was interrupted.", Some(143), "", Cause::Spot),
+    ("SpotInterruption", "", Some(143), "", Cause::Spot),
+    ("", "Host EC2 (instance i-0123456789abcdef0) terminated.", None, "", Cause::Host),
+    ("", "Host EC2 (instance i-0123456789abcdef0) stopped/terminated.", Some(137), "", Cause::Host),
+    ("", "Container instance deregistration forced by user", None, "", Cause::Host),
+    ("ServiceSchedulerInitiated", "ECS is performing maintenance on the underlying infrastructure hosting the task", Some(143), "", Cause::Host),
+    ("SomeStrangeStopCode", "Something that nobody has said before", None, "", Cause::Unknown),
+    ("", "", None, "", Cause::Unknown),
+];
+
+fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Task {
+    let named = |name: &str| TaskContainer { name: name.to_owned(), ..TaskContainer::default() };
+    let web = TaskContainer { exit_code, reason: container.to_owned(), ..named("web") };
+    Task {
+        status: "STOPPED".to_owned(),
+        stop_code: code.to_owned(),
+        reason: reason.to_owned(),
+        // The one that matters is not the first.
+        containers: vec![named("log_router"), web],
+        ..Task::default()
+    }
+}
+
+#[test]
+fn every_stop_reason_has_its_class() {
+    assert!(CASES.len() >= 40);
+    for (code, reason, exit_code, container, cause) in CASES {
+        let stop = Stop::of(&task(code, reason, exit_code, container));
+        assert_eq!(stop.cause, cause, "{code}: {reason} ({exit_code:?}, {container})");
+    }
+}
+
+#[test]
+fn the_container_that_shows_it_is_named() {
+    let killed = Stop::of(&task(
+        "EssentialContainerExited",
+        "Essential container in task exited",
+        Some(137),
+        "OutOfMemoryError",
+    ));
+    assert_eq!((killed.container.as_deref(), killed.says.as_str()), (Some("web"), "OutOfMemoryError"));
+    let ended = Stop::of(&task("EssentialContainerExited", "Essential container in task exited", Some(0), ""));
+    assert_eq!((ended.container.as_deref(), ended.is_failure()), (Some("web"), true));
+}
+
+#[test]
+fn what_is_missing_is_found_in_what_ecs_says() {
+    for (says, arn) in [
+        (
+            "retrieve secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf: AccessDenied",
+            "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf",
+        ),
+        (
+            "unable to assume the role 'arn:aws:iam::123456789012:role/shop-web' that was",
+            "arn:aws:iam::123456789012:role/shop-web",
+        ),
+        (
+            "in arn:aws-cn:logs:cn-north-1:123456789012:log-group:/shop/web. Try",
+            "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/shop/web",
+        ),
+    ] {
+        assert_eq!(missing(says), Some(arn));
+    }
+    assert_eq!(missing("the secret does not exist"), None);
+}
+
+/// Every task that stopped in the folder that `EVENT_CORPUS` names reads, and has a class.
+#[test]
+#[allow(clippy::disallowed_methods, reason = "where the corpus is, the environment says")]
+fn tasks_that_others_captured_have_a_class() {
+    let Some(corpus) = std::env::var_os("EVENT_CORPUS").map(PathBuf::from) else {
+        eprintln!("skipped: EVENT_CORPUS is not set");
+        return;
+    };
+    let mut classes = Vec::new();
+    for file in fs::read_dir(corpus.join("ecs-task-state-change")).unwrap().flatten() {
+        let event: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
+        let detail = &event["detail"];
+        // Why comes before the task has stopped for good.
+        if detail["stoppedReason"].is_null() {
+            continue;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let container = |container: &Value| TaskContainer {
+            name: text(&container["name"]),
+            exit_code: container["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok()),
+            reason: text(&container["reason"]),
+            ports: Vec::new(),
+        };
+        let stop = Stop::of(&Task {
+            task: text(&detail["taskArn"]),
+            stop_code: text(&detail["stopCode"]),
+            reason: text(&detail["stoppedReason"]),
+            containers: detail["containers"].as_array().into_iter().flatten().map(container).collect(),
+            ..Task::default()
+        });
+        // What ECS says by a word that is known here is never unknown.
+        let known = ["EssentialContainerExited", "UserInitiated", "SpotInterruption", "TaskFailedToStart"];
+        assert!(stop.cause != Cause::Unknown || !known.contains(&text(&detail["stopCode"]).as_str()), "{detail}");
+        classes.push(stop.cause);
+    }
+    assert!(classes.len() >= 10, "{classes:?}");
+    for cause in [Cause::Exit, Cause::OutOfMemory, Cause::Routine, Cause::Spot] {
+        assert!(classes.contains(&cause), "{cause:?} in {classes:?}");
+    }
+}

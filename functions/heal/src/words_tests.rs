@@ -1,0 +1,162 @@
+//! Every message of `heal`, as people read it. A change of a text is a change of its snapshot.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::memory::{Healing, Memory, Parked, Taken, Verified};
+use lamplighter::model::{Arn, CapacityShare, Change, ContainerInstance, Digest, Service, Tagged};
+use lamplighter::notice::Message;
+use lamplighter::operation::{Operation, Seen};
+use lamplighter::plan::Sizes;
+use lamplighter::policy::StackDefaults;
+use lamplighter::{Event, Plan};
+
+use crate::health::{Failing, Symptom, Unhealthy};
+use crate::instance::{self, Host};
+use crate::stop::Cause;
+use crate::storm::{self, Storm};
+use crate::unit::{OutOfMemory, Unit, WayBack};
+use crate::{Heal, words};
+
+fn book(messages: &[Message]) -> String {
+    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+}
+
+const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
+const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
+
+fn before(minutes: i64) -> Timestamp {
+    NOW - SignedDuration::from_mins(minutes)
+}
+
+fn failing(cause: Cause, says: &str) -> Symptom {
+    let (container, first) = (Some("web".to_owned()), Some(before(12)));
+    Symptom::Failing(Failing { cause, count: 4, of: 5, container, says: says.to_owned(), first })
+}
+
+fn healing(steps: &[&str]) -> Healing {
+    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| Taken { at: before(ago), what: (*what).to_owned() });
+    let (since, revision) = (before(12), REVISION.to_owned());
+    Healing { since, unwell_since: since, revision, steps: steps.collect(), well_since: None }
+}
+
+/// shop/web, of which one of three tasks runs.
+fn unit() -> Unit {
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    let service = Service { task_definition: REVISION.to_owned(), running_count: 1, ..Service::rolling(arn, 3) };
+    Unit::new(service, NOW, lamplighter::policy::Heal::On)
+}
+
+fn way_back() -> WayBack {
+    let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
+    let revision = REVISION.replace(":42", ":41");
+    let to = Verified { digest: digest.clone(), tag: tag.clone(), revision, at: before(600) };
+    WayBack { to, digest, tag }
+}
+
+#[test]
+fn every_message_of_a_step() {
+    let exit = failing(Cause::Exit, "Essential container in task exited (exit code 1)");
+    let (says, tasks) = ("Request timed out".to_owned(), vec!["task/shop/1".to_owned()]);
+    let unhealthy = Symptom::Unhealthy(Unhealthy { tasks, targets: 1, of: 3, says });
+    let memory = OutOfMemory { container: "web".to_owned(), limit: Some(512), peak: Some(97.0), larger: None };
+    let sizes = Sizes { cpu: None, memory: Some(1024), containers: BTreeMap::from([("web".to_owned(), 640)]) };
+    let full = failing(Cause::OutOfMemory, "OutOfMemoryError: container killed due to memory usage");
+    let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
+    let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
+    let out = Unit { memory: Some(memory.clone()), ..unit() };
+    let (parked, minutes) = (Parked { before: 3, to: 1, revision: REVISION.to_owned(), at: before(30) }, 12);
+    let well = Healing { well_since: Some(before(2)), ..tried.clone() };
+    let messages = [
+        words::step(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
+        words::step(&unhealthy, &unit(), "the one that has run longest is replaced", (2, 3), &tried),
+        words::goes_back(&exit, &unit(), &way_back(), &new),
+        words::enlarges(&memory, &sizes, &out, &new),
+        words::out_of_memory(&OutOfMemory { limit: None, peak: None, ..memory }, &out),
+        words::parks(&full, &out, 1, &new),
+        words::unparked(&parked),
+        words::on_demand(&room, &unit(), &new),
+        words::spot_again(2),
+        words::well(&unit().service, &well, before(minutes - 12)),
+        words::well(&unit().service, &Healing { steps: Vec::new(), ..well.clone() }, NOW),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_that_calls_a_person() {
+    let exit = failing(Cause::Exit, "Essential container in task exited (exit code 1)");
+    let image = failing(Cause::Image, "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found");
+    let secret = "ResourceInitializationError: unable to pull secrets: not authorized to perform \
+                  secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    let setup = failing(Cause::Setup, secret);
+    let (new, tried) = (healing(&[]), healing(&["restart the tasks", "restart the tasks"]));
+    let change = Some(Change { at: before(20), call: "DeleteSecret".to_owned(), by: "deploy-role".to_owned() });
+    let room = "(service web) was unable to place a task because no container instance met all of its requirements.";
+    let no_room = Unit { said: vec![room.to_owned()], ..unit() };
+    let mut spot = no_room.clone();
+    spot.service.capacity = vec![CapacityShare { provider: "FARGATE_SPOT".to_owned(), weight: 1, base: 0 }];
+    let mut none = unit();
+    none.service.running_count = 0;
+    let down = Unit { down: vec!["orders".to_owned()], ..unit() };
+    let messages = [
+        words::missing_tasks(&Symptom::Short, &no_room, &new),
+        words::missing_tasks(&Symptom::Short, &spot, &new),
+        words::missing_tasks(&Symptom::Short, &none, &new),
+        words::dependency(&exit, &down, &new),
+        words::only_told(&exit, &unit(), &new),
+        words::only_told(&setup, &none, &new),
+        words::person(&image, &unit(), &new),
+        words::person(&setup, &Unit { change, ..unit() }, &new),
+        words::person(&exit, &unit(), &tried),
+        words::person(&Symptom::Short, &unit(), &tried),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+/// All that a plan tells.
+fn told(plan: Plan) -> Vec<Message> {
+    plan.steps.into_iter().filter_map(|step| step.message).chain(plan.messages).collect()
+}
+
+#[test]
+fn every_message_of_storms_and_instances() {
+    let arn = |n: usize| Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"));
+    let all: Vec<Tagged> = (0..20).map(|n| Tagged { arn: arn(n), tags: BTreeMap::new() }).collect();
+    let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
+    let storm = Storm { zones, down: vec!["orders".to_owned()], ..Storm::new((0..12).map(arn).collect(), &all) };
+    let calm = Storm::new(vec![arn(0)], &all);
+    let host = |group: Option<&str>| Host {
+        instance: ContainerInstance {
+            ec2: "i-0a1b2c3d".into(),
+            status: "ACTIVE".into(),
+            ..ContainerInstance::default()
+        },
+        silent: 1,
+        failing: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
+        group: group.map(str::to_owned),
+    };
+    let memory = Memory {
+        waiting: [("storm", "storm"), ("its agent", "its agent")]
+            .map(|(_, key)| (format!("{}:{key}", Heal::NAME), (key.to_owned(), before(12))))
+            .into(),
+        ..Memory::default()
+    };
+    let (event, target) = (Event::sweep("sweep"), Tagged { arn: arn(0), tags: BTreeMap::new() });
+    let policy = Heal.policy(&target.tags, &StackDefaults::default()).unwrap().unwrap();
+    let waits = |key: &str| Memory {
+        waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
+        ..memory.clone()
+    };
+    let (stormy, silent) = (waits("storm"), waits("its agent"));
+    let seen = |memory| Seen { event: &event, target: &target, policy: &policy, memory };
+    let plans = [
+        storm::decide(seen(&stormy), &storm, NOW),
+        storm::decide(seen(&stormy), &calm, NOW),
+        instance::decide(seen(&silent), &host(Some("shop-hosts")), NOW),
+        instance::decide(seen(&silent), &host(None), NOW),
+    ];
+    let messages: Vec<Message> = plans.into_iter().flat_map(told).collect();
+    assert_eq!(messages.len(), 4);
+    insta::assert_snapshot!(book(&messages));
+}

@@ -1,0 +1,71 @@
+//! Notices as operations send them, and the function that makes messages of them.
+
+use lamplighter::door::clock;
+use serde_json::{Value, json};
+
+use crate::ledger::free;
+use crate::stack::Stack;
+
+/// Sends notices as an operation would, through the queue.
+///
+/// # Panics
+/// Where the queue does not take them.
+pub fn tell(stack: &Stack, notices: &[Value]) {
+    let queues = stack.call("sqs", "ListQueues", json!({})).unwrap_or_default();
+    let mut urls = queues["QueueUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
+    let url = urls.find(|url| url.contains("Notices")).unwrap_or_else(|| panic!("there is no queue for notices"));
+    for ten in notices.chunks(10) {
+        let entries: Vec<Value> = ten
+            .iter()
+            .enumerate()
+            .map(|(n, notice)| json!({"Id": n.to_string(), "MessageBody": notice.to_string()}))
+            .collect();
+        stack
+            .call("sqs", "SendMessageBatch", json!({"QueueUrl": url, "Entries": entries}))
+            .unwrap_or_else(|e| panic!("{e}"));
+    }
+}
+
+/// A notice of `heal` about a service of `shop`, with `begins` or `ends` in its course.
+#[must_use]
+pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Value {
+    let mut notice = json!({
+        "severity": severity, "key": null, "title": title, "why": "Its tasks end with exit code 3.",
+        "next": "Nothing to do.", "at": clock(), "operation": "heal", "name": format!("shop/{service}"),
+        "target": format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{service}"), "app": "shop",
+        "stack": "lamplighter", "link": "https://eu-west-1.console.aws.amazon.com/ecs/v2",
+    });
+    if let (Some(notice), Some(course)) = (notice.as_object_mut(), course.as_object()) {
+        notice.extend(course.clone());
+    }
+    notice
+}
+
+/// Lets what is due be told.
+pub fn sweep(stack: &Stack) {
+    stack.control("schedule", json!({"name": "AlertSweep"}));
+    free(stack);
+}
+
+/// The link in a message that stops reminders.
+#[must_use]
+pub fn link(body: &str) -> Option<&str> {
+    body.lines().find(|line| line.starts_with("http") && line.contains(".execute-api."))
+}
+
+/// Follows a link as a browser does. Answers the status and the page.
+///
+/// # Panics
+/// Where nobody answers.
+#[must_use]
+pub fn follow(stack: &Stack, method: &str, link: &str) -> (u16, String) {
+    let (_, rest) = link.split_once("://").unwrap_or_else(|| panic!("{link} has no scheme"));
+    let (host, query) = rest.split_once('/').unwrap_or_else(|| panic!("{link} has no path"));
+    let id = host.split('.').next().unwrap_or_default();
+    // No machine resolves the names of its APIs: the emulator takes them in the path as well.
+    let url = format!("{}/_aws/execute-api/{id}/$default/{query}", stack.endpoint());
+    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
+    let answer = if method == "POST" { agent.post(url).send_empty() } else { agent.get(url).call() };
+    let mut answer = answer.unwrap_or_else(|e| panic!("{method} {link}: {e}"));
+    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
+}

@@ -1,0 +1,34 @@
+"""Stand-ins for Slack's methods, PagerDuty and webhooks: whatever is posted below ``/_people/`` is kept and taken.
+
+``/_stack/people`` lists what they got: [{path, headers, body}], with the headers that say who sends it.
+"""
+
+HEARD = []
+REFUSALS = []
+NAMED = ("authorization", "x-lamplighter-timestamp", "x-lamplighter-signature")
+
+
+def hear(path, headers, body):
+    """Answers what is posted: status, document, headers. Slack's own name of a message counts up."""
+    method = path.rsplit("/", 1)[-1]
+    refusal = next((r for r in REFUSALS if r["path"] in path and r["times"] > 0), None)
+    if refusal:
+        refusal["times"] -= 1
+        more = [(b"retry-after", str(refusal["after"]).encode())] if refusal.get("after") else []
+        return refusal.get("status", 200), {"ok": False, "error": refusal.get("error", "")}, more
+    HEARD.append({"path": path, "headers": {name: headers[name] for name in NAMED if name in headers}, "body": body})
+    if method in ("chat.postMessage", "chat.update"):
+        ts = body.get("ts") or f"1795321829.{len(HEARD):06d}"
+        return 200, {"ok": True, "channel": body["channel"], "ts": ts}, []
+    return (202 if method == "enqueue" else 200), {"status": "success"}, []
+
+
+def refuse(request):
+    """{path, times, status?, after?, error?}: what is posted to a path that contains this is refused so often."""
+    REFUSALS.append(request)
+    return {}
+
+
+def reset():
+    HEARD.clear()
+    REFUSALS.clear()

@@ -1,0 +1,162 @@
+//! People by Slack, PagerDuty and webhooks, end to end: the real function and stand-ins that keep what they get.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use e2e::alerts::{notice, sweep, tell};
+use e2e::stack::Stack;
+use serde_json::{Value, json};
+
+/// A stack whose channels are those of the secret.
+fn stack(channels: impl Fn(&str) -> Value) -> Stack {
+    let arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels";
+    let stack = Stack::start(&[("ChannelsSecret", arn)]).unwrap();
+    change(&stack, &channels(&stack.people()));
+    stack
+}
+
+fn change(stack: &Stack, channels: &Value) {
+    let (name, text) = ("channels", channels.to_string());
+    if stack
+        .call(
+            "secretsmanager",
+            "CreateSecret",
+            json!({"Name": name, "SecretString": text, "ClientRequestToken": token()}),
+        )
+        .is_err()
+    {
+        stack
+            .call(
+                "secretsmanager",
+                "PutSecretValue",
+                json!({"SecretId": name, "SecretString": text, "ClientRequestToken": token()}),
+            )
+            .unwrap();
+    }
+}
+
+/// Another one each time.
+fn token() -> String {
+    format!("{:032}", lamplighter::door::clock().as_nanosecond())
+}
+
+fn heard(stack: &Stack, path: &str) -> Vec<Value> {
+    let all = stack.control("people", json!({}));
+    all.as_array().unwrap().iter().filter(|one| one["path"].as_str().unwrap().contains(path)).cloned().collect()
+}
+
+fn crash() -> Value {
+    notice("web", "warning", "crashes again <and> again & again", &json!({"begins": "heal"}))
+}
+
+fn called() -> Value {
+    notice("web", "critical", "crashes, and nothing that was tried helped", &json!({"begins": "heal:called"}))
+}
+
+fn well() -> Value {
+    notice("web", "info", "is well again: 2 tasks run", &json!({"ends": "heal"}))
+}
+
+#[test]
+fn in_slack_an_incident_is_one_thread_whose_first_message_says_how_it_stands() {
+    let stack = stack(|people| json!({"ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people}}));
+    tell(&stack, &[crash()]);
+    stack.until("it begins", || (heard(&stack, "chat.postMessage").len() == 1).then_some(()));
+    tell(&stack, &[called()]);
+    stack.until("it goes on", || (heard(&stack, "chat.update").len() == 1).then_some(()));
+    tell(&stack, &[well()]);
+    stack.until("it is over", || (heard(&stack, "chat.update").len() == 2).then_some(()));
+    let (posted, updated) = (heard(&stack, "chat.postMessage"), heard(&stack, "chat.update"));
+    assert_eq!(posted[0]["headers"]["authorization"], "Bearer xoxb-secret");
+    assert_eq!((&posted[0]["body"]["channel"], posted[0]["body"].get("thread_ts")), (&json!("C0123"), None));
+    let first = updated[1]["body"]["ts"].clone();
+    assert!(posted[1..].iter().all(|reply| reply["body"]["thread_ts"] == first), "{posted:?}");
+    assert_eq!(
+        (&posted[1]["body"]["reply_broadcast"], &posted[2]["body"]["reply_broadcast"]),
+        (&json!(true), &json!(false))
+    );
+    let text = posted[0]["body"]["blocks"][0]["text"]["text"].as_str().unwrap();
+    assert!(
+        text.starts_with(":large_orange_circle: *shop/web: crashes again &lt;and&gt; again &amp; again*"),
+        "{text}"
+    );
+    let now = updated[1]["body"]["blocks"][0]["text"]["text"].as_str().unwrap();
+    assert!(
+        now.starts_with(":white_check_mark: *shop/web: crashes, and nothing") && now.contains("Over after"),
+        "{now}"
+    );
+    assert!(
+        !stack.logs().contains("xoxb-secret") && !stack.mail().iter().any(|mail| mail.to_string().contains("xoxb"))
+    );
+}
+
+#[test]
+fn pagerduty_gets_what_is_critical_and_its_end_and_a_webhook_all_of_it_signed() {
+    let stack = stack(|people| {
+        json!({
+            "pager": {"pagerduty_key": "key", "from": "critical", "api": format!("{people}/enqueue")},
+            "hook": {"webhook": format!("{people}/hook"), "signing_key": "secret"},
+            "crm": {"slack_webhook": format!("{people}/crm"), "apps": ["crm"]},
+        })
+    });
+    tell(&stack, &[crash()]);
+    stack.until("the webhook hears of it", || (heard(&stack, "hook").len() == 1).then_some(()));
+    assert_eq!(heard(&stack, "enqueue").len(), 0);
+    tell(&stack, &[called()]);
+    stack.until("somebody is paged", || (heard(&stack, "enqueue").len() == 1).then_some(()));
+    tell(&stack, &[well()]);
+    stack.until("it is resolved", || {
+        (heard(&stack, "enqueue").len() == 2 && heard(&stack, "hook").len() == 3).then_some(())
+    });
+    let (paged, hooked) = (heard(&stack, "enqueue"), heard(&stack, "hook"));
+    assert_eq!(
+        (&paged[0]["body"]["event_action"], &paged[1]["body"]["event_action"]),
+        (&json!("trigger"), &json!("resolve"))
+    );
+    assert_eq!(paged[0]["body"]["dedup_key"], paged[1]["body"]["dedup_key"]);
+    assert_eq!(paged[0]["body"]["payload"]["severity"], "critical");
+    assert_eq!(hooked.iter().map(|hook| &hook["body"]["kind"]).collect::<Vec<_>>(), ["begins", "changes", "over"]);
+    assert!(hooked[0]["headers"]["x-lamplighter-signature"].as_str().unwrap().starts_with("v1="));
+    assert_eq!(heard(&stack, "crm").len(), 0);
+}
+
+#[test]
+fn what_slack_does_not_take_waits_and_a_new_secret_is_read() {
+    let stack = stack(|people| json!({"ops": {"slack_token": "old", "channel": "C0123", "api": people}}));
+    stack.control("refuse", json!({"path": "chat.postMessage", "times": 1, "status": 429, "after": 1}));
+    tell(&stack, &[crash()]);
+    stack.until("the mail is there", || (stack.mail().len() == 1).then_some(()));
+    assert_eq!(heard(&stack, "chat").len(), 0);
+    stack.sweep_until("AlertSweep", "it is taken after the second that Slack asked for", || {
+        (heard(&stack, "chat.postMessage").len() == 1).then_some(())
+    });
+    // The token was revoked, and there is a new one.
+    stack.control("refuse", json!({"path": "chat.postMessage", "times": 1, "status": 403}));
+    change(&stack, &json!({"ops": {"slack_token": "new", "channel": "C0123", "api": stack.people()}}));
+    tell(&stack, &[called()]);
+    stack.until("it is sent with the new one", || {
+        heard(&stack, "chat.postMessage")
+            .get(1)
+            .filter(|post| post["headers"]["authorization"] == "Bearer new")
+            .map(drop)
+    });
+}
+
+#[test]
+fn a_secret_that_makes_no_sense_is_told_by_mail_without_its_values() {
+    let stack = stack(|_| json!({"ops": {"slack_tokn": "xoxb-secret"}}));
+    tell(&stack, &[crash()]);
+    let told = |what: &str| stack.mail().iter().any(|mail| mail["subject"].as_str().unwrap().contains(what));
+    stack.until("it is told", || told("can't use its channels").then_some(()));
+    let body = stack.mail().iter().map(Value::to_string).collect::<String>();
+    assert!(body.contains("channel ops: has none of slack_webhook") && !body.contains("xoxb"), "{body}");
+    change(&stack, &json!({"ops": {"slack_webhook": format!("{}/ops", stack.people())}}));
+    sweep(&stack);
+    stack.until("it is well again", || told("can use its channels again").then_some(()));
+    stack.sweep_until("AlertSweep", "what waited is sent", || (!heard(&stack, "ops").is_empty()).then_some(()));
+}

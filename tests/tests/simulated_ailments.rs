@@ -1,0 +1,207 @@
+//! Histories of services that fail in every way that there is, with ECS's scheduler going on: what holds whatever becomes of
+//! events and of calls.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use std::collections::BTreeMap;
+
+use e2e::healing::Ward;
+use e2e::world::Fault;
+use e2e::world::tasks::Conduct;
+use fastrand::Rng;
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Arn, Database};
+use serde_json::Value;
+
+const HISTORIES: u64 = 15;
+/// Longer than all back-offs of an incident together, and the time after which it is over.
+const SETTLES: u32 = 60;
+const AILMENTS: [Conduct; 6] = [
+    Conduct::Crashes,
+    Conduct::OutOfMemory,
+    Conduct::NoSecret,
+    Conduct::NoImage,
+    Conduct::FailsHealthChecks,
+    Conduct::NoRoom,
+];
+
+/// Some services, of which the last is never ill.
+struct History {
+    ward: Ward,
+    services: Vec<Arn>,
+    dice: Rng,
+    /// Events are lost, come twice, and come in another order; calls fail.
+    disturbed: bool,
+    late: Vec<Value>,
+}
+
+impl History {
+    fn new(seed: u64, disturbed: bool) -> Self {
+        let mut ward = Ward::new();
+        let tags = ["on", "on crash=park", "on memory=+25", "on steps=2"];
+        // Of four services that are ill at once it is no storm yet.
+        let numbered = tags.iter().cycle().zip(0..5);
+        let services = numbered.map(|(tag, n)| ward.service(&format!("s{n}"), 1 + n, tag)).collect();
+        ward.minutes(30);
+        Self { ward, services, dice: Rng::with_seed(seed), disturbed, late: Vec::new() }
+    }
+
+    fn minutes(&mut self, minutes: u32) {
+        let Self { ward, dice, late, disturbed, .. } = self;
+        if !*disturbed {
+            return ward.minutes(minutes);
+        }
+        for _ in 0..minutes {
+            if dice.u8(0..10) == 0 {
+                let call = ["UpdateService", "StopTask", "ListTasks", "DescribeServices", "Intend", "Conclude"];
+                let kinds = [Fault::Throttled, Fault::AnswerLost, Fault::Killed];
+                ward.world.fault(call[dice.usize(0..6)], kinds[dice.usize(0..3)]);
+            }
+            ward.minutes_with(1, |events| {
+                let mut delivered = std::mem::take(late);
+                for event in events {
+                    match dice.u8(0..4) {
+                        0 => {}
+                        1 => late.push(event),
+                        2 => delivered.extend([event.clone(), event]),
+                        _ => delivered.push(event),
+                    }
+                }
+                dice.shuffle(&mut delivered);
+                delivered
+            });
+        }
+    }
+
+    /// Steps that were taken for a service: calls that changed it.
+    fn steps(&self, service: &Arn) -> usize {
+        ["UpdateService", "StopTask"]
+            .iter()
+            .map(|call| self.ward.world.count(&format!("{call} {}", service.name())))
+            .sum()
+    }
+
+    fn unwell(&self, service: &Arn) -> bool {
+        let state = self.ward.world.state();
+        state.services[service].short() > 0
+    }
+
+    /// What was told of a service since a time.
+    fn told_since(&self, service: &Arn, since: Timestamp) -> usize {
+        let state = self.ward.world.state();
+        state.notices.iter().filter(|notice| notice.at >= since && notice.name == service.name()).count()
+    }
+}
+
+/// Plays one history, and answers what every service is like in the end.
+fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
+    let mut history = History::new(seed, disturbed);
+    // What happens is drawn apart from what becomes of events, so that it is the same with and without disturbance.
+    let mut fate = Rng::with_seed(seed ^ 0x5eed);
+    for _ in 0..fate.u32(1..4) {
+        let ill = history.services[fate.usize(0..4)].clone();
+        let ailment = AILMENTS[fate.usize(0..AILMENTS.len())];
+        let begun = history.ward.world.state().now;
+        let before = history.steps(&ill);
+        if fate.u8(0..4) == 0 {
+            history.ward.fleet.hang(&ill);
+        }
+        history.ward.set(&ill, ailment);
+        if matches!(ailment, Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom) {
+            // What runs would go on.
+            history.ward.world.state_mut().tasks.remove(&ill);
+        }
+        history.minutes(SETTLES);
+        let says = format!("seed {seed}, {ailment:?} of {}: {:?}", ill.name(), history.ward.told(&ill.name()));
+        // A step more where one was taken, and nobody heard of it.
+        let allowed = if disturbed { 3 + 6 } else { 3 + 1 };
+        assert!(history.steps(&ill) - before <= allowed, "{} steps: {says}", history.steps(&ill) - before);
+        assert!(history.told_since(&ill, begun) >= 1, "untold: {says}");
+        if fate.bool() {
+            // A new task definition is what people mend such things by.
+            let family = ill.ecs_service().unwrap().1.to_owned();
+            let revision = history.ward.world.state_mut().register(&format!("shop-{family}"), "web:2");
+            history.ward.world.state_mut().deploy(&ill, &revision);
+        }
+        history.ward.set(&ill, Conduct::Runs);
+        history.minutes(SETTLES);
+        assert!(!history.unwell(&ill), "{says}");
+    }
+    history.disturbed = false;
+    history.ward.world.state_mut().faults.clear();
+    history.minutes(SETTLES);
+    let quiet = |history: &History| (history.steps(&history.services[0]), history.ward.world.titles().len());
+    let (well, before) = (history.services[4].clone(), quiet(&history));
+    history.minutes(SETTLES);
+    assert_eq!(quiet(&history), before, "seed {seed}: it does not settle: {:?}", history.ward.world.titles());
+    assert_eq!(
+        (history.steps(&well), history.ward.told(&well.name()).len()),
+        (0, 0),
+        "seed {seed}: a well one was touched"
+    );
+    let state = history.ward.world.state();
+    for held in state.held.values() {
+        assert_eq!(held.memory.healing, None, "seed {seed}");
+    }
+    let after = state.services.values().map(|s| (s.arn.name(), (s.running_count, s.desired_count.to_string())));
+    after.collect()
+}
+
+#[test]
+fn incidents_are_told_and_bounded_and_over_in_the_end() {
+    for seed in 1..=HISTORIES {
+        play(seed, false);
+    }
+}
+
+#[test]
+fn what_becomes_of_events_and_calls_changes_nothing_in_the_end() {
+    for seed in 1..=HISTORIES {
+        assert_eq!(play(seed, true), play(seed, false), "seed {seed}");
+    }
+}
+
+/// With what all of them depend on down, it is one incident, and everything comes back by itself.
+#[test]
+fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
+    for seed in 1..=10 {
+        let mut dice = Rng::with_seed(seed);
+        let mut ward = Ward::new();
+        let services: Vec<Arn> = (0..20).map(|n| ward.service(&format!("s{n}"), 1 + n % 4, "on")).collect();
+        let database = ward.world.keep_database(
+            &Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
+            "keep=7d",
+            |database| Database { status: "stopped".to_owned(), ..database },
+        );
+        ward.tag(&database, "lamplighter:app", "shop");
+        ward.minutes(10);
+        for service in &services {
+            ward.tag(service, "lamplighter:app", "shop");
+            if dice.u8(0..5) > 0 {
+                ward.set(service, Conduct::Crashes);
+            }
+        }
+        ward.minutes(30);
+        assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0), "seed {seed}");
+        let critical = ward.world.titles();
+        assert_eq!(critical.iter().filter(|title| title.contains("are not well at once")).count(), 1, "{critical:?}");
+        let why = ward.last_why("all-services");
+        assert!(why.contains("the database orders (stopped)"), "{why}");
+        ward.world.state_mut().databases.get_mut(&database).unwrap().status = "available".to_owned();
+        for service in &services {
+            ward.set(service, Conduct::Runs);
+        }
+        ward.minutes(40);
+        assert_eq!(ward.world.count("UpdateService"), 0, "seed {seed}: {:?}", ward.world.titles());
+        let before = ward.world.titles().len();
+        ward.world.pass(SignedDuration::from_mins(1));
+        ward.minutes(30);
+        assert_eq!(ward.world.titles().len(), before, "seed {seed}");
+    }
+}

@@ -1,0 +1,201 @@
+//! The real `digest`, in a simulated world: of quiet days and of busy ones.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use backup::Backup;
+use deploy::Deploy;
+use digest::Digest;
+use e2e::healing::Ward;
+use e2e::world::tasks::Conduct;
+use e2e::world::{BEGINNING, Fault, World};
+use jiff::civil::date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, ToSpan};
+use lamplighter::Error;
+use lamplighter::cost::Spent;
+use lamplighter::policy::{Mode, StackDefaults};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const HOUR: SignedDuration = SignedDuration::from_hours(1);
+
+fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value, Error> {
+    let clock = world.clone();
+    let digest = Digest {
+        cloud: world.clone(),
+        ledger: world.clone(),
+        costs: world.clone(),
+        outbox: world.clone(),
+        defaults: StackDefaults { topic: "arn:aws:sns:eu-west-1:123456789012:topic".into(), ..defaults },
+        clock: Box::new(move || clock.state().now),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(digest.answer(payload))
+}
+
+/// The page of the day until seven o'clock of the world's second day.
+fn page(world: &World) -> (String, String) {
+    let answer = told(world, &json!({"day": "2026-11-22"}), StackDefaults::default()).unwrap();
+    (answer["title"].as_str().unwrap().to_owned(), answer["text"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn a_quiet_day_is_three_lines() {
+    let world = World::new();
+    world.web();
+    world.database("orders", "keep=7d");
+    world.pass(HOUR * 12);
+    world.sweep(&Backup).unwrap().unwrap();
+    world.pass(HOUR * 16);
+    let (title, text) = page(&world);
+    assert_eq!(title, "a quiet day");
+    insta::assert_snapshot!(text, @"
+    From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
+    Nothing was rolled out, scaled or healed, and nothing is open.
+    1 service and 1 database are looked after; the oldest recovery point is 16 h old (orders).
+    ");
+}
+
+#[test]
+fn a_busy_day_is_told_section_by_section() {
+    let world = World::new();
+    let arn = world.web();
+    world.database("orders", "keep=7d");
+    world.pass(HOUR * 12);
+    world.sweep(&Backup).unwrap().unwrap();
+    let push = world.push("shop/web", "RC_1.4.2", 2);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    let tags = [("freeze", "friday"), ("silence", "until=2026-12-01T08:00Z")];
+    for (key, value) in tags {
+        world.state_mut().tags.get_mut(&arn).unwrap().insert(format!("lamplighter:{key}"), value.to_owned());
+    }
+    world.pass(HOUR * 16);
+    let (title, text) = page(&world);
+    assert_eq!(title, "the day: 1 release, 2 held");
+    insta::assert_snapshot!(text, @"
+    From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
+
+    Releases
+    - shop/web: RC_1.4.2 (sha256:00000000), Sat 21 Nov 15:00 UTC, in progress
+
+    Backups
+    - orders: newest backup 16 h old, 1 in all, recovery point 16 h, never proven
+
+    Held, silenced, refused
+    - shop/web: silenced until 2026-12-01 08:00 UTC
+    - shop/web: frozen at times: friday
+
+    1 service and 1 database are looked after; the oldest recovery point is 16 h old (orders).
+    ");
+}
+
+#[test]
+fn an_incident_is_told_with_how_long_it_lasted() {
+    let mut ward = Ward::new();
+    ward.world.pass(HOUR * 5);
+    let web = ward.service("web", 3, "on");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(30);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(60);
+    ward.world.pass(HOUR * 24);
+    let (title, text) = page(&ward.world);
+    assert!(title.contains("1 incident"), "{title}\n{text}");
+    assert!(text.contains("[CRITICAL] shop/web: crashes again and again") && text.contains("lasted 42 min"), "{text}");
+}
+
+#[test]
+fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
+    let world = World::new();
+    let arn = world.web();
+    world.state_mut().held.entry(arn).or_default().memory.findings.insert("f".into(), "has no alarm".into());
+    world.pass(HOUR * 28);
+    for back in 1..9_i64 {
+        let day = date(2026, 11, 22).saturating_sub(back.days());
+        let spent = |of: &str, service: &str, amount| Spent {
+            day,
+            of: of.into(),
+            service: service.into(),
+            amount,
+            unit: "USD".into(),
+        };
+        let more = if back == 1 { 2.0 } else { 0.0 };
+        let all = [
+            ("lamplighter:app", spent("shop", "Amazon ECS", 5.0 + more)),
+            ("lamplighter:app", spent("shop", "Amazon RDS", 5.0)),
+            ("aws:cloudformation:stack-name", spent("lamplighter", "AWS Lambda", 0.02)),
+        ];
+        world.state_mut().spent.extend(all.map(|(tag, spent)| (tag.to_owned(), spent)));
+    }
+    let asks = || StackDefaults { costs: true, ..StackDefaults::default() };
+    let text = || told(&world, &json!({"day": "2026-11-22"}), asks()).unwrap()["text"].to_string();
+    let known = text();
+    assert!(
+        known.contains("shop: 12.00 USD (7-day mean 10.00 USD, +20 %): Amazon ECS 7.00 USD, Amazon RDS 5.00 USD"),
+        "{known}"
+    );
+    assert!(known.contains("this stack itself: 0.02 USD"), "{known}");
+    world.fault("GetCostAndUsage", Fault::Throttled);
+    assert!(text().contains("not available: ThrottlingException"));
+}
+
+#[test]
+fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 3, "on");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(30);
+    let script = "<script>alert('x')</script>";
+    ward.world
+        .state_mut()
+        .held
+        .get_mut(&web)
+        .unwrap()
+        .memory
+        .waiting
+        .insert("deploy".into(), (script.into(), BEGINNING));
+    let shown = |theme: &str| {
+        let asked = json!({"widgetContext": {"theme": theme, "timeRange": {"mode": "relative"}}});
+        told(&ward.world, &asked, StackDefaults::default()).unwrap().as_str().unwrap().to_owned()
+    };
+    let (light, dark) = (shown("light"), shown("dark"));
+    assert!(light.contains("shop/web") && light.contains("crashes again and again"), "{light}");
+    assert!(!light.contains("<script>") && light.contains("&lt;script&gt;alert(&#39;x&#39;)"), "{light}");
+    assert_ne!(light, dark);
+    assert_eq!(light.matches("<table").count(), 2);
+    let opened = light.matches("<tr>").count();
+    assert!(opened > 3 && opened == light.matches("</tr>").count());
+    let described = told(&ward.world, &json!({"describe": true}), StackDefaults::default()).unwrap();
+    assert!(described.as_str().unwrap().starts_with("### Lamplighter"));
+    assert_eq!(ward.world.state().notices.iter().filter(|notice| notice.operation == "digest").count(), 0);
+}
+
+#[rstest]
+#[case::at_its_hour("Europe/Rome", 7, true)]
+#[case::an_hour_later("Europe/Rome", 6, false)]
+#[case::elsewhere("Asia/Tokyo", 7, false)]
+fn it_is_told_at_the_stacks_hour(#[case] zone: &str, #[case] digest_hour: u32, #[case] is_told: bool) {
+    let world = World::new();
+    // Six in the morning, UTC.
+    world.pass(HOUR * 3);
+    let time_zone = TimeZone::get(zone).unwrap();
+    let hourly = json!({"detail-type": "Scheduled Event"});
+    told(&world, &hourly, StackDefaults { digest_hour, time_zone, ..StackDefaults::default() }).unwrap();
+    assert_eq!(world.titles().len(), usize::from(is_told));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    let world = World::new();
+    let asked = |day: &str| told(&world, &json!({"day": day}), StackDefaults::default()).unwrap_err().to_string();
+    assert_eq!(asked("tomorrow"), r#"day "tomorrow" is no date such as "2026-11-21""#);
+    assert_eq!(asked("2027-01-01"), "day is in the future");
+    let off = StackDefaults { mode: Mode::Off, ..StackDefaults::default() };
+    assert_eq!(told(&world, &json!({"day": "2026-11-21"}), off).unwrap(), json!({"mode": "off"}));
+}

@@ -1,0 +1,640 @@
+//! The real `heal`, in a simulated world with ECS's scheduler: what it does about services that are not well.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use e2e::healing::Ward;
+use e2e::releases::release;
+use e2e::world::tasks::{Conduct, stopped};
+use e2e::world::{Fault, sweep};
+use heal::Heal;
+use jiff::SignedDuration;
+use lamplighter::model::{Arn, CapacityShare, Change, ContainerInstance, Database, Task, TaskContainer};
+use lamplighter::notice::Severity;
+use rstest::rstest;
+use serde_json::json;
+
+const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
+
+#[test]
+fn a_service_that_is_well_costs_a_listing_and_nothing_is_done_to_it() {
+    let mut ward = Ward::new();
+    ward.service("web", 3, "on");
+    ward.minutes(60);
+    assert_eq!(
+        (ward.world.count("UpdateService"), ward.world.count("StopTask"), ward.told("shop/web").len()),
+        (0, 0, 0)
+    );
+    assert_eq!(ward.world.count("ListTasks"), 0);
+}
+
+#[test]
+fn a_task_that_ecs_replaces_is_no_incident() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 3, "on");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(1);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(40);
+    assert_eq!((ward.world.count("UpdateService"), ward.told("shop/web").len()), (0, 0), "{:?}", ward.world.titles());
+    // Once it is well nothing is left to come back for.
+    assert!(ward.world.state().held[&web].memory.healing.is_none());
+    assert!(!ward.world.state().held[&web].memory.watched.contains("heal"));
+}
+
+/// From the event to the decision: what runs, what stopped.
+#[test]
+fn a_task_that_stops_costs_three_calls() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 3, "on");
+    ward.set(&web, Conduct::Crashes);
+    ward.world.pass(SignedDuration::from_mins(1));
+    ward.fleet.minute();
+    let before = ward.world.state().calls.len();
+    ward.world.invoke(&Heal, ward.fleet.events[0].clone()).unwrap().unwrap();
+    let calls = ward.world.state().calls[before..].to_vec();
+    let to_aws = calls.iter().filter(|call| ["Describe", "List"].iter().any(|kind| call.starts_with(kind))).count();
+    assert_eq!(to_aws, 3, "{calls:?}");
+}
+
+#[test]
+fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(30);
+    let good = ward.world.state().services[&web].task_definition.clone();
+    release(&ward.world, &web, "RC_1.2.0", 12);
+    ward.fleet.set_revision(&web, Conduct::Crashes);
+    let before = ward.world.count("UpdateService");
+    ward.minutes(6);
+    assert_eq!(ward.world.state().services[&web].task_definition, good, "{:?}", ward.world.titles());
+    let told = ward.told("shop/web");
+    assert_eq!(told.last().unwrap(), "crashes again and again: going back to RC_1.1.0 (shop-web:2)");
+    assert!(
+        ward.last_why("shop/web").contains("failed within half an hour in the container web"),
+        "{}",
+        ward.last_why("shop/web")
+    );
+    // It is refused from then on, and it is told when it is over.
+    let digest = e2e::releases::digest(12);
+    assert!(ward.world.state().held[&web].memory.quarantined.contains_key(&digest));
+    ward.minutes(40);
+    assert_eq!(ward.world.count("UpdateService"), before + 1);
+    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again: 2 tasks run since"));
+}
+
+#[test]
+fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person_is_called() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.minutes(60);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(60);
+    assert_eq!(ward.world.count("UpdateService shop/web"), 3);
+    let told = ward.told("shop/web");
+    assert_eq!(told[0], "crashes again and again: its tasks are started anew");
+    assert!(
+        told[1].starts_with("crashes again and again since 04:0")
+            && told[1].ends_with("and nothing that was tried helped"),
+        "{told:?}"
+    );
+    assert_eq!(told.len(), 2);
+    let steps = ward.world.state().held[&web].memory.healing.clone().unwrap().steps;
+    let waits: Vec<i64> = steps.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at).as_mins()).collect();
+    assert!(waits[0] >= 1 && waits[1] >= 2, "{waits:?}");
+    let why = ward.last_why("shop/web");
+    assert!(why.contains("Tried: ") && why.matches("restart the tasks").count() == 3, "{why}");
+    // Somebody mends it.
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(30);
+    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again"));
+    ward.minutes(60);
+    assert_eq!((ward.told("shop/web").len(), ward.world.count("UpdateService shop/web")), (3, 3));
+}
+
+#[test]
+fn one_that_hangs_gets_another_task_and_then_other_tasks() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.minutes(20);
+    ward.fleet.hang(&web);
+    ward.world.invoke(&Heal, alarm("ALARM")).unwrap().unwrap();
+    assert_eq!(ward.world.count("StopTask"), 1);
+    assert_eq!(ward.told("shop/web"), ["has 2 of 2 tasks unhealthy: the one that has run longest is replaced"]);
+    ward.minutes(15);
+    assert_eq!((ward.world.count("StopTask"), ward.world.count("UpdateService shop/web")), (1, 1));
+    ward.minutes(20);
+    assert!(ward.told("shop/web")[1].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert_eq!(ward.world.count("UpdateService shop/web"), 1);
+}
+
+fn alarm(state: &str) -> serde_json::Value {
+    json!({
+        "id": "alarm", "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+        "resources": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/unhealthy-targets"],
+        "detail": {
+            "alarmName": "lamplighter/shop/web/unhealthy-targets",
+            "state": {"value": state, "reason": "Threshold Crossed", "timestamp": "2026-11-21T03:20:00.000+0000"},
+            "configuration": {"metrics": []},
+        },
+    })
+}
+
+#[rstest]
+#[case::secret(
+    Conduct::NoSecret,
+    "misses something that its tasks need to start since 03:",
+    "DeleteSecret by mallory at 03:15 UTC"
+)]
+#[case::image(Conduct::NoImage, "can't pull its image since 03:", "failed to resolve ref")]
+fn what_no_restart_helps_calls_a_person_at_once(#[case] conduct: Conduct, #[case] title: &str, #[case] why: &str) {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.minutes(20);
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    let at = "2026-11-21T03:15:00Z".parse().unwrap();
+    let change = Change { at, call: "DeleteSecret".to_owned(), by: "mallory".to_owned() };
+    ward.world.state_mut().changes.insert(secret.to_owned(), vec![change]);
+    // The tasks that run are replaced by ones that can't start.
+    ward.world.state_mut().tasks.clear();
+    ward.set(&web, conduct);
+    ward.minutes(60);
+    assert_eq!(ward.world.count("UpdateService"), 0);
+    let told = ward.told("shop/web");
+    assert!(told.len() == 1 && told[0].starts_with(title), "{told:?}");
+    assert!(ward.last_why("shop/web").contains(why), "{}", ward.last_why("shop/web"));
+    assert_eq!(ward.world.state().notices[0].message.severity, Severity::Critical);
+}
+
+#[test]
+fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allows() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on memory=+25");
+    give_memory(&ward, &web);
+    ward.minutes(60);
+    ward.fleet.set_revision(&web, Conduct::OutOfMemory);
+    ward.minutes(10);
+    let told = ward.told("shop/web");
+    assert_eq!(told, ["runs out of memory: it gets more (1024 MiB for the task)"]);
+    let why = ward.last_why("shop/web");
+    assert!(why.contains("a limit of 512 MiB"), "{why}");
+    let state = ward.world.state();
+    let newest = state.definitions.last().unwrap();
+    assert_eq!((newest.document["memory"].as_str(), newest.label()), (Some("1024"), "shop-web:2"));
+    drop(state);
+    ward.minutes(40);
+    assert!(ward.told("shop/web")[1].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
+    // Again it is not given more.
+    ward.fleet.set_revision(&web, Conduct::OutOfMemory);
+    ward.minutes(60);
+    assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
+    assert!(ward.told("shop/web").last().unwrap().ends_with("nothing that was tried helped"));
+}
+
+fn give_memory(ward: &Ward, service: &Arn) {
+    let mut state = ward.world.state_mut();
+    let revision = state.services[service].task_definition.clone();
+    let definition = state.definitions.iter_mut().find(|definition| definition.arn() == revision).unwrap();
+    definition.document.insert("memory".to_owned(), json!("512"));
+    definition.document.insert("requiresCompatibilities".to_owned(), json!(["FARGATE"]));
+}
+
+#[test]
+fn one_task_that_is_killed_for_its_memory_is_told_and_nothing_is_done() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 3, "on");
+    give_memory(&ward, &web);
+    ward.set(&web, Conduct::OutOfMemory);
+    ward.minutes(1);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(30);
+    assert_eq!(ward.told("shop/web"), ["the container web was killed for its memory"]);
+    assert_eq!(ward.world.count("UpdateService"), 0);
+}
+
+#[test]
+fn a_database_that_is_down_keeps_everything_as_it_is_until_it_is_back() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(30);
+    release(&ward.world, &web, "RC_1.2.0", 12);
+    ward.tag(&web, "lamplighter:app", "shop");
+    database(&ward, "storage-full");
+    let before = ward.world.count("UpdateService");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(60);
+    assert_eq!(ward.world.count("UpdateService"), before);
+    let told = ward.told("shop/web");
+    assert_eq!(told.last().unwrap(), "crashes again and again while the database orders (storage-full) is down");
+    let number = told.len();
+    database(&ward, "available");
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(30);
+    assert_eq!(ward.world.count("UpdateService"), before);
+    let told = ward.told("shop/web");
+    assert!(told.len() == number + 1 && told[number].starts_with("is well again"), "{told:?}");
+}
+
+fn database(ward: &Ward, status: &str) {
+    let arn = ward.world.keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
+        status: status.to_owned(),
+        identifier: "orders".to_owned(),
+        ..database
+    });
+    ward.tag(&arn, "lamplighter:app", "shop");
+}
+
+#[test]
+fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_revision() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 6, "on crash=park");
+    ward.tag(&web, "lamplighter:scale", "min=2 max=8");
+    ward.minutes(60);
+    ward.fleet.set_revision(&web, Conduct::Crashes);
+    ward.minutes(40);
+    assert_eq!(ward.world.state().services[&web].desired_count, 2);
+    assert_eq!(ward.told("shop/web")[0], "crashes again and again: parked at 2 tasks");
+    assert_eq!(ward.world.count("UpdateService"), 1, "{:?}", ward.world.titles());
+    let _ = ward.world.sweep(&scale::Autoscaler);
+    assert_eq!(ward.world.state().services[&web].desired_count, 2);
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(30);
+    assert_eq!(ward.world.state().services[&web].desired_count, 6, "{:?}", ward.world.titles());
+}
+
+#[test]
+fn tasks_go_on_demand_while_there_is_no_spot_capacity_and_back_after_an_hour() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on spot-fallback=yes");
+    let spot = vec![CapacityShare { provider: "FARGATE_SPOT".to_owned(), weight: 1, base: 0 }];
+    ward.world.state_mut().services.get_mut(&web).unwrap().capacity = spot.clone();
+    let said = "(service web) was unable to place a task. Reason: Capacity is unavailable at this time.";
+    ward.minutes(10);
+    ward.world.state_mut().said.insert(web.clone(), vec![said.to_owned()]);
+    ward.world.state_mut().tasks.get_mut(&web).unwrap().pop();
+    ward.set(&web, Conduct::NoRoom);
+    ward.minutes(15);
+    assert_eq!(ward.world.state().services[&web].capacity[0].provider, "FARGATE");
+    assert_eq!(ward.told("shop/web"), ["finds no Spot capacity: its tasks go on-demand"]);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(80);
+    assert_eq!(ward.world.state().services[&web].capacity, spot, "{:?}", ward.told("shop/web"));
+    assert_eq!(ward.world.count("UpdateService"), 2);
+}
+
+#[test]
+fn without_room_a_person_is_told_and_nothing_is_restarted() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.minutes(10);
+    let said = "(service web) was unable to place a task because no container instance met all of its requirements.";
+    ward.world.state_mut().said.insert(web.clone(), vec![said.to_owned()]);
+    ward.world.state_mut().tasks.clear();
+    ward.set(&web, Conduct::NoRoom);
+    ward.minutes(60);
+    assert_eq!((ward.world.count("UpdateService"), ward.told("shop/web").len()), (0, 1));
+    assert!(ward.told("shop/web")[0].starts_with("runs 0 of 2 tasks for "), "{:?}", ward.told("shop/web"));
+    assert!(ward.last_why("shop/web").contains("no container instance met"));
+}
+
+#[rstest]
+#[case::notify("notify", 1)]
+#[case::off("off", 0)]
+#[case::unreadable("on crash=stop", 1)]
+fn what_the_tag_does_not_allow_is_not_done(#[case] tag: &str, #[case] messages: usize) {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, tag);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(60);
+    assert_eq!(
+        (ward.world.count("UpdateService"), ward.told("shop/web").len()),
+        (0, messages),
+        "{:?}",
+        ward.world.titles()
+    );
+}
+
+#[test]
+fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
+    let mut ward = Ward::new();
+    let services: Vec<Arn> = (0..100).map(|n| ward.service(&format!("s{n:03}"), 2, "on")).collect();
+    ward.minutes(10);
+    for service in &services {
+        ward.set(service, Conduct::Crashes);
+    }
+    ward.minutes(20);
+    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    let titles = ward.world.titles();
+    assert_eq!(titles.len(), 1, "{titles:?}");
+    assert!(titles[0].ends_with("of 100 services are not well at once"), "{titles:?}");
+    for service in &services {
+        ward.set(service, Conduct::Runs);
+    }
+    ward.minutes(30);
+    let titles = ward.world.titles();
+    assert!(titles.len() == 2 && titles[1].starts_with("no storm any more"), "{titles:?}");
+    assert_eq!(ward.world.count("UpdateService"), 0);
+}
+
+#[test]
+fn a_zone_that_goes_dark_restarts_nothing() {
+    let mut ward = Ward::new();
+    for n in 0..20 {
+        ward.service(&format!("s{n}"), 6, "on");
+    }
+    ward.minutes(10);
+    ward.fleet.darken(Some("eu-west-1a"));
+    ward.minutes(60);
+    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    assert_eq!(ward.world.titles().len(), 0, "{:?}", ward.world.titles());
+}
+
+#[test]
+fn a_thousand_stopped_tasks_are_all_looked_at() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    let revision = ward.world.state().services[&web].task_definition.clone();
+    let now = ward.world.state().now;
+    let old = (0..1_000).map(|n| Task {
+        task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/old{n}"),
+        task_definition: revision.clone(),
+        status: "STOPPED".to_owned(),
+        stop_code: "ServiceSchedulerInitiated".to_owned(),
+        reason: "Scaling activity initiated by (deployment ecs-svc/1)".to_owned(),
+        stopped_at: Some(now),
+        ..Task::default()
+    });
+    ward.world.state_mut().tasks.entry(web.clone()).or_default().extend(old);
+    ward.world.state_mut().tasks.get_mut(&web).unwrap().remove(0);
+    ward.minutes(1);
+    let one = Task { task: "t".to_owned(), stopped_at: Some(now), ..Task::default() };
+    let before = ward.world.count("DescribeTasks");
+    ward.world.invoke(&Heal, stopped(&web, &one)).unwrap().unwrap();
+    assert_eq!(ward.world.count("DescribeTasks") - before, 10);
+    ward.minutes(30);
+    assert_eq!((ward.world.count("UpdateService"), ward.world.titles().len()), (0, 0));
+}
+
+#[test]
+fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0123456789abcdef0123456789abcdef");
+    let instance = ContainerInstance {
+        arn: arn.clone(),
+        ec2: "i-0123456789abcdef0".to_owned(),
+        status: "ACTIVE".to_owned(),
+        agent_connected: false,
+        tags: [("lamplighter:managed".to_owned(), "true".to_owned())].into(),
+    };
+    ward.world.state_mut().instances.insert(arn.clone(), instance);
+    ward.world.state_mut().groups.insert("i-0123456789abcdef0".to_owned(), "shop-hosts".to_owned());
+    ward.minutes(60);
+    assert_eq!(ward.world.state().instances[&arn].status, "ACTIVE");
+    let now = ward.world.state().now;
+    let failed = Task {
+        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/f".to_owned(),
+        status: "STOPPED".to_owned(),
+        stop_code: "EssentialContainerExited".to_owned(),
+        reason: "Essential container in task exited".to_owned(),
+        stopped_at: Some(now),
+        instance: Some(arn.to_string()),
+        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(1), ..TaskContainer::default() }],
+        ..Task::default()
+    };
+    ward.world.state_mut().tasks.get_mut(&web).unwrap().push(failed);
+    ward.minutes(15);
+    assert_eq!(ward.world.state().instances[&arn].status, "DRAINING");
+    assert_eq!((ward.world.count("UpdateContainerInstancesState"), ward.world.count("SetInstanceHealth")), (1, 1));
+    let name = "0123456789abcdef0123456789abcdef";
+    assert_eq!(ward.told(name), ["i-0123456789abcdef0 is drained: its agent is gone and tasks on it fail"]);
+    ward.minutes(30);
+    assert_eq!(ward.told(name).len(), 1);
+}
+
+#[rstest]
+#[case::throttled(Fault::Throttled)]
+#[case::lost(Fault::AnswerLost)]
+#[case::killed(Fault::Killed)]
+fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on steps=1");
+    ward.minutes(60);
+    ward.set(&web, Conduct::Crashes);
+    ward.world.fault("UpdateService", fault);
+    ward.minutes(40);
+    // One that did not take effect is tried again.
+    let calls = if fault == Fault::AnswerLost { 1 } else { 2 };
+    assert_eq!(ward.world.count("UpdateService"), calls, "{:?}", ward.world.titles());
+    assert!(
+        ward.told("shop/web").last().unwrap().ends_with("nothing that was tried helped"),
+        "{:?}",
+        ward.told("shop/web")
+    );
+}
+
+#[test]
+fn a_release_that_is_followed_is_left_to_rollout() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    e2e::releases::push(&ward.world, "RC_1.1.0", 11);
+    ward.fleet.set_revision(&web, Conduct::NoSecret);
+    let event = ward.world.count("UpdateService");
+    ward.minutes(10);
+    let _ = ward.world.invoke(&Heal, sweep());
+    assert_eq!(ward.world.count("UpdateService"), event, "{:?}", ward.world.titles());
+    assert!(ward.world.state().held[&web].memory.following.is_some());
+}
+
+#[test]
+fn who_only_observes_is_told_once_what_would_be_done() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.tag(&web, "lamplighter:managed", "observe");
+    ward.minutes(30);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(60);
+    assert_eq!(
+        (ward.world.count("UpdateService"), ward.told("shop/web")),
+        (0, vec!["would restart the tasks".to_owned()])
+    );
+}
+
+#[test]
+fn an_event_of_a_service_that_somebody_holds_is_left_to_the_sweep() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.set(&web, Conduct::Crashes);
+    ward.world.pass(SignedDuration::from_mins(1));
+    ward.fleet.minute();
+    let until = ward.world.state().now + SignedDuration::from_mins(1);
+    ward.world.state_mut().held.entry(web.clone()).or_default().lease = Some(("deploy".to_owned(), until));
+    let answer = ward.world.invoke(&Heal, ward.fleet.events[0].clone()).unwrap().unwrap();
+    assert!(answer["targets"][0]["left"].as_str().unwrap().contains("is held by deploy"), "{answer}");
+}
+
+/// The old revision fails as well: that is looked at with fresh eyes, and nobody waits hours for it.
+#[test]
+fn a_way_back_that_fails_as_well_calls_a_person() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(60);
+    release(&ward.world, &web, "RC_1.2.0", 12);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(120);
+    let told = ward.told("shop/web");
+    assert!(told.iter().any(|title| title.contains("going back to RC_1.1.0")), "{told:?}");
+    assert!(told.last().unwrap().ends_with("nothing that was tried helped"), "{told:?}");
+}
+
+/// No release takes a secret away.
+#[test]
+fn a_missing_secret_takes_no_release_back() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(30);
+    release(&ward.world, &web, "RC_1.2.0", 12);
+    ward.set(&web, Conduct::NoSecret);
+    ward.world.state_mut().tasks.clear();
+    ward.minutes(60);
+    let told = ward.told("shop/web");
+    assert!(told.last().unwrap().starts_with("misses something that its tasks need"), "{told:?}");
+    assert!(ward.world.state().held[&web].memory.quarantined.is_empty());
+}
+
+/// A canary's hook leaves what it has judged in the memory.
+#[test]
+fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.minutes(30);
+    let judging = json!({"deployment": "d", "execution": null, "since": null, "step": "PRE_SCALE_UP",
+                         "step_since": "2026-11-21T03:00:00Z", "failed": false, "looks": serde_json::to_value(lamplighter::looks::Looks::default()).unwrap()});
+    ward.world.state_mut().held.entry(web.clone()).or_default().memory.judging =
+        serde_json::from_value(judging).unwrap();
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(20);
+    assert!(ward.world.count("UpdateService shop/web") >= 1);
+}
+
+/// What made it crash is over: it gets its tasks back without another revision.
+#[test]
+fn a_parked_service_that_is_well_gets_its_tasks_back() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 6, "on crash=park");
+    ward.minutes(60);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(20);
+    assert_eq!(ward.world.state().services[&web].desired_count, 1);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(40);
+    assert_eq!(ward.world.state().services[&web].desired_count, 6, "{:?}", ward.told("shop/web"));
+    assert!(
+        ward.told("shop/web").iter().any(|title| title.starts_with("is well again")),
+        "{:?}",
+        ward.told("shop/web")
+    );
+}
+
+/// One at a time is a fault of the host, many are one of something else.
+#[test]
+fn many_silent_instances_are_left_alone() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    for n in 0..5 {
+        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"));
+        let tags = [("lamplighter:managed".to_owned(), "true".to_owned())].into();
+        let (ec2, status) = (format!("i-{n}"), "ACTIVE".to_owned());
+        let host = ContainerInstance { arn: arn.clone(), ec2, status, tags, ..ContainerInstance::default() };
+        ward.world.state_mut().instances.insert(arn.clone(), host);
+        let unhealthy = Task {
+            task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/h{n}"),
+            status: "RUNNING".to_owned(),
+            health: "UNHEALTHY".to_owned(),
+            instance: Some(arn.to_string()),
+            ..Task::default()
+        };
+        ward.world.state_mut().tasks.entry(Arn::new("other")).or_default().push(unhealthy);
+    }
+    let _ = web;
+    ward.minutes(60);
+    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 0);
+    let state = ward.world.state().instances.keys().skip(1).cloned().collect::<Vec<_>>();
+    for arn in state {
+        ward.world.state_mut().instances.remove(&arn);
+    }
+    ward.minutes(30);
+    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 1);
+}
+
+/// Which of our sample events make it look at the service, and which at nothing.
+#[rstest]
+#[case("task-exited", true)]
+#[case("task-out-of-memory", true)]
+#[case("task-unhealthy", true)]
+#[case("task-without-secret", true)]
+#[case("start-impaired", true)]
+#[case("placement-failure", true)]
+#[case("targets-unhealthy", true)]
+#[case("database-recovered", true)]
+#[case("task-stopping", false)]
+#[case("task-of-no-service", false)]
+#[case("steady-state", false)]
+#[case("instance-connected", false)]
+#[case("instance-silent", false)]
+fn an_event_says_where_to_look(#[case] sample: &str, #[case] looks: bool) {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.tag(&web, "lamplighter:app", "shop");
+    database(&ward, "available");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(3);
+    let file = e2e::setup::root().join(format!("events/heal/{sample}.json"));
+    let event = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let before = ward.world.count("Acquire shop/web");
+    ward.world.invoke(&Heal, event).unwrap().unwrap();
+    assert_eq!(ward.world.count("Acquire shop/web") - before, usize::from(looks));
+}
+
+/// An event of a database is nothing where all is well.
+#[test]
+fn what_a_database_says_is_nothing_while_all_is_well() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.tag(&web, "lamplighter:app", "shop");
+    database(&ward, "available");
+    let file = e2e::setup::root().join("events/heal/database-storage-full.json");
+    let event = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    ward.world.invoke(&Heal, event).unwrap().unwrap();
+    assert_eq!((ward.world.count("Acquire"), ward.world.count("GetResources")), (0, 0));
+}
+
+/// Whoever was told that the database is down is called again where the service does not come back with it.
+#[test]
+fn a_service_that_does_not_come_back_with_its_database_calls_a_person() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.tag(&web, "lamplighter:app", "shop");
+    database(&ward, "stopped");
+    ward.minutes(60);
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(30);
+    database(&ward, "available");
+    ward.minutes(60);
+    let told = ward.told("shop/web");
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[0].ends_with("(stopped) is down") && told[2].ends_with("nothing that was tried helped"), "{told:?}");
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(30);
+    assert!(ward.told("shop/web")[3].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+}
