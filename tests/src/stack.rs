@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread::sleep;
+use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -62,12 +62,14 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Starts with another template of ours than that of this repository, such as an earlier one.
+    /// Starts with another template of ours than that of this repository, such as an earlier one. Its roles are not judged
+    /// until [`Stack::judge`]: they are not made for the functions of now.
     ///
     /// # Errors
     /// What CloudFormation says, or why the local stack does not start.
     pub fn start_as(file: &str) -> Result<Self, String> {
         let stack = Self::start_empty(0)?;
+        stack.judge(false);
         stack.deploy_as(file, "CreateStack", STACK, &[])?;
         Ok(stack)
     }
@@ -165,6 +167,11 @@ impl Stack {
         let reasons = events.split("<ResourceStatusReason>").skip(1).filter_map(|rest| rest.split('<').next());
         let reasons: Vec<&str> = reasons.filter(|reason| !reason.is_empty()).collect();
         Err(format!("the template ends in {status}: {}", reasons.join("; ")))
+    }
+
+    /// Lets functions do only what their roles allow, or anything.
+    pub fn judge(&self, roles: bool) {
+        self.control("settings", json!({"roles": roles}));
     }
 
     /// Deletes a stack.
@@ -298,8 +305,14 @@ impl Stack {
     }
 }
 
+/// # Panics
+/// Where a function called what its role does not allow, unless the test has failed already.
 impl Drop for Stack {
     fn drop(&mut self) {
+        if !panicking() {
+            let denied = self.control("denied", json!({}));
+            assert!(denied.as_array().is_some_and(Vec::is_empty), "roles lack what functions called: {denied}");
+        }
         drop(self.stdin.take());
         let _ = self.process.wait();
         let _ = fs::remove_dir_all(&self.folder);

@@ -15,7 +15,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/targets``     see ``tasks.targets`` → {}: targets of a group, and how healthy they are
 * ``/_stack/instance``    see ``tasks.instance`` → {instance}: an instance of a cluster
 * ``/_stack/change``      see ``tasks.change`` → {}: CloudTrail knows of a change
-* ``/_stack/settings``    {events?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
+* ``/_stack/settings``    {events?: bool, roles?: bool, rollouts?: instant | manual, snapshots?: …, exports?: …} → all settings
 * ``/_stack/schedule``    {name} → {fired}: fires the scheduled rules whose name contains it
 * ``/_stack/metrics``     see ``watch.feed`` → {alarm: state}: records metrics and evaluates every alarm
 * ``/_stack/unconfirm``   {endpoint, ended?} → {}: the address has not confirmed its subscription, or ended it

@@ -31,6 +31,8 @@ SETTINGS = {
     "snapshots": "instant",
     # "instant": an export is complete at once. "manual": when /_stack/export says so.
     "exports": "instant",
+    # False: functions may do anything.
+    "roles": True,
 }
 
 
@@ -255,4 +257,4 @@ def fire_schedule(name_part: str) -> int:
 
 def reset() -> None:
     EVENTS.clear()
-    SETTINGS.update(events=True, rollouts="instant", snapshots="instant", exports="instant")
+    SETTINGS.update(events=True, roles=True, rollouts="instant", snapshots="instant", exports="instant")

@@ -21,7 +21,7 @@ import cbor2
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, responses
 from ministack.services import cloudwatch, cloudwatch_logs, ecs, elasticache, lambda_svc, rds
 
-from . import codedeploy, tasks
+from . import codedeploy, emit, tasks
 
 ACCOUNT = "123456789012"
 # By access key: the function's name, and its role's.
@@ -50,7 +50,7 @@ def refusal(caller, scope: dict, headers: dict, body: bytes):
     """The refusal of a call that a function's role does not allow: action and resource. ``caller``: access key, region,
     service and operation."""
     key, region, service, operation = caller
-    if key not in CALLERS:
+    if key not in CALLERS or not emit.SETTINGS["roles"]:
         return None
     function, role = CALLERS[key]
     query = parse_qs(scope.get("query_string", b"").decode(), keep_blank_values=True)
@@ -119,7 +119,9 @@ def checks(action, request, region, scope, headers, body, query):
     if service == "dynamodb":
         context = {**lowered(iam_actions.dynamodb_service_context(body)), "dynamodb:leadingkeys": leading_keys(request)}
         several = iam_actions.dynamodb_transaction_checks(action, body, region, ACCOUNT)
-        found = several or [(action, arn) for arn in iam_actions.dynamodb_resource_arns(body, region, ACCOUNT)]
+        arns = iam_actions.dynamodb_resource_arns(body, region, ACCOUNT)
+        # A call about nothing that is known here is about everything.
+        found = several or [(action, arn) for arn in arns or ["*"]]
         return [(checked, resource, context) for checked, resource in found]
     if service == "s3":
         rest = iam_actions.extract_iam_action("s3", scope["method"], scope["path"], headers, body, query) or action
@@ -134,7 +136,7 @@ def checks(action, request, region, scope, headers, body, query):
             context[f"{service}:scalable-dimension"] = request["ScalableDimension"]
     if action == "ecs:RunTask":
         context = {"ecs:cluster": cluster_arn(request.get("cluster"), region)}
-    asked = [(action, resource, context) for resource in resources]
+    asked = [(action, resource, context) for resource in resources or ["*"]]
     return [*asked, *(implied(operation, request, region) if service == "ecs" else [])]
 
 

@@ -96,6 +96,7 @@ fn an_upgrade_keeps_the_ledger_the_backups_and_what_was_begun() {
     let (table, before) = (stack.output("LedgerTable"), journal(&stack).len());
     let deployed = stack.calls_of("UpdateService");
     stack.deploy("UpdateStack", "lamplighter", &[]).unwrap();
+    stack.judge(true);
     stack.sweep();
     free(&stack);
     assert_eq!((stack.output("LedgerTable"), snapshots(&stack), stack.calls_of("UpdateService")), (table, 1, deployed));

@@ -74,7 +74,9 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     // Between them may stand those of an enrolment that comes again, and of messages.
     let ours = ["DescribeServices", "DescribeScalableTargets", "GetMetricData"];
     assert!(aws.windows(3).any(|three| three == ours), "{aws:?}");
-    assert_eq!(aws.iter().filter(|call| **call == "GetMetricData").count(), 1, "{aws:?}");
+    // Once for each alarm: two may ring in the same moment.
+    let rang = alarms(&stack).iter().filter(|(name, state)| name.contains("/web/") && state == "ALARM").count();
+    assert!(aws.iter().filter(|call| **call == "GetMetricData").count() <= rang, "{rang} rang: {aws:?}");
 
     // It stays high: the alarm spoke once, the sweep goes on, by as much as a minute may add.
     carry(&stack, "web", &Traffic { rps: &[37.2, 64.0, 64.0], cpu: &[60.0, 60.0, 60.0], tasks: 4 });
