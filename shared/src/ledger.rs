@@ -31,6 +31,7 @@ pub struct Record {
     /// A hash of all that was observed: two decisions with the same one saw the same world.
     pub observed: String,
     pub plan: Option<Plan>,
+    /// Of each step of the plan, in order.
     pub outcomes: Vec<Outcome>,
     /// `act` or `observe`.
     pub mode: String,

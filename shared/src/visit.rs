@@ -83,10 +83,8 @@ struct Visit<'a, Op: Operation, C, L, O> {
 /// What is known once AWS was asked: enough to write a record.
 struct Decision {
     plan: Plan,
-    /// The steps that neither the arbiter nor a limit stands against.
-    permitted: Vec<Step>,
-    /// One outcome for each step that something does stand against.
-    withheld: Vec<Outcome>,
+    /// Each step of the plan, in order, or why the arbiter or a limit stands against it.
+    steps: Vec<Result<Step, String>>,
     observed: String,
     observe_only: bool,
 }
@@ -94,7 +92,7 @@ struct Decision {
 impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     async fn carry_out(&mut self) -> Result<Concluded, Error> {
         let result = match self.decide().await {
-            Ok(decision) if decision.permitted.is_empty() => self.leave(decision).await,
+            Ok(decision) if decision.permitted().next().is_none() => self.leave(decision).await,
             Ok(decision) if decision.observe_only => self.describe(decision).await,
             Ok(decision) => self.act(decision).await,
             Err(error) => self.give_up(error).await,
@@ -144,8 +142,8 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.lease.memory.watch(Op::NAME, watched);
         let no_acting = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let observe_only = no_acting && !plan.steps.iter().any(|step| step.action.is_teardown());
-        let (permitted, withheld) = self.guard(&plan, &Op::state(&observed));
-        Ok(Decision { plan, permitted, withheld, observed: hash(&observed), observe_only })
+        let steps = self.guard(&plan, &Op::state(&observed));
+        Ok(Decision { plan, steps, observed: hash(&observed), observe_only })
     }
 
     fn read_silence(&mut self) {
@@ -197,9 +195,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.tell_all(&decision.plan);
         let reason = decision.reason();
-        let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
+        let record = self.record(Kind::Nothing, &decision, decision.withheld());
         self.log(&reason, 0);
-        let quiet = self.by_sweep() && record.told.is_empty() && decision.withheld.is_empty();
+        let quiet = self.by_sweep() && record.told.is_empty() && record.outcomes.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
         Ok(Concluded { reason, hook: decision.plan.hook })
     }
@@ -211,11 +209,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// The plan is journalled and told, and nothing is done.
     async fn describe(&mut self, decision: Decision) -> Result<Concluded, Error> {
         self.tell_all(&decision.plan);
-        for step in &decision.permitted {
+        for step in decision.permitted() {
             self.tell(only_observed(step));
         }
         let reason = format!("observed only: {}", decision.plan.reason);
-        let record = self.record(Kind::Nothing, &decision, decision.withheld.clone());
+        let record = self.record(Kind::Nothing, &decision, decision.withheld());
         self.log(&reason, 0);
         let quiet = record.told.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
@@ -227,7 +225,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     async fn act(&mut self, decision: Decision) -> Result<Concluded, Error> {
         self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.lease.memory.supersede(Op::NAME);
-        for step in &decision.permitted {
+        for step in decision.permitted() {
             self.lease.memory.intend(Op::NAME, &step.action, step.message.as_ref(), self.now);
         }
         self.tell_all(&decision.plan);
@@ -235,9 +233,16 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         // What is to be told already must survive a function that is killed from here on.
         self.lease.memory.unsent.append(&mut self.notices);
         self.engine.ledger.intend(&self.lease, &intent).await.map_err(|e| ledger_error(self.target, e))?;
-        let mut outcomes = decision.withheld.clone();
+        let mut outcomes = Vec::new();
         let mut failure = None;
-        for step in &decision.permitted {
+        for step in &decision.steps {
+            let step = match step {
+                Ok(step) => step,
+                Err(why) => {
+                    outcomes.push(Outcome::Withheld(why.clone()));
+                    continue;
+                }
+            };
             match self.engine.cloud.perform(&step.action).await {
                 Ok(answer) => {
                     self.lease.memory.finish(&step.action, &answer);
@@ -260,7 +265,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                 }
             }
         }
-        let actions = u32::try_from(decision.permitted.len()).unwrap_or(u32::MAX);
+        let actions = u32::try_from(decision.permitted().count()).unwrap_or(u32::MAX);
         self.counts.actions += actions;
         self.log(&decision.plan.reason, actions);
         let record = self.record(Kind::Outcome, &decision, outcomes);
@@ -272,21 +277,20 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
 impl Decision {
     fn nothing(reason: impl Into<String>) -> Self {
-        Self {
-            plan: Plan::nothing(reason),
-            permitted: Vec::new(),
-            withheld: Vec::new(),
-            observed: String::new(),
-            observe_only: false,
-        }
+        Self { plan: Plan::nothing(reason), steps: Vec::new(), observed: String::new(), observe_only: false }
+    }
+
+    fn permitted(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().flatten()
+    }
+
+    fn withheld(&self) -> Vec<Outcome> {
+        self.steps.iter().filter_map(|step| step.as_ref().err().cloned().map(Outcome::Withheld)).collect()
     }
 
     /// The plan's reason, and what stood against it.
     fn reason(&self) -> String {
-        let against = self.withheld.iter().filter_map(|outcome| match outcome {
-            Outcome::Withheld(why) => Some(why.as_str()),
-            Outcome::Done(_) | Outcome::Failed(_) => None,
-        });
+        let against = self.steps.iter().filter_map(|step| step.as_ref().err().map(String::as_str));
         std::iter::once(self.plan.reason.as_str()).chain(against).collect::<Vec<_>>().join("; ")
     }
 }

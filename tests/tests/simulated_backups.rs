@@ -16,6 +16,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database};
 use lamplighter::notice::Severity;
+use lamplighter::plan::Outcome;
 use lamplighter::policy::StackDefaults;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -61,6 +62,22 @@ fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
     let expired = world.count("DeleteDBSnapshot");
     sweep(&world);
     assert_eq!(world.count("DeleteDBSnapshot"), expired, "it did not settle");
+}
+
+#[test]
+fn the_journal_says_of_each_step_of_a_plan_in_order_what_came_of_it() {
+    let world = afternoon();
+    let orders = world.database("orders", "at=03:00 keep=7d");
+    days(&world, 10, 1);
+    let fewer = "at=03:00 keep=3d".to_owned();
+    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), fewer);
+    let two = StackDefaults { actions_per_run: 2, ..StackDefaults::default() };
+    world.invoke_with(&Backup, e2e::world::sweep(), two).unwrap().unwrap();
+    let journal = world.state().journal.clone();
+    let [.., intent, outcome] = journal.as_slice() else { panic!("{journal:?}") };
+    assert_eq!(intent.plan.as_ref().unwrap().steps.len(), 4);
+    let is_done: Vec<bool> = outcome.outcomes.iter().map(|outcome| matches!(outcome, Outcome::Done(_))).collect();
+    assert_eq!(is_done, [true, true, false, false], "{:?}", outcome.outcomes);
 }
 
 #[test]

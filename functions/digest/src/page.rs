@@ -135,16 +135,20 @@ impl Page {
 
 /// What AWS took of a day's plans: when, and what.
 fn done(records: &[Record]) -> impl Iterator<Item = (Timestamp, &Action)> {
-    let took = |intent: &Record| {
+    let outcomes = |intent: &Record| {
         let outcome = records.iter().find(|record| {
             let same = (&record.event_id, &record.operation, &record.target);
-            record.kind == Kind::Outcome && same == (&intent.event_id, &intent.operation, &intent.target)
+            let is_of = record.kind == Kind::Outcome && record.at >= intent.at;
+            is_of && same == (&intent.event_id, &intent.operation, &intent.target)
         });
-        outcome.is_some_and(|record| record.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Done(_))))
+        outcome.into_iter().flat_map(|record| &record.outcomes)
     };
     let intents = records.iter().filter(|record| record.kind == Kind::Intent);
-    let taken = intents.filter(move |intent| took(intent));
-    taken.flat_map(|intent| intent.plan.iter().flat_map(|plan| &plan.steps).map(|step| (intent.at, &step.action)))
+    intents.flat_map(move |intent| {
+        let steps = intent.plan.iter().flat_map(|plan| &plan.steps).zip(outcomes(intent));
+        let taken = steps.filter(|(_, outcome)| matches!(outcome, Outcome::Done(_)));
+        taken.map(|(step, _)| (intent.at, &step.action))
+    })
 }
 
 fn releases(found: &Found) -> Vec<Release> {

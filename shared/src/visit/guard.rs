@@ -5,7 +5,7 @@ use crate::ledger::Ledger;
 use crate::memory::Pending;
 use crate::notice::Outbox;
 use crate::operation::Operation;
-use crate::plan::{Action, Outcome, Plan, Step};
+use crate::plan::{Action, Plan, Step};
 use crate::{arbiter, limits};
 
 use super::Visit;
@@ -36,23 +36,24 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     /// Asks the arbiter and the limits about each step.
-    pub(super) fn guard(&mut self, plan: &Plan, state: &arbiter::TargetState) -> (Vec<Step>, Vec<Outcome>) {
-        let mut permitted = Vec::new();
-        let mut withheld = Vec::new();
+    pub(super) fn guard(&mut self, plan: &Plan, state: &arbiter::TargetState) -> Vec<Result<Step, String>> {
+        let mut permitted = 0;
+        let mut steps = Vec::new();
         for step in &plan.steps {
-            let before = self.counts.actions + u32::try_from(permitted.len()).unwrap_or(u32::MAX);
-            if let Err(veto) = arbiter::permits(&step.action, state, &self.lease.memory, self.now) {
-                withheld.push(Outcome::Withheld(format!("not permitted to {}: {veto}", step.action.in_words())));
+            let before = self.counts.actions + permitted;
+            steps.push(if let Err(veto) = arbiter::permits(&step.action, state, &self.lease.memory, self.now) {
+                Err(format!("not permitted to {}: {veto}", step.action.in_words()))
             } else if let Err(limit) =
                 limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
             {
-                withheld.push(Outcome::Withheld(format!("limit reached: {limit}")));
                 self.withhold(step, &limit);
+                Err(format!("limit reached: {limit}"))
             } else {
-                permitted.push(step.clone());
-            }
+                permitted += 1;
+                Ok(step.clone())
+            });
         }
-        (permitted, withheld)
+        steps
     }
 
     /// A limit stands against a step. A limit of the run is told for the first target it meets; what no sweep
