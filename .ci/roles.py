@@ -20,6 +20,12 @@ OF_AWS = {
     "kms:CreateGrant": "RDS, where a snapshot is copied or restored under a key",
     "kms:DescribeKey": "RDS, where a snapshot is copied or restored under a key",
     "ec2:CreateVpcEndpoint": "ElastiCache, where a serverless cache is restored",
+    "ec2:CreateTags": "ElastiCache, where a serverless cache is restored",
+    "ec2:DescribeVpcs": "ElastiCache, where a serverless cache is restored",
+    "ec2:DescribeSubnets": "ElastiCache, where a serverless cache is restored",
+    "ec2:DescribeSecurityGroups": "ElastiCache, where a serverless cache is restored",
+    "ec2:DescribeVpcEndpoints": "ElastiCache, where a serverless cache is restored",
+    "ec2:DescribeTags": "ElastiCache, where a serverless cache is restored or deleted",
     "s3:GetBucketAcl": "CloudWatch Logs, before an export",
     "rds:AddTagsToResource": "RDS, where what is made has tags",
     "elasticache:AddTagsToResource": "ElastiCache, where what is made has tags",
@@ -39,32 +45,75 @@ OF_AWS = {
 # What the local stack does not come to, for the emulator lacks it or a test would be long: it is done in the simulated world, and
 # each call is tested by itself (shared/tests/aws_edge*.rs).
 ELSEWHERE = {
-    "rds:CopyDBClusterSnapshot",
-    "rds:CreateDBClusterSnapshot",
-    "rds:CreateDBInstance",
-    "rds:DeleteDBCluster",
-    "rds:DeleteDBClusterSnapshot",
-    "rds:DescribeDBClusterSnapshotAttributes",
-    "rds:DescribeDBClusterSnapshots",
-    "rds:DescribeDBClusters",
-    "rds:ModifyDBClusterSnapshotAttribute",
-    "rds:RestoreDBClusterFromSnapshot",
-    "elasticache:DescribeReplicationGroups",
-    "elasticache:DescribeServerlessCacheSnapshots",
-    "elasticache:DescribeServerlessCaches",
-    "elasticache:DescribeSnapshots",
-    "elasticache:ListTagsForResource",
-    "Deploy ecr:DescribeImageScanFindings",
-    "Drill ecs:StopTask",
-    "Drill iam:PassRole",
-    "Heal autoscaling:SetInstanceHealth",
-    "Heal ecs:UpdateContainerInstancesState",
-    "Rollout codedeploy:CreateDeployment",
-    "Rollout codedeploy:StopDeployment",
-    "Rollout iam:PassRole",
-    "Rollout rds:DescribeDBInstances",
-    "Rollout tag:GetResources",
-    "Verify ecs:ListServiceDeployments",
+    "Deploy": {
+        "ecr:DescribeImageScanFindings",
+        "rds:CreateDBClusterSnapshot",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
+    },
+    "Rollout": {
+        "codedeploy:CreateDeployment",
+        "codedeploy:StopDeployment",
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:ListTagsForResource",
+        "iam:PassRole",
+        "rds:DescribeDBClusters",
+        "rds:DescribeDBInstances",
+        "tag:GetResources",
+    },
+    "Verify": {
+        "ecs:ListServiceDeployments",
+    },
+    "Heal": {
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:ListTagsForResource",
+        "rds:DescribeDBClusters",
+    },
+    "Enroll": {
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:ListTagsForResource",
+        "rds:DescribeDBClusters",
+    },
+    "Backup": {
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCacheSnapshots",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:DescribeSnapshots",
+        "elasticache:ListTagsForResource",
+        "rds:CopyDBClusterSnapshot",
+        "rds:CreateDBClusterSnapshot",
+        "rds:DeleteDBClusterSnapshot",
+        "rds:DescribeDBClusterSnapshotAttributes",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
+        "rds:ModifyDBClusterSnapshotAttribute",
+    },
+    "Drill": {
+        "ecs:StopTask",
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCacheSnapshots",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:DescribeSnapshots",
+        "elasticache:ListTagsForResource",
+        "iam:PassRole",
+        "rds:CreateDBInstance",
+        "rds:DeleteDBCluster",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
+        "rds:RestoreDBClusterFromSnapshot",
+    },
+    "Digest": {
+        "elasticache:DescribeReplicationGroups",
+        "elasticache:DescribeServerlessCacheSnapshots",
+        "elasticache:DescribeServerlessCaches",
+        "elasticache:DescribeSnapshots",
+        "elasticache:ListTagsForResource",
+        "rds:DescribeDBClusterSnapshots",
+        "rds:DescribeDBClusters",
+    },
 }
 HEAD = """# Permissions
 
@@ -161,7 +210,7 @@ def main() -> int:
     for file in (target / "roles").glob("used-*.txt"):
         used.update(tuple(line.split(" ")) for line in file.read_text().splitlines())
     template = yaml.load((ROOT / "infra" / "template.yaml").read_text(), Loader)
-    lines, unused = [HEAD], []
+    lines, unused, granted = [HEAD], [], set()
     for name, function in template["Resources"].items():
         if function["Type"] != "AWS::Serverless::Function":
             continue
@@ -171,12 +220,12 @@ def main() -> int:
             on = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
             only = "; ".join(filter(None, [limits(statement), f"if {condition}" if condition else ""]))
             for action in actions:
-                known = {action, f"{name} {action}"}
-                if (name, action) not in used and not known & (OF_AWS.keys() | ELSEWHERE):
+                of_aws = {action, f"{name} {action}"} & OF_AWS.keys()
+                elsewhere = action in ELSEWHERE.get(name, ())
+                granted.add((name, action))
+                if not of_aws and not elsewhere and (name, action) not in used or elsewhere and not is_called(action):
                     unused.append(f"{name}: {action}")
-                if known & ELSEWHERE and not is_called(action):
-                    unused.append(f"{name}: {action}")
-                mark = " *(AWS)*" if known & OF_AWS.keys() else " *(elsewhere)*" if known & ELSEWHERE else ""
+                mark = " *(AWS)*" if of_aws else " *(elsewhere)*" if elsewhere else ""
                 lines.append(f"| `{action}`{mark} | {', '.join(resource(one) for one in on)} | {only} |\n")
         lines.append("\n")
     table = "".join(lines).rstrip() + "\n"
@@ -184,10 +233,13 @@ def main() -> int:
         TABLE.write_text(table)
     for right in sorted(set(unused)):
         print(f"nothing uses the right {right}: take it out of infra/template.yaml, or say in .ci/roles.py who asks for it")
+    lacking = sorted({(name, action) for name, actions in ELSEWHERE.items() for action in actions} - granted)
+    for name, action in lacking:
+        print(f"{name} needs the right {action}, says .ci/roles.py, and its role does not have it")
     if TABLE.read_text() != table:
         print("docs/permissions.md is not up to date: run .ci/roles.py with --write after the tests")
         return 1
-    return 1 if unused or denied else 0
+    return 1 if unused or denied or lacking else 0
 
 
 sys.exit(main())

@@ -188,12 +188,12 @@ pub trait Cloud {
     /// [`AwsError`] as AWS gives it; that it is of none is no error.
     async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError>;
 
-    /// The active container instances of a cluster that ECS does not hear of now, all pages. Source:
-    /// ListContainerInstances.
+    /// The active container instances of a cluster that ECS does not hear of now, all pages; of how many, where they are
+    /// several. Source: ListContainerInstances.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError>;
+    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError>;
 
     /// What was done to a resource, by its name or ARN, since a time, the newest first. Source: LookupEvents of
     /// CloudTrail, which knows the last 90 days of this region.

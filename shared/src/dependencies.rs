@@ -49,7 +49,8 @@ pub async fn down<C: Cloud>(app: Option<&str>, cloud: &C) -> Result<Vec<String>,
 
 fn is_down(database: &Database) -> bool {
     // Others answer for a replica.
-    !database.is_replica && DOWN.contains(&database.status.as_str()) || database.status.starts_with("incompatible-")
+    let status = database.status.as_str();
+    !database.is_replica && (DOWN.contains(&status) || status.starts_with("incompatible-"))
 }
 
 fn in_words(database: &Database) -> String {
@@ -71,6 +72,8 @@ mod tests {
     #[case("storage-full", true)]
     #[case("a-word-of-next-year", false)]
     fn knows_which_states_serve_nobody(#[case] status: &str, #[case] down: bool) {
-        assert_eq!(is_down(&Database { status: status.to_owned(), ..Database::default() }), down);
+        let database = Database { status: status.to_owned(), ..Database::default() };
+        assert_eq!(is_down(&database), down);
+        assert!(!is_down(&Database { is_replica: true, ..database }));
     }
 }

@@ -158,10 +158,15 @@ impl Memory {
         }
     }
 
-    /// Notes that AWS refused an action.
-    pub fn refuse(&mut self, action: &Action) {
+    /// Notes that AWS refused an action: for good, or because of too many calls.
+    pub fn refuse(&mut self, action: &Action, for_good: bool) {
+        let mut at = None;
         for pending in self.pending.iter_mut().filter(|pending| pending.action == *action) {
             pending.refused = true;
+            at = Some(pending.at);
+        }
+        if let (Some(at), true, true) = (at, for_good, action.heals()) {
+            self.healing_refused(action, at);
         }
     }
 

@@ -274,6 +274,17 @@ impl Action {
         }
     }
 
+    /// It is a step by which a service is to get well.
+    #[must_use]
+    pub fn heals(&self) -> bool {
+        match self {
+            Self::Redeploy(redeploy) => redeploy.heals,
+            other => {
+                matches!(other, Self::GoBack(_) | Self::Replace(_) | Self::Park(_) | Self::Enlarge(_) | Self::Move(_))
+            }
+        }
+    }
+
     /// It takes away what this system made for a while, answers who waits for it, or only remembers: whatever the tags say
     /// by now.
     #[must_use]

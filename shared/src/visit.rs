@@ -250,12 +250,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                     outcomes.push(Outcome::Done(answer));
                 }
                 Err(error) if error.is_not_now() && step.action.has_its_time() => {
-                    self.lease.memory.refuse(&step.action);
+                    self.lease.memory.refuse(&step.action, false);
                     outcomes.push(Outcome::Withheld(format!("not now: {error}")));
                 }
                 Err(error) => {
                     if error.refused {
-                        self.lease.memory.refuse(&step.action);
+                        self.lease.memory.refuse(&step.action, !error.is_throttling());
                     }
                     // Many targets tagged at once: the event comes again, and so does the sweep, which tells.
                     let waits = step.action.can_wait() && error.is_throttling() && !self.by_sweep();

@@ -32,7 +32,7 @@ pub struct Posted {
     pub status: u16,
     /// Seconds, where the answer says when to come again.
     pub retry_after: Option<u32>,
-    /// The first of it.
+    /// No more than 64 KiB of it.
     pub body: String,
 }
 
@@ -55,7 +55,7 @@ pub fn post(url: &str, headers: &[(&str, &str)], body: &str, local: bool) -> Res
     let retry_after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
     let status = answer.status().as_u16();
     let text = answer.body_mut().with_config().limit(MOST_BYTES).lossy_utf8(true).read_to_string().map_err(unsaid)?;
-    Ok(Posted { status, retry_after, body: text.chars().take(LETTERS * 10).collect() })
+    Ok(Posted { status, retry_after, body: text })
 }
 
 fn agent(local: bool) -> ureq::Agent {

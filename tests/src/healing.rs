@@ -58,24 +58,36 @@ impl Ward {
         state.tags.entry(arn.clone()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
-    /// So many minutes of ECS and of `heal`. `deliver`: what becomes of the events of a minute.
-    pub fn minutes_with(&mut self, minutes: u32, mut deliver: impl FnMut(Vec<Value>) -> Vec<Value>) {
+    /// So many minutes of ECS and of `heal`. `deliver`: what becomes of the events of a minute. Answers the invocations
+    /// that failed or were killed.
+    pub fn minutes_with(&mut self, minutes: u32, mut deliver: impl FnMut(Vec<Value>) -> Vec<Value>) -> Vec<String> {
+        let mut failed = Vec::new();
         for _ in 0..minutes {
             self.world.pass(SignedDuration::from_mins(1));
             self.fleet.minute();
+            let mut ends = Vec::new();
             for event in deliver(std::mem::take(&mut self.fleet.events)) {
-                let _ = self.world.invoke(&Heal, event);
+                ends.push(self.world.invoke(&Heal, event));
             }
-            let _ = self.world.sweep(&Follow);
+            ends.push(self.world.sweep(&Follow));
             self.minutes += 1;
             if self.minutes.is_multiple_of(5) {
-                let _ = self.world.sweep(&Heal);
+                ends.push(self.world.sweep(&Heal));
             }
+            failed.extend(ends.into_iter().filter_map(|end| match end {
+                Some(Ok(_)) => None,
+                Some(Err(error)) => Some(error.to_string()),
+                None => Some("killed".to_owned()),
+            }));
         }
+        failed
     }
 
+    /// # Panics
+    /// Where an invocation fails.
     pub fn minutes(&mut self, minutes: u32) {
-        self.minutes_with(minutes, |events| events);
+        let failed = self.minutes_with(minutes, |events| events);
+        assert!(failed.is_empty(), "{failed:?}");
     }
 
     /// Everything that was told of a service, the oldest first.

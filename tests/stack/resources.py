@@ -60,7 +60,8 @@ def create_cache(_logical_id, properties, _stack_name):
         form[f"Tags.Tag.{n}.Key"], form[f"Tags.Tag.{n}.Value"] = [tag["Key"]], [tag["Value"]]
     taken(elasticache._create_serverless_cache(form))
     name = properties["ServerlessCacheName"].lower()
-    return name, {"ARN": elasticache._arn_serverless_cache(name)}
+    address = f"{name}.serverless.euw1.cache.amazonaws.com"
+    return name, {"ARN": elasticache._arn_serverless_cache(name), "Endpoint.Address": address, "Endpoint.Port": "6379"}
 
 
 def delete_cache(name, _properties) -> None:

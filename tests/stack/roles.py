@@ -209,7 +209,7 @@ def of_ecs(operation, request, arn):
         return [found, of] if kind == "service-deployment" else [found]
     if operation == "ListContainerInstances":
         return [arn(f"cluster/{cluster}")]
-    return [arn(f"task-definition/{request['family']}:1")] if operation == "RegisterTaskDefinition" else ["*"]
+    return ["*"]
 
 
 def of_rds(operation, request, arn):

@@ -62,7 +62,7 @@ def definition_of(service):
 
 
 def run_task(request: dict) -> dict:
-    """{cluster, service, address}: a task of the service runs, with this address."""
+    """{cluster, service, address, instance?, health?}: a task of the service runs, with this address, on an instance."""
     service = service_of(request)
     interface = {
         "type": "ElasticNetworkInterface",
@@ -71,7 +71,9 @@ def run_task(request: dict) -> dict:
     }
     containers = [{"name": one["name"], "lastStatus": "RUNNING"} for one in definition_of(service)["containerDefinitions"]]
     states = {"lastStatus": "RUNNING", "desiredStatus": "RUNNING", "startedAt": int(time.time()) - 3600}
-    task = task_of(service, request["service"], containers=containers, attachments=[interface], **states)
+    host = {"containerInstanceArn": request["instance"]} if "instance" in request else {}
+    host["healthStatus"] = request.get("health", "HEALTHY")
+    task = task_of(service, request["service"], containers=containers, attachments=[interface], **states, **host)
     ecs._tasks[task["taskArn"]] = task
     return {"task": task["taskArn"]}
 

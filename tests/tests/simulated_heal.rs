@@ -243,6 +243,43 @@ fn a_database_that_is_down_keeps_everything_as_it_is_until_it_is_back() {
     assert!(told.len() == number + 1 && told[number].starts_with("is well again"), "{told:?}");
 }
 
+/// Tasks need a while to come back, and what they failed with meanwhile says nothing about the release.
+#[test]
+fn a_service_has_its_time_once_its_database_is_back() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    release(&ward.world, &web, "RC_1.1.0", 11);
+    ward.minutes(30);
+    release(&ward.world, &web, "RC_1.2.0", 12);
+    ward.tag(&web, "lamplighter:app", "shop");
+    ward.minutes(10);
+    database(&ward, "storage-full");
+    let before = ward.world.count("UpdateService");
+    ward.set(&web, Conduct::Crashes);
+    ward.minutes(20);
+    database(&ward, "available");
+    let file = e2e::setup::root().join("events/heal/database-recovered.json");
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    ward.world.invoke(&Heal, event).unwrap().unwrap();
+    ward.minutes(7);
+    ward.set(&web, Conduct::Runs);
+    ward.minutes(30);
+    assert_eq!(ward.world.count("UpdateService"), before, "{:?}", ward.told("shop/web"));
+    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again"), "{:?}", ward.told("shop/web"));
+}
+
+#[test]
+fn an_incident_ends_where_people_stop_its_service() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    ward.set(&web, Conduct::NoSecret);
+    ward.minutes(30);
+    ward.world.state_mut().services.get_mut(&web).unwrap().desired_count = 0;
+    ward.minutes(30);
+    let told = ward.told("shop/web");
+    assert!(told.len() == 2 && told[1] == "is not looked after any more: it is stopped", "{told:?}");
+}
+
 fn database(ward: &Ward, status: &str) {
     let arn = ward.world.keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
         status: status.to_owned(),
@@ -263,7 +300,7 @@ fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_rev
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
     assert_eq!(ward.told("shop/web")[0], "crashes again and again: parked at 2 tasks");
     assert_eq!(ward.world.count("UpdateService"), 1, "{:?}", ward.world.titles());
-    let _ = ward.world.sweep(&scale::Autoscaler);
+    ward.world.sweep(&scale::Autoscaler).unwrap().unwrap();
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
     release(&ward.world, &web, "RC_1.1.0", 11);
     ward.minutes(30);
@@ -430,7 +467,7 @@ fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
     ward.minutes(60);
     ward.set(&web, Conduct::Crashes);
     ward.world.fault("UpdateService", fault);
-    ward.minutes(40);
+    ward.minutes_with(40, |events| events);
     // One that did not take effect is tried again.
     let calls = if fault == Fault::AnswerLost { 1 } else { 2 };
     assert_eq!(ward.world.count("UpdateService"), calls, "{:?}", ward.world.titles());
@@ -447,10 +484,10 @@ fn a_release_that_is_followed_is_left_to_rollout() {
     let web = ward.service("web", 2, "on");
     e2e::releases::push(&ward.world, "RC_1.1.0", 11);
     ward.fleet.set_revision(&web, Conduct::NoSecret);
-    let event = ward.world.count("UpdateService");
+    let deployed = ward.world.count("UpdateService");
     ward.minutes(10);
-    let _ = ward.world.invoke(&Heal, sweep());
-    assert_eq!(ward.world.count("UpdateService"), event, "{:?}", ward.world.titles());
+    ward.world.sweep(&Heal).unwrap().unwrap();
+    assert_eq!(ward.world.count("UpdateService"), deployed, "{:?}", ward.world.titles());
     assert!(ward.world.state().held[&web].memory.following.is_some());
 }
 
@@ -550,7 +587,7 @@ fn a_parked_service_that_is_well_gets_its_tasks_back() {
 #[test]
 fn many_silent_instances_are_left_alone() {
     let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
+    ward.service("web", 2, "on");
     for n in 0..5 {
         let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"));
         let tags = [("lamplighter:managed".to_owned(), "true".to_owned())].into();
@@ -566,8 +603,15 @@ fn many_silent_instances_are_left_alone() {
         };
         ward.world.state_mut().tasks.entry(Arn::new("other")).or_default().push(unhealthy);
     }
-    let _ = web;
     ward.minutes(60);
+    let file = e2e::setup::root().join("events/heal/instance-silent.json");
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let all: Vec<Arn> = ward.world.state().instances.keys().cloned().collect();
+    for arn in all {
+        let mut event = event.clone();
+        event["detail"]["containerInstanceArn"] = json!(arn);
+        ward.world.invoke(&Heal, event).unwrap().unwrap();
+    }
     assert_eq!(ward.world.count("UpdateContainerInstancesState"), 0);
     let state = ward.world.state().instances.keys().skip(1).cloned().collect::<Vec<_>>();
     for arn in state {

@@ -17,6 +17,7 @@ use lamplighter::notice::Severity;
 use lamplighter::policy::StackDefaults;
 use lamplighter::web::{Posted, post};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
 use crate::desk::{Letter, Outlet, Untold};
 use crate::due::Kind as Occasion;
@@ -29,6 +30,8 @@ pub const MAIL: &str = "e-mail";
 /// Between two messages to a topic. SNS takes the subscription away from an address that gets more than ten a second.
 /// Source: <https://docs.aws.amazon.com/general/latest/gr/sns.html>
 const TOPIC_PAUSE: Duration = Duration::from_millis(250);
+/// Of what a channel answers no more is passed on.
+const LETTERS: usize = 1_000;
 /// Between two calls to one channel of Slack. Source: <https://docs.slack.dev/apis/web-api/rate-limits/>
 const SLACK_PAUSE: SignedDuration = SignedDuration::from_millis(1_050);
 
@@ -100,8 +103,11 @@ impl Channels {
             }
             Kind::SlackBot { token, channel, api } => self.slack(to, token, channel, api).await,
             Kind::PagerDuty { key, api } => {
-                for event in documents::pager_duty(letter, key) {
-                    let answer = to.post("enqueue", api, &[], &event).await?;
+                // At once: one after the other, those of a list would outlast this function.
+                let events = documents::pager_duty(letter, key);
+                let postings: Vec<_> = events.iter().map(|event| begin(api, &[], event)).collect();
+                for posting in postings {
+                    let answer = to.answer("enqueue", posting).await?;
                     to.accepted("enqueue", &answer)?;
                 }
                 Ok(None)
@@ -126,13 +132,24 @@ impl Channels {
 
     /// The first message of an incident begins a thread; what follows goes into it, and the first says how it stands.
     async fn slack(&self, to: To<'_>, token: &str, place: &str, api: &str) -> Result<Option<String>, Refused> {
-        let thread = to.thread();
-        let place = match thread.as_deref().and_then(|thread| thread.split_once(':')) {
-            None => json!({"channel": place, "unfurl_links": false}),
-            // Whoever has not followed the thread sees that it got worse.
-            Some((channel, ts)) => json!({"channel": channel, "thread_ts": ts, "reply_broadcast": to.got_worse()}),
+        let post = async |place: Value| {
+            self.method(to, api, "chat.postMessage", token, &with(slack::message(to.letter), place)).await
         };
-        let answer = self.method(to, api, "chat.postMessage", token, &with(slack::message(to.letter), place)).await?;
+        let mut thread = to.thread();
+        let mut answer = None;
+        if let Some((channel, ts)) = thread.as_deref().and_then(|thread| thread.split_once(':')) {
+            // Whoever has not followed the thread sees that it got worse.
+            let reply = json!({"channel": channel, "thread_ts": ts, "reply_broadcast": to.got_worse()});
+            match post(reply).await {
+                // The channel of its thread is left or archived: it goes on where messages go now.
+                Err(refused) if is_gone(&refused.error.code) && channel != place => thread = None,
+                replied => answer = Some(replied?),
+            }
+        }
+        let answer = match answer {
+            Some(answer) => answer,
+            None => post(json!({"channel": place, "unfurl_links": false})).await?,
+        };
         let (Some(thread), Letter::One(telling)) = (thread, to.letter) else {
             let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
             return Ok(Some(format!("{}:{}", text("channel"), text("ts"))));
@@ -211,14 +228,11 @@ impl Outlet for Channels {
             Ok(thread) => return Ok(thread),
             Err(refused) => refused,
         };
-        if let Some(seconds) = refused.rests {
-            return Err(Untold::Rests(seconds));
-        }
         // The secret may have been changed since it was read. Whatever else it was, it may have been taken.
         if !is_of_secret(&refused.error.code) || self.read_again().await.is_some() {
-            return Err(Untold::Failed(refused.error));
+            return Err(refused.into());
         }
-        self.tell(channel, letter).await.map_err(|again| Untold::Failed(again.error))
+        Ok(self.tell(channel, letter).await?)
     }
 }
 
@@ -243,6 +257,25 @@ fn is_of_secret(code: &str) -> bool {
     CODES.contains(&code)
 }
 
+/// Whether a channel of Slack takes no messages any more.
+fn is_gone(code: &str) -> bool {
+    ["channel_not_found", "is_archived", "not_in_channel"].contains(&code)
+}
+
+/// What is being sent.
+type Posting = JoinHandle<Result<Posted, String>>;
+
+/// Begins to send a document.
+fn begin(url: &str, headers: &[(&str, &str)], body: &Value) -> Posting {
+    let (url, body) = (url.to_owned(), body.to_string());
+    let headers: Vec<(String, String)> =
+        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    tokio::task::spawn_blocking(move || {
+        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        post(&url, &headers, &body, is_local())
+    })
+}
+
 /// A message on its way.
 #[derive(Clone, Copy)]
 struct To<'a> {
@@ -254,6 +287,12 @@ struct To<'a> {
 struct Refused {
     rests: Option<u32>,
     error: AwsError,
+}
+
+impl From<Refused> for Untold {
+    fn from(refused: Refused) -> Self {
+        refused.rests.map_or(Self::Failed(refused.error), Self::Rests)
+    }
 }
 
 impl From<AwsError> for Refused {
@@ -283,13 +322,10 @@ impl To<'_> {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> Result<Posted, Refused> {
-        let (url, body) = (url.to_owned(), body.to_string());
-        let headers: Vec<(String, String)> =
-            headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        let posting = tokio::task::spawn_blocking(move || {
-            let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
-            post(&url, &headers, &body, is_local())
-        });
+        self.answer(call, begin(url, headers, body)).await
+    }
+
+    async fn answer(&self, call: &'static str, posting: Posting) -> Result<Posted, Refused> {
         let posted = posting.await.unwrap_or_else(|error| Err(error.to_string()));
         // Nobody knows whether it was taken.
         let unknown = |refused: Refused| Refused { error: AwsError { refused: false, ..refused.error }, ..refused };
@@ -308,7 +344,7 @@ impl To<'_> {
 }
 
 fn refusal(call: &'static str, channel: &str, code: &str, message: &str) -> Refused {
-    let (target, code, message) = (channel.to_owned(), code.to_owned(), message.to_owned());
+    let (target, code, message) = (channel.to_owned(), code.to_owned(), message.chars().take(LETTERS).collect());
     Refused { rests: None, error: AwsError { call, target, code, message, refused: true } }
 }
 

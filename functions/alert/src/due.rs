@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::incident::{Desk, Id, Incident, Told};
-use lamplighter::notice::{DOWN, RELEASE, Severity};
+use lamplighter::notice::{ALARM, DOWN, RELEASE, Severity};
 
 use crate::gather::LINGERS;
 
@@ -97,6 +97,10 @@ pub fn withheld(incident: &Incident, desk: &Desk, now: Timestamp) -> Option<Stri
         return Some(format!("silenced until {until}"));
     }
     incident.target.ecs_service()?;
+    // Whoever was told of it is told its end.
+    if incident.over.is_some() && was_told(incident) {
+        return None;
+    }
     let others = desk.incidents.values().filter(|other| other.over.is_none());
     others.into_iter().find_map(|other| {
         let down = other.lasting.get(DOWN).filter(|_| other.severity == Severity::Critical);
@@ -104,10 +108,15 @@ pub fn withheld(incident: &Incident, desk: &Desk, now: Timestamp) -> Option<Stri
         if is_down && other.app.is_some() && other.app == incident.app {
             return Some(format!("{} is down", other.name));
         }
-        let began =
-            other.lasting.get(RELEASE).filter(|_| incident.cause == "health" && other.target == incident.target)?;
+        // An alarm that somebody made may be about just this release.
+        let is_its_own = incident.cause == "health" && !incident.lasting.keys().any(|what| what.starts_with(ALARM));
+        let began = other.lasting.get(RELEASE).filter(|_| is_its_own && other.target == incident.target)?;
         (now.duration_since(*began) < RELEASES_WITHIN).then(|| "a release is rolled out".to_owned())
     })
+}
+
+fn was_told(incident: &Incident) -> bool {
+    incident.told.values().any(|told| told.at.is_some())
 }
 
 fn was_news(incident: &Incident) -> bool {
@@ -135,7 +144,7 @@ pub fn forgotten(desk: &Desk, now: Timestamp) -> Vec<Id> {
     let is_owed = |incident: &Incident| incident.told.values().any(|told| has_news(incident, told));
     let old = desk.incidents.iter().filter(|(_, incident)| {
         let over = |ago| incident.over.is_some_and(|over| now.duration_since(over) >= ago);
-        over(OWED_WITHIN) || over(LINGERS) && (!is_owed(incident) || withheld(incident, desk, now).is_some())
+        over(OWED_WITHIN) || over(LINGERS) && (!is_owed(incident) || withheld(incident, desk, now).is_some() && !was_told(incident))
     });
     old.map(|(id, _)| id.clone()).collect()
 }

@@ -50,6 +50,10 @@ fn hear(incident: &mut Incident, notice: &Notice) {
     }
     let message = &notice.message;
     let begins = message.begins.as_ref().filter(|what| !is_late(incident, what, notice.at));
+    if begins.is_none() && message.begins.is_some() {
+        // It was over before it was heard of.
+        return;
+    }
     if begins.is_some() && incident.over.is_some() {
         begin_again(incident, notice);
     }

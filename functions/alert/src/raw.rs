@@ -15,6 +15,8 @@ use lamplighter::notice::{Message, Notice, Severity, console, console_link};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::gather::FAILED;
+
 /// Letters of AWS's own text that are passed on.
 const LETTERS: usize = 1_000;
 
@@ -81,7 +83,7 @@ pub fn is_event(payload: &Value) -> bool {
 pub fn notice(payload: Value, stack: &str, now: Timestamp) -> Result<Option<Notice>, MalformedEvent> {
     let event = Event::deserialize(&payload).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
     let told = match event.detail_type.as_str() {
-        "AWS Health Event" => Some(health(&event)?),
+        "AWS Health Event" | "AWS Health Abuse Event" => Some(health(&event)?),
         "Application Auto Scaling Scaling Activity State Change" => scaled_to_the_end(&event),
         "AWS Service Event via CloudTrail" => rotation(&event),
         "ECR Image Scan" | "Inspector2 Scan" => images::scan(&event)?,
@@ -153,6 +155,9 @@ struct OfHealth {
     event_type_category: String,
     #[serde(default)]
     event_arn: String,
+    /// `open`, `upcoming` or `closed`; not in every event.
+    #[serde(default)]
+    status_code: String,
     #[serde(default)]
     start_time: String,
     #[serde(default)]
@@ -177,11 +182,13 @@ struct Entity {
 
 fn health(event: &Event) -> Result<Told, MalformedEvent> {
     let of: OfHealth = read(event)?;
+    let is_closed = of.status_code == "closed";
     let severity = match of.event_type_category.as_str() {
-        "issue" | "scheduledChange" => Severity::Warning,
+        "issue" | "scheduledChange" if !is_closed => Severity::Warning,
         _ => Severity::Info,
     };
     let what = match of.event_type_category.as_str() {
+        _ if is_closed => "over, says AWS",
         "issue" => "AWS has trouble with it",
         "scheduledChange" => "AWS will change something",
         "accountNotification" => "AWS has a notification",
@@ -194,6 +201,12 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
     let message = message(severity, format!("{what}: {}", of.event_type_code))
         .why(format!("AWS Health says: {text}{affected}{since}"))
         .next("Follow it in the Health dashboard; nothing is done about it from here.");
+    let lasts = format!("{FAILED}{}", of.event_arn);
+    let message = match (of.event_type_category.as_str(), of.status_code.as_str()) {
+        (_, "closed") => message.ends(lasts),
+        ("issue", "open") => message.begins(lasts),
+        _ => message,
+    };
     let host = if event.region.starts_with("cn-") { "console.amazonaws.cn" } else { "console.aws.amazon.com" };
     let link = format!("https://health.{host}/health/home#/account/dashboard/open-issues");
     Ok(Told { message, target: Arn::new(of.event_arn), name: of.service, app: None, link: Some(link) })

@@ -62,7 +62,15 @@ fn began_with_its_revision(unit: &Unit, failing: &Failing, memory: &Memory, sinc
     let created =
         created.filter(|created| memory.last_restart().is_none_or(|at| at + WITH < *created || at > *created + WITH));
     let Some(start) = verified.map(|verified| verified.at).or(created) else { return false };
+    // One that was verified was pulled, and then the registry or the way to it is at fault.
+    if verified.is_some() && failing.cause == Cause::Image {
+        return false;
+    }
     let began = failing.first.unwrap_or(since).min(since);
+    let excused_until = memory.healing.as_ref().and_then(|healing| healing.excused_until);
+    if excused_until.is_some_and(|until| began <= until) {
+        return false;
+    }
     let others = unit.stops.iter().filter(|stop| stop.is_failure() && stop.revision != service.task_definition);
     began <= start + WITH && others.count() == 0
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::memory::Healing;
+use lamplighter::memory::{Healing, Memory};
 use lamplighter::model::{CapacityShare, DeploymentController};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Enlarge, GoBack, Move, Park, Recover, Redeploy, Replace};
@@ -38,13 +38,34 @@ pub fn patience(symptom: &Symptom) -> SignedDuration {
     }
 }
 
+/// When ECS has had its time to mend something; what was down has left more to mend.
+#[must_use]
+pub fn ready_at(healing: &Healing, symptom: &Symptom) -> Timestamp {
+    let excused = healing.excused_until.map(|until| until + WELL_FOR);
+    excused.into_iter().fold(healing.unwell_since + patience(symptom), Timestamp::max)
+}
+
+/// Nobody looks after it any more, and its incident is over if it has one.
+#[must_use]
+pub fn left(memory: &Memory, why: &str) -> Plan {
+    match memory.told.keys().find(|key| key.starts_with(Healing::KEYS)) {
+        Some(key) => Plan::tell(words::left(why, key)),
+        None => Plan::nothing(why),
+    }
+}
+
 /// What should happen to a service.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, unit: &Unit, now: Timestamp) -> Plan {
     if !unit.is_looked_after() {
-        return Plan::nothing("it is not to be healed");
+        let why = match (unit.reach, unit.service.status.as_str()) {
+            (Reach::Off, _) => "it is not to be healed",
+            (_, "ACTIVE") => "it is stopped",
+            _ => "it is deleted",
+        };
+        return left(seen.memory, why);
     }
-    let case = Case { seen, unit, now };
+    let case = Case { seen, unit, now, at: unit.at };
     let mut plan = match &unit.health {
         Health::Well | Health::Unsettled => case.settled(),
         Health::Unwell(symptom) => case.unwell(symptom),
@@ -59,18 +80,13 @@ struct Case<'a> {
     seen: Seen<'a, Policy>,
     unit: &'a Unit,
     now: Timestamp,
+    /// When it was looked at: what is due is judged by that, as it was when things were asked for.
+    at: Timestamp,
 }
 
 impl Case<'_> {
     fn healing(&self) -> Healing {
-        let begun = || Healing {
-            since: self.now,
-            unwell_since: self.now,
-            revision: String::new(),
-            steps: Vec::new(),
-            well_since: None,
-        };
-        self.seen.memory.healing.clone().unwrap_or_else(begun)
+        self.seen.memory.healing.clone().unwrap_or_else(|| Healing::begun(self.now))
     }
 
     /// It is well, and maybe was not before.
@@ -80,7 +96,7 @@ impl Case<'_> {
             return plan;
         }
         let running = format!("{} of {} run", service.running_count, service.tasks());
-        let (Some(healing), Some(well_for)) = (&memory.healing, memory.well_for(self.now)) else {
+        let (Some(healing), Some(well_for)) = (&memory.healing, memory.well_for(self.at)) else {
             return Plan::nothing(running);
         };
         if self.unit.health != Health::Well || well_for < WELL_FOR {
@@ -88,27 +104,27 @@ impl Case<'_> {
         }
         let own = healing.key();
         let key = memory.told.keys().find(|key| key.starts_with(&own)).unwrap_or(&own);
-        let message = words::well(service, healing, self.now).resolves(key).ends(&own);
+        let message = words::well(service, healing, self.at).resolves(key).ends(&own);
         Plan::act(Action::Recover(Recover { service: service.arn.clone() }), message.title.clone(), message)
     }
 
     /// What was changed for a while is put back, once it is well and nothing else goes on.
     fn put_back(&self) -> Option<Plan> {
         let (service, memory) = (&self.unit.service, self.seen.memory);
-        let busy = memory.is_being_released(self.now) || service.rollout_in_progress();
+        let busy = memory.is_being_released(self.at) || service.rollout_in_progress();
         if busy || self.unit.health != Health::Well {
             return None;
         }
         let is_well = |for_long: SignedDuration| for_long >= WELL_FOR;
         let mended =
-            |revision: &str| revision != service.task_definition || memory.well_for(self.now).is_some_and(is_well);
+            |revision: &str| revision != service.task_definition || memory.well_for(self.at).is_some_and(is_well);
         if let Some(parked) = memory.parked.as_ref().filter(|parked| mended(&parked.revision)) {
             let (from, to, revision) = (parked.to, parked.before, service.task_definition.clone());
             let park = Park { service: service.arn.clone(), from, to, revision, restores: true };
             let message = words::unparked(parked);
             return Some(Plan::act(Action::Park(park), message.title.clone(), message));
         }
-        let again = |at: Timestamp, hours: u32| self.now.duration_since(at) >= SignedDuration::from_hours(hours.into());
+        let again = |at: Timestamp, hours: u32| self.at.duration_since(at) >= SignedDuration::from_hours(hours.into());
         let moved = memory.moved.as_ref().filter(|moved| again(moved.at, moved.hours))?;
         let (from, to, shifts) = (moved.to.clone(), moved.before.clone(), service.shifts_traffic());
         let moving = Move { service: service.arn.clone(), from, to, restores: true, hours: 0, shifts };
@@ -117,7 +133,7 @@ impl Case<'_> {
 
     fn unwell(&self, symptom: &Symptom) -> Plan {
         let what = words::what(symptom, &self.unit.service);
-        if self.seen.memory.is_being_released(self.now) {
+        if self.seen.memory.is_being_released(self.at) {
             return Plan::nothing(format!("{what}; its release is followed, and judged by that"));
         }
         if let Some(share) = &self.unit.storm {
@@ -127,10 +143,10 @@ impl Case<'_> {
             return Plan::nothing(format!("{what}; a rollout that was not begun from here has time still"));
         }
         if !self.unit.ready {
-            let until = self.healing().unwell_since + patience(symptom);
+            let until = ready_at(&self.healing(), symptom);
             return Plan::nothing(format!("{what}; ECS has until {} to mend it", until.strftime("%H:%M:%S UTC")));
         }
-        if let Some(until) = waits_until(&self.healing()).filter(|until| *until > self.now) {
+        if let Some(until) = waits_until(&self.healing()).filter(|until| *until > self.at) {
             return Plan::nothing(format!(
                 "{what}; the last step has until {} to help",
                 until.strftime("%H:%M:%S UTC")
@@ -166,7 +182,7 @@ impl Case<'_> {
         let primary = self.unit.service.primary().filter(|primary| primary.rollout_state == "IN_PROGRESS");
         let Some(created) = primary.and_then(|primary| primary.created_at) else { return false };
         let ours = self.healing().steps.last().is_some_and(|step| created >= step.at - SignedDuration::from_secs(1));
-        !ours && self.now.duration_since(created) < OTHERS_ROLL
+        !ours && self.at.duration_since(created) < OTHERS_ROLL
     }
 
     fn rolls_back(&self, symptom: &Symptom) -> Option<Plan> {
@@ -228,8 +244,8 @@ impl Case<'_> {
         let what = words::what(symptom, &self.unit.service);
         let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
         let service = &self.unit.service;
-        if self.seen.memory.parked.is_some() {
-            return Plan::nothing(format!("{what}, and is parked; a person was called"));
+        if let Some(parked) = &self.seen.memory.parked {
+            return Plan::tell(words::still_parked(symptom, self.unit, parked, &healing));
         }
         // One that has no room to roll would never get other tasks.
         if taken >= policy.heal.steps

@@ -32,7 +32,7 @@ fn service() -> Service {
 fn failing(cause: Cause) -> Symptom {
     let says = "Essential container in task exited".to_owned();
     let container = Some("web".to_owned());
-    Symptom::Failing(Failing { cause, count: 4, of: 4, container, says, first: Some(NOW - minutes(9)) })
+    Symptom::Failing(Failing { cause, count: 4, of: 4, within: minutes(30), container, says, first: Some(NOW - minutes(9)) })
 }
 
 fn hanging() -> Symptom {
@@ -51,7 +51,7 @@ fn after(steps: &[i64]) -> Memory {
     let taken = steps.iter().map(|ago| Taken { at: NOW - minutes(*ago), what: "restart the tasks".to_owned() });
     let revision = service().task_definition;
     let (since, steps) = (NOW - minutes(9), taken.collect());
-    let healing = Healing { since, unwell_since: since, revision, steps, well_since: None };
+    let healing = Healing { revision, steps, ..Healing::begun(since) };
     Memory { healing: Some(healing), ..Memory::default() }
 }
 
@@ -121,8 +121,8 @@ fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &
     |unit: &mut Unit, _: &mut Memory| unit.service.deployment_controller = DeploymentController::CodeDeploy,
     "tell: crashes again and again since 02:51 UTC"
 )]
-#[case::gone(|unit: &mut Unit, _: &mut Memory| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is not to be healed")]
-#[case::stopped_by_people(|unit: &mut Unit, _: &mut Memory| unit.service.desired_count = 0, "nothing: it is not to be healed")]
+#[case::gone(|unit: &mut Unit, _: &mut Memory| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is deleted")]
+#[case::stopped_by_people(|unit: &mut Unit, _: &mut Memory| unit.service.desired_count = 0, "nothing: it is stopped")]
 fn something_else_may_come_first(#[case] change: fn(&mut Unit, &mut Memory), #[case] expected: &str) {
     let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
     change(&mut unit, &mut memory);

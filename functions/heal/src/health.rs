@@ -16,6 +16,9 @@ const PART: usize = 10;
 const LOOPS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// A loop goes on: the last failure is no older.
 const GOES_ON: SignedDuration = SignedDuration::from_mins(3);
+/// So many within the hour that ECS remembers are one as well, of which the last is no older than [`LOOPS_WITHIN`].
+const SLOW_LOOPS: usize = 5;
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 /// A task has so long to answer its load balancer at least.
 const STARTS: SignedDuration = SignedDuration::from_mins(3);
 /// ECS waits up to 27 minutes between starts of tasks that never ran.
@@ -47,9 +50,10 @@ pub enum Symptom {
 pub struct Failing {
     /// The most frequent one.
     pub cause: Cause,
-    /// Tasks that failed for it within half an hour, of so many that failed.
+    /// Tasks that failed for it, of so many that failed.
     pub count: usize,
     pub of: usize,
+    pub within: SignedDuration,
     pub container: Option<String>,
     /// What ECS says of the newest of them.
     pub says: String,
@@ -85,12 +89,22 @@ pub fn health(
         let recent = move |stop: &&Stop| stop.at.is_none_or(|at| now.duration_since(at) < within);
         stops.iter().filter(own).filter(recent).filter(|stop| since_step(stop.started.or(stop.at)))
     };
+    // Those that fail at one stroke are no loop: one that began after the first failure fails as well.
+    let again = |within: SignedDuration| {
+        let first = failures(within).filter_map(|stop| stop.at).min();
+        failures(within).any(|stop| stop.started.is_none_or(|started| first.is_some_and(|first| first < started)))
+    };
     let recent = failures(LOOPS_WITHIN).count();
-    let late: Vec<&Stop> = failures(THROTTLED).collect();
-    let many = LOOPS.max(usize::try_from(service.desired_count).unwrap_or_default().div_ceil(PART));
-    let loops = recent >= many && failures(GOES_ON).count() > 0;
-    if loops || service.short() > 0 && !late.is_empty() {
-        return Health::Unwell(Symptom::Failing(failing(&late, stops, service)));
+    let part = usize::try_from(service.desired_count).unwrap_or_default().div_ceil(PART);
+    let loops = recent >= LOOPS.max(part) && failures(GOES_ON).count() > 0 && again(LOOPS_WITHIN);
+    let slowly = recent > 0 && failures(REMEMBERED).count() >= SLOW_LOOPS.max(part) && again(REMEMBERED);
+    let never_ran = failures(THROTTLED).any(|stop| stop.started.is_none());
+    // What starts takes their place.
+    let is_lost = recent > 0 && service.running_count + service.pending_count < service.desired_count;
+    if loops || slowly || service.short() > 0 && (never_ran || is_lost) {
+        let within = if loops || !slowly { THROTTLED } else { REMEMBERED };
+        let late: Vec<&Stop> = failures(within).collect();
+        return Health::Unwell(Symptom::Failing(failing(&late, within, stops, service)));
     }
     let young = SignedDuration::from_secs(service.health_check_grace_period.into()).max(STARTS);
     // A restart replaces them one after the other.
@@ -110,7 +124,7 @@ pub fn health(
     }
 }
 
-fn failing(late: &[&Stop], all: &[Stop], service: &Service) -> Failing {
+fn failing(late: &[&Stop], within: SignedDuration, all: &[Stop], service: &Service) -> Failing {
     let mut counts: BTreeMap<Cause, usize> = BTreeMap::new();
     for stop in late {
         *counts.entry(stop.cause).or_default() += 1;
@@ -123,6 +137,7 @@ fn failing(late: &[&Stop], all: &[Stop], service: &Service) -> Failing {
         cause,
         count,
         of: late.len(),
+        within,
         container: newest.and_then(|stop| stop.container.clone()),
         says: newest.map(|stop| stop.says.clone()).unwrap_or_default(),
         first: own.filter_map(|stop| stop.at).min(),

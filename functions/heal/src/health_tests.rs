@@ -20,10 +20,11 @@ fn service(running: i32) -> Service {
 }
 
 fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> Stop {
+    let ran = !matches!(cause, Cause::Setup | Cause::Image | Cause::Start | Cause::Capacity);
     Stop {
         task: format!("task/{minutes_ago}"),
         at: Some(NOW - SignedDuration::from_mins(minutes_ago)),
-        started: Some(NOW - SignedDuration::from_mins(minutes_ago + 1)),
+        started: ran.then(|| NOW - SignedDuration::from_mins(minutes_ago + 1)),
         revision: revision.to_owned(),
         cause,
         container: None,
@@ -58,6 +59,28 @@ fn in_words(health: &Health) -> String {
 fn tasks_that_stop_tell(#[case] running: i32, #[case] stops: &[(Cause, i64)], #[case] expected: &str) {
     let stops: Vec<Stop> = stops.iter().map(|(cause, ago)| stop(*cause, *ago, REVISION)).collect();
     assert_eq!(in_words(&health(&service(running), &stops, &[], &[], &BTreeMap::new(), None, NOW)), expected);
+}
+
+/// Tasks that run, that start and that there should be; of each that failed, when it did and how long it had run, in minutes.
+#[rstest]
+#[case::of_three_at_one_stroke([3, 0, 3], &[(2, 60), (2, 60), (2, 60)], "unsettled")]
+#[case::and_one_that_took_their_place([3, 0, 3], &[(2, 60), (2, 60), (1, 0)], "Exit 3 of 3")]
+#[case::nothing_takes_its_place([2, 0, 3], &[(5, 60)], "Exit 1 of 1")]
+#[case::something_does([2, 1, 3], &[(5, 60)], "short")]
+#[case::before_it_grew([2, 0, 3], &[(20, 60)], "short")]
+#[case::every_five_minutes([1, 0, 1], &[(3, 4), (8, 4), (13, 4), (18, 4), (23, 4)], "Exit 5 of 5")]
+#[case::and_over([1, 0, 1], &[(13, 4), (18, 4), (23, 4), (28, 4), (33, 4)], "well")]
+fn one_failure_is_no_loop_and_a_slow_one_is(
+    #[case] tasks: [i32; 3],
+    #[case] stops: &[(i64, i64)],
+    #[case] expected: &str,
+) {
+    let [running, pending, desired] = tasks;
+    let ago = |minutes: i64| Some(NOW - SignedDuration::from_mins(minutes));
+    let of = |(at, ran): &(i64, i64)| Stop { at: ago(*at), started: ago(at + ran), ..stop(Cause::Exit, *at, REVISION) };
+    let service = Service { desired_count: desired, pending_count: pending, ..service(running) };
+    let stops: Vec<Stop> = stops.iter().map(of).collect();
+    assert_eq!(in_words(&health(&service, &stops, &[], &[], &BTreeMap::new(), None, NOW)), expected);
 }
 
 #[test]

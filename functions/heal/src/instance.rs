@@ -17,15 +17,16 @@ use crate::{Heal, Policy};
 const SILENT_FOR: SignedDuration = SignedDuration::from_mins(10);
 const WAITS_FOR: &str = "its agent";
 
-/// More at once are no fault of theirs: ECS itself, a zone or a network is in trouble.
-const MANY: usize = 3;
+/// Of several at once, where they are this part of their cluster, it is no fault of theirs: ECS itself, a zone or a network
+/// is in trouble.
+const PART: usize = 4;
 
 /// An instance, and tasks on it that fail.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Host {
     pub instance: ContainerInstance,
-    /// Instances of its cluster that ECS does not hear of.
-    pub silent: usize,
+    /// Instances of its cluster that ECS does not hear of, of how many where they are several.
+    pub silent: (usize, usize),
     /// How tasks on it fail since its agent is gone, in words.
     pub failing: Vec<String>,
     /// The Auto Scaling group that it is of.
@@ -70,14 +71,15 @@ pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
         return Plan::nothing(format!("it is {} already", instance.status));
     }
     let since = seen.memory.waits_since(Heal::NAME, WAITS_FOR).unwrap_or(now);
-    let silent = now.duration_since(since);
+    let silent_for = now.duration_since(since);
     let waits = |reason: String| Plan { waits_for: Some(WAITS_FOR.to_owned()), ..Plan::nothing(reason) };
-    let gone = format!("its agent is not connected since {} min", silent.as_mins());
-    if silent < SILENT_FOR {
+    let gone = format!("its agent is not connected since {} min", silent_for.as_mins());
+    if silent_for < SILENT_FOR {
         return waits(gone);
     }
-    if host.silent > MANY {
-        return waits(format!("{gone}, like {} of its cluster: the cause is in none of them", host.silent));
+    let (silent, all) = host.silent;
+    if silent > 1 && silent * PART >= all {
+        return waits(format!("{gone}, like {silent} of {all} of its cluster: the cause is in none of them"));
     }
     if failing.is_empty() {
         return waits(format!("{gone}, and no task on it fails"));
@@ -90,7 +92,7 @@ pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
     let message = Message::warning(format!("{} is drained: its agent is gone and tasks on it fail", instance.ec2))
         .why(format!(
             "ECS has not heard of the agent for {} min, and {what}: {}.",
-            silent.as_mins(),
+            silent_for.as_mins(),
             failing.first().cloned().unwrap_or_default()
         ))
         .next(format!("ECS starts its tasks elsewhere. {group}"))

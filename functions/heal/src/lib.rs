@@ -36,7 +36,7 @@ use lamplighter::arbiter::TargetState;
 use lamplighter::cloud::{Cloud, Remedies};
 use lamplighter::detail::Detail;
 use lamplighter::ledger::Ledger;
-use lamplighter::memory::Memory;
+use lamplighter::memory::{Healing, Memory};
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{Crash, Heal as Reach, HealPolicy, ScalePolicy, StackDefaults, TagError};
@@ -94,7 +94,7 @@ impl Operation for Heal {
             Observed::Service(unit) => decide(seen, unit, now),
             Observed::Instance(instance) => instance::decide(seen, instance, now),
             Observed::All(storm) => storm::decide(seen, storm, now),
-            Observed::Gone => Plan::nothing("it does not exist any more"),
+            Observed::Gone => decide::left(seen.memory, "it does not exist any more"),
         }
     }
 
@@ -119,13 +119,17 @@ impl Operation for Heal {
 
     fn forget(memory: &mut Memory, observed: &Observed) {
         let Observed::Service(unit) = observed else {
-            (memory.healing, memory.parked, memory.moved) = (None, None, None);
+            memory.leave();
+            (memory.parked, memory.moved) = (None, None);
             memory.watch(UNWELL, false);
             return;
         };
-        memory.watch(UNWELL, unit.is_looked_after() && unit.is_unwell());
+        // One that people were told of by itself is no part of a storm.
+        let is_told = |healing: &Healing| [healing.key(), healing.called_key()].iter().any(|key| memory.told.contains_key(key));
+        let alone = memory.healing.as_ref().is_some_and(is_told);
+        memory.watch(UNWELL, unit.is_looked_after() && unit.is_unwell() && !alone);
         if !unit.is_looked_after() {
-            memory.healing = None;
+            memory.leave();
             // One that is stopped for the night still has its tasks placed elsewhere.
             if unit.reach == Reach::Off {
                 (memory.parked, memory.moved) = (None, None);
@@ -135,6 +139,9 @@ impl Operation for Heal {
         unit.forget_what_others_ended(memory);
         let well = !matches!(unit.health, Health::Unwell(_));
         memory.note_health(&unit.service.task_definition, well, unit.at);
+        if let Some(is_excused) = unit.is_excused {
+            memory.note_excuse(is_excused, unit.at);
+        }
     }
 
     /// A hundred tasks of a service may stop at once; an alarm speaks once.
@@ -146,8 +153,10 @@ impl Operation for Heal {
         let memory = seen.memory;
         match observed {
             Observed::Service(unit) => {
-                unit.reach != Reach::Off
-                    && (memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some())
+                // That it was memory is told once it is known that this was all.
+                let is_news = unit.out_of_memory_key().is_some_and(|key| !memory.told.contains_key(&key));
+                let goes_on = memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some();
+                unit.reach != Reach::Off && (goes_on || is_news)
             }
             Observed::Instance(_) => plan.waits_for.is_some(),
             Observed::All(storm) => storm.is_on(),

@@ -52,8 +52,17 @@ pub struct Stop {
     pub zone: String,
 }
 
+/// What says, wherever it stands, that something is missing or full: on EC2 it follows other words.
+const WITHIN: [(&str, Cause); 5] = [
+    ("failed to initialize logging driver", Cause::Setup),
+    ("log group does not exist", Cause::Setup),
+    ("Fetching secret data from", Cause::Setup),
+    ("failed to fetch secret", Cause::Setup),
+    ("InsufficientFreeAddresses", Cause::Capacity),
+];
+
 /// How what ECS says begins, and what that means; the first that fits counts.
-const SIGNS: [(&str, Cause); 36] = [
+const SIGNS: [(&str, Cause); 35] = [
     ("OutOfMemoryError", Cause::OutOfMemory),
     ("CannotPull", Cause::Image),
     ("Task failed ELB health checks", Cause::HealthCheck),
@@ -65,7 +74,6 @@ const SIGNS: [(&str, Cause); 36] = [
     ("CannotCreateVolumeError", Cause::Setup),
     ("ECS was unable to assume the role", Cause::Setup),
     ("EFS utils", Cause::Setup),
-    ("failed to initialize logging driver", Cause::Setup),
     ("CannotStartContainerError", Cause::Start),
     ("CannotStopContainerError", Cause::Start),
     ("CannotInspectContainerError", Cause::Start),
@@ -164,7 +172,8 @@ fn classify(task: &Task) -> (Cause, Option<&TaskContainer>) {
 }
 
 fn by_sign(says: &str) -> Option<Cause> {
-    SIGNS.iter().find(|(sign, _)| says.starts_with(sign)).map(|(_, cause)| *cause)
+    let within = WITHIN.iter().find(|(sign, _)| says.contains(sign));
+    within.or_else(|| SIGNS.iter().find(|(sign, _)| says.starts_with(sign))).map(|(_, cause)| *cause)
 }
 
 /// The ARN that ECS names as missing or out of reach, without what follows it.

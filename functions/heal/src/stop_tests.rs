@@ -13,14 +13,14 @@ type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);
 
 /// Captured, or from the pages that `stop` names and the troubleshooting pages beside them.
 #[rustfmt::skip]
-const CASES: [Case; 57] = [
-    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/9223370555039069146)", Some(137), "", Cause::Routine),
-    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/5229653580561241327)", Some(0), "", Cause::Routine),
+const CASES: [Case; 61] = [
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1111111111111111111)", Some(137), "", Cause::Routine),
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/2222222222222222222)", Some(0), "", Cause::Routine),
     ("ServiceSchedulerInitiated", "Availability-zone rebalancing initiated by (deployment ecs-svc/1)", Some(143), "", Cause::Routine),
     ("UserInitiated", "Task stopped by user", Some(143), "", Cause::Routine),
     ("UserInitiated", "lamplighter: its targets are unhealthy", Some(143), "", Cause::Routine),
     ("UserInitiated", "Task stopped by (deployment ecs-svc/1)", None, "", Cause::Routine),
-    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:ap-northeast-2:123456789012:targetgroup/sin-web/ccb1c7ee670051a0)", Some(137), "", Cause::HealthCheck),
+    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-web/0123456789abcdef)", Some(137), "", Cause::HealthCheck),
     ("ServiceSchedulerInitiated", "Task failed ELB health checks in (elb shop-web)", Some(0), "", Cause::HealthCheck),
     ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "", Cause::HealthCheck),
     ("ServiceSchedulerInitiated", "", None, "", Cause::Routine),
@@ -53,10 +53,14 @@ const CASES: [Case; 57] = [
     ("TaskFailedToStart", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream", None, "", Cause::Setup),
     ("TaskFailedToStart", "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/shop-web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions", None, "", Cause::Setup),
     ("TaskFailedToStart", "CannotCreateVolumeError: Get emulator volume error", None, "", Cause::Setup),
+    ("TaskFailedToStart", "Fetching secret data from AWS Secrets Manager in region eu-west-1: secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", Cause::Setup),
+    ("TaskFailedToStart", "Fetching secret data from SSM Parameter Store in eu-west-1: AccessDeniedException: User is not authorized to perform ssm:GetParameters", None, "", Cause::Setup),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.", Cause::Setup),
+    ("TaskFailedToStart", "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet", None, "", Cause::Capacity),
     ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to create task for container: exec: \"/app\": stat /app: no such file or directory", Cause::Start),
     ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s", Cause::Start),
     ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeError: failed to create new container runtime task: OCI runtime error", Cause::Start),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 4350 free data blocks", Cause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 100 free data blocks", Cause::Start),
     ("TaskFailedToStart", "Task failed to start", None, "", Cause::Start),
     ("TaskFailedToStart", "InternalError: unexpected EOF", None, "", Cause::Start),
     ("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.", None, "", Cause::Capacity),

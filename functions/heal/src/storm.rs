@@ -53,16 +53,36 @@ impl Storm {
         unwell >= MANY
     }
 
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        let is_many = |(unwell, all): (usize, usize)| Self::may_be(unwell) && unwell * PART >= all;
-        is_many((self.unwell.len(), self.all)) || self.clusters.values().copied().any(is_many)
+    fn is_many((unwell, all): (usize, usize)) -> bool {
+        Self::may_be(unwell) && unwell * PART >= all
     }
 
-    /// `7 of 20 services`
+    fn is_everywhere(&self) -> bool {
+        Self::is_many((self.unwell.len(), self.all))
+    }
+
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.is_everywhere() || self.clusters.values().copied().any(Self::is_many)
+    }
+
+    /// Whether it is where this service is.
+    #[must_use]
+    pub fn covers(&self, service: &Arn) -> bool {
+        let cluster = service.ecs_service().and_then(|(cluster, _)| self.clusters.get(cluster));
+        self.is_everywhere() || cluster.copied().is_some_and(Self::is_many)
+    }
+
+    /// `7 of 20 services`, of the clusters that it covers.
     #[must_use]
     pub fn share(&self) -> String {
-        format!("{} of {}", self.unwell.len(), counted(self.all, "service"))
+        let of_clusters = self.clusters.values().copied().filter(|share| Self::is_many(*share));
+        let (unwell, all) = if self.is_everywhere() || !self.is_on() {
+            (self.unwell.len(), self.all)
+        } else {
+            of_clusters.fold((0, 0), |(unwell, all), (more, of)| (unwell + more, all + of))
+        };
+        format!("{unwell} of {}", counted(all, "service"))
     }
 }
 
@@ -93,9 +113,10 @@ pub fn decide(seen: Seen<'_, Policy>, storm: &Storm, now: Timestamp) -> Plan {
 }
 
 fn begun(storm: &Storm) -> Message {
-    let mut names: Vec<String> = storm.unwell.iter().take(NAMED).map(Arn::name).collect();
-    if storm.unwell.len() > NAMED {
-        names.push(format!("and {} more", storm.unwell.len() - NAMED));
+    let mut names: Vec<String> = storm.unwell.iter().filter(|arn| storm.covers(arn)).map(Arn::name).collect();
+    if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
+        names.truncate(NAMED);
+        names.push(format!("and {more} more"));
     }
     let zones = match storm.zones.iter().max_by_key(|(_, count)| **count) {
         Some((zone, count)) if !zone.is_empty() => {
@@ -112,4 +133,30 @@ fn begun(storm: &Storm) -> Message {
              restarted or taken back meanwhile; ECS goes on starting their tasks.",
         )
         .lasts(KEY)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn service(cluster: &str, n: usize) -> Arn {
+        Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/{cluster}/s{n}"))
+    }
+
+    #[test]
+    fn a_storm_of_one_cluster_is_none_of_another() {
+        let all = (0..6).map(|n| service("dev", n)).chain((0..30).map(|n| service("prod", n)));
+        let all: Vec<Tagged> = all.map(|arn| Tagged { arn, tags: BTreeMap::new() }).collect();
+        let mut unwell: Vec<Arn> = (0..5).map(|n| service("dev", n)).collect();
+        unwell.push(service("prod", 0));
+        let storm = Storm::new(unwell.clone(), &all);
+        assert!(storm.covers(&service("dev", 5)) && !storm.covers(&service("prod", 0)));
+        assert_eq!(storm.share(), "5 of 6 services");
+        unwell.extend((1..6).map(|n| service("prod", n)));
+        let everywhere = Storm::new(unwell, &all);
+        assert!(everywhere.covers(&service("prod", 20)));
+        assert_eq!(everywhere.share(), "11 of 36 services");
+    }
 }

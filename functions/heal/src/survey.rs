@@ -11,7 +11,7 @@ use lamplighter::operation::Seen;
 use lamplighter::{AwsError, dependencies, policy};
 use serde::Serialize;
 
-use crate::decide::{patience, waits_until};
+use crate::decide::{ready_at, waits_until};
 use crate::health::{Health, Symptom, health};
 use crate::instance::Host;
 use crate::stop::{Cause, Stop};
@@ -35,8 +35,8 @@ pub struct Survey {
     pub(crate) storm: Storm,
     /// An alarm has looked for a few minutes already.
     pub(crate) by_alarm: bool,
-    /// How many instances of each cluster ECS does not hear of.
-    pub(crate) silent: BTreeMap<String, usize>,
+    /// How many instances of each cluster ECS does not hear of, of how many where they are several.
+    pub(crate) silent: BTreeMap<String, (usize, usize)>,
 }
 
 /// What is seen of a target.
@@ -49,9 +49,11 @@ pub enum Observed {
     Gone,
 }
 
-/// Since when it is not well without a break; one that was well until now is not since now.
-fn unwell_since(healing: &Healing, now: Timestamp) -> Timestamp {
-    if healing.well_since.is_some() { now } else { healing.unwell_since }
+/// What is known of it; one that was well until now is not well since now.
+fn known(seen: Seen<'_, Policy>, now: Timestamp) -> Healing {
+    let healing = seen.memory.healing.clone().unwrap_or_else(|| Healing::begun(now));
+    let unwell_since = if healing.well_since.is_some() { now } else { healing.unwell_since };
+    Healing { unwell_since, ..healing }
 }
 
 impl Survey {
@@ -78,7 +80,8 @@ impl Survey {
     }
 
     async fn look<C: Cloud>(&self, unit: &mut Unit, seen: Seen<'_, Policy>, cloud: &C) -> Result<(), AwsError> {
-        unit.storm = self.storm.is_on().then(|| self.storm.share());
+        unit.storm = self.storm.covers(&unit.service.arn).then(|| self.storm.share());
+        unit.is_excused = unit.storm.is_some().then_some(true);
         if unit.storm.is_some() && unit.service.short() > 0 {
             unit.health = Health::Unwell(Symptom::Short);
             return Ok(());
@@ -110,16 +113,21 @@ impl Survey {
         seen: Seen<'_, Policy>,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let memory = seen.memory;
-        let known = memory.healing.as_ref();
-        let since = known.map_or(self.at, |healing| healing.since);
-        let spell = known.map_or(self.at, |healing| unwell_since(healing, self.at));
-        unit.ready = self.at.duration_since(spell) >= patience(symptom) || self.by_alarm;
-        let waits = memory.healing.as_ref().and_then(waits_until).is_some_and(|until| until > self.at);
-        if !unit.ready || waits || unit.storm.is_some() || memory.is_being_released(self.at) {
+        let known = known(seen, self.at);
+        let since = known.since;
+        let waits = waits_until(&known).is_some_and(|until| until > self.at);
+        unit.ready = ready_at(&known, symptom) <= self.at || self.by_alarm && known.excused_until.is_none();
+        let is_due = unit.ready && !waits || known.is_excused;
+        if !is_due || unit.storm.is_some() || seen.memory.is_being_released(self.at) {
             return Ok(());
         }
         unit.down = dependencies::down(policy::app(&seen.target.tags), cloud).await?;
+        unit.is_excused = Some(!unit.down.is_empty());
+        if known.is_excused && unit.down.is_empty() {
+            // From now on it has its time.
+            unit.ready = false;
+            return Ok(());
+        }
         match symptom {
             _ if !unit.down.is_empty() => {}
             Symptom::Failing(failing) => {

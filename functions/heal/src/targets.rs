@@ -44,8 +44,12 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
             Ok(Targets::None("the agent of the instance is connected".to_owned()))
         }
         Detail::InstanceChange(change) => {
-            let survey = Survey { at: search.now, ..Survey::default() };
-            Ok(found(instances(&search, vec![change.container_instance_arn.clone()]).await?, survey))
+            let arn = change.container_instance_arn.clone();
+            let targets = instances(&search, vec![arn.clone()]).await?;
+            let cluster = arn.container_instance().map(|(cluster, _)| cluster.to_owned()).unwrap_or_default();
+            let silent = if targets.is_empty() { (Vec::new(), 0) } else { search.cloud.silent_instances(&cluster).await? };
+            let silent = BTreeMap::from([(cluster, (silent.0.len(), silent.1))]);
+            Ok(found(targets, Survey { at: search.now, silent, ..Survey::default() }))
         }
         Detail::Database(change) => {
             let unwell = services_of(search.ledger.watched(Heal::NAME).await?);
@@ -69,8 +73,8 @@ async fn named<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -
     if services.is_empty() {
         return Ok(Targets::None("it is about no service that is managed and healed".to_owned()));
     }
-    let storm = storm(search).await?;
     let by_alarm = matches!(search.event.detail, Detail::AlarmChange(_));
+    let storm = storm(search, &services, by_alarm).await?;
     let targets = services.iter().map(tagged).collect();
     Ok(found(targets, Survey { at: search.now, services: by_arn(services), storm, by_alarm, ..Survey::default() }))
 }
@@ -84,13 +88,24 @@ fn may_be_healed(service: &Service) -> bool {
     HealPolicy::of(&service.tags).map_or(true, |policy| policy.reach != Reach::Off)
 }
 
-/// How many services were not well when they were last looked at, and of how many where that may be a storm.
-async fn storm<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Result<Storm, AwsError> {
-    let unwell = search.ledger.watched(UNWELL).await?;
-    let may_be = Storm::may_be(unwell.len());
-    if !may_be {
+/// How many services were not well when they were last looked at, and of how many where that may be a storm. Where an alarm
+/// speaks, nobody may have looked at the others yet: their alarms tell of them.
+async fn storm<C: Cloud, L: Ledger>(
+    search: &Search<'_, C, L>,
+    services: &[Service],
+    by_alarm: bool,
+) -> Result<Storm, AwsError> {
+    let mut unwell: BTreeSet<Arn> = search.ledger.watched(UNWELL).await?.into_iter().collect();
+    if let (Some(one), true) = (services.first(), by_alarm) {
+        let alarmed = alarmed(search).await?;
+        unwell.extend(alarmed.iter().map(|(cluster, name)| one.arn.service_beside(cluster, name)));
+    }
+    if !Storm::may_be(unwell.len()) {
         return Ok(Storm::default());
     }
+    let unwell = search.cloud.services(&unwell.into_iter().collect::<Vec<_>>()).await?;
+    // One that is paused or has lost its tag is not looked at, and so would stay unwell for ever.
+    let unwell = unwell.into_iter().filter(is_managed).map(|service| service.arn).collect();
     Ok(Storm::new(unwell, &search.cloud.tagged(Kind::Service, MANAGED).await?))
 }
 
@@ -134,8 +149,8 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
     let mut silent = BTreeMap::new();
     for cluster in clusters {
         let found = search.cloud.silent_instances(cluster).await?;
-        silent.insert(cluster.to_owned(), found.len());
-        hosts.extend(found);
+        silent.insert(cluster.to_owned(), (found.0.len(), found.1));
+        hosts.extend(found.0);
     }
     let needs_a_look = |service: &&Service| {
         watched.contains(&service.arn)

@@ -29,6 +29,8 @@ pub struct Unit {
     pub storm: Option<String>,
     /// What it depends on and is down.
     pub down: Vec<String>,
+    /// Whether one of these is at fault; `None` where that was not asked.
+    pub is_excused: Option<bool>,
     pub way_back: Option<WayBack>,
     pub evidence: Evidence,
     /// What ECS says, where tasks are missing.
@@ -70,6 +72,7 @@ impl Unit {
             ready: false,
             storm: None,
             down: Vec::new(),
+            is_excused: None,
             way_back: None,
             evidence: Evidence::default(),
             said: Vec::new(),

@@ -12,6 +12,8 @@ use crate::unit::{OutOfMemory, Unit, WayBack};
 
 /// Of what ECS says no more letters are passed on.
 const LETTERS: usize = 400;
+/// A secret that is missing can keep a task from being placed as well.
+const NO_ROOM: [&str; 4] = ["Capacity is unavailable", "no container instance met", "No Container Instances", "limit"];
 
 /// What is wrong, without the service's name.
 #[must_use]
@@ -65,7 +67,8 @@ fn failed(failing: &Failing) -> String {
     let of = if failing.of == failing.count { String::new() } else { format!(" ({} failed in all)", failing.of) };
     let container = failing.container.as_ref().map(|name| format!(" in the container {name}")).unwrap_or_default();
     let says = short(&failing.says);
-    format!("{} failed within half an hour{of}{container}: {says}.", tasks(failing.count))
+    let within = if failing.within.as_mins() > 30 { "an hour" } else { "half an hour" };
+    format!("{} failed within {within}{of}{container}: {says}.", tasks(failing.count))
 }
 
 /// What ECS says about tasks that are missing.
@@ -80,7 +83,7 @@ fn said(unit: &Unit) -> Option<String> {
 pub fn no_room(symptom: &Symptom, unit: &Unit) -> Option<String> {
     match symptom {
         Symptom::Failing(failing) if failing.cause == Cause::Capacity => Some(failed(failing)),
-        Symptom::Short => said(unit).filter(|text| text.contains("unable to place")),
+        Symptom::Short => said(unit).filter(|text| NO_ROOM.iter().any(|sign| text.contains(sign))),
         Symptom::Failing(_) | Symptom::Unhealthy(_) => None,
     }
 }
@@ -146,6 +149,24 @@ pub fn parks(symptom: &Symptom, unit: &Unit, to: u32, healing: &Healing) -> Mess
         .why(why(symptom, unit))
         .next("Its tag says crash=park. It gets its tasks back once it has run well for ten minutes, or another revision of it runs well.")
         .lasts(healing.called_key())
+}
+
+/// Told a day after it was parked, and each day from then on.
+pub fn still_parked(symptom: &Symptom, unit: &Unit, parked: &Parked, healing: &Healing) -> Message {
+    let running = tasks(usize::try_from(parked.to).unwrap_or_default());
+    Message::critical(format!("{}, parked at {running} since {}", what(symptom, &unit.service), clock(parked.at)))
+        .why(why(symptom, unit))
+        .next("Nothing more is tried. Push a release that works, or put the service on an older revision by hand.")
+        .lasts(healing.called_key())
+}
+
+/// Nobody looks after it any more.
+pub fn left(why: &str, key: &str) -> Message {
+    Message::info(format!("is not looked after any more: {why}"))
+        .why("It was not well when it was last looked at.")
+        .next("Nothing to do.")
+        .resolves(key)
+        .ends(Healing::key_in(key))
 }
 
 pub fn unparked(parked: &Parked) -> Message {

@@ -31,13 +31,14 @@ fn before(minutes: i64) -> Timestamp {
 
 fn failing(cause: Cause, says: &str) -> Symptom {
     let (container, first) = (Some("web".to_owned()), Some(before(12)));
-    Symptom::Failing(Failing { cause, count: 4, of: 5, container, says: says.to_owned(), first })
+    let within = SignedDuration::from_mins(30);
+    Symptom::Failing(Failing { cause, count: 4, of: 5, within, container, says: says.to_owned(), first })
 }
 
 fn healing(steps: &[&str]) -> Healing {
     let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| Taken { at: before(ago), what: (*what).to_owned() });
     let (since, revision) = (before(12), REVISION.to_owned());
-    Healing { since, unwell_since: since, revision, steps: steps.collect(), well_since: None }
+    Healing { revision, steps: steps.collect(), ..Healing::begun(since) }
 }
 
 /// shop/web, of which one of three tasks runs.
@@ -65,7 +66,7 @@ fn every_message_of_a_step() {
     let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
     let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
     let out = Unit { memory: Some(memory.clone()), ..unit() };
-    let (parked, minutes) = (Parked { before: 3, to: 1, revision: REVISION.to_owned(), at: before(30) }, 12);
+    let parked = Parked { before: 3, to: 1, revision: REVISION.to_owned(), at: before(30) };
     let well = Healing { well_since: Some(before(2)), ..tried.clone() };
     let messages = [
         words::step(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
@@ -74,11 +75,13 @@ fn every_message_of_a_step() {
         words::enlarges(&memory, &sizes, &out, &new),
         words::out_of_memory(&OutOfMemory { limit: None, peak: None, ..memory }, &out),
         words::parks(&full, &out, 1, &new),
+        words::still_parked(&full, &out, &parked, &new),
         words::unparked(&parked),
         words::on_demand(&room, &unit(), &new),
         words::spot_again(2),
-        words::well(&unit().service, &well, before(minutes - 12)),
+        words::well(&unit().service, &well, NOW),
         words::well(&unit().service, &Healing { steps: Vec::new(), ..well.clone() }, NOW),
+        words::left("it is stopped", &well.called_key()),
     ];
     insta::assert_snapshot!(book(&messages));
 }
@@ -132,21 +135,15 @@ fn every_message_of_storms_and_instances() {
             status: "ACTIVE".into(),
             ..ContainerInstance::default()
         },
-        silent: 1,
+        silent: (1, 1),
         failing: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
         group: group.map(str::to_owned),
-    };
-    let memory = Memory {
-        waiting: [("storm", "storm"), ("its agent", "its agent")]
-            .map(|(_, key)| (format!("{}:{key}", Heal::NAME), (key.to_owned(), before(12))))
-            .into(),
-        ..Memory::default()
     };
     let (event, target) = (Event::sweep("sweep"), Tagged { arn: arn(0), tags: BTreeMap::new() });
     let policy = Heal.policy(&target.tags, &StackDefaults::default()).unwrap().unwrap();
     let waits = |key: &str| Memory {
         waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
-        ..memory.clone()
+        ..Memory::default()
     };
     let (stormy, silent) = (waits("storm"), waits("its agent"));
     let seen = |memory| Seen { event: &event, target: &target, policy: &policy, memory };

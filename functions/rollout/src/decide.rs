@@ -211,10 +211,10 @@ impl Case<'_> {
         let minutes = self.now.duration_since(self.following.at).as_mins();
         let guilty = self.observed.alarms.iter().find(|alarm| speaks_against(alarm, self.following));
         let (what, why) = match (self.observed.stage, guilty) {
-            (_, Some(alarm)) => ("raised an alarm", words::alarmed(alarm, self.observed)),
-            (Stage::Refuted, None) => ("does not answer well", words::refuted(self.observed)),
-            (Stage::Stuck, None) => ("hung", words::late(minutes, self.observed)),
-            _ => ("failed", words::late(minutes, self.observed)),
+            (_, Some(alarm)) => (words::RAISED_ALARM, words::alarmed(alarm, self.observed)),
+            (Stage::Refuted, None) => (words::ANSWERS_BADLY, words::refuted(self.observed)),
+            (Stage::Stuck, None) => (words::HUNG, words::late(minutes, self.observed)),
+            _ => (words::FAILED, words::late(minutes, self.observed)),
         };
         if !self.observed.down.is_empty() {
             return Plan::tell(words::depends(self.following, what, &why, &self.observed.down));

@@ -13,6 +13,12 @@ use crate::Observed;
 const SENTENCES: usize = 3;
 const LETTERS: usize = 600;
 
+/// What is wrong with a release that is taken back.
+pub const HUNG: &str = "hung";
+pub const FAILED: &str = "failed";
+pub const ANSWERS_BADLY: &str = "does not answer well";
+pub const RAISED_ALARM: &str = "raised an alarm";
+
 fn label(following: &Following) -> String {
     format!("{} ({})", following.tag, following.digest.short())
 }

@@ -49,10 +49,16 @@ pub async fn group(client: &AutoScaling, ec2: &str) -> Result<Option<String>, Aw
     Ok(found.and_then(|instance| instance.auto_scaling_group_name))
 }
 
-/// Active ones whose agent is not connected.
+/// Active ones whose agent is not connected, of how many where they are several.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>
-pub async fn silent(client: &Client, cluster: &str) -> Result<Vec<Arn>, AwsError> {
-    let request = client.list_container_instances().cluster(cluster).filter("agentConnected == false");
+pub async fn silent(client: &Client, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+    let silent = active(client, cluster, Some("agentConnected == false")).await?;
+    let all = if silent.len() > 1 { active(client, cluster, None).await?.len() } else { silent.len() };
+    Ok((silent, all))
+}
+
+async fn active(client: &Client, cluster: &str, filter: Option<&str>) -> Result<Vec<Arn>, AwsError> {
+    let request = client.list_container_instances().cluster(cluster).set_filter(filter.map(str::to_owned));
     let mut pages = request.status(ContainerInstanceStatus::Active).into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
@@ -66,13 +72,17 @@ pub async fn silent(client: &Client, cluster: &str) -> Result<Vec<Arn>, AwsError
     Ok(found)
 }
 
-/// Its group is told first: what is draining is not looked at again.
+/// Its group is told first: what is draining is not looked at again. Where the group may not be told, it drains all the same.
 pub async fn drain(client: &Client, groups: &AutoScaling, drain: &Drain) -> Result<String, AwsError> {
     let (cluster, id) = drain.instance.container_instance().unwrap_or_default();
+    let mut untold = None;
     if drain.has_group {
         let request = groups.set_instance_health().instance_id(&drain.ec2).health_status("Unhealthy");
         let answer = request.should_respect_grace_period(false).send().await;
-        answer.map_err(|e| failure("SetInstanceHealth", &drain.ec2, &e))?;
+        match answer.map_err(|e| failure("SetInstanceHealth", &drain.ec2, &e)) {
+            Err(error) if error.refused && !error.is_throttling() => untold = Some(error),
+            told => drop(told?),
+        }
     }
     let request = client.update_container_instances_state().cluster(cluster).container_instances(id);
     let answer = request.status(ContainerInstanceStatus::Draining).send().await;
@@ -83,5 +93,5 @@ pub async fn drain(client: &Client, groups: &AutoScaling, drain: &Drain) -> Resu
         let (call, target) = ("UpdateContainerInstancesState", id.to_owned());
         return Err(AwsError { call, target, code, message, refused: true });
     }
-    Ok("it is draining".to_owned())
+    untold.map_or_else(|| Ok("it is draining".to_owned()), Err)
 }

@@ -336,7 +336,7 @@ impl<R: Performs> Cloud for Aws<R> {
         instances::group(self.groups(), ec2).await
     }
 
-    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError> {
+    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
         instances::silent(self.ecs(), cluster).await
     }
 

@@ -25,6 +25,8 @@ pub async fn describe(
 /// The most tasks that one DescribeTasks call takes, and one page of ListTasks has.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
 const PER_CALL: usize = 100;
+/// Of what stopped so many tell enough: a large service that crashes leaves more than there is time to read.
+const MOST_STOPPED: usize = 1_000;
 
 pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
     let status = match which {
@@ -46,6 +48,9 @@ pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Ve
     let mut arns = Vec::new();
     while let Some(page) = pages.next().await {
         arns.extend(page.map_err(|e| failure("ListTasks", &about, &e))?.task_arns.unwrap_or_default());
+        if which == Lifecycle::Stopped && arns.len() >= MOST_STOPPED {
+            break;
+        }
     }
     let mut found = Vec::new();
     for chunk in arns.chunks(PER_CALL) {
@@ -81,7 +86,8 @@ fn task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
         stop_code: task.stop_code.map(|code| code.as_str().to_owned()).unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
         started_at: task.started_at.and_then(time),
-        stopped_at: task.stopped_at.and_then(time),
+        // A load balancer may keep one that stops for minutes, and a host that is gone never says that it stopped.
+        stopped_at: task.stopping_at.or(task.execution_stopped_at).or(task.stopped_at).and_then(time),
         health: task.health_status.map(|health| health.as_str().to_owned()).unwrap_or_default(),
         zone: task.availability_zone.unwrap_or_default(),
         instance: task.container_instance_arn,

@@ -14,7 +14,7 @@ const STEPS_KEPT: usize = 20;
 const RETURNS_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 
 /// From when a service was first seen unwell until it was well for a while.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healing {
     pub since: Timestamp,
     /// Since when it is not well without a break.
@@ -25,6 +25,12 @@ pub struct Healing {
     pub steps: Vec<Taken>,
     /// Since when it is well.
     pub well_since: Option<Timestamp>,
+    /// What it depends on was down when it was last looked at, or many failed with it.
+    #[serde(default)]
+    pub is_excused: bool,
+    /// When that was last over.
+    #[serde(default)]
+    pub excused_until: Option<Timestamp>,
 }
 
 /// A step that AWS took.
@@ -55,10 +61,25 @@ pub struct Moved {
 }
 
 impl Healing {
+    /// Something that begins now.
+    #[must_use]
+    pub fn begun(now: Timestamp) -> Self {
+        Self { since: now, unwell_since: now, ..Self::default() }
+    }
+
     /// Under which people are told of this incident.
     #[must_use]
     pub fn key(&self) -> String {
-        format!("heal:{}", self.since)
+        format!("{}{}", Self::KEYS, self.since)
+    }
+
+    /// What all keys of incidents begin with.
+    pub const KEYS: &str = "heal:";
+
+    /// The key of an incident in one that [`Self::key_of`] made.
+    #[must_use]
+    pub fn key_in(key: &str) -> &str {
+        key.split_inclusive('Z').next().unwrap_or(key)
     }
 
     /// The same where nothing that was tried helped.
@@ -78,8 +99,7 @@ impl Memory {
     /// Notes how a service is.
     pub fn note_health(&mut self, revision: &str, well: bool, now: Timestamp) {
         let Some(healing) = &mut self.healing else {
-            let (revision, steps) = (revision.to_owned(), Vec::new());
-            let begun = Healing { since: now, unwell_since: now, revision, steps, well_since: None };
+            let begun = Healing { revision: revision.to_owned(), ..Healing::begun(now) };
             self.healing = (!well).then_some(begun);
             return;
         };
@@ -98,12 +118,28 @@ impl Memory {
         if !by_us {
             // Somebody rolled out something else, which is looked at with fresh eyes.
             healing.steps.clear();
-            healing.unwell_since = now;
+            (healing.unwell_since, healing.excused_until) = (now, None);
             let (key, called) = (healing.key(), healing.called_key());
             if let Some(at) = self.told.remove(&called) {
                 self.told.insert(key, at);
             }
         }
+    }
+
+    /// Forgets the incident of a service that is not looked after any more, but for one key that people were told of it
+    /// under.
+    pub fn leave(&mut self) {
+        let mut keeps = self.healing.take().is_some();
+        self.told.retain(|key, _| !key.starts_with(Healing::KEYS) || std::mem::take(&mut keeps));
+    }
+
+    /// Notes whether something else is at fault that a service is not well.
+    pub fn note_excuse(&mut self, is_excused: bool, now: Timestamp) {
+        let Some(healing) = &mut self.healing else { return };
+        if healing.is_excused && !is_excused {
+            healing.excused_until = Some(now);
+        }
+        healing.is_excused = is_excused;
     }
 
     /// Since when a service is well that was not.
@@ -118,6 +154,11 @@ impl Memory {
     pub fn is_being_released(&self, now: Timestamp) -> bool {
         let returns = |way: &Returning| now.duration_since(way.at) < RETURNS_WITHIN;
         self.following.is_some() || self.returning.as_ref().is_some_and(returns)
+    }
+
+    /// Notes a step that AWS refused: one that is never allowed must end with a person as well.
+    pub(super) fn healing_refused(&mut self, action: &Action, at: Timestamp) {
+        self.took(action, format!("tried to {}, which was refused", action.in_words()), at);
     }
 
     pub(super) fn healed(&mut self, action: &Action, at: Timestamp) {
@@ -141,17 +182,20 @@ impl Memory {
         if matches!(action, Action::Enlarge(_) | Action::Redeploy(_) | Action::Move(_)) && action.shifts() {
             self.restarted(at);
         }
+        self.took(action, action.in_words(), at);
+        if matches!(action, Action::Enlarge(_) | Action::GoBack(_)) {
+            self.healing.iter_mut().for_each(|healing| healing.revision.clear());
+        }
+    }
+
+    fn took(&mut self, action: &Action, what: String, at: Timestamp) {
         let is_step = match action {
             Action::Park(park) => !park.restores,
             Action::Move(moving) => !moving.restores,
             other => !matches!(other, Action::Recover(_)),
         };
-        let Some(healing) = self.healing.as_mut().filter(|_| is_step) else { return };
-        if matches!(action, Action::Enlarge(_) | Action::GoBack(_)) {
-            healing.revision.clear();
-        }
-        if healing.steps.len() < STEPS_KEPT {
-            healing.steps.push(Taken { at, what: action.in_words() });
+        if let Some(healing) = self.healing.as_mut().filter(|healing| is_step && healing.steps.len() < STEPS_KEPT) {
+            healing.steps.push(Taken { at, what });
         }
     }
 }

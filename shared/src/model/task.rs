@@ -16,6 +16,7 @@ pub struct Task {
     pub reason: String,
     /// When its containers ran; `None` where they never did.
     pub started_at: Option<Timestamp>,
+    /// When it began to stop; `None` while it is to run.
     pub stopped_at: Option<Timestamp>,
     /// What its own health checks say: `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health: String,

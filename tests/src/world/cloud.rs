@@ -117,15 +117,15 @@ impl Cloud for World {
         Ok(self.state().groups.get(ec2).cloned())
     }
 
-    async fn silent_instances(&self, cluster: &str) -> Result<Vec<Arn>, AwsError> {
+    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
         self.call("ListContainerInstances", cluster).await?;
         let state = self.state();
-        let silent = state.instances.values().filter(|instance| {
-            instance.arn.container_instance().is_some_and(|(of, _)| of == cluster)
-                && !instance.agent_connected
-                && instance.status == "ACTIVE"
+        let active = state.instances.values().filter(|instance| {
+            instance.arn.container_instance().is_some_and(|(of, _)| of == cluster) && instance.status == "ACTIVE"
         });
-        Ok(silent.map(|instance| instance.arn.clone()).collect())
+        let (silent, heard): (Vec<_>, Vec<_>) = active.partition(|instance| !instance.agent_connected);
+        let all = silent.len() + if silent.len() > 1 { heard.len() } else { 0 };
+        Ok((silent.into_iter().map(|instance| instance.arn.clone()).collect(), all))
     }
 
     async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {

@@ -354,15 +354,15 @@ impl World {
     }
 
     pub(super) async fn drain(&self, drain: &Drain) -> Result<String, AwsError> {
+        if drain.has_group {
+            let heard_of = self.call("SetInstanceHealth", &drain.ec2).await?;
+            heard(heard_of, "SetInstanceHealth", &drain.ec2)?;
+        }
         let heard_of = self.call("UpdateContainerInstancesState", &drain.ec2).await?;
         if let Some(instance) = self.state_mut().instances.get_mut(&drain.instance) {
             "DRAINING".clone_into(&mut instance.status);
         }
         heard(heard_of, "UpdateContainerInstancesState", &drain.ec2)?;
-        if drain.has_group {
-            let heard_of = self.call("SetInstanceHealth", &drain.ec2).await?;
-            heard(heard_of, "SetInstanceHealth", &drain.ec2)?;
-        }
         Ok("it is draining".to_owned())
     }
 }

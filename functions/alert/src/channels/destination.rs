@@ -26,7 +26,7 @@ const FILTERS: [&str; 2] = ["from", "apps"];
 #[derive(Clone)]
 pub struct Destination {
     pub kind: Kind,
-    /// The least that is told.
+    /// The least that is told: everything where nothing is said, and of PagerDuty warnings.
     pub from: Severity,
     /// Of which applications; of all where it is empty.
     pub apps: Vec<String>,
@@ -65,6 +65,8 @@ fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
         return Err(wrong(format!("{unknown} means nothing; it may have {}, from and apps", known.join(", "))));
     }
     let from = match fields.optional("from").map_err(wrong)?.as_deref() {
+        // A page a day is nothing to page for.
+        None if matches!(kind, Kind::PagerDuty { .. }) => Severity::Warning,
         None | Some("info") => Severity::Info,
         Some("warning") => Severity::Warning,
         Some("critical") => Severity::Critical,

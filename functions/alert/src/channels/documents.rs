@@ -31,7 +31,9 @@ pub fn pager_duty(letter: &Letter<'_>, key: &str) -> Vec<Value> {
 fn event(letter: &Letter<'_>, key: &str) -> Value {
     let (summary, severity, dedup_key, action, about) = match letter {
         Letter::One(telling) => {
-            let action = if telling.kind == Kind::Over { "resolve" } else { "trigger" };
+            // What ends badly is over as well, where it was begun.
+            let is_over = telling.incident.over.is_some() && telling.incident.lasted && telling.known > 0;
+            let action = if telling.kind == Kind::Over || is_over { "resolve" } else { "trigger" };
             (telling.subject(), telling.incident.severity, telling.incident.token(), action, Some(telling.incident))
         }
         Letter::Many(listing) => {

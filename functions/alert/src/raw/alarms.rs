@@ -13,7 +13,8 @@ use super::{Event, Told, cut, link, message, own};
 /// A change of state; `None` where it tells nobody anything: it is muted, ours, or was not on before.
 pub fn changed(payload: Value, event: &Event, stack: &str) -> Result<Option<Told>, MalformedEvent> {
     let Detail::AlarmChange(change) = Parsed::parse(payload)?.detail else { return Ok(None) };
-    if change.muted || ours(&change.name).is_some() {
+    // That a muted one is off ends what was told before.
+    if change.muted && change.state == AlarmState::Alarm || ours(&change.name).is_some() {
         return Ok(None);
     }
     if let Some(alarm) = own::of(&change, stack) {

@@ -30,14 +30,15 @@ struct OfRds {
 pub fn said(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     let of: OfRds = read(event)?;
     let Some(severity) = numbers::severity(of.event_id.as_deref(), &of.event_categories) else { return Ok(None) };
+    let course = numbers::course(of.event_id.as_deref());
     let next = match severity {
         Severity::Info => "Good to know: nothing has to be done about it.",
         Severity::Warning => "Look at it in working hours, before it grows.",
-        Severity::Critical => {
+        Severity::Critical if course == Course::GoesDown => {
             "Look at it now: it serves nobody, or will soon. Services of its application are left alone meanwhile."
         }
+        Severity::Critical => "Look at it now, before it serves nobody.",
     };
-    let course = numbers::course(of.event_id.as_deref());
     let id = of.event_id.unwrap_or_else(|| "no number".to_owned());
     let text = if of.message.is_empty() { "RDS says no more about it".to_owned() } else { cut(&of.message) };
     let message = message(severity, first_sentence(&text)).why(format!("RDS says: {text} ({id})")).next(next);
