@@ -19,7 +19,10 @@ def hear(path, headers, body):
     HEARD.append({"path": path, "headers": {name: headers[name] for name in NAMED if name in headers}, "body": body})
     if method in ("chat.postMessage", "chat.update"):
         ts = body.get("ts") or f"1795321829.{len(HEARD):06d}"
-        return 200, {"ok": True, "channel": body["channel"], "ts": ts}, []
+        # Slack answers with the whole message, and who it takes it to be of.
+        bot = {"id": "B0123", "name": "Lamplighter", "icons": {size: f"https://example.com/{size}.png" for size in ("image_36", "image_72")}}
+        echo = {**body, "ts": ts, "bot_profile": bot, "text": body.get("text", "") + " " * 2_000}
+        return 200, {"ok": True, "channel": body["channel"], "ts": ts, "message": echo}, []
     return (202 if method == "enqueue" else 200), {"status": "success"}, []
 
 

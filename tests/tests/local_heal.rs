@@ -164,7 +164,7 @@ fn a_step_that_is_throttled_is_taken_again() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
     let_time_pass(&stack, &web);
-    let throttled = json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 3});
+    let throttled = json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 4});
     stack.control("fault", throttled);
     sweep(&stack);
     stack.until("it is told", || (told(&stack, "could not restart the tasks") == 1).then_some(()));

@@ -16,10 +16,11 @@ use e2e::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 95] = [
+const MATCHES: [(&str, &[&str]); 98] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
+    ("alert/database-call-recorded", &[]),
     ("alert/database-storage-full", &["AlertDatabases", "HealDatabases"]),
     // What is told twice is told once: its lines are the same.
     ("alert/dead-letters", &["AlertAlarms", "AlertOwnAlarms"]),
@@ -28,6 +29,8 @@ const MATCHES: [(&str, &[&str]); 95] = [
     ("alert/sweep-silent", &["AlertAlarms", "AlertOwnAlarms"]),
     ("alert/deployment-failed", &["AlertDeployments", "RolloutCodeDeployments"]),
     ("alert/deployment-succeeded", &["AlertDeployments", "RolloutCodeDeployments"]),
+    ("alert/health-issue", &["AlertHealth"]),
+    ("alert/health-issue-closed", &["AlertHealth"]),
     ("alert/health-scheduled-change", &["AlertHealth"]),
     ("alert/image-finding-critical", &["AlertFindings"]),
     ("alert/image-scan-critical", &["AlertScans", "DeployScan"]),

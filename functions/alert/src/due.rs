@@ -144,7 +144,8 @@ pub fn forgotten(desk: &Desk, now: Timestamp) -> Vec<Id> {
     let is_owed = |incident: &Incident| incident.told.values().any(|told| has_news(incident, told));
     let old = desk.incidents.iter().filter(|(_, incident)| {
         let over = |ago| incident.over.is_some_and(|over| now.duration_since(over) >= ago);
-        over(OWED_WITHIN) || over(LINGERS) && (!is_owed(incident) || withheld(incident, desk, now).is_some() && !was_told(incident))
+        over(OWED_WITHIN)
+            || over(LINGERS) && (!is_owed(incident) || withheld(incident, desk, now).is_some() && !was_told(incident))
     });
     old.map(|(id, _)| id.clone()).collect()
 }

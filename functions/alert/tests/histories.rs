@@ -254,6 +254,9 @@ proptest! {
             }
             let lost: Vec<&Id> = story.lasted.iter().filter(|id| !last.contains_key(id.as_str())).collect();
             prop_assert!(lost.is_empty(), "{channel} never heard of {lost:?}");
+            let ends = |id: &&Id| matches!(last.get(id.as_str()), Some(Kind::Over | Kind::News));
+            let open: Vec<&Id> = story.lasted.iter().filter(|id| !ends(id)).collect();
+            prop_assert!(open.is_empty(), "{channel} never heard the end of {open:?}: {last:?}");
             for (n, (at, _, _)) in mine.iter().enumerate() {
                 let within = mine.iter().skip(n).take_while(|(other, _, _)| other.duration_since(*at) < SignedDuration::from_mins(1));
                 // One that was killed had not written down what it sent.

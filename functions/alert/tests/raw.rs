@@ -84,6 +84,27 @@ fn a_retirement_reads_well() {
 }
 
 #[test]
+fn an_issue_of_aws_lasts_until_aws_closes_it() {
+    let (issue, closed) = (sample("health-issue").unwrap(), sample("health-issue-closed").unwrap());
+    assert!(issue.message.begins.is_some());
+    assert_eq!((&closed.message.ends, closed.message.begins.is_some()), (&issue.message.begins, false));
+    assert_eq!(closed.message.title, "over, says AWS: AWS_EC2_OPERATIONAL_ISSUE");
+    let mut desk = Desk::default();
+    [issue, closed].iter().for_each(|notice| take(&mut desk, notice));
+    assert!(desk.incidents.len() == 1 && desk.incidents.values().all(|incident| incident.over.is_some()));
+}
+
+#[test]
+fn the_end_of_an_alarm_that_was_muted_meanwhile_is_told() {
+    let on: Value = serde_json::from_str(&text("alarm-of-others-on")).unwrap();
+    let mut off = on.clone();
+    (off["detail"]["state"]["value"], off["detail"]["muteDetail"]) =
+        ("OK".into(), serde_json::json!({"mutedBy": "rule"}));
+    let read = |payload: &Value| read(&payload.to_string(), "lamplighter", now()).unwrap();
+    assert_eq!(read(&off).unwrap().message.ends, read(&on).unwrap().message.begins);
+}
+
+#[test]
 fn a_service_at_its_maximum_reads_well() {
     let notice = sample("scaled-to-max").unwrap();
     insta::assert_snapshot!(subject(&notice), @"[warning] shop/web: is at the maximum of Application Auto Scaling: 8 tasks");

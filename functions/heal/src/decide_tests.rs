@@ -32,7 +32,15 @@ fn service() -> Service {
 fn failing(cause: Cause) -> Symptom {
     let says = "Essential container in task exited".to_owned();
     let container = Some("web".to_owned());
-    Symptom::Failing(Failing { cause, count: 4, of: 4, within: minutes(30), container, says, first: Some(NOW - minutes(9)) })
+    Symptom::Failing(Failing {
+        cause,
+        count: 4,
+        of: 4,
+        within: minutes(30),
+        container,
+        says,
+        first: Some(NOW - minutes(9)),
+    })
 }
 
 fn hanging() -> Symptom {

@@ -16,7 +16,7 @@ const PART: usize = 10;
 const LOOPS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 /// A loop goes on: the last failure is no older.
 const GOES_ON: SignedDuration = SignedDuration::from_mins(3);
-/// So many within the hour that ECS remembers are one as well, of which the last is no older than [`LOOPS_WITHIN`].
+/// So many within the hour that ECS remembers are one as well.
 const SLOW_LOOPS: usize = 5;
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
 /// A task has so long to answer its load balancer at least.
@@ -97,7 +97,13 @@ pub fn health(
     let recent = failures(LOOPS_WITHIN).count();
     let part = usize::try_from(service.desired_count).unwrap_or_default().div_ceil(PART);
     let loops = recent >= LOOPS.max(part) && failures(GOES_ON).count() > 0 && again(LOOPS_WITHIN);
-    let slowly = recent > 0 && failures(REMEMBERED).count() >= SLOW_LOOPS.max(part) && again(REMEMBERED);
+    let slowly = failures(REMEMBERED).count() >= SLOW_LOOPS.max(part) && again(REMEMBERED) && {
+        // It goes on while the next failure is not overdue.
+        let times = || failures(REMEMBERED).filter_map(|stop| stop.at);
+        let (first, last) = (times().min().unwrap_or(now), times().max().unwrap_or(now));
+        let gaps = i32::try_from(times().count()).unwrap_or(i32::MAX).saturating_sub(1).max(1);
+        now.duration_since(last) < last.duration_since(first) * 2 / gaps
+    };
     let never_ran = failures(THROTTLED).any(|stop| stop.started.is_none());
     // What starts takes their place.
     let is_lost = recent > 0 && service.running_count + service.pending_count < service.desired_count;

@@ -125,7 +125,8 @@ impl Operation for Heal {
             return;
         };
         // One that people were told of by itself is no part of a storm.
-        let is_told = |healing: &Healing| [healing.key(), healing.called_key()].iter().any(|key| memory.told.contains_key(key));
+        let is_told =
+            |healing: &Healing| [healing.key(), healing.called_key()].iter().any(|key| memory.told.contains_key(key));
         let alone = memory.healing.as_ref().is_some_and(is_told);
         memory.watch(UNWELL, unit.is_looked_after() && unit.is_unwell() && !alone);
         if !unit.is_looked_after() {

@@ -47,7 +47,8 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
             let arn = change.container_instance_arn.clone();
             let targets = instances(&search, vec![arn.clone()]).await?;
             let cluster = arn.container_instance().map(|(cluster, _)| cluster.to_owned()).unwrap_or_default();
-            let silent = if targets.is_empty() { (Vec::new(), 0) } else { search.cloud.silent_instances(&cluster).await? };
+            let silent =
+                if targets.is_empty() { (Vec::new(), 0) } else { search.cloud.silent_instances(&cluster).await? };
             let silent = BTreeMap::from([(cluster, (silent.0.len(), silent.1))]);
             Ok(found(targets, Survey { at: search.now, silent, ..Survey::default() }))
         }
