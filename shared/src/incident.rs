@@ -197,10 +197,12 @@ impl Incident {
         format!("{}-{}", self.id().as_str(), self.since.as_second())
     }
 
-    /// What people call it by: the worst that was said, the newest of those.
+    /// What people call it by: the worst of what lasts, or of all that was said where nothing does; the newest of those.
     #[must_use]
     pub fn headline(&self) -> Option<&Line> {
-        self.lines.iter().max_by_key(|line| line.severity)
+        let lasts = |line: &&Line| line.begins.as_ref().is_some_and(|what| self.lasting.contains_key(what));
+        let of_what_lasts = self.lines.iter().filter(lasts).max_by_key(|line| line.severity);
+        of_what_lasts.or_else(|| self.lines.iter().max_by_key(|line| line.severity))
     }
 }
 

@@ -31,7 +31,7 @@ pub struct Record {
     /// A hash of all that was observed: two decisions with the same one saw the same world.
     pub observed: String,
     pub plan: Option<Plan>,
-    /// Of each step of the plan, in order.
+    /// Of each step of the plan, in order; of one that was not carried out, of the steps that something stood against.
     pub outcomes: Vec<Outcome>,
     /// `act` or `observe`.
     pub mode: String,

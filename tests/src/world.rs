@@ -128,7 +128,7 @@ pub struct State {
     pub exports: Vec<(ExportTask, Timestamp)>,
     /// Keys of manifests.
     pub manifests: BTreeSet<String>,
-    /// Addresses that have not confirmed their subscription.
+    /// Addresses that get nothing: not confirmed, or unsubscribed.
     pub unreached: Vec<Unreached>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,

@@ -50,7 +50,6 @@ impl Event {
             "aws.inspector2" => "Inspector",
             "aws.backup" => "AWS Backup",
             "aws.codedeploy" => "CodeDeploy",
-            // With what our own operations say of the same service it is one incident.
             "aws.cloudwatch" => "CloudWatch",
             _ => "AWS",
         }

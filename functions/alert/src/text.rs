@@ -57,7 +57,9 @@ impl<'a> Telling<'a> {
         let severity = match self.kind {
             Kind::Over => return (self.incident.severity > Severity::Info).then_some("over"),
             Kind::News => self.subject_line().map_or(Severity::Info, |line| line.severity),
-            Kind::Begins | Kind::Goes | Kind::Lasts | Kind::Flaps => self.incident.severity,
+            Kind::Begins | Kind::Goes | Kind::Lasts | Kind::Flaps => {
+                self.incident.headline().map_or(self.incident.severity, |line| line.severity)
+            }
         };
         (severity > Severity::Info).then(|| severity.as_str())
     }

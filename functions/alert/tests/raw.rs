@@ -90,7 +90,9 @@ fn an_issue_of_aws_lasts_until_aws_closes_it() {
     assert_eq!((&closed.message.ends, closed.message.begins.is_some()), (&issue.message.begins, false));
     assert_eq!(closed.message.title, "over, says AWS: AWS_EC2_OPERATIONAL_ISSUE");
     let mut desk = Desk::default();
-    [issue, closed].iter().for_each(|notice| take(&mut desk, notice));
+    for notice in [issue, closed] {
+        take(&mut desk, &notice);
+    }
     assert!(desk.incidents.len() == 1 && desk.incidents.values().all(|incident| incident.over.is_some()));
 }
 

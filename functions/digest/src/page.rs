@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::cost::Spent;
 use lamplighter::ledger::{Kind, Record};
@@ -45,6 +46,8 @@ pub struct Money(pub f64, pub String);
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spending {
     pub app: String,
+    /// The day that `last` is of, where Cost Explorer does not have the last one yet.
+    pub late: Option<Date>,
     pub last: Money,
     pub mean: Money,
     /// The most expensive services of the last day.
@@ -271,23 +274,30 @@ fn held(tagged: &Tagged, memory: &Memory, now: Timestamp) -> Vec<(String, String
     held.into_iter().map(|what| (name.clone(), what)).collect()
 }
 
+/// The newest day that Cost Explorer has: it may take a day to know the last one.
+fn newest(costs: &Costs) -> Date {
+    costs.by_app.iter().map(|spent| spent.day).filter(|day| *day <= costs.last).max().unwrap_or(costs.last)
+}
+
 fn spendings(costs: &Costs) -> Vec<Spending> {
+    let last = newest(costs);
     let apps: BTreeSet<&str> =
         costs.by_app.iter().map(|spent| spent.of.as_str()).filter(|app| !app.is_empty()).collect();
     let spendings = apps.into_iter().map(|app| {
         let of_app = || costs.by_app.iter().filter(move |spent| spent.of == app);
         let unit = of_app().next().map(|spent| spent.unit.clone()).unwrap_or_default();
         let money = |amount: f64| Money(amount, unit.clone());
-        let on_last = |spent: &&Spent| spent.day == costs.last;
+        let on_last = |spent: &&Spent| spent.day == last;
         let mut services: Vec<(String, Money)> =
             of_app().filter(on_last).map(|spent| (spent.service.clone(), money(spent.amount))).collect();
         services.sort_by(|(_, a), (_, b)| b.0.total_cmp(&a.0));
         services.truncate(SERVICES);
-        let earlier = || of_app().filter(|spent| spent.day < costs.last);
+        let earlier = || of_app().filter(|spent| spent.day < last);
         let days = earlier().map(|spent| spent.day).collect::<BTreeSet<_>>().len().max(1);
         let before: f64 = earlier().map(|spent| spent.amount).sum();
         Spending {
             app: app.to_owned(),
+            late: (last != costs.last).then_some(last),
             last: money(of_app().filter(on_last).map(|spent| spent.amount).sum()),
             mean: money(before / f64::from(u32::try_from(days).unwrap_or(1))),
             services,
@@ -297,7 +307,7 @@ fn spendings(costs: &Costs) -> Vec<Spending> {
 }
 
 fn own_cost(costs: &Costs) -> Option<Money> {
-    let own: Vec<&Spent> = costs.own.iter().filter(|spent| spent.day == costs.last).collect();
+    let own: Vec<&Spent> = costs.own.iter().filter(|spent| spent.day == newest(costs)).collect();
     let unit = own.first()?.unit.clone();
     Some(Money(own.iter().map(|spent| spent.amount).sum(), unit))
 }

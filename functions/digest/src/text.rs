@@ -82,9 +82,10 @@ fn spending(of: &Spending) -> String {
     let change = (of.mean.0 > 0.0).then(|| format!(", {:+.0} %", 100.0 * (of.last.0 / of.mean.0 - 1.0)));
     let mean = money(&of.mean);
     format!(
-        "{}: {} (7-day mean {mean}{}): {}",
+        "{}: {}{} (7-day mean {mean}{}): {}",
         of.app,
         money(&of.last),
+        of.late.map(|day| format!(" on {day}, the last that is known")).unwrap_or_default(),
         change.unwrap_or_default(),
         services.join(", ")
     )

@@ -16,6 +16,7 @@ use crate::{Policy, sizes};
 const PEAK_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 /// A change that something began to fail with is looked for so far back.
 const CHANGED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+
 /// What can be gone back to, what its tasks wrote, and what was done to what they miss.
 pub async fn investigate<C: Cloud>(
     unit: &mut Unit,

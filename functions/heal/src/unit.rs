@@ -15,6 +15,7 @@ use crate::stop::{Cause, Stop};
 const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 /// Whether a task that failed was the only one is known after so long.
 const QUIET_FOR: SignedDuration = SignedDuration::from_mins(3);
+
 /// All that is known of a service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Unit {

@@ -119,7 +119,7 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         Stage::Superseded => Plan::act(
             case.judge(Verdict::Superseded),
             format!("{} is not followed any more: something newer runs, or the service is not ours", following.tag),
-            None,
+            words::superseded(following, &seen.memory.told),
         ),
         // Whatever was rolled out would have failed.
         Stage::Back if !observed.down.is_empty() => {

@@ -1,5 +1,7 @@
 //! What `rollout` tells people.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Verified};
@@ -116,9 +118,26 @@ pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
     Message::critical(format!("{} {what}, and there is nothing to go back to", label(following)))
         .why(format!("No earlier revision is known to be good, active and still in ECR. {why}"))
         .next("Push a release that works, or update the service by hand. It is left as it is.")
-        .once(format!("no-way-back:{}", following.digest))
+        .once(no_way_back_key(following))
         .ends(RELEASE)
         .begins(format!("{RELEASE}:failed"))
+}
+
+fn no_way_back_key(following: &Following) -> String {
+    format!("no-way-back:{}", following.digest)
+}
+
+fn depends_key(following: &Following) -> String {
+    format!("depends:{}", following.digest)
+}
+
+/// Something else runs, as people were told to see to.
+pub fn superseded(following: &Following, told: &BTreeMap<String, Timestamp>) -> Option<Message> {
+    let key = [no_way_back_key(following), depends_key(following)].into_iter().find(|key| told.contains_key(key))?;
+    let message = Message::info(format!("{} runs no more", label(following)))
+        .why("Something newer runs, or the service is not looked after any more.")
+        .next("Nothing to do.");
+    Some(message.resolves(key).ends(RELEASE))
 }
 
 /// With its database down every revision fails.
@@ -127,7 +146,7 @@ pub fn depends(following: &Following, what: &str, why: &str, down: &[String]) ->
     Message::critical(format!("{} {what} while {down} is down: it is not taken back", label(following)))
         .why(format!("It shares the tag lamplighter:app with it, and an earlier revision would fail as well. {why}"))
         .next("It is looked at again once that is back, and then has its whole time.")
-        .once(format!("depends:{}", following.digest))
+        .once(depends_key(following))
         .begins(format!("{RELEASE}:failed"))
 }
 

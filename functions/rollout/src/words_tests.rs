@@ -84,6 +84,7 @@ fn every_message() {
         words::depends(&following, words::HUNG, &late, &orders),
         words::back_while_down(&service, &following, &orders),
         words::unclear(&following, &unclear),
+        words::superseded(&following, &[(format!("depends:{}", following.digest), NOW)].into()).unwrap(),
     ];
     insta::assert_snapshot!(book(&messages));
 }

@@ -48,7 +48,8 @@ pub struct SealedLinks {
     pub key: String,
 }
 
-/// What holds where a tag does not say otherwise. The values here are the template's own defaults.
+/// What holds where a tag does not say otherwise. The values here are the template's own defaults, but for
+/// `costs`, which asks for money.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StackDefaults {
