@@ -1,11 +1,12 @@
 """Tasks that run and stop, their targets, instances under them, and changes of what they need, as a test says.
 
-The emulator's tasks are nothing but what RunTask was asked for; its targets are always healthy, and it has no container
-instances.
+The emulator's tasks are nothing but what RunTask was asked for; its targets are always healthy, it has no container
+instances, and instances of Auto Scaling groups have no health.
 
 Shapes: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html,
 https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html,
 https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html,
+https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_SetInstanceHealth.html,
 https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_Event.html
 """
 
@@ -13,12 +14,13 @@ import re
 import time
 import uuid
 
-from ministack.services import alb, cloudwatch_logs, ecs
+from ministack.services import alb, autoscaling, cloudwatch_logs, ecs
 
 from . import emit
 
-# ARN → container instance; target's id → its health; what CloudTrail knows.
+# ARN → container instance; EC2 instance → its Auto Scaling group and health; target's id → its health; what CloudTrail knows.
 INSTANCES = {}
+GROUPS = {}
 UNHEALTHY = {}
 CHANGES = []
 
@@ -36,6 +38,7 @@ def install() -> None:
         return status, headers, text.encode()
 
     alb._ACTION_MAP["DescribeTargetHealth"] = described
+    autoscaling._ACTION_MAP.update(DescribeAutoScalingInstances=of_groups, SetInstanceHealth=set_health)
 
 
 def service_of(request):
@@ -142,7 +145,10 @@ def targets(request: dict) -> dict:
 
 
 def instance(request: dict) -> dict:
-    """{cluster, ec2, connected, tags: {key: value}}: an instance of a cluster, whose agent is connected or not."""
+    """{cluster, ec2, connected, tags: {key: value}, group?}: an instance of a cluster, whose agent is connected or not, and
+    of an Auto Scaling group."""
+    if "group" in request:
+        GROUPS[request["ec2"]] = {"group": request["group"], "health": "HEALTHY"}
     cluster = next(one["clusterArn"] for one in ecs._clusters.values() if one["clusterName"] == request["cluster"])
     known = (arn for arn, one in INSTANCES.items() if one["ec2InstanceId"] == request["ec2"])
     arn = next(known, None) or f"{cluster.replace(':cluster/', ':container-instance/')}/{uuid.uuid4().hex}"
@@ -159,6 +165,29 @@ def instance(request: dict) -> dict:
         detail = {k: v for k, v in INSTANCES[arn].items() if k != "tags"}
         emit.send("aws.ecs", "ECS Container Instance State Change", {**detail, "clusterArn": cluster}, [arn])
     return {"instance": arn}
+
+
+def of_groups(form):
+    """DescribeAutoScalingInstances, by the instances."""
+    members = ""
+    for ec2 in autoscaling._parse_member_list(form, "InstanceIds"):
+        if known := GROUPS.get(ec2):
+            states = f"<LifecycleState>InService</LifecycleState><HealthStatus>{known['health']}</HealthStatus>"
+            zone = "<AvailabilityZone>eu-west-1a</AvailabilityZone><ProtectedFromScaleIn>false</ProtectedFromScaleIn>"
+            group = f"<AutoScalingGroupName>{known['group']}</AutoScalingGroupName>"
+            members += f"<member><InstanceId>{ec2}</InstanceId>{group}{zone}{states}</member>"
+    result = f"<AutoScalingInstances>{members}</AutoScalingInstances>"
+    body = f"<DescribeAutoScalingInstancesResult>{result}</DescribeAutoScalingInstancesResult>"
+    return autoscaling._xml(200, "DescribeAutoScalingInstancesResponse", body)
+
+
+def set_health(form):
+    """SetInstanceHealth: a group replaces what is not healthy."""
+    ec2 = form["InstanceId"]
+    if ec2 not in GROUPS:
+        return autoscaling._error("ValidationError", f"Instance Id not found - No managed instance found for instance ID: {ec2}")
+    GROUPS[ec2]["health"] = form["HealthStatus"]
+    return autoscaling._xml(200, "SetInstanceHealthResponse", "")
 
 
 def listed(request, scope):
@@ -202,5 +231,5 @@ def looked_up(request, scope):
 
 
 def reset() -> None:
-    for memory in (INSTANCES, UNHEALTHY, CHANGES):
+    for memory in (INSTANCES, GROUPS, UNHEALTHY, CHANGES):
         memory.clear()

@@ -140,7 +140,7 @@ fn a_service_that_hangs_gets_another_task() {
 #[test]
 fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     let (stack, _) = sick("on");
-    let silent = json!({"cluster": "shop", "ec2": "i-0123456789abcdef0", "connected": false, "tags": {"lamplighter:managed": "true"}});
+    let silent = json!({"cluster": "shop", "ec2": "i-0123456789abcdef0", "connected": false, "group": "shop-hosts", "tags": {"lamplighter:managed": "true"}});
     let instance = stack.control("instance", silent)["instance"].as_str().unwrap().to_owned();
     stack.until("it is seen", || stack.logs().contains("its agent is not connected since 0 min").then_some(()));
     free(&stack);
@@ -154,9 +154,9 @@ fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     sweep(&stack);
     stack.until("it is told", || (told(&stack, "is drained: its agent is gone") == 1).then_some(()));
     free(&stack);
-    assert_eq!(stack.calls_of("UpdateContainerInstancesState"), 1);
+    assert!(body(&stack, "is drained").contains("Its Auto Scaling group shop-hosts replaces it."));
     sweep(&stack);
-    assert_eq!(stack.calls_of("UpdateContainerInstancesState"), 1);
+    assert_eq!((stack.calls_of("SetInstanceHealth"), stack.calls_of("UpdateContainerInstancesState")), (1, 1));
 }
 
 #[test]
