@@ -216,12 +216,28 @@ pub fn console(partition: &str, region: &str) -> String {
 pub fn console_link(target: &Arn) -> String {
     let region = target.region();
     let console = console(target.partition(), region);
-    match target.ecs_service() {
-        Some((cluster, service)) => {
-            format!("https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}")
-        }
-        None => format!("https://{console}/console/home?region={region}"),
+    if let Some((cluster, service)) = target.ecs_service() {
+        return format!("https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}");
     }
+    if let Some((cluster, id)) = target.container_instance() {
+        let of_cluster = format!("ecs/v2/clusters/{cluster}/infrastructure/container-instances/{id}");
+        return format!("https://{console}/{of_cluster}?region={region}");
+    }
+    let (kind, name) = target.resource().split_once(':').unwrap_or(("", target.resource()));
+    let page = match (target.service(), kind) {
+        ("rds", "db" | "cluster") => {
+            format!("rds/home?region={region}#database:id={name};is-cluster={}", kind == "cluster")
+        }
+        ("rds", "snapshot" | "cluster-snapshot") => format!("rds/home?region={region}#snapshots-list:"),
+        ("rds" | "elasticache", _) => format!("{}/home?region={region}", target.service()),
+        // The page's own escape of a slash, escaped.
+        ("logs", "log-group") => {
+            let name = name.trim_end_matches(":*").replace('/', "$252F");
+            format!("cloudwatch/home?region={region}#logsV2:log-groups/log-group/{name}")
+        }
+        _ => format!("console/home?region={region}"),
+    };
+    format!("https://{console}/{page}")
 }
 
 #[cfg(test)]
@@ -245,5 +261,27 @@ mod tests {
     )]
     fn the_link_leads_into_the_right_console(#[case] place: &str, #[case] link: &str) {
         assert_eq!(console_link(&Arn::new(format!("arn:{place}:123456789012:service/shop/web"))), link);
+    }
+
+    #[rstest]
+    #[case("rds", "db:orders", "rds/home?region=eu-west-1#database:id=orders;is-cluster=false")]
+    #[case("rds", "cluster:orders", "rds/home?region=eu-west-1#database:id=orders;is-cluster=true")]
+    #[case("rds", "snapshot:lamplighter-orders", "rds/home?region=eu-west-1#snapshots-list:")]
+    #[case("rds", "db-proxy:prx-1", "rds/home?region=eu-west-1")]
+    #[case("elasticache", "replicationgroup:sessions", "elasticache/home?region=eu-west-1")]
+    #[case(
+        "logs",
+        "log-group:/ecs/web:*",
+        "cloudwatch/home?region=eu-west-1#logsV2:log-groups/log-group/$252Fecs$252Fweb"
+    )]
+    #[case(
+        "ecs",
+        "container-instance/shop/0a1b",
+        "ecs/v2/clusters/shop/infrastructure/container-instances/0a1b?region=eu-west-1"
+    )]
+    #[case("sns", "topic", "console/home?region=eu-west-1")]
+    fn the_link_leads_to_what_it_is_about(#[case] service: &str, #[case] resource: &str, #[case] page: &str) {
+        let arn = Arn::new(format!("arn:aws:{service}:eu-west-1:123456789012:{resource}"));
+        assert_eq!(console_link(&arn), format!("https://eu-west-1.console.aws.amazon.com/{page}"));
     }
 }

@@ -3,6 +3,8 @@
 mod guard;
 mod report;
 mod words;
+#[cfg(test)]
+mod words_tests;
 
 use std::time::Duration;
 

@@ -16,6 +16,7 @@ use e2e::setup::root;
 fn messages() -> BTreeSet<(String, String)> {
     let functions = fs::read_dir(root().join("functions")).unwrap().flatten();
     let folders = functions.map(|function| function.path().join("src/snapshots")).filter(|folder| folder.is_dir());
+    let folders = folders.chain([root().join("shared/src/visit/snapshots")]);
     let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().flatten());
     let lines =
         files.flat_map(|file| fs::read_to_string(file.path()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>());

@@ -284,3 +284,20 @@ fn unreadable(problem: &str) -> Message {
 fn readable() -> Message {
     Message::info("can use its channels again").why("The secret with the channels can be used.").next("Nothing to do.")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_about_the_channels() {
+        let since = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
+        let messages = [
+            broken("ops", since, "chat.postMessage ops: invalid_auth: Slack says so"),
+            mended("ops"),
+            unreadable("channel ops: channel is missing"),
+            readable(),
+        ];
+        insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));
+    }
+}

@@ -57,17 +57,25 @@ pub fn a_quiet_day(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.told("lamplighter: a quiet day")
 }
 
-/// Tells the day until tomorrow's morning.
-fn page(stage: &mut Stage<'_>) {
+/// Tells the day until tomorrow's morning. Answers its text.
+fn page(stage: &mut Stage<'_>) -> String {
     let tomorrow = clock().to_zoned(TimeZone::UTC).date().saturating_add(1.day());
     let page = stage.stack.invoke(&stage.stack.output("DigestFunction"), json!({"day": tomorrow.to_string()}));
-    for line in page["text"].as_str().unwrap_or_default().lines().filter(|line| !line.is_empty()) {
+    let text = page["text"].as_str().unwrap_or_default();
+    for line in text.lines().filter(|line| !line.is_empty()) {
         stage.story.line("day", line);
     }
+    text.to_owned()
 }
 
 pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
-    page(stage);
+    let text = page(stage);
+    if let Some(missing) = ["Incidents\n", "Releases\n", "Scaling\n", "Backups\n", "Cost of the last day\n"]
+        .iter()
+        .find(|part| !text.contains(*part))
+    {
+        return Err(format!("the page has no {missing}"));
+    }
     let folder = root().join("target/demo");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
     for theme in ["light", "dark"] {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use e2e::ledger::is_free;
 use e2e::stack::{Stack, within};
 use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::archive;
 use crate::backups;
@@ -160,7 +160,7 @@ pub const SCENES: [Scene; 28] = [
     },
     Scene {
         title: "The day is over",
-        proves: "a page a day says what was rolled out, scaled, backed up and healed, and what it cost",
+        proves: "a page a day says what went wrong, what was rolled out, scaled and backed up, and what it cost",
         play: people::the_day,
     },
 ];
@@ -193,16 +193,13 @@ impl<'a> Stage<'a> {
         push_image(self.stack, REPOSITORY, tag, architectures, content)
     }
 
-    /// Mails whose subject says it; where a release was live before its begin was told, the one mail has both.
+    /// Mails whose subject says it; where a release was live before its begin was told, the one mail of its service has both.
     pub fn mails(&self, subject: &str) -> usize {
-        let (mail, rest) = (self.stack.mail(), subject.split_once(": ").map_or(subject, |(_, title)| title));
-        let says = |key: &str, text: &str| {
-            mail.iter().filter(|mail| mail[key].as_str().is_some_and(|said| said.contains(text))).count()
-        };
-        match says("subject", subject) {
-            0 => says("body", rest).min(1),
-            n => n,
-        }
+        let mail = self.stack.mail();
+        let says = |mail: &Value, key: &str, text: &str| mail[key].as_str().is_some_and(|said| said.contains(text));
+        let own = mail.iter().filter(|mail| says(mail, "subject", subject)).count();
+        let Some((target, title)) = subject.split_once(": ").filter(|_| own == 0) else { return own };
+        mail.iter().filter(|mail| says(mail, "subject", target) && says(mail, "body", title)).count().min(1)
     }
 
     /// Waits until something holds, and tells meanwhile what happens.

@@ -8,7 +8,7 @@ use lamplighter::notice::{DOWN, Severity};
 use serde::Deserialize;
 
 use super::numbers::{self, Course};
-use super::{Event, Told, cut, link, message, read};
+use super::{Event, Told, cut, message, read};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -50,9 +50,7 @@ pub fn said(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     let app = of.tags.and_then(|tags| tags.get("lamplighter:app").cloned());
     let target = Arn::new(of.source_arn);
     let name = if of.source_identifier.is_empty() { target.name() } else { of.source_identifier };
-    let page = format!("home?region={}#database:id={name};is-cluster={}", event.region, target.is_cluster());
-    let link = link(event, &target, "rds", &page);
-    Ok(Some(Told { message, target, name, app, link: Some(link) }))
+    Ok(Some(Told { message, target, name, app, link: None }))
 }
 
 fn first_sentence(text: &str) -> String {
