@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::Memory;
-use lamplighter::model::{AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition};
+use lamplighter::model::{
+    AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition, Unreached,
+};
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::{Action, Alarms};
 use lamplighter::policy::StackDefaults;
@@ -204,8 +206,8 @@ fn an_alarm_that_has_rung_for_an_hour_is_told() {
     );
 }
 
-#[test]
-fn a_service_that_will_hurt_is_found() {
+/// One that is set up as badly as can be.
+fn hurting() -> Given {
     let mut bad = service().enrolled();
     let Subject::Service { service, groups, definition: runs, .. } = &mut bad.observed.subject else {
         unreachable!("a service")
@@ -215,6 +217,12 @@ fn a_service_that_will_hurt_is_found() {
     service.desired_count = 1;
     groups.clear();
     *runs = Some(definition("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest"));
+    bad
+}
+
+#[test]
+fn a_service_that_will_hurt_is_found() {
+    let bad = hurting();
     assert_eq!(
         bad.findings(),
         [
@@ -239,6 +247,36 @@ fn a_service_that_will_hurt_is_found() {
 fn a_database_that_will_hurt_is_found(#[case] database: Database, #[case] title: &str) {
     let found = given(database.arn.clone(), Subject::Database(database.into())).tag("managed", "true").findings();
     assert_eq!(found.join("; "), title);
+}
+
+#[test]
+fn every_finding_as_people_read_it() {
+    let mut stopped = service().tag("scale", "max=8");
+    let Subject::Service { service: none, .. } = &mut stopped.observed.subject else { unreachable!("a service") };
+    none.desired_count = 0;
+    let worst = Database {
+        backup_retention_days: 0,
+        multi_az: false,
+        publicly_accessible: true,
+        encrypted: false,
+        deletion_protection: false,
+        ..database()
+    };
+    let mut alarms = service().enrolled();
+    alarms.observed.alarms[0].is_ours = false;
+    let ringing = &mut alarms.observed.alarms[1].has;
+    (ringing.state, ringing.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_hours(2)));
+    let addresses = ["a@example.com", "b@example.com"].map(str::to_owned);
+    let [unconfirmed, unsubscribed] = addresses;
+    let unreached = vec![Unreached::Unconfirmed(unconfirmed), Unreached::Unsubscribed(unsubscribed)];
+    let topic = given(Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter"), Subject::Topic(unreached));
+    let database = given(worst.arn.clone(), Subject::Database(worst.into())).tag("managed", "true");
+    let all = [hurting(), stopped, alarms, database, topic.tag("managed", "true")];
+    let book = |given: &Given| {
+        let found = given.decided().findings.unwrap().into_iter();
+        found.map(|finding| finding.message.to_string()).collect::<Vec<_>>().join("\n\n")
+    };
+    insta::assert_snapshot!(all.iter().map(book).collect::<Vec<_>>().join("\n\n"));
 }
 
 #[test]
