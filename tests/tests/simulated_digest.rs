@@ -19,6 +19,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use lamplighter::Error;
 use lamplighter::cost::Spent;
+use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{Mode, StackDefaults};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -107,7 +108,35 @@ fn an_incident_is_told_with_how_long_it_lasted() {
     ward.world.pass(HOUR * 24);
     let (title, text) = page(&ward.world);
     assert!(title.contains("1 incident"), "{title}\n{text}");
-    assert!(text.contains("[CRITICAL] shop/web: crashes again and again") && text.contains("lasted 42 min"), "{text}");
+    assert!(text.contains("[CRITICAL] shop/web: crashes again and again") && text.contains("lasted 40 min"), "{text}");
+}
+
+#[test]
+fn what_ends_soon_is_told() {
+    let world = World::new();
+    let web = world.web();
+    let until = "lamplighter:silence".to_owned();
+    world.state_mut().tags.get_mut(&web).unwrap().insert(until, "until=2026-11-22T12:00Z".to_owned());
+    for (name, days) in [("orders", 59), ("users", 90)] {
+        let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{name}"));
+        world.keep_database(&arn, "keep=7d", |database| Database {
+            identifier: name.to_owned(),
+            certificate_until: Some(BEGINNING + HOUR * 24 * days),
+            ..database
+        });
+    }
+    world.pass(HOUR * 28);
+    let (title, text) = page(&world);
+    assert!(title.contains("2 ending soon"), "{title}");
+    let soon = text.split("Ends soon\n").nth(1).unwrap_or_default();
+    assert!(
+        soon.starts_with("- orders: its certificate is good until 2027-01-19: choose another authority\n"),
+        "{text}"
+    );
+    assert!(
+        soon.contains("- shop/web: its silence ends on 2026-11-22 12:00 UTC") && !text.contains("users: its"),
+        "{text}"
+    );
 }
 
 #[test]

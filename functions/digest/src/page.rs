@@ -17,6 +17,9 @@ use crate::found::{Costs, Found};
 
 /// Services of AWS that are named of each application.
 const SERVICES: usize = 3;
+/// So long before people can choose another one in a maintenance window.
+const CERTIFICATE_ENDS: SignedDuration = SignedDuration::from_hours(60 * 24);
+const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page {
@@ -30,6 +33,8 @@ pub struct Page {
     pub incidents: Vec<Happened>,
     /// Name, and what waits, is silenced or refused.
     pub held: Vec<(String, String)>,
+    /// Name, and what ends soon.
+    pub expiring: Vec<(String, String)>,
     /// Name and finding.
     pub findings: Vec<(String, String)>,
     /// By application, or why that is not known; `None` where nobody asks.
@@ -114,6 +119,7 @@ impl Page {
             backups: found.databases.iter().map(|(tagged, memory)| backups(found, tagged, memory)).collect(),
             incidents: incidents(found),
             held: targets().flat_map(|(tagged, memory)| held(tagged, memory, now)).collect(),
+            expiring: expiring(found, now),
             findings: targets()
                 .flat_map(|(tagged, memory)| memory.findings.values().map(|title| (tagged.arn.name(), title.clone())))
                 .collect(),
@@ -126,7 +132,7 @@ impl Page {
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let nothing_done = self.releases.is_empty() && self.scaled.is_empty() && self.incidents.is_empty();
-        nothing_done && self.held.is_empty() && self.findings.is_empty()
+        nothing_done && self.held.is_empty() && self.expiring.is_empty() && self.findings.is_empty()
     }
 
     /// The oldest of all recovery points, and of which database; the first without one goes first.
@@ -272,6 +278,21 @@ fn held(tagged: &Tagged, memory: &Memory, now: Timestamp) -> Vec<(String, String
     }
     held.extend(memory.quarantined.iter().map(|(digest, why)| format!("{} is refused: {why}", digest.short())));
     held.into_iter().map(|what| (name.clone(), what)).collect()
+}
+
+/// Certificates that clients will not take any more, and silences that end before the next page.
+fn expiring(found: &Found, now: Timestamp) -> Vec<(String, String)> {
+    let certificates = found.described.iter().filter_map(|database| {
+        let until = database.certificate_until.filter(|until| until.duration_since(now) < CERTIFICATE_ENDS)?;
+        let text = format!("its certificate is good until {}: choose another authority", until.strftime("%F"));
+        Some((database.arn.name(), text))
+    });
+    let silences = found.services.iter().chain(&found.databases).filter_map(|(tagged, _)| {
+        let until = policy::silenced_until(&tagged.tags).ok().flatten()?;
+        let ends = until > now && until.duration_since(now) < A_DAY;
+        ends.then(|| (tagged.arn.name(), format!("its silence ends on {}", until.strftime("%F %H:%M UTC"))))
+    });
+    certificates.chain(silences).collect()
 }
 
 /// The newest day that Cost Explorer has: it may take a day to know the last one.

@@ -18,9 +18,10 @@ pub fn title(page: &Page) -> String {
         (page.releases.len(), "release"),
         (page.findings.len(), "finding"),
         (page.held.len(), "held"),
+        (page.expiring.len(), "ending soon"),
     ];
     let parts = parts.into_iter().filter(|(n, _)| *n > 0).map(|(n, what)| match what {
-        "still open" | "held" => format!("{n} {what}"),
+        "still open" | "held" | "ending soon" => format!("{n} {what}"),
         _ => counted(n, what),
     });
     let parts: Vec<String> = parts.collect();
@@ -51,6 +52,7 @@ pub fn body(page: &Page) -> String {
         ("Scaling", page.scaled.iter().map(scaled).collect()),
         ("Backups", page.backups.iter().map(|of| backups(page, of)).collect()),
         ("Held, silenced, refused", page.held.iter().map(both).collect()),
+        ("Ends soon", page.expiring.iter().map(both).collect()),
         ("Open findings", page.findings.iter().map(both).collect()),
         ("Cost of the last day", costs(page)),
     ];

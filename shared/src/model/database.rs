@@ -55,6 +55,8 @@ pub struct Database {
     pub publicly_accessible: bool,
     pub encrypted: bool,
     pub deletion_protection: bool,
+    /// When the certificate that it shows to those who connect is good no longer.
+    pub certificate_until: Option<Timestamp>,
     pub subnet_group: Option<String>,
     /// The subnets of that group; a cluster does not tell them, its instances do.
     pub subnets: Vec<String>,
