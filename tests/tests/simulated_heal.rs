@@ -14,12 +14,10 @@ use e2e::world::Fault;
 use e2e::world::tasks::{Conduct, stopped};
 use heal::Heal;
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, CapacityShare, Change, ContainerInstance, Database, Task, TaskContainer};
+use lamplighter::model::{Arn, CapacityShare, Change, Task};
 use lamplighter::notice::Severity;
 use rstest::rstest;
-use serde_json::{Value, json};
-
-const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
+use serde_json::json;
 
 #[test]
 fn a_service_that_is_well_costs_a_listing_and_nothing_is_done_to_it() {
@@ -220,55 +218,6 @@ fn one_task_that_is_killed_for_its_memory_is_told_and_nothing_is_done() {
 }
 
 #[test]
-fn a_database_that_is_down_keeps_everything_as_it_is_until_it_is_back() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    release(&ward.world, &web, "RC_1.1.0", 11);
-    ward.minutes(30);
-    release(&ward.world, &web, "RC_1.2.0", 12);
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "storage-full");
-    let before = ward.world.count("UpdateService");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(60);
-    assert_eq!(ward.world.count("UpdateService"), before);
-    let told = ward.told("shop/web");
-    assert_eq!(told.last().unwrap(), "crashes again and again while the database orders (storage-full) is down");
-    let number = told.len();
-    database(&ward, "available");
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
-    assert_eq!(ward.world.count("UpdateService"), before);
-    let told = ward.told("shop/web");
-    assert!(told.len() == number + 1 && told[number].starts_with("is well again"), "{told:?}");
-}
-
-/// Tasks need a while to come back, and what they failed with meanwhile says nothing about the release.
-#[test]
-fn a_service_has_its_time_once_its_database_is_back() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    release(&ward.world, &web, "RC_1.1.0", 11);
-    ward.minutes(30);
-    release(&ward.world, &web, "RC_1.2.0", 12);
-    ward.tag(&web, "lamplighter:app", "shop");
-    ward.minutes(10);
-    database(&ward, "storage-full");
-    let before = ward.world.count("UpdateService");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(20);
-    database(&ward, "available");
-    let file = e2e::setup::root().join("events/heal/database-recovered.json");
-    let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
-    ward.minutes(7);
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
-    assert_eq!(ward.world.count("UpdateService"), before, "{:?}", ward.told("shop/web"));
-    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again"), "{:?}", ward.told("shop/web"));
-}
-
-#[test]
 fn an_incident_ends_where_people_stop_its_service() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
@@ -279,15 +228,6 @@ fn an_incident_ends_where_people_stop_its_service() {
     ward.minutes(30);
     let told = ward.told("shop/web");
     assert!(before > 0 && told[before..] == ["is not looked after any more: it is stopped"], "{told:?}");
-}
-
-fn database(ward: &Ward, status: &str) {
-    let arn = ward.world.keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
-        status: status.to_owned(),
-        identifier: "orders".to_owned(),
-        ..database
-    });
-    ward.tag(&arn, "lamplighter:app", "shop");
 }
 
 #[test]
@@ -361,41 +301,6 @@ fn what_the_tag_does_not_allow_is_not_done(#[case] tag: &str, #[case] messages: 
 }
 
 #[test]
-fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
-    let mut ward = Ward::new();
-    let services: Vec<Arn> = (0..100).map(|n| ward.service(&format!("s{n:03}"), 2, "on")).collect();
-    ward.minutes(10);
-    for service in &services {
-        ward.set(service, Conduct::Crashes);
-    }
-    ward.minutes(20);
-    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
-    let titles = ward.world.titles();
-    assert_eq!(titles.len(), 1, "{titles:?}");
-    assert!(titles[0].ends_with("of 100 services are not well at once"), "{titles:?}");
-    for service in &services {
-        ward.set(service, Conduct::Runs);
-    }
-    ward.minutes(30);
-    let titles = ward.world.titles();
-    assert!(titles.len() == 2 && titles[1].starts_with("no storm any more"), "{titles:?}");
-    assert_eq!(ward.world.count("UpdateService"), 0);
-}
-
-#[test]
-fn a_zone_that_goes_dark_restarts_nothing() {
-    let mut ward = Ward::new();
-    for n in 0..20 {
-        ward.service(&format!("s{n}"), 6, "on");
-    }
-    ward.minutes(10);
-    ward.fleet.darken(Some("eu-west-1a"));
-    ward.minutes(60);
-    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
-    assert_eq!(ward.world.titles().len(), 0, "{:?}", ward.world.titles());
-}
-
-#[test]
 fn a_thousand_stopped_tasks_are_all_looked_at() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
@@ -419,43 +324,6 @@ fn a_thousand_stopped_tasks_are_all_looked_at() {
     assert_eq!(ward.world.count("DescribeTasks") - before, 10);
     ward.minutes(30);
     assert_eq!((ward.world.count("UpdateService"), ward.world.titles().len()), (0, 0));
-}
-
-#[test]
-fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0123456789abcdef0123456789abcdef");
-    let instance = ContainerInstance {
-        arn: arn.clone(),
-        ec2: "i-0123456789abcdef0".to_owned(),
-        status: "ACTIVE".to_owned(),
-        agent_connected: false,
-        tags: [("lamplighter:managed".to_owned(), "true".to_owned())].into(),
-    };
-    ward.world.state_mut().instances.insert(arn.clone(), instance);
-    ward.world.state_mut().groups.insert("i-0123456789abcdef0".to_owned(), "shop-hosts".to_owned());
-    ward.minutes(60);
-    assert_eq!(ward.world.state().instances[&arn].status, "ACTIVE");
-    let now = ward.world.state().now;
-    let failed = Task {
-        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/f".to_owned(),
-        status: "STOPPED".to_owned(),
-        stop_code: "EssentialContainerExited".to_owned(),
-        reason: "Essential container in task exited".to_owned(),
-        stopped_at: Some(now),
-        instance: Some(arn.to_string()),
-        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(1), ..TaskContainer::default() }],
-        ..Task::default()
-    };
-    ward.world.state_mut().tasks.get_mut(&web).unwrap().push(failed);
-    ward.minutes(15);
-    assert_eq!(ward.world.state().instances[&arn].status, "DRAINING");
-    assert_eq!((ward.world.count("UpdateContainerInstancesState"), ward.world.count("SetInstanceHealth")), (1, 1));
-    let name = "0123456789abcdef0123456789abcdef";
-    assert_eq!(ward.told(name), ["i-0123456789abcdef0 is drained: its agent is gone and tasks on it fail"]);
-    ward.minutes(30);
-    assert_eq!(ward.told(name).len(), 1);
 }
 
 #[rstest]
@@ -582,104 +450,4 @@ fn a_parked_service_that_is_well_gets_its_tasks_back() {
         "{:?}",
         ward.told("shop/web")
     );
-}
-
-/// One at a time is a fault of the host, many are one of something else.
-#[test]
-fn many_silent_instances_are_left_alone() {
-    let mut ward = Ward::new();
-    ward.service("web", 2, "on");
-    for n in 0..5 {
-        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"));
-        let tags = [("lamplighter:managed".to_owned(), "true".to_owned())].into();
-        let (ec2, status) = (format!("i-{n}"), "ACTIVE".to_owned());
-        let host = ContainerInstance { arn: arn.clone(), ec2, status, tags, ..ContainerInstance::default() };
-        ward.world.state_mut().instances.insert(arn.clone(), host);
-        let unhealthy = Task {
-            task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/h{n}"),
-            status: "RUNNING".to_owned(),
-            health: "UNHEALTHY".to_owned(),
-            instance: Some(arn.to_string()),
-            ..Task::default()
-        };
-        ward.world.state_mut().tasks.entry(Arn::new("other")).or_default().push(unhealthy);
-    }
-    ward.minutes(60);
-    let file = e2e::setup::root().join("events/heal/instance-silent.json");
-    let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let all: Vec<Arn> = ward.world.state().instances.keys().cloned().collect();
-    for arn in all {
-        let mut event = event.clone();
-        event["detail"]["containerInstanceArn"] = json!(arn);
-        ward.world.invoke(&Heal, event).unwrap().unwrap();
-    }
-    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 0);
-    let state = ward.world.state().instances.keys().skip(1).cloned().collect::<Vec<_>>();
-    for arn in state {
-        ward.world.state_mut().instances.remove(&arn);
-    }
-    ward.minutes(30);
-    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 1);
-}
-
-/// Which of our sample events make it look at the service, and which at nothing.
-#[rstest]
-#[case("task-exited", true)]
-#[case("task-out-of-memory", true)]
-#[case("task-unhealthy", true)]
-#[case("task-without-secret", true)]
-#[case("start-impaired", true)]
-#[case("placement-failure", true)]
-#[case("targets-unhealthy", true)]
-#[case("database-recovered", true)]
-#[case("task-stopping", false)]
-#[case("task-of-no-service", false)]
-#[case("steady-state", false)]
-#[case("instance-connected", false)]
-#[case("instance-silent", false)]
-fn an_event_says_where_to_look(#[case] sample: &str, #[case] looks: bool) {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "available");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(3);
-    let file = e2e::setup::root().join(format!("events/heal/{sample}.json"));
-    let event = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    let before = ward.world.count("Acquire shop/web");
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
-    assert_eq!(ward.world.count("Acquire shop/web") - before, usize::from(looks));
-}
-
-/// An event of a database is nothing where all is well.
-#[test]
-fn what_a_database_says_is_nothing_while_all_is_well() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "available");
-    let file = e2e::setup::root().join("events/heal/database-storage-full.json");
-    let event = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
-    assert_eq!((ward.world.count("Acquire"), ward.world.count("GetResources")), (0, 0));
-}
-
-/// Whoever was told that the database is down is called again where the service does not come back with it.
-#[test]
-fn a_service_that_does_not_come_back_with_its_database_calls_a_person() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "stopped");
-    ward.minutes(60);
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(30);
-    database(&ward, "available");
-    ward.minutes(60);
-    let told = ward.told("shop/web");
-    assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].ends_with("(stopped) is down") && told[2].ends_with("nothing that was tried helped"), "{told:?}");
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
-    assert!(ward.told("shop/web")[3].starts_with("is well again"), "{:?}", ward.told("shop/web"));
 }

@@ -1,0 +1,125 @@
+//! `heal` in the simulated world, where many services or instances fail at once.
+
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
+
+use e2e::healing::Ward;
+use e2e::world::tasks::Conduct;
+use heal::Heal;
+use lamplighter::model::{Arn, ContainerInstance, Task, TaskContainer};
+use serde_json::{Value, json};
+
+#[test]
+fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
+    let mut ward = Ward::new();
+    let services: Vec<Arn> = (0..100).map(|n| ward.service(&format!("s{n:03}"), 2, "on")).collect();
+    ward.minutes(10);
+    for service in &services {
+        ward.set(service, Conduct::Crashes);
+    }
+    ward.minutes(20);
+    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    let titles = ward.world.titles();
+    assert_eq!(titles.len(), 1, "{titles:?}");
+    assert!(titles[0].ends_with("of 100 services are not well at once"), "{titles:?}");
+    for service in &services {
+        ward.set(service, Conduct::Runs);
+    }
+    ward.minutes(30);
+    let titles = ward.world.titles();
+    assert!(titles.len() == 2 && titles[1].starts_with("no storm any more"), "{titles:?}");
+    assert_eq!(ward.world.count("UpdateService"), 0);
+}
+
+#[test]
+fn a_zone_that_goes_dark_restarts_nothing() {
+    let mut ward = Ward::new();
+    for n in 0..20 {
+        ward.service(&format!("s{n}"), 6, "on");
+    }
+    ward.minutes(10);
+    ward.fleet.darken(Some("eu-west-1a"));
+    ward.minutes(60);
+    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    assert_eq!(ward.world.titles().len(), 0, "{:?}", ward.world.titles());
+}
+
+#[test]
+fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
+    let mut ward = Ward::new();
+    let web = ward.service("web", 2, "on");
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0123456789abcdef0123456789abcdef");
+    let instance = ContainerInstance {
+        arn: arn.clone(),
+        ec2: "i-0123456789abcdef0".to_owned(),
+        status: "ACTIVE".to_owned(),
+        agent_connected: false,
+        tags: [("lamplighter:managed".to_owned(), "true".to_owned())].into(),
+    };
+    ward.world.state_mut().instances.insert(arn.clone(), instance);
+    ward.world.state_mut().groups.insert("i-0123456789abcdef0".to_owned(), "shop-hosts".to_owned());
+    ward.minutes(60);
+    assert_eq!(ward.world.state().instances[&arn].status, "ACTIVE");
+    let now = ward.world.state().now;
+    let failed = Task {
+        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/f".to_owned(),
+        status: "STOPPED".to_owned(),
+        stop_code: "EssentialContainerExited".to_owned(),
+        reason: "Essential container in task exited".to_owned(),
+        stopped_at: Some(now),
+        instance: Some(arn.to_string()),
+        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(1), ..TaskContainer::default() }],
+        ..Task::default()
+    };
+    ward.world.state_mut().tasks.get_mut(&web).unwrap().push(failed);
+    ward.minutes(15);
+    assert_eq!(ward.world.state().instances[&arn].status, "DRAINING");
+    assert_eq!((ward.world.count("UpdateContainerInstancesState"), ward.world.count("SetInstanceHealth")), (1, 1));
+    let name = "0123456789abcdef0123456789abcdef";
+    assert_eq!(ward.told(name), ["i-0123456789abcdef0 is drained: its agent is gone and tasks on it fail"]);
+    ward.minutes(30);
+    assert_eq!(ward.told(name).len(), 1);
+}
+
+/// One at a time is a fault of the host, many are one of something else.
+#[test]
+fn many_silent_instances_are_left_alone() {
+    let mut ward = Ward::new();
+    ward.service("web", 2, "on");
+    for n in 0..5 {
+        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"));
+        let tags = [("lamplighter:managed".to_owned(), "true".to_owned())].into();
+        let (ec2, status) = (format!("i-{n}"), "ACTIVE".to_owned());
+        let host = ContainerInstance { arn: arn.clone(), ec2, status, tags, ..ContainerInstance::default() };
+        ward.world.state_mut().instances.insert(arn.clone(), host);
+        let unhealthy = Task {
+            task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/h{n}"),
+            status: "RUNNING".to_owned(),
+            health: "UNHEALTHY".to_owned(),
+            instance: Some(arn.to_string()),
+            ..Task::default()
+        };
+        ward.world.state_mut().tasks.entry(Arn::new("other")).or_default().push(unhealthy);
+    }
+    ward.minutes(60);
+    let file = e2e::setup::root().join("events/heal/instance-silent.json");
+    let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let all: Vec<Arn> = ward.world.state().instances.keys().cloned().collect();
+    for arn in all {
+        let mut event = event.clone();
+        event["detail"]["containerInstanceArn"] = json!(arn);
+        ward.world.invoke(&Heal, event).unwrap().unwrap();
+    }
+    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 0);
+    let state = ward.world.state().instances.keys().skip(1).cloned().collect::<Vec<_>>();
+    for arn in state {
+        ward.world.state_mut().instances.remove(&arn);
+    }
+    ward.minutes(30);
+    assert_eq!(ward.world.count("UpdateContainerInstancesState"), 1);
+}
