@@ -328,7 +328,8 @@ fn spendings(costs: &Costs) -> Vec<Spending> {
 }
 
 fn own_cost(costs: &Costs) -> Option<Money> {
-    let own: Vec<&Spent> = costs.own.iter().filter(|spent| spent.day == newest(costs)).collect();
+    let last = newest(costs);
+    let own: Vec<&Spent> = costs.own.iter().filter(|spent| spent.day == last).collect();
     let unit = own.first()?.unit.clone();
     Some(Money(own.iter().map(|spent| spent.amount).sum(), unit))
 }

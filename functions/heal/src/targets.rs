@@ -46,7 +46,7 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
         Detail::InstanceChange(change) => {
             let arn = change.container_instance_arn.clone();
             let targets = instances(&search, vec![arn.clone()]).await?;
-            let cluster = arn.container_instance().map(|(cluster, _)| cluster.to_owned()).unwrap_or_default();
+            let cluster = cluster_of(&arn);
             let silent =
                 if targets.is_empty() { (Vec::new(), 0) } else { search.cloud.silent_instances(&cluster).await? };
             let silent = BTreeMap::from([(cluster, (silent.0.len(), silent.1))]);
@@ -60,6 +60,11 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
         Detail::Sweep => swept(&search).await,
         other => Ok(Targets::not_for(Heal::NAME, other)),
     }
+}
+
+/// The name of the cluster that an instance is of.
+fn cluster_of(instance: &Arn) -> String {
+    instance.container_instance().map(|(cluster, _)| cluster.to_owned()).unwrap_or_default()
 }
 
 fn services_of(watched: Vec<Arn>) -> Vec<Arn> {
@@ -181,8 +186,7 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
 async fn instances<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -> Result<Vec<Tagged>, AwsError> {
     let mut by_cluster: BTreeMap<String, Vec<Arn>> = BTreeMap::new();
     for arn in arns {
-        let cluster = arn.container_instance().map(|(cluster, _)| cluster.to_owned()).unwrap_or_default();
-        by_cluster.entry(cluster).or_default().push(arn);
+        by_cluster.entry(cluster_of(&arn)).or_default().push(arn);
     }
     let mut found = Vec::new();
     for arns in by_cluster.values() {
