@@ -26,13 +26,21 @@ impl TargetState {
     #[must_use]
     pub fn active() -> Self {
         let (status, deployment_controller) = ("ACTIVE".to_owned(), "ECS".to_owned());
-        Self { status, deployment_controller, rollout_in_progress: false, down: None }
+        Self {
+            status,
+            deployment_controller,
+            rollout_in_progress: false,
+            down: None,
+        }
     }
 
     /// A target that AWS does not know.
     #[must_use]
     pub fn missing() -> Self {
-        Self { status: "MISSING".to_owned(), ..Self::active() }
+        Self {
+            status: "MISSING".to_owned(),
+            ..Self::active()
+        }
     }
 }
 
@@ -70,15 +78,25 @@ pub enum Veto {
 ///
 /// # Errors
 /// The [`Veto`], which is journalled.
-pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
+pub fn permits(
+    action: &Action,
+    state: &TargetState,
+    memory: &Memory,
+    now: Timestamp,
+) -> Result<(), Veto> {
     if action.can_wait() {
         return Ok(());
     }
     match action {
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
         // With what it depends on down, every revision fails.
-        _ if state.down.is_some() && mends(action) => Err(Veto::DependencyDown(state.down.clone().unwrap_or_default())),
-        _ if memory.is_being_released(now) && mends(action) && !matches!(action, Action::GoBack(_)) => {
+        _ if state.down.is_some() && mends(action) => {
+            Err(Veto::DependencyDown(state.down.clone().unwrap_or_default()))
+        }
+        _ if memory.is_being_released(now)
+            && mends(action)
+            && !matches!(action, Action::GoBack(_)) =>
+        {
             Err(Veto::ReleaseFollowed)
         }
         Action::Rollout(_)
@@ -92,9 +110,9 @@ pub fn permits(action: &Action, state: &TargetState, memory: &Memory, now: Times
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
         // It crashes however many tasks it has.
-        Action::Scale(_) | Action::Floor(_) if memory.parked.is_some() => {
-            Err(Veto::Parked(memory.parked.as_ref().map_or(0, |parked| parked.to)))
-        }
+        Action::Scale(_) | Action::Floor(_) if memory.parked.is_some() => Err(Veto::Parked(
+            memory.parked.as_ref().map_or(0, |parked| parked.to),
+        )),
         Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),
         Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
         _ => Ok(()),
@@ -117,7 +135,10 @@ fn mends(action: &Action) -> bool {
         Action::Redeploy(redeploy) => redeploy.heals,
         Action::Park(park) => !park.restores,
         Action::Move(moving) => !moving.restores,
-        other => matches!(other, Action::GoBack(_) | Action::Replace(_) | Action::Enlarge(_)),
+        other => matches!(
+            other,
+            Action::GoBack(_) | Action::Replace(_) | Action::Enlarge(_)
+        ),
     }
 }
 
@@ -125,7 +146,10 @@ fn shrinks(state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), V
     if state.rollout_in_progress {
         return Err(Veto::RolloutInProgress);
     }
-    match memory.last_restart().filter(|at| now.duration_since(*at) < CALM) {
+    match memory
+        .last_restart()
+        .filter(|at| now.duration_since(*at) < CALM)
+    {
         Some(at) => Err(Veto::RecentlyRepaired(at)),
         None => Ok(()),
     }
@@ -143,24 +167,48 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     fn state(status: &str, controller: &str, rollout_in_progress: bool) -> TargetState {
-        TargetState { status: status.into(), deployment_controller: controller.into(), rollout_in_progress, down: None }
+        TargetState {
+            status: status.into(),
+            deployment_controller: controller.into(),
+            rollout_in_progress,
+            down: None,
+        }
     }
 
     fn verdict(action: &Action, state: &TargetState, memory: &Memory) -> Option<String> {
-        permits(action, state, memory, NOW).err().map(|veto| veto.to_string())
+        permits(action, state, memory, NOW)
+            .err()
+            .map(|veto| veto.to_string())
     }
 
     #[rstest]
     #[case("ACTIVE", "ECS", None)]
     #[case("DRAINING", "ECS", Some("the service is DRAINING, not ACTIVE"))]
-    #[case("ACTIVE", "CODE_DEPLOY", Some("its deployments belong to CODE_DEPLOY, not to ECS"))]
+    #[case(
+        "ACTIVE",
+        "CODE_DEPLOY",
+        Some("its deployments belong to CODE_DEPLOY, not to ECS")
+    )]
     fn only_an_active_service_that_ecs_deploys_is_restarted(
         #[case] status: &str,
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy { service: Arn::new("a"), since: NOW, shifts: false, heals: false });
-        assert_eq!(verdict(&action, &state(status, controller, false), &Memory::default()).as_deref(), veto);
+        let action = Action::Redeploy(Redeploy {
+            service: Arn::new("a"),
+            since: NOW,
+            shifts: false,
+            heals: false,
+        });
+        assert_eq!(
+            verdict(
+                &action,
+                &state(status, controller, false),
+                &Memory::default()
+            )
+            .as_deref(),
+            veto
+        );
     }
 
     #[rstest]
@@ -181,9 +229,19 @@ mod tests {
         #[case] restarted: i64,
         #[case] veto: Option<&str>,
     ) {
-        let memory =
-            Memory { attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))], ..Memory::default() };
-        let action = Action::Scale(Scale { service: Arn::new("a"), from, to, base: 2 });
-        assert_eq!(verdict(&action, &state("ACTIVE", "CODE_DEPLOY", rollout), &memory).as_deref(), veto);
+        let memory = Memory {
+            attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
+            ..Memory::default()
+        };
+        let action = Action::Scale(Scale {
+            service: Arn::new("a"),
+            from,
+            to,
+            base: 2,
+        });
+        assert_eq!(
+            verdict(&action, &state("ACTIVE", "CODE_DEPLOY", rollout), &memory).as_deref(),
+            veto
+        );
     }
 }

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask, HasAlarm, Image,
-    Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
-    ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
-    Unreached,
+    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest,
+    ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas,
+    Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
+    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
 };
 use crate::plan::Action;
 
@@ -160,7 +160,12 @@ pub trait Cloud {
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it; a metric without data is no error.
-    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError>;
+    async fn traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError>;
 
     /// Tasks of a service or on an instance, all pages. Sources: ListTasks, DescribeTasks.
     ///
@@ -281,14 +286,22 @@ pub trait Cloud {
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError>;
+    async fn target_groups(
+        &self,
+        arns: &[String],
+    ) -> Result<BTreeMap<String, TargetGroup>, AwsError>;
 
     /// What was measured of each service from a time on, in the order of the queries, up to 500 metrics a
     /// call. The minute that has only begun is left out. Source: GetMetricData.
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it; a metric without data is no error.
-    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError>;
+    async fn loads(
+        &self,
+        queries: &[LoadQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Load>, AwsError>;
 
     /// The metric alarms whose name begins so, all pages; those in ALARM alone where asked for.
     /// Source: DescribeAlarms.
@@ -319,7 +332,11 @@ pub trait Cloud {
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+    async fn snapshots(
+        &self,
+        place: Option<&Place>,
+        which: Which<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError>;
 
     /// The replication groups and serverless caches with these ARNs; those that do not exist are left out.
     /// Where many are asked for, their tags lag by minutes, and are none where they are not managed. Sources:
@@ -348,7 +365,12 @@ pub trait Cloud {
     ///
     /// # Errors
     /// [`AwsError`] as AWS gives it.
-    async fn smallest_class(&self, engine: &str, version: &str, multi_az: bool) -> Result<Option<String>, AwsError>;
+    async fn smallest_class(
+        &self,
+        engine: &str,
+        version: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError>;
 
     /// The newest task of a cluster that was started by this, as far as ECS remembers it. Sources: ListTasks,
     /// DescribeTasks.

@@ -26,5 +26,11 @@ pub trait Costs {
     ///
     /// # Errors
     /// [`AwsError`] where it can't be read: the account has not switched Cost Explorer on, or its data are not there.
-    async fn spent(&self, tag: &str, value: Option<&str>, from: Date, to: Date) -> Result<Vec<Spent>, AwsError>;
+    async fn spent(
+        &self,
+        tag: &str,
+        value: Option<&str>,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Spent>, AwsError>;
 }

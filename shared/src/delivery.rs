@@ -70,11 +70,18 @@ impl Delivery {
         let mut events = Vec::new();
         for record in records(payload)? {
             match record {
-                Record::Sqs { message_id, body } => messages.push(Message { message_id, event: event_in(&body) }),
+                Record::Sqs { message_id, body } => messages.push(Message {
+                    message_id,
+                    event: event_in(&body),
+                }),
                 Record::Sns { sns } => events.push(event_in(&sns.message)?),
             }
         }
-        Ok(if messages.is_empty() { Self::Topic(events) } else { Self::Queue(messages) })
+        Ok(if messages.is_empty() {
+            Self::Topic(events)
+        } else {
+            Self::Queue(messages)
+        })
     }
 }
 
@@ -87,14 +94,17 @@ pub fn queue_records(payload: Value) -> Result<Vec<QueueRecord>, MalformedEvent>
         .into_iter()
         .map(|record| match record {
             Record::Sqs { message_id, body } => Ok(QueueRecord { message_id, body }),
-            Record::Sns { .. } => Err(MalformedEvent("an SNS record where SQS messages are expected".into())),
+            Record::Sns { .. } => Err(MalformedEvent(
+                "an SNS record where SQS messages are expected".into(),
+            )),
         })
         .collect()
 }
 
 fn records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
-    let parsed: Records = serde_json::from_value(payload)
-        .map_err(|_| MalformedEvent("Records that are neither SQS messages nor SNS notifications".into()))?;
+    let parsed: Records = serde_json::from_value(payload).map_err(|_| {
+        MalformedEvent("Records that are neither SQS messages nor SNS notifications".into())
+    })?;
     if parsed.records.is_empty() {
         return Err(MalformedEvent("no Records".into()));
     }
@@ -131,7 +141,9 @@ mod tests {
             {"eventSource": "aws:sqs", "messageId": "m2", "body": "plain text"},
             {"eventSource": "aws:sqs", "messageId": "m3", "body": json!({"Type": "Notification", "Message": sweep()}).to_string()},
         ]});
-        let Delivery::Queue(messages) = Delivery::parse(payload).unwrap() else { panic!("not a queue") };
+        let Delivery::Queue(messages) = Delivery::parse(payload).unwrap() else {
+            panic!("not a queue")
+        };
         let ok: Vec<bool> = messages.iter().map(|m| m.event.is_ok()).collect();
         assert_eq!(ok, [true, false, true]);
     }
@@ -139,12 +151,17 @@ mod tests {
     #[test]
     fn an_event_comes_out_of_a_topic() {
         let payload = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": sweep(), "Subject": null}}]});
-        assert!(matches!(Delivery::parse(payload).unwrap(), Delivery::Topic(events) if events[0].id == "s1"));
+        assert!(
+            matches!(Delivery::parse(payload).unwrap(), Delivery::Topic(events) if events[0].id == "s1")
+        );
     }
 
     #[test]
     fn other_records_are_malformed() {
         let error = Delivery::parse(json!({"Records": [{"s3": {}}]})).unwrap_err();
-        assert_eq!(error.to_string(), "Records that are neither SQS messages nor SNS notifications");
+        assert_eq!(
+            error.to_string(),
+            "Records that are neither SQS messages nor SNS notifications"
+        );
     }
 }

@@ -36,15 +36,28 @@ const DOWN: [&str; 19] = [
 /// # Errors
 /// [`AwsError`] where AWS can't be asked.
 pub async fn down<C: Cloud>(app: Option<&str>, cloud: &C) -> Result<Vec<String>, AwsError> {
-    let Some(app) = app else { return Ok(Vec::new()) };
+    let Some(app) = app else {
+        return Ok(Vec::new());
+    };
     let tagged = cloud.tagged(Kind::DatabaseOrCache, APP).await?;
-    let own = tagged.into_iter().filter(|found| policy::app(&found.tags) == Some(app)).map(|found| found.arn);
+    let own = tagged
+        .into_iter()
+        .filter(|found| policy::app(&found.tags) == Some(app))
+        .map(|found| found.arn);
     let (caches, databases): (Vec<Arn>, Vec<Arn>) = own.partition(Arn::is_cache);
-    let mut found = if databases.is_empty() { Vec::new() } else { cloud.databases(&databases).await? };
+    let mut found = if databases.is_empty() {
+        Vec::new()
+    } else {
+        cloud.databases(&databases).await?
+    };
     if !caches.is_empty() {
         found.extend(cloud.caches(&caches).await?);
     }
-    Ok(found.iter().filter(|database| is_down(database)).map(in_words).collect())
+    Ok(found
+        .iter()
+        .filter(|database| is_down(database))
+        .map(in_words)
+        .collect())
 }
 
 fn is_down(database: &Database) -> bool {
@@ -54,7 +67,11 @@ fn is_down(database: &Database) -> bool {
 }
 
 fn in_words(database: &Database) -> String {
-    let what = if database.arn.is_cache() { "cache" } else { "database" };
+    let what = if database.arn.is_cache() {
+        "cache"
+    } else {
+        "database"
+    };
     format!("the {what} {} ({})", database.identifier, database.status)
 }
 
@@ -72,8 +89,14 @@ mod tests {
     #[case("storage-full", true)]
     #[case("a-word-of-next-year", false)]
     fn knows_which_states_serve_nobody(#[case] status: &str, #[case] down: bool) {
-        let database = Database { status: status.to_owned(), ..Database::default() };
+        let database = Database {
+            status: status.to_owned(),
+            ..Database::default()
+        };
         assert_eq!(is_down(&database), down);
-        assert!(!is_down(&Database { is_replica: true, ..database }));
+        assert!(!is_down(&Database {
+            is_replica: true,
+            ..database
+        }));
     }
 }

@@ -49,13 +49,22 @@ impl Detail {
         detail: Value,
         resources: &[String],
     ) -> Result<Self, serde_json::Error> {
-        let other = || Self::Other { source: source.to_owned(), detail_type: detail_type.to_owned() };
+        let other = || Self::Other {
+            source: source.to_owned(),
+            detail_type: detail_type.to_owned(),
+        };
         Ok(match detail_type {
             "ECR Image Action" => Self::ImageAction(serde_json::from_value(detail)?),
-            "ECR Image Scan" | "Inspector2 Scan" => Self::ImageScanned(serde_json::from_value(detail)?),
+            "ECR Image Scan" | "Inspector2 Scan" => {
+                Self::ImageScanned(serde_json::from_value(detail)?)
+            }
             "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
-            "AWS Service Event via CloudTrail" => secret::rotated(&detail).map_or_else(other, Self::SecretRotated),
-            "AWS API Call via CloudTrail" => created::service(&detail).map_or_else(other, Self::ServiceCreated),
+            "AWS Service Event via CloudTrail" => {
+                secret::rotated(&detail).map_or_else(other, Self::SecretRotated)
+            }
+            "AWS API Call via CloudTrail" => {
+                created::service(&detail).map_or_else(other, Self::ServiceCreated)
+            }
             "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change" => {
                 let arn = resources.first().cloned().unwrap_or_default();
                 Self::AlarmChange(alarm::native(detail, arn)?)
@@ -63,14 +72,20 @@ impl Detail {
             "RDS DB Snapshot Event" | "RDS DB Cluster Snapshot Event" => {
                 Self::Snapshot(serde_json::from_value(detail)?)
             }
-            "RDS DB Instance Event" | "RDS DB Cluster Event" => Self::Database(serde_json::from_value(detail)?),
+            "RDS DB Instance Event" | "RDS DB Cluster Event" => {
+                Self::Database(serde_json::from_value(detail)?)
+            }
             "Backup Job State Change" => Self::BackupJob(serde_json::from_value(detail)?),
             "ECS Deployment State Change" | "ECS Service Action" | "ECS Hook State Change" => {
                 Self::DeploymentChange(serde_json::from_value(detail)?)
             }
-            "CodeDeploy Deployment State-change Notification" => Self::CodeDeployment(serde_json::from_value(detail)?),
+            "CodeDeploy Deployment State-change Notification" => {
+                Self::CodeDeployment(serde_json::from_value(detail)?)
+            }
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
-            "ECS Container Instance State Change" => Self::InstanceChange(serde_json::from_value(detail)?),
+            "ECS Container Instance State Change" => {
+                Self::InstanceChange(serde_json::from_value(detail)?)
+            }
             "Scheduled Event" => Self::Sweep,
             _ => other(),
         })

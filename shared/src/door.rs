@@ -17,17 +17,25 @@ use crate::telemetry;
 ///
 /// # Errors
 /// [`ParameterError`] naming the parameter.
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the stack's environment document")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the stack's environment document"
+)]
 pub fn stack_defaults() -> Result<StackDefaults, ParameterError> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let document = variable(VARIABLE);
     let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
-    defaults.with_hook(&variable(HOOK_VARIABLE))?.with_links(&variable(LINKS_VARIABLE))
+    defaults
+        .with_hook(&variable(HOOK_VARIABLE))?
+        .with_links(&variable(LINKS_VARIABLE))
 }
 
 /// The wall clock.
 #[must_use]
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the clock"
+)]
 pub fn clock() -> Timestamp {
     Timestamp::now()
 }
@@ -52,7 +60,8 @@ where
         defaults.require(&["table", "notices"])?;
         let config = config()?;
         let engine = crate::Engine {
-            cloud: Aws::<Op::Reach>::new(config.clone()).with_vault(&defaults.vault_role, &defaults.stack),
+            cloud: Aws::<Op::Reach>::new(config.clone())
+                .with_vault(&defaults.vault_role, &defaults.stack),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             outbox: NoticeQueue::new(config, &defaults.notices),
             defaults,
@@ -79,9 +88,12 @@ where
     F: Future<Output = Result<Value, Error>>,
 {
     telemetry::start();
-    let handler = stack_defaults().map_err(Error::from).and_then(build).inspect_err(|error| {
-        tracing::error!(error_type = error.kind(), error = %error, "can't start");
-    })?;
+    let handler = stack_defaults()
+        .map_err(Error::from)
+        .and_then(build)
+        .inspect_err(|error| {
+            tracing::error!(error_type = error.kind(), error = %error, "can't start");
+        })?;
     let service = service_fn(|event: LambdaEvent<Value>| {
         let run = Invocation {
             request_id: event.context.request_id.clone(),
@@ -93,6 +105,8 @@ where
         let answer = handler(event.payload, run);
         async move { answer.await.map_err(Diagnostic::from) }
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     runtime.block_on(lambda_runtime::run(service))
 }

@@ -40,8 +40,13 @@ impl AwsError {
     /// AWS was asked too often, and had been asked again already.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
-        ["Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"]
-            .contains(&self.code.as_str())
+        [
+            "Throttling",
+            "ThrottlingException",
+            "TooManyRequestsException",
+            "RequestLimitExceeded",
+        ]
+        .contains(&self.code.as_str())
     }
 }
 
@@ -57,7 +62,11 @@ pub enum Error {
     #[error(transparent)]
     MalformedEvent(#[from] MalformedEvent),
     #[error("{target} is held by {holder} until {until}; this event is retried")]
-    TargetBusy { target: String, holder: String, until: String },
+    TargetBusy {
+        target: String,
+        holder: String,
+        until: String,
+    },
     #[error(transparent)]
     Aws(#[from] AwsError),
     #[error(transparent)]
@@ -90,6 +99,9 @@ impl Error {
 
 impl From<Error> for Diagnostic {
     fn from(error: Error) -> Self {
-        Self { error_type: error.kind().to_owned(), error_message: error.to_string() }
+        Self {
+            error_type: error.kind().to_owned(),
+            error_message: error.to_string(),
+        }
     }
 }

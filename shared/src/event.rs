@@ -76,17 +76,21 @@ struct Envelope {
 fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     (value.get("database").is_some() && value.get("detail-type").is_none()).then(|| {
         let request = serde_json::from_value(value.clone());
-        let request =
-            request.map_err(|e| MalformedEvent(format!("not a request such as {{\"database\": ARN}}: {e}")))?;
-        Ok(Event { detail: Detail::Drill(request), ..Event::sweep("by-hand") })
+        let request = request.map_err(|e| {
+            MalformedEvent(format!("not a request such as {{\"database\": ARN}}: {e}"))
+        })?;
+        Ok(Event {
+            detail: Detail::Drill(request),
+            ..Event::sweep("by-hand")
+        })
     })
 }
 
 /// A question of CodeDeploy during a deployment.
 fn code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     value.get("LifecycleEventHookExecutionId")?;
-    let call =
-        CodeDeployHook::deserialize(value).map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
+    let call = CodeDeployHook::deserialize(value)
+        .map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
     Some(call.map(|call| Event {
         detail: Detail::CodeDeployHook(call.clone()),
         ..Event::sweep(&call.lifecycle_event_hook_execution_id)
@@ -95,7 +99,8 @@ fn code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
 
 /// A question of ECS during a deployment.
 fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
-    let call = hook::call(value)?.map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
+    let call = hook::call(value)?
+        .map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
     Some(call.map(|call| Event {
         id: call.execution.clone(),
         time: None,
@@ -115,14 +120,27 @@ impl Event {
         if let Some(alarm) = alarm_without_envelope(&value) {
             return alarm;
         }
-        if let Some(request) = by_hand(&value).or_else(|| hook_call(&value)).or_else(|| code_deploy_hook(&value)) {
+        if let Some(request) = by_hand(&value)
+            .or_else(|| hook_call(&value))
+            .or_else(|| code_deploy_hook(&value))
+        {
             return request;
         }
-        let envelope: Envelope =
-            serde_json::from_value(value).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
+        let envelope: Envelope = serde_json::from_value(value)
+            .map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
         let resources: Vec<String> = envelope.resources.into_iter().flatten().collect();
-        let detail = Detail::parse(&envelope.source, &envelope.detail_type, envelope.detail, &resources)
-            .map_err(|e| MalformedEvent(format!("event \"{}\" {}: {e}", envelope.detail_type, envelope.id)))?;
+        let detail = Detail::parse(
+            &envelope.source,
+            &envelope.detail_type,
+            envelope.detail,
+            &resources,
+        )
+        .map_err(|e| {
+            MalformedEvent(format!(
+                "event \"{}\" {}: {e}",
+                envelope.detail_type, envelope.id
+            ))
+        })?;
         Ok(Self {
             id: envelope.id,
             // A date that does not exist (documentation has some) must not lose the event.
@@ -170,17 +188,22 @@ mod tests {
     #[test]
     fn a_schedule_is_a_sweep_in_both_its_forms() {
         for detail in [json!({}), json!("{}")] {
-            let event =
-                Event::parse(json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}));
+            let event = Event::parse(
+                json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}),
+            );
             assert!(matches!(event.unwrap().detail, Detail::Sweep));
         }
     }
 
     #[test]
     fn an_unknown_kind_is_kept_as_it_is() {
-        let event =
-            Event::parse(json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]})).unwrap();
+        let event = Event::parse(
+            json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]}),
+        )
+        .unwrap();
         assert!(event.resources.is_empty());
-        assert!(matches!(event.detail, Detail::Other { detail_type, .. } if detail_type == "New Thing"));
+        assert!(
+            matches!(event.detail, Detail::Other { detail_type, .. } if detail_type == "New Thing")
+        );
     }
 }

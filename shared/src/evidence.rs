@@ -30,9 +30,16 @@ impl Evidence {
     /// All of it as text; begins with a space where there is something.
     #[must_use]
     pub fn text(&self) -> String {
-        let sentences = self.stops.iter().chain(&self.missing).map(|sentence| format!(" {sentence}"));
+        let sentences = self
+            .stops
+            .iter()
+            .chain(&self.missing)
+            .map(|sentence| format!(" {sentence}"));
         let last = |(container, lines): &(String, Vec<String>)| {
-            format!("\nLast lines of the container {container}:\n  {}", lines.join("\n  "))
+            format!(
+                "\nLast lines of the container {container}:\n  {}",
+                lines.join("\n  ")
+            )
         };
         sentences.chain(self.lines.as_ref().map(last)).collect()
     }
@@ -40,7 +47,12 @@ impl Evidence {
 
 /// What is known of the tasks of a service that stopped since a time, or run; those of the revision `base` are left
 /// out. Never an error: that logs can't be read must not keep anything from being mended.
-pub async fn find<C: Cloud>(service: &Service, since: Timestamp, base: &str, cloud: &C) -> Evidence {
+pub async fn find<C: Cloud>(
+    service: &Service,
+    since: Timestamp,
+    base: &str,
+    cloud: &C,
+) -> Evidence {
     let mut evidence = Evidence::default();
     if let Err(error) = fill(&mut evidence, service, since, base, cloud).await {
         evidence.missing = Some(format!("More could not be read: {error}."));
@@ -58,22 +70,42 @@ async fn fill<C: Cloud>(
     // What ran before, and what is gone back to, is not to blame.
     let has_gone_back = service.task_definition == base;
     let is_to_blame = |task: &Task| {
-        task.task_definition != base && (has_gone_back || task.task_definition == service.task_definition)
+        task.task_definition != base
+            && (has_gone_back || task.task_definition == service.task_definition)
     };
-    let mut stopped = cloud.tasks(TasksOf::Service(&service.arn), Lifecycle::Stopped).await?;
+    let mut stopped = cloud
+        .tasks(TasksOf::Service(&service.arn), Lifecycle::Stopped)
+        .await?;
     stopped.retain(|task| is_to_blame(task) && task.stopped_at.is_none_or(|at| at >= since));
     evidence.stops = stops(&stopped);
-    let failed =
-        |task: &&Task| task.containers.iter().any(|container| container.exit_code.is_some_and(|code| code != 0));
-    let mut newest = stopped.iter().filter(failed).max_by_key(|task| task.stopped_at).cloned();
+    let failed = |task: &&Task| {
+        task.containers
+            .iter()
+            .any(|container| container.exit_code.is_some_and(|code| code != 0))
+    };
+    let mut newest = stopped
+        .iter()
+        .filter(failed)
+        .max_by_key(|task| task.stopped_at)
+        .cloned();
     if newest.is_none() {
-        let running = cloud.tasks(TasksOf::Service(&service.arn), Lifecycle::Running).await?;
-        newest = running.into_iter().find(|task| is_to_blame(task) && task.status == "RUNNING");
+        let running = cloud
+            .tasks(TasksOf::Service(&service.arn), Lifecycle::Running)
+            .await?;
+        newest = running
+            .into_iter()
+            .find(|task| is_to_blame(task) && task.status == "RUNNING");
     }
-    let Some(task) = newest.as_ref() else { return Ok(()) };
-    let Some(container) = culprit(task) else { return Ok(()) };
+    let Some(task) = newest.as_ref() else {
+        return Ok(());
+    };
+    let Some(container) = culprit(task) else {
+        return Ok(());
+    };
     let definition = cloud.task_definition(&task.task_definition).await?;
-    let Some(stream) = definition.log_stream(&container.name, &task.task) else { return Ok(()) };
+    let Some(stream) = definition.log_stream(&container.name, &task.task) else {
+        return Ok(());
+    };
     let lines = telling(&cloud.last_lines(&stream, READ).await?);
     evidence.lines = (!lines.is_empty()).then(|| (container.name.clone(), lines));
     Ok(())
@@ -94,7 +126,11 @@ fn telling(lines: &[String]) -> Vec<String> {
     if told.is_empty() {
         told = lines.iter().rev().take(TOLD).collect();
     }
-    told.into_iter().rev().map(|line| redact::line(line)).filter(|line| !line.is_empty()).collect()
+    told.into_iter()
+        .rev()
+        .map(|line| redact::line(line))
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 /// How most of the tasks stopped that did so by themselves.
@@ -112,12 +148,20 @@ fn stops(tasks: &[Task]) -> Option<String> {
 }
 
 fn how(task: &Task) -> String {
-    let Some(container) = culprit(task) else { return task.reason.clone() };
+    let Some(container) = culprit(task) else {
+        return task.reason.clone();
+    };
     let name = &container.name;
     match (container.exit_code, container.reason.as_str()) {
-        (Some(code), "") if code != 0 => format!("the container {name} ended with exit code {code}"),
-        (Some(code), reason) if code != 0 => format!("the container {name} ended with exit code {code} ({reason})"),
-        (_, reason) if !reason.is_empty() => format!("{} ({reason})", task.reason.trim_end_matches('.')),
+        (Some(code), "") if code != 0 => {
+            format!("the container {name} ended with exit code {code}")
+        }
+        (Some(code), reason) if code != 0 => {
+            format!("the container {name} ended with exit code {code} ({reason})")
+        }
+        (_, reason) if !reason.is_empty() => {
+            format!("{} ({reason})", task.reason.trim_end_matches('.'))
+        }
         _ => task.reason.trim_end_matches('.').to_owned(),
     }
 }

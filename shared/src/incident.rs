@@ -134,13 +134,23 @@ pub trait Incidents {
     ///
     /// # Errors
     /// [`LedgerError::Busy`] while another holder's lease has not expired.
-    async fn take(&self, holder: &str, now: Timestamp, until: Timestamp) -> Result<Desk, LedgerError>;
+    async fn take(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Desk, LedgerError>;
 
     /// Writes what changed, if the lease is still ours.
     ///
     /// # Errors
     /// [`LedgerError`] where not all of it is known to be written.
-    async fn write(&self, desk: &Desk, changes: &Changes, now: Timestamp) -> Result<(), LedgerError>;
+    async fn write(
+        &self,
+        desk: &Desk,
+        changes: &Changes,
+        now: Timestamp,
+    ) -> Result<(), LedgerError>;
 
     /// Writes what is known of the channels, and lets the next one write.
     ///
@@ -153,7 +163,11 @@ impl Id {
     #[must_use]
     pub fn of(target: &Arn, cause: &str) -> Self {
         let hash = Sha256::digest(format!("{target} {cause}"));
-        Self(hash.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}")))
+        Self(
+            hash.iter()
+                .take(6)
+                .fold(String::new(), |text, byte| format!("{text}{byte:02x}")),
+        )
     }
 
     #[must_use]
@@ -200,8 +214,16 @@ impl Incident {
     /// What people call it by: the worst of what lasts, or of all that was said where nothing does; the newest of those.
     #[must_use]
     pub fn headline(&self) -> Option<&Line> {
-        let lasts = |line: &&Line| line.begins.as_ref().is_some_and(|what| self.lasting.contains_key(what));
-        let of_what_lasts = self.lines.iter().filter(lasts).max_by_key(|line| line.severity);
+        let lasts = |line: &&Line| {
+            line.begins
+                .as_ref()
+                .is_some_and(|what| self.lasting.contains_key(what))
+        };
+        let of_what_lasts = self
+            .lines
+            .iter()
+            .filter(lasts)
+            .max_by_key(|line| line.severity);
         of_what_lasts.or_else(|| self.lines.iter().max_by_key(|line| line.severity))
     }
 }
@@ -209,10 +231,28 @@ impl Incident {
 impl Line {
     #[must_use]
     pub fn of(notice: &Notice) -> Self {
-        let Notice { message, at, operation, .. } = notice.clone();
-        let (severity, title, why, next, begins) =
-            (message.severity, message.title, message.why, message.next, message.begins);
-        Self { at, severity, operation, title, why, next, begins }
+        let Notice {
+            message,
+            at,
+            operation,
+            ..
+        } = notice.clone();
+        let (severity, title, why, next, begins) = (
+            message.severity,
+            message.title,
+            message.why,
+            message.next,
+            message.begins,
+        );
+        Self {
+            at,
+            severity,
+            operation,
+            title,
+            why,
+            next,
+            begins,
+        }
     }
 }
 

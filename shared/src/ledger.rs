@@ -67,8 +67,13 @@ pub trait Ledger {
     ///
     /// # Errors
     /// [`LedgerError::Busy`] while another holder's lease has not expired.
-    async fn acquire(&self, target: &Arn, holder: &str, now: Timestamp, until: Timestamp)
-    -> Result<Lease, LedgerError>;
+    async fn acquire(
+        &self,
+        target: &Arn,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Lease, LedgerError>;
 
     /// The targets that an operation's sweep must come back to (`Memory::watched`), all pages. May lag a
     /// write by a moment.

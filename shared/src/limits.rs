@@ -102,13 +102,27 @@ mod tests {
         });
         let mut memory = Memory::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
-            memory.attempts.push(Attempt::at(now - SignedDuration::from_mins(minutes)));
+            memory
+                .attempts
+                .push(Attempt::at(now - SignedDuration::from_mins(minutes)));
         }
-        assert_eq!(allow(&action, &memory, 0, &StackDefaults::default(), now), Ok(()));
-        memory.attempts.push(Attempt::at(now));
-        assert_eq!(allow(&action, &memory, 0, &StackDefaults::default(), now), Err(Reached::RolloutsPerHour(6)));
         assert_eq!(
-            allow(&action, &Memory::default(), 100, &StackDefaults::default(), now),
+            allow(&action, &memory, 0, &StackDefaults::default(), now),
+            Ok(())
+        );
+        memory.attempts.push(Attempt::at(now));
+        assert_eq!(
+            allow(&action, &memory, 0, &StackDefaults::default(), now),
+            Err(Reached::RolloutsPerHour(6))
+        );
+        assert_eq!(
+            allow(
+                &action,
+                &Memory::default(),
+                100,
+                &StackDefaults::default(),
+                now
+            ),
             Err(Reached::ActionsPerRun(100))
         );
     }

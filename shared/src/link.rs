@@ -16,7 +16,10 @@ const GOOD_FOR: SignedDuration = SignedDuration::from_hours(24);
 #[must_use]
 pub fn seal(key: &str, text: &str) -> String {
     let bytes = mac(key, text).map(|mac| mac.finalize().into_bytes());
-    bytes.iter().flatten().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    bytes
+        .iter()
+        .flatten()
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
 /// A key of any length is one, so that this is never `None`.
@@ -58,7 +61,10 @@ pub enum BadLink {
 impl Links {
     #[must_use]
     pub fn new(url: impl Into<String>, key: impl Into<String>) -> Self {
-        Self { url: url.into(), key: key.into() }
+        Self {
+            url: url.into(),
+            key: key.into(),
+        }
     }
 
     /// A link for an incident by its token, and when it ends.
@@ -68,7 +74,12 @@ impl Links {
         let seconds = until.as_second().to_string();
         let seal = seal(&self.key, &sealed(incident, name, &seconds));
         let query = form_urlencoded::Serializer::new(String::new())
-            .extend_pairs([("incident", incident), ("name", name), ("until", &seconds), ("seal", &seal)])
+            .extend_pairs([
+                ("incident", incident),
+                ("name", name),
+                ("until", &seconds),
+                ("seal", &seal),
+            ])
             .finish();
         (format!("{}?{query}", self.url), until)
     }
@@ -78,18 +89,36 @@ impl Links {
     /// # Errors
     /// [`BadLink`] where it is not as it was made, or too old.
     pub fn read(&self, query: &str, now: Timestamp) -> Result<Followed, BadLink> {
-        let fields: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        let fields: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect();
         let field = |name: &str| fields.get(name).map(String::as_str).ok_or(BadLink::Untrue);
-        let (incident, name, until, seal) = (field("incident")?, field("name")?, field("until")?, field("seal")?);
+        let (incident, name, until, seal) = (
+            field("incident")?,
+            field("name")?,
+            field("until")?,
+            field("seal")?,
+        );
         let mac = mac(&self.key, &sealed(incident, name, until)).ok_or(BadLink::Untrue)?;
         // In constant time.
-        mac.verify_slice(&bytes(seal).ok_or(BadLink::Untrue)?).map_err(|_| BadLink::Untrue)?;
-        let until = until.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+        mac.verify_slice(&bytes(seal).ok_or(BadLink::Untrue)?)
+            .map_err(|_| BadLink::Untrue)?;
+        let until = until
+            .parse()
+            .ok()
+            .and_then(|seconds| Timestamp::from_second(seconds).ok());
         let until = until.ok_or(BadLink::Untrue)?;
         if until < now {
-            return Err(BadLink::Old(until.strftime("%Y-%m-%d %H:%M UTC").to_string()));
+            return Err(BadLink::Old(
+                until.strftime("%Y-%m-%d %H:%M UTC").to_string(),
+            ));
         }
-        Ok(Followed { incident: incident.to_owned(), name: name.to_owned(), until, seal: seal.to_owned() })
+        Ok(Followed {
+            incident: incident.to_owned(),
+            name: name.to_owned(),
+            until,
+            seal: seal.to_owned(),
+        })
     }
 }
 
@@ -103,8 +132,14 @@ fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
     if hexadecimal.len() != 64 || !hexadecimal.chars().all(is_digit) {
         return None;
     }
-    let digits: Option<Vec<u32>> = hexadecimal.chars().map(|digit| digit.to_digit(16)).collect();
-    digits?.chunks(2).map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok()).collect()
+    let digits: Option<Vec<u32>> = hexadecimal
+        .chars()
+        .map(|digit| digit.to_digit(16))
+        .collect();
+    digits?
+        .chunks(2)
+        .map(|pair| u8::try_from(pair.iter().fold(0, |byte, digit| byte * 16 + digit)).ok())
+        .collect()
 }
 
 #[cfg(test)]
@@ -125,9 +160,15 @@ mod tests {
     fn a_link_is_read_as_it_was_made_until_it_is_old() {
         let links = Links::new(QUIET, "key");
         let (link, until) = links.link("9f79-1795229940", "shop/web & co=1", now());
-        assert!(link.starts_with("https://ack.example/?incident=9f79-1795229940&name=shop%2Fweb"), "{link}");
+        assert!(
+            link.starts_with("https://ack.example/?incident=9f79-1795229940&name=shop%2Fweb"),
+            "{link}"
+        );
         let followed = links.read(query(&link), until).unwrap();
-        assert_eq!((followed.incident.as_str(), followed.name.as_str()), ("9f79-1795229940", "shop/web & co=1"));
+        assert_eq!(
+            (followed.incident.as_str(), followed.name.as_str()),
+            ("9f79-1795229940", "shop/web & co=1")
+        );
         let old = links.read(query(&link), until + SignedDuration::from_secs(1));
         assert_eq!(old, Err(BadLink::Old("2026-11-22 03:00 UTC".to_owned())));
     }
@@ -143,7 +184,10 @@ mod tests {
             query.replace("until=1", "until=2"),
             query.replace("until=1", "until=x1"),
             query.replace("seal=", "seal=0"),
-            query.replace(query.rsplit('=').next().unwrap(), &query.rsplit('=').next().unwrap().to_uppercase()),
+            query.replace(
+                query.rsplit('=').next().unwrap(),
+                &query.rsplit('=').next().unwrap().to_uppercase(),
+            ),
             query.split("&seal").next().unwrap().to_owned(),
             "seal=\u{e9}".to_owned(),
             String::new(),
@@ -151,7 +195,10 @@ mod tests {
         for query in changed {
             assert_eq!(links.read(&query, now()), Err(BadLink::Untrue), "{query}");
         }
-        assert_eq!(Links::new(QUIET, "another").read(query, now()), Err(BadLink::Untrue));
+        assert_eq!(
+            Links::new(QUIET, "another").read(query, now()),
+            Err(BadLink::Untrue)
+        );
     }
 
     #[test]

@@ -59,8 +59,16 @@ impl Looks {
     }
 
     /// One more look at all addresses, if one is needed.
-    pub async fn again<C: Cloud>(&self, urls: &[String], expect: Option<&str>, now: Timestamp, cloud: &C) -> Self {
-        let is_too_soon = self.last.is_some_and(|last| now.duration_since(last) < APART);
+    pub async fn again<C: Cloud>(
+        &self,
+        urls: &[String],
+        expect: Option<&str>,
+        now: Timestamp,
+        cloud: &C,
+    ) -> Self {
+        let is_too_soon = self
+            .last
+            .is_some_and(|last| now.duration_since(last) < APART);
         if is_too_soon || self.is_confirmed() || self.is_refuted() || self.is_unclear() {
             return self.clone();
         }

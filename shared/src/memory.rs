@@ -127,11 +127,18 @@ pub struct Owed {
 impl Memory {
     /// Drops the intents of an operation that never took effect: new ones take their place.
     pub fn supersede(&mut self, operation: &str) {
-        self.pending.retain(|pending| pending.operation != operation);
+        self.pending
+            .retain(|pending| pending.operation != operation);
     }
 
     /// Notes that an action is about to be tried.
-    pub fn intend(&mut self, operation: &str, action: &Action, message: Option<&Message>, at: Timestamp) {
+    pub fn intend(
+        &mut self,
+        operation: &str,
+        action: &Action,
+        message: Option<&Message>,
+        at: Timestamp,
+    ) {
         if let Some(attempt) = Attempt::of(action, at) {
             self.attempts.push(attempt);
             self.forget_old_attempts(at);
@@ -148,20 +155,33 @@ impl Memory {
 
     /// Notes a restart that is due, whatever stands against it now. A later one includes an earlier.
     pub fn owe(&mut self, action: &Action, message: Option<&Message>) {
-        let (Action::Redeploy(restart), Some(message)) = (action, message) else { return };
+        let (Action::Redeploy(restart), Some(message)) = (action, message) else {
+            return;
+        };
         // Whether a service that is not well still needs it, the next look knows.
         if restart.heals {
             return;
         }
-        if self.owed.as_ref().is_none_or(|owed| owed.restart.since < restart.since) {
-            self.owed = Some(Owed { restart: restart.clone(), message: message.clone() });
+        if self
+            .owed
+            .as_ref()
+            .is_none_or(|owed| owed.restart.since < restart.since)
+        {
+            self.owed = Some(Owed {
+                restart: restart.clone(),
+                message: message.clone(),
+            });
         }
     }
 
     /// Notes that AWS refused an action: for good, or because of too many calls.
     pub fn refuse(&mut self, action: &Action, for_good: bool) {
         let mut at = None;
-        for pending in self.pending.iter_mut().filter(|pending| pending.action == *action) {
+        for pending in self
+            .pending
+            .iter_mut()
+            .filter(|pending| pending.action == *action)
+        {
             pending.refused = true;
             at = Some(pending.at);
         }
@@ -178,7 +198,10 @@ impl Memory {
 
     fn forget_old_attempts(&mut self, now: Timestamp) {
         let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
-        let last = self.attempts.iter().rposition(|attempt| attempt.finished && attempt.digest.is_some());
+        let last = self
+            .attempts
+            .iter()
+            .rposition(|attempt| attempt.finished && attempt.digest.is_some());
         let mut n = 0;
         self.attempts.retain(|attempt| {
             let old = now.duration_since(attempt.at) > SignedDuration::from_hours(1);
@@ -189,13 +212,22 @@ impl Memory {
 
     /// Notes that an action has taken effect, and what AWS answered; empty where nobody heard.
     pub fn finish(&mut self, action: &Action, answer: &str) {
-        let Some(at) = self.pending.iter().find(|pending| pending.action == *action).map(|pending| pending.at) else {
+        let Some(at) = self
+            .pending
+            .iter()
+            .find(|pending| pending.action == *action)
+            .map(|pending| pending.at)
+        else {
             return;
         };
         self.pending.retain(|pending| pending.action != *action);
         // Several steps of one plan have the same time; what they are about tells them apart.
         let intended = Attempt::of(action, at);
-        for attempt in self.attempts.iter_mut().filter(|attempt| intended.as_ref().is_some_and(|i| i == *attempt)) {
+        for attempt in self
+            .attempts
+            .iter_mut()
+            .filter(|attempt| intended.as_ref().is_some_and(|i| i == *attempt))
+        {
             attempt.finished = true;
         }
         match action {
@@ -204,7 +236,10 @@ impl Memory {
             Action::Restore(restore) if restore.part != RestorePart::Member => {
                 self.drill = Some((at, restore.snapshot.clone()));
             }
-            Action::Remove(Remove { outcome: Some(outcome), .. }) => {
+            Action::Remove(Remove {
+                outcome: Some(outcome),
+                ..
+            }) => {
                 self.drilled = Some(outcome.clone());
             }
             Action::Rollout(rollout) => self.follow(rollout, answer, at),
@@ -224,7 +259,11 @@ impl Memory {
             Action::Continue(go_on) => self.went_on(go_on, at),
             Action::Export(export) => {
                 let task = (!answer.is_empty()).then(|| answer.to_owned());
-                self.exporting = Some(Exporting { day: export.of.day, task, at });
+                self.exporting = Some(Exporting {
+                    day: export.of.day,
+                    task,
+                    at,
+                });
             }
             Action::Complete(complete) => {
                 self.exporting = None;
@@ -238,7 +277,10 @@ impl Memory {
     pub fn wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
         match what_for {
             Some(what_for) if self.waits_since(operation, what_for).is_some() => {}
-            Some(what_for) => drop(self.waiting.insert(operation.to_owned(), (what_for.clone(), now))),
+            Some(what_for) => drop(
+                self.waiting
+                    .insert(operation.to_owned(), (what_for.clone(), now)),
+            ),
             None => drop(self.waiting.remove(operation)),
         }
     }
@@ -246,7 +288,10 @@ impl Memory {
     /// Since when an operation waits for this, if it does.
     #[must_use]
     pub fn waits_since(&self, operation: &str, what_for: &str) -> Option<Timestamp> {
-        self.waiting.get(operation).filter(|(waits, _)| waits == what_for).map(|(_, since)| *since)
+        self.waiting
+            .get(operation)
+            .filter(|(waits, _)| waits == what_for)
+            .map(|(_, since)| *since)
     }
 
     /// Notes whether an operation's sweep must come back to this target.
@@ -259,27 +304,44 @@ impl Memory {
     }
 
     /// Takes out the intents of an operation that now show on AWS, and forgets those that never will.
-    pub fn reconcile(&mut self, operation: &str, now: Timestamp, in_effect: impl Fn(&Pending) -> bool) -> Vec<Pending> {
-        let ours = self.pending.iter().filter(|pending| pending.operation == operation);
-        let (refused, shown): (Vec<Pending>, Vec<Pending>) =
-            ours.filter(|pending| in_effect(pending)).cloned().partition(|pending| pending.refused);
+    pub fn reconcile(
+        &mut self,
+        operation: &str,
+        now: Timestamp,
+        in_effect: impl Fn(&Pending) -> bool,
+    ) -> Vec<Pending> {
+        let ours = self
+            .pending
+            .iter()
+            .filter(|pending| pending.operation == operation);
+        let (refused, shown): (Vec<Pending>, Vec<Pending>) = ours
+            .filter(|pending| in_effect(pending))
+            .cloned()
+            .partition(|pending| pending.refused);
         for pending in &shown {
             self.finish(&pending.action, "");
         }
-        self.pending.retain(|pending| !refused.contains(pending) && now.duration_since(pending.at) < PENDING_FOR);
+        self.pending.retain(|pending| {
+            !refused.contains(pending) && now.duration_since(pending.at) < PENDING_FOR
+        });
         shown
     }
 
     /// The last rollout that AWS took.
     #[must_use]
     pub fn last_rollout(&self) -> Option<&Attempt> {
-        self.attempts.iter().rev().find(|attempt| attempt.finished && attempt.digest.is_some())
+        self.attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.finished && attempt.digest.is_some())
     }
 
     /// Whether an approval of this digest was made use of.
     #[must_use]
     pub fn approval_is_spent(&self, digest: &Digest) -> bool {
-        self.attempts.iter().any(|a| a.finished && a.approved && a.digest.as_ref() == Some(digest))
+        self.attempts
+            .iter()
+            .any(|a| a.finished && a.approved && a.digest.as_ref() == Some(digest))
     }
 
     /// Whether the tasks were started anew since a time.
@@ -293,26 +355,40 @@ impl Memory {
     pub fn last_change(&self) -> Option<Timestamp> {
         let attempts = self.attempts.last().map(|attempt| attempt.at);
         let scalings = self.scalings.last().map(|scaling| scaling.at);
-        let steps = self.healing.as_ref().and_then(|healing| healing.steps.last()).map(|step| step.at);
-        attempts.max(scalings).max(steps).max(self.pending.iter().map(|pending| pending.at).max())
+        let steps = self
+            .healing
+            .as_ref()
+            .and_then(|healing| healing.steps.last())
+            .map(|step| step.at);
+        attempts
+            .max(scalings)
+            .max(steps)
+            .max(self.pending.iter().map(|pending| pending.at).max())
     }
 
     /// When tasks were last started anew with what they ran.
     #[must_use]
     pub fn last_restart(&self) -> Option<Timestamp> {
-        self.attempts.iter().rev().find(|a| a.finished && a.digest.is_none()).map(|a| a.at)
+        self.attempts
+            .iter()
+            .rev()
+            .find(|a| a.finished && a.digest.is_none())
+            .map(|a| a.at)
     }
 
     /// Whether a rollout of this digest was begun and never heard of again.
     #[must_use]
     pub fn was_interrupted(&self, digest: &Digest) -> bool {
-        self.pending.iter().any(|pending| matches!(&pending.action, Action::Rollout(r) if r.digest == *digest))
+        self.pending
+            .iter()
+            .any(|pending| matches!(&pending.action, Action::Rollout(r) if r.digest == *digest))
     }
 
     /// Whether people are to be told this, and if so remembers that they were.
     pub fn tell_once(&mut self, key: Option<&str>, now: Timestamp) -> bool {
         let Some(key) = key else { return true };
-        self.told.retain(|_, at| now.duration_since(*at) < REMIND_AFTER);
+        self.told
+            .retain(|_, at| now.duration_since(*at) < REMIND_AFTER);
         if self.told.contains_key(key) {
             return false;
         }
@@ -325,18 +401,34 @@ impl Attempt {
     /// What an action is remembered as when it begins; `None` for one that starts no tasks anew.
     fn of(action: &Action, at: Timestamp) -> Option<Self> {
         let (digest, tag, approved) = match action {
-            Action::Rollout(rollout) => (Some(rollout.digest.clone()), Some(rollout.tag.clone()), rollout.approved),
+            Action::Rollout(rollout) => (
+                Some(rollout.digest.clone()),
+                Some(rollout.tag.clone()),
+                rollout.approved,
+            ),
             Action::Redeploy(_) | Action::Enlarge(_) | Action::Move(_) => (None, None, false),
             _ => return None,
         };
-        Some(Self { at, digest, tag, approved, finished: false })
+        Some(Self {
+            at,
+            digest,
+            tag,
+            approved,
+            finished: false,
+        })
     }
 }
 
 #[cfg(test)]
 impl Attempt {
     pub(crate) fn at(at: Timestamp) -> Self {
-        Self { at, digest: None, tag: None, approved: false, finished: true }
+        Self {
+            at,
+            digest: None,
+            tag: None,
+            approved: false,
+            finished: true,
+        }
     }
 }
 
@@ -358,10 +450,14 @@ mod tests {
     fn the_last_rollout_and_the_last_hour_are_never_forgotten() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let mut memory = Memory::default();
-        let last =
-            Attempt { digest: Some(Digest::new("sha256:ab")), ..Attempt::at(now - SignedDuration::from_hours(9)) };
+        let last = Attempt {
+            digest: Some(Digest::new("sha256:ab")),
+            ..Attempt::at(now - SignedDuration::from_hours(9))
+        };
         memory.attempts.push(last.clone());
-        memory.attempts.extend((0..60).map(|n| Attempt::at(now - SignedDuration::from_mins(120 - n))));
+        memory
+            .attempts
+            .extend((0..60).map(|n| Attempt::at(now - SignedDuration::from_mins(120 - n))));
         memory.attempts.extend((0..60).map(|_| Attempt::at(now)));
         memory.forget_old_attempts(now);
         assert_eq!(memory.attempts.len(), 61);
@@ -370,6 +466,9 @@ mod tests {
 
     #[test]
     fn a_memory_of_an_earlier_version_still_reads() {
-        assert_eq!(serde_json::from_str::<Memory>("{}").unwrap(), Memory::default());
+        assert_eq!(
+            serde_json::from_str::<Memory>("{}").unwrap(),
+            Memory::default()
+        );
     }
 }

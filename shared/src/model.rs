@@ -26,12 +26,16 @@ pub use arn::Arn;
 pub use change::Change;
 pub use code_deployment::{CodeDeployment, CodeGroup, CodeTarget};
 pub use database::{Database, DatabaseKind};
-pub use image::{Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository};
+pub use image::{
+    Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository,
+};
 pub use instance::ContainerInstance;
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::Place;
-pub use service::{CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, Shifting};
+pub use service::{
+    CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, Shifting,
+};
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
 pub use target::Target;
@@ -43,7 +47,11 @@ use std::collections::BTreeMap;
 /// `1 task`, `2 tasks`.
 #[must_use]
 pub fn counted(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+    if n == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{n} {what}s")
+    }
 }
 
 /// A resource and its tags, as the tagging API lists it.

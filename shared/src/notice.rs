@@ -105,7 +105,16 @@ impl Message {
 
     fn new(severity: Severity, title: impl Into<String>) -> Self {
         let (title, why, next) = (title.into(), String::new(), String::new());
-        Self { severity, key: None, resolves: None, begins: None, ends: None, title, why, next }
+        Self {
+            severity,
+            key: None,
+            resolves: None,
+            begins: None,
+            ends: None,
+            title,
+            why,
+            next,
+        }
     }
 
     #[must_use]
@@ -160,7 +169,14 @@ impl Message {
 /// As a person reads it, without what it is about.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "[{}] {}\n  Why: {}\n  Next: {}", self.severity.as_str(), self.title, self.why, self.next)
+        write!(
+            f,
+            "[{}] {}\n  Why: {}\n  Next: {}",
+            self.severity.as_str(),
+            self.title,
+            self.why,
+            self.next
+        )
     }
 }
 
@@ -217,18 +233,29 @@ pub fn console_link(target: &Arn) -> String {
     let region = target.region();
     let console = console(target.partition(), region);
     if let Some((cluster, service)) = target.ecs_service() {
-        return format!("https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}");
+        return format!(
+            "https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}"
+        );
     }
     if let Some((cluster, id)) = target.container_instance() {
-        let of_cluster = format!("ecs/v2/clusters/{cluster}/infrastructure/container-instances/{id}");
+        let of_cluster =
+            format!("ecs/v2/clusters/{cluster}/infrastructure/container-instances/{id}");
         return format!("https://{console}/{of_cluster}?region={region}");
     }
-    let (kind, name) = target.resource().split_once(':').unwrap_or(("", target.resource()));
+    let (kind, name) = target
+        .resource()
+        .split_once(':')
+        .unwrap_or(("", target.resource()));
     let page = match (target.service(), kind) {
         ("rds", "db" | "cluster") => {
-            format!("rds/home?region={region}#database:id={name};is-cluster={}", kind == "cluster")
+            format!(
+                "rds/home?region={region}#database:id={name};is-cluster={}",
+                kind == "cluster"
+            )
         }
-        ("rds", "snapshot" | "cluster-snapshot") => format!("rds/home?region={region}#snapshots-list:"),
+        ("rds", "snapshot" | "cluster-snapshot") => {
+            format!("rds/home?region={region}#snapshots-list:")
+        }
         ("rds" | "elasticache", _) => format!("{}/home?region={region}", target.service()),
         // The page's own escape of a slash, escaped.
         ("logs", "log-group") => {
@@ -260,15 +287,36 @@ mod tests {
         "https://console.amazonaws.cn/ecs/v2/clusters/shop/services/web/health?region=cn-north-1"
     )]
     fn the_link_leads_into_the_right_console(#[case] place: &str, #[case] link: &str) {
-        assert_eq!(console_link(&Arn::new(format!("arn:{place}:123456789012:service/shop/web"))), link);
+        assert_eq!(
+            console_link(&Arn::new(format!(
+                "arn:{place}:123456789012:service/shop/web"
+            ))),
+            link
+        );
     }
 
     #[rstest]
-    #[case("rds", "db:orders", "rds/home?region=eu-west-1#database:id=orders;is-cluster=false")]
-    #[case("rds", "cluster:orders", "rds/home?region=eu-west-1#database:id=orders;is-cluster=true")]
-    #[case("rds", "snapshot:lamplighter-orders", "rds/home?region=eu-west-1#snapshots-list:")]
+    #[case(
+        "rds",
+        "db:orders",
+        "rds/home?region=eu-west-1#database:id=orders;is-cluster=false"
+    )]
+    #[case(
+        "rds",
+        "cluster:orders",
+        "rds/home?region=eu-west-1#database:id=orders;is-cluster=true"
+    )]
+    #[case(
+        "rds",
+        "snapshot:lamplighter-orders",
+        "rds/home?region=eu-west-1#snapshots-list:"
+    )]
     #[case("rds", "db-proxy:prx-1", "rds/home?region=eu-west-1")]
-    #[case("elasticache", "replicationgroup:sessions", "elasticache/home?region=eu-west-1")]
+    #[case(
+        "elasticache",
+        "replicationgroup:sessions",
+        "elasticache/home?region=eu-west-1"
+    )]
     #[case(
         "logs",
         "log-group:/ecs/web:*",
@@ -280,8 +328,17 @@ mod tests {
         "ecs/v2/clusters/shop/infrastructure/container-instances/0a1b?region=eu-west-1"
     )]
     #[case("sns", "topic", "console/home?region=eu-west-1")]
-    fn the_link_leads_to_what_it_is_about(#[case] service: &str, #[case] resource: &str, #[case] page: &str) {
-        let arn = Arn::new(format!("arn:aws:{service}:eu-west-1:123456789012:{resource}"));
-        assert_eq!(console_link(&arn), format!("https://eu-west-1.console.aws.amazon.com/{page}"));
+    fn the_link_leads_to_what_it_is_about(
+        #[case] service: &str,
+        #[case] resource: &str,
+        #[case] page: &str,
+    ) {
+        let arn = Arn::new(format!(
+            "arn:aws:{service}:eu-west-1:123456789012:{resource}"
+        ));
+        assert_eq!(
+            console_link(&arn),
+            format!("https://eu-west-1.console.aws.amazon.com/{page}")
+        );
     }
 }

@@ -12,10 +12,14 @@ use serde::{Deserialize, Serialize};
 use crate::model::{Alarm, Arn, counted};
 use crate::notice::Message;
 
-pub use backups::{Backup, Copy, Drilled, Expire, Halt, Remove, Restore, RestorePart, RunProbe, Verify};
+pub use backups::{
+    Backup, Copy, Drilled, Expire, Halt, Remove, Restore, RestorePart, RunProbe, Verify,
+};
 pub use healing::{Drain, Enlarge, Move, Park, Recover, Replace, Sizes};
 pub use logs::{Complete, Export, Retain};
-pub use releases::{Continue, GoBack, HookStatus, Judge, Redeploy, Report, Rollout, Shift, Verdict};
+pub use releases::{
+    Continue, GoBack, HookStatus, Judge, Redeploy, Report, Rollout, Shift, Verdict,
+};
 
 /// A decision about one target. An empty plan has a reason too.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,16 +166,34 @@ impl Plan {
     }
 
     /// One action, and nobody is told where there is no message.
-    pub fn act(action: Action, reason: impl Into<String>, message: impl Into<Option<Message>>) -> Self {
+    pub fn act(
+        action: Action,
+        reason: impl Into<String>,
+        message: impl Into<Option<Message>>,
+    ) -> Self {
         let reason = reason.into();
-        let step = Step { action, reason: reason.clone(), message: message.into() };
-        Self { reason, steps: vec![step], messages: Vec::new(), findings: None, waits_for: None, hook: None }
+        let step = Step {
+            action,
+            reason: reason.clone(),
+            message: message.into(),
+        };
+        Self {
+            reason,
+            steps: vec![step],
+            messages: Vec::new(),
+            findings: None,
+            waits_for: None,
+            hook: None,
+        }
     }
 
     /// The same, and a deployment that asks is answered so.
     #[must_use]
     pub fn answering(self, status: HookStatus) -> Self {
-        Self { hook: Some(status), ..self }
+        Self {
+            hook: Some(status),
+            ..self
+        }
     }
 
     #[must_use]
@@ -185,42 +207,77 @@ impl Action {
     #[must_use]
     pub fn in_words(&self) -> String {
         match self {
-            Self::Rollout(rollout) => format!("roll out {} ({})", rollout.tag, rollout.digest.short()),
+            Self::Rollout(rollout) => {
+                format!("roll out {} ({})", rollout.tag, rollout.digest.short())
+            }
             Self::Redeploy(_) => "restart the tasks".to_owned(),
-            Self::GoBack(GoBack { to, .. }) => format!("go back to {}", to.rsplit('/').next().unwrap_or_default()),
+            Self::GoBack(GoBack { to, .. }) => {
+                format!("go back to {}", to.rsplit('/').next().unwrap_or_default())
+            }
             Self::Continue(Continue { tag, .. }) => format!("let {tag} go on"),
             Self::Judge(Judge { tag, verdict, .. }) => match verdict {
                 Verdict::Passed { .. } => format!("remember {tag} as good"),
                 Verdict::Failed { .. } => format!("roll {tag} out no more"),
                 Verdict::Superseded => format!("follow {tag} no more"),
             },
-            Self::Report(Report { deployment, passed: true, .. }) => format!("let {deployment} go on"),
+            Self::Report(Report {
+                deployment,
+                passed: true,
+                ..
+            }) => format!("let {deployment} go on"),
             Self::Report(Report { deployment, .. }) => format!("fail {deployment}"),
             Self::Scale(Scale { from, to, .. }) => format!("scale from {from} to {to} tasks"),
-            Self::Floor(Floor { from, to, .. }) => format!("set Auto Scaling's minimum from {from} to {to} tasks"),
+            Self::Floor(Floor { from, to, .. }) => {
+                format!("set Auto Scaling's minimum from {from} to {to} tasks")
+            }
             Self::Alarms(Alarms { put, delete, .. }) => match (put.len(), delete.len()) {
                 (put, 0) => format!("set {}", counted(put, "alarm")),
                 (0, delete) => format!("delete {}", counted(delete, "alarm")),
                 (put, delete) => format!("set {} and delete {delete}", counted(put, "alarm")),
             },
-            Self::Dashboard(Dashboard { name, body: Some(_) }) => format!("set the dashboard {name}"),
-            Self::Dashboard(Dashboard { name, body: None }) => format!("delete the dashboard {name}"),
+            Self::Dashboard(Dashboard {
+                name,
+                body: Some(_),
+            }) => format!("set the dashboard {name}"),
+            Self::Dashboard(Dashboard { name, body: None }) => {
+                format!("delete the dashboard {name}")
+            }
             Self::Backup(Backup { identifier, .. }) => format!("take the snapshot {identifier}"),
-            Self::Restore(Restore { snapshot, into, part, .. }) => match part {
+            Self::Restore(Restore {
+                snapshot,
+                into,
+                part,
+                ..
+            }) => match part {
                 RestorePart::Member => format!("add an instance to the restored cluster {into}"),
                 _ => format!("restore {} to {into}", snapshot.name()),
             },
-            Self::Remove(Remove { database, .. }) => format!("delete the throwaway database {}", database.name()),
-            Self::Verify(Verify { snapshot, .. }) => format!("mark {} as verified", snapshot.name()),
-            Self::RunProbe(RunProbe { task_definition, .. }) => format!("run the check {task_definition}"),
+            Self::Remove(Remove { database, .. }) => {
+                format!("delete the throwaway database {}", database.name())
+            }
+            Self::Verify(Verify { snapshot, .. }) => {
+                format!("mark {} as verified", snapshot.name())
+            }
+            Self::RunProbe(RunProbe {
+                task_definition, ..
+            }) => format!("run the check {task_definition}"),
             Self::Halt(_) => "stop the check".to_owned(),
             Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
             Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
-            Self::Retain(Retain { days, .. }) => format!("keep logs for {}", counted(*days as usize, "day")),
-            Self::Replace(Replace { task, .. }) => {
-                format!("replace the task {}", task.rsplit('/').next().unwrap_or_default())
+            Self::Retain(Retain { days, .. }) => {
+                format!("keep logs for {}", counted(*days as usize, "day"))
             }
-            Self::Park(Park { to, restores: false, .. }) => format!("park at {}", counted(*to as usize, "task")),
+            Self::Replace(Replace { task, .. }) => {
+                format!(
+                    "replace the task {}",
+                    task.rsplit('/').next().unwrap_or_default()
+                )
+            }
+            Self::Park(Park {
+                to,
+                restores: false,
+                ..
+            }) => format!("park at {}", counted(*to as usize, "task")),
             Self::Park(Park { to, .. }) => format!("run {} again", counted(*to as usize, "task")),
             Self::Enlarge(Enlarge { sizes, .. }) => format!("give it more memory: {sizes}"),
             Self::Move(Move { to, .. }) => {
@@ -280,7 +337,14 @@ impl Action {
         match self {
             Self::Redeploy(redeploy) => redeploy.heals,
             other => {
-                matches!(other, Self::GoBack(_) | Self::Replace(_) | Self::Park(_) | Self::Enlarge(_) | Self::Move(_))
+                matches!(
+                    other,
+                    Self::GoBack(_)
+                        | Self::Replace(_)
+                        | Self::Park(_)
+                        | Self::Enlarge(_)
+                        | Self::Move(_)
+                )
             }
         }
     }
@@ -289,7 +353,10 @@ impl Action {
     /// by now.
     #[must_use]
     pub fn is_teardown(&self) -> bool {
-        matches!(self, Self::Remove(_) | Self::Halt(_) | Self::Report(_) | Self::Recover(_))
+        matches!(
+            self,
+            Self::Remove(_) | Self::Halt(_) | Self::Report(_) | Self::Recover(_)
+        )
     }
 
     /// What makes it this action and not another of its kind, whatever the hour.

@@ -24,7 +24,9 @@ pub use grammar::TagError;
 pub use heal::{Crash, Heal, HealPolicy};
 pub use logs::{Keep, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
-pub use stack::{HOOK_VARIABLE, Hook, LINKS_VARIABLE, Mode, ParameterError, SealedLinks, StackDefaults, VARIABLE};
+pub use stack::{
+    HOOK_VARIABLE, Hook, LINKS_VARIABLE, Mode, ParameterError, SealedLinks, StackDefaults, VARIABLE,
+};
 pub use version::{SemverLine, TagPattern};
 
 use grammar::{closest, error};
@@ -62,7 +64,9 @@ pub const DRILL: &str = "lamplighter:drill";
 pub const VERIFIED: &str = "lamplighter:verified";
 
 /// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
-const KEYS: [&str; 12] = [MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE, ACK];
+const KEYS: [&str; 12] = [
+    MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE, ACK,
+];
 
 /// Every other key of ours: this system sets them, or a person on what it made.
 const OURS: [&str; 7] = [TARGET, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED];
@@ -97,7 +101,12 @@ pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
         Some("true") => Ok(Managed::Act),
         Some("observe") => Ok(Managed::Observe),
         Some("paused") => Ok(Managed::Paused),
-        Some(value) => Err(error(MANAGED, value, "is not one of true, observe, paused", "true")),
+        Some(value) => Err(error(
+            MANAGED,
+            value,
+            "is not one of true, observe, paused",
+            "true",
+        )),
     }
 }
 
@@ -125,10 +134,16 @@ pub fn acknowledged(tags: &Tags) -> Option<&str> {
 /// [`TagError`] where the tag is not `until=` and a time with its zone.
 pub fn silenced_until(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
     const EXAMPLE: &str = "until=2026-12-01T08:00Z";
-    let Some(value) = get(tags, SILENCE) else { return Ok(None) };
+    let Some(value) = get(tags, SILENCE) else {
+        return Ok(None);
+    };
     let pairs = grammar::Pairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
     let until = pairs.required("until")?;
-    until.parse().map(Some).map_err(|_| pairs.error(format!("until={until} is not a time such as 2026-12-01T08:00Z")))
+    until.parse().map(Some).map_err(|_| {
+        pairs.error(format!(
+            "until={until} is not a time such as 2026-12-01T08:00Z"
+        ))
+    })
 }
 
 /// The floors that known bursts need: `lamplighter:schedule` and its continuations, in key order.
@@ -164,8 +179,15 @@ pub fn misspelt(tags: &Tags) -> impl Iterator<Item = TagError> {
     let known = |key: &String| KEYS.contains(&base_of(key)) || OURS.contains(&key.as_str());
     let unknown = move |key: &&String| key.starts_with(PREFIX) && !known(key);
     tags.keys().filter(unknown).map(|key| {
-        let meant = closest(key, &KEYS).map(|k| format!("; did you mean {k}?")).unwrap_or_default();
-        error(key, &tags[key], &format!("is no tag of Lamplighter{meant}"), "")
+        let meant = closest(key, &KEYS)
+            .map(|k| format!("; did you mean {k}?"))
+            .unwrap_or_default();
+        error(
+            key,
+            &tags[key],
+            &format!("is no tag of Lamplighter{meant}"),
+            "",
+        )
     })
 }
 
@@ -182,22 +204,34 @@ mod tests {
     use super::*;
 
     fn tags(pairs: &[(&str, &str)]) -> Tags {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]
     fn a_misspelt_key_is_told_with_what_was_meant() {
-        let tags = tags(&[("lamplighter:depoly", "tag=latest"), ("lamplighter:schedule.2", ""), ("team", "a")]);
+        let tags = tags(&[
+            ("lamplighter:depoly", "tag=latest"),
+            ("lamplighter:schedule.2", ""),
+            ("team", "a"),
+        ]);
         let told: Vec<String> = misspelt(&tags).map(|e| e.to_string()).collect();
         assert_eq!(
             told,
-            ["tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"]
+            [
+                "tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"
+            ]
         );
     }
 
     #[test]
     fn managed_takes_three_words() {
-        assert_eq!(managed(&tags(&[(MANAGED, "observe")])), Ok(Managed::Observe));
+        assert_eq!(
+            managed(&tags(&[(MANAGED, "observe")])),
+            Ok(Managed::Observe)
+        );
         assert_eq!(
             managed(&tags(&[(MANAGED, "yes")])).unwrap_err().to_string(),
             "tag lamplighter:managed = \"yes\": is not one of true, observe, paused; for example: true"
@@ -207,15 +241,24 @@ mod tests {
     #[test]
     fn a_schedule_may_be_continued_and_one_bad_window_spoils_it() {
         let night = ("lamplighter:schedule.2", "sat 02:00-04:00 UTC min=3");
-        let windows = schedule(&tags(&[(SCHEDULE, "mon-fri 05:00-10:00 Europe/Rome min=6"), night])).unwrap();
-        assert_eq!(windows.iter().map(|window| window.min).collect::<Vec<_>>(), [6, 3]);
+        let windows = schedule(&tags(&[
+            (SCHEDULE, "mon-fri 05:00-10:00 Europe/Rome min=6"),
+            night,
+        ]))
+        .unwrap();
+        assert_eq!(
+            windows.iter().map(|window| window.min).collect::<Vec<_>>(),
+            [6, 3]
+        );
         let error = schedule(&tags(&[night, ("lamplighter:schedule.3", "daily")])).unwrap_err();
         assert_eq!(error.tag, "lamplighter:schedule.3");
     }
 
     #[test]
     fn silence_ends_at_a_time() {
-        let until = silenced_until(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")])).unwrap().unwrap();
+        let until = silenced_until(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")]))
+            .unwrap()
+            .unwrap();
         assert_eq!(until.to_string(), "2026-12-01T08:00:00Z");
         assert!(silenced_until(&tags(&[(SILENCE, "until=tomorrow")])).is_err());
         assert!(silenced_until(&tags(&[(SILENCE, "2026-12-01T08:00Z")])).is_err());

@@ -25,8 +25,12 @@ const SECRETS: [&str; 8] = [
     r"\b([A-Za-z0-9+/_-]{40,}={0,2})",
 ];
 
-static PATTERNS: LazyLock<Vec<Regex>> =
-    LazyLock::new(|| SECRETS.iter().filter_map(|pattern| Regex::new(pattern).ok()).collect());
+static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
+    SECRETS
+        .iter()
+        .filter_map(|pattern| Regex::new(pattern).ok())
+        .collect()
+});
 
 /// One line of it.
 ///
@@ -34,12 +38,19 @@ static PATTERNS: LazyLock<Vec<Regex>> =
 /// Never: the patterns are constant, and tested.
 #[must_use]
 pub fn line(raw: &str) -> String {
-    let plain: String = raw.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let plain: String = raw
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let mut line = plain;
     for pattern in PATTERNS.iter() {
         let hidden = pattern.replace_all(&line, |found: &Captures<'_>| {
             let whole = found.get(0).map_or("", |all| all.as_str());
-            let secret = found.get(1).or(found.get(2)).map_or("", |group| group.as_str());
+            let secret = found
+                .get(1)
+                .or(found.get(2))
+                .map_or("", |group| group.as_str());
             whole.replace(secret, "[hidden]")
         });
         line = hidden.into_owned();
@@ -63,18 +74,39 @@ mod tests {
 
     #[rstest]
     #[case("key AKIAIOSFODNN7EXAMPLE is wrong", "key [hidden] is wrong")]
-    #[case("postgres://shop:hunter2@db:5432/shop refused", "postgres://[hidden]@db:5432/shop refused")]
+    #[case(
+        "postgres://shop:hunter2@db:5432/shop refused",
+        "postgres://[hidden]@db:5432/shop refused"
+    )]
     #[case("Authorization: Bearer abcdef0123456789", "Authorization: [hidden]")]
-    #[case("DB_PASSWORD=hunter2 is not accepted", "DB_PASSWORD=[hidden] is not accepted")]
-    #[case(r#"{"api_key": "xyz-123", "level": "error"}"#, r#"{"api_key": "[hidden]", "level": "error"}"#)]
-    #[case(r#"{"body":"{\"password\":\"hunter2\"}"}"#, r#"{"body":"{\"password\":\"[hidden]\"}"}"#)]
+    #[case(
+        "DB_PASSWORD=hunter2 is not accepted",
+        "DB_PASSWORD=[hidden] is not accepted"
+    )]
+    #[case(
+        r#"{"api_key": "xyz-123", "level": "error"}"#,
+        r#"{"api_key": "[hidden]", "level": "error"}"#
+    )]
+    #[case(
+        r#"{"body":"{\"password\":\"hunter2\"}"}"#,
+        r#"{"body":"{\"password\":\"[hidden]\"}"}"#
+    )]
     #[case("password=abc,def;ghi was wrong", "password=[hidden] was wrong")]
     #[case("Cookie: theme=dark; session=0123", "Cookie: [hidden]")]
     #[case("key sk_live_51H8xQ2eZvKYlo2C is revoked", "key [hidden] is revoked")]
-    #[case("token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc expired", "token [hidden] expired")]
+    #[case(
+        "token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc expired",
+        "token [hidden] expired"
+    )]
     #[case("secret wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY9", "secret [hidden]")]
-    #[case("ERROR: relation \"orders\" does not exist", "ERROR: relation \"orders\" does not exist")]
-    #[case("panicked at src/main.rs:12:5:\u{1b}[0m", "panicked at src/main.rs:12:5: [0m")]
+    #[case(
+        "ERROR: relation \"orders\" does not exist",
+        "ERROR: relation \"orders\" does not exist"
+    )]
+    #[case(
+        "panicked at src/main.rs:12:5:\u{1b}[0m",
+        "panicked at src/main.rs:12:5: [0m"
+    )]
     fn what_looks_like_a_secret_is_hidden(#[case] raw: &str, #[case] shown: &str) {
         assert_eq!(line(raw), shown);
     }

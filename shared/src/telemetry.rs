@@ -52,7 +52,13 @@ pub fn print_line(line: &str) {
 /// The metric record of one invocation.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[must_use]
-pub fn emf(operation: &str, stack: &str, counts: Counts, latency: SignedDuration, now: Timestamp) -> serde_json::Value {
+pub fn emf(
+    operation: &str,
+    stack: &str,
+    counts: Counts,
+    latency: SignedDuration,
+    now: Timestamp,
+) -> serde_json::Value {
     json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
@@ -78,7 +84,13 @@ pub fn emf(operation: &str, stack: &str, counts: Counts, latency: SignedDuration
 
 /// The metric record of one value of a target, in seconds, under the dimensions `Stack` and `Target`.
 #[must_use]
-pub fn gauge(stack: &str, target: &str, name: &str, seconds: f64, now: Timestamp) -> serde_json::Value {
+pub fn gauge(
+    stack: &str,
+    target: &str,
+    name: &str,
+    seconds: f64,
+    now: Timestamp,
+) -> serde_json::Value {
     let mut record = json!({
         "_aws": {
             "Timestamp": now.as_millisecond(),
@@ -103,15 +115,34 @@ mod tests {
 
     #[test]
     fn what_the_sdk_logs_of_bodies_is_not_compiled_in() {
-        assert_eq!(tracing::level_filters::STATIC_MAX_LEVEL, tracing::level_filters::LevelFilter::INFO);
+        assert_eq!(
+            tracing::level_filters::STATIC_MAX_LEVEL,
+            tracing::level_filters::LevelFilter::INFO
+        );
     }
 
     #[test]
     fn every_metric_that_is_declared_has_a_value() {
-        let counts = Counts { decisions: 2, actions: 1, ..Counts::default() };
-        let record = emf("deploy", "lamplighter", counts, SignedDuration::from_millis(41), Timestamp::UNIX_EPOCH);
-        let declared = record["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().unwrap();
-        assert!(declared.iter().all(|metric| record[metric["Name"].as_str().unwrap()].is_number()));
+        let counts = Counts {
+            decisions: 2,
+            actions: 1,
+            ..Counts::default()
+        };
+        let record = emf(
+            "deploy",
+            "lamplighter",
+            counts,
+            SignedDuration::from_millis(41),
+            Timestamp::UNIX_EPOCH,
+        );
+        let declared = record["_aws"]["CloudWatchMetrics"][0]["Metrics"]
+            .as_array()
+            .unwrap();
+        assert!(
+            declared
+                .iter()
+                .all(|metric| record[metric["Name"].as_str().unwrap()].is_number())
+        );
         assert_eq!(record["Actions"], 1);
     }
 }

@@ -36,12 +36,29 @@ pub(crate) async fn visit<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
     counts: &mut Counts,
 ) -> Result<Concluded, Error> {
     let now = (engine.clock)();
-    let lease = engine.ledger.acquire(&target.arn, &round.run.request_id, now, now + LEASE).await;
+    let lease = engine
+        .ledger
+        .acquire(&target.arn, &round.run.request_id, now, now + LEASE)
+        .await;
     let lease = lease.map_err(|e| ledger_error(target, e))?;
-    let mut visit =
-        Visit { engine, round, target, lease, now, counts, silenced: None, muted: Vec::new(), notices: Vec::new() };
-    let out_of_time = || Error::OutOfTime { target: target.arn.name(), seconds: VISIT.as_secs() };
-    tokio::time::timeout(VISIT, visit.carry_out()).await.map_err(|_| out_of_time())?
+    let mut visit = Visit {
+        engine,
+        round,
+        target,
+        lease,
+        now,
+        counts,
+        silenced: None,
+        muted: Vec::new(),
+        notices: Vec::new(),
+    };
+    let out_of_time = || Error::OutOfTime {
+        target: target.arn.name(),
+        seconds: VISIT.as_secs(),
+    };
+    tokio::time::timeout(VISIT, visit.carry_out())
+        .await
+        .map_err(|_| out_of_time())?
 }
 
 /// What came of a visit.
@@ -114,7 +131,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         }
         let (managed, policy) = match self.read_tags() {
             Ok(Some(read)) => read,
-            Ok(None) => return Ok(Decision::nothing(format!("not managed by {}: its tags do not say so", Op::NAME))),
+            Ok(None) => {
+                return Ok(Decision::nothing(format!(
+                    "not managed by {}: its tags do not say so",
+                    Op::NAME
+                )));
+            }
             Err(mistake) => {
                 self.tell(bad_tag(&mistake));
                 return Ok(Decision::nothing(mistake.to_string()));
@@ -128,12 +150,24 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             }
             Managed::Act | Managed::Observe | Managed::No => {}
         }
-        let Round { op, event, survey, .. } = self.round;
+        let Round {
+            op, event, survey, ..
+        } = self.round;
         let (target, policy) = (self.target, &policy);
-        let seen = Seen { event, target, policy, memory: &self.lease.memory };
+        let seen = Seen {
+            event,
+            target,
+            policy,
+            memory: &self.lease.memory,
+        };
         let observed = op.observe(seen, survey, &self.engine.cloud).await?;
         self.reconcile(&observed);
-        let seen = Seen { event, target, policy, memory: &self.lease.memory };
+        let seen = Seen {
+            event,
+            target,
+            policy,
+            memory: &self.lease.memory,
+        };
         let plan = op.decide(seen, &observed, self.now);
         for (name, seconds) in Op::gauges(&observed, self.now) {
             let stack = &self.engine.defaults.stack;
@@ -145,7 +179,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let no_acting = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let observe_only = no_acting && !plan.steps.iter().any(|step| step.action.is_teardown());
         let steps = self.guard(&plan, &Op::state(&observed));
-        Ok(Decision { plan, steps, observed: hash(&observed), observe_only })
+        Ok(Decision {
+            plan,
+            steps,
+            observed: hash(&observed),
+            observe_only,
+        })
     }
 
     fn read_silence(&mut self) {
@@ -161,7 +200,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let defaults = &self.engine.defaults;
         let managed = policy::managed(&self.target.tags);
         if Op::TEARS_DOWN && !matches!(managed, Ok(Managed::Act | Managed::Observe)) {
-            return Ok(self.round.op.tidying(defaults).map(|policy| (Managed::Act, policy)));
+            return Ok(self
+                .round
+                .op
+                .tidying(defaults)
+                .map(|policy| (Managed::Act, policy)));
         }
         let managed = managed?;
         let policy = if managed == Managed::No && self.tidies() {
@@ -194,14 +237,19 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     /// Nothing is done. Sweeps that find nothing to do leave a log line only; what somebody is told or
     /// an event asked for is journalled.
     async fn leave(&mut self, decision: Decision) -> Result<Concluded, Error> {
-        self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
+        self.lease
+            .memory
+            .wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.tell_all(&decision.plan);
         let reason = decision.reason();
         let record = self.record(Kind::Nothing, &decision, decision.withheld());
         self.log(&reason, 0);
         let quiet = self.by_sweep() && record.told.is_empty() && record.outcomes.is_empty();
         self.conclude((!quiet).then_some(record)).await?;
-        Ok(Concluded { reason, hook: decision.plan.hook })
+        Ok(Concluded {
+            reason,
+            hook: decision.plan.hook,
+        })
     }
 
     fn by_sweep(&self) -> bool {
@@ -225,16 +273,24 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     /// Journals the intent, performs every step, tells, and journals what came of it.
     async fn act(&mut self, decision: Decision) -> Result<Concluded, Error> {
-        self.lease.memory.wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
+        self.lease
+            .memory
+            .wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
         self.lease.memory.supersede(Op::NAME);
         for step in decision.permitted() {
-            self.lease.memory.intend(Op::NAME, &step.action, step.message.as_ref(), self.now);
+            self.lease
+                .memory
+                .intend(Op::NAME, &step.action, step.message.as_ref(), self.now);
         }
         self.tell_all(&decision.plan);
         let intent = self.record(Kind::Intent, &decision, Vec::new());
         // What is to be told already must survive a function that is killed from here on.
         self.lease.memory.unsent.append(&mut self.notices);
-        self.engine.ledger.intend(&self.lease, &intent).await.map_err(|e| ledger_error(self.target, e))?;
+        self.engine
+            .ledger
+            .intend(&self.lease, &intent)
+            .await
+            .map_err(|e| ledger_error(self.target, e))?;
         let mut outcomes = Vec::new();
         let mut failure = None;
         for step in &decision.steps {
@@ -257,7 +313,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                 }
                 Err(error) => {
                     if error.refused {
-                        self.lease.memory.refuse(&step.action, !error.is_throttling());
+                        self.lease
+                            .memory
+                            .refuse(&step.action, !error.is_throttling());
                     }
                     // Many targets tagged at once: the event comes again, and so does the sweep, which tells.
                     let waits = step.action.can_wait() && error.is_throttling() && !self.by_sweep();
@@ -279,7 +337,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
 impl Decision {
     fn nothing(reason: impl Into<String>) -> Self {
-        Self { plan: Plan::nothing(reason), steps: Vec::new(), observed: String::new(), observe_only: false }
+        Self {
+            plan: Plan::nothing(reason),
+            steps: Vec::new(),
+            observed: String::new(),
+            observe_only: false,
+        }
     }
 
     fn permitted(&self) -> impl Iterator<Item = &Step> {
@@ -287,19 +350,32 @@ impl Decision {
     }
 
     fn withheld(&self) -> Vec<Outcome> {
-        self.steps.iter().filter_map(|step| step.as_ref().err().cloned().map(Outcome::Withheld)).collect()
+        self.steps
+            .iter()
+            .filter_map(|step| step.as_ref().err().cloned().map(Outcome::Withheld))
+            .collect()
     }
 
     /// The plan's reason, and what stood against it.
     fn reason(&self) -> String {
-        let against = self.steps.iter().filter_map(|step| step.as_ref().err().map(String::as_str));
-        std::iter::once(self.plan.reason.as_str()).chain(against).collect::<Vec<_>>().join("; ")
+        let against = self
+            .steps
+            .iter()
+            .filter_map(|step| step.as_ref().err().map(String::as_str));
+        std::iter::once(self.plan.reason.as_str())
+            .chain(against)
+            .collect::<Vec<_>>()
+            .join("; ")
     }
 }
 
 fn ledger_error(target: &Tagged, error: LedgerError) -> Error {
     match error {
-        LedgerError::Busy { holder, until } => Error::TargetBusy { target: target.arn.name(), holder, until },
+        LedgerError::Busy { holder, until } => Error::TargetBusy {
+            target: target.arn.name(),
+            holder,
+            until,
+        },
         LedgerError::Aws(error) => error.into(),
     }
 }
@@ -307,6 +383,9 @@ fn ledger_error(target: &Tagged, error: LedgerError) -> Error {
 /// Two decisions with the same hash saw the same world.
 fn hash(observed: &impl Serialize) -> String {
     let document = serde_json::to_vec(observed).unwrap_or_default();
-    let first = Sha256::digest(document).iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    let first = Sha256::digest(document)
+        .iter()
+        .take(8)
+        .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
     format!("{first:016x}")
 }

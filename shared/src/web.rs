@@ -22,8 +22,13 @@ const LETTERS: usize = 200;
 /// may be asked too, for a stack that is on it.
 #[must_use]
 pub fn ask(url: &str, expect: Option<&str>, local: bool) -> Answer {
-    let problem = get(url, expect, local).err().map(|problem| problem.chars().take(LETTERS).collect());
-    Answer { url: url.to_owned(), problem }
+    let problem = get(url, expect, local)
+        .err()
+        .map(|problem| problem.chars().take(LETTERS).collect());
+    Answer {
+        url: url.to_owned(),
+        problem,
+    }
 }
 
 /// What came back.
@@ -40,22 +45,47 @@ pub struct Posted {
 ///
 /// # Errors
 /// What is wrong, without the address, which may be a secret.
-pub fn post(url: &str, headers: &[(&str, &str)], body: &str, local: bool) -> Result<Posted, String> {
+pub fn post(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    local: bool,
+) -> Result<Posted, String> {
     if !local && !url.starts_with("https://") {
         return Err("its address does not begin with https://".to_owned());
     }
-    let mut request = agent(local).post(url).header("content-type", "application/json; charset=utf-8");
+    let mut request = agent(local)
+        .post(url)
+        .header("content-type", "application/json; charset=utf-8");
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let unsaid = |error: ureq::Error| -> String {
-        error.to_string().replace(url, "the address").chars().take(LETTERS).collect()
+        error
+            .to_string()
+            .replace(url, "the address")
+            .chars()
+            .take(LETTERS)
+            .collect()
     };
     let mut answer = request.send(body).map_err(unsaid)?;
-    let retry_after = answer.headers().get("retry-after").and_then(|after| after.to_str().ok()?.parse().ok());
+    let retry_after = answer
+        .headers()
+        .get("retry-after")
+        .and_then(|after| after.to_str().ok()?.parse().ok());
     let status = answer.status().as_u16();
-    let text = answer.body_mut().with_config().limit(MOST_BYTES).lossy_utf8(true).read_to_string().map_err(unsaid)?;
-    Ok(Posted { status, retry_after, body: text })
+    let text = answer
+        .body_mut()
+        .with_config()
+        .limit(MOST_BYTES)
+        .lossy_utf8(true)
+        .read_to_string()
+        .map_err(unsaid)?;
+    Ok(Posted {
+        status,
+        retry_after,
+        body: text,
+    })
 }
 
 fn agent(local: bool) -> ureq::Agent {
@@ -71,19 +101,37 @@ fn agent(local: bool) -> ureq::Agent {
 }
 
 fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
-    let mut answer = agent(local).get(url).call().map_err(|error| error.to_string())?;
+    let mut answer = agent(local)
+        .get(url)
+        .call()
+        .map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     if (300..400).contains(&status) {
-        let to = answer.headers().get("location").and_then(|to| to.to_str().ok()).unwrap_or("somewhere else");
-        return Err(format!("it answers {status} and points to {to}, which is not followed"));
+        let to = answer
+            .headers()
+            .get("location")
+            .and_then(|to| to.to_str().ok())
+            .unwrap_or("somewhere else");
+        return Err(format!(
+            "it answers {status} and points to {to}, which is not followed"
+        ));
     }
     if !(200..300).contains(&status) {
         return Err(format!("it answers {status}"));
     }
     let Some(expect) = expect else { return Ok(()) };
-    let body = answer.body_mut().with_config().limit(MOST_BYTES).lossy_utf8(true).read_to_string();
+    let body = answer
+        .body_mut()
+        .with_config()
+        .limit(MOST_BYTES)
+        .lossy_utf8(true)
+        .read_to_string();
     let body = body.map_err(|error| format!("its answer can't be read: {error}"))?;
-    if body.contains(expect) { Ok(()) } else { Err(format!("it answers {status} without \"{expect}\" in it")) }
+    if body.contains(expect) {
+        Ok(())
+    } else {
+        Err(format!("it answers {status} without \"{expect}\" in it"))
+    }
 }
 
 /// Looks a name up as everybody does, and lets no address through that is not for others.
@@ -93,12 +141,22 @@ struct Guarded {
 }
 
 impl Resolver for Guarded {
-    fn resolve(&self, uri: &Uri, config: &Config, timeout: NextTimeout) -> Result<ResolvedSocketAddrs, ureq::Error> {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let found = DefaultResolver::default().resolve(uri, config, timeout)?;
-        match found.iter().find(|address| is_forbidden(address.ip(), self.local)) {
+        match found
+            .iter()
+            .find(|address| is_forbidden(address.ip(), self.local))
+        {
             Some(address) => {
-                let said =
-                    format!("{} is an address of this machine or its surroundings, which is not asked", address.ip());
+                let said = format!(
+                    "{} is an address of this machine or its surroundings, which is not asked",
+                    address.ip()
+                );
                 Err(ureq::Error::Other(said.into()))
             }
             None => Ok(found),
@@ -113,11 +171,17 @@ fn is_forbidden(address: IpAddr, local: bool) -> bool {
     match address.to_canonical() {
         IpAddr::V4(v4) => {
             let own = v4.is_loopback() && !local;
-            own || v4.is_link_local() || v4.is_unspecified() || v4.is_broadcast() || v4.is_multicast()
+            own || v4.is_link_local()
+                || v4.is_unspecified()
+                || v4.is_broadcast()
+                || v4.is_multicast()
         }
         IpAddr::V6(v6) => {
             let own = v6.is_loopback() && !local;
-            own || v6.is_unicast_link_local() || v6.is_unspecified() || v6.is_multicast() || v6 == METADATA
+            own || v6.is_unicast_link_local()
+                || v6.is_unspecified()
+                || v6.is_multicast()
+                || v6 == METADATA
         }
     }
 }
@@ -152,7 +216,11 @@ mod tests {
         Some("ok"),
         Some("it answers 200 without \"ok\" in it")
     )]
-    #[case::ill("HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n", None, Some("it answers 503"))]
+    #[case::ill(
+        "HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n",
+        None,
+        Some("it answers 503")
+    )]
     #[case::elsewhere(
         "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
         None,
@@ -163,7 +231,10 @@ mod tests {
         #[case] expect: Option<&str>,
         #[case] problem: Option<&str>,
     ) {
-        assert_eq!(ask(&server(answer), expect, true).problem.as_deref(), problem);
+        assert_eq!(
+            ask(&server(answer), expect, true).problem.as_deref(),
+            problem
+        );
     }
 
     #[rstest]
@@ -183,6 +254,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
-        assert!(ask(&format!("http://{address}/"), None, true).problem.is_some());
+        assert!(
+            ask(&format!("http://{address}/"), None, true)
+                .problem
+                .is_some()
+        );
     }
 }

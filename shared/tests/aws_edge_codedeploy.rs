@@ -47,23 +47,39 @@ fn back(stop: Option<&str>, code_deploy: Option<CodeGroup>) -> GoBack {
 }
 
 fn group() -> CodeGroup {
-    CodeGroup { application: "shop".into(), group: "web".into(), container: "web".into(), port: 8080 }
+    CodeGroup {
+        application: "shop".into(),
+        group: "web".into(),
+        container: "web".into(),
+        port: 8080,
+    }
 }
 
 #[tokio::test]
 async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask() {
     let created = mock!(aws_sdk_codedeploy::Client::create_deployment)
         .match_requests(|r| {
-            let revision = r.revision().unwrap().app_spec_content().unwrap().content().unwrap();
+            let revision = r
+                .revision()
+                .unwrap()
+                .app_spec_content()
+                .unwrap()
+                .content()
+                .unwrap();
             let spec: Value = serde_json::from_str(revision).unwrap();
             let service = &spec["Resources"][0]["TargetService"]["Properties"];
             r.application_name() == Some("shop")
                 && r.deployment_group_name() == Some("web")
                 && service["TaskDefinition"] == "shop-web:42"
                 && service["LoadBalancerInfo"]["ContainerPort"] == 8080
-                && spec["Hooks"] == json!([{"AfterAllowTestTraffic": "verify"}, {"AfterAllowTraffic": "verify"}])
+                && spec["Hooks"]
+                    == json!([{"AfterAllowTestTraffic": "verify"}, {"AfterAllowTraffic": "verify"}])
         })
-        .then_output(|| CreateDeploymentOutput::builder().deployment_id("d-1").build());
+        .then_output(|| {
+            CreateDeploymentOutput::builder()
+                .deployment_id("d-1")
+                .build()
+        });
     let rollout = Rollout {
         service: web(),
         base: "shop-web:41".into(),
@@ -84,7 +100,10 @@ async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask()
         mock_client!(aws_sdk_resourcegroupstagging, []),
     )
     .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&created]));
-    assert_eq!(aws.perform(&Action::Rollout(rollout)).await.unwrap(), "d-1 of shop-web:42");
+    assert_eq!(
+        aws.perform(&Action::Rollout(rollout)).await.unwrap(),
+        "d-1 of shop-web:42"
+    );
 }
 
 #[tokio::test]
@@ -102,7 +121,9 @@ async fn a_second_deployment_of_a_group_is_not_now() {
 #[tokio::test]
 async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
     let stopped = mock!(aws_sdk_codedeploy::Client::stop_deployment)
-        .match_requests(|r| r.deployment_id() == Some("d-1") && r.auto_rollback_enabled() == Some(true))
+        .match_requests(|r| {
+            r.deployment_id() == Some("d-1") && r.auto_rollback_enabled() == Some(true)
+        })
         .then_output(|| StopDeploymentOutput::builder().build());
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
         .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&stopped]));
@@ -131,7 +152,8 @@ async fn a_question_is_answered_once(
 ) {
     let put = mock!(aws_sdk_codedeploy::Client::put_lifecycle_event_hook_execution_status)
         .match_requests(|r| {
-            r.lifecycle_event_hook_execution_id() == Some("x-1") && r.status().unwrap().as_str() == "Succeeded"
+            r.lifecycle_event_hook_execution_id() == Some("x-1")
+                && r.status().unwrap().as_str() == "Succeeded"
         })
         .then_http_response(move || answer(status, body));
     let aws: Aws<Verdicts> = Aws::with_clients(
@@ -140,8 +162,16 @@ async fn a_question_is_answered_once(
         mock_client!(aws_sdk_resourcegroupstagging, []),
     )
     .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&put]));
-    let report = Report { service: web(), deployment: "d-1".into(), execution: "x-1".into(), passed: true };
-    let done = aws.perform(&Action::Report(report)).await.map_err(|error| error.code);
+    let report = Report {
+        service: web(),
+        deployment: "d-1".into(),
+        execution: "x-1".into(),
+        passed: true,
+    };
+    let done = aws
+        .perform(&Action::Report(report))
+        .await
+        .map_err(|error| error.code);
     assert_eq!(done, expected.map(str::to_owned).map_err(str::to_owned));
 }
 
@@ -170,9 +200,19 @@ async fn a_code_deployment_and_its_service_are_found() {
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
         .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&get, &list, &target]));
     let found = aws.code_deployment("d-1").await.unwrap().unwrap();
-    assert_eq!((found.status.as_str(), found.error.as_str(), found.is_rollback), ("Failed", "an alarm", true));
+    assert_eq!(
+        (
+            found.status.as_str(),
+            found.error.as_str(),
+            found.is_rollback
+        ),
+        ("Failed", "an alarm", true)
+    );
     let found = aws.code_target("d-1").await.unwrap().unwrap();
-    assert_eq!((found.service, found.stage.as_str()), (web(), "AfterAllowTestTraffic"));
+    assert_eq!(
+        (found.service, found.stage.as_str()),
+        (web(), "AfterAllowTestTraffic")
+    );
 }
 
 /// What runs is in the task set with the traffic, and so is what it reaches.
@@ -188,11 +228,20 @@ async fn a_service_of_code_deploy_runs_what_its_primary_task_set_says() {
                  "loadBalancers": [{"containerName": "web", "containerPort": 8080}]}]}]}"#,
         )
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, [&found]), mock_client!(aws_sdk_ecr, []));
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&found]),
+        mock_client!(aws_sdk_ecr, []),
+    );
     let service = aws.services(&[web()]).await.unwrap().remove(0);
-    assert_eq!((service.task_definition.as_str(), service.task_sets), ("shop-web:41", 2));
+    assert_eq!(
+        (service.task_definition.as_str(), service.task_sets),
+        ("shop-web:41", 2)
+    );
     assert_eq!(
         (service.code_deployments, service.reached),
-        (vec!["d-1".to_owned(), "d-2".to_owned()], Some(("web".to_owned(), 8080)))
+        (
+            vec!["d-1".to_owned(), "d-2".to_owned()],
+            Some(("web".to_owned(), 8080))
+        )
     );
 }

@@ -29,7 +29,11 @@ use rstest::rstest;
 const TOKEN: &str = "lamplighter-drill/4b1d0c8ff6a7e9d2";
 
 fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Drills> {
-    Aws::with_clients(ecs, mock_client!(aws_sdk_ecr, []), mock_client!(aws_sdk_resourcegroupstagging, []))
+    Aws::with_clients(
+        ecs,
+        mock_client!(aws_sdk_ecr, []),
+        mock_client!(aws_sdk_resourcegroupstagging, []),
+    )
 }
 
 fn with_rds(rds: aws_sdk_rds::Client) -> Aws<Drills> {
@@ -63,7 +67,9 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
     let aws = with_rds(mock_client!(aws_sdk_rds, [&restored]));
     let restore = Restore {
         source: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop"),
-        snapshot: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:lamplighter-shop-20261121-0300"),
+        snapshot: Arn::new(
+            "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:lamplighter-shop-20261121-0300",
+        ),
         into: "lamplighter-drill-shop".into(),
         engine: engine.into(),
         engine_version: None,
@@ -78,7 +84,10 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         security_group: "sg-1".into(),
         tags: BTreeMap::new(),
     };
-    assert_eq!(aws.perform(&Action::Restore(restore)).await.unwrap(), "lamplighter-drill-shop is being made");
+    assert_eq!(
+        aws.perform(&Action::Restore(restore)).await.unwrap(),
+        "lamplighter-drill-shop is being made"
+    );
 }
 
 #[rstest]
@@ -88,17 +97,34 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
 async fn the_smallest_class_that_is_offered(#[case] multi_az: bool, #[case] class: Option<&str>) {
     // Everything is offered as an instance, and one class as a cluster.
     let offers = |class: &str| {
-        let option = OrderableDbInstanceOption::builder().supports_clusters(class == "db.m6gd.large").build();
-        DescribeOrderableDbInstanceOptionsOutput::builder().orderable_db_instance_options(option).build()
+        let option = OrderableDbInstanceOption::builder()
+            .supports_clusters(class == "db.m6gd.large")
+            .build();
+        DescribeOrderableDbInstanceOptionsOutput::builder()
+            .orderable_db_instance_options(option)
+            .build()
     };
     let of = |class: &'static str| {
         mock!(aws_sdk_rds::Client::describe_orderable_db_instance_options)
             .match_requests(move |r| r.db_instance_class() == Some(class))
             .then_output(move || offers(class))
     };
-    let rules = ["db.t4g.medium", "db.c6gd.medium", "db.c6gd.large", "db.m6gd.large"].map(of);
-    let client = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&rules[0], &rules[1], &rules[2], &rules[3]]);
-    let found = with_rds(client).smallest_class("postgres", "16.4", multi_az).await.unwrap();
+    let rules = [
+        "db.t4g.medium",
+        "db.c6gd.medium",
+        "db.c6gd.large",
+        "db.m6gd.large",
+    ]
+    .map(of);
+    let client = mock_client!(
+        aws_sdk_rds,
+        RuleMode::MatchAny,
+        [&rules[0], &rules[1], &rules[2], &rules[3]]
+    );
+    let found = with_rds(client)
+        .smallest_class("postgres", "16.4", multi_az)
+        .await
+        .unwrap();
     assert_eq!(found.as_deref(), class);
 }
 
@@ -120,7 +146,11 @@ fn definition() -> Rule {
 #[tokio::test]
 async fn a_check_that_is_not_tagged_for_it_is_not_started() {
     let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| RunTaskOutput::builder().build());
-    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&tagged("[]"), &run]));
+    let aws = aws(mock_client!(
+        aws_sdk_ecs,
+        RuleMode::MatchAny,
+        [&tagged("[]"), &run]
+    ));
     let error = aws.perform(&probe()).await.unwrap_err().to_string();
     assert_eq!(
         error,
@@ -146,49 +176,88 @@ fn probe() -> Action {
 async fn a_check_is_started_once_for_its_token_with_the_endpoint_in_every_container() {
     let run = mock!(aws_sdk_ecs::Client::run_task)
         .match_requests(|r| {
-            let vpc = r.network_configuration().unwrap().awsvpc_configuration().unwrap();
+            let vpc = r
+                .network_configuration()
+                .unwrap()
+                .awsvpc_configuration()
+                .unwrap();
             let containers = r.overrides().unwrap().container_overrides();
             r.client_token() == Some(TOKEN)
                 && r.started_by() == Some(TOKEN)
                 && r.launch_type() == Some(&LaunchType::Fargate)
-                && r.task_definition() == Some("arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-db-check:3")
-                && (vpc.subnets(), vpc.security_groups()) == (&["subnet-1".to_owned()], &["sg-1".to_owned()])
+                && r.task_definition()
+                    == Some("arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-db-check:3")
+                && (vpc.subnets(), vpc.security_groups())
+                    == (&["subnet-1".to_owned()], &["sg-1".to_owned()])
                 && containers.len() == 2
-                && containers.iter().all(|one| one.environment()[0].value() == Some("drill.example.com"))
+                && containers
+                    .iter()
+                    .all(|one| one.environment()[0].value() == Some("drill.example.com"))
         })
-        .then_output(|| RunTaskOutput::builder().tasks(Task::builder().task_arn("t-1").build()).build());
-    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&definition(), &run]));
+        .then_output(|| {
+            RunTaskOutput::builder()
+                .tasks(Task::builder().task_arn("t-1").build())
+                .build()
+        });
+    let aws = aws(mock_client!(
+        aws_sdk_ecs,
+        RuleMode::MatchAny,
+        [&definition(), &run]
+    ));
     assert_eq!(aws.perform(&probe()).await.unwrap(), "t-1");
 }
 
 #[tokio::test]
 async fn what_ecs_refuses_in_its_answer_is_an_error() {
     let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| {
-        let refusal = Failure::builder().reason("RESOURCE:ENI").detail("no address is left").build();
+        let refusal = Failure::builder()
+            .reason("RESOURCE:ENI")
+            .detail("no address is left")
+            .build();
         RunTaskOutput::builder().failures(refusal).build()
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&definition(), &run]));
+    let aws = aws(mock_client!(
+        aws_sdk_ecs,
+        RuleMode::MatchAny,
+        [&definition(), &run]
+    ));
     let error = aws.perform(&probe()).await.unwrap_err();
-    assert_eq!(error.to_string(), "RunTask shop-db-check:3: RESOURCE:ENI: no address is left");
+    assert_eq!(
+        error.to_string(),
+        "RunTask shop-db-check:3: RESOURCE:ENI: no address is left"
+    );
 }
 
 #[tokio::test]
 async fn a_check_that_ended_is_found_by_its_token() {
     let running = mock!(aws_sdk_ecs::Client::list_tasks)
-        .match_requests(|r| r.started_by() == Some(TOKEN) && r.desired_status() == Some(&DesiredStatus::Running))
+        .match_requests(|r| {
+            r.started_by() == Some(TOKEN) && r.desired_status() == Some(&DesiredStatus::Running)
+        })
         .then_output(|| ListTasksOutput::builder().build());
     let stopped = mock!(aws_sdk_ecs::Client::list_tasks)
         .match_requests(|r| r.desired_status() == Some(&DesiredStatus::Stopped))
         .then_output(|| ListTasksOutput::builder().task_arns("t-1").build());
     let described = mock!(aws_sdk_ecs::Client::describe_tasks).then_output(|| {
         let container = Container::builder().name("check").exit_code(3).build();
-        let task = Task::builder().task_arn("t-1").last_status("STOPPED").containers(container).build();
+        let task = Task::builder()
+            .task_arn("t-1")
+            .last_status("STOPPED")
+            .containers(container)
+            .build();
         DescribeTasksOutput::builder().tasks(task).build()
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&running, &stopped, &described]));
+    let aws = aws(mock_client!(
+        aws_sdk_ecs,
+        RuleMode::MatchAny,
+        [&running, &stopped, &described]
+    ));
     let probe = aws.probe("ops", TOKEN).await.unwrap().unwrap();
     assert!(probe.is_over());
-    assert_eq!(probe.failure().unwrap(), "ended with exit code 3 in the container check");
+    assert_eq!(
+        probe.failure().unwrap(),
+        "ended with exit code 3 in the container check"
+    );
 }
 
 #[rstest]
@@ -208,6 +277,11 @@ fn how_a_check_ended(
         ports: Vec::new(),
     };
     let containers = containers.iter().map(of).collect();
-    let probe = Probe { status: "STOPPED".into(), reason: reason.into(), containers, ..Probe::default() };
+    let probe = Probe {
+        status: "STOPPED".into(),
+        reason: reason.into(),
+        containers,
+        ..Probe::default()
+    };
     assert_eq!(probe.failure().as_deref(), failure);
 }

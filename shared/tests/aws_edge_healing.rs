@@ -24,11 +24,18 @@ use lamplighter::plan::{Action, Drain, Enlarge, Move, Replace, Sizes};
 use rstest::rstest;
 
 fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Remedies> {
-    Aws::with_clients(ecs, mock_client!(aws_sdk_ecr, []), mock_client!(aws_sdk_resourcegroupstagging, []))
+    Aws::with_clients(
+        ecs,
+        mock_client!(aws_sdk_ecr, []),
+        mock_client!(aws_sdk_resourcegroupstagging, []),
+    )
 }
 
 fn answer(status: u16, body: impl Into<String>) -> HttpResponse {
-    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body.into()))
+    HttpResponse::new(
+        StatusCode::try_from(status).unwrap(),
+        SdkBody::from(body.into()),
+    )
 }
 
 fn web() -> Arn {
@@ -53,7 +60,10 @@ async fn a_thousand_stopped_tasks_are_ten_pages() {
             .then_output(move || {
                 let tasks = (0..100).map(|task| format!("task/{n}-{task}")).collect();
                 let next = (n < 9).then(|| (n + 1).to_string());
-                ListTasksOutput::builder().set_task_arns(Some(tasks)).set_next_token(next).build()
+                ListTasksOutput::builder()
+                    .set_task_arns(Some(tasks))
+                    .set_next_token(next)
+                    .build()
             })
     };
     let pages: Vec<_> = (0..10).map(page).collect();
@@ -70,13 +80,28 @@ async fn a_thousand_stopped_tasks_are_ten_pages() {
     });
     let rules: Vec<_> = pages.iter().chain([&described]).collect();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules);
-    let tasks = aws(ecs).tasks(TasksOf::Service(&web()), Lifecycle::Stopped).await.unwrap();
+    let tasks = aws(ecs)
+        .tasks(TasksOf::Service(&web()), Lifecycle::Stopped)
+        .await
+        .unwrap();
     assert_eq!((tasks.len(), described.num_calls()), (10, 10));
     let task = &tasks[0];
-    assert_eq!(task.stopped_at, Some(Timestamp::from_millisecond(100_500).unwrap()));
-    assert_eq!((task.stop_code.as_str(), task.zone.as_str()), ("EssentialContainerExited", "us-east-1b"));
-    assert_eq!((task.address.as_deref(), task.instance.as_deref()), (Some("10.0.1.2"), Some("host")));
-    assert_eq!((task.containers[0].exit_code, task.containers[0].ports[0]), (Some(137), 32_768));
+    assert_eq!(
+        task.stopped_at,
+        Some(Timestamp::from_millisecond(100_500).unwrap())
+    );
+    assert_eq!(
+        (task.stop_code.as_str(), task.zone.as_str()),
+        ("EssentialContainerExited", "us-east-1b")
+    );
+    assert_eq!(
+        (task.address.as_deref(), task.instance.as_deref()),
+        (Some("10.0.1.2"), Some("host"))
+    );
+    assert_eq!(
+        (task.containers[0].exit_code, task.containers[0].ports[0]),
+        (Some(137), 32_768)
+    );
 }
 
 #[tokio::test]
@@ -85,7 +110,13 @@ async fn tasks_on_an_instance_are_asked_for_by_its_identifier() {
         .match_requests(|r| r.cluster() == Some("shop") && r.container_instance() == Some("0a1b"))
         .then_output(|| ListTasksOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, [&listed]);
-    assert_eq!(aws(ecs).tasks(TasksOf::Instance(&host()), Lifecycle::Running).await.unwrap(), []);
+    assert_eq!(
+        aws(ecs)
+            .tasks(TasksOf::Instance(&host()), Lifecycle::Running)
+            .await
+            .unwrap(),
+        []
+    );
 }
 
 #[tokio::test]
@@ -96,7 +127,10 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
         )
     };
     let members = target("healthy", "")
-        + &target("unhealthy", "<Reason>Target.Timeout</Reason><Description>Request timed out</Description>");
+        + &target(
+            "unhealthy",
+            "<Reason>Target.Timeout</Reason><Description>Request timed out</Description>",
+        );
     let body = format!(
         "<DescribeTargetHealthResponse><DescribeTargetHealthResult><TargetHealthDescriptions>{members}\
          </TargetHealthDescriptions></DescribeTargetHealthResult></DescribeTargetHealthResponse>"
@@ -112,16 +146,32 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
                 "<ErrorResponse><Error><Code>TargetGroupNotFound</Code><Message>gone</Message></Error></ErrorResponse>",
             )
         });
-    let elb = mock_client!(aws_sdk_elasticloadbalancingv2, RuleMode::MatchAny, [&known, &gone]);
+    let elb = mock_client!(
+        aws_sdk_elasticloadbalancingv2,
+        RuleMode::MatchAny,
+        [&known, &gone]
+    );
     let aws = aws(mock_client!(aws_sdk_ecs, [])).and_clients(
         mock_client!(aws_sdk_cloudwatch, []),
         elb,
         mock_client!(aws_sdk_applicationautoscaling, []),
         mock_client!(aws_sdk_rds, []),
     );
-    let found = aws.target_health(&["a".to_owned(), "b".to_owned()]).await.unwrap();
-    let health: Vec<_> = found.iter().map(|t| (t.id.as_str(), t.is_unhealthy(), t.description.as_str())).collect();
-    assert_eq!(health, [("10.0.1.2", false, ""), ("10.0.1.2", true, "Request timed out")]);
+    let found = aws
+        .target_health(&["a".to_owned(), "b".to_owned()])
+        .await
+        .unwrap();
+    let health: Vec<_> = found
+        .iter()
+        .map(|t| (t.id.as_str(), t.is_unhealthy(), t.description.as_str()))
+        .collect();
+    assert_eq!(
+        health,
+        [
+            ("10.0.1.2", false, ""),
+            ("10.0.1.2", true, "Request timed out")
+        ]
+    );
 }
 
 #[rstest]
@@ -133,13 +183,24 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
 )]
 #[case::its_cluster_is_gone(400, r#"{"__type": "ClusterNotFoundException", "message": "gone"}"#, 0)]
 #[tokio::test]
-async fn instances_are_known_with_their_tags(#[case] status: u16, #[case] body: &'static str, #[case] known: usize) {
+async fn instances_are_known_with_their_tags(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] known: usize,
+) {
     let described = mock!(aws_sdk_ecs::Client::describe_container_instances)
         .match_requests(|r| r.cluster() == Some("shop") && r.include()[0].as_str() == "TAGS")
         .then_http_response(move || answer(status, body));
-    let found = aws(mock_client!(aws_sdk_ecs, [&described])).instances(&[host()]).await.unwrap();
+    let found = aws(mock_client!(aws_sdk_ecs, [&described]))
+        .instances(&[host()])
+        .await
+        .unwrap();
     assert_eq!(found.len(), known);
-    assert!(found.iter().all(|host| !host.agent_connected && host.tags.len() == 1 && host.ec2 == "i-1"));
+    assert!(
+        found
+            .iter()
+            .all(|host| !host.agent_connected && host.tags.len() == 1 && host.ec2 == "i-1")
+    );
 }
 
 #[rstest]
@@ -151,14 +212,19 @@ async fn instances_are_known_with_their_tags(#[case] status: u16, #[case] body: 
     Some("shop-hosts")
 )]
 #[tokio::test]
-async fn an_instance_may_be_of_an_auto_scaling_group(#[case] members: &'static str, #[case] expected: Option<&str>) {
+async fn an_instance_may_be_of_an_auto_scaling_group(
+    #[case] members: &'static str,
+    #[case] expected: Option<&str>,
+) {
     let grouped = mock!(aws_sdk_autoscaling::Client::describe_auto_scaling_instances).then_http_response(move || {
         let inner = format!("<AutoScalingInstances>{members}</AutoScalingInstances>");
         let result = format!("<DescribeAutoScalingInstancesResult>{inner}</DescribeAutoScalingInstancesResult>");
         answer(200, format!("<DescribeAutoScalingInstancesResponse>{result}</DescribeAutoScalingInstancesResponse>"))
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, []))
-        .and_groups(mock_client!(aws_sdk_autoscaling, [&grouped]), mock_client!(aws_sdk_cloudtrail, []));
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).and_groups(
+        mock_client!(aws_sdk_autoscaling, [&grouped]),
+        mock_client!(aws_sdk_cloudtrail, []),
+    );
     assert_eq!(aws.scaling_group("i-1").await.unwrap().as_deref(), expected);
 }
 
@@ -171,15 +237,34 @@ async fn the_group_of_an_instance_is_told_and_it_is_drained(
     #[case] expected: Result<(), &str>,
 ) {
     let drained = mock!(aws_sdk_ecs::Client::update_container_instances_state)
-        .match_requests(|r| r.container_instances() == ["0a1b"] && r.status().unwrap().as_str() == "DRAINING")
+        .match_requests(|r| {
+            r.container_instances() == ["0a1b"] && r.status().unwrap().as_str() == "DRAINING"
+        })
         .then_http_response(move || answer(200, body));
     let unhealthy = mock!(aws_sdk_autoscaling::Client::set_instance_health)
-        .match_requests(|r| r.instance_id() == Some("i-1") && r.health_status() == Some("Unhealthy"))
-        .then_http_response(|| answer(200, "<SetInstanceHealthResponse></SetInstanceHealthResponse>"));
-    let aws = aws(mock_client!(aws_sdk_ecs, [&drained]))
-        .and_groups(mock_client!(aws_sdk_autoscaling, [&unhealthy]), mock_client!(aws_sdk_cloudtrail, []));
-    let action = Action::Drain(Drain { instance: host(), ec2: "i-1".into(), has_group: true });
-    let result = aws.perform(&action).await.map(drop).map_err(|error| error.code);
+        .match_requests(|r| {
+            r.instance_id() == Some("i-1") && r.health_status() == Some("Unhealthy")
+        })
+        .then_http_response(|| {
+            answer(
+                200,
+                "<SetInstanceHealthResponse></SetInstanceHealthResponse>",
+            )
+        });
+    let aws = aws(mock_client!(aws_sdk_ecs, [&drained])).and_groups(
+        mock_client!(aws_sdk_autoscaling, [&unhealthy]),
+        mock_client!(aws_sdk_cloudtrail, []),
+    );
+    let action = Action::Drain(Drain {
+        instance: host(),
+        ec2: "i-1".into(),
+        has_group: true,
+    });
+    let result = aws
+        .perform(&action)
+        .await
+        .map(drop)
+        .map_err(|error| error.code);
     assert_eq!(result, expected.map_err(str::to_owned));
     assert_eq!(unhealthy.num_calls(), 1);
 }
@@ -195,21 +280,43 @@ async fn what_only_read_is_no_change() {
                     {"EventName": "DeleteSecret", "ReadOnly": "false", "EventTime": 80, "Username": "mallory"}]}"#,
             )
         });
-    let aws = aws(mock_client!(aws_sdk_ecs, []))
-        .and_groups(mock_client!(aws_sdk_autoscaling, []), mock_client!(aws_sdk_cloudtrail, [&looked]));
-    let found = aws.changes("arn:secret", Timestamp::UNIX_EPOCH).await.unwrap();
-    let found: Vec<_> =
-        found.iter().map(|change| (change.call.as_str(), change.by.as_str(), change.at.as_second())).collect();
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).and_groups(
+        mock_client!(aws_sdk_autoscaling, []),
+        mock_client!(aws_sdk_cloudtrail, [&looked]),
+    );
+    let found = aws
+        .changes("arn:secret", Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    let found: Vec<_> = found
+        .iter()
+        .map(|change| {
+            (
+                change.call.as_str(),
+                change.by.as_str(),
+                change.at.as_second(),
+            )
+        })
+        .collect();
     assert_eq!(found, [("DeleteSecret", "mallory", 80)]);
 }
 
 #[tokio::test]
 async fn a_task_is_stopped_with_the_reason_that_people_see() {
     let stopped = mock!(aws_sdk_ecs::Client::stop_task)
-        .match_requests(|r| r.cluster() == Some("shop") && r.task() == Some("t") && r.reason() == Some("why"))
+        .match_requests(|r| {
+            r.cluster() == Some("shop") && r.task() == Some("t") && r.reason() == Some("why")
+        })
         .then_output(|| StopTaskOutput::builder().build());
-    let replace = Replace { service: web(), task: "t".into(), reason: "why".into() };
-    aws(mock_client!(aws_sdk_ecs, [&stopped])).perform(&Action::Replace(replace)).await.unwrap();
+    let replace = Replace {
+        service: web(),
+        task: "t".into(),
+        reason: "why".into(),
+    };
+    aws(mock_client!(aws_sdk_ecs, [&stopped]))
+        .perform(&Action::Replace(replace))
+        .await
+        .unwrap();
     assert_eq!(stopped.num_calls(), 1);
 }
 
@@ -224,10 +331,26 @@ async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
                 && r.desired_count().is_none()
         })
         .then_output(|| UpdateServiceOutput::builder().build());
-    let share = |provider: &str| vec![CapacityShare { provider: provider.into(), weight: 1, base: 0 }];
+    let share = |provider: &str| {
+        vec![CapacityShare {
+            provider: provider.into(),
+            weight: 1,
+            base: 0,
+        }]
+    };
     let (from, to) = (share("FARGATE_SPOT"), share("FARGATE"));
-    let moving = Move { service: web(), from, to, restores: false, hours: 1, shifts: false };
-    aws(mock_client!(aws_sdk_ecs, [&updated])).perform(&Action::Move(moving)).await.unwrap();
+    let moving = Move {
+        service: web(),
+        from,
+        to,
+        restores: false,
+        hours: 1,
+        shifts: false,
+    };
+    aws(mock_client!(aws_sdk_ecs, [&updated]))
+        .perform(&Action::Move(moving))
+        .await
+        .unwrap();
     assert_eq!(updated.num_calls(), 1);
 }
 
@@ -244,11 +367,24 @@ async fn a_revision_with_more_memory_is_the_same_but_for_that() {
         answer(200, r#"{"taskDefinition": {"taskDefinitionArn": "arn:aws:ecs:us-east-1:123456789012:task-definition/shop-web:43"}}"#)
     });
     let updated = mock!(aws_sdk_ecs::Client::update_service)
-        .match_requests(|r| r.task_definition().is_some_and(|arn| arn.ends_with("shop-web:43")))
+        .match_requests(|r| {
+            r.task_definition()
+                .is_some_and(|arn| arn.ends_with("shop-web:43"))
+        })
         .then_output(|| UpdateServiceOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, [&described, &registered, &updated]);
-    let sizes = Sizes { cpu: None, memory: Some(1_024), containers: BTreeMap::from([("web".to_owned(), 500)]) };
-    let enlarge = Enlarge { service: web(), base: "shop-web:42".into(), sizes, tags: BTreeMap::new(), shifts: false };
+    let sizes = Sizes {
+        cpu: None,
+        memory: Some(1_024),
+        containers: BTreeMap::from([("web".to_owned(), 500)]),
+    };
+    let enlarge = Enlarge {
+        service: web(),
+        base: "shop-web:42".into(),
+        sizes,
+        tags: BTreeMap::new(),
+        shifts: false,
+    };
     let done = aws(ecs).perform(&Action::Enlarge(enlarge)).await.unwrap();
     assert_eq!(done, "accepted of shop-web:43");
 }

@@ -17,7 +17,8 @@ use aws_sdk_rds::operation::describe_db_cluster_snapshots::DescribeDbClusterSnap
 use aws_sdk_rds::operation::describe_db_snapshot_attributes::DescribeDbSnapshotAttributesOutput;
 use aws_sdk_rds::operation::describe_db_snapshots::DescribeDbSnapshotsOutput;
 use aws_sdk_rds::types::{
-    AccountQuota, DbClusterSnapshot, DbSnapshot, DbSnapshotAttribute, DbSnapshotAttributesResult, Tag,
+    AccountQuota, DbClusterSnapshot, DbSnapshot, DbSnapshotAttribute, DbSnapshotAttributesResult,
+    Tag,
 };
 use aws_smithy_mocks::{RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -57,36 +58,58 @@ fn refused(code: &'static str) -> HttpResponse {
 
 fn backup(resource: &str) -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
-    Action::Backup(Backup { database: arn(resource), identifier: "lamplighter-orders-20261121-0300".into(), tags })
+    Action::Backup(Backup {
+        database: arn(resource),
+        identifier: "lamplighter-orders-20261121-0300".into(),
+        tags,
+    })
 }
 
 #[tokio::test]
 async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
     let page = |n: usize| {
         let one = |n: usize| {
-            let tag = Tag::builder().key("lamplighter:stack").value("lamplighter").build();
+            let tag = Tag::builder()
+                .key("lamplighter:stack")
+                .value("lamplighter")
+                .build();
             let name = format!("s{n}");
             let arn = arn(&format!("snapshot:{name}"));
-            DbSnapshot::builder().db_snapshot_identifier(name).db_snapshot_arn(arn.as_str()).tag_list(tag).build()
+            DbSnapshot::builder()
+                .db_snapshot_identifier(name)
+                .db_snapshot_arn(arn.as_str())
+                .tag_list(tag)
+                .build()
         };
         let snapshots = (n * 100..n * 100 + 100).map(one).collect();
         let marker = (n < 9).then(|| (n + 1).to_string());
-        DescribeDbSnapshotsOutput::builder().set_db_snapshots(Some(snapshots)).set_marker(marker).build()
+        DescribeDbSnapshotsOutput::builder()
+            .set_db_snapshots(Some(snapshots))
+            .set_marker(marker)
+            .build()
     };
     let pages: Vec<_> = (0..10)
         .map(|n: usize| {
             mock!(aws_sdk_rds::Client::describe_db_snapshots)
                 .match_requests(move |r| {
-                    let is_asked = r.snapshot_type() == Some("manual") && r.max_records() == Some(100);
+                    let is_asked =
+                        r.snapshot_type() == Some("manual") && r.max_records() == Some(100);
                     is_asked && r.marker().map_or(0, |marker| marker.parse().unwrap()) == n
                 })
                 .then_output(move || page(n))
         })
         .collect();
     let clusters = mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots).then_output(|| {
-        let one = DbClusterSnapshot::builder().db_cluster_snapshot_identifier("c").status("available");
-        let one = one.db_cluster_snapshot_arn(arn("cluster-snapshot:c").as_str()).db_cluster_identifier("shop").build();
-        DescribeDbClusterSnapshotsOutput::builder().db_cluster_snapshots(one).build()
+        let one = DbClusterSnapshot::builder()
+            .db_cluster_snapshot_identifier("c")
+            .status("available");
+        let one = one
+            .db_cluster_snapshot_arn(arn("cluster-snapshot:c").as_str())
+            .db_cluster_identifier("shop")
+            .build();
+        DescribeDbClusterSnapshotsOutput::builder()
+            .db_cluster_snapshots(one)
+            .build()
     });
     let rules: Vec<&_> = pages.iter().chain([&clusters]).collect();
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules);
@@ -100,12 +123,20 @@ async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
 #[case::instance("db:orders", "DBSnapshotAlreadyExists")]
 #[case::cluster("cluster:orders", "DBClusterSnapshotAlreadyExistsFault")]
 #[tokio::test]
-async fn that_it_is_there_already_is_as_good(#[case] resource: &'static str, #[case] code: &'static str) {
-    let instance = mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
-    let cluster = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot).then_http_response(move || refused(code));
+async fn that_it_is_there_already_is_as_good(
+    #[case] resource: &'static str,
+    #[case] code: &'static str,
+) {
+    let instance =
+        mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
+    let cluster = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot)
+        .then_http_response(move || refused(code));
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instance, &cluster]);
     let answer = aws(rds).perform(&backup(resource)).await;
-    assert_eq!(answer.unwrap(), "lamplighter-orders-20261121-0300 is there already");
+    assert_eq!(
+        answer.unwrap(),
+        "lamplighter-orders-20261121-0300 is there already"
+    );
 }
 
 #[tokio::test]
@@ -128,10 +159,14 @@ async fn a_cluster_is_taken_as_one_and_carries_the_tags() {
 #[case::denied("AccessDenied")]
 #[tokio::test]
 async fn a_snapshot_that_is_refused_is_an_error_with_its_code(#[case] code: &'static str) {
-    let rule = mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
+    let rule =
+        mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&rule]);
     let error = aws(rds).perform(&backup("db:orders")).await.unwrap_err();
-    assert_eq!(error.to_string(), format!("CreateDBSnapshot lamplighter-orders-20261121-0300: {code}: no"));
+    assert_eq!(
+        error.to_string(),
+        format!("CreateDBSnapshot lamplighter-orders-20261121-0300: {code}: no")
+    );
 }
 
 #[tokio::test]
@@ -145,35 +180,71 @@ async fn one_that_is_gone_is_as_good_as_deleted_and_one_in_use_is_an_error() {
     let old = mock!(aws_sdk_rds::Client::delete_db_snapshot)
         .match_requests(|r| r.db_snapshot_identifier() == Some("old"))
         .then_output(|| DeleteDbSnapshotOutput::builder().build());
-    let aws = aws(mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&gone, &busy, &old]));
-    let expire = |name: &str| Action::Expire(Expire { snapshot: arn(&format!("snapshot:{name}")) });
-    assert_eq!(aws.perform(&expire("gone")).await.unwrap(), "gone was gone already");
+    let aws = aws(mock_client!(
+        aws_sdk_rds,
+        RuleMode::MatchAny,
+        [&gone, &busy, &old]
+    ));
+    let expire = |name: &str| {
+        Action::Expire(Expire {
+            snapshot: arn(&format!("snapshot:{name}")),
+        })
+    };
+    assert_eq!(
+        aws.perform(&expire("gone")).await.unwrap(),
+        "gone was gone already"
+    );
     assert_eq!(aws.perform(&expire("old")).await.unwrap(), "old is deleted");
     let error = aws.perform(&expire("busy")).await.unwrap_err();
-    assert_eq!(error.to_string(), "DeleteDBSnapshot busy: InvalidDBSnapshotState: no");
+    assert_eq!(
+        error.to_string(),
+        "DeleteDBSnapshot busy: InvalidDBSnapshotState: no"
+    );
 }
 
 #[tokio::test]
 async fn quotas_and_shares_are_read() {
     let quotas = mock!(aws_sdk_rds::Client::describe_account_attributes).then_output(|| {
-        let quota = |name: &str, used| AccountQuota::builder().account_quota_name(name).used(used).max(100).build();
+        let quota = |name: &str, used| {
+            AccountQuota::builder()
+                .account_quota_name(name)
+                .used(used)
+                .max(100)
+                .build()
+        };
         let answer = DescribeAccountAttributesOutput::builder();
-        answer.account_quotas(quota("ManualSnapshots", 81)).account_quotas(quota("ManualClusterSnapshots", 3)).build()
+        answer
+            .account_quotas(quota("ManualSnapshots", 81))
+            .account_quotas(quota("ManualClusterSnapshots", 3))
+            .build()
     });
     let shared = mock!(aws_sdk_rds::Client::describe_db_snapshot_attributes)
         .match_requests(|r| r.db_snapshot_identifier() == Some("shared"))
         .then_output(|| {
-            let restore =
-                DbSnapshotAttribute::builder().attribute_name("restore").attribute_values("210987654321").build();
-            let result = DbSnapshotAttributesResult::builder().db_snapshot_attributes(restore).build();
-            DescribeDbSnapshotAttributesOutput::builder().db_snapshot_attributes_result(result).build()
+            let restore = DbSnapshotAttribute::builder()
+                .attribute_name("restore")
+                .attribute_values("210987654321")
+                .build();
+            let result = DbSnapshotAttributesResult::builder()
+                .db_snapshot_attributes(restore)
+                .build();
+            DescribeDbSnapshotAttributesOutput::builder()
+                .db_snapshot_attributes_result(result)
+                .build()
         });
     let gone = mock!(aws_sdk_rds::Client::describe_db_snapshot_attributes)
         .match_requests(|r| r.db_snapshot_identifier() == Some("gone"))
         .then_http_response(|| refused("DBSnapshotNotFound"));
-    let aws = aws(mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&quotas, &shared, &gone]));
+    let aws = aws(mock_client!(
+        aws_sdk_rds,
+        RuleMode::MatchAny,
+        [&quotas, &shared, &gone]
+    ));
     let read = aws.snapshot_quotas().await.unwrap();
-    assert_eq!((read.instances, read.clusters), (Quota { used: 81, max: 100 }, Quota { used: 3, max: 100 }));
+    assert_eq!(
+        (read.instances, read.clusters),
+        (Quota { used: 81, max: 100 }, Quota { used: 3, max: 100 })
+    );
     assert!(aws.is_shared(&arn("snapshot:shared")).await.unwrap());
     assert!(!aws.is_shared(&arn("snapshot:gone")).await.unwrap());
     // With the vault alone it is not.

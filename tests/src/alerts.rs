@@ -11,9 +11,17 @@ use crate::stack::Stack;
 /// # Panics
 /// Where the queue does not take them.
 pub fn tell(stack: &Stack, notices: &[Value]) {
-    let queues = stack.call("sqs", "ListQueues", json!({})).unwrap_or_default();
-    let mut urls = queues["QueueUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let url = urls.find(|url| url.contains("Notices")).unwrap_or_else(|| panic!("there is no queue for notices"));
+    let queues = stack
+        .call("sqs", "ListQueues", json!({}))
+        .unwrap_or_default();
+    let mut urls = queues["QueueUrls"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_str);
+    let url = urls
+        .find(|url| url.contains("Notices"))
+        .unwrap_or_else(|| panic!("there is no queue for notices"));
     for ten in notices.chunks(10) {
         let entries: Vec<Value> = ten
             .iter()
@@ -21,7 +29,11 @@ pub fn tell(stack: &Stack, notices: &[Value]) {
             .map(|(n, notice)| json!({"Id": n.to_string(), "MessageBody": notice.to_string()}))
             .collect();
         stack
-            .call("sqs", "SendMessageBatch", json!({"QueueUrl": url, "Entries": entries}))
+            .call(
+                "sqs",
+                "SendMessageBatch",
+                json!({"QueueUrl": url, "Entries": entries}),
+            )
             .unwrap_or_else(|e| panic!("{e}"));
     }
 }
@@ -50,7 +62,8 @@ pub fn sweep(stack: &Stack) {
 /// The link in a message that stops reminders.
 #[must_use]
 pub fn link(body: &str) -> Option<&str> {
-    body.lines().find(|line| line.starts_with("http") && line.contains(".execute-api."))
+    body.lines()
+        .find(|line| line.starts_with("http") && line.contains(".execute-api."))
 }
 
 /// Follows a link as a browser does. Answers the status and the page.
@@ -59,13 +72,31 @@ pub fn link(body: &str) -> Option<&str> {
 /// Where nobody answers.
 #[must_use]
 pub fn follow(stack: &Stack, method: &str, link: &str) -> (u16, String) {
-    let (_, rest) = link.split_once("://").unwrap_or_else(|| panic!("{link} has no scheme"));
-    let (host, query) = rest.split_once('/').unwrap_or_else(|| panic!("{link} has no path"));
+    let (_, rest) = link
+        .split_once("://")
+        .unwrap_or_else(|| panic!("{link} has no scheme"));
+    let (host, query) = rest
+        .split_once('/')
+        .unwrap_or_else(|| panic!("{link} has no path"));
     let id = host.split('.').next().unwrap_or_default();
     // No machine resolves the names of its APIs: the emulator takes them in the path as well.
-    let url = format!("{}/_aws/execute-api/{id}/$default/{query}", stack.endpoint());
-    let agent = ureq::Agent::new_with_config(ureq::Agent::config_builder().http_status_as_error(false).build());
-    let answer = if method == "POST" { agent.post(url).send_empty() } else { agent.get(url).call() };
+    let url = format!(
+        "{}/_aws/execute-api/{id}/$default/{query}",
+        stack.endpoint()
+    );
+    let agent = ureq::Agent::new_with_config(
+        ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .build(),
+    );
+    let answer = if method == "POST" {
+        agent.post(url).send_empty()
+    } else {
+        agent.get(url).call()
+    };
     let mut answer = answer.unwrap_or_else(|e| panic!("{method} {link}: {e}"));
-    (answer.status().as_u16(), answer.body_mut().read_to_string().unwrap_or_default())
+    (
+        answer.status().as_u16(),
+        answer.body_mut().read_to_string().unwrap_or_default(),
+    )
 }

@@ -28,8 +28,14 @@ pub struct Api {
 impl Api {
     #[must_use]
     pub fn new(endpoint: impl Into<String>) -> Self {
-        let agent: Agent = Agent::config_builder().http_status_as_error(false).build().into();
-        Self { agent, endpoint: endpoint.into() }
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .build()
+            .into();
+        Self {
+            agent,
+            endpoint: endpoint.into(),
+        }
     }
 
     #[must_use]
@@ -44,7 +50,10 @@ impl Api {
     ///
     /// # Panics
     /// Where the stack does not answer.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write json!() in place"
+    )]
     pub fn call(&self, service: &str, action: &str, request: Value) -> Result<Value, ApiError> {
         let answer = self
             .agent
@@ -56,7 +65,11 @@ impl Api {
         let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
         let succeeded = answer.status().is_success();
         let body: Value = answer.body_mut().read_json().unwrap_or_default();
-        if succeeded { Ok(body) } else { Err(error_in(&body)) }
+        if succeeded {
+            Ok(body)
+        } else {
+            Err(error_in(&body))
+        }
     }
 
     /// Calls an API that takes forms and answers XML (`cloudformation`, `sns`).
@@ -66,9 +79,18 @@ impl Api {
     ///
     /// # Panics
     /// Where the stack does not answer.
-    pub fn query(&self, service: &str, action: &str, form: &[(&str, &str)]) -> Result<String, String> {
+    pub fn query(
+        &self,
+        service: &str,
+        action: &str,
+        form: &[(&str, &str)],
+    ) -> Result<String, String> {
         let form = [&[("Action", action), ("Version", "2010-05-15")], form].concat();
-        let answer = self.agent.post(&self.endpoint).header("authorization", credential(service)).send_form(form);
+        let answer = self
+            .agent
+            .post(&self.endpoint)
+            .header("authorization", credential(service))
+            .send_form(form);
         let mut answer = answer.unwrap_or_else(|e| panic!("{service} {action}: {e}"));
         let succeeded = answer.status().is_success();
         let body = answer.body_mut().read_to_string().unwrap_or_default();
@@ -84,19 +106,37 @@ impl Api {
     /// Where the stack does not answer.
     pub fn put_object(&self, bucket: &str, key: &str, body: &str) -> Result<String, String> {
         let url = format!("{}/{bucket}/{key}", self.endpoint);
-        let answer = self.agent.put(&url).header("authorization", credential("s3")).send(body);
+        let answer = self
+            .agent
+            .put(&url)
+            .header("authorization", credential("s3"))
+            .send(body);
         let mut answer = answer.unwrap_or_else(|e| panic!("s3 PutObject: {e}"));
-        if answer.status().is_success() { Ok(url) } else { Err(answer.body_mut().read_to_string().unwrap_or_default()) }
+        if answer.status().is_success() {
+            Ok(url)
+        } else {
+            Err(answer.body_mut().read_to_string().unwrap_or_default())
+        }
     }
 
     /// Invokes a function and waits for its answer.
     ///
     /// # Panics
     /// Where the stack does not answer.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write json!() in place"
+    )]
     pub fn invoke(&self, function: &str, payload: Value) -> Value {
-        let url = format!("{}/2015-03-31/functions/{function}/invocations", self.endpoint);
-        let answer = self.agent.post(url).header("authorization", credential("lambda")).send_json(&payload);
+        let url = format!(
+            "{}/2015-03-31/functions/{function}/invocations",
+            self.endpoint
+        );
+        let answer = self
+            .agent
+            .post(url)
+            .header("authorization", credential("lambda"))
+            .send_json(&payload);
         let mut answer = answer.unwrap_or_else(|e| panic!("Invoke {function}: {e}"));
         answer.body_mut().read_json().unwrap_or_default()
     }
@@ -105,9 +145,15 @@ impl Api {
     ///
     /// # Panics
     /// Where the stack refuses: that is a mistake in the test.
-    #[expect(clippy::needless_pass_by_value, reason = "callers write json!() in place")]
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "callers write json!() in place"
+    )]
     pub fn control(&self, name: &str, request: Value) -> Value {
-        let answer = self.agent.post(format!("{}/_stack/{name}", self.endpoint)).send_json(&request);
+        let answer = self
+            .agent
+            .post(format!("{}/_stack/{name}", self.endpoint))
+            .send_json(&request);
         let mut answer = answer.unwrap_or_else(|e| panic!("control {name}: {e}"));
         let succeeded = answer.status().is_success();
         let body: Value = answer.body_mut().read_json().unwrap_or_default();
@@ -117,9 +163,17 @@ impl Api {
 }
 
 fn error_in(body: &Value) -> ApiError {
-    let text = |keys: [&str; 2]| keys.iter().find_map(|key| body[*key].as_str()).unwrap_or_default().to_owned();
+    let text = |keys: [&str; 2]| {
+        keys.iter()
+            .find_map(|key| body[*key].as_str())
+            .unwrap_or_default()
+            .to_owned()
+    };
     let code = text(["__type", "code"]);
-    ApiError { code: code.rsplit('#').next().unwrap_or_default().to_owned(), message: text(["message", "Message"]) }
+    ApiError {
+        code: code.rsplit('#').next().unwrap_or_default().to_owned(),
+        message: text(["message", "Message"]),
+    }
 }
 
 /// The emulator reads account, region and service from here and checks no signature.

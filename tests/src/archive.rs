@@ -18,9 +18,17 @@ pub fn last_day() -> String {
 
 /// Writes a line to a log group at noon of the last day that is due, and one a day later.
 pub fn write_log(stack: &Stack, group: &str, line: &str) {
-    let noon: Timestamp = format!("{}T12:00:00Z", last_day()).parse().unwrap_or_default();
-    for (at, message) in [(noon, line), (noon + SignedDuration::from_hours(24), "a day later")] {
-        stack.control("log", json!({"group": group, "at": at.to_string(), "message": message}));
+    let noon: Timestamp = format!("{}T12:00:00Z", last_day())
+        .parse()
+        .unwrap_or_default();
+    for (at, message) in [
+        (noon, line),
+        (noon + SignedDuration::from_hours(24), "a day later"),
+    ] {
+        stack.control(
+            "log",
+            json!({"group": group, "at": at.to_string(), "message": message}),
+        );
     }
 }
 
@@ -31,7 +39,11 @@ pub fn write_log(stack: &Stack, group: &str, line: &str) {
 pub fn tag_log_group(stack: &Stack, group: &str, logs: &str) {
     let arn = format!("arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}");
     let tags = json!({"lamplighter:managed": "true", "lamplighter:logs": logs});
-    let answer = stack.call("logs", "TagResource", json!({"resourceArn": arn, "tags": tags}));
+    let answer = stack.call(
+        "logs",
+        "TagResource",
+        json!({"resourceArn": arn, "tags": tags}),
+    );
     assert!(answer.is_ok(), "{answer:?}");
 }
 

@@ -15,7 +15,10 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 #[must_use]
 pub fn nightly() -> [(&'static str, String); 2] {
     let backup = format!("at={} keep=7d drill=weekly", night(0).strftime("%H:%M"));
-    [("lamplighter:managed", "true".to_owned()), ("lamplighter:backup", backup)]
+    [
+        ("lamplighter:managed", "true".to_owned()),
+        ("lamplighter:backup", backup),
+    ]
 }
 
 /// The slot of a night, 0 for the one that is due now.
@@ -32,13 +35,20 @@ pub fn night(ago: i32) -> Timestamp {
 /// Makes a database that is backed up [`nightly`].
 pub fn backed_up(stack: &Stack, name: &str) {
     let tags = nightly();
-    create_database(stack, name, &tags.each_ref().map(|(key, value)| (*key, value.as_str())));
+    create_database(
+        stack,
+        name,
+        &tags.each_ref().map(|(key, value)| (*key, value.as_str())),
+    );
 }
 
 /// What the snapshot of a database for a night is called.
 #[must_use]
 pub fn name(database: &str, ago: i32) -> String {
-    format!("lamplighter-{database}-{}", night(ago).strftime("%Y%m%d-%H%M"))
+    format!(
+        "lamplighter-{database}-{}",
+        night(ago).strftime("%Y%m%d-%H%M")
+    )
 }
 
 /// Makes the snapshots that the stack would have taken on these nights.
@@ -61,6 +71,16 @@ pub fn set_state(stack: &Stack, database: &str, status: &str) {
 #[must_use]
 pub fn snapshots(stack: &Stack, database: &str) -> BTreeMap<String, String> {
     let all = stack.control("snapshots", json!({}));
-    let of = |s: &Value| Some((s["name"].as_str()?.to_owned(), s["status"].as_str()?.to_owned()));
-    all.as_array().into_iter().flatten().filter(|s| s["database"] == database).filter_map(of).collect()
+    let of = |s: &Value| {
+        Some((
+            s["name"].as_str()?.to_owned(),
+            s["status"].as_str()?.to_owned(),
+        ))
+    };
+    all.as_array()
+        .into_iter()
+        .flatten()
+        .filter(|s| s["database"] == database)
+        .filter_map(of)
+        .collect()
 }

@@ -56,7 +56,13 @@ pub fn follow<S: Scaler>(curve: &Curve, mut scaler: S) -> Followed {
         tasks.push(running);
         running = scaler.minute(*rps, running);
     }
-    let pairs = || curve.rps.iter().zip(&tasks).map(|(rps, tasks)| (needed(*rps), *tasks));
+    let pairs = || {
+        curve
+            .rps
+            .iter()
+            .zip(&tasks)
+            .map(|(rps, tasks)| (needed(*rps), *tasks))
+    };
     Followed {
         scaler: S::NAME,
         under: pairs().filter(|(needed, tasks)| tasks < needed).count(),
@@ -68,7 +74,11 @@ pub fn follow<S: Scaler>(curve: &Curve, mut scaler: S) -> Followed {
 }
 
 /// The tasks that a load needs, within the bounds.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a load is small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a load is small"
+)]
 pub fn needed(rps: f64) -> u32 {
     ((rps / RPS).ceil() as u32).clamp(MIN, MAX)
 }
@@ -94,9 +104,17 @@ impl Scaler for Ours {
     fn minute(&mut self, rps: f64, _: u32) -> u32 {
         let events = self.world.minute(&self.service, rps, Task::default());
         for event in events {
-            self.world.invoke(&Autoscaler, event).expect("not killed").expect("an answer");
+            self.world
+                .invoke(&Autoscaler, event)
+                .expect("not killed")
+                .expect("an answer");
         }
-        self.world.sweep(&Autoscaler).expect("not killed").expect("an answer");
-        self.world.state().services[&self.service].desired_count.unsigned_abs()
+        self.world
+            .sweep(&Autoscaler)
+            .expect("not killed")
+            .expect("an answer");
+        self.world.state().services[&self.service]
+            .desired_count
+            .unsigned_abs()
     }
 }

@@ -23,21 +23,44 @@ const PROPERTIES: [&str; 12] = [
     "view",
     "yAxis",
 ];
-const OPTIONS: [&str; 10] =
-    ["accountId", "color", "expression", "id", "label", "period", "region", "stat", "visible", "yAxis"];
+const OPTIONS: [&str; 10] = [
+    "accountId",
+    "color",
+    "expression",
+    "id",
+    "label",
+    "period",
+    "region",
+    "stat",
+    "visible",
+    "yAxis",
+];
 const VIEWS: [&str; 5] = ["timeSeries", "singleValue", "gauge", "bar", "pie"];
 
 /// Every way in which a body breaks the format; none where CloudWatch takes it.
 pub fn problems(body: &str) -> Vec<String> {
-    let Ok(body) = serde_json::from_str::<Value>(body) else { return vec!["it is no JSON".to_owned()] };
-    let Some(widgets) = body["widgets"].as_array() else { return vec!["it has no widgets".to_owned()] };
+    let Ok(body) = serde_json::from_str::<Value>(body) else {
+        return vec!["it is no JSON".to_owned()];
+    };
+    let Some(widgets) = body["widgets"].as_array() else {
+        return vec!["it has no widgets".to_owned()];
+    };
     let mut found = Vec::new();
     if widgets.len() > MOST_WIDGETS {
         found.push(format!("{} widgets", widgets.len()));
     }
     for (n, widget) in widgets.iter().enumerate() {
-        let about = if widget["type"] == "text" { text(widget) } else { metric(widget) };
-        found.extend(about.into_iter().chain(place(widget)).map(|problem| format!("widget {n}: {problem}")));
+        let about = if widget["type"] == "text" {
+            text(widget)
+        } else {
+            metric(widget)
+        };
+        found.extend(
+            about
+                .into_iter()
+                .chain(place(widget))
+                .map(|problem| format!("widget {n}: {problem}")),
+        );
         for (m, other) in widgets.iter().enumerate().skip(n + 1) {
             if overlap(widget, other) {
                 found.push(format!("widgets {n} and {m} overlap"));
@@ -53,19 +76,29 @@ fn side(widget: &Value, name: &str) -> u64 {
 
 fn place(widget: &Value) -> Vec<String> {
     let [x, width, height] = ["x", "width", "height"].map(|name| side(widget, name));
-    let is_so = (1..=COLUMNS).contains(&width) && x + width <= COLUMNS && (1..=HIGHEST).contains(&height);
-    if is_so && widget["y"].is_u64() { Vec::new() } else { vec![format!("no place for {width} × {height} at {x}")] }
+    let is_so =
+        (1..=COLUMNS).contains(&width) && x + width <= COLUMNS && (1..=HIGHEST).contains(&height);
+    if is_so && widget["y"].is_u64() {
+        Vec::new()
+    } else {
+        vec![format!("no place for {width} × {height} at {x}")]
+    }
 }
 
 fn overlap(one: &Value, other: &Value) -> bool {
     let apart = |at: &str, length: &str| {
-        side(one, at) + side(one, length) <= side(other, at) || side(other, at) + side(other, length) <= side(one, at)
+        side(one, at) + side(one, length) <= side(other, at)
+            || side(other, at) + side(other, length) <= side(one, at)
     };
     !apart("x", "width") && !apart("y", "height")
 }
 
 fn text(widget: &Value) -> Vec<String> {
-    if widget["properties"]["markdown"].is_string() { Vec::new() } else { vec!["no markdown".to_owned()] }
+    if widget["properties"]["markdown"].is_string() {
+        Vec::new()
+    } else {
+        vec!["no markdown".to_owned()]
+    }
 }
 
 fn metric(widget: &Value) -> Vec<String> {
@@ -76,22 +109,59 @@ fn metric(widget: &Value) -> Vec<String> {
         }
     };
     must(widget["type"] == "metric", "an unknown type");
-    must(properties["region"].as_str().is_some_and(|region| region.split('-').count() >= 3), "no region");
-    must(properties["view"].as_str().is_some_and(|view| VIEWS.contains(&view)), "no view");
-    must(keys(properties).iter().all(|key| PROPERTIES.contains(key)), "an unknown property");
-    must(properties["period"].as_u64().is_some_and(|period| period % 60 == 0), "a period that is no minute");
+    must(
+        properties["region"]
+            .as_str()
+            .is_some_and(|region| region.split('-').count() >= 3),
+        "no region",
+    );
+    must(
+        properties["view"]
+            .as_str()
+            .is_some_and(|view| VIEWS.contains(&view)),
+        "no view",
+    );
+    must(
+        keys(properties).iter().all(|key| PROPERTIES.contains(key)),
+        "an unknown property",
+    );
+    must(
+        properties["period"]
+            .as_u64()
+            .is_some_and(|period| period % 60 == 0),
+        "a period that is no minute",
+    );
     let left = &properties["yAxis"]["left"];
-    must(left["max"].is_null() || left["max"].as_f64() > left["min"].as_f64(), "an axis without a range");
-    let rows = properties["metrics"].as_array().map_or(&[][..], Vec::as_slice);
-    must((1..=MOST_METRICS).contains(&rows.len()), "no metrics, or too many");
+    must(
+        left["max"].is_null() || left["max"].as_f64() > left["min"].as_f64(),
+        "an axis without a range",
+    );
+    let rows = properties["metrics"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    must(
+        (1..=MOST_METRICS).contains(&rows.len()),
+        "no metrics, or too many",
+    );
     must(rows.iter().all(is_metric), "a row that is no metric");
-    let bounds = properties["annotations"]["horizontal"].as_array().map_or(&[][..], Vec::as_slice);
-    must(bounds.iter().all(is_bound), "a line without a value, or in no colour");
+    let bounds = properties["annotations"]["horizontal"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    must(
+        bounds.iter().all(is_bound),
+        "a line without a value, or in no colour",
+    );
     found
 }
 
 fn keys(object: &Value) -> Vec<&str> {
-    object.as_object().map(Map::keys).into_iter().flatten().map(String::as_str).collect()
+    object
+        .as_object()
+        .map(Map::keys)
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .collect()
 }
 
 /// Namespace and name, up to 30 dimensions as pairs, and how it is read.
@@ -101,14 +171,19 @@ fn is_metric(row: &Value) -> bool {
         Some((options, words)) if options.is_object() => (words, Some(options)),
         _ => (row, None),
     };
-    let all_words = words.iter().all(|word| word.as_str().is_some_and(|word| !word.is_empty() && word.len() <= 1_024));
+    let all_words = words.iter().all(|word| {
+        word.as_str()
+            .is_some_and(|word| !word.is_empty() && word.len() <= 1_024)
+    });
     let known = options.is_none_or(|options| keys(options).iter().all(|key| OPTIONS.contains(key)));
     all_words && known && words.len() >= 2 && words.len() % 2 == 0 && words.len() <= 62
 }
 
 fn is_bound(bound: &Value) -> bool {
     let hex = |colour: &str| {
-        colour.len() == 7 && colour.starts_with('#') && colour[1..].chars().all(|c| c.is_ascii_hexdigit())
+        colour.len() == 7
+            && colour.starts_with('#')
+            && colour[1..].chars().all(|c| c.is_ascii_hexdigit())
     };
     bound["value"].is_number() && bound["color"].as_str().is_none_or(hex)
 }
@@ -121,7 +196,12 @@ const UNIT_HEIGHT: u64 = 24;
 pub fn picture(body: &str) -> String {
     let body: Value = serde_json::from_str(body).unwrap_or_default();
     let widgets = body["widgets"].as_array().map_or(&[][..], Vec::as_slice);
-    let height = widgets.iter().map(|w| side(w, "y") + side(w, "height")).max().unwrap_or(1) * UNIT_HEIGHT;
+    let height = widgets
+        .iter()
+        .map(|w| side(w, "y") + side(w, "height"))
+        .max()
+        .unwrap_or(1)
+        * UNIT_HEIGHT;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#f2f3f3\"/>\n",
@@ -138,7 +218,14 @@ pub fn picture(body: &str) -> String {
             width - 4,
             height - 4
         );
-        draw(&mut svg, &widget["properties"], x + 10, y + 18, width - 20, height - 30);
+        draw(
+            &mut svg,
+            &widget["properties"],
+            x + 10,
+            y + 18,
+            width - 20,
+            height - 30,
+        );
     }
     svg + "</svg>\n"
 }
@@ -146,14 +233,29 @@ pub fn picture(body: &str) -> String {
 fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height: u64) {
     if let Some(markdown) = properties["markdown"].as_str() {
         for (line, n) in markdown.lines().zip(0..) {
-            let _ = writeln!(svg, "<text x=\"{x}\" y=\"{}\">{}</text>", y + n * 16, escaped(line));
+            let _ = writeln!(
+                svg,
+                "<text x=\"{x}\" y=\"{}\">{}</text>",
+                y + n * 16,
+                escaped(line)
+            );
         }
         return;
     }
     let title = properties["title"].as_str().unwrap_or_default();
-    let _ = writeln!(svg, "<text x=\"{x}\" y=\"{y}\" font-weight=\"bold\">{}</text>", escaped(title));
-    for (bound, n) in properties["annotations"]["horizontal"].as_array().into_iter().flatten().zip(1..) {
-        let [label, colour] = ["label", "color"].map(|name| bound[name].as_str().unwrap_or_default());
+    let _ = writeln!(
+        svg,
+        "<text x=\"{x}\" y=\"{y}\" font-weight=\"bold\">{}</text>",
+        escaped(title)
+    );
+    for (bound, n) in properties["annotations"]["horizontal"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .zip(1..)
+    {
+        let [label, colour] =
+            ["label", "color"].map(|name| bound[name].as_str().unwrap_or_default());
         let at = y + 18 * n;
         let _ = writeln!(
             svg,
@@ -164,13 +266,24 @@ fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height
             bound["value"].as_f64().unwrap_or_default(),
         );
     }
-    let rows = properties["metrics"].as_array().map_or(&[][..], Vec::as_slice);
+    let rows = properties["metrics"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     for (row, n) in rows.iter().rev().zip(0..) {
-        let options = row.as_array().and_then(|row| row.last()).map_or(&Value::Null, |options| options);
-        let stat = options["label"].as_str().or(options["stat"].as_str()).unwrap_or_default();
+        let options = row
+            .as_array()
+            .and_then(|row| row.last())
+            .map_or(&Value::Null, |options| options);
+        let stat = options["label"]
+            .as_str()
+            .or(options["stat"].as_str())
+            .unwrap_or_default();
         let name = row[1].as_str().unwrap_or_default();
-        let _ =
-            writeln!(svg, "<text x=\"{x}\" y=\"{}\" fill=\"#545b64\">{name}, {stat}</text>", y + height - 4 - n * 14);
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{}\" fill=\"#545b64\">{name}, {stat}</text>",
+            y + height - 4 - n * 14
+        );
     }
 }
 

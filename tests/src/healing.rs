@@ -27,7 +27,11 @@ impl Ward {
     pub fn new() -> Self {
         let world = World::new();
         let fleet = Fleet::new(&world);
-        Self { world, fleet, minutes: 0 }
+        Self {
+            world,
+            fleet,
+            minutes: 0,
+        }
     }
 
     /// A service that runs, with a target group, and so much of `lamplighter:heal`.
@@ -35,16 +39,21 @@ impl Ward {
     /// # Panics
     /// Never: the service was just made.
     pub fn service(&mut self, name: &str, tasks: i32, heal: &str) -> Arn {
-        let arn = self.world.service(name, &format!("shop/{name}"), "RC_1.0.0", "tag=RC_x.x.x");
+        let arn = self
+            .world
+            .service(name, &format!("shop/{name}"), "RC_1.0.0", "tag=RC_x.x.x");
         {
             let mut state = self.world.state_mut();
-            let group =
-                format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef");
+            let group = format!(
+                "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef"
+            );
             let service = state.services.get_mut(&arn).expect("a service");
             (service.desired_count, service.target_groups) = (tasks, vec![group]);
             // Its revision is no news.
             for deployment in &mut service.deployments {
-                deployment.created_at = deployment.created_at.map(|at| at - SignedDuration::from_hours(48));
+                deployment.created_at = deployment
+                    .created_at
+                    .map(|at| at - SignedDuration::from_hours(48));
             }
             let tags = state.tags.get_mut(&arn).expect("its tags");
             tags.insert("lamplighter:heal".to_owned(), heal.to_owned());
@@ -55,12 +64,20 @@ impl Ward {
 
     pub fn tag(&self, arn: &Arn, key: &str, value: &str) {
         let mut state = self.world.state_mut();
-        state.tags.entry(arn.clone()).or_default().insert(key.to_owned(), value.to_owned());
+        state
+            .tags
+            .entry(arn.clone())
+            .or_default()
+            .insert(key.to_owned(), value.to_owned());
     }
 
     /// So many minutes of ECS and of `heal`. `deliver`: what becomes of the events of a minute. Answers the invocations
     /// that failed or were killed.
-    pub fn minutes_with(&mut self, minutes: u32, mut deliver: impl FnMut(Vec<Value>) -> Vec<Value>) -> Vec<String> {
+    pub fn minutes_with(
+        &mut self,
+        minutes: u32,
+        mut deliver: impl FnMut(Vec<Value>) -> Vec<Value>,
+    ) -> Vec<String> {
         let mut failed = Vec::new();
         for _ in 0..minutes {
             self.world.pass(SignedDuration::from_mins(1));
@@ -102,8 +119,13 @@ impl Ward {
     #[must_use]
     pub fn last_why(&self, about: &str) -> String {
         let state = self.world.state();
-        let last = state.notices.iter().rev().find(|notice| notice.name == about);
-        last.map(|notice| notice.message.why.clone()).unwrap_or_default()
+        let last = state
+            .notices
+            .iter()
+            .rev()
+            .find(|notice| notice.name == about);
+        last.map(|notice| notice.message.why.clone())
+            .unwrap_or_default()
     }
 
     pub fn set(&mut self, service: &Arn, conduct: Conduct) {

@@ -26,7 +26,9 @@ pub fn journal(stack: &Stack) -> Vec<Value> {
 #[must_use]
 pub fn items(stack: &Stack) -> Vec<Value> {
     let table = stack.output("LedgerTable");
-    let answer = stack.call("dynamodb", "Scan", json!({"TableName": table})).unwrap_or_else(|e| panic!("Scan: {e}"));
+    let answer = stack
+        .call("dynamodb", "Scan", json!({"TableName": table}))
+        .unwrap_or_else(|e| panic!("Scan: {e}"));
     answer["Items"].as_array().cloned().unwrap_or_default()
 }
 
@@ -36,10 +38,13 @@ pub fn items(stack: &Stack) -> Vec<Value> {
 /// Where somebody does for too long.
 pub fn free(stack: &Stack) {
     let mut calm = 0;
-    stack.until("all that events began is over, and all targets are free", || {
-        calm = if is_free(stack) { calm + 1 } else { 0 };
-        (calm > 1).then_some(())
-    });
+    stack.until(
+        "all that events began is over, and all targets are free",
+        || {
+            calm = if is_free(stack) { calm + 1 } else { 0 };
+            (calm > 1).then_some(())
+        },
+    );
 }
 
 /// Whether every event has been worked on, also what waits to be tried again, and nobody holds a target.
@@ -81,24 +86,41 @@ fn older(memory: &str) -> String {
     }
     for key in ["since", "step_since"] {
         // Not so long that the step is over.
-        let before = memory["judging"][key].as_str().and_then(|at| at.parse::<Timestamp>().ok());
+        let before = memory["judging"][key]
+            .as_str()
+            .and_then(|at| at.parse::<Timestamp>().ok());
         if let Some(at) = before {
             memory["judging"][key] = json!(at - SignedDuration::from_mins(8));
         }
     }
     let minutes_ago = |at: &Value, minutes: i64| {
         let at: Option<Timestamp> = at.as_str().and_then(|at| at.parse().ok());
-        at.map_or(Value::Null, |at| json!(at - SignedDuration::from_mins(minutes)))
+        at.map_or(Value::Null, |at| {
+            json!(at - SignedDuration::from_mins(minutes))
+        })
     };
     if memory["healing"].is_object() {
         // By when it began people are told of it once.
-        let key = format!("heal:{}", memory["healing"]["since"].as_str().unwrap_or_default());
-        let was_told = memory["told"].as_object().is_some_and(|told| told.keys().any(|told| told.starts_with(&key)));
-        let keys = if !was_told { &["since", "unwell_since"][..] } else { &["well_since", "unwell_since"] };
+        let key = format!(
+            "heal:{}",
+            memory["healing"]["since"].as_str().unwrap_or_default()
+        );
+        let was_told = memory["told"]
+            .as_object()
+            .is_some_and(|told| told.keys().any(|told| told.starts_with(&key)));
+        let keys = if !was_told {
+            &["since", "unwell_since"][..]
+        } else {
+            &["well_since", "unwell_since"]
+        };
         for key in keys {
             memory["healing"][key] = minutes_ago(&memory["healing"][key], 11);
         }
-        for step in memory["healing"]["steps"].as_array_mut().into_iter().flatten() {
+        for step in memory["healing"]["steps"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+        {
             step["at"] = minutes_ago(&step["at"], 11);
         }
     }
@@ -117,9 +139,14 @@ fn older(memory: &str) -> String {
 /// Where the ledger can't be written.
 pub fn let_alerts_wait(stack: &Stack, minutes: i64) {
     free(stack);
-    for item in items(stack).iter().filter(|item| item["pk"]["S"] == "incidents") {
+    for item in items(stack)
+        .iter()
+        .filter(|item| item["pk"]["S"] == "incidents")
+    {
         for name in ["channels", "incident"] {
-            let Some(before) = item[name]["S"].as_str() else { continue };
+            let Some(before) = item[name]["S"].as_str() else {
+                continue;
+            };
             let mut document: Value = serde_json::from_str(before).unwrap_or_default();
             shift(&mut document, minutes);
             let request = json!({
@@ -129,7 +156,9 @@ pub fn let_alerts_wait(stack: &Stack, minutes: i64) {
                 "ExpressionAttributeNames": {"#name": name},
                 "ExpressionAttributeValues": {":after": {"S": document.to_string()}},
             });
-            stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("{e}"));
+            stack
+                .call("dynamodb", "UpdateItem", request)
+                .unwrap_or_else(|e| panic!("{e}"));
         }
     }
 }
@@ -160,5 +189,7 @@ pub fn expire_lease(stack: &Stack, target: &str) {
         "ConditionExpression": "attribute_exists(holder)",
         "ExpressionAttributeValues": {":past": {"N": "0"}},
     });
-    stack.call("dynamodb", "UpdateItem", request).unwrap_or_else(|e| panic!("no lease on {target}: {e}"));
+    stack
+        .call("dynamodb", "UpdateItem", request)
+        .unwrap_or_else(|e| panic!("no lease on {target}: {e}"));
 }

@@ -22,7 +22,14 @@ const FUNCTIONS: [&str; 12] = [
     "scale",
     "verify",
 ];
-const PYTHONS: [&str; 6] = ["python3", "python3.14", "python3.13", "python3.12", "python3.11", "python"];
+const PYTHONS: [&str; 6] = [
+    "python3",
+    "python3.14",
+    "python3.13",
+    "python3.12",
+    "python3.11",
+    "python",
+];
 
 /// What a stack needs to start.
 #[derive(Debug, Clone)]
@@ -47,27 +54,45 @@ pub fn setup() -> Result<Setup, String> {
 /// The project's root.
 #[must_use]
 pub fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(PathBuf::new, Path::to_path_buf)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .map_or_else(PathBuf::new, Path::to_path_buf)
 }
 
 fn prepare() -> Result<Setup, String> {
     let binaries = profile_folder()?;
-    let target = binaries.parent().ok_or("the executable is in no target folder")?.to_path_buf();
+    let target = binaries
+        .parent()
+        .ok_or("the executable is in no target folder")?
+        .to_path_buf();
     let scratch = target.join("stacks");
-    fs::create_dir_all(&scratch).map_err(|e| format!("can't write to {}: {e}", scratch.display()))?;
+    fs::create_dir_all(&scratch)
+        .map_err(|e| format!("can't write to {}: {e}", scratch.display()))?;
     // Several test processes may get here at once; one does the work, the others wait.
-    let lock = File::create(target.join("setup.lock")).map_err(|e| format!("can't write to target/: {e}"))?;
-    lock.lock().map_err(|e| format!("can't lock target/setup.lock: {e}"))?;
+    let lock = File::create(target.join("setup.lock"))
+        .map_err(|e| format!("can't write to target/: {e}"))?;
+    lock.lock()
+        .map_err(|e| format!("can't lock target/setup.lock: {e}"))?;
     let python = virtual_environment(&target)?;
     build_functions(&binaries)?;
-    Ok(Setup { python, binaries, scratch })
+    Ok(Setup {
+        python,
+        binaries,
+        scratch,
+    })
 }
 
 /// `target/debug` for `target/debug/demo` and `target/debug/deps/scenes-…`.
 fn profile_folder() -> Result<PathBuf, String> {
     let executable = env::current_exe().map_err(|e| format!("no path of this executable: {e}"))?;
-    let folder = executable.parent().ok_or("this executable is in no folder")?;
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
+    let folder = executable
+        .parent()
+        .ok_or("this executable is in no folder")?;
+    let folder = if folder.ends_with("deps") {
+        folder.parent().unwrap_or(folder)
+    } else {
+        folder
+    };
     Ok(folder.to_path_buf())
 }
 
@@ -80,34 +105,55 @@ fn virtual_environment(target: &Path) -> Result<PathBuf, String> {
     }
     eprintln!("installing the emulator into {} (once)", folder.display());
     let base = find_python()?;
-    let made = run(Command::new(&base).args(["-m", "venv", "--clear"]).arg(&folder));
+    let made = run(Command::new(&base)
+        .args(["-m", "venv", "--clear"])
+        .arg(&folder));
     made.map_err(|said| {
         format!("{base} can't make a virtual environment; on Debian and Ubuntu: apt install python3-venv ({said})")
     })?;
     let requirements = target.join("requirements.txt");
-    fs::write(&requirements, REQUIREMENTS).map_err(|e| format!("can't write {}: {e}", requirements.display()))?;
-    let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r"];
+    fs::write(&requirements, REQUIREMENTS)
+        .map_err(|e| format!("can't write {}: {e}", requirements.display()))?;
+    let pip = [
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--require-hashes",
+        "-r",
+    ];
     let installed = run(Command::new(&python).args(pip).arg(&requirements));
     installed.map_err(|said| {
         format!("the emulator can't be installed: the first run needs a network with the Python package index ({said})")
     })?;
-    fs::write(&complete, REQUIREMENTS).map_err(|e| format!("can't write {}: {e}", complete.display()))?;
+    fs::write(&complete, REQUIREMENTS)
+        .map_err(|e| format!("can't write {}: {e}", complete.display()))?;
     Ok(python)
 }
 
 fn find_python() -> Result<String, String> {
     let mut too_old = None;
     for name in PYTHONS {
-        let version = run(Command::new(name).args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]));
+        let version =
+            run(Command::new(name)
+                .args(["-c", "import sys; print('%d.%d' % sys.version_info[:2])"]));
         let Ok(version) = version else { continue };
-        let minor = version.trim().strip_prefix("3.").and_then(|minor| minor.parse::<u32>().ok());
+        let minor = version
+            .trim()
+            .strip_prefix("3.")
+            .and_then(|minor| minor.parse::<u32>().ok());
         if minor.is_some_and(|minor| minor >= 11) {
             return Ok(name.to_owned());
         }
         too_old.get_or_insert(version.trim().to_owned());
     }
-    let found = too_old.map_or("none was found".to_owned(), |version| format!("found {version}"));
-    Err(format!("Python 3.11 or newer is needed ({found}): install it so that `python3` is on the PATH"))
+    let found = too_old.map_or("none was found".to_owned(), |version| {
+        format!("found {version}")
+    });
+    Err(format!(
+        "Python 3.11 or newer is needed ({found}): install it so that `python3` is on the PATH"
+    ))
 }
 
 /// Builds what the stack runs, with the features that this package switches on, so that nothing is built
@@ -124,7 +170,9 @@ fn build_functions(binaries: &Path) -> Result<(), String> {
             build.args(["--profile", profile]);
         }
     }
-    run(&mut build).map(drop).map_err(|said| format!("the functions don't build: {said}"))
+    run(&mut build)
+        .map(drop)
+        .map_err(|said| format!("the functions don't build: {said}"))
 }
 
 /// Cargo, in the project's root, without what the Cargo that started this process told it about this
@@ -135,7 +183,15 @@ pub fn clean_cargo() -> Command {
     cargo.current_dir(root());
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"].iter().any(|own| name.starts_with(own)) {
+        if [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+        ]
+        .iter()
+        .any(|own| name.starts_with(own))
+        {
             cargo.env_remove(&name);
         }
     }
@@ -144,11 +200,19 @@ pub fn clean_cargo() -> Command {
 
 /// Runs a command; what it printed last if it fails.
 fn run(command: &mut Command) -> Result<String, String> {
-    let output = command.stdin(Stdio::null()).output().map_err(|e| e.to_string())?;
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .map_err(|e| e.to_string())?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8_lossy(&said).trim().to_owned();
-    Err(said.lines().rev().find(|line| !line.starts_with("[notice]")).unwrap_or("it said nothing").to_owned())
+    Err(said
+        .lines()
+        .rev()
+        .find(|line| !line.starts_with("[notice]"))
+        .unwrap_or("it said nothing")
+        .to_owned())
 }

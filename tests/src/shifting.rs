@@ -20,11 +20,19 @@ pub struct TwoGroups {
 /// Where the stack refuses.
 pub fn behind_two_groups(stack: &Stack, name: &str) -> TwoGroups {
     let balancer = format!("{name}-shifts");
-    let balancer = between(&elb(stack, "CreateLoadBalancer", &[("Name", &balancer)]), "LoadBalancerArn");
+    let balancer = between(
+        &elb(stack, "CreateLoadBalancer", &[("Name", &balancer)]),
+        "LoadBalancerArn",
+    );
     let group = |side: &str, port: &str| {
         let full = format!("{name}-{side}");
-        let form =
-            [("Name", full.as_str()), ("Protocol", "HTTP"), ("Port", "80"), ("VpcId", "vpc-1"), ("TargetType", "ip")];
+        let form = [
+            ("Name", full.as_str()),
+            ("Protocol", "HTTP"),
+            ("Port", "80"),
+            ("VpcId", "vpc-1"),
+            ("TargetType", "ip"),
+        ];
         let group = between(&elb(stack, "CreateTargetGroup", &form), "TargetGroupArn");
         let listener = [
             ("LoadBalancerArn", balancer.as_str()),
@@ -45,8 +53,16 @@ pub fn behind_two_groups(stack: &Stack, name: &str) -> TwoGroups {
         {"targetGroupArn": old, "containerName": "web", "containerPort": 80, "advancedConfiguration": advanced}]);
     update(stack, name, json!({"loadBalancers": balancers}));
     let dimension = |arn: &str| arn.rsplit(':').next().unwrap_or_default().to_owned();
-    let balancer = balancer.split(":loadbalancer/").nth(1).unwrap_or_default().to_owned();
-    TwoGroups { balancer, old: dimension(&old), new: dimension(&new) }
+    let balancer = balancer
+        .split(":loadbalancer/")
+        .nth(1)
+        .unwrap_or_default()
+        .to_owned();
+    TwoGroups {
+        balancer,
+        old: dimension(&old),
+        new: dimension(&new),
+    }
 }
 
 /// Requests and errors in one minute.
@@ -61,9 +77,15 @@ pub fn carried(stack: &Stack, groups: &TwoGroups, old: &[Minute], new: &[Minute]
     for (group, minutes) in [(&groups.old, old), (&groups.new, new)] {
         let dimensions = json!({"TargetGroup": group, "LoadBalancer": groups.balancer});
         let (requests, errors): (Vec<f64>, Vec<f64>) = minutes.iter().copied().unzip();
-        let good = minutes.iter().map(|(requests, errors)| requests - errors).collect();
-        let counted =
-            [("RequestCount", requests), ("HTTPCode_Target_2XX_Count", good), ("HTTPCode_Target_5XX_Count", errors)];
+        let good = minutes
+            .iter()
+            .map(|(requests, errors)| requests - errors)
+            .collect();
+        let counted = [
+            ("RequestCount", requests),
+            ("HTTPCode_Target_2XX_Count", good),
+            ("HTTPCode_Target_5XX_Count", errors),
+        ];
         for (name, values) in counted {
             series.push(
                 json!({"namespace": "AWS/ApplicationELB", "name": name, "dimensions": dimensions, "values": values}),
@@ -81,5 +103,8 @@ pub fn carried(stack: &Stack, groups: &TwoGroups, old: &[Minute], new: &[Minute]
 pub fn stage(stack: &Stack, name: &str, stage: &str, weight: u32) -> String {
     let request = json!({"cluster": "shop", "service": name, "stage": stage, "weight": weight});
     let answer: Value = stack.control("stage", request);
-    answer["hookStatus"].as_str().unwrap_or_else(|| panic!("no valid answer: {answer}")).to_owned()
+    answer["hookStatus"]
+        .as_str()
+        .unwrap_or_else(|| panic!("no valid answer: {answer}"))
+        .to_owned()
 }

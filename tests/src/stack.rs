@@ -31,8 +31,7 @@ pub struct Stack {
 }
 
 /// The body of CreateBucket.
-const LOCATION: &str =
-    "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
+const LOCATION: &str = "<CreateBucketConfiguration><LocationConstraint>eu-west-1</LocationConstraint></CreateBucketConfiguration>";
 
 impl Deref for Stack {
     type Target = Api;
@@ -83,19 +82,31 @@ impl Stack {
             .arg("--scratch")
             .arg(&folder)
             .env_clear()
-            .envs([("PATH", std::env::var_os("PATH").unwrap_or_default()), ("PYTHONPATH", root().join("tests").into())])
+            .envs([
+                ("PATH", std::env::var_os("PATH").unwrap_or_default()),
+                ("PYTHONPATH", root().join("tests").into()),
+            ])
             .envs([("HOME", &folder), ("TMPDIR", &folder)])
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .current_dir(&folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(fs::File::create(folder.join("stderr")).map_or_else(|_| Stdio::inherit(), Stdio::from))
+            .stderr(
+                fs::File::create(folder.join("stderr"))
+                    .map_or_else(|_| Stdio::inherit(), Stdio::from),
+            )
             .spawn()
             .map_err(|e| format!("the local stack does not start: {e}"))?;
         let stdin = process.stdin.take();
         let mut first = String::new();
-        let read = process.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut first));
-        let port = first.trim().strip_prefix("ready ").and_then(|port| port.parse::<u16>().ok());
+        let read = process
+            .stdout
+            .take()
+            .map(|stdout| BufReader::new(stdout).read_line(&mut first));
+        let port = first
+            .trim()
+            .strip_prefix("ready ")
+            .and_then(|port| port.parse::<u16>().ok());
         let Some((port, _)) = port.zip(read) else {
             let said = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
             let _ = process.wait();
@@ -105,21 +116,43 @@ impl Stack {
                 said.trim().lines().last().unwrap_or("it said nothing")
             ));
         };
-        Ok(Self { api: Api::new(format!("http://127.0.0.1:{port}")), process, stdin, folder })
+        Ok(Self {
+            api: Api::new(format!("http://127.0.0.1:{port}")),
+            process,
+            stdin,
+            folder,
+        })
     }
 
     /// Makes or updates a stack of our template. What is not given is as in the template.
     ///
     /// # Errors
     /// What CloudFormation says.
-    pub fn deploy(&self, call: &str, name: &str, parameters: &[(&str, &str)]) -> Result<(), String> {
+    pub fn deploy(
+        &self,
+        call: &str,
+        name: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<(), String> {
         self.deploy_as("infra/template.yaml", call, name, parameters)
     }
 
-    fn deploy_as(&self, file: &str, call: &str, name: &str, parameters: &[(&str, &str)]) -> Result<(), String> {
+    fn deploy_as(
+        &self,
+        file: &str,
+        call: &str,
+        name: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<(), String> {
         // Here minutes are seconds: each message is told by itself, unless a test asks for what the template says.
-        let ours = [("AlertEmail", EMAIL), ("AlertInterval", "0"), ("MessagesPerMinute", "600")];
-        let ours = ours.iter().filter(|(key, _)| parameters.iter().all(|(given, _)| given != key));
+        let ours = [
+            ("AlertEmail", EMAIL),
+            ("AlertInterval", "0"),
+            ("MessagesPerMinute", "600"),
+        ];
+        let ours = ours
+            .iter()
+            .filter(|(key, _)| parameters.iter().all(|(given, _)| given != key));
         let all: Vec<(&str, &str)> = ours.chain(parameters).copied().collect();
         self.deploy_template(file, call, name, &all)
     }
@@ -145,28 +178,64 @@ impl Stack {
         let mut form = vec![
             ("StackName".to_owned(), name.to_owned()),
             ("TemplateURL".to_owned(), url),
-            ("Capabilities.member.1".to_owned(), "CAPABILITY_IAM".to_owned()),
-            ("Capabilities.member.2".to_owned(), "CAPABILITY_AUTO_EXPAND".to_owned()),
+            (
+                "Capabilities.member.1".to_owned(),
+                "CAPABILITY_IAM".to_owned(),
+            ),
+            (
+                "Capabilities.member.2".to_owned(),
+                "CAPABILITY_AUTO_EXPAND".to_owned(),
+            ),
         ];
         for (n, (key, value)) in parameters.iter().enumerate() {
-            form.push((format!("Parameters.member.{}.ParameterKey", n + 1), (*key).to_owned()));
-            form.push((format!("Parameters.member.{}.ParameterValue", n + 1), (*value).to_owned()));
+            form.push((
+                format!("Parameters.member.{}.ParameterKey", n + 1),
+                (*key).to_owned(),
+            ));
+            form.push((
+                format!("Parameters.member.{}.ParameterValue", n + 1),
+                (*value).to_owned(),
+            ));
         }
         let form: Vec<(&str, &str)> = form.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
-        self.query("cloudformation", call, &form).map_err(|xml| format!("the template is refused: {xml}"))?;
+        self.query("cloudformation", call, &form)
+            .map_err(|xml| format!("the template is refused: {xml}"))?;
         let (status, xml) = self.until("the template is deployed", || {
-            let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", name)]).ok()?;
-            let status = xml.split("<StackStatus>").nth(1)?.split('<').next()?.to_owned();
+            let xml = self
+                .query("cloudformation", "DescribeStacks", &[("StackName", name)])
+                .ok()?;
+            let status = xml
+                .split("<StackStatus>")
+                .nth(1)?
+                .split('<')
+                .next()?
+                .to_owned();
             (!status.ends_with("IN_PROGRESS")).then_some((status, xml))
         });
-        let wanted = if call == "CreateStack" { "CREATE_COMPLETE" } else { "UPDATE_COMPLETE" };
+        let wanted = if call == "CreateStack" {
+            "CREATE_COMPLETE"
+        } else {
+            "UPDATE_COMPLETE"
+        };
         if status == wanted {
             return Ok(());
         }
-        let events = self.query("cloudformation", "DescribeStackEvents", &[("StackName", name)]).unwrap_or(xml);
-        let reasons = events.split("<ResourceStatusReason>").skip(1).filter_map(|rest| rest.split('<').next());
+        let events = self
+            .query(
+                "cloudformation",
+                "DescribeStackEvents",
+                &[("StackName", name)],
+            )
+            .unwrap_or(xml);
+        let reasons = events
+            .split("<ResourceStatusReason>")
+            .skip(1)
+            .filter_map(|rest| rest.split('<').next());
         let reasons: Vec<&str> = reasons.filter(|reason| !reason.is_empty()).collect();
-        Err(format!("the template ends in {status}: {}", reasons.join("; ")))
+        Err(format!(
+            "the template ends in {status}: {}",
+            reasons.join("; ")
+        ))
     }
 
     /// Lets functions do only what their roles allow, or anything.
@@ -179,7 +248,8 @@ impl Stack {
     /// # Panics
     /// Where it is still there after a while.
     pub fn delete(&self, name: &str) {
-        self.query("cloudformation", "DeleteStack", &[("StackName", name)]).unwrap_or_else(|xml| panic!("{xml}"));
+        self.query("cloudformation", "DeleteStack", &[("StackName", name)])
+            .unwrap_or_else(|xml| panic!("{xml}"));
         self.until("the stack is gone", || {
             let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", name)]);
             xml.is_err().then_some(())
@@ -192,10 +262,20 @@ impl Stack {
     /// Where there is no such output.
     #[must_use]
     pub fn output(&self, key: &str) -> String {
-        let xml = self.query("cloudformation", "DescribeStacks", &[("StackName", STACK)]).unwrap_or_default();
-        let after = xml.split(&format!("<OutputKey>{key}</OutputKey>")).nth(1).unwrap_or_default();
-        let value = after.split("<OutputValue>").nth(1).and_then(|rest| rest.split('<').next());
-        value.unwrap_or_else(|| panic!("no output {key} in {xml}")).to_owned()
+        let xml = self
+            .query("cloudformation", "DescribeStacks", &[("StackName", STACK)])
+            .unwrap_or_default();
+        let after = xml
+            .split(&format!("<OutputKey>{key}</OutputKey>"))
+            .nth(1)
+            .unwrap_or_default();
+        let value = after
+            .split("<OutputValue>")
+            .nth(1)
+            .and_then(|rest| rest.split('<').next());
+        value
+            .unwrap_or_else(|| panic!("no output {key} in {xml}"))
+            .to_owned()
     }
 
     /// Waits until something holds.
@@ -203,8 +283,13 @@ impl Stack {
     /// # Panics
     /// Where it does not within [`PATIENCE`]; the text says what.
     pub fn until<T>(&self, what: &str, holds: impl FnMut() -> Option<T>) -> T {
-        within(PATIENCE, holds)
-            .unwrap_or_else(|| panic!("within {} s it was not so that {what}\n{}", PATIENCE.as_secs(), self.logs()))
+        within(PATIENCE, holds).unwrap_or_else(|| {
+            panic!(
+                "within {} s it was not so that {what}\n{}",
+                PATIENCE.as_secs(),
+                self.logs()
+            )
+        })
     }
 
     /// Lets the sweeps run.
@@ -213,14 +298,22 @@ impl Stack {
     /// Where the template has no schedule.
     pub fn sweep(&self) {
         let fired = self.control("schedule", json!({"name": "Sweep"}));
-        assert!(fired["fired"].as_u64() > Some(0), "no schedule was fired: {fired}");
+        assert!(
+            fired["fired"].as_u64() > Some(0),
+            "no schedule was fired: {fired}"
+        );
     }
 
     /// Lets the schedules whose name contains this run again and again until something holds.
     ///
     /// # Panics
     /// Where it does not within [`PATIENCE`]; the text says what.
-    pub fn sweep_until<T>(&self, schedule: &str, what: &str, mut holds: impl FnMut() -> Option<T>) -> T {
+    pub fn sweep_until<T>(
+        &self,
+        schedule: &str,
+        what: &str,
+        mut holds: impl FnMut() -> Option<T>,
+    ) -> T {
         let mut looks = 0;
         self.until(what, || {
             if looks % 20 == 0 {
@@ -240,29 +333,50 @@ impl Stack {
     /// Every e-mail so far.
     #[must_use]
     pub fn mail(&self) -> Vec<Value> {
-        self.control("mail", json!({})).as_array().cloned().unwrap_or_default()
+        self.control("mail", json!({}))
+            .as_array()
+            .cloned()
+            .unwrap_or_default()
     }
 
     /// The calls of one action that functions made.
     #[must_use]
     pub fn calls_of(&self, action: &str) -> usize {
-        self.function_calls().iter().filter(|call| *call == action).count()
+        self.function_calls()
+            .iter()
+            .filter(|call| *call == action)
+            .count()
     }
 
     /// All calls that functions made, in order: `UpdateService`.
     #[must_use]
     pub fn function_calls(&self) -> Vec<String> {
         let calls = self.control("calls", json!({}));
-        let calls = calls.as_array().into_iter().flatten().filter(|call| call["caller"] == "function");
-        calls.filter_map(|call| call["action"].as_str().map(str::to_owned)).collect()
+        let calls = calls
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter(|call| call["caller"] == "function");
+        calls
+            .filter_map(|call| call["action"].as_str().map(str::to_owned))
+            .collect()
     }
 
     /// The environment that a function of this stack gets, for starting one outside of it.
     #[must_use]
     pub fn environment(&self, mode: &str) -> Vec<(String, String)> {
-        let queues = self.call("sqs", "ListQueues", json!({})).unwrap_or_default();
-        let urls = queues["QueueUrls"].as_array().into_iter().flatten().filter_map(Value::as_str);
-        let notices = urls.into_iter().find(|url| url.contains("Notices")).unwrap_or_default();
+        let queues = self
+            .call("sqs", "ListQueues", json!({}))
+            .unwrap_or_default();
+        let urls = queues["QueueUrls"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let notices = urls
+            .into_iter()
+            .find(|url| url.contains("Notices"))
+            .unwrap_or_default();
         let settings = json!({"mode": mode, "table": self.output("LedgerTable"), "notices": notices, "topic": self.output("TopicArn")});
         let variables = [
             ("AWS_REGION", REGION),
@@ -272,7 +386,9 @@ impl Stack {
             ("AWS_ENDPOINT_URL", self.endpoint()),
             ("LAMPLIGHTER", &settings.to_string()),
         ];
-        variables.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+        variables
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into()
     }
 
     /// What ended in the dead-letter queue.
@@ -280,20 +396,41 @@ impl Stack {
     pub fn dead_letters(&self) -> Vec<Value> {
         let url = self.output("DeadLettersUrl");
         let request = json!({"QueueUrl": url, "MaxNumberOfMessages": 10, "VisibilityTimeout": 0});
-        let answer = self.call("sqs", "ReceiveMessage", request).unwrap_or_default();
+        let answer = self
+            .call("sqs", "ReceiveMessage", request)
+            .unwrap_or_default();
         let messages = answer["Messages"].as_array().cloned().unwrap_or_default();
-        messages.iter().filter_map(|m| serde_json::from_str(m["Body"].as_str()?).ok()).collect()
+        messages
+            .iter()
+            .filter_map(|m| serde_json::from_str(m["Body"].as_str()?).ok())
+            .collect()
     }
 
     /// All that the functions logged, for a failed test and for reading.
     #[must_use]
     pub fn logs(&self) -> String {
-        let groups = self.call("logs", "DescribeLogGroups", json!({})).unwrap_or_default();
+        let groups = self
+            .call("logs", "DescribeLogGroups", json!({}))
+            .unwrap_or_default();
         let mut lines = Vec::new();
         for group in groups["logGroups"].as_array().into_iter().flatten() {
-            let events = self.call("logs", "FilterLogEvents", json!({"logGroupName": group["logGroupName"]}));
-            for event in events.unwrap_or_default()["events"].as_array().into_iter().flatten() {
-                lines.push(event["message"].as_str().unwrap_or_default().trim_end().to_owned());
+            let events = self.call(
+                "logs",
+                "FilterLogEvents",
+                json!({"logGroupName": group["logGroupName"]}),
+            );
+            for event in events.unwrap_or_default()["events"]
+                .as_array()
+                .into_iter()
+                .flatten()
+            {
+                lines.push(
+                    event["message"]
+                        .as_str()
+                        .unwrap_or_default()
+                        .trim_end()
+                        .to_owned(),
+                );
             }
         }
         lines.join("\n")
@@ -311,7 +448,10 @@ impl Drop for Stack {
     fn drop(&mut self) {
         if !panicking() {
             let denied = self.control("denied", json!({}));
-            assert!(denied.as_array().is_some_and(Vec::is_empty), "roles lack what functions called: {denied}");
+            assert!(
+                denied.as_array().is_some_and(Vec::is_empty),
+                "roles lack what functions called: {denied}"
+            );
         }
         drop(self.stdin.take());
         let _ = self.process.wait();
@@ -335,7 +475,11 @@ pub fn within<T>(time: Duration, mut holds: impl FnMut() -> Option<T>) -> Option
 
 fn own_folder(setup: &Setup) -> Result<PathBuf, String> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let name = format!(
+        "{}-{}",
+        std::process::id(),
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    );
     let folder = setup.scratch.join(name);
     fs::create_dir_all(&folder).map_err(|e| format!("can't write to {}: {e}", folder.display()))?;
     Ok(folder)

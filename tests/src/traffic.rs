@@ -21,9 +21,18 @@ pub struct Traffic<'a> {
 /// # Panics
 /// Where the stack refuses.
 pub fn behind_balancer(stack: &Stack, name: &str) {
-    let form = [("Name", name), ("Protocol", "HTTP"), ("Port", "80"), ("VpcId", "vpc-1"), ("TargetType", "ip")];
+    let form = [
+        ("Name", name),
+        ("Protocol", "HTTP"),
+        ("Port", "80"),
+        ("VpcId", "vpc-1"),
+        ("TargetType", "ip"),
+    ];
     let group = between(&elb(stack, "CreateTargetGroup", &form), "TargetGroupArn");
-    let balancer = between(&elb(stack, "CreateLoadBalancer", &[("Name", name)]), "LoadBalancerArn");
+    let balancer = between(
+        &elb(stack, "CreateLoadBalancer", &[("Name", name)]),
+        "LoadBalancerArn",
+    );
     let listener = [
         ("LoadBalancerArn", balancer.as_str()),
         ("Protocol", "HTTP"),
@@ -50,7 +59,9 @@ pub fn set_count(stack: &Stack, name: &str, count: u32) {
 /// The desired count of a service of `shop`.
 #[must_use]
 pub fn count(stack: &Stack, name: &str) -> u64 {
-    describe(stack, &service_arn("shop", name))["desiredCount"].as_u64().unwrap_or_default()
+    describe(stack, &service_arn("shop", name))["desiredCount"]
+        .as_u64()
+        .unwrap_or_default()
 }
 
 /// Records what a service of `shop` carries, and lets its alarms look at it.
@@ -66,14 +77,33 @@ pub fn carry(stack: &Stack, name: &str, traffic: &Traffic<'_>) {
                "values": vec![40.0; traffic.cpu.len()]}),
     ];
     if let Some(group) = target_group(stack, name) {
-        let shared = |by: f64| traffic.rps.iter().map(|rps| rps * 60.0 / by).collect::<Vec<f64>>();
-        let balancer = between(&elb(stack, "DescribeTargetGroups", &[("TargetGroupArns.member.1", &group)]), "member");
-        let balancer = balancer.split(":loadbalancer/").nth(1).unwrap_or_default().to_owned();
+        let shared = |by: f64| {
+            traffic
+                .rps
+                .iter()
+                .map(|rps| rps * 60.0 / by)
+                .collect::<Vec<f64>>()
+        };
+        let balancer = between(
+            &elb(
+                stack,
+                "DescribeTargetGroups",
+                &[("TargetGroupArns.member.1", &group)],
+            ),
+            "member",
+        );
+        let balancer = balancer
+            .split(":loadbalancer/")
+            .nth(1)
+            .unwrap_or_default()
+            .to_owned();
         let dimensions = json!({"TargetGroup": group.rsplit(':').next(), "LoadBalancer": balancer});
         let tasks = u32::try_from(traffic.tasks.max(1)).map_or(1.0, f64::from);
         for (metric, divisor) in [("RequestCount", 1.0), ("RequestCountPerTarget", tasks)] {
-            series.push(json!({"namespace": "AWS/ApplicationELB", "name": metric, "dimensions": dimensions,
-                               "values": shared(divisor)}));
+            series.push(
+                json!({"namespace": "AWS/ApplicationELB", "name": metric, "dimensions": dimensions,
+                               "values": shared(divisor)}),
+            );
         }
     }
     stack.control("metrics", json!({"series": series}));
@@ -88,7 +118,9 @@ pub fn auto_scale(stack: &Stack, name: &str, min: u32, max: u32) {
         "ServiceNamespace": "ecs", "ResourceId": format!("service/shop/{name}"),
         "ScalableDimension": "ecs:service:DesiredCount", "MinCapacity": min, "MaxCapacity": max,
     });
-    stack.call("application-autoscaling", "RegisterScalableTarget", request).unwrap_or_else(|e| panic!("{e}"));
+    stack
+        .call("application-autoscaling", "RegisterScalableTarget", request)
+        .unwrap_or_else(|e| panic!("{e}"));
 }
 
 /// Makes a database and tags it. Answers its ARN.
@@ -108,16 +140,25 @@ pub fn create_database(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> Stri
         ("MasterUsername", "shop"),
         ("MasterUserPassword", "not-a-secret-here"),
     ];
-    stack.query("rds", "CreateDBInstance", &form).unwrap_or_else(|xml| panic!("{xml}"));
+    stack
+        .query("rds", "CreateDBInstance", &form)
+        .unwrap_or_else(|xml| panic!("{xml}"));
     let arn = format!("arn:aws:rds:{REGION}:{ACCOUNT}:db:{name}");
     let keys: Vec<(String, &str)> = tags
         .iter()
         .zip(1..)
-        .flat_map(|((key, value), n)| [(format!("Tags.Tag.{n}.Key"), *key), (format!("Tags.Tag.{n}.Value"), *value)])
+        .flat_map(|((key, value), n)| {
+            [
+                (format!("Tags.Tag.{n}.Key"), *key),
+                (format!("Tags.Tag.{n}.Value"), *value),
+            ]
+        })
         .collect();
     let mut form = vec![("ResourceName", arn.as_str())];
     form.extend(keys.iter().map(|(key, value)| (key.as_str(), *value)));
-    stack.query("rds", "AddTagsToResource", &form).unwrap_or_else(|xml| panic!("{xml}"));
+    stack
+        .query("rds", "AddTagsToResource", &form)
+        .unwrap_or_else(|xml| panic!("{xml}"));
     arn
 }
 
@@ -130,8 +171,11 @@ pub fn alarms(stack: &Stack) -> Vec<(String, String)> {
     let mut found = Vec::new();
     let mut next = Value::Null;
     loop {
-        let request = json!({"AlarmNamePrefix": "lamplighter/", "MaxRecords": 100, "NextToken": next});
-        let answer = stack.call("monitoring", "DescribeAlarms", request).unwrap_or_else(|e| panic!("{e}"));
+        let request =
+            json!({"AlarmNamePrefix": "lamplighter/", "MaxRecords": 100, "NextToken": next});
+        let answer = stack
+            .call("monitoring", "DescribeAlarms", request)
+            .unwrap_or_else(|e| panic!("{e}"));
         let text = |alarm: &Value, key: &str| alarm[key].as_str().unwrap_or_default().to_owned();
         let alarms = answer["MetricAlarms"].as_array().into_iter().flatten();
         found.extend(alarms.map(|alarm| (text(alarm, "AlarmName"), text(alarm, "StateValue"))));
@@ -144,23 +188,36 @@ pub fn alarms(stack: &Stack) -> Vec<(String, String)> {
 
 fn target_group(stack: &Stack, name: &str) -> Option<String> {
     let service = describe(stack, &service_arn("shop", name));
-    service["loadBalancers"][0]["targetGroupArn"].as_str().map(str::to_owned)
+    service["loadBalancers"][0]["targetGroupArn"]
+        .as_str()
+        .map(str::to_owned)
 }
 
 pub(crate) fn update(stack: &Stack, name: &str, mut request: Value) {
     request["cluster"] = json!("shop");
     request["service"] = json!(name);
-    stack.call("ecs", "UpdateService", request).unwrap_or_else(|e| panic!("{e}"));
+    stack
+        .call("ecs", "UpdateService", request)
+        .unwrap_or_else(|e| panic!("{e}"));
 }
 
 pub(crate) fn elb(stack: &Stack, action: &str, form: &[(&str, &str)]) -> String {
-    stack.query("elasticloadbalancing", action, form).unwrap_or_else(|xml| panic!("{action}: {xml}"))
+    stack
+        .query("elasticloadbalancing", action, form)
+        .unwrap_or_else(|xml| panic!("{action}: {xml}"))
 }
 
 /// The text between an element's tags, the first there is; of `member` the one that names a load balancer.
 pub(crate) fn between(xml: &str, element: &str) -> String {
     let open = format!("<{element}>");
-    let texts = xml.split(open.as_str()).skip(1).filter_map(|rest| rest.split('<').next());
+    let texts = xml
+        .split(open.as_str())
+        .skip(1)
+        .filter_map(|rest| rest.split('<').next());
     let wanted = |text: &&str| element != "member" || text.contains(":loadbalancer/");
-    texts.into_iter().find(wanted).unwrap_or_default().to_owned()
+    texts
+        .into_iter()
+        .find(wanted)
+        .unwrap_or_default()
+        .to_owned()
 }

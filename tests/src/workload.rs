@@ -44,7 +44,11 @@ pub fn create_repository(stack: &Stack, name: &str) {
 /// # Panics
 /// Where the stack refuses.
 pub fn create_service(stack: &Stack, service: &NewService<'_>) -> String {
-    let _ = stack.call("ecs", "CreateCluster", json!({"clusterName": service.cluster}));
+    let _ = stack.call(
+        "ecs",
+        "CreateCluster",
+        json!({"clusterName": service.cluster}),
+    );
     let family = format!("{}-{}", service.cluster, service.name);
     let registered = stack.call(
         "ecs",
@@ -92,9 +96,16 @@ pub fn secret_arn(family: &str) -> String {
 /// # Panics
 /// Where the stack refuses.
 pub fn tag_service(stack: &Stack, arn: &str, tags: &[(&str, &str)]) {
-    let tags: Vec<Value> = tags.iter().map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let tags: Vec<Value> = tags
+        .iter()
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
     if !tags.is_empty() {
-        done(stack.call("ecs", "TagResource", json!({"resourceArn": arn, "tags": tags})));
+        done(stack.call(
+            "ecs",
+            "TagResource",
+            json!({"resourceArn": arn, "tags": tags}),
+        ));
     }
 }
 
@@ -103,7 +114,13 @@ pub fn tag_service(stack: &Stack, arn: &str, tags: &[(&str, &str)]) {
 ///
 /// # Panics
 /// Where the stack refuses.
-pub fn push_image(stack: &Stack, repository: &str, tag: &str, architectures: &[&str], content: &str) -> String {
+pub fn push_image(
+    stack: &Stack,
+    repository: &str,
+    tag: &str,
+    architectures: &[&str],
+    content: &str,
+) -> String {
     let mut children = Vec::new();
     for architecture in architectures {
         let manifest = json!({
@@ -113,13 +130,21 @@ pub fn push_image(stack: &Stack, repository: &str, tag: &str, architectures: &[&
         });
         let digest = put(stack, repository, None, MANIFEST, &manifest);
         let platform = json!({"os": "linux", "architecture": architecture});
-        children.push(json!({"mediaType": MANIFEST, "digest": digest, "size": 2, "platform": platform}));
+        children.push(
+            json!({"mediaType": MANIFEST, "digest": digest, "size": 2, "platform": platform}),
+        );
     }
     let index = json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": children});
     put(stack, repository, Some(tag), INDEX, &index)
 }
 
-fn put(stack: &Stack, repository: &str, tag: Option<&str>, media_type: &str, manifest: &Value) -> String {
+fn put(
+    stack: &Stack,
+    repository: &str,
+    tag: Option<&str>,
+    media_type: &str,
+    manifest: &Value,
+) -> String {
     let mut request = json!({
         "repositoryName": repository, "imageManifest": manifest.to_string(), "imageManifestMediaType": media_type,
     });
@@ -139,7 +164,10 @@ fn put(stack: &Stack, repository: &str, tag: Option<&str>, media_type: &str, man
 #[must_use]
 pub fn deployed_image(stack: &Stack, arn: &str) -> String {
     let definition = task_definition(stack, arn);
-    definition["containerDefinitions"][0]["image"].as_str().unwrap_or_default().to_owned()
+    definition["containerDefinitions"][0]["image"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned()
 }
 
 /// The task definition of a service's newest deployment.
@@ -148,7 +176,8 @@ pub fn deployed_image(stack: &Stack, arn: &str) -> String {
 /// Where the service does not exist.
 #[must_use]
 pub fn task_definition(stack: &Stack, arn: &str) -> Value {
-    let request = json!({"taskDefinition": describe(stack, arn)["taskDefinition"], "include": ["TAGS"]});
+    let request =
+        json!({"taskDefinition": describe(stack, arn)["taskDefinition"], "include": ["TAGS"]});
     let mut answer = done(stack.call("ecs", "DescribeTaskDefinition", request));
     let tags = answer["tags"].take();
     answer["taskDefinition"]["tags"] = tags;
@@ -162,7 +191,12 @@ pub fn task_definition(stack: &Stack, arn: &str) -> Value {
 #[must_use]
 pub fn describe(stack: &Stack, arn: &str) -> Value {
     let cluster = arn.split('/').nth(1).unwrap_or_default();
-    done(stack.call("ecs", "DescribeServices", json!({"cluster": cluster, "services": [arn]})))["services"][0].take()
+    done(stack.call(
+        "ecs",
+        "DescribeServices",
+        json!({"cluster": cluster, "services": [arn]}),
+    ))["services"][0]
+        .take()
 }
 
 fn done(answer: Result<Value, crate::api::ApiError>) -> Value {

@@ -26,9 +26,9 @@ use lamplighter::cost::Spent;
 use lamplighter::ledger::Record;
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    Arn, Change, ContainerInstance, Database, Deployment, Digest, ExportTask, HasAlarm, Load, LogGroup, LogStream,
-    PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, Target, TargetGroup, Task,
-    TaskDefinition, Traffic, Unreached,
+    Arn, Change, ContainerInstance, Database, Deployment, Digest, ExportTask, HasAlarm, Load,
+    LogGroup, LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot,
+    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
 };
 use lamplighter::notice::Notice;
 use lamplighter::operation::{Engine, Invocation, Operation};
@@ -180,15 +180,27 @@ impl World {
 
     /// Makes a service with one container, on X86_64, settled on `repository:tag`.
     pub fn service(&self, name: &str, repository: &str, tag: &str, deploy: &str) -> Arn {
-        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{name}"));
+        let arn = Arn::new(format!(
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/{name}"
+        ));
         let mut state = self.state_mut();
-        let definition = state.register(&format!("shop-{name}"), &format!("{HOST}/{repository}:{tag}"));
+        let definition = state.register(
+            &format!("shop-{name}"),
+            &format!("{HOST}/{repository}:{tag}"),
+        );
         let service = Service::rolling(arn.clone(), 2);
         state.services.insert(arn.clone(), service);
         state.deploy(&arn, &definition);
         state.settle(&arn);
-        let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", deploy)];
-        state.tags.insert(arn.clone(), tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        let tags = [
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", deploy),
+        ];
+        state.tags.insert(
+            arn.clone(),
+            tags.map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        );
         arn
     }
 
@@ -201,14 +213,21 @@ impl World {
     #[must_use]
     pub fn titles(&self) -> Vec<String> {
         let state = self.state();
-        let heard = state.notices.iter().filter(|notice| notice.silenced_until.is_none());
+        let heard = state
+            .notices
+            .iter()
+            .filter(|notice| notice.silenced_until.is_none());
         heard.map(|notice| notice.message.title.clone()).collect()
     }
 
     /// How often a call was made.
     #[must_use]
     pub fn count(&self, call: &str) -> usize {
-        self.state().calls.iter().filter(|made| made.starts_with(call)).count()
+        self.state()
+            .calls
+            .iter()
+            .filter(|made| made.starts_with(call))
+            .count()
     }
 
     /// Pushes an image and answers the event of it.
@@ -216,7 +235,10 @@ impl World {
         let mut state = self.state_mut();
         let digest = Digest::new(format!("sha256:{content:064x}"));
         let now = state.now;
-        state.images.insert((repository.to_owned(), tag.to_owned()), (digest.clone(), None, now));
+        state.images.insert(
+            (repository.to_owned(), tag.to_owned()),
+            (digest.clone(), None, now),
+        );
         json!({
             "version": "0", "id": format!("push-{repository}-{tag}-{content}"), "detail-type": "ECR Image Action",
             "source": "aws.ecr", "account": "123456789012", "time": now.to_string(), "region": "eu-west-1", "resources": [],
@@ -258,10 +280,19 @@ impl World {
         let (request_id, deadline) = {
             let mut state = self.state_mut();
             state.next_request += 1;
-            (format!("request-{}", state.next_request), state.now + SignedDuration::from_mins(5))
+            (
+                format!("request-{}", state.next_request),
+                state.now + SignedDuration::from_mins(5),
+            )
         };
-        let run = Invocation { request_id, deadline };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+        let run = Invocation {
+            request_id,
+            deadline,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .expect("a runtime");
         runtime.block_on(async {
             // Nothing here ever waits, so a future that is not ready was killed.
             let mut handled = pin!(engine.handle(op, payload, &run));
@@ -286,7 +317,9 @@ impl World {
         let state = self.state();
         let arn = &state.services[service].task_definition;
         let definition = state.definitions.iter().find(|d| d.arn() == arn);
-        definition.and_then(|d| d.containers().next().map(|c| c.image.to_owned())).unwrap_or_default()
+        definition
+            .and_then(|d| d.containers().next().map(|c| c.image.to_owned()))
+            .unwrap_or_default()
     }
 
     /// Notes a call and meets what was ordered for it.
@@ -295,12 +328,15 @@ impl World {
             let mut state = self.state_mut();
             state.calls.push(format!("{call} {target}"));
             let at = state.faults.iter().position(|(name, _)| *name == call);
-            at.and_then(|at| state.faults.remove(at)).map(|(_, fault)| fault)
+            at.and_then(|at| state.faults.remove(at))
+                .map(|(_, fault)| fault)
         };
         match fault {
             None => Ok(true),
             Some(Fault::AnswerLost) => Ok(false),
-            Some(Fault::Throttled) => Err(error(call, target, "ThrottlingException", "Rate exceeded")),
+            Some(Fault::Throttled) => {
+                Err(error(call, target, "ThrottlingException", "Rate exceeded"))
+            }
             Some(Fault::Killed) => {
                 std::future::pending::<()>().await;
                 Ok(true)
@@ -318,19 +354,37 @@ pub fn sweep() -> Value {
 
 fn error(call: &'static str, target: &str, code: &str, message: &str) -> AwsError {
     let refused = code != "Timeout";
-    AwsError { call, target: target.to_owned(), code: code.to_owned(), message: message.to_owned(), refused }
+    AwsError {
+        call,
+        target: target.to_owned(),
+        code: code.to_owned(),
+        message: message.to_owned(),
+        refused,
+    }
 }
 
 fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
-    if was { Ok(()) } else { Err(error(call, target, "Timeout", "no answer came")) }
+    if was {
+        Ok(())
+    } else {
+        Err(error(call, target, "Timeout", "no answer came"))
+    }
 }
 
 impl State {
     /// All resources of an AWS service that carry a tag key.
     #[must_use]
     pub fn tagged(&self, service: &str, key: &str) -> Vec<Tagged> {
-        let carrying = self.tags.iter().filter(|(arn, tags)| arn.service() == service && tags.contains_key(key));
-        carrying.map(|(arn, tags)| Tagged { arn: arn.clone(), tags: tags.clone() }).collect()
+        let carrying = self
+            .tags
+            .iter()
+            .filter(|(arn, tags)| arn.service() == service && tags.contains_key(key));
+        carrying
+            .map(|(arn, tags)| Tagged {
+                arn: arn.clone(),
+                tags: tags.clone(),
+            })
+            .collect()
     }
 
     /// Registers a revision as somebody would by hand, and answers its ARN.
@@ -350,12 +404,19 @@ impl State {
         tags: BTreeMap<String, String>,
     ) -> String {
         let family = document["family"].as_str().unwrap_or_default().to_owned();
-        let revision = 1 + self.definitions.iter().filter(|d| d.family() == family).count();
+        let revision = 1 + self
+            .definitions
+            .iter()
+            .filter(|d| d.family() == family)
+            .count();
         let arn = format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{family}:{revision}");
         document.insert("taskDefinitionArn".to_owned(), json!(arn));
         document.insert("revision".to_owned(), json!(revision));
         document.insert("registeredAt".to_owned(), json!(self.now.as_second()));
-        document.insert("registeredBy".to_owned(), json!("arn:aws:sts::123456789012:assumed-role/terraform/ci"));
+        document.insert(
+            "registeredBy".to_owned(),
+            json!("arn:aws:sts::123456789012:assumed-role/terraform/ci"),
+        );
         self.definitions.push(TaskDefinition { document, tags });
         arn
     }
@@ -365,8 +426,13 @@ impl State {
     /// # Panics
     /// Where there is no such family.
     pub fn read_secret(&mut self, family: &str, secret_arn: &str) {
-        let definition = self.definitions.iter_mut().find(|d| d.family() == family).expect("a family");
-        definition.document["containerDefinitions"][0]["secrets"] = json!([{"name": "S", "valueFrom": secret_arn}]);
+        let definition = self
+            .definitions
+            .iter_mut()
+            .find(|d| d.family() == family)
+            .expect("a family");
+        definition.document["containerDefinitions"][0]["secrets"] =
+            json!([{"name": "S", "valueFrom": secret_arn}]);
     }
 
     /// Starts a rolling deployment.
@@ -409,6 +475,8 @@ impl State {
         service.deployments.remove(0);
         let previous = &mut service.deployments[0];
         "PRIMARY".clone_into(&mut previous.status);
-        service.task_definition.clone_from(&previous.task_definition);
+        service
+            .task_definition
+            .clone_from(&previous.task_definition);
     }
 }

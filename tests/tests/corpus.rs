@@ -10,7 +10,10 @@
     clippy::unwrap_used,
     reason = "a failed expectation ends the test"
 )]
-#![allow(clippy::disallowed_methods, reason = "EVENT_CORPUS is read from the environment")]
+#![allow(
+    clippy::disallowed_methods,
+    reason = "EVENT_CORPUS is read from the environment"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -36,18 +39,35 @@ fn corpus() -> Option<BTreeMap<String, Vec<(PathBuf, Value)>>> {
         return None;
     };
     let mut kinds: BTreeMap<String, Vec<(PathBuf, Value)>> = BTreeMap::new();
-    for kind in fs::read_dir(&folder).unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+    for kind in fs::read_dir(&folder)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_dir())
+    {
         for file in fs::read_dir(kind.path()).unwrap().flatten() {
             let payload = serde_json::from_str(&fs::read_to_string(file.path()).unwrap()).unwrap();
-            kinds.entry(kind.file_name().into_string().unwrap()).or_default().push((file.path(), payload));
+            kinds
+                .entry(kind.file_name().into_string().unwrap())
+                .or_default()
+                .push((file.path(), payload));
         }
     }
     Some(kinds)
 }
 
 fn changes(world: &World) -> usize {
-    let changing = ["RegisterTaskDefinition", "UpdateService", "PutMetricAlarm", "DeleteAlarms"];
-    world.state().calls.iter().filter(|call| changing.iter().any(|name| call.starts_with(name))).count()
+    let changing = [
+        "RegisterTaskDefinition",
+        "UpdateService",
+        "PutMetricAlarm",
+        "DeleteAlarms",
+    ];
+    world
+        .state()
+        .calls
+        .iter()
+        .filter(|call| changing.iter().any(|name| call.starts_with(name)))
+        .count()
 }
 
 /// What an image action leads to, said without the code under test.
@@ -74,14 +94,21 @@ fn no_payload_panics_and_only_handled_kinds_act() {
             // Nothing in the corpus is about this service, so whatever comes back, nothing may change.
             let hangs = || panic!("{kind}: {} hangs", path.display());
             let _ = world.invoke(&Deploy, payload.clone()).unwrap_or_else(hangs);
-            let _ = world.invoke(&Autoscaler, payload.clone()).unwrap_or_else(hangs);
+            let _ = world
+                .invoke(&Autoscaler, payload.clone())
+                .unwrap_or_else(hangs);
             let _ = world.invoke(&Follow, payload.clone()).unwrap_or_else(hangs);
             let _ = world.invoke(&Verify, payload.clone()).unwrap_or_else(hangs);
             // A sweep enrols what is managed; nothing else in the corpus is about it.
             if !["scheduled-event", "eventbridge-scheduler"].contains(&kind.as_str()) {
                 let _ = world.invoke(&Enroll, payload).unwrap_or_else(hangs);
             }
-            assert_eq!((world.image_of(&arn), changes(&world)), before, "{kind}: {}", path.display());
+            assert_eq!(
+                (world.image_of(&arn), changes(&world)),
+                before,
+                "{kind}: {}",
+                path.display()
+            );
             seen += 1;
         }
     }
@@ -126,7 +153,9 @@ fn every_alarm_leads_to_its_service_or_to_a_reasoned_nothing() {
         let service = named.map(|(cluster, name)| {
             let alarm = Arn::new(change.arn.clone());
             let (partition, region, account) = (alarm.partition(), alarm.region(), alarm.account());
-            world.busy(&Arn::new(format!("arn:{partition}:ecs:{region}:{account}:service/{cluster}/{name}")))
+            world.busy(&Arn::new(format!(
+                "arn:{partition}:ecs:{region}:{account}:service/{cluster}/{name}"
+            )))
         });
         let answer = world.invoke(&Autoscaler, payload.clone()).unwrap();
         let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -134,7 +163,11 @@ fn every_alarm_leads_to_its_service_or_to_a_reasoned_nothing() {
         let expected = usize::from(change.state == AlarmState::Alarm && service.is_some());
         assert_eq!(updated, expected, "{}: {answer}", path.display());
         let said = answer.to_string();
-        assert!(updated == 1 || said.contains("reason") || said.contains("events"), "{}: {said}", path.display());
+        assert!(
+            updated == 1 || said.contains("reason") || said.contains("events"),
+            "{}: {said}",
+            path.display()
+        );
         alarms += 1;
         reached += updated;
     }
@@ -150,13 +183,22 @@ fn every_push_of_an_image_reaches_the_service_that_follows_it() {
         let detail = &payload["detail"];
         let action: ImageAction = serde_json::from_value(detail.clone()).unwrap();
         let world = World::new();
-        let tag = if action.image_tag.is_empty() { "latest" } else { &action.image_tag };
+        let tag = if action.image_tag.is_empty() {
+            "latest"
+        } else {
+            &action.image_tag
+        };
         let follows = format!("tag={tag} repo={}", action.repository_name);
         let arn = world.service("web", &action.repository_name, "before", &follows);
         world.push(&action.repository_name, tag, 7);
         world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
         let pushed = is_push_of_an_image(detail);
-        assert_eq!(world.image_of(&arn).contains("@sha256:"), pushed, "{}", path.display());
+        assert_eq!(
+            world.image_of(&arn).contains("@sha256:"),
+            pushed,
+            "{}",
+            path.display()
+        );
         rolled_out += usize::from(pushed);
     }
     assert!(rolled_out >= 10, "only {rolled_out} pushes");
@@ -166,9 +208,16 @@ fn every_push_of_an_image_reaches_the_service_that_follows_it() {
 fn every_deployment_event_leads_to_the_rollout_that_it_names_or_to_a_reasoned_nothing() {
     let Some(corpus) = corpus() else { return };
     let (mut all, mut reached) = (0, 0);
-    for (path, payload) in ["ecs-deployment-state-change", "ecs-service-action"].iter().flat_map(|kind| &corpus[*kind])
+    for (path, payload) in ["ecs-deployment-state-change", "ecs-service-action"]
+        .iter()
+        .flat_map(|kind| &corpus[*kind])
     {
-        let named = payload["resources"].as_array().into_iter().flatten().filter_map(Value::as_str).map(Arn::new);
+        let named = payload["resources"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .map(Arn::new);
         let service = named.into_iter().find(|arn| arn.ecs_service().is_some());
         // Whatever is named exists here and is followed; so is another one, which stays out of it.
         let world = World::new();
@@ -179,8 +228,17 @@ fn every_deployment_event_leads_to_the_rollout_that_it_names_or_to_a_reasoned_no
         let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let targets = answer["targets"].as_array().unwrap();
         let expected = service.as_ref().map(Arn::name);
-        assert_eq!((targets.len(), targets[0]["target"].as_str()), (1, expected.as_deref()), "{}", path.display());
-        assert!(targets[0]["reason"].is_string(), "{}: {answer}", path.display());
+        assert_eq!(
+            (targets.len(), targets[0]["target"].as_str()),
+            (1, expected.as_deref()),
+            "{}",
+            path.display()
+        );
+        assert!(
+            targets[0]["reason"].is_string(),
+            "{}: {answer}",
+            path.display()
+        );
         all += 1;
         reached += usize::from(service.is_some());
     }
@@ -191,9 +249,14 @@ fn every_deployment_event_leads_to_the_rollout_that_it_names_or_to_a_reasoned_no
 fn every_hook_call_is_answered_with_a_valid_status() {
     let Some(corpus) = corpus() else { return };
     for (path, payload) in &corpus["ecs-native-lifecycle-hook"] {
-        let parsed = Delivery::parse(payload.clone()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let Delivery::Direct(event) = parsed else { panic!("{}", path.display()) };
-        let Detail::Hook(call) = event.detail else { panic!("{} is no call of a hook", path.display()) };
+        let parsed =
+            Delivery::parse(payload.clone()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let Delivery::Direct(event) = parsed else {
+            panic!("{}", path.display())
+        };
+        let Detail::Hook(call) = event.detail else {
+            panic!("{} is no call of a hook", path.display())
+        };
         assert!(
             call.service.ecs_service().is_some() && !call.target_revision.is_empty(),
             "{}: {call:?}",
@@ -202,7 +265,12 @@ fn every_hook_call_is_answered_with_a_valid_status() {
         let world = World::new();
         world.followed(&call.service);
         let answer = world.invoke(&Verify, payload.clone()).unwrap().unwrap();
-        assert_eq!(answer["hookStatus"], "SUCCEEDED", "{}: ECS knows no such deployment here", path.display());
+        assert_eq!(
+            answer["hookStatus"],
+            "SUCCEEDED",
+            "{}: ECS knows no such deployment here",
+            path.display()
+        );
     }
 }
 
@@ -210,20 +278,37 @@ fn every_hook_call_is_answered_with_a_valid_status() {
 fn every_word_of_code_deploy_leads_to_the_deployment_that_it_names() {
     let Some(corpus) = corpus() else { return };
     let mut all = 0;
-    for (path, payload) in
-        ["codedeploy-deployment-state-change", "codedeploy-lifecycle-hook"].iter().flat_map(|k| &corpus[*k])
+    for (path, payload) in [
+        "codedeploy-deployment-state-change",
+        "codedeploy-lifecycle-hook",
+    ]
+    .iter()
+    .flat_map(|k| &corpus[*k])
     {
         let world = World::new();
         let web = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
         world.by_code_deploy(&web);
         world.followed(&web);
-        let named = payload["detail"]["deploymentId"].as_str().or_else(|| payload["DeploymentId"].as_str()).unwrap();
+        let named = payload["detail"]["deploymentId"]
+            .as_str()
+            .or_else(|| payload["DeploymentId"].as_str())
+            .unwrap();
         world.renames_code_deployment(&web, named);
         let is_hook = payload.get("detail").is_none();
-        let answer =
-            if is_hook { world.invoke(&Verify, payload.clone()) } else { world.invoke(&Follow, payload.clone()) };
-        let answer = answer.unwrap().unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        assert_eq!(answer["targets"][0]["target"], "shop/web", "{}: {answer}", path.display());
+        let answer = if is_hook {
+            world.invoke(&Verify, payload.clone())
+        } else {
+            world.invoke(&Follow, payload.clone())
+        };
+        let answer = answer
+            .unwrap()
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(
+            answer["targets"][0]["target"],
+            "shop/web",
+            "{}: {answer}",
+            path.display()
+        );
         all += 1;
     }
     assert!(all >= 7, "only {all}");
@@ -245,7 +330,13 @@ fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
         world.state_mut().read_secret("shop-web", secret);
         // The service has been running since before the rotation.
         let long_ago = "2020-01-01T00:00:00Z".parse().unwrap();
-        world.state_mut().services.get_mut(&arn).unwrap().deployments[0].created_at = Some(long_ago);
+        world
+            .state_mut()
+            .services
+            .get_mut(&arn)
+            .unwrap()
+            .deployments[0]
+            .created_at = Some(long_ago);
         world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
         let restarted = world.state().services[&arn].rollout_in_progress();
         assert_eq!(restarted, payload["time"].is_string(), "{}", path.display());
@@ -255,12 +346,20 @@ fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
 #[test]
 fn payloads_that_are_no_events_are_malformed() {
     let Some(corpus) = corpus() else { return };
-    let no_events = ["secretsmanager-rotation-lambda", "sqs-receive-message-eventbridge"];
+    let no_events = [
+        "secretsmanager-rotation-lambda",
+        "sqs-receive-message-eventbridge",
+    ];
     for kind in no_events {
         for (path, payload) in &corpus[kind] {
             let world = World::new();
             let result = world.invoke(&Deploy, payload.clone()).unwrap();
-            assert_eq!(result.unwrap_err().kind(), "MalformedEvent", "{}", path.display());
+            assert_eq!(
+                result.unwrap_err().kind(),
+                "MalformedEvent",
+                "{}",
+                path.display()
+            );
         }
     }
 }
@@ -274,7 +373,11 @@ fn sweeps_are_sweeps_in_every_form() {
             let arn: Arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
             world.push("shop/web", "latest", 7);
             world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
-            assert!(world.image_of(&arn).contains("@sha256:"), "{}", path.display());
+            assert!(
+                world.image_of(&arn).contains("@sha256:"),
+                "{}",
+                path.display()
+            );
         }
     }
 }

@@ -18,13 +18,19 @@ fn send(stack: &Stack, sample: &str) {
     let file = root().join(format!("events/alert/{sample}.json"));
     let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let keys = ["source", "detail-type", "detail", "resources"];
-    let request: serde_json::Map<String, Value> =
-        keys.iter().map(|key| ((*key).to_owned(), event[*key].clone())).collect();
+    let request: serde_json::Map<String, Value> = keys
+        .iter()
+        .map(|key| ((*key).to_owned(), event[*key].clone()))
+        .collect();
     stack.control("event", Value::Object(request));
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {
-    stack.mail().iter().map(|mail| mail["subject"].as_str().unwrap().to_owned()).collect()
+    stack
+        .mail()
+        .iter()
+        .map(|mail| mail["subject"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[test]
@@ -51,7 +57,9 @@ fn what_aws_says_reaches_people_in_words() {
     ] {
         send(&stack, sample);
     }
-    stack.until("seven are told", || (subjects(&stack).len() == 7).then_some(()));
+    stack.until("seven are told", || {
+        (subjects(&stack).len() == 7).then_some(())
+    });
     let told = subjects(&stack);
     for expected in [
         "[CRITICAL] orders: DB instance has reached the storage-full threshold",
@@ -62,11 +70,22 @@ fn what_aws_says_reaches_people_in_words() {
         "[warning] reports/production: its deployment d-4Q7K2M9XE failed",
         "[CRITICAL] lamplighter: an event was given up on",
     ] {
-        assert_eq!(told.iter().filter(|subject| subject.starts_with(expected)).count(), 1, "{expected}: {told:?}");
+        assert_eq!(
+            told.iter()
+                .filter(|subject| subject.starts_with(expected))
+                .count(),
+            1,
+            "{expected}: {told:?}"
+        );
     }
     send(&stack, "dead-letters-taken-out");
     let over = "[over] lamplighter: the dead-letter queue is empty";
-    stack.until("it is over", || subjects(&stack).iter().any(|subject| subject == over).then_some(()));
+    stack.until("it is over", || {
+        subjects(&stack)
+            .iter()
+            .any(|subject| subject == over)
+            .then_some(())
+    });
     assert_eq!(stack.dead_letters(), Vec::<Value>::new());
 }
 
@@ -74,8 +93,15 @@ fn what_aws_says_reaches_people_in_words() {
 fn a_sweep_that_somebody_turned_off_is_told_until_it_runs_again() {
     let stack = Stack::start(&[]).unwrap();
     let rules = stack.call("events", "ListRules", json!({})).unwrap();
-    let names = rules["Rules"].as_array().unwrap().iter().filter_map(|rule| rule["Name"].as_str());
-    let rule = names.into_iter().find(|name| name.contains("HealSweep")).unwrap();
+    let names = rules["Rules"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|rule| rule["Name"].as_str());
+    let rule = names
+        .into_iter()
+        .find(|name| name.contains("HealSweep"))
+        .unwrap();
     let started = |values: &Value| {
         let series = json!({"namespace": "AWS/Events", "name": "Invocations", "dimensions": {"RuleName": rule}, "values": values});
         stack.control("metrics", json!({"series": [series]}))["lamplighter-silent-heal"].clone()
@@ -84,24 +110,45 @@ fn a_sweep_that_somebody_turned_off_is_told_until_it_runs_again() {
     assert_eq!(started(&json!([1])), "OK");
     assert_eq!(started(&json!([1, null, null, null, null])), "ALARM");
     // Beside the two alarms that go past Alert, which say that they are well.
-    let told = || stack.mail().into_iter().filter(|mail| mail["subject"].as_str().is_some_and(|s| s.contains("sweep")));
+    let told = || {
+        stack.mail().into_iter().filter(|mail| {
+            mail["subject"]
+                .as_str()
+                .is_some_and(|s| s.contains("sweep"))
+        })
+    };
     let mail = stack.until("it is told", || told().next());
-    assert_eq!(mail["subject"], "[CRITICAL] lamplighter: the sweep of heal does not run");
+    assert_eq!(
+        mail["subject"],
+        "[CRITICAL] lamplighter: the sweep of heal does not run"
+    );
     assert!(
-        mail["body"].as_str().unwrap().contains(&format!("enable-rule --region eu-west-1 --name {rule}")),
+        mail["body"]
+            .as_str()
+            .unwrap()
+            .contains(&format!("enable-rule --region eu-west-1 --name {rule}")),
         "{mail}"
     );
     assert_eq!(started(&json!([null, null, null, 1])), "OK");
     let mail = stack.until("it is over", || told().nth(1));
-    assert_eq!(mail["subject"], "[over] lamplighter: the sweep of heal runs again");
+    assert_eq!(
+        mail["subject"],
+        "[over] lamplighter: the sweep of heal runs again"
+    );
 }
 
 /// Incidents of which the topic was told.
 fn told(stack: &Stack) -> usize {
     let all = items(stack);
-    let open = all.iter().filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("open#"));
-    let incidents = open.map(|item| serde_json::from_str::<Value>(item["incident"]["S"].as_str().unwrap()).unwrap());
-    incidents.filter(|incident| incident["told"]["e-mail"]["at"].is_string()).count()
+    let open = all
+        .iter()
+        .filter(|item| item["sk"]["S"].as_str().unwrap().starts_with("open#"));
+    let incidents = open.map(|item| {
+        serde_json::from_str::<Value>(item["incident"]["S"].as_str().unwrap()).unwrap()
+    });
+    incidents
+        .filter(|incident| incident["told"]["e-mail"]["at"].is_string())
+        .count()
 }
 
 const TEMPLATE: [(&str, &str); 2] = [("AlertInterval", "5"), ("MessagesPerMinute", "8")];
@@ -110,20 +157,52 @@ const TEMPLATE: [(&str, &str); 2] = [("AlertInterval", "5"), ("MessagesPerMinute
 fn one_incident_is_told_when_it_begins_changes_lasts_and_is_over() {
     let stack = Stack::start(&TEMPLATE).unwrap();
     let lasts = json!({"begins": "heal"});
-    tell(&stack, &[notice("web", "warning", "crashes again and again: its tasks are started anew", &lasts)]);
+    tell(
+        &stack,
+        &[notice(
+            "web",
+            "warning",
+            "crashes again and again: its tasks are started anew",
+            &lasts,
+        )],
+    );
     stack.until("it is told", || (subjects(&stack).len() == 1).then_some(()));
-    tell(&stack, &[notice("web", "warning", "crashes again and again: the second restart", &lasts)]);
+    tell(
+        &stack,
+        &[notice(
+            "web",
+            "warning",
+            "crashes again and again: the second restart",
+            &lasts,
+        )],
+    );
     stack.until("the second is heard", || {
-        (items(&stack).iter().any(|i| i["incident"]["S"].as_str().is_some_and(|i| i.contains("second restart"))))
-            .then_some(())
+        (items(&stack).iter().any(|i| {
+            i["incident"]["S"]
+                .as_str()
+                .is_some_and(|i| i.contains("second restart"))
+        }))
+        .then_some(())
     });
     sweep(&stack);
-    assert_eq!(subjects(&stack).len(), 1, "not before five minutes have passed");
+    assert_eq!(
+        subjects(&stack).len(),
+        1,
+        "not before five minutes have passed"
+    );
     let_alerts_wait(&stack, 5);
     sweep(&stack);
     let_alerts_wait(&stack, 240);
     sweep(&stack);
-    tell(&stack, &[notice("web", "info", "is well again: 2 tasks run", &json!({"ends": "heal"}))]);
+    tell(
+        &stack,
+        &[notice(
+            "web",
+            "info",
+            "is well again: 2 tasks run",
+            &json!({"ends": "heal"}),
+        )],
+    );
     let_alerts_wait(&stack, 5);
     sweep(&stack);
     stack.until("it is over", || (subjects(&stack).len() == 4).then_some(()));
@@ -137,16 +216,26 @@ fn one_incident_is_told_when_it_begins_changes_lasts_and_is_over() {
         ]
     );
     let body = stack.mail()[3]["body"].as_str().unwrap().to_owned();
-    assert!(body.contains("It lasted 4 h") && body.contains("crashes again and again: its tasks"), "{body}");
+    assert!(
+        body.contains("It lasted 4 h") && body.contains("crashes again and again: its tasks"),
+        "{body}"
+    );
 }
 
 #[test]
 fn a_thousand_incidents_in_a_minute_end_in_at_most_ten_messages() {
     let stack = Stack::start(&TEMPLATE).unwrap();
     let lasts = json!({"begins": "heal"});
-    let all: Vec<Value> = (0..1_000).map(|n| notice(&format!("s{n}"), "warning", "crashes", &lasts)).collect();
+    let all: Vec<Value> = (0..1_000)
+        .map(|n| notice(&format!("s{n}"), "warning", "crashes", &lasts))
+        .collect();
     tell(&stack, &all);
-    let known = || items(&stack).iter().filter(|i| i["sk"]["S"].as_str().unwrap().starts_with("open#")).count();
+    let known = || {
+        items(&stack)
+            .iter()
+            .filter(|i| i["sk"]["S"].as_str().unwrap().starts_with("open#"))
+            .count()
+    };
     stack.until("all are known", || (known() == 1_000).then_some(()));
     // Everything that did not fit into the first minute.
     for _ in 0..10 {

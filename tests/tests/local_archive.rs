@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 const WEB: &str = "/ecs/shop/web";
 
 fn tags(stack: &Stack) -> usize {
-    stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains("export")).count()
+    stack
+        .mail()
+        .iter()
+        .filter(|mail| mail["subject"].as_str().unwrap().contains("export"))
+        .count()
 }
 
 #[test]
@@ -25,17 +29,37 @@ fn a_day_of_logs_is_in_the_bucket_with_a_manifest() {
     tag_log_group(&stack, WEB, "export keep=7d retain=30d");
     let folder = format!("7d/ecs/shop/web/{}", last_day());
     let manifest = format!("{folder}/manifest.json");
-    let text = stack.sweep_until("ArchiveSweep", "the day is complete", || exported(&stack).remove(&manifest));
+    let text = stack.sweep_until("ArchiveSweep", "the day is complete", || {
+        exported(&stack).remove(&manifest)
+    });
     let manifest: Value = serde_json::from_str(&text).unwrap();
     let object = manifest["objects"][0]["key"].as_str().unwrap();
-    assert_eq!(exported(&stack)[object], format!("{}T12:00:00.000Z order 4711 paid\n", last_day()));
-    assert_eq!((manifest["log_group"].as_str(), manifest["objects"].as_array().unwrap().len()), (Some(WEB), 1));
+    assert_eq!(
+        exported(&stack)[object],
+        format!("{}T12:00:00.000Z order 4711 paid\n", last_day())
+    );
+    assert_eq!(
+        (
+            manifest["log_group"].as_str(),
+            manifest["objects"].as_array().unwrap().len()
+        ),
+        (Some(WEB), 1)
+    );
     assert_eq!(manifest["day"], last_day());
-    let groups = stack.call("logs", "DescribeLogGroups", json!({"logGroupNamePrefix": WEB})).unwrap();
+    let groups = stack
+        .call(
+            "logs",
+            "DescribeLogGroups",
+            json!({"logGroupNamePrefix": WEB}),
+        )
+        .unwrap();
     assert_eq!(groups["logGroups"][0]["retentionInDays"], 30);
     stack.control("schedule", json!({"name": "ArchiveSweep"}));
     stack.sweep_until("ArchiveSweep", "it is settled", || {
-        stack.logs().contains("; the next day is due on").then_some(())
+        stack
+            .logs()
+            .contains("; the next day is due on")
+            .then_some(())
     });
     assert_eq!(stack.calls_of("CreateExportTask"), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
@@ -49,16 +73,31 @@ fn one_export_runs_at_a_time_and_one_that_fails_is_told() {
     write_log(&stack, "worker", "two");
     tag_log_group(&stack, WEB, "export keep=7d");
     tag_log_group(&stack, "worker", "export keep=7d");
-    stack.sweep_until("ArchiveSweep", "one waits", || stack.logs().contains("waits for its turn").then_some(()));
+    stack.sweep_until("ArchiveSweep", "one waits", || {
+        stack.logs().contains("waits for its turn").then_some(())
+    });
     assert_eq!(stack.calls_of("CreateExportTask"), 1);
-    stack.control("export", json!({"status": "FAILED", "message": "Access denied to the bucket"}));
-    stack.sweep_until("ArchiveSweep", "it is told", || (tags(&stack) == 1).then_some(()));
+    stack.control(
+        "export",
+        json!({"status": "FAILED", "message": "Access denied to the bucket"}),
+    );
+    stack.sweep_until("ArchiveSweep", "it is told", || {
+        (tags(&stack) == 1).then_some(())
+    });
     let mail = stack.mail().into_iter().next().unwrap();
-    assert!(mail["body"].as_str().unwrap().contains("Access denied to the bucket"), "{mail}");
+    assert!(
+        mail["body"]
+            .as_str()
+            .unwrap()
+            .contains("Access denied to the bucket"),
+        "{mail}"
+    );
     stack.sweep_until("ArchiveSweep", "the other one has its turn", || {
         (stack.calls_of("CreateExportTask") == 2).then_some(())
     });
     stack.control("export", json!({"status": "COMPLETED"}));
     let complete = |key: &String| key.ends_with("manifest.json");
-    stack.sweep_until("ArchiveSweep", "it is complete", || exported(&stack).keys().any(complete).then_some(()));
+    stack.sweep_until("ArchiveSweep", "it is complete", || {
+        exported(&stack).keys().any(complete).then_some(())
+    });
 }

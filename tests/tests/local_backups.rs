@@ -12,7 +12,9 @@ use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
 use e2e::ledger::{free, journal};
 use e2e::stack::Stack;
 use e2e::traffic::create_database;
-use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use e2e::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+};
 use rstest::rstest;
 use serde_json::json;
 
@@ -21,7 +23,11 @@ fn sweep(stack: &Stack) {
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {
-    stack.mail().iter().map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned()).collect()
+    stack
+        .mail()
+        .iter()
+        .map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 #[test]
@@ -30,27 +36,50 @@ fn the_nights_snapshot_is_taken_and_the_oldest_two_go() {
     stack.control("settings", json!({"events": false}));
     backed_up(&stack, "orders");
     taken_on(&stack, "orders", 1..9);
-    stack.control("snapshot", json!({"name": "by-hand", "database": "orders", "at": "2020-01-01T00:00:00Z"}));
+    stack.control(
+        "snapshot",
+        json!({"name": "by-hand", "database": "orders", "at": "2020-01-01T00:00:00Z"}),
+    );
     stack.control("settings", json!({"events": true}));
     sweep(&stack);
     // The event of the snapshot that was made lets the old ones go.
-    stack.until("the oldest are gone", || (snapshots(&stack, "orders").len() == 7 + 1).then_some(()));
+    stack.until("the oldest are gone", || {
+        (snapshots(&stack, "orders").len() == 7 + 1).then_some(())
+    });
     free(&stack);
     let there = snapshots(&stack, "orders");
-    assert!(there.contains_key(&name("orders", 0)) && there.contains_key("by-hand"), "{there:?}");
+    assert!(
+        there.contains_key(&name("orders", 0)) && there.contains_key("by-hand"),
+        "{there:?}"
+    );
     assert!(!there.contains_key(&name("orders", 8)) && !there.contains_key(&name("orders", 7)));
     let all = stack.control("snapshots", json!({}));
-    let taken = all.as_array().unwrap().iter().find(|s| s["name"] == name("orders", 0)).unwrap();
-    assert_eq!(taken["tags"]["lamplighter:target"], "arn:aws:rds:eu-west-1:123456789012:db:orders");
+    let taken = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["name"] == name("orders", 0))
+        .unwrap();
+    assert_eq!(
+        taken["tags"]["lamplighter:target"],
+        "arn:aws:rds:eu-west-1:123456789012:db:orders"
+    );
     let reasons: Vec<String> = journal(&stack)
         .iter()
         .filter(|record| record["operation"] == "backup")
         .map(|record| record["reason"].as_str().unwrap().to_owned())
         .collect();
-    assert!(reasons.iter().any(|reason| reason.contains("2 go; 7 good snapshots stay: ")), "{reasons:?}");
+    assert!(
+        reasons
+            .iter()
+            .any(|reason| reason.contains("2 go; 7 good snapshots stay: ")),
+        "{reasons:?}"
+    );
     let calls = stack.function_calls().len();
     sweep(&stack);
-    stack.until("the sweep has come", || (stack.function_calls().len() > calls).then_some(()));
+    stack.until("the sweep has come", || {
+        (stack.function_calls().len() > calls).then_some(())
+    });
     free(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 8);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
@@ -64,21 +93,34 @@ fn while_the_new_one_is_being_made_or_cannot_be_nothing_goes() {
     taken_on(&stack, "orders", 1..10);
     set_state(&stack, "orders", "modifying");
     sweep(&stack);
-    stack.until("it waits", || stack.logs().contains("waits: the database is modifying").then_some(()));
+    stack.until("it waits", || {
+        stack
+            .logs()
+            .contains("waits: the database is modifying")
+            .then_some(())
+    });
     free(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 9);
     set_state(&stack, "orders", "available");
     sweep(&stack);
     stack.until("it is being made", || {
-        snapshots(&stack, "orders").get(&name("orders", 0)).is_some_and(|s| s == "creating").then_some(())
+        snapshots(&stack, "orders")
+            .get(&name("orders", 0))
+            .is_some_and(|s| s == "creating")
+            .then_some(())
     });
     free(&stack);
     sweep(&stack);
     free(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 10);
     stack.control("settings", json!({"events": true}));
-    stack.control("snapshot", json!({"name": name("orders", 0), "status": "available"}));
-    stack.until("the oldest are gone", || (snapshots(&stack, "orders").len() == 7).then_some(()));
+    stack.control(
+        "snapshot",
+        json!({"name": name("orders", 0), "status": "available"}),
+    );
+    stack.until("the oldest are gone", || {
+        (snapshots(&stack, "orders").len() == 7).then_some(())
+    });
 }
 
 #[test]
@@ -93,17 +135,35 @@ fn when_backups_have_stopped_one_critical_message_says_so() {
         free(&stack);
     }
     stack.until("it is told", || {
-        subjects(&stack).iter().any(|s| s.contains("recovery point is 10 days old")).then_some(())
+        subjects(&stack)
+            .iter()
+            .any(|s| s.contains("recovery point is 10 days old"))
+            .then_some(())
     });
-    let critical = |stack: &Stack| subjects(stack).iter().filter(|s| s.starts_with("[CRITICAL]")).count();
-    assert_eq!((critical(&stack), snapshots(&stack, "orders").len()), (1, 10));
+    let critical = |stack: &Stack| {
+        subjects(stack)
+            .iter()
+            .filter(|s| s.starts_with("[CRITICAL]"))
+            .count()
+    };
+    assert_eq!(
+        (critical(&stack), snapshots(&stack, "orders").len()),
+        (1, 10)
+    );
     set_state(&stack, "orders", "available");
     sweep(&stack);
-    stack.until("it is taken", || snapshots(&stack, "orders").contains_key(&name("orders", 0)).then_some(()));
+    stack.until("it is taken", || {
+        snapshots(&stack, "orders")
+            .contains_key(&name("orders", 0))
+            .then_some(())
+    });
     free(&stack);
     sweep(&stack);
     stack.until("it is over", || {
-        subjects(&stack).iter().any(|s| s.contains("orders: recovery point is 0 min old again")).then_some(())
+        subjects(&stack)
+            .iter()
+            .any(|s| s.contains("orders: recovery point is 0 min old again"))
+            .then_some(())
     });
     assert_eq!(critical(&stack), 1);
 }
@@ -112,29 +172,53 @@ fn when_backups_have_stopped_one_critical_message_says_so() {
 fn a_drill_proves_the_backup_and_leaves_nothing() {
     let stack = Stack::start(&[("DrillVpc", "vpc-0123456789abcdef0")]).unwrap();
     stack.control("settings", json!({"events": false, "snapshots": "manual"}));
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 drill=weekly rto=2h")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 drill=weekly rto=2h"),
+    ];
     create_database(&stack, "orders", &tags);
     taken_on(&stack, "orders", 1..3);
     stack.control("settings", json!({"events": true}));
     assert!(stack.control("schedule", json!({"name": "DrillSweep"}))["fired"].as_u64() > Some(0));
     let restored = stack.until("it is restored", || {
-        let restored = stack.control("drills", json!({}))["restored"]["lamplighter-drill-orders"].clone();
+        let restored =
+            stack.control("drills", json!({}))["restored"]["lamplighter-drill-orders"].clone();
         (!restored.is_null()).then_some(restored)
     });
-    assert!(restored["group"].as_str().unwrap().starts_with("sg-"), "{restored}");
-    assert_eq!((restored["class"].as_str(), restored["public"].as_str()), (Some("db.t3.medium"), Some("false")));
+    assert!(
+        restored["group"].as_str().unwrap().starts_with("sg-"),
+        "{restored}"
+    );
+    assert_eq!(
+        (restored["class"].as_str(), restored["public"].as_str()),
+        (Some("db.t3.medium"), Some("false"))
+    );
     free(&stack);
     assert_eq!(stack.control("drills", json!({}))["removed"], json!([]));
     // The event of the restored database goes on with it.
     set_state(&stack, "lamplighter-drill-orders", "available");
     stack.until("it is told", || {
-        subjects(&stack).iter().any(|s| s.contains("is proven: restored in 0 min")).then_some(())
+        subjects(&stack)
+            .iter()
+            .any(|s| s.contains("is proven: restored in 0 min"))
+            .then_some(())
     });
     free(&stack);
-    assert_eq!(stack.control("drills", json!({}))["removed"], json!(["lamplighter-drill-orders"]));
+    assert_eq!(
+        stack.control("drills", json!({}))["removed"],
+        json!(["lamplighter-drill-orders"])
+    );
     let all = stack.control("snapshots", json!({}));
-    let verified = all.as_array().unwrap().iter().find(|s| s["name"] == name("orders", 1)).unwrap();
-    assert!(verified["tags"]["lamplighter:verified"].is_string(), "{verified}");
+    let verified = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|s| s["name"] == name("orders", 1))
+        .unwrap();
+    assert!(
+        verified["tags"]["lamplighter:verified"].is_string(),
+        "{verified}"
+    );
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
@@ -142,7 +226,11 @@ fn a_drill_proves_the_backup_and_leaves_nothing() {
 #[case::passes(0, "is proven: restored in 0 min, checked after 0 min")]
 #[case::fails(2, "drill failed: the backup of")]
 fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] told: &str) {
-    let parameters = [("DrillVpc", "vpc-0123456789abcdef0"), ("CheckCluster", "ops"), ("CheckSubnets", "subnet-0a")];
+    let parameters = [
+        ("DrillVpc", "vpc-0123456789abcdef0"),
+        ("CheckCluster", "ops"),
+        ("CheckSubnets", "subnet-0a"),
+    ];
     let stack = Stack::start(&parameters).unwrap();
     let container = json!({"name": "check", "image": "shop/db-check:1", "essential": true});
     let definition = json!({
@@ -150,45 +238,88 @@ fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] 
         "cpu": "256", "memory": "512", "containerDefinitions": [container],
         "tags": [{"key": "lamplighter:managed", "value": "true"}],
     });
-    stack.call("ecs", "CreateCluster", json!({"clusterName": "ops"})).unwrap();
-    stack.call("ecs", "RegisterTaskDefinition", definition).unwrap();
-    let tags =
-        [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 drill=weekly check-task=shop-db-check")];
+    stack
+        .call("ecs", "CreateCluster", json!({"clusterName": "ops"}))
+        .unwrap();
+    stack
+        .call("ecs", "RegisterTaskDefinition", definition)
+        .unwrap();
+    let tags = [
+        ("lamplighter:managed", "true"),
+        (
+            "lamplighter:backup",
+            "at=00:00 drill=weekly check-task=shop-db-check",
+        ),
+    ];
     stack.control("settings", json!({"events": false}));
     create_database(&stack, "orders", &tags);
     taken_on(&stack, "orders", 1..3);
     stack.control("settings", json!({"events": true}));
     stack.control("schedule", json!({"name": "DrillSweep"}));
     let tasks = stack.until("the check runs", || {
-        let tasks = stack.call("ecs", "ListTasks", json!({"cluster": "ops"})).unwrap()["taskArns"].clone();
-        tasks.as_array().is_some_and(|all| !all.is_empty()).then_some(tasks)
+        let tasks = stack
+            .call("ecs", "ListTasks", json!({"cluster": "ops"}))
+            .unwrap()["taskArns"]
+            .clone();
+        tasks
+            .as_array()
+            .is_some_and(|all| !all.is_empty())
+            .then_some(tasks)
     });
-    let task =
-        stack.call("ecs", "DescribeTasks", json!({"cluster": "ops", "tasks": tasks})).unwrap()["tasks"][0].clone();
+    let task = stack
+        .call(
+            "ecs",
+            "DescribeTasks",
+            json!({"cluster": "ops", "tasks": tasks}),
+        )
+        .unwrap()["tasks"][0]
+        .clone();
     let given = task["overrides"]["containerOverrides"][0]["environment"].to_string();
-    assert!(given.contains("DB_HOST") && given.contains(r#""DB_ENGINE""#), "{given}");
-    assert_eq!((tasks.as_array().unwrap().len(), task["launchType"].as_str()), (1, Some("FARGATE")));
+    assert!(
+        given.contains("DB_HOST") && given.contains(r#""DB_ENGINE""#),
+        "{given}"
+    );
+    assert_eq!(
+        (tasks.as_array().unwrap().len(), task["launchType"].as_str()),
+        (1, Some("FARGATE"))
+    );
     free(&stack);
     // Its end goes on with the drill.
     stack.control("check", json!({"exit_code": exit_code}));
-    stack.until("it is told", || subjects(&stack).iter().any(|s| s.contains(told)).then_some(()));
+    stack.until("it is told", || {
+        subjects(&stack)
+            .iter()
+            .any(|s| s.contains(told))
+            .then_some(())
+    });
     free(&stack);
-    assert_eq!(stack.control("drills", json!({}))["removed"], json!(["lamplighter-drill-orders"]));
+    assert_eq!(
+        stack.control("drills", json!({}))["removed"],
+        json!(["lamplighter-drill-orders"])
+    );
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
 #[test]
 fn a_copy_goes_to_another_region_with_its_tags() {
     let stack = Stack::start(&[]).unwrap();
-    let tags =
-        [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=eu-central-1"), ("team", "shop")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=eu-central-1"),
+        ("team", "shop"),
+    ];
     create_database(&stack, "orders", &tags);
     let there = || stack.control("snapshots", json!({"region": "eu-central-1"}));
     // The event of the snapshot that was made begins its copy.
-    let copy = stack.until("it is copied", || there().as_array().and_then(|all| all.first().cloned()));
+    let copy = stack.until("it is copied", || {
+        there().as_array().and_then(|all| all.first().cloned())
+    });
     let here = stack.control("snapshots", json!({}));
     assert_eq!(copy["name"], here[0]["name"]);
-    assert_eq!((copy["tags"]["team"].as_str(), copy["status"].as_str()), (Some("shop"), Some("available")));
+    assert_eq!(
+        (copy["tags"]["team"].as_str(), copy["status"].as_str()),
+        (Some("shop"), Some("available"))
+    );
     free(&stack);
     sweep(&stack);
     free(&stack);
@@ -200,13 +331,31 @@ fn a_copy_goes_to_another_region_with_its_tags() {
 fn a_copy_goes_to_the_vault_of_another_account() {
     let role = "arn:aws:iam::345678901234:role/lamplighter-vault";
     let stack = Stack::start(&[("VaultRole", role)]).unwrap();
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=vault"), ("team", "shop")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+        ("team", "shop"),
+    ];
     create_database(&stack, "orders", &tags);
     let there = || stack.control("snapshots", json!({"account": "345678901234"}));
-    let copy = stack.until("it is copied", || there().as_array().and_then(|all| all.first().cloned()));
-    assert_eq!(copy["name"], stack.control("snapshots", json!({}))[0]["name"]);
-    assert_eq!((copy["tags"]["team"].as_str(), copy["status"].as_str()), (Some("shop"), Some("available")));
-    assert_eq!((stack.calls_of("AssumeRole") > 0, stack.calls_of("ModifyDBSnapshotAttribute")), (true, 1));
+    let copy = stack.until("it is copied", || {
+        there().as_array().and_then(|all| all.first().cloned())
+    });
+    assert_eq!(
+        copy["name"],
+        stack.control("snapshots", json!({}))[0]["name"]
+    );
+    assert_eq!(
+        (copy["tags"]["team"].as_str(), copy["status"].as_str()),
+        (Some("shop"), Some("available"))
+    );
+    assert_eq!(
+        (
+            stack.calls_of("AssumeRole") > 0,
+            stack.calls_of("ModifyDBSnapshotAttribute")
+        ),
+        (true, 1)
+    );
     free(&stack);
     sweep(&stack);
     free(&stack);
@@ -216,13 +365,25 @@ fn a_copy_goes_to_the_vault_of_another_account() {
 
 #[test]
 fn a_vault_whose_role_cannot_be_taken_on_is_told_with_the_reason() {
-    let stack = Stack::start(&[("VaultRole", "arn:aws:iam::345678901234:role/lamplighter-vault")]).unwrap();
+    let stack = Stack::start(&[(
+        "VaultRole",
+        "arn:aws:iam::345678901234:role/lamplighter-vault",
+    )])
+    .unwrap();
     let refused = json!({"service": "sts", "action": "AssumeRole", "kind": "error", "status": 403, "code": "AccessDenied", "times": 100});
     stack.control("fault", refused);
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", "at=00:00 copy=vault")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:backup", "at=00:00 copy=vault"),
+    ];
     create_database(&stack, "orders", &tags);
     let mail = stack.until("it is told", || {
-        stack.mail().into_iter().find(|m| m["subject"].as_str().unwrap().contains("not copied to the vault"))
+        stack.mail().into_iter().find(|m| {
+            m["subject"]
+                .as_str()
+                .unwrap()
+                .contains("not copied to the vault")
+        })
     });
     assert!(
         mail["body"]
@@ -240,18 +401,37 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
     stack.control("settings", json!({"snapshots": "manual", "events": false}));
     let app = [("lamplighter:managed", "true"), ("lamplighter:app", "shop")];
     // Nobody takes its own backup meanwhile.
-    create_database(&stack, "orders", &[app[0], app[1], ("lamplighter:backup", "every=24h")]);
+    create_database(
+        &stack,
+        "orders",
+        &[app[0], app[1], ("lamplighter:backup", "every=24h")],
+    );
     stack.control("settings", json!({"events": true}));
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &app };
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &app,
+    };
     let web = create_service(&stack, &web);
-    tag_service(&stack, &web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web snapshot=yes")]);
+    tag_service(
+        &stack,
+        &web,
+        &[(
+            "lamplighter:deploy",
+            "tag=RC_x.x.x repo=shop/web snapshot=yes",
+        )],
+    );
     free(&stack);
     let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["amd64", "arm64"], "a");
     let before = format!("-before-{}", &digest[7..15]);
     let before = stack.until("a snapshot is being made", || {
-        snapshots(&stack, "orders").into_iter().find(|(name, status)| name.ends_with(&before) && status == "creating")
+        snapshots(&stack, "orders")
+            .into_iter()
+            .find(|(name, status)| name.ends_with(&before) && status == "creating")
     });
     let before = before.0;
     free(&stack);
@@ -259,7 +439,9 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
     stack.control("snapshot", json!({"name": before, "status": "available"}));
     // A sweep passes over a target that somebody else holds; the next one comes.
     stack.sweep_until("DeploySweep", "it is rolled out", || {
-        deployed_image(&stack, &web).ends_with(&digest).then_some(())
+        deployed_image(&stack, &web)
+            .ends_with(&digest)
+            .then_some(())
     });
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }

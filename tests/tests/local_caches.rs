@@ -17,9 +17,14 @@ use serde_json::{Value, json};
 /// Makes a cache that is backed up once a day.
 fn cache(stack: &Stack, action: &str, named: &str) {
     let tags = nightly();
-    let keys: Vec<[String; 2]> =
-        (1..=tags.len()).map(|n| [format!("Tags.Tag.{n}.Key"), format!("Tags.Tag.{n}.Value")]).collect();
-    let mut form = vec![(named, "sessions"), ("ReplicationGroupDescription", "of the shop"), ("Engine", "valkey")];
+    let keys: Vec<[String; 2]> = (1..=tags.len())
+        .map(|n| [format!("Tags.Tag.{n}.Key"), format!("Tags.Tag.{n}.Value")])
+        .collect();
+    let mut form = vec![
+        (named, "sessions"),
+        ("ReplicationGroupDescription", "of the shop"),
+        ("Engine", "valkey"),
+    ];
     for ([key, value], (tag, text)) in keys.iter().zip(&tags) {
         form.extend([(key.as_str(), *tag), (value.as_str(), text.as_str())]);
     }
@@ -27,8 +32,18 @@ fn cache(stack: &Stack, action: &str, named: &str) {
 }
 
 #[rstest]
-#[case::replication_group("CreateReplicationGroup", "ReplicationGroupId", "group", "replicationgroup")]
-#[case::serverless("CreateServerlessCache", "ServerlessCacheName", "serverless", "serverlesscache")]
+#[case::replication_group(
+    "CreateReplicationGroup",
+    "ReplicationGroupId",
+    "group",
+    "replicationgroup"
+)]
+#[case::serverless(
+    "CreateServerlessCache",
+    "ServerlessCacheName",
+    "serverless",
+    "serverlesscache"
+)]
 fn a_cache_is_backed_up_and_the_oldest_goes(
     #[case] action: &str,
     #[case] named: &str,
@@ -41,37 +56,82 @@ fn a_cache_is_backed_up_and_the_oldest_goes(
     let tags = json!({"lamplighter:stack": "lamplighter", "lamplighter:target": arn});
     for ago in 1..9 {
         let at = (night(ago) + SignedDuration::from_mins(1)).to_string();
-        stack.control("cache_snapshot", json!({"name": name("sessions", ago), of: "sessions", "at": at, "tags": tags}));
+        stack.control(
+            "cache_snapshot",
+            json!({"name": name("sessions", ago), of: "sessions", "at": at, "tags": tags}),
+        );
     }
-    let by_hand = json!({"name": "by-hand", of: "sessions", "at": "2020-01-01T00:00:00Z", "tags": {}});
+    let by_hand =
+        json!({"name": "by-hand", of: "sessions", "at": "2020-01-01T00:00:00Z", "tags": {}});
     stack.control("cache_snapshot", by_hand);
     // Nothing tells that a snapshot of a cache was made: the next sweep finds it.
     let there = stack.sweep_until("BackupSweep", "seven are left, and the one by hand", || {
-        let there: Vec<Value> = stack.control("cache_snapshots", json!({})).as_array().unwrap().clone();
+        let there: Vec<Value> = stack
+            .control("cache_snapshots", json!({}))
+            .as_array()
+            .unwrap()
+            .clone();
         (there.len() == 8).then_some(there)
     });
-    assert!(there.contains(&json!("by-hand")) && there.contains(&json!(name("sessions", 0))), "{there:?}");
-    assert!(!there.contains(&json!(name("sessions", 8))) && !there.contains(&json!(name("sessions", 7))));
+    assert!(
+        there.contains(&json!("by-hand")) && there.contains(&json!(name("sessions", 0))),
+        "{there:?}"
+    );
+    assert!(
+        !there.contains(&json!(name("sessions", 8)))
+            && !there.contains(&json!(name("sessions", 7)))
+    );
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
 #[rstest]
-#[case::replication_group("CreateReplicationGroup", "ReplicationGroupId", "group", "DescribeReplicationGroups")]
-#[case::serverless("CreateServerlessCache", "ServerlessCacheName", "serverless", "DescribeServerlessCaches")]
-fn a_backup_of_a_cache_is_proven(#[case] action: &str, #[case] named: &str, #[case] of: &str, #[case] listing: &str) {
+#[case::replication_group(
+    "CreateReplicationGroup",
+    "ReplicationGroupId",
+    "group",
+    "DescribeReplicationGroups"
+)]
+#[case::serverless(
+    "CreateServerlessCache",
+    "ServerlessCacheName",
+    "serverless",
+    "DescribeServerlessCaches"
+)]
+fn a_backup_of_a_cache_is_proven(
+    #[case] action: &str,
+    #[case] named: &str,
+    #[case] of: &str,
+    #[case] listing: &str,
+) {
     let stack = Stack::start(&[("DrillVpc", "vpc-0123456789abcdef0")]).unwrap();
     cache(&stack, action, named);
-    let there = || stack.query("elasticache", listing, &[]).unwrap().contains("lamplighter-drill-sessions");
+    let there = || {
+        stack
+            .query("elasticache", listing, &[])
+            .unwrap()
+            .contains("lamplighter-drill-sessions")
+    };
     let told = || {
         let mail = stack.mail();
         // With what the emulator refuses for a serverless cache it is one message.
-        mail.iter().any(|mail| mail["body"].as_str().unwrap().contains("sessions: backup of")).then_some(())
+        mail.iter()
+            .any(|mail| {
+                mail["body"]
+                    .as_str()
+                    .unwrap()
+                    .contains("sessions: backup of")
+            })
+            .then_some(())
     };
     let mut looks = 0;
     stack.until("it is proven", || {
         if looks % 20 == 0 {
             // One after the other: at the same time one of them would always find the cache held.
-            let sweep = if looks % 40 == 0 { "BackupSweep" } else { "DrillSweep" };
+            let sweep = if looks % 40 == 0 {
+                "BackupSweep"
+            } else {
+                "DrillSweep"
+            };
             stack.control("schedule", json!({"name": sweep}));
         }
         looks += 1;

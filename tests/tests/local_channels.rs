@@ -47,51 +47,107 @@ fn token() -> String {
 
 fn heard(stack: &Stack, path: &str) -> Vec<Value> {
     let all = stack.control("people", json!({}));
-    all.as_array().unwrap().iter().filter(|one| one["path"].as_str().unwrap().contains(path)).cloned().collect()
+    all.as_array()
+        .unwrap()
+        .iter()
+        .filter(|one| one["path"].as_str().unwrap().contains(path))
+        .cloned()
+        .collect()
 }
 
 fn crash() -> Value {
-    notice("web", "warning", "crashes again <and> again & again", &json!({"begins": "heal"}))
+    notice(
+        "web",
+        "warning",
+        "crashes again <and> again & again",
+        &json!({"begins": "heal"}),
+    )
 }
 
 fn called() -> Value {
-    notice("web", "critical", "crashes, and nothing that was tried helped", &json!({"begins": "heal:called"}))
+    notice(
+        "web",
+        "critical",
+        "crashes, and nothing that was tried helped",
+        &json!({"begins": "heal:called"}),
+    )
 }
 
 fn well() -> Value {
-    notice("web", "info", "is well again: 2 tasks run", &json!({"ends": "heal"}))
+    notice(
+        "web",
+        "info",
+        "is well again: 2 tasks run",
+        &json!({"ends": "heal"}),
+    )
 }
 
 #[test]
 fn in_slack_an_incident_is_one_thread_whose_first_message_says_how_it_stands() {
-    let stack = stack(|people| json!({"ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people}}));
+    let stack = stack(
+        |people| json!({"ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people}}),
+    );
     tell(&stack, &[crash()]);
-    stack.until("it begins", || (heard(&stack, "chat.postMessage").len() == 1).then_some(()));
+    stack.until("it begins", || {
+        (heard(&stack, "chat.postMessage").len() == 1).then_some(())
+    });
     tell(&stack, &[called()]);
-    stack.until("it goes on", || (heard(&stack, "chat.update").len() == 1).then_some(()));
+    stack.until("it goes on", || {
+        (heard(&stack, "chat.update").len() == 1).then_some(())
+    });
     tell(&stack, &[well()]);
-    stack.until("it is over", || (heard(&stack, "chat.update").len() == 2).then_some(()));
-    let (posted, updated) = (heard(&stack, "chat.postMessage"), heard(&stack, "chat.update"));
+    stack.until("it is over", || {
+        (heard(&stack, "chat.update").len() == 2).then_some(())
+    });
+    let (posted, updated) = (
+        heard(&stack, "chat.postMessage"),
+        heard(&stack, "chat.update"),
+    );
     assert_eq!(posted[0]["headers"]["authorization"], "Bearer xoxb-secret");
-    assert_eq!((&posted[0]["body"]["channel"], posted[0]["body"].get("thread_ts")), (&json!("C0123"), None));
-    let first = updated[1]["body"]["ts"].clone();
-    assert!(posted[1..].iter().all(|reply| reply["body"]["thread_ts"] == first), "{posted:?}");
     assert_eq!(
-        (&posted[1]["body"]["reply_broadcast"], &posted[2]["body"]["reply_broadcast"]),
+        (
+            &posted[0]["body"]["channel"],
+            posted[0]["body"].get("thread_ts")
+        ),
+        (&json!("C0123"), None)
+    );
+    let first = updated[1]["body"]["ts"].clone();
+    assert!(
+        posted[1..]
+            .iter()
+            .all(|reply| reply["body"]["thread_ts"] == first),
+        "{posted:?}"
+    );
+    assert_eq!(
+        (
+            &posted[1]["body"]["reply_broadcast"],
+            &posted[2]["body"]["reply_broadcast"]
+        ),
         (&json!(true), &json!(false))
     );
-    let text = posted[0]["body"]["blocks"][0]["text"]["text"].as_str().unwrap();
+    let text = posted[0]["body"]["blocks"][0]["text"]["text"]
+        .as_str()
+        .unwrap();
     assert!(
-        text.starts_with(":large_orange_circle: *shop/web: crashes again &lt;and&gt; again &amp; again*"),
+        text.starts_with(
+            ":large_orange_circle: *shop/web: crashes again &lt;and&gt; again &amp; again*"
+        ),
         "{text}"
     );
-    let now = updated[1]["body"]["blocks"][0]["text"]["text"].as_str().unwrap();
+    let now = updated[1]["body"]["blocks"][0]["text"]["text"]
+        .as_str()
+        .unwrap();
     assert!(
-        now.starts_with(":white_check_mark: *shop/web: crashes, and nothing") && now.contains("Over after"),
+        now.starts_with(":white_check_mark: *shop/web: crashes, and nothing")
+            && now.contains("Over after"),
         "{now}"
     );
     assert!(
-        !stack.logs().contains("xoxb-secret") && !stack.mail().iter().any(|mail| mail.to_string().contains("xoxb"))
+        !stack.logs().contains("xoxb-secret")
+            && !stack
+                .mail()
+                .iter()
+                .any(|mail| mail.to_string().contains("xoxb"))
     );
 }
 
@@ -105,39 +161,71 @@ fn pagerduty_gets_what_is_critical_and_its_end_and_a_webhook_all_of_it_signed() 
         })
     });
     tell(&stack, &[crash()]);
-    stack.until("the webhook hears of it", || (heard(&stack, "hook").len() == 1).then_some(()));
+    stack.until("the webhook hears of it", || {
+        (heard(&stack, "hook").len() == 1).then_some(())
+    });
     assert_eq!(heard(&stack, "enqueue").len(), 0);
     tell(&stack, &[called()]);
-    stack.until("somebody is paged", || (heard(&stack, "enqueue").len() == 1).then_some(()));
+    stack.until("somebody is paged", || {
+        (heard(&stack, "enqueue").len() == 1).then_some(())
+    });
     tell(&stack, &[well()]);
     stack.until("it is resolved", || {
         (heard(&stack, "enqueue").len() == 2 && heard(&stack, "hook").len() == 3).then_some(())
     });
     let (paged, hooked) = (heard(&stack, "enqueue"), heard(&stack, "hook"));
     assert_eq!(
-        (&paged[0]["body"]["event_action"], &paged[1]["body"]["event_action"]),
+        (
+            &paged[0]["body"]["event_action"],
+            &paged[1]["body"]["event_action"]
+        ),
         (&json!("trigger"), &json!("resolve"))
     );
     assert_eq!(paged[0]["body"]["dedup_key"], paged[1]["body"]["dedup_key"]);
     assert_eq!(paged[0]["body"]["payload"]["severity"], "critical");
-    assert_eq!(hooked.iter().map(|hook| &hook["body"]["kind"]).collect::<Vec<_>>(), ["begins", "changes", "over"]);
-    assert!(hooked[0]["headers"]["x-lamplighter-signature"].as_str().unwrap().starts_with("v1="));
+    assert_eq!(
+        hooked
+            .iter()
+            .map(|hook| &hook["body"]["kind"])
+            .collect::<Vec<_>>(),
+        ["begins", "changes", "over"]
+    );
+    assert!(
+        hooked[0]["headers"]["x-lamplighter-signature"]
+            .as_str()
+            .unwrap()
+            .starts_with("v1=")
+    );
     assert_eq!(heard(&stack, "crm").len(), 0);
 }
 
 #[test]
 fn what_slack_does_not_take_waits_and_a_new_secret_is_read() {
-    let stack = stack(|people| json!({"ops": {"slack_token": "old", "channel": "C0123", "api": people}}));
-    stack.control("refuse", json!({"path": "chat.postMessage", "times": 1, "status": 429, "after": 1}));
+    let stack =
+        stack(|people| json!({"ops": {"slack_token": "old", "channel": "C0123", "api": people}}));
+    stack.control(
+        "refuse",
+        json!({"path": "chat.postMessage", "times": 1, "status": 429, "after": 1}),
+    );
     tell(&stack, &[crash()]);
-    stack.until("the mail is there", || (stack.mail().len() == 1).then_some(()));
-    assert_eq!(heard(&stack, "chat").len(), 0);
-    stack.sweep_until("AlertSweep", "it is taken after the second that Slack asked for", || {
-        (heard(&stack, "chat.postMessage").len() == 1).then_some(())
+    stack.until("the mail is there", || {
+        (stack.mail().len() == 1).then_some(())
     });
+    assert_eq!(heard(&stack, "chat").len(), 0);
+    stack.sweep_until(
+        "AlertSweep",
+        "it is taken after the second that Slack asked for",
+        || (heard(&stack, "chat.postMessage").len() == 1).then_some(()),
+    );
     // The token was revoked, and there is a new one.
-    stack.control("refuse", json!({"path": "chat.postMessage", "times": 1, "status": 403}));
-    change(&stack, &json!({"ops": {"slack_token": "new", "channel": "C0123", "api": stack.people()}}));
+    stack.control(
+        "refuse",
+        json!({"path": "chat.postMessage", "times": 1, "status": 403}),
+    );
+    change(
+        &stack,
+        &json!({"ops": {"slack_token": "new", "channel": "C0123", "api": stack.people()}}),
+    );
     tell(&stack, &[called()]);
     stack.until("it is sent with the new one", || {
         heard(&stack, "chat.postMessage")
@@ -151,12 +239,33 @@ fn what_slack_does_not_take_waits_and_a_new_secret_is_read() {
 fn a_secret_that_makes_no_sense_is_told_by_mail_without_its_values() {
     let stack = stack(|_| json!({"ops": {"slack_tokn": "xoxb-secret"}}));
     tell(&stack, &[crash()]);
-    let told = |what: &str| stack.mail().iter().any(|mail| mail["subject"].as_str().unwrap().contains(what));
-    stack.until("it is told", || told("can't use its channels").then_some(()));
-    let body = stack.mail().iter().map(Value::to_string).collect::<String>();
-    assert!(body.contains("channel ops: has none of slack_webhook") && !body.contains("xoxb"), "{body}");
-    change(&stack, &json!({"ops": {"slack_webhook": format!("{}/ops", stack.people())}}));
+    let told = |what: &str| {
+        stack
+            .mail()
+            .iter()
+            .any(|mail| mail["subject"].as_str().unwrap().contains(what))
+    };
+    stack.until("it is told", || {
+        told("can't use its channels").then_some(())
+    });
+    let body = stack
+        .mail()
+        .iter()
+        .map(Value::to_string)
+        .collect::<String>();
+    assert!(
+        body.contains("channel ops: has none of slack_webhook") && !body.contains("xoxb"),
+        "{body}"
+    );
+    change(
+        &stack,
+        &json!({"ops": {"slack_webhook": format!("{}/ops", stack.people())}}),
+    );
     sweep(&stack);
-    stack.until("it is well again", || told("can use its channels again").then_some(()));
-    stack.sweep_until("AlertSweep", "what waited is sent", || (!heard(&stack, "ops").is_empty()).then_some(()));
+    stack.until("it is well again", || {
+        told("can use its channels again").then_some(())
+    });
+    stack.sweep_until("AlertSweep", "what waited is sent", || {
+        (!heard(&stack, "ops").is_empty()).then_some(())
+    });
 }

@@ -12,11 +12,17 @@ use std::net::TcpListener;
 
 use e2e::ledger::free;
 use e2e::stack::Stack;
-use e2e::workload::{NewService, create_repository, create_service, image, push_image, tag_service};
+use e2e::workload::{
+    NewService, create_repository, create_service, image, push_image, tag_service,
+};
 use serde_json::json;
 
 fn told(stack: &Stack, what: &str) -> usize {
-    stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains(what)).count()
+    stack
+        .mail()
+        .iter()
+        .filter(|mail| mail["subject"].as_str().unwrap().contains(what))
+        .count()
 }
 
 fn moves(stack: &Stack, to: &str) {
@@ -29,24 +35,41 @@ fn live(tag: &str) -> (Stack, String) {
     let stack = Stack::start(&[]).unwrap();
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let web = create_service(&stack, &web);
     let group = json!({"cluster": "shop", "service": "web", "application": "shop", "group": "web"});
     stack.control("code_group", group);
     free(&stack);
     let tag = format!("tag=RC_x.x.x repo=shop/web {tag}");
-    tag_service(&stack, &web, &[("lamplighter:managed", "true"), ("lamplighter:deploy", &tag)]);
+    tag_service(
+        &stack,
+        &web,
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", &tag),
+        ],
+    );
     free(&stack);
     push(&stack, "RC_1.1.0", "a", 1);
     moves(&stack, "Succeeded");
-    stack.until("it is live", || (told(&stack, ") is live: ") == 1).then_some(()));
+    stack.until("it is live", || {
+        (told(&stack, ") is live: ") == 1).then_some(())
+    });
     free(&stack);
     (stack, web)
 }
 
 fn push(stack: &Stack, tag: &str, content: &str, deployments: usize) {
     push_image(stack, "shop/web", tag, &["arm64"], content);
-    stack.until("it is rolled out", || (stack.calls_of("CreateDeployment") == deployments).then_some(()));
+    stack.until("it is rolled out", || {
+        (stack.calls_of("CreateDeployment") == deployments).then_some(())
+    });
 }
 
 #[test]
@@ -54,12 +77,25 @@ fn a_release_is_deployed_and_one_that_fails_is_told_and_refused() {
     let (stack, _) = live("");
     push(&stack, "RC_1.2.0", "b", 2);
     moves(&stack, "Failed");
-    stack.sweep_until("RolloutSweep", "it is told", || (told(&stack, "failed and went back to") == 1).then_some(()));
+    stack.sweep_until("RolloutSweep", "it is told", || {
+        (told(&stack, "failed and went back to") == 1).then_some(())
+    });
     free(&stack);
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
-    stack.until("it is refused", || stack.logs().contains("is quarantined: it went back on").then_some(()));
+    stack.until("it is refused", || {
+        stack
+            .logs()
+            .contains("is quarantined: it went back on")
+            .then_some(())
+    });
     free(&stack);
-    assert_eq!((stack.calls_of("CreateDeployment"), stack.calls_of("UpdateService")), (2, 0));
+    assert_eq!(
+        (
+            stack.calls_of("CreateDeployment"),
+            stack.calls_of("UpdateService")
+        ),
+        (2, 0)
+    );
 }
 
 #[test]
@@ -68,7 +104,9 @@ fn the_newest_release_waits_for_the_deployment_before() {
     push(&stack, "RC_1.2.0", "b", 2);
     free(&stack);
     push_image(&stack, "shop/web", "RC_1.3.0", &["arm64"], "c");
-    stack.until("it waits", || stack.logs().contains("RC_1.3.0").then_some(()));
+    stack.until("it waits", || {
+        stack.logs().contains("RC_1.3.0").then_some(())
+    });
     free(&stack);
     assert_eq!(stack.calls_of("CreateDeployment"), 2);
     moves(&stack, "Succeeded");
@@ -80,14 +118,23 @@ fn the_newest_release_waits_for_the_deployment_before() {
 #[test]
 fn a_test_listener_that_does_not_answer_fails_the_deployment() {
     // Nobody listens there any more.
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let (stack, _) = live(&format!("verify-test=http://{address}/health"));
     push(&stack, "RC_1.2.0", "b", 2);
     moves(&stack, "AfterAllowTestTraffic");
     stack.sweep_until("VerifySweep", "it is answered", || {
         (stack.control("code_answers", json!({})) == json!(["Failed"])).then_some(())
     });
-    stack.until("it is told", || (told(&stack, "does not answer well at the test listener") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "does not answer well at the test listener") == 1).then_some(())
+    });
     free(&stack);
-    assert_eq!(told(&stack, "failed and went back to"), 0, "it is told once");
+    assert_eq!(
+        told(&stack, "failed and went back to"),
+        0,
+        "it is told once"
+    );
 }

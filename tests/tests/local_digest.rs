@@ -22,24 +22,59 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
     // The day until tomorrow's midnight has begun, whatever hour it is.
     let stack = Stack::start(&[("DigestHour", "0")]).unwrap();
     create_repository(&stack, "shop/web");
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+    ];
     let image = image("shop/web", "RC_1.0.0");
     create_service(
         &stack,
-        &NewService { cluster: "shop", name: "web", image: &image, architecture: "X86_64", tags: &tags },
+        &NewService {
+            cluster: "shop",
+            name: "web",
+            image: &image,
+            architecture: "X86_64",
+            tags: &tags,
+        },
     );
-    create_database(&stack, "orders", &[("lamplighter:managed", "true"), ("lamplighter:backup", "keep=7d")]);
+    create_database(
+        &stack,
+        "orders",
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:backup", "keep=7d"),
+        ],
+    );
     free(&stack);
     push_image(&stack, "shop/web", "RC_1.4.2", &["amd64", "arm64"], "a");
-    let told =
-        |what: &str| stack.mail().iter().any(|mail| mail["subject"].as_str().unwrap().contains(what)).then_some(());
+    let told = |what: &str| {
+        stack
+            .mail()
+            .iter()
+            .any(|mail| mail["subject"].as_str().unwrap().contains(what))
+            .then_some(())
+    };
     stack.until("it is live", || told("is live"));
-    let tomorrow = clock().to_zoned(TimeZone::UTC).date().saturating_add(1.day());
-    let answer = stack.invoke(&stack.output("DigestFunction"), json!({"day": tomorrow.to_string()}));
-    assert!(answer["title"].as_str().is_some_and(|title| title.contains("1 release")), "{answer}");
+    let tomorrow = clock()
+        .to_zoned(TimeZone::UTC)
+        .date()
+        .saturating_add(1.day());
+    let answer = stack.invoke(
+        &stack.output("DigestFunction"),
+        json!({"day": tomorrow.to_string()}),
+    );
+    assert!(
+        answer["title"]
+            .as_str()
+            .is_some_and(|title| title.contains("1 release")),
+        "{answer}"
+    );
     stack.until("it is told", || told("lamplighter: the day: 1 release"));
     let mails = stack.mail();
-    let page = mails.iter().find(|mail| mail["subject"].as_str().unwrap().contains("the day")).unwrap();
+    let page = mails
+        .iter()
+        .find(|mail| mail["subject"].as_str().unwrap().contains("the day"))
+        .unwrap();
     let body = page["body"].as_str().unwrap();
     for expected in [
         "shop/web: RC_1.4.2 (sha256:",
@@ -51,5 +86,8 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
     }
     assert!(!body.contains("Why:"), "{body}");
     let wrong = stack.invoke(&stack.output("DigestFunction"), json!({"day": "yesterday"}));
-    assert_eq!(wrong["errorMessage"], r#"day "yesterday" is no date such as "2026-11-21""#, "{wrong}");
+    assert_eq!(
+        wrong["errorMessage"], r#"day "yesterday" is no date such as "2026-11-21""#,
+        "{wrong}"
+    );
 }

@@ -17,22 +17,41 @@ use serde_json::{Value, json};
 const EXITED: &str = "Essential container in task exited";
 
 fn told(stack: &Stack, what: &str) -> usize {
-    stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains(what)).count()
+    stack
+        .mail()
+        .iter()
+        .filter(|mail| mail["subject"].as_str().unwrap().contains(what))
+        .count()
 }
 
 /// The one mail whose subject has this in it.
 fn body(stack: &Stack, subject: &str) -> String {
     let mails = stack.mail();
-    let found = mails.iter().find(|mail| mail["subject"].as_str().unwrap().contains(subject));
-    found.unwrap_or_else(|| panic!("no mail says {subject:?}: {mails:?}"))["body"].as_str().unwrap().to_owned()
+    let found = mails
+        .iter()
+        .find(|mail| mail["subject"].as_str().unwrap().contains(subject));
+    found.unwrap_or_else(|| panic!("no mail says {subject:?}: {mails:?}"))["body"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// `shop/web`, managed, with so much of `lamplighter:heal`.
 fn sick(heal: &str) -> (Stack, String) {
     let stack = Stack::start(&[]).unwrap();
     let image = image("shop/web", "RC_1.0.0");
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:heal", heal), ("lamplighter:app", "shop")];
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &tags };
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:heal", heal),
+        ("lamplighter:app", "shop"),
+    ];
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &tags,
+    };
     let web = create_service(&stack, &web);
     free(&stack);
     (stack, web)
@@ -58,22 +77,41 @@ fn sweep(stack: &Stack) {
 #[test]
 fn a_crash_loop_is_restarted_told_with_its_last_lines_and_is_over_in_the_end() {
     let (stack, web) = sick("on");
-    let lines = ["listening on :8080", "ERROR can't reach payments: connection refused"];
-    stops(&stack, &json!({"reason": EXITED, "exit_code": 3, "lines": lines}));
-    assert_eq!((told(&stack, "crashes"), stack.calls_of("UpdateService")), (0, 0));
+    let lines = [
+        "listening on :8080",
+        "ERROR can't reach payments: connection refused",
+    ];
+    stops(
+        &stack,
+        &json!({"reason": EXITED, "exit_code": 3, "lines": lines}),
+    );
+    assert_eq!(
+        (told(&stack, "crashes"), stack.calls_of("UpdateService")),
+        (0, 0)
+    );
     let_time_pass(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(&stack, "crashes again and again: its tasks are started anew") == 1).then_some(())
+        (told(
+            &stack,
+            "crashes again and again: its tasks are started anew",
+        ) == 1)
+            .then_some(())
     });
     let body = body(&stack, "crashes again and again");
-    assert!(body.contains("can't reach payments") && body.contains("This is step 1 of 3"), "{body}");
+    assert!(
+        body.contains("can't reach payments") && body.contains("This is step 1 of 3"),
+        "{body}"
+    );
     free(&stack);
     assert_eq!(stack.calls_of("UpdateService"), 1);
     // The same event once more, and a sweep, within its time to help.
     stops(&stack, &json!({"reason": EXITED, "exit_code": 3}));
     sweep(&stack);
-    assert_eq!((stack.calls_of("UpdateService"), told(&stack, "crashes")), (1, 1));
+    assert_eq!(
+        (stack.calls_of("UpdateService"), told(&stack, "crashes")),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -84,7 +122,9 @@ fn after_three_steps_a_person_is_called_with_what_was_tried() {
         let_time_pass(&stack, &web);
         sweep(&stack);
     }
-    stack.until("a person is called", || (told(&stack, "and nothing that was tried helped") == 1).then_some(()));
+    stack.until("a person is called", || {
+        (told(&stack, "and nothing that was tried helped") == 1).then_some(())
+    });
     assert_eq!(stack.calls_of("UpdateService"), 3);
     let body = body(&stack, "nothing that was tried");
     assert_eq!(body.matches("restart the tasks").count(), 3, "{body}");
@@ -94,7 +134,10 @@ fn after_three_steps_a_person_is_called_with_what_was_tried() {
 fn a_missing_secret_calls_a_person_with_who_deleted_it() {
     let (stack, web) = sick("on");
     let secret = secret_arn("shop-web");
-    stack.control("change", json!({"resource": secret, "call": "DeleteSecret", "by": "mallory", "ago": 1_200}));
+    stack.control(
+        "change",
+        json!({"resource": secret, "call": "DeleteSecret", "by": "mallory", "ago": 1_200}),
+    );
     let reason = format!(
         "ResourceInitializationError: unable to pull secrets or registry auth: failed to fetch secret {secret} from secrets manager"
     );
@@ -105,7 +148,10 @@ fn a_missing_secret_calls_a_person_with_who_deleted_it() {
         (told(&stack, "misses something that its tasks need to start") == 1).then_some(())
     });
     let body = body(&stack, "misses something");
-    assert!(body.contains("DeleteSecret by mallory") && body.contains("No restart helps"), "{body}");
+    assert!(
+        body.contains("DeleteSecret by mallory") && body.contains("No restart helps"),
+        "{body}"
+    );
     assert_eq!(stack.calls_of("UpdateService"), 0);
 }
 
@@ -114,9 +160,15 @@ fn a_service_that_hangs_gets_another_task() {
     let (stack, _) = sick("on");
     let groups = behind_two_groups(&stack, "web");
     free(&stack);
-    let task =
-        stack.control("run_task", json!({"cluster": "shop", "service": "web", "address": "10.0.1.2"}))["task"].clone();
-    stack.control("targets", json!({"group": groups.old, "unhealthy": {"10.0.1.2": "Request timed out"}}));
+    let task = stack.control(
+        "run_task",
+        json!({"cluster": "shop", "service": "web", "address": "10.0.1.2"}),
+    )["task"]
+        .clone();
+    stack.control(
+        "targets",
+        json!({"group": groups.old, "unhealthy": {"10.0.1.2": "Request timed out"}}),
+    );
     stack.control(
         "event",
         json!({
@@ -129,20 +181,41 @@ fn a_service_that_hangs_gets_another_task() {
         }),
     );
     stack.until("it is told", || {
-        (told(&stack, "unhealthy: the one that has run longest is replaced") == 1).then_some(())
+        (told(
+            &stack,
+            "unhealthy: the one that has run longest is replaced",
+        ) == 1)
+            .then_some(())
     });
     free(&stack);
-    let described = stack.call("ecs", "DescribeTasks", json!({"cluster": "shop", "tasks": [task]})).unwrap();
+    let described = stack
+        .call(
+            "ecs",
+            "DescribeTasks",
+            json!({"cluster": "shop", "tasks": [task]}),
+        )
+        .unwrap();
     assert_eq!(described["tasks"][0]["stopCode"], "UserInitiated");
-    assert_eq!(described["tasks"][0]["stoppedReason"], "lamplighter: its targets are unhealthy");
+    assert_eq!(
+        described["tasks"][0]["stoppedReason"],
+        "lamplighter: its targets are unhealthy"
+    );
 }
 
 #[test]
 fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     let (stack, _) = sick("on");
     let silent = json!({"cluster": "shop", "ec2": "i-0123456789abcdef0", "connected": false, "group": "shop-hosts", "tags": {"lamplighter:managed": "true"}});
-    let instance = stack.control("instance", silent)["instance"].as_str().unwrap().to_owned();
-    stack.until("it is seen", || stack.logs().contains("its agent is not connected since 0 min").then_some(()));
+    let instance = stack.control("instance", silent)["instance"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    stack.until("it is seen", || {
+        stack
+            .logs()
+            .contains("its agent is not connected since 0 min")
+            .then_some(())
+    });
     free(&stack);
     // No task on it fails: an agent that is gone is no fault by itself.
     let_time_pass(&stack, &instance);
@@ -152,11 +225,19 @@ fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     let task = json!({"cluster": "shop", "service": "web", "address": "10.0.1.2", "instance": instance, "health": "UNHEALTHY"});
     stack.control("run_task", task);
     sweep(&stack);
-    stack.until("it is told", || (told(&stack, "is drained: its agent is gone") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "is drained: its agent is gone") == 1).then_some(())
+    });
     free(&stack);
     assert!(body(&stack, "is drained").contains("Its Auto Scaling group shop-hosts replaces it."));
     sweep(&stack);
-    assert_eq!((stack.calls_of("SetInstanceHealth"), stack.calls_of("UpdateContainerInstancesState")), (1, 1));
+    assert_eq!(
+        (
+            stack.calls_of("SetInstanceHealth"),
+            stack.calls_of("UpdateContainerInstancesState")
+        ),
+        (1, 1)
+    );
 }
 
 #[test]
@@ -164,14 +245,21 @@ fn a_step_that_is_throttled_is_taken_again() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
     let_time_pass(&stack, &web);
-    let throttled = json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 4});
+    let throttled =
+        json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 4});
     stack.control("fault", throttled);
     sweep(&stack);
-    stack.until("it is told", || (told(&stack, "could not restart the tasks") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "could not restart the tasks") == 1).then_some(())
+    });
     free(&stack);
     sweep(&stack);
     stack.until("it is done", || {
-        (told(&stack, "crashes again and again: its tasks are started anew") == 1).then_some(())
+        (told(
+            &stack,
+            "crashes again and again: its tasks are started anew",
+        ) == 1)
+            .then_some(())
     });
 }
 
@@ -185,9 +273,16 @@ fn a_step_that_is_denied_each_time_ends_with_a_person() {
         let_time_pass(&stack, &web);
         sweep(&stack);
     }
-    stack.until("a person is called", || (told(&stack, "and nothing that was tried helped") == 1).then_some(()));
+    stack.until("a person is called", || {
+        (told(&stack, "and nothing that was tried helped") == 1).then_some(())
+    });
     let body = body(&stack, "nothing that was tried");
-    assert_eq!(body.matches("tried to restart the tasks, which was refused").count(), 3, "{body}");
+    assert_eq!(
+        body.matches("tried to restart the tasks, which was refused")
+            .count(),
+        3,
+        "{body}"
+    );
     assert_eq!(stack.calls_of("UpdateService"), 3);
 }
 
@@ -200,7 +295,13 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
     let names: Vec<String> = (0..100).map(|n| format!("s{n:03}")).collect();
     for name in &names {
         let tags = [("lamplighter:managed", "true")];
-        let service = NewService { cluster: "shop", name, image: &image, architecture: "ARM64", tags: &tags };
+        let service = NewService {
+            cluster: "shop",
+            name,
+            image: &image,
+            architecture: "ARM64",
+            tags: &tags,
+        };
         create_service(&stack, &service);
     }
     stack.control("settings", json!({"events": true}));
@@ -209,7 +310,8 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
         stack.control("stop_task", stop);
     }
     stack.until("all were looked at", || {
-        (stack.logs().matches("ECS has until").count() + stack.logs().matches("the cause is in none of them").count()
+        (stack.logs().matches("ECS has until").count()
+            + stack.logs().matches("the cause is in none of them").count()
             >= 100)
             .then_some(())
     });
@@ -218,10 +320,17 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
     for _ in 0..2 {
         let_time_pass(&stack, "arn:aws:ecs:eu-west-1:123456789012:all-services");
         sweep(&stack);
-        stack.until("it is told", || (told(&stack, "of 100 services are not well at once") == 1).then_some(()));
+        stack.until("it is told", || {
+            (told(&stack, "of 100 services are not well at once") == 1).then_some(())
+        });
     }
     free(&stack);
-    assert_eq!((stack.calls_of("UpdateService"), stack.mail().len()), (0, 1), "{:?}", stack.mail());
+    assert_eq!(
+        (stack.calls_of("UpdateService"), stack.mail().len()),
+        (0, 1),
+        "{:?}",
+        stack.mail()
+    );
 }
 
 #[test]
@@ -229,13 +338,22 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
     let_time_pass(&stack, &web);
-    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "kill"}));
+    stack.control(
+        "fault",
+        json!({"service": "ecs", "action": "UpdateService", "kind": "kill"}),
+    );
     stack.control("schedule", json!({"name": "HealSweep"}));
-    stack.until("it was killed", || (stack.calls_of("UpdateService") == 1).then_some(()));
+    stack.until("it was killed", || {
+        (stack.calls_of("UpdateService") == 1).then_some(())
+    });
     e2e::ledger::expire_lease(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(&stack, "crashes again and again: its tasks are started anew") == 1).then_some(())
+        (told(
+            &stack,
+            "crashes again and again: its tasks are started anew",
+        ) == 1)
+            .then_some(())
     });
     free(&stack);
     // The one that was killed, and another.

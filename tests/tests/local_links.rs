@@ -17,14 +17,26 @@ const LINKS: (&str, &str) = ("AckLinks", "yes");
 
 /// The link of the first mail.
 fn told(stack: &Stack) -> String {
-    tell(stack, &[notice("web", "warning", "crashes again and again", &json!({"begins": "heal"}))]);
+    tell(
+        stack,
+        &[notice(
+            "web",
+            "warning",
+            "crashes again and again",
+            &json!({"begins": "heal"}),
+        )],
+    );
     let mail = stack.until("it is told", || stack.mail().pop());
-    link(mail["body"].as_str().unwrap()).unwrap_or_else(|| panic!("no link in {mail}")).to_owned()
+    link(mail["body"].as_str().unwrap())
+        .unwrap_or_else(|| panic!("no link in {mail}"))
+        .to_owned()
 }
 
 fn acknowledged(stack: &Stack) -> bool {
     let told = |text: &str| text.contains(r#""acknowledged":true"#);
-    items(stack).iter().any(|item| item["incident"]["S"].as_str().is_some_and(told))
+    items(stack)
+        .iter()
+        .any(|item| item["incident"]["S"].as_str().is_some_and(told))
 }
 
 #[test]
@@ -33,20 +45,40 @@ fn the_button_behind_the_link_stops_reminders_once_and_not_the_end() {
     let link = told(&stack);
     let (status, page) = follow(&stack, "GET", &link);
     assert_eq!(status, 200);
-    assert!(page.contains("Stop the reminders of shop/web?") && page.contains(r#"<form method="post">"#), "{page}");
+    assert!(
+        page.contains("Stop the reminders of shop/web?")
+            && page.contains(r#"<form method="post">"#),
+        "{page}"
+    );
     sweep(&stack);
     assert!(!acknowledged(&stack), "whoever scans mails opens links");
 
     let (status, page) = follow(&stack, "POST", &link);
-    assert_eq!((status, page.contains("No more reminders of shop/web")), (200, true), "{page}");
+    assert_eq!(
+        (status, page.contains("No more reminders of shop/web")),
+        (200, true),
+        "{page}"
+    );
     stack.until("it is acknowledged", || acknowledged(&stack).then_some(()));
     let (status, page) = follow(&stack, "POST", &link);
-    assert_eq!((status, page.contains("used already")), (410, true), "{page}");
+    assert_eq!(
+        (status, page.contains("used already")),
+        (410, true),
+        "{page}"
+    );
 
     let_alerts_wait(&stack, 240);
     sweep(&stack);
     assert_eq!(stack.mail().len(), 1, "{:?}", stack.mail());
-    tell(&stack, &[notice("web", "info", "is well again", &json!({"ends": "heal"}))]);
+    tell(
+        &stack,
+        &[notice(
+            "web",
+            "info",
+            "is well again",
+            &json!({"ends": "heal"}),
+        )],
+    );
     let over = stack.until("it is over", || stack.mail().into_iter().nth(1));
     assert_eq!(over["subject"], "[over] shop/web: is well again");
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
@@ -56,15 +88,25 @@ fn the_button_behind_the_link_stops_reminders_once_and_not_the_end() {
 fn a_link_that_was_changed_does_nothing_and_one_that_was_not_written_down_can_be_used_again() {
     let stack = Stack::start(&[LINKS]).unwrap();
     let link = told(&stack);
-    for wrong in [link.replace("shop%2Fweb", "shop%2Fapi"), link.split('?').next().unwrap().to_owned()] {
+    for wrong in [
+        link.replace("shop%2Fweb", "shop%2Fapi"),
+        link.split('?').next().unwrap().to_owned(),
+    ] {
         let (status, page) = follow(&stack, "POST", &wrong);
-        assert_eq!((status, page.contains("was not made here")), (403, true), "{page}");
+        assert_eq!(
+            (status, page.contains("was not made here")),
+            (403, true),
+            "{page}"
+        );
     }
-    let fault =
-        json!({"service": "sqs", "action": "SendMessageBatch", "kind": "error", "status": 403, "code": "AccessDenied"});
+    let fault = json!({"service": "sqs", "action": "SendMessageBatch", "kind": "error", "status": 403, "code": "AccessDenied"});
     stack.control("fault", fault);
     let (status, page) = follow(&stack, "POST", &link);
-    assert_eq!((status, page.contains("Reload this page")), (503, true), "{page}");
+    assert_eq!(
+        (status, page.contains("Reload this page")),
+        (503, true),
+        "{page}"
+    );
     assert!(!acknowledged(&stack));
     assert_eq!(follow(&stack, "POST", &link).0, 200);
     stack.until("it is acknowledged", || acknowledged(&stack).then_some(()));
@@ -73,7 +115,15 @@ fn a_link_that_was_changed_does_nothing_and_one_that_was_not_written_down_can_be
 #[test]
 fn without_the_parameter_no_message_has_a_link() {
     let stack = Stack::start(&[]).unwrap();
-    tell(&stack, &[notice("web", "warning", "crashes again and again", &json!({"begins": "heal"}))]);
+    tell(
+        &stack,
+        &[notice(
+            "web",
+            "warning",
+            "crashes again and again",
+            &json!({"begins": "heal"}),
+        )],
+    );
     let mail = stack.until("it is told", || stack.mail().pop());
     assert_eq!(link(mail["body"].as_str().unwrap()), None, "{mail}");
 }

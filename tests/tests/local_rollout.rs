@@ -16,22 +16,39 @@ use std::thread;
 
 use e2e::ledger::{free, let_time_pass};
 use e2e::stack::Stack;
-use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use e2e::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+};
 use serde_json::{Value, json};
 
 fn told(stack: &Stack, what: &str) -> usize {
-    stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains(what)).count()
+    stack
+        .mail()
+        .iter()
+        .filter(|mail| mail["subject"].as_str().unwrap().contains(what))
+        .count()
 }
 
 /// Events that the function gave up on; here others have theirs retried within half a second, and may meet it.
 fn given_up(stack: &Stack) -> usize {
-    let of_ours = |letter: &Value| letter["requestContext"]["functionArn"].to_string().contains("Rollout");
-    stack.dead_letters().iter().filter(|letter| of_ours(letter)).count()
+    let of_ours = |letter: &Value| {
+        letter["requestContext"]["functionArn"]
+            .to_string()
+            .contains("Rollout")
+    };
+    stack
+        .dead_letters()
+        .iter()
+        .filter(|letter| of_ours(letter))
+        .count()
 }
 
 fn ends(stack: &Stack, how: &str) {
     free(stack);
-    stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
+    stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": how}),
+    );
 }
 
 /// A service that follows `RC_x.x.x`, with RC_1.1.0 live on it.
@@ -40,21 +57,38 @@ fn live() -> (Stack, String, String) {
     stack.control("settings", json!({"rollouts": "manual"}));
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let web = create_service(&stack, &web);
     free(&stack);
-    tag_service(&stack, &web, &[("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")]);
+    tag_service(
+        &stack,
+        &web,
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+        ],
+    );
     free(&stack);
     let good = push(&stack, &web, "RC_1.1.0", "a");
     ends(&stack, "COMPLETED");
-    stack.until("it is live", || (told(&stack, "RC_1.1.0 (") >= 2 && told(&stack, ") is live: ") == 1).then_some(()));
+    stack.until("it is live", || {
+        (told(&stack, "RC_1.1.0 (") >= 2 && told(&stack, ") is live: ") == 1).then_some(())
+    });
     free(&stack);
     (stack, web, good)
 }
 
 fn push(stack: &Stack, web: &str, tag: &str, content: &str) -> String {
     let digest = push_image(stack, "shop/web", tag, &["arm64"], content);
-    stack.until("it is rolled out", || deployed_image(stack, web).ends_with(&digest).then_some(()));
+    stack.until("it is rolled out", || {
+        deployed_image(stack, web).ends_with(&digest).then_some(())
+    });
     digest
 }
 
@@ -63,14 +97,27 @@ fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
     let (stack, web, good) = live();
     let bad = push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "FAILED");
-    stack.until("it is told", || (told(&stack, "failed and went back to") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "failed and went back to") == 1).then_some(())
+    });
     free(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&good));
     let updates = stack.calls_of("UpdateService");
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
-    stack.until("it is refused", || stack.logs().contains("is quarantined: it went back on").then_some(()));
+    stack.until("it is refused", || {
+        stack
+            .logs()
+            .contains("is quarantined: it went back on")
+            .then_some(())
+    });
     free(&stack);
-    assert_eq!((stack.calls_of("UpdateService"), deployed_image(&stack, &web).ends_with(&bad)), (updates, false));
+    assert_eq!(
+        (
+            stack.calls_of("UpdateService"),
+            deployed_image(&stack, &web).ends_with(&bad)
+        ),
+        (updates, false)
+    );
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
 
@@ -79,8 +126,12 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "GIVEN_UP");
-    stack.until("it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
-    stack.until("it is told", || (told(&stack, "failed: going back to RC_1.1.0") == 1).then_some(()));
+    stack.until("it goes back", || {
+        deployed_image(&stack, &web).ends_with(&good).then_some(())
+    });
+    stack.until("it is told", || {
+        (told(&stack, "failed: going back to RC_1.1.0") == 1).then_some(())
+    });
     free(&stack);
     let updates = stack.calls_of("UpdateService");
     ends(&stack, "COMPLETED");
@@ -97,14 +148,26 @@ fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     free(&stack);
-    let lines = json!(["listening on 8080", "ERROR: postgres://shop:hunter2@db/shop refused the connection"]);
+    let lines = json!([
+        "listening on 8080",
+        "ERROR: postgres://shop:hunter2@db/shop refused the connection"
+    ]);
     let stop = json!({"cluster": "shop", "service": "web", "reason": "Essential container in task exited", "exit_code": 3, "lines": lines});
     stack.control("stop_task", stop);
     let_time_pass(&stack, &web);
-    stack.sweep_until("RolloutSweep", "it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
-    stack.until("it is told", || (told(&stack, "hung: going back to RC_1.1.0") == 1).then_some(()));
+    stack.sweep_until("RolloutSweep", "it goes back", || {
+        deployed_image(&stack, &web).ends_with(&good).then_some(())
+    });
+    stack.until("it is told", || {
+        (told(&stack, "hung: going back to RC_1.1.0") == 1).then_some(())
+    });
     assert_eq!(stack.calls_of("StopServiceDeployment"), 1);
-    let body = stack.mail().iter().rev().find_map(|mail| mail["body"].as_str().map(str::to_owned)).unwrap();
+    let body = stack
+        .mail()
+        .iter()
+        .rev()
+        .find_map(|mail| mail["body"].as_str().map(str::to_owned))
+        .unwrap();
     let said = "1 task of it stopped: the container web ended with exit code 3.\nLast lines of the container web:\n  \
                 ERROR: postgres://[hidden]@db/shop refused the connection";
     assert!(body.contains(said), "{body}");
@@ -114,11 +177,20 @@ fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
 #[test]
 fn an_alarm_within_the_bake_time_takes_a_release_back() {
     let (stack, web, good) = live();
-    tag_service(&stack, &web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web bake=10m")]);
+    tag_service(
+        &stack,
+        &web,
+        &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web bake=10m")],
+    );
     free(&stack);
     let bad = push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
-    stack.until("it bakes", || stack.logs().contains("alarms have 10 min to speak against it").then_some(()));
+    stack.until("it bakes", || {
+        stack
+            .logs()
+            .contains("alarms have 10 min to speak against it")
+            .then_some(())
+    });
     free(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&bad));
     let alarm = json!({
@@ -128,8 +200,12 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     stack.call("monitoring", "PutMetricAlarm", alarm).unwrap();
     let on = json!({"AlarmName": "lamplighter/shop/web/errors-5xx", "StateValue": "ALARM", "StateReason": "Threshold Crossed"});
     stack.call("monitoring", "SetAlarmState", on).unwrap();
-    stack.sweep_until("RolloutSweep", "it goes back", || deployed_image(&stack, &web).ends_with(&good).then_some(()));
-    stack.until("it is told", || (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(()));
+    stack.sweep_until("RolloutSweep", "it goes back", || {
+        deployed_image(&stack, &web).ends_with(&good).then_some(())
+    });
+    stack.until("it is told", || {
+        (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(())
+    });
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
 
@@ -162,15 +238,27 @@ fn a_release_that_does_not_answer_well_goes_back() {
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
     let refuted = "does not answer well: going back to RC_1.1.0";
-    stack.sweep_until("RolloutSweep", refuted, || (told(&stack, refuted) == 1).then_some(()));
+    stack.sweep_until("RolloutSweep", refuted, || {
+        (told(&stack, refuted) == 1).then_some(())
+    });
     assert!(deployed_image(&stack, &web).ends_with(&good));
-    let body = stack.mail().iter().rev().find_map(|mail| mail["body"].as_str().map(str::to_owned)).unwrap();
-    assert!(body.contains("three times in a row") && body.contains("it answers 503"), "{body}");
+    let body = stack
+        .mail()
+        .iter()
+        .rev()
+        .find_map(|mail| mail["body"].as_str().map(str::to_owned))
+        .unwrap();
+    assert!(
+        body.contains("three times in a row") && body.contains("it answers 503"),
+        "{body}"
+    );
     ends(&stack, "COMPLETED");
     status.store(200, Ordering::SeqCst);
     push(&stack, &web, "RC_1.3.0", "c");
     ends(&stack, "COMPLETED");
     let live = told(&stack, ") is live: ");
-    stack.sweep_until("RolloutSweep", "it is live", || (told(&stack, ") is live: ") > live).then_some(()));
+    stack.sweep_until("RolloutSweep", "it is live", || {
+        (told(&stack, ") is live: ") > live).then_some(())
+    });
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }

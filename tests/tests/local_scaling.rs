@@ -11,17 +11,28 @@
 
 use e2e::ledger::{free, journal};
 use e2e::stack::Stack;
-use e2e::traffic::{Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count};
+use e2e::traffic::{
+    Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count,
+};
 use e2e::workload::{NewService, create_service, image, service_arn, tag_service};
 use serde_json::{Value, json};
 
-const SCALED: [(&str, &str); 3] =
-    [("lamplighter:managed", "true"), ("lamplighter:app", "shop"), ("lamplighter:scale", "min=2 max=8 rps=10 cpu=80")];
+const SCALED: [(&str, &str); 3] = [
+    ("lamplighter:managed", "true"),
+    ("lamplighter:app", "shop"),
+    ("lamplighter:scale", "min=2 max=8 rps=10 cpu=80"),
+];
 
 /// `shop/NAME` behind a load balancer, with two tasks and these tags; free again after its enrolment.
 fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
     let image = image("shop/web", "RC_1.0.0");
-    let new = NewService { cluster: "shop", name, image: &image, architecture: "ARM64", tags: &[] };
+    let new = NewService {
+        cluster: "shop",
+        name,
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let arn = create_service(stack, &new);
     set_count(stack, name, 2);
     behind_balancer(stack, name);
@@ -33,19 +44,32 @@ fn enrolled(stack: &Stack, name: &str, tags: &[(&str, &str)], expected: usize) -
     let arn = service(stack, name, tags);
     let prefix = format!("lamplighter/shop/{name}/");
     stack.until("the service has its alarms", || {
-        (alarms(stack).iter().filter(|(alarm, _)| alarm.starts_with(&prefix)).count() == expected).then_some(())
+        (alarms(stack)
+            .iter()
+            .filter(|(alarm, _)| alarm.starts_with(&prefix))
+            .count()
+            == expected)
+            .then_some(())
     });
     free(stack);
     arn
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {
-    stack.mail().iter().map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned()).collect()
+    stack
+        .mail()
+        .iter()
+        .map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn told(stack: &Stack, text: &str) -> Value {
     stack.until(&format!("a mail says {text:?}"), || {
-        stack.mail().into_iter().find(|mail| mail["subject"].as_str().is_some_and(|subject| subject.contains(text)))
+        stack.mail().into_iter().find(|mail| {
+            mail["subject"]
+                .as_str()
+                .is_some_and(|subject| subject.contains(text))
+        })
     })
 }
 
@@ -59,12 +83,28 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     let stack = Stack::start(&[]).unwrap();
     enrolled(&stack, "web", &SCALED, 5);
     let before = stack.function_calls().len();
-    carry(&stack, "web", &Traffic { rps: &[12.0, 12.0, 37.2], cpu: &[30.0, 30.0, 60.0], tasks: 2 });
-    stack.until("the service has four tasks", || (count(&stack, "web") == 4).then_some(()));
-    told(&stack, "shop/web: 2 -> 4 tasks - 37.2 req/s / 10 per task = 4 (max 8)");
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[12.0, 12.0, 37.2],
+            cpu: &[30.0, 30.0, 60.0],
+            tasks: 2,
+        },
+    );
+    stack.until("the service has four tasks", || {
+        (count(&stack, "web") == 4).then_some(())
+    });
+    told(
+        &stack,
+        "shop/web: 2 -> 4 tasks - 37.2 req/s / 10 per task = 4 (max 8)",
+    );
     free(&stack);
     let calls: Vec<String> = stack.function_calls()[before..].to_vec();
-    let until_update: Vec<&String> = calls.iter().take_while(|call| *call != "UpdateService").collect();
+    let until_update: Vec<&String> = calls
+        .iter()
+        .take_while(|call| *call != "UpdateService")
+        .collect();
     let aws: Vec<&str> = until_update
         .iter()
         .map(|call| call.as_str())
@@ -72,18 +112,45 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
         .collect();
     // With UpdateService four; a function that has just started asks DescribeTargetGroups as well.
     // Between them may stand those of an enrolment that comes again, and of messages.
-    let ours = ["DescribeServices", "DescribeScalableTargets", "GetMetricData"];
+    let ours = [
+        "DescribeServices",
+        "DescribeScalableTargets",
+        "GetMetricData",
+    ];
     assert!(aws.windows(3).any(|three| three == ours), "{aws:?}");
     // Once for each alarm: two may ring in the same moment.
-    let rang = alarms(&stack).iter().filter(|(name, state)| name.contains("/web/") && state == "ALARM").count();
-    assert!(aws.iter().filter(|call| **call == "GetMetricData").count() <= rang, "{rang} rang: {aws:?}");
+    let rang = alarms(&stack)
+        .iter()
+        .filter(|(name, state)| name.contains("/web/") && state == "ALARM")
+        .count();
+    assert!(
+        aws.iter().filter(|call| **call == "GetMetricData").count() <= rang,
+        "{rang} rang: {aws:?}"
+    );
 
     // It stays high: the alarm spoke once, the sweep goes on, by as much as a minute may add.
-    carry(&stack, "web", &Traffic { rps: &[37.2, 64.0, 64.0], cpu: &[60.0, 60.0, 60.0], tasks: 4 });
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[37.2, 64.0, 64.0],
+            cpu: &[60.0, 60.0, 60.0],
+            tasks: 4,
+        },
+    );
     fire(&stack, "ScaleSweep");
-    stack.until("the service has six tasks", || (count(&stack, "web") == 6).then_some(()));
+    stack.until("the service has six tasks", || {
+        (count(&stack, "web") == 6).then_some(())
+    });
     free(&stack);
-    assert_eq!(subjects(&stack).iter().filter(|s| s.contains("tasks -")).count(), 1, "one message a surge");
+    assert_eq!(
+        subjects(&stack)
+            .iter()
+            .filter(|s| s.contains("tasks -"))
+            .count(),
+        1,
+        "one message a surge"
+    );
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
@@ -91,16 +158,43 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
 fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
     let stack = Stack::start(&[]).unwrap();
     enrolled(&stack, "web", &[("lamplighter:managed", "true")], 4);
-    carry(&stack, "web", &Traffic { rps: &[5.0; 15], cpu: &[41.0, 43.0, 88.0, 91.0, 93.0], tasks: 2 });
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[5.0; 15],
+            cpu: &[41.0, 43.0, 88.0, 91.0, 93.0],
+            tasks: 2,
+        },
+    );
     let mail = told(&stack, "shop/web: CPU peak: 93 % on 2 tasks");
     let body = mail["body"].as_str().unwrap();
-    assert!(body.contains("CPU of the last 15 minutes, in %: 41 ▁▁▇██ 93; the busiest task is at 93 %."), "{body}");
+    assert!(
+        body.contains(
+            "CPU of the last 15 minutes, in %: 41 ▁▁▇██ 93; the busiest task is at 93 %."
+        ),
+        "{body}"
+    );
     assert!(body.contains("it would have gone to 3 tasks"), "{body}");
-    carry(&stack, "web", &Traffic { rps: &[5.0; 15], cpu: &[88.0, 91.0, 93.0], tasks: 2 });
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[5.0; 15],
+            cpu: &[88.0, 91.0, 93.0],
+            tasks: 2,
+        },
+    );
     fire(&stack, "ScaleSweep");
     free(&stack);
     assert_eq!(count(&stack, "web"), 2);
-    assert_eq!(subjects(&stack).iter().filter(|s| s.contains("CPU peak")).count(), 1);
+    assert_eq!(
+        subjects(&stack)
+            .iter()
+            .filter(|s| s.contains("CPU peak"))
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -109,17 +203,45 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
     let service = service(&stack, "web", &[]);
     auto_scale(&stack, "web", 2, 6);
     tag_service(&stack, &service, &SCALED);
-    let mail = told(&stack, "shop/web: 2 findings: no circuit breaker with rollback; Application");
-    assert!(mail["body"].as_str().unwrap().contains("keeps it from 2 to 6, and its tag says min=2 max=8"), "{mail}");
+    let mail = told(
+        &stack,
+        "shop/web: 2 findings: no circuit breaker with rollback; Application",
+    );
+    assert!(
+        mail["body"]
+            .as_str()
+            .unwrap()
+            .contains("keeps it from 2 to 6, and its tag says min=2 max=8"),
+        "{mail}"
+    );
     free(&stack);
-    carry(&stack, "web", &Traffic { rps: &[12.0, 12.0, 37.2], cpu: &[30.0; 3], tasks: 2 });
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[12.0, 12.0, 37.2],
+            cpu: &[30.0; 3],
+            tasks: 2,
+        },
+    );
     told(&stack, "shop/web: Auto Scaling's minimum 2 -> 4 tasks");
     assert_eq!(count(&stack, "web"), 4);
     assert!(!stack.function_calls().contains(&"UpdateService".to_owned()));
     free(&stack);
-    carry(&stack, "web", &Traffic { rps: &[12.0; 15], cpu: &[30.0; 15], tasks: 4 });
+    carry(
+        &stack,
+        "web",
+        &Traffic {
+            rps: &[12.0; 15],
+            cpu: &[30.0; 15],
+            tasks: 4,
+        },
+    );
     fire(&stack, "ScaleSweep");
-    told(&stack, "shop/web: Auto Scaling's minimum is 2 again (was 4)");
+    told(
+        &stack,
+        "shop/web: Auto Scaling's minimum is 2 again (was 4)",
+    );
 }
 
 #[test]
@@ -130,44 +252,83 @@ fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
         "Period": 60, "EvaluationPeriods": 1, "Threshold": 1.0, "ComparisonOperator": "GreaterThanThreshold", "Statistic": "Average"});
     stack.call("monitoring", "PutMetricAlarm", others).unwrap();
     // A changed tag changes the alarm.
-    tag_service(&stack, &arn, &[("lamplighter:scale", "min=2 max=8 rps=10 cpu=60")]);
+    tag_service(
+        &stack,
+        &arn,
+        &[("lamplighter:scale", "min=2 max=8 rps=10 cpu=60")],
+    );
     stack.until("the bound is 60", || {
         let request = json!({"AlarmNames": ["lamplighter/shop/web/cpu-peak"]});
         let answer = stack.call("monitoring", "DescribeAlarms", request).unwrap();
         (answer["MetricAlarms"][0]["Threshold"].as_f64() == Some(60.0)).then_some(())
     });
-    let keys = ["lamplighter:managed", "lamplighter:app", "lamplighter:scale"];
-    stack.call("ecs", "UntagResource", json!({"resourceArn": arn, "tagKeys": keys})).unwrap();
+    let keys = [
+        "lamplighter:managed",
+        "lamplighter:app",
+        "lamplighter:scale",
+    ];
+    stack
+        .call(
+            "ecs",
+            "UntagResource",
+            json!({"resourceArn": arn, "tagKeys": keys}),
+        )
+        .unwrap();
     stack.until("the alarms are gone", || {
-        (alarms(&stack).iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>() == ["lamplighter/shop/web/by-hand"])
-            .then_some(())
+        (alarms(&stack)
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect::<Vec<_>>()
+            == ["lamplighter/shop/web/by-hand"])
+        .then_some(())
     });
     free(&stack);
     fire(&stack, "EnrollSweep");
     stack.until("the dashboard is gone", || {
-        let answer = stack.call("monitoring", "ListDashboards", json!({})).unwrap();
-        answer["DashboardEntries"].as_array().unwrap().is_empty().then_some(())
+        let answer = stack
+            .call("monitoring", "ListDashboards", json!({}))
+            .unwrap();
+        answer["DashboardEntries"]
+            .as_array()
+            .unwrap()
+            .is_empty()
+            .then_some(())
     });
 }
 
 #[test]
 fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
-    for (tag, problem) in
-        [("min=5 max=2", "min=5 is more than max=2"), ("max=8 rps=ten", "rps=ten is not a whole number")]
-    {
+    for (tag, problem) in [
+        ("min=5 max=2", "min=5 is more than max=2"),
+        ("max=8 rps=ten", "rps=ten is not a whole number"),
+    ] {
         let stack = Stack::start(&[]).unwrap();
         let tags = [("lamplighter:managed", "true"), ("lamplighter:scale", tag)];
         service(&stack, "web", &tags);
-        let mail = told(&stack, "shop/web: tag lamplighter:scale can't be read; nothing is done");
+        let mail = told(
+            &stack,
+            "shop/web: tag lamplighter:scale can't be read; nothing is done",
+        );
         assert!(mail["body"].as_str().unwrap().contains(problem), "{mail}");
         free(&stack);
-        carry(&stack, "web", &Traffic { rps: &[99.0; 3], cpu: &[99.0; 3], tasks: 2 });
+        carry(
+            &stack,
+            "web",
+            &Traffic {
+                rps: &[99.0; 3],
+                cpu: &[99.0; 3],
+                tasks: 2,
+            },
+        );
         fire(&stack, "ScaleSweep");
         fire(&stack, "EnrollSweep");
         free(&stack);
         assert_eq!((alarms(&stack).len(), count(&stack, "web")), (0, 2));
         assert_eq!(
-            subjects(&stack).iter().filter(|s| s.contains("can't be read")).count(),
+            subjects(&stack)
+                .iter()
+                .filter(|s| s.contains("can't be read"))
+                .count(),
             1,
             "{:?}",
             subjects(&stack)
@@ -178,23 +339,37 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
 #[test]
 fn a_database_is_enrolled_and_what_will_hurt_is_told() {
     let stack = Stack::start(&[]).unwrap();
-    create_database(&stack, "orders", &[("lamplighter:managed", "true"), ("lamplighter:app", "shop")]);
+    create_database(
+        &stack,
+        "orders",
+        &[("lamplighter:managed", "true"), ("lamplighter:app", "shop")],
+    );
     told(&stack, "orders: finding: no automated backups");
     let names: Vec<String> = alarms(&stack).into_iter().map(|(name, _)| name).collect();
     assert_eq!(
         names,
-        ["lamplighter/db:orders/connections", "lamplighter/db:orders/cpu-peak", "lamplighter/db:orders/free-storage"]
+        [
+            "lamplighter/db:orders/connections",
+            "lamplighter/db:orders/cpu-peak",
+            "lamplighter/db:orders/free-storage"
+        ]
     );
     stack.control("unconfirm", json!({"endpoint": e2e::stack::EMAIL}));
     fire(&stack, "EnrollSweep");
     let journalled = |text: &str| {
         stack.until(text, || {
-            journal(&stack).iter().any(|record| record["told"].to_string().contains(text)).then_some(())
+            journal(&stack)
+                .iter()
+                .any(|record| record["told"].to_string().contains(text))
+                .then_some(())
         });
     };
     journalled("has not confirmed its subscription");
     free(&stack);
-    stack.control("unconfirm", json!({"endpoint": e2e::stack::EMAIL, "ended": true}));
+    stack.control(
+        "unconfirm",
+        json!({"endpoint": e2e::stack::EMAIL, "ended": true}),
+    );
     fire(&stack, "EnrollSweep");
     journalled("was unsubscribed and gets no messages any more");
 }
@@ -207,16 +382,27 @@ fn two_hundred_services_are_enrolled_in_one_sweep_although_aws_throttles() {
     let image = image("shop/web", "RC_1.0.0");
     for n in 0..SERVICES {
         let name = format!("web{n}");
-        let tags = [("lamplighter:managed", "true"), ("lamplighter:scale", "min=3 max=8")];
+        let tags = [
+            ("lamplighter:managed", "true"),
+            ("lamplighter:scale", "min=3 max=8"),
+        ];
         create_service(
             &stack,
-            &NewService { cluster: "shop", name: &name, image: &image, architecture: "ARM64", tags: &tags },
+            &NewService {
+                cluster: "shop",
+                name: &name,
+                image: &image,
+                architecture: "ARM64",
+                tags: &tags,
+            },
         );
     }
     let throttle = json!({"service": "monitoring", "action": "PutMetricAlarm", "kind": "throttle", "times": 3});
     stack.control("fault", throttle);
     fire(&stack, "EnrollSweep");
-    stack.until("every service has its alarms", || (alarms(&stack).len() == SERVICES * 2).then_some(()));
+    stack.until("every service has its alarms", || {
+        (alarms(&stack).len() == SERVICES * 2).then_some(())
+    });
     free(&stack);
     assert!(stack.dead_letters().is_empty());
     let puts = stack.calls_of("PutMetricAlarm");
@@ -235,7 +421,15 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
     let names: Vec<String> = (0..SERVICES).map(|n| format!("web{n}")).collect();
     for name in &names {
         service(&stack, name, &SCALED);
-        carry(&stack, name, &Traffic { rps: &[12.0, 12.0, 37.2], cpu: &[30.0; 3], tasks: 2 });
+        carry(
+            &stack,
+            name,
+            &Traffic {
+                rps: &[12.0, 12.0, 37.2],
+                cpu: &[30.0; 3],
+                tasks: 2,
+            },
+        );
     }
     stack.control("settings", json!({"events": true}));
     let alarm = |name: &str, n: usize| {
@@ -257,10 +451,20 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
             stack.control("event", alarm(name, n));
         }
     }
-    stack.until("all have four tasks", || names.iter().all(|name| count(&stack, name) == 4).then_some(()));
+    stack.until("all have four tasks", || {
+        names
+            .iter()
+            .all(|name| count(&stack, name) == 4)
+            .then_some(())
+    });
     free(&stack);
     assert!(names.iter().all(|name| count(&stack, name) == 4));
-    let grown = || subjects(&stack).iter().filter(|s| s.contains("2 -> 4 tasks")).count();
+    let grown = || {
+        subjects(&stack)
+            .iter()
+            .filter(|s| s.contains("2 -> 4 tasks"))
+            .count()
+    };
     stack.until("all are told", || (grown() >= SERVICES).then_some(()));
     assert_eq!(grown(), SERVICES, "one message for each");
 }
@@ -270,7 +474,13 @@ fn the_service_arn_is_what_the_alarms_are_tagged_with() {
     let stack = Stack::start(&[]).unwrap();
     enrolled(&stack, "web", &SCALED, 5);
     let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak";
-    let answer = stack.call("monitoring", "ListTagsForResource", json!({"ResourceARN": arn})).unwrap();
+    let answer = stack
+        .call(
+            "monitoring",
+            "ListTagsForResource",
+            json!({"ResourceARN": arn}),
+        )
+        .unwrap();
     let tags: Vec<(&str, &str)> = answer["Tags"]
         .as_array()
         .unwrap()

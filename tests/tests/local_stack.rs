@@ -15,13 +15,15 @@ use std::time::Duration;
 use e2e::ledger::{expire_lease, is_free, items, journal, let_time_pass};
 use e2e::stack::Stack;
 use e2e::workload::{
-    NewService, create_repository, create_service, deployed_image, describe, image, push_image, secret_arn,
-    tag_service, task_definition,
+    NewService, create_repository, create_service, deployed_image, describe, image, push_image,
+    secret_arn, tag_service, task_definition,
 };
 use serde_json::{Value, json};
 
-const FOLLOWS: [(&str, &str); 2] =
-    [("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")];
+const FOLLOWS: [(&str, &str); 2] = [
+    ("lamplighter:managed", "true"),
+    ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+];
 const BOTH: [&str; 2] = ["amd64", "arm64"];
 
 fn stack() -> Stack {
@@ -32,7 +34,16 @@ fn stack() -> Stack {
 
 fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
     let image = image("shop/web", "RC_1.0.0");
-    let arn = create_service(stack, &NewService { cluster: "shop", name, image: &image, architecture: "ARM64", tags });
+    let arn = create_service(
+        stack,
+        &NewService {
+            cluster: "shop",
+            name,
+            image: &image,
+            architecture: "ARM64",
+            tags,
+        },
+    );
     if tags.iter().any(|(key, _)| *key == "lamplighter:deploy") {
         settle(stack, &arn);
     }
@@ -42,7 +53,9 @@ fn service(stack: &Stack, name: &str, tags: &[(&str, &str)]) -> String {
 /// The tag change has been looked at and the target is free again.
 fn settle(stack: &Stack, arn: &str) {
     stack.until("the tagged service was visited", || {
-        let visited = items(stack).iter().any(|item| item["pk"]["S"] == arn && item["sk"]["S"] == "state");
+        let visited = items(stack)
+            .iter()
+            .any(|item| item["pk"]["S"] == arn && item["sk"]["S"] == "state");
         (visited && is_free(stack)).then_some(())
     });
 }
@@ -55,16 +68,25 @@ fn stay_under_way(stack: &Stack) {
 /// What `deploy` told; `enroll` has its own tests.
 fn mails(stack: &Stack) -> Vec<Value> {
     let mut mails = stack.mail();
-    mails.retain(|mail| mail["body"].as_str().is_some_and(|body| body.contains(" · deploy")));
+    mails.retain(|mail| {
+        mail["body"]
+            .as_str()
+            .is_some_and(|body| body.contains(" · deploy"))
+    });
     mails
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {
-    mails(stack).iter().map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned()).collect()
+    mails(stack)
+        .iter()
+        .map(|mail| mail["subject"].as_str().unwrap_or_default().to_owned())
+        .collect()
 }
 
 fn until_deployed(stack: &Stack, arn: &str, digest: &str) {
-    stack.until("the image is deployed", || deployed_image(stack, arn).ends_with(digest).then_some(()));
+    stack.until("the image is deployed", || {
+        deployed_image(stack, arn).ends_with(digest).then_some(())
+    });
 }
 
 #[test]
@@ -75,17 +97,28 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     let before = task_definition(&stack, &arn);
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     until_deployed(&stack, &arn, &digest);
-    stack.until("there is a mail", || (!mails(&stack).is_empty()).then_some(()));
+    stack.until("there is a mail", || {
+        (!mails(&stack).is_empty()).then_some(())
+    });
 
     let after = task_definition(&stack, &arn);
     let mut expected = before.clone();
-    expected["containerDefinitions"][0]["image"] = json!(format!("{}@{digest}", image("shop/web", "RC_1.4.2")));
+    expected["containerDefinitions"][0]["image"] =
+        json!(format!("{}@{digest}", image("shop/web", "RC_1.4.2")));
     for field in ["taskDefinitionArn", "revision", "registeredAt", "tags"] {
         expected[field] = after[field].clone();
     }
     assert_eq!(after, expected, "only the image has changed");
-    assert_eq!(after["containerDefinitions"][0]["optionThatNoSdkKnowsYet"], json!({"kept": 2.5}));
-    let mut tags: Vec<&str> = after["tags"].as_array().unwrap().iter().filter_map(|tag| tag["key"].as_str()).collect();
+    assert_eq!(
+        after["containerDefinitions"][0]["optionThatNoSdkKnowsYet"],
+        json!({"kept": 2.5})
+    );
+    let mut tags: Vec<&str> = after["tags"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|tag| tag["key"].as_str())
+        .collect();
     tags.sort_unstable();
     assert_eq!(tags, ["lamplighter:base", "lamplighter:image-tag", "team"]);
 
@@ -100,29 +133,43 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     let short = &digest[..15];
     let subject = mail["subject"].as_str().unwrap();
     assert!(
-        subject.starts_with(&format!("shop/web: rolling out RC_1.4.2 ({short}) - was RC_1.0.0; pushed ")),
+        subject.starts_with(&format!(
+            "shop/web: rolling out RC_1.4.2 ({short}) - was RC_1.0.0; pushed "
+        )),
         "{subject}"
     );
     assert_eq!(mail["to"], "ops@example.com");
 
     let is_outcome = |r: &Value| r["operation"] == "deploy" && r["kind"] == "outcome";
-    stack.until("the outcome is written", || journal(&stack).iter().any(is_outcome).then_some(()));
+    stack.until("the outcome is written", || {
+        journal(&stack).iter().any(is_outcome).then_some(())
+    });
     let kinds: Vec<Value> = journal(&stack)
         .iter()
         .filter(|r| r["operation"] == "deploy" && (r["plan"].is_object() || r["kind"] == "outcome"))
         .map(|r| r["kind"].clone())
         .collect();
     assert_eq!(kinds, ["intent", "outcome"]);
-    assert!(!stack.logs().contains("hunter2"), "an environment value was logged");
+    assert!(
+        !stack.logs().contains("hunter2"),
+        "an environment value was logged"
+    );
     let ledger = serde_json::to_string(&items(&stack)).unwrap();
-    assert!(!ledger.contains("hunter2"), "an environment value is in the ledger");
+    assert!(
+        !ledger.contains("hunter2"),
+        "an environment value is in the ledger"
+    );
 }
 
 #[test]
 fn the_demo_proves_its_scenes() {
     let output = Command::new(env!("CARGO_BIN_EXE_demo")).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{said}\n{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(said.contains("28 of 28 scenes proven"), "{said}");
     assert!(!said.contains('\u{1b}'), "colour without a terminal");
 }
@@ -132,20 +179,37 @@ fn a_function_killed_between_registering_and_updating_is_made_up_for() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
-    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "kill"}));
+    stack.control(
+        "fault",
+        json!({"service": "ecs", "action": "UpdateService", "kind": "kill"}),
+    );
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     stack.until("the event ended in the dead-letter queue", || {
         let letters = stack.dead_letters();
-        letters.iter().any(|letter| letter["responsePayload"]["errorType"] == "TargetBusy").then_some(())
+        letters
+            .iter()
+            .any(|letter| letter["responsePayload"]["errorType"] == "TargetBusy")
+            .then_some(())
     });
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));
     assert_eq!(stack.calls_of("RegisterTaskDefinition"), 1);
     expire_lease(&stack, &arn);
     stack.sweep();
     until_deployed(&stack, &arn, &digest);
-    stack.until("there is a mail", || (!mails(&stack).is_empty()).then_some(()));
-    assert_eq!(stack.calls_of("RegisterTaskDefinition"), 1, "the revision of the killed attempt was used");
-    assert!(task_definition(&stack, &arn)["taskDefinitionArn"].as_str().unwrap().ends_with(":2"));
+    stack.until("there is a mail", || {
+        (!mails(&stack).is_empty()).then_some(())
+    });
+    assert_eq!(
+        stack.calls_of("RegisterTaskDefinition"),
+        1,
+        "the revision of the killed attempt was used"
+    );
+    assert!(
+        task_definition(&stack, &arn)["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .ends_with(":2")
+    );
 }
 
 #[test]
@@ -153,10 +217,15 @@ fn a_throttled_update_is_retried_until_it_is_taken() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
-    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 2}));
+    stack.control(
+        "fault",
+        json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 2}),
+    );
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     until_deployed(&stack, &arn, &digest);
-    stack.until("there is a mail", || (!mails(&stack).is_empty()).then_some(()));
+    stack.until("there is a mail", || {
+        (!mails(&stack).is_empty()).then_some(())
+    });
     assert_eq!(subjects(&stack).len(), 1, "{:?}", subjects(&stack));
     assert_eq!(stack.calls_of("UpdateService"), 3);
 }
@@ -166,15 +235,26 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
-    stack.control("fault", json!({"service": "ecs", "action": "UpdateService", "kind": "lost", "times": 4}));
+    stack.control(
+        "fault",
+        json!({"service": "ecs", "action": "UpdateService", "kind": "lost", "times": 4}),
+    );
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     until_deployed(&stack, &arn, &digest);
-    let told = || subjects(&stack).iter().filter(|subject| subject.contains(": rolling out RC_1.4.2")).count();
-    stack.until("the retry finds it done and tells", || (told() > 0).then_some(()));
+    let told = || {
+        subjects(&stack)
+            .iter()
+            .filter(|subject| subject.contains(": rolling out RC_1.4.2"))
+            .count()
+    };
+    stack.until("the retry finds it done and tells", || {
+        (told() > 0).then_some(())
+    });
     settle(&stack, &arn);
     let subjects = subjects(&stack);
     assert!(
-        subjects[0].starts_with("[warning] shop/web: no answer when asked to roll out RC_1.4.2 (sha256:"),
+        subjects[0]
+            .starts_with("[warning] shop/web: no answer when asked to roll out RC_1.4.2 (sha256:"),
         "{subjects:?}"
     );
     assert_eq!((subjects.len(), told()), (2, 1), "{subjects:?}");
@@ -185,11 +265,19 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
 fn a_revision_whose_registration_was_not_heard_of_is_used() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
-    stack.control("fault", json!({"service": "ecs", "action": "RegisterTaskDefinition", "kind": "lost"}));
+    stack.control(
+        "fault",
+        json!({"service": "ecs", "action": "RegisterTaskDefinition", "kind": "lost"}),
+    );
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
     until_deployed(&stack, &arn, &digest);
     assert_eq!(stack.calls_of("RegisterTaskDefinition"), 1);
-    assert!(task_definition(&stack, &arn)["taskDefinitionArn"].as_str().unwrap().ends_with(":2"));
+    assert!(
+        task_definition(&stack, &arn)["taskDefinitionArn"]
+            .as_str()
+            .unwrap()
+            .ends_with(":2")
+    );
 }
 
 #[test]
@@ -212,8 +300,13 @@ fn fifty_services_on_one_repository_all_roll_out() {
     let arns: Vec<String> = (0..50)
         .map(|n| {
             let name = format!("web{n}");
-            let service =
-                NewService { cluster: "shop", name: &name, image: &image, architecture: "X86_64", tags: &FOLLOWS };
+            let service = NewService {
+                cluster: "shop",
+                name: &name,
+                image: &image,
+                architecture: "X86_64",
+                tags: &FOLLOWS,
+            };
             create_service(&stack, &service)
         })
         .collect();
@@ -226,7 +319,12 @@ fn fifty_services_on_one_repository_all_roll_out() {
         // One that is live before somebody was told of it is told as live.
         let mails = stack.mail();
         let told = |n: usize| {
-            mails.iter().any(|mail| mail["subject"].as_str().unwrap().starts_with(&format!("shop/web{n}: ")))
+            mails.iter().any(|mail| {
+                mail["subject"]
+                    .as_str()
+                    .unwrap()
+                    .starts_with(&format!("shop/web{n}: "))
+            })
         };
         (0..50).all(told).then_some(())
     });
@@ -240,11 +338,19 @@ fn observe_changes_nothing() {
     create_repository(&stack, "shop/web");
     let arn = service(&stack, "web", &FOLLOWS);
     push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "a");
-    stack.until("there is a mail", || (!mails(&stack).is_empty()).then_some(()));
+    stack.until("there is a mail", || {
+        (!mails(&stack).is_empty()).then_some(())
+    });
     let [only] = <[String; 1]>::try_from(subjects(&stack)).unwrap();
-    assert!(only.starts_with("shop/web: would roll out RC_1.4.2 (sha256:"), "{only}");
+    assert!(
+        only.starts_with("shop/web: would roll out RC_1.4.2 (sha256:"),
+        "{only}"
+    );
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));
-    assert_eq!(stack.calls_of("RegisterTaskDefinition") + stack.calls_of("UpdateService"), 0);
+    assert_eq!(
+        stack.calls_of("RegisterTaskDefinition") + stack.calls_of("UpdateService"),
+        0
+    );
 }
 
 #[test]
@@ -258,7 +364,10 @@ fn a_malformed_event_ends_in_the_dead_letter_queue_with_the_reason() {
     let letter = stack.until("there is a dead letter", || stack.dead_letters().pop());
     assert_eq!(letter["responsePayload"]["errorType"], "MalformedEvent");
     let reason = letter["responsePayload"]["errorMessage"].as_str().unwrap();
-    assert!(reason.contains("missing field `repository-name`"), "{reason}");
+    assert!(
+        reason.contains("missing field `repository-name`"),
+        "{reason}"
+    );
     assert_eq!(letter["requestPayload"]["detail"]["image-tag"], "RC_1.0.0");
 }
 
@@ -290,10 +399,17 @@ fn a_rotated_secret_restarts_its_readers_once() {
         });
     }
     let again = "its tasks were started after the secret shop-web-AbCdEf was rotated";
-    stack.until("the second event was looked at", || stack.logs().contains(again).then_some(()));
-    stack.until("there is a mail", || (!mails(&stack).is_empty()).then_some(()));
+    stack.until("the second event was looked at", || {
+        stack.logs().contains(again).then_some(())
+    });
+    stack.until("there is a mail", || {
+        (!mails(&stack).is_empty()).then_some(())
+    });
     settle(&stack, &arn);
-    assert_eq!(subjects(&stack), ["shop/web: restarting tasks: the secret shop-web-AbCdEf was rotated"]);
+    assert_eq!(
+        subjects(&stack),
+        ["shop/web: restarting tasks: the secret shop-web-AbCdEf was rotated"]
+    );
     assert_eq!(describe(&stack, &other)["deployments"][0]["id"], before[1]);
     assert_eq!(stack.calls_of("UpdateService"), 1);
 }
@@ -306,10 +422,17 @@ fn what_the_circuit_breaker_took_back_is_not_rolled_out_again() {
     let digest = push_image(&stack, "shop/web", "RC_1.4.2", &BOTH, "bad");
     until_deployed(&stack, &arn, &digest);
     settle(&stack, &arn);
-    stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": "FAILED"}));
+    stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": "FAILED"}),
+    );
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));
     stack.until("somebody is told", || {
-        let told = |mail: &Value| mail["subject"].as_str().is_some_and(|s| s.contains("failed and went back to"));
+        let told = |mail: &Value| {
+            mail["subject"]
+                .as_str()
+                .is_some_and(|s| s.contains("failed and went back to"))
+        };
         stack.mail().iter().any(told).then_some(())
     });
     settle(&stack, &arn);

@@ -12,12 +12,17 @@ use e2e::ledger::{free, let_time_pass};
 use e2e::shifting::{TwoGroups, behind_two_groups, carried, stage};
 use e2e::stack::Stack;
 use e2e::workload::{
-    NewService, create_repository, create_service, deployed_image, describe, image, push_image, tag_service,
+    NewService, create_repository, create_service, deployed_image, describe, image, push_image,
+    tag_service,
 };
 use serde_json::{Value, json};
 
 fn told(stack: &Stack, what: &str) -> usize {
-    stack.mail().iter().filter(|mail| mail["subject"].as_str().unwrap().contains(what)).count()
+    stack
+        .mail()
+        .iter()
+        .filter(|mail| mail["subject"].as_str().unwrap().contains(what))
+        .count()
 }
 
 /// `shop/web` runs RC_1.1.0, and RC_1.2.0 is being shifted to.
@@ -26,17 +31,35 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
     stack.control("settings", json!({"rollouts": "manual"}));
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let web = create_service(&stack, &web);
     let groups = behind_two_groups(&stack, "web");
     free(&stack);
     let tag = format!("tag=RC_x.x.x repo=shop/web {tag}");
-    tag_service(&stack, &web, &[("lamplighter:managed", "true"), ("lamplighter:deploy", &tag)]);
+    tag_service(
+        &stack,
+        &web,
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", &tag),
+        ],
+    );
     free(&stack);
     push(&stack, &web, "RC_1.1.0", "a");
     free(&stack);
-    stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}));
-    stack.until("it is live", || (told(&stack, ") is live: ") == 1).then_some(()));
+    stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
+    );
+    stack.until("it is live", || {
+        (told(&stack, ") is live: ") == 1).then_some(())
+    });
     free(&stack);
     push(&stack, &web, "RC_1.2.0", "b");
     free(&stack);
@@ -45,7 +68,9 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
 
 fn push(stack: &Stack, web: &str, tag: &str, content: &str) {
     let digest = push_image(stack, "shop/web", tag, &["arm64"], content);
-    stack.until("it is rolled out", || deployed_image(stack, web).ends_with(&digest).then_some(()));
+    stack.until("it is rolled out", || {
+        deployed_image(stack, web).ends_with(&digest).then_some(())
+    });
 }
 
 /// Asks once more once nobody holds the service.
@@ -56,33 +81,56 @@ fn ask(stack: &Stack, name: &str, weight: u32) -> String {
 
 /// Asks again and again, as ECS does, until it is answered.
 fn answer(stack: &Stack, name: &str, weight: u32) -> String {
-    stack.until("it is answered", || Some(ask(stack, name, weight)).filter(|answer| answer != "IN_PROGRESS"))
+    stack.until("it is answered", || {
+        Some(ask(stack, name, weight)).filter(|answer| answer != "IN_PROGRESS")
+    })
 }
 
 #[test]
 fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
     let (stack, web, groups) = shifting("strategy=canary");
     let configuration = describe(&stack, &web)["deploymentConfiguration"].clone();
-    assert_eq!((&configuration["strategy"], &configuration["maximumPercent"]), (&json!("CANARY"), &json!(200)));
+    assert_eq!(
+        (&configuration["strategy"], &configuration["maximumPercent"]),
+        (&json!("CANARY"), &json!(200))
+    );
     let canary = json!({"canaryPercent": 5.0, "canaryBakeTimeInMinutes": 10});
     assert_eq!(configuration["canaryConfiguration"], canary);
     let hook = &configuration["lifecycleHooks"][0];
-    assert!(hook["hookTargetArn"].as_str().unwrap().contains("Verify"), "{hook}");
-    assert!(hook["roleArn"].as_str().unwrap().contains("HookRole"), "{hook}");
+    assert!(
+        hook["hookTargetArn"].as_str().unwrap().contains("Verify"),
+        "{hook}"
+    );
+    assert!(
+        hook["roleArn"].as_str().unwrap().contains("HookRole"),
+        "{hook}"
+    );
 
     assert_eq!(answer(&stack, "PRE_SCALE_UP", 0), "SUCCEEDED");
     assert_eq!(ask(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "IN_PROGRESS");
     free(&stack);
     let_time_pass(&stack, &web);
     carried(&stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
-    assert_eq!(answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "FAILED", "{}", stack.logs());
-    stack.until("it is told", || (told(&stack, "fails more often than the old one") == 1).then_some(()));
+    assert_eq!(
+        answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5),
+        "FAILED",
+        "{}",
+        stack.logs()
+    );
+    stack.until("it is told", || {
+        (told(&stack, "fails more often than the old one") == 1).then_some(())
+    });
     free(&stack);
     assert!(deployed_image(&stack, &web).contains("RC_1.1.0"));
     // The same image is not rolled out again, under whatever tag.
     let updates = stack.calls_of("UpdateService");
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
-    stack.until("it is refused", || stack.logs().contains("is quarantined: it failed more often at 5 %").then_some(()));
+    stack.until("it is refused", || {
+        stack
+            .logs()
+            .contains("is quarantined: it failed more often at 5 %")
+            .then_some(())
+    });
     free(&stack);
     assert_eq!(stack.calls_of("UpdateService"), updates);
     assert_eq!(told(&stack, "went back to"), 0, "it is told once");
@@ -95,22 +143,45 @@ fn one_that_is_no_worse_is_let_on_to_its_end() {
     free(&stack);
     let_time_pass(&stack, &web);
     carried(&stack, &groups, &[(11_400.0, 1.0); 6], &[(600.0, 0.0); 6]);
-    assert_eq!(answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "SUCCEEDED", "{}", stack.logs());
+    assert_eq!(
+        answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5),
+        "SUCCEEDED",
+        "{}",
+        stack.logs()
+    );
     assert_eq!(answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 100), "SUCCEEDED");
-    assert_eq!(answer(&stack, "POST_PRODUCTION_TRAFFIC_SHIFT", 100), "SUCCEEDED");
+    assert_eq!(
+        answer(&stack, "POST_PRODUCTION_TRAFFIC_SHIFT", 100),
+        "SUCCEEDED"
+    );
     free(&stack);
-    stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}));
-    stack.until("it is live", || (told(&stack, ") is live: ") == 2).then_some(()));
+    stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
+    );
+    stack.until("it is live", || {
+        (told(&stack, ") is live: ") == 2).then_some(())
+    });
     assert!(deployed_image(&stack, &web).contains("RC_1.2.0"));
 }
 
 #[test]
 fn with_approval_it_waits_for_a_person_after_its_test() {
     let (stack, web, _) = shifting("strategy=blue-green");
-    assert_eq!(answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "SUCCEEDED", "{}", stack.logs());
+    assert_eq!(
+        answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0),
+        "SUCCEEDED",
+        "{}",
+        stack.logs()
+    );
     free(&stack);
-    stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}));
-    stack.until("it is live", || (told(&stack, ") is live: ") == 2).then_some(()));
+    stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
+    );
+    stack.until("it is live", || {
+        (told(&stack, ") is live: ") == 2).then_some(())
+    });
     let tag = "tag=RC_x.x.x repo=shop/web strategy=blue-green approve=yes";
     tag_service(&stack, &web, &[("lamplighter:deploy", tag)]);
     free(&stack);
@@ -120,14 +191,29 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
         (told(&stack, "waits for approval before traffic is shifted to it") == 1).then_some(())
     });
     free(&stack);
-    assert_eq!(ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "IN_PROGRESS", "nobody has approved it");
-    let digest: Value = deployed_image(&stack, &web).split('@').nth(1).unwrap().into();
+    assert_eq!(
+        ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0),
+        "IN_PROGRESS",
+        "nobody has approved it"
+    );
+    let digest: Value = deployed_image(&stack, &web)
+        .split('@')
+        .nth(1)
+        .unwrap()
+        .into();
     free(&stack);
-    tag_service(&stack, &web, &[("lamplighter:approve", digest.as_str().unwrap())]);
-    stack
-        .sweep_until("RolloutSweep", "it goes on", || (stack.calls_of("ContinueServiceDeployment") == 1).then_some(()));
+    tag_service(
+        &stack,
+        &web,
+        &[("lamplighter:approve", digest.as_str().unwrap())],
+    );
+    stack.sweep_until("RolloutSweep", "it goes on", || {
+        (stack.calls_of("ContinueServiceDeployment") == 1).then_some(())
+    });
     assert_eq!(answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "SUCCEEDED");
-    stack.until("it is told", || (told(&stack, "was approved: traffic is shifted to it") == 1).then_some(()));
+    stack.until("it is told", || {
+        (told(&stack, "was approved: traffic is shifted to it") == 1).then_some(())
+    });
 }
 
 #[test]
@@ -135,13 +221,29 @@ fn where_the_load_balancer_does_not_allow_it_the_release_rolls_and_that_is_told(
     let stack = Stack::start(&[]).unwrap();
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
-    let web = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let web = create_service(&stack, &web);
     free(&stack);
     let tag = "tag=RC_x.x.x repo=shop/web strategy=linear";
-    tag_service(&stack, &web, &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)]);
+    tag_service(
+        &stack,
+        &web,
+        &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)],
+    );
     free(&stack);
     push(&stack, &web, "RC_1.1.0", "a");
-    stack.until("it is told", || (told(&stack, "can't shift traffic (LINEAR)") == 1).then_some(()));
-    assert!(describe(&stack, &web)["deploymentConfiguration"]["strategy"].as_str().is_none_or(|s| s == "ROLLING"));
+    stack.until("it is told", || {
+        (told(&stack, "can't shift traffic (LINEAR)") == 1).then_some(())
+    });
+    assert!(
+        describe(&stack, &web)["deploymentConfiguration"]["strategy"]
+            .as_str()
+            .is_none_or(|s| s == "ROLLING")
+    );
 }

@@ -15,12 +15,22 @@ use e2e::setup::root;
 /// Severity and title of every message that a snapshot of `words_tests` holds.
 fn messages() -> BTreeSet<(String, String)> {
     // What enroll finds is told by the engine, as findings.
-    let functions = fs::read_dir(root().join("functions")).unwrap().flatten().filter(|one| one.file_name() != "enroll");
-    let folders = functions.map(|function| function.path().join("src/snapshots")).filter(|folder| folder.is_dir());
+    let functions = fs::read_dir(root().join("functions"))
+        .unwrap()
+        .flatten()
+        .filter(|one| one.file_name() != "enroll");
+    let folders = functions
+        .map(|function| function.path().join("src/snapshots"))
+        .filter(|folder| folder.is_dir());
     let folders = folders.chain([root().join("shared/src/visit/snapshots")]);
     let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().flatten());
-    let lines =
-        files.flat_map(|file| fs::read_to_string(file.path()).unwrap().lines().map(str::to_owned).collect::<Vec<_>>());
+    let lines = files.flat_map(|file| {
+        fs::read_to_string(file.path())
+            .unwrap()
+            .lines()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    });
     let titled = lines.filter_map(|line| {
         let (severity, title) = line.strip_prefix('[')?.split_once("] ")?;
         Some((severity.to_owned(), title.to_owned()))
@@ -37,13 +47,18 @@ fn rows() -> Vec<(String, String)> {
         if let Some(heading) = line.strip_prefix("### ") {
             heading.split(':').next().unwrap().clone_into(&mut severity);
         }
-        if let (Some(cell), false) =
-            (line.strip_prefix("| ").and_then(|row| row.split(" | ").next()), severity.is_empty())
-        {
+        if let (Some(cell), false) = (
+            line.strip_prefix("| ")
+                .and_then(|row| row.split(" | ").next()),
+            severity.is_empty(),
+        ) {
             rows.push((severity.clone(), cell.to_owned()));
-            rows.extend(
-                cell.split(", ").map(|pattern| (severity.clone(), pattern.trim_start_matches("or ").to_owned())),
-            );
+            rows.extend(cell.split(", ").map(|pattern| {
+                (
+                    severity.clone(),
+                    pattern.trim_start_matches("or ").to_owned(),
+                )
+            }));
         }
     }
     rows
@@ -59,7 +74,9 @@ fn fits(title: &str, pattern: &str) -> bool {
             Some(_) | None => return false,
         }
     }
-    parts.last().is_some_and(|last| last.is_empty() || rest.is_empty())
+    parts
+        .last()
+        .is_some_and(|last| last.is_empty() || rest.is_empty())
 }
 
 #[test]
@@ -67,17 +84,30 @@ fn the_manual_has_every_message() {
     let (messages, rows) = (messages(), rows());
     assert!(messages.len() > 90, "{}", messages.len());
     let known = |severity: &str, title: &str| {
-        rows.iter().any(|(of, pattern)| of == severity && pattern.len() > 3 && fits(title, pattern))
+        rows.iter()
+            .any(|(of, pattern)| of == severity && pattern.len() > 3 && fits(title, pattern))
     };
-    let missing: Vec<_> = messages.iter().filter(|(severity, title)| !known(severity, title)).collect();
+    let missing: Vec<_> = messages
+        .iter()
+        .filter(|(severity, title)| !known(severity, title))
+        .collect();
     assert!(missing.is_empty(), "not in OPERATIONS.md: {missing:#?}");
 }
 
 #[test]
 fn a_pattern_fits_what_it_stands_for_alone() {
-    assert!(fits("needs 14 tasks and may have 8", "needs … tasks and may have …"));
+    assert!(fits(
+        "needs 14 tasks and may have 8",
+        "needs … tasks and may have …"
+    ));
     assert!(fits("crashes again and again", "crashes again and again…"));
     assert!(!fits("needs 14 tasks", "needs … tasks and may have …"));
-    assert!(!fits("it needs 14 tasks and may have 8", "needs … tasks and may have …"));
-    assert!(!fits("can't be scaled: it is a DAEMON service now", "can't be scaled: it is a DAEMON service"));
+    assert!(!fits(
+        "it needs 14 tasks and may have 8",
+        "needs … tasks and may have …"
+    ));
+    assert!(!fits(
+        "can't be scaled: it is a DAEMON service now",
+        "can't be scaled: it is a DAEMON service"
+    ));
 }

@@ -1,7 +1,12 @@
 //! The dashboard that an application gets, against CloudWatch's format; and the pictures in `docs/`, which show
 //! what the code makes now. `UPDATE_DOCS=1 cargo test --workspace --test pictures` draws them anew.
 
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a failed expectation ends the test")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed expectation ends the test"
+)]
 
 use std::{env, fs};
 
@@ -16,23 +21,45 @@ use lamplighter::model::{Arn, Database};
 fn dashboard(services: usize) -> String {
     let world = World::new();
     for n in 0..services {
-        let arn = world.scaled(["web", "cart", "search"].get(n).unwrap_or(&format!("web{n}").as_str()), "min=2 max=8");
+        let arn = world.scaled(
+            ["web", "cart", "search"]
+                .get(n)
+                .unwrap_or(&format!("web{n}").as_str()),
+            "min=2 max=8",
+        );
         tag(&world, &arn);
     }
     let orders = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
-    world.state_mut().databases.insert(orders.clone(), database(&orders));
+    world
+        .state_mut()
+        .databases
+        .insert(orders.clone(), database(&orders));
     tag(&world, &orders);
-    tag(&world, &Arn::new("arn:aws:elasticache:eu-west-1:123456789012:cluster:sessions"));
+    tag(
+        &world,
+        &Arn::new("arn:aws:elasticache:eu-west-1:123456789012:cluster:sessions"),
+    );
     world.sweep(&Enroll).unwrap().unwrap();
     let state = world.state();
-    assert_eq!(state.dashboards.keys().collect::<Vec<_>>(), ["lamplighter-eu-west-1-shop"]);
-    state.dashboards.values().next().cloned().expect("a dashboard")
+    assert_eq!(
+        state.dashboards.keys().collect::<Vec<_>>(),
+        ["lamplighter-eu-west-1-shop"]
+    );
+    state
+        .dashboards
+        .values()
+        .next()
+        .cloned()
+        .expect("a dashboard")
 }
 
 fn tag(world: &World, arn: &Arn) {
     let mut state = world.state_mut();
     let tags = state.tags.entry(arn.clone()).or_default();
-    tags.extend([("managed", "true"), ("app", "shop")].map(|(k, v)| (format!("lamplighter:{k}"), v.to_owned())));
+    tags.extend(
+        [("managed", "true"), ("app", "shop")]
+            .map(|(k, v)| (format!("lamplighter:{k}"), v.to_owned())),
+    );
 }
 
 fn database(arn: &Arn) -> Database {
@@ -54,7 +81,11 @@ fn database(arn: &Arn) -> Database {
 #[test]
 fn a_dashboard_has_the_format_that_cloudwatch_takes() {
     for services in [1, 3, 200] {
-        assert_eq!(problems(&dashboard(services)), Vec::<String>::new(), "{services} services");
+        assert_eq!(
+            problems(&dashboard(services)),
+            Vec::<String>::new(),
+            "{services} services"
+        );
     }
 }
 
@@ -70,7 +101,11 @@ fn what_cloudwatch_refuses_is_found() {
         ("\"view\"", "\"veiw\""),
     ] {
         assert!(body.contains(from), "{from}");
-        assert_ne!(problems(&body.replace(from, to)), Vec::<String>::new(), "{from} → {to}");
+        assert_ne!(
+            problems(&body.replace(from, to)),
+            Vec::<String>::new(),
+            "{from} → {to}"
+        );
     }
 }
 
@@ -78,8 +113,11 @@ fn what_cloudwatch_refuses_is_found() {
 fn the_pictures_show_what_the_code_makes() {
     is_drawn("dashboard.svg", &picture(&dashboard(2)));
     let day = curves().into_iter().next().expect("a curve");
-    let followed =
-        [follow(&day, Ours::default()), follow(&day, TargetTracking::default()), follow(&day, Hpa::default())];
+    let followed = [
+        follow(&day, Ours::default()),
+        follow(&day, TargetTracking::default()),
+        follow(&day, Hpa::default()),
+    ];
     is_drawn("scaling.svg", &chart::svg(&day, &followed));
 }
 
@@ -89,5 +127,8 @@ fn is_drawn(name: &str, drawn: &str) {
         fs::write(&file, drawn).unwrap();
     }
     let there = fs::read_to_string(&file).unwrap_or_default();
-    assert!(there == drawn, "docs/{name} shows something else: draw it anew with UPDATE_DOCS=1");
+    assert!(
+        there == drawn,
+        "docs/{name} shows something else: draw it anew with UPDATE_DOCS=1"
+    );
 }

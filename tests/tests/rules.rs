@@ -21,14 +21,26 @@ const MATCHES: [(&str, &[&str]); 98] = [
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
     ("alert/database-call-recorded", &[]),
-    ("alert/database-storage-full", &["AlertDatabases", "HealDatabases"]),
+    (
+        "alert/database-storage-full",
+        &["AlertDatabases", "HealDatabases"],
+    ),
     // What is told twice is told once: its lines are the same.
     ("alert/dead-letters", &["AlertAlarms", "AlertOwnAlarms"]),
-    ("alert/dead-letters-taken-out", &["AlertAlarms", "AlertOwnAlarms"]),
+    (
+        "alert/dead-letters-taken-out",
+        &["AlertAlarms", "AlertOwnAlarms"],
+    ),
     ("alert/sweep-runs-again", &["AlertAlarms", "AlertOwnAlarms"]),
     ("alert/sweep-silent", &["AlertAlarms", "AlertOwnAlarms"]),
-    ("alert/deployment-failed", &["AlertDeployments", "RolloutCodeDeployments"]),
-    ("alert/deployment-succeeded", &["AlertDeployments", "RolloutCodeDeployments"]),
+    (
+        "alert/deployment-failed",
+        &["AlertDeployments", "RolloutCodeDeployments"],
+    ),
+    (
+        "alert/deployment-succeeded",
+        &["AlertDeployments", "RolloutCodeDeployments"],
+    ),
     ("alert/health-issue", &["AlertHealth"]),
     ("alert/health-issue-closed", &["AlertHealth"]),
     ("alert/health-scheduled-change", &["AlertHealth"]),
@@ -45,11 +57,17 @@ const MATCHES: [(&str, &[&str]); 98] = [
     ("backup/snapshot-automated", &[]),
     ("backup/snapshot-by-hand", &[]),
     ("backup/snapshot-created", &["BackupSnapshots"]),
-    ("backup/snapshot-deleted", &["AlertDatabases", "BackupSnapshots"]),
+    (
+        "backup/snapshot-deleted",
+        &["AlertDatabases", "BackupSnapshots"],
+    ),
     ("backup/snapshot-of-cluster-created", &["BackupSnapshots"]),
     ("backup/sweep", &[]),
     ("backup/tags-changed", &["BackupTags", "EnrollTags"]),
-    ("backup/tags-changed-on-cache", &["BackupTags", "EnrollTags"]),
+    (
+        "backup/tags-changed-on-cache",
+        &["BackupTags", "EnrollTags"],
+    ),
     ("deploy/delete", &[]),
     ("deploy/push", &["DeployPush"]),
     ("deploy/push-child", &[]),
@@ -78,10 +96,19 @@ const MATCHES: [(&str, &[&str]); 98] = [
     ("enroll/service-deleted", &[]),
     ("enroll/sweep", &[]),
     ("enroll/tags-changed", &["DeployTags", "EnrollTags"]),
-    ("enroll/tags-changed-on-database", &["BackupTags", "EnrollTags"]),
+    (
+        "enroll/tags-changed-on-database",
+        &["BackupTags", "EnrollTags"],
+    ),
     ("enroll/tags-removed", &["DeployTags", "EnrollTags"]),
-    ("heal/database-recovered", &["AlertDatabases", "HealDatabases"]),
-    ("heal/database-storage-full", &["AlertDatabases", "HealDatabases"]),
+    (
+        "heal/database-recovered",
+        &["AlertDatabases", "HealDatabases"],
+    ),
+    (
+        "heal/database-storage-full",
+        &["AlertDatabases", "HealDatabases"],
+    ),
     ("heal/instance-connected", &[]),
     ("heal/instance-silent", &["HealInstances"]),
     ("heal/placement-failure", &["HealTrouble"]),
@@ -96,9 +123,15 @@ const MATCHES: [(&str, &[&str]); 98] = [
     ("heal/task-stopping", &[]),
     ("heal/task-unhealthy", &["HealTasks"]),
     ("heal/task-without-secret", &["HealTasks"]),
-    ("rollout/approved", &["DeployTags", "EnrollTags", "RolloutApprovals"]),
+    (
+        "rollout/approved",
+        &["DeployTags", "EnrollTags", "RolloutApprovals"],
+    ),
     ("rollout/code-deployment-started", &[]),
-    ("rollout/code-deployment-succeeded", &["AlertDeployments", "RolloutCodeDeployments"]),
+    (
+        "rollout/code-deployment-succeeded",
+        &["AlertDeployments", "RolloutCodeDeployments"],
+    ),
     ("rollout/deployment-completed", &["RolloutDeployments"]),
     ("rollout/deployment-failed", &["RolloutDeployments"]),
     ("rollout/deployment-in-progress", &[]),
@@ -115,7 +148,10 @@ const MATCHES: [(&str, &[&str]); 98] = [
     ("scale/alarm-requests", &["ScaleAlarm"]),
     ("scale/alarm-two-target-groups", &["ScaleAlarm"]),
     ("scale/sweep", &[]),
-    ("scale/tags-changed", &["DeployTags", "EnrollTags", "ScaleTags"]),
+    (
+        "scale/tags-changed",
+        &["DeployTags", "EnrollTags", "ScaleTags"],
+    ),
     // A question of ECS, which waits for its answer.
     ("verify/canary-step", &[]),
     ("verify/code-deploy-hook", &[]),
@@ -126,8 +162,16 @@ const MATCHES: [(&str, &[&str]); 98] = [
 fn every_rule_matches_what_it_must_and_nothing_else() {
     let stack = Stack::start(&[("TellAlarms", "yes"), ("TellJobs", "yes")]).unwrap();
     let rules = patterns(&stack);
-    let expected: BTreeSet<&str> = MATCHES.iter().flat_map(|(_, rules)| *rules).copied().collect();
-    assert_eq!(rules.keys().map(String::as_str).collect::<BTreeSet<_>>(), expected, "a rule has no sample event");
+    let expected: BTreeSet<&str> = MATCHES
+        .iter()
+        .flat_map(|(_, rules)| *rules)
+        .copied()
+        .collect();
+    assert_eq!(
+        rules.keys().map(String::as_str).collect::<BTreeSet<_>>(),
+        expected,
+        "a rule has no sample event"
+    );
     for (sample, expected) in MATCHES {
         let event = fs::read_to_string(root().join(format!("events/{sample}.json"))).unwrap();
         let matching: Vec<&str> = rules
@@ -144,11 +188,20 @@ fn every_sample_event_is_in_the_table() {
     let folders = fs::read_dir(root().join("events")).unwrap().flatten();
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).unwrap().flatten());
     let name = |path: std::path::PathBuf| {
-        let folder = path.parent().unwrap().file_name().unwrap().to_string_lossy().into_owned();
+        let folder = path
+            .parent()
+            .unwrap()
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         format!("{folder}/{}", path.file_stem().unwrap().to_string_lossy())
     };
     let names: BTreeSet<String> = files.map(|file| name(file.path())).collect();
-    assert_eq!(names, MATCHES.iter().map(|(name, _)| (*name).to_owned()).collect());
+    assert_eq!(
+        names,
+        MATCHES.iter().map(|(name, _)| (*name).to_owned()).collect()
+    );
 }
 
 /// Minutes between two turns of a schedule.
@@ -169,27 +222,52 @@ fn every_schedule_has_an_alarm_on_its_silence() {
     let (mut schedules, mut alarms) = (BTreeMap::new(), BTreeMap::new());
     for line in template.lines() {
         let depth = line.len() - line.trim_start().len();
-        let (key, value) = line.trim().split_once(':').map_or(("", ""), |(key, value)| (key, value.trim()));
+        let (key, value) = line
+            .trim()
+            .split_once(':')
+            .map_or(("", ""), |(key, value)| (key, value.trim()));
         match (depth, key) {
             (2, _) => resource = key,
             (8, _) => event = key,
             (12, "Schedule") => {
-                schedules.insert(format!("{resource}{event}"), (resource.to_lowercase(), minutes(value)));
+                schedules.insert(
+                    format!("{resource}{event}"),
+                    (resource.to_lowercase(), minutes(value)),
+                );
             }
-            (_, "AlarmName") => operation = value.split_once("-silent-").map_or("", |(_, operation)| operation),
-            (_, "Dimensions") => rule = value.rsplit("!Ref ").next().unwrap().trim_end_matches(" }]"),
+            (_, "AlarmName") => {
+                operation = value
+                    .split_once("-silent-")
+                    .map_or("", |(_, operation)| operation)
+            }
+            (_, "Dimensions") => {
+                rule = value
+                    .rsplit("!Ref ")
+                    .next()
+                    .unwrap()
+                    .trim_end_matches(" }]")
+            }
             (6, "Period") if !operation.is_empty() => {
-                alarms.insert(rule.to_owned(), (operation.to_owned(), value.parse::<u32>().unwrap()));
+                alarms.insert(
+                    rule.to_owned(),
+                    (operation.to_owned(), value.parse::<u32>().unwrap()),
+                );
             }
             _ => {}
         }
     }
     assert_eq!(schedules.len(), 11);
-    assert_eq!(alarms.keys().collect::<Vec<_>>(), schedules.keys().collect::<Vec<_>>());
+    assert_eq!(
+        alarms.keys().collect::<Vec<_>>(),
+        schedules.keys().collect::<Vec<_>>()
+    );
     for (rule, (function, minutes)) in &schedules {
         let (operation, period) = &alarms[rule];
         assert_eq!(operation, function, "{rule}");
-        assert!(*period >= 2 * 60 * minutes, "{rule} may be late by less than {period} s");
+        assert!(
+            *period >= 2 * 60 * minutes,
+            "{rule} may be late by less than {period} s"
+        );
     }
 }
 
@@ -199,14 +277,24 @@ fn patterns(stack: &Stack) -> BTreeMap<String, String> {
     let rules = answer["Rules"].as_array().unwrap().iter();
     rules
         .filter_map(|rule| {
-            let name = rule["Name"].as_str()?.trim_start_matches("lamplighter-").split('-').next()?.to_owned();
+            let name = rule["Name"]
+                .as_str()?
+                .trim_start_matches("lamplighter-")
+                .split('-')
+                .next()?
+                .to_owned();
             Some((name, rule["EventPattern"].as_str()?.to_owned()))
         })
         .collect()
 }
 
 fn matches(stack: &Stack, pattern: &str, event: &str) -> bool {
-    let answer: Value =
-        stack.call("events", "TestEventPattern", json!({"EventPattern": pattern, "Event": event})).unwrap();
+    let answer: Value = stack
+        .call(
+            "events",
+            "TestEventPattern",
+            json!({"EventPattern": pattern, "Event": event}),
+        )
+        .unwrap();
     answer["Result"].as_bool().unwrap()
 }

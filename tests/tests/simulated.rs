@@ -27,9 +27,17 @@ fn from_push_to_update_takes_six_calls() {
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    assert!(world.image_of(&arn).ends_with(&format!("/shop/web:RC_1.1.0@sha256:{:064x}", 11)));
+    assert!(
+        world
+            .image_of(&arn)
+            .ends_with(&format!("/shop/web:RC_1.1.0@sha256:{:064x}", 11))
+    );
     let state = world.state();
-    let names: Vec<&str> = state.calls.iter().filter_map(|call| call.split(' ').next()).collect();
+    let names: Vec<&str> = state
+        .calls
+        .iter()
+        .filter_map(|call| call.split(' ').next())
+        .collect();
     assert_eq!(
         names,
         [
@@ -52,12 +60,19 @@ fn from_push_to_update_takes_six_calls() {
 #[test]
 fn two_services_on_one_repository_both_roll_out_and_an_untagged_one_is_not_touched() {
     let world = World::new();
-    let services = [world.web(), world.service("worker", "shop/web", "RC_1.0.0", "tag=RC_x.x.x")];
+    let services = [
+        world.web(),
+        world.service("worker", "shop/web", "RC_1.0.0", "tag=RC_x.x.x"),
+    ];
     let untagged = world.service("other", "shop/web", "RC_1.0.0", FOLLOWS);
     world.state_mut().tags.remove(&untagged);
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    assert!(services.iter().all(|arn| world.image_of(arn).contains("RC_1.1.0@")));
+    assert!(
+        services
+            .iter()
+            .all(|arn| world.image_of(arn).contains("RC_1.1.0@"))
+    );
     assert!(world.image_of(&untagged).ends_with("RC_1.0.0"));
 }
 
@@ -80,8 +95,16 @@ fn a_function_killed_anywhere_is_made_up_for(
     world.pass(SignedDuration::from_secs(61));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
-    assert_eq!(world.state().definitions.len(), 2, "a revision was registered twice");
-    let told = world.titles().iter().filter(|title| title.starts_with("rolling out RC_1.1.0")).count();
+    assert_eq!(
+        world.state().definitions.len(),
+        2,
+        "a revision was registered twice"
+    );
+    let told = world
+        .titles()
+        .iter()
+        .filter(|title| title.starts_with("rolling out RC_1.1.0"))
+        .count();
     // At least once; twice only where it is not known whether the first one arrived.
     assert!((1..=2).contains(&told), "{:?}", world.titles());
     assert_eq!(
@@ -99,7 +122,10 @@ fn a_busy_target_is_refused_and_the_event_comes_again() {
     assert!(world.invoke(&Deploy, push.clone()).is_none());
     let error = world.invoke(&Deploy, push.clone()).unwrap().unwrap_err();
     assert_eq!(error.kind(), "TargetBusy");
-    assert_eq!(error.to_string(), "shop/web is held by request-1 until 2026-11-21T03:01:00Z; this event is retried");
+    assert_eq!(
+        error.to_string(),
+        "shop/web is held by request-1 until 2026-11-21T03:01:00Z; this event is retried"
+    );
     world.pass(SignedDuration::from_secs(61));
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
@@ -119,9 +145,17 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
         world.invoke(&Deploy, push.clone()).unwrap().unwrap();
     }
     assert_eq!(world.count("UpdateService"), 1);
-    assert_eq!(world.titles()[1..], ["RC_1.1.0 (sha256:00000000) went back to RC_1.0.0; not rolled out again"]);
+    assert_eq!(
+        world.titles()[1..],
+        ["RC_1.1.0 (sha256:00000000) went back to RC_1.0.0; not rolled out again"]
+    );
     let digest = format!("sha256:{:064x}", 11);
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:approve".into(), digest);
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:approve".into(), digest);
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
     // The approval is spent: going back again is for good.
@@ -138,15 +172,30 @@ fn observe_changes_nothing_and_tells_once() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    let observe = || StackDefaults { mode: Mode::Observe, ..StackDefaults::default() };
+    let observe = || StackDefaults {
+        mode: Mode::Observe,
+        ..StackDefaults::default()
+    };
     for _ in 0..3 {
-        world.invoke_with(&Deploy, push.clone(), observe()).unwrap().unwrap();
+        world
+            .invoke_with(&Deploy, push.clone(), observe())
+            .unwrap()
+            .unwrap();
         world.pass(SignedDuration::from_mins(5));
-        world.invoke_with(&Deploy, sweep(), observe()).unwrap().unwrap();
+        world
+            .invoke_with(&Deploy, sweep(), observe())
+            .unwrap()
+            .unwrap();
     }
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
-    assert_eq!(world.count("RegisterTaskDefinition") + world.count("UpdateService"), 0);
-    assert_eq!(world.titles(), ["would roll out RC_1.1.0 (sha256:00000000)"]);
+    assert_eq!(
+        world.count("RegisterTaskDefinition") + world.count("UpdateService"),
+        0
+    );
+    assert_eq!(
+        world.titles(),
+        ["would roll out RC_1.1.0 (sha256:00000000)"]
+    );
 }
 
 #[test]
@@ -154,30 +203,72 @@ fn paused_and_off_do_not_even_look() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    let off = StackDefaults { mode: Mode::Off, ..StackDefaults::default() };
-    world.invoke_with(&Deploy, push.clone(), off).unwrap().unwrap();
+    let off = StackDefaults {
+        mode: Mode::Off,
+        ..StackDefaults::default()
+    };
+    world
+        .invoke_with(&Deploy, push.clone(), off)
+        .unwrap()
+        .unwrap();
     assert!(world.state().calls.is_empty());
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:managed".into(), "paused".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:managed".into(), "paused".into());
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert_eq!(world.count("DescribeServices"), 0);
 }
 
 #[rstest]
-#[case::bad_value("lamplighter:deploy", "tga=latest", "tag lamplighter:deploy can't be read; nothing is done")]
-#[case::bad_managed("lamplighter:managed", "yes", "tag lamplighter:managed can't be read; nothing is done")]
-#[case::bad_freeze("lamplighter:freeze", "friday", "tag lamplighter:freeze can't be read; nothing is done")]
-fn a_bad_tag_is_told_once_and_touches_nothing(#[case] key: &str, #[case] value: &str, #[case] title: &str) {
+#[case::bad_value(
+    "lamplighter:deploy",
+    "tga=latest",
+    "tag lamplighter:deploy can't be read; nothing is done"
+)]
+#[case::bad_managed(
+    "lamplighter:managed",
+    "yes",
+    "tag lamplighter:managed can't be read; nothing is done"
+)]
+#[case::bad_freeze(
+    "lamplighter:freeze",
+    "friday",
+    "tag lamplighter:freeze can't be read; nothing is done"
+)]
+fn a_bad_tag_is_told_once_and_touches_nothing(
+    #[case] key: &str,
+    #[case] value: &str,
+    #[case] title: &str,
+) {
     let world = World::new();
-    let (bad, good) = (world.web(), world.service("worker", "shop/web", "RC_1.0.0", FOLLOWS));
-    world.state_mut().tags.get_mut(&bad).unwrap().insert(key.into(), value.into());
+    let (bad, good) = (
+        world.web(),
+        world.service("worker", "shop/web", "RC_1.0.0", FOLLOWS),
+    );
+    world
+        .state_mut()
+        .tags
+        .get_mut(&bad)
+        .unwrap()
+        .insert(key.into(), value.into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
     for _ in 0..3 {
         world.invoke(&Deploy, push.clone()).unwrap().unwrap();
         world.sweep(&Deploy).unwrap().unwrap();
     }
-    assert!(world.image_of(&bad).ends_with("RC_1.0.0") && world.image_of(&good).contains("RC_1.1.0@"));
-    let about_bad =
-        world.state().notices.iter().filter(|n| n.target == bad).map(|n| n.message.title.clone()).collect::<Vec<_>>();
+    assert!(
+        world.image_of(&bad).ends_with("RC_1.0.0") && world.image_of(&good).contains("RC_1.1.0@")
+    );
+    let about_bad = world
+        .state()
+        .notices
+        .iter()
+        .filter(|n| n.target == bad)
+        .map(|n| n.message.title.clone())
+        .collect::<Vec<_>>();
     assert_eq!(about_bad, [title]);
 }
 
@@ -186,7 +277,12 @@ fn a_misspelt_key_is_told_when_it_is_set() {
     let world = World::new();
     let arn = world.web();
     let tags = json!({"lamplighter:managed": "true", "lamplighter:depoly": "tag=latest"});
-    world.state_mut().tags.get_mut(&arn).unwrap().remove("lamplighter:deploy");
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .remove("lamplighter:deploy");
     let event = json!({
         "detail-type": "Tag Change on Resource", "source": "aws.tag", "id": "t1", "resources": [arn.as_str()],
         "detail": {"changed-tag-keys": ["lamplighter:depoly"], "service": "ecs", "resource-type": "service", "tags": tags}
@@ -194,7 +290,14 @@ fn a_misspelt_key_is_told_when_it_is_set() {
     world.invoke(&Deploy, event).unwrap().unwrap();
     let state = world.state();
     assert_eq!(state.notices.len(), 1);
-    assert!(state.notices[0].message.why.ends_with("did you mean lamplighter:deploy?"), "{:?}", state.notices);
+    assert!(
+        state.notices[0]
+            .message
+            .why
+            .ends_with("did you mean lamplighter:deploy?"),
+        "{:?}",
+        state.notices
+    );
 }
 
 #[test]
@@ -219,33 +322,56 @@ fn what_was_muted_is_told_when_the_silence_ends() {
     let world = World::new();
     let arn = world.web();
     let tag = |key: &str, value: &str| {
-        world.state_mut().tags.get_mut(&arn).unwrap().insert(format!("lamplighter:{key}"), value.to_owned());
+        world
+            .state_mut()
+            .tags
+            .get_mut(&arn)
+            .unwrap()
+            .insert(format!("lamplighter:{key}"), value.to_owned());
     };
     tag("freeze", "friday");
     tag("silence", "until=2026-11-21T04:00Z");
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles(), [""; 0]);
-    assert_eq!(world.state().journal[0].told, ["(silenced) tag lamplighter:freeze can't be read; nothing is done"]);
+    assert_eq!(
+        world.state().journal[0].told,
+        ["(silenced) tag lamplighter:freeze can't be read; nothing is done"]
+    );
     world.pass(SignedDuration::from_hours(1));
     world.sweep(&Deploy).unwrap().unwrap();
-    assert_eq!(world.titles(), ["tag lamplighter:freeze can't be read; nothing is done"]);
+    assert_eq!(
+        world.titles(),
+        ["tag lamplighter:freeze can't be read; nothing is done"]
+    );
     tag("silence", "for a while");
     world.sweep(&Deploy).unwrap().unwrap();
-    assert_eq!(world.titles()[1..], ["tag lamplighter:silence can't be read; nothing is done"]);
+    assert_eq!(
+        world.titles()[1..],
+        ["tag lamplighter:silence can't be read; nothing is done"]
+    );
 }
 
 #[test]
 fn what_was_to_be_told_survives_a_killed_function() {
     let world = World::new();
     let arn = world.web();
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:aap".into(), "shop".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:aap".into(), "shop".into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.fault("UpdateService", Fault::Killed);
     assert!(world.invoke(&Deploy, push).is_none());
     world.pass(SignedDuration::from_mins(5));
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles()[0], "tag lamplighter:aap is ignored");
-    assert!(world.titles()[1].starts_with("rolling out RC_1.1.0"), "{:?}", world.titles());
+    assert!(
+        world.titles()[1].starts_with("rolling out RC_1.1.0"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[test]
@@ -253,11 +379,22 @@ fn one_service_that_cannot_be_read_does_not_stop_the_others() {
     let world = World::new();
     let good = world.service("good", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
     let external = world.service("external", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
-    world.state_mut().services.get_mut(&external).unwrap().task_definition = String::new();
+    world
+        .state_mut()
+        .services
+        .get_mut(&external)
+        .unwrap()
+        .task_definition = String::new();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&good).contains("RC_1.1.0@"));
-    assert!(world.titles().contains(&"can't roll out anything".to_owned()), "{:?}", world.titles());
+    assert!(
+        world
+            .titles()
+            .contains(&"can't roll out anything".to_owned()),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[test]
@@ -270,7 +407,10 @@ fn a_target_that_cannot_be_looked_at_is_told_once() {
         let error = "DescribeServices shop/web: ThrottlingException: Rate exceeded";
         assert_eq!(answer["targets"][0]["error"], error);
     }
-    assert_eq!(world.titles(), ["can't be looked after: DescribeServices failed"]);
+    assert_eq!(
+        world.titles(),
+        ["can't be looked after: DescribeServices failed"]
+    );
 }
 
 #[test]
@@ -283,25 +423,52 @@ fn a_runaway_is_stopped_and_told_as_critical() {
         world.pass(SignedDuration::from_mins(3));
     }
     assert_eq!(world.count("UpdateService"), 6);
-    let critical = world.state().notices.iter().filter(|n| n.message.severity == Severity::Critical).count();
+    let critical = world
+        .state()
+        .notices
+        .iter()
+        .filter(|n| n.message.severity == Severity::Critical)
+        .count();
     assert_eq!(critical, 1);
     world.pass(SignedDuration::from_hours(1));
     world.sweep(&Deploy).unwrap().unwrap();
-    assert!(world.image_of(&arn).ends_with(&format!("{:064x}", 9)), "the newest push is made up for");
+    assert!(
+        world.image_of(&arn).ends_with(&format!("{:064x}", 9)),
+        "the newest push is made up for"
+    );
 }
 
 #[test]
 fn actions_of_one_run_are_bounded_and_the_rest_follows() {
     let world = World::new();
-    let services: Vec<Arn> =
-        (0..5).map(|n| world.service(&format!("web{n}"), "shop/web", "RC_1.0.0", FOLLOWS)).collect();
+    let services: Vec<Arn> = (0..5)
+        .map(|n| world.service(&format!("web{n}"), "shop/web", "RC_1.0.0", FOLLOWS))
+        .collect();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    let three = || StackDefaults { actions_per_run: 3, ..StackDefaults::default() };
+    let three = || StackDefaults {
+        actions_per_run: 3,
+        ..StackDefaults::default()
+    };
     world.invoke_with(&Deploy, push, three()).unwrap().unwrap();
-    assert_eq!(world.titles().iter().filter(|title| title.starts_with("limit reached")).count(), 1);
-    let updated = |world: &World| services.iter().filter(|arn| world.image_of(arn).contains("RC_1.1.0@")).count();
+    assert_eq!(
+        world
+            .titles()
+            .iter()
+            .filter(|title| title.starts_with("limit reached"))
+            .count(),
+        1
+    );
+    let updated = |world: &World| {
+        services
+            .iter()
+            .filter(|arn| world.image_of(arn).contains("RC_1.1.0@"))
+            .count()
+    };
     assert_eq!(updated(&world), 3);
-    world.invoke_with(&Deploy, sweep(), three()).unwrap().unwrap();
+    world
+        .invoke_with(&Deploy, sweep(), three())
+        .unwrap()
+        .unwrap();
     assert_eq!(updated(&world), 5);
 }
 
@@ -324,9 +491,20 @@ fn a_failed_action_is_journalled_told_and_returned() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.fault("UpdateService", Fault::Throttled);
     let error = world.invoke(&Deploy, push).unwrap().unwrap_err();
-    assert_eq!(error.to_string(), "UpdateService shop/web: ThrottlingException: Rate exceeded");
-    assert_eq!(world.titles(), ["could not roll out RC_1.1.0 (sha256:00000000)"]);
-    let kinds: Vec<Kind> = world.state().journal.iter().map(|record| record.kind).collect();
+    assert_eq!(
+        error.to_string(),
+        "UpdateService shop/web: ThrottlingException: Rate exceeded"
+    );
+    assert_eq!(
+        world.titles(),
+        ["could not roll out RC_1.1.0 (sha256:00000000)"]
+    );
+    let kinds: Vec<Kind> = world
+        .state()
+        .journal
+        .iter()
+        .map(|record| record.kind)
+        .collect();
     assert_eq!(kinds, [Kind::Intent, Kind::Outcome]);
 }
 
@@ -335,11 +513,21 @@ fn a_batch_answers_what_failed() {
     let world = World::new();
     world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    let records: Vec<Value> = [("m1", push.to_string()), ("m2", "{".to_owned()), ("m3", sweep().to_string())]
-        .map(|(id, body)| json!({"eventSource": "aws:sqs", "messageId": id, "body": body}))
-        .into();
-    let answer = world.invoke(&Deploy, json!({"Records": records})).unwrap().unwrap();
-    assert_eq!(answer, json!({"batchItemFailures": [{"itemIdentifier": "m2"}]}));
+    let records: Vec<Value> = [
+        ("m1", push.to_string()),
+        ("m2", "{".to_owned()),
+        ("m3", sweep().to_string()),
+    ]
+    .map(|(id, body)| json!({"eventSource": "aws:sqs", "messageId": id, "body": body}))
+    .into();
+    let answer = world
+        .invoke(&Deploy, json!({"Records": records}))
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        answer,
+        json!({"batchItemFailures": [{"itemIdentifier": "m2"}]})
+    );
 }
 
 #[test]
@@ -349,12 +537,17 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.push("shop/web", "RC_1.0.5", 5);
     let mut held = e2e::world::Held::default();
-    held.memory.quarantined.insert(Digest::new(format!("sha256:{:064x}", 11)), "5xx".into());
+    held.memory
+        .quarantined
+        .insert(Digest::new(format!("sha256:{:064x}", 11)), "5xx".into());
     world.state_mut().held.insert(arn.clone(), held);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
     world.sweep(&Deploy).unwrap().unwrap();
-    assert!(world.image_of(&arn).contains("RC_1.0.5@"), "the newest that is not quarantined is rolled out");
+    assert!(
+        world.image_of(&arn).contains("RC_1.0.5@"),
+        "the newest that is not quarantined is rolled out"
+    );
     let attempts: Vec<Attempt> = world.state().held[&arn].memory.attempts.clone();
     assert!(attempts.iter().all(|attempt| attempt.finished));
 }
@@ -362,10 +555,20 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
 /// A service and a database of one application; a rollout waits for a snapshot.
 fn of_one_application() -> (World, Arn, Arn) {
     let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web snapshot=yes");
+    let web = world.service(
+        "web",
+        "shop/web",
+        "RC_1.0.0",
+        "tag=RC_x.x.x repo=shop/web snapshot=yes",
+    );
     let orders = world.database("orders", "at=03:00");
     for arn in [&web, &orders] {
-        world.state_mut().tags.get_mut(arn).unwrap().insert("lamplighter:app".into(), "shop".into());
+        world
+            .state_mut()
+            .tags
+            .get_mut(arn)
+            .unwrap()
+            .insert("lamplighter:app".into(), "shop".into());
     }
     (world, web, orders)
 }
@@ -377,16 +580,30 @@ fn with_snapshot_yes_the_databases_are_backed_up_before() {
     world.invoke(&Deploy, push.clone()).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
     world.invoke(&Deploy, push).unwrap().unwrap();
-    assert_eq!((world.count("CreateDBSnapshot"), world.count("UpdateService")), (1, 0));
+    assert_eq!(
+        (
+            world.count("CreateDBSnapshot"),
+            world.count("UpdateService")
+        ),
+        (1, 0)
+    );
     world.pass(SignedDuration::from_mins(11));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     assert_eq!(world.taken(&orders).len(), 1);
     let titles = world.titles();
     assert_eq!(titles[0], "RC_1.1.0 (sha256:00000000) waits for a snapshot");
-    assert!(titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2, "{titles:?}");
+    assert!(
+        titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2,
+        "{titles:?}"
+    );
     let snapshot = "lamplighter-orders-20261121-0300-before-00000000";
-    let linked = world.state().journal.iter().filter(|record| record.reason.contains(snapshot)).count();
+    let linked = world
+        .state()
+        .journal
+        .iter()
+        .filter(|record| record.reason.contains(snapshot))
+        .count();
     assert!(linked >= 2, "both records name it");
 }
 
@@ -403,17 +620,28 @@ fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     let title = world.titles().pop().unwrap();
-    assert!(title.starts_with("rolling out RC_1.1.0") && title.ends_with("; without a snapshot"), "{title}");
+    assert!(
+        title.starts_with("rolling out RC_1.1.0") && title.ends_with("; without a snapshot"),
+        "{title}"
+    );
 }
 
 #[test]
 fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
     let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web snapshot=yes");
+    let web = world.service(
+        "web",
+        "shop/web",
+        "RC_1.0.0",
+        "tag=RC_x.x.x repo=shop/web snapshot=yes",
+    );
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
-    assert_eq!(world.titles(), ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]);
+    assert_eq!(
+        world.titles(),
+        ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]
+    );
 }
 
 #[test]
@@ -426,9 +654,17 @@ fn an_old_snapshot_is_none_of_before_a_rollout() {
     world.state_mut().roll_back(&web);
     world.pass(SignedDuration::from_hours(72));
     let digest = format!("sha256:{:064x}", 11);
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest);
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert("lamplighter:approve".into(), digest);
     world.sweep(&Deploy).unwrap().unwrap();
-    assert!(world.image_of(&web).ends_with("RC_1.0.0"), "it waits for a new one");
+    assert!(
+        world.image_of(&web).ends_with("RC_1.0.0"),
+        "it waits for a new one"
+    );
     world.pass(SignedDuration::from_mins(11));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
@@ -438,11 +674,21 @@ fn an_old_snapshot_is_none_of_before_a_rollout() {
 #[test]
 fn the_limit_does_not_run_while_a_service_is_only_observed() {
     let (world, web, orders) = of_one_application();
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:managed".into(), "observe".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert("lamplighter:managed".into(), "observe".into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     world.pass(SignedDuration::from_hours(1));
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:managed".into(), "true".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert("lamplighter:managed".into(), "true".into());
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
     assert_eq!(world.taken(&orders).len(), 1);
@@ -451,7 +697,12 @@ fn the_limit_does_not_run_while_a_service_is_only_observed() {
 #[test]
 fn a_paused_database_is_not_touched() {
     let (world, web, orders) = of_one_application();
-    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:managed".into(), "paused".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&orders)
+        .unwrap()
+        .insert("lamplighter:managed".into(), "paused".into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));

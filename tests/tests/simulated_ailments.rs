@@ -47,21 +47,43 @@ impl History {
         let tags = ["on", "on crash=park", "on memory=+25", "on steps=2"];
         // Of four services that are ill at once it is no storm yet.
         let numbered = tags.iter().cycle().zip(0..5);
-        let services = numbered.map(|(tag, n)| ward.service(&format!("s{n}"), 1 + n, tag)).collect();
+        let services = numbered
+            .map(|(tag, n)| ward.service(&format!("s{n}"), 1 + n, tag))
+            .collect();
         ward.minutes(30);
-        Self { ward, services, dice: Rng::with_seed(seed), disturbed, late: Vec::new() }
+        Self {
+            ward,
+            services,
+            dice: Rng::with_seed(seed),
+            disturbed,
+            late: Vec::new(),
+        }
     }
 
     fn minutes(&mut self, minutes: u32) {
-        let Self { ward, dice, late, disturbed, .. } = self;
+        let Self {
+            ward,
+            dice,
+            late,
+            disturbed,
+            ..
+        } = self;
         if !*disturbed {
             return ward.minutes(minutes);
         }
         for _ in 0..minutes {
             if dice.u8(0..10) == 0 {
-                let call = ["UpdateService", "StopTask", "ListTasks", "DescribeServices", "Intend", "Conclude"];
+                let call = [
+                    "UpdateService",
+                    "StopTask",
+                    "ListTasks",
+                    "DescribeServices",
+                    "Intend",
+                    "Conclude",
+                ];
                 let kinds = [Fault::Throttled, Fault::AnswerLost, Fault::Killed];
-                ward.world.fault(call[dice.usize(0..6)], kinds[dice.usize(0..3)]);
+                ward.world
+                    .fault(call[dice.usize(0..6)], kinds[dice.usize(0..3)]);
             }
             ward.minutes_with(1, |events| {
                 let mut delivered = std::mem::take(late);
@@ -95,7 +117,11 @@ impl History {
     /// What was told of a service since a time.
     fn told_since(&self, service: &Arn, since: Timestamp) -> usize {
         let state = self.ward.world.state();
-        state.notices.iter().filter(|notice| notice.at >= since && notice.name == service.name()).count()
+        state
+            .notices
+            .iter()
+            .filter(|notice| notice.at >= since && notice.name == service.name())
+            .count()
     }
 }
 
@@ -113,20 +139,35 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
             history.ward.fleet.hang(&ill);
         }
         history.ward.set(&ill, ailment);
-        if matches!(ailment, Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom) {
+        if matches!(
+            ailment,
+            Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom
+        ) {
             // What runs would go on.
             history.ward.world.state_mut().tasks.remove(&ill);
         }
         history.minutes(SETTLES);
-        let says = format!("seed {seed}, {ailment:?} of {}: {:?}", ill.name(), history.ward.told(&ill.name()));
+        let says = format!(
+            "seed {seed}, {ailment:?} of {}: {:?}",
+            ill.name(),
+            history.ward.told(&ill.name())
+        );
         // A step more where one was taken, and nobody heard of it.
         let allowed = if disturbed { 3 + 6 } else { 3 + 1 };
-        assert!(history.steps(&ill) - before <= allowed, "{} steps: {says}", history.steps(&ill) - before);
+        assert!(
+            history.steps(&ill) - before <= allowed,
+            "{} steps: {says}",
+            history.steps(&ill) - before
+        );
         assert!(history.told_since(&ill, begun) >= 1, "untold: {says}");
         if fate.bool() {
             // A new task definition is what people mend such things by.
             let family = ill.ecs_service().unwrap().1.to_owned();
-            let revision = history.ward.world.state_mut().register(&format!("shop-{family}"), "web:2");
+            let revision = history
+                .ward
+                .world
+                .state_mut()
+                .register(&format!("shop-{family}"), "web:2");
             history.ward.world.state_mut().deploy(&ill, &revision);
         }
         history.ward.set(&ill, Conduct::Runs);
@@ -136,10 +177,20 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
     history.disturbed = false;
     history.ward.world.state_mut().faults.clear();
     history.minutes(SETTLES);
-    let quiet = |history: &History| (history.steps(&history.services[0]), history.ward.world.titles().len());
+    let quiet = |history: &History| {
+        (
+            history.steps(&history.services[0]),
+            history.ward.world.titles().len(),
+        )
+    };
     let (well, before) = (history.services[4].clone(), quiet(&history));
     history.minutes(SETTLES);
-    assert_eq!(quiet(&history), before, "seed {seed}: it does not settle: {:?}", history.ward.world.titles());
+    assert_eq!(
+        quiet(&history),
+        before,
+        "seed {seed}: it does not settle: {:?}",
+        history.ward.world.titles()
+    );
     assert_eq!(
         (history.steps(&well), history.ward.told(&well.name()).len()),
         (0, 0),
@@ -149,7 +200,10 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
     for held in state.held.values() {
         assert_eq!(held.memory.healing, None, "seed {seed}");
     }
-    let after = state.services.values().map(|s| (s.arn.name(), (s.running_count, s.desired_count.to_string())));
+    let after = state
+        .services
+        .values()
+        .map(|s| (s.arn.name(), (s.running_count, s.desired_count.to_string())));
     after.collect()
 }
 
@@ -173,11 +227,16 @@ fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
     for seed in 1..=10 {
         let mut dice = Rng::with_seed(seed);
         let mut ward = Ward::new();
-        let services: Vec<Arn> = (0..20).map(|n| ward.service(&format!("s{n}"), 1 + n % 4, "on")).collect();
+        let services: Vec<Arn> = (0..20)
+            .map(|n| ward.service(&format!("s{n}"), 1 + n % 4, "on"))
+            .collect();
         let database = ward.world.keep_database(
             &Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
             "keep=7d",
-            |database| Database { status: "stopped".to_owned(), ..database },
+            |database| Database {
+                status: "stopped".to_owned(),
+                ..database
+            },
         );
         ward.tag(&database, "lamplighter:app", "shop");
         ward.minutes(10);
@@ -188,17 +247,41 @@ fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
             }
         }
         ward.minutes(30);
-        assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0), "seed {seed}");
+        assert_eq!(
+            (
+                ward.world.count("UpdateService"),
+                ward.world.count("StopTask")
+            ),
+            (0, 0),
+            "seed {seed}"
+        );
         let critical = ward.world.titles();
-        assert_eq!(critical.iter().filter(|title| title.contains("are not well at once")).count(), 1, "{critical:?}");
+        assert_eq!(
+            critical
+                .iter()
+                .filter(|title| title.contains("are not well at once"))
+                .count(),
+            1,
+            "{critical:?}"
+        );
         let why = ward.last_why("all-services");
         assert!(why.contains("the database orders (stopped)"), "{why}");
-        ward.world.state_mut().databases.get_mut(&database).unwrap().status = "available".to_owned();
+        ward.world
+            .state_mut()
+            .databases
+            .get_mut(&database)
+            .unwrap()
+            .status = "available".to_owned();
         for service in &services {
             ward.set(service, Conduct::Runs);
         }
         ward.minutes(40);
-        assert_eq!(ward.world.count("UpdateService"), 0, "seed {seed}: {:?}", ward.world.titles());
+        assert_eq!(
+            ward.world.count("UpdateService"),
+            0,
+            "seed {seed}: {:?}",
+            ward.world.titles()
+        );
         let before = ward.world.titles().len();
         ward.world.pass(SignedDuration::from_mins(1));
         ward.minutes(30);

@@ -27,17 +27,49 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
         "CANARY".clone_into(&mut service.strategy);
         service.shifting.is_possible = true;
         let tag = "tag=RC_x.x.x repo=shop/web strategy=canary approve=yes";
-        state.tags.get_mut(&web).unwrap().insert("lamplighter:deploy".into(), tag.into());
+        state
+            .tags
+            .get_mut(&web)
+            .unwrap()
+            .insert("lamplighter:deploy".into(), tag.into());
         state.paused.insert(web.clone());
     }
-    let hook = Some(Hook { function: "verify".into(), role: "role".into() });
+    let hook = Some(Hook {
+        function: "verify".into(),
+        role: "role".into(),
+    });
     let event = world.push("shop/web", "RC_1.2.0", 12);
-    world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() }).unwrap().unwrap();
+    world
+        .invoke_with(
+            &Deploy,
+            event,
+            StackDefaults {
+                hook,
+                ..StackDefaults::default()
+            },
+        )
+        .unwrap()
+        .unwrap();
     minutes(&world, 60);
-    assert!(runs(&world, &web, "RC_1.2.0"), "it waits, and is not taken back");
+    assert!(
+        runs(&world, &web, "RC_1.2.0"),
+        "it waits, and is not taken back"
+    );
     let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
-    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(12).as_str().into());
+    assert_eq!(
+        world
+            .titles()
+            .iter()
+            .filter(|title| *title == waits)
+            .count(),
+        1
+    );
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert("lamplighter:approve".into(), digest(12).as_str().into());
     minutes(&world, 2);
     assert_eq!(world.count("ContinueServiceDeployment"), 1);
     // It fails after all; the approval does not bring it once more.
@@ -66,7 +98,11 @@ fn a_way_back_waits_for_nobody() {
     world.state_mut().settle(&web);
     minutes(&world, 3);
     assert_eq!(world.state().held[&web].memory.returning, None);
-    assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed", "it is over");
+    assert_eq!(
+        world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"],
+        "no rollout is followed",
+        "it is over"
+    );
 }
 
 /// A rotated secret restarts the tasks by a deployment that pauses as every one does.
@@ -86,7 +122,11 @@ fn a_restart_waits_for_nobody() {
     });
     world.state_mut().paused.insert(web.clone());
     world.invoke(&Deploy, event).unwrap().unwrap();
-    assert!(world.state().services[&web].rollout_in_progress(), "{:?}", world.state().journal.last());
+    assert!(
+        world.state().services[&web].rollout_in_progress(),
+        "{:?}",
+        world.state().journal.last()
+    );
     minutes(&world, 1);
     assert_eq!(world.count("ContinueServiceDeployment"), 1);
     world.state_mut().settle(&web);
@@ -105,13 +145,24 @@ fn what_a_person_lets_on_in_the_console_is_not_late() {
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 120);
     let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
-    assert_eq!(world.titles().iter().filter(|title| *title == waits).count(), 1);
+    assert_eq!(
+        world
+            .titles()
+            .iter()
+            .filter(|title| *title == waits)
+            .count(),
+        1
+    );
     world.state_mut().paused.clear();
     minutes(&world, 10);
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
     world.state_mut().settle(&web);
     minutes(&world, 2);
-    assert!(world.titles().last().unwrap().contains("is live"), "{:?}", world.titles());
+    assert!(
+        world.titles().last().unwrap().contains("is live"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[test]
@@ -123,8 +174,18 @@ fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
     world.state_mut().roll_back(&web);
     minutes(&world, 2);
     assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
-    world.state_mut().tags.get_mut(&web).unwrap().insert("lamplighter:approve".into(), digest(11).as_str().into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert("lamplighter:approve".into(), digest(11).as_str().into());
     release(&world, &web, "RC_1.1.0", 11);
-    assert!(runs(&world, &web, "RC_1.1.0"), "{:?} {:?}", world.titles(), world.state().journal.last());
+    assert!(
+        runs(&world, &web, "RC_1.1.0"),
+        "{:?} {:?}",
+        world.titles(),
+        world.state().journal.last()
+    );
     assert_eq!(world.state().held[&web].memory.quarantined.len(), 0);
 }

@@ -21,7 +21,10 @@ use serde_json::Value;
 const SWEEP: SignedDuration = SignedDuration::from_mins(5);
 
 fn with_bucket() -> StackDefaults {
-    StackDefaults { log_bucket: "logs".into(), ..StackDefaults::default() }
+    StackDefaults {
+        log_bucket: "logs".into(),
+        ..StackDefaults::default()
+    }
 }
 
 fn sweep(world: &World) -> Option<Value> {
@@ -37,7 +40,10 @@ fn sweeps(world: &World, hours: usize) {
 /// The days of which a manifest is there, by what its key begins with.
 fn complete(world: &World, prefix: &str) -> Vec<String> {
     let state = world.state();
-    let of = state.manifests.iter().filter_map(|key| key.strip_prefix(prefix)?.strip_suffix("/manifest.json"));
+    let of = state
+        .manifests
+        .iter()
+        .filter_map(|key| key.strip_prefix(prefix)?.strip_suffix("/manifest.json"));
     of.map(str::to_owned).collect()
 }
 
@@ -60,8 +66,14 @@ fn days_are_exported_when_they_are_whole_and_one_at_a_time() {
     sweeps(&world, 7);
     assert_eq!(world.count("CreateExportTask"), 2);
     sweeps(&world, 2);
-    assert_eq!(complete(&world, "7d/ecs/shop/web/"), ["2026-11-19", "2026-11-20"]);
-    assert_eq!((world.count("CreateExportTask"), world.titles().len()), (4, 0));
+    assert_eq!(
+        complete(&world, "7d/ecs/shop/web/"),
+        ["2026-11-19", "2026-11-20"]
+    );
+    assert_eq!(
+        (world.count("CreateExportTask"), world.titles().len()),
+        (4, 0)
+    );
 }
 
 #[test]
@@ -74,7 +86,13 @@ fn after_a_week_without_sweeps_all_days_are_made_up_for() {
     assert_eq!(complete(&world, "30d/ecs/shop/web/").len(), 8);
     assert_eq!(world.count("CreateExportTask"), 8);
     let titles = world.titles();
-    assert_eq!(titles, ["the logs of 2026-11-20 are not exported yet", "exports of its logs are in time again"]);
+    assert_eq!(
+        titles,
+        [
+            "the logs of 2026-11-20 are not exported yet",
+            "exports of its logs are in time again"
+        ]
+    );
 }
 
 #[test]
@@ -82,12 +100,27 @@ fn what_cloudwatch_has_deleted_meanwhile_is_told() {
     let world = World::new();
     let web = world.log_group("/ecs/shop/web", "export keep=30d");
     sweeps(&world, 1);
-    world.state_mut().log_groups.get_mut(&web).unwrap().retention_days = Some(5);
+    world
+        .state_mut()
+        .log_groups
+        .get_mut(&web)
+        .unwrap()
+        .retention_days = Some(5);
     world.pass(SignedDuration::from_hours(10 * 24));
     sweeps(&world, 4);
-    assert!(world.titles().contains(&"logs of 2026-11-20 to 2026-11-26 were not exported and are gone".to_owned()));
-    assert_eq!(complete(&world, "30d/ecs/shop/web/"), ["2026-11-19", "2026-11-27", "2026-11-28", "2026-11-29"]);
-    assert_eq!(world.state().held[&web].memory.exported, Some(day("2026-11-29")));
+    assert!(
+        world.titles().contains(
+            &"logs of 2026-11-20 to 2026-11-26 were not exported and are gone".to_owned()
+        )
+    );
+    assert_eq!(
+        complete(&world, "30d/ecs/shop/web/"),
+        ["2026-11-19", "2026-11-27", "2026-11-28", "2026-11-29"]
+    );
+    assert_eq!(
+        world.state().held[&web].memory.exported,
+        Some(day("2026-11-29"))
+    );
 }
 
 #[test]
@@ -98,7 +131,10 @@ fn a_memory_that_was_lost_is_found_again_in_the_bucket() {
     world.state_mut().held.remove(&web);
     sweeps(&world, 1);
     assert_eq!(world.count("CreateExportTask"), 1);
-    assert_eq!(world.state().held[&web].memory.exported, Some(day("2026-11-19")));
+    assert_eq!(
+        world.state().held[&web].memory.exported,
+        Some(day("2026-11-19"))
+    );
 }
 
 #[test]
@@ -106,7 +142,12 @@ fn a_changed_tag_leaves_what_runs_where_it_is() {
     let world = World::new();
     let web = world.log_group("/ecs/shop/web", "export keep=7d");
     sweep(&world);
-    world.state_mut().tags.get_mut(&web).unwrap().insert(LOGS.to_owned(), "export keep=30d".to_owned());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert(LOGS.to_owned(), "export keep=30d".to_owned());
     sweeps(&world, 1);
     assert_eq!(complete(&world, "7d/ecs/shop/web/"), ["2026-11-19"]);
     sweeps(&world, 10);
@@ -126,7 +167,13 @@ fn somebody_elses_export_goes_first_and_is_left_alone() {
         status: "PENDING".into(),
         ..ExportTask::default()
     };
-    world.state_mut().exports.push((ExportTask { status: "RUNNING".into(), ..foreign }, now));
+    world.state_mut().exports.push((
+        ExportTask {
+            status: "RUNNING".into(),
+            ..foreign
+        },
+        now,
+    ));
     let answer = sweep(&world).unwrap();
     assert_eq!(
         answer["targets"][0]["reason"],
@@ -150,15 +197,39 @@ fn an_export_that_fails_is_told_and_tried_again_an_hour_later() {
     sweeps(&world, 1);
     // The other one had its turn meanwhile.
     assert_eq!(world.state().manifests.len(), 1);
-    assert_eq!(world.titles(), ["the export of the logs of 2026-11-19 failed"]);
+    assert_eq!(
+        world.titles(),
+        ["the export of the logs of 2026-11-19 failed"]
+    );
     sweeps(&world, 1);
-    assert_eq!((world.state().manifests.len(), world.count("CreateExportTask")), (2, 3));
+    assert_eq!(
+        (
+            world.state().manifests.len(),
+            world.count("CreateExportTask")
+        ),
+        (2, 3)
+    );
 }
 
 #[rstest]
-#[case::of_a_wrong_class("export", "INFREQUENT_ACCESS", None, "can't be exported: its log class is INFREQUENT_ACCESS")]
-#[case::that_forgets("export", "STANDARD", Some(1), "can't be exported: events are deleted after 1 day")]
-#[case::misspelt("exprot", "STANDARD", None, "tag lamplighter:logs can't be read; nothing is done")]
+#[case::of_a_wrong_class(
+    "export",
+    "INFREQUENT_ACCESS",
+    None,
+    "can't be exported: its log class is INFREQUENT_ACCESS"
+)]
+#[case::that_forgets(
+    "export",
+    "STANDARD",
+    Some(1),
+    "can't be exported: events are deleted after 1 day"
+)]
+#[case::misspelt(
+    "exprot",
+    "STANDARD",
+    None,
+    "tag lamplighter:logs can't be read; nothing is done"
+)]
 fn a_group_that_cannot_be_exported_is_told_once(
     #[case] tag: &str,
     #[case] class: &str,
@@ -173,7 +244,10 @@ fn a_group_that_cannot_be_exported_is_told_once(
         (group.class, group.retention_days) = (class.into(), retention_days);
     }
     sweeps(&world, 3);
-    assert_eq!((world.titles(), world.count("CreateExportTask")), (vec![title.to_owned()], 0));
+    assert_eq!(
+        (world.titles(), world.count("CreateExportTask")),
+        (vec![title.to_owned()], 0)
+    );
 }
 
 #[test]
@@ -182,7 +256,10 @@ fn retention_is_set_once_and_told() {
     let web = world.log_group("/ecs/shop/web", "retain=30d");
     sweeps(&world, 1);
     assert_eq!(world.state().log_groups[&web].retention_days, Some(30));
-    assert_eq!((world.count("PutRetentionPolicy"), world.titles()), (1, vec!["keeps its events for 30 days".into()]));
+    assert_eq!(
+        (world.count("PutRetentionPolicy"), world.titles()),
+        (1, vec!["keeps its events for 30 days".into()])
+    );
 }
 
 #[rstest]

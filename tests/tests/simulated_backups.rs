@@ -51,17 +51,32 @@ fn count(world: &World, database: &Arn) -> usize {
 fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
     let world = afternoon();
     let orders = world.database("orders", "at=03:00 keep=7d");
-    let by_hand = world.snapshot(&orders, "before-the-migration", BEGINNING - HOUR * 1_000, BTreeMap::new());
+    let by_hand = world.snapshot(
+        &orders,
+        "before-the-migration",
+        BEGINNING - HOUR * 1_000,
+        BTreeMap::new(),
+    );
     days(&world, 10, 1);
     assert_eq!(count(&world, &orders), 7 + 1);
     assert!(world.state().snapshots.contains_key(&by_hand));
-    let nights: Vec<String> = world.taken(&orders)[1..].iter().map(|at| at.strftime("%F %H").to_string()).collect();
+    let nights: Vec<String> = world.taken(&orders)[1..]
+        .iter()
+        .map(|at| at.strftime("%F %H").to_string())
+        .collect();
     assert_eq!(nights[0], "2026-11-25 03");
     assert_eq!(nights[6], "2026-12-01 03");
-    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC was taken 13 h late"]);
+    assert_eq!(
+        world.titles(),
+        ["backup of 2026-11-21 03:00 UTC was taken 13 h late"]
+    );
     let expired = world.count("DeleteDBSnapshot");
     sweep(&world);
-    assert_eq!(world.count("DeleteDBSnapshot"), expired, "it did not settle");
+    assert_eq!(
+        world.count("DeleteDBSnapshot"),
+        expired,
+        "it did not settle"
+    );
 }
 
 #[test]
@@ -70,14 +85,36 @@ fn the_journal_says_of_each_step_of_a_plan_in_order_what_came_of_it() {
     let orders = world.database("orders", "at=03:00 keep=7d");
     days(&world, 10, 1);
     let fewer = "at=03:00 keep=3d".to_owned();
-    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), fewer);
-    let two = StackDefaults { actions_per_run: 2, ..StackDefaults::default() };
-    world.invoke_with(&Backup, e2e::world::sweep(), two).unwrap().unwrap();
+    world
+        .state_mut()
+        .tags
+        .get_mut(&orders)
+        .unwrap()
+        .insert("lamplighter:backup".into(), fewer);
+    let two = StackDefaults {
+        actions_per_run: 2,
+        ..StackDefaults::default()
+    };
+    world
+        .invoke_with(&Backup, e2e::world::sweep(), two)
+        .unwrap()
+        .unwrap();
     let journal = world.state().journal.clone();
-    let [.., intent, outcome] = journal.as_slice() else { panic!("{journal:?}") };
+    let [.., intent, outcome] = journal.as_slice() else {
+        panic!("{journal:?}")
+    };
     assert_eq!(intent.plan.as_ref().unwrap().steps.len(), 4);
-    let is_done: Vec<bool> = outcome.outcomes.iter().map(|outcome| matches!(outcome, Outcome::Done(_))).collect();
-    assert_eq!(is_done, [true, true, false, false], "{:?}", outcome.outcomes);
+    let is_done: Vec<bool> = outcome
+        .outcomes
+        .iter()
+        .map(|outcome| matches!(outcome, Outcome::Done(_)))
+        .collect();
+    assert_eq!(
+        is_done,
+        [true, true, false, false],
+        "{:?}",
+        outcome.outcomes
+    );
 }
 
 #[test]
@@ -86,8 +123,18 @@ fn one_that_is_refused_stands_in_nobodys_way() {
     let databases = ["a", "b", "c"].map(|name| world.database(name, "at=03:00"));
     world.fault("CreateDBSnapshot", Fault::Throttled);
     sweep(&world);
-    let taken = |world: &World| databases.iter().filter(|database| count(world, database) == 1).count();
-    assert_eq!((taken(&world), world.titles().len()), (2, 1), "{:?}", world.titles());
+    let taken = |world: &World| {
+        databases
+            .iter()
+            .filter(|database| count(world, database) == 1)
+            .count()
+    };
+    assert_eq!(
+        (taken(&world), world.titles().len()),
+        (2, 1),
+        "{:?}",
+        world.titles()
+    );
     sweep(&world);
     assert_eq!((taken(&world), world.titles().len()), (3, 1));
 }
@@ -118,7 +165,10 @@ fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
     assert!(told.len() <= 10, "{told:?}");
     world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
     days(&world, 1, 1);
-    assert_eq!(world.titles().last().unwrap(), "recovery point is 60 min old again");
+    assert_eq!(
+        world.titles().last().unwrap(),
+        "recovery point is 60 min old again"
+    );
     assert_eq!(count(&world, &orders), 7);
 }
 
@@ -177,22 +227,40 @@ fn a_missed_night_is_made_up_for_and_a_repeated_event_takes_none() {
 fn a_cluster_is_backed_up_once() {
     let world = afternoon();
     let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
-    let docdb = |database: Database| Database { engine: "docdb".into(), ..database };
+    let docdb = |database: Database| Database {
+        engine: "docdb".into(),
+        ..database
+    };
     world.keep_database(&cluster, "at=03:00", docdb);
     let member = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:shop-1");
-    world.keep_database(&member, "at=03:00", |database| Database { cluster: Some("shop".into()), ..docdb(database) });
+    world.keep_database(&member, "at=03:00", |database| Database {
+        cluster: Some("shop".into()),
+        ..docdb(database)
+    });
     days(&world, 1, 1);
     // Today's, which was late, and tonight's.
     assert_eq!((count(&world, &cluster), count(&world, &member)), (2, 0));
-    assert!(world.titles().contains(&"is part of the cluster shop; nothing is done".to_owned()));
+    assert!(
+        world
+            .titles()
+            .contains(&"is part of the cluster shop; nothing is done".to_owned())
+    );
 }
 
 #[test]
 fn an_unreadable_policy_deletes_nothing_and_stops_nobody_else() {
     let world = afternoon();
-    let (orders, carts) = (world.database("orders", "at=03:00 keep=7d"), world.database("carts", "at=03:00 keep=7d"));
+    let (orders, carts) = (
+        world.database("orders", "at=03:00 keep=7d"),
+        world.database("carts", "at=03:00 keep=7d"),
+    );
     days(&world, 8, 1);
-    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), "keep=none".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&orders)
+        .unwrap()
+        .insert("lamplighter:backup".into(), "keep=none".into());
     days(&world, 5, 1);
     assert_eq!((count(&world, &orders), count(&world, &carts)), (7, 7));
     let newest = |database: &Arn| *world.taken(database).last().unwrap();
@@ -214,12 +282,21 @@ fn over_years_every_night_has_one_and_only_one() {
         world.pass(HOUR * 6);
         sweep(&world);
         if world.count("CreateDBSnapshot") > before {
-            let night = world.state().now.to_zoned(rome.clone()).strftime("%F").to_string();
+            let night = world
+                .state()
+                .now
+                .to_zoned(rome.clone())
+                .strftime("%F")
+                .to_string();
             *nights.entry(night).or_default() += 1;
         }
     }
     assert!(nights.values().all(|taken| *taken == 1), "{nights:?}");
-    assert!(nights.len() >= 549 && nights.contains_key("2028-02-29"), "{}", nights.len());
+    assert!(
+        nights.len() >= 549 && nights.contains_key("2028-02-29"),
+        "{}",
+        nights.len()
+    );
     let kept = count(&world, &orders);
     // 7 days, 3 more weeks, 11 more months, where a month's last night may be a week's.
     assert!((19..=22).contains(&kept), "{kept}");
@@ -240,10 +317,22 @@ fn a_hundred_databases_with_three_thousand_snapshots_are_read_by_the_page() {
             );
         }
     }
-    let all = || StackDefaults { actions_per_run: 1_000, ..StackDefaults::default() };
-    world.invoke_with(&Backup, e2e::world::sweep(), all()).unwrap().unwrap();
+    let all = || StackDefaults {
+        actions_per_run: 1_000,
+        ..StackDefaults::default()
+    };
+    world
+        .invoke_with(&Backup, e2e::world::sweep(), all())
+        .unwrap()
+        .unwrap();
     assert_eq!(world.count("DescribeDBSnapshots"), 30);
-    assert_eq!((world.count("DescribeDBInstances"), world.count("DescribeAccountAttributes")), (1, 1));
+    assert_eq!(
+        (
+            world.count("DescribeDBInstances"),
+            world.count("DescribeAccountAttributes")
+        ),
+        (1, 1)
+    );
     assert_eq!(world.count("CreateDBSnapshot"), 100);
 }
 
@@ -257,8 +346,13 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let calls =
-        prop::sample::select(vec!["CreateDBSnapshot", "DeleteDBSnapshot", "Intend", "Conclude", "DescribeDBSnapshots"]);
+    let calls = prop::sample::select(vec![
+        "CreateDBSnapshot",
+        "DeleteDBSnapshot",
+        "Intend",
+        "Conclude",
+        "DescribeDBSnapshots",
+    ]);
     let faults = prop::sample::select(vec![Fault::Throttled, Fault::AnswerLost, Fault::Killed]);
     prop_oneof![
         8 => Just(Happening::Night),
@@ -329,8 +423,18 @@ fn every_new_backup_is_copied_and_rotated_there() {
     days(&world, 5, 1);
     assert_eq!((count(&world, &orders), copied(&world, &orders)), (3, 3));
     let state = world.state();
-    let copy = state.snapshots.values().rfind(|s| s.arn.region() == "eu-central-1").unwrap();
-    assert_eq!((copy.tags["lamplighter:target"].as_str(), copy.tags["team"].as_str()), (orders.as_str(), "shop"));
+    let copy = state
+        .snapshots
+        .values()
+        .rfind(|s| s.arn.region() == "eu-central-1")
+        .unwrap();
+    assert_eq!(
+        (
+            copy.tags["lamplighter:target"].as_str(),
+            copy.tags["team"].as_str()
+        ),
+        (orders.as_str(), "shop")
+    );
 }
 
 #[test]
@@ -339,7 +443,12 @@ fn a_region_that_is_new_gets_the_newest_and_from_then_on_all() {
     let orders = world.database("orders", "at=03:00 keep=7d");
     days(&world, 8, 1);
     let tag = "at=03:00 keep=7d copy=eu-central-1";
-    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:backup".into(), tag.into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&orders)
+        .unwrap()
+        .insert("lamplighter:backup".into(), tag.into());
     world.pass(HOUR);
     sweep(&world);
     assert_eq!(world.count("CopyDBSnapshot"), 1);
@@ -359,7 +468,11 @@ fn no_more_than_five_copies_run_in_a_region_at_a_time() {
         sweep(&world);
         assert_eq!(world.count("CopyDBSnapshot"), copies);
         sweep(&world);
-        assert_eq!(world.count("CopyDBSnapshot"), copies, "the first five are not done");
+        assert_eq!(
+            world.count("CopyDBSnapshot"),
+            copies,
+            "the first five are not done"
+        );
         world.pass(SignedDuration::from_mins(11));
     }
 }
@@ -373,7 +486,11 @@ fn a_copy_that_fails_is_deleted_and_made_again_and_its_source_stays_meanwhile() 
     sweep(&world);
     {
         let mut state = world.state_mut();
-        let copy = state.snapshots.values_mut().find(|s| s.arn.region() == "eu-central-1").unwrap();
+        let copy = state
+            .snapshots
+            .values_mut()
+            .find(|s| s.arn.region() == "eu-central-1")
+            .unwrap();
         copy.status = "failed".into();
     }
     for _ in 0..3 {
@@ -397,7 +514,10 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
     }
     assert_eq!(copied(&world, &orders), 3);
     assert!(
-        world.titles().iter().any(|title| title.starts_with("the newest copy in eu-central-1 is")),
+        world
+            .titles()
+            .iter()
+            .any(|title| title.starts_with("the newest copy in eu-central-1 is")),
         "{:?}",
         world.titles()
     );
@@ -406,16 +526,28 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
 #[test]
 fn a_region_that_cannot_be_read_stops_nothing_here() {
     let world = afternoon();
-    let (orders, carts) = (world.database("orders", "at=03:00 copy=eu-west-9"), world.database("carts", "at=03:00"));
+    let (orders, carts) = (
+        world.database("orders", "at=03:00 copy=eu-west-9"),
+        world.database("carts", "at=03:00"),
+    );
     for _ in 0..3 {
         // The first listing is of this region.
-        world.state_mut().unreadable_regions.insert("eu-west-9".into());
+        world
+            .state_mut()
+            .unreadable_regions
+            .insert("eu-west-9".into());
         sweep(&world);
         world.pass(HOUR);
     }
     assert_eq!((count(&world, &orders), count(&world, &carts)), (1, 1));
-    let about = |title: &&String| title.as_str() == "backups are not copied to eu-west-9: it can't be read";
-    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
+    let about =
+        |title: &&String| title.as_str() == "backups are not copied to eu-west-9: it can't be read";
+    assert_eq!(
+        world.titles().iter().filter(about).count(),
+        1,
+        "{:?}",
+        world.titles()
+    );
 }
 
 /// A snapshot of before a rollout is copied as any other, and does not stand in the way of those that follow.
@@ -424,14 +556,30 @@ fn a_snapshot_of_before_a_rollout_is_one_among_others() {
     let world = afternoon();
     let orders = world.database("orders", "at=03:00 keep=3d copy=eu-central-1");
     days(&world, 2, 1);
-    let tags = |world: &World| world.state().snapshots.values().next().unwrap().tags.clone();
+    let tags = |world: &World| {
+        world
+            .state()
+            .snapshots
+            .values()
+            .next()
+            .unwrap()
+            .tags
+            .clone()
+    };
     let now = world.state().now;
-    let name = format!("lamplighter-orders-{}-before-ab12cd34", now.strftime("%Y%m%d-%H%M"));
+    let name = format!(
+        "lamplighter-orders-{}-before-ab12cd34",
+        now.strftime("%Y%m%d-%H%M")
+    );
     world.snapshot(&orders, &name, now, tags(&world));
     world.pass(HOUR);
     sweep(&world);
     let there = |world: &World, name: &str| {
-        world.state().snapshots.keys().any(|arn| arn.region() == "eu-central-1" && arn.name() == name)
+        world
+            .state()
+            .snapshots
+            .keys()
+            .any(|arn| arn.region() == "eu-central-1" && arn.name() == name)
     };
     assert!(there(&world, &name));
     days(&world, 5, 1);

@@ -22,8 +22,14 @@ use rstest::rstest;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
 fn cache(world: &World, resource: &str, backup: &str) -> Arn {
-    let arn = Arn::new(format!("arn:aws:elasticache:eu-west-1:123456789012:{resource}"));
-    let valkey = |database: Database| Database { engine: "valkey".into(), resource_id: String::new(), ..database };
+    let arn = Arn::new(format!(
+        "arn:aws:elasticache:eu-west-1:123456789012:{resource}"
+    ));
+    let valkey = |database: Database| Database {
+        engine: "valkey".into(),
+        resource_id: String::new(),
+        ..database
+    };
     world.keep_database(&arn, backup, valkey)
 }
 
@@ -43,9 +49,17 @@ fn a_cache_has_seven_nights_and_somebody_elses_snapshot_stays(#[case] resource: 
     let sessions = cache(&world, resource, "at=03:00 keep=7d");
     // A database of the same name is another target.
     let database = world.database("sessions", "at=03:00 keep=2d");
-    let by_hand = world.snapshot(&sessions, "by-hand", BEGINNING - HOUR * 1_000, BTreeMap::new());
+    let by_hand = world.snapshot(
+        &sessions,
+        "by-hand",
+        BEGINNING - HOUR * 1_000,
+        BTreeMap::new(),
+    );
     days(&world, 12);
-    assert_eq!((world.taken(&sessions).len(), world.taken(&database).len()), (7 + 1, 2));
+    assert_eq!(
+        (world.taken(&sessions).len(), world.taken(&database).len()),
+        (7 + 1, 2)
+    );
     assert!(world.state().snapshots.contains_key(&by_hand));
     assert_eq!(world.titles().len(), 0, "{:?}", world.titles());
 }
@@ -55,16 +69,32 @@ fn while_a_cache_is_busy_it_waits_and_nothing_goes() {
     let world = World::new();
     let sessions = cache(&world, "replicationgroup:sessions", "at=03:00 keep=7d");
     days(&world, 9);
-    world.state_mut().databases.get_mut(&sessions).unwrap().status = "modifying".into();
+    world
+        .state_mut()
+        .databases
+        .get_mut(&sessions)
+        .unwrap()
+        .status = "modifying".into();
     days(&world, 3);
     assert_eq!(world.taken(&sessions).len(), 7);
-    assert!(world.titles().iter().any(|title| title.starts_with("recovery point is ")), "{:?}", world.titles());
+    assert!(
+        world
+            .titles()
+            .iter()
+            .any(|title| title.starts_with("recovery point is ")),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[test]
 fn what_a_cache_cannot_have_is_told_once() {
     let world = World::new();
-    cache(&world, "replicationgroup:sessions", "at=03:00 copy=eu-central-1");
+    cache(
+        &world,
+        "replicationgroup:sessions",
+        "at=03:00 copy=eu-central-1",
+    );
     days(&world, 1);
     assert_eq!(world.titles(), ["copy= does nothing for a cache"]);
     assert_eq!(world.count("CopyDBSnapshot"), 0);
@@ -86,20 +116,45 @@ fn more_backups_than_elasticache_takes_are_told(#[case] tag: &str, #[case] told:
 fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case] class: &str) {
     let world = World::new();
     let sessions = cache(&world, &format!("{kind}:sessions"), "at=03:00 drill=weekly");
-    world.state_mut().databases.get_mut(&sessions).unwrap().class = class.into();
+    world
+        .state_mut()
+        .databases
+        .get_mut(&sessions)
+        .unwrap()
+        .class = class.into();
     world.sweep(&Backup).unwrap().unwrap();
-    let closed = StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() };
+    let closed = StackDefaults {
+        drill_group: "sg-0123456789abcdef0".into(),
+        ..StackDefaults::default()
+    };
     let step = |world: &World| {
         world.pass(SignedDuration::from_mins(15));
-        world.invoke_with(&Exercise, sweep(), closed.clone()).unwrap().unwrap();
+        world
+            .invoke_with(&Exercise, sweep(), closed.clone())
+            .unwrap()
+            .unwrap();
     };
     step(&world);
-    let throwaway = Arn::new(format!("arn:aws:elasticache:eu-west-1:123456789012:{kind}:lamplighter-drill-sessions"));
+    let throwaway = Arn::new(format!(
+        "arn:aws:elasticache:eu-west-1:123456789012:{kind}:lamplighter-drill-sessions"
+    ));
     assert_eq!(world.state().databases[&throwaway].class, class);
     (0..3).for_each(|_| step(&world));
-    assert!(!world.state().databases.contains_key(&throwaway) && world.state().databases.contains_key(&sessions));
-    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]);
-    assert!(world.state().snapshots.values().all(|snapshot| snapshot.tags.contains_key(VERIFIED)));
+    assert!(
+        !world.state().databases.contains_key(&throwaway)
+            && world.state().databases.contains_key(&sessions)
+    );
+    assert_eq!(
+        world.titles(),
+        ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]
+    );
+    assert!(
+        world
+            .state()
+            .snapshots
+            .values()
+            .all(|snapshot| snapshot.tags.contains_key(VERIFIED))
+    );
 }
 
 #[test]
@@ -107,16 +162,27 @@ fn a_throwaway_cache_whose_tags_are_not_known_yet_is_waited_for() {
     let world = World::new();
     cache(&world, "replicationgroup:sessions", "at=03:00 drill=weekly");
     world.sweep(&Backup).unwrap().unwrap();
-    let closed = StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() };
+    let closed = StackDefaults {
+        drill_group: "sg-0123456789abcdef0".into(),
+        ..StackDefaults::default()
+    };
     let look = |world: &World| {
         world.pass(SignedDuration::from_mins(15));
-        world.invoke_with(&Exercise, sweep(), closed.clone()).unwrap().unwrap()
+        world
+            .invoke_with(&Exercise, sweep(), closed.clone())
+            .unwrap()
+            .unwrap()
     };
     look(&world);
-    let throwaway = Arn::new("arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:lamplighter-drill-sessions");
+    let throwaway = Arn::new(
+        "arn:aws:elasticache:eu-west-1:123456789012:replicationgroup:lamplighter-drill-sessions",
+    );
     let tags = world.state_mut().tags.remove(&throwaway).unwrap();
     let reason = look(&world)["targets"][0]["reason"].clone();
-    assert_eq!((reason.as_str(), world.titles().len()), (Some("lamplighter-drill-sessions is creating"), 0));
+    assert_eq!(
+        (reason.as_str(), world.titles().len()),
+        (Some("lamplighter-drill-sessions is creating"), 0)
+    );
     world.state_mut().tags.insert(throwaway.clone(), tags);
     (0..3).for_each(|_| drop(look(&world)));
     assert!(!world.state().databases.contains_key(&throwaway));
@@ -128,6 +194,9 @@ fn a_cache_that_is_backed_up_gets_the_alarm_of_its_recovery_point() {
     cache(&world, "serverlesscache:sessions", "at=03:00");
     world.invoke(&Enroll, sweep()).unwrap().unwrap();
     let names: Vec<String> = world.state().alarms.keys().cloned().collect();
-    assert_eq!(names, ["lamplighter/serverlesscache:sessions/recovery-point"]);
+    assert_eq!(
+        names,
+        ["lamplighter/serverlesscache:sessions/recovery-point"]
+    );
     assert_eq!(world.titles(), [""; 0]);
 }

@@ -30,9 +30,19 @@ fn web(tag: &str) -> (World, Arn) {
 }
 
 fn push(world: &World, tag: &str, content: u64) {
-    let hook = Some(Hook { function: "verify".into(), role: "role".into() });
+    let hook = Some(Hook {
+        function: "verify".into(),
+        role: "role".into(),
+    });
     let event = world.push("shop/web", tag, content);
-    let _ = world.invoke_with(&Deploy, event, StackDefaults { hook, ..StackDefaults::default() });
+    let _ = world.invoke_with(
+        &Deploy,
+        event,
+        StackDefaults {
+            hook,
+            ..StackDefaults::default()
+        },
+    );
 }
 
 fn minutes(world: &World, minutes: usize) {
@@ -71,7 +81,13 @@ fn digest(content: u64) -> Digest {
 fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
     let (world, web) = web(TAG);
     push(&world, "RC_1.1.0", 11);
-    assert_eq!((world.count("CreateDeployment"), world.count("UpdateService")), (1, 0));
+    assert_eq!(
+        (
+            world.count("CreateDeployment"),
+            world.count("UpdateService")
+        ),
+        (1, 0)
+    );
     assert!(newest(&world).ask.is_none(), "there is nothing to be asked");
     for (tag, content) in [("RC_1.2.0", 12), ("RC_1.3.0", 13)] {
         push(&world, tag, content);
@@ -80,12 +96,27 @@ fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
     assert_eq!(world.count("CreateDeployment"), 1);
     ends(&world, "Succeeded");
     minutes(&world, 2);
-    assert!(world.titles().iter().any(|title| title.starts_with("RC_1.1.0") && title.contains("is live")));
+    assert!(
+        world
+            .titles()
+            .iter()
+            .any(|title| title.starts_with("RC_1.1.0") && title.contains("is live"))
+    );
     minutes(&world, 6);
-    assert_eq!((world.count("CreateDeployment"), world.count("RegisterTaskDefinition")), (2, 2));
+    assert_eq!(
+        (
+            world.count("CreateDeployment"),
+            world.count("RegisterTaskDefinition")
+        ),
+        (2, 2)
+    );
     ends(&world, "Succeeded");
     minutes(&world, 2);
-    assert!(world.image_of(&web).contains("RC_1.3.0"), "{}", world.image_of(&web));
+    assert!(
+        world.image_of(&web).contains("RC_1.3.0"),
+        "{}",
+        world.image_of(&web)
+    );
 }
 
 #[test]
@@ -96,11 +127,20 @@ fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
     minutes(&world, 2);
     let id = newest(&world).deployment.id;
     let said = "The deployment failed because an alarm was on.".to_owned();
-    world.state_mut().code_deployments.get_mut(&id).unwrap().deployment.error = said;
+    world
+        .state_mut()
+        .code_deployments
+        .get_mut(&id)
+        .unwrap()
+        .deployment
+        .error = said;
     ends(&world, "Failed");
     minutes(&world, 2);
     let last = world.state().notices.last().unwrap().message.clone();
-    assert_eq!(last.title, "RC_1.2.0 (sha256:00000000) failed and went back to shop-web:2");
+    assert_eq!(
+        last.title,
+        "RC_1.2.0 (sha256:00000000) failed and went back to shop-web:2"
+    );
     assert!(last.why.contains("an alarm was on"), "{}", last.why);
     minutes(&world, 20);
     assert_eq!(world.count("CreateDeployment"), 2);
@@ -115,7 +155,13 @@ fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
     minutes(&world, 14);
     assert_eq!(world.count("StopDeployment"), 0);
     minutes(&world, 3);
-    assert_eq!((world.count("StopDeployment"), world.count("CreateDeployment")), (1, 2));
+    assert_eq!(
+        (
+            world.count("StopDeployment"),
+            world.count("CreateDeployment")
+        ),
+        (1, 2)
+    );
     let title = "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)";
     assert_eq!(world.titles().last().unwrap(), title);
     minutes(&world, 20);
@@ -155,16 +201,32 @@ fn an_event_is_quicker_than_the_sweep() {
         })
     };
     let other = world.invoke(&Follow, event("d-other")).unwrap().unwrap();
-    assert!(other["targets"][0]["reason"].as_str().unwrap().contains("d-other"), "{other}");
-    world.invoke(&Follow, event(&newest(&world).deployment.id)).unwrap().unwrap();
-    assert!(world.titles().last().unwrap().contains("is live"), "{:?}", world.titles());
+    assert!(
+        other["targets"][0]["reason"]
+            .as_str()
+            .unwrap()
+            .contains("d-other"),
+        "{other}"
+    );
+    world
+        .invoke(&Follow, event(&newest(&world).deployment.id))
+        .unwrap()
+        .unwrap();
+    assert!(
+        world.titles().last().unwrap().contains("is live"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 /// The newest deployment asks at a lifecycle event, as CodeDeploy does.
 fn asks(world: &World, stage: &str) -> Option<Result<Value, lamplighter::Error>> {
     ends(world, stage);
     let id = newest(world).deployment.id;
-    world.invoke(&Verify, json!({"DeploymentId": id, "LifecycleEventHookExecutionId": format!("x-{stage}")}))
+    world.invoke(
+        &Verify,
+        json!({"DeploymentId": id, "LifecycleEventHookExecutionId": format!("x-{stage}")}),
+    )
 }
 
 #[rstest]
@@ -182,8 +244,18 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
     assert!(newest(&world).answers.is_empty());
     minutes(&world, 4);
     assert_eq!(newest(&world).answers, [passed]);
-    assert_eq!(world.state().held[&web].memory.judging, None, "nothing is waited for any more");
-    assert_eq!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)), unwell);
+    assert_eq!(
+        world.state().held[&web].memory.judging,
+        None,
+        "nothing is waited for any more"
+    );
+    assert_eq!(
+        world.state().held[&web]
+            .memory
+            .quarantined
+            .contains_key(&digest(12)),
+        unwell
+    );
     let calls = world.count("ListDeploymentTargets");
     minutes(&world, 2);
     assert_eq!(world.count("ListDeploymentTargets"), calls);
@@ -217,8 +289,17 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
     world.fault("PutLifecycleEventHookExecutionStatus", Fault::Throttled);
     minutes(&world, 5);
     assert_eq!(newest(&world).answers, [false]);
-    assert!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)));
-    let told = world.titles().iter().filter(|title| title.contains("does not answer well")).count();
+    assert!(
+        world.state().held[&web]
+            .memory
+            .quarantined
+            .contains_key(&digest(12))
+    );
+    let told = world
+        .titles()
+        .iter()
+        .filter(|title| title.contains("does not answer well"))
+        .count();
     assert_eq!(told, 1, "{:?}", world.titles());
 }
 
@@ -228,7 +309,10 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
 #[case::observed("lamplighter:managed", Some("observe"))]
 #[case::misspelt("lamplighter:deploy", Some("tga=RC_x.x.x"))]
 #[case::untagged("lamplighter:deploy", None)]
-fn whoever_waits_is_answered_whatever_the_tags_say_by_now(#[case] key: &str, #[case] value: Option<&str>) {
+fn whoever_waits_is_answered_whatever_the_tags_say_by_now(
+    #[case] key: &str,
+    #[case] value: Option<&str>,
+) {
     let (world, web) = web(TESTED);
     push(&world, "RC_1.1.0", 11);
     world.state_mut().unwell = Some(|_| true);
@@ -267,7 +351,10 @@ fn an_answer_comes_whatever_fails_on_the_way(
     }
     minutes(&world, 6);
     let answers = newest(&world).answers;
-    assert!(!answers.is_empty() && answers.iter().all(|passed| *passed), "{answers:?}");
+    assert!(
+        !answers.is_empty() && answers.iter().all(|passed| *passed),
+        "{answers:?}"
+    );
 }
 
 #[rstest]
@@ -281,7 +368,15 @@ fn a_deployment_whose_beginning_nobody_heard_of_is_followed_all_the_same(#[case]
     minutes(&world, 12);
     ends(&world, "Succeeded");
     minutes(&world, 8);
-    assert!(world.image_of(&web).contains("RC_1.1.0"), "{}", world.image_of(&web));
-    assert_eq!(world.state().code_deployments.len(), 2, "one, and what ran before");
+    assert!(
+        world.image_of(&web).contains("RC_1.1.0"),
+        "{}",
+        world.image_of(&web)
+    );
+    assert_eq!(
+        world.state().code_deployments.len(),
+        2,
+        "one, and what ran before"
+    );
     assert_eq!(world.count("RegisterTaskDefinition"), 1);
 }

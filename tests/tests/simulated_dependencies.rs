@@ -38,14 +38,20 @@ fn a_database_that_is_down_keeps_everything_as_it_is_until_it_is_back() {
     ward.minutes(60);
     assert_eq!(ward.world.count("UpdateService"), before);
     let told = ward.told("shop/web");
-    assert_eq!(told.last().unwrap(), "crashes again and again while the database orders (storage-full) is down");
+    assert_eq!(
+        told.last().unwrap(),
+        "crashes again and again while the database orders (storage-full) is down"
+    );
     let number = told.len();
     database(&ward, "available");
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
     assert_eq!(ward.world.count("UpdateService"), before);
     let told = ward.told("shop/web");
-    assert!(told.len() == number + 1 && told[number].starts_with("is well again"), "{told:?}");
+    assert!(
+        told.len() == number + 1 && told[number].starts_with("is well again"),
+        "{told:?}"
+    );
 }
 
 /// Tasks need a while to come back, and what they failed with meanwhile says nothing about the release.
@@ -63,8 +69,20 @@ fn a_service_has_its_time_once_its_database_is_back() {
     ward.minutes(7);
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
-    assert_eq!(ward.world.count("UpdateService"), before, "{:?}", ward.told("shop/web"));
-    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert_eq!(
+        ward.world.count("UpdateService"),
+        before,
+        "{:?}",
+        ward.told("shop/web")
+    );
+    assert!(
+        ward.told("shop/web")
+            .last()
+            .unwrap()
+            .starts_with("is well again"),
+        "{:?}",
+        ward.told("shop/web")
+    );
 }
 
 /// One of our sample events of `heal`.
@@ -74,11 +92,13 @@ fn sample(name: &str) -> Value {
 }
 
 fn database(ward: &Ward, status: &str) {
-    let arn = ward.world.keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
-        status: status.to_owned(),
-        identifier: "orders".to_owned(),
-        ..database
-    });
+    let arn = ward
+        .world
+        .keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
+            status: status.to_owned(),
+            identifier: "orders".to_owned(),
+            ..database
+        });
     ward.tag(&arn, "lamplighter:app", "shop");
 }
 
@@ -107,7 +127,10 @@ fn an_event_says_where_to_look(#[case] sample: &str, #[case] looks: bool) {
     let event = self::sample(sample);
     let before = ward.world.count("Acquire shop/web");
     ward.world.invoke(&Heal, event).unwrap().unwrap();
-    assert_eq!(ward.world.count("Acquire shop/web") - before, usize::from(looks));
+    assert_eq!(
+        ward.world.count("Acquire shop/web") - before,
+        usize::from(looks)
+    );
 }
 
 /// An event of a database is nothing where all is well.
@@ -119,7 +142,13 @@ fn what_a_database_says_is_nothing_while_all_is_well() {
     database(&ward, "available");
     let event = sample("database-storage-full");
     ward.world.invoke(&Heal, event).unwrap().unwrap();
-    assert_eq!((ward.world.count("Acquire"), ward.world.count("GetResources")), (0, 0));
+    assert_eq!(
+        (
+            ward.world.count("Acquire"),
+            ward.world.count("GetResources")
+        ),
+        (0, 0)
+    );
 }
 
 /// Whoever was told that the database is down is called again where the service does not come back with it.
@@ -136,8 +165,16 @@ fn a_service_that_does_not_come_back_with_its_database_calls_a_person() {
     ward.minutes(60);
     let told = ward.told("shop/web");
     assert_eq!(told.len(), 3, "{told:?}");
-    assert!(told[0].ends_with("(stopped) is down") && told[2].ends_with("nothing that was tried helped"), "{told:?}");
+    assert!(
+        told[0].ends_with("(stopped) is down")
+            && told[2].ends_with("nothing that was tried helped"),
+        "{told:?}"
+    );
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
-    assert!(ward.told("shop/web")[3].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert!(
+        ward.told("shop/web")[3].starts_with("is well again"),
+        "{:?}",
+        ward.told("shop/web")
+    );
 }

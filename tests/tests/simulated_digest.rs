@@ -33,17 +33,31 @@ fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value
         ledger: world.clone(),
         costs: world.clone(),
         outbox: world.clone(),
-        defaults: StackDefaults { topic: "arn:aws:sns:eu-west-1:123456789012:topic".into(), ..defaults },
+        defaults: StackDefaults {
+            topic: "arn:aws:sns:eu-west-1:123456789012:topic".into(),
+            ..defaults
+        },
         clock: Box::new(move || clock.state().now),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(digest.answer(payload))
 }
 
 /// The page of the day until seven o'clock of the world's second day.
 fn page(world: &World) -> (String, String) {
-    let answer = told(world, &json!({"day": "2026-11-22"}), StackDefaults::default()).unwrap();
-    (answer["title"].as_str().unwrap().to_owned(), answer["text"].as_str().unwrap().to_owned())
+    let answer = told(
+        world,
+        &json!({"day": "2026-11-22"}),
+        StackDefaults::default(),
+    )
+    .unwrap();
+    (
+        answer["title"].as_str().unwrap().to_owned(),
+        answer["text"].as_str().unwrap().to_owned(),
+    )
 }
 
 #[test]
@@ -74,7 +88,12 @@ fn a_busy_day_is_told_section_by_section() {
     world.invoke(&Deploy, push).unwrap().unwrap();
     let tags = [("freeze", "friday"), ("silence", "until=2026-12-01T08:00Z")];
     for (key, value) in tags {
-        world.state_mut().tags.get_mut(&arn).unwrap().insert(format!("lamplighter:{key}"), value.to_owned());
+        world
+            .state_mut()
+            .tags
+            .get_mut(&arn)
+            .unwrap()
+            .insert(format!("lamplighter:{key}"), value.to_owned());
     }
     world.pass(HOUR * 16);
     let (title, text) = page(&world);
@@ -108,7 +127,11 @@ fn an_incident_is_told_with_how_long_it_lasted() {
     ward.world.pass(HOUR * 24);
     let (title, text) = page(&ward.world);
     assert!(title.contains("1 incident"), "{title}\n{text}");
-    assert!(text.contains("[CRITICAL] shop/web: crashes again and again") && text.contains("lasted 40 min"), "{text}");
+    assert!(
+        text.contains("[CRITICAL] shop/web: crashes again and again")
+            && text.contains("lasted 40 min"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -116,7 +139,12 @@ fn what_ends_soon_is_told() {
     let world = World::new();
     let web = world.web();
     let until = "lamplighter:silence".to_owned();
-    world.state_mut().tags.get_mut(&web).unwrap().insert(until, "until=2026-11-22T12:00Z".to_owned());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&web)
+        .unwrap()
+        .insert(until, "until=2026-11-22T12:00Z".to_owned());
     for (name, days) in [("orders", 59), ("users", 90)] {
         let arn = Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{name}"));
         world.keep_database(&arn, "keep=7d", |database| Database {
@@ -130,11 +158,14 @@ fn what_ends_soon_is_told() {
     assert!(title.contains("2 ending soon"), "{title}");
     let soon = text.split("Ends soon\n").nth(1).unwrap_or_default();
     assert!(
-        soon.starts_with("- orders: its certificate is good until 2027-01-19: choose another authority\n"),
+        soon.starts_with(
+            "- orders: its certificate is good until 2027-01-19: choose another authority\n"
+        ),
         "{text}"
     );
     assert!(
-        soon.contains("- shop/web: its silence ends on 2026-11-22 12:00 UTC") && !text.contains("users: its"),
+        soon.contains("- shop/web: its silence ends on 2026-11-22 12:00 UTC")
+            && !text.contains("users: its"),
         "{text}"
     );
 }
@@ -143,7 +174,14 @@ fn what_ends_soon_is_told() {
 fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
     let world = World::new();
     let arn = world.web();
-    world.state_mut().held.entry(arn).or_default().memory.findings.insert("f".into(), "has no alarm".into());
+    world
+        .state_mut()
+        .held
+        .entry(arn)
+        .or_default()
+        .memory
+        .findings
+        .insert("f".into(), "has no alarm".into());
     world.pass(HOUR * 28);
     for back in 1..9_i64 {
         let day = date(2026, 11, 22).saturating_sub(back.days());
@@ -158,11 +196,20 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
         let all = [
             ("lamplighter:app", spent("shop", "Amazon ECS", 5.0 + more)),
             ("lamplighter:app", spent("shop", "Amazon RDS", 5.0)),
-            ("aws:cloudformation:stack-name", spent("lamplighter", "AWS Lambda", 0.02)),
+            (
+                "aws:cloudformation:stack-name",
+                spent("lamplighter", "AWS Lambda", 0.02),
+            ),
         ];
-        world.state_mut().spent.extend(all.map(|(tag, spent)| (tag.to_owned(), spent)));
+        world
+            .state_mut()
+            .spent
+            .extend(all.map(|(tag, spent)| (tag.to_owned(), spent)));
     }
-    let asks = || StackDefaults { costs: true, ..StackDefaults::default() };
+    let asks = || StackDefaults {
+        costs: true,
+        ..StackDefaults::default()
+    };
     let text = || told(&world, &json!({"day": "2026-11-22"}), asks()).unwrap()["text"].to_string();
     let known = text();
     assert!(
@@ -171,9 +218,17 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
     );
     assert!(known.contains("this stack itself: 0.02 USD"), "{known}");
     // In the morning the last day may not be there yet.
-    world.state_mut().spent.retain(|(_, spent)| spent.day < date(2026, 11, 21));
+    world
+        .state_mut()
+        .spent
+        .retain(|(_, spent)| spent.day < date(2026, 11, 21));
     let late = text();
-    assert!(late.contains("shop: 10.00 USD on 2026-11-20, the last that is known (7-day mean 10.00 USD"), "{late}");
+    assert!(
+        late.contains(
+            "shop: 10.00 USD on 2026-11-20, the last that is known (7-day mean 10.00 USD"
+        ),
+        "{late}"
+    );
     world.fault("GetCostAndUsage", Fault::Throttled);
     assert!(text().contains("not available: ThrottlingException"));
 }
@@ -195,40 +250,89 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
         .insert("deploy".into(), (script.into(), BEGINNING));
     let shown = |theme: &str| {
         let asked = json!({"widgetContext": {"theme": theme, "timeRange": {"mode": "relative"}}});
-        told(&ward.world, &asked, StackDefaults::default()).unwrap().as_str().unwrap().to_owned()
+        told(&ward.world, &asked, StackDefaults::default())
+            .unwrap()
+            .as_str()
+            .unwrap()
+            .to_owned()
     };
     let (light, dark) = (shown("light"), shown("dark"));
-    assert!(light.contains("shop/web") && light.contains("crashes again and again"), "{light}");
-    assert!(!light.contains("<script>") && light.contains("&lt;script&gt;alert(&#39;x&#39;)"), "{light}");
+    assert!(
+        light.contains("shop/web") && light.contains("crashes again and again"),
+        "{light}"
+    );
+    assert!(
+        !light.contains("<script>") && light.contains("&lt;script&gt;alert(&#39;x&#39;)"),
+        "{light}"
+    );
     assert_ne!(light, dark);
     assert_eq!(light.matches("<table").count(), 2);
     let opened = light.matches("<tr>").count();
     assert!(opened > 3 && opened == light.matches("</tr>").count());
-    let described = told(&ward.world, &json!({"describe": true}), StackDefaults::default()).unwrap();
+    let described = told(
+        &ward.world,
+        &json!({"describe": true}),
+        StackDefaults::default(),
+    )
+    .unwrap();
     assert!(described.as_str().unwrap().starts_with("### Lamplighter"));
-    assert_eq!(ward.world.state().notices.iter().filter(|notice| notice.operation == "digest").count(), 0);
+    assert_eq!(
+        ward.world
+            .state()
+            .notices
+            .iter()
+            .filter(|notice| notice.operation == "digest")
+            .count(),
+        0
+    );
 }
 
 #[rstest]
 #[case::at_its_hour("Europe/Rome", 7, true)]
 #[case::an_hour_later("Europe/Rome", 6, false)]
 #[case::elsewhere("Asia/Tokyo", 7, false)]
-fn it_is_told_at_the_stacks_hour(#[case] zone: &str, #[case] digest_hour: u32, #[case] is_told: bool) {
+fn it_is_told_at_the_stacks_hour(
+    #[case] zone: &str,
+    #[case] digest_hour: u32,
+    #[case] is_told: bool,
+) {
     let world = World::new();
     // Six in the morning, UTC.
     world.pass(HOUR * 3);
     let time_zone = TimeZone::get(zone).unwrap();
     let hourly = json!({"detail-type": "Scheduled Event"});
-    told(&world, &hourly, StackDefaults { digest_hour, time_zone, ..StackDefaults::default() }).unwrap();
+    told(
+        &world,
+        &hourly,
+        StackDefaults {
+            digest_hour,
+            time_zone,
+            ..StackDefaults::default()
+        },
+    )
+    .unwrap();
     assert_eq!(world.titles().len(), usize::from(is_told));
 }
 
 #[test]
 fn what_makes_no_sense_is_refused_by_name() {
     let world = World::new();
-    let asked = |day: &str| told(&world, &json!({"day": day}), StackDefaults::default()).unwrap_err().to_string();
-    assert_eq!(asked("tomorrow"), r#"day "tomorrow" is no date such as "2026-11-21""#);
+    let asked = |day: &str| {
+        told(&world, &json!({"day": day}), StackDefaults::default())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        asked("tomorrow"),
+        r#"day "tomorrow" is no date such as "2026-11-21""#
+    );
     assert_eq!(asked("2027-01-01"), "day is in the future");
-    let off = StackDefaults { mode: Mode::Off, ..StackDefaults::default() };
-    assert_eq!(told(&world, &json!({"day": "2026-11-21"}), off).unwrap(), json!({"mode": "off"}));
+    let off = StackDefaults {
+        mode: Mode::Off,
+        ..StackDefaults::default()
+    };
+    assert_eq!(
+        told(&world, &json!({"day": "2026-11-21"}), off).unwrap(),
+        json!({"mode": "off"})
+    );
 }

@@ -21,7 +21,10 @@ const QUARTER: SignedDuration = SignedDuration::from_mins(15);
 
 /// The stack has a closed security group.
 fn closed() -> StackDefaults {
-    StackDefaults { drill_group: "sg-0123456789abcdef0".into(), ..StackDefaults::default() }
+    StackDefaults {
+        drill_group: "sg-0123456789abcdef0".into(),
+        ..StackDefaults::default()
+    }
 }
 
 /// A database whose backup of tonight is good.
@@ -34,7 +37,10 @@ fn backed_up(backup: &str) -> (World, Arn) {
 }
 
 fn step(world: &World) -> Value {
-    let answer = world.invoke_with(&Exercise, e2e::world::sweep(), closed()).unwrap().unwrap();
+    let answer = world
+        .invoke_with(&Exercise, e2e::world::sweep(), closed())
+        .unwrap()
+        .unwrap();
     world.pass(QUARTER);
     answer
 }
@@ -46,11 +52,21 @@ fn steps(world: &World, quarters: usize) {
 /// Names of the databases that were restored and are still there.
 fn restored(world: &World) -> Vec<String> {
     let state = world.state();
-    state.databases.keys().map(Arn::name).filter(|name| name.starts_with("lamplighter-drill-")).collect()
+    state
+        .databases
+        .keys()
+        .map(Arn::name)
+        .filter(|name| name.starts_with("lamplighter-drill-"))
+        .collect()
 }
 
 fn verified(world: &World) -> usize {
-    world.state().snapshots.values().filter(|snapshot| snapshot.tags.contains_key(VERIFIED)).count()
+    world
+        .state()
+        .snapshots
+        .values()
+        .filter(|snapshot| snapshot.tags.contains_key(VERIFIED))
+        .count()
 }
 
 #[test]
@@ -60,13 +76,17 @@ fn a_backup_is_restored_checked_timed_and_nothing_is_left() {
     assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
     {
         let state = world.state();
-        let drill = &state.databases[&Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders")];
+        let drill = &state.databases
+            [&Arn::new("arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders")];
         assert_eq!(drill.class, "db.t4g.medium");
     }
     steps(&world, 3);
     assert_eq!(restored(&world), [""; 0]);
     assert_eq!(verified(&world), 1);
-    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]);
+    assert_eq!(
+        world.titles(),
+        ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]
+    );
     // The next one is a week away.
     steps(&world, 4 * 24 * 6);
     assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot"), 1);
@@ -79,22 +99,38 @@ fn a_backup_is_restored_checked_timed_and_nothing_is_left() {
 fn a_cluster_gets_an_instance_and_both_go() {
     let world = World::new();
     let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
-    let aurora = |database: Database| Database { engine: "aurora-postgresql".into(), allocated_gib: None, ..database };
+    let aurora = |database: Database| Database {
+        engine: "aurora-postgresql".into(),
+        allocated_gib: None,
+        ..database
+    };
     world.keep_database(&cluster, "at=03:00 drill=weekly", aurora);
     world.sweep(&Backup).unwrap().unwrap();
     world.pass(QUARTER);
     steps(&world, 3);
-    assert_eq!(restored(&world), ["lamplighter-drill-shop", "lamplighter-drill-shop-1"]);
+    assert_eq!(
+        restored(&world),
+        ["lamplighter-drill-shop", "lamplighter-drill-shop-1"]
+    );
     steps(&world, 4);
     assert_eq!(restored(&world), [""; 0]);
-    assert_eq!((verified(&world), world.titles().len()), (1, 1), "{:?}", world.titles());
+    assert_eq!(
+        (verified(&world), world.titles().len()),
+        (1, 1),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[test]
 fn a_multi_az_cluster_comes_and_goes_with_its_instances() {
     let world = World::new();
     let cluster = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop");
-    let multi_az = |database: Database| Database { storage_type: Some("io1".into()), iops: Some(1_000), ..database };
+    let multi_az = |database: Database| Database {
+        storage_type: Some("io1".into()),
+        iops: Some(1_000),
+        ..database
+    };
     world.keep_database(&cluster, "at=03:00 drill=weekly", multi_az);
     world.sweep(&Backup).unwrap().unwrap();
     world.pass(QUARTER);
@@ -104,7 +140,12 @@ fn a_multi_az_cluster_comes_and_goes_with_its_instances() {
     assert_eq!(world.state().databases[&throwaway].class, "db.c6gd.medium");
     steps(&world, 3);
     assert_eq!(restored(&world), [""; 0]);
-    assert_eq!((verified(&world), world.titles().len()), (1, 1), "{:?}", world.titles());
+    assert_eq!(
+        (verified(&world), world.titles().len()),
+        (1, 1),
+        "{:?}",
+        world.titles()
+    );
     assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot"), 1);
 }
 
@@ -128,8 +169,15 @@ fn a_function_killed_anywhere_is_made_up_for(
         world.pass(QUARTER);
     }
     assert_eq!(restored(&world), [""; 0]);
-    assert_eq!(world.count("RestoreDBInstanceFromDBSnapshot").min(2), world.count("RestoreDBInstanceFromDBSnapshot"));
-    let proven = world.titles().iter().filter(|title| title.contains("is proven")).count();
+    assert_eq!(
+        world.count("RestoreDBInstanceFromDBSnapshot").min(2),
+        world.count("RestoreDBInstanceFromDBSnapshot")
+    );
+    let proven = world
+        .titles()
+        .iter()
+        .filter(|title| title.contains("is proven"))
+        .count();
     assert!((1..=2).contains(&proven), "{:?}", world.titles());
     assert_eq!(verified(&world), 1);
 }
@@ -158,7 +206,10 @@ fn a_restore_that_is_not_the_source_is_critical() {
         state.databases.get_mut(&source).unwrap().encrypted = true;
     }
     steps(&world, 3);
-    assert_eq!(world.titles(), ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]);
+    assert_eq!(
+        world.titles(),
+        ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]
+    );
     assert_eq!((restored(&world).len(), verified(&world)), (0, 0));
 }
 
@@ -166,7 +217,10 @@ fn a_restore_that_is_not_the_source_is_critical() {
 fn a_restore_that_takes_too_long_is_a_warning() {
     let (world, _) = backed_up("at=03:00 drill=weekly rto=20m");
     steps(&world, 4);
-    assert_eq!(world.titles(), ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, 20 min are allowed"]);
+    assert_eq!(
+        world.titles(),
+        ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, 20 min are allowed"]
+    );
 }
 
 #[test]
@@ -175,7 +229,10 @@ fn without_a_closed_security_group_nothing_is_restored() {
     for _ in 0..3 {
         world.sweep(&Exercise).unwrap().unwrap();
     }
-    assert_eq!(world.titles(), ["can't be drilled: there is no closed security group"]);
+    assert_eq!(
+        world.titles(),
+        ["can't be drilled: there is no closed security group"]
+    );
     assert_eq!(restored(&world), [""; 0]);
 }
 
@@ -187,7 +244,10 @@ fn somebody_elses_database_of_that_name_stays() {
     world.state_mut().tags.remove(&theirs);
     steps(&world, 40);
     assert!(world.state().databases.contains_key(&theirs));
-    assert_eq!(world.titles(), ["can't be drilled: lamplighter-drill-orders is somebody else's"]);
+    assert_eq!(
+        world.titles(),
+        ["can't be drilled: lamplighter-drill-orders is somebody else's"]
+    );
 }
 
 #[rstest]
@@ -208,7 +268,10 @@ fn what_is_left_when_the_source_goes_is_deleted(#[case] deleted: bool) {
 fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
     let (world, orders) = backed_up("at=03:00");
     let request = json!({"database": orders.as_str()});
-    world.invoke_with(&Exercise, request, closed()).unwrap().unwrap();
+    world
+        .invoke_with(&Exercise, request, closed())
+        .unwrap()
+        .unwrap();
     assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
     world.pass(QUARTER * 2);
     let arn = "arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders";
@@ -216,10 +279,19 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
         "detail-type": "RDS DB Instance Event", "source": "aws.rds", "region": "eu-west-1", "account": "123456789012",
         "detail": {"EventID": "RDS-EVENT-0043", "SourceArn": arn, "Message": "Restored from DB instance orders"},
     });
-    world.invoke_with(&Exercise, event, closed()).unwrap().unwrap();
+    world
+        .invoke_with(&Exercise, event, closed())
+        .unwrap()
+        .unwrap();
     assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
-    let wrong = world.invoke_with(&Exercise, json!({"database": "orders"}), closed()).unwrap().unwrap();
-    assert_eq!(wrong["targets"][0]["reason"], "orders is no ARN of an instance or cluster of RDS, or of a cache");
+    let wrong = world
+        .invoke_with(&Exercise, json!({"database": "orders"}), closed())
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        wrong["targets"][0]["reason"],
+        "orders is no ARN of an instance or cluster of RDS, or of a cache"
+    );
 }
 
 #[rstest]
@@ -234,7 +306,12 @@ fn teardown_is_certain_whatever_the_tags_say(#[case] key: &str, #[case] value: &
     if value.is_empty() {
         world.state_mut().tags.get_mut(&orders).unwrap().remove(key);
     } else {
-        world.state_mut().tags.get_mut(&orders).unwrap().insert(key.into(), value.into());
+        world
+            .state_mut()
+            .tags
+            .get_mut(&orders)
+            .unwrap()
+            .insert(key.into(), value.into());
     }
     steps(&world, 4);
     assert_eq!(restored(&world), [""; 0]);
@@ -248,7 +325,10 @@ fn what_can_never_be_used_is_deleted_at_once_and_told_once() {
     world.state_mut().databases.get_mut(&arn).unwrap().status = "incompatible-parameters".into();
     steps(&world, 3);
     assert_eq!(restored(&world), [""; 0]);
-    assert_eq!(world.titles(), ["drill failed: the restored database is incompatible-parameters"]);
+    assert_eq!(
+        world.titles(),
+        ["drill failed: the restored database is incompatible-parameters"]
+    );
 }
 
 #[test]
@@ -282,7 +362,11 @@ fn a_restore_that_aws_refuses_is_tried_once_a_day() {
 
 /// The stack has a place for checks.
 fn checked() -> StackDefaults {
-    StackDefaults { check_cluster: "ops".into(), check_group: "sg-check".into(), ..closed() }
+    StackDefaults {
+        check_cluster: "ops".into(),
+        check_group: "sg-check".into(),
+        ..closed()
+    }
 }
 
 /// So many quarters of an hour of a database that is to be looked into.
@@ -299,17 +383,24 @@ fn a_restored_database_is_looked_into_and_both_times_are_told() {
     {
         let mut state = world.state_mut();
         let database = state.databases.get_mut(&orders).unwrap();
-        database.secret = Some("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders".into());
+        database.secret =
+            Some("arn:aws:secretsmanager:eu-west-1:123456789012:secret:orders".into());
         (database.address, database.port) = (Some("drill.example.com".into()), Some(5432));
         (database.subnets, database.user) = (vec!["subnet-1".into()], "shop".into());
     }
     looked_into(&world, 6, &checked());
-    let title =
-        "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, checked after 45 min, 40 min are allowed";
-    assert_eq!((world.titles(), restored(&world).len(), verified(&world)), (vec![title.to_owned()], 0, 1));
+    let title = "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, checked after 45 min, 40 min are allowed";
+    assert_eq!(
+        (world.titles(), restored(&world).len(), verified(&world)),
+        (vec![title.to_owned()], 0, 1)
+    );
     let state = world.state();
     let (probe, _) = state.probes.values().next().unwrap();
-    let environment: Vec<String> = probe.environment.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let environment: Vec<String> = probe
+        .environment
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     assert_eq!(
         environment,
         [
@@ -320,7 +411,10 @@ fn a_restored_database_is_looked_into_and_both_times_are_told() {
             "DB_USER=shop",
         ]
     );
-    assert_eq!((&probe.subnets, probe.cluster.as_str()), (&vec!["subnet-1".to_owned()], "ops"));
+    assert_eq!(
+        (&probe.subnets, probe.cluster.as_str()),
+        (&vec!["subnet-1".to_owned()], "ops")
+    );
     assert_eq!(state.halted, [""; 0]);
 }
 
@@ -329,9 +423,15 @@ fn a_check_that_fails_is_critical_and_says_with_what() {
     let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
     world.state_mut().exit_code = 3;
     looked_into(&world, 6, &checked());
-    assert_eq!(world.titles(), ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]);
+    assert_eq!(
+        world.titles(),
+        ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]
+    );
     let why = world.state().notices[0].message.why.clone();
-    assert!(why.contains("its check shop-db-check ended with exit code 3 in the container check"), "{why}");
+    assert!(
+        why.contains("its check shop-db-check ended with exit code 3 in the container check"),
+        "{why}"
+    );
     assert_eq!((restored(&world).len(), verified(&world)), (0, 0));
 }
 
@@ -340,8 +440,18 @@ fn a_check_that_never_ends_is_stopped_with_its_drill() {
     let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
     world.state_mut().exit_code = -1;
     looked_into(&world, 4 * 7, &checked());
-    assert_eq!(world.titles(), ["drill failed: its check shop-db-check did not end within 6 h"]);
-    assert_eq!((restored(&world).len(), world.state().halted.len(), verified(&world)), (0, 1, 0));
+    assert_eq!(
+        world.titles(),
+        ["drill failed: its check shop-db-check did not end within 6 h"]
+    );
+    assert_eq!(
+        (
+            restored(&world).len(),
+            world.state().halted.len(),
+            verified(&world)
+        ),
+        (0, 1, 0)
+    );
 }
 
 #[test]
@@ -350,7 +460,12 @@ fn a_check_is_stopped_when_its_source_is_paused() {
     world.state_mut().exit_code = -1;
     looked_into(&world, 4, &checked());
     assert_eq!(world.state().probes.len(), 1);
-    world.state_mut().tags.get_mut(&orders).unwrap().insert("lamplighter:managed".into(), "paused".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&orders)
+        .unwrap()
+        .insert("lamplighter:managed".into(), "paused".into());
     looked_into(&world, 4, &checked());
     assert_eq!((restored(&world).len(), world.state().halted.len()), (0, 1));
 }
@@ -380,7 +495,14 @@ fn a_function_killed_around_a_check_is_made_up_for(
     let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
     world.fault(call, fault);
     looked_into(&world, 10, &checked());
-    assert_eq!((restored(&world).len(), verified(&world), world.state().probes.len()), (0, 1, 1));
+    assert_eq!(
+        (
+            restored(&world).len(),
+            verified(&world),
+            world.state().probes.len()
+        ),
+        (0, 1, 1)
+    );
 }
 
 #[test]
@@ -392,6 +514,9 @@ fn the_end_of_a_check_goes_on_with_its_drill() {
         "detail-type": "ECS Task State Change", "source": "aws.ecs", "region": "eu-west-1", "account": "123456789012",
         "detail": {"startedBy": token, "lastStatus": "STOPPED"},
     });
-    world.invoke_with(&Exercise, event, checked()).unwrap().unwrap();
+    world
+        .invoke_with(&Exercise, event, checked())
+        .unwrap()
+        .unwrap();
     assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
 }

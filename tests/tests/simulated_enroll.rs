@@ -18,7 +18,13 @@ use lamplighter::model::Arn;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-const FIVE: [&str; 5] = ["cpu-peak", "errors-5xx", "memory-peak", "requests", "unhealthy-targets"];
+const FIVE: [&str; 5] = [
+    "cpu-peak",
+    "errors-5xx",
+    "memory-peak",
+    "requests",
+    "unhealthy-targets",
+];
 
 fn web() -> (World, Arn) {
     let world = World::new();
@@ -29,12 +35,22 @@ fn web() -> (World, Arn) {
 /// What the alarms of `shop/web` are about.
 fn kinds(world: &World) -> Vec<String> {
     let prefix = "lamplighter/shop/web/";
-    world.state().alarms.keys().filter_map(|name| name.strip_prefix(prefix)).map(str::to_owned).collect()
+    world
+        .state()
+        .alarms
+        .keys()
+        .filter_map(|name| name.strip_prefix(prefix))
+        .map(str::to_owned)
+        .collect()
 }
 
 fn threshold(world: &World, kind: &str) -> f64 {
     let state = world.state();
-    state.alarms[&format!("lamplighter/shop/web/{kind}")].alarm.as_ref().unwrap().threshold
+    state.alarms[&format!("lamplighter/shop/web/{kind}")]
+        .alarm
+        .as_ref()
+        .unwrap()
+        .threshold
 }
 
 /// The tag change that leaves these tags.
@@ -64,7 +80,8 @@ fn tagging_a_service_is_enough() {
     let event = tagged(&world, &arn, &["lamplighter:managed"]);
     world.invoke(&Enroll, event.clone()).unwrap().unwrap();
     assert_eq!(kinds(&world), FIVE);
-    let alarm = Arn::new("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests");
+    let alarm =
+        Arn::new("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests");
     let owner = world.state().tags[&alarm]["lamplighter:target"].clone();
     assert_eq!(owner, arn.as_str());
     world.invoke(&Enroll, event).unwrap().unwrap();
@@ -76,7 +93,12 @@ fn tagging_a_service_is_enough() {
 fn a_changed_tag_changes_its_alarm_and_no_other() {
     let (world, arn) = web();
     world.sweep(&Enroll).unwrap().unwrap();
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
     let event = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
@@ -89,7 +111,12 @@ fn a_changed_tag_changes_its_alarm_and_no_other() {
 fn events_in_the_wrong_order_end_with_the_tags_that_are_there() {
     let (world, arn) = web();
     let older = tagged(&world, &arn, &["lamplighter:scale"]);
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
     let newer = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, newer).unwrap().unwrap();
     world.invoke(&Enroll, older).unwrap().unwrap();
@@ -100,8 +127,13 @@ fn events_in_the_wrong_order_end_with_the_tags_that_are_there() {
 fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
     let world = World::new();
     let web = world.web();
-    let changed =
-        |world: &World| world.titles().iter().filter(|title| title.contains("changed by terraform/ci")).count();
+    let changed = |world: &World| {
+        world
+            .titles()
+            .iter()
+            .filter(|title| title.contains("changed by terraform/ci"))
+            .count()
+    };
     let push = |tag: &str, content: u64| {
         let event = world.push("shop/web", tag, content);
         world.invoke(&Deploy, event).unwrap().unwrap();
@@ -121,16 +153,29 @@ fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
         world.pass(SignedDuration::from_hours(25));
     }
     assert_eq!(changed(&world), 1, "{:?}", world.titles());
-    let why =
-        world.state().notices.iter().map(|notice| notice.message.why.clone()).find(|why| why.contains("shop-web:3"));
-    assert!(why.unwrap().contains("after RC_1.1.0 was rolled out from here"));
+    let why = world
+        .state()
+        .notices
+        .iter()
+        .map(|notice| notice.message.why.clone())
+        .find(|why| why.contains("shop-web:3"));
+    assert!(
+        why.unwrap()
+            .contains("after RC_1.1.0 was rolled out from here")
+    );
     // The next rollout builds on it.
     push("RC_1.2.0", 12);
     let newest = world.state().definitions.last().unwrap().clone();
     assert_eq!(newest.tags["lamplighter:base"], "shop-web:3");
     assert!(!world.state().held[&web].memory.findings.is_empty());
     world.sweep(&Enroll).unwrap().unwrap();
-    assert!(!world.state().held[&web].memory.findings.keys().any(|key| key.starts_with("changed:")));
+    assert!(
+        !world.state().held[&web]
+            .memory
+            .findings
+            .keys()
+            .any(|key| key.starts_with("changed:"))
+    );
 }
 
 #[rstest]
@@ -158,12 +203,24 @@ fn a_function_killed_anywhere_is_made_up_for(
 #[case::deleted(true)]
 fn what_is_left_behind_is_taken_away_and_what_is_not_ours_stays(
     #[case] deleted: bool,
-    #[values(None, Some(Fault::Killed), Some(Fault::AnswerLost), Some(Fault::Throttled))] fault: Option<Fault>,
+    #[values(
+        None,
+        Some(Fault::Killed),
+        Some(Fault::AnswerLost),
+        Some(Fault::Throttled)
+    )]
+    fault: Option<Fault>,
 ) {
     let (world, arn) = web();
     world.sweep(&Enroll).unwrap().unwrap();
-    let foreign = world.state().alarms["lamplighter/shop/web/cpu-peak"].alarm.clone().unwrap();
-    let renamed = lamplighter::model::Alarm { name: "lamplighter/shop/web/their-own".into(), ..foreign };
+    let foreign = world.state().alarms["lamplighter/shop/web/cpu-peak"]
+        .alarm
+        .clone()
+        .unwrap();
+    let renamed = lamplighter::model::Alarm {
+        name: "lamplighter/shop/web/their-own".into(),
+        ..foreign
+    };
     world.state_mut().put_alarm(&renamed, &BTreeMap::new());
     world.state_mut().tags.remove(&arn);
     if deleted {
@@ -191,14 +248,21 @@ fn an_alarm_of_somebody_else_under_our_name_is_left_alone_and_told_once() {
         state.put_alarm(&theirs, &BTreeMap::new());
         state
             .tags
-            .get_mut(&Arn::new(format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}")))
+            .get_mut(&Arn::new(format!(
+                "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}"
+            )))
             .unwrap()
             .clear();
     }
     world.sweep(&Enroll).unwrap().unwrap();
     assert!((threshold(&world, "cpu-peak") - 55.0).abs() < f64::EPSILON);
     let about = |title: &&String| title.contains("is somebody else's");
-    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
+    assert_eq!(
+        world.titles().iter().filter(about).count(),
+        1,
+        "{:?}",
+        world.titles()
+    );
     settled(&world);
     world.state_mut().tags.remove(&arn);
     world.sweep(&Enroll).unwrap().unwrap();
@@ -214,7 +278,12 @@ fn what_people_attach_to_an_alarm_stays_when_its_bound_changes() {
     theirs.actions.alarm = vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()];
     world.state_mut().put_alarm(&theirs, &BTreeMap::new());
     settled(&world);
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:scale".into(), "min=2 max=8 rps=25".into());
     world.sweep(&Enroll).unwrap().unwrap();
     assert!((threshold(&world, "requests") - 1_500.0).abs() < f64::EPSILON);
     assert_eq!(world.state().alarms[name].actions, theirs.actions);
@@ -240,13 +309,26 @@ fn a_service_that_is_untagged_is_tidied_up_although_another_tag_is_wrong() {
 fn another_regions_dashboard_of_the_same_stack_stays() {
     let (world, arn) = web();
     world.sweep(&Enroll).unwrap().unwrap();
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:app".into(), "shop".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:app".into(), "shop".into());
     world.sweep(&Enroll).unwrap().unwrap();
     let names = |world: &World| world.state().dashboards.keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&world), ["lamplighter-eu-west-1-shop"]);
     let body = world.state().dashboards["lamplighter-eu-west-1-shop"].clone();
-    world.state_mut().dashboards.insert("lamplighter-us-east-1-shop".into(), body);
-    world.state_mut().tags.get_mut(&arn).unwrap().remove("lamplighter:app");
+    world
+        .state_mut()
+        .dashboards
+        .insert("lamplighter-us-east-1-shop".into(), body);
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .remove("lamplighter:app");
     world.sweep(&Enroll).unwrap().unwrap();
     assert_eq!(names(&world), ["lamplighter-us-east-1-shop"]);
 }
@@ -256,8 +338,22 @@ fn alarms_that_aws_throttles_are_made_by_the_next_and_nobody_is_woken() {
     let (world, arn) = web();
     world.fault("PutMetricAlarm", Fault::Throttled);
     let event = tagged(&world, &arn, &["lamplighter:managed"]);
-    assert_eq!(world.invoke(&Enroll, event.clone()).unwrap().unwrap_err().kind(), "AwsError");
-    assert!(!world.titles().iter().any(|title| title.starts_with("could not")), "{:?}", world.titles());
+    assert_eq!(
+        world
+            .invoke(&Enroll, event.clone())
+            .unwrap()
+            .unwrap_err()
+            .kind(),
+        "AwsError"
+    );
+    assert!(
+        !world
+            .titles()
+            .iter()
+            .any(|title| title.starts_with("could not")),
+        "{:?}",
+        world.titles()
+    );
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert_eq!(kinds(&world), FIVE);
 }
@@ -266,12 +362,22 @@ fn alarms_that_aws_throttles_are_made_by_the_next_and_nobody_is_woken() {
 fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
     let (world, arn) = web();
     world.sweep(&Enroll).unwrap().unwrap();
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:scale".into(), "min=5 max=2".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:scale".into(), "min=5 max=2".into());
     let event = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert_eq!(kinds(&world), FIVE);
     let about = |title: &&String| title.starts_with("tag lamplighter:scale can't be read");
-    assert_eq!(world.titles().iter().filter(about).count(), 1, "{:?}", world.titles());
+    assert_eq!(
+        world.titles().iter().filter(about).count(),
+        1,
+        "{:?}",
+        world.titles()
+    );
     settled(&world);
 }
 

@@ -22,12 +22,19 @@ fn a_service_without_room_to_roll_is_told_as_such() {
     {
         let mut state = world.state_mut();
         let service = state.services.get_mut(&web).unwrap();
-        (service.desired_count, service.minimum_healthy_percent, service.maximum_percent) = (1, Some(50), Some(150));
+        (
+            service.desired_count,
+            service.minimum_healthy_percent,
+            service.maximum_percent,
+        ) = (1, Some(50), Some(150));
     }
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 17);
     let why = world.state().notices.last().unwrap().message.why.clone();
-    assert!(why.contains("At least 1 of 1 task must stay and at most 1 may run"), "{why}");
+    assert!(
+        why.contains("At least 1 of 1 task must stay and at most 1 may run"),
+        "{why}"
+    );
 }
 
 /// What ECS remembers of a task that ended with an exit code.
@@ -38,7 +45,11 @@ fn crashed(world: &World, web: &Arn, code: i32) -> Task {
         status: "STOPPED".to_owned(),
         reason: "Essential container in task exited".to_owned(),
         stopped_at: Some(world.state().now),
-        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(code), ..TaskContainer::default() }],
+        containers: vec![TaskContainer {
+            name: "web".to_owned(),
+            exit_code: Some(code),
+            ..TaskContainer::default()
+        }],
         ..Task::default()
     }
 }
@@ -52,13 +63,27 @@ fn a_message_says_how_tasks_stopped_and_what_they_wrote_last() {
     world.state_mut().definitions[0].document["containerDefinitions"][0]["logConfiguration"] = logs;
     release(&world, &web, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
-    let stream = LogStream { group: "/shop/web".to_owned(), name: "ecs/web/0f".to_owned() };
-    let lines = ["listening on 8080", "ERROR: no table orders", "ERROR: password=hunter2 refused", "bye"];
+    let stream = LogStream {
+        group: "/shop/web".to_owned(),
+        name: "ecs/web/0f".to_owned(),
+    };
+    let lines = [
+        "listening on 8080",
+        "ERROR: no table orders",
+        "ERROR: password=hunter2 refused",
+        "bye",
+    ];
     {
-        let tasks = vec![crashed(&world, &web, 1), crashed(&world, &web, 1), crashed(&world, &web, 0)];
+        let tasks = vec![
+            crashed(&world, &web, 1),
+            crashed(&world, &web, 1),
+            crashed(&world, &web, 0),
+        ];
         let mut state = world.state_mut();
         state.tasks.insert(web.clone(), tasks);
-        state.written.insert(stream, lines.map(str::to_owned).to_vec());
+        state
+            .written
+            .insert(stream, lines.map(str::to_owned).to_vec());
     }
     minutes(&world, 17);
     assert!(runs(&world, &web, "RC_1.1.0"));
@@ -88,5 +113,8 @@ fn that_nothing_more_can_be_read_keeps_nothing_where_it_is(#[case] call: &'stati
     minutes(&world, 2);
     assert!(runs(&world, &web, "RC_1.1.0"));
     let why = world.state().notices.last().unwrap().message.why.clone();
-    assert!(why.contains("More could not be read: ") && why.contains(call), "{why}");
+    assert!(
+        why.contains("More could not be read: ") && why.contains(call),
+        "{why}"
+    );
 }

@@ -25,7 +25,11 @@ fn a_service_that_is_well_costs_a_listing_and_nothing_is_done_to_it() {
     ward.service("web", 3, "on");
     ward.minutes(60);
     assert_eq!(
-        (ward.world.count("UpdateService"), ward.world.count("StopTask"), ward.told("shop/web").len()),
+        (
+            ward.world.count("UpdateService"),
+            ward.world.count("StopTask"),
+            ward.told("shop/web").len()
+        ),
         (0, 0, 0)
     );
     assert_eq!(ward.world.count("ListTasks"), 0);
@@ -39,10 +43,23 @@ fn a_task_that_ecs_replaces_is_no_incident() {
     ward.minutes(1);
     ward.set(&web, Conduct::Runs);
     ward.minutes(40);
-    assert_eq!((ward.world.count("UpdateService"), ward.told("shop/web").len()), (0, 0), "{:?}", ward.world.titles());
+    assert_eq!(
+        (
+            ward.world.count("UpdateService"),
+            ward.told("shop/web").len()
+        ),
+        (0, 0),
+        "{:?}",
+        ward.world.titles()
+    );
     // Once it is well nothing is left to come back for.
     assert!(ward.world.state().held[&web].memory.healing.is_none());
-    assert!(!ward.world.state().held[&web].memory.watched.contains("heal"));
+    assert!(
+        !ward.world.state().held[&web]
+            .memory
+            .watched
+            .contains("heal")
+    );
 }
 
 /// From the event to the decision: what runs, what stopped.
@@ -54,9 +71,19 @@ fn a_task_that_stops_costs_three_calls() {
     ward.world.pass(SignedDuration::from_mins(1));
     ward.fleet.minute();
     let before = ward.world.state().calls.len();
-    ward.world.invoke(&Heal, ward.fleet.events[0].clone()).unwrap().unwrap();
+    ward.world
+        .invoke(&Heal, ward.fleet.events[0].clone())
+        .unwrap()
+        .unwrap();
     let calls = ward.world.state().calls[before..].to_vec();
-    let to_aws = calls.iter().filter(|call| ["Describe", "List"].iter().any(|kind| call.starts_with(kind))).count();
+    let to_aws = calls
+        .iter()
+        .filter(|call| {
+            ["Describe", "List"]
+                .iter()
+                .any(|kind| call.starts_with(kind))
+        })
+        .count();
     assert_eq!(to_aws, 3, "{calls:?}");
 }
 
@@ -71,20 +98,39 @@ fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
     ward.fleet.set_revision(&web, Conduct::Crashes);
     let before = ward.world.count("UpdateService");
     ward.minutes(6);
-    assert_eq!(ward.world.state().services[&web].task_definition, good, "{:?}", ward.world.titles());
+    assert_eq!(
+        ward.world.state().services[&web].task_definition,
+        good,
+        "{:?}",
+        ward.world.titles()
+    );
     let told = ward.told("shop/web");
-    assert_eq!(told.last().unwrap(), "crashes again and again: going back to RC_1.1.0 (shop-web:2)");
+    assert_eq!(
+        told.last().unwrap(),
+        "crashes again and again: going back to RC_1.1.0 (shop-web:2)"
+    );
     assert!(
-        ward.last_why("shop/web").contains("failed within half an hour in the container web"),
+        ward.last_why("shop/web")
+            .contains("failed within half an hour in the container web"),
         "{}",
         ward.last_why("shop/web")
     );
     // It is refused from then on, and it is told when it is over.
     let digest = e2e::releases::digest(12);
-    assert!(ward.world.state().held[&web].memory.quarantined.contains_key(&digest));
+    assert!(
+        ward.world.state().held[&web]
+            .memory
+            .quarantined
+            .contains_key(&digest)
+    );
     ward.minutes(40);
     assert_eq!(ward.world.count("UpdateService"), before + 1);
-    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again: 2 tasks run since"));
+    assert!(
+        ward.told("shop/web")
+            .last()
+            .unwrap()
+            .starts_with("is well again: 2 tasks run since")
+    );
 }
 
 #[test]
@@ -96,24 +142,49 @@ fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person
     ward.minutes(60);
     assert_eq!(ward.world.count("UpdateService shop/web"), 3);
     let told = ward.told("shop/web");
-    assert_eq!(told[0], "crashes again and again: its tasks are started anew");
+    assert_eq!(
+        told[0],
+        "crashes again and again: its tasks are started anew"
+    );
     assert!(
         told[1].starts_with("crashes again and again since 04:0")
             && told[1].ends_with("and nothing that was tried helped"),
         "{told:?}"
     );
     assert_eq!(told.len(), 2);
-    let steps = ward.world.state().held[&web].memory.healing.clone().unwrap().steps;
-    let waits: Vec<i64> = steps.windows(2).map(|pair| pair[1].at.duration_since(pair[0].at).as_mins()).collect();
+    let steps = ward.world.state().held[&web]
+        .memory
+        .healing
+        .clone()
+        .unwrap()
+        .steps;
+    let waits: Vec<i64> = steps
+        .windows(2)
+        .map(|pair| pair[1].at.duration_since(pair[0].at).as_mins())
+        .collect();
     assert!(waits[0] >= 1 && waits[1] >= 2, "{waits:?}");
     let why = ward.last_why("shop/web");
-    assert!(why.contains("Tried: ") && why.matches("restart the tasks").count() == 3, "{why}");
+    assert!(
+        why.contains("Tried: ") && why.matches("restart the tasks").count() == 3,
+        "{why}"
+    );
     // Somebody mends it.
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
-    assert!(ward.told("shop/web").last().unwrap().starts_with("is well again"));
+    assert!(
+        ward.told("shop/web")
+            .last()
+            .unwrap()
+            .starts_with("is well again")
+    );
     ward.minutes(60);
-    assert_eq!((ward.told("shop/web").len(), ward.world.count("UpdateService shop/web")), (3, 3));
+    assert_eq!(
+        (
+            ward.told("shop/web").len(),
+            ward.world.count("UpdateService shop/web")
+        ),
+        (3, 3)
+    );
 }
 
 #[test]
@@ -124,11 +195,24 @@ fn one_that_hangs_gets_another_task_and_then_other_tasks() {
     ward.fleet.hang(&web);
     ward.world.invoke(&Heal, alarm("ALARM")).unwrap().unwrap();
     assert_eq!(ward.world.count("StopTask"), 1);
-    assert_eq!(ward.told("shop/web"), ["has 2 of 2 tasks unhealthy: the one that has run longest is replaced"]);
+    assert_eq!(
+        ward.told("shop/web"),
+        ["has 2 of 2 tasks unhealthy: the one that has run longest is replaced"]
+    );
     ward.minutes(15);
-    assert_eq!((ward.world.count("StopTask"), ward.world.count("UpdateService shop/web")), (1, 1));
+    assert_eq!(
+        (
+            ward.world.count("StopTask"),
+            ward.world.count("UpdateService shop/web")
+        ),
+        (1, 1)
+    );
     ward.minutes(20);
-    assert!(ward.told("shop/web")[1].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert!(
+        ward.told("shop/web")[1].starts_with("is well again"),
+        "{:?}",
+        ward.told("shop/web")
+    );
     assert_eq!(ward.world.count("UpdateService shop/web"), 1);
 }
 
@@ -150,15 +234,30 @@ fn alarm(state: &str) -> serde_json::Value {
     "misses something that its tasks need to start since 03:",
     "DeleteSecret by mallory at 03:15 UTC"
 )]
-#[case::image(Conduct::NoImage, "can't pull its image since 03:", "failed to resolve ref")]
-fn what_no_restart_helps_calls_a_person_at_once(#[case] conduct: Conduct, #[case] title: &str, #[case] why: &str) {
+#[case::image(
+    Conduct::NoImage,
+    "can't pull its image since 03:",
+    "failed to resolve ref"
+)]
+fn what_no_restart_helps_calls_a_person_at_once(
+    #[case] conduct: Conduct,
+    #[case] title: &str,
+    #[case] why: &str,
+) {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.minutes(20);
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
     let at = "2026-11-21T03:15:00Z".parse().unwrap();
-    let change = Change { at, call: "DeleteSecret".to_owned(), by: "mallory".to_owned() };
-    ward.world.state_mut().changes.insert(secret.to_owned(), vec![change]);
+    let change = Change {
+        at,
+        call: "DeleteSecret".to_owned(),
+        by: "mallory".to_owned(),
+    };
+    ward.world
+        .state_mut()
+        .changes
+        .insert(secret.to_owned(), vec![change]);
     // The tasks that run are replaced by ones that can't start.
     ward.world.state_mut().tasks.clear();
     ward.set(&web, conduct);
@@ -166,8 +265,15 @@ fn what_no_restart_helps_calls_a_person_at_once(#[case] conduct: Conduct, #[case
     assert_eq!(ward.world.count("UpdateService"), 0);
     let told = ward.told("shop/web");
     assert!(told.len() == 1 && told[0].starts_with(title), "{told:?}");
-    assert!(ward.last_why("shop/web").contains(why), "{}", ward.last_why("shop/web"));
-    assert_eq!(ward.world.state().notices[0].message.severity, Severity::Critical);
+    assert!(
+        ward.last_why("shop/web").contains(why),
+        "{}",
+        ward.last_why("shop/web")
+    );
+    assert_eq!(
+        ward.world.state().notices[0].message.severity,
+        Severity::Critical
+    );
 }
 
 #[test]
@@ -179,29 +285,52 @@ fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allow
     ward.fleet.set_revision(&web, Conduct::OutOfMemory);
     ward.minutes(10);
     let told = ward.told("shop/web");
-    assert_eq!(told, ["runs out of memory: it gets more (1024 MiB for the task)"]);
+    assert_eq!(
+        told,
+        ["runs out of memory: it gets more (1024 MiB for the task)"]
+    );
     let why = ward.last_why("shop/web");
     assert!(why.contains("a limit of 512 MiB"), "{why}");
     let state = ward.world.state();
     let newest = state.definitions.last().unwrap();
-    assert_eq!((newest.document["memory"].as_str(), newest.label()), (Some("1024"), "shop-web:2"));
+    assert_eq!(
+        (newest.document["memory"].as_str(), newest.label()),
+        (Some("1024"), "shop-web:2")
+    );
     drop(state);
     ward.minutes(40);
-    assert!(ward.told("shop/web")[1].starts_with("is well again"), "{:?}", ward.told("shop/web"));
+    assert!(
+        ward.told("shop/web")[1].starts_with("is well again"),
+        "{:?}",
+        ward.told("shop/web")
+    );
     assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
     // Again it is not given more.
     ward.fleet.set_revision(&web, Conduct::OutOfMemory);
     ward.minutes(60);
     assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
-    assert!(ward.told("shop/web").last().unwrap().ends_with("nothing that was tried helped"));
+    assert!(
+        ward.told("shop/web")
+            .last()
+            .unwrap()
+            .ends_with("nothing that was tried helped")
+    );
 }
 
 fn give_memory(ward: &Ward, service: &Arn) {
     let mut state = ward.world.state_mut();
     let revision = state.services[service].task_definition.clone();
-    let definition = state.definitions.iter_mut().find(|definition| definition.arn() == revision).unwrap();
-    definition.document.insert("memory".to_owned(), json!("512"));
-    definition.document.insert("requiresCompatibilities".to_owned(), json!(["FARGATE"]));
+    let definition = state
+        .definitions
+        .iter_mut()
+        .find(|definition| definition.arn() == revision)
+        .unwrap();
+    definition
+        .document
+        .insert("memory".to_owned(), json!("512"));
+    definition
+        .document
+        .insert("requiresCompatibilities".to_owned(), json!(["FARGATE"]));
 }
 
 #[test]
@@ -213,7 +342,10 @@ fn one_task_that_is_killed_for_its_memory_is_told_and_nothing_is_done() {
     ward.minutes(1);
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
-    assert_eq!(ward.told("shop/web"), ["the container web was killed for its memory"]);
+    assert_eq!(
+        ward.told("shop/web"),
+        ["the container web was killed for its memory"]
+    );
     assert_eq!(ward.world.count("UpdateService"), 0);
 }
 
@@ -224,10 +356,18 @@ fn an_incident_ends_where_people_stop_its_service() {
     ward.set(&web, Conduct::Crashes);
     ward.minutes(30);
     let before = ward.told("shop/web").len();
-    ward.world.state_mut().services.get_mut(&web).unwrap().desired_count = 0;
+    ward.world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .desired_count = 0;
     ward.minutes(30);
     let told = ward.told("shop/web");
-    assert!(before > 0 && told[before..] == ["is not looked after any more: it is stopped"], "{told:?}");
+    assert!(
+        before > 0 && told[before..] == ["is not looked after any more: it is stopped"],
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -239,32 +379,69 @@ fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_rev
     ward.fleet.set_revision(&web, Conduct::Crashes);
     ward.minutes(40);
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
-    assert_eq!(ward.told("shop/web")[0], "crashes again and again: parked at 2 tasks");
-    assert_eq!(ward.world.count("UpdateService"), 1, "{:?}", ward.world.titles());
+    assert_eq!(
+        ward.told("shop/web")[0],
+        "crashes again and again: parked at 2 tasks"
+    );
+    assert_eq!(
+        ward.world.count("UpdateService"),
+        1,
+        "{:?}",
+        ward.world.titles()
+    );
     ward.world.sweep(&scale::Autoscaler).unwrap().unwrap();
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
     release(&ward.world, &web, "RC_1.1.0", 11);
     ward.minutes(30);
-    assert_eq!(ward.world.state().services[&web].desired_count, 6, "{:?}", ward.world.titles());
+    assert_eq!(
+        ward.world.state().services[&web].desired_count,
+        6,
+        "{:?}",
+        ward.world.titles()
+    );
 }
 
 #[test]
 fn tasks_go_on_demand_while_there_is_no_spot_capacity_and_back_after_an_hour() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on spot-fallback=yes");
-    let spot = vec![CapacityShare { provider: "FARGATE_SPOT".to_owned(), weight: 1, base: 0 }];
-    ward.world.state_mut().services.get_mut(&web).unwrap().capacity = spot.clone();
-    let said = "(service web) was unable to place a task. Reason: Capacity is unavailable at this time.";
+    let spot = vec![CapacityShare {
+        provider: "FARGATE_SPOT".to_owned(),
+        weight: 1,
+        base: 0,
+    }];
+    ward.world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .capacity = spot.clone();
+    let said =
+        "(service web) was unable to place a task. Reason: Capacity is unavailable at this time.";
     ward.minutes(10);
-    ward.world.state_mut().said.insert(web.clone(), vec![said.to_owned()]);
+    ward.world
+        .state_mut()
+        .said
+        .insert(web.clone(), vec![said.to_owned()]);
     ward.world.state_mut().tasks.get_mut(&web).unwrap().pop();
     ward.set(&web, Conduct::NoRoom);
     ward.minutes(15);
-    assert_eq!(ward.world.state().services[&web].capacity[0].provider, "FARGATE");
-    assert_eq!(ward.told("shop/web"), ["finds no Spot capacity: its tasks go on-demand"]);
+    assert_eq!(
+        ward.world.state().services[&web].capacity[0].provider,
+        "FARGATE"
+    );
+    assert_eq!(
+        ward.told("shop/web"),
+        ["finds no Spot capacity: its tasks go on-demand"]
+    );
     ward.set(&web, Conduct::Runs);
     ward.minutes(80);
-    assert_eq!(ward.world.state().services[&web].capacity, spot, "{:?}", ward.told("shop/web"));
+    assert_eq!(
+        ward.world.state().services[&web].capacity,
+        spot,
+        "{:?}",
+        ward.told("shop/web")
+    );
     assert_eq!(ward.world.count("UpdateService"), 2);
 }
 
@@ -274,13 +451,29 @@ fn without_room_a_person_is_told_and_nothing_is_restarted() {
     let web = ward.service("web", 2, "on");
     ward.minutes(10);
     let said = "(service web) was unable to place a task because no container instance met all of its requirements.";
-    ward.world.state_mut().said.insert(web.clone(), vec![said.to_owned()]);
+    ward.world
+        .state_mut()
+        .said
+        .insert(web.clone(), vec![said.to_owned()]);
     ward.world.state_mut().tasks.clear();
     ward.set(&web, Conduct::NoRoom);
     ward.minutes(60);
-    assert_eq!((ward.world.count("UpdateService"), ward.told("shop/web").len()), (0, 1));
-    assert!(ward.told("shop/web")[0].starts_with("runs 0 of 2 tasks for "), "{:?}", ward.told("shop/web"));
-    assert!(ward.last_why("shop/web").contains("no container instance met"));
+    assert_eq!(
+        (
+            ward.world.count("UpdateService"),
+            ward.told("shop/web").len()
+        ),
+        (0, 1)
+    );
+    assert!(
+        ward.told("shop/web")[0].starts_with("runs 0 of 2 tasks for "),
+        "{:?}",
+        ward.told("shop/web")
+    );
+    assert!(
+        ward.last_why("shop/web")
+            .contains("no container instance met")
+    );
 }
 
 #[rstest]
@@ -293,7 +486,10 @@ fn what_the_tag_does_not_allow_is_not_done(#[case] tag: &str, #[case] messages: 
     ward.set(&web, Conduct::Crashes);
     ward.minutes(60);
     assert_eq!(
-        (ward.world.count("UpdateService"), ward.told("shop/web").len()),
+        (
+            ward.world.count("UpdateService"),
+            ward.told("shop/web").len()
+        ),
         (0, messages),
         "{:?}",
         ward.world.titles()
@@ -315,15 +511,35 @@ fn a_thousand_stopped_tasks_are_all_looked_at() {
         stopped_at: Some(now),
         ..Task::default()
     });
-    ward.world.state_mut().tasks.entry(web.clone()).or_default().extend(old);
-    ward.world.state_mut().tasks.get_mut(&web).unwrap().remove(0);
+    ward.world
+        .state_mut()
+        .tasks
+        .entry(web.clone())
+        .or_default()
+        .extend(old);
+    ward.world
+        .state_mut()
+        .tasks
+        .get_mut(&web)
+        .unwrap()
+        .remove(0);
     ward.minutes(1);
-    let one = Task { task: "t".to_owned(), stopped_at: Some(now), ..Task::default() };
+    let one = Task {
+        task: "t".to_owned(),
+        stopped_at: Some(now),
+        ..Task::default()
+    };
     let before = ward.world.count("DescribeTasks");
-    ward.world.invoke(&Heal, stopped(&web, &one)).unwrap().unwrap();
+    ward.world
+        .invoke(&Heal, stopped(&web, &one))
+        .unwrap()
+        .unwrap();
     assert_eq!(ward.world.count("DescribeTasks") - before, 10);
     ward.minutes(30);
-    assert_eq!((ward.world.count("UpdateService"), ward.world.titles().len()), (0, 0));
+    assert_eq!(
+        (ward.world.count("UpdateService"), ward.world.titles().len()),
+        (0, 0)
+    );
 }
 
 #[rstest]
@@ -339,9 +555,17 @@ fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
     ward.minutes_with(40, |events| events);
     // One that did not take effect is tried again.
     let calls = if fault == Fault::AnswerLost { 1 } else { 2 };
-    assert_eq!(ward.world.count("UpdateService"), calls, "{:?}", ward.world.titles());
+    assert_eq!(
+        ward.world.count("UpdateService"),
+        calls,
+        "{:?}",
+        ward.world.titles()
+    );
     assert!(
-        ward.told("shop/web").last().unwrap().ends_with("nothing that was tried helped"),
+        ward.told("shop/web")
+            .last()
+            .unwrap()
+            .ends_with("nothing that was tried helped"),
         "{:?}",
         ward.told("shop/web")
     );
@@ -356,7 +580,12 @@ fn a_release_that_is_followed_is_left_to_rollout() {
     let deployed = ward.world.count("UpdateService");
     ward.minutes(10);
     ward.world.sweep(&Heal).unwrap().unwrap();
-    assert_eq!(ward.world.count("UpdateService"), deployed, "{:?}", ward.world.titles());
+    assert_eq!(
+        ward.world.count("UpdateService"),
+        deployed,
+        "{:?}",
+        ward.world.titles()
+    );
     assert!(ward.world.state().held[&web].memory.following.is_some());
 }
 
@@ -382,9 +611,24 @@ fn an_event_of_a_service_that_somebody_holds_is_left_to_the_sweep() {
     ward.world.pass(SignedDuration::from_mins(1));
     ward.fleet.minute();
     let until = ward.world.state().now + SignedDuration::from_mins(1);
-    ward.world.state_mut().held.entry(web.clone()).or_default().lease = Some(("deploy".to_owned(), until));
-    let answer = ward.world.invoke(&Heal, ward.fleet.events[0].clone()).unwrap().unwrap();
-    assert!(answer["targets"][0]["left"].as_str().unwrap().contains("is held by deploy"), "{answer}");
+    ward.world
+        .state_mut()
+        .held
+        .entry(web.clone())
+        .or_default()
+        .lease = Some(("deploy".to_owned(), until));
+    let answer = ward
+        .world
+        .invoke(&Heal, ward.fleet.events[0].clone())
+        .unwrap()
+        .unwrap();
+    assert!(
+        answer["targets"][0]["left"]
+            .as_str()
+            .unwrap()
+            .contains("is held by deploy"),
+        "{answer}"
+    );
 }
 
 /// The old revision fails as well: that is looked at with fresh eyes, and nobody waits hours for it.
@@ -398,8 +642,17 @@ fn a_way_back_that_fails_as_well_calls_a_person() {
     ward.set(&web, Conduct::Crashes);
     ward.minutes(120);
     let told = ward.told("shop/web");
-    assert!(told.iter().any(|title| title.contains("going back to RC_1.1.0")), "{told:?}");
-    assert!(told.last().unwrap().ends_with("nothing that was tried helped"), "{told:?}");
+    assert!(
+        told.iter()
+            .any(|title| title.contains("going back to RC_1.1.0")),
+        "{told:?}"
+    );
+    assert!(
+        told.last()
+            .unwrap()
+            .ends_with("nothing that was tried helped"),
+        "{told:?}"
+    );
 }
 
 /// No release takes a secret away.
@@ -414,7 +667,12 @@ fn a_missing_secret_takes_no_release_back() {
     ward.world.state_mut().tasks.clear();
     ward.minutes(60);
     let told = ward.told("shop/web");
-    assert!(told.last().unwrap().starts_with("misses something that its tasks need"), "{told:?}");
+    assert!(
+        told.last()
+            .unwrap()
+            .starts_with("misses something that its tasks need"),
+        "{told:?}"
+    );
     assert!(ward.world.state().held[&web].memory.quarantined.is_empty());
 }
 
@@ -426,8 +684,13 @@ fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
     ward.minutes(30);
     let judging = json!({"deployment": "d", "execution": null, "since": null, "step": "PRE_SCALE_UP",
                          "step_since": "2026-11-21T03:00:00Z", "failed": false, "looks": serde_json::to_value(lamplighter::looks::Looks::default()).unwrap()});
-    ward.world.state_mut().held.entry(web.clone()).or_default().memory.judging =
-        serde_json::from_value(judging).unwrap();
+    ward.world
+        .state_mut()
+        .held
+        .entry(web.clone())
+        .or_default()
+        .memory
+        .judging = serde_json::from_value(judging).unwrap();
     ward.set(&web, Conduct::Crashes);
     ward.minutes(20);
     assert!(ward.world.count("UpdateService shop/web") >= 1);
@@ -444,9 +707,16 @@ fn a_parked_service_that_is_well_gets_its_tasks_back() {
     assert_eq!(ward.world.state().services[&web].desired_count, 1);
     ward.set(&web, Conduct::Runs);
     ward.minutes(40);
-    assert_eq!(ward.world.state().services[&web].desired_count, 6, "{:?}", ward.told("shop/web"));
+    assert_eq!(
+        ward.world.state().services[&web].desired_count,
+        6,
+        "{:?}",
+        ward.told("shop/web")
+    );
     assert!(
-        ward.told("shop/web").iter().any(|title| title.starts_with("is well again")),
+        ward.told("shop/web")
+            .iter()
+            .any(|title| title.starts_with("is well again")),
         "{:?}",
         ward.told("shop/web")
     );

@@ -26,8 +26,13 @@ enum Happening {
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
-    let calls =
-        prop::sample::select(vec!["RegisterTaskDefinition", "UpdateService", "Intend", "Conclude", "GetResources"]);
+    let calls = prop::sample::select(vec![
+        "RegisterTaskDefinition",
+        "UpdateService",
+        "Intend",
+        "Conclude",
+        "GetResources",
+    ]);
     let faults = prop::sample::select(vec![Fault::Throttled, Fault::AnswerLost, Fault::Killed]);
     prop_oneof![
         3 => (1_u64..20).prop_map(|minor| Happening::Push { minor }),
@@ -83,5 +88,8 @@ proptest! {
 
 fn minor_of(image: &str) -> u64 {
     let tag = image.split("RC_1.").nth(1).unwrap_or("0");
-    tag.split('.').next().and_then(|minor| minor.parse().ok()).unwrap_or(0)
+    tag.split('.')
+        .next()
+        .and_then(|minor| minor.parse().ok())
+        .unwrap_or(0)
 }

@@ -34,7 +34,12 @@ struct History {
 impl History {
     fn new(seed: u64, shifts: bool) -> Self {
         let world = World::new();
-        let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web bake=10m");
+        let web = world.service(
+            "web",
+            "shop/web",
+            "RC_1.0.0",
+            "tag=RC_x.x.x repo=shop/web bake=10m",
+        );
         let mut dice = Rng::with_seed(seed);
         {
             let mut state = world.state_mut();
@@ -52,7 +57,12 @@ impl History {
             }
         }
         let ecs = Ecs::new(&world, &web, 1_200.0, seed);
-        Self { world, web, ecs, dice }
+        Self {
+            world,
+            web,
+            ecs,
+            dice,
+        }
     }
 
     fn minutes(&mut self, minutes: u32) {
@@ -93,11 +103,23 @@ fn play(seed: u64, shifts: bool) -> (u32, u32) {
     let mut late = Vec::new();
     for n in 0..history.dice.u32(2..7) {
         let tag = format!("RC_1.{}.0", n + 1);
-        let kinds = [Behaviour::Good, Behaviour::Good, Behaviour::Crashes, Behaviour::Flaps, Behaviour::Errs];
+        let kinds = [
+            Behaviour::Good,
+            Behaviour::Good,
+            Behaviour::Crashes,
+            Behaviour::Flaps,
+            Behaviour::Errs,
+        ];
         // The first one is good, so that there is something to go back to; what only errs shows where traffic is shifted.
-        let behaviour = if n == 0 { Behaviour::Good } else { kinds[history.dice.usize(0..if shifts { 5 } else { 4 })] };
+        let behaviour = if n == 0 {
+            Behaviour::Good
+        } else {
+            kinds[history.dice.usize(0..if shifts { 5 } else { 4 })]
+        };
         history.ecs.image(&tag, behaviour);
-        let event = history.world.push("shop/web", &tag, seed * 100 + u64::from(n) + 1);
+        let event = history
+            .world
+            .push("shop/web", &tag, seed * 100 + u64::from(n) + 1);
         late.extend(history.tell(&event));
         history.minutes(SETTLES);
         if history.dice.bool() {
@@ -114,14 +136,19 @@ fn play(seed: u64, shifts: bool) -> (u32, u32) {
             let (runs, titles) = (history.world.image_of(&history.web), history.world.titles());
             match &last_good {
                 Some(good) => {
-                    let says = format!("seed {seed}: {runs} after {tag}, {behaviour:?}: {titles:?}");
+                    let says =
+                        format!("seed {seed}: {runs} after {tag}, {behaviour:?}: {titles:?}");
                     assert!(runs.contains(&format!(":{good}@")), "{says}");
                 }
-                None => assert!(titles.iter().any(|title| title.contains("back")), "seed {seed}: {titles:?}"),
+                None => assert!(
+                    titles.iter().any(|title| title.contains("back")),
+                    "seed {seed}: {titles:?}"
+                ),
             }
         }
     }
-    let changes = |world: &World| world.count("UpdateService") + world.count("StopServiceDeployment");
+    let changes =
+        |world: &World| world.count("UpdateService") + world.count("StopServiceDeployment");
     let (before, told) = (changes(&history.world), history.world.titles().len());
     history.minutes(60);
     assert_eq!(
@@ -144,5 +171,8 @@ fn bad_releases_do_not_stay_and_good_ones_do(#[case] shifts: bool) {
     }
     eprintln!("{taken_back} of {good} good releases were taken back");
     assert!(good >= 300, "{good}");
-    assert!(f64::from(taken_back) <= f64::from(good) * FALSE_ALARMS, "{taken_back} of {good}");
+    assert!(
+        f64::from(taken_back) <= f64::from(good) * FALSE_ALARMS,
+        "{taken_back} of {good}"
+    );
 }

@@ -23,10 +23,19 @@ fn a_release_that_is_live_is_told_and_remembered_as_good() {
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
     let titles = world.titles();
-    assert_eq!(titles.last().unwrap(), "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min");
+    assert_eq!(
+        titles.last().unwrap(),
+        "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min"
+    );
     let verified = world.state().held[&web].memory.verified.clone();
-    assert_eq!((verified.len(), verified[0].digest.clone()), (1, digest(11)));
-    assert_eq!(verified[0].revision, world.state().services[&web].task_definition);
+    assert_eq!(
+        (verified.len(), verified[0].digest.clone()),
+        (1, digest(11))
+    );
+    assert_eq!(
+        verified[0].revision,
+        world.state().services[&web].task_definition
+    );
     // Nothing is followed any more, and a sweep costs one call to the ledger.
     minutes(&world, 1);
     let calls = world.state().calls.len();
@@ -41,18 +50,33 @@ fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
     push(&world, "RC_1.1.0", 11);
     minutes(&world, 3);
     let said = "(service web) (port 80) is unhealthy in (target-group t) due to (reason Health checks failed).";
-    world.state_mut().said.insert(web.clone(), vec![said.to_owned(), "(service web) has started 1 tasks.".to_owned()]);
+    world.state_mut().said.insert(
+        web.clone(),
+        vec![
+            said.to_owned(),
+            "(service web) has started 1 tasks.".to_owned(),
+        ],
+    );
     world.state_mut().roll_back(&web);
     minutes(&world, 2);
     let titles = world.titles();
-    assert_eq!(titles[1..], ["RC_1.1.0 (sha256:00000000) failed and went back to shop-web:1".to_owned()]);
+    assert_eq!(
+        titles[1..],
+        ["RC_1.1.0 (sha256:00000000) failed and went back to shop-web:1".to_owned()]
+    );
     let why = world.state().notices[1].message.why.clone();
-    assert!(why.contains("do not pass the health check of the load balancer") && why.contains(said), "{why}");
+    assert!(
+        why.contains("do not pass the health check of the load balancer") && why.contains(said),
+        "{why}"
+    );
     assert!(!why.contains("has started"), "{why}");
     push(&world, "RC_1.1.0", 11);
     minutes(&world, 20);
     assert!(runs(&world, &web, "RC_1.0.0") || world.image_of(&web).ends_with("RC_1.0.0"));
-    assert_eq!((world.count("RegisterTaskDefinition"), world.titles().len()), (1, 2));
+    assert_eq!(
+        (world.count("RegisterTaskDefinition"), world.titles().len()),
+        (1, 2)
+    );
     // A new image is another matter.
     release(&world, &web, "RC_1.1.1", 12);
     assert!(runs(&world, &web, "RC_1.1.1"));
@@ -61,7 +85,12 @@ fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
 #[test]
 fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web deadline=10m");
+    let web = world.service(
+        "web",
+        "shop/web",
+        "RC_1.0.0",
+        "tag=RC_x.x.x repo=shop/web deadline=10m",
+    );
     release(&world, &web, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 9);
@@ -69,7 +98,10 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     minutes(&world, 2);
     assert!(runs(&world, &web, "RC_1.1.0"));
     let titles = world.titles();
-    assert_eq!(titles.last().unwrap(), "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)");
+    assert_eq!(
+        titles.last().unwrap(),
+        "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)"
+    );
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(world.titles().len(), titles.len());
@@ -84,7 +116,13 @@ fn what_hangs_is_taken_back_by_ecs() {
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 16);
     assert!(runs(&world, &web, "RC_1.1.0"));
-    assert_eq!((world.count("StopServiceDeployment"), world.count("UpdateService")), (1, 2));
+    assert_eq!(
+        (
+            world.count("StopServiceDeployment"),
+            world.count("UpdateService")
+        ),
+        (1, 2)
+    );
 }
 
 /// That would be a release which was completed and failed its checks after that: so the service is updated.
@@ -101,7 +139,13 @@ fn what_began_at_a_bad_one_is_not_taken_back_by_ecs() {
     push(&world, "RC_1.3.0", 13);
     minutes(&world, 17);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    assert_eq!((world.count("StopServiceDeployment"), world.count("UpdateService")), (0, 5));
+    assert_eq!(
+        (
+            world.count("StopServiceDeployment"),
+            world.count("UpdateService")
+        ),
+        (0, 5)
+    );
 }
 
 #[test]
@@ -131,7 +175,10 @@ fn without_a_good_one_it_stays_and_that_is_critical_once() {
         .filter(|notice| notice.message.severity == Severity::Critical)
         .map(|notice| notice.message.title.as_str())
         .collect();
-    assert_eq!(critical, ["RC_1.1.0 (sha256:00000000) hung, and there is nothing to go back to"]);
+    assert_eq!(
+        critical,
+        ["RC_1.1.0 (sha256:00000000) hung, and there is nothing to go back to"]
+    );
 }
 
 #[rstest]
@@ -147,14 +194,30 @@ fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
         world.state_mut().inactive.insert(revision);
     } else {
         world.state_mut().purged.insert(digest(12));
-        world.state_mut().images.remove(&("shop/web".to_owned(), "RC_1.2.0".to_owned()));
+        world
+            .state_mut()
+            .images
+            .remove(&("shop/web".to_owned(), "RC_1.2.0".to_owned()));
     }
     push(&world, "RC_1.3.0", 13);
     minutes(&world, 17);
-    assert!(world.titles().iter().any(|title| title.ends_with("hung: going back to RC_1.1.0 (shop-web:2)")));
+    assert!(
+        world
+            .titles()
+            .iter()
+            .any(|title| title.ends_with("hung: going back to RC_1.1.0 (shop-web:2)"))
+    );
     minutes(&world, 10);
     // Of an image that is still there `deploy` makes a new revision.
-    assert!(runs(&world, &web, if deregistered { "RC_1.2.0" } else { "RC_1.1.0" }), "{}", world.image_of(&web));
+    assert!(
+        runs(
+            &world,
+            &web,
+            if deregistered { "RC_1.2.0" } else { "RC_1.1.0" }
+        ),
+        "{}",
+        world.image_of(&web)
+    );
 }
 
 /// An alarm of the service that is on since now.
@@ -176,11 +239,20 @@ fn alarm(world: &World, kind: &str) {
 #[test]
 fn an_alarm_within_the_bake_time_takes_a_release_back() {
     let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web bake=5m");
+    let web = world.service(
+        "web",
+        "shop/web",
+        "RC_1.0.0",
+        "tag=RC_x.x.x repo=shop/web bake=5m",
+    );
     release(&world, &web, "RC_1.1.0", 11);
     assert_eq!(world.titles().len(), 1, "it bakes: {:?}", world.titles());
     minutes(&world, 6);
-    assert!(world.titles()[1].contains("is live"), "{:?}", world.titles());
+    assert!(
+        world.titles()[1].contains("is live"),
+        "{:?}",
+        world.titles()
+    );
     release(&world, &web, "RC_1.2.0", 12);
     minutes(&world, 2);
     alarm(&world, "errors-5xx");
@@ -188,15 +260,33 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
     let title = "RC_1.2.0 (sha256:00000000) raised an alarm: going back to RC_1.1.0 (shop-web:2)";
     assert_eq!(world.titles().last().unwrap(), title);
-    assert!(world.state().notices.last().unwrap().message.why.contains("errors-5xx is on since"));
+    assert!(
+        world
+            .state()
+            .notices
+            .last()
+            .unwrap()
+            .message
+            .why
+            .contains("errors-5xx is on since")
+    );
 }
 
 #[rstest]
 #[case::on_before("errors-5xx", true, true)]
 #[case::of_load("cpu-peak", false, false)]
-fn an_alarm_that_cannot_judge_takes_nothing_back(#[case] kind: &str, #[case] before: bool, #[case] is_named: bool) {
+fn an_alarm_that_cannot_judge_takes_nothing_back(
+    #[case] kind: &str,
+    #[case] before: bool,
+    #[case] is_named: bool,
+) {
     let world = World::new();
-    let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web bake=5m");
+    let web = world.service(
+        "web",
+        "shop/web",
+        "RC_1.0.0",
+        "tag=RC_x.x.x repo=shop/web bake=5m",
+    );
     release(&world, &web, "RC_1.1.0", 11);
     minutes(&world, 6);
     if before {
@@ -210,7 +300,11 @@ fn an_alarm_that_cannot_judge_takes_nothing_back(#[case] kind: &str, #[case] bef
     minutes(&world, 8);
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
     let why = world.state().notices.last().unwrap().message.why.clone();
-    assert_eq!(why.contains("had been on before, and could not judge it"), is_named, "{why}");
+    assert_eq!(
+        why.contains("had been on before, and could not judge it"),
+        is_named,
+        "{why}"
+    );
 }
 
 #[test]
@@ -220,7 +314,11 @@ fn a_release_that_answers_well_three_times_in_a_row_is_good() {
     release(&world, &web, "RC_1.1.0", 11);
     assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
     minutes(&world, 2);
-    assert!(world.titles()[1].contains("is live"), "{:?}", world.titles());
+    assert!(
+        world.titles()[1].contains("is live"),
+        "{:?}",
+        world.titles()
+    );
     assert_eq!(world.count("Ask"), 3);
     minutes(&world, 5);
     assert_eq!(world.count("Ask"), 3);
@@ -244,13 +342,22 @@ fn a_release_that_does_not_answer_well_goes_back() {
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
     let state = world.state();
     let told = &state.notices.last().unwrap().message;
-    assert_eq!(told.title, "RC_1.2.0 (sha256:00000000) does not answer well: going back to RC_1.1.0 (shop-web:2)");
+    assert_eq!(
+        told.title,
+        "RC_1.2.0 (sha256:00000000) does not answer well: going back to RC_1.1.0 (shop-web:2)"
+    );
     assert!(
-        told.why.ends_with("three times in a row: https://shop.example.com/health: it answers 503."),
+        told.why
+            .ends_with("three times in a row: https://shop.example.com/health: it answers 503."),
         "{}",
         told.why
     );
-    assert!(state.held[&web].memory.quarantined.contains_key(&digest(12)));
+    assert!(
+        state.held[&web]
+            .memory
+            .quarantined
+            .contains_key(&digest(12))
+    );
 }
 
 #[test]
@@ -283,7 +390,10 @@ fn what_a_person_rolls_out_meanwhile_is_left_alone() {
     let updates = world.count("UpdateService");
     minutes(&world, 30);
     assert_eq!(
-        (world.count("UpdateService"), world.state().services[&web].task_definition.clone()),
+        (
+            world.count("UpdateService"),
+            world.state().services[&web].task_definition.clone()
+        ),
         (updates, by_hand)
     );
 }
@@ -296,7 +406,10 @@ fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
     world.state_mut().tags.remove(&web);
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
-    assert_eq!(world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"], "no rollout is followed");
+    assert_eq!(
+        world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"],
+        "no rollout is followed"
+    );
 }
 
 /// The calls that a look at a rollout costs, and those that it costs to take one back.
@@ -307,8 +420,17 @@ fn a_look_costs_two_calls_and_a_way_back_ten() {
     release(&world, &web, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
     let of_aws = |calls: &[String]| {
-        let own = ["Watched", "Acquire", "Intend", "Conclude", "SendMessageBatch"];
-        calls.iter().filter(|call| !own.iter().any(|name| call.starts_with(name))).count()
+        let own = [
+            "Watched",
+            "Acquire",
+            "Intend",
+            "Conclude",
+            "SendMessageBatch",
+        ];
+        calls
+            .iter()
+            .filter(|call| !own.iter().any(|name| call.starts_with(name)))
+            .count()
     };
     let sweep = |world: &World| {
         let before = world.state().calls.len();
@@ -319,7 +441,10 @@ fn a_look_costs_two_calls_and_a_way_back_ten() {
     assert_eq!(sweep(&world), 2);
     world.pass(MINUTE * 15);
     let calls = sweep(&world);
-    assert!(runs(&world, &web, "RC_1.1.0"), "in the first sweep after its deadline");
+    assert!(
+        runs(&world, &web, "RC_1.1.0"),
+        "in the first sweep after its deadline"
+    );
     assert_eq!(calls, 12, "{:?}", world.state().calls);
 }
 
@@ -359,9 +484,18 @@ fn a_function_killed_anywhere_is_made_up_for(
     world.fault(call, fault);
     minutes(&world, 6);
     assert!(runs(&world, &web, "RC_1.1.0"), "{}", world.image_of(&web));
-    let told = world.titles().iter().filter(|title| title.contains("hung: going back")).count();
+    let told = world
+        .titles()
+        .iter()
+        .filter(|title| title.contains("hung: going back"))
+        .count();
     assert!((1..=2).contains(&told), "{:?}", world.titles());
-    assert!(world.state().held[&web].memory.quarantined.contains_key(&digest(12)));
+    assert!(
+        world.state().held[&web]
+            .memory
+            .quarantined
+            .contains_key(&digest(12))
+    );
 }
 
 proptest! {

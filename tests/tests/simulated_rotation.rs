@@ -23,8 +23,7 @@ fn reader(world: &World) -> Arn {
     world.sweep(&Deploy).unwrap().unwrap();
     world.state_mut().settle(&arn);
     for definition in &mut world.state_mut().definitions {
-        definition.document["containerDefinitions"][0]["secrets"] =
-            json!([{"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"}]);
+        definition.document["containerDefinitions"][0]["secrets"] = json!([{"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"}]);
     }
     world.pass(SignedDuration::from_mins(10));
     arn
@@ -56,13 +55,26 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
         world.sweep(&Deploy).unwrap().unwrap();
         world.invoke(&Deploy, event.clone()).unwrap().unwrap();
     }
-    world.state_mut().services.get_mut(&arn).unwrap().deployments[0].rollout_state = "COMPLETED".into();
+    world
+        .state_mut()
+        .services
+        .get_mut(&arn)
+        .unwrap()
+        .deployments[0]
+        .rollout_state = "COMPLETED".into();
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.state().held[&arn].memory.owed, None);
-    let restarts =
-        world.state().services[&arn].deployments.iter().filter(|d| d.created_at > Some(e2e::world::BEGINNING)).count();
+    let restarts = world.state().services[&arn]
+        .deployments
+        .iter()
+        .filter(|d| d.created_at > Some(e2e::world::BEGINNING))
+        .count();
     assert_eq!(restarts, 1);
-    let told = world.titles().iter().filter(|title| title.starts_with("restarting tasks")).count();
+    let told = world
+        .titles()
+        .iter()
+        .filter(|title| title.starts_with("restarting tasks"))
+        .count();
     assert_eq!(told, 1, "{:?}", world.titles());
 }
 
@@ -70,8 +82,14 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
 fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else_did_it() {
     let world = World::new();
     let arn = reader(&world);
-    let none = StackDefaults { actions_per_run: 0, ..StackDefaults::default() };
-    world.invoke_with(&Deploy, rotation(&world), none).unwrap().unwrap();
+    let none = StackDefaults {
+        actions_per_run: 0,
+        ..StackDefaults::default()
+    };
+    world
+        .invoke_with(&Deploy, rotation(&world), none)
+        .unwrap()
+        .unwrap();
     assert!(world.state().held[&arn].memory.owed.is_some());
     // A rollout is tried and refused, then held for good.
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -83,8 +101,20 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
     let first = world.state().definitions[0].arn().to_owned();
     world.state_mut().deploy(&arn, &first);
     world.state_mut().settle(&arn);
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:deploy".into(), "tag=none repo=shop/web".into());
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:deploy".into(), "tag=none repo=shop/web".into());
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.state().held[&arn].memory.owed, None);
-    assert!(!world.titles().iter().any(|title| title.starts_with("restarting")), "{:?}", world.titles());
+    assert!(
+        !world
+            .titles()
+            .iter()
+            .any(|title| title.starts_with("restarting")),
+        "{:?}",
+        world.titles()
+    );
 }

@@ -43,16 +43,25 @@ fn minutes(world: &World, service: &Arn, rps: f64, times: usize) {
 }
 
 fn names(calls: &[String]) -> Vec<&str> {
-    calls.iter().filter_map(|call| call.split(' ').next()).collect()
+    calls
+        .iter()
+        .filter_map(|call| call.split(' ').next())
+        .collect()
 }
 
 #[test]
 fn from_alarm_to_update_takes_four_calls_beside_the_ledger() {
     let (world, arn) = web();
     let events = world.minute(&arn, 37.2, Task::default());
-    let requests = events.iter().find(|event| event["detail"]["alarmName"] == "lamplighter/shop/web/requests").unwrap();
+    let requests = events
+        .iter()
+        .find(|event| event["detail"]["alarmName"] == "lamplighter/shop/web/requests")
+        .unwrap();
     world.state_mut().calls.clear();
-    world.invoke(&Autoscaler, requests.clone()).unwrap().unwrap();
+    world
+        .invoke(&Autoscaler, requests.clone())
+        .unwrap()
+        .unwrap();
     let state = world.state();
     assert_eq!(
         names(&state.calls),
@@ -71,7 +80,10 @@ fn from_alarm_to_update_takes_four_calls_beside_the_ledger() {
     );
     drop(state);
     assert_eq!(tasks(&world, &arn), 4);
-    assert_eq!(world.titles(), ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]);
+    assert_eq!(
+        world.titles(),
+        ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]
+    );
 }
 
 #[test]
@@ -94,8 +106,14 @@ fn a_spike_of_ten_minutes_ends_at_the_right_count_although_the_alarm_spoke_once(
     assert_eq!(tasks(&world, &arn), 2);
     let titles = world.titles();
     assert_eq!(titles.len(), 2, "{titles:?}");
-    assert_eq!(titles[0], "2 → 6 tasks — 75.0 req/s ÷ 10 per task = 8, 6 at first (max 8)");
-    assert_eq!(titles[1], "back to 2 tasks after 25 min — up to 8, 144 task-minutes above 2");
+    assert_eq!(
+        titles[0],
+        "2 → 6 tasks — 75.0 req/s ÷ 10 per task = 8, 6 at first (max 8)"
+    );
+    assert_eq!(
+        titles[1],
+        "back to 2 tasks after 25 min — up to 8, 144 task-minutes above 2"
+    );
 }
 
 #[test]
@@ -104,7 +122,11 @@ fn a_service_that_flaps_for_an_hour_changes_its_count_a_handful_of_times() {
     for n in 0..60 {
         minute(&world, &arn, if n / 4 % 2 == 0 { 17.0 } else { 24.0 });
     }
-    assert!(world.count("UpdateService") <= 4, "{} changes", world.count("UpdateService"));
+    assert!(
+        world.count("UpdateService") <= 4,
+        "{} changes",
+        world.count("UpdateService")
+    );
     assert!(world.titles().len() <= 2, "{:?}", world.titles());
 }
 
@@ -113,7 +135,12 @@ fn a_window_opens_and_closes() {
     let (world, arn) = web();
     // The world begins on a Saturday at 03:00 UTC.
     let window = "sat 03:10-03:30 UTC min=6".to_owned();
-    world.state_mut().tags.get_mut(&arn).unwrap().insert("lamplighter:schedule".into(), window);
+    world
+        .state_mut()
+        .tags
+        .get_mut(&arn)
+        .unwrap()
+        .insert("lamplighter:schedule".into(), window);
     let counts: Vec<i32> = (0..60)
         .map(|_| {
             minute(&world, &arn, 5.0);
@@ -123,7 +150,10 @@ fn a_window_opens_and_closes() {
     assert_eq!(counts[8], 2);
     assert_eq!(counts[10..29], [6; 19]);
     assert_eq!(counts[59], 2, "{counts:?}");
-    assert_eq!(world.titles()[0], "2 → 6 tasks — sat 03:10-03:30 UTC needs at least 6");
+    assert_eq!(
+        world.titles()[0],
+        "2 → 6 tasks — sat 03:10-03:30 UTC needs at least 6"
+    );
 }
 
 #[test]
@@ -138,14 +168,25 @@ fn missing_data_is_not_zero_load() {
     }
     assert_eq!(tasks(&world, &arn), 6);
     let told = world.titles();
-    assert_eq!(told.iter().filter(|title| title.starts_with("no CPU data")).count(), 1, "{told:?}");
+    assert_eq!(
+        told.iter()
+            .filter(|title| title.starts_with("no CPU data"))
+            .count(),
+        1,
+        "{told:?}"
+    );
 }
 
 #[test]
 fn a_count_that_somebody_moved_out_of_its_bounds_is_found_within_the_hour() {
     let (world, arn) = web();
     minutes(&world, &arn, 5.0, 10);
-    world.state_mut().services.get_mut(&arn).unwrap().desired_count = 20;
+    world
+        .state_mut()
+        .services
+        .get_mut(&arn)
+        .unwrap()
+        .desired_count = 20;
     minutes(&world, &arn, 5.0, 60);
     assert!(tasks(&world, &arn) <= 8, "{}", tasks(&world, &arn));
 }
@@ -176,13 +217,22 @@ fn a_raised_minimum_is_put_back_when_the_tags_go() {
     assert_eq!(world.state().scalable[&arn].min, 2);
     let calls = world.count("DescribeServices");
     minutes(&world, &arn, 55.0, 5);
-    assert_eq!(world.count("DescribeServices"), calls, "it is looked at no more");
+    assert_eq!(
+        world.count("DescribeServices"),
+        calls,
+        "it is looked at no more"
+    );
 }
 
 #[test]
 fn a_stopped_service_is_left_alone() {
     let (world, arn) = web();
-    world.state_mut().services.get_mut(&arn).unwrap().desired_count = 0;
+    world
+        .state_mut()
+        .services
+        .get_mut(&arn)
+        .unwrap()
+        .desired_count = 0;
     minutes(&world, &arn, 50.0, 10);
     assert_eq!(tasks(&world, &arn), 0);
     assert_eq!(world.titles(), [""; 0]);
@@ -258,10 +308,22 @@ fn a_function_killed_anywhere_is_made_up_for(
     assert_eq!(tasks(&world, &arn), 4);
     minutes(&world, &arn, 5.0, 20);
     assert_eq!(tasks(&world, &arn), 2);
-    let began = world.titles().iter().filter(|title| title.starts_with("2 → 4 tasks")).count();
-    let ended = world.titles().iter().filter(|title| title.starts_with("back to 2 tasks")).count();
+    let began = world
+        .titles()
+        .iter()
+        .filter(|title| title.starts_with("2 → 4 tasks"))
+        .count();
+    let ended = world
+        .titles()
+        .iter()
+        .filter(|title| title.starts_with("back to 2 tasks"))
+        .count();
     // At least once; twice only where it is not known whether the first one arrived.
-    assert!((1..=2).contains(&began) && ended == 1, "{:?}", world.titles());
+    assert!(
+        (1..=2).contains(&began) && ended == 1,
+        "{:?}",
+        world.titles()
+    );
 }
 
 /// Many services with their alarms; every hundredth is under load.
@@ -273,7 +335,14 @@ fn crowd(services: usize) -> World {
     }
     let hot: Vec<(Arn, f64)> = (0..services)
         .step_by(100)
-        .map(|n| (Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n:04}")), 37.2))
+        .map(|n| {
+            (
+                Arn::new(format!(
+                    "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n:04}"
+                )),
+                37.2,
+            )
+        })
         .collect();
     // Not on the full hour, when the bounds of all are looked at.
     world.pass(SignedDuration::from_mins(10));
@@ -297,7 +366,14 @@ fn cold_services_cost_a_sweep_nothing_but_the_pages_of_one_listing(
     let called = names(&state.calls);
     let count = |name: &str| called.iter().filter(|call| **call == name).count();
     assert_eq!(count("GetResources"), services.div_ceil(100));
-    assert_eq!((count("DescribeAlarms"), count("Watched"), count("GetMetricData")), (1, 1, 1));
+    assert_eq!(
+        (
+            count("DescribeAlarms"),
+            count("Watched"),
+            count("GetMetricData")
+        ),
+        (1, 1, 1)
+    );
     assert_eq!(count("DescribeServices"), hot.div_ceil(10));
     assert_eq!(count("UpdateService"), hot);
     assert_eq!(called.len(), calls, "{called:?}");
@@ -339,7 +415,13 @@ fn every_curve_is_followed_better_than_by_target_tracking() {
         let theirs = follow(&curve, TargetTracking::default());
         let hpa = follow(&curve, Hpa::default());
         let numbers = |f: &Followed| (f.under, f.task_hours, f.changes);
-        let all = format!("{}: {:?} {:?} {:?}", curve.name, numbers(&ours), numbers(&theirs), numbers(&hpa));
+        let all = format!(
+            "{}: {:?} {:?} {:?}",
+            curve.name,
+            numbers(&ours),
+            numbers(&theirs),
+            numbers(&hpa)
+        );
         // A spike that is over in ten minutes is met as fast as the step out allows: no faster than by a scaler
         // that waits three minutes and then jumps.
         let tie = usize::from(curve.name == "spike");

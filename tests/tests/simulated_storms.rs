@@ -17,22 +17,36 @@ use serde_json::{Value, json};
 #[test]
 fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
     let mut ward = Ward::new();
-    let services: Vec<Arn> = (0..100).map(|n| ward.service(&format!("s{n:03}"), 2, "on")).collect();
+    let services: Vec<Arn> = (0..100)
+        .map(|n| ward.service(&format!("s{n:03}"), 2, "on"))
+        .collect();
     ward.minutes(10);
     for service in &services {
         ward.set(service, Conduct::Crashes);
     }
     ward.minutes(20);
-    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    assert_eq!(
+        (
+            ward.world.count("UpdateService"),
+            ward.world.count("StopTask")
+        ),
+        (0, 0)
+    );
     let titles = ward.world.titles();
     assert_eq!(titles.len(), 1, "{titles:?}");
-    assert!(titles[0].ends_with("of 100 services are not well at once"), "{titles:?}");
+    assert!(
+        titles[0].ends_with("of 100 services are not well at once"),
+        "{titles:?}"
+    );
     for service in &services {
         ward.set(service, Conduct::Runs);
     }
     ward.minutes(30);
     let titles = ward.world.titles();
-    assert!(titles.len() == 2 && titles[1].starts_with("no storm any more"), "{titles:?}");
+    assert!(
+        titles.len() == 2 && titles[1].starts_with("no storm any more"),
+        "{titles:?}"
+    );
     assert_eq!(ward.world.count("UpdateService"), 0);
 }
 
@@ -45,7 +59,13 @@ fn a_zone_that_goes_dark_restarts_nothing() {
     ward.minutes(10);
     ward.fleet.darken(Some("eu-west-1a"));
     ward.minutes(60);
-    assert_eq!((ward.world.count("UpdateService"), ward.world.count("StopTask")), (0, 0));
+    assert_eq!(
+        (
+            ward.world.count("UpdateService"),
+            ward.world.count("StopTask")
+        ),
+        (0, 0)
+    );
     assert_eq!(ward.world.titles().len(), 0, "{:?}", ward.world.titles());
 }
 
@@ -53,7 +73,9 @@ fn a_zone_that_goes_dark_restarts_nothing() {
 fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
-    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0123456789abcdef0123456789abcdef");
+    let arn = Arn::new(
+        "arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0123456789abcdef0123456789abcdef",
+    );
     let instance = ContainerInstance {
         arn: arn.clone(),
         ec2: "i-0123456789abcdef0".to_owned(),
@@ -61,8 +83,14 @@ fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
         agent_connected: false,
         tags: [("lamplighter:managed".to_owned(), "true".to_owned())].into(),
     };
-    ward.world.state_mut().instances.insert(arn.clone(), instance);
-    ward.world.state_mut().groups.insert("i-0123456789abcdef0".to_owned(), "shop-hosts".to_owned());
+    ward.world
+        .state_mut()
+        .instances
+        .insert(arn.clone(), instance);
+    ward.world
+        .state_mut()
+        .groups
+        .insert("i-0123456789abcdef0".to_owned(), "shop-hosts".to_owned());
     ward.minutes(60);
     assert_eq!(ward.world.state().instances[&arn].status, "ACTIVE");
     let now = ward.world.state().now;
@@ -73,15 +101,33 @@ fn an_instance_whose_agent_is_gone_is_drained_while_tasks_on_it_fail() {
         reason: "Essential container in task exited".to_owned(),
         stopped_at: Some(now),
         instance: Some(arn.to_string()),
-        containers: vec![TaskContainer { name: "web".to_owned(), exit_code: Some(1), ..TaskContainer::default() }],
+        containers: vec![TaskContainer {
+            name: "web".to_owned(),
+            exit_code: Some(1),
+            ..TaskContainer::default()
+        }],
         ..Task::default()
     };
-    ward.world.state_mut().tasks.get_mut(&web).unwrap().push(failed);
+    ward.world
+        .state_mut()
+        .tasks
+        .get_mut(&web)
+        .unwrap()
+        .push(failed);
     ward.minutes(15);
     assert_eq!(ward.world.state().instances[&arn].status, "DRAINING");
-    assert_eq!((ward.world.count("UpdateContainerInstancesState"), ward.world.count("SetInstanceHealth")), (1, 1));
+    assert_eq!(
+        (
+            ward.world.count("UpdateContainerInstancesState"),
+            ward.world.count("SetInstanceHealth")
+        ),
+        (1, 1)
+    );
     let name = "0123456789abcdef0123456789abcdef";
-    assert_eq!(ward.told(name), ["i-0123456789abcdef0 is drained: its agent is gone and tasks on it fail"]);
+    assert_eq!(
+        ward.told(name),
+        ["i-0123456789abcdef0 is drained: its agent is gone and tasks on it fail"]
+    );
     ward.minutes(30);
     assert_eq!(ward.told(name).len(), 1);
 }
@@ -92,10 +138,18 @@ fn many_silent_instances_are_left_alone() {
     let mut ward = Ward::new();
     ward.service("web", 2, "on");
     for n in 0..5 {
-        let arn = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"));
+        let arn = Arn::new(format!(
+            "arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/{n:032x}"
+        ));
         let tags = [("lamplighter:managed".to_owned(), "true".to_owned())].into();
         let (ec2, status) = (format!("i-{n}"), "ACTIVE".to_owned());
-        let host = ContainerInstance { arn: arn.clone(), ec2, status, tags, ..ContainerInstance::default() };
+        let host = ContainerInstance {
+            arn: arn.clone(),
+            ec2,
+            status,
+            tags,
+            ..ContainerInstance::default()
+        };
         ward.world.state_mut().instances.insert(arn.clone(), host);
         let unhealthy = Task {
             task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/h{n}"),
@@ -104,7 +158,12 @@ fn many_silent_instances_are_left_alone() {
             instance: Some(arn.to_string()),
             ..Task::default()
         };
-        ward.world.state_mut().tasks.entry(Arn::new("other")).or_default().push(unhealthy);
+        ward.world
+            .state_mut()
+            .tasks
+            .entry(Arn::new("other"))
+            .or_default()
+            .push(unhealthy);
     }
     ward.minutes(60);
     let file = e2e::setup::root().join("events/heal/instance-silent.json");
@@ -116,7 +175,14 @@ fn many_silent_instances_are_left_alone() {
         ward.world.invoke(&Heal, event).unwrap().unwrap();
     }
     assert_eq!(ward.world.count("UpdateContainerInstancesState"), 0);
-    let state = ward.world.state().instances.keys().skip(1).cloned().collect::<Vec<_>>();
+    let state = ward
+        .world
+        .state()
+        .instances
+        .keys()
+        .skip(1)
+        .cloned()
+        .collect::<Vec<_>>();
     for arn in state {
         ward.world.state_mut().instances.remove(&arn);
     }

@@ -21,7 +21,9 @@ const DEPLOYMENT: &str = "arn:aws:ecs:eu-west-1:123456789012:service-deployment/
 const TAG: &str = "tag=RC_x.x.x repo=shop/web";
 
 fn group(side: &str) -> String {
-    format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{side}/0123456789abcdef")
+    format!(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{side}/0123456789abcdef"
+    )
 }
 
 fn revision(world: &World, web: &Arn, side: &str, weight: f64) -> ServiceRevision {
@@ -47,8 +49,14 @@ fn canary(tag: &str, weight: f64) -> (World, Arn) {
     shift(&world, &web, weight);
     for side in ["old", "new"] {
         let balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210";
-        let group = TargetGroup { arn: group(side), load_balancers: vec![balancer.to_owned()] };
-        world.state_mut().target_groups.insert(group.arn.clone(), group);
+        let group = TargetGroup {
+            arn: group(side),
+            load_balancers: vec![balancer.to_owned()],
+        };
+        world
+            .state_mut()
+            .target_groups
+            .insert(group.arn.clone(), group);
     }
     (world, web)
 }
@@ -61,7 +69,10 @@ fn shift(world: &World, web: &Arn, weight: f64) {
         to: revision(world, web, "new", weight),
         ..ServiceDeployment::default()
     };
-    world.state_mut().shifting.insert(DEPLOYMENT.to_owned(), deployment);
+    world
+        .state_mut()
+        .shifting
+        .insert(DEPLOYMENT.to_owned(), deployment);
 }
 
 /// A minute of traffic: requests and errors with the old revision, and with the new one.
@@ -89,9 +100,15 @@ fn call(stage: &str, weights: &Value) -> Value {
 
 fn ask(world: &World, stage: &str) -> String {
     let weight = world.state().shifting[DEPLOYMENT].to.weight.unwrap();
-    let weights =
-        if stage.starts_with("PRODUCTION") { json!({"new": weight, "old": 100.0 - weight}) } else { json!({}) };
-    let answer = world.invoke(&Verify, call(stage, &weights)).unwrap().unwrap();
+    let weights = if stage.starts_with("PRODUCTION") {
+        json!({"new": weight, "old": 100.0 - weight})
+    } else {
+        json!({})
+    };
+    let answer = world
+        .invoke(&Verify, call(stage, &weights))
+        .unwrap()
+        .unwrap();
     answer["hookStatus"].as_str().unwrap().to_owned()
 }
 
@@ -116,12 +133,24 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
     let (world, web) = canary(TAG, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, minutes) = until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
-    assert_eq!((answer.as_str(), minutes <= 4), ("FAILED", true), "{minutes}");
+    assert_eq!(
+        (answer.as_str(), minutes <= 4),
+        ("FAILED", true),
+        "{minutes}"
+    );
     let title = "RC_1.1.0 (sha256:00000000) fails more often than the old one: going back from 5 % of traffic";
     assert_eq!(world.titles().last().unwrap(), title);
-    assert!(last_why(&world).contains("requests (10.0 %) fail with it"), "{}", last_why(&world));
+    assert!(
+        last_why(&world).contains("requests (10.0 %) fail with it"),
+        "{}",
+        last_why(&world)
+    );
     let memory = world.state().held[&web].memory.clone();
-    assert!(memory.quarantined.contains_key(&Digest::new(format!("sha256:{:064x}", 11))));
+    assert!(
+        memory
+            .quarantined
+            .contains_key(&Digest::new(format!("sha256:{:064x}", 11)))
+    );
     assert!(memory.following.is_none(), "`rollout` has nothing to add");
     // While ECS goes back it asks again, and nothing may stand in its way.
     shift(&world, &web, 0.0);
@@ -132,11 +161,18 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
 fn one_that_is_no_worse_goes_on_step_by_step() {
     let (world, web) = canary(TAG, 5.0);
     let (answer, minutes) = until_answered(&world, (1_140.0, 1.0), (60.0, 0.0));
-    assert_eq!((answer.as_str(), minutes <= 7), ("SUCCEEDED", true), "{minutes}");
+    assert_eq!(
+        (answer.as_str(), minutes <= 7),
+        ("SUCCEEDED", true),
+        "{minutes}"
+    );
     // The next step is judged by its own minutes.
     shift(&world, &web, 50.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
-    assert_eq!(until_answered(&world, (600.0, 1.0), (600.0, 1.0)).0, "SUCCEEDED");
+    assert_eq!(
+        until_answered(&world, (600.0, 1.0), (600.0, 1.0)).0,
+        "SUCCEEDED"
+    );
     assert_eq!(ask(&world, "POST_PRODUCTION_TRAFFIC_SHIFT"), "SUCCEEDED");
     assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
 }
@@ -147,8 +183,10 @@ fn a_question_costs_seven_calls_the_first_time() {
     let (world, _) = canary(TAG, 5.0);
     let before = world.state().calls.len();
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
-    let calls: Vec<String> =
-        world.state().calls[before..].iter().map(|c| c.split(' ').next().unwrap().to_owned()).collect();
+    let calls: Vec<String> = world.state().calls[before..]
+        .iter()
+        .map(|c| c.split(' ').next().unwrap().to_owned())
+        .collect();
     let expected = [
         "DescribeServices",
         "Acquire",
@@ -170,23 +208,43 @@ fn a_database_that_is_down_for_both_takes_nothing_back() {
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, _) = until_answered(&world, (1_140.0, 456.0), (60.0, 24.0));
     assert_eq!(answer, "SUCCEEDED", "by policy, as nobody can say");
-    assert!(world.titles().last().unwrap().starts_with("not enough evidence"), "{:?}", world.titles());
+    assert!(
+        world
+            .titles()
+            .last()
+            .unwrap()
+            .starts_with("not enough evidence"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 #[rstest]
-#[case::kept(TAG, "SUCCEEDED", "not enough evidence about RC_1.1.0 (sha256:00000000) at 5 % of traffic")]
+#[case::kept(
+    TAG,
+    "SUCCEEDED",
+    "not enough evidence about RC_1.1.0 (sha256:00000000) at 5 % of traffic"
+)]
 #[case::taken_back(
     "tag=RC_x.x.x repo=shop/web unclear=back",
     "FAILED",
     "not enough evidence about RC_1.1.0 (sha256:00000000) at 5 % of traffic: going back"
 )]
-fn too_few_requests_are_told_as_such(#[case] tag: &str, #[case] expected: &str, #[case] title: &str) {
+fn too_few_requests_are_told_as_such(
+    #[case] tag: &str,
+    #[case] expected: &str,
+    #[case] title: &str,
+) {
     let (world, _) = canary(tag, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, minutes) = until_answered(&world, (28.0, 0.0), (2.0, 0.0));
     assert_eq!((answer.as_str(), minutes), (expected, 10));
     assert_eq!(world.titles().last().unwrap(), title);
-    assert!(last_why(&world).contains("At this rate it would take about"), "{}", last_why(&world));
+    assert!(
+        last_why(&world).contains("At this rate it would take about"),
+        "{}",
+        last_why(&world)
+    );
 }
 
 #[test]
@@ -197,7 +255,13 @@ fn one_that_is_slower_goes_back() {
     for n in 0..20 {
         for (side, p90) in [("old", 0.2), ("new", 0.5)] {
             let now = world.state().now;
-            world.state_mut().traffic.entry(group(side)).or_default().p90.insert(now, p90);
+            world
+                .state_mut()
+                .traffic
+                .entry(group(side))
+                .or_default()
+                .p90
+                .insert(now, p90);
         }
         // So high a rate of errors that it settles nothing.
         minute(&world, (40.0, 12.0), (40.0, 12.0));
@@ -208,7 +272,15 @@ fn one_that_is_slower_goes_back() {
         }
     }
     assert_eq!(answer, "FAILED");
-    assert!(world.titles().last().unwrap().contains("is slower than the old one"), "{:?}", world.titles());
+    assert!(
+        world
+            .titles()
+            .last()
+            .unwrap()
+            .contains("is slower than the old one"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 const TESTED: &str = "tag=RC_x.x.x repo=shop/web verify-test=https://test.example.com/health";
@@ -216,7 +288,10 @@ const TESTED: &str = "tag=RC_x.x.x repo=shop/web verify-test=https://test.exampl
 #[rstest]
 #[case::well(false, "SUCCEEDED")]
 #[case::unwell(true, "FAILED")]
-fn the_test_listener_is_asked_before_production_traffic_moves(#[case] unwell: bool, #[case] expected: &str) {
+fn the_test_listener_is_asked_before_production_traffic_moves(
+    #[case] unwell: bool,
+    #[case] expected: &str,
+) {
     let (world, _) = canary(TESTED, 0.0);
     if unwell {
         world.state_mut().unwell = Some(|_| true);
@@ -260,7 +335,14 @@ fn what_failed_before_is_not_let_in_by_another_door() {
         assert_eq!(ask(&world, stage), "FAILED");
     }
     let refused = "RC_1.1.0 (sha256:00000000) is refused: it failed before";
-    assert_eq!(world.titles().iter().filter(|title| *title == refused).count(), 1);
+    assert_eq!(
+        world
+            .titles()
+            .iter()
+            .filter(|title| *title == refused)
+            .count(),
+        1
+    );
 }
 
 #[rstest]
@@ -268,12 +350,21 @@ fn what_failed_before_is_not_let_in_by_another_door() {
 #[case::no_answer(Fault::AnswerLost)]
 fn whatever_happens_the_answer_is_valid(
     #[case] fault: Fault,
-    #[values("DescribeServices", "Acquire", "DescribeServiceDeployments", "GetMetricData", "Conclude")]
+    #[values(
+        "DescribeServices",
+        "Acquire",
+        "DescribeServiceDeployments",
+        "GetMetricData",
+        "Conclude"
+    )]
     name: &'static str,
 ) {
     let (world, _) = canary(TAG, 5.0);
     world.fault(name, fault);
-    let answer = world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95})));
+    let answer = world.invoke(
+        &Verify,
+        call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95})),
+    );
     let answer = answer.unwrap().unwrap();
     assert_eq!(answer["hookStatus"], "IN_PROGRESS", "{name}");
     assert!(answer["callBackDelay"].as_u64().is_some(), "{answer}");
@@ -285,7 +376,10 @@ fn whatever_happens_the_answer_is_valid(
 #[case::a_service_that_is_gone(json!({"serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/shop/gone", "targetServiceRevisionArn": "r"}))]
 fn what_cannot_be_judged_goes_on(#[case] payload: Value) {
     let (world, _) = canary(TAG, 5.0);
-    assert_eq!(world.invoke(&Verify, payload).unwrap().unwrap(), json!({"hookStatus": "SUCCEEDED"}));
+    assert_eq!(
+        world.invoke(&Verify, payload).unwrap().unwrap(),
+        json!({"hookStatus": "SUCCEEDED"})
+    );
 }
 
 #[rstest]
@@ -314,7 +408,14 @@ fn a_lease_that_another_function_left_is_waited_for() {
     let (world, _) = canary(TAG, 5.0);
     world.fault("GetMetricData", Fault::Killed);
 
-    assert!(world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95}))).is_none());
+    assert!(
+        world
+            .invoke(
+                &Verify,
+                call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95}))
+            )
+            .is_none()
+    );
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
 }
 
@@ -326,7 +427,10 @@ fn a_way_back_is_not_judged() {
     let at = world.state().now;
     {
         let mut state = world.state_mut();
-        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning { to: Some(to.clone()), at });
+        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning {
+            to: Some(to.clone()),
+            at,
+        });
         let deployment = state.shifting.get_mut(DEPLOYMENT).unwrap();
         std::mem::swap(&mut deployment.to, deployment.from.as_mut().unwrap());
         deployment.to.weight = Some(5.0);
@@ -334,7 +438,10 @@ fn a_way_back_is_not_judged() {
     for _ in 0..5 {
         minute(&world, (1_140.0, 1.0), (60.0, 60.0));
     }
-    let answer = world.invoke(&Verify, call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 95, "old": 5})));
+    let answer = world.invoke(
+        &Verify,
+        call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 95, "old": 5})),
+    );
     assert_eq!(answer.unwrap().unwrap()["hookStatus"], "SUCCEEDED");
     assert!(world.state().held[&web].memory.quarantined.is_empty());
 }
@@ -348,14 +455,24 @@ fn one_that_hangs_goes_back_although_nothing_counts_as_an_error() {
     for _ in 0..5 {
         minute(&world, (1_140.0, 1.0), (20.0, 0.0));
         let last = world.state().now - SignedDuration::from_mins(1);
-        world.state_mut().traffic.get_mut(&group("new")).unwrap().answers.insert(last, 2.0);
+        world
+            .state_mut()
+            .traffic
+            .get_mut(&group("new"))
+            .unwrap()
+            .answers
+            .insert(last, 2.0);
         answer = ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
         if answer != "IN_PROGRESS" {
             break;
         }
     }
     assert_eq!(answer, "FAILED");
-    assert!(world.titles().last().unwrap().contains("does not answer"), "{:?}", world.titles());
+    assert!(
+        world.titles().last().unwrap().contains("does not answer"),
+        "{:?}",
+        world.titles()
+    );
 }
 
 /// The image is the one that ran before: whatever else was changed is to blame.
@@ -364,10 +481,29 @@ fn an_image_that_ran_before_is_not_quarantined() {
     let (world, web) = canary(TAG, 5.0);
     let image = world.image_of(&web);
     let other = world.state_mut().register("shop-web", &image);
-    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = other;
+    world
+        .state_mut()
+        .shifting
+        .get_mut(DEPLOYMENT)
+        .unwrap()
+        .from
+        .as_mut()
+        .unwrap()
+        .task_definition = other;
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
-    assert_eq!(until_answered(&world, (1_140.0, 1.0), (60.0, 6.0)).0, "FAILED");
-    assert!(world.titles().last().unwrap().starts_with("the new revision fails more often"), "{:?}", world.titles());
+    assert_eq!(
+        until_answered(&world, (1_140.0, 1.0), (60.0, 6.0)).0,
+        "FAILED"
+    );
+    assert!(
+        world
+            .titles()
+            .last()
+            .unwrap()
+            .starts_with("the new revision fails more often"),
+        "{:?}",
+        world.titles()
+    );
     assert!(world.state().held[&web].memory.quarantined.is_empty());
 }
 
@@ -376,7 +512,15 @@ fn an_image_that_ran_before_is_not_quarantined() {
 fn a_restart_is_not_judged() {
     let (world, web) = canary(TAG, 5.0);
     let definition = world.state().services[&web].task_definition.clone();
-    world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from.as_mut().unwrap().task_definition = definition;
+    world
+        .state_mut()
+        .shifting
+        .get_mut(DEPLOYMENT)
+        .unwrap()
+        .from
+        .as_mut()
+        .unwrap()
+        .task_definition = definition;
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "SUCCEEDED");
 }
 
@@ -387,5 +531,13 @@ fn what_cannot_be_compared_is_told(#[case] tag: &str, #[case] expected: &str) {
     let (world, _) = canary(tag, 5.0);
     world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from = None;
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), expected);
-    assert!(world.titles().last().unwrap().contains("can't be judged at 5 % of traffic"), "{:?}", world.titles());
+    assert!(
+        world
+            .titles()
+            .last()
+            .unwrap()
+            .contains("can't be judged at 5 % of traffic"),
+        "{:?}",
+        world.titles()
+    );
 }

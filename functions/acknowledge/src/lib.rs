@@ -28,7 +28,11 @@ pub fn serve() -> Result<(), door::Failure> {
         defaults.require(&["table", "notices", "topic"])?;
         let Some(links) = defaults.sealed_links else {
             let problem = "it is missing; infra/template.yaml sets it".to_owned();
-            return Err(ParameterError { parameter: LINKS_VARIABLE.to_owned(), problem }.into());
+            return Err(ParameterError {
+                parameter: LINKS_VARIABLE.to_owned(),
+                problem,
+            }
+            .into());
         };
         let config = config()?;
         let page = Rc::new(Acknowledge {
@@ -67,8 +71,9 @@ impl Acknowledge {
     /// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
     pub async fn answer(&self, payload: &Value) -> Result<Value, Error> {
         let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
-        let method = text("/requestContext/http/method")
-            .ok_or_else(|| MalformedEvent("not a request of an HTTP API: it has no method".to_owned()))?;
+        let method = text("/requestContext/http/method").ok_or_else(|| {
+            MalformedEvent("not a request of an HTTP API: it has no method".to_owned())
+        })?;
         let query = text("/rawQueryString").unwrap_or_default();
         Ok(match self.follow(method, query).await {
             Ok((status, page)) => html(status, &page),
@@ -97,19 +102,26 @@ impl Acknowledge {
             // Those who scan mails open links, and press no buttons.
             "GET" | "HEAD" => Ok((200, page::asks(&link))),
             "POST" => {
-                self.outbox.send(vec![self.notice(&link)]).await.map_err(|unsent| unsent.error)?;
+                self.outbox
+                    .send(vec![self.notice(&link)])
+                    .await
+                    .map_err(|unsent| unsent.error)?;
                 // Sent first: a function killed in between leaves a link that can be used again, which changes nothing.
                 self.used.use_up(&link.seal, link.until).await?;
                 tracing::info!(incident = link.incident, "acknowledged by a link");
                 Ok((200, page::done(&link)))
             }
-            _ => Ok((405, page::says("Nothing was changed", "Only GET and POST are answered."))),
+            _ => Ok((
+                405,
+                page::says("Nothing was changed", "Only GET and POST are answered."),
+            )),
         }
     }
 
     /// What `alert` knows an acknowledgement by.
     fn notice(&self, link: &Followed) -> Notice {
-        let message = Message::info("acknowledged by a link").once(format!("{ACKNOWLEDGED}{}", link.incident));
+        let message = Message::info("acknowledged by a link")
+            .once(format!("{ACKNOWLEDGED}{}", link.incident));
         Notice {
             message,
             at: (self.clock)(),

@@ -57,12 +57,19 @@ impl Channels {
         let a_minute = usize::try_from(defaults.messages_per_minute).unwrap_or(usize::MAX);
         let secret = &defaults.channels_secret;
         let sealed = defaults.sealed_links.as_ref();
-        let sealed = sealed.map(|links| (links.url.clone(), Secret::new(config.clone(), &links.key)));
+        let sealed =
+            sealed.map(|links| (links.url.clone(), Secret::new(config.clone(), &links.key)));
         Self {
             topic: Topic::new(config.clone(), &defaults.topic),
             secret: (!secret.is_empty()).then(|| Secret::new(config.clone(), secret)),
             config,
-            mail: Route { channel: MAIL.to_owned(), interval, a_minute, from: Severity::Info, apps: Vec::new() },
+            mail: Route {
+                channel: MAIL.to_owned(),
+                interval,
+                a_minute,
+                from: Severity::Info,
+                apps: Vec::new(),
+            },
             destinations: RefCell::default(),
             called: Cell::default(),
             sealed,
@@ -92,16 +99,29 @@ impl Channels {
 
     /// Sends by what the secret says now.
     async fn tell(&self, channel: &str, letter: &Letter<'_>) -> Result<Option<String>, Refused> {
-        let gone = || refusal("Send", channel, "NoSuchChannel", "the secret does not name it any more");
+        let gone = || {
+            refusal(
+                "Send",
+                channel,
+                "NoSuchChannel",
+                "the secret does not name it any more",
+            )
+        };
         let destination = self.destination(channel).ok_or_else(gone)?;
         let to = To { channel, letter };
         match &destination.kind {
             Kind::SlackWebhook { url } => {
                 self.slack_pause().await;
-                let answer = to.post("webhook", url, &[], &slack::message(letter)).await?;
+                let answer = to
+                    .post("webhook", url, &[], &slack::message(letter))
+                    .await?;
                 to.accepted("webhook", &answer).map(|()| None)
             }
-            Kind::SlackBot { token, channel, api } => self.slack(to, token, channel, api).await,
+            Kind::SlackBot {
+                token,
+                channel,
+                api,
+            } => self.slack(to, token, channel, api).await,
             Kind::PagerDuty { key, api } => {
                 // At once: one after the other, those of a list would outlast this function.
                 let events = documents::pager_duty(letter, key);
@@ -116,30 +136,54 @@ impl Channels {
                 let (body, now) = (documents::webhook(letter), door::clock().as_second());
                 let signature = documents::signature(signing_key, now, &body.to_string());
                 let now = now.to_string();
-                let headers = [("x-lamplighter-timestamp", now.as_str()), ("x-lamplighter-signature", &signature)];
+                let headers = [
+                    ("x-lamplighter-timestamp", now.as_str()),
+                    ("x-lamplighter-signature", &signature),
+                ];
                 let answer = to.post("webhook", url, &headers, &body).await?;
                 to.accepted("webhook", &answer).map(|()| None)
             }
             Kind::Topic { arn, amazon_q } => {
                 tokio::time::sleep(TOPIC_PAUSE).await;
                 let (subject, body) = mail(letter);
-                let body = if *amazon_q { documents::amazon_q(letter).to_string() } else { body };
-                Topic::new(self.config.clone(), arn).publish(&subject, &body).await.map_err(Refused::from)?;
+                let body = if *amazon_q {
+                    documents::amazon_q(letter).to_string()
+                } else {
+                    body
+                };
+                Topic::new(self.config.clone(), arn)
+                    .publish(&subject, &body)
+                    .await
+                    .map_err(Refused::from)?;
                 Ok(None)
             }
         }
     }
 
     /// The first message of an incident begins a thread; what follows goes into it, and the first says how it stands.
-    async fn slack(&self, to: To<'_>, token: &str, place: &str, api: &str) -> Result<Option<String>, Refused> {
+    async fn slack(
+        &self,
+        to: To<'_>,
+        token: &str,
+        place: &str,
+        api: &str,
+    ) -> Result<Option<String>, Refused> {
         let post = async |place: Value| {
-            self.method(to, api, "chat.postMessage", token, &with(slack::message(to.letter), place)).await
+            self.method(
+                to,
+                api,
+                "chat.postMessage",
+                token,
+                &with(slack::message(to.letter), place),
+            )
+            .await
         };
         let mut thread = to.thread();
         let mut answer = None;
         if let Some((channel, ts)) = thread.as_deref().and_then(|thread| thread.split_once(':')) {
             // Whoever has not followed the thread sees that it got worse.
-            let reply = json!({"channel": channel, "thread_ts": ts, "reply_broadcast": to.got_worse()});
+            let reply =
+                json!({"channel": channel, "thread_ts": ts, "reply_broadcast": to.got_worse()});
             match post(reply).await {
                 // The channel of its thread is left or archived: it goes on where messages go now.
                 Err(refused) if is_gone(&refused.error.code) && channel != place => thread = None,
@@ -151,7 +195,13 @@ impl Channels {
             None => post(json!({"channel": place, "unfurl_links": false})).await?,
         };
         let (Some(thread), Letter::One(telling)) = (thread, to.letter) else {
-            let text = |key: &str| answer.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+            let text = |key: &str| {
+                answer
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned()
+            };
             return Ok(Some(format!("{}:{}", text("channel"), text("ts"))));
         };
         let (channel, ts) = thread.split_once(':').unwrap_or_default();
@@ -173,13 +223,24 @@ impl Channels {
     ) -> Result<Value, Refused> {
         self.slack_pause().await;
         let bearer = format!("Bearer {token}");
-        let answer = to.post(method, &format!("{api}/{method}"), &[("authorization", &bearer)], body).await?;
+        let answer = to
+            .post(
+                method,
+                &format!("{api}/{method}"),
+                &[("authorization", &bearer)],
+                body,
+            )
+            .await?;
         to.accepted(method, &answer)?;
         let said: Value = serde_json::from_str(&answer.body).unwrap_or_default();
         if said.get("ok") == Some(&Value::Bool(true)) {
             return Ok(said);
         }
-        let code = said.get("error").and_then(Value::as_str).unwrap_or("no answer of Slack's").to_owned();
+        let code = said
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or("no answer of Slack's")
+            .to_owned();
         Err(refusal(method, to.channel, &code, "Slack says so"))
     }
 
@@ -199,10 +260,16 @@ impl Outlet for Channels {
             // Messages go without a link rather than not at all.
             match secret.read().await {
                 Ok(key) => drop(self.links.set(Links::new(url, key))),
-                Err(error) => tracing::warn!(error = %error, "messages have no link that stops reminders"),
+                Err(error) => {
+                    tracing::warn!(error = %error, "messages have no link that stops reminders")
+                }
             }
         }
-        if self.destinations.borrow().is_some() { None } else { self.read_again().await }
+        if self.destinations.borrow().is_some() {
+            None
+        } else {
+            self.read_again().await
+        }
     }
 
     fn links(&self) -> Option<&Links> {
@@ -213,7 +280,12 @@ impl Outlet for Channels {
         let mut routes = vec![self.mail.clone()];
         for (name, destination) in self.destinations.borrow().iter().flatten() {
             let Destination { from, apps, .. } = destination.clone();
-            routes.push(Route { channel: name.clone(), from, apps, ..self.mail.clone() });
+            routes.push(Route {
+                channel: name.clone(),
+                from,
+                apps,
+                ..self.mail.clone()
+            });
         }
         routes
     }
@@ -222,7 +294,12 @@ impl Outlet for Channels {
         if channel == MAIL {
             tokio::time::sleep(TOPIC_PAUSE).await;
             let (subject, body) = mail(letter);
-            return self.topic.publish(&subject, &body).await.map(|()| None).map_err(Untold::Failed);
+            return self
+                .topic
+                .publish(&subject, &body)
+                .await
+                .map(|()| None)
+                .map_err(Untold::Failed);
         }
         let refused = match self.tell(channel, letter).await {
             Ok(thread) => return Ok(thread),
@@ -268,10 +345,15 @@ type Posting = JoinHandle<Result<Posted, String>>;
 /// Begins to send a document.
 fn begin(url: &str, headers: &[(&str, &str)], body: &Value) -> Posting {
     let (url, body) = (url.to_owned(), body.to_string());
-    let headers: Vec<(String, String)> =
-        headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let headers: Vec<(String, String)> = headers
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     tokio::task::spawn_blocking(move || {
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        let headers: Vec<(&str, &str)> = headers
+            .iter()
+            .map(|(n, v)| (n.as_str(), v.as_str()))
+            .collect();
         post(&url, &headers, &body, is_local())
     })
 }
@@ -291,7 +373,9 @@ struct Refused {
 
 impl From<Refused> for Untold {
     fn from(refused: Refused) -> Self {
-        refused.rests.map_or(Self::Failed(refused.error), Self::Rests)
+        refused
+            .rests
+            .map_or(Self::Failed(refused.error), Self::Rests)
     }
 }
 
@@ -310,8 +394,14 @@ impl To<'_> {
     }
 
     fn got_worse(&self) -> bool {
-        let Letter::One(telling) = self.letter else { return false };
-        let told = telling.incident.told.get(self.channel).and_then(|told| told.severity);
+        let Letter::One(telling) = self.letter else {
+            return false;
+        };
+        let told = telling
+            .incident
+            .told
+            .get(self.channel)
+            .and_then(|told| told.severity);
         telling.kind == Occasion::Goes && Some(telling.incident.severity) > told
     }
 
@@ -328,7 +418,13 @@ impl To<'_> {
     async fn answer(&self, call: &'static str, posting: Posting) -> Result<Posted, Refused> {
         let posted = posting.await.unwrap_or_else(|error| Err(error.to_string()));
         // Nobody knows whether it was taken.
-        let unknown = |refused: Refused| Refused { error: AwsError { refused: false, ..refused.error }, ..refused };
+        let unknown = |refused: Refused| Refused {
+            error: AwsError {
+                refused: false,
+                ..refused.error
+            },
+            ..refused
+        };
         posted.map_err(|problem| unknown(refusal(call, self.channel, "NoAnswer", &problem)))
     }
 
@@ -338,14 +434,32 @@ impl To<'_> {
             return Ok(());
         }
         let rests = (answer.status == 429).then(|| answer.retry_after.unwrap_or(30));
-        let refused = refusal(call, self.channel, &format!("HTTP{}", answer.status), &answer.body);
+        let refused = refusal(
+            call,
+            self.channel,
+            &format!("HTTP{}", answer.status),
+            &answer.body,
+        );
         Err(Refused { rests, ..refused })
     }
 }
 
 fn refusal(call: &'static str, channel: &str, code: &str, message: &str) -> Refused {
-    let (target, code, message) = (channel.to_owned(), code.to_owned(), message.chars().take(LETTERS).collect());
-    Refused { rests: None, error: AwsError { call, target, code, message, refused: true } }
+    let (target, code, message) = (
+        channel.to_owned(),
+        code.to_owned(),
+        message.chars().take(LETTERS).collect(),
+    );
+    Refused {
+        rests: None,
+        error: AwsError {
+            call,
+            target,
+            code,
+            message,
+            refused: true,
+        },
+    }
 }
 
 fn mail(letter: &Letter<'_>) -> (String, String) {

@@ -80,7 +80,12 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
     ///
     /// # Errors
     /// [`Error`] where the notices are not written down and must come again, or what was told is not.
-    pub async fn turn(&self, notices: &[Notice], holder: &str, deadline: Timestamp) -> Result<usize, Error> {
+    pub async fn turn(
+        &self,
+        notices: &[Notice],
+        holder: &str,
+        deadline: Timestamp,
+    ) -> Result<usize, Error> {
         if !notices.is_empty() {
             self.incidents.add(notices, (self.clock)()).await?;
         }
@@ -116,7 +121,15 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
             }
         }
         let taken = inbox.into_keys().collect();
-        self.write(&desk, &before, Changes { taken, ..Changes::default() }).await?;
+        self.write(
+            &desk,
+            &before,
+            Changes {
+                taken,
+                ..Changes::default()
+            },
+        )
+        .await?;
         let mut sent = 0;
         for route in self.outlet.routes() {
             let before = desk.incidents.clone();
@@ -124,26 +137,51 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
             self.write(&desk, &before, Changes::default()).await?;
         }
         let forgotten = forgotten(&desk, now);
-        desk.silences.retain(|_, (_, until)| until.is_some_and(|until| now < until));
-        let changes = Changes { forgotten, ..Changes::default() };
+        desk.silences
+            .retain(|_, (_, until)| until.is_some_and(|until| now < until));
+        let changes = Changes {
+            forgotten,
+            ..Changes::default()
+        };
         self.write(&desk, &desk.incidents, changes).await?;
-        self.incidents.release(&desk).await.map_err(|e| self.busy(e))?;
+        self.incidents
+            .release(&desk)
+            .await
+            .map_err(|e| self.busy(e))?;
         Ok(sent)
     }
 
     fn busy(&self, error: LedgerError) -> Error {
         match error {
-            LedgerError::Busy { holder, until } => Error::TargetBusy { target: self.stack.clone(), holder, until },
+            LedgerError::Busy { holder, until } => Error::TargetBusy {
+                target: self.stack.clone(),
+                holder,
+                until,
+            },
             LedgerError::Aws(error) => error.into(),
         }
     }
 
-    async fn write(&self, desk: &Desk, before: &BTreeMap<Id, Incident>, changes: Changes) -> Result<(), Error> {
-        let is_new =
-            |(id, incident): &(&Id, &Incident)| before.get(id) != Some(incident) && !changes.forgotten.contains(id);
-        let written = desk.incidents.iter().filter(is_new).map(|(_, incident)| incident.clone()).collect();
+    async fn write(
+        &self,
+        desk: &Desk,
+        before: &BTreeMap<Id, Incident>,
+        changes: Changes,
+    ) -> Result<(), Error> {
+        let is_new = |(id, incident): &(&Id, &Incident)| {
+            before.get(id) != Some(incident) && !changes.forgotten.contains(id)
+        };
+        let written = desk
+            .incidents
+            .iter()
+            .filter(is_new)
+            .map(|(_, incident)| incident.clone())
+            .collect();
         let changes = Changes { written, ..changes };
-        self.incidents.write(desk, &changes, (self.clock)()).await.map_err(|e| self.busy(e))
+        self.incidents
+            .write(desk, &changes, (self.clock)())
+            .await
+            .map_err(|e| self.busy(e))
     }
 
     /// Sends a channel what is due, until it is done, out of time or refused.
@@ -187,17 +225,36 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
         sent
     }
 
-    fn letter<'a>(&'a self, desk: &'a Desk, channel: &str, post: &Post, now: Timestamp) -> Option<Letter<'a>> {
+    fn letter<'a>(
+        &'a self,
+        desk: &'a Desk,
+        channel: &str,
+        post: &Post,
+        now: Timestamp,
+    ) -> Option<Letter<'a>> {
         let stack = self.stack.as_str();
         Some(match post {
             Post::One(id, kind) => {
                 let incident = desk.incidents.get(id)?;
                 let known = incident.told.get(channel).map_or(0, |told| told.said);
-                Letter::One(Telling { incident, kind: *kind, known, stack, now, links: self.outlet.links() })
+                Letter::One(Telling {
+                    incident,
+                    kind: *kind,
+                    known,
+                    stack,
+                    now,
+                    links: self.outlet.links(),
+                })
             }
             Post::Many(list) => {
-                let incidents = list.iter().filter_map(|(id, kind)| Some((desk.incidents.get(id)?, *kind)));
-                Letter::Many(Listing { incidents: incidents.collect(), stack, now })
+                let incidents = list
+                    .iter()
+                    .filter_map(|(id, kind)| Some((desk.incidents.get(id)?, *kind)));
+                Letter::Many(Listing {
+                    incidents: incidents.collect(),
+                    stack,
+                    now,
+                })
             }
         })
     }
@@ -206,26 +263,40 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
     fn own_notices(&self, desk: &mut Desk, problem: Option<String>, now: Timestamp) {
         let mut notices = Vec::new();
         let is_open = |desk: &Desk, cause: &str| {
-            desk.incidents.get(&Id::of(&self.topic, cause)).is_some_and(|incident| incident.over.is_none())
+            desk.incidents
+                .get(&Id::of(&self.topic, cause))
+                .is_some_and(|incident| incident.over.is_none())
         };
         match problem {
             Some(problem) if !is_open(desk, CHANNELS) => {
                 notices.push(self.notice(CHANNELS, unreadable(&problem).begins(CHANNELS), now));
             }
-            None if is_open(desk, CHANNELS) => notices.push(self.notice(CHANNELS, readable().ends(CHANNELS), now)),
+            None if is_open(desk, CHANNELS) => {
+                notices.push(self.notice(CHANNELS, readable().ends(CHANNELS), now))
+            }
             Some(_) | None => {}
         }
         for route in self.outlet.routes() {
             let waits = !due_on(desk, &route, now).is_empty();
             let channel = route.channel;
             let is_told = is_open(desk, &cause(&channel));
-            let Some(state) = desk.channels.get_mut(&channel) else { continue };
+            let Some(state) = desk.channels.get_mut(&channel) else {
+                continue;
+            };
             state.broken.take_if(|_| !waits);
             match &state.broken {
                 Some((since, error)) if !is_told && now.duration_since(*since) >= BROKEN_AFTER => {
-                    notices.push(self.notice(&cause(&channel), broken(&channel, *since, error).begins(&channel), now));
+                    notices.push(self.notice(
+                        &cause(&channel),
+                        broken(&channel, *since, error).begins(&channel),
+                        now,
+                    ));
                 }
-                None if is_told => notices.push(self.notice(&cause(&channel), mended(&channel).ends(&channel), now)),
+                None if is_told => notices.push(self.notice(
+                    &cause(&channel),
+                    mended(&channel).ends(&channel),
+                    now,
+                )),
                 Some(_) | None => {}
             }
         }
@@ -282,7 +353,9 @@ fn unreadable(problem: &str) -> Message {
 }
 
 fn readable() -> Message {
-    Message::info("can use its channels again").why("The secret with the channels can be used.").next("Nothing to do.")
+    Message::info("can use its channels again")
+        .why("The secret with the channels can be used.")
+        .next("Nothing to do.")
 }
 
 #[cfg(test)]
@@ -293,7 +366,11 @@ mod tests {
     fn every_message_about_the_channels() {
         let since = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
         let messages = [
-            broken("ops", since, "chat.postMessage ops: invalid_auth: Slack says so"),
+            broken(
+                "ops",
+                since,
+                "chat.postMessage ops: invalid_auth: Slack says so",
+            ),
             mended("ops"),
             unreadable("channel ops: channel is missing"),
             readable(),

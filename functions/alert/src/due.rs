@@ -40,7 +40,12 @@ pub enum Kind {
 
 /// What is to be told of an incident by a channel.
 #[must_use]
-pub fn due(incident: &Incident, channel: &str, interval: SignedDuration, now: Timestamp) -> Option<Kind> {
+pub fn due(
+    incident: &Incident,
+    channel: &str,
+    interval: SignedDuration,
+    now: Timestamp,
+) -> Option<Kind> {
     let (told, at) = match incident.told.get(channel) {
         Some(told @ Told { at: Some(at), .. }) => (told, *at),
         Some(_) => return Some(first(incident)),
@@ -64,23 +69,36 @@ pub fn due(incident: &Incident, channel: &str, interval: SignedDuration, now: Ti
 
 /// Something was said, or it is over and somebody waits to hear that.
 fn has_news(incident: &Incident, told: &Told) -> bool {
-    incident.said > told.said || incident.over.is_some() != told.over && incident.severity > Severity::Info
+    incident.said > told.said
+        || incident.over.is_some() != told.over && incident.severity > Severity::Info
 }
 
 fn first(incident: &Incident) -> Kind {
-    if incident.lasted && (incident.over.is_none() || ends_well(incident)) { Kind::Begins } else { Kind::News }
+    if incident.lasted && (incident.over.is_none() || ends_well(incident)) {
+        Kind::Begins
+    } else {
+        Kind::News
+    }
 }
 
 /// What was said last is no trouble: a release that ends by going back does not end well.
 fn ends_well(incident: &Incident) -> bool {
-    incident.lines.last().is_none_or(|line| line.severity == Severity::Info)
+    incident
+        .lines
+        .last()
+        .is_none_or(|line| line.severity == Severity::Info)
 }
 
 /// It was over before anybody had to be told.
 fn passed_by(incident: &Incident) -> bool {
     // A warning that lasts for nobody, within a release that was quick, is to be heard.
-    let mut troubles = incident.lines.iter().filter(|line| line.severity > Severity::Info).peekable();
-    let was_trouble = incident.lasted && troubles.peek().is_some() && troubles.all(|line| line.begins.is_some());
+    let mut troubles = incident
+        .lines
+        .iter()
+        .filter(|line| line.severity > Severity::Info)
+        .peekable();
+    let was_trouble =
+        incident.lasted && troubles.peek().is_some() && troubles.all(|line| line.begins.is_some());
     incident.lines.is_empty() || was_trouble && incident.over.is_some() && ends_well(incident)
 }
 
@@ -92,7 +110,10 @@ fn flaps(incident: &Incident, now: Timestamp) -> bool {
 /// Why nothing is told of an incident for now: its target is silenced, or something else explains it.
 #[must_use]
 pub fn withheld(incident: &Incident, desk: &Desk, now: Timestamp) -> Option<String> {
-    let silence = desk.silences.get(&incident.target).and_then(|(_, until)| *until);
+    let silence = desk
+        .silences
+        .get(&incident.target)
+        .and_then(|(_, until)| *until);
     if let Some(until) = silence.filter(|until| now < *until) {
         return Some(format!("silenced until {until}"));
     }
@@ -103,14 +124,21 @@ pub fn withheld(incident: &Incident, desk: &Desk, now: Timestamp) -> Option<Stri
     }
     let others = desk.incidents.values().filter(|other| other.over.is_none());
     others.into_iter().find_map(|other| {
-        let down = other.lasting.get(DOWN).filter(|_| other.severity == Severity::Critical);
+        let down = other
+            .lasting
+            .get(DOWN)
+            .filter(|_| other.severity == Severity::Critical);
         let is_down = down.is_some_and(|since| now.duration_since(*since) < DOWN_WITHIN);
         if is_down && other.app.is_some() && other.app == incident.app {
             return Some(format!("{} is down", other.name));
         }
         // An alarm that somebody made may be about just this release.
-        let is_its_own = incident.cause == "health" && !incident.lasting.keys().any(|what| what.starts_with(ALARM));
-        let began = other.lasting.get(RELEASE).filter(|_| is_its_own && other.target == incident.target)?;
+        let is_its_own = incident.cause == "health"
+            && !incident.lasting.keys().any(|what| what.starts_with(ALARM));
+        let began = other
+            .lasting
+            .get(RELEASE)
+            .filter(|_| is_its_own && other.target == incident.target)?;
         (now.duration_since(*began) < RELEASES_WITHIN).then(|| "a release is rolled out".to_owned())
     })
 }
@@ -124,7 +152,13 @@ fn was_news(incident: &Incident) -> bool {
 }
 
 /// Notes that people know of an incident what there is to know.
-pub fn mark(incident: &mut Incident, channel: &str, kind: Kind, thread: Option<String>, now: Timestamp) {
+pub fn mark(
+    incident: &mut Incident,
+    channel: &str,
+    kind: Kind,
+    thread: Option<String>,
+    now: Timestamp,
+) {
     // Whoever hears of trouble that is over by now is told the end as well: an alert must not stay open.
     let is_told = was_news(incident) || !matches!(kind, Kind::Begins | Kind::Flaps);
     let told = incident.told.entry(channel.to_owned()).or_default();
@@ -143,9 +177,15 @@ pub fn mark(incident: &mut Incident, channel: &str, kind: Kind, thread: Option<S
 pub fn forgotten(desk: &Desk, now: Timestamp) -> Vec<Id> {
     let is_owed = |incident: &Incident| incident.told.values().any(|told| has_news(incident, told));
     let old = desk.incidents.iter().filter(|(_, incident)| {
-        let over = |ago| incident.over.is_some_and(|over| now.duration_since(over) >= ago);
+        let over = |ago| {
+            incident
+                .over
+                .is_some_and(|over| now.duration_since(over) >= ago)
+        };
         over(OWED_WITHIN)
-            || over(LINGERS) && (!is_owed(incident) || withheld(incident, desk, now).is_some() && !was_told(incident))
+            || over(LINGERS)
+                && (!is_owed(incident)
+                    || withheld(incident, desk, now).is_some() && !was_told(incident))
     });
     old.map(|(id, _)| id.clone()).collect()
 }

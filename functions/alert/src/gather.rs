@@ -26,7 +26,10 @@ pub fn take(desk: &mut Desk, notice: &Notice) {
     }
     let key = notice.message.key.as_deref().unwrap_or_default();
     if let Some(token) = key.strip_prefix(ACKNOWLEDGED) {
-        let meant = desk.incidents.values_mut().filter(|incident| incident.token() == token);
+        let meant = desk
+            .incidents
+            .values_mut()
+            .filter(|incident| incident.token() == token);
         meant.for_each(|incident| incident.acknowledged = true);
     }
     if key.starts_with(ACKNOWLEDGED) || key.starts_with(SILENCE) {
@@ -34,13 +37,23 @@ pub fn take(desk: &mut Desk, notice: &Notice) {
     }
     let id = Id::of(&notice.target, notice.cause());
     let ends = notice.is_of_aws() && notice.message.ends.is_some();
-    if ends && desk.incidents.get(&id).is_none_or(|incident| incident.over.is_some()) {
+    if ends
+        && desk
+            .incidents
+            .get(&id)
+            .is_none_or(|incident| incident.over.is_some())
+    {
         // An alarm that goes off without having been on, and a database that is back without having been away.
         if notice.message.ends.as_deref() != Some(DOWN) {
             return;
         }
     }
-    hear(desk.incidents.entry(id).or_insert_with(|| Incident::of(notice)), notice);
+    hear(
+        desk.incidents
+            .entry(id)
+            .or_insert_with(|| Incident::of(notice)),
+        notice,
+    );
 }
 
 fn hear(incident: &mut Incident, notice: &Notice) {
@@ -49,7 +62,10 @@ fn hear(incident: &mut Incident, notice: &Notice) {
         return;
     }
     let message = &notice.message;
-    let begins = message.begins.as_ref().filter(|what| !is_late(incident, what, notice.at));
+    let begins = message
+        .begins
+        .as_ref()
+        .filter(|what| !is_late(incident, what, notice.at));
     if begins.is_none() && message.begins.is_some() {
         // It was over before it was heard of.
         return;
@@ -86,10 +102,23 @@ fn begin_again(incident: &mut Incident, notice: &Notice) {
         incident.returns.push(notice.at);
     } else {
         // What nobody has heard yet stays, and is told with it.
-        let known = incident.told.values().map(|told| told.said).min().unwrap_or_default();
+        let known = incident
+            .told
+            .values()
+            .map(|told| told.said)
+            .min()
+            .unwrap_or_default();
         let untold = usize::try_from(incident.said.saturating_sub(known)).unwrap_or_default();
-        let worst = incident.lines.iter().rev().take(untold).map(|line| line.severity).max();
-        incident.severity = worst.max(Some(notice.message.severity)).unwrap_or(notice.message.severity);
+        let worst = incident
+            .lines
+            .iter()
+            .rev()
+            .take(untold)
+            .map(|line| line.severity)
+            .max();
+        incident.severity = worst
+            .max(Some(notice.message.severity))
+            .unwrap_or(notice.message.severity);
         (incident.since, incident.lasted, incident.acknowledged) = (notice.at, false, false);
         incident.returns.clear();
         for told in incident.told.values_mut() {
@@ -100,12 +129,17 @@ fn begin_again(incident: &mut Incident, notice: &Notice) {
 
 /// Whether `lasts` ends with `what`: it is the same, or a part of it.
 fn is_part(lasts: &str, what: &str) -> bool {
-    lasts.strip_prefix(what).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    lasts
+        .strip_prefix(what)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
 /// It was over before this was heard.
 fn is_late(incident: &Incident, what: &str, at: Timestamp) -> bool {
-    incident.ended.iter().any(|(ended, over)| is_part(what, ended) && at < *over)
+    incident
+        .ended
+        .iter()
+        .any(|(ended, over)| is_part(what, ended) && at < *over)
 }
 
 fn say(incident: &mut Incident, line: Line) {
@@ -121,7 +155,8 @@ pub fn age(desk: &mut Desk, now: Timestamp) {
     for incident in desk.incidents.values_mut() {
         incident.lasting.retain(|what, heard| {
             let once = what == DOWN || what.starts_with(ALARM) || what.starts_with(FAILED);
-            what.starts_with(OWN_ALARM) || now.duration_since(*heard) < if once { SAID_WITHIN } else { HEARD_WITHIN }
+            what.starts_with(OWN_ALARM)
+                || now.duration_since(*heard) < if once { SAID_WITHIN } else { HEARD_WITHIN }
         });
         if incident.lasting.is_empty() && incident.over.is_none() {
             incident.over = Some(now);

@@ -72,7 +72,10 @@ pub async fn answer<I: Incidents, O: Outlet>(
     for record in queue_records(payload)? {
         match read(&record.body, &alert.stack, (alert.clock)()) {
             Ok(Some(notice)) => notices.push(notice),
-            Ok(None) => tracing::info!(message_id = record.message_id, "an event that happens every day is not told"),
+            Ok(None) => tracing::info!(
+                message_id = record.message_id,
+                "an event that happens every day is not told"
+            ),
             Err(error) => {
                 lamplighter::telemetry::message_failed(&record.message_id, &error.into());
                 failures.push(json!({"itemIdentifier": record.message_id}));
@@ -90,9 +93,12 @@ pub async fn answer<I: Incidents, O: Outlet>(
 /// # Errors
 /// [`MalformedEvent`] where it is neither.
 pub fn read(body: &str, stack: &str, now: Timestamp) -> Result<Option<Notice>, MalformedEvent> {
-    let payload: Value = serde_json::from_str(body).map_err(|e| MalformedEvent(format!("not JSON: {e}")))?;
+    let payload: Value =
+        serde_json::from_str(body).map_err(|e| MalformedEvent(format!("not JSON: {e}")))?;
     if raw::is_event(&payload) {
         return raw::notice(payload, stack, now);
     }
-    serde_json::from_value(payload).map(Some).map_err(|e| MalformedEvent(format!("not a notice: {e}")))
+    serde_json::from_value(payload)
+        .map(Some)
+        .map_err(|e| MalformedEvent(format!("not a notice: {e}")))
 }

@@ -57,7 +57,14 @@ impl Event {
 
     /// The first thing that it is about; empty where it names none.
     fn resource(&self) -> Arn {
-        Arn::new(self.resources.iter().flatten().next().cloned().unwrap_or_default())
+        Arn::new(
+            self.resources
+                .iter()
+                .flatten()
+                .next()
+                .cloned()
+                .unwrap_or_default(),
+        )
     }
 
     fn partition(&self) -> &'static str {
@@ -79,8 +86,13 @@ pub fn is_event(payload: &Value) -> bool {
 ///
 /// # Errors
 /// [`MalformedEvent`] where it is no event, or lacks what its kind needs.
-pub fn notice(payload: Value, stack: &str, now: Timestamp) -> Result<Option<Notice>, MalformedEvent> {
-    let event = Event::deserialize(&payload).map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
+pub fn notice(
+    payload: Value,
+    stack: &str,
+    now: Timestamp,
+) -> Result<Option<Notice>, MalformedEvent> {
+    let event = Event::deserialize(&payload)
+        .map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
     let told = match event.detail_type.as_str() {
         "AWS Health Event" | "AWS Health Abuse Event" => Some(health(&event)?),
         "Application Auto Scaling Scaling Activity State Change" => scaled_to_the_end(&event),
@@ -111,7 +123,11 @@ impl Told {
         let link = self.link.unwrap_or_else(|| console_link(&self.target));
         Notice {
             message: self.message,
-            at: event.time.as_deref().and_then(|time| time.parse().ok()).unwrap_or(now),
+            at: event
+                .time
+                .as_deref()
+                .and_then(|time| time.parse().ok())
+                .unwrap_or(now),
             operation: event.teller().to_owned(),
             name: self.name,
             app: self.app,
@@ -132,7 +148,8 @@ fn message(severity: Severity, title: String) -> Message {
 }
 
 fn read<'a, T: Deserialize<'a>>(event: &'a Event) -> Result<T, MalformedEvent> {
-    T::deserialize(&event.detail).map_err(|e| MalformedEvent(format!("event \"{}\": {e}", event.detail_type)))
+    T::deserialize(&event.detail)
+        .map_err(|e| MalformedEvent(format!("event \"{}\": {e}", event.detail_type)))
 }
 
 /// Text of AWS as it is, cut, with its written-out line breaks made blanks.
@@ -193,10 +210,27 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
         "accountNotification" => "AWS has a notification",
         _ => "AWS says something about it",
     };
-    let text = of.event_description.first().map(|description| cut(&description.latest_description)).unwrap_or_default();
-    let affected: Vec<&str> = of.affected_entities.iter().map(|entity| entity.entity_value.as_str()).take(10).collect();
-    let affected = if affected.is_empty() { String::new() } else { format!(" It is about {}.", affected.join(", ")) };
-    let since = if of.start_time.is_empty() { String::new() } else { format!(" Since or from {}.", of.start_time) };
+    let text = of
+        .event_description
+        .first()
+        .map(|description| cut(&description.latest_description))
+        .unwrap_or_default();
+    let affected: Vec<&str> = of
+        .affected_entities
+        .iter()
+        .map(|entity| entity.entity_value.as_str())
+        .take(10)
+        .collect();
+    let affected = if affected.is_empty() {
+        String::new()
+    } else {
+        format!(" It is about {}.", affected.join(", "))
+    };
+    let since = if of.start_time.is_empty() {
+        String::new()
+    } else {
+        format!(" Since or from {}.", of.start_time)
+    };
     let message = message(severity, format!("{what}: {}", of.event_type_code))
         .why(format!("AWS Health says: {text}{affected}{since}"))
         .next("Follow it in the Health dashboard; nothing is done about it from here.");
@@ -206,9 +240,19 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
         ("issue", "open") => message.begins(lasts),
         _ => message,
     };
-    let host = if event.region.starts_with("cn-") { "console.amazonaws.cn" } else { "console.aws.amazon.com" };
+    let host = if event.region.starts_with("cn-") {
+        "console.amazonaws.cn"
+    } else {
+        "console.aws.amazon.com"
+    };
     let link = format!("https://health.{host}/health/home#/account/dashboard/open-issues");
-    Ok(Told { message, target: Arn::new(of.event_arn), name: of.service, app: None, link: Some(link) })
+    Ok(Told {
+        message,
+        target: Arn::new(of.event_arn),
+        name: of.service,
+        app: None,
+        link: Some(link),
+    })
 }
 
 /// A scalable target that has reached its maximum; of one of ECS.
@@ -217,15 +261,32 @@ fn scaled_to_the_end(event: &Event) -> Option<Told> {
     let text = |key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| of.get(key).and_then(Value::as_i64);
     let resource = text("resourceId");
-    if text("serviceNamespace") != "ecs" || of.get("scaledToMax").and_then(Value::as_bool) != Some(true) {
+    if text("serviceNamespace") != "ecs"
+        || of.get("scaledToMax").and_then(Value::as_bool) != Some(true)
+    {
         return None;
     }
     let (max, from) = (number("maxCapacity")?, number("oldDesiredCapacity")?);
-    let arn = Arn::new(format!("arn:{}:ecs:{}:{}:{resource}", event.partition(), event.region, event.account));
-    let message = Message::warning(format!("is at the maximum of Application Auto Scaling: {max} tasks"))
-        .why(format!("It had {from} tasks. What the load needs above {max} it does not get."))
-        .next("Raise its maximum capacity, or find out where the load comes from.");
-    Some(Told { message, name: arn.name(), target: arn, app: None, link: None })
+    let arn = Arn::new(format!(
+        "arn:{}:ecs:{}:{}:{resource}",
+        event.partition(),
+        event.region,
+        event.account
+    ));
+    let message = Message::warning(format!(
+        "is at the maximum of Application Auto Scaling: {max} tasks"
+    ))
+    .why(format!(
+        "It had {from} tasks. What the load needs above {max} it does not get."
+    ))
+    .next("Raise its maximum capacity, or find out where the load comes from.");
+    Some(Told {
+        message,
+        name: arn.name(),
+        target: arn,
+        app: None,
+        link: None,
+    })
 }
 
 /// A secret whose rotation failed.
@@ -234,10 +295,14 @@ fn rotation(event: &Event) -> Option<Told> {
     if of.get("eventName").and_then(Value::as_str) != Some("RotationFailed") {
         return None;
     }
-    let id = of.pointer("/additionalEventData/SecretId").or_else(|| of.pointer("/serviceEventDetails/secretId"));
+    let id = of
+        .pointer("/additionalEventData/SecretId")
+        .or_else(|| of.pointer("/serviceEventDetails/secretId"));
     let secret = Arn::new(id.and_then(Value::as_str).unwrap_or_default());
-    let why =
-        of.get("errorMessage").and_then(Value::as_str).map_or("Secrets Manager does not say why.".to_owned(), cut);
+    let why = of
+        .get("errorMessage")
+        .and_then(Value::as_str)
+        .map_or("Secrets Manager does not say why.".to_owned(), cut);
     let message = Message::warning("its rotation failed")
         .why(format!("Secrets Manager says: {why}"))
         .next("Tasks go on with the value they have. See that the rotation function works, and rotate it by hand.");
@@ -248,18 +313,39 @@ fn rotation(event: &Event) -> Option<Told> {
         .rsplit_once('-')
         .map_or(String::new(), |(name, _)| name.to_owned());
     let name = if name.is_empty() { secret.name() } else { name };
-    let link = link(event, &secret, "secretsmanager", &format!("secret?name={name}&region={}", event.region));
-    Some(Told { message, target: secret, name, app: None, link: Some(link) })
+    let link = link(
+        event,
+        &secret,
+        "secretsmanager",
+        &format!("secret?name={name}&region={}", event.region),
+    );
+    Some(Told {
+        message,
+        target: secret,
+        name,
+        app: None,
+        link: Some(link),
+    })
 }
 
 /// What nobody here knows is shown as it is.
 fn unknown(event: &Event) -> Told {
     let target = event.resource();
-    let name = if target.name().is_empty() { event.source.clone() } else { target.name() };
+    let name = if target.name().is_empty() {
+        event.source.clone()
+    } else {
+        target.name()
+    };
     let message = Message::info(format!("{} from {}", event.detail_type, event.source))
         .why(format!("AWS says: {}", cut(&event.detail.to_string())))
         .next("This version does not know this kind of event; it is passed on as it came.");
-    Told { message, target, name, app: None, link: None }
+    Told {
+        message,
+        target,
+        name,
+        app: None,
+        link: None,
+    }
 }
 
 /// A page of the console in the event's region and the target's partition.

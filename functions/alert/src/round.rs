@@ -55,21 +55,38 @@ pub enum Post {
 #[must_use]
 pub fn posts(desk: &Desk, route: &Route, now: Timestamp) -> Vec<Post> {
     let state = desk.channels.get(&route.channel);
-    if state.and_then(|state| state.rests_until).is_some_and(|until| now < until) {
+    if state
+        .and_then(|state| state.rests_until)
+        .is_some_and(|until| now < until)
+    {
         return Vec::new();
     }
     let mut all = due_on(desk, route, now);
-    let room = route.a_minute.saturating_sub(state.map_or(0, |state| sent(state, now)));
+    let room = route
+        .a_minute
+        .saturating_sub(state.map_or(0, |state| sent(state, now)));
     if room >= all.len() {
-        return all.into_iter().map(|(id, kind)| Post::One(id, kind)).collect();
+        return all
+            .into_iter()
+            .map(|(id, kind)| Post::One(id, kind))
+            .collect();
     }
-    let summed_up = state.and_then(|state| state.summed_up).map(|at| now.duration_since(at));
+    let summed_up = state
+        .and_then(|state| state.summed_up)
+        .map(|at| now.duration_since(at));
     if room == 0 || summed_up.is_some_and(|ago| ago < BETWEEN_LISTS) {
         return Vec::new();
     }
-    let alone = if summed_up.is_some_and(|ago| ago < STORM) { 0 } else { room - 1 };
+    let alone = if summed_up.is_some_and(|ago| ago < STORM) {
+        0
+    } else {
+        room - 1
+    };
     let rest = all.split_off(alone);
-    all.into_iter().map(|(id, kind)| Post::One(id, kind)).chain([Post::Many(rest)]).collect()
+    all.into_iter()
+        .map(|(id, kind)| Post::One(id, kind))
+        .chain([Post::Many(rest)])
+        .collect()
 }
 
 /// The incidents that something is to be told of, the worst and oldest first.
@@ -79,15 +96,27 @@ pub fn due_on(desk: &Desk, route: &Route, now: Timestamp) -> Vec<(Id, Kind)> {
         .incidents
         .iter()
         .filter(|(_, incident)| route.takes(incident))
-        .filter_map(|(id, incident)| Some((id, incident, due(incident, &route.channel, route.interval, now)?)))
+        .filter_map(|(id, incident)| {
+            Some((
+                id,
+                incident,
+                due(incident, &route.channel, route.interval, now)?,
+            ))
+        })
         .filter(|(_, incident, _)| withheld(incident, desk, now).is_none())
         .collect();
     all.sort_by_key(|(_, incident, _)| (std::cmp::Reverse(incident.severity), incident.since));
-    all.into_iter().map(|(id, _, kind)| (id.clone(), kind)).collect()
+    all.into_iter()
+        .map(|(id, _, kind)| (id.clone(), kind))
+        .collect()
 }
 
 fn sent(state: &Channel, now: Timestamp) -> usize {
-    state.sent.iter().filter(|at| now.duration_since(**at) < MINUTE).count()
+    state
+        .sent
+        .iter()
+        .filter(|at| now.duration_since(**at) < MINUTE)
+        .count()
 }
 
 /// Notes that a message was sent.

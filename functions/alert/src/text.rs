@@ -43,7 +43,10 @@ impl<'a> Telling<'a> {
     /// What this message is about, in one line without the target's name.
     #[must_use]
     pub fn title(&self) -> String {
-        let title = self.subject_line().map(|line| line.title.as_str()).unwrap_or_default();
+        let title = self
+            .subject_line()
+            .map(|line| line.title.as_str())
+            .unwrap_or_default();
         match self.kind {
             Kind::Lasts => format!("still: {title}"),
             Kind::Flaps => format!("comes and goes: {title}"),
@@ -56,10 +59,13 @@ impl<'a> Telling<'a> {
     pub fn mark(&self) -> Option<&'static str> {
         let severity = match self.kind {
             Kind::Over => return (self.incident.severity > Severity::Info).then_some("over"),
-            Kind::News => self.subject_line().map_or(Severity::Info, |line| line.severity),
-            Kind::Begins | Kind::Goes | Kind::Lasts | Kind::Flaps => {
-                self.incident.headline().map_or(self.incident.severity, |line| line.severity)
-            }
+            Kind::News => self
+                .subject_line()
+                .map_or(Severity::Info, |line| line.severity),
+            Kind::Begins | Kind::Goes | Kind::Lasts | Kind::Flaps => self
+                .incident
+                .headline()
+                .map_or(self.incident.severity, |line| line.severity),
         };
         (severity > Severity::Info).then(|| severity.as_str())
     }
@@ -81,21 +87,35 @@ impl<'a> Telling<'a> {
     }
 
     fn subject_line(&self) -> Option<&'a Line> {
-        self.news().first().copied().or_else(|| self.incident.lines.last())
+        self.news()
+            .first()
+            .copied()
+            .or_else(|| self.incident.lines.last())
     }
 
     fn fresh(&self) -> &'a [Line] {
         let lines = &self.incident.lines;
-        let fresh = usize::try_from(self.incident.said.saturating_sub(self.known)).unwrap_or_default();
-        lines.get(lines.len().saturating_sub(fresh.max(1))..).unwrap_or_default()
+        let fresh =
+            usize::try_from(self.incident.said.saturating_sub(self.known)).unwrap_or_default();
+        lines
+            .get(lines.len().saturating_sub(fresh.max(1))..)
+            .unwrap_or_default()
     }
 
     /// What was said and is not written out, the oldest first.
     #[must_use]
     pub fn earlier(&self) -> Vec<&'a Line> {
         let news = self.news();
-        let rest: Vec<&Line> = self.incident.lines.iter().filter(|line| !news.contains(line)).collect();
-        rest.iter().skip(rest.len().saturating_sub(EARLIER)).copied().collect()
+        let rest: Vec<&Line> = self
+            .incident
+            .lines
+            .iter()
+            .filter(|line| !news.contains(line))
+            .collect();
+        rest.iter()
+            .skip(rest.len().saturating_sub(EARLIER))
+            .copied()
+            .collect()
     }
 
     /// How long it lasts or lasted, where that is worth a line.
@@ -105,11 +125,15 @@ impl<'a> Telling<'a> {
         match self.kind {
             Kind::Over if self.incident.severity > Severity::Info => {
                 let over = self.incident.over.unwrap_or(self.now);
-                Some(format!("It lasted {}, since {since}.", long(over.duration_since(self.incident.since))))
+                Some(format!(
+                    "It lasted {}, since {since}.",
+                    long(over.duration_since(self.incident.since))
+                ))
             }
-            Kind::Lasts => {
-                Some(format!("It has lasted {}, since {since}.", long(self.now.duration_since(self.incident.since))))
-            }
+            Kind::Lasts => Some(format!(
+                "It has lasted {}, since {since}.",
+                long(self.now.duration_since(self.incident.since))
+            )),
             Kind::Flaps => Some(format!(
                 "It was over and came back {count} times within an hour. No more is told until it has been calm for 30 min."
             )),
@@ -120,7 +144,8 @@ impl<'a> Telling<'a> {
     /// Whether somebody can still stop reminders.
     fn reminds(&self) -> bool {
         let incident = self.incident;
-        let is_bad = incident.lasted && incident.over.is_none() && incident.severity > Severity::Info;
+        let is_bad =
+            incident.lasted && incident.over.is_none() && incident.severity > Severity::Info;
         is_bad && !incident.acknowledged
     }
 
@@ -128,9 +153,14 @@ impl<'a> Telling<'a> {
     #[must_use]
     pub fn reminders(&self) -> Option<String> {
         let incident = self.incident;
-        let has_tags = incident.target.ecs_service().is_some() || incident.target.database().is_some();
+        let has_tags =
+            incident.target.ecs_service().is_some() || incident.target.database().is_some();
         (self.reminds() && has_tags).then(|| {
-            format!("You are reminded every 4 h. Not any more with the tag {} = {}", policy::ACK, incident.token())
+            format!(
+                "You are reminded every 4 h. Not any more with the tag {} = {}",
+                policy::ACK,
+                incident.token()
+            )
         })
     }
 
@@ -146,17 +176,30 @@ impl<'a> Telling<'a> {
     #[must_use]
     pub fn footer(&self) -> String {
         let line = self.subject_line();
-        let app = self.incident.app.as_ref().map(|app| format!(" of {app}")).unwrap_or_default();
-        let (severity, operation, at) =
-            line.map_or((Severity::Info, "alert", self.now), |line| (line.severity, line.operation.as_str(), line.at));
+        let app = self
+            .incident
+            .app
+            .as_ref()
+            .map(|app| format!(" of {app}"))
+            .unwrap_or_default();
+        let (severity, operation, at) = line.map_or((Severity::Info, "alert", self.now), |line| {
+            (line.severity, line.operation.as_str(), line.at)
+        });
         let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
-        format!("{} · {operation}{app} · {at} · stack {}", severity.as_str(), self.stack)
+        format!(
+            "{} · {operation}{app} · {at} · stack {}",
+            severity.as_str(),
+            self.stack
+        )
     }
 
     /// One line of ASCII, under 100 characters, that begins with how bad it is where it is bad.
     #[must_use]
     pub fn subject(&self) -> String {
-        let mark = self.mark().map(|mark| format!("[{mark}] ")).unwrap_or_default();
+        let mark = self
+            .mark()
+            .map(|mark| format!("[{mark}] "))
+            .unwrap_or_default();
         short(&format!("{mark}{}: {}", self.incident.name, self.title()))
     }
 
@@ -165,17 +208,31 @@ impl<'a> Telling<'a> {
     pub fn body(&self) -> String {
         let mut parts = Vec::new();
         for (n, line) in self.news().into_iter().enumerate() {
-            let title = if n == 0 { self.title() } else { line.title.clone() };
-            parts.push(format!("{}: {title}\n\n{}", self.incident.name, explained(line)));
+            let title = if n == 0 {
+                self.title()
+            } else {
+                line.title.clone()
+            };
+            parts.push(format!(
+                "{}: {title}\n\n{}",
+                self.incident.name,
+                explained(line)
+            ));
         }
         parts.extend(self.span());
-        let earlier: Vec<String> =
-            self.earlier().into_iter().map(|line| format!("{}  {}", clock(line.at), line.title)).collect();
+        let earlier: Vec<String> = self
+            .earlier()
+            .into_iter()
+            .map(|line| format!("{}  {}", clock(line.at), line.title))
+            .collect();
         if !earlier.is_empty() {
             parts.push(format!("What was told before:\n{}", earlier.join("\n")));
         }
         parts.extend(self.reminders());
-        parts.extend(self.link().map(|(link, until)| format!("No more reminders of this (until {until}):\n{link}")));
+        parts
+            .extend(self.link().map(|(link, until)| {
+                format!("No more reminders of this (until {until}):\n{link}")
+            }));
         parts.push(self.incident.link.clone());
         format!("{}\n\n{}\n", parts.join("\n\n"), self.footer())
     }
@@ -185,16 +242,29 @@ impl Listing<'_> {
     /// One line of ASCII.
     #[must_use]
     pub fn subject(&self) -> String {
-        let worst = self.incidents.iter().map(|(incident, _)| incident.severity).max().unwrap_or(Severity::Info);
+        let worst = self
+            .incidents
+            .iter()
+            .map(|(incident, _)| incident.severity)
+            .max()
+            .unwrap_or(Severity::Info);
         let count = self.incidents.len();
-        short(&format!("[{}] {}: {count} incidents at once", worst.as_str(), self.stack))
+        short(&format!(
+            "[{}] {}: {count} incidents at once",
+            worst.as_str(),
+            self.stack
+        ))
     }
 
     /// All of them, a line each, the worst first.
     #[must_use]
     pub fn body(&self) -> String {
         let rest = self.incidents.len().saturating_sub(LISTED);
-        let rest = if rest > 0 { format!("\nand {rest} more, which the journal has") } else { String::new() };
+        let rest = if rest > 0 {
+            format!("\nand {rest} more, which the journal has")
+        } else {
+            String::new()
+        };
         format!(
             "{} incidents have something new, more than are told one by one. The worst first:\n\n{}{rest}\n\nWhat comes of \
              each is told by itself when there are fewer. All of it is in the journal.\n\nstack {} · {}\n",
@@ -209,10 +279,22 @@ impl Listing<'_> {
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let lines = self.incidents.iter().take(LISTED).map(|(incident, kind)| {
-            let line = if *kind == Kind::Over { incident.lines.last() } else { incident.headline() };
-            let mark = if *kind == Kind::Over { "over" } else { incident.severity.as_str() };
+            let line = if *kind == Kind::Over {
+                incident.lines.last()
+            } else {
+                incident.headline()
+            };
+            let mark = if *kind == Kind::Over {
+                "over"
+            } else {
+                incident.severity.as_str()
+            };
             let title = line.map(|line| line.title.as_str()).unwrap_or_default();
-            format!("[{mark}] {}: {title} (since {})", incident.name, clock(incident.since))
+            format!(
+                "[{mark}] {}: {title} (since {})",
+                incident.name,
+                clock(incident.since)
+            )
         });
         lines.collect()
     }
@@ -220,7 +302,11 @@ impl Listing<'_> {
 
 /// Why and what next; a text that is a page of its own stands as it is.
 fn explained(line: &Line) -> String {
-    if line.next.is_empty() { line.why.clone() } else { format!("Why: {}\nNext: {}", line.why, line.next) }
+    if line.next.is_empty() {
+        line.why.clone()
+    } else {
+        format!("Why: {}\nNext: {}", line.why, line.next)
+    }
 }
 
 fn clock(at: Timestamp) -> String {

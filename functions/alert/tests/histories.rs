@@ -53,13 +53,23 @@ impl World {
         if self.chance(self.faults.get()) {
             pending::<()>().await;
         }
-        if self.chance(self.faults.get()) { Err(trouble()) } else { Ok(()) }
+        if self.chance(self.faults.get()) {
+            Err(trouble())
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn trouble() -> AwsError {
     let (target, code, message) = ("it".into(), "InternalError".into(), "try again".into());
-    AwsError { call: "Anything", target, code, message, refused: false }
+    AwsError {
+        call: "Anything",
+        target,
+        code,
+        message,
+        refused: false,
+    }
 }
 
 struct Kept(Rc<World>);
@@ -67,7 +77,9 @@ struct Kept(Rc<World>);
 impl Incidents for Kept {
     async fn add(&self, notices: &[Notice], _now: Timestamp) -> Result<(), AwsError> {
         self.0.fate().await?;
-        let by_key = notices.iter().map(|notice| (format!("{}{}", notice.at, notice.target), notice.clone()));
+        let by_key = notices
+            .iter()
+            .map(|notice| (format!("{}{}", notice.at, notice.target), notice.clone()));
         self.0.kept.borrow_mut().2.inbox.extend(by_key);
         self.0.fate().await
     }
@@ -77,25 +89,43 @@ impl Incidents for Kept {
         Ok(!self.0.kept.borrow().2.inbox.is_empty())
     }
 
-    async fn take(&self, _holder: &str, now: Timestamp, until: Timestamp) -> Result<Desk, LedgerError> {
+    async fn take(
+        &self,
+        _holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Desk, LedgerError> {
         self.0.fate().await?;
         let mut kept = self.0.kept.borrow_mut();
         if kept.1.is_some_and(|held| now <= held) {
-            return Err(LedgerError::Busy { holder: "another".into(), until: String::new() });
+            return Err(LedgerError::Busy {
+                holder: "another".into(),
+                until: String::new(),
+            });
         }
         kept.0 += 1;
         kept.1 = Some(until);
-        Ok(Desk { fence: kept.0, ..kept.2.clone() })
+        Ok(Desk {
+            fence: kept.0,
+            ..kept.2.clone()
+        })
     }
 
-    async fn write(&self, desk: &Desk, changes: &Changes, _now: Timestamp) -> Result<(), LedgerError> {
+    async fn write(
+        &self,
+        desk: &Desk,
+        changes: &Changes,
+        _now: Timestamp,
+    ) -> Result<(), LedgerError> {
         self.0.fate().await?;
         let mut kept = self.0.kept.borrow_mut();
         assert_eq!(kept.0, desk.fence);
         for incident in &changes.written {
             kept.2.incidents.insert(incident.id(), incident.clone());
         }
-        kept.2.incidents.retain(|id, _| !changes.forgotten.contains(id));
+        kept.2
+            .incidents
+            .retain(|id, _| !changes.forgotten.contains(id));
         kept.2.inbox.retain(|key, _| !changes.taken.contains(key));
         Ok(())
     }
@@ -133,14 +163,22 @@ impl Outlet for People {
     async fn send(&self, channel: &str, letter: &Letter<'_>) -> Result<Option<String>, Untold> {
         let now = self.0.now.get();
         let name = CHANNELS.into_iter().find(|name| *name == channel).unwrap();
-        if self.0.down.borrow().get(name).is_some_and(|(from, to)| (*from..*to).contains(&now)) {
+        if self
+            .0
+            .down
+            .borrow()
+            .get(name)
+            .is_some_and(|(from, to)| (*from..*to).contains(&now))
+        {
             return Err(Untold::Failed(trouble()));
         }
         let about = match letter {
             Letter::One(telling) => vec![(telling.incident.id().as_str().to_owned(), telling.kind)],
-            Letter::Many(list) => {
-                list.incidents.iter().map(|(incident, kind)| (incident.id().as_str().to_owned(), *kind)).collect()
-            }
+            Letter::Many(list) => list
+                .incidents
+                .iter()
+                .map(|(incident, kind)| (incident.id().as_str().to_owned(), *kind))
+                .collect(),
         };
         self.0.heard.borrow_mut().push((now, name, about));
         // The function may be killed when it is sent and nobody has written that down.
@@ -150,7 +188,9 @@ impl Outlet for People {
 }
 
 fn notice(n: u32, at: Timestamp, message: Message) -> Notice {
-    let target = Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/s{n:02}"));
+    let target = Arn::new(format!(
+        "arn:aws:ecs:eu-west-1:123456789012:service/shop/s{n:02}"
+    ));
     Notice {
         message,
         at,
@@ -168,7 +208,10 @@ fn notice(n: u32, at: Timestamp, message: Message) -> Notice {
 fn run(alert: &Alert<Kept, People>, notices: &[Notice], now: Timestamp) -> bool {
     let deadline = now + SignedDuration::from_secs(50);
     let turn = pin!(alert.turn(notices, "me", deadline));
-    matches!(turn.poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(Ok(_)))
+    matches!(
+        turn.poll(&mut Context::from_waker(Waker::noop())),
+        Poll::Ready(Ok(_))
+    )
 }
 
 struct Story {
@@ -183,7 +226,10 @@ struct Story {
 
 impl Story {
     fn new(rng: proptest::test_runner::TestRng, faults: u32) -> Self {
-        let world = Rc::new(World { random: RefCell::new(Some(rng)), ..World::default() });
+        let world = Rc::new(World {
+            random: RefCell::new(Some(rng)),
+            ..World::default()
+        });
         world.faults.set(faults);
         let clock = Rc::clone(&world);
         let alert = Alert {
@@ -195,7 +241,13 @@ impl Story {
         };
         let start: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         world.now.set(start);
-        Self { world, alert, queue: Vec::new(), sick: BTreeMap::new(), lasted: BTreeSet::new() }
+        Self {
+            world,
+            alert,
+            queue: Vec::new(),
+            sick: BTreeMap::new(),
+            lasted: BTreeSet::new(),
+        }
     }
 
     fn minute(&mut self, services: u32, falls_sick: u32, gets_well: u32) {
@@ -205,15 +257,21 @@ impl Story {
             if let Some(since) = self.sick.get(&n) {
                 let minutes = if self.world.faults.get() == 0 { 1 } else { 30 };
                 if now.duration_since(*since).as_mins() >= minutes {
-                    self.lasted.insert(Id::of(&notice(n, now, Message::info("")).target, "health"));
+                    self.lasted
+                        .insert(Id::of(&notice(n, now, Message::info("")).target, "health"));
                 }
                 if self.world.chance(gets_well) {
                     self.sick.remove(&n);
-                    self.queue.push(notice(n, now, Message::info("is well again").resolves("heal")));
+                    self.queue.push(notice(
+                        n,
+                        now,
+                        Message::info("is well again").resolves("heal"),
+                    ));
                 }
             } else if self.world.chance(falls_sick) {
                 self.sick.insert(n, now);
-                self.queue.push(notice(n, now, Message::warning("crashes").lasts("heal")));
+                self.queue
+                    .push(notice(n, now, Message::warning("crashes").lasts("heal")));
             }
         }
         if run(&self.alert, &self.queue, now) {

@@ -28,7 +28,14 @@ fn letter(notice: &Notice) -> (String, String) {
     let mut desk = Desk::default();
     take(&mut desk, notice);
     let incident = desk.incidents.values().next().unwrap();
-    let telling = Telling { incident, kind: Kind::Begins, known: 0, stack: "lamplighter", now: now(), links: None };
+    let telling = Telling {
+        incident,
+        kind: Kind::Begins,
+        known: 0,
+        stack: "lamplighter",
+        now: now(),
+        links: None,
+    };
     (telling.subject(), telling.body())
 }
 
@@ -41,7 +48,8 @@ fn body(notice: &Notice) -> String {
 }
 
 fn text(name: &str) -> String {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../events/alert/{name}.json"));
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../events/alert/{name}.json"));
     fs::read_to_string(file).unwrap()
 }
 
@@ -85,15 +93,30 @@ fn a_retirement_reads_well() {
 
 #[test]
 fn an_issue_of_aws_lasts_until_aws_closes_it() {
-    let (issue, closed) = (sample("health-issue").unwrap(), sample("health-issue-closed").unwrap());
+    let (issue, closed) = (
+        sample("health-issue").unwrap(),
+        sample("health-issue-closed").unwrap(),
+    );
     assert!(issue.message.begins.is_some());
-    assert_eq!((&closed.message.ends, closed.message.begins.is_some()), (&issue.message.begins, false));
-    assert_eq!(closed.message.title, "over, says AWS: AWS_EC2_OPERATIONAL_ISSUE");
+    assert_eq!(
+        (&closed.message.ends, closed.message.begins.is_some()),
+        (&issue.message.begins, false)
+    );
+    assert_eq!(
+        closed.message.title,
+        "over, says AWS: AWS_EC2_OPERATIONAL_ISSUE"
+    );
     let mut desk = Desk::default();
     for notice in [issue, closed] {
         take(&mut desk, &notice);
     }
-    assert!(desk.incidents.len() == 1 && desk.incidents.values().all(|incident| incident.over.is_some()));
+    assert!(
+        desk.incidents.len() == 1
+            && desk
+                .incidents
+                .values()
+                .all(|incident| incident.over.is_some())
+    );
 }
 
 #[test]
@@ -103,7 +126,10 @@ fn the_end_of_an_alarm_that_was_muted_meanwhile_is_told() {
     (off["detail"]["state"]["value"], off["detail"]["muteDetail"]) =
         ("OK".into(), serde_json::json!({"mutedBy": "rule"}));
     let read = |payload: &Value| read(&payload.to_string(), "lamplighter", now()).unwrap();
-    assert_eq!(read(&off).unwrap().message.ends, read(&on).unwrap().message.begins);
+    assert_eq!(
+        read(&off).unwrap().message.ends,
+        read(&on).unwrap().message.begins
+    );
 }
 
 #[test]
@@ -141,13 +167,29 @@ fn a_rotation_that_failed_reads_well() {
 #[test]
 fn what_is_found_in_images_and_alarms_of_others_read_well() {
     let told = |name: &str| subject(&sample(name).unwrap());
-    assert_eq!(told("image-scan-critical"), "[warning] shop/web: the scan of RC_1.4.2 found 2 critical and 5 high");
-    assert_eq!(told("image-finding-critical"), "[warning] shop/web: has a critical finding: CVE-2026-1234 - openssl");
-    assert_eq!(told("alarm-of-others-on"), "[warning] shop/web: the alarm checkout-latency is on");
+    assert_eq!(
+        told("image-scan-critical"),
+        "[warning] shop/web: the scan of RC_1.4.2 found 2 critical and 5 high"
+    );
+    assert_eq!(
+        told("image-finding-critical"),
+        "[warning] shop/web: has a critical finding: CVE-2026-1234 - openssl"
+    );
+    assert_eq!(
+        told("alarm-of-others-on"),
+        "[warning] shop/web: the alarm checkout-latency is on"
+    );
     // With what our own operations say of the service it is one incident, and ends with the alarm.
     let on = sample("alarm-of-others-on").unwrap();
-    assert_eq!((on.cause(), on.message.begins.as_deref()), ("health", Some("alarm:checkout-latency")));
-    assert!(body(&on).contains("CloudWatch says: Threshold Crossed"), "{}", body(&on));
+    assert_eq!(
+        (on.cause(), on.message.begins.as_deref()),
+        ("health", Some("alarm:checkout-latency"))
+    );
+    assert!(
+        body(&on).contains("CloudWatch says: Threshold Crossed"),
+        "{}",
+        body(&on)
+    );
 }
 
 #[test]
@@ -184,10 +226,23 @@ fn a_deployment_that_failed_reads_well_and_ends_with_one_that_succeeded() {
     ");
     let (mut desk, better) = (Desk::default(), sample("deployment-succeeded").unwrap());
     take(&mut desk, &better);
-    assert!(desk.incidents.is_empty(), "that one succeeded is nobody's news");
+    assert!(
+        desk.incidents.is_empty(),
+        "that one succeeded is nobody's news"
+    );
     take(&mut desk, &notice);
-    take(&mut desk, &Notice { at: now() + SignedDuration::from_mins(5), ..better });
-    assert!(desk.incidents.values().all(|incident| incident.over.is_some()));
+    take(
+        &mut desk,
+        &Notice {
+            at: now() + SignedDuration::from_mins(5),
+            ..better
+        },
+    );
+    assert!(
+        desk.incidents
+            .values()
+            .all(|incident| incident.over.is_some())
+    );
 }
 
 #[test]
@@ -207,8 +262,18 @@ fn an_event_that_was_given_up_on_reads_well() {
     ");
     let (mut desk, empty) = (Desk::default(), sample("dead-letters-taken-out").unwrap());
     take(&mut desk, &notice);
-    take(&mut desk, &Notice { at: now() + SignedDuration::from_mins(5), ..empty });
-    assert!(desk.incidents.values().all(|incident| incident.over.is_some()));
+    take(
+        &mut desk,
+        &Notice {
+            at: now() + SignedDuration::from_mins(5),
+            ..empty
+        },
+    );
+    assert!(
+        desk.incidents
+            .values()
+            .all(|incident| incident.over.is_some())
+    );
 }
 
 #[test]
@@ -230,12 +295,31 @@ fn a_sweep_that_does_not_run_reads_well_and_a_new_alarm_on_it_is_no_news() {
     assert_eq!(again.message.title, "the sweep of heal runs again");
     take(&mut desk, &notice);
     age(&mut desk, now() + SignedDuration::from_hours(30 * 24));
-    assert!(desk.incidents.values().all(|incident| incident.over.is_none()), "CloudWatch says when it is over");
-    take(&mut desk, &Notice { at: now() + SignedDuration::from_mins(5), ..again });
-    assert!(desk.incidents.values().all(|incident| incident.over.is_some()));
+    assert!(
+        desk.incidents
+            .values()
+            .all(|incident| incident.over.is_none()),
+        "CloudWatch says when it is over"
+    );
+    take(
+        &mut desk,
+        &Notice {
+            at: now() + SignedDuration::from_mins(5),
+            ..again
+        },
+    );
+    assert!(
+        desk.incidents
+            .values()
+            .all(|incident| incident.over.is_some())
+    );
 
     let past = text("sweep-silent").replace("lamplighter-silent-heal", "lamplighter-untold");
-    assert_eq!(read(&past, "lamplighter", now()).unwrap(), None, "the topic has it already");
+    assert_eq!(
+        read(&past, "lamplighter", now()).unwrap(),
+        None,
+        "the topic has it already"
+    );
     let new = text("sweep-silent").replace(r#""value": "OK""#, r#""value": "INSUFFICIENT_DATA""#);
     assert_eq!(read(&new, "lamplighter", now()).unwrap(), None);
 }
@@ -250,7 +334,11 @@ fn what_nobody_knows_is_passed_on_as_it_came() {
     let event = r#"{"detail-type": "New Thing", "source": "aws.new", "resources": [null], "detail": {"what": "news"}}"#;
     let notice = read(event, "lamplighter", now()).unwrap().unwrap();
     assert_eq!(subject(&notice), "aws.new: New Thing from aws.new");
-    assert!(body(&notice).contains(r#"AWS says: {"what":"news"}"#), "{}", body(&notice));
+    assert!(
+        body(&notice).contains(r#"AWS says: {"what":"news"}"#),
+        "{}",
+        body(&notice)
+    );
     assert!(read("not JSON", "lamplighter", now()).is_err());
     assert!(read(r#"{"neither": 1}"#, "lamplighter", now()).is_err());
 }
@@ -258,34 +346,55 @@ fn what_nobody_knows_is_passed_on_as_it_came() {
 /// No panic, no word of a field that was empty, and a subject that SNS takes: for every event in the folder that
 /// `EVENT_CORPUS` names.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "where the corpus is, the environment says")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "where the corpus is, the environment says"
+)]
 fn every_event_that_others_captured_is_told_or_happens_every_day() {
     let Some(corpus) = std::env::var_os("EVENT_CORPUS").map(PathBuf::from) else {
         eprintln!("skipped: EVENT_CORPUS is not set");
         return;
     };
-    let folders = fs::read_dir(corpus).unwrap().flatten().filter(|entry| entry.path().is_dir());
+    let folders = fs::read_dir(corpus)
+        .unwrap()
+        .flatten()
+        .filter(|entry| entry.path().is_dir());
     let files = folders.flat_map(|folder| fs::read_dir(folder.path()).unwrap().flatten());
     let (mut told, mut all) = (0, 0);
     for file in files {
-        let Ok(event) = serde_json::from_slice::<Value>(&fs::read(file.path()).unwrap()) else { continue };
+        let Ok(event) = serde_json::from_slice::<Value>(&fs::read(file.path()).unwrap()) else {
+            continue;
+        };
         if !raw::is_event(&event) {
             continue;
         }
         all += 1;
         let about = file.path();
-        let Some(mut notice) = raw::notice(event, "lamplighter", now()).unwrap() else { continue };
+        let Some(mut notice) = raw::notice(event, "lamplighter", now()).unwrap() else {
+            continue;
+        };
         told += 1;
         // That an alarm is off which nobody heard go on is nobody's news: it is read with what it ends.
-        if notice.message.ends.as_deref().is_some_and(|what| what != DOWN) {
+        if notice
+            .message
+            .ends
+            .as_deref()
+            .is_some_and(|what| what != DOWN)
+        {
             let mut desk = Desk::default();
             take(&mut desk, &notice);
             assert!(desk.incidents.is_empty(), "{about:?}");
             notice.message.begins = notice.message.ends.take();
         }
         let (subject, body) = letter(&notice);
-        assert!(!subject.is_empty() && subject.len() < 100 && subject.is_ascii(), "{about:?}: {subject}");
-        assert!(!subject.contains('\n') && !subject.starts_with(": "), "{about:?}: {subject}");
+        assert!(
+            !subject.is_empty() && subject.len() < 100 && subject.is_ascii(),
+            "{about:?}: {subject}"
+        );
+        assert!(
+            !subject.contains('\n') && !subject.starts_with(": "),
+            "{about:?}: {subject}"
+        );
         // What is passed on as it came may have a null in it.
         let as_it_came = body.contains("it is passed on as it came");
         for empty in ["null", "None", "undefined", "Some("] {

@@ -20,26 +20,50 @@ const STANDARD: &str = "STANDARD";
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(group) = &observed.group else {
-        return Plan::nothing("the log group does not exist any more; what was exported stays for its time");
+        return Plan::nothing(
+            "the log group does not exist any more; what was exported stays for its time",
+        );
     };
     let mut plan = match seen.policy.logs.export {
-        Some(keep) => Case { seen, observed, group, keep, now }.plan(),
+        Some(keep) => Case {
+            seen,
+            observed,
+            group,
+            keep,
+            now,
+        }
+        .plan(),
         None => Plan::nothing("its logs are not exported"),
     };
-    if let Some(days) = seen.policy.logs.retain.filter(|days| group.retention_days != Some(*days)) {
-        let was =
-            group.retention_days.map_or("for ever".to_owned(), |was| format!("for {}", counted(was as usize, "day")));
+    if let Some(days) = seen
+        .policy
+        .logs
+        .retain
+        .filter(|days| group.retention_days != Some(*days))
+    {
+        let was = group.retention_days.map_or("for ever".to_owned(), |was| {
+            format!("for {}", counted(was as usize, "day"))
+        });
         let reason = format!("events are kept {was}, and the tag says {days}d");
         plan.reason = format!("{}; {reason}", plan.reason);
-        let action = Action::Retain(Retain { group: group.arn.clone(), days });
-        plan.steps.push(Step { action, reason, message: Some(words::retained(group.retention_days, days)) });
+        let action = Action::Retain(Retain {
+            group: group.arn.clone(),
+            days,
+        });
+        plan.steps.push(Step {
+            action,
+            reason,
+            message: Some(words::retained(group.retention_days, days)),
+        });
     }
     plan
 }
 
 /// No task of the group's own stands in the way of another.
 pub fn may_begin(seen: Seen<'_, Policy>, task: Option<&ExportTask>, now: Timestamp) -> bool {
-    let (Some(task), Some(exporting)) = (task, &seen.memory.exporting) else { return task.is_none() };
+    let (Some(task), Some(exporting)) = (task, &seen.memory.exporting) else {
+        return task.is_none();
+    };
     has_failed(task) && now.duration_since(exporting.at) >= TRY_AGAIN
 }
 
@@ -70,36 +94,66 @@ impl Case<'_> {
             _ => self.begin(),
         };
         plan.messages.extend(self.lost());
-        plan.messages.push(match self.observed.day.filter(|day| self.is_late(*day)) {
-            Some(day) => words::late(day, &plan.reason),
-            None => words::in_time_again(),
-        });
+        plan.messages
+            .push(match self.observed.day.filter(|day| self.is_late(*day)) {
+                Some(day) => words::late(day, &plan.reason),
+                None => words::in_time_again(),
+            });
         plan
     }
 
     fn go_on(&self, task: &ExportTask) -> Plan {
-        let Some(day) = task.day() else { return Plan::nothing(format!("the task {} is somebody else's", task.id)) };
+        let Some(day) = task.day() else {
+            return Plan::nothing(format!("the task {} is somebody else's", task.id));
+        };
         if has_failed(task) {
             return Plan::tell(words::failed(day, task));
         }
         if task.status != "COMPLETED" {
-            let since = self.seen.memory.exporting.as_ref().map_or(self.now, |exporting| exporting.at);
+            let since = self
+                .seen
+                .memory
+                .exporting
+                .as_ref()
+                .map_or(self.now, |exporting| exporting.at);
             let minutes = self.now.duration_since(since).as_mins();
-            return Plan::nothing(format!("the export of {day} is {} for {minutes} min", task.status));
+            return Plan::nothing(format!(
+                "the export of {day} is {} for {minutes} min",
+                task.status
+            ));
         }
         // Where it was exported to, whatever the tag says by now.
         let (bucket, prefix) = (task.bucket.clone(), task.prefix.clone());
-        let of = LogDay { group: self.group.arn.clone(), day, bucket, prefix };
-        let complete = Complete { of, task: task.id.clone() };
-        Plan::act(Action::Complete(complete), format!("the export of {day} is complete"), None)
+        let of = LogDay {
+            group: self.group.arn.clone(),
+            day,
+            bucket,
+            prefix,
+        };
+        let complete = Complete {
+            of,
+            task: task.id.clone(),
+        };
+        Plan::act(
+            Action::Complete(complete),
+            format!("the export of {day} is complete"),
+            None,
+        )
     }
 
     fn begin(&self) -> Plan {
         let Some(day) = self.observed.day else {
             let next = due::last(self.now).tomorrow().map_or(self.now, due::since);
-            let done =
-                self.observed.done.map_or("nothing is exported yet".to_owned(), |day| format!("complete up to {day}"));
-            return Plan::nothing(format!("{done}; the next day is due on {}", next.strftime("%F %H:%M UTC")));
+            let done = self
+                .observed
+                .done
+                .map_or("nothing is exported yet".to_owned(), |day| {
+                    format!("complete up to {day}")
+                });
+            return Plan::nothing(format!(
+                "{done}; the next day is due on {}",
+                next.strftime("%F %H:%M UTC")
+            ));
         };
         if let Some(other) = &self.observed.waits_for {
             return Plan::nothing(format!(
@@ -108,9 +162,17 @@ impl Case<'_> {
         }
         let of = due::place(self.seen.policy, self.keep, self.group, day);
         let to = day.tomorrow().map_or(Timestamp::MAX, due::beginning);
-        let export = Export { of, from: due::beginning(day), to };
+        let export = Export {
+            of,
+            from: due::beginning(day),
+            to,
+        };
         let since = due::since(day).strftime("%F %H:%M UTC");
-        Plan::act(Action::Export(export), format!("{day} is due since {since}"), None)
+        Plan::act(
+            Action::Export(export),
+            format!("{day} is due since {since}"),
+            None,
+        )
     }
 
     fn is_late(&self, day: Date) -> bool {

@@ -19,7 +19,8 @@ pub fn last(now: Timestamp) -> Date {
 
 /// When a day begins.
 pub fn beginning(day: Date) -> Timestamp {
-    day.to_zoned(TimeZone::UTC).map_or(Timestamp::MAX, |zoned| zoned.timestamp())
+    day.to_zoned(TimeZone::UTC)
+        .map_or(Timestamp::MAX, |zoned| zoned.timestamp())
 }
 
 /// Since when a day is due.
@@ -29,7 +30,13 @@ pub fn since(day: Date) -> Timestamp {
 
 /// The first day that is due: the one after what is complete, but none that CloudWatch Logs has deleted or that the
 /// bucket would delete at once. Before anything is complete that is the last one.
-pub fn first(policy: &Policy, keep: Keep, group: &LogGroup, exported: Option<Date>, now: Timestamp) -> Option<Date> {
+pub fn first(
+    policy: &Policy,
+    keep: Keep,
+    group: &LogGroup,
+    exported: Option<Date>,
+    now: Timestamp,
+) -> Option<Date> {
     let last = last(now);
     let wanted = exported.map_or(Ok(last), Date::tomorrow).ok()?;
     let kept = match keep {
@@ -38,7 +45,9 @@ pub fn first(policy: &Policy, keep: Keep, group: &LogGroup, exported: Option<Dat
     };
     // At least the two days in which a day is due for the first time.
     let of_use = ago(kept.max(2), now);
-    let there = group.retention_days.map_or(of_use, |days| oldest_there(days, now));
+    let there = group
+        .retention_days
+        .map_or(of_use, |days| oldest_there(days, now));
     let first = wanted.max(of_use).max(there);
     (first <= last && since_creation(group, last)).then_some(first)
 }
@@ -62,6 +71,13 @@ fn since_creation(group: &LogGroup, day: Date) -> bool {
 /// Where a day of a group is kept. A group without a leading slash has a folder that no other can have.
 pub fn place(policy: &Policy, keep: Keep, group: &LogGroup, day: Date) -> LogDay {
     let name = group.arn.name();
-    let path = name.strip_prefix('/').map_or_else(|| format!("_/{name}"), str::to_owned);
-    LogDay { group: group.arn.clone(), day, bucket: policy.bucket.clone(), prefix: format!("{keep}/{path}/{day}") }
+    let path = name
+        .strip_prefix('/')
+        .map_or_else(|| format!("_/{name}"), str::to_owned);
+    LogDay {
+        group: group.arn.clone(),
+        day,
+        bucket: policy.bucket.clone(),
+        prefix: format!("{keep}/{path}/{day}"),
+    }
 }

@@ -48,13 +48,24 @@ impl Operation for Archive {
     type Observed = Observed;
     type Reach = Logs;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         let (bucket, default_keep) = (defaults.log_bucket.clone(), defaults.retention_days);
-        Ok(LogsPolicy::of(tags)?.map(|logs| Policy { logs, bucket, default_keep }))
+        Ok(LogsPolicy::of(tags)?.map(|logs| Policy {
+            logs,
+            bucket,
+            default_keep,
+        }))
     }
 
     async fn observe<C: Cloud>(
@@ -71,16 +82,24 @@ impl Operation for Archive {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        if observed.group.is_some() { TargetState::active() } else { TargetState::missing() }
+        if observed.group.is_some() {
+            TargetState::active()
+        } else {
+            TargetState::missing()
+        }
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Export(export) => observed.task.as_ref().is_some_and(|task| task.day() == Some(export.of.day)),
+            Action::Export(export) => observed
+                .task
+                .as_ref()
+                .is_some_and(|task| task.day() == Some(export.of.day)),
             Action::Complete(complete) => observed.done >= Some(complete.of.day),
-            Action::Retain(retain) => {
-                observed.group.as_ref().is_some_and(|group| group.retention_days == Some(retain.days))
-            }
+            Action::Retain(retain) => observed
+                .group
+                .as_ref()
+                .is_some_and(|group| group.retention_days == Some(retain.days)),
             _ => false,
         }
     }

@@ -47,19 +47,47 @@ pub struct Observed {
 }
 
 impl Survey {
-    pub(crate) async fn read<C: Cloud>(arns: &[Arn], at: Timestamp, cloud: &C) -> Result<Self, AwsError> {
-        let groups = cloud.log_groups(arns).await?.into_iter().map(|group| (group.arn.clone(), group)).collect();
-        Ok(Self { at, groups, running: cloud.running_exports().await?, given: RefCell::default() })
+    pub(crate) async fn read<C: Cloud>(
+        arns: &[Arn],
+        at: Timestamp,
+        cloud: &C,
+    ) -> Result<Self, AwsError> {
+        let groups = cloud
+            .log_groups(arns)
+            .await?
+            .into_iter()
+            .map(|group| (group.arn.clone(), group))
+            .collect();
+        Ok(Self {
+            at,
+            groups,
+            running: cloud.running_exports().await?,
+            given: RefCell::default(),
+        })
     }
 
-    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let mut observed = Observed { at: self.at, done: seen.memory.exported, ..Observed::default() };
-        let Some(group) = self.groups.get(arn) else { return Ok(observed) };
+        let mut observed = Observed {
+            at: self.at,
+            done: seen.memory.exported,
+            ..Observed::default()
+        };
+        let Some(group) = self.groups.get(arn) else {
+            return Ok(observed);
+        };
         observed.group = Some(group.clone());
         observed.task = self.task(seen, cloud).await?;
-        let Some(keep) = seen.policy.logs.export else { return Ok(observed) };
-        observed.day = self.day(seen, keep, group, &mut observed.done, cloud).await?;
+        let Some(keep) = seen.policy.logs.export else {
+            return Ok(observed);
+        };
+        observed.day = self
+            .day(seen, keep, group, &mut observed.done, cloud)
+            .await?;
         if observed.day.is_some() && may_begin(seen, observed.task.as_ref(), self.at) {
             observed.waits_for = self.turn(arn);
         }
@@ -67,13 +95,24 @@ impl Survey {
     }
 
     /// The group's own task: the one that is remembered, or that runs without anybody having heard of it.
-    async fn task<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Option<ExportTask>, AwsError> {
+    async fn task<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Option<ExportTask>, AwsError> {
         let (name, bucket) = (seen.target.arn.name(), &seen.policy.bucket);
-        let is_own = |task: &&ExportTask| task.log_group == name && task.bucket == *bucket && task.day().is_some();
+        let is_own = |task: &&ExportTask| {
+            task.log_group == name && task.bucket == *bucket && task.day().is_some()
+        };
         if let Some(running) = self.running.iter().find(is_own) {
             return Ok(Some(running.clone()));
         }
-        match seen.memory.exporting.as_ref().and_then(|exporting| exporting.task.as_ref()) {
+        match seen
+            .memory
+            .exporting
+            .as_ref()
+            .and_then(|exporting| exporting.task.as_ref())
+        {
             Some(id) => cloud.export(id).await,
             None => Ok(None),
         }
@@ -89,10 +128,16 @@ impl Survey {
         cloud: &C,
     ) -> Result<Option<Date>, AwsError> {
         for _ in 0..LOOKED_BACK {
-            let Some(day) = due::first(seen.policy, keep, group, *done, self.at) else { return Ok(None) };
+            let Some(day) = due::first(seen.policy, keep, group, *done, self.at) else {
+                return Ok(None);
+            };
             // A memory that was lost is found again in the bucket.
             let is_known = seen.memory.exporting.is_some();
-            if is_known || !cloud.is_complete(&due::place(seen.policy, keep, group, day)).await? {
+            if is_known
+                || !cloud
+                    .is_complete(&due::place(seen.policy, keep, group, day))
+                    .await?
+            {
                 return Ok(Some(day));
             }
             *done = Some(day);
@@ -103,7 +148,12 @@ impl Survey {
     /// What a group has to wait for, if it is not its turn.
     fn turn(&self, arn: &Arn) -> Option<String> {
         let other = self.running.first().map(|task| task.log_group.clone());
-        let given = self.given.borrow().clone().filter(|given| given != arn).map(|given| given.name());
+        let given = self
+            .given
+            .borrow()
+            .clone()
+            .filter(|given| given != arn)
+            .map(|given| given.name());
         let waits_for = other.or(given);
         if waits_for.is_none() {
             *self.given.borrow_mut() = Some(arn.clone());

@@ -21,11 +21,31 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
             }
             these(&search, listed).await
         }
-        Detail::TagChange(change) if change.changed_tag_keys.iter().any(|key| key == LOGS || key == MANAGED) => {
-            let arn = search.event.resources.first().map(|arn| Arn::new(arn.trim_end_matches(":*")));
+        Detail::TagChange(change)
+            if change
+                .changed_tag_keys
+                .iter()
+                .any(|key| key == LOGS || key == MANAGED) =>
+        {
+            let arn = search
+                .event
+                .resources
+                .first()
+                .map(|arn| Arn::new(arn.trim_end_matches(":*")));
             match arn.filter(|arn| arn.log_group().is_some() && change.tags.contains_key(LOGS)) {
-                Some(arn) => these(&search, vec![Tagged { arn, tags: change.tags.clone() }]).await,
-                None => Ok(Targets::None(format!("it is about no log group that has {LOGS}"))),
+                Some(arn) => {
+                    these(
+                        &search,
+                        vec![Tagged {
+                            arn,
+                            tags: change.tags.clone(),
+                        }],
+                    )
+                    .await
+                }
+                None => Ok(Targets::None(format!(
+                    "it is about no log group that has {LOGS}"
+                ))),
             }
         }
         Detail::TagChange(_) => Ok(Targets::None("no tag about logs changed".to_owned())),

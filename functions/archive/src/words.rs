@@ -10,7 +10,10 @@ const LATE: &str = "late-export";
 pub fn retained(was: Option<u32>, days: u32) -> Message {
     let kept = |days: u32| counted(days as usize, "day");
     Message::info(format!("keeps its events for {}", kept(days)))
-        .why(format!("The tag {LOGS} says so; it was {}.", was.map_or("for ever".to_owned(), kept)))
+        .why(format!(
+            "The tag {LOGS} says so; it was {}.",
+            was.map_or("for ever".to_owned(), kept)
+        ))
         .next("CloudWatch Logs deletes what is older within three days.")
 }
 
@@ -29,8 +32,11 @@ pub fn deleted_too_early(days: u32) -> Message {
 }
 
 pub fn failed(day: Date, task: &ExportTask) -> Message {
-    let why =
-        if task.message.is_empty() { "CloudWatch Logs does not say why".to_owned() } else { task.message.clone() };
+    let why = if task.message.is_empty() {
+        "CloudWatch Logs does not say why".to_owned()
+    } else {
+        task.message.clone()
+    };
     Message::warning(format!("the export of the logs of {day} {}", task.status.to_lowercase()))
         .why(format!("{why} (task {}).", task.id))
         .next("It is tried again every hour. The policy of the bucket must let CloudWatch Logs write to it.")
@@ -53,7 +59,11 @@ pub fn in_time_again() -> Message {
 
 pub fn lost(first: Date, until: Date, retention: u32) -> Message {
     let last = until.yesterday().unwrap_or(until);
-    let days = if first == last { first.to_string() } else { format!("{first} to {last}") };
+    let days = if first == last {
+        first.to_string()
+    } else {
+        format!("{first} to {last}")
+    };
     Message::critical(format!("logs of {days} were not exported and are gone"))
         .why(format!("CloudWatch Logs deletes events of this group after {}.", counted(retention as usize, "day")))
         .next(format!(

@@ -6,7 +6,11 @@ use lamplighter::notice::Message;
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 #[test]
@@ -24,7 +28,13 @@ fn every_message() {
         words::wrong_class("INFREQUENT_ACCESS"),
         words::deleted_too_early(1),
         words::failed(day, &task),
-        words::failed(day, &ExportTask { message: String::new(), ..task.clone() }),
+        words::failed(
+            day,
+            &ExportTask {
+                message: String::new(),
+                ..task.clone()
+            },
+        ),
         words::late(day, "another export of this account runs"),
         words::in_time_again(),
         words::lost(day, "2026-11-21".parse().unwrap(), 7),

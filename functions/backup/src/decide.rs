@@ -32,20 +32,33 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     }
     let policy = &seen.policy.backup;
     let slot = policy.slot(now);
-    let case = Case { seen, database, policy, observed, slot, now };
+    let case = Case {
+        seen,
+        database,
+        policy,
+        observed,
+        slot,
+        now,
+    };
     let mut plan = case.plan();
     if observed.speaks && observed.quota.is_near() {
         plan.messages.push(words::quota(database, observed.quota));
     }
     case.copy(&mut plan);
-    let waits =
-        plan.messages.iter().any(|message| message.key.as_ref().is_some_and(|key| key.starts_with(words::OVERDUE)));
+    let waits = plan.messages.iter().any(|message| {
+        message
+            .key
+            .as_ref()
+            .is_some_and(|key| key.starts_with(words::OVERDUE))
+    });
     plan.messages.extend(case.recovery_point(waits));
     plan.messages.extend(job(seen));
     if database.arn.is_cache() {
-        plan.messages.extend((!policy.copy.is_empty()).then(words::no_copies_of_caches));
+        plan.messages
+            .extend((!policy.copy.is_empty()).then(words::no_copies_of_caches));
         let a_day = SignedDuration::from_hours(24);
-        plan.messages.extend((policy.interval() * MOST_OF_A_CACHE < a_day).then(words::too_many_of_a_cache));
+        plan.messages
+            .extend((policy.interval() * MOST_OF_A_CACHE < a_day).then(words::too_many_of_a_cache));
     }
     plan
 }
@@ -78,10 +91,16 @@ pub struct Case<'a> {
 impl Case<'_> {
     fn plan(&self) -> Plan {
         let identifier = self.identifier();
-        let of_slot = self.observed.snapshots.iter().find(|snapshot| snapshot.identifier == identifier);
+        let of_slot = self
+            .observed
+            .snapshots
+            .iter()
+            .find(|snapshot| snapshot.identifier == identifier);
         match of_slot {
             Some(snapshot) if snapshot.is_good() => self.tidy(&format!("{identifier} is there")),
-            Some(snapshot) if snapshot.status == "failed" => self.rid(&format!("{identifier} failed")),
+            Some(snapshot) if snapshot.status == "failed" => {
+                self.rid(&format!("{identifier} failed"))
+            }
             Some(snapshot) => Plan::nothing(format!("{identifier} is {}", snapshot.status)),
             None => self.take(identifier),
         }
@@ -89,23 +108,39 @@ impl Case<'_> {
 
     /// The name for the slot; another one where a database that had this one's name before has a snapshot of it.
     fn identifier(&self) -> String {
-        let (name, id) = (name(&self.database.arn, self.slot), &self.database.resource_id);
-        let is_taken = self.observed.snapshots.iter().any(|s| s.identifier == name && !s.is_of(id));
+        let (name, id) = (
+            name(&self.database.arn, self.slot),
+            &self.database.resource_id,
+        );
+        let is_taken = self
+            .observed
+            .snapshots
+            .iter()
+            .any(|s| s.identifier == name && !s.is_of(id));
         if !is_taken {
             return name;
         }
-        let hash = Sha256::digest(id).iter().take(2).fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
+        let hash = Sha256::digest(id)
+            .iter()
+            .take(2)
+            .fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
         format!("{name}-{hash:04x}")
     }
 
     fn take(&self, identifier: String) -> Plan {
         let waits = |reason: String| {
             let mut plan = Plan::nothing(reason.clone());
-            plan.messages.extend(self.is_overdue().then(|| words::overdue(&reason, self.slot, self.now)));
+            plan.messages.extend(
+                self.is_overdue()
+                    .then(|| words::overdue(&reason, self.slot, self.now)),
+            );
             plan
         };
         if !READY.contains(&self.database.status.as_str()) {
-            return waits(format!("{identifier} waits: the database is {}", self.database.status));
+            return waits(format!(
+                "{identifier} waits: the database is {}",
+                self.database.status
+            ));
         }
         if self.observed.quota.is_reached() {
             let plan = self.tidy("the quota of manual snapshots is reached");
@@ -117,8 +152,17 @@ impl Case<'_> {
             ));
         }
         let slot = self.slot.strftime("%FT%H:%MZ").to_string();
-        let tags = snapshot_tags(self.database, &self.seen.policy.stack, &slot, &self.policy.keep.to_string());
-        let backup = Backup { database: self.database.arn.clone(), identifier, tags };
+        let tags = snapshot_tags(
+            self.database,
+            &self.seen.policy.stack,
+            &slot,
+            &self.policy.keep.to_string(),
+        );
+        let backup = Backup {
+            database: self.database.arn.clone(),
+            identifier,
+            tags,
+        };
         let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
         let message = self.is_overdue().then(|| words::late(self.slot, self.now));
         Plan::act(Action::Backup(backup), reason, message)
@@ -136,32 +180,52 @@ impl Case<'_> {
 
     fn delete(&self, because: &str, may_go: impl Fn(&Snapshot) -> bool) -> Plan {
         let in_use = self.in_use();
-        let rules = self.seen.policy.rules(&self.database.arn, &self.database.resource_id, &in_use);
+        let rules = self
+            .seen
+            .policy
+            .rules(&self.database.arn, &self.database.resource_id, &in_use);
         let mut verdicts = rotate(&self.observed.snapshots, rules, self.now);
         // The oldest goes first, whatever order AWS lists them in.
-        verdicts.sort_by(|(a, _), (b, _)| (a.taken_at, &a.identifier).cmp(&(b.taken_at, &b.identifier)));
-        let going = verdicts.iter().filter_map(|(snapshot, verdict)| match verdict {
-            Verdict::Delete(reason) if may_go(snapshot) && self.observed.asked.contains(&snapshot.identifier) => {
-                Some((*snapshot, reason))
-            }
-            _ => None,
+        verdicts.sort_by(|(a, _), (b, _)| {
+            (a.taken_at, &a.identifier).cmp(&(b.taken_at, &b.identifier))
         });
+        let going = verdicts
+            .iter()
+            .filter_map(|(snapshot, verdict)| match verdict {
+                Verdict::Delete(reason)
+                    if may_go(snapshot) && self.observed.asked.contains(&snapshot.identifier) =>
+                {
+                    Some((*snapshot, reason))
+                }
+                _ => None,
+            });
         let step = |(snapshot, reason): (&Snapshot, &String)| Step {
-            action: Action::Expire(Expire { snapshot: snapshot.arn.clone() }),
+            action: Action::Expire(Expire {
+                snapshot: snapshot.arn.clone(),
+            }),
             reason: format!("{}: {reason}", snapshot.identifier),
             message: None,
         };
         let steps: Vec<Step> = going.take(MOST_AT_ONCE).map(step).collect();
-        let kept = verdicts
-            .iter()
-            .filter(|(s, v)| s.is_good() && matches!(v, Verdict::Keep(_)) && s.is_ours(rules.stack, rules.database));
-        let kept: Vec<String> = kept.map(|(snapshot, verdict)| words::kept(snapshot, verdict)).collect();
+        let kept = verdicts.iter().filter(|(s, v)| {
+            s.is_good() && matches!(v, Verdict::Keep(_)) && s.is_ours(rules.stack, rules.database)
+        });
+        let kept: Vec<String> = kept
+            .map(|(snapshot, verdict)| words::kept(snapshot, verdict))
+            .collect();
         let stay = counted(kept.len(), "good snapshot");
         if steps.is_empty() {
             return Plan::nothing(format!("{because}; {stay} in all, and none is to go"));
         }
-        let reason = format!("{because}; {} go; {stay} stay: {}", steps.len(), kept.join("; "));
-        Plan { steps, ..Plan::nothing(reason) }
+        let reason = format!(
+            "{because}; {} go; {stay} stay: {}",
+            steps.len(),
+            kept.join("; ")
+        );
+        Plan {
+            steps,
+            ..Plan::nothing(reason)
+        }
     }
 
     /// It waits for longer than half of what there is to lose.
@@ -175,14 +239,24 @@ impl Case<'_> {
     /// A snapshot is being made, or the first one is asked for just now.
     fn is_on_its_way(&self) -> bool {
         let allowed = self.policy.recovery_point();
-        let mut ours =
-            self.observed.snapshots.iter().filter(|s| s.is_ours(&self.seen.policy.stack, &self.database.arn));
+        let mut ours = self
+            .observed
+            .snapshots
+            .iter()
+            .filter(|s| s.is_ours(&self.seen.policy.stack, &self.database.arn));
         let being_made = |snapshot: &Snapshot| {
             let asked = snapshot.taken_at.unwrap_or(self.slot);
             snapshot.status == "creating" && self.now.duration_since(asked) < allowed
         };
-        let tried = self.seen.memory.told.keys().any(|key| key.starts_with("failed:take a snapshot"));
-        let is_first = ours.clone().next().is_none() && !tried && READY.contains(&self.database.status.as_str());
+        let tried = self
+            .seen
+            .memory
+            .told
+            .keys()
+            .any(|key| key.starts_with("failed:take a snapshot"));
+        let is_first = ours.clone().next().is_none()
+            && !tried
+            && READY.contains(&self.database.status.as_str());
         is_first || ours.any(being_made)
     }
 
@@ -190,20 +264,29 @@ impl Case<'_> {
     fn crosses_soon(&self, age: SignedDuration) -> bool {
         let allowed = self.policy.recovery_point();
         let spare = allowed - self.policy.interval();
-        age > if spare.is_positive() { allowed - spare / 2 } else { allowed / 2 }
+        age > if spare.is_positive() {
+            allowed - spare / 2
+        } else {
+            allowed / 2
+        }
     }
 
     /// No event says that a backup failed: that there is none does.
     fn recovery_point(&self, waits: bool) -> Option<Message> {
         let allowed = self.policy.recovery_point();
-        let age = self.observed.recovery_point().map(|at| self.now.duration_since(at));
+        let age = self
+            .observed
+            .recovery_point()
+            .map(|at| self.now.duration_since(at));
         let is_old = age.map_or_else(|| self.is_overdue(), |age: SignedDuration| age > allowed);
         if is_old && self.is_on_its_way() {
             return None;
         }
         match age {
             _ if is_old => Some(words::recovery_point_is_old(age, allowed)),
-            Some(age) if self.crosses_soon(age) && !waits => Some(words::recovery_point_will_be_old(age, allowed)),
+            Some(age) if self.crosses_soon(age) && !waits => {
+                Some(words::recovery_point_will_be_old(age, allowed))
+            }
             age => age.map(words::recovery_point_is_good),
         }
     }

@@ -42,12 +42,22 @@ fn given(nights: i64) -> Given {
         multi_az: true,
         encrypted: true,
         deletion_protection: true,
-        tags: [("team", "shop"), ("aws:cloudformation:stack-name", "shop")].map(|(k, v)| (k.into(), v.into())).into(),
+        tags: [("team", "shop"), ("aws:cloudformation:stack-name", "shop")]
+            .map(|(k, v)| (k.into(), v.into()))
+            .into(),
         ..Database::default()
     };
     let quota = Quota { used: 10, max: 100 };
-    let observed = Observed { database: Some(database), quota, ..Observed::default() };
-    let mut given = Given { backup: "at=03:00 keep=7d".into(), observed, event: Event::sweep("sweep") };
+    let observed = Observed {
+        database: Some(database),
+        quota,
+        ..Observed::default()
+    };
+    let mut given = Given {
+        backup: "at=03:00 keep=7d".into(),
+        observed,
+        event: Event::sweep("sweep"),
+    };
     for night in 1..=nights {
         given = given.snapshot(25 + (night - 1) * 24, "available");
     }
@@ -59,9 +69,14 @@ impl Given {
     fn snapshot(mut self, hours_ago: i64, status: &str) -> Self {
         let at = NOW - SignedDuration::from_hours(hours_ago);
         let identifier = name(&orders(), at);
-        let tags = [(STACK, "lamplighter".to_owned()), (TARGET, orders().to_string())];
+        let tags = [
+            (STACK, "lamplighter".to_owned()),
+            (TARGET, orders().to_string()),
+        ];
         self.observed.snapshots.push(Snapshot {
-            arn: Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}")),
+            arn: Arn::new(format!(
+                "arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}"
+            )),
             identifier,
             database: "orders".into(),
             kind: DatabaseKind::Instance,
@@ -71,7 +86,12 @@ impl Given {
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
             ..Snapshot::default()
         });
-        self.observed.asked.extend(self.observed.snapshots.iter().map(|snapshot| snapshot.identifier.clone()));
+        self.observed.asked.extend(
+            self.observed
+                .snapshots
+                .iter()
+                .map(|snapshot| snapshot.identifier.clone()),
+        );
         self
     }
 
@@ -81,10 +101,25 @@ impl Given {
 
     fn decided(&self) -> Plan {
         let tags = BTreeMap::from([("lamplighter:backup".to_owned(), self.backup.clone())]);
-        let policy = Backup.policy(&tags, &StackDefaults::default()).unwrap().unwrap();
-        let target = Tagged { arn: orders(), tags };
+        let policy = Backup
+            .policy(&tags, &StackDefaults::default())
+            .unwrap()
+            .unwrap();
+        let target = Tagged {
+            arn: orders(),
+            tags,
+        };
         let memory = Memory::default();
-        decide(Seen { event: &self.event, target: &target, policy: &policy, memory: &memory }, &self.observed, NOW)
+        decide(
+            Seen {
+                event: &self.event,
+                target: &target,
+                policy: &policy,
+                memory: &memory,
+            },
+            &self.observed,
+            NOW,
+        )
     }
 
     /// `+name` for each that is taken, `-name` for each that goes.
@@ -94,13 +129,20 @@ impl Given {
             Action::Expire(expire) => format!("-{}", expire.snapshot.name()),
             other => panic!("{other:?}"),
         };
-        self.decided().steps.iter().map(|step| said(&step.action)).collect()
+        self.decided()
+            .steps
+            .iter()
+            .map(|step| said(&step.action))
+            .collect()
     }
 
     fn titles(&self) -> Vec<String> {
         let plan = self.decided();
         let done = plan.steps.into_iter().filter_map(|step| step.message);
-        done.chain(plan.messages).filter(|m| m.resolves.is_none()).map(|message| message.title).collect()
+        done.chain(plan.messages)
+            .filter(|m| m.resolves.is_none())
+            .map(|message| message.title)
+            .collect()
     }
 }
 
@@ -108,10 +150,18 @@ impl Given {
 fn the_snapshot_of_the_slot_is_taken_with_what_tells_whose_it_is() {
     let plan = given(7).decided();
     assert_eq!(plan.reason, "due since 2026-11-21 03:00 UTC");
-    let [step] = &plan.steps[..] else { panic!("{plan:?}") };
-    let Action::Backup(backup) = &step.action else { panic!("{step:?}") };
+    let [step] = &plan.steps[..] else {
+        panic!("{plan:?}")
+    };
+    let Action::Backup(backup) = &step.action else {
+        panic!("{step:?}")
+    };
     assert_eq!(backup.identifier, "lamplighter-orders-20261121-0300");
-    let tags: Vec<String> = backup.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    let tags: Vec<String> = backup
+        .tags
+        .iter()
+        .map(|(key, value)| format!("{key}={value}"))
+        .collect();
     assert_eq!(
         tags,
         [
@@ -130,11 +180,23 @@ fn when_it_is_there_the_oldest_go_and_the_reasons_are_listed() {
     let ten = given(9).snapshot(1, "available");
     assert_eq!(
         ten.steps(),
-        ["-lamplighter-orders-20261112-0300", "-lamplighter-orders-20261113-0300", "-lamplighter-orders-20261114-0300"]
+        [
+            "-lamplighter-orders-20261112-0300",
+            "-lamplighter-orders-20261113-0300",
+            "-lamplighter-orders-20261114-0300"
+        ]
     );
     let reason = ten.decided().reason;
-    assert!(reason.starts_with("lamplighter-orders-20261121-0300 is there; 3 go; 7 good snapshots stay: "), "{reason}");
-    assert!(reason.contains("2026-11-15 03:01 (day 2026-11-15)"), "{reason}");
+    assert!(
+        reason.starts_with(
+            "lamplighter-orders-20261121-0300 is there; 3 go; 7 good snapshots stay: "
+        ),
+        "{reason}"
+    );
+    assert!(
+        reason.contains("2026-11-15 03:01 (day 2026-11-15)"),
+        "{reason}"
+    );
     assert_eq!(given(6).snapshot(1, "available").steps(), [""; 0]);
 }
 
@@ -167,31 +229,55 @@ fn a_snapshot_is_taken_only_when_the_state_allows(#[case] status: &str, #[case] 
 fn one_that_failed_goes_and_comes_again() {
     let failed = given(1).snapshot(1, "failed");
     assert_eq!(failed.steps(), ["-lamplighter-orders-20261121-0300"]);
-    assert!(failed.decided().reason.starts_with("lamplighter-orders-20261121-0300 failed; 1 go"));
+    assert!(
+        failed
+            .decided()
+            .reason
+            .starts_with("lamplighter-orders-20261121-0300 failed; 1 go")
+    );
 }
 
 #[test]
 fn a_shared_one_stays() {
     let mut shared = given(8).snapshot(1, "available");
-    shared.observed.shared.insert("lamplighter-orders-20261113-0300".into());
+    shared
+        .observed
+        .shared
+        .insert("lamplighter-orders-20261113-0300".into());
     assert_eq!(shared.steps(), ["-lamplighter-orders-20261114-0300"]);
 }
 
 #[test]
 fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
     let full = |mut given: Given| {
-        given.observed.quota = Quota { used: 100, max: 100 };
+        given.observed.quota = Quota {
+            used: 100,
+            max: 100,
+        };
         given
     };
-    assert_eq!(full(given(8)).steps(), ["-lamplighter-orders-20261113-0300"]);
+    assert_eq!(
+        full(given(8)).steps(),
+        ["-lamplighter-orders-20261113-0300"]
+    );
     assert_eq!(full(given(7)).steps(), [""; 0]);
     let reason = full(given(7)).decided().reason;
-    assert!(reason.ends_with("waits: the quota of manual snapshots is reached, and none may go"), "{reason}");
-    assert_eq!(full(given(7)).titles(), [""; 0], "one database speaks for all");
+    assert!(
+        reason.ends_with("waits: the quota of manual snapshots is reached, and none may go"),
+        "{reason}"
+    );
+    assert_eq!(
+        full(given(7)).titles(),
+        [""; 0],
+        "one database speaks for all"
+    );
     let mut speaks = full(given(7));
     speaks.observed.speaks = true;
     let message = &speaks.decided().messages[0];
-    assert_eq!(message.title, "all 100 manual snapshots of this account and region are used");
+    assert_eq!(
+        message.title,
+        "all 100 manual snapshots of this account and region are used"
+    );
     assert_eq!(message.severity, Severity::Critical);
     let mut near = given(7);
     near.observed.quota = Quota { used: 80, max: 100 };
@@ -209,8 +295,14 @@ fn the_recovery_point_is_watched() {
         old
     };
     assert_eq!(old(27).titles(), [""; 0]);
-    assert_eq!(old(29).titles(), ["recovery point is 28 h old and grows; 30 h is allowed"]);
-    assert_eq!(old(31).titles(), ["recovery point is 30 h old, 30 h is allowed"]);
+    assert_eq!(
+        old(29).titles(),
+        ["recovery point is 28 h old and grows; 30 h is allowed"]
+    );
+    assert_eq!(
+        old(31).titles(),
+        ["recovery point is 30 h old, 30 h is allowed"]
+    );
     let mut by_log = old(31);
     by_log.database().latest_restorable = Some(NOW - SignedDuration::from_mins(5));
     assert_eq!(by_log.titles(), [""; 0]);
@@ -228,7 +320,8 @@ fn the_clock_of_aws_may_differ() {
     newest.taken_at = newest.taken_at.map(|at| at - SignedDuration::from_mins(4));
     assert_eq!(behind.steps().len(), 3);
     let mut ahead = given(9).snapshot(1, "available");
-    ahead.observed.snapshots.last_mut().unwrap().taken_at = Some(NOW + SignedDuration::from_mins(4));
+    ahead.observed.snapshots.last_mut().unwrap().taken_at =
+        Some(NOW + SignedDuration::from_mins(4));
     assert_eq!(ahead.steps().len(), 3);
 }
 
@@ -236,7 +329,10 @@ fn the_clock_of_aws_may_differ() {
 fn a_backup_that_waits_too_long_is_told() {
     let mut late = given(1);
     late.backup = "at=00:30 keep=7d".into();
-    assert_eq!(late.titles(), ["backup of 2026-11-21 00:30 UTC was taken 3 h late"]);
+    assert_eq!(
+        late.titles(),
+        ["backup of 2026-11-21 00:30 UTC was taken 3 h late"]
+    );
     late.database().status = "modifying".into();
     assert_eq!(late.titles(), ["no backup for 3 h"]);
 }
@@ -245,7 +341,10 @@ fn a_backup_that_waits_too_long_is_told() {
 fn a_member_is_backed_up_with_its_cluster() {
     let mut member = given(1);
     member.database().cluster = Some("shop".into());
-    assert_eq!(member.titles(), ["is part of the cluster shop; nothing is done"]);
+    assert_eq!(
+        member.titles(),
+        ["is part of the cluster shop; nothing is done"]
+    );
 }
 
 #[test]
@@ -261,10 +360,16 @@ fn a_job_of_aws_backup_that_failed_is_told() {
 
 #[rstest]
 #[case("orders", "lamplighter-orders-20261121-0300")]
-#[case("a-database-with-a-name-of-37-characters", "lamplighter-a-database-with-a-name-of-37-20261121-0300")]
+#[case(
+    "a-database-with-a-name-of-37-characters",
+    "lamplighter-a-database-with-a-name-of-37-20261121-0300"
+)]
 fn names_are_what_every_engine_takes(#[case] database: &str, #[case] expected: &str) {
     let slot = "2026-11-21T03:00:00Z".parse().unwrap();
-    let named = name(&Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{database}")), slot);
+    let named = name(
+        &Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{database}")),
+        slot,
+    );
     assert!(named.len() <= 63 && !named.contains("--"), "{named}");
     assert_eq!(&named[..20], &expected[..20]);
 }
@@ -272,10 +377,17 @@ fn names_are_what_every_engine_takes(#[case] database: &str, #[case] expected: &
 #[test]
 fn a_database_of_the_same_name_is_another_one() {
     let mut swapped = given(7).snapshot(1, "available");
-    swapped.observed.snapshots.iter_mut().for_each(|snapshot| snapshot.resource_id = "db-OLD".into());
+    swapped
+        .observed
+        .snapshots
+        .iter_mut()
+        .for_each(|snapshot| snapshot.resource_id = "db-OLD".into());
     swapped.database().resource_id = "db-NEW".into();
     let steps = swapped.steps();
-    assert!(steps.len() == 1 && steps[0].starts_with("+lamplighter-orders-20261121-0300-"), "{steps:?}");
+    assert!(
+        steps.len() == 1 && steps[0].starts_with("+lamplighter-orders-20261121-0300-"),
+        "{steps:?}"
+    );
     assert_eq!(swapped.observed.recovery_point(), None);
 }
 

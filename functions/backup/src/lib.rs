@@ -48,9 +48,21 @@ pub struct Policy {
 
 impl Policy {
     /// By what snapshots of this database are rotated.
-    fn rules<'a>(&'a self, database: &'a Arn, resource_id: &'a str, in_use: &'a BTreeSet<String>) -> Rules<'a> {
+    fn rules<'a>(
+        &'a self,
+        database: &'a Arn,
+        resource_id: &'a str,
+        in_use: &'a BTreeSet<String>,
+    ) -> Rules<'a> {
         let (keep, zone) = (&self.backup.keep, &self.backup.zone);
-        Rules { stack: &self.stack, database, resource_id, keep, zone, in_use }
+        Rules {
+            stack: &self.stack,
+            database,
+            resource_id,
+            keep,
+            zone,
+            in_use,
+        }
     }
 }
 
@@ -61,14 +73,25 @@ impl Operation for Backup {
     type Observed = Observed;
     type Reach = Snapshots;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         let backup = BackupPolicy::of(tags, defaults)?;
         let (stack, has_vault) = (defaults.stack.clone(), !defaults.vault_role.is_empty());
-        Ok(backup.map(|backup| Policy { backup, stack, has_vault }))
+        Ok(backup.map(|backup| Policy {
+            backup,
+            stack,
+            has_vault,
+        }))
     }
 
     async fn observe<C: Cloud>(
@@ -86,26 +109,43 @@ impl Operation for Backup {
 
     fn state(observed: &Observed) -> TargetState {
         // Whether a snapshot may be taken now is part of the decision: AWS has a dozen states.
-        if observed.database.is_some() { TargetState::active() } else { TargetState::missing() }
+        if observed.database.is_some() {
+            TargetState::active()
+        } else {
+            TargetState::missing()
+        }
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
-        let everywhere =
-            || observed.snapshots.iter().chain(observed.copies.values().flat_map(|there| &there.snapshots));
+        let everywhere = || {
+            observed
+                .snapshots
+                .iter()
+                .chain(observed.copies.values().flat_map(|there| &there.snapshots))
+        };
         let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
             Action::Copy(copy) => {
                 let there = observed.copies.get(&copy.to);
-                there.is_some_and(|there| there.snapshots.iter().any(|s| s.identifier == copy.snapshot.name()))
+                there.is_some_and(|there| {
+                    there
+                        .snapshots
+                        .iter()
+                        .any(|s| s.identifier == copy.snapshot.name())
+                })
             }
-            Action::Backup(backup) => is_there(&|snapshot| snapshot.identifier == backup.identifier),
+            Action::Backup(backup) => {
+                is_there(&|snapshot| snapshot.identifier == backup.identifier)
+            }
             Action::Expire(expire) => !is_there(&|snapshot| snapshot.arn == expire.snapshot),
             _ => false,
         }
     }
 
     fn gauges(observed: &Observed, now: Timestamp) -> Vec<(&'static str, f64)> {
-        let age = observed.recovery_point().map(|at| now.duration_since(at).as_secs_f64().max(0.0));
+        let age = observed
+            .recovery_point()
+            .map(|at| now.duration_since(at).as_secs_f64().max(0.0));
         age.map(|age| (RECOVERY_POINT, age)).into_iter().collect()
     }
 }

@@ -47,14 +47,23 @@ struct Tier {
 
 /// The verdict on each snapshot, in the order in which they came.
 #[must_use]
-pub fn rotate<'s>(snapshots: &'s [Snapshot], rules: Rules<'_>, now: Timestamp) -> Vec<(&'s Snapshot, Verdict)> {
+pub fn rotate<'s>(
+    snapshots: &'s [Snapshot],
+    rules: Rules<'_>,
+    now: Timestamp,
+) -> Vec<(&'s Snapshot, Verdict)> {
     let mut good: Vec<&Snapshot> = snapshots
         .iter()
-        .filter(|s| s.is_ours(rules.stack, rules.database) && s.is_of(rules.resource_id) && s.is_good())
+        .filter(|s| {
+            s.is_ours(rules.stack, rules.database) && s.is_of(rules.resource_id) && s.is_good()
+        })
         .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
     let newest = good.first().map(|snapshot| &snapshot.identifier);
-    let proven = good.iter().find(|snapshot| snapshot.is_verified()).map(|snapshot| &snapshot.identifier);
+    let proven = good
+        .iter()
+        .find(|snapshot| snapshot.is_verified())
+        .map(|snapshot| &snapshot.identifier);
     let kept = tiers(&good, rules);
     let verdict = |snapshot: &'s Snapshot| {
         let Some(place) = good.iter().position(|good| std::ptr::eq(*good, snapshot)) else {
@@ -67,34 +76,79 @@ pub fn rotate<'s>(snapshots: &'s [Snapshot], rules: Rules<'_>, now: Timestamp) -
             }
         };
         also(newest == Some(&snapshot.identifier), "the newest good one");
-        also(proven == Some(&snapshot.identifier), "the newest that was restored and checked");
+        also(
+            proven == Some(&snapshot.identifier),
+            "the newest that was restored and checked",
+        );
         also(snapshot.is_held(), "held by a person");
-        also(rules.in_use.contains(&snapshot.identifier), "shared or in use");
-        let fresh = snapshot.taken_at.is_some_and(|at| now.duration_since(at) < WAITED_FOR);
-        also(fresh && snapshot.identifier.contains("-before-"), "a rollout may wait for it");
-        also(*rules.keep == Retention::default(), "the policy names no tier");
+        also(
+            rules.in_use.contains(&snapshot.identifier),
+            "shared or in use",
+        );
+        let fresh = snapshot
+            .taken_at
+            .is_some_and(|at| now.duration_since(at) < WAITED_FOR);
+        also(
+            fresh && snapshot.identifier.contains("-before-"),
+            "a rollout may wait for it",
+        );
+        also(
+            *rules.keep == Retention::default(),
+            "the policy names no tier",
+        );
         if reasons.is_empty() {
             return Verdict::Delete(format!("newer ones fill keep={}", rules.keep));
         }
         Verdict::Keep(reasons)
     };
-    snapshots.iter().map(|snapshot| (snapshot, verdict(snapshot))).collect()
+    snapshots
+        .iter()
+        .map(|snapshot| (snapshot, verdict(snapshot)))
+        .collect()
 }
 
 /// Why the tiers keep each good snapshot, the newest first.
 fn tiers(good: &[&Snapshot], rules: Rules<'_>) -> Vec<Vec<String>> {
     let keep = rules.keep;
     let mut tiers = [
-        Tier { unit: "hour", left: keep.hours, last: None, name: |at| at.strftime("%F %H:00 %:z").to_string() },
-        Tier { unit: "day", left: keep.days, last: None, name: |at| at.strftime("%F").to_string() },
-        Tier { unit: "week", left: keep.weeks, last: None, name: |at| at.strftime("%G-W%V").to_string() },
-        Tier { unit: "month", left: keep.months, last: None, name: |at| at.strftime("%Y-%m").to_string() },
+        Tier {
+            unit: "hour",
+            left: keep.hours,
+            last: None,
+            name: |at| at.strftime("%F %H:00 %:z").to_string(),
+        },
+        Tier {
+            unit: "day",
+            left: keep.days,
+            last: None,
+            name: |at| at.strftime("%F").to_string(),
+        },
+        Tier {
+            unit: "week",
+            left: keep.weeks,
+            last: None,
+            name: |at| at.strftime("%G-W%V").to_string(),
+        },
+        Tier {
+            unit: "month",
+            left: keep.months,
+            last: None,
+            name: |at| at.strftime("%Y-%m").to_string(),
+        },
     ];
     let mut kept = Vec::new();
     for (place, snapshot) in good.iter().enumerate() {
-        let at = snapshot.taken_at.unwrap_or_default().to_zoned(rules.zone.clone());
+        let at = snapshot
+            .taken_at
+            .unwrap_or_default()
+            .to_zoned(rules.zone.clone());
         let oldest = place + 1 == good.len();
-        kept.push(tiers.iter_mut().filter_map(|tier| tier.keeps(&at, oldest)).collect());
+        kept.push(
+            tiers
+                .iter_mut()
+                .filter_map(|tier| tier.keeps(&at, oldest))
+                .collect(),
+        );
     }
     kept
 }
@@ -107,8 +161,11 @@ impl Tier {
             return None;
         }
         self.left -= 1;
-        let reason =
-            if is_new { format!("{} {bucket}", self.unit) } else { format!("the oldest, {}s are not full", self.unit) };
+        let reason = if is_new {
+            format!("{} {bucket}", self.unit)
+        } else {
+            format!("the oldest, {}s are not full", self.unit)
+        };
         self.last = Some(bucket);
         Some(reason)
     }

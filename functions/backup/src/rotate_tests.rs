@@ -14,14 +14,19 @@ use crate::rotate::{Rules, Verdict, rotate};
 const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
 
 fn keep(text: &str) -> Retention {
-    BackupPolicy::parse(&format!("keep={text}"), &StackDefaults::default()).unwrap().keep
+    BackupPolicy::parse(&format!("keep={text}"), &StackDefaults::default())
+        .unwrap()
+        .keep
 }
 
 fn snapshot(at: Timestamp) -> Snapshot {
-    let tags = [(STACK, "lamplighter"), (TARGET, DATABASE)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let tags = [(STACK, "lamplighter"), (TARGET, DATABASE)]
+        .map(|(key, value)| (key.to_owned(), value.to_owned()));
     let identifier = format!("lamplighter-orders-{}", at.strftime("%Y%m%d-%H%M%S"));
     Snapshot {
-        arn: Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}")),
+        arn: Arn::new(format!(
+            "arn:aws:rds:eu-west-1:123456789012:snapshot:{identifier}"
+        )),
         identifier,
         database: "orders".into(),
         kind: DatabaseKind::Instance,
@@ -33,16 +38,33 @@ fn snapshot(at: Timestamp) -> Snapshot {
     }
 }
 
-fn verdicts<'s>(snapshots: &'s [Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<(&'s Snapshot, Verdict)> {
+fn verdicts<'s>(
+    snapshots: &'s [Snapshot],
+    keep: &Retention,
+    zone: &TimeZone,
+) -> Vec<(&'s Snapshot, Verdict)> {
     let database = Arn::new(DATABASE);
     let in_use = BTreeSet::new();
-    let rules = Rules { stack: "lamplighter", database: &database, resource_id: "", keep, zone, in_use: &in_use };
-    let now = snapshots.iter().filter_map(|snapshot| snapshot.taken_at).max().unwrap_or_default();
+    let rules = Rules {
+        stack: "lamplighter",
+        database: &database,
+        resource_id: "",
+        keep,
+        zone,
+        in_use: &in_use,
+    };
+    let now = snapshots
+        .iter()
+        .filter_map(|snapshot| snapshot.taken_at)
+        .max()
+        .unwrap_or_default();
     rotate(snapshots, rules, now)
 }
 
 fn stay(snapshots: &[Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<Snapshot> {
-    let kept = verdicts(snapshots, keep, zone).into_iter().filter(|(_, verdict)| matches!(verdict, Verdict::Keep(_)));
+    let kept = verdicts(snapshots, keep, zone)
+        .into_iter()
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Keep(_)));
     kept.map(|(snapshot, _)| snapshot.clone()).collect()
 }
 
@@ -53,7 +75,9 @@ fn times(text: &str) -> Vec<Timestamp> {
         [first, count, hours] => {
             let hours: i64 = hours.trim_end_matches('h').parse().unwrap();
             let count: i64 = count.trim_start_matches('x').parse().unwrap();
-            (0..count).map(|n| at(first) + SignedDuration::from_hours(n * hours)).collect()
+            (0..count)
+                .map(|n| at(first) + SignedDuration::from_hours(n * hours))
+                .collect()
         }
         [one] => vec![at(one)],
         _ => panic!("{text}"),
@@ -73,14 +97,22 @@ fn times(text: &str) -> Vec<Timestamp> {
 #[case::only_on_sundays("4d", "2026-09-06T03:00 x12 168h", "2026-11-01T03:00 x4 168h")] // restic: its own example
 #[case::sundays_by_the_week("4w", "2026-09-06T03:00 x12 168h", "2026-11-01T03:00 x4 168h")] // restic
 #[case::two_a_day("2d", "2026-11-19T03:00 x6 12h", "2026-11-20T15:00,2026-11-21T15:00")] // restic
-#[case::two_a_day_not_full("7d", "2026-11-20T03:00 x4 12h", "2026-11-20T03:00,2026-11-20T15:00,2026-11-21T15:00")] // restic
+#[case::two_a_day_not_full(
+    "7d",
+    "2026-11-20T03:00 x4 12h",
+    "2026-11-20T03:00,2026-11-20T15:00,2026-11-21T15:00"
+)] // restic
 #[case::a_day_of_hours("24h", "2026-11-20T00:00 x30 1h", "2026-11-20T06:00 x24 1h")] // restic
 #[case::thrice_an_hour(
     "2h",
     "2026-11-21T01:00,2026-11-21T01:20,2026-11-21T01:40,2026-11-21T02:00",
     "2026-11-21T01:40,2026-11-21T02:00"
 )] // restic
-#[case::hours_and_days("3h+2d", "2026-11-19T00:00 x60 1h", "2026-11-20T23:00,2026-11-21T09:00 x3 1h")] // restic
+#[case::hours_and_days(
+    "3h+2d",
+    "2026-11-19T00:00 x60 1h",
+    "2026-11-20T23:00,2026-11-21T09:00 x3 1h"
+)] // restic
 #[case::days_and_weeks(
     "7d+4w",
     "2026-10-13T03:00 x40 24h",
@@ -92,8 +124,16 @@ fn times(text: &str) -> Vec<Timestamp> {
     "2026-12-27T03:00,2026-12-31T03:00,2027-01-01T03:00,2027-01-04T03:00",
     "2027-01-01T03:00,2027-01-04T03:00"
 )]
-#[case::months("2m", "2026-01-31T03:00,2026-02-28T03:00,2026-03-01T03:00", "2026-02-28T03:00,2026-03-01T03:00")] // restic
-#[case::months_of_nights("3m", "2026-08-20T03:00 x94 24h", "2026-09-30T03:00,2026-10-31T03:00,2026-11-21T03:00")] // restic
+#[case::months(
+    "2m",
+    "2026-01-31T03:00,2026-02-28T03:00,2026-03-01T03:00",
+    "2026-02-28T03:00,2026-03-01T03:00"
+)] // restic
+#[case::months_of_nights(
+    "3m",
+    "2026-08-20T03:00 x94 24h",
+    "2026-09-30T03:00,2026-10-31T03:00,2026-11-21T03:00"
+)] // restic
 #[case::a_leap_day("2d", "2028-02-28T03:00 x3 24h", "2028-02-29T03:00,2028-03-01T03:00")]
 #[case::stopped_for_ten_days(
     "7d",
@@ -105,8 +145,10 @@ fn times(text: &str) -> Vec<Timestamp> {
 #[case::a_year_of_months("12m", "2025-01-15T03:00 x24 720h", "2026-01-10T03:00 x12 720h")] // restic
 fn the_policy_keeps(#[case] policy: &str, #[case] taken: &str, #[case] kept: &str) {
     let snapshots: Vec<Snapshot> = times(taken).into_iter().map(snapshot).collect();
-    let stays: Vec<Timestamp> =
-        stay(&snapshots, &keep(policy), &TimeZone::UTC).into_iter().filter_map(|s| s.taken_at).collect();
+    let stays: Vec<Timestamp> = stay(&snapshots, &keep(policy), &TimeZone::UTC)
+        .into_iter()
+        .filter_map(|s| s.taken_at)
+        .collect();
     assert_eq!(stays, times(kept));
 }
 
@@ -117,15 +159,28 @@ fn the_policy_keeps(#[case] policy: &str, #[case] taken: &str, #[case] kept: &st
 #[case::an_hour_that_is_skipped("2h", "2026-03-29T00:30,2026-03-29T01:30", 2)]
 fn the_clock_of_the_zone_counts(#[case] policy: &str, #[case] taken: &str, #[case] kept: usize) {
     let snapshots: Vec<Snapshot> = times(taken).into_iter().map(snapshot).collect();
-    assert_eq!(stay(&snapshots, &keep(policy), &TimeZone::get("Europe/Rome").unwrap()).len(), kept);
+    assert_eq!(
+        stay(
+            &snapshots,
+            &keep(policy),
+            &TimeZone::get("Europe/Rome").unwrap()
+        )
+        .len(),
+        kept
+    );
 }
 
 #[test]
 fn what_is_not_ours_or_wanted_for_another_reason_stays() {
-    let mut snapshots: Vec<Snapshot> = times("2026-11-10T03:00 x10 24h").into_iter().map(snapshot).collect();
+    let mut snapshots: Vec<Snapshot> = times("2026-11-10T03:00 x10 24h")
+        .into_iter()
+        .map(snapshot)
+        .collect();
     snapshots[0].tags = BTreeMap::new();
     snapshots[1].tags.insert(HOLD.into(), "true".into());
-    snapshots[2].tags.insert(VERIFIED.into(), "2026-11-12".into());
+    snapshots[2]
+        .tags
+        .insert(VERIFIED.into(), "2026-11-12".into());
     snapshots[3].status = "copying".into();
     snapshots[4].status = "failed".into();
     snapshots[5].tags.insert(STACK.into(), "another".into());
@@ -155,10 +210,20 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
 
 #[test]
 fn one_that_is_being_made_for_a_day_is_stuck() {
-    let mut snapshots: Vec<Snapshot> = times("2026-11-19T03:00,2026-11-21T03:00").into_iter().map(snapshot).collect();
+    let mut snapshots: Vec<Snapshot> = times("2026-11-19T03:00,2026-11-21T03:00")
+        .into_iter()
+        .map(snapshot)
+        .collect();
     snapshots[0].status = "creating".into();
-    let first = |snapshots: &[Snapshot]| verdicts(snapshots, &keep("7d"), &TimeZone::UTC)[0].1.clone();
-    assert_eq!(first(&snapshots), Verdict::Delete("still creating after 48 h".into()));
+    let first = |snapshots: &[Snapshot]| {
+        verdicts(snapshots, &keep("7d"), &TimeZone::UTC)[0]
+            .1
+            .clone()
+    };
+    assert_eq!(
+        first(&snapshots),
+        Verdict::Delete("still creating after 48 h".into())
+    );
     snapshots[0].taken_at = Some("2026-11-20T12:00:00Z".parse().unwrap());
     assert_eq!(first(&snapshots), Verdict::Keep(vec!["being made".into()]));
 }
@@ -227,9 +292,16 @@ proptest! {
 
 #[test]
 fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
-    let mut snapshots: Vec<Snapshot> = times("2026-11-10T03:00 x10 24h").into_iter().map(snapshot).collect();
+    let mut snapshots: Vec<Snapshot> = times("2026-11-10T03:00 x10 24h")
+        .into_iter()
+        .map(snapshot)
+        .collect();
     for (snapshot, n) in snapshots.iter_mut().zip(0..) {
-        snapshot.resource_id = if n < 5 { "db-OLD".into() } else { "db-NEW".into() };
+        snapshot.resource_id = if n < 5 {
+            "db-OLD".into()
+        } else {
+            "db-NEW".into()
+        };
     }
     let (database, in_use, keep) = (Arn::new(DATABASE), BTreeSet::new(), keep("3d"));
     let rules = Rules {
@@ -243,5 +315,11 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
     let said = rotate(&snapshots, rules, snapshots[9].taken_at.unwrap());
     let earlier = Verdict::Keep(vec!["of an earlier database of this name".into()]);
     assert!(said[..5].iter().all(|(_, verdict)| *verdict == earlier));
-    assert_eq!(said[5..].iter().filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_))).count(), 2);
+    assert_eq!(
+        said[5..]
+            .iter()
+            .filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_)))
+            .count(),
+        2
+    );
 }

@@ -67,8 +67,13 @@ impl Observed {
     #[must_use]
     pub fn recovery_point(&self) -> Option<Timestamp> {
         let database = self.database.as_ref()?;
-        let good = self.snapshots.iter().filter(|snapshot| snapshot.is_good() && snapshot.is_of(&database.resource_id));
-        good.filter_map(|snapshot| snapshot.taken_at).max().max(database.latest_restorable)
+        let good = self
+            .snapshots
+            .iter()
+            .filter(|snapshot| snapshot.is_good() && snapshot.is_of(&database.resource_id));
+        good.filter_map(|snapshot| snapshot.taken_at)
+            .max()
+            .max(database.latest_restorable)
     }
 }
 
@@ -96,22 +101,43 @@ impl Survey {
         }
         let quotas = cloud.snapshot_quotas().await?;
         let mut copies = BTreeMap::new();
-        for place in databases.iter().flat_map(|database| places(database, defaults)).collect::<BTreeSet<Place>>() {
+        for place in databases
+            .iter()
+            .flat_map(|database| places(database, defaults))
+            .collect::<BTreeSet<Place>>()
+        {
             // One that can't be read stops nothing here.
             let there = cloud.snapshots(Some(&place), Which::All).await;
             copies.insert(place, there);
         }
-        let databases = databases.into_iter().map(|database| (database.arn.clone(), database)).collect();
-        Ok(Self { at: now, databases, snapshots, copies, quotas, given: RefCell::default() })
+        let databases = databases
+            .into_iter()
+            .map(|database| (database.arn.clone(), database))
+            .collect();
+        Ok(Self {
+            at: now,
+            databases,
+            snapshots,
+            copies,
+            quotas,
+            given: RefCell::default(),
+        })
     }
 
     /// The tags that a database has now.
     pub(crate) fn tags(&self, arn: &Arn) -> BTreeMap<String, String> {
-        self.databases.get(arn).map(|database| database.tags.clone()).unwrap_or_default()
+        self.databases
+            .get(arn)
+            .map(|database| database.tags.clone())
+            .unwrap_or_default()
     }
 
     /// What was read of one database, and who shares what would be deleted.
-    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let is_of = |snapshot: &&Snapshot| snapshot.is_named_after(arn);
         // What another invocation did since the survey is asked for again.
@@ -126,7 +152,10 @@ impl Survey {
             self.snapshots.iter().filter(is_of).cloned().collect()
         };
         let database = self.databases.get(arn).cloned();
-        let resource_id = database.as_ref().map(|database| database.resource_id.clone()).unwrap_or_default();
+        let resource_id = database
+            .as_ref()
+            .map(|database| database.resource_id.clone())
+            .unwrap_or_default();
         let quota = match arn.database() {
             Some(DatabaseKind::Instance) => self.quotas.instances,
             Some(DatabaseKind::Cluster) => self.quotas.clusters,
@@ -136,13 +165,17 @@ impl Survey {
         // Before the new one is good nothing goes, so that nobody need be asked.
         let slot = seen.policy.backup.slot(self.at);
         let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at + SKEW >= slot);
-        let may_go = quota.is_reached() || snapshots.iter().any(|s| is_new(s) || s.status == "failed");
+        let may_go =
+            quota.is_reached() || snapshots.iter().any(|s| is_new(s) || s.status == "failed");
         let (asked, shared) = if may_go {
             shared(&snapshots, seen, &resource_id, self.at, cloud).await?
         } else {
             (BTreeSet::new(), BTreeSet::new())
         };
-        let wanted = self.copies.iter().filter(|(place, _)| seen.policy.backup.copy.contains(place));
+        let wanted = self
+            .copies
+            .iter()
+            .filter(|(place, _)| seen.policy.backup.copy.contains(place));
         let (mut copies, mut unreadable) = (BTreeMap::new(), BTreeMap::new());
         for (place, all) in wanted {
             let all = match all {
@@ -155,19 +188,40 @@ impl Survey {
             let there: Vec<Snapshot> = all.iter().filter(is_of).cloned().collect();
             let due = due(&snapshots, &there, &seen.policy.stack, arn).len();
             let may_begin = self.give(place, all, due);
-            copies.insert(place.clone(), Copies { snapshots: there, may_begin });
+            copies.insert(
+                place.clone(),
+                Copies {
+                    snapshots: there,
+                    may_begin,
+                },
+            );
         }
         let by_sweep = matches!(seen.event.detail, Detail::Sweep);
-        let of_kind = self.databases.keys().find(|other| other.database() == arn.database());
+        let of_kind = self
+            .databases
+            .keys()
+            .find(|other| other.database() == arn.database());
         let speaks = by_sweep && of_kind == Some(arn);
-        Ok(Observed { database, snapshots, quota, shared, asked, speaks, unreadable, copies })
+        Ok(Observed {
+            database,
+            snapshots,
+            quota,
+            shared,
+            asked,
+            speaks,
+            unreadable,
+            copies,
+        })
     }
 }
 
 impl Survey {
     /// As many copies as may begin at a place beside those that run there and that others of this run were given.
     fn give(&self, place: &Place, all: &[Snapshot], due: usize) -> usize {
-        let running = all.iter().filter(|copy| !copy.is_good() && copy.status != "failed").count();
+        let running = all
+            .iter()
+            .filter(|copy| !copy.is_good() && copy.status != "failed")
+            .count();
         let mut given = self.given.borrow_mut();
         let given = given.entry(place.clone()).or_default();
         let free = IN_FLIGHT.saturating_sub(running + *given).min(due);
@@ -199,8 +253,10 @@ async fn shared<C: Cloud>(
     let nothing = BTreeSet::new();
     let rules = seen.policy.rules(&seen.target.arn, resource_id, &nothing);
     let verdicts = rotate(snapshots, rules, now).into_iter();
-    let mut going: Vec<&Snapshot> =
-        verdicts.filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_))).map(|(snapshot, _)| snapshot).collect();
+    let mut going: Vec<&Snapshot> = verdicts
+        .filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_)))
+        .map(|(snapshot, _)| snapshot)
+        .collect();
     going.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.identifier.clone()));
     let (mut asked, mut shared) = (BTreeSet::new(), BTreeSet::new());
     for snapshot in going.into_iter().take(MOST_AT_ONCE) {

@@ -16,9 +16,19 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     match &search.event.detail {
         Detail::Sweep => all(&search).await,
         Detail::Snapshot(event) => snapshot(&search, &Arn::new(event.source_arn.clone())).await,
-        Detail::BackupJob(job) if job.failed() => one(&search, Arn::new(job.resource_arn.clone())).await,
-        Detail::BackupJob(job) => Ok(Targets::None(format!("the job {} is {}", job.backup_job_id, job.state))),
-        Detail::TagChange(change) if change.changed_tag_keys.iter().any(|key| key == BACKUP || key == MANAGED) => {
+        Detail::BackupJob(job) if job.failed() => {
+            one(&search, Arn::new(job.resource_arn.clone())).await
+        }
+        Detail::BackupJob(job) => Ok(Targets::None(format!(
+            "the job {} is {}",
+            job.backup_job_id, job.state
+        ))),
+        Detail::TagChange(change)
+            if change
+                .changed_tag_keys
+                .iter()
+                .any(|key| key == BACKUP || key == MANAGED) =>
+        {
             match search.event.resources.first() {
                 Some(arn) => one(&search, Arn::new(arn)).await,
                 None => Ok(Targets::None("the event names no resource".to_owned())),
@@ -42,9 +52,17 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
 /// A database, if it is one and carries the tag.
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
     if arn.database().is_none() {
-        return Ok(Targets::None(format!("{arn} is no database of RDS and no cache that can be backed up")));
+        return Ok(Targets::None(format!(
+            "{arn} is no database of RDS and no cache that can be backed up"
+        )));
     }
-    let survey = Survey::read(std::slice::from_ref(&arn), search.now, search.defaults, search.cloud).await?;
+    let survey = Survey::read(
+        std::slice::from_ref(&arn),
+        search.now,
+        search.defaults,
+        search.cloud,
+    )
+    .await?;
     let tags = survey.tags(&arn);
     if !tags.contains_key(BACKUP) {
         return Ok(Targets::None(format!("{} has no {BACKUP}", arn.name())));
@@ -56,9 +74,22 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
 async fn snapshot<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
     let found = search.cloud.snapshots(None, Which::This(arn)).await?;
     let Some(Snapshot { database, kind, .. }) = found.first() else {
-        return Ok(Targets::None(format!("{} is no manual snapshot, or is gone", arn.name())));
+        return Ok(Targets::None(format!(
+            "{} is no manual snapshot, or is gone",
+            arn.name()
+        )));
     };
-    let kind = if *kind == DatabaseKind::Cluster { "cluster" } else { "db" };
+    let kind = if *kind == DatabaseKind::Cluster {
+        "cluster"
+    } else {
+        "db"
+    };
     let (partition, region, account) = (arn.partition(), arn.region(), arn.account());
-    one(search, Arn::new(format!("arn:{partition}:rds:{region}:{account}:{kind}:{database}"))).await
+    one(
+        search,
+        Arn::new(format!(
+            "arn:{partition}:rds:{region}:{account}:{kind}:{database}"
+        )),
+    )
+    .await
 }

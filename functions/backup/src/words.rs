@@ -67,16 +67,30 @@ pub fn quota(database: &Database, quota: Quota) -> Message {
             .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's. Where a policy lets old ones go, they go first.")
             .once(format!("quota-reached:{}", kind(database)));
     }
-    Message::warning(format!("{} of {} manual snapshots are used", quota.used, quota.max))
-        .why(format!("At the limit no {} can be backed up in this account and region.", kind(database)))
-        .next(format!("Raise the quota, or keep fewer: keep= in the tag {BACKUP}."))
-        .once("quota-near")
+    Message::warning(format!(
+        "{} of {} manual snapshots are used",
+        quota.used, quota.max
+    ))
+    .why(format!(
+        "At the limit no {} can be backed up in this account and region.",
+        kind(database)
+    ))
+    .next(format!(
+        "Raise the quota, or keep fewer: keep= in the tag {BACKUP}."
+    ))
+    .once("quota-near")
 }
 
 pub fn recovery_point_is_old(age: Option<SignedDuration>, allowed: SignedDuration) -> Message {
     let title = age.map_or_else(
         || "has no recovery point".to_owned(),
-        |age| format!("recovery point is {} old, {} is allowed", duration(age), duration(allowed)),
+        |age| {
+            format!(
+                "recovery point is {} old, {} is allowed",
+                duration(age),
+                duration(allowed)
+            )
+        },
     );
     Message::critical(title)
         .why("Neither a good snapshot nor point-in-time recovery reaches closer to now.")
@@ -129,7 +143,11 @@ pub fn job_failed(job: &BackupJob) -> Message {
 }
 
 fn kind(database: &Database) -> &'static str {
-    if database.is_cluster { "cluster" } else { "instance" }
+    if database.is_cluster {
+        "cluster"
+    } else {
+        "instance"
+    }
 }
 
 /// `26 h`, `90 min`

@@ -8,7 +8,11 @@ use lamplighter::notice::Message;
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 #[test]
@@ -16,7 +20,10 @@ fn every_message() {
     let slot = Timestamp::constant(1_795_230_000, 0);
     let later = |hours: i64| slot + SignedDuration::from_hours(hours);
     let hours = SignedDuration::from_hours;
-    let orders = Database { identifier: "orders".into(), ..Database::default() };
+    let orders = Database {
+        identifier: "orders".into(),
+        ..Database::default()
+    };
     let elsewhere = Place::parse("eu-central-1").unwrap();
     let job = BackupJob {
         state: "FAILED".into(),
@@ -30,7 +37,13 @@ fn every_message() {
         words::too_many_of_a_cache(),
         words::overdue("orders is modifying", slot, later(3)),
         words::late(slot, later(2)),
-        words::quota(&orders, Quota { used: 100, max: 100 }),
+        words::quota(
+            &orders,
+            Quota {
+                used: 100,
+                max: 100,
+            },
+        ),
         words::quota(&orders, Quota { used: 82, max: 100 }),
         words::recovery_point_is_old(None, hours(30)),
         words::recovery_point_is_old(Some(hours(31)), hours(30)),
@@ -38,9 +51,15 @@ fn every_message() {
         words::recovery_point_is_good(SignedDuration::from_mins(3)),
         words::copy_is_old(&elsewhere, hours(50)),
         words::no_vault(),
-        words::unreadable_place(&elsewhere, "DescribeDBSnapshots: AccessDenied: not authorized"),
+        words::unreadable_place(
+            &elsewhere,
+            "DescribeDBSnapshots: AccessDenied: not authorized",
+        ),
         words::job_failed(&job),
-        words::job_failed(&BackupJob { status_message: String::new(), ..job.clone() }),
+        words::job_failed(&BackupJob {
+            status_message: String::new(),
+            ..job.clone()
+        }),
     ];
     insta::assert_snapshot!(book(&messages));
 }

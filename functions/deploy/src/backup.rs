@@ -22,7 +22,9 @@ fn key(digest: &Digest) -> String {
 
 /// Since when an image has waited for snapshots; now, if it has not.
 fn since(seen: Seen<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
-    seen.memory.waits_since(Deploy::NAME, &key(digest)).unwrap_or(now)
+    seen.memory
+        .waits_since(Deploy::NAME, &key(digest))
+        .unwrap_or(now)
 }
 
 impl Case<'_> {
@@ -40,13 +42,21 @@ impl Case<'_> {
         if missing.is_empty() || waited >= SignedDuration::from_secs(limit) {
             return None;
         }
-        let steps = missing.iter().filter(|before| self.of_this_wait(before).next().is_none());
+        let steps = missing
+            .iter()
+            .filter(|before| self.of_this_wait(before).next().is_none());
         let ready = steps.filter(|before| READY.contains(&before.database.status.as_str()));
         let steps: Vec<Step> = ready.map(|before| self.step(&before.database)).collect();
         let names = self.in_words(&missing);
         let reason = format!("{} waits: {names}", self.label());
         let waits_for = Some(key(&self.image.digest));
-        Some(Plan { reason, steps, messages: vec![self.waits(&names)], waits_for, ..Plan::nothing("") })
+        Some(Plan {
+            reason,
+            steps,
+            messages: vec![self.waits(&names)],
+            waits_for,
+            ..Plan::nothing("")
+        })
     }
 
     fn since(&self) -> Timestamp {
@@ -54,7 +64,13 @@ impl Case<'_> {
     }
 
     fn step(&self, database: &Database) -> Step {
-        let hex = self.image.digest.as_str().rsplit(':').next().unwrap_or_default();
+        let hex = self
+            .image
+            .digest
+            .as_str()
+            .rsplit(':')
+            .next()
+            .unwrap_or_default();
         let short: String = hex.chars().take(8).collect();
         // The time first, so that names sort by it.
         let what_for = format!("{}-before-{short}", self.since().strftime("%Y%m%d-%H%M"));
@@ -63,15 +79,25 @@ impl Case<'_> {
             identifier: snapshot_name(&database.arn, &what_for),
             tags: snapshot_tags(database, &self.seen.policy.stack, &what_for, "rollout"),
         });
-        Step { action, reason: format!("before {} is rolled out", self.label()), message: None }
+        Step {
+            action,
+            reason: format!("before {} is rolled out", self.label()),
+            message: None,
+        }
     }
 
     /// Snapshots of a database that were taken since the image waits, whoever asked for them.
     fn of_this_wait<'b>(&self, before: &'b Before) -> impl Iterator<Item = &'b Snapshot> {
-        let (since, database, stack) = (self.since(), &before.database, self.seen.policy.stack.clone());
+        let (since, database, stack) = (
+            self.since(),
+            &before.database,
+            self.seen.policy.stack.clone(),
+        );
         before.snapshots.iter().filter(move |snapshot| {
-            let ours = snapshot.is_ours(&stack, &database.arn) && snapshot.is_of(&database.resource_id);
-            ours && snapshot.status != "failed" && snapshot.taken_at.is_none_or(|at| at + SKEW >= since)
+            let ours =
+                snapshot.is_ours(&stack, &database.arn) && snapshot.is_of(&database.resource_id);
+            ours && snapshot.status != "failed"
+                && snapshot.taken_at.is_none_or(|at| at + SKEW >= since)
         })
     }
 
@@ -84,7 +110,9 @@ impl Case<'_> {
     /// `orders is modifying, carts has none yet`
     fn in_words(&self, missing: &[&Before]) -> String {
         let each = missing.iter().map(|before| {
-            let Database { identifier, status, .. } = &before.database;
+            let Database {
+                identifier, status, ..
+            } = &before.database;
             match self.of_this_wait(before).next() {
                 Some(snapshot) => format!("{} is {}", snapshot.identifier, snapshot.status),
                 None if READY.contains(&status.as_str()) => format!("{identifier} has none yet"),
@@ -97,7 +125,10 @@ impl Case<'_> {
     /// Snapshots that the rollout can go back to, by name.
     pub fn taken(&self) -> Vec<String> {
         let newest = |before: &Before| {
-            self.of_this_wait(before).filter(|s| s.is_good()).max_by_key(|s| s.taken_at).map(|s| s.identifier.clone())
+            self.of_this_wait(before)
+                .filter(|s| s.is_good())
+                .max_by_key(|s| s.taken_at)
+                .map(|s| s.identifier.clone())
         };
         self.observed.databases.iter().filter_map(newest).collect()
     }
@@ -123,6 +154,11 @@ impl Case<'_> {
     pub fn without(&self) -> Option<String> {
         let missing = self.missing();
         let says = self.seen.policy.deploy.snapshot && !missing.is_empty();
-        says.then(|| format!(" It has no snapshot to go back to: {}.", self.in_words(&missing)))
+        says.then(|| {
+            format!(
+                " It has no snapshot to go back to: {}.",
+                self.in_words(&missing)
+            )
+        })
     }
 }

@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::detail::Detail;
-use lamplighter::model::{CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition};
+use lamplighter::model::{
+    CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition,
+};
 use lamplighter::notice::{Message, RELEASE};
 use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Rollout};
@@ -24,8 +26,12 @@ const SETTLING: SignedDuration = SignedDuration::from_mins(2);
 /// Decides for one service.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
-    let Some(running) = &observed.running else { return Plan::tell(unsupported(service, "anything")) };
+    let Some(service) = &observed.service else {
+        return Plan::nothing("the service does not exist any more");
+    };
+    let Some(running) = &observed.running else {
+        return Plan::tell(unsupported(service, "anything"));
+    };
     if let Detail::SecretRotated(secret) = &seen.event.detail {
         return restart(seen, service, running, secret);
     }
@@ -34,7 +40,10 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         return plan;
     }
     match owed_restart(seen, service) {
-        Some(restart) => Plan { messages: plan.messages, ..restart },
+        Some(restart) => Plan {
+            messages: plan.messages,
+            ..restart
+        },
         None => plan,
     }
 }
@@ -58,7 +67,16 @@ fn roll_out(
             subject.repository.name, seen.policy.deploy.follows
         )),
         Offer::Image { image, pushed_at } => {
-            let case = Case { seen, observed, service, running, subject, image, pushed_at: *pushed_at, now };
+            let case = Case {
+                seen,
+                observed,
+                service,
+                running,
+                subject,
+                image,
+                pushed_at: *pushed_at,
+                now,
+            };
             case.held().unwrap_or_else(|| case.roll_out())
         }
     }
@@ -95,27 +113,47 @@ impl Case<'_> {
         if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
             return None;
         }
-        let verb = if self.service.rollout_in_progress() { "rolling out" } else { "runs" };
+        let verb = if self.service.rollout_in_progress() {
+            "rolling out"
+        } else {
+            "runs"
+        };
         Some(Plan::nothing(format!("already {verb} {}", self.label())))
     }
 
     fn backwards(&self) -> Option<Plan> {
         let running = self.subject.running().tag?;
-        let order = self.seen.policy.deploy.follows.compare(&self.image.tag, &running)?;
-        order.is_lt().then(|| Plan::nothing(format!("{} is older than {running}, which runs", self.image.tag)))
+        let order = self
+            .seen
+            .policy
+            .deploy
+            .follows
+            .compare(&self.image.tag, &running)?;
+        order.is_lt().then(|| {
+            Plan::nothing(format!(
+                "{} is older than {running}, which runs",
+                self.image.tag
+            ))
+        })
     }
 
     fn unsupported(&self) -> Option<Plan> {
         match self.service.deployment_controller {
             DeploymentController::Ecs => None,
             DeploymentController::CodeDeploy if self.group().is_some() => None,
-            DeploymentController::CodeDeploy => Some(Plan::tell(code_deploy::no_group(&self.label()))),
+            DeploymentController::CodeDeploy => {
+                Some(Plan::tell(code_deploy::no_group(&self.label())))
+            }
             _ => Some(Plan::tell(unsupported(self.service, &self.label()))),
         }
     }
 
     fn group(&self) -> Option<CodeGroup> {
-        code_deploy::group(&self.seen.policy.deploy, self.service, self.observed.code_deployment.as_ref())
+        code_deploy::group(
+            &self.seen.policy.deploy,
+            self.service,
+            self.observed.code_deployment.as_ref(),
+        )
     }
 
     fn busy(&self) -> Option<Plan> {
@@ -127,19 +165,34 @@ impl Case<'_> {
     fn refused(&self) -> Option<Plan> {
         let memory = self.seen.memory;
         let approved = self.approved() && !memory.approval_is_spent(&self.image.digest);
-        if let Some(reason) = memory.quarantined.get(&self.image.digest).filter(|_| !approved) {
-            return Some(Plan::nothing(format!("{} is quarantined: {reason}", self.label())));
+        if let Some(reason) = memory
+            .quarantined
+            .get(&self.image.digest)
+            .filter(|_| !approved)
+        {
+            return Some(Plan::nothing(format!(
+                "{} is quarantined: {reason}",
+                self.label()
+            )));
         }
         // Whoever follows it says how it ended, if that is not long overdue.
-        let follows = memory.following.as_ref().filter(|following| following.digest == self.image.digest);
+        let follows = memory
+            .following
+            .as_ref()
+            .filter(|following| following.digest == self.image.digest);
         let is_fresh = |at: Timestamp| {
             let age = self.now.duration_since(at).as_secs();
             u64::try_from(age).is_ok_and(|age| age < self.seen.policy.deploy.deadline)
         };
         if !approved && follows.is_some_and(|following| is_fresh(following.at)) {
-            return Some(Plan::nothing(format!("the rollout of {} is being followed", self.label())));
+            return Some(Plan::nothing(format!(
+                "the rollout of {} is being followed",
+                self.label()
+            )));
         }
-        let last = memory.last_rollout().filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
+        let last = memory
+            .last_rollout()
+            .filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
         if self.now.duration_since(last.at) < SETTLING {
             return Some(Plan::nothing(format!(
                 "the rollout of {} was started {}",
@@ -161,13 +214,17 @@ impl Case<'_> {
             )
         };
         let when = ago(rolled_out, self.now);
-        Message::warning(format!("{} went back to {}; not rolled out again", self.label(), self.was()))
-            .why(format!(
-                "It was rolled out {when}, and since then ECS or a person returned the service to {}.",
-                self.running.label()
-            ))
-            .next(next)
-            .once(format!("went-back:{}:{rolled_out}", self.image.digest))
+        Message::warning(format!(
+            "{} went back to {}; not rolled out again",
+            self.label(),
+            self.was()
+        ))
+        .why(format!(
+            "It was rolled out {when}, and since then ECS or a person returned the service to {}.",
+            self.running.label()
+        ))
+        .next(next)
+        .once(format!("went-back:{}:{rolled_out}", self.image.digest))
     }
 
     fn approved(&self) -> bool {
@@ -181,10 +238,18 @@ impl Case<'_> {
             return None;
         }
         let needed = self.running.platform();
-        let has = platforms.iter().map(|child| child.platform.to_string()).collect::<Vec<_>>().join(", ");
+        let has = platforms
+            .iter()
+            .map(|child| child.platform.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = Message::warning(format!("{} waits: it has no {needed}", self.label()))
-            .why(format!("The service runs on {needed}; the image has {has}."))
-            .next(format!("Push the same tag with {needed} in it; it is then rolled out."))
+            .why(format!(
+                "The service runs on {needed}; the image has {has}."
+            ))
+            .next(format!(
+                "Push the same tag with {needed} in it; it is then rolled out."
+            ))
             .once(format!("platform:{}", self.image.digest));
         Some(Plan::tell(message))
     }
@@ -202,11 +267,19 @@ impl Case<'_> {
     fn scanned(&self) -> Option<Plan> {
         let level = self.seen.policy.deploy.scan?;
         match self.observed.scan.as_ref()? {
-            Scan::Waiting(why) => Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label()))),
+            Scan::Waiting(why) => Some(Plan::nothing(format!(
+                "{} waits for its scan: {why}",
+                self.label()
+            ))),
             Scan::Impossible(why)
-                if self.pushed_at.is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN) =>
+                if self
+                    .pushed_at
+                    .is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN) =>
             {
-                Some(Plan::nothing(format!("{} waits for its scan: {why}", self.label())))
+                Some(Plan::nothing(format!(
+                    "{} waits for its scan: {why}",
+                    self.label()
+                )))
             }
             Scan::Impossible(why) => Some(Plan::tell(self.not_scanned(why))),
             Scan::Finished(counts) => {
@@ -225,7 +298,10 @@ impl Case<'_> {
 
     fn findings(&self, bad: &str) -> Message {
         Message::warning(format!("{} is held: its scan found {bad}", self.label()))
-            .why(format!("The tag says scan=, and image {} has these findings.", self.image.digest))
+            .why(format!(
+                "The tag says scan=, and image {} has these findings.",
+                self.image.digest
+            ))
             .next("Push an image without them, or change scan= in the tag.")
             .once(format!("scan:{}", self.image.digest))
     }
@@ -238,7 +314,11 @@ impl Case<'_> {
         }
         let message = Message::info(format!("{} waits for approval", self.label()))
             .why("The tag says approve=yes.")
-            .next(format!("To roll it out, tag the service {} = {}", policy::APPROVE, self.image.digest))
+            .next(format!(
+                "To roll it out, tag the service {} = {}",
+                policy::APPROVE,
+                self.image.digest
+            ))
             .once(format!("approve:{}", self.image.digest));
         Some(Plan::tell(message))
     }
@@ -246,21 +326,34 @@ impl Case<'_> {
     fn roll_out(&self) -> Plan {
         let follows = &self.seen.policy.deploy.follows;
         let repository = &self.subject.repository;
-        let pushed = self.pushed_at.map(|at| format!("; pushed {}", ago(at, self.now))).unwrap_or_default();
+        let pushed = self
+            .pushed_at
+            .map(|at| format!("; pushed {}", ago(at, self.now)))
+            .unwrap_or_default();
         let title = format!("rolling out {} — was {}{pushed}", self.label(), self.was());
         let taken = self.taken();
-        let backed_up =
-            if taken.is_empty() { String::new() } else { format!(" Before it {} was taken.", taken.join(", ")) };
+        let backed_up = if taken.is_empty() {
+            String::new()
+        } else {
+            format!(" Before it {} was taken.", taken.join(", "))
+        };
         let why = format!(
             "The service follows {follows} in {}, and {} is what that names now.{backed_up}",
             repository.name, self.image.tag
         );
         let message = match self.without() {
             None => Message::info(title.clone()).why(why),
-            Some(without) => Message::warning(format!("{title}; without a snapshot")).why(why + &without),
+            Some(without) => {
+                Message::warning(format!("{title}; without a snapshot")).why(why + &without)
+            }
         };
-        let mut plan = Plan::act(Action::Rollout(self.action()), title, message.next(self.next()).begins(RELEASE));
-        plan.messages.extend(shift::impossible(self.seen.policy, self.service));
+        let mut plan = Plan::act(
+            Action::Rollout(self.action()),
+            title,
+            message.next(self.next()).begins(RELEASE),
+        );
+        plan.messages
+            .extend(shift::impossible(self.seen.policy, self.service));
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
         }
@@ -308,18 +401,27 @@ impl Case<'_> {
     fn asks(&self) -> Option<String> {
         let policy = self.seen.policy;
         let has_addresses = !policy.deploy.verify.is_empty() || policy.deploy.verify_test.is_some();
-        policy.hook.as_ref().filter(|_| has_addresses && self.group().is_some()).map(|hook| hook.function.clone())
+        policy
+            .hook
+            .as_ref()
+            .filter(|_| has_addresses && self.group().is_some())
+            .map(|hook| hook.function.clone())
     }
 
     /// By which ECS will roll it out.
     fn strategy(&self) -> &str {
         let wanted = shift::wanted(self.seen.policy, self.service);
-        wanted.map_or(self.service.strategy.as_str(), |shift| shift.strategy.as_str())
+        wanted.map_or(self.service.strategy.as_str(), |shift| {
+            shift.strategy.as_str()
+        })
     }
 
     fn next(&self) -> String {
         let superseded = if self.service.rollout_in_progress() {
-            format!("It takes the place of the rollout of {} that was in progress. ", self.was())
+            format!(
+                "It takes the place of the rollout of {} that was in progress. ",
+                self.was()
+            )
         } else {
             String::new()
         };
@@ -337,7 +439,10 @@ impl Case<'_> {
                 self.running.label()
             )
         } else if rolling {
-            format!("ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.", self.running.label())
+            format!(
+                "ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.",
+                self.running.label()
+            )
         } else {
             self.shifted()
         };
@@ -352,14 +457,21 @@ impl Case<'_> {
             _ => "ECS shifts traffic to it",
         };
         let is_judged = self.seen.policy.deploy.strategy.is_some();
-        let judged = if is_judged { "; each step is judged, and a bad one takes it back" } else { "" };
+        let judged = if is_judged {
+            "; each step is judged, and a bad one takes it back"
+        } else {
+            ""
+        };
         let waits = shift::wanted(self.seen.policy, self.service).is_some_and(|shift| shift.pauses);
         let approval = format!(
             " It waits for you after its test: tag the service {} = {} to let it go on.",
             policy::APPROVE,
             self.image.digest
         );
-        format!("{how}{judged}.{}", if waits { approval.as_str() } else { "" })
+        format!(
+            "{how}{judged}.{}",
+            if waits { approval.as_str() } else { "" }
+        )
     }
 
     pub fn label(&self) -> String {

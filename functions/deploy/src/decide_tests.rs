@@ -15,7 +15,12 @@ use crate::fixtures::{Given, HOST, SECRET, digest, given};
 const MINUTES: SignedDuration = SignedDuration::from_mins(10);
 
 fn findings(counts: &[(&str, u32)]) -> Scan {
-    Scan::Finished(counts.iter().map(|(severity, n)| ((*severity).to_owned(), *n)).collect())
+    Scan::Finished(
+        counts
+            .iter()
+            .map(|(severity, n)| ((*severity).to_owned(), *n))
+            .collect(),
+    )
 }
 
 fn rollout(given: Given) -> Rollout {
@@ -26,7 +31,10 @@ fn rollout(given: Given) -> Rollout {
 }
 
 #[rstest]
-#[case::newer(given(), "rolling out RC_1.4.2 (sha256:00000000) — was RC_1.4.1; pushed 12 s ago")]
+#[case::newer(
+    given(),
+    "rolling out RC_1.4.2 (sha256:00000000) — was RC_1.4.1; pushed 12 s ago"
+)]
 #[case::same_tag_pushed_again(given().offers("RC_1.4.1", 2), "rolling out RC_1.4.1")]
 #[case::latest_moved(given().deploy("tag=latest repo=shop/web").offers("latest", 2), "rolling out latest")]
 #[case::semver(given().deploy("semver=2.x repo=shop/web").running("v2.0.9", 1).offers("v2.0.10", 2), "rolling out v2.0.10")]
@@ -113,7 +121,9 @@ fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
 fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case] why: &str) {
     let plan = given.decide();
     assert!(plan.is_empty(), "{plan:?}");
-    let [message] = plan.messages.as_slice() else { panic!("{plan:?}") };
+    let [message] = plan.messages.as_slice() else {
+        panic!("{plan:?}")
+    };
     assert_eq!(message.title, title);
     assert!(message.why.starts_with(why), "{}", message.why);
     assert!(message.key.is_some() && !message.next.is_empty());
@@ -122,26 +132,45 @@ fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case
 #[test]
 fn an_image_that_nobody_scans_is_held_and_told_once_the_scan_had_time_to_start() {
     let scan = || Scan::Impossible("it was never scanned".into());
-    let fresh = given().deploy("tag=RC_x.x.x scan=high").scanned(scan()).decide();
+    let fresh = given()
+        .deploy("tag=RC_x.x.x scan=high")
+        .scanned(scan())
+        .decide();
     assert!(fresh.is_empty() && fresh.messages.is_empty(), "{fresh:?}");
-    let old =
-        given().offers_since("RC_1.4.2", 2, MINUTES * 2).deploy("tag=RC_x.x.x scan=high").scanned(scan()).decide();
-    assert_eq!(old.reason, "RC_1.4.2 (sha256:00000000) is held: it was never scanned");
+    let old = given()
+        .offers_since("RC_1.4.2", 2, MINUTES * 2)
+        .deploy("tag=RC_x.x.x scan=high")
+        .scanned(scan())
+        .decide();
+    assert_eq!(
+        old.reason,
+        "RC_1.4.2 (sha256:00000000) is held: it was never scanned"
+    );
 }
 
 #[test]
 fn an_approval_brings_back_what_went_back_once() {
-    let gone_back = || given().tag("approve", digest(2).as_str()).rolled_out(2, MINUTES);
+    let gone_back = || {
+        given()
+            .tag("approve", digest(2).as_str())
+            .rolled_out(2, MINUTES)
+    };
     assert!(rollout(gone_back()).approved);
     let mut again = gone_back();
     again.memory.attempts[0].approved = true;
     let plan = again.decide();
-    assert!(plan.is_empty() && plan.messages[0].next == "Push a new image.", "{plan:?}");
+    assert!(
+        plan.is_empty() && plan.messages[0].next == "Push a new image.",
+        "{plan:?}"
+    );
 }
 
 #[test]
 fn an_approval_does_not_hurry_a_rollout_that_was_just_started() {
-    let plan = given().tag("approve", digest(2).as_str()).rolled_out(2, SignedDuration::from_secs(3)).decide();
+    let plan = given()
+        .tag("approve", digest(2).as_str())
+        .rolled_out(2, SignedDuration::from_secs(3))
+        .decide();
     assert!(plan.is_empty(), "{}", plan.reason);
 }
 
@@ -150,8 +179,14 @@ fn a_rollout_names_everything_absolutely() {
     let rollout = rollout(given());
     let image = format!("{HOST}/shop/web:RC_1.4.2@{}", digest(2));
     assert_eq!(rollout.images, BTreeMap::from([("web".to_owned(), image)]));
-    assert_eq!(rollout.base, "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41");
-    assert_eq!((rollout.registered, rollout.enable_circuit_breaker), (None, false));
+    assert_eq!(
+        rollout.base,
+        "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41"
+    );
+    assert_eq!(
+        (rollout.registered, rollout.enable_circuit_breaker),
+        (None, false)
+    );
 }
 
 #[test]
@@ -168,7 +203,10 @@ fn a_revision_left_by_a_killed_attempt_is_used() {
 #[case::not_wanted(given().deploy("tag=RC_x.x.x breaker=off").service(|s| s.circuit_breaker.enable = false), false)]
 #[case::reset_by_a_healthy_task(given().service(|s| s.circuit_breaker.reset_on_healthy_task = true), true)]
 #[case::blue_green(given().service(|s| { s.strategy = "BLUE_GREEN".into(); s.circuit_breaker.enable = false; }), false)]
-fn the_circuit_breaker_is_switched_on_where_it_works(#[case] given: Given, #[case] switched_on: bool) {
+fn the_circuit_breaker_is_switched_on_where_it_works(
+    #[case] given: Given,
+    #[case] switched_on: bool,
+) {
     assert_eq!(rollout(given).enable_circuit_breaker, switched_on);
 }
 
@@ -180,7 +218,11 @@ fn the_circuit_breaker_is_switched_on_where_it_works(#[case] given: Given, #[cas
     0,
     "its tasks were started after the secret shop/db-AbCdEf was rotated"
 )]
-fn a_rotated_secret_restarts_its_readers_once(#[case] given: Given, #[case] steps: usize, #[case] reason: &str) {
+fn a_rotated_secret_restarts_its_readers_once(
+    #[case] given: Given,
+    #[case] steps: usize,
+    #[case] reason: &str,
+) {
     let plan = given.decide();
     assert_eq!((plan.steps.len(), plan.reason.as_str()), (steps, reason));
 }
@@ -235,8 +277,16 @@ fn a_strategy_is_set_where_the_tag_asks_for_another(
     #[case] expected: Option<(Strategy, bool, u64)>,
 ) {
     let rollout = rollout(two_groups(asked));
-    assert_eq!(rollout.shift.map(|shift| (shift.strategy, shift.pauses, shift.bake)), expected);
-    assert!(!rollout.enable_circuit_breaker, "that is for deployments that roll");
+    assert_eq!(
+        rollout
+            .shift
+            .map(|shift| (shift.strategy, shift.pauses, shift.bake)),
+        expected
+    );
+    assert!(
+        !rollout.enable_circuit_breaker,
+        "that is for deployments that roll"
+    );
 }
 
 #[test]
@@ -248,17 +298,26 @@ fn the_message_says_what_happens_to_the_traffic() {
     );
     let waits = message(two_groups("strategy=blue-green approve=yes"));
     assert!(
-        waits.contains("It waits for you after its test: tag the service lamplighter:approve = sha256:"),
+        waits.contains(
+            "It waits for you after its test: tag the service lamplighter:approve = sha256:"
+        ),
         "{waits}"
     );
 }
 
 #[test]
 fn what_the_load_balancer_does_not_allow_is_told_and_the_release_rolls() {
-    let plan = given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary").decide();
-    assert_eq!(plan.messages[0].title, "can't shift traffic (CANARY); releases are rolled out as ROLLING");
+    let plan = given()
+        .deploy("tag=RC_x.x.x repo=shop/web strategy=canary")
+        .decide();
+    assert_eq!(
+        plan.messages[0].title,
+        "can't shift traffic (CANARY); releases are rolled out as ROLLING"
+    );
     assert!(matches!(&plan.steps[0].action, Action::Rollout(rollout) if rollout.shift.is_none()));
     // Then a person is asked before anything rolls.
-    let plan = given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary approve=yes").decide();
+    let plan = given()
+        .deploy("tag=RC_x.x.x repo=shop/web strategy=canary approve=yes")
+        .decide();
     assert!(plan.is_empty(), "{plan:?}");
 }

@@ -42,7 +42,8 @@ pub fn given() -> Given {
         deployments: vec![Deployment {
             id: "ecs-svc/1".into(),
             status: "PRIMARY".into(),
-            task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41".into(),
+            task_definition: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41"
+                .into(),
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
         }],
@@ -58,10 +59,16 @@ pub fn given() -> Given {
         newest_revision: None,
         databases: Vec::new(),
     };
-    Given { tags, memory: Memory::default(), observed, event: Event::sweep("sweep"), now: NOW }
-        .deploy("tag=RC_x.x.x repo=shop/web")
-        .running("RC_1.4.1", 1)
-        .offers("RC_1.4.2", 2)
+    Given {
+        tags,
+        memory: Memory::default(),
+        observed,
+        event: Event::sweep("sweep"),
+        now: NOW,
+    }
+    .deploy("tag=RC_x.x.x repo=shop/web")
+    .running("RC_1.4.1", 1)
+    .offers("RC_1.4.2", 2)
 }
 
 impl Given {
@@ -84,8 +91,15 @@ impl Given {
     }
 
     pub fn offers(mut self, tag: &str, image: u64) -> Self {
-        let image = Image { tag: tag.into(), digest: digest(image), platforms: None };
-        self.observed.offer = Offer::Image { image, pushed_at: Some(self.now - SignedDuration::from_secs(12)) };
+        let image = Image {
+            tag: tag.into(),
+            digest: digest(image),
+            platforms: None,
+        };
+        self.observed.offer = Offer::Image {
+            image,
+            pushed_at: Some(self.now - SignedDuration::from_secs(12)),
+        };
         self
     }
 
@@ -100,7 +114,10 @@ impl Given {
     pub fn for_platforms(mut self, platforms: &[(&str, &str)]) -> Self {
         if let Offer::Image { image, .. } = &mut self.observed.offer {
             let platform = |(os, architecture): &(&str, &str)| PlatformImage {
-                platform: Platform { os: (*os).into(), architecture: (*architecture).into() },
+                platform: Platform {
+                    os: (*os).into(),
+                    architecture: (*architecture).into(),
+                },
                 digest: Digest::new(format!("sha256:of-{architecture}")),
             };
             image.platforms = Some(platforms.iter().map(platform).collect());
@@ -134,8 +151,13 @@ impl Given {
 
     /// This image was rolled out so long ago.
     pub fn rolled_out(mut self, image: u64, ago: SignedDuration) -> Self {
-        let attempt =
-            Attempt { at: self.now - ago, digest: Some(digest(image)), tag: None, approved: false, finished: true };
+        let attempt = Attempt {
+            at: self.now - ago,
+            digest: Some(digest(image)),
+            tag: None,
+            approved: false,
+            finished: true,
+        };
         self.memory.attempts.push(attempt);
         self
     }
@@ -148,21 +170,37 @@ impl Given {
 
     /// The secret was rotated so long ago.
     pub fn rotated(mut self, secret_arn: &str, ago: SignedDuration) -> Self {
-        self.event.detail = Detail::SecretRotated(SecretRotated { secret_arn: secret_arn.into() });
+        self.event.detail = Detail::SecretRotated(SecretRotated {
+            secret_arn: secret_arn.into(),
+        });
         self.event.time = Some(self.now - ago);
         self
     }
 
     pub fn decide(mut self) -> Plan {
-        let hook = Some(Hook { function: "verify".into(), role: "role".into() });
-        let defaults = StackDefaults { hook, ..StackDefaults::default() };
+        let hook = Some(Hook {
+            function: "verify".into(),
+            role: "role".into(),
+        });
+        let defaults = StackDefaults {
+            hook,
+            ..StackDefaults::default()
+        };
         let policy = Deploy.policy(&self.tags, &defaults).unwrap().unwrap();
         let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
         if let Some(running) = &self.observed.running {
             self.observed.subject = subject(&policy.deploy, running, &arn);
         }
-        let target = Tagged { arn, tags: self.tags };
-        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &self.memory };
+        let target = Tagged {
+            arn,
+            tags: self.tags,
+        };
+        let seen = Seen {
+            event: &self.event,
+            target: &target,
+            policy: &policy,
+            memory: &self.memory,
+        };
         decide(seen, &self.observed, self.now)
     }
 }
@@ -178,5 +216,8 @@ fn definition(revision: u32, image: &str) -> TaskDefinition {
     }) else {
         unreachable!("an object")
     };
-    TaskDefinition { document, tags: BTreeMap::new() }
+    TaskDefinition {
+        document,
+        tags: BTreeMap::new(),
+    }
 }

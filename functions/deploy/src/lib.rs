@@ -54,18 +54,40 @@ impl Operation for Deploy {
     type Observed = Observed;
     type Reach = Services;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<()>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<()>, AwsError> {
         targets::targets(search.event, search.cloud).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
-        let Some(value) = tags.get(policy::DEPLOY) else { return Ok(None) };
-        let freeze = tags.get(policy::FREEZE).map(|value| Freeze::parse(value)).transpose()?;
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
+        let Some(value) = tags.get(policy::DEPLOY) else {
+            return Ok(None);
+        };
+        let freeze = tags
+            .get(policy::FREEZE)
+            .map(|value| Freeze::parse(value))
+            .transpose()?;
         let (stack, hook) = (defaults.stack.clone(), defaults.hook.clone());
-        Ok(Some(Policy { deploy: DeployPolicy::parse(value)?, freeze, stack, hook }))
+        Ok(Some(Policy {
+            deploy: DeployPolicy::parse(value)?,
+            freeze,
+            stack,
+            hook,
+        }))
     }
 
-    async fn observe<C: Cloud>(&self, seen: Seen<'_, Policy>, (): &(), cloud: &C) -> Result<Observed, AwsError> {
+    async fn observe<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        (): &(),
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         observe::observe(seen, cloud).await
     }
 
@@ -74,15 +96,26 @@ impl Operation for Deploy {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
+        observed
+            .service
+            .as_ref()
+            .map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Rollout(rollout) => observed.running_digest().is_some_and(|digest| digest == rollout.digest),
-            Action::Redeploy(redeploy) => observed.service.as_ref().is_some_and(|s| s.started_since(redeploy.since)),
+            Action::Rollout(rollout) => observed
+                .running_digest()
+                .is_some_and(|digest| digest == rollout.digest),
+            Action::Redeploy(redeploy) => observed
+                .service
+                .as_ref()
+                .is_some_and(|s| s.started_since(redeploy.since)),
             Action::Backup(backup) => {
-                let mut taken = observed.databases.iter().flat_map(|before| &before.snapshots);
+                let mut taken = observed
+                    .databases
+                    .iter()
+                    .flat_map(|before| &before.snapshots);
                 taken.any(|snapshot| snapshot.identifier == backup.identifier)
             }
             _ => false,

@@ -8,8 +8,8 @@ use lamplighter::cloud::{Cloud, Kind, Which};
 use lamplighter::detail::Detail;
 use lamplighter::detail::ecr::ImageAction;
 use lamplighter::model::{
-    Arn, CodeDeployment, Database, DeploymentController, Digest, Image, Scan, Service, Snapshot, TagInRepository,
-    Tagged, TaskDefinition,
+    Arn, CodeDeployment, Database, DeploymentController, Digest, Image, Scan, Service, Snapshot,
+    TagInRepository, Tagged, TaskDefinition,
 };
 use lamplighter::operation::Seen;
 use lamplighter::policy::{self, APP, BACKUP, Managed};
@@ -76,23 +76,37 @@ impl Observed {
     #[must_use]
     pub fn image_to_run<'a>(&self, image: &'a Image) -> Option<&'a Digest> {
         let running = self.running.as_ref()?;
-        let fitting = image.platforms.iter().flatten().find(|child| running.runs_on(&child.platform))?;
+        let fitting = image
+            .platforms
+            .iter()
+            .flatten()
+            .find(|child| running.runs_on(&child.platform))?;
         Some(&fitting.digest)
     }
 
     /// The digest that the service runs or is rolling out, where it is pinned.
     #[must_use]
     pub fn running_digest(&self) -> Option<Digest> {
-        self.subject.as_ref().ok().and_then(|subject| subject.running().digest)
+        self.subject
+            .as_ref()
+            .ok()
+            .and_then(|subject| subject.running().digest)
     }
 }
 
 pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
-    let described = cloud.services(std::slice::from_ref(&seen.target.arn)).await?;
-    let Some(service) = described.into_iter().next() else { return Ok(Observed::missing()) };
+    let described = cloud
+        .services(std::slice::from_ref(&seen.target.arn))
+        .await?;
+    let Some(service) = described.into_iter().next() else {
+        return Ok(Observed::missing());
+    };
     if service.task_definition.is_empty() {
         // With an EXTERNAL controller, the task definition belongs to the task sets.
-        return Ok(Observed { service: Some(service), ..Observed::missing() });
+        return Ok(Observed {
+            service: Some(service),
+            ..Observed::missing()
+        });
     }
     let running = cloud.task_definition(&service.task_definition).await?;
     let subject = subject(&seen.policy.deploy, &running, &seen.target.arn);
@@ -121,7 +135,10 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
             if matches!(scan, Scan::Impossible(_)) && pushed_at.is_none() {
                 // How long ago the push was tells whether a scan may still begin.
                 let tags = cloud.tags(&subject.repository).await?;
-                since = tags.into_iter().find(|t| t.tag == image.tag).and_then(|t| t.pushed_at);
+                since = tags
+                    .into_iter()
+                    .find(|t| t.tag == image.tag)
+                    .and_then(|t| t.pushed_at);
             }
             observed.scan = Some(scan);
         }
@@ -140,7 +157,10 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
 }
 
 /// The deployment of CodeDeploy that ECS names last: the one in progress, if one is.
-async fn code_deployment<C: Cloud>(service: &Service, cloud: &C) -> Result<Option<CodeDeployment>, AwsError> {
+async fn code_deployment<C: Cloud>(
+    service: &Service,
+    cloud: &C,
+) -> Result<Option<CodeDeployment>, AwsError> {
     match service.code_deployments.last() {
         Some(id) if service.deployment_controller == DeploymentController::CodeDeploy => {
             cloud.code_deployment(id).await
@@ -151,25 +171,40 @@ async fn code_deployment<C: Cloud>(service: &Service, cloud: &C) -> Result<Optio
 
 /// The databases of the service's application that may be backed up, and their snapshots.
 async fn before<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Vec<Before>, AwsError> {
-    let Some(app) = policy::app(&seen.target.tags) else { return Ok(Vec::new()) };
+    let Some(app) = policy::app(&seen.target.tags) else {
+        return Ok(Vec::new());
+    };
     let listed = cloud.tagged(Kind::Database, APP).await?;
     // One without a policy for its backups would keep these for ever.
     let is_meant = |d: &&Tagged| {
-        policy::app(&d.tags) == Some(app) && policy::managed(&d.tags) == Ok(Managed::Act) && d.tags.contains_key(BACKUP)
+        policy::app(&d.tags) == Some(app)
+            && policy::managed(&d.tags) == Ok(Managed::Act)
+            && d.tags.contains_key(BACKUP)
     };
-    let arns: Vec<Arn> = listed.iter().filter(is_meant).map(|database| database.arn.clone()).collect();
+    let arns: Vec<Arn> = listed
+        .iter()
+        .filter(is_meant)
+        .map(|database| database.arn.clone())
+        .collect();
     let mut found = Vec::new();
     for database in cloud.databases(&arns).await? {
         // Members are backed up with their cluster.
         if database.cluster.is_none() {
             let snapshots = cloud.snapshots(None, Which::Of(&database.arn)).await?;
-            found.push(Before { database, snapshots });
+            found.push(Before {
+                database,
+                snapshots,
+            });
         }
     }
     Ok(found)
 }
 
-async fn offer<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {
+async fn offer<C: Cloud>(
+    seen: Seen<'_, Policy>,
+    subject: &Subject,
+    cloud: &C,
+) -> Result<Offer, AwsError> {
     match newest(seen, subject, cloud).await {
         Ok(offer) => Ok(offer),
         Err(error) if error.code == "RepositoryNotFoundException" => Ok(Offer::NoRepository),
@@ -179,11 +214,17 @@ async fn offer<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -
 
 /// What the newest tag points at now. A push names its tag, so that the repository need not be listed where
 /// the tag is newer than all that runs or ever was rolled out here.
-async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) -> Result<Offer, AwsError> {
+async fn newest<C: Cloud>(
+    seen: Seen<'_, Policy>,
+    subject: &Subject,
+    cloud: &C,
+) -> Result<Offer, AwsError> {
     let follows = &seen.policy.deploy.follows;
     let repository = &subject.repository;
     let (tag, pushed_at) = match (&seen.event.detail, follows.fixed()) {
-        (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => (fixed.to_owned(), seen.event.time),
+        (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
+            (fixed.to_owned(), seen.event.time)
+        }
         (_, Some(fixed)) => (fixed.to_owned(), None),
         (Detail::ImageAction(push), None) if is_newest(seen, subject, push) => {
             (push.image_tag.clone(), seen.event.time)
@@ -201,9 +242,16 @@ async fn newest<C: Cloud>(seen: Seen<'_, Policy>, subject: &Subject, cloud: &C) 
 fn is_newest(seen: Seen<'_, Policy>, subject: &Subject, push: &ImageAction) -> bool {
     let follows = &seen.policy.deploy.follows;
     let newer_than = |tag: &str| follows.compare(&push.image_tag, tag) == Some(Ordering::Greater);
-    let tried = seen.memory.attempts.iter().filter_map(|attempt| attempt.tag.as_deref());
+    let tried = seen
+        .memory
+        .attempts
+        .iter()
+        .filter_map(|attempt| attempt.tag.as_deref());
     push.repository_name == subject.repository.name
-        && subject.running().tag.is_some_and(|running| newer_than(&running))
+        && subject
+            .running()
+            .tag
+            .is_some_and(|running| newer_than(&running))
         && tried.into_iter().all(newer_than)
 }
 
@@ -211,9 +259,15 @@ fn is_newest(seen: Seen<'_, Policy>, subject: &Subject, push: &ImageAction) -> b
 fn choose(seen: Seen<'_, Policy>, tags: Vec<TagInRepository>) -> Option<TagInRepository> {
     let (follows, quarantined) = (&seen.policy.deploy.follows, &seen.memory.quarantined);
     let approved = policy::approved(&seen.target.tags);
-    let is_open = |t: &TagInRepository| !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str());
-    tags.into_iter().filter(|t| follows.matches(&t.tag) && is_open(t)).max_by(|a, b| {
-        let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
-        by_version.then(a.pushed_at.cmp(&b.pushed_at)).then_with(|| a.tag.cmp(&b.tag))
-    })
+    let is_open = |t: &TagInRepository| {
+        !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str())
+    };
+    tags.into_iter()
+        .filter(|t| follows.matches(&t.tag) && is_open(t))
+        .max_by(|a, b| {
+            let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
+            by_version
+                .then(a.pushed_at.cmp(&b.pushed_at))
+                .then_with(|| a.tag.cmp(&b.tag))
+        })
 }

@@ -15,14 +15,22 @@ const PAUSE: &str = "PAUSE";
 pub fn wanted(policy: &Policy, service: &Service) -> Option<Shift> {
     let (strategy, hook) = (policy.deploy.strategy?, policy.hook.clone()?);
     let pauses = policy.deploy.approve;
-    service.shifting.is_possible.then_some(Shift { strategy, hook, pauses, bake: policy.deploy.bake })
+    service.shifting.is_possible.then_some(Shift {
+        strategy,
+        hook,
+        pauses,
+        bake: policy.deploy.bake,
+    })
 }
 
 /// The same, where the service does not do so already.
 pub fn change(policy: &Policy, service: &Service) -> Option<Shift> {
     wanted(policy, service).filter(|shift| {
         let pause = shift.pauses.then(|| PAUSE.to_owned());
-        let hooks: BTreeSet<String> = pause.into_iter().chain([shift.hook.function.clone()]).collect();
+        let hooks: BTreeSet<String> = pause
+            .into_iter()
+            .chain([shift.hook.function.clone()])
+            .collect();
         // One that nobody asks for may be a person's own, which stays.
         let pauses = service.shifting.hooks.contains(PAUSE);
         let bakes = shift.bake >= 60 && shift.bake / 60 * 60 != service.shifting.bake;

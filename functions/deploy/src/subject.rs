@@ -25,15 +25,31 @@ impl Subject {
 ///
 /// # Errors
 /// What stands against it, for the person who wrote the tag.
-pub fn subject(policy: &DeployPolicy, definition: &TaskDefinition, service: &Arn) -> Result<Subject, String> {
-    let containers: Vec<(&str, ImageRef)> =
-        definition.containers().map(|c| (c.name, ImageRef::parse(c.image))).collect();
-    let names = containers.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
+pub fn subject(
+    policy: &DeployPolicy,
+    definition: &TaskDefinition,
+    service: &Arn,
+) -> Result<Subject, String> {
+    let containers: Vec<(&str, ImageRef)> = definition
+        .containers()
+        .map(|c| (c.name, ImageRef::parse(c.image)))
+        .collect();
+    let names = containers
+        .iter()
+        .map(|(name, _)| *name)
+        .collect::<Vec<_>>()
+        .join(", ");
     let label = definition.label();
     let chosen: Vec<&(&str, ImageRef)> = match (&policy.container, &policy.repo) {
         (Some(name), _) => containers.iter().filter(|(c, _)| c == name).collect(),
-        (None, Some(repo)) => containers.iter().filter(|(_, image)| image.repository.name == *repo).collect(),
-        (None, None) => containers.iter().filter(|(_, image)| image.repository.is_ecr()).collect(),
+        (None, Some(repo)) => containers
+            .iter()
+            .filter(|(_, image)| image.repository.name == *repo)
+            .collect(),
+        (None, None) => containers
+            .iter()
+            .filter(|(_, image)| image.repository.is_ecr())
+            .collect(),
     };
     let (name, image) = match (chosen.as_slice(), containers.as_slice()) {
         ([one], _) => one,
@@ -41,23 +57,38 @@ pub fn subject(policy: &DeployPolicy, definition: &TaskDefinition, service: &Arn
         ([], [only]) if policy.container.is_none() => only,
         ([], _) => return Err(no_container(policy, label, &names)),
         (several, _) => {
-            let names = several.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-            return Err(format!("containers {names} of {label} could be meant; name one with container="));
+            let names = several
+                .iter()
+                .map(|(name, _)| *name)
+                .collect::<Vec<_>>()
+                .join(", ");
+            return Err(format!(
+                "containers {names} of {label} could be meant; name one with container="
+            ));
         }
     };
-    let repository = repository(policy, image, service)
-        .ok_or_else(|| format!("container {name} of {label} runs {image}, which is not from ECR; say repo="))?;
-    Ok(Subject { container: (*name).to_owned(), image: image.to_string(), repository })
+    let repository = repository(policy, image, service).ok_or_else(|| {
+        format!("container {name} of {label} runs {image}, which is not from ECR; say repo=")
+    })?;
+    Ok(Subject {
+        container: (*name).to_owned(),
+        image: image.to_string(),
+        repository,
+    })
 }
 
 fn no_container(policy: &DeployPolicy, label: &str, names: &str) -> String {
     match (&policy.container, &policy.repo) {
         (Some(container), _) => format!("{label} has no container {container} (it has: {names})"),
         (None, Some(repo)) => {
-            format!("no container of {label} runs {repo}; name one with container= (it has: {names})")
+            format!(
+                "no container of {label} runs {repo}; name one with container= (it has: {names})"
+            )
         }
         (None, None) => {
-            format!("no container of {label} runs an image from ECR; say repo= and container= (it has: {names})")
+            format!(
+                "no container of {label} runs an image from ECR; say repo= and container= (it has: {names})"
+            )
         }
     }
 }
@@ -69,10 +100,21 @@ fn repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Optio
             Some(running.repository.clone())
         }
         Some(name) => {
-            let host = format!("{}.dkr.ecr.{}.{}", service.account(), service.region(), service.domain());
-            Some(Repository { host, name: name.clone() })
+            let host = format!(
+                "{}.dkr.ecr.{}.{}",
+                service.account(),
+                service.region(),
+                service.domain()
+            );
+            Some(Repository {
+                host,
+                name: name.clone(),
+            })
         }
-        None => running.repository.is_ecr().then(|| running.repository.clone()),
+        None => running
+            .repository
+            .is_ecr()
+            .then(|| running.repository.clone()),
     }
 }
 
@@ -88,12 +130,18 @@ mod tests {
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
     fn find(tag: &str, containers: &[(&str, &str)]) -> Result<Subject, String> {
-        let containers: Vec<Value> = containers.iter().map(|(n, i)| json!({"name": n, "image": i})).collect();
+        let containers: Vec<Value> = containers
+            .iter()
+            .map(|(n, i)| json!({"name": n, "image": i}))
+            .collect();
         let Value::Object(document) = json!({"taskDefinitionArn": "arn:aws:ecs:::task-definition/shop-web:41", "containerDefinitions": containers})
         else {
             unreachable!("an object")
         };
-        let definition = TaskDefinition { document, tags: BTreeMap::new() };
+        let definition = TaskDefinition {
+            document,
+            tags: BTreeMap::new(),
+        };
         let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
         subject(&DeployPolicy::parse(tag).unwrap(), &definition, &service)
     }
@@ -103,12 +151,26 @@ mod tests {
     #[case::by_being_from_ecr("tag=latest", &[("proxy", "envoy:1"), ("web", "H/shop/web:1")], "web")]
     #[case::by_name("tag=latest container=b", &[("a", "H/shop/web:1"), ("b", "H/shop/web:1")], "b")]
     #[case::placeholder("tag=latest repo=shop/web", &[("web", "nginx:1")], "web")]
-    fn finds_the_container(#[case] tag: &str, #[case] containers: &[(&str, &str)], #[case] expected: &str) {
-        let containers: Vec<(&str, String)> = containers.iter().map(|(n, i)| (*n, i.replace('H', HOST))).collect();
-        let containers: Vec<(&str, &str)> = containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
+    fn finds_the_container(
+        #[case] tag: &str,
+        #[case] containers: &[(&str, &str)],
+        #[case] expected: &str,
+    ) {
+        let containers: Vec<(&str, String)> = containers
+            .iter()
+            .map(|(n, i)| (*n, i.replace('H', HOST)))
+            .collect();
+        let containers: Vec<(&str, &str)> =
+            containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
         let found = find(tag, &containers).unwrap();
         assert_eq!(found.container, expected);
-        assert_eq!(found.repository, Repository { host: HOST.into(), name: "shop/web".into() });
+        assert_eq!(
+            found.repository,
+            Repository {
+                host: HOST.into(),
+                name: "shop/web".into()
+            }
+        );
     }
 
     #[rstest]
@@ -118,7 +180,11 @@ mod tests {
         "shop-web:41 has no container wbe (it has: web)")]
     #[case::not_ecr("tag=latest", &[("web", "nginx:1")],
         "container web of shop-web:41 runs nginx:1, which is not from ECR; say repo=")]
-    fn says_what_is_missing(#[case] tag: &str, #[case] containers: &[(&str, &str)], #[case] problem: &str) {
+    fn says_what_is_missing(
+        #[case] tag: &str,
+        #[case] containers: &[(&str, &str)],
+        #[case] problem: &str,
+    ) {
         assert_eq!(find(tag, containers).unwrap_err(), problem);
     }
 }

@@ -10,16 +10,21 @@ use lamplighter::policy::{self, FindingSeverity};
 use crate::Subject;
 
 pub fn no_subject(problem: &str) -> Message {
-    Message::warning(format!("tag {} does not fit the service; nothing is done", policy::DEPLOY))
-        .why(problem)
-        .next("Correct the tag; the next sweep goes on.")
-        .once(format!("subject:{problem}"))
+    Message::warning(format!(
+        "tag {} does not fit the service; nothing is done",
+        policy::DEPLOY
+    ))
+    .why(problem)
+    .next("Correct the tag; the next sweep goes on.")
+    .once(format!("subject:{problem}"))
 }
 
 pub fn unsupported(service: &Service, what: &str) -> Message {
     let controller = service.deployment_controller.as_str();
     Message::warning(format!("can't roll out {what}"))
-        .why(format!("Its deployment controller is {controller}, which is not supported yet."))
+        .why(format!(
+            "Its deployment controller is {controller}, which is not supported yet."
+        ))
         .next("Roll it out as before, or give the service the ECS deployment controller.")
         .once(format!("controller:{controller}"))
 }
@@ -27,8 +32,14 @@ pub fn unsupported(service: &Service, what: &str) -> Message {
 pub fn no_repository(subject: &Subject) -> Message {
     let name = &subject.repository.name;
     Message::warning(format!("there is no repository {name}; nothing is done"))
-        .why(format!("ECR knows no {name} in {}.", subject.repository.host))
-        .next(format!("Correct repo= in the tag {}, or create the repository.", policy::DEPLOY))
+        .why(format!(
+            "ECR knows no {name} in {}.",
+            subject.repository.host
+        ))
+        .next(format!(
+            "Correct repo= in the tag {}, or create the repository.",
+            policy::DEPLOY
+        ))
         .once(format!("repository:{name}"))
 }
 

@@ -12,33 +12,57 @@ use crate::observe::Before;
 use crate::{Offer, code_deploy, words};
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// All that a plan tells.
 fn told(plan: Plan) -> Vec<Message> {
-    plan.steps.into_iter().filter_map(|step| step.message).chain(plan.messages).collect()
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
 }
 
 fn with_database(status: &str) -> Given {
     let mut given = given().deploy("tag=RC_x.x.x repo=shop/web snapshot=yes");
-    let database = Database { identifier: "orders".into(), status: status.into(), ..Database::default() };
-    given.observed.databases = vec![Before { database, snapshots: Vec::new() }];
+    let database = Database {
+        identifier: "orders".into(),
+        status: status.into(),
+        ..Database::default()
+    };
+    given.observed.databases = vec![Before {
+        database,
+        snapshots: Vec::new(),
+    }];
     given
 }
 
 #[test]
 fn every_message() {
-    let found = Scan::Finished(BTreeMap::from([("CRITICAL".to_owned(), 2), ("HIGH".to_owned(), 5)]));
+    let found = Scan::Finished(BTreeMap::from([
+        ("CRITICAL".to_owned(), 2),
+        ("HIGH".to_owned(), 5),
+    ]));
     let unscanned = Scan::Impossible("the repository is not scanned".to_owned());
     let long = SignedDuration::from_hours(1);
     let scanned = |scan: Scan| {
-        given().deploy("tag=RC_x.x.x repo=shop/web scan=high").offers_since("RC_1.4.2", 2, long).scanned(scan)
+        given()
+            .deploy("tag=RC_x.x.x repo=shop/web scan=high")
+            .offers_since("RC_1.4.2", 2, long)
+            .scanned(scan)
     };
     let late = {
         let mut late = with_database("modifying");
         let waits = format!("snapshots before {}", crate::fixtures::digest(2));
-        late.memory.waiting.insert("deploy".to_owned(), (waits, late.now - SignedDuration::from_hours(9)));
+        late.memory.waiting.insert(
+            "deploy".to_owned(),
+            (waits, late.now - SignedDuration::from_hours(9)),
+        );
         late
     };
     let plans = vec![
@@ -57,7 +81,10 @@ fn every_message() {
         given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary"),
         given().rotated(SECRET, SignedDuration::from_secs(60)),
     ];
-    let mut messages: Vec<Message> = plans.into_iter().flat_map(|given| told(given.decide())).collect();
+    let mut messages: Vec<Message> = plans
+        .into_iter()
+        .flat_map(|given| told(given.decide()))
+        .collect();
     let mut external = given().observed.service.unwrap();
     external.deployment_controller = DeploymentController::External;
     messages.push(words::unsupported(&external, "RC_1.4.2"));

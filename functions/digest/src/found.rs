@@ -53,8 +53,12 @@ impl Found {
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
         let services = remembered(ledger, cloud.tagged(Kind::Service, MANAGED).await?).await?;
-        let databases = remembered(ledger, cloud.tagged(Kind::DatabaseOrCache, MANAGED).await?).await?;
-        let arns: Vec<Arn> = databases.iter().map(|(tagged, _)| tagged.arn.clone()).collect();
+        let databases =
+            remembered(ledger, cloud.tagged(Kind::DatabaseOrCache, MANAGED).await?).await?;
+        let arns: Vec<Arn> = databases
+            .iter()
+            .map(|(tagged, _)| tagged.arn.clone())
+            .collect();
         let (caches, instances): (Vec<Arn>, Vec<Arn>) = arns.into_iter().partition(Arn::is_cache);
         let (mut described, mut snapshots) = (Vec::new(), Vec::new());
         if !instances.is_empty() {
@@ -72,7 +76,11 @@ impl Found {
             databases,
             described,
             snapshots,
-            costs: if defaults.costs { Some(spent(costs, &defaults.stack, window.to.min(now)).await) } else { None },
+            costs: if defaults.costs {
+                Some(spent(costs, &defaults.stack, window.to.min(now)).await)
+            } else {
+                None
+            },
         })
     }
 }
@@ -81,12 +89,24 @@ impl Found {
 async fn spent<M: cost::Costs>(costs: &M, stack: &str, end: Timestamp) -> Result<Costs, String> {
     let today = end.to_zoned(TimeZone::UTC).date();
     let from = today.saturating_sub(8.days());
-    let by = async |tag: &str, value| costs.spent(tag, value, from, today).await.map_err(|error| error.code);
+    let by = async |tag: &str, value| {
+        costs
+            .spent(tag, value, from, today)
+            .await
+            .map_err(|error| error.code)
+    };
     let (by_app, own) = (by(APP, None).await?, by(OF_STACK, Some(stack)).await?);
-    Ok(Costs { last: today.saturating_sub(1.day()), by_app, own })
+    Ok(Costs {
+        last: today.saturating_sub(1.day()),
+        by_app,
+        own,
+    })
 }
 
-async fn remembered<L: History>(ledger: &L, all: Vec<Tagged>) -> Result<Vec<(Tagged, Memory)>, AwsError> {
+async fn remembered<L: History>(
+    ledger: &L,
+    all: Vec<Tagged>,
+) -> Result<Vec<(Tagged, Memory)>, AwsError> {
     let mut both = Vec::new();
     for tagged in all {
         let memory = ledger.memory(&tagged.arn).await?;

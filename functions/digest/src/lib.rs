@@ -99,17 +99,40 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
         if window.from > now {
             return Err(MalformedEvent("day is in the future".to_owned()).into());
         }
-        let found = Found::read((&self.cloud, &self.ledger, &self.costs), &window, now, &self.defaults).await?;
+        let found = Found::read(
+            (&self.cloud, &self.ledger, &self.costs),
+            &window,
+            now,
+            &self.defaults,
+        )
+        .await?;
         let page = Page::of(&found, &window, now, &self.defaults);
         let notice = self.notice(&page, &window);
-        self.outbox.send(vec![notice]).await.map_err(|unsent| unsent.error)?;
+        self.outbox
+            .send(vec![notice])
+            .await
+            .map_err(|unsent| unsent.error)?;
         Ok(json!({"title": text::title(&page), "text": text::body(&page)}))
     }
 
     /// What a dashboard shows. It costs no request of Cost Explorer, however often it is looked at.
-    async fn widget(&self, payload: &Value, window: &Window, now: Timestamp) -> Result<Value, Error> {
-        let defaults = StackDefaults { costs: false, ..self.defaults.clone() };
-        let found = Found::read((&self.cloud, &self.ledger, &self.costs), window, now, &defaults).await?;
+    async fn widget(
+        &self,
+        payload: &Value,
+        window: &Window,
+        now: Timestamp,
+    ) -> Result<Value, Error> {
+        let defaults = StackDefaults {
+            costs: false,
+            ..self.defaults.clone()
+        };
+        let found = Found::read(
+            (&self.cloud, &self.ledger, &self.costs),
+            window,
+            now,
+            &defaults,
+        )
+        .await?;
         let page = Page::of(&found, window, now, &defaults);
         Ok(json!(widget::html(&page, &found, payload)))
     }
@@ -133,9 +156,14 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
 
 /// The day that somebody asks for by hand.
 fn asked_for(payload: &Value) -> Result<Option<Date>, MalformedEvent> {
-    let Some(day) = payload.get("day") else { return Ok(None) };
+    let Some(day) = payload.get("day") else {
+        return Ok(None);
+    };
     let wrong = || MalformedEvent(format!("day {day} is no date such as \"2026-11-21\""));
-    day.as_str().and_then(|day| day.parse().ok()).map(Some).ok_or_else(wrong)
+    day.as_str()
+        .and_then(|day| day.parse().ok())
+        .map(Some)
+        .ok_or_else(wrong)
 }
 
 impl Window {
@@ -143,16 +171,25 @@ impl Window {
     fn now(now: Timestamp, defaults: &StackDefaults) -> Result<Option<Self>, MalformedEvent> {
         let local = now.to_zoned(defaults.time_zone.clone());
         let is_it = u32::try_from(local.hour()).ok() == Some(defaults.digest_hour);
-        is_it.then(|| Self::until(local.date(), defaults)).transpose()
+        is_it
+            .then(|| Self::until(local.date(), defaults))
+            .transpose()
     }
 
     fn until(day: Date, defaults: &StackDefaults) -> Result<Self, MalformedEvent> {
         let wrong = |error: jiff::Error| MalformedEvent(format!("day {day}: {error}"));
         let hour = i8::try_from(defaults.digest_hour).unwrap_or_default();
         let time = Time::new(hour, 0, 0, 0).map_err(wrong)?;
-        let to = day.to_datetime(time).to_zoned(defaults.time_zone.clone()).map_err(wrong)?;
+        let to = day
+            .to_datetime(time)
+            .to_zoned(defaults.time_zone.clone())
+            .map_err(wrong)?;
         // A day has 23 or 25 hours where the clocks change.
         let from = to.checked_sub(1.day()).map_err(wrong)?;
-        Ok(Self { from: from.timestamp(), to: to.timestamp(), zone: defaults.time_zone.clone() })
+        Ok(Self {
+            from: from.timestamp(),
+            to: to.timestamp(),
+            zone: defaults.time_zone.clone(),
+        })
     }
 }

@@ -19,7 +19,10 @@ pub const STARTED_BY: &str = "lamplighter-drill/";
 pub fn token(restored: &Database) -> Option<String> {
     let (source, began) = (restored.tags.get(TARGET)?, restored.tags.get(SLOT)?);
     let hash = Sha256::digest(format!("{source} {began}"));
-    let hash = hash.iter().take(8).fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
+    let hash = hash
+        .iter()
+        .take(8)
+        .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
     Some(format!("{STARTED_BY}{hash:016x}"))
 }
 
@@ -31,7 +34,13 @@ fn key(began: Timestamp) -> String {
 impl Case<'_> {
     /// The task definition that looks, if one is to.
     fn check_task(&self) -> Option<&String> {
-        self.seen.policy.backup.as_ref()?.check_task.as_ref().filter(|_| !self.seen.policy.checks.cluster.is_empty())
+        self.seen
+            .policy
+            .backup
+            .as_ref()?
+            .check_task
+            .as_ref()
+            .filter(|_| !self.seen.policy.checks.cluster.is_empty())
     }
 
     /// Seconds from the beginning until what was restored was available, and until its check had ended.
@@ -51,35 +60,63 @@ impl Case<'_> {
             Some(probe) if probe.is_over() => return None,
             _ if took > CEILING => {
                 let mut plan = self.remove("its check took too long", Some(failed.clone()));
-                plan.messages.push(words::check_took_too_long(&failed.snapshot, &task_definition, took, failed.began));
+                plan.messages.push(words::check_took_too_long(
+                    &failed.snapshot,
+                    &task_definition,
+                    took,
+                    failed.began,
+                ));
                 return Some(plan);
             }
-            Some(probe) => Plan::nothing(format!("its check {task_definition} is {}", probe.status)),
+            Some(probe) => {
+                Plan::nothing(format!("its check {task_definition} is {}", probe.status))
+            }
             None => {
                 let probe = self.probe(source, restored, task_definition)?;
-                Plan::act(Action::RunProbe(probe), "what was restored is available and is to be looked into", None)
+                Plan::act(
+                    Action::RunProbe(probe),
+                    "what was restored is available and is to be looked into",
+                    None,
+                )
             }
         };
         plan.waits_for = Some(key(failed.began));
         Some(plan)
     }
 
-    fn probe(&self, source: &Database, restored: &Database, task_definition: String) -> Option<RunProbe> {
+    fn probe(
+        &self,
+        source: &Database,
+        restored: &Database,
+        task_definition: String,
+    ) -> Option<RunProbe> {
         let checks = &self.seen.policy.checks;
         let member = self.observed.member.as_ref();
-        let own =
-            if restored.subnets.is_empty() { member.map(|member| &member.subnets) } else { Some(&restored.subnets) };
-        let subnets = if checks.subnets.is_empty() { own.cloned().unwrap_or_default() } else { checks.subnets.clone() };
+        let own = if restored.subnets.is_empty() {
+            member.map(|member| &member.subnets)
+        } else {
+            Some(&restored.subnets)
+        };
+        let subnets = if checks.subnets.is_empty() {
+            own.cloned().unwrap_or_default()
+        } else {
+            checks.subnets.clone()
+        };
         let port = restored.port.map(|port| port.to_string());
         let variables = [
             ("DB_HOST", restored.address.clone()),
             ("DB_PORT", port),
             ("DB_ENGINE", Some(restored.engine.clone())),
             ("DB_NAME", restored.schema.clone()),
-            ("DB_USER", Some(restored.user.clone()).filter(|user| !user.is_empty())),
+            (
+                "DB_USER",
+                Some(restored.user.clone()).filter(|user| !user.is_empty()),
+            ),
             ("DB_SECRET_ARN", source.secret.clone()),
         ];
-        let given = variables.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        let given = variables
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let tags = [
             (STACK, self.seen.policy.stack.clone()),
             (TARGET, self.source().to_string()),
@@ -100,20 +137,41 @@ impl Case<'_> {
     /// What is wrong by the check.
     pub fn failure(&self) -> Option<String> {
         let task_definition = self.check_task()?;
-        let failure = self.observed.probe.as_ref().filter(|probe| probe.is_over())?.failure()?;
+        let failure = self
+            .observed
+            .probe
+            .as_ref()
+            .filter(|probe| probe.is_over())?
+            .failure()?;
         Some(format!("its check {task_definition} {failure}"))
     }
 
     /// A check that still runs ends with its drill.
     pub fn halt(&self) -> Option<Step> {
-        let probe = self.observed.probe.as_ref().filter(|probe| !probe.is_over())?;
-        let halt = Halt { cluster: self.seen.policy.checks.cluster.clone(), task: probe.task.clone() };
-        Some(Step { action: Action::Halt(halt), reason: "its drill is over".to_owned(), message: None })
+        let probe = self
+            .observed
+            .probe
+            .as_ref()
+            .filter(|probe| !probe.is_over())?;
+        let halt = Halt {
+            cluster: self.seen.policy.checks.cluster.clone(),
+            task: probe.task.clone(),
+        };
+        Some(Step {
+            action: Action::Halt(halt),
+            reason: "its drill is over".to_owned(),
+            message: None,
+        })
     }
 
     /// A check is asked for, and the stack has no place to run it.
     pub fn no_place(&self) -> bool {
-        let asks = self.seen.policy.backup.as_ref().is_some_and(|backup| backup.check_task.is_some());
+        let asks = self
+            .seen
+            .policy
+            .backup
+            .as_ref()
+            .is_some_and(|backup| backup.check_task.is_some());
         asks && self.seen.policy.checks.cluster.is_empty()
     }
 }

@@ -52,7 +52,11 @@ pub struct Checks {
 
 impl Checks {
     fn of(defaults: &StackDefaults) -> Self {
-        let subnets = defaults.check_subnets.split(',').filter(|subnet| !subnet.is_empty()).map(str::to_owned);
+        let subnets = defaults
+            .check_subnets
+            .split(',')
+            .filter(|subnet| !subnet.is_empty())
+            .map(str::to_owned);
         Self {
             cluster: defaults.check_cluster.clone(),
             subnets: subnets.collect(),
@@ -70,20 +74,39 @@ impl Operation for Exercise {
     type Observed = Observed;
     type Reach = Drills;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         let backup = BackupPolicy::of(tags, defaults)?;
-        let own = backup.as_ref().and_then(|backup| backup.drill_group.clone());
+        let own = backup
+            .as_ref()
+            .and_then(|backup| backup.drill_group.clone());
         let group = own.unwrap_or_else(|| defaults.drill_group.clone());
-        Ok(Some(Policy { backup, group, stack: defaults.stack.clone(), checks: Checks::of(defaults) }))
+        Ok(Some(Policy {
+            backup,
+            group,
+            stack: defaults.stack.clone(),
+            checks: Checks::of(defaults),
+        }))
     }
 
     fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
         let (stack, checks) = (defaults.stack.clone(), Checks::of(defaults));
-        Some(Policy { backup: None, group: String::new(), stack, checks })
+        Some(Policy {
+            backup: None,
+            group: String::new(),
+            stack,
+            checks,
+        })
     }
 
     async fn observe<C: Cloud>(
@@ -108,16 +131,17 @@ impl Operation for Exercise {
         let there = || [&observed.restored, &observed.member].into_iter().flatten();
         match action {
             Action::Restore(restore) => there().any(|database| database.identifier == restore.into),
-            Action::Remove(remove) => {
-                !there().any(|database| database.arn == remove.database && database.status != "deleting")
-            }
+            Action::Remove(remove) => !there()
+                .any(|database| database.arn == remove.database && database.status != "deleting"),
             Action::RunProbe(_) => observed.probe.is_some(),
-            Action::Halt(halt) => {
-                observed.probe.as_ref().is_none_or(|probe| probe.task != halt.task || probe.is_over())
-            }
-            Action::Verify(verify) => {
-                observed.snapshots.iter().any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified())
-            }
+            Action::Halt(halt) => observed
+                .probe
+                .as_ref()
+                .is_none_or(|probe| probe.task != halt.task || probe.is_over()),
+            Action::Verify(verify) => observed
+                .snapshots
+                .iter()
+                .any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified()),
             _ => false,
         }
     }

@@ -36,12 +36,16 @@ pub fn no_group() -> Message {
 /// AWS refused a restore, and people were told, within the last day.
 pub fn was_refused(memory: &Memory, now: Timestamp) -> bool {
     let today = |at: &Timestamp| now.duration_since(*at) < SignedDuration::from_hours(24);
-    memory.told.iter().any(|(key, at)| key.starts_with(REFUSED) && today(at))
+    memory
+        .told
+        .iter()
+        .any(|(key, at)| key.starts_with(REFUSED) && today(at))
 }
 
 pub fn not_due(memory: &Memory, now: Timestamp) -> String {
     if was_refused(memory, now) {
-        return "AWS refused a restore within the last day; it is tried again after that".to_owned();
+        return "AWS refused a restore within the last day; it is tried again after that"
+            .to_owned();
     }
     last(memory.drill.as_ref().map(|(at, _)| *at))
 }
@@ -66,17 +70,30 @@ pub fn broken(snapshot: &Arn, broken: &Database, began: Timestamp) -> Message {
         .once(format!("broken:{began}"))
 }
 
-pub fn took_too_long(snapshot: &Arn, took: SignedDuration, status: &str, began: Timestamp) -> Message {
-    Message::critical(format!("drill failed: not restored within {} h", took.as_hours()))
-        .why(format!(
-            "What was restored from {} is still {status}. It is deleted, so that it costs no more.",
-            snapshot.name()
-        ))
-        .next("Restore it by hand to see why: RESTORE.md says how.")
-        .once(format!("too-long:{began}"))
+pub fn took_too_long(
+    snapshot: &Arn,
+    took: SignedDuration,
+    status: &str,
+    began: Timestamp,
+) -> Message {
+    Message::critical(format!(
+        "drill failed: not restored within {} h",
+        took.as_hours()
+    ))
+    .why(format!(
+        "What was restored from {} is still {status}. It is deleted, so that it costs no more.",
+        snapshot.name()
+    ))
+    .next("Restore it by hand to see why: RESTORE.md says how.")
+    .once(format!("too-long:{began}"))
 }
 
-pub fn check_took_too_long(snapshot: &Arn, task: &str, took: SignedDuration, began: Timestamp) -> Message {
+pub fn check_took_too_long(
+    snapshot: &Arn,
+    task: &str,
+    took: SignedDuration,
+    began: Timestamp,
+) -> Message {
     Message::critical(format!("drill failed: its check {task} did not end within {} h", took.as_hours()))
         .why(format!("{} was restored, and the task that looks into it still runs, or could never be started.", snapshot.name()))
         .next("Give the command a time limit of its own, and look at its logs. The task is stopped and the throwaway database deleted.")
@@ -91,20 +108,41 @@ pub fn no_check_cluster() -> Message {
 }
 
 /// How a drill ended.
-pub fn concluded(snapshot: Option<&Snapshot>, outcome: &Drilled, differences: &[String], rto: Option<u64>) -> Message {
+pub fn concluded(
+    snapshot: Option<&Snapshot>,
+    outcome: &Drilled,
+    differences: &[String],
+    rto: Option<u64>,
+) -> Message {
     let name = outcome.snapshot.name();
     let of = snapshot
         .and_then(|snapshot| snapshot.taken_at)
         .map_or(name.clone(), |at| at.strftime("%F %H:%M UTC").to_string());
     let minutes = outcome.took / 60;
     if !differences.is_empty() {
-        return Message::critical(format!("drill failed: the backup of {of} is not what it should be"))
-            .why(format!("{name} was restored, and {}.", differences.join("; ")))
-            .next("Restore it by hand and look: RESTORE.md says how. The throwaway database is deleted.");
+        return Message::critical(format!(
+            "drill failed: the backup of {of} is not what it should be"
+        ))
+        .why(format!(
+            "{name} was restored, and {}.",
+            differences.join("; ")
+        ))
+        .next(
+            "Restore it by hand and look: RESTORE.md says how. The throwaway database is deleted.",
+        );
     }
-    let checked = outcome.checked.map(|checked| format!(", checked after {} min", checked / 60));
-    let proven = format!("backup of {of} is proven: restored in {minutes} min{}", checked.unwrap_or_default());
-    let looked = if outcome.checked.is_some() { ", and its check passed" } else { "" };
+    let checked = outcome
+        .checked
+        .map(|checked| format!(", checked after {} min", checked / 60));
+    let proven = format!(
+        "backup of {of} is proven: restored in {minutes} min{}",
+        checked.unwrap_or_default()
+    );
+    let looked = if outcome.checked.is_some() {
+        ", and its check passed"
+    } else {
+        ""
+    };
     let why = format!(
         "{name} was restored to a throwaway database, which had the engine and the storage of the source{looked}."
     );

@@ -8,22 +8,40 @@ use lamplighter::plan::Drilled;
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 #[test]
 fn every_message() {
     let began = Timestamp::constant(1_795_230_000, 0);
-    let arn = Arn::new("arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders-20261121-0300");
-    let snapshot = Snapshot { arn: arn.clone(), taken_at: Some(began), ..Snapshot::default() };
+    let arn =
+        Arn::new("arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders-20261121-0300");
+    let snapshot = Snapshot {
+        arn: arn.clone(),
+        taken_at: Some(began),
+        ..Snapshot::default()
+    };
     let broken = Database {
         identifier: "lamplighter-drill-orders".into(),
         status: "incompatible-parameters".into(),
         class: "db.t4g.micro".into(),
         ..Database::default()
     };
-    let outcome = Drilled { snapshot: arn.clone(), began, took: 14 * 60, checked: None, passed: true };
-    let looked = Drilled { checked: Some(17 * 60), ..outcome.clone() };
+    let outcome = Drilled {
+        snapshot: arn.clone(),
+        began,
+        took: 14 * 60,
+        checked: None,
+        passed: true,
+    };
+    let looked = Drilled {
+        checked: Some(17 * 60),
+        ..outcome.clone()
+    };
     let hours = SignedDuration::from_hours;
     let differs = ["its engine is 15.4 instead of 16.2".to_owned()];
     let messages = [

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::model::{Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup};
+use lamplighter::model::{
+    Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup,
+};
 
 use lamplighter::telemetry::{NAMESPACE, RECOVERY_POINT};
 
@@ -31,7 +33,10 @@ const GIB: f64 = 1_073_741_824.0;
 pub fn prefix(target: &Arn) -> Option<String> {
     match target.ecs_service() {
         Some((cluster, name)) => Some(format!("{OURS}{cluster}/{name}/")),
-        None => target.database().is_some().then(|| format!("{OURS}{}/", target.resource())),
+        None => target
+            .database()
+            .is_some()
+            .then(|| format!("{OURS}{}/", target.resource())),
     }
 }
 
@@ -53,7 +58,11 @@ impl Wanted<'_> {
         let prefix = prefix(target).unwrap_or_default();
         Alarm {
             name: format!("{prefix}{}", self.kind),
-            description: format!("{}: {}. Kept by Lamplighter from the tags.", target.name(), self.about),
+            description: format!(
+                "{}: {}. Kept by Lamplighter from the tags.",
+                target.name(),
+                self.about
+            ),
             measure: self.measure,
             comparison: self.comparison.to_owned(),
             threshold: self.threshold,
@@ -71,15 +80,43 @@ pub fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) ->
         let dimensions = [("ClusterName", cluster), ("ServiceName", name)];
         Measure::One(measured("AWS/ECS", metric, &dimensions, Statistic::Average))
     };
-    let cpu = policy.scale.as_ref().map_or(policy.cpu_peak, |scale| scale.cpu);
-    let memory = policy.scale.as_ref().and_then(|scale| scale.memory).unwrap_or(MEMORY_PEAK);
-    let mut wanted = vec![peak("cpu-peak", "CPU", cpu, used("CPUUtilization"), "missing")];
-    wanted.push(peak("memory-peak", "memory", memory, used("MemoryUtilization"), "missing"));
+    let cpu = policy
+        .scale
+        .as_ref()
+        .map_or(policy.cpu_peak, |scale| scale.cpu);
+    let memory = policy
+        .scale
+        .as_ref()
+        .and_then(|scale| scale.memory)
+        .unwrap_or(MEMORY_PEAK);
+    let mut wanted = vec![peak(
+        "cpu-peak",
+        "CPU",
+        cpu,
+        used("CPUUtilization"),
+        "missing",
+    )];
+    wanted.push(peak(
+        "memory-peak",
+        "memory",
+        memory,
+        used("MemoryUtilization"),
+        "missing",
+    ));
     wanted.extend(behind_balancers(policy, groups));
-    wanted.into_iter().map(|wanted| wanted.alarm(&service.arn)).collect()
+    wanted
+        .into_iter()
+        .map(|wanted| wanted.alarm(&service.arn))
+        .collect()
 }
 
-fn peak<'a>(kind: &'a str, what: &str, bound: u32, measure: Measure, missing: &'a str) -> Wanted<'a> {
+fn peak<'a>(
+    kind: &'a str,
+    what: &str,
+    bound: u32,
+    measure: Measure,
+    missing: &'a str,
+) -> Wanted<'a> {
     Wanted {
         kind,
         about: format!("{what} of at least {bound} % for {PEAK} minutes"),
@@ -95,8 +132,13 @@ fn peak<'a>(kind: &'a str, what: &str, bound: u32, measure: Measure, missing: &'
 /// Requests are counted per target, because CloudWatch then divides by the tasks that are there: the bound
 /// need not be changed whenever the count is.
 fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'static>> {
-    let pairs =
-        || groups.iter().flat_map(|group| group.balancer_dimensions().map(move |name| (group.dimension(), name)));
+    let pairs = || {
+        groups.iter().flat_map(|group| {
+            group
+                .balancer_dimensions()
+                .map(move |name| (group.dimension(), name))
+        })
+    };
     let each = |metric: &str, statistic| -> Option<Measure> {
         let of_pair = |(group, balancer)| {
             let dimensions = [("TargetGroup", group), ("LoadBalancer", balancer)];
@@ -136,19 +178,40 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
         period: 1,
         missing: "notBreaching",
     });
-    [requests, unhealthy, errors].into_iter().flatten().collect()
+    [requests, unhealthy, errors]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
     if database.arn.is_cache() {
         // Its nodes have metrics of their own, and it has only its backups.
-        return recovery_point(policy, database).into_iter().map(|wanted| wanted.alarm(&database.arn)).collect();
+        return recovery_point(policy, database)
+            .into_iter()
+            .map(|wanted| wanted.alarm(&database.arn))
+            .collect();
     }
-    let dimension = if database.is_cluster { "DBClusterIdentifier" } else { "DBInstanceIdentifier" };
-    let of = |metric: &str, statistic| {
-        Measure::One(measured(database.namespace(), metric, &[(dimension, &database.identifier)], statistic))
+    let dimension = if database.is_cluster {
+        "DBClusterIdentifier"
+    } else {
+        "DBInstanceIdentifier"
     };
-    let cpu = peak("cpu-peak", "CPU", policy.cpu_peak, of("CPUUtilization", Statistic::Average), "missing");
+    let of = |metric: &str, statistic| {
+        Measure::One(measured(
+            database.namespace(),
+            metric,
+            &[(dimension, &database.identifier)],
+            statistic,
+        ))
+    };
+    let cpu = peak(
+        "cpu-peak",
+        "CPU",
+        policy.cpu_peak,
+        of("CPUUtilization", Statistic::Average),
+        "missing",
+    );
     let storage = database.allocated_gib.map(|gib| Wanted {
         kind: "free-storage",
         about: format!("less than a tenth of {gib} GiB free"),
@@ -161,7 +224,10 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
     });
     let connections = max_connections(database).map(|most| Wanted {
         kind: "connections",
-        about: format!("four fifths of about {most:.0} connections that {} allows by default", database.class),
+        about: format!(
+            "four fifths of about {most:.0} connections that {} allows by default",
+            database.class
+        ),
         measure: of("DatabaseConnections", Statistic::Maximum),
         comparison: AT_LEAST,
         threshold: (most * CONNECTIONS).floor(),
@@ -179,18 +245,34 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         period: 1,
         missing: "notBreaching",
     });
-    let wanted = [Some(cpu), storage, connections, lag, recovery_point(policy, database)].into_iter().flatten();
+    let wanted = [
+        Some(cpu),
+        storage,
+        connections,
+        lag,
+        recovery_point(policy, database),
+    ]
+    .into_iter()
+    .flatten();
     wanted.map(|wanted| wanted.alarm(&database.arn)).collect()
 }
 
 /// `backup` measures it four times an hour. When it has not for two hours, nobody watches, which is as bad.
 fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>> {
     let allowed = policy.backup.as_ref()?.recovery_point();
-    let dimensions = [("Stack", policy.stack.as_str()), ("Target", database.arn.resource())];
+    let dimensions = [
+        ("Stack", policy.stack.as_str()),
+        ("Target", database.arn.resource()),
+    ];
     Some(Wanted {
         kind: "recovery-point",
         about: format!("a recovery point more than {} h old", allowed.as_hours()),
-        measure: Measure::One(measured(NAMESPACE, RECOVERY_POINT, &dimensions, Statistic::Maximum)),
+        measure: Measure::One(measured(
+            NAMESPACE,
+            RECOVERY_POINT,
+            &dimensions,
+            Statistic::Maximum,
+        )),
         comparison: MORE,
         threshold: allowed.as_secs_f64(),
         minutes: 2,
@@ -202,7 +284,9 @@ fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>
 /// What tells how far replicas are behind, from when on, and in what.
 fn lag(database: &Database) -> Option<(&'static str, f64, &'static str)> {
     match (database.is_cluster, database.engine.as_str()) {
-        (true, "docdb") if database.members > 1 => Some(("DBClusterReplicaLagMaximum", 1_000.0, "ms")),
+        (true, "docdb") if database.members > 1 => {
+            Some(("DBClusterReplicaLagMaximum", 1_000.0, "ms"))
+        }
         (true, engine) if engine.starts_with("aurora") && database.members > 1 => {
             Some(("AuroraReplicaLagMaximum", 1_000.0, "ms"))
         }
@@ -224,7 +308,11 @@ fn max_connections(database: &Database) -> Option<f64> {
         "mysql" => Some((memory / 12_582_880.0).floor()),
         "aurora-mysql" => {
             let doublings = |from: f64| (memory / from).log2();
-            Some((doublings(805_306_368.0) * 45.0).max(doublings(8_187_281_408.0) * 1_000.0).floor())
+            Some(
+                (doublings(805_306_368.0) * 45.0)
+                    .max(doublings(8_187_281_408.0) * 1_000.0)
+                    .floor(),
+            )
         }
         "mariadb" => Some((memory / 25_165_760.0).min(12_000.0).floor()),
         _ => None,
@@ -249,14 +337,30 @@ fn memory_gib(class: &str) -> Option<f64> {
     match size {
         "large" => Some(large),
         "xlarge" => Some(large * 2.0),
-        _ => size.strip_suffix("xlarge")?.parse::<f64>().ok().map(|times| large * 2.0 * times),
+        _ => size
+            .strip_suffix("xlarge")?
+            .parse::<f64>()
+            .ok()
+            .map(|times| large * 2.0 * times),
     }
 }
 
-fn measured(namespace: &str, name: &str, dimensions: &[(&str, &str)], statistic: Statistic) -> AlarmMetric {
-    let dimensions: BTreeMap<String, String> =
-        dimensions.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    AlarmMetric { namespace: namespace.to_owned(), name: name.to_owned(), dimensions, statistic }
+fn measured(
+    namespace: &str,
+    name: &str,
+    dimensions: &[(&str, &str)],
+    statistic: Statistic,
+) -> AlarmMetric {
+    let dimensions: BTreeMap<String, String> = dimensions
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    AlarmMetric {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        dimensions,
+        statistic,
+    }
 }
 
 /// One metric as it is, several as their sum: the same tasks may stand behind several load balancers.

@@ -21,9 +21,20 @@ const MOST_WIDGETS: usize = 500;
 
 /// The body as CloudWatch takes it.
 pub fn body(app: &str, policy: &Policy, subject: &Subject) -> String {
-    let Subject::Application { services, databases, caches } = subject else { return String::new() };
+    let Subject::Application {
+        services,
+        databases,
+        caches,
+    } = subject
+    else {
+        return String::new();
+    };
     let region = regions(services, databases);
-    let mut layout = Layout { widgets: Vec::new(), y: 0, region };
+    let mut layout = Layout {
+        widgets: Vec::new(),
+        y: 0,
+        region,
+    };
     layout.text(&format!("# {app}\n{}", mark(&policy.stack)));
     for (service, groups) in services {
         layout.row(of_service(policy, service, groups));
@@ -34,7 +45,10 @@ pub fn body(app: &str, policy: &Policy, subject: &Subject) -> String {
     for cache in caches {
         layout.row(of_cache(cache));
     }
-    layout.row(vec![of_actions(&policy.stack, "Actions"), of_actions(&policy.stack, "Failures")]);
+    layout.row(vec![
+        of_actions(&policy.stack, "Actions"),
+        of_actions(&policy.stack, "Failures"),
+    ]);
     layout.widgets.truncate(MOST_WIDGETS);
     json!({"widgets": layout.widgets}).to_string()
 }
@@ -46,7 +60,11 @@ fn mark(stack: &str) -> String {
 
 pub fn is_ours(body: &str, stack: &str) -> bool {
     let parsed: Value = serde_json::from_str(body).unwrap_or_default();
-    let widgets = parsed.get("widgets").and_then(Value::as_array).into_iter().flatten();
+    let widgets = parsed
+        .get("widgets")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let mut texts = widgets.filter_map(|widget| widget.pointer("/properties/markdown")?.as_str());
     texts.any(|text| text.contains(&mark(stack)))
 }
@@ -58,8 +76,13 @@ pub fn same(one: &str, other: &str) -> bool {
 }
 
 fn regions(services: &[(Service, Vec<TargetGroup>)], databases: &[Database]) -> String {
-    let arns = services.iter().map(|(service, _)| &service.arn).chain(databases.iter().map(|database| &database.arn));
-    arns.map(|arn| arn.region().to_owned()).next().unwrap_or_else(|| "us-east-1".to_owned())
+    let arns = services
+        .iter()
+        .map(|(service, _)| &service.arn)
+        .chain(databases.iter().map(|database| &database.arn));
+    arns.map(|arn| arn.region().to_owned())
+        .next()
+        .unwrap_or_else(|| "us-east-1".to_owned())
 }
 
 struct Layout {
@@ -87,11 +110,21 @@ impl Layout {
 
     /// Graphs side by side, all of the same width.
     fn row(&mut self, graphs: Vec<Graph>) {
-        let Some(width) = u32::try_from(graphs.len()).ok().and_then(|n| WIDTH.checked_div(n)) else { return };
+        let Some(width) = u32::try_from(graphs.len())
+            .ok()
+            .and_then(|n| WIDTH.checked_div(n))
+        else {
+            return;
+        };
         for (graph, n) in graphs.into_iter().zip(0..) {
-            let bounds =
-                graph.bounds.iter().map(|(label, value)| json!({"label": label, "value": value, "color": BOUND}));
-            let left = graph.highest.map_or(json!({"min": 0}), |highest| json!({"min": 0, "max": highest}));
+            let bounds = graph
+                .bounds
+                .iter()
+                .map(|(label, value)| json!({"label": label, "value": value, "color": BOUND}));
+            let left = graph.highest.map_or(
+                json!({"min": 0}),
+                |highest| json!({"min": 0, "max": highest}),
+            );
             self.widgets.push(json!({
                 "type": "metric", "x": n * width, "y": self.y, "width": width, "height": HEIGHT,
                 "properties": {
@@ -108,7 +141,11 @@ impl Layout {
 /// A metric as a row of strings, and how it is read.
 fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)], options: Value) -> Value {
     let mut row = vec![json!(namespace), json!(name)];
-    row.extend(dimensions.iter().flat_map(|(name, value)| [json!(name), json!(value)]));
+    row.extend(
+        dimensions
+            .iter()
+            .flat_map(|(name, value)| [json!(name), json!(value)]),
+    );
     row.push(options);
     Value::Array(row)
 }
@@ -118,7 +155,10 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
     let (cluster, service_name) = service.arn.ecs_service().unwrap_or_default();
     let own = [("ClusterName", cluster), ("ServiceName", service_name)];
     // The bounds are those of the service's own tag.
-    let defaults = StackDefaults { cpu_peak: policy.cpu_peak, ..StackDefaults::default() };
+    let defaults = StackDefaults {
+        cpu_peak: policy.cpu_peak,
+        ..StackDefaults::default()
+    };
     let scale = ScalePolicy::of(&service.tags, &defaults).ok().flatten();
     let cpu = scale.as_ref().map_or(policy.cpu_peak, |scale| scale.cpu);
     let used = Graph {
@@ -131,7 +171,12 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
     };
     let tasks = Graph {
         title: format!("{name}: tasks"),
-        metrics: vec![metric("AWS/ECS", "CPUUtilization", &own, json!({"stat": "SampleCount", "label": "tasks"}))],
+        metrics: vec![metric(
+            "AWS/ECS",
+            "CPUUtilization",
+            &own,
+            json!({"stat": "SampleCount", "label": "tasks"}),
+        )],
         bounds: scale
             .iter()
             .flat_map(|scale| [("min", scale.min), ("max", scale.max)])
@@ -147,28 +192,50 @@ fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec
 }
 
 /// What load balancers measure, where the service stands behind one.
-fn of_balancers(name: &str, scale: Option<&ScalePolicy>, groups: &[TargetGroup]) -> [Option<Graph>; 2] {
-    let pairs: Vec<(&str, &str)> =
-        groups.iter().flat_map(|group| group.balancer_dimensions().map(|name| (group.dimension(), name))).collect();
+fn of_balancers(
+    name: &str,
+    scale: Option<&ScalePolicy>,
+    groups: &[TargetGroup],
+) -> [Option<Graph>; 2] {
+    let pairs: Vec<(&str, &str)> = groups
+        .iter()
+        .flat_map(|group| {
+            group
+                .balancer_dimensions()
+                .map(|name| (group.dimension(), name))
+        })
+        .collect();
     if pairs.is_empty() {
         return [None, None];
     }
     let each = |name: &str, stat: &str| -> Vec<Value> {
         let of = |(group, balancer): &(&str, &str)| {
             let dimensions = [("TargetGroup", *group), ("LoadBalancer", *balancer)];
-            metric("AWS/ApplicationELB", name, &dimensions, json!({"stat": stat}))
+            metric(
+                "AWS/ApplicationELB",
+                name,
+                &dimensions,
+                json!({"stat": stat}),
+            )
         };
         pairs.iter().map(of).collect()
     };
     let requests = Graph {
         title: format!("{name}: requests/min per task"),
         metrics: each("RequestCountPerTarget", "Sum"),
-        bounds: scale.iter().map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0)).collect(),
+        bounds: scale
+            .iter()
+            .map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0))
+            .collect(),
         highest: None,
     };
     let errors = Graph {
         title: format!("{name}: 5xx, unhealthy targets"),
-        metrics: [each("HTTPCode_Target_5XX_Count", "Sum"), each("UnHealthyHostCount", "Minimum")].concat(),
+        metrics: [
+            each("HTTPCode_Target_5XX_Count", "Sum"),
+            each("UnHealthyHostCount", "Minimum"),
+        ]
+        .concat(),
         bounds: Vec::new(),
         highest: None,
     };
@@ -177,15 +244,35 @@ fn of_balancers(name: &str, scale: Option<&ScalePolicy>, groups: &[TargetGroup])
 
 fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {
     let name = &database.identifier;
-    let dimension = if database.is_cluster { "DBClusterIdentifier" } else { "DBInstanceIdentifier" };
+    let dimension = if database.is_cluster {
+        "DBClusterIdentifier"
+    } else {
+        "DBInstanceIdentifier"
+    };
     let alarms = crate::alarms::of_database(policy, database);
     let graph = |title: &str, measured: &str, stat: &str, highest| Graph {
         title: format!("{name}: {title}"),
-        metrics: vec![metric(database.namespace(), measured, &[(dimension, name)], json!({"stat": stat}))],
+        metrics: vec![metric(
+            database.namespace(),
+            measured,
+            &[(dimension, name)],
+            json!({"stat": stat}),
+        )],
         bounds: alarms
             .iter()
-            .filter(|alarm| alarm.measure.metrics().iter().any(|metric| metric.name == measured))
-            .map(|alarm| (alarm.name.rsplit('/').next().unwrap_or_default().to_owned(), alarm.threshold))
+            .filter(|alarm| {
+                alarm
+                    .measure
+                    .metrics()
+                    .iter()
+                    .any(|metric| metric.name == measured)
+            })
+            .map(|alarm| {
+                (
+                    alarm.name.rsplit('/').next().unwrap_or_default().to_owned(),
+                    alarm.threshold,
+                )
+            })
             .collect(),
         highest,
     };
@@ -194,7 +281,12 @@ fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {
         graph("connections", "DatabaseConnections", "Maximum", None),
     ];
     if database.allocated_gib.is_some() {
-        row.push(graph("free storage, bytes", "FreeStorageSpace", "Minimum", None));
+        row.push(graph(
+            "free storage, bytes",
+            "FreeStorageSpace",
+            "Minimum",
+            None,
+        ));
     }
     row
 }
@@ -203,17 +295,30 @@ fn of_cache(cache: &Arn) -> Vec<Graph> {
     let name = cache.name();
     let graph = |title: &str, measured: &str, stat: &str| Graph {
         title: format!("{name}: {title}"),
-        metrics: vec![metric("AWS/ElastiCache", measured, &[("CacheClusterId", &name)], json!({"stat": stat}))],
+        metrics: vec![metric(
+            "AWS/ElastiCache",
+            measured,
+            &[("CacheClusterId", &name)],
+            json!({"stat": stat}),
+        )],
         bounds: Vec::new(),
         highest: None,
     };
-    vec![graph("CPU, %", "CPUUtilization", "Average"), graph("evictions", "Evictions", "Sum")]
+    vec![
+        graph("CPU, %", "CPUUtilization", "Average"),
+        graph("evictions", "Evictions", "Sum"),
+    ]
 }
 
 fn of_actions(stack: &str, what: &str) -> Graph {
     let of = |operation: &str| {
         let dimensions = [("Stack", stack), ("Operation", operation)];
-        metric(NAMESPACE, what, &dimensions, json!({"stat": "Sum", "period": 300, "label": operation}))
+        metric(
+            NAMESPACE,
+            what,
+            &dimensions,
+            json!({"stat": "Sum", "period": 300, "label": operation}),
+        )
     };
     Graph {
         title: format!("Lamplighter: {}", what.to_lowercase()),

@@ -19,11 +19,27 @@ const LASTING: SignedDuration = SignedDuration::from_hours(1);
 
 pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Finding> {
     let mut found = match &observed.subject {
-        Subject::Service { service, groups, definition, scalable } => {
-            let mut found = of_service(service, seen.policy.scale.as_ref(), groups, definition.as_ref());
+        Subject::Service {
+            service,
+            groups,
+            definition,
+            scalable,
+        } => {
+            let mut found = of_service(
+                service,
+                seen.policy.scale.as_ref(),
+                groups,
+                definition.as_ref(),
+            );
             let bounded = seen.policy.scale.as_ref().zip(scalable.as_ref());
-            found.extend(definition.as_ref().and_then(|definition| changed(definition, seen.memory)));
-            found.extend(bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)));
+            found.extend(
+                definition
+                    .as_ref()
+                    .and_then(|definition| changed(definition, seen.memory)),
+            );
+            found.extend(
+                bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)),
+            );
             found
         }
         Subject::Database(database) if !database.arn.is_cache() => of_database(database),
@@ -34,8 +50,16 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
     found
 }
 
-fn finding(key: impl Into<String>, title: impl Into<String>, why: impl Into<String>, next: &str) -> Finding {
-    Finding { key: key.into(), message: Message::warning(title).why(why).next(next) }
+fn finding(
+    key: impl Into<String>,
+    title: impl Into<String>,
+    why: impl Into<String>,
+    next: &str,
+) -> Finding {
+    Finding {
+        key: key.into(),
+        message: Message::warning(title).why(why).next(next),
+    }
 }
 
 fn of_service(
@@ -57,12 +81,17 @@ fn of_service(
     if let Some((least, most)) = service.no_room() {
         found.push(finding(
             "no-room-to-roll",
-            format!("at least {least} and at most {most} of {} may run: no rollout can ever begin", service.tasks()),
+            format!(
+                "at least {least} and at most {most} of {} may run: no rollout can ever begin",
+                service.tasks()
+            ),
             "ECS may neither stop an old task nor start a new one.",
             "Set maximumPercent to 200, or minimumHealthyPercent so low that one task may stop.",
         ));
     }
-    let least = scale.map_or(service.desired_count, |scale| i32::try_from(scale.min).unwrap_or(i32::MAX));
+    let least = scale.map_or(service.desired_count, |scale| {
+        i32::try_from(scale.min).unwrap_or(i32::MAX)
+    });
     if scale.is_some() && service.desired_count == 0 {
         found.push(finding(
             "stopped",
@@ -97,11 +126,17 @@ fn changed(definition: &TaskDefinition, memory: &Memory) -> Option<Finding> {
     if definition.is_ours() || at <= rollout.at {
         return None;
     }
-    let (label, tag) = (definition.label(), rollout.tag.as_deref().unwrap_or("the last release"));
+    let (label, tag) = (
+        definition.label(),
+        rollout.tag.as_deref().unwrap_or("the last release"),
+    );
     Some(finding(
         format!("changed:{label}"),
         format!("its task definition was changed by {}", last_part(by)),
-        format!("{by} registered {label} on {}, after {tag} was rolled out from here.", at.strftime("%F %H:%M UTC")),
+        format!(
+            "{by} registered {label} on {}, after {tag} was rolled out from here.",
+            at.strftime("%F %H:%M UTC")
+        ),
         "Nothing to do if that was meant: the next rollout builds on it. Let your templates leave the image alone, or \
          each of their runs brings an old one back.",
     ))
@@ -117,8 +152,14 @@ fn last_part(arn: &str) -> &str {
 }
 
 /// A minimum that was raised from here is what it was before.
-fn bounds(scale: &ScalePolicy, scalable: &ScalableTarget, raised: Option<Raised>) -> Option<Finding> {
-    let min = raised.filter(|raised| raised.to == scalable.min).map_or(scalable.min, |raised| raised.before);
+fn bounds(
+    scale: &ScalePolicy,
+    scalable: &ScalableTarget,
+    raised: Option<Raised>,
+) -> Option<Finding> {
+    let min = raised
+        .filter(|raised| raised.to == scalable.min)
+        .map_or(scalable.min, |raised| raised.before);
     if (min, scalable.max) == (scale.min, scale.max) {
         return None;
     }
@@ -135,9 +176,15 @@ fn bounds(scale: &ScalePolicy, scalable: &ScalableTarget, raised: Option<Raised>
 
 /// A rollback goes back to a task definition; where that names `latest`, it starts what is latest now.
 fn mutable_image(definition: &TaskDefinition) -> Option<Finding> {
-    let mutable = |image: &ImageRef| image.digest.is_none() && image.tag.as_deref().is_none_or(|tag| tag == "latest");
-    let named = definition.containers().map(|container| (container.name, ImageRef::parse(container.image)));
-    let (name, image) = named.into_iter().find(|(_, image)| image.repository.is_ecr() && mutable(image))?;
+    let mutable = |image: &ImageRef| {
+        image.digest.is_none() && image.tag.as_deref().is_none_or(|tag| tag == "latest")
+    };
+    let named = definition
+        .containers()
+        .map(|container| (container.name, ImageRef::parse(container.image)));
+    let (name, image) = named
+        .into_iter()
+        .find(|(_, image)| image.repository.is_ecr() && mutable(image))?;
     Some(finding(
         "mutable-image",
         format!(
@@ -151,8 +198,15 @@ fn mutable_image(definition: &TaskDefinition) -> Option<Finding> {
 }
 
 fn has_health_check(definition: &TaskDefinition) -> bool {
-    let containers = definition.document.get("containerDefinitions").and_then(|c| c.as_array());
-    containers.into_iter().flatten().any(|container| container.get("healthCheck").is_some_and(|check| !check.is_null()))
+    let containers = definition
+        .document
+        .get("containerDefinitions")
+        .and_then(|c| c.as_array());
+    containers.into_iter().flatten().any(|container| {
+        container
+            .get("healthCheck")
+            .is_some_and(|check| !check.is_null())
+    })
 }
 
 fn of_database(database: &Database) -> Vec<Finding> {
@@ -196,7 +250,9 @@ fn of_database(database: &Database) -> Vec<Finding> {
         ),
     ];
     let found = checks.into_iter().filter(|(holds, ..)| *holds);
-    found.map(|(_, key, title, why, next)| finding(key, title, why, next)).collect()
+    found
+        .map(|(_, key, title, why, next)| finding(key, title, why, next))
+        .collect()
 }
 
 fn of_address(unreached: &Unreached) -> Finding {
@@ -219,16 +275,24 @@ fn of_address(unreached: &Unreached) -> Finding {
 
 fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {
     let wanted: Vec<String> = match &observed.subject {
-        Subject::Service { service, groups, .. } => {
-            alarms::of_service(policy, service, groups).into_iter().map(|alarm| alarm.name).collect()
-        }
-        Subject::Database(database) => {
-            alarms::of_database(policy, database).into_iter().map(|alarm| alarm.name).collect()
-        }
+        Subject::Service {
+            service, groups, ..
+        } => alarms::of_service(policy, service, groups)
+            .into_iter()
+            .map(|alarm| alarm.name)
+            .collect(),
+        Subject::Database(database) => alarms::of_database(policy, database)
+            .into_iter()
+            .map(|alarm| alarm.name)
+            .collect(),
         _ => Vec::new(),
     };
     let mut found = Vec::new();
-    for own in observed.alarms.iter().filter(|own| wanted.contains(&own.has.name)) {
+    for own in observed
+        .alarms
+        .iter()
+        .filter(|own| wanted.contains(&own.has.name))
+    {
         let name = &own.has.name;
         if !own.is_ours {
             found.push(finding(
@@ -237,11 +301,9 @@ fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Findin
                 "It has a name of ours and lacks the tags that this stack gives its alarms.",
                 "Rename or delete it, and it is made anew within the hour.",
             ));
-        } else if let Some(since) = own
-            .has
-            .state_since
-            .filter(|since| own.has.state == AlarmState::Alarm && now.duration_since(*since) >= LASTING)
-        {
+        } else if let Some(since) = own.has.state_since.filter(|since| {
+            own.has.state == AlarmState::Alarm && now.duration_since(*since) >= LASTING
+        }) {
             found.push(finding(
                 format!("in-alarm:{name}"),
                 format!("the alarm {name} has been in ALARM since {}", since.strftime("%Y-%m-%d %H:%M UTC")),

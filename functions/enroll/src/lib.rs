@@ -49,11 +49,18 @@ impl Operation for Enroll {
     type Observed = Observed;
     type Reach = Watching;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         // An unreadable schedule is told here as well, at once and not only when the service is scaled.
         policy::floors(tags)?;
         Ok(Some(Policy {
@@ -67,7 +74,13 @@ impl Operation for Enroll {
 
     fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
         let (cpu_peak, stack) = (defaults.cpu_peak, defaults.stack.clone());
-        Some(Policy { managed: Managed::No, scale: None, backup: None, cpu_peak, stack })
+        Some(Policy {
+            managed: Managed::No,
+            scale: None,
+            backup: None,
+            cpu_peak,
+            stack,
+        })
     }
 
     async fn observe<C: Cloud>(
@@ -91,9 +104,16 @@ impl Operation for Enroll {
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Alarms(alarms) => {
-                let exists = |name: &String| observed.alarms.iter().find(|own| own.has.name == *name);
-                let is_so = |alarm| observed.alarms.iter().any(|own| own.has.alarm.as_ref() == Some(alarm));
-                alarms.put.iter().all(is_so) && alarms.delete.iter().all(|name| exists(name).is_none())
+                let exists =
+                    |name: &String| observed.alarms.iter().find(|own| own.has.name == *name);
+                let is_so = |alarm| {
+                    observed
+                        .alarms
+                        .iter()
+                        .any(|own| own.has.alarm.as_ref() == Some(alarm))
+                };
+                alarms.put.iter().all(is_so)
+                    && alarms.delete.iter().all(|name| exists(name).is_none())
             }
             Action::Dashboard(dashboard) => observed.dashboard == dashboard.body,
             _ => false,

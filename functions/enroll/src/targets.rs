@@ -22,7 +22,12 @@ fn prefix(region: &str) -> String {
 
 pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     match &search.event.detail {
-        Detail::TagChange(change) if change.changed_tag_keys.iter().any(|key| key.starts_with(PREFIX)) => {
+        Detail::TagChange(change)
+            if change
+                .changed_tag_keys
+                .iter()
+                .any(|key| key.starts_with(PREFIX)) =>
+        {
             match search.event.resources.first().map(Arn::new) {
                 Some(arn) => one(&search, arn).await,
                 None => Ok(Targets::None("the event names no resource".to_owned())),
@@ -38,14 +43,19 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
 /// One resource, and the dashboard of the application it belongs to.
 async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
     let Some(prefix) = alarms::prefix(&arn) else {
-        return Ok(Targets::None(format!("{} is no ECS service, no database and no cache", arn.name())));
+        return Ok(Targets::None(format!(
+            "{} is no ECS service, no database and no cache",
+            arn.name()
+        )));
     };
     let mut survey = Survey {
         alarms: search.cloud.alarms(&prefix, false).await?,
         own: search.cloud.own_alarms(Some(&arn)).await?,
         ..Survey::default()
     };
-    survey.read(std::slice::from_ref(&arn), search.cloud).await?;
+    survey
+        .read(std::slice::from_ref(&arn), search.cloud)
+        .await?;
     let target = survey.tagged(&arn);
     let ours = target.tags.contains_key(MANAGED) || !survey.own.is_empty();
     if !ours && policy::misspelt(&target.tags).next().is_none() {
@@ -54,8 +64,15 @@ async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found 
     let mut targets = vec![target];
     if let Some(app) = policy::app(&survey.tagged(&arn).tags).map(str::to_owned) {
         let members = listed(search.cloud).await?;
-        let of_app: Vec<Tagged> = members.into_iter().filter(|m| policy::app(&m.tags) == Some(app.as_str())).collect();
-        let others: Vec<Arn> = of_app.iter().map(|member| member.arn.clone()).filter(|other| *other != arn).collect();
+        let of_app: Vec<Tagged> = members
+            .into_iter()
+            .filter(|m| policy::app(&m.tags) == Some(app.as_str()))
+            .collect();
+        let others: Vec<Arn> = of_app
+            .iter()
+            .map(|member| member.arn.clone())
+            .filter(|other| *other != arn)
+            .collect();
         survey.read(&others, search.cloud).await?;
         survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
         targets.extend(dashboard_of(&arn, arn.region(), &app, true));
@@ -71,8 +88,16 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         own: search.cloud.own_alarms(None).await?,
         ..Survey::default()
     };
-    let owners = survey.own.iter().filter_map(|alarm| alarm.tags.get(TARGET)).map(Arn::new);
-    let arns: BTreeSet<Arn> = managed.iter().map(|target| target.arn.clone()).chain(owners).collect();
+    let owners = survey
+        .own
+        .iter()
+        .filter_map(|alarm| alarm.tags.get(TARGET))
+        .map(Arn::new);
+    let arns: BTreeSet<Arn> = managed
+        .iter()
+        .map(|target| target.arn.clone())
+        .chain(owners)
+        .collect();
     let arns: Vec<Arn> = arns.into_iter().collect();
     survey.read(&arns, search.cloud).await?;
     survey.caches = search.cloud.tagged(Kind::Cache, APP).await?;
@@ -100,15 +125,22 @@ async fn listed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
 
 /// The dashboard of every application, and those whose application is gone.
 fn dashboards(targets: &[Tagged], existing: &[String], region: &str, topic: &Arn) -> Vec<Tagged> {
-    let managed = targets.iter().filter(|target| target.tags.contains_key(MANAGED));
+    let managed = targets
+        .iter()
+        .filter(|target| target.tags.contains_key(MANAGED));
     let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
     for target in managed {
-        let dashboard = policy::app(&target.tags).and_then(|app| dashboard_of(&target.arn, region, app, true));
+        let dashboard =
+            policy::app(&target.tags).and_then(|app| dashboard_of(&target.arn, region, app, true));
         found.extend(dashboard.map(|dashboard| (dashboard.arn.name(), dashboard)));
     }
-    for name in existing.iter().filter_map(|name| name.strip_prefix(&prefix(region))) {
+    for name in existing
+        .iter()
+        .filter_map(|name| name.strip_prefix(&prefix(region)))
+    {
         let beside = targets.first().map_or(topic, |target| &target.arn);
-        let gone = dashboard_of(beside, region, name, false).filter(|gone| !found.contains_key(&gone.arn.name()));
+        let gone = dashboard_of(beside, region, name, false)
+            .filter(|gone| !found.contains_key(&gone.arn.name()));
         found.extend(gone.map(|gone| (gone.arn.name(), gone)));
     }
     found.into_values().collect()
@@ -116,8 +148,22 @@ fn dashboards(targets: &[Tagged], existing: &[String], region: &str, topic: &Arn
 
 /// The dashboard of an application, as a target. `None` where its name has nothing a dashboard's may have.
 fn dashboard_of(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<Tagged> {
-    let name: String = app.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
-    let arn = format!("arn:{}:cloudwatch::{}:dashboard/{}{name}", member.partition(), member.account(), prefix(region));
+    let name: String = app
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let arn = format!(
+        "arn:{}:cloudwatch::{}:dashboard/{}{name}",
+        member.partition(),
+        member.account(),
+        prefix(region)
+    );
     (!app.is_empty()).then(|| {
         let mut target = managed_as(Arn::new(arn), wanted);
         target.tags.insert(APP.to_owned(), app.to_owned());
@@ -127,5 +173,8 @@ fn dashboard_of(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<T
 
 fn managed_as(arn: Arn, managed: bool) -> Tagged {
     let tags = managed.then(|| (MANAGED.to_owned(), "true".to_owned()));
-    Tagged { arn, tags: tags.into_iter().collect() }
+    Tagged {
+        arn,
+        tags: tags.into_iter().collect(),
+    }
 }

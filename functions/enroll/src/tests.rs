@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::memory::Memory;
 use lamplighter::model::{
-    AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition, Unreached,
+    AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition,
+    Unreached,
 };
 use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::{Action, Alarms};
@@ -34,10 +35,15 @@ fn group(name: &str) -> TargetGroup {
 }
 
 fn definition(image: &str) -> TaskDefinition {
-    let Value::Object(document) = json!({"containerDefinitions": [{"name": "web", "image": image}]}) else {
+    let Value::Object(document) =
+        json!({"containerDefinitions": [{"name": "web", "image": image}]})
+    else {
         unreachable!("an object")
     };
-    TaskDefinition { document, tags: BTreeMap::new() }
+    TaskDefinition {
+        document,
+        tags: BTreeMap::new(),
+    }
 }
 
 /// shop/web, well set up, behind a load balancer, managed and without alarms.
@@ -71,26 +77,61 @@ fn database() -> Database {
 }
 
 fn given(arn: Arn, subject: Subject) -> Given {
-    Given { arn, tags: BTreeMap::new(), observed: Observed { subject, alarms: Vec::new(), dashboard: None } }
+    Given {
+        arn,
+        tags: BTreeMap::new(),
+        observed: Observed {
+            subject,
+            alarms: Vec::new(),
+            dashboard: None,
+        },
+    }
 }
 
 impl Given {
     fn tag(mut self, key: &str, value: &str) -> Self {
-        self.tags.insert(format!("lamplighter:{key}"), value.to_owned());
+        self.tags
+            .insert(format!("lamplighter:{key}"), value.to_owned());
         self
     }
 
     fn decided(&self) -> Plan {
-        let policy = Enroll.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
-        let target = Tagged { arn: self.arn.clone(), tags: self.tags.clone() };
+        let policy = Enroll
+            .policy(&self.tags, &StackDefaults::default())
+            .unwrap()
+            .unwrap();
+        let target = Tagged {
+            arn: self.arn.clone(),
+            tags: self.tags.clone(),
+        };
         let (event, memory) = (Event::sweep("sweep"), Memory::default());
-        decide(Seen { event: &event, target: &target, policy: &policy, memory: &memory }, &self.observed, NOW)
+        decide(
+            Seen {
+                event: &event,
+                target: &target,
+                policy: &policy,
+                memory: &memory,
+            },
+            &self.observed,
+            NOW,
+        )
     }
 
     fn alarms(&self) -> Alarms {
-        match self.decided().steps.into_iter().next().map(|step| step.action) {
+        match self
+            .decided()
+            .steps
+            .into_iter()
+            .next()
+            .map(|step| step.action)
+        {
             Some(Action::Alarms(alarms)) => alarms,
-            None => Alarms { target: self.arn.clone(), put: Vec::new(), tags: BTreeMap::new(), delete: Vec::new() },
+            None => Alarms {
+                target: self.arn.clone(),
+                put: Vec::new(),
+                tags: BTreeMap::new(),
+                delete: Vec::new(),
+            },
             other => panic!("{other:?}"),
         }
     }
@@ -98,9 +139,13 @@ impl Given {
     /// Carries out what was decided.
     fn enrolled(mut self) -> Self {
         let Alarms { put, delete, .. } = self.alarms();
-        self.observed.alarms.retain(|own| !delete.contains(&own.has.name));
+        self.observed
+            .alarms
+            .retain(|own| !delete.contains(&own.has.name));
         for alarm in put {
-            self.observed.alarms.retain(|own| own.has.name != alarm.name);
+            self.observed
+                .alarms
+                .retain(|own| own.has.name != alarm.name);
             let has = HasAlarm {
                 name: alarm.name.clone(),
                 arn: String::new(),
@@ -116,7 +161,12 @@ impl Given {
     }
 
     fn findings(&self) -> Vec<String> {
-        self.decided().findings.unwrap().into_iter().map(|finding| finding.message.title).collect()
+        self.decided()
+            .findings
+            .unwrap()
+            .into_iter()
+            .map(|finding| finding.message.title)
+            .collect()
     }
 }
 
@@ -142,13 +192,21 @@ fn a_scaled_service_gets_five_alarms_with_the_bounds_of_its_tag() {
     lamplighter/shop/web/unhealthy-targets UnHealthyHostCount Minimum GreaterThanOrEqualToThreshold 1 3×1 min
     lamplighter/shop/web/errors-5xx HTTPCode_Target_5XX_Count Sum GreaterThanOrEqualToThreshold 10 3×1 min
     ");
-    assert_eq!(alarms.tags["lamplighter:target"], "arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    assert_eq!(
+        alarms.tags["lamplighter:target"],
+        "arn:aws:ecs:eu-west-1:123456789012:service/shop/web"
+    );
     assert_eq!(alarms.tags["lamplighter:stack"], "lamplighter");
 }
 
 #[test]
 fn without_the_scale_tag_requests_have_no_bound() {
-    let names: Vec<String> = service().alarms().put.into_iter().map(|alarm| alarm.name).collect();
+    let names: Vec<String> = service()
+        .alarms()
+        .put
+        .into_iter()
+        .map(|alarm| alarm.name)
+        .collect();
     assert_eq!(names.len(), 4);
     assert!(!names.iter().any(|name| name.ends_with("requests")));
 }
@@ -156,9 +214,16 @@ fn without_the_scale_tag_requests_have_no_bound() {
 #[test]
 fn two_target_groups_make_one_alarm_over_both() {
     let mut both = service().tag("scale", "max=8");
-    let Subject::Service { groups, .. } = &mut both.observed.subject else { unreachable!("a service") };
+    let Subject::Service { groups, .. } = &mut both.observed.subject else {
+        unreachable!("a service")
+    };
     groups.push(group("green"));
-    let requests = both.alarms().put.into_iter().find(|alarm| alarm.name.ends_with("requests")).unwrap();
+    let requests = both
+        .alarms()
+        .put
+        .into_iter()
+        .find(|alarm| alarm.name.ends_with("requests"))
+        .unwrap();
     assert!(matches!(&requests.measure, Measure::Sum(metrics) if metrics.len() == 2));
 }
 
@@ -167,7 +232,14 @@ fn enrolled_once_nothing_is_left_to_do_and_a_changed_tag_changes_its_alarms_alon
     let enrolled = service().tag("scale", "max=8 cpu=70").enrolled();
     assert_eq!(enrolled.decided().reason, "5 alarms as they should be");
     let changed = enrolled.tag("scale", "max=8 cpu=60").alarms();
-    assert_eq!(changed.put.iter().map(|a| a.name.as_str()).collect::<Vec<_>>(), ["lamplighter/shop/web/cpu-peak"]);
+    assert_eq!(
+        changed
+            .put
+            .iter()
+            .map(|a| a.name.as_str())
+            .collect::<Vec<_>>(),
+        ["lamplighter/shop/web/cpu-peak"]
+    );
     assert_eq!(changed.delete, Vec::<String>::new());
 }
 
@@ -178,7 +250,11 @@ fn what_is_not_managed_any_more_loses_its_alarms_and_other_peoples_stay() {
     untagged.observed.alarms[0].is_ours = false;
     let alarms = untagged.alarms();
     assert_eq!((alarms.put.len(), alarms.delete.len()), (0, 3));
-    assert!(!alarms.delete.contains(&"lamplighter/shop/web/cpu-peak".to_owned()));
+    assert!(
+        !alarms
+            .delete
+            .contains(&"lamplighter/shop/web/cpu-peak".to_owned())
+    );
     untagged.observed.subject = Subject::Gone;
     assert_eq!(untagged.alarms().delete.len(), 3);
     assert_eq!(untagged.findings(), Vec::<String>::new());
@@ -190,7 +266,10 @@ fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
     foreign.observed.alarms[0].is_ours = false;
     foreign.observed.alarms[0].has.alarm = None;
     assert!(foreign.decided().is_empty());
-    assert_eq!(foreign.findings(), ["the alarm lamplighter/shop/web/cpu-peak is somebody else's; it is left alone"]);
+    assert_eq!(
+        foreign.findings(),
+        ["the alarm lamplighter/shop/web/cpu-peak is somebody else's; it is left alone"]
+    );
 }
 
 #[test]
@@ -209,14 +288,22 @@ fn an_alarm_that_has_rung_for_an_hour_is_told() {
 /// One that is set up as badly as can be.
 fn hurting() -> Given {
     let mut bad = service().enrolled();
-    let Subject::Service { service, groups, definition: runs, .. } = &mut bad.observed.subject else {
+    let Subject::Service {
+        service,
+        groups,
+        definition: runs,
+        ..
+    } = &mut bad.observed.subject
+    else {
         unreachable!("a service")
     };
     service.circuit_breaker.rollback = false;
     service.maximum_percent = Some(100);
     service.desired_count = 1;
     groups.clear();
-    *runs = Some(definition("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest"));
+    *runs = Some(definition(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:latest",
+    ));
     bad
 }
 
@@ -245,14 +332,18 @@ fn a_service_that_will_hurt_is_found() {
 #[case::unprotected(Database { deletion_protection: false, ..database() }, "deletion protection is off")]
 #[case::of_a_cluster(Database { cluster: Some("c".into()), encrypted: false, multi_az: false, ..database() }, "")]
 fn a_database_that_will_hurt_is_found(#[case] database: Database, #[case] title: &str) {
-    let found = given(database.arn.clone(), Subject::Database(database.into())).tag("managed", "true").findings();
+    let found = given(database.arn.clone(), Subject::Database(database.into()))
+        .tag("managed", "true")
+        .findings();
     assert_eq!(found.join("; "), title);
 }
 
 #[test]
 fn every_finding_as_people_read_it() {
     let mut stopped = service().tag("scale", "max=8");
-    let Subject::Service { service: none, .. } = &mut stopped.observed.subject else { unreachable!("a service") };
+    let Subject::Service { service: none, .. } = &mut stopped.observed.subject else {
+        unreachable!("a service")
+    };
     none.desired_count = 0;
     let worst = Database {
         backup_retention_days: 0,
@@ -265,16 +356,32 @@ fn every_finding_as_people_read_it() {
     let mut alarms = service().enrolled();
     alarms.observed.alarms[0].is_ours = false;
     let ringing = &mut alarms.observed.alarms[1].has;
-    (ringing.state, ringing.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_hours(2)));
+    (ringing.state, ringing.state_since) =
+        (AlarmState::Alarm, Some(NOW - SignedDuration::from_hours(2)));
     let addresses = ["a@example.com", "b@example.com"].map(str::to_owned);
     let [unconfirmed, unsubscribed] = addresses;
-    let unreached = vec![Unreached::Unconfirmed(unconfirmed), Unreached::Unsubscribed(unsubscribed)];
-    let topic = given(Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter"), Subject::Topic(unreached));
+    let unreached = vec![
+        Unreached::Unconfirmed(unconfirmed),
+        Unreached::Unsubscribed(unsubscribed),
+    ];
+    let topic = given(
+        Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter"),
+        Subject::Topic(unreached),
+    );
     let database = given(worst.arn.clone(), Subject::Database(worst.into())).tag("managed", "true");
-    let all = [hurting(), stopped, alarms, database, topic.tag("managed", "true")];
+    let all = [
+        hurting(),
+        stopped,
+        alarms,
+        database,
+        topic.tag("managed", "true"),
+    ];
     let book = |given: &Given| {
         let found = given.decided().findings.unwrap().into_iter();
-        found.map(|finding| finding.message.to_string()).collect::<Vec<_>>().join("\n\n")
+        found
+            .map(|finding| finding.message.to_string())
+            .collect::<Vec<_>>()
+            .join("\n\n")
     };
     insta::assert_snapshot!(all.iter().map(book).collect::<Vec<_>>().join("\n\n"));
 }
@@ -282,7 +389,9 @@ fn every_finding_as_people_read_it() {
 #[test]
 fn a_database_gets_bounds_from_its_class_and_engine() {
     let alarms = |database: Database| {
-        given(database.arn.clone(), Subject::Database(database.into())).tag("managed", "true").alarms()
+        given(database.arn.clone(), Subject::Database(database.into()))
+            .tag("managed", "true")
+            .alarms()
     };
     insta::assert_snapshot!(lines(&alarms(database())), @"
     lamplighter/db:orders/cpu-peak CPUUtilization Average GreaterThanOrEqualToThreshold 80 3×1 min
@@ -306,8 +415,9 @@ fn a_database_gets_bounds_from_its_class_and_engine() {
 
 #[test]
 fn a_database_that_is_backed_up_has_an_alarm_on_its_recovery_point() {
-    let backed_up =
-        given(database().arn, Subject::Database(database().into())).tag("managed", "true").tag("backup", "at=03:00");
+    let backed_up = given(database().arn, Subject::Database(database().into()))
+        .tag("managed", "true")
+        .tag("backup", "at=03:00");
     let all = lines(&backed_up.alarms());
     let own = all.lines().find(|line| line.contains("recovery-point"));
     let expected = "lamplighter/db:orders/recovery-point RecoveryPointAge Maximum GreaterThanThreshold 108000 2×60 min";
@@ -316,17 +426,35 @@ fn a_database_that_is_backed_up_has_an_alarm_on_its_recovery_point() {
 
 /// An application of one service and one database.
 fn application() -> Given {
-    let Subject::Service { service, groups, .. } = service().observed.subject else { unreachable!("a service") };
+    let Subject::Service {
+        service, groups, ..
+    } = service().observed.subject
+    else {
+        unreachable!("a service")
+    };
     let mut service = *service;
-    service.tags.insert("lamplighter:scale".into(), "min=2 max=8".into());
+    service
+        .tags
+        .insert("lamplighter:scale".into(), "min=2 max=8".into());
     let arn = Arn::new("arn:aws:cloudwatch::123456789012:dashboard/lamplighter-eu-west-1-shop");
-    let subject =
-        Subject::Application { services: vec![(service, groups)], databases: vec![database()], caches: Vec::new() };
-    given(arn, subject).tag("managed", "true").tag("app", "shop")
+    let subject = Subject::Application {
+        services: vec![(service, groups)],
+        databases: vec![database()],
+        caches: Vec::new(),
+    };
+    given(arn, subject)
+        .tag("managed", "true")
+        .tag("app", "shop")
 }
 
 fn body_of(given: &Given) -> Option<String> {
-    match given.decided().steps.into_iter().next().map(|step| step.action) {
+    match given
+        .decided()
+        .steps
+        .into_iter()
+        .next()
+        .map(|step| step.action)
+    {
         Some(Action::Dashboard(dashboard)) => dashboard.body,
         other => panic!("{other:?}"),
     }
@@ -338,11 +466,17 @@ fn a_dashboard_is_made_kept_and_taken_away_with_its_application() {
     let body = body_of(&shop).unwrap();
     shop.observed.dashboard =
         Some(serde_json::to_string_pretty(&serde_json::from_str::<Value>(&body).unwrap()).unwrap());
-    assert_eq!(shop.decided().reason, "the dashboard lamplighter-eu-west-1-shop is as it should be");
+    assert_eq!(
+        shop.decided().reason,
+        "the dashboard lamplighter-eu-west-1-shop is as it should be"
+    );
     shop.tags.remove("lamplighter:managed");
     assert_eq!(body_of(&shop), None);
     shop.observed.dashboard = Some(r#"{"widgets": []}"#.into());
-    assert_eq!(shop.decided().reason, "the dashboard lamplighter-eu-west-1-shop is somebody else's");
+    assert_eq!(
+        shop.decided().reason,
+        "the dashboard lamplighter-eu-west-1-shop is somebody else's"
+    );
 }
 
 #[test]
@@ -352,7 +486,12 @@ fn the_bounds_are_drawn_in() {
         .as_array()
         .unwrap()
         .iter()
-        .flat_map(|widget| widget["properties"]["annotations"]["horizontal"].as_array().cloned().unwrap_or_default())
+        .flat_map(|widget| {
+            widget["properties"]["annotations"]["horizontal"]
+                .as_array()
+                .cloned()
+                .unwrap_or_default()
+        })
         .map(|bound| format!("{} {}", bound["label"].as_str().unwrap(), bound["value"]))
         .collect();
     assert_eq!(

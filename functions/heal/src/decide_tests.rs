@@ -24,8 +24,12 @@ fn minutes(n: i64) -> SignedDuration {
 }
 
 fn service() -> Service {
-    let mut service = Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 3);
-    service.task_definition = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42".to_owned();
+    let mut service = Service::rolling(
+        Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+        3,
+    );
+    service.task_definition =
+        "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42".to_owned();
     service
 }
 
@@ -45,7 +49,12 @@ fn failing(cause: Cause) -> Symptom {
 
 fn hanging() -> Symptom {
     let says = "Request timed out".to_owned();
-    Symptom::Unhealthy(Unhealthy { tasks: vec!["task/shop/1".to_owned()], targets: 1, of: 3, says })
+    Symptom::Unhealthy(Unhealthy {
+        tasks: vec!["task/shop/1".to_owned()],
+        targets: 1,
+        of: 3,
+        says,
+    })
 }
 
 fn unit(symptom: Symptom) -> Unit {
@@ -56,18 +65,43 @@ fn unit(symptom: Symptom) -> Unit {
 
 /// Steps that were taken so many minutes ago, the oldest first.
 fn after(steps: &[i64]) -> Memory {
-    let taken = steps.iter().map(|ago| Taken { at: NOW - minutes(*ago), what: "restart the tasks".to_owned() });
+    let taken = steps.iter().map(|ago| Taken {
+        at: NOW - minutes(*ago),
+        what: "restart the tasks".to_owned(),
+    });
     let revision = service().task_definition;
     let (since, steps) = (NOW - minutes(9), taken.collect());
-    let healing = Healing { revision, steps, ..Healing::begun(since) };
-    Memory { healing: Some(healing), ..Memory::default() }
+    let healing = Healing {
+        revision,
+        steps,
+        ..Healing::begun(since)
+    };
+    Memory {
+        healing: Some(healing),
+        ..Memory::default()
+    }
 }
 
 fn decided(unit: &Unit, memory: &Memory, tag: &str) -> Plan {
     let tags = BTreeMap::from([("lamplighter:heal".to_owned(), tag.to_owned())]);
-    let target = Tagged { arn: unit.service.arn.clone(), tags: tags.clone() };
-    let policy = Policy { heal: HealPolicy::of(&tags).unwrap(), floor: 1 };
-    decide(Seen { event: &Event::sweep("test"), target: &target, policy: &policy, memory }, unit, NOW)
+    let target = Tagged {
+        arn: unit.service.arn.clone(),
+        tags: tags.clone(),
+    };
+    let policy = Policy {
+        heal: HealPolicy::of(&tags).unwrap(),
+        floor: 1,
+    };
+    decide(
+        Seen {
+            event: &Event::sweep("test"),
+            target: &target,
+            policy: &policy,
+            memory,
+        },
+        unit,
+        NOW,
+    )
 }
 
 fn in_words(plan: &Plan) -> String {
@@ -98,18 +132,30 @@ fn a_crash_loop_is_restarted_with_growing_time_between(
     #[case] tag: &str,
     #[case] expected: &str,
 ) {
-    assert_eq!(in_words(&decided(&unit(failing(Cause::Exit)), &after(steps), tag)), expected);
+    assert_eq!(
+        in_words(&decided(&unit(failing(Cause::Exit)), &after(steps), tag)),
+        expected
+    );
 }
 
 #[rstest]
 #[case::image(failing(Cause::Image), "tell: can't pull its image since 02:51 UTC")]
-#[case::secret(failing(Cause::Setup), "tell: misses something that its tasks need to start since 02:51 UTC")]
-#[case::capacity(failing(Cause::Capacity), "tell: finds no room for its tasks for 9 min")]
+#[case::secret(
+    failing(Cause::Setup),
+    "tell: misses something that its tasks need to start since 02:51 UTC"
+)]
+#[case::capacity(
+    failing(Cause::Capacity),
+    "tell: finds no room for its tasks for 9 min"
+)]
 #[case::missing(Symptom::Short, "tell: runs 3 of 3 tasks for 9 min")]
 #[case::hangs(hanging(), "replace the task 1")]
 #[case::unhealthy(failing(Cause::HealthCheck), "restart the tasks")]
 fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &str) {
-    assert_eq!(in_words(&decided(&unit(symptom), &after(&[]), "on")), expected);
+    assert_eq!(
+        in_words(&decided(&unit(symptom), &after(&[]), "on")),
+        expected
+    );
 }
 
 #[rstest]
@@ -131,7 +177,10 @@ fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &
 )]
 #[case::gone(|unit: &mut Unit, _: &mut Memory| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is deleted")]
 #[case::stopped_by_people(|unit: &mut Unit, _: &mut Memory| unit.service.desired_count = 0, "nothing: it is stopped")]
-fn something_else_may_come_first(#[case] change: fn(&mut Unit, &mut Memory), #[case] expected: &str) {
+fn something_else_may_come_first(
+    #[case] change: fn(&mut Unit, &mut Memory),
+    #[case] expected: &str,
+) {
     let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
     change(&mut unit, &mut memory);
     assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
@@ -149,9 +198,21 @@ fn rolling(minutes_ago: i64) -> Deployment {
 
 #[rstest]
 #[case::well(Health::Well, 10, "note that it is well")]
-#[case::not_for_long(Health::Well, 9, "nothing: 3 of 3 tasks run, and no step is needed now")]
-#[case::a_task_failed(Health::Unsettled, 20, "nothing: 3 of 3 tasks run, and no step is needed now")]
-fn ten_minutes_make_it_well(#[case] health: Health, #[case] for_minutes: i64, #[case] expected: &str) {
+#[case::not_for_long(
+    Health::Well,
+    9,
+    "nothing: 3 of 3 tasks run, and no step is needed now"
+)]
+#[case::a_task_failed(
+    Health::Unsettled,
+    20,
+    "nothing: 3 of 3 tasks run, and no step is needed now"
+)]
+fn ten_minutes_make_it_well(
+    #[case] health: Health,
+    #[case] for_minutes: i64,
+    #[case] expected: &str,
+) {
     let mut unit = unit(failing(Cause::Exit));
     unit.health = health;
     let mut memory = after(&[30]);
@@ -169,7 +230,11 @@ fn every_step_settles() {
         memory.intend(Heal::NAME, &step.action, step.message.as_ref(), NOW);
         memory.finish(&step.action, "accepted");
         let again = decided(&unit, &memory, "on");
-        assert!(again.is_empty() && again.messages.is_empty(), "{}", in_words(&again));
+        assert!(
+            again.is_empty() && again.messages.is_empty(),
+            "{}",
+            in_words(&again)
+        );
         // That nobody heard of a restart makes no person owe one.
         assert_eq!(memory.owed, None);
     }
@@ -178,8 +243,20 @@ fn every_step_settles() {
 #[test]
 fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
     let tags = BTreeMap::from([("lamplighter:scale".to_owned(), "min=4 max=8".to_owned())]);
-    let policy = Heal.policy(&tags, &StackDefaults::default()).unwrap().unwrap();
+    let policy = Heal
+        .policy(&tags, &StackDefaults::default())
+        .unwrap()
+        .unwrap();
     assert_eq!(policy.floor, 4);
-    assert_eq!(Heal.policy(&BTreeMap::new(), &StackDefaults::default()).unwrap().unwrap().floor, 1);
-    assert!(matches!(decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action, Action::Redeploy(_)));
+    assert_eq!(
+        Heal.policy(&BTreeMap::new(), &StackDefaults::default())
+            .unwrap()
+            .unwrap()
+            .floor,
+        1
+    );
+    assert!(matches!(
+        decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
+        Action::Redeploy(_)
+    ));
 }

@@ -13,10 +13,19 @@ pub async fn of<C: Cloud>(database: &str, unwell: &[Arn], cloud: &C) -> Result<V
         return Ok(Vec::new());
     }
     let databases = cloud.tagged(Kind::DatabaseOrCache, APP).await?;
-    let found = databases.iter().find(|found| found.arn.as_str() == database);
-    let Some(app) = found.and_then(|found| policy::app(&found.tags)) else { return Ok(Vec::new()) };
+    let found = databases
+        .iter()
+        .find(|found| found.arn.as_str() == database);
+    let Some(app) = found.and_then(|found| policy::app(&found.tags)) else {
+        return Ok(Vec::new());
+    };
     let unwell: BTreeSet<&Arn> = unwell.iter().collect();
     let services = cloud.tagged(Kind::Service, APP).await?;
-    let of_app = services.into_iter().filter(|service| policy::app(&service.tags) == Some(app));
-    Ok(of_app.map(|service| service.arn).filter(|arn| unwell.contains(arn)).collect())
+    let of_app = services
+        .into_iter()
+        .filter(|service| policy::app(&service.tags) == Some(app));
+    Ok(of_app
+        .map(|service| service.arn)
+        .filter(|arn| unwell.contains(arn))
+        .collect())
 }

@@ -87,37 +87,60 @@ pub fn health(
     let own = |stop: &&Stop| stop.is_failure() && stop.revision == service.task_definition;
     let failures = |within: SignedDuration| {
         let recent = move |stop: &&Stop| stop.at.is_none_or(|at| now.duration_since(at) < within);
-        stops.iter().filter(own).filter(recent).filter(|stop| since_step(stop.started.or(stop.at)))
+        stops
+            .iter()
+            .filter(own)
+            .filter(recent)
+            .filter(|stop| since_step(stop.started.or(stop.at)))
     };
     // Those that fail at one stroke are no loop: one that began after the first failure fails as well.
     let again = |within: SignedDuration| {
         let first = failures(within).filter_map(|stop| stop.at).min();
-        failures(within).any(|stop| stop.started.is_none_or(|started| first.is_some_and(|first| first < started)))
+        failures(within).any(|stop| {
+            stop.started
+                .is_none_or(|started| first.is_some_and(|first| first < started))
+        })
     };
     let recent = failures(LOOPS_WITHIN).count();
-    let part = usize::try_from(service.desired_count).unwrap_or_default().div_ceil(PART);
+    let part = usize::try_from(service.desired_count)
+        .unwrap_or_default()
+        .div_ceil(PART);
     let loops = recent >= LOOPS.max(part) && failures(GOES_ON).count() > 0 && again(LOOPS_WITHIN);
     let slowly = failures(REMEMBERED).count() >= SLOW_LOOPS.max(part) && again(REMEMBERED) && {
         // It goes on while the next failure is not overdue.
         let times = || failures(REMEMBERED).filter_map(|stop| stop.at);
         let (first, last) = (times().min().unwrap_or(now), times().max().unwrap_or(now));
-        let gaps = i32::try_from(times().count()).unwrap_or(i32::MAX).saturating_sub(1).max(1);
+        let gaps = i32::try_from(times().count())
+            .unwrap_or(i32::MAX)
+            .saturating_sub(1)
+            .max(1);
         now.duration_since(last) < last.duration_since(first) * 2 / gaps
     };
     let never_ran = failures(THROTTLED).any(|stop| stop.started.is_none());
     // What starts takes their place.
-    let is_lost = recent > 0 && service.running_count + service.pending_count < service.desired_count;
+    let is_lost =
+        recent > 0 && service.running_count + service.pending_count < service.desired_count;
     if loops || slowly || service.short() > 0 && (never_ran || is_lost) {
-        let within = if loops || !slowly { THROTTLED } else { REMEMBERED };
+        let within = if loops || !slowly {
+            THROTTLED
+        } else {
+            REMEMBERED
+        };
         let late: Vec<&Stop> = failures(within).collect();
         return Health::Unwell(Symptom::Failing(failing(&late, within, stops, service)));
     }
     let young = SignedDuration::from_secs(service.health_check_grace_period.into()).max(STARTS);
     // A restart replaces them one after the other.
     let replaces = service.rollout_in_progress();
-    let is_grown = |task: &&Task| task.started_at.is_none_or(|at| now.duration_since(at) >= young);
-    let grown: Vec<&Task> =
-        running.iter().filter(is_grown).filter(|task| !replaces || since_step(task.started_at)).collect();
+    let is_grown = |task: &&Task| {
+        task.started_at
+            .is_none_or(|at| now.duration_since(at) >= young)
+    };
+    let grown: Vec<&Task> = running
+        .iter()
+        .filter(is_grown)
+        .filter(|task| !replaces || since_step(task.started_at))
+        .collect();
     if let Some(unhealthy) = unhealthy(&grown, running.len(), targets, ec2) {
         return Health::Unwell(Symptom::Unhealthy(unhealthy));
     }
@@ -136,9 +159,18 @@ fn failing(late: &[&Stop], within: SignedDuration, all: &[Stop], service: &Servi
         *counts.entry(stop.cause).or_default() += 1;
     }
     // Of two that are as frequent the more telling one, which comes first.
-    let (cause, count) = counts.into_iter().rev().max_by_key(|(_, count)| *count).unwrap_or((Cause::Unknown, 0));
-    let newest = late.iter().filter(|stop| stop.cause == cause).max_by_key(|stop| stop.at);
-    let own = all.iter().filter(|stop| stop.is_failure() && stop.revision == service.task_definition);
+    let (cause, count) = counts
+        .into_iter()
+        .rev()
+        .max_by_key(|(_, count)| *count)
+        .unwrap_or((Cause::Unknown, 0));
+    let newest = late
+        .iter()
+        .filter(|stop| stop.cause == cause)
+        .max_by_key(|stop| stop.at);
+    let own = all
+        .iter()
+        .filter(|stop| stop.is_failure() && stop.revision == service.task_definition);
     Failing {
         cause,
         count,
@@ -151,22 +183,48 @@ fn failing(late: &[&Stop], within: SignedDuration, all: &[Stop], service: &Servi
 }
 
 /// Tasks that run, and whose targets fail their health checks.
-fn unhealthy(grown: &[&Task], of: usize, targets: &[Target], ec2: &BTreeMap<String, String>) -> Option<Unhealthy> {
-    let bad: Vec<&Target> = targets.iter().filter(|target| target.is_unhealthy()).collect();
+fn unhealthy(
+    grown: &[&Task],
+    of: usize,
+    targets: &[Target],
+    ec2: &BTreeMap<String, String>,
+) -> Option<Unhealthy> {
+    let bad: Vec<&Target> = targets
+        .iter()
+        .filter(|target| target.is_unhealthy())
+        .collect();
     let of_task = |task: &Task, target: &Target| {
         if let Some(address) = &task.address {
             return *address == target.id;
         }
-        let host = task.instance.as_ref().and_then(|instance| ec2.get(instance));
-        let mut ports = task.containers.iter().flat_map(|container| &container.ports);
+        let host = task
+            .instance
+            .as_ref()
+            .and_then(|instance| ec2.get(instance));
+        let mut ports = task
+            .containers
+            .iter()
+            .flat_map(|container| &container.ports);
         host == Some(&target.id) && ports.any(|port| *port == target.port)
     };
-    let is_bad = |task: &&&Task| task.status == "RUNNING" && bad.iter().any(|target| of_task(task, target));
+    let is_bad =
+        |task: &&&Task| task.status == "RUNNING" && bad.iter().any(|target| of_task(task, target));
     let mut tasks: Vec<&Task> = grown.iter().filter(is_bad).copied().collect();
     tasks.sort_by_key(|task| (task.started_at, &task.task));
     let first = tasks.first()?;
     let target = bad.iter().find(|target| of_task(first, target));
-    let says = target.map(|target| if target.description.is_empty() { &target.reason } else { &target.description });
+    let says = target.map(|target| {
+        if target.description.is_empty() {
+            &target.reason
+        } else {
+            &target.description
+        }
+    });
     let says = says.cloned().unwrap_or_default();
-    Some(Unhealthy { tasks: tasks.iter().map(|task| task.task.clone()).collect(), targets: tasks.len(), of, says })
+    Some(Unhealthy {
+        tasks: tasks.iter().map(|task| task.task.clone()).collect(),
+        targets: tasks.len(),
+        of,
+        says,
+    })
 }

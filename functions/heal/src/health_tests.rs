@@ -13,14 +13,20 @@ const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
 
 fn service(running: i32) -> Service {
-    let mut service = Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 3);
+    let mut service = Service::rolling(
+        Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+        3,
+    );
     service.running_count = running;
     REVISION.clone_into(&mut service.task_definition);
     service
 }
 
 fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> Stop {
-    let ran = !matches!(cause, Cause::Setup | Cause::Image | Cause::Start | Cause::Capacity);
+    let ran = !matches!(
+        cause,
+        Cause::Setup | Cause::Image | Cause::Start | Cause::Capacity
+    );
     Stop {
         task: format!("task/{minutes_ago}"),
         at: Some(NOW - SignedDuration::from_mins(minutes_ago)),
@@ -37,8 +43,12 @@ fn in_words(health: &Health) -> String {
     match health {
         Health::Well => "well".to_owned(),
         Health::Unsettled => "unsettled".to_owned(),
-        Health::Unwell(Symptom::Failing(failing)) => format!("{:?} {} of {}", failing.cause, failing.count, failing.of),
-        Health::Unwell(Symptom::Unhealthy(unhealthy)) => format!("{} of {} unhealthy", unhealthy.targets, unhealthy.of),
+        Health::Unwell(Symptom::Failing(failing)) => {
+            format!("{:?} {} of {}", failing.cause, failing.count, failing.of)
+        }
+        Health::Unwell(Symptom::Unhealthy(unhealthy)) => {
+            format!("{} of {} unhealthy", unhealthy.targets, unhealthy.of)
+        }
         Health::Unwell(Symptom::Short) => "short".to_owned(),
     }
 }
@@ -56,9 +66,27 @@ fn in_words(health: &Health) -> String {
 #[case::spot(2, &[(Cause::Spot, 1), (Cause::Spot, 2), (Cause::Spot, 3)], "short")]
 #[case::most_frequent(2, &[(Cause::Exit, 1), (Cause::HealthCheck, 2), (Cause::HealthCheck, 3)], "HealthCheck 2 of 3")]
 #[case::more_telling(2, &[(Cause::Exit, 1), (Cause::OutOfMemory, 2)], "OutOfMemory 1 of 2")]
-fn tasks_that_stop_tell(#[case] running: i32, #[case] stops: &[(Cause, i64)], #[case] expected: &str) {
-    let stops: Vec<Stop> = stops.iter().map(|(cause, ago)| stop(*cause, *ago, REVISION)).collect();
-    assert_eq!(in_words(&health(&service(running), &stops, &[], &[], &BTreeMap::new(), None, NOW)), expected);
+fn tasks_that_stop_tell(
+    #[case] running: i32,
+    #[case] stops: &[(Cause, i64)],
+    #[case] expected: &str,
+) {
+    let stops: Vec<Stop> = stops
+        .iter()
+        .map(|(cause, ago)| stop(*cause, *ago, REVISION))
+        .collect();
+    assert_eq!(
+        in_words(&health(
+            &service(running),
+            &stops,
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        expected
+    );
 }
 
 /// Tasks that run, that start and that there should be; of each that failed, when it did and how long it had run, in minutes.
@@ -77,16 +105,48 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
 ) {
     let [running, pending, desired] = tasks;
     let ago = |minutes: i64| Some(NOW - SignedDuration::from_mins(minutes));
-    let of = |(at, ran): &(i64, i64)| Stop { at: ago(*at), started: ago(at + ran), ..stop(Cause::Exit, *at, REVISION) };
-    let service = Service { desired_count: desired, pending_count: pending, ..service(running) };
+    let of = |(at, ran): &(i64, i64)| Stop {
+        at: ago(*at),
+        started: ago(at + ran),
+        ..stop(Cause::Exit, *at, REVISION)
+    };
+    let service = Service {
+        desired_count: desired,
+        pending_count: pending,
+        ..service(running)
+    };
     let stops: Vec<Stop> = stops.iter().map(of).collect();
-    assert_eq!(in_words(&health(&service, &stops, &[], &[], &BTreeMap::new(), None, NOW)), expected);
+    assert_eq!(
+        in_words(&health(
+            &service,
+            &stops,
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        expected
+    );
 }
 
 #[test]
 fn those_of_another_revision_say_nothing_about_this_one() {
-    let stops: Vec<Stop> = (1..5).map(|ago| stop(Cause::Exit, ago, "shop-web:41")).collect();
-    assert_eq!(in_words(&health(&service(3), &stops, &[], &[], &BTreeMap::new(), None, NOW)), "well");
+    let stops: Vec<Stop> = (1..5)
+        .map(|ago| stop(Cause::Exit, ago, "shop-web:41"))
+        .collect();
+    assert_eq!(
+        in_words(&health(
+            &service(3),
+            &stops,
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        "well"
+    );
 }
 
 #[test]
@@ -99,11 +159,27 @@ fn a_rollout_may_keep_fewer_tasks() {
         rollout_state: "IN_PROGRESS".to_owned(),
         created_at: Some(NOW),
     });
-    assert_eq!(in_words(&health(&service, &[], &[], &[], &BTreeMap::new(), None, NOW)), "unsettled");
+    assert_eq!(
+        in_words(&health(
+            &service,
+            &[],
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        "unsettled"
+    );
 }
 
 fn target(id: &str, port: i32) -> Target {
-    Target { id: id.to_owned(), port, state: "unhealthy".to_owned(), ..Target::default() }
+    Target {
+        id: id.to_owned(),
+        port,
+        state: "unhealthy".to_owned(),
+        ..Target::default()
+    }
 }
 
 fn task(address: Option<&str>, minutes: i64) -> Task {
@@ -113,13 +189,21 @@ fn task(address: Option<&str>, minutes: i64) -> Task {
         started_at: Some(NOW - SignedDuration::from_mins(minutes)),
         address: address.map(str::to_owned),
         instance: Some("host".to_owned()),
-        containers: vec![TaskContainer { ports: vec![32_768], ..TaskContainer::default() }],
+        containers: vec![TaskContainer {
+            ports: vec![32_768],
+            ..TaskContainer::default()
+        }],
         ..Task::default()
     }
 }
 
 #[rstest]
-#[case::by_its_address(task(Some("10.0.0.1"), 5), target("10.0.0.1", 80), 0, "1 of 1 unhealthy")]
+#[case::by_its_address(
+    task(Some("10.0.0.1"), 5),
+    target("10.0.0.1", 80),
+    0,
+    "1 of 1 unhealthy"
+)]
 #[case::another_one(task(Some("10.0.0.1"), 5), target("10.0.0.2", 80), 0, "well")]
 #[case::by_host_and_port(task(None, 5), target("i-1", 32_768), 0, "1 of 1 unhealthy")]
 #[case::another_port(task(None, 5), target("i-1", 32_769), 0, "well")]
@@ -132,8 +216,14 @@ fn a_task_whose_target_is_unhealthy_is(
     #[case] expected: &str,
 ) {
     let ec2 = BTreeMap::from([("host".to_owned(), "i-1".to_owned())]);
-    let service = Service { health_check_grace_period: grace, ..service(3) };
-    assert_eq!(in_words(&health(&service, &[], &[task], &[target], &ec2, None, NOW)), expected);
+    let service = Service {
+        health_check_grace_period: grace,
+        ..service(3)
+    };
+    assert_eq!(
+        in_words(&health(&service, &[], &[task], &[target], &ec2, None, NOW)),
+        expected
+    );
 }
 
 /// A restart replaces tasks one after the other, and those of before go on failing meanwhile.
@@ -141,17 +231,61 @@ fn a_task_whose_target_is_unhealthy_is(
 #[case::nothing_was_done(None, "Exit 4 of 4")]
 #[case::all_began_before(Some(1), "well")]
 #[case::these_began_after(Some(9), "Exit 4 of 4")]
-fn what_ran_before_the_last_step_says_nothing_about_it(#[case] step: Option<i64>, #[case] expected: &str) {
-    let stops: Vec<Stop> = [1, 2, 4, 7].iter().map(|ago| stop(Cause::Exit, *ago, REVISION)).collect();
+fn what_ran_before_the_last_step_says_nothing_about_it(
+    #[case] step: Option<i64>,
+    #[case] expected: &str,
+) {
+    let stops: Vec<Stop> = [1, 2, 4, 7]
+        .iter()
+        .map(|ago| stop(Cause::Exit, *ago, REVISION))
+        .collect();
     let step = step.map(|ago| NOW - SignedDuration::from_mins(ago));
-    let found = in_words(&health(&service(3), &stops, &[], &[], &BTreeMap::new(), step, NOW));
+    let found = in_words(&health(
+        &service(3),
+        &stops,
+        &[],
+        &[],
+        &BTreeMap::new(),
+        step,
+        NOW,
+    ));
     assert_eq!(found, expected);
 }
 
 #[test]
 fn of_a_large_service_three_tasks_are_no_loop() {
-    let large = Service { desired_count: 200, running_count: 200, ..service(200) };
-    let stops = |n: i64| -> Vec<Stop> { (0..n).map(|n| stop(Cause::Exit, 1 + n % 8, REVISION)).collect() };
-    assert_eq!(in_words(&health(&large, &stops(3), &[], &[], &BTreeMap::new(), None, NOW)), "unsettled");
-    assert_eq!(in_words(&health(&large, &stops(20), &[], &[], &BTreeMap::new(), None, NOW)), "Exit 20 of 20");
+    let large = Service {
+        desired_count: 200,
+        running_count: 200,
+        ..service(200)
+    };
+    let stops = |n: i64| -> Vec<Stop> {
+        (0..n)
+            .map(|n| stop(Cause::Exit, 1 + n % 8, REVISION))
+            .collect()
+    };
+    assert_eq!(
+        in_words(&health(
+            &large,
+            &stops(3),
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        "unsettled"
+    );
+    assert_eq!(
+        in_words(&health(
+            &large,
+            &stops(20),
+            &[],
+            &[],
+            &BTreeMap::new(),
+            None,
+            NOW
+        )),
+        "Exit 20 of 20"
+    );
 }

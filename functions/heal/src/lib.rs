@@ -65,19 +65,41 @@ impl Operation for Heal {
     type Observed = Observed;
     type Reach = Remedies;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         // What is wrong with the bounds, `scale` tells.
-        let floor = ScalePolicy::of(tags, defaults).ok().flatten().map_or(1, |scale| scale.min);
-        Ok(Some(Policy { heal: HealPolicy::of(tags)?, floor }))
+        let floor = ScalePolicy::of(tags, defaults)
+            .ok()
+            .flatten()
+            .map_or(1, |scale| scale.min);
+        Ok(Some(Policy {
+            heal: HealPolicy::of(tags)?,
+            floor,
+        }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
         let (crash, reach) = (Crash::Retry, Reach::Off);
-        Some(Policy { heal: HealPolicy { reach, steps: 0, memory: None, crash, spot_fallback: false }, floor: 1 })
+        Some(Policy {
+            heal: HealPolicy {
+                reach,
+                steps: 0,
+                memory: None,
+                crash,
+                spot_fallback: false,
+            },
+            floor: 1,
+        })
     }
 
     async fn observe<C: Cloud>(
@@ -102,7 +124,10 @@ impl Operation for Heal {
         match observed {
             Observed::Service(unit) => {
                 let down = (!unit.down.is_empty()).then(|| unit.down.join(", "));
-                TargetState { down, ..TargetState::from(&unit.service) }
+                TargetState {
+                    down,
+                    ..TargetState::from(&unit.service)
+                }
             }
             Observed::Instance(_) | Observed::All(_) => TargetState::active(),
             Observed::Gone => TargetState::missing(),
@@ -125,8 +150,11 @@ impl Operation for Heal {
             return;
         };
         // One that people were told of by itself is no part of a storm.
-        let is_told =
-            |healing: &Healing| [healing.key(), healing.called_key()].iter().any(|key| memory.told.contains_key(key));
+        let is_told = |healing: &Healing| {
+            [healing.key(), healing.called_key()]
+                .iter()
+                .any(|key| memory.told.contains_key(key))
+        };
         let alone = memory.healing.as_ref().is_some_and(is_told);
         memory.watch(UNWELL, unit.is_looked_after() && unit.is_unwell() && !alone);
         if !unit.is_looked_after() {
@@ -155,8 +183,11 @@ impl Operation for Heal {
         match observed {
             Observed::Service(unit) => {
                 // That it was memory is told once it is known that this was all.
-                let is_news = unit.out_of_memory_key().is_some_and(|key| !memory.told.contains_key(&key));
-                let goes_on = memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some();
+                let is_news = unit
+                    .out_of_memory_key()
+                    .is_some_and(|key| !memory.told.contains_key(&key));
+                let goes_on =
+                    memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some();
                 unit.reach != Reach::Off && (goes_on || is_news)
             }
             Observed::Instance(_) => plan.waits_for.is_some(),

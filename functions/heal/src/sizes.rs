@@ -24,30 +24,51 @@ pub fn larger(definition: &TaskDefinition, container: &str, percent: u32) -> Opt
     let more = |mib: u32| (mib * (100 + percent)).div_ceil(100);
     let (cpu, task) = definition.task_size();
     let own = definition.hard_limit(container);
-    let containers: BTreeMap<String, u32> = own.map(|mib| (container.to_owned(), more(mib))).into_iter().collect();
+    let containers: BTreeMap<String, u32> = own
+        .map(|mib| (container.to_owned(), more(mib)))
+        .into_iter()
+        .collect();
     let wanted = match (task, own) {
         (Some(task), Some(own)) => Some(task + more(own) - own),
         (Some(task), None) => Some(more(task)),
         (None, _) => None,
     };
     let Some(wanted) = wanted else {
-        return (!containers.is_empty()).then(|| Sizes { containers, ..Sizes::default() });
+        return (!containers.is_empty()).then(|| Sizes {
+            containers,
+            ..Sizes::default()
+        });
     };
     if !definition.is_fargate() {
-        return Some(Sizes { cpu: None, memory: Some(wanted), containers });
+        return Some(Sizes {
+            cpu: None,
+            memory: Some(wanted),
+            containers,
+        });
     }
     let (size, memory) = on_fargate(cpu?, wanted)?;
-    Some(Sizes { cpu: (Some(size) != cpu).then_some(size), memory: Some(memory), containers })
+    Some(Sizes {
+        cpu: (Some(size) != cpu).then_some(size),
+        memory: Some(memory),
+        containers,
+    })
 }
 
 /// The smallest task with at least so much CPU and memory.
 fn on_fargate(cpu: u32, wanted: u32) -> Option<(u32, u32)> {
-    FARGATE.iter().filter(|(size, ..)| *size >= cpu).find_map(|(size, least, step, most)| {
-        let memory = (*least).max(wanted.div_ceil(*step) * step);
-        // Of the smallest, the third size is twice the second.
-        let memory = if (*size, memory) == (256, 1_536) { 2_048 } else { memory };
-        (memory <= *most).then_some((*size, memory))
-    })
+    FARGATE
+        .iter()
+        .filter(|(size, ..)| *size >= cpu)
+        .find_map(|(size, least, step, most)| {
+            let memory = (*least).max(wanted.div_ceil(*step) * step);
+            // Of the smallest, the third size is twice the second.
+            let memory = if (*size, memory) == (256, 1_536) {
+                2_048
+            } else {
+                memory
+            };
+            (memory <= *most).then_some((*size, memory))
+        })
 }
 
 #[cfg(test)]
@@ -58,7 +79,10 @@ mod tests {
     use super::*;
 
     fn definition(document: &Value) -> TaskDefinition {
-        TaskDefinition { document: document.as_object().unwrap().clone(), tags: BTreeMap::new() }
+        TaskDefinition {
+            document: document.as_object().unwrap().clone(),
+            tags: BTreeMap::new(),
+        }
     }
 
     #[rstest]
@@ -84,8 +108,14 @@ mod tests {
     #[test]
     fn on_ec2_any_size_will_do_and_the_largest_stays() {
         let container = json!({"containerDefinitions": [{"name": "web", "memory": 300}]});
-        assert_eq!(larger(&definition(&container), "web", 25).unwrap().to_string(), "375 MiB for web");
-        let largest = json!({"cpu": "16384", "memory": "122880", "requiresCompatibilities": ["FARGATE"]});
+        assert_eq!(
+            larger(&definition(&container), "web", 25)
+                .unwrap()
+                .to_string(),
+            "375 MiB for web"
+        );
+        let largest =
+            json!({"cpu": "16384", "memory": "122880", "requiresCompatibilities": ["FARGATE"]});
         assert_eq!(larger(&definition(&largest), "web", 25), None);
         assert_eq!(larger(&definition(&json!({})), "web", 25), None);
     }

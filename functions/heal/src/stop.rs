@@ -81,8 +81,14 @@ const SIGNS: [(&str, Cause); 35] = [
     ("ContainerRuntime", Cause::Start),
     ("DockerTimeoutError", Cause::Start),
     ("InternalError", Cause::Start),
-    ("Timeout waiting for network interface provisioning", Cause::Capacity),
-    ("Timeout waiting for EphemeralStorage provisioning", Cause::Capacity),
+    (
+        "Timeout waiting for network interface provisioning",
+        Cause::Capacity,
+    ),
+    (
+        "Timeout waiting for EphemeralStorage provisioning",
+        Cause::Capacity,
+    ),
     ("Capacity is unavailable", Cause::Capacity),
     ("RESOURCE:", Cause::Capacity),
     ("No Fargate Spot capacity", Cause::Capacity),
@@ -128,7 +134,9 @@ impl Stop {
     #[must_use]
     pub fn of(task: &Task) -> Self {
         let (cause, container) = classify(task);
-        let own = container.filter(|container| !container.reason.is_empty()).map(|container| &container.reason);
+        let own = container
+            .filter(|container| !container.reason.is_empty())
+            .map(|container| &container.reason);
         Self {
             task: task.task.clone(),
             at: task.stopped_at,
@@ -149,7 +157,10 @@ impl Stop {
 
 /// The cause, and the container that shows it.
 fn classify(task: &Task) -> (Cause, Option<&TaskContainer>) {
-    let killed = task.containers.iter().find(|container| by_sign(&container.reason) == Some(Cause::OutOfMemory));
+    let killed = task
+        .containers
+        .iter()
+        .find(|container| by_sign(&container.reason) == Some(Cause::OutOfMemory));
     if killed.is_some() {
         return (Cause::OutOfMemory, killed);
     }
@@ -158,7 +169,10 @@ fn classify(task: &Task) -> (Cause, Option<&TaskContainer>) {
         Some(Cause::Exit) | None => {}
         Some(cause) => return (cause, None),
     }
-    let telling = task.containers.iter().find_map(|c| Some((by_sign(&c.reason)?, Some(c))));
+    let telling = task
+        .containers
+        .iter()
+        .find_map(|c| Some((by_sign(&c.reason)?, Some(c))));
     let ended = || task.failed_container();
     telling.unwrap_or_else(|| match task.stop_code.as_str() {
         "SpotInterruption" | "TerminationNotice" => (Cause::Spot, None),
@@ -173,15 +187,23 @@ fn classify(task: &Task) -> (Cause, Option<&TaskContainer>) {
 
 fn by_sign(says: &str) -> Option<Cause> {
     let within = WITHIN.iter().find(|(sign, _)| says.contains(sign));
-    within.or_else(|| SIGNS.iter().find(|(sign, _)| says.starts_with(sign))).map(|(_, cause)| *cause)
+    within
+        .or_else(|| SIGNS.iter().find(|(sign, _)| says.starts_with(sign)))
+        .map(|(_, cause)| *cause)
 }
 
 /// The ARN that ECS names as missing or out of reach, without what follows it.
 #[must_use]
 pub fn missing(says: &str) -> Option<&str> {
     // Who was refused is named before what.
-    let says = says.split_once("on resource: ").map_or(says, |(_, after)| after);
+    let says = says
+        .split_once("on resource: ")
+        .map_or(says, |(_, after)| after);
     let named = says.get(says.find("arn:aws")?..)?;
-    let end = named.find(|c: char| !(c.is_ascii_alphanumeric() || ":/_+=.@-".contains(c))).unwrap_or(named.len());
-    named.get(..end).map(|arn| arn.trim_end_matches(['.', ':', '-']))
+    let end = named
+        .find(|c: char| !(c.is_ascii_alphanumeric() || ":/_+=.@-".contains(c)))
+        .unwrap_or(named.len());
+    named
+        .get(..end)
+        .map(|arn| arn.trim_end_matches(['.', ':', '-']))
 }

@@ -78,8 +78,15 @@ const CASES: [Case; 61] = [
 ];
 
 fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Task {
-    let named = |name: &str| TaskContainer { name: name.to_owned(), ..TaskContainer::default() };
-    let web = TaskContainer { exit_code, reason: container.to_owned(), ..named("web") };
+    let named = |name: &str| TaskContainer {
+        name: name.to_owned(),
+        ..TaskContainer::default()
+    };
+    let web = TaskContainer {
+        exit_code,
+        reason: container.to_owned(),
+        ..named("web")
+    };
     Task {
         status: "STOPPED".to_owned(),
         stop_code: code.to_owned(),
@@ -95,7 +102,10 @@ fn every_stop_reason_has_its_class() {
     assert!(CASES.len() >= 40);
     for (code, reason, exit_code, container, cause) in CASES {
         let stop = Stop::of(&task(code, reason, exit_code, container));
-        assert_eq!(stop.cause, cause, "{code}: {reason} ({exit_code:?}, {container})");
+        assert_eq!(
+            stop.cause, cause,
+            "{code}: {reason} ({exit_code:?}, {container})"
+        );
     }
 }
 
@@ -107,9 +117,20 @@ fn the_container_that_shows_it_is_named() {
         Some(137),
         "OutOfMemoryError",
     ));
-    assert_eq!((killed.container.as_deref(), killed.says.as_str()), (Some("web"), "OutOfMemoryError"));
-    let ended = Stop::of(&task("EssentialContainerExited", "Essential container in task exited", Some(0), ""));
-    assert_eq!((ended.container.as_deref(), ended.is_failure()), (Some("web"), true));
+    assert_eq!(
+        (killed.container.as_deref(), killed.says.as_str()),
+        (Some("web"), "OutOfMemoryError")
+    );
+    let ended = Stop::of(&task(
+        "EssentialContainerExited",
+        "Essential container in task exited",
+        Some(0),
+        "",
+    ));
+    assert_eq!(
+        (ended.container.as_deref(), ended.is_failure()),
+        (Some("web"), true)
+    );
 }
 
 #[test]
@@ -135,14 +156,20 @@ fn what_is_missing_is_found_in_what_ecs_says() {
 
 /// Every task that stopped in the folder that `EVENT_CORPUS` names reads, and has a class.
 #[test]
-#[allow(clippy::disallowed_methods, reason = "where the corpus is, the environment says")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "where the corpus is, the environment says"
+)]
 fn tasks_that_others_captured_have_a_class() {
     let Some(corpus) = std::env::var_os("EVENT_CORPUS").map(PathBuf::from) else {
         eprintln!("skipped: EVENT_CORPUS is not set");
         return;
     };
     let mut classes = Vec::new();
-    for file in fs::read_dir(corpus.join("ecs-task-state-change")).unwrap().flatten() {
+    for file in fs::read_dir(corpus.join("ecs-task-state-change"))
+        .unwrap()
+        .flatten()
+    {
         let event: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
         let detail = &event["detail"];
         // Why comes before the task has stopped for good.
@@ -152,7 +179,9 @@ fn tasks_that_others_captured_have_a_class() {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let container = |container: &Value| TaskContainer {
             name: text(&container["name"]),
-            exit_code: container["exitCode"].as_i64().and_then(|code| i32::try_from(code).ok()),
+            exit_code: container["exitCode"]
+                .as_i64()
+                .and_then(|code| i32::try_from(code).ok()),
             reason: text(&container["reason"]),
             ports: Vec::new(),
         };
@@ -160,12 +189,25 @@ fn tasks_that_others_captured_have_a_class() {
             task: text(&detail["taskArn"]),
             stop_code: text(&detail["stopCode"]),
             reason: text(&detail["stoppedReason"]),
-            containers: detail["containers"].as_array().into_iter().flatten().map(container).collect(),
+            containers: detail["containers"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .map(container)
+                .collect(),
             ..Task::default()
         });
         // What ECS says by a word that is known here is never unknown.
-        let known = ["EssentialContainerExited", "UserInitiated", "SpotInterruption", "TaskFailedToStart"];
-        assert!(stop.cause != Cause::Unknown || !known.contains(&text(&detail["stopCode"]).as_str()), "{detail}");
+        let known = [
+            "EssentialContainerExited",
+            "UserInitiated",
+            "SpotInterruption",
+            "TaskFailedToStart",
+        ];
+        assert!(
+            stop.cause != Cause::Unknown || !known.contains(&text(&detail["stopCode"]).as_str()),
+            "{detail}"
+        );
         classes.push(stop.cause);
     }
     assert!(classes.len() >= 10, "{classes:?}");

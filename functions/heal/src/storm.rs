@@ -44,7 +44,12 @@ impl Storm {
         for of in unwell.iter().filter_map(cluster) {
             clusters.entry(of).or_default().0 += 1;
         }
-        Self { unwell, all: all.len(), clusters, ..Self::default() }
+        Self {
+            unwell,
+            all: all.len(),
+            clusters,
+            ..Self::default()
+        }
     }
 
     /// Whether it may be one, before it is known how many there are in all.
@@ -69,18 +74,26 @@ impl Storm {
     /// Whether it is where this service is.
     #[must_use]
     pub fn covers(&self, service: &Arn) -> bool {
-        let cluster = service.ecs_service().and_then(|(cluster, _)| self.clusters.get(cluster));
+        let cluster = service
+            .ecs_service()
+            .and_then(|(cluster, _)| self.clusters.get(cluster));
         self.is_everywhere() || cluster.copied().is_some_and(Self::is_many)
     }
 
     /// `7 of 20 services`, of the clusters that it covers.
     #[must_use]
     pub fn share(&self) -> String {
-        let of_clusters = self.clusters.values().copied().filter(|share| Self::is_many(*share));
+        let of_clusters = self
+            .clusters
+            .values()
+            .copied()
+            .filter(|share| Self::is_many(*share));
         let (unwell, all) = if self.is_everywhere() || !self.is_on() {
             (self.unwell.len(), self.all)
         } else {
-            of_clusters.fold((0, 0), |(unwell, all), (more, of)| (unwell + more, all + of))
+            of_clusters.fold((0, 0), |(unwell, all), (more, of)| {
+                (unwell + more, all + of)
+            })
         };
         format!("{unwell} of {}", counted(all, "service"))
     }
@@ -89,7 +102,12 @@ impl Storm {
 /// What stands for all services of a region, so that they have one incident.
 #[must_use]
 pub fn all_services(one: &Arn) -> Arn {
-    Arn::new(format!("arn:{}:ecs:{}:{}:all-services", one.partition(), one.region(), one.account()))
+    Arn::new(format!(
+        "arn:{}:ecs:{}:{}:all-services",
+        one.partition(),
+        one.region(),
+        one.account()
+    ))
 }
 
 #[must_use]
@@ -101,19 +119,33 @@ pub fn decide(seen: Seen<'_, Policy>, storm: &Storm, now: Timestamp) -> Plan {
     if storm.is_on() {
         let since = seen.memory.waits_since(Heal::NAME, KEY).unwrap_or(now);
         let lasts = now.duration_since(since) >= LASTS;
-        let plan =
-            if lasts { Plan::tell(begun(storm)) } else { Plan::nothing(format!("{} are not well", storm.share())) };
-        return Plan { waits_for: Some(KEY.to_owned()), ..plan };
+        let plan = if lasts {
+            Plan::tell(begun(storm))
+        } else {
+            Plan::nothing(format!("{} are not well", storm.share()))
+        };
+        return Plan {
+            waits_for: Some(KEY.to_owned()),
+            ..plan
+        };
     }
     let over = Message::info(format!("no storm any more: {} are not well", storm.share()))
         .why("They are looked after one by one again.")
         .next("What is still not well is told by itself.")
         .resolves(KEY);
-    Plan { reason: format!("{} are not well", storm.share()), ..Plan::tell(over) }
+    Plan {
+        reason: format!("{} are not well", storm.share()),
+        ..Plan::tell(over)
+    }
 }
 
 fn begun(storm: &Storm) -> Message {
-    let mut names: Vec<String> = storm.unwell.iter().filter(|arn| storm.covers(arn)).map(Arn::name).collect();
+    let mut names: Vec<String> = storm
+        .unwell
+        .iter()
+        .filter(|arn| storm.covers(arn))
+        .map(Arn::name)
+        .collect();
     if let Some(more) = names.len().checked_sub(NAMED).filter(|more| *more > 0) {
         names.truncate(NAMED);
         names.push(format!("and {more} more"));
@@ -125,7 +157,11 @@ fn begun(storm: &Storm) -> Message {
         }
         _ => String::new(),
     };
-    let down = if storm.down.is_empty() { String::new() } else { format!(" Down: {}.", storm.down.join(", ")) };
+    let down = if storm.down.is_empty() {
+        String::new()
+    } else {
+        format!(" Down: {}.", storm.down.join(", "))
+    };
     Message::critical(format!("{} are not well at once", storm.share()))
         .why(format!("{}.{zones}{down}", names.join(", ")))
         .next(
@@ -142,13 +178,22 @@ mod tests {
     use super::*;
 
     fn service(cluster: &str, n: usize) -> Arn {
-        Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/{cluster}/s{n}"))
+        Arn::new(format!(
+            "arn:aws:ecs:eu-west-1:123456789012:service/{cluster}/s{n}"
+        ))
     }
 
     #[test]
     fn a_storm_of_one_cluster_is_none_of_another() {
-        let all = (0..6).map(|n| service("dev", n)).chain((0..30).map(|n| service("prod", n)));
-        let all: Vec<Tagged> = all.map(|arn| Tagged { arn, tags: BTreeMap::new() }).collect();
+        let all = (0..6)
+            .map(|n| service("dev", n))
+            .chain((0..30).map(|n| service("prod", n)));
+        let all: Vec<Tagged> = all
+            .map(|arn| Tagged {
+                arn,
+                tags: BTreeMap::new(),
+            })
+            .collect();
         let mut unwell: Vec<Arn> = (0..5).map(|n| service("dev", n)).collect();
         unwell.push(service("prod", 0));
         let storm = Storm::new(unwell.clone(), &all);

@@ -51,13 +51,28 @@ pub enum Observed {
 
 /// What is known of it; one that was well until now is not well since now.
 fn known(seen: Seen<'_, Policy>, now: Timestamp) -> Healing {
-    let healing = seen.memory.healing.clone().unwrap_or_else(|| Healing::begun(now));
-    let unwell_since = if healing.well_since.is_some() { now } else { healing.unwell_since };
-    Healing { unwell_since, ..healing }
+    let healing = seen
+        .memory
+        .healing
+        .clone()
+        .unwrap_or_else(|| Healing::begun(now));
+    let unwell_since = if healing.well_since.is_some() {
+        now
+    } else {
+        healing.unwell_since
+    };
+    Healing {
+        unwell_since,
+        ..healing
+    }
 }
 
 impl Survey {
-    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         if is_all_services(arn) {
             return Ok(Observed::All(self.whole(cloud).await?));
@@ -67,11 +82,17 @@ impl Survey {
         }
         // What another invocation did since the survey is asked for again.
         let service = if seen.memory.last_change().is_some_and(|at| at >= self.at) {
-            cloud.services(std::slice::from_ref(arn)).await?.into_iter().next()
+            cloud
+                .services(std::slice::from_ref(arn))
+                .await?
+                .into_iter()
+                .next()
         } else {
             self.services.get(arn).cloned()
         };
-        let Some(service) = service else { return Ok(Observed::Gone) };
+        let Some(service) = service else {
+            return Ok(Observed::Gone);
+        };
         let mut unit = Unit::new(service, self.at, seen.policy.heal.reach);
         if unit.is_looked_after() {
             self.look(&mut unit, seen, cloud).await?;
@@ -79,14 +100,24 @@ impl Survey {
         Ok(Observed::Service(Box::new(unit)))
     }
 
-    async fn look<C: Cloud>(&self, unit: &mut Unit, seen: Seen<'_, Policy>, cloud: &C) -> Result<(), AwsError> {
-        unit.storm = self.storm.covers(&unit.service.arn).then(|| self.storm.share());
+    async fn look<C: Cloud>(
+        &self,
+        unit: &mut Unit,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
+        unit.storm = self
+            .storm
+            .covers(&unit.service.arn)
+            .then(|| self.storm.share());
         unit.is_excused = unit.storm.is_some().then_some(true);
         if unit.storm.is_some() && unit.service.short() > 0 {
             unit.health = Health::Unwell(Symptom::Short);
             return Ok(());
         }
-        let stopped = cloud.tasks(TasksOf::Service(&unit.service.arn), Lifecycle::Stopped).await?;
+        let stopped = cloud
+            .tasks(TasksOf::Service(&unit.service.arn), Lifecycle::Stopped)
+            .await?;
         unit.stops = stopped.iter().map(Stop::of).collect();
         self.diagnose(unit, seen, cloud).await?;
         match unit.health.clone() {
@@ -116,7 +147,8 @@ impl Survey {
         let known = known(seen, self.at);
         let since = known.since;
         let waits = waits_until(&known).is_some_and(|until| until > self.at);
-        unit.ready = ready_at(&known, symptom) <= self.at || self.by_alarm && known.excused_until.is_none();
+        unit.ready =
+            ready_at(&known, symptom) <= self.at || self.by_alarm && known.excused_until.is_none();
         let is_due = unit.ready && !waits || known.is_excused;
         if !is_due || unit.storm.is_some() || seen.memory.is_being_released(self.at) {
             return Ok(());
@@ -136,19 +168,34 @@ impl Survey {
                 }
                 causes::investigate(unit, failing, seen, since, cloud).await?;
             }
-            Symptom::Short => unit.said = cloud.happened(&unit.service.arn, since - SAID_BEFORE).await?,
+            Symptom::Short => {
+                unit.said = cloud
+                    .happened(&unit.service.arn, since - SAID_BEFORE)
+                    .await?
+            }
             Symptom::Unhealthy(_) => {}
         }
         Ok(())
     }
 
     /// Targets are asked for where nothing else is wrong; not for each task that stops.
-    async fn diagnose<C: Cloud>(&self, unit: &mut Unit, seen: Seen<'_, Policy>, cloud: &C) -> Result<(), AwsError> {
+    async fn diagnose<C: Cloud>(
+        &self,
+        unit: &mut Unit,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
         let Unit { service, stops, .. } = &*unit;
-        let step = seen.memory.healing.as_ref().and_then(|healing| healing.steps.last()).map(|step| step.at);
+        let step = seen
+            .memory
+            .healing
+            .as_ref()
+            .and_then(|healing| healing.steps.last())
+            .map(|step| step.at);
         let by_tasks = health(service, stops, &[], &[], &BTreeMap::new(), step, self.at);
         let fails = matches!(by_tasks, Health::Unwell(Symptom::Failing(_)));
-        let one_stopped = matches!(seen.event.detail, Detail::TaskChange(_)) && seen.memory.healing.is_none();
+        let one_stopped =
+            matches!(seen.event.detail, Detail::TaskChange(_)) && seen.memory.healing.is_none();
         if fails || one_stopped || service.target_groups.is_empty() {
             unit.health = by_tasks;
             return Ok(());
@@ -158,12 +205,21 @@ impl Survey {
             unit.health = by_tasks;
             return Ok(());
         }
-        let running = cloud.tasks(TasksOf::Service(&service.arn), Lifecycle::Running).await?;
+        let running = cloud
+            .tasks(TasksOf::Service(&service.arn), Lifecycle::Running)
+            .await?;
         let on_hosts = running.iter().filter(|task| task.address.is_none());
         let hosts: BTreeSet<&String> = on_hosts.filter_map(|task| task.instance.as_ref()).collect();
         let hosts: Vec<Arn> = hosts.into_iter().map(Arn::new).collect();
-        let instances = if hosts.is_empty() { Vec::new() } else { cloud.instances(&hosts).await? };
-        let ec2 = instances.into_iter().map(|instance| (instance.arn.to_string(), instance.ec2)).collect();
+        let instances = if hosts.is_empty() {
+            Vec::new()
+        } else {
+            cloud.instances(&hosts).await?
+        };
+        let ec2 = instances
+            .into_iter()
+            .map(|instance| (instance.arn.to_string(), instance.ec2))
+            .collect();
         unit.health = health(service, stops, &running, &targets, &ec2, step, self.at);
         Ok(())
     }
@@ -175,31 +231,60 @@ impl Survey {
             return Ok(storm);
         }
         for service in storm.unwell.iter().take(SAMPLE) {
-            for task in cloud.tasks(TasksOf::Service(service), Lifecycle::Stopped).await? {
+            for task in cloud
+                .tasks(TasksOf::Service(service), Lifecycle::Stopped)
+                .await?
+            {
                 if Stop::of(&task).cause != Cause::Routine {
                     *storm.zones.entry(task.zone).or_default() += 1;
                 }
             }
         }
-        let apps = storm.unwell.iter().filter_map(|arn| policy::app(&self.services.get(arn)?.tags));
+        let apps = storm
+            .unwell
+            .iter()
+            .filter_map(|arn| policy::app(&self.services.get(arn)?.tags));
         let apps: BTreeSet<&str> = apps.collect();
         for app in apps.into_iter().take(SAMPLE) {
-            storm.down.extend(dependencies::down(Some(app), cloud).await?);
+            storm
+                .down
+                .extend(dependencies::down(Some(app), cloud).await?);
         }
         Ok(storm)
     }
 
-    async fn host<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    async fn host<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let Some(instance) = cloud.instances(std::slice::from_ref(arn)).await?.into_iter().next() else {
+        let Some(instance) = cloud
+            .instances(std::slice::from_ref(arn))
+            .await?
+            .into_iter()
+            .next()
+        else {
             return Ok(Observed::Gone);
         };
-        let mut host = Host { instance, ..Host::default() };
-        let cluster = arn.container_instance().map(|(cluster, _)| cluster).unwrap_or_default();
+        let mut host = Host {
+            instance,
+            ..Host::default()
+        };
+        let cluster = arn
+            .container_instance()
+            .map(|(cluster, _)| cluster)
+            .unwrap_or_default();
         host.silent = self.silent.get(cluster).copied().unwrap_or_default();
         if host.is_in_question(seen, self.at) {
-            let mut tasks = cloud.tasks(TasksOf::Instance(arn), Lifecycle::Stopped).await?;
-            tasks.extend(cloud.tasks(TasksOf::Instance(arn), Lifecycle::Running).await?);
+            let mut tasks = cloud
+                .tasks(TasksOf::Instance(arn), Lifecycle::Stopped)
+                .await?;
+            tasks.extend(
+                cloud
+                    .tasks(TasksOf::Instance(arn), Lifecycle::Running)
+                    .await?,
+            );
             host.look_at(&tasks, seen, self.at);
             host.group = cloud.scaling_group(&host.instance.ec2).await?;
         }

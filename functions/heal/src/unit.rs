@@ -85,7 +85,9 @@ impl Unit {
     /// It is managed, healed and there, and is to run.
     #[must_use]
     pub fn is_looked_after(&self) -> bool {
-        self.reach != Reach::Off && self.service.status == "ACTIVE" && self.service.desired_count > 0
+        self.reach != Reach::Off
+            && self.service.status == "ACTIVE"
+            && self.service.desired_count > 0
     }
 
     /// Under which people are told of a container that was killed for its memory.
@@ -98,7 +100,12 @@ impl Unit {
     /// Its tasks run, and none fails any more.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let last = self.stops.iter().filter(|stop| stop.is_failure()).filter_map(|stop| stop.at).max();
+        let last = self
+            .stops
+            .iter()
+            .filter(|stop| stop.is_failure())
+            .filter_map(|stop| stop.at)
+            .max();
         let quiet = last.is_none_or(|last| self.at.duration_since(last) >= QUIET_FOR);
         quiet && !matches!(self.health, Health::Unwell(_))
     }
@@ -129,14 +136,22 @@ impl Unit {
         // What was just done may not show yet.
         let settled = |at: Timestamp| self.at.duration_since(at) >= SETTLING;
         let count = self.service.desired_count.unsigned_abs();
-        memory.parked.take_if(|parked| settled(parked.at) && count != parked.to);
-        memory.moved.take_if(|moved| settled(moved.at) && self.service.capacity != moved.to);
+        memory
+            .parked
+            .take_if(|parked| settled(parked.at) && count != parked.to);
+        memory
+            .moved
+            .take_if(|moved| settled(moved.at) && self.service.capacity != moved.to);
     }
 
     /// The newest task of its revision that failed for a cause.
     #[must_use]
     pub fn has_failed_by(&self, cause: Cause) -> Option<&Stop> {
-        let own = self.stops.iter().filter(|stop| stop.revision == self.service.task_definition);
-        own.filter(|stop| stop.cause == cause).max_by_key(|stop| stop.at)
+        let own = self
+            .stops
+            .iter()
+            .filter(|stop| stop.revision == self.service.task_definition);
+        own.filter(|stop| stop.cause == cause)
+            .max_by_key(|stop| stop.at)
     }
 }

@@ -13,7 +13,12 @@ use crate::unit::{OutOfMemory, Unit, WayBack};
 /// Of what ECS says no more letters are passed on.
 const LETTERS: usize = 400;
 /// A secret that is missing can keep a task from being placed as well.
-const NO_ROOM: [&str; 4] = ["Capacity is unavailable", "no container instance met", "No Container Instances", "limit"];
+const NO_ROOM: [&str; 4] = [
+    "Capacity is unavailable",
+    "no container instance met",
+    "No Container Instances",
+    "limit",
+];
 
 /// What is wrong, without the service's name.
 #[must_use]
@@ -28,9 +33,15 @@ pub fn what(symptom: &Symptom, service: &Service) -> String {
             Cause::Setup => "misses something that its tasks need to start".to_owned(),
             Cause::Start => "can't start its tasks".to_owned(),
             Cause::Capacity => "finds no room for its tasks".to_owned(),
-            Cause::Spot | Cause::Host | Cause::Routine | Cause::Unknown => "loses its tasks".to_owned(),
+            Cause::Spot | Cause::Host | Cause::Routine | Cause::Unknown => {
+                "loses its tasks".to_owned()
+            }
         },
-        Symptom::Unhealthy(unhealthy) => format!("has {} of {} unhealthy", unhealthy.targets, tasks(unhealthy.of)),
+        Symptom::Unhealthy(unhealthy) => format!(
+            "has {} of {} unhealthy",
+            unhealthy.targets,
+            tasks(unhealthy.of)
+        ),
         Symptom::Short => format!("runs {} of {}", service.running_count, service.tasks()),
     }
 }
@@ -52,30 +63,65 @@ fn why(symptom: &Symptom, unit: &Unit) -> String {
     let running = format!("{} of {} run.", service.running_count, service.tasks());
     match symptom {
         Symptom::Failing(failing) => {
-            let memory = unit.memory.as_ref().filter(|_| failing.cause == Cause::OutOfMemory);
-            let memory = memory.map(|memory| format!(" {}", of_memory(memory))).unwrap_or_default();
-            format!("{} {running}{memory}{}", failed(failing), unit.evidence.text())
+            let memory = unit
+                .memory
+                .as_ref()
+                .filter(|_| failing.cause == Cause::OutOfMemory);
+            let memory = memory
+                .map(|memory| format!(" {}", of_memory(memory)))
+                .unwrap_or_default();
+            format!(
+                "{} {running}{memory}{}",
+                failed(failing),
+                unit.evidence.text()
+            )
         }
         Symptom::Unhealthy(unhealthy) => {
-            format!("They run, and their load balancer does not get the answer it wants: {}. {running}", unhealthy.says)
+            format!(
+                "They run, and their load balancer does not get the answer it wants: {}. {running}",
+                unhealthy.says
+            )
         }
-        Symptom::Short => said(unit).unwrap_or_else(|| "No task has failed, and ECS does not say why.".to_owned()),
+        Symptom::Short => {
+            said(unit).unwrap_or_else(|| "No task has failed, and ECS does not say why.".to_owned())
+        }
     }
 }
 
 fn failed(failing: &Failing) -> String {
-    let of = if failing.of == failing.count { String::new() } else { format!(" ({} failed in all)", failing.of) };
-    let container = failing.container.as_ref().map(|name| format!(" in the container {name}")).unwrap_or_default();
+    let of = if failing.of == failing.count {
+        String::new()
+    } else {
+        format!(" ({} failed in all)", failing.of)
+    };
+    let container = failing
+        .container
+        .as_ref()
+        .map(|name| format!(" in the container {name}"))
+        .unwrap_or_default();
     let says = short(&failing.says);
-    let within = if failing.within.as_mins() > 30 { "an hour" } else { "half an hour" };
-    format!("{} failed within {within}{of}{container}: {says}.", tasks(failing.count))
+    let within = if failing.within.as_mins() > 30 {
+        "an hour"
+    } else {
+        "half an hour"
+    };
+    format!(
+        "{} failed within {within}{of}{container}: {says}.",
+        tasks(failing.count)
+    )
 }
 
 /// What ECS says about tasks that are missing.
 fn said(unit: &Unit) -> Option<String> {
-    let telling =
-        |text: &&String| ["unable", "could not", "failed", "throttled"].iter().any(|word| text.contains(word));
-    unit.said.iter().find(telling).map(|text| format!("ECS says: {}.", short(text)))
+    let telling = |text: &&String| {
+        ["unable", "could not", "failed", "throttled"]
+            .iter()
+            .any(|word| text.contains(word))
+    };
+    unit.said
+        .iter()
+        .find(telling)
+        .map(|text| format!("ECS says: {}.", short(text)))
 }
 
 /// What says that there is no room for tasks.
@@ -89,11 +135,21 @@ pub fn no_room(symptom: &Symptom, unit: &Unit) -> Option<String> {
 }
 
 fn of_memory(memory: &OutOfMemory) -> String {
-    let OutOfMemory { container, limit, peak, .. } = memory;
-    let limit = limit.map_or("no limit of its own".to_owned(), |mib| format!("a limit of {mib} MiB"));
-    let peak = peak.map_or("CloudWatch has no figure of what it used".to_owned(), |peak| {
-        format!("tasks of the service used up to {peak:.0} % of their memory within the hour")
+    let OutOfMemory {
+        container,
+        limit,
+        peak,
+        ..
+    } = memory;
+    let limit = limit.map_or("no limit of its own".to_owned(), |mib| {
+        format!("a limit of {mib} MiB")
     });
+    let peak = peak.map_or(
+        "CloudWatch has no figure of what it used".to_owned(),
+        |peak| {
+            format!("tasks of the service used up to {peak:.0} % of their memory within the hour")
+        },
+    );
     format!("The container {container} was killed for its memory; it has {limit}, and {peak}.")
 }
 
@@ -105,16 +161,28 @@ fn clock(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
 }
 
-pub fn step(symptom: &Symptom, unit: &Unit, how: &str, (n, of): (u32, u32), healing: &Healing) -> Message {
+pub fn step(
+    symptom: &Symptom,
+    unit: &Unit,
+    how: &str,
+    (n, of): (u32, u32),
+    healing: &Healing,
+) -> Message {
     Message::warning(format!("{}: {how}", what(symptom, &unit.service)))
         .why(why(symptom, unit))
-        .next(format!("This is step {n} of {of}. If none of them helps, a person is called."))
+        .next(format!(
+            "This is step {n} of {of}. If none of them helps, a person is called."
+        ))
         .lasts(healing.key())
 }
 
 pub fn goes_back(symptom: &Symptom, unit: &Unit, way: &WayBack, healing: &Healing) -> Message {
-    let title =
-        format!("{}: going back to {} ({})", what(symptom, &unit.service), way.to.tag, revision(&way.to.revision));
+    let title = format!(
+        "{}: going back to {} ({})",
+        what(symptom, &unit.service),
+        way.to.tag,
+        revision(&way.to.revision)
+    );
     Message::warning(title)
         .why(format!(
             "It began with {}, and the one before was well. {}",
@@ -172,7 +240,10 @@ pub fn left(why: &str, key: &str) -> Message {
 pub fn unparked(parked: &Parked) -> Message {
     let running = tasks(usize::try_from(parked.before).unwrap_or_default());
     Message::info(format!("runs {running} again"))
-        .why(format!("It was parked because {} crashed, and is well now.", revision(&parked.revision)))
+        .why(format!(
+            "It was parked because {} crashed, and is well now.",
+            revision(&parked.revision)
+        ))
         .next("Nothing to do.")
 }
 
@@ -185,26 +256,49 @@ pub fn on_demand(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
 
 pub fn spot_again(hours: u32) -> Message {
     Message::info("goes back to Spot capacity")
-        .why(format!("It was on-demand for {}.", counted(hours as usize, "hour")))
+        .why(format!(
+            "It was on-demand for {}.",
+            counted(hours as usize, "hour")
+        ))
         .next("If there is none still, its tasks go on-demand again.")
 }
 
 /// Tasks are missing.
 pub fn missing_tasks(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
     let service = &unit.service;
-    let severity = if service.running_count == 0 { Message::critical } else { Message::warning };
+    let severity = if service.running_count == 0 {
+        Message::critical
+    } else {
+        Message::warning
+    };
     let next = if no_room(symptom, unit).is_some() {
-        let spot = service.capacity.iter().any(|share| share.provider == "FARGATE_SPOT");
-        let fallback =
-            if spot { " lamplighter:heal = on spot-fallback=yes moves its tasks on-demand meanwhile." } else { "" };
-        format!("A restart does not help. Add capacity, or subnets in other zones; ECS goes on trying.{fallback}")
+        let spot = service
+            .capacity
+            .iter()
+            .any(|share| share.provider == "FARGATE_SPOT");
+        let fallback = if spot {
+            " lamplighter:heal = on spot-fallback=yes moves its tasks on-demand meanwhile."
+        } else {
+            ""
+        };
+        format!(
+            "A restart does not help. Add capacity, or subnets in other zones; ECS goes on trying.{fallback}"
+        )
     } else {
         "A restart does not help. The events of the service, behind the link, say what ECS waits for.".to_owned()
     };
-    severity(format!("{} for {} min", what(symptom, service), unit.at.duration_since(healing.since).as_mins()))
-        .why(no_room(symptom, unit).unwrap_or_else(|| why(symptom, unit)))
-        .next(next)
-        .lasts(if service.running_count == 0 { healing.key_of("none-runs") } else { healing.key() })
+    severity(format!(
+        "{} for {} min",
+        what(symptom, service),
+        unit.at.duration_since(healing.since).as_mins()
+    ))
+    .why(no_room(symptom, unit).unwrap_or_else(|| why(symptom, unit)))
+    .next(next)
+    .lasts(if service.running_count == 0 {
+        healing.key_of("none-runs")
+    } else {
+        healing.key()
+    })
 }
 
 pub fn dependency(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
@@ -217,22 +311,39 @@ pub fn dependency(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message 
 
 pub fn only_told(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
     let service = &unit.service;
-    let severity = if service.running_count == 0 { Message::critical } else { Message::warning };
+    let severity = if service.running_count == 0 {
+        Message::critical
+    } else {
+        Message::warning
+    };
     severity(what(symptom, service))
         .why(format!("{}{}", why(symptom, unit), missed(symptom, unit)))
         .next("Nothing is done: its tag says lamplighter:heal = notify.")
-        .lasts(if service.running_count == 0 { healing.key_of("none-runs") } else { healing.key() })
+        .lasts(if service.running_count == 0 {
+            healing.key_of("none-runs")
+        } else {
+            healing.key()
+        })
 }
 
 /// What is missing, and what was last done to it.
 fn missed(symptom: &Symptom, unit: &Unit) -> String {
-    let Symptom::Failing(failing) = symptom else { return String::new() };
+    let Symptom::Failing(failing) = symptom else {
+        return String::new();
+    };
     if !failing.cause.needs_person() {
         return String::new();
     }
-    let Some(resource) = missing(&failing.says) else { return String::new() };
+    let Some(resource) = missing(&failing.says) else {
+        return String::new();
+    };
     match &unit.change {
-        Some(change) => format!(" CloudTrail: {} by {} at {} on {resource}.", change.call, change.by, clock(change.at)),
+        Some(change) => format!(
+            " CloudTrail: {} by {} at {} on {resource}.",
+            change.call,
+            change.by,
+            clock(change.at)
+        ),
         None => format!(" Named as missing or out of reach: {resource}."),
     }
 }
@@ -262,22 +373,38 @@ pub fn person(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
         }
     };
     if healing.steps.is_empty() {
-        return Message::critical(format!("{what} since {since}")).why(why).next(next).lasts(healing.called_key());
+        return Message::critical(format!("{what} since {since}"))
+            .why(why)
+            .next(next)
+            .lasts(healing.called_key());
     }
-    let tried = healing.steps.iter().map(|step| format!("{} {}", clock(step.at), step.what)).collect::<Vec<_>>();
-    Message::critical(format!("{what} since {since}, and nothing that was tried helped"))
-        .why(format!("{why}\nTried: {}.", tried.join("; ")))
-        .next(next)
-        .lasts(healing.called_key())
+    let tried = healing
+        .steps
+        .iter()
+        .map(|step| format!("{} {}", clock(step.at), step.what))
+        .collect::<Vec<_>>();
+    Message::critical(format!(
+        "{what} since {since}, and nothing that was tried helped"
+    ))
+    .why(format!("{why}\nTried: {}.", tried.join("; ")))
+    .next(next)
+    .lasts(healing.called_key())
 }
 
 pub fn well(service: &Service, healing: &Healing, now: Timestamp) -> Message {
     let since = healing.well_since.unwrap_or(now);
     let minutes = since.duration_since(healing.since).as_mins();
-    let tried = healing.steps.last().map_or("Nothing was done to it from here.".to_owned(), |last| {
-        format!("Last step: {} at {}.", last.what, clock(last.at))
-    });
-    Message::info(format!("is well again: {} run since {}", service.tasks(), clock(since)))
-        .why(format!("It was not for {minutes} min. {tried}"))
-        .next("Nothing to do.")
+    let tried = healing
+        .steps
+        .last()
+        .map_or("Nothing was done to it from here.".to_owned(), |last| {
+            format!("Last step: {} at {}.", last.what, clock(last.at))
+        });
+    Message::info(format!(
+        "is well again: {} run since {}",
+        service.tasks(),
+        clock(since)
+    ))
+    .why(format!("It was not for {minutes} min. {tried}"))
+    .next("Nothing to do.")
 }

@@ -19,7 +19,11 @@ use crate::unit::{OutOfMemory, Unit, WayBack};
 use crate::{Heal, words};
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
@@ -32,55 +36,133 @@ fn before(minutes: i64) -> Timestamp {
 fn failing(cause: Cause, says: &str) -> Symptom {
     let (container, first) = (Some("web".to_owned()), Some(before(12)));
     let within = SignedDuration::from_mins(30);
-    Symptom::Failing(Failing { cause, count: 4, of: 5, within, container, says: says.to_owned(), first })
+    Symptom::Failing(Failing {
+        cause,
+        count: 4,
+        of: 5,
+        within,
+        container,
+        says: says.to_owned(),
+        first,
+    })
 }
 
 fn healing(steps: &[&str]) -> Healing {
-    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| Taken { at: before(ago), what: (*what).to_owned() });
+    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| Taken {
+        at: before(ago),
+        what: (*what).to_owned(),
+    });
     let (since, revision) = (before(12), REVISION.to_owned());
-    Healing { revision, steps: steps.collect(), ..Healing::begun(since) }
+    Healing {
+        revision,
+        steps: steps.collect(),
+        ..Healing::begun(since)
+    }
 }
 
 /// shop/web, of which one of three tasks runs.
 fn unit() -> Unit {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let service = Service { task_definition: REVISION.to_owned(), running_count: 1, ..Service::rolling(arn, 3) };
+    let service = Service {
+        task_definition: REVISION.to_owned(),
+        running_count: 1,
+        ..Service::rolling(arn, 3)
+    };
     Unit::new(service, NOW, lamplighter::policy::Heal::On)
 }
 
 fn way_back() -> WayBack {
     let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
     let revision = REVISION.replace(":42", ":41");
-    let to = Verified { digest: digest.clone(), tag: tag.clone(), revision, at: before(600) };
+    let to = Verified {
+        digest: digest.clone(),
+        tag: tag.clone(),
+        revision,
+        at: before(600),
+    };
     WayBack { to, digest, tag }
 }
 
 #[test]
 fn every_message_of_a_step() {
-    let exit = failing(Cause::Exit, "Essential container in task exited (exit code 1)");
-    let (says, tasks) = ("Request timed out".to_owned(), vec!["task/shop/1".to_owned()]);
-    let unhealthy = Symptom::Unhealthy(Unhealthy { tasks, targets: 1, of: 3, says });
-    let memory = OutOfMemory { container: "web".to_owned(), limit: Some(512), peak: Some(97.0), larger: None };
-    let sizes = Sizes { cpu: None, memory: Some(1024), containers: BTreeMap::from([("web".to_owned(), 640)]) };
-    let full = failing(Cause::OutOfMemory, "OutOfMemoryError: container killed due to memory usage");
+    let exit = failing(
+        Cause::Exit,
+        "Essential container in task exited (exit code 1)",
+    );
+    let (says, tasks) = (
+        "Request timed out".to_owned(),
+        vec!["task/shop/1".to_owned()],
+    );
+    let unhealthy = Symptom::Unhealthy(Unhealthy {
+        tasks,
+        targets: 1,
+        of: 3,
+        says,
+    });
+    let memory = OutOfMemory {
+        container: "web".to_owned(),
+        limit: Some(512),
+        peak: Some(97.0),
+        larger: None,
+    };
+    let sizes = Sizes {
+        cpu: None,
+        memory: Some(1024),
+        containers: BTreeMap::from([("web".to_owned(), 640)]),
+    };
+    let full = failing(
+        Cause::OutOfMemory,
+        "OutOfMemoryError: container killed due to memory usage",
+    );
     let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
     let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
-    let out = Unit { memory: Some(memory.clone()), ..unit() };
-    let parked = Parked { before: 3, to: 1, revision: REVISION.to_owned(), at: before(30) };
-    let well = Healing { well_since: Some(before(2)), ..tried.clone() };
+    let out = Unit {
+        memory: Some(memory.clone()),
+        ..unit()
+    };
+    let parked = Parked {
+        before: 3,
+        to: 1,
+        revision: REVISION.to_owned(),
+        at: before(30),
+    };
+    let well = Healing {
+        well_since: Some(before(2)),
+        ..tried.clone()
+    };
     let messages = [
         words::step(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
-        words::step(&unhealthy, &unit(), "the one that has run longest is replaced", (2, 3), &tried),
+        words::step(
+            &unhealthy,
+            &unit(),
+            "the one that has run longest is replaced",
+            (2, 3),
+            &tried,
+        ),
         words::goes_back(&exit, &unit(), &way_back(), &new),
         words::enlarges(&memory, &sizes, &out, &new),
-        words::out_of_memory(&OutOfMemory { limit: None, peak: None, ..memory }, &out),
+        words::out_of_memory(
+            &OutOfMemory {
+                limit: None,
+                peak: None,
+                ..memory
+            },
+            &out,
+        ),
         words::parks(&full, &out, 1, &new),
         words::still_parked(&full, &out, &parked, &new),
         words::unparked(&parked),
         words::on_demand(&room, &unit(), &new),
         words::spot_again(2),
         words::well(&unit().service, &well, NOW),
-        words::well(&unit().service, &Healing { steps: Vec::new(), ..well.clone() }, NOW),
+        words::well(
+            &unit().service,
+            &Healing {
+                steps: Vec::new(),
+                ..well.clone()
+            },
+            NOW,
+        ),
         words::left("it is stopped", &well.called_key()),
     ];
     insta::assert_snapshot!(book(&messages));
@@ -88,20 +170,43 @@ fn every_message_of_a_step() {
 
 #[test]
 fn every_message_that_calls_a_person() {
-    let exit = failing(Cause::Exit, "Essential container in task exited (exit code 1)");
-    let image = failing(Cause::Image, "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found");
+    let exit = failing(
+        Cause::Exit,
+        "Essential container in task exited (exit code 1)",
+    );
+    let image = failing(
+        Cause::Image,
+        "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found",
+    );
     let secret = "ResourceInitializationError: unable to pull secrets: not authorized to perform \
                   secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
     let setup = failing(Cause::Setup, secret);
-    let (new, tried) = (healing(&[]), healing(&["restart the tasks", "restart the tasks"]));
-    let change = Some(Change { at: before(20), call: "DeleteSecret".to_owned(), by: "deploy-role".to_owned() });
+    let (new, tried) = (
+        healing(&[]),
+        healing(&["restart the tasks", "restart the tasks"]),
+    );
+    let change = Some(Change {
+        at: before(20),
+        call: "DeleteSecret".to_owned(),
+        by: "deploy-role".to_owned(),
+    });
     let room = "(service web) was unable to place a task because no container instance met all of its requirements.";
-    let no_room = Unit { said: vec![room.to_owned()], ..unit() };
+    let no_room = Unit {
+        said: vec![room.to_owned()],
+        ..unit()
+    };
     let mut spot = no_room.clone();
-    spot.service.capacity = vec![CapacityShare { provider: "FARGATE_SPOT".to_owned(), weight: 1, base: 0 }];
+    spot.service.capacity = vec![CapacityShare {
+        provider: "FARGATE_SPOT".to_owned(),
+        weight: 1,
+        base: 0,
+    }];
     let mut none = unit();
     none.service.running_count = 0;
-    let down = Unit { down: vec!["orders".to_owned()], ..unit() };
+    let down = Unit {
+        down: vec!["orders".to_owned()],
+        ..unit()
+    };
     let messages = [
         words::missing_tasks(&Symptom::Short, &no_room, &new),
         words::missing_tasks(&Symptom::Short, &spot, &new),
@@ -119,15 +224,32 @@ fn every_message_that_calls_a_person() {
 
 /// All that a plan tells.
 fn told(plan: Plan) -> Vec<Message> {
-    plan.steps.into_iter().filter_map(|step| step.message).chain(plan.messages).collect()
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
 }
 
 #[test]
 fn every_message_of_storms_and_instances() {
-    let arn = |n: usize| Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"));
-    let all: Vec<Tagged> = (0..20).map(|n| Tagged { arn: arn(n), tags: BTreeMap::new() }).collect();
+    let arn = |n: usize| {
+        Arn::new(format!(
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"
+        ))
+    };
+    let all: Vec<Tagged> = (0..20)
+        .map(|n| Tagged {
+            arn: arn(n),
+            tags: BTreeMap::new(),
+        })
+        .collect();
     let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
-    let storm = Storm { zones, down: vec!["orders".to_owned()], ..Storm::new((0..12).map(arn).collect(), &all) };
+    let storm = Storm {
+        zones,
+        down: vec!["orders".to_owned()],
+        ..Storm::new((0..12).map(arn).collect(), &all)
+    };
     let calm = Storm::new(vec![arn(0)], &all);
     let host = |group: Option<&str>| Host {
         instance: ContainerInstance {
@@ -139,14 +261,28 @@ fn every_message_of_storms_and_instances() {
         failing: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
         group: group.map(str::to_owned),
     };
-    let (event, target) = (Event::sweep("sweep"), Tagged { arn: arn(0), tags: BTreeMap::new() });
-    let policy = Heal.policy(&target.tags, &StackDefaults::default()).unwrap().unwrap();
+    let (event, target) = (
+        Event::sweep("sweep"),
+        Tagged {
+            arn: arn(0),
+            tags: BTreeMap::new(),
+        },
+    );
+    let policy = Heal
+        .policy(&target.tags, &StackDefaults::default())
+        .unwrap()
+        .unwrap();
     let waits = |key: &str| Memory {
         waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
         ..Memory::default()
     };
     let (stormy, silent) = (waits("storm"), waits("its agent"));
-    let seen = |memory| Seen { event: &event, target: &target, policy: &policy, memory };
+    let seen = |memory| Seen {
+        event: &event,
+        target: &target,
+        policy: &policy,
+        memory,
+    };
     let plans = [
         storm::decide(seen(&stormy), &storm, NOW),
         storm::decide(seen(&stormy), &calm, NOW),

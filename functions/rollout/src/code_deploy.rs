@@ -17,7 +17,11 @@ pub async fn deployment<C: Cloud>(
     if service.deployment_controller != DeploymentController::CodeDeploy {
         return Ok(None);
     }
-    match following.deployment.as_ref().or(service.code_deployments.last()) {
+    match following
+        .deployment
+        .as_ref()
+        .or(service.code_deployments.last())
+    {
         Some(id) => cloud.code_deployment(id).await,
         None => Ok(None),
     }
@@ -32,8 +36,11 @@ pub fn stage(
     now: Timestamp,
 ) -> Stage {
     let age = now.duration_since(following.at);
-    let Some(deadline) = deadline else { return Stage::Superseded };
-    let is_late = u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline + deployment.seconds());
+    let Some(deadline) = deadline else {
+        return Stage::Superseded;
+    };
+    let is_late =
+        u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline + deployment.seconds());
     match deployment.status.as_str() {
         "Succeeded" if runs_it => Stage::Live,
         // What it deployed is not what is followed, or not any more.
@@ -53,5 +60,10 @@ pub fn stage(
 /// Where a way back goes through.
 pub fn group(deployment: &CodeDeployment, service: &Service) -> Option<CodeGroup> {
     let (container, port) = service.reached.clone()?;
-    Some(CodeGroup { application: deployment.application.clone(), group: deployment.group.clone(), container, port })
+    Some(CodeGroup {
+        application: deployment.application.clone(),
+        group: deployment.group.clone(),
+        container,
+        port,
+    })
 }

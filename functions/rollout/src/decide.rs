@@ -44,12 +44,18 @@ impl Stage {
     /// There is something to be told about why.
     #[must_use]
     pub fn is_bad(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp | Self::Back | Self::Refuted | Self::Failing)
+        matches!(
+            self,
+            Self::Stuck | Self::GivenUp | Self::Back | Self::Refuted | Self::Failing
+        )
     }
 
     #[must_use]
     pub fn needs_way_back(self) -> bool {
-        matches!(self, Self::Stuck | Self::GivenUp | Self::Refuted | Self::Failing)
+        matches!(
+            self,
+            Self::Stuck | Self::GivenUp | Self::Refuted | Self::Failing
+        )
     }
 }
 
@@ -65,8 +71,12 @@ pub fn stage(
     now: Timestamp,
 ) -> Stage {
     let age = now.duration_since(following.at);
-    let Some(deadline) = deadline else { return Stage::Superseded };
-    let Some(primary) = service.primary() else { return Stage::Moving };
+    let Some(deadline) = deadline else {
+        return Stage::Superseded;
+    };
+    let Some(primary) = service.primary() else {
+        return Stage::Moving;
+    };
     if runs_it {
         let late = u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline);
         return match primary.rollout_state.as_str() {
@@ -78,7 +88,9 @@ pub fn stage(
             _ => Stage::Moving,
         };
     }
-    let is_older = primary.created_at.is_some_and(|created| created < following.at);
+    let is_older = primary
+        .created_at
+        .is_some_and(|created| created < following.at);
     match primary.task_definition == following.base || is_older {
         true if age < SETTLING && !failed => Stage::Moving,
         true => Stage::Back,
@@ -95,41 +107,72 @@ fn is_alone(service: &Service) -> bool {
 #[must_use]
 pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
     // It may be told in whole seconds.
-    alarm.state_since.is_some_and(|since| since + SignedDuration::from_secs(1) >= following.at)
+    alarm
+        .state_since
+        .is_some_and(|since| since + SignedDuration::from_secs(1) >= following.at)
 }
 
 /// Decides for one service.
 #[must_use]
 pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let Some(service) = &observed.service else { return Plan::nothing("the service does not exist any more") };
-    let Some(following) = &seen.memory.following else { return returning(seen, service, observed) };
-    let case = Case { service, following, observed, memory: seen.memory, now };
+    let Some(service) = &observed.service else {
+        return Plan::nothing("the service does not exist any more");
+    };
+    let Some(following) = &seen.memory.following else {
+        return returning(seen, service, observed);
+    };
+    let case = Case {
+        service,
+        following,
+        observed,
+        memory: seen.memory,
+        now,
+    };
     match observed.stage {
         Stage::Moving => {
             let minutes = now.duration_since(following.at).as_mins();
-            Plan::nothing(format!("{} is rolled out since {minutes} min", following.tag))
+            Plan::nothing(format!(
+                "{} is rolled out since {minutes} min",
+                following.tag
+            ))
         }
         Stage::Paused => case.paused(seen),
-        Stage::Live => case.looked_at().or_else(|| case.bake(seen)).unwrap_or_else(|| {
-            let verdict = Verdict::Passed { revision: service.task_definition.clone() };
-            let message = words::live(service, following, &observed.alarms, now);
-            let reason = message.title.clone();
-            Plan::act(case.judge(verdict), reason, message)
-        }),
+        Stage::Live => case
+            .looked_at()
+            .or_else(|| case.bake(seen))
+            .unwrap_or_else(|| {
+                let verdict = Verdict::Passed {
+                    revision: service.task_definition.clone(),
+                };
+                let message = words::live(service, following, &observed.alarms, now);
+                let reason = message.title.clone();
+                Plan::act(case.judge(verdict), reason, message)
+            }),
         Stage::Superseded => Plan::act(
             case.judge(Verdict::Superseded),
-            format!("{} is not followed any more: something newer runs, or the service is not ours", following.tag),
+            format!(
+                "{} is not followed any more: something newer runs, or the service is not ours",
+                following.tag
+            ),
             words::superseded(following, &seen.memory.told),
         ),
         // Whatever was rolled out would have failed.
         Stage::Back if !observed.down.is_empty() => {
             let message = words::back_while_down(service, following, &observed.down);
-            Plan::act(case.judge(Verdict::Superseded), message.title.clone(), message)
+            Plan::act(
+                case.judge(Verdict::Superseded),
+                message.title.clone(),
+                message,
+            )
         }
         Stage::Back => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
             let message = words::went_back(service, following, observed, case.approval_is_spent());
-            Plan::act(case.judge(Verdict::Failed { reason }), message.title.clone(), message)
+            Plan::act(
+                case.judge(Verdict::Failed { reason }),
+                message.title.clone(),
+                message,
+            )
         }
         Stage::Stuck | Stage::GivenUp | Stage::Refuted | Stage::Failing => case.go_back(),
     }
@@ -137,15 +180,26 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
 
 /// A way back waits for nobody, and neither does a restart.
 fn returning(seen: Seen<'_, Policy>, service: &Service, observed: &Observed) -> Plan {
-    let Some(way) = &seen.memory.returning else { return Plan::nothing("no rollout is followed") };
+    let Some(way) = &seen.memory.returning else {
+        return Plan::nothing("no rollout is followed");
+    };
     let tag = match &way.to {
-        Some(to) => format!("the way back to {}", to.rsplit('/').next().unwrap_or_default()),
+        Some(to) => format!(
+            "the way back to {}",
+            to.rsplit('/').next().unwrap_or_default()
+        ),
         None => "the restart".to_owned(),
     };
     match observed.pause.clone() {
         Some((deployment, hook)) => {
             let reason = format!("{tag} waits for nobody");
-            let go_on = Continue { service: service.arn.clone(), deployment, hook, digest: None, tag };
+            let go_on = Continue {
+                service: service.arn.clone(),
+                deployment,
+                hook,
+                digest: None,
+                tag,
+            };
             Plan::act(Action::Continue(go_on), reason, None)
         }
         None => Plan::nothing(format!("{tag} goes on")),
@@ -167,29 +221,50 @@ impl Case<'_> {
 
     fn judge(&self, verdict: Verdict) -> Action {
         let Following { digest, tag, .. } = self.following.clone();
-        Action::Judge(Judge { service: self.service.arn.clone(), digest, tag, verdict })
+        Action::Judge(Judge {
+            service: self.service.arn.clone(),
+            digest,
+            tag,
+            verdict,
+        })
     }
 
     /// What is to be found out still at its addresses; `None` where there are none, or they answer well.
     fn looked_at(&self) -> Option<Plan> {
-        let looks = self.observed.looks.as_ref().filter(|looks| !looks.is_confirmed())?;
+        let looks = self
+            .observed
+            .looks
+            .as_ref()
+            .filter(|looks| !looks.is_confirmed())?;
         if looks.is_unclear() {
             let message = words::unclear(self.following, looks);
-            return Some(Plan::act(self.judge(Verdict::Superseded), message.title.clone(), message));
+            return Some(Plan::act(
+                self.judge(Verdict::Superseded),
+                message.title.clone(),
+                message,
+            ));
         }
         let (tag, good) = (&self.following.tag, looks.good);
-        Some(Plan::nothing(format!("{tag} is completed, and has answered well {good} times of {IN_A_ROW} in a row")))
+        Some(Plan::nothing(format!(
+            "{tag} is completed, and has answered well {good} times of {IN_A_ROW} in a row"
+        )))
     }
 
     /// How long alarms still have to speak; `None` where that is over.
     fn bake(&self, seen: Seen<'_, Policy>) -> Option<Plan> {
         let key = format!("the bake of {}", self.following.digest);
-        let baked = self.now.duration_since(seen.memory.waits_since(Follow::NAME, &key).unwrap_or(self.now));
+        let baked = self.now.duration_since(
+            seen.memory
+                .waits_since(Follow::NAME, &key)
+                .unwrap_or(self.now),
+        );
         if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= seen.policy.bake) {
             return None;
         }
         let (tag, minutes) = (&self.following.tag, seen.policy.bake / 60);
-        let mut plan = Plan::nothing(format!("{tag} is completed; alarms have {minutes} min to speak against it"));
+        let mut plan = Plan::nothing(format!(
+            "{tag} is completed; alarms have {minutes} min to speak against it"
+        ));
         plan.waits_for = Some(key);
         Some(plan)
     }
@@ -200,16 +275,29 @@ impl Case<'_> {
             return Plan::nothing(format!("{tag} waits, and ECS does not say for what"));
         };
         if policy::approved(&seen.target.tags) != Some(digest.as_str()) {
-            return Plan::tell(words::waits_for_approval(self.following, seen.policy.approve));
+            return Plan::tell(words::waits_for_approval(
+                self.following,
+                seen.policy.approve,
+            ));
         }
         let message = words::goes_on(self.following);
-        let go_on = Continue { service: self.service.arn.clone(), deployment, hook, digest: Some(digest), tag };
+        let go_on = Continue {
+            service: self.service.arn.clone(),
+            deployment,
+            hook,
+            digest: Some(digest),
+            tag,
+        };
         Plan::act(Action::Continue(go_on), message.title.clone(), message)
     }
 
     fn go_back(&self) -> Plan {
         let minutes = self.now.duration_since(self.following.at).as_mins();
-        let guilty = self.observed.alarms.iter().find(|alarm| speaks_against(alarm, self.following));
+        let guilty = self
+            .observed
+            .alarms
+            .iter()
+            .find(|alarm| speaks_against(alarm, self.following));
         let (what, why) = match (self.observed.stage, guilty) {
             (_, Some(alarm)) => (words::RAISED_ALARM, words::alarmed(alarm, self.observed)),
             (Stage::Refuted, None) => (words::ANSWERS_BADLY, words::refuted(self.observed)),
@@ -217,7 +305,12 @@ impl Case<'_> {
             _ => (words::FAILED, words::late(minutes, self.observed)),
         };
         if !self.observed.down.is_empty() {
-            return Plan::tell(words::depends(self.following, what, &why, &self.observed.down));
+            return Plan::tell(words::depends(
+                self.following,
+                what,
+                &why,
+                &self.observed.down,
+            ));
         }
         let Some(to) = &self.observed.way_back else {
             return Plan::tell(words::no_way_back(self.following, what, &why));
@@ -225,10 +318,24 @@ impl Case<'_> {
         let Following { digest, tag, .. } = self.following.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
         let message = words::goes_back(self.following, what, to, &why, self.approval_is_spent());
-        let (service, stop) = (self.service.arn.clone(), self.observed.can_take_back.clone());
-        let code_deploy =
-            self.observed.code_deployment.as_ref().and_then(|deployment| code_deploy::group(deployment, self.service));
-        let back = GoBack { service, to: to.revision.clone(), stop, code_deploy, digest, tag, reason };
+        let (service, stop) = (
+            self.service.arn.clone(),
+            self.observed.can_take_back.clone(),
+        );
+        let code_deploy = self
+            .observed
+            .code_deployment
+            .as_ref()
+            .and_then(|deployment| code_deploy::group(deployment, self.service));
+        let back = GoBack {
+            service,
+            to: to.revision.clone(),
+            stop,
+            code_deploy,
+            digest,
+            tag,
+            reason,
+        };
         Plan::act(Action::GoBack(back), message.title.clone(), message)
     }
 }

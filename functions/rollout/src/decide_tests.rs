@@ -24,14 +24,27 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
     Service {
         task_definition: revision.into(),
         deployments: vec![deployment],
-        ..Service::rolling(Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"), 2)
+        ..Service::rolling(
+            Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+            2,
+        )
     }
 }
 
 /// What was rolled out so many minutes ago, over [`BASE`].
 fn following(age: i64) -> Following {
-    let (digest, at) = (Digest::new("sha256:ab"), NOW - SignedDuration::from_mins(age));
-    Following { digest, tag: "RC_1.4.2".into(), base: BASE.into(), at, deployment: None, looks: Looks::default() }
+    let (digest, at) = (
+        Digest::new("sha256:ab"),
+        NOW - SignedDuration::from_mins(age),
+    );
+    Following {
+        digest,
+        tag: "RC_1.4.2".into(),
+        base: BASE.into(),
+        at,
+        deployment: None,
+        looks: Looks::default(),
+    }
 }
 
 #[rstest]
@@ -42,9 +55,16 @@ fn following(age: i64) -> Following {
 #[case::live_at_last("COMPLETED", 40, Stage::Live)]
 #[case::late("IN_PROGRESS", 15, Stage::Stuck)]
 #[case::given_up("FAILED", 3, Stage::GivenUp)]
-fn while_the_service_has_it(#[case] rollout_state: &str, #[case] age: i64, #[case] expected: Stage) {
+fn while_the_service_has_it(
+    #[case] rollout_state: &str,
+    #[case] age: i64,
+    #[case] expected: Stage,
+) {
     let service = service(NEXT, rollout_state, age);
-    assert_eq!(stage(&service, &following(age), true, false, Some(900), NOW), expected);
+    assert_eq!(
+        stage(&service, &following(age), true, false, Some(900), NOW),
+        expected
+    );
 }
 
 #[rstest]
@@ -63,10 +83,23 @@ fn when_the_service_has_something_else(
 ) {
     // A rollback ends in COMPLETED as well.
     let service = service(revision, "COMPLETED", deployed);
-    assert_eq!(stage(&service, &following(age), false, failed, Some(900), NOW), expected);
+    assert_eq!(
+        stage(&service, &following(age), false, failed, Some(900), NOW),
+        expected
+    );
 }
 
 #[test]
 fn what_is_not_ours_is_not_followed() {
-    assert_eq!(stage(&service(NEXT, "IN_PROGRESS", 1), &following(1), true, false, None, NOW), Stage::Superseded);
+    assert_eq!(
+        stage(
+            &service(NEXT, "IN_PROGRESS", 1),
+            &following(1),
+            true,
+            false,
+            None,
+            NOW
+        ),
+        Stage::Superseded
+    );
 }

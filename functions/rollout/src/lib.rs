@@ -56,16 +56,44 @@ impl Operation for Follow {
     type Observed = Observed;
     type Reach = Revisions;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
-        let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
-        let Some(deploy) = deploy else { return Ok(self.tidying(defaults)) };
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
+        let deploy = tags
+            .get(DEPLOY)
+            .map(|value| DeployPolicy::parse(value))
+            .transpose()?;
+        let Some(deploy) = deploy else {
+            return Ok(self.tidying(defaults));
+        };
         let step = deploy.step();
-        let DeployPolicy { deadline, bake, verify, expect, approve, unclear, .. } = deploy;
-        Ok(Some(Policy { deadline: Some(deadline), bake, step, verify, expect, approve, unclear }))
+        let DeployPolicy {
+            deadline,
+            bake,
+            verify,
+            expect,
+            approve,
+            unclear,
+            ..
+        } = deploy;
+        Ok(Some(Policy {
+            deadline: Some(deadline),
+            bake,
+            step,
+            verify,
+            expect,
+            approve,
+            unclear,
+        }))
     }
 
     fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
@@ -87,19 +115,29 @@ impl Operation for Follow {
 
     fn state(observed: &Observed) -> TargetState {
         let down = (!observed.down.is_empty()).then(|| observed.down.join(", "));
-        let state = observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from);
+        let state = observed
+            .service
+            .as_ref()
+            .map_or_else(TargetState::missing, TargetState::from);
         TargetState { down, ..state }
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::GoBack(back) => observed.service.as_ref().is_some_and(|s| s.task_definition == back.to),
+            Action::GoBack(back) => observed
+                .service
+                .as_ref()
+                .is_some_and(|s| s.task_definition == back.to),
             _ => false,
         }
     }
 
     fn forget(memory: &mut Memory, observed: &Observed) {
-        if observed.service.as_ref().is_none_or(|service| service.status == "INACTIVE") {
+        if observed
+            .service
+            .as_ref()
+            .is_none_or(|service| service.status == "INACTIVE")
+        {
             memory.following = None;
         }
         if observed.has_returned {

@@ -8,7 +8,9 @@ use lamplighter::detail::Detail;
 use lamplighter::evidence::{self, Evidence};
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Following, Memory, Verified};
-use lamplighter::model::{Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition};
+use lamplighter::model::{
+    Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition,
+};
 use lamplighter::operation::Seen;
 use lamplighter::policy::{self, Unclear};
 use lamplighter::{AwsError, dependencies, way_back};
@@ -63,14 +65,28 @@ pub struct Observed {
 
 impl Survey {
     pub(crate) fn new(services: Vec<Service>, at: Timestamp) -> Self {
-        Self { at, services: services.into_iter().map(|service| (service.arn.clone(), service)).collect() }
+        Self {
+            at,
+            services: services
+                .into_iter()
+                .map(|service| (service.arn.clone(), service))
+                .collect(),
+        }
     }
 
-    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         // What another invocation did since the survey is asked for again.
         let service = if seen.memory.last_change().is_some_and(|at| at >= self.at) {
-            cloud.services(std::slice::from_ref(arn)).await?.into_iter().next()
+            cloud
+                .services(std::slice::from_ref(arn))
+                .await?
+                .into_iter()
+                .next()
         } else {
             self.services.get(arn).cloned()
         };
@@ -86,10 +102,28 @@ impl Survey {
         let deadline = seen.policy.deadline.map(|deadline| deadline + shift);
         let code_deployment = code_deploy::deployment(service, following, cloud).await?;
         let stage = match &code_deployment {
-            Some(deployment) => code_deploy::stage(deployment, following, runs_it, seen.policy.deadline, self.at),
-            None => stage(service, following, runs_it, failed(seen, following), deadline, self.at),
+            Some(deployment) => code_deploy::stage(
+                deployment,
+                following,
+                runs_it,
+                seen.policy.deadline,
+                self.at,
+            ),
+            None => stage(
+                service,
+                following,
+                runs_it,
+                failed(seen, following),
+                deadline,
+                self.at,
+            ),
         };
-        let mut observed = Observed { service: Some(service.clone()), stage, code_deployment, ..Observed::default() };
+        let mut observed = Observed {
+            service: Some(service.clone()),
+            stage,
+            code_deployment,
+            ..Observed::default()
+        };
         if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() {
             observed.pause = pause(arn, cloud).await?;
             if observed.pause.is_some() {
@@ -101,13 +135,19 @@ impl Survey {
         }
         if observed.stage.is_bad() {
             observed.said = cloud.happened(arn, following.at).await?;
-            let error = observed.code_deployment.as_ref().map(|deployment| deployment.error.clone());
-            observed.said.splice(0..0, error.filter(|error| !error.is_empty()));
+            let error = observed
+                .code_deployment
+                .as_ref()
+                .map(|deployment| deployment.error.clone());
+            observed
+                .said
+                .splice(0..0, error.filter(|error| !error.is_empty()));
             observed.down = dependencies::down(policy::app(&seen.target.tags), cloud).await?;
             observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
         }
         if observed.stage.needs_way_back() {
-            self.ways_back(&mut observed, seen, following, cloud).await?;
+            self.ways_back(&mut observed, seen, following, cloud)
+                .await?;
         }
         Ok(observed)
     }
@@ -143,8 +183,13 @@ impl Survey {
         service: Option<Service>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        let mut observed = Observed { service, ..Observed::default() };
-        let (Some(service), Some(way)) = (&observed.service, &memory.returning) else { return Ok(observed) };
+        let mut observed = Observed {
+            service,
+            ..Observed::default()
+        };
+        let (Some(service), Some(way)) = (&observed.service, &memory.returning) else {
+            return Ok(observed);
+        };
         let age = self.at.duration_since(way.at);
         let settled = age >= SETTLING && !service.rollout_in_progress();
         if settled || age >= RETURNS_WITHIN {
@@ -163,9 +208,18 @@ impl Survey {
         following: &Following,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let Policy { verify, expect, unclear, bake, .. } = seen.policy;
+        let Policy {
+            verify,
+            expect,
+            unclear,
+            bake,
+            ..
+        } = seen.policy;
         if !verify.is_empty() {
-            let looks = following.looks.again(verify, expect.as_deref(), self.at, cloud).await;
+            let looks = following
+                .looks
+                .again(verify, expect.as_deref(), self.at, cloud)
+                .await;
             if looks.is_refuted() || looks.is_unclear() && *unclear == Unclear::GoBack {
                 observed.stage = Stage::Refuted;
             }
@@ -173,7 +227,11 @@ impl Survey {
         }
         if observed.stage == Stage::Live && *bake > 0 {
             observed.alarms = alarms(&seen.target.arn, cloud).await?;
-            if observed.alarms.iter().any(|alarm| speaks_against(alarm, following)) {
+            if observed
+                .alarms
+                .iter()
+                .any(|alarm| speaks_against(alarm, following))
+            {
                 observed.stage = Stage::Failing;
             }
         }
@@ -183,33 +241,59 @@ impl Survey {
 
 /// The deployment that waits for a person, and the hook at which.
 async fn pause<C: Cloud>(service: &Arn, cloud: &C) -> Result<Option<(String, String)>, AwsError> {
-    let waiting = cloud.deployment(service).await?.filter(ServiceDeployment::is_moving);
+    let waiting = cloud
+        .deployment(service)
+        .await?
+        .filter(ServiceDeployment::is_moving);
     Ok(waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?))))
 }
 
 /// The deployment that ECS can take back to there.
-async fn ecs_deployment<C: Cloud>(service: &Arn, to: &Verified, cloud: &C) -> Result<Option<String>, AwsError> {
-    let deployment = cloud.deployment(service).await?.filter(ServiceDeployment::is_moving);
-    let leads_there = |d: &ServiceDeployment| d.from.as_ref().is_some_and(|f| f.task_definition == to.revision);
-    Ok(deployment.filter(leads_there).map(|deployment| deployment.arn))
+async fn ecs_deployment<C: Cloud>(
+    service: &Arn,
+    to: &Verified,
+    cloud: &C,
+) -> Result<Option<String>, AwsError> {
+    let deployment = cloud
+        .deployment(service)
+        .await?
+        .filter(ServiceDeployment::is_moving);
+    let leads_there = |d: &ServiceDeployment| {
+        d.from
+            .as_ref()
+            .is_some_and(|f| f.task_definition == to.revision)
+    };
+    Ok(deployment
+        .filter(leads_there)
+        .map(|deployment| deployment.arn))
 }
 
 /// Whether the event says that a deployment has failed since the rollout began.
 fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
     let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
     // Events have whole seconds.
-    says && seen.event.time.is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
+    says && seen
+        .event
+        .time
+        .is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
 }
 
 /// The alarms of a service that are on and say something about a release.
 async fn alarms<C: Cloud>(service: &Arn, cloud: &C) -> Result<Vec<HasAlarm>, AwsError> {
     let prefix = format!("lamplighter/{}/", service.name());
     let mut on = cloud.alarms(&prefix, true).await?;
-    on.retain(|alarm| alarm.name.strip_prefix(&prefix).is_some_and(|kind| OF_ERRORS.contains(&kind)));
+    on.retain(|alarm| {
+        alarm
+            .name
+            .strip_prefix(&prefix)
+            .is_some_and(|kind| OF_ERRORS.contains(&kind))
+    });
     Ok(on)
 }
 
 /// Whether a container of a revision runs an image by this digest.
 fn runs(definition: &TaskDefinition, digest: &Digest) -> bool {
-    definition.containers().any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
+    definition
+        .containers()
+        .any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
 }

@@ -14,13 +14,17 @@ type Found = Result<Targets<Survey>, AwsError>;
 
 pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
     let mut followed = match &search.event.detail {
-        Detail::DeploymentChange(_) | Detail::TagChange(_) | Detail::CodeDeployment(_) | Detail::Sweep => {
-            search.ledger.watched(Follow::NAME).await?
-        }
+        Detail::DeploymentChange(_)
+        | Detail::TagChange(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Sweep => search.ledger.watched(Follow::NAME).await?,
         other => return Ok(Targets::not_for("rollout", other)),
     };
     // Services that nothing is followed of are left to others, who may hold them.
-    if !matches!(search.event.detail, Detail::CodeDeployment(_) | Detail::Sweep) {
+    if !matches!(
+        search.event.detail,
+        Detail::CodeDeployment(_) | Detail::Sweep
+    ) {
         let named = named(search.event);
         followed.retain(|arn| named.contains(arn));
     }
@@ -47,10 +51,25 @@ async fn these<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -
         services.retain(|service| service.code_deployments.contains(&change.deployment_id));
         arns.retain(|arn| services.iter().any(|service| service.arn == *arn));
         if services.is_empty() {
-            return Ok(Targets::None(format!("no service that is followed is deployed by {}", change.deployment_id)));
+            return Ok(Targets::None(format!(
+                "no service that is followed is deployed by {}",
+                change.deployment_id
+            )));
         }
     }
-    let tags = |arn: &Arn| services.iter().find(|s| s.arn == *arn).map(|s| s.tags.clone()).unwrap_or_default();
-    let targets = arns.iter().map(|arn| Tagged { arn: arn.clone(), tags: tags(arn) }).collect();
+    let tags = |arn: &Arn| {
+        services
+            .iter()
+            .find(|s| s.arn == *arn)
+            .map(|s| s.tags.clone())
+            .unwrap_or_default()
+    };
+    let targets = arns
+        .iter()
+        .map(|arn| Tagged {
+            arn: arn.clone(),
+            tags: tags(arn),
+        })
+        .collect();
     Ok(Targets::These(targets, Survey::new(services, search.now)))
 }

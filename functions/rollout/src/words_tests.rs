@@ -12,7 +12,11 @@ use crate::decide::Stage;
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
@@ -41,33 +45,70 @@ fn every_message() {
     let digest = Digest::new(format!("sha256:{:064x}", 2));
     let at = NOW - SignedDuration::from_mins(16);
     let (tag, base, looks) = ("RC_1.4.2".to_owned(), REVISION.to_owned(), Looks::default());
-    let following = Following { digest: digest.clone(), tag, base, at, deployment: None, looks };
+    let following = Following {
+        digest: digest.clone(),
+        tag,
+        base,
+        at,
+        deployment: None,
+        looks,
+    };
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let service = Service { task_definition: REVISION.to_owned(), running_count: 2, ..Service::rolling(arn, 2) };
-    let good = Verified { digest, tag: "RC_1.4.1".to_owned(), revision: REVISION.to_owned(), at };
-    let stops = Some("3 tasks stopped: Essential container in task exited (web: exit code 1).".to_owned());
+    let service = Service {
+        task_definition: REVISION.to_owned(),
+        running_count: 2,
+        ..Service::rolling(arn, 2)
+    };
+    let good = Verified {
+        digest,
+        tag: "RC_1.4.1".to_owned(),
+        revision: REVISION.to_owned(),
+        at,
+    };
+    let stops =
+        Some("3 tasks stopped: Essential container in task exited (web: exit code 1).".to_owned());
     let lines = Some(("web".to_owned(), vec!["panic: no configuration".to_owned()]));
-    let evidence = Evidence { stops, lines, missing: None };
+    let evidence = Evidence {
+        stops,
+        lines,
+        missing: None,
+    };
     let silent = observed(&service, &[], Evidence::default());
-    let ecs = ["(service web) was unable to place a task because no container instance met all of its requirements."];
+    let ecs = [
+        "(service web) was unable to place a task because no container instance met all of its requirements.",
+    ];
     let told = observed(&service, &ecs, evidence);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = Looks { all: 20, passed: 14, bad: 3, problem, ..Looks::default() };
-    let unclear = Looks { bad: 0, ..looks.clone() };
+    let looks = Looks {
+        all: 20,
+        passed: 14,
+        bad: 3,
+        problem,
+        ..Looks::default()
+    };
+    let unclear = Looks {
+        bad: 0,
+        ..looks.clone()
+    };
     let alarm = HasAlarm {
         name: "checkout-errors".into(),
         arn: String::new(),
         state: AlarmState::Alarm,
         state_since: Some(at),
-        state_reason: "Threshold Crossed: 3 datapoints were greater than the threshold (5.0).".into(),
+        state_reason: "Threshold Crossed: 3 datapoints were greater than the threshold (5.0)."
+            .into(),
         actions: AlarmActions::default(),
         alarm: None,
     };
     let orders = ["orders".to_owned()];
     let (late, refuted) = (words::late(16, &told), |looks: &Looks| {
-        words::refuted(&Observed { looks: Some(looks.clone()), ..silent.clone() })
+        words::refuted(&Observed {
+            looks: Some(looks.clone()),
+            ..silent.clone()
+        })
     });
-    let back = |what: &str, why: &str, spent: bool| words::goes_back(&following, what, &good, why, spent);
+    let back =
+        |what: &str, why: &str, spent: bool| words::goes_back(&following, what, &good, why, spent);
     let messages = [
         words::live(&service, &following, &[], NOW),
         words::live(&service, &following, std::slice::from_ref(&alarm), NOW),
@@ -84,7 +125,11 @@ fn every_message() {
         words::depends(&following, words::HUNG, &late, &orders),
         words::back_while_down(&service, &following, &orders),
         words::unclear(&following, &unclear),
-        words::superseded(&following, &[(format!("depends:{}", following.digest), NOW)].into()).unwrap(),
+        words::superseded(
+            &following,
+            &[(format!("depends:{}", following.digest), NOW)].into(),
+        )
+        .unwrap(),
     ];
     insta::assert_snapshot!(book(&messages));
 }

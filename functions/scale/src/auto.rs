@@ -13,12 +13,23 @@ use crate::words;
 pub fn decide(case: &Case<'_>, scalable: &ScalableTarget) -> Plan {
     let count = case.desired().max(scalable.min);
     let max = scalable.max.min(case.scale.max);
-    let before = case.memory.raised.map_or(scalable.min, |raised| raised.before.min(scalable.min));
+    let before = case
+        .memory
+        .raised
+        .map_or(scalable.min, |raised| raised.before.min(scalable.min));
     let window = case.floor.window.map_or(0, |_| case.floor.tasks.min(max));
     let out = case.out(count, max);
-    let short = out.and_then(|(to, need)| if to == max { words::at_maximum(case, max, need) } else { None });
+    let short = out.and_then(|(to, need)| {
+        if to == max {
+            words::at_maximum(case, max, need)
+        } else {
+            None
+        }
+    });
     let mut plan = match out {
-        Some((to, need)) if to > scalable.min && to >= window => raise(case, scalable, to, Some((need, max))),
+        Some((to, need)) if to > scalable.min && to >= window => {
+            raise(case, scalable, to, Some((need, max)))
+        }
         _ => keep(case, scalable, window, before),
     };
     plan.messages.extend(short);
@@ -30,13 +41,19 @@ fn keep(case: &Case<'_>, scalable: &ScalableTarget, window: u32, before: u32) ->
         return raise(case, scalable, window, None);
     }
     if before == scalable.min {
-        return Plan::nothing(format!("Application Auto Scaling keeps it from {} to {}", scalable.min, scalable.max));
+        return Plan::nothing(format!(
+            "Application Auto Scaling keeps it from {} to {}",
+            scalable.min, scalable.max
+        ));
     }
     lower(case, scalable, before.max(window), before)
 }
 
 fn raise(case: &Case<'_>, scalable: &ScalableTarget, to: u32, need: Option<(&Need, u32)>) -> Plan {
-    let why = need.map_or_else(|| words::floor_reason(case), |(need, max)| words::growth(to, max, need));
+    let why = need.map_or_else(
+        || words::floor_reason(case),
+        |(need, max)| words::growth(to, max, need),
+    );
     let suspended = match need {
         Some(_) if scalable.scaling_out_suspended => Some("DynamicScalingOutSuspended"),
         None if scalable.scheduled_scaling_suspended => Some("ScheduledScalingSuspended"),
@@ -49,7 +66,11 @@ fn raise(case: &Case<'_>, scalable: &ScalableTarget, to: u32, need: Option<(&Nee
         return Plan::tell(words::would_raise(scalable, to, &why));
     }
     // What follows the first step is in the journal.
-    let message = case.memory.raised.is_none().then(|| words::raised(scalable, to, &why));
+    let message = case
+        .memory
+        .raised
+        .is_none()
+        .then(|| words::raised(scalable, to, &why));
     Plan::act(floor(case.service, scalable.min, to, false), why, message)
 }
 
@@ -63,7 +84,11 @@ fn lower(case: &Case<'_>, scalable: &ScalableTarget, floor_now: u32, before: u32
         Ok(to) => {
             let reason = words::decline(case, to);
             let message = (to == before).then(|| words::restored(scalable, to, &reason));
-            Plan::act(floor(case.service, scalable.min, to, to == before), reason, message)
+            Plan::act(
+                floor(case.service, scalable.min, to, to == before),
+                reason,
+                message,
+            )
         }
     }
 }
@@ -71,9 +96,18 @@ fn lower(case: &Case<'_>, scalable: &ScalableTarget, floor_now: u32, before: u32
 /// The service is not scaled from here any more: the minimum becomes what it was.
 pub fn restore(service: &Service, scalable: &ScalableTarget, before: u32) -> Plan {
     let reason = "it is not scaled any more";
-    Plan::act(floor(service, scalable.min, before, true), reason, words::restored(scalable, before, reason))
+    Plan::act(
+        floor(service, scalable.min, before, true),
+        reason,
+        words::restored(scalable, before, reason),
+    )
 }
 
 fn floor(service: &Service, from: u32, to: u32, restores: bool) -> Action {
-    Action::Floor(Floor { service: service.arn.clone(), from, to, restores })
+    Action::Floor(Floor {
+        service: service.arn.clone(),
+        from,
+        to,
+        restores,
+    })
 }

@@ -33,8 +33,14 @@ fn in_calmly(#[case] runs: u32, #[case] rps: f64, #[case] count: Option<u32>) {
 
 #[test]
 fn what_the_last_quarter_of_an_hour_needed_is_kept() {
-    assert_eq!(given().runs(8).requests(15.0).requests_at(14, 79.0).count(), None);
-    assert_eq!(given().runs(8).requests(15.0).requests_at(14, 45.0).count(), Some(5));
+    assert_eq!(
+        given().runs(8).requests(15.0).requests_at(14, 79.0).count(),
+        None
+    );
+    assert_eq!(
+        given().runs(8).requests(15.0).requests_at(14, 45.0).count(),
+        Some(5)
+    );
 }
 
 #[test]
@@ -43,8 +49,14 @@ fn a_minute_adds_at_most_as_much_again_or_four() {
     assert_eq!(wide().runs(1).requests(900.0).count(), Some(5));
     assert_eq!(wide().runs(20).requests(900.0).count(), Some(40));
     // Half a minute after 20 became 40, twenty is still what the step is counted from.
-    assert_eq!(wide().runs(40).requests(900.0).scaled(30, 20, 40).count(), None);
-    assert_eq!(wide().runs(40).requests(900.0).scaled(60, 20, 40).count(), Some(80));
+    assert_eq!(
+        wide().runs(40).requests(900.0).scaled(30, 20, 40).count(),
+        None
+    );
+    assert_eq!(
+        wide().runs(40).requests(900.0).scaled(60, 20, 40).count(),
+        Some(80)
+    );
 }
 
 #[test]
@@ -53,22 +65,38 @@ fn a_single_minute_of_cpu_moves_nothing_and_a_single_minute_of_requests_does() {
     assert_eq!(given().cpu_at(1, 100.0).cpu_at(2, 100.0).count(), Some(3));
     assert_eq!(given().requests_at(1, 37.2).count(), Some(4));
     // The newest minute is not counted to its end; the one before says more.
-    assert_eq!(given().requests_at(1, 3.0).requests_at(2, 37.2).count(), Some(4));
+    assert_eq!(
+        given().requests_at(1, 3.0).requests_at(2, 37.2).count(),
+        Some(4)
+    );
 }
 
 #[test]
 fn a_little_more_moves_nothing_until_it_lasts_for_three_minutes() {
     let little = || given().requests_at(1, 21.9).requests_at(2, 21.9);
     assert_eq!(little().count(), None);
-    assert_eq!(little().requests_at(3, 21.9).requests_at(4, 21.9).count(), Some(3));
+    assert_eq!(
+        little().requests_at(3, 21.9).requests_at(4, 21.9).count(),
+        Some(3)
+    );
     assert_eq!(given().requests_at(1, 22.1).count(), Some(3));
 }
 
 #[test]
 fn a_load_that_rises_is_met_where_it_will_be() {
-    let rising = given().requests_at(4, 18.0).requests_at(3, 22.0).requests_at(2, 26.0).requests_at(1, 30.0);
-    assert_eq!(rising.titles(), ["2 → 4 tasks — 30.0 req/s, rising to 35.0, ÷ 10 per task = 4 (max 8)"]);
-    assert_eq!(rising.requests_at(2, 21.0).titles(), ["2 → 3 tasks — 30.0 req/s ÷ 10 per task = 3 (max 8)"]);
+    let rising = given()
+        .requests_at(4, 18.0)
+        .requests_at(3, 22.0)
+        .requests_at(2, 26.0)
+        .requests_at(1, 30.0);
+    assert_eq!(
+        rising.titles(),
+        ["2 → 4 tasks — 30.0 req/s, rising to 35.0, ÷ 10 per task = 4 (max 8)"]
+    );
+    assert_eq!(
+        rising.requests_at(2, 21.0).titles(),
+        ["2 → 3 tasks — 30.0 req/s ÷ 10 per task = 3 (max 8)"]
+    );
 }
 
 #[test]
@@ -83,13 +111,26 @@ fn missing_data_is_not_zero_load() {
     let mut silent = given().runs(6);
     silent.observed.load.requests = Some(std::collections::BTreeMap::new());
     assert_eq!(silent.count(), None);
-    assert_eq!(silent.titles(), ["no request data in 15 minutes; not made smaller"]);
-    assert_eq!(silent.cpu(99.0).count(), Some(8), "what is measured still counts");
+    assert_eq!(
+        silent.titles(),
+        ["no request data in 15 minutes; not made smaller"]
+    );
+    assert_eq!(
+        silent.cpu(99.0).count(),
+        Some(8),
+        "what is measured still counts"
+    );
 
     let mut gone = given().runs(6);
     gone.observed.load = Load::default();
     assert_eq!(gone.count(), None);
-    assert!(gone.decided().reason.contains("CPU data of 0 of the last 15 minutes"), "{}", gone.decided().reason);
+    assert!(
+        gone.decided()
+            .reason
+            .contains("CPU data of 0 of the last 15 minutes"),
+        "{}",
+        gone.decided().reason
+    );
     let old = NOW - SignedDuration::from_mins(6);
     let mut stale = given().runs(6);
     stale.observed.load.cpu.retain(|minute, _| *minute < old);
@@ -107,16 +148,29 @@ fn bounds_hold_whatever_the_load() {
 #[test]
 fn an_open_window_raises_the_floor_and_max_still_holds() {
     let window = |min: &str| given().tag("schedule", &format!("sat 02:00-05:00 UTC min={min}"));
-    assert_eq!(window("6").titles(), ["2 → 6 tasks — sat 02:00-05:00 UTC needs at least 6"]);
+    assert_eq!(
+        window("6").titles(),
+        ["2 → 6 tasks — sat 02:00-05:00 UTC needs at least 6"]
+    );
     assert_eq!(window("20").count(), Some(8));
-    assert_eq!(window("6").requests(75.0).count(), Some(6), "the step of a minute");
+    assert_eq!(
+        window("6").requests(75.0).count(),
+        Some(6),
+        "the step of a minute"
+    );
     assert_eq!(window("6").runs(6).count(), None);
-    assert_eq!(given().tag("schedule", "sun 02:00-05:00 UTC min=6").count(), None);
+    assert_eq!(
+        given().tag("schedule", "sun 02:00-05:00 UTC min=6").count(),
+        None
+    );
 }
 
 #[test]
 fn a_count_of_zero_is_left_alone() {
-    assert_eq!(given().runs(0).requests(99.0).decided().reason, "a desired count of 0 is left alone");
+    assert_eq!(
+        given().runs(0).requests(99.0).decided().reason,
+        "a desired count of 0 is left alone"
+    );
     let mut leaving = given().runs(0);
     leaving.service().status = "DRAINING".into();
     assert_eq!(leaving.decided().reason, "the service is DRAINING");
@@ -127,8 +181,14 @@ fn a_count_of_zero_is_left_alone() {
 
 #[test]
 fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
-    assert_eq!(given().requests(37.2).titles(), ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]);
-    assert_eq!(given().runs(4).surge(10, 2, 4).requests(61.0).titles(), Vec::<String>::new());
+    assert_eq!(
+        given().requests(37.2).titles(),
+        ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]
+    );
+    assert_eq!(
+        given().runs(4).surge(10, 2, 4).requests(61.0).titles(),
+        Vec::<String>::new()
+    );
     assert_eq!(
         given().runs(3).surge(43, 2, 3).titles(),
         ["back to 2 tasks after 43 min — up to 3, 43 task-minutes above 2"]
@@ -137,9 +197,15 @@ fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
     assert_eq!(given().surge(43, 2, 8).requests(37.2).titles().len(), 1);
     assert_eq!(
         given().requests(99.0).tag("scale", "max=4").titles(),
-        ["2 → 4 tasks — 99.0 req/s ÷ 10 per task = 10 (max 4)", "needs 10 tasks and may have 4"]
+        [
+            "2 → 4 tasks — 99.0 req/s ÷ 10 per task = 10 (max 4)",
+            "needs 10 tasks and may have 4"
+        ]
     );
-    assert_eq!(given().cpu(92.0).runs(4).titles(), ["4 → 5 tasks — 4 × 92 % CPU ÷ 80 % = 5 (max 8)"]);
+    assert_eq!(
+        given().cpu(92.0).runs(4).titles(),
+        ["4 → 5 tasks — 4 × 92 % CPU ÷ 80 % = 5 (max 8)"]
+    );
 }
 
 #[rstest]
@@ -168,14 +234,33 @@ fn the_minimum_is_put_back() {
 #[test]
 fn what_a_person_suspended_stays_suspended() {
     let mut out = given().auto_scaled(2, 6).requests(37.2);
-    out.observed.scalable.as_mut().unwrap().scaling_out_suspended = true;
-    assert_eq!(out.titles(), ["needs more tasks, and DynamicScalingOutSuspended is set"]);
-    let mut window = given().auto_scaled(2, 6).tag("schedule", "sat 02:00-05:00 UTC min=5");
-    window.observed.scalable.as_mut().unwrap().scheduled_scaling_suspended = true;
+    out.observed
+        .scalable
+        .as_mut()
+        .unwrap()
+        .scaling_out_suspended = true;
+    assert_eq!(
+        out.titles(),
+        ["needs more tasks, and DynamicScalingOutSuspended is set"]
+    );
+    let mut window = given()
+        .auto_scaled(2, 6)
+        .tag("schedule", "sat 02:00-05:00 UTC min=5");
+    window
+        .observed
+        .scalable
+        .as_mut()
+        .unwrap()
+        .scheduled_scaling_suspended = true;
     assert_eq!(window.floor(), None);
     let mut lower = given().runs(5).auto_scaled(5, 6);
     lower.memory.raised = Some(Raised { before: 2, to: 5 });
-    lower.observed.scalable.as_mut().unwrap().scaling_in_suspended = true;
+    lower
+        .observed
+        .scalable
+        .as_mut()
+        .unwrap()
+        .scaling_in_suspended = true;
     assert_eq!(lower.floor(), None);
 }
 
@@ -189,7 +274,12 @@ fn a_peak_of_a_service_without_the_tag_is_told() {
             "configuration": {"metrics": [{"metricStat": {"metric": {"namespace": "AWS/ECS", "name": "CPUUtilization", "dimensions": {}}}}]},
         },
     });
-    let mut peak = given().untag("scale").cpu_at(3, 85.0).cpu_at(2, 91.0).cpu_at(1, 93.0).event(alarm);
+    let mut peak = given()
+        .untag("scale")
+        .cpu_at(3, 85.0)
+        .cpu_at(2, 91.0)
+        .cpu_at(1, 93.0)
+        .event(alarm);
     peak.observed.load.busiest_cpu = crate::fixtures::flat(99.0);
     let plan = peak.decided();
     assert!(plan.is_empty());
@@ -199,7 +289,11 @@ fn a_peak_of_a_service_without_the_tag_is_told() {
         message.why,
         "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93; the busiest task is at 99 %. 3 of 3 datapoints were at least 80.0."
     );
-    assert!(message.next.ends_with("it would have gone to 3 tasks."), "{}", message.next);
+    assert!(
+        message.next.ends_with("it would have gone to 3 tasks."),
+        "{}",
+        message.next
+    );
 }
 
 /// An alarm of somebody else on a service that is not scaled.
@@ -216,7 +310,12 @@ fn rings(namespace: &str, metric: &str, threshold: f64) -> serde_json::Value {
 }
 
 #[rstest]
-#[case::low_for_target_tracking("AWS/ECS", "CPUUtilization", 63.0, "theirs is in ALARM, and CPU is at 6 %: no peak")]
+#[case::low_for_target_tracking(
+    "AWS/ECS",
+    "CPUUtilization",
+    63.0,
+    "theirs is in ALARM, and CPU is at 6 %: no peak"
+)]
 #[case::errors(
     "AWS/ApplicationELB",
     "HTTPCode_Target_5XX_Count",
@@ -229,16 +328,30 @@ fn an_alarm_that_is_no_peak_is_not_told_as_one(
     #[case] threshold: f64,
     #[case] reason: &str,
 ) {
-    let plan = given().untag("scale").cpu(6.0).event(rings(namespace, metric, threshold)).decided();
+    let plan = given()
+        .untag("scale")
+        .cpu(6.0)
+        .event(rings(namespace, metric, threshold))
+        .decided();
     assert_eq!((plan.reason.as_str(), plan.messages.len()), (reason, 0));
     let mut maximum = rings("AWS/ECS", "CPUUtilization", 95.0);
     maximum["detail"]["state"]["reason"] =
         "1 datapoint [99.0] was greater than or equal to the threshold (95.0).".into();
-    assert_eq!(given().untag("scale").cpu(61.0).event(maximum).titles(), ["CPU peak: 61 % on 2 tasks"]);
+    assert_eq!(
+        given().untag("scale").cpu(61.0).event(maximum).titles(),
+        ["CPU peak: 61 % on 2 tasks"]
+    );
     let mut low = rings("AWS/ECS", "CPUUtilization", 20.0);
     low["detail"]["state"]["reason"] = "15 datapoints were less than the threshold (20.0).".into();
-    assert_eq!(given().untag("scale").cpu(25.0).event(low).titles(), [""; 0]);
-    let own_bound = given().untag("scale").cpu(61.0).event(rings("AWS/ECS", "CPUUtilization", 60.0));
+    assert_eq!(
+        given().untag("scale").cpu(25.0).event(low).titles(),
+        [""; 0]
+    );
+    let own_bound =
+        given()
+            .untag("scale")
+            .cpu(61.0)
+            .event(rings("AWS/ECS", "CPUUtilization", 60.0));
     assert_eq!(own_bound.titles(), ["CPU peak: 61 % on 2 tasks"]);
 }
 
@@ -254,7 +367,11 @@ fn a_rollout_makes_no_service_grow() {
 
 #[test]
 fn a_task_that_reports_three_times_a_minute_is_one_task() {
-    let mut calm = given().runs(4).scaled(1_800, 8, 4).cpu(75.0).surge(60, 2, 4);
+    let mut calm = given()
+        .runs(4)
+        .scaled(1_800, 8, 4)
+        .cpu(75.0)
+        .surge(60, 2, 4);
     calm.observed.load.tasks = crate::fixtures::flat(12.0);
     assert_eq!(calm.count(), None, "{}", calm.decided().reason);
 }
@@ -263,13 +380,19 @@ fn a_task_that_reports_three_times_a_minute_is_one_task() {
 fn a_deployment_of_the_last_quarter_of_an_hour_is_not_made_smaller() {
     let mut fresh = given().runs(6);
     fresh.service().deployments[0].created_at = Some(NOW - SignedDuration::from_mins(14));
-    assert_eq!(fresh.decided().reason, "6 tasks: a deployment began less than 15 min ago");
+    assert_eq!(
+        fresh.decided().reason,
+        "6 tasks: a deployment began less than 15 min ago"
+    );
     assert_eq!(fresh.requests(75.0).count(), Some(8));
 }
 
 #[test]
 fn a_minimum_that_somebody_else_has_set_is_left_alone() {
-    let mut theirs = given().runs(10).auto_scaled(10, 20).tag("scale", "min=2 max=20");
+    let mut theirs = given()
+        .runs(10)
+        .auto_scaled(10, 20)
+        .tag("scale", "min=2 max=20");
     theirs.memory.raised = Some(Raised { before: 2, to: 6 });
     assert_eq!(theirs.floor(), None);
 }
@@ -286,10 +409,19 @@ fn under_auto_scaling_too_somebody_is_told_that_it_is_not_enough() {
     let full = given().runs(6).auto_scaled(2, 6).requests(99.0);
     assert_eq!(
         full.titles(),
-        ["Auto Scaling's minimum 2 → 6 tasks — 99.0 req/s ÷ 10 per task = 10 (max 6)", "needs 10 tasks and may have 6"]
+        [
+            "Auto Scaling's minimum 2 → 6 tasks — 99.0 req/s ÷ 10 per task = 10 (max 6)",
+            "needs 10 tasks and may have 6"
+        ]
     );
     let message = &full.decided().messages[0];
-    assert!(message.why.ends_with("Application Auto Scaling's maximum is 6."), "{}", message.why);
+    assert!(
+        message
+            .why
+            .ends_with("Application Auto Scaling's maximum is 6."),
+        "{}",
+        message.why
+    );
 }
 
 proptest! {

@@ -36,22 +36,34 @@ pub fn given() -> Given {
         }],
         ..Service::rolling(arn, 2)
     };
-    let observed = Observed { service: Some(service), load: Load::default(), scalable: None };
+    let observed = Observed {
+        service: Some(service),
+        load: Load::default(),
+        scalable: None,
+    };
     let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
-    Given { tags, memory: Memory::default(), observed, event: Event::sweep("sweep") }
-        .tag("scale", "min=2 max=8 rps=10 cpu=80")
-        .requests(0.0)
-        .cpu(10.0)
+    Given {
+        tags,
+        memory: Memory::default(),
+        observed,
+        event: Event::sweep("sweep"),
+    }
+    .tag("scale", "min=2 max=8 rps=10 cpu=80")
+    .requests(0.0)
+    .cpu(10.0)
 }
 
 /// The last 15 minutes, all with one value.
 pub fn flat(value: f64) -> Series {
-    (1..=15).map(|n| (NOW - SignedDuration::from_mins(n), value)).collect()
+    (1..=15)
+        .map(|n| (NOW - SignedDuration::from_mins(n), value))
+        .collect()
 }
 
 impl Given {
     pub fn tag(mut self, key: &str, value: &str) -> Self {
-        self.tags.insert(format!("lamplighter:{key}"), value.to_owned());
+        self.tags
+            .insert(format!("lamplighter:{key}"), value.to_owned());
         self
     }
 
@@ -91,7 +103,10 @@ impl Given {
     }
 
     pub fn cpu_at(mut self, minutes_ago: i64, percent: f64) -> Self {
-        self.observed.load.cpu.insert(NOW - SignedDuration::from_mins(minutes_ago), percent);
+        self.observed
+            .load
+            .cpu
+            .insert(NOW - SignedDuration::from_mins(minutes_ago), percent);
         self
     }
 
@@ -103,7 +118,14 @@ impl Given {
 
     pub fn surge(mut self, minutes_ago: i64, base: u32, count: u32) -> Self {
         let since = NOW - SignedDuration::from_mins(minutes_ago);
-        self.memory.surge = Some(Surge { since, base, peak: count, count, at: since, task_seconds: 0 });
+        self.memory.surge = Some(Surge {
+            since,
+            base,
+            peak: count,
+            count,
+            at: since,
+            task_seconds: 0,
+        });
         self
     }
 
@@ -125,11 +147,22 @@ impl Given {
     }
 
     pub fn decided(&self) -> Plan {
-        let policy = Autoscaler.policy(&self.tags, &StackDefaults::default()).unwrap().unwrap();
-        let target = Tagged { arn: self.observed.service.as_ref().unwrap().arn.clone(), tags: self.tags.clone() };
+        let policy = Autoscaler
+            .policy(&self.tags, &StackDefaults::default())
+            .unwrap()
+            .unwrap();
+        let target = Tagged {
+            arn: self.observed.service.as_ref().unwrap().arn.clone(),
+            tags: self.tags.clone(),
+        };
         let mut memory = self.memory.clone();
         Autoscaler::forget(&mut memory, &self.observed);
-        let seen = Seen { event: &self.event, target: &target, policy: &policy, memory: &memory };
+        let seen = Seen {
+            event: &self.event,
+            target: &target,
+            policy: &policy,
+            memory: &memory,
+        };
         decide(seen, &self.observed, NOW)
     }
 
@@ -160,6 +193,8 @@ impl Given {
     pub fn titles(&self) -> Vec<String> {
         let plan = self.decided();
         let done = plan.steps.into_iter().filter_map(|step| step.message);
-        done.chain(plan.messages).map(|message| message.title).collect()
+        done.chain(plan.messages)
+            .map(|message| message.title)
+            .collect()
     }
 }

@@ -53,19 +53,34 @@ impl Operation for Autoscaler {
     type Observed = Observed;
     type Reach = ServicesAndBounds;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
         let windows = policy::floors(tags)?;
         let scale = ScalePolicy::of(tags, defaults)?;
         let managed = tags.contains_key(policy::MANAGED);
-        Ok((scale.is_some() || managed).then_some(Policy { scale, windows, cpu_peak: defaults.cpu_peak }))
+        Ok((scale.is_some() || managed).then_some(Policy {
+            scale,
+            windows,
+            cpu_peak: defaults.cpu_peak,
+        }))
     }
 
     fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
-        Some(Policy { scale: None, windows: Vec::new(), cpu_peak: defaults.cpu_peak })
+        Some(Policy {
+            scale: None,
+            windows: Vec::new(),
+            cpu_peak: defaults.cpu_peak,
+        })
     }
 
     async fn observe<C: Cloud>(
@@ -82,23 +97,36 @@ impl Operation for Autoscaler {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
+        observed
+            .service
+            .as_ref()
+            .map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Scale(scale) => observed.desired() == Some(scale.to),
-            Action::Floor(floor) => observed.scalable.as_ref().is_some_and(|scalable| scalable.min == floor.to),
+            Action::Floor(floor) => observed
+                .scalable
+                .as_ref()
+                .is_some_and(|scalable| scalable.min == floor.to),
             _ => false,
         }
     }
 
     fn forget(memory: &mut Memory, observed: &Observed) {
-        memory.forget_scaling(observed.desired(), observed.scalable.as_ref().map(|scalable| scalable.min));
+        memory.forget_scaling(
+            observed.desired(),
+            observed.scalable.as_ref().map(|scalable| scalable.min),
+        );
     }
 
     fn watches(seen: Seen<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
-        let above = |scale: &ScalePolicy| observed.desired().is_some_and(|desired| desired > scale.min);
+        let above = |scale: &ScalePolicy| {
+            observed
+                .desired()
+                .is_some_and(|desired| desired > scale.min)
+        };
         let grown = observed.scalable.is_none() && seen.policy.scale.as_ref().is_some_and(above);
         !plan.is_empty() || grown || seen.memory.raised.is_some()
     }

@@ -14,14 +14,21 @@ const YOUNG: SignedDuration = SignedDuration::from_mins(20);
 /// `37.2 req/s ÷ 10 per task = 4 (max 8)`, and what of it comes at first.
 pub fn growth(to: u32, max: u32, need: &Need) -> String {
     let whole = need.whole();
-    let first = if to < whole && to < max { format!(", {to} at first") } else { String::new() };
+    let first = if to < whole && to < max {
+        format!(", {to} at first")
+    } else {
+        String::new()
+    };
     format!("{} = {whole}{first} (max {max})", need.from)
 }
 
 pub fn floor_reason(case: &Case<'_>) -> String {
     match case.floor.window {
         Some(window) if window.min > case.scale.max => {
-            format!("{} needs {}, and max is {}", window.text, window.min, case.scale.max)
+            format!(
+                "{} needs {}, and max is {}",
+                window.text, window.min, case.scale.max
+            )
         }
         Some(window) => format!("{} needs at least {}", window.text, window.min),
         None => format!("min {}", case.scale.min),
@@ -29,20 +36,37 @@ pub fn floor_reason(case: &Case<'_>) -> String {
 }
 
 pub fn stays(case: &Case<'_>, need: &Need) -> String {
-    format!("stays at {}: {}", case.desired(), growth(case.desired(), case.scale.max, need))
+    format!(
+        "stays at {}: {}",
+        case.desired(),
+        growth(case.desired(), case.scale.max, need)
+    )
 }
 
 pub fn keeps(count: u32, missing: &Missing) -> String {
-    format!("keeps {count} tasks: {} data of {} of the last 15 minutes is not enough", missing.what, missing.minutes)
+    format!(
+        "keeps {count} tasks: {} data of {} of the last 15 minutes is not enough",
+        missing.what, missing.minutes
+    )
 }
 
 pub fn needed(count: u32, peak: f64, floor: u32) -> String {
-    format!("{count} tasks: the last 15 minutes needed up to {}, the floor is {floor}", whole(peak))
+    format!(
+        "{count} tasks: the last 15 minutes needed up to {}, the floor is {floor}",
+        whole(peak)
+    )
 }
 
 pub fn decline(case: &Case<'_>, wanted: u32) -> String {
-    let peak = case.demand.peak.as_ref().map_or(wanted, |peak| whole(*peak));
-    format!("the last 15 minutes needed at most {peak}, the floor is {}", case.floor.tasks)
+    let peak = case
+        .demand
+        .peak
+        .as_ref()
+        .map_or(wanted, |peak| whole(*peak));
+    format!(
+        "the last 15 minutes needed at most {peak}, the floor is {}",
+        case.floor.tasks
+    )
 }
 
 /// Told at the first step of a surge, when it is over, and when bounds moved the count. What lies between is in
@@ -84,17 +108,26 @@ fn measured(case: &Case<'_>) -> String {
 
 /// The load needs more than the tag allows, or than Application Auto Scaling does.
 pub fn at_maximum(case: &Case<'_>, max: u32, need: &Need) -> Option<Message> {
-    let since = case.memory.surge.map_or(String::new(), |surge| surge.since.to_string());
+    let since = case
+        .memory
+        .surge
+        .map_or(String::new(), |surge| surge.since.to_string());
     let (who, where_to) = if max < case.scale.max {
         ("Application Auto Scaling's maximum is".to_owned(), "there")
     } else {
         (format!("the tag {SCALE} says max="), "in the tag")
     };
-    let says = if max < case.scale.max { format!("{who} {max}") } else { format!("{who}{max}") };
+    let says = if max < case.scale.max {
+        format!("{who} {max}")
+    } else {
+        format!("{who}{max}")
+    };
     (need.whole() > max).then(|| {
         Message::warning(format!("needs {} tasks and may have {max}", need.whole()))
             .why(format!("{} = {}; {says}.", need.from, need.whole()))
-            .next(format!("Raise the maximum {where_to}, or find out where the load comes from."))
+            .next(format!(
+                "Raise the maximum {where_to}, or find out where the load comes from."
+            ))
             .once(format!("at-max:{since}"))
     })
 }
@@ -103,13 +136,21 @@ pub fn at_maximum(case: &Case<'_>, max: u32, need: &Need) -> Option<Message> {
 pub fn no_data(case: &Case<'_>) -> Option<Message> {
     let missing = case.demand.peak.as_ref().err()?;
     let old = |since: Timestamp| case.now.duration_since(since) >= YOUNG;
-    let settled = case.service.primary().and_then(|deployment| deployment.created_at).is_none_or(old);
+    let settled = case
+        .service
+        .primary()
+        .and_then(|deployment| deployment.created_at)
+        .is_none_or(old);
     let stuck = case.memory.surge.is_some_and(|surge| old(surge.at));
     if !settled || (missing.minutes > 0 && !stuck) {
         return None;
     }
     let what = missing.what;
-    let has = if missing.minutes == 0 { "no".to_owned() } else { format!("only {} min of", missing.minutes) };
+    let has = if missing.minutes == 0 {
+        "no".to_owned()
+    } else {
+        format!("only {} min of", missing.minutes)
+    };
     Some(
         Message::warning(format!("{has} {what} data in 15 minutes; not made smaller"))
             .why(format!("CloudWatch has {has} {what} data of the service. Missing data is not zero load."))
@@ -136,10 +177,16 @@ pub fn suspended(flag: &str, why: &str) -> Message {
 }
 
 pub fn would_raise(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
-    Message::info(format!("would set Auto Scaling's minimum from {} to {to}", scalable.min))
-        .why(format!("{}. The tag {SCALE} says autoscaling=tell.", capitalised(why)))
-        .next("Nothing was changed.")
-        .once("autoscaling-tell")
+    Message::info(format!(
+        "would set Auto Scaling's minimum from {} to {to}",
+        scalable.min
+    ))
+    .why(format!(
+        "{}. The tag {SCALE} says autoscaling=tell.",
+        capitalised(why)
+    ))
+    .next("Nothing was changed.")
+    .once("autoscaling-tell")
 }
 
 pub fn raised(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
@@ -149,17 +196,26 @@ pub fn raised(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
 }
 
 pub fn restored(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
-    Message::info(format!("Auto Scaling's minimum is {to} again (was {})", scalable.min))
-        .why(format!("{}.", capitalised(reason)))
-        .next("Nothing to do.")
+    Message::info(format!(
+        "Auto Scaling's minimum is {to} again (was {})",
+        scalable.min
+    ))
+    .why(format!("{}.", capitalised(reason)))
+    .next("Nothing to do.")
 }
 
 fn minutes(since: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(since).as_mins();
-    if minutes < 120 { format!("{minutes} min") } else { format!("{} h {} min", minutes / 60, minutes % 60) }
+    if minutes < 120 {
+        format!("{minutes} min")
+    } else {
+        format!("{} h {} min", minutes / 60, minutes % 60)
+    }
 }
 
 fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_uppercase(), letters.as_str()))
+    letters.next().map_or_else(String::new, |first| {
+        format!("{}{}", first.to_uppercase(), letters.as_str())
+    })
 }

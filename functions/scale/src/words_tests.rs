@@ -8,17 +8,30 @@ use crate::fixtures::{Given, flat, given};
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 /// All that a plan tells.
 fn told(plan: Plan) -> Vec<Message> {
-    plan.steps.into_iter().filter_map(|step| step.message).chain(plan.messages).collect()
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
 }
 
 fn suspended() -> Given {
     let mut given = given().requests(37.2).auto_scaled(2, 8);
-    given.observed.scalable.as_mut().unwrap().scaling_out_suspended = true;
+    given
+        .observed
+        .scalable
+        .as_mut()
+        .unwrap()
+        .scaling_out_suspended = true;
     given
 }
 
@@ -50,12 +63,22 @@ fn every_message() {
         given().requests(37.2).auto_scaled(2, 8),
         given().requests(137.2).auto_scaled(8, 8).runs(8),
         suspended(),
-        given().tag("scale", "min=2 max=8 rps=10 autoscaling=tell").requests(37.2).auto_scaled(2, 8),
+        given()
+            .tag("scale", "min=2 max=8 rps=10 autoscaling=tell")
+            .requests(37.2)
+            .auto_scaled(2, 8),
         peak(),
     ];
-    let mut messages: Vec<Message> = plans.into_iter().flat_map(|given| told(given.decided())).collect();
+    let mut messages: Vec<Message> = plans
+        .into_iter()
+        .flat_map(|given| told(given.decided()))
+        .collect();
     messages.push(words::daemon());
     let scalable = given().auto_scaled(4, 8).observed.scalable.unwrap();
-    messages.push(words::restored(&scalable, 2, "the last 15 minutes needed at most 2, the floor is 2"));
+    messages.push(words::restored(
+        &scalable,
+        2,
+        "the last 15 minutes needed at most 2, the floor is 2",
+    ));
     insta::assert_snapshot!(book(&messages));
 }

@@ -22,7 +22,9 @@ use lamplighter::ledger::Ledger;
 use lamplighter::memory::Memory;
 use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::{Action, HookStatus};
-use lamplighter::policy::{self, DEPLOY, DeployPolicy, Managed, Mode, StackDefaults, TagError, Unclear};
+use lamplighter::policy::{
+    self, DEPLOY, DeployPolicy, Managed, Mode, StackDefaults, TagError, Unclear,
+};
 use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 
@@ -60,14 +62,26 @@ impl Operation for Verify {
 
     const TEARS_DOWN: bool = true;
 
-    async fn targets<C: Cloud, L: Ledger>(&self, search: Search<'_, C, L>) -> Result<Targets<Survey>, AwsError> {
+    async fn targets<C: Cloud, L: Ledger>(
+        &self,
+        search: Search<'_, C, L>,
+    ) -> Result<Targets<Survey>, AwsError> {
         targets::targets(search).await
     }
 
-    fn policy(&self, tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Policy>, TagError> {
-        let deploy = tags.get(DEPLOY).map(|value| DeployPolicy::parse(value)).transpose()?;
+    fn policy(
+        &self,
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Policy>, TagError> {
+        let deploy = tags
+            .get(DEPLOY)
+            .map(|value| DeployPolicy::parse(value))
+            .transpose()?;
         let acts = policy::managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
-        let Some(deploy) = deploy.filter(|_| acts) else { return Ok(self.tidying(defaults)) };
+        let Some(deploy) = deploy.filter(|_| acts) else {
+            return Ok(self.tidying(defaults));
+        };
         Ok(Some(Policy {
             judges: true,
             step: deploy.step(),
@@ -97,7 +111,10 @@ impl Operation for Verify {
     }
 
     fn state(observed: &Observed) -> TargetState {
-        observed.service.as_ref().map_or_else(TargetState::missing, TargetState::from)
+        observed
+            .service
+            .as_ref()
+            .map_or_else(TargetState::missing, TargetState::from)
     }
 
     fn in_effect(_: &Action, _: &Observed) -> bool {
@@ -109,7 +126,10 @@ impl Operation for Verify {
     }
 
     fn watches(_: Seen<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
-        observed.judging.as_ref().is_some_and(|judging| judging.execution.is_some())
+        observed
+            .judging
+            .as_ref()
+            .is_some_and(|judging| judging.execution.is_some())
     }
 
     fn reply(&self, payload: &Value, result: Result<Value, Error>) -> Result<Value, Error> {
@@ -121,7 +141,10 @@ impl Operation for Verify {
         }
         match result {
             Ok(value) => {
-                let hook = value.pointer("/targets/0/hook").filter(|hook| !hook.is_null()).cloned();
+                let hook = value
+                    .pointer("/targets/0/hook")
+                    .filter(|hook| !hook.is_null())
+                    .cloned();
                 Ok(hook.unwrap_or_else(|| json!(HookStatus::Succeeded)))
             }
             // Nobody can judge what can't be read, and a later call reads no better.
@@ -129,7 +152,9 @@ impl Operation for Verify {
                 tracing::error!(error = %error, "a call that can't be read is answered with SUCCEEDED");
                 Ok(json!(HookStatus::Succeeded))
             }
-            Err(_) => Ok(json!(HookStatus::InProgress { call_back_delay: SOON })),
+            Err(_) => Ok(json!(HookStatus::InProgress {
+                call_back_delay: SOON
+            })),
         }
     }
 }

@@ -116,7 +116,10 @@ impl Comparison {
         let mut both = old;
         add_up(&mut both, &self.new);
         let rate = |sum: &Minute| (sum.errors + PRIOR.0) / (sum.requests + PRIOR.1);
-        Rates { old: rate(&old), both: rate(&both) }
+        Rates {
+            old: rate(&old),
+            both: rate(&both),
+        }
     }
 
     #[must_use]
@@ -131,7 +134,9 @@ impl Comparison {
         } else if self.no_worse >= (1.0 / MISSES).ln() {
             Finding::NoWorse
         } else {
-            Finding::Unclear { minutes: self.minutes_left() }
+            Finding::Unclear {
+                minutes: self.minutes_left(),
+            }
         }
     }
 
@@ -144,14 +149,21 @@ impl Comparison {
     /// No error, and no answer either: at the edges of a minute a few requests are on their way, never half of them.
     fn hangs(&self) -> bool {
         let answered = |sum: &Minute| sum.answers / sum.requests.max(1.0);
-        self.minutes > 1 && self.new.requests >= LEAST && answered(&self.new) < 0.5 && answered(&self.old) > 0.9
+        self.minutes > 1
+            && self.new.requests >= LEAST
+            && answered(&self.new) < 0.5
+            && answered(&self.old) > 0.9
     }
 
     fn minutes_left(&self) -> Option<u32> {
         let missing = (1.0 / MISSES).ln() - self.no_worse;
         let gained = self.no_worse / f64::from(self.minutes);
         let minutes = (missing / gained).ceil();
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and a day")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 1 and a day"
+        )]
         (gained > 0.0 && minutes <= 1_440.0).then_some(minutes as u32)
     }
 }
@@ -159,7 +171,11 @@ impl Comparison {
 /// Metrics come late and in parts: never more errors than requests.
 fn plausible(minute: Minute) -> Minute {
     let requests = minute.requests.max(minute.errors).max(0.0).round();
-    Minute { requests, errors: minute.errors.max(0.0).round(), ..minute }
+    Minute {
+        requests,
+        errors: minute.errors.max(0.0).round(),
+        ..minute
+    }
 }
 
 /// The logarithm of the mean of what these are the logarithms of.

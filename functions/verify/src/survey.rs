@@ -8,7 +8,9 @@ use lamplighter::cloud::Cloud;
 use lamplighter::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::looks::Looks;
 use lamplighter::memory::{Judging, Memory};
-use lamplighter::model::{Arn, CodeTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic};
+use lamplighter::model::{
+    Arn, CodeTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic,
+};
 use lamplighter::operation::Seen;
 use serde::Serialize;
 
@@ -75,17 +77,40 @@ pub struct Observed {
 
 impl Survey {
     pub(crate) fn new(question: Question, services: Vec<Service>, at: Timestamp) -> Self {
-        Self { question, services: services.into_iter().map(|service| (service.arn.clone(), service)).collect(), at }
+        Self {
+            question,
+            services: services
+                .into_iter()
+                .map(|service| (service.arn.clone(), service))
+                .collect(),
+            at,
+        }
     }
 
-    pub(crate) async fn of<C: Cloud>(&self, seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+    pub(crate) async fn of<C: Cloud>(
+        &self,
+        seen: Seen<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let asked = self.asked(seen.memory, arn, cloud).await?;
         let service = self.services.get(arn).cloned();
         let stage = asked.as_ref().map_or(Stage::Prepared, |asked| asked.stage);
-        let mut observed = Observed { service, stage, image: None, judging: None, comparison: None };
-        let Some(asked) = asked else { return Ok(observed) };
-        let stage = if returns(seen.memory, &asked) { Stage::Back } else { stage };
+        let mut observed = Observed {
+            service,
+            stage,
+            image: None,
+            judging: None,
+            comparison: None,
+        };
+        let Some(asked) = asked else {
+            return Ok(observed);
+        };
+        let stage = if returns(seen.memory, &asked) {
+            Stage::Back
+        } else {
+            stage
+        };
         observed.stage = stage;
         if stage == Stage::Back && asked.execution.is_none() {
             return Ok(observed);
@@ -96,7 +121,12 @@ impl Survey {
             return Ok(observed);
         }
         observed.image = image(seen, &asked, cloud).await?;
-        let Policy { verify, expect, verify_test, .. } = seen.policy;
+        let Policy {
+            verify,
+            expect,
+            verify_test,
+            ..
+        } = seen.policy;
         let (test, live) = (verify_test.as_slice(), verify.as_slice());
         let urls = match stage {
             Stage::Tested => test,
@@ -104,7 +134,10 @@ impl Survey {
             _ => &[],
         };
         if !urls.is_empty() {
-            judging.looks = judging.looks.again(urls, expect.as_deref(), self.at, cloud).await;
+            judging.looks = judging
+                .looks
+                .again(urls, expect.as_deref(), self.at, cloud)
+                .await;
         }
         if let (Stage::Shifting(_), Some(old)) = (stage, &asked.old) {
             observed.comparison = self.compare(&judging, old, &asked.new, cloud).await?;
@@ -115,7 +148,12 @@ impl Survey {
     }
 
     /// What is asked about a service; `None` where nobody waits for an answer about anything that is known.
-    async fn asked<C: Cloud>(&self, memory: &Memory, service: &Arn, cloud: &C) -> Result<Option<Asked>, AwsError> {
+    async fn asked<C: Cloud>(
+        &self,
+        memory: &Memory,
+        service: &Arn,
+        cloud: &C,
+    ) -> Result<Option<Asked>, AwsError> {
         let (id, execution, target) = match &self.question {
             Question::Ecs(call) => {
                 let deployment = match &call.deployment {
@@ -124,12 +162,15 @@ impl Survey {
                 };
                 return Ok(deployment.map(|deployment| Asked::by_ecs(call, deployment)));
             }
-            Question::CodeDeploy(call, target) => {
-                (call.deployment_id.clone(), call.lifecycle_event_hook_execution_id.clone(), Some(target.clone()))
-            }
+            Question::CodeDeploy(call, target) => (
+                call.deployment_id.clone(),
+                call.lifecycle_event_hook_execution_id.clone(),
+                Some(target.clone()),
+            ),
             Question::Again => {
                 let judging = memory.judging.clone();
-                let Some((id, execution)) = judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
+                let Some((id, execution)) =
+                    judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
                 else {
                     return Ok(None);
                 };
@@ -137,7 +178,10 @@ impl Survey {
                 (id, execution, target)
             }
         };
-        let deployment = cloud.code_deployment(&id).await?.filter(|deployment| !deployment.is_over());
+        let deployment = cloud
+            .code_deployment(&id)
+            .await?
+            .filter(|deployment| !deployment.is_over());
         Ok(deployment.zip(target).map(|(deployment, target)| Asked {
             stage: match target.stage.as_str() {
                 _ if deployment.is_rollback => Stage::Back,
@@ -159,7 +203,10 @@ impl Survey {
             Stage::Shifting(weight) => format!("{weight} % of production"),
             other => format!("{other:?}"),
         };
-        let known = memory.judging.clone().filter(|judging| judging.deployment == asked.deployment);
+        let known = memory
+            .judging
+            .clone()
+            .filter(|judging| judging.deployment == asked.deployment);
         let mut judging = known.unwrap_or_else(|| Judging {
             deployment: asked.deployment.clone(),
             execution: None,
@@ -170,12 +217,20 @@ impl Survey {
             looks: Looks::default(),
         });
         if judging.step != step {
-            judging = Judging { step, step_since: self.at, looks: Looks::default(), ..judging };
+            judging = Judging {
+                step,
+                step_since: self.at,
+                looks: Looks::default(),
+                ..judging
+            };
         }
         if matches!(asked.stage, Stage::Shifting(_)) {
             judging.since.get_or_insert(self.at);
         }
-        Judging { execution: asked.execution.clone(), ..judging }
+        Judging {
+            execution: asked.execution.clone(),
+            ..judging
+        }
     }
 
     /// Minute by minute, since traffic is shifted.
@@ -187,25 +242,49 @@ impl Survey {
         cloud: &C,
     ) -> Result<Option<Comparison>, AwsError> {
         let since = judging.since.unwrap_or(self.at);
-        let groups: Vec<String> = [old, new].iter().filter_map(|side| side.target_groups.first()).cloned().collect();
-        let [before, after] = groups.as_slice() else { return Ok(None) };
+        let groups: Vec<String> = [old, new]
+            .iter()
+            .filter_map(|side| side.target_groups.first())
+            .cloned()
+            .collect();
+        let [before, after] = groups.as_slice() else {
+            return Ok(None);
+        };
         let found = cloud.target_groups(&groups).await?;
-        let (Some(before), Some(after)) = (found.get(before), found.get(after)) else { return Ok(None) };
+        let (Some(before), Some(after)) = (found.get(before), found.get(after)) else {
+            return Ok(None);
+        };
         if before == after || before.balancer_dimensions().next().is_none() {
             return Ok(None);
         }
         let groups = [before.clone(), after.clone()];
-        let traffic = cloud.traffic(&groups, since - BEFORE, self.at - LAG).await?;
-        let [before, after] = traffic.as_slice() else { return Ok(None) };
-        Ok(Some(side_by_side(before, after, whole(since), whole(judging.step_since))))
+        let traffic = cloud
+            .traffic(&groups, since - BEFORE, self.at - LAG)
+            .await?;
+        let [before, after] = traffic.as_slice() else {
+            return Ok(None);
+        };
+        Ok(Some(side_by_side(
+            before,
+            after,
+            whole(since),
+            whole(judging.step_since),
+        )))
     }
 }
 
 /// A way back that was begun from here is no release, and neither is a restart of what runs.
 fn returns(memory: &Memory, asked: &Asked) -> bool {
     let new = &asked.new.task_definition;
-    let is_restart = asked.old.as_ref().is_some_and(|old| !new.is_empty() && old.task_definition == *new);
-    is_restart || memory.returning.as_ref().is_some_and(|way| way.to.as_ref() == Some(new))
+    let is_restart = asked
+        .old
+        .as_ref()
+        .is_some_and(|old| !new.is_empty() && old.task_definition == *new);
+    is_restart
+        || memory
+            .returning
+            .as_ref()
+            .is_some_and(|way| way.to.as_ref() == Some(new))
 }
 
 /// Who asks about what.
@@ -222,13 +301,25 @@ impl Asked {
     fn by_ecs(call: &HookCall, deployment: ServiceDeployment) -> Self {
         let stage = stage(call, &deployment);
         let ServiceDeployment { arn, from, to, .. } = deployment;
-        Self { deployment: arn, execution: None, stage, old: from, new: to }
+        Self {
+            deployment: arn,
+            execution: None,
+            stage,
+            old: from,
+            new: to,
+        }
     }
 }
 
 /// The beginning of the first whole minute at or after a time.
 fn whole(at: Timestamp) -> Timestamp {
-    at.round((Unit::Minute, 1)).map_or(at, |rounded| if rounded < at { rounded + MINUTE } else { rounded })
+    at.round((Unit::Minute, 1)).map_or(at, |rounded| {
+        if rounded < at {
+            rounded + MINUTE
+        } else {
+            rounded
+        }
+    })
 }
 
 fn side_by_side(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp) -> Comparison {
@@ -238,7 +329,12 @@ fn side_by_side(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp)
         answers: traffic.answers.get(at).copied().unwrap_or_default(),
         p90: traffic.p90.get(at).copied(),
     };
-    let mut times: Vec<&Timestamp> = old.requests.keys().chain(new.requests.keys()).chain(new.errors.keys()).collect();
+    let mut times: Vec<&Timestamp> = old
+        .requests
+        .keys()
+        .chain(new.requests.keys())
+        .chain(new.errors.keys())
+        .collect();
     times.sort_unstable();
     times.dedup();
     let mut comparison = Comparison::default();
@@ -275,7 +371,11 @@ async fn image<C: Cloud>(
     let following = seen.memory.following.as_ref();
     if asked.execution.is_some() {
         // CodeDeploy does not say what it deploys.
-        let own = following.filter(|f| f.deployment.as_ref().is_none_or(|deployment| *deployment == asked.deployment));
+        let own = following.filter(|f| {
+            f.deployment
+                .as_ref()
+                .is_none_or(|deployment| *deployment == asked.deployment)
+        });
         return Ok(own.map(|following| (following.tag.clone(), following.digest.clone())));
     }
     let mut new = pinned(&asked.new.task_definition, cloud).await?;
@@ -285,7 +385,11 @@ async fn image<C: Cloud>(
     }
     let followed = following.map(|following| &following.digest);
     let own = new.iter().position(|(_, digest)| Some(digest) == followed);
-    Ok(if new.is_empty() { None } else { Some(new.swap_remove(own.unwrap_or_default())) })
+    Ok(if new.is_empty() {
+        None
+    } else {
+        Some(new.swap_remove(own.unwrap_or_default()))
+    })
 }
 
 /// Tags and digests of the images of a revision that have a digest.
@@ -294,14 +398,21 @@ async fn pinned<C: Cloud>(revision: &str, cloud: &C) -> Result<Vec<(String, Dige
         return Ok(Vec::new());
     }
     let definition = cloud.task_definition(revision).await?;
-    let images = definition.containers().map(|container| ImageRef::parse(container.image));
-    Ok(images.filter_map(|image| Some((image.tag.unwrap_or_default(), image.digest?))).collect())
+    let images = definition
+        .containers()
+        .map(|container| ImageRef::parse(container.image));
+    Ok(images
+        .filter_map(|image| Some((image.tag.unwrap_or_default(), image.digest?)))
+        .collect())
 }
 
 fn stage(call: &HookCall, deployment: &ServiceDeployment) -> Stage {
     let name = call.stage.as_deref().unwrap_or(&deployment.stage);
     let weight = call.weight().or(deployment.to.weight);
-    let is_shift = matches!(name, "PRE_PRODUCTION_TRAFFIC_SHIFT" | "PRODUCTION_TRAFFIC_SHIFT");
+    let is_shift = matches!(
+        name,
+        "PRE_PRODUCTION_TRAFFIC_SHIFT" | "PRODUCTION_TRAFFIC_SHIFT"
+    );
     match weight {
         _ if deployment.goes_back() => Stage::Back,
         // Before it shifts the first time there is none either.

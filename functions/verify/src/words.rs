@@ -9,12 +9,23 @@ use crate::sequential::{Comparison, FALSE_ALARMS, MARGIN, Minute};
 
 /// `12 of 300 requests (4.0 %)`
 fn share(minute: &Minute) -> String {
-    let percent = if minute.requests > 0.0 { minute.errors / minute.requests * 100.0 } else { 0.0 };
-    format!("{:.0} of {:.0} requests ({percent:.1} %)", minute.errors, minute.requests)
+    let percent = if minute.requests > 0.0 {
+        minute.errors / minute.requests * 100.0
+    } else {
+        0.0
+    };
+    format!(
+        "{:.0} of {:.0} requests ({percent:.1} %)",
+        minute.errors, minute.requests
+    )
 }
 
 pub fn counts(comparison: &Comparison) -> String {
-    format!("{} fail with it, {} with the old revision", share(&comparison.new), share(&comparison.old))
+    format!(
+        "{} fail with it, {} with the old revision",
+        share(&comparison.new),
+        share(&comparison.old)
+    )
 }
 
 /// An approval that was made use of brings it no more.
@@ -28,13 +39,14 @@ pub fn again(digest: &Digest, approval_is_spent: bool) -> String {
 }
 
 pub fn more_errors(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    Message::warning(format!("{label} fails more often than the old one: going back from {weight} % of traffic")).why(
-        format!(
-            "In the same minutes {}. That this is chance is less likely than {:.1} %.",
-            counts(comparison),
-            FALSE_ALARMS * 100.0
-        ),
-    )
+    Message::warning(format!(
+        "{label} fails more often than the old one: going back from {weight} % of traffic"
+    ))
+    .why(format!(
+        "In the same minutes {}. That this is chance is less likely than {:.1} %.",
+        counts(comparison),
+        FALSE_ALARMS * 100.0
+    ))
 }
 
 pub fn slower(label: &str, weight: f64, comparison: &Comparison) -> Message {
@@ -46,12 +58,20 @@ pub fn slower(label: &str, weight: f64, comparison: &Comparison) -> Message {
     ))
 }
 
-pub fn not_enough(label: &str, weight: f64, comparison: &Comparison, minutes: Option<u32>) -> Message {
+pub fn not_enough(
+    label: &str,
+    weight: f64,
+    comparison: &Comparison,
+    minutes: Option<u32>,
+) -> Message {
     let left = minutes.map_or_else(
         || "At this rate it can't be known".to_owned(),
         |minutes| format!("At this rate it would take about {minutes} min more"),
     );
-    Message::warning(format!("not enough evidence about {label} at {weight} % of traffic")).why(format!(
+    Message::warning(format!(
+        "not enough evidence about {label} at {weight} % of traffic"
+    ))
+    .why(format!(
         "{}. {left} whether it fails more often by {:.0} in a hundred.",
         counts(comparison),
         MARGIN * 100.0
@@ -74,15 +94,30 @@ pub fn hangs(label: &str, weight: f64, comparison: &Comparison) -> Message {
 
 pub fn refuted(label: &str, place: &str, looks: &Looks) -> Message {
     let problem = looks.problem.clone().unwrap_or_default();
-    Message::warning(format!("{label} does not answer well at {place}: going back"))
-        .why(format!("It failed its check {} times in a row: {problem}.", looks.bad))
+    Message::warning(format!(
+        "{label} does not answer well at {place}: going back"
+    ))
+    .why(format!(
+        "It failed its check {} times in a row: {problem}.",
+        looks.bad
+    ))
 }
 
 pub fn now_and_then(label: &str, place: &str, looks: &Looks) -> Message {
-    let Looks { all, passed, problem, .. } = looks;
-    let last = problem.as_ref().map(|problem| format!(" Last: {problem}.")).unwrap_or_default();
-    Message::warning(format!("nobody can say whether {label} is well at {place}"))
-        .why(format!("{passed} of {} passed.{last}", counted(*all as usize, "look")))
+    let Looks {
+        all,
+        passed,
+        problem,
+        ..
+    } = looks;
+    let last = problem
+        .as_ref()
+        .map(|problem| format!(" Last: {problem}."))
+        .unwrap_or_default();
+    Message::warning(format!("nobody can say whether {label} is well at {place}")).why(format!(
+        "{passed} of {} passed.{last}",
+        counted(*all as usize, "look")
+    ))
 }
 
 pub fn quarantined(label: &str, digest: &Digest, reason: &str) -> Message {

@@ -8,19 +8,34 @@ use crate::sequential::{Comparison, Minute};
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
-    messages.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n\n")
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 #[test]
 fn every_message() {
     let label = "RC_1.4.2 (sha256:00000000)";
     let digest = Digest::new(format!("sha256:{:064x}", 2));
-    let minute = |requests: f64, errors: f64| Minute { requests, errors, answers: requests, p90: None };
+    let minute = |requests: f64, errors: f64| Minute {
+        requests,
+        errors,
+        answers: requests,
+        p90: None,
+    };
     let mut comparison = Comparison::default();
     (comparison.old, comparison.new) = (minute(2_700.0, 8.0), minute(300.0, 12.0));
     (comparison.compared, comparison.slow) = (6, 5);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = Looks { all: 9, passed: 6, bad: 3, problem, ..Looks::default() };
+    let looks = Looks {
+        all: 9,
+        passed: 6,
+        bad: 3,
+        problem,
+        ..Looks::default()
+    };
     let again = |message: Message, spent: bool| message.next(words::again(&digest, spent));
     let messages = [
         again(words::more_errors(label, 10.0, &comparison), false),
@@ -30,7 +45,10 @@ fn every_message() {
         again(words::not_comparable(label, 10.0), false),
         again(words::hangs(label, 10.0, &comparison), false),
         again(words::refuted(label, "the test listener", &looks), false),
-        again(words::now_and_then(label, "the test listener", &looks), false),
+        again(
+            words::now_and_then(label, "the test listener", &looks),
+            false,
+        ),
         words::quarantined(label, &digest, "It failed more often at 10 % of traffic"),
     ];
     insta::assert_snapshot!(book(&messages));

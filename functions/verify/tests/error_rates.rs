@@ -53,7 +53,12 @@ impl Dice {
 
     fn minute(&mut self, per_minute: f64, errors: f64) -> Minute {
         let requests = self.arrivals(per_minute);
-        Minute { requests, errors: self.of(requests, errors), answers: requests, p90: None }
+        Minute {
+            requests,
+            errors: self.of(requests, errors),
+            answers: requests,
+            p90: None,
+        }
     }
 }
 
@@ -77,7 +82,10 @@ fn share(per_second: f64, old: f64, new: f64) -> (f64, f64) {
             break;
         }
     }
-    (f64::from(back) / f64::from(RUNS), f64::from(passed) / f64::from(RUNS))
+    (
+        f64::from(back) / f64::from(RUNS),
+        f64::from(passed) / f64::from(RUNS),
+    )
 }
 
 #[rstest]
@@ -86,7 +94,9 @@ fn a_release_that_is_no_worse_is_taken_back_no_more_often_than_stated(
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
     let (back, passed) = share(per_second, errors, errors);
-    eprintln!("{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed");
+    eprintln!(
+        "{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed"
+    );
     assert!(back <= FALSE_ALARMS / 2.0, "{back}");
 }
 
@@ -96,7 +106,9 @@ fn a_release_that_is_worse_by_the_margin_is_passed_no_more_often_than_stated(
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
     let (back, passed) = share(per_second, errors, errors + MARGIN);
-    eprintln!("{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed");
+    eprintln!(
+        "{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed"
+    );
     assert!(passed <= MISSES, "{passed}");
 }
 

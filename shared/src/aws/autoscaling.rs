@@ -1,7 +1,9 @@
 //! Application Auto Scaling: the bounds it keeps a service in.
 
 use aws_sdk_applicationautoscaling::Client;
-use aws_sdk_applicationautoscaling::types::{ScalableDimension, ScalableTarget as Registered, ServiceNamespace};
+use aws_sdk_applicationautoscaling::types::{
+    ScalableDimension, ScalableTarget as Registered, ServiceNamespace,
+};
 
 use super::failure::failure;
 use crate::AwsError;
@@ -11,7 +13,10 @@ use crate::model::{Arn, ScalableTarget};
 /// Source: <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html>
 const RESOURCES_PER_CALL: usize = 50;
 
-pub async fn scalable_targets(client: &Client, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
+pub async fn scalable_targets(
+    client: &Client,
+    services: &[Arn],
+) -> Result<Vec<ScalableTarget>, AwsError> {
     let mut targets = Vec::new();
     for chunk in services.chunks(RESOURCES_PER_CALL) {
         let mut pages = client
@@ -26,7 +31,9 @@ pub async fn scalable_targets(client: &Client, services: &[Arn]) -> Result<Vec<S
             let page = page.map_err(|e| failure("DescribeScalableTargets", &names(), &e))?;
             let found = page.scalable_targets.unwrap_or_default().into_iter();
             targets.extend(found.filter_map(|registered| {
-                let service = chunk.iter().find(|arn| resource_id(arn) == registered.resource_id)?;
+                let service = chunk
+                    .iter()
+                    .find(|arn| resource_id(arn) == registered.resource_id)?;
                 Some(target(service.clone(), &registered))
             }));
         }
@@ -42,7 +49,10 @@ pub async fn set_minimum(client: &Client, service: &Arn, min: u32) -> Result<Str
         .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
         .resource_id(resource_id(service))
         .min_capacity(i32::try_from(min).unwrap_or(i32::MAX));
-    request.send().await.map_err(|e| failure("RegisterScalableTarget", &service.name(), &e))?;
+    request
+        .send()
+        .await
+        .map_err(|e| failure("RegisterScalableTarget", &service.name(), &e))?;
     Ok(format!("minimum {min}"))
 }
 

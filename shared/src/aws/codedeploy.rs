@@ -2,8 +2,8 @@
 
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::types::{
-    AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentCreator, LifecycleEventStatus,
-    RevisionLocation, RevisionLocationType,
+    AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentCreator,
+    LifecycleEventStatus, RevisionLocation, RevisionLocationType,
 };
 use serde_json::{Value, json};
 
@@ -24,8 +24,14 @@ pub async fn deployment(client: &Client, id: &str) -> Result<Option<CodeDeployme
         id: id.to_owned(),
         application: info.application_name.unwrap_or_default(),
         group: info.deployment_group_name.unwrap_or_default(),
-        status: info.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
-        error: info.error_information.and_then(|error| error.message).unwrap_or_default(),
+        status: info
+            .status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        error: info
+            .error_information
+            .and_then(|error| error.message)
+            .unwrap_or_default(),
         configuration: info.deployment_config_name.unwrap_or_default(),
         is_rollback: info.creator == Some(DeploymentCreator::CodeDeployRollback),
     }))
@@ -33,16 +39,37 @@ pub async fn deployment(client: &Client, id: &str) -> Result<Option<CodeDeployme
 
 /// The service that a deployment is of, and where it stands.
 pub async fn target(client: &Client, id: &str) -> Result<Option<CodeTarget>, AwsError> {
-    let listed = client.list_deployment_targets().deployment_id(id).send().await;
+    let listed = client
+        .list_deployment_targets()
+        .deployment_id(id)
+        .send()
+        .await;
     let listed = listed.map_err(|e| failure("ListDeploymentTargets", id, &e))?;
-    let Some(name) = listed.target_ids.unwrap_or_default().into_iter().next() else { return Ok(None) };
-    let answer = client.get_deployment_target().deployment_id(id).target_id(name).send().await;
+    let Some(name) = listed.target_ids.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let answer = client
+        .get_deployment_target()
+        .deployment_id(id)
+        .target_id(name)
+        .send()
+        .await;
     let answer = answer.map_err(|e| failure("GetDeploymentTarget", id, &e))?;
-    let target = answer.deployment_target.and_then(|target| target.ecs_target);
+    let target = answer
+        .deployment_target
+        .and_then(|target| target.ecs_target);
     Ok(target.and_then(|target| {
-        let goes_on = target.lifecycle_events().iter().find(|e| e.status == Some(LifecycleEventStatus::InProgress));
-        let stage = goes_on.and_then(|event| event.lifecycle_event_name.clone()).unwrap_or_default();
-        Some(CodeTarget { service: Arn::new(target.target_arn?), stage })
+        let goes_on = target
+            .lifecycle_events()
+            .iter()
+            .find(|e| e.status == Some(LifecycleEventStatus::InProgress));
+        let stage = goes_on
+            .and_then(|event| event.lifecycle_event_name.clone())
+            .unwrap_or_default();
+        Some(CodeTarget {
+            service: Arn::new(target.target_arn?),
+            stage,
+        })
     }))
 }
 
@@ -55,7 +82,9 @@ pub async fn create(
 ) -> Result<String, AwsError> {
     let call = "CreateDeployment";
     let about = format!("{}/{}", group.application, group.group);
-    let content = AppSpecContent::builder().content(app_spec(group, revision, hook).to_string()).build();
+    let content = AppSpecContent::builder()
+        .content(app_spec(group, revision, hook).to_string())
+        .build();
     let location = RevisionLocation::builder().revision_type(RevisionLocationType::AppSpecContent);
     let request = client
         .create_deployment()
@@ -73,8 +102,15 @@ pub async fn create(
         )
         .description("Lamplighter");
     let once = aws_sdk_codedeploy::Config::builder().retry_classifier(OnlyRefusals);
-    let answer = request.customize().config_override(once).send().await.map_err(|e| failure(call, &about, &e))?;
-    answer.deployment_id.ok_or_else(|| incomplete(call, &about, "deploymentId"))
+    let answer = request
+        .customize()
+        .config_override(once)
+        .send()
+        .await
+        .map_err(|e| failure(call, &about, &e))?;
+    answer
+        .deployment_id
+        .ok_or_else(|| incomplete(call, &about, "deploymentId"))
 }
 
 /// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-example.html>
@@ -85,28 +121,49 @@ fn app_spec(group: &CodeGroup, revision: &str, hook: Option<&str>) -> Value {
         "Properties": {"TaskDefinition": revision, "LoadBalancerInfo": reached},
     });
     let stages = ["AfterAllowTestTraffic", "AfterAllowTraffic"];
-    let hooks: Vec<Value> = hook.into_iter().flat_map(|hook| stages.map(|stage| json!({stage: hook}))).collect();
+    let hooks: Vec<Value> = hook
+        .into_iter()
+        .flat_map(|hook| stages.map(|stage| json!({stage: hook})))
+        .collect();
     json!({"version": 0.0, "Resources": [{"TargetService": service}], "Hooks": hooks})
 }
 
 /// Stops a deployment and lets CodeDeploy take it back.
 pub async fn stop(client: &Client, id: &str) -> Result<String, AwsError> {
-    let request = client.stop_deployment().deployment_id(id).auto_rollback_enabled(true);
-    request.send().await.map_err(|e| failure("StopDeployment", id, &e))?;
+    let request = client
+        .stop_deployment()
+        .deployment_id(id)
+        .auto_rollback_enabled(true);
+    request
+        .send()
+        .await
+        .map_err(|e| failure("StopDeployment", id, &e))?;
     Ok(format!("CodeDeploy takes back {id}"))
 }
 
 /// Answers a hook of a deployment. One that is answered already is no error.
 pub async fn report(client: &Client, report: &Report) -> Result<String, AwsError> {
-    let status = if report.passed { LifecycleEventStatus::Succeeded } else { LifecycleEventStatus::Failed };
+    let status = if report.passed {
+        LifecycleEventStatus::Succeeded
+    } else {
+        LifecycleEventStatus::Failed
+    };
     let request = client
         .put_lifecycle_event_hook_execution_status()
         .deployment_id(&report.deployment)
         .lifecycle_event_hook_execution_id(&report.execution)
         .status(status.clone());
-    match request.send().await.map_err(|e| failure("PutLifecycleEventHookExecutionStatus", &report.deployment, &e)) {
+    match request.send().await.map_err(|e| {
+        failure(
+            "PutLifecycleEventHookExecutionStatus",
+            &report.deployment,
+            &e,
+        )
+    }) {
         Ok(_) => Ok(status.as_str().to_owned()),
-        Err(error) if error.code == "LifecycleEventAlreadyCompletedException" => Ok("answered already".to_owned()),
+        Err(error) if error.code == "LifecycleEventAlreadyCompletedException" => {
+            Ok("answered already".to_owned())
+        }
         Err(error) => Err(error),
     }
 }

@@ -61,7 +61,11 @@ pub fn config() -> Result<Config, ParameterError> {
         .http_client(http_client(trust_store(&region)?)?)
         .sleep_impl(TokioSleep::new())
         .time_source(SystemTimeSource::new())
-        .retry_config(RetryConfig::adaptive().with_max_attempts(MAX_ATTEMPTS).with_max_backoff(MAX_BACKOFF))
+        .retry_config(
+            RetryConfig::adaptive()
+                .with_max_attempts(MAX_ATTEMPTS)
+                .with_max_backoff(MAX_BACKOFF),
+        )
         .timeout_config(timeouts())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
         .service_config(Environment)
@@ -92,7 +96,10 @@ fn http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, ParameterErro
     let context = tls::TlsContext::builder().with_trust_store(trust).build();
     let context = context.map_err(|e| parameter("AWS_CA_BUNDLE", &e.to_string()))?;
     let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
-    Ok(Builder::new().tls_provider(provider).tls_context(context).build_https())
+    Ok(Builder::new()
+        .tls_provider(provider)
+        .tls_context(context)
+        .build_https())
 }
 
 fn trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
@@ -107,17 +114,22 @@ fn trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
 
 /// The roots in a file. One without any would fail every call, without saying why.
 fn bundle(path: &str) -> Result<tls::TrustStore, ParameterError> {
-    let unusable = |problem: &str| parameter("CaBundle (AWS_CA_BUNDLE)", &format!("{path}: {problem}"));
+    let unusable =
+        |problem: &str| parameter("CaBundle (AWS_CA_BUNDLE)", &format!("{path}: {problem}"));
     let pem = std::fs::read(path).map_err(|e| unusable(&e.to_string()))?;
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
-        return Err(unusable("holds no PEM certificate, such as those in /etc/pki/tls/certs/ca-bundle.crt"));
+        return Err(unusable(
+            "holds no PEM certificate, such as those in /etc/pki/tls/certs/ca-bundle.crt",
+        ));
     }
     Ok(tls::TrustStore::empty().with_pem_certificate(pem))
 }
 
 /// China, the isolated and the European sovereign partitions have certificate chains of their own.
 fn has_amazon_roots(region: &str) -> bool {
-    !["cn-", "us-iso", "eu-iso", "eusc-"].iter().any(|prefix| region.starts_with(prefix))
+    !["cn-", "us-iso", "eu-iso", "eusc-"]
+        .iter()
+        .any(|prefix| region.starts_with(prefix))
 }
 
 /// Endpoints by environment, as the SDK reference guide describes them.
@@ -128,7 +140,8 @@ struct Environment;
 impl LoadServiceConfig for Environment {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace(' ', "_");
-        let ignored = key.env() == "AWS_ENDPOINT_URL" && switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
+        let ignored = key.env() == "AWS_ENDPOINT_URL"
+            && switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
         if ignored {
             return None;
         }
@@ -136,7 +149,10 @@ impl LoadServiceConfig for Environment {
     }
 }
 
-#[allow(clippy::disallowed_methods, reason = "the one place that reads the SDK's environment variables")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the SDK's environment variables"
+)]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
@@ -150,7 +166,10 @@ fn switch(name: &str) -> Option<bool> {
 }
 
 fn parameter(name: &str, problem: &str) -> ParameterError {
-    ParameterError { parameter: name.to_owned(), problem: problem.to_owned() }
+    ParameterError {
+        parameter: name.to_owned(),
+        problem: problem.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -160,14 +179,24 @@ mod tests {
     /// The DER of each certificate in a PEM file, as base64 without line breaks.
     fn certificates(pem: &str) -> Vec<String> {
         let blocks = pem.split("-----BEGIN CERTIFICATE-----").skip(1);
-        blocks.map(|b| b.split("-----END").next().unwrap().split_whitespace().collect()).collect()
+        blocks
+            .map(|b| {
+                b.split("-----END")
+                    .next()
+                    .unwrap()
+                    .split_whitespace()
+                    .collect()
+            })
+            .collect()
     }
 
     #[test]
     fn the_embedded_roots_are_on_mozillas_list() {
         let embedded = certificates(std::str::from_utf8(AMAZON_ROOTS).unwrap());
-        let mozilla: Vec<String> =
-            webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(aws_smithy_types::base64::encode).collect();
+        let mozilla: Vec<String> = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+            .iter()
+            .map(aws_smithy_types::base64::encode)
+            .collect();
         assert_eq!(embedded.len(), 5);
         assert!(embedded.iter().all(|root| mozilla.contains(root)));
     }
@@ -176,15 +205,34 @@ mod tests {
     fn a_bundle_that_cannot_be_used_is_named() {
         let says = |path: &str| bundle(path).unwrap_err().to_string();
         assert!(
-            says("/no/such.pem").starts_with("stack parameter CaBundle (AWS_CA_BUNDLE): /no/such.pem: No such file")
+            says("/no/such.pem").starts_with(
+                "stack parameter CaBundle (AWS_CA_BUNDLE): /no/such.pem: No such file"
+            )
         );
-        assert!(says(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).contains("holds no PEM certificate"));
-        assert!(bundle(concat!(env!("CARGO_MANIFEST_DIR"), "/src/aws/amazon-roots.pem")).is_ok());
+        assert!(
+            says(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))
+                .contains("holds no PEM certificate")
+        );
+        assert!(
+            bundle(concat!(
+                env!("CARGO_MANIFEST_DIR"),
+                "/src/aws/amazon-roots.pem"
+            ))
+            .is_ok()
+        );
     }
 
     #[test]
     fn only_partitions_that_chain_to_amazon_use_the_embedded_roots() {
-        assert!(["eu-west-1", "us-gov-west-1", "il-central-1"].iter().all(|r| has_amazon_roots(r)));
-        assert!(!["cn-north-1", "us-iso-east-1", "eusc-de-east-1"].iter().any(|r| has_amazon_roots(r)));
+        assert!(
+            ["eu-west-1", "us-gov-west-1", "il-central-1"]
+                .iter()
+                .all(|r| has_amazon_roots(r))
+        );
+        assert!(
+            !["cn-north-1", "us-iso-east-1", "eusc-de-east-1"]
+                .iter()
+                .any(|r| has_amazon_roots(r))
+        );
     }
 }

@@ -4,7 +4,8 @@ use std::cell::OnceCell;
 
 use aws_sdk_costexplorer::Client;
 use aws_sdk_costexplorer::types::{
-    DateInterval, Expression, Granularity, GroupDefinition, GroupDefinitionType, ResultByTime, TagValues,
+    DateInterval, Expression, Granularity, GroupDefinition, GroupDefinitionType, ResultByTime,
+    TagValues,
 };
 use jiff::civil::Date;
 
@@ -24,14 +25,26 @@ pub struct CostExplorer {
 impl CostExplorer {
     #[must_use]
     pub fn new(config: Config) -> Self {
-        Self { config, client: OnceCell::new() }
+        Self {
+            config,
+            client: OnceCell::new(),
+        }
     }
 }
 
 impl Costs for CostExplorer {
-    async fn spent(&self, tag: &str, value: Option<&str>, from: Date, to: Date) -> Result<Vec<Spent>, AwsError> {
+    async fn spent(
+        &self,
+        tag: &str,
+        value: Option<&str>,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Spent>, AwsError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
-        let span = DateInterval::builder().start(from.to_string()).end(to.to_string()).build();
+        let span = DateInterval::builder()
+            .start(from.to_string())
+            .end(to.to_string())
+            .build();
         let span = span.map_err(|e| incomplete(CALL, tag, &e.to_string()))?;
         let of_tag = |value: &str| TagValues::builder().key(tag).values(value).build();
         let only = value.map(|value| Expression::builder().tags(of_tag(value)).build());
@@ -51,7 +64,9 @@ impl Costs for CostExplorer {
                 .await
                 .map_err(|e| failure(CALL, tag, &e))?;
             for day in answer.results_by_time() {
-                spent.extend(of_day(day, tag).ok_or_else(|| incomplete(CALL, tag, "readable amounts"))?);
+                spent.extend(
+                    of_day(day, tag).ok_or_else(|| incomplete(CALL, tag, "readable amounts"))?,
+                );
             }
             page = answer.next_page_token;
             if page.is_none() {
@@ -67,7 +82,9 @@ fn of_day(day: &ResultByTime, tag: &str) -> Option<Vec<Spent>> {
     day.groups()
         .iter()
         .map(|group| {
-            let [of, service] = group.keys() else { return None };
+            let [of, service] = group.keys() else {
+                return None;
+            };
             let metric = group.metrics()?.get(METRIC)?;
             Some(Spent {
                 day: date,

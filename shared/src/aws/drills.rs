@@ -9,10 +9,21 @@ use crate::plan::{Remove, Restore, RestorePart, Verify};
 use crate::policy::VERIFIED;
 
 /// From small to large; which of them an engine runs on differs by version and region.
-const CLASSES: [&str; 4] = ["db.t4g.medium", "db.t3.medium", "db.t4g.large", "db.t3.large"];
+const CLASSES: [&str; 4] = [
+    "db.t4g.medium",
+    "db.t3.medium",
+    "db.t4g.large",
+    "db.t3.large",
+];
 
 /// Of Multi-AZ DB clusters, which have disks of their own.
-const MULTI_AZ: [&str; 5] = ["db.c6gd.medium", "db.c6gd.large", "db.m6gd.large", "db.m5d.large", "db.r6gd.large"];
+const MULTI_AZ: [&str; 5] = [
+    "db.c6gd.medium",
+    "db.c6gd.large",
+    "db.m6gd.large",
+    "db.m5d.large",
+    "db.r6gd.large",
+];
 
 pub async fn smallest_class(
     client: &Client,
@@ -22,11 +33,22 @@ pub async fn smallest_class(
 ) -> Result<Option<String>, AwsError> {
     let classes: &[&str] = if multi_az { &MULTI_AZ } else { &CLASSES };
     for class in classes.iter().copied() {
-        let request = client.describe_orderable_db_instance_options().engine(engine).engine_version(version);
-        let answer = request.db_instance_class(class).max_records(20).send().await;
-        let answer = answer.map_err(|e| failure("DescribeOrderableDBInstanceOptions", engine, &e))?;
+        let request = client
+            .describe_orderable_db_instance_options()
+            .engine(engine)
+            .engine_version(version);
+        let answer = request
+            .db_instance_class(class)
+            .max_records(20)
+            .send()
+            .await;
+        let answer =
+            answer.map_err(|e| failure("DescribeOrderableDBInstanceOptions", engine, &e))?;
         let options = answer.orderable_db_instance_options.unwrap_or_default();
-        if options.iter().any(|option| !multi_az || option.supports_clusters == Some(true)) {
+        if options
+            .iter()
+            .any(|option| !multi_az || option.supports_clusters == Some(true))
+        {
             return Ok(Some(class.to_owned()));
         }
     }
@@ -34,7 +56,11 @@ pub async fn smallest_class(
 }
 
 fn tags(restore: &Restore) -> Vec<Tag> {
-    restore.tags.iter().map(|(key, value)| Tag::builder().key(key).value(value).build()).collect()
+    restore
+        .tags
+        .iter()
+        .map(|(key, value)| Tag::builder().key(key).value(value).build())
+        .collect()
 }
 
 /// Begins a restore. That it has begun already is as good.
@@ -46,7 +72,9 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
     };
     match begun {
         Ok(()) => Ok(format!("{} is being made", restore.into)),
-        Err(error) if error.code.contains("AlreadyExists") => Ok(format!("{} is there already", restore.into)),
+        Err(error) if error.code.contains("AlreadyExists") => {
+            Ok(format!("{} is there already", restore.into))
+        }
         Err(error) => Err(error),
     }
 }
@@ -66,7 +94,8 @@ async fn instance(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .auto_minor_version_upgrade(false)
         .set_tags(Some(tags(restore)));
     let sent = request.send().await;
-    sent.map(drop).map_err(|e| failure("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
+    sent.map(drop)
+        .map_err(|e| failure("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
 }
 
 async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
@@ -87,7 +116,8 @@ async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .set_iops(restore.iops)
         .set_tags(Some(tags(restore)));
     let sent = request.send().await;
-    sent.map(drop).map_err(|e| failure("RestoreDBClusterFromSnapshot", &restore.into, &e))
+    sent.map(drop)
+        .map_err(|e| failure("RestoreDBClusterFromSnapshot", &restore.into, &e))
 }
 
 async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
@@ -100,20 +130,32 @@ async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .db_instance_class(&restore.class)
         .publicly_accessible(false)
         .set_tags(Some(tags(restore)));
-    request.send().await.map(drop).map_err(|e| failure("CreateDBInstance", &restore.into, &e))
+    request
+        .send()
+        .await
+        .map(drop)
+        .map_err(|e| failure("CreateDBInstance", &restore.into, &e))
 }
 
 /// Deletes a throwaway database without a last snapshot; its automated backups go with it, as is the default.
 pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError> {
     let name = remove.database.name();
     let deleted = if remove.database.is_cluster() {
-        let request = client.delete_db_cluster().db_cluster_identifier(&name).skip_final_snapshot(true);
+        let request = client
+            .delete_db_cluster()
+            .db_cluster_identifier(&name)
+            .skip_final_snapshot(true);
         let sent = request.send().await;
-        sent.map(drop).map_err(|e| failure("DeleteDBCluster", &name, &e))
+        sent.map(drop)
+            .map_err(|e| failure("DeleteDBCluster", &name, &e))
     } else {
-        let request = client.delete_db_instance().db_instance_identifier(&name).skip_final_snapshot(true);
+        let request = client
+            .delete_db_instance()
+            .db_instance_identifier(&name)
+            .skip_final_snapshot(true);
         let sent = request.send().await;
-        sent.map(drop).map_err(|e| failure("DeleteDBInstance", &name, &e))
+        sent.map(drop)
+            .map_err(|e| failure("DeleteDBInstance", &name, &e))
     };
     match deleted {
         Ok(()) => Ok(format!("{name} is being deleted")),
@@ -123,8 +165,17 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
 }
 
 pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError> {
-    let tag = Tag::builder().key(VERIFIED).value(verify.at.strftime("%FT%H:%MZ").to_string()).build();
-    let request = client.add_tags_to_resource().resource_name(verify.snapshot.as_str()).tags(tag);
-    request.send().await.map_err(|e| failure("AddTagsToResource", &verify.snapshot.name(), &e))?;
+    let tag = Tag::builder()
+        .key(VERIFIED)
+        .value(verify.at.strftime("%FT%H:%MZ").to_string())
+        .build();
+    let request = client
+        .add_tags_to_resource()
+        .resource_name(verify.snapshot.as_str())
+        .tags(tag);
+    request
+        .send()
+        .await
+        .map_err(|e| failure("AddTagsToResource", &verify.snapshot.name(), &e))?;
     Ok(format!("{} is verified", verify.snapshot.name()))
 }

@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
-    CapacityProviderStrategyItem, DeploymentCircuitBreaker, DeploymentConfiguration, DeploymentControllerType,
-    Service as EcsService, ServiceField, TaskDefinitionField,
+    CapacityProviderStrategyItem, DeploymentCircuitBreaker, DeploymentConfiguration,
+    DeploymentControllerType, Service as EcsService, ServiceField, TaskDefinitionField,
 };
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
-use aws_smithy_runtime_api::client::retries::classifiers::{ClassifyRetry, RetryAction, RetryClassifierPriority};
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority,
+};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -17,7 +19,9 @@ use super::failure::{failure, incomplete};
 use super::raw::{Capture, put_body};
 use super::tasks::time;
 use crate::AwsError;
-use crate::model::{Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition};
+use crate::model::{
+    Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition,
+};
 
 /// The most services one DescribeServices call takes.
 const SERVICES_PER_CALL: usize = 10;
@@ -44,24 +48,48 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
                 .include(ServiceField::Tags)
                 .send()
                 .await;
-            let answer = match answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e)) {
+            let answer = match answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e))
+            {
                 Ok(answer) => answer,
                 // A deleted cluster's services are still listed by their tags for a while.
                 Err(error) if error.code == "ClusterNotFoundException" => continue,
                 Err(error) => return Err(error),
             };
-            services.extend(answer.services.unwrap_or_default().into_iter().filter_map(service));
+            services.extend(
+                answer
+                    .services
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(service),
+            );
         }
     }
     Ok(services)
 }
 
-pub async fn happened(client: &Client, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError> {
+pub async fn happened(
+    client: &Client,
+    service: &Arn,
+    since: Timestamp,
+) -> Result<Vec<String>, AwsError> {
     let (cluster, _) = service.ecs_service().unwrap_or_default();
-    let answer = client.describe_services().cluster(cluster).services(service.as_str()).send().await;
+    let answer = client
+        .describe_services()
+        .cluster(cluster)
+        .services(service.as_str())
+        .send()
+        .await;
     let answer = answer.map_err(|e| failure("DescribeServices", &service.name(), &e))?;
-    let events = answer.services.unwrap_or_default().into_iter().flat_map(|found| found.events.unwrap_or_default());
-    let recent = events.filter(|event| event.created_at.is_some_and(|at| at.secs() >= since.as_second()));
+    let events = answer
+        .services
+        .unwrap_or_default()
+        .into_iter()
+        .flat_map(|found| found.events.unwrap_or_default());
+    let recent = events.filter(|event| {
+        event
+            .created_at
+            .is_some_and(|at| at.secs() >= since.as_second())
+    });
     let mut said: Vec<String> = Vec::new();
     for message in recent.filter_map(|event| event.message) {
         if !said.contains(&message) {
@@ -72,20 +100,43 @@ pub async fn happened(client: &Client, service: &Arn, since: Timestamp) -> Resul
 }
 
 fn names_of(arns: &[&Arn]) -> String {
-    arns.iter().map(|arn| arn.name()).collect::<Vec<_>>().join(", ")
+    arns.iter()
+        .map(|arn| arn.name())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
-pub async fn describe_task_definition(client: &Client, name: &str) -> Result<TaskDefinition, AwsError> {
+pub async fn describe_task_definition(
+    client: &Client,
+    name: &str,
+) -> Result<TaskDefinition, AwsError> {
     let call = "DescribeTaskDefinition";
     let capture = Capture::default();
-    let request = client.describe_task_definition().task_definition(name).include(TaskDefinitionField::Tags);
-    let answer = request.customize().interceptor(capture.clone()).send().await;
+    let request = client
+        .describe_task_definition()
+        .task_definition(name)
+        .include(TaskDefinitionField::Tags);
+    let answer = request
+        .customize()
+        .interceptor(capture.clone())
+        .send()
+        .await;
     let answer = answer.map_err(|e| failure(call, name, &e))?;
-    let document = capture.take().and_then(|mut body| body.get_mut("taskDefinition").map(Value::take));
-    let Some(Value::Object(document)) = document else { return Err(incomplete(call, name, "taskDefinition")) };
-    let tags =
-        answer.tags.unwrap_or_default().into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
-    Ok(TaskDefinition { document, tags: tags.collect() })
+    let document = capture
+        .take()
+        .and_then(|mut body| body.get_mut("taskDefinition").map(Value::take));
+    let Some(Value::Object(document)) = document else {
+        return Err(incomplete(call, name, "taskDefinition"));
+    };
+    let tags = answer
+        .tags
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())));
+    Ok(TaskDefinition {
+        document,
+        tags: tags.collect(),
+    })
 }
 
 /// Registers a revision and answers its ARN. `tags` are those of the base; `ours` come first where they
@@ -117,9 +168,13 @@ fn registration(
     tags: &BTreeMap<String, String>,
     ours: &BTreeMap<String, String>,
 ) -> Value {
-    let kept = tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !ours.contains_key(*key));
+    let kept = tags
+        .iter()
+        .filter(|(key, _)| !key.starts_with("aws:") && !ours.contains_key(*key));
     let tags = kept.chain(ours).take(MAX_TAGS);
-    let tags: Vec<Value> = tags.map(|(key, value)| json!({"key": key, "value": value})).collect();
+    let tags: Vec<Value> = tags
+        .map(|(key, value)| json!({"key": key, "value": value}))
+        .collect();
     if !tags.is_empty() {
         request.insert("tags".to_owned(), Value::Array(tags));
     }
@@ -138,7 +193,10 @@ pub struct OnlyRefusals;
 
 impl ClassifyRetry for OnlyRefusals {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
-        match context.response().map(|response| response.status().as_u16()) {
+        match context
+            .response()
+            .map(|response| response.status().as_u16())
+        {
             Some(400..=499) => RetryAction::NoActionIndicated,
             // Also an answer that broke off after its headers, which may say 200.
             _ => RetryAction::RetryForbidden,
@@ -169,13 +227,20 @@ pub async fn update_service(
         .service(service.as_str())
         .task_definition(task_definition)
         .set_deployment_configuration(configuration);
-    let answer = request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    let answer = request
+        .send()
+        .await
+        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
     Ok(started(answer.service))
 }
 
 pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<String, AwsError> {
     let (cluster, _) = service.ecs_service().unwrap_or_default();
-    let request = client.update_service().cluster(cluster).service(service.as_str()).force_new_deployment(true);
+    let request = client
+        .update_service()
+        .cluster(cluster)
+        .service(service.as_str())
+        .force_new_deployment(true);
     let answer = request
         .customize()
         .config_override(not_twice())
@@ -186,9 +251,17 @@ pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<Stri
 }
 
 /// Places a service's tasks by another capacity provider strategy, which needs a new deployment.
-pub async fn place(client: &Client, service: &Arn, shares: &[CapacityShare]) -> Result<String, AwsError> {
+pub async fn place(
+    client: &Client,
+    service: &Arn,
+    shares: &[CapacityShare],
+) -> Result<String, AwsError> {
     let (cluster, _) = service.ecs_service().unwrap_or_default();
-    let mut request = client.update_service().cluster(cluster).service(service.as_str()).force_new_deployment(true);
+    let mut request = client
+        .update_service()
+        .cluster(cluster)
+        .service(service.as_str())
+        .force_new_deployment(true);
     for share in shares {
         let item = CapacityProviderStrategyItem::builder().capacity_provider(&share.provider);
         let item = item.weight(share.weight).base(share.base).build();
@@ -196,60 +269,115 @@ pub async fn place(client: &Client, service: &Arn, shares: &[CapacityShare]) -> 
             item.map_err(|e| incomplete("UpdateService", &share.provider, &e.to_string()))?,
         );
     }
-    let answer = request.customize().config_override(not_twice()).send().await;
-    Ok(started(answer.map_err(|e| failure("UpdateService", &service.name(), &e))?.service))
+    let answer = request
+        .customize()
+        .config_override(not_twice())
+        .send()
+        .await;
+    Ok(started(
+        answer
+            .map_err(|e| failure("UpdateService", &service.name(), &e))?
+            .service,
+    ))
 }
 
 /// Names the deployment that an update started.
 fn started(service: Option<EcsService>) -> String {
-    let primary = service
-        .and_then(|s| s.deployments.unwrap_or_default().into_iter().find(|d| d.status.as_deref() == Some("PRIMARY")));
-    primary.and_then(|d| d.id).map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
+    let primary = service.and_then(|s| {
+        s.deployments
+            .unwrap_or_default()
+            .into_iter()
+            .find(|d| d.status.as_deref() == Some("PRIMARY"))
+    });
+    primary
+        .and_then(|d| d.id)
+        .map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
 }
 
 /// The same configuration with the circuit breaker and its rollback on. A healthy task does not reset
 /// the counter: otherwise a service that flaps never trips it.
-pub fn with_circuit_breaker(configuration: Option<DeploymentConfiguration>) -> DeploymentConfiguration {
-    let mut configuration = configuration.unwrap_or_else(|| DeploymentConfiguration::builder().build());
-    let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).reset_on_healthy_task(false);
-    let threshold = configuration.deployment_circuit_breaker.and_then(|b| b.threshold_configuration);
-    configuration.deployment_circuit_breaker = Some(breaker.set_threshold_configuration(threshold).build());
+pub fn with_circuit_breaker(
+    configuration: Option<DeploymentConfiguration>,
+) -> DeploymentConfiguration {
+    let mut configuration =
+        configuration.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    let breaker = DeploymentCircuitBreaker::builder()
+        .enable(true)
+        .rollback(true)
+        .reset_on_healthy_task(false);
+    let threshold = configuration
+        .deployment_circuit_breaker
+        .and_then(|b| b.threshold_configuration);
+    configuration.deployment_circuit_breaker =
+        Some(breaker.set_threshold_configuration(threshold).build());
     configuration
 }
 
 /// Sets the desired count alone.
-pub async fn set_desired_count(client: &Client, service: &Arn, count: u32) -> Result<String, AwsError> {
+pub async fn set_desired_count(
+    client: &Client,
+    service: &Arn,
+    count: u32,
+) -> Result<String, AwsError> {
     let (cluster, _) = service.ecs_service().unwrap_or_default();
     let count = i32::try_from(count).unwrap_or(i32::MAX);
-    let request = client.update_service().cluster(cluster).service(service.as_str()).desired_count(count);
-    request.send().await.map_err(|e| failure("UpdateService", &service.name(), &e))?;
+    let request = client
+        .update_service()
+        .cluster(cluster)
+        .service(service.as_str())
+        .desired_count(count);
+    request
+        .send()
+        .await
+        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
     Ok(format!("desired count {count}"))
 }
 
 /// ARNs of all target groups that a service's tasks register with, each once.
 fn target_groups(service: &EcsService) -> Vec<String> {
-    let of_sets = service.task_sets().iter().flat_map(aws_sdk_ecs::types::TaskSet::load_balancers);
-    let all = service.load_balancers().iter().chain(of_sets).flat_map(|balancer| {
-        let other = balancer.advanced_configuration().and_then(|a| a.alternate_target_group_arn());
-        balancer.target_group_arn().into_iter().chain(other)
-    });
-    all.map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect()
+    let of_sets = service
+        .task_sets()
+        .iter()
+        .flat_map(aws_sdk_ecs::types::TaskSet::load_balancers);
+    let all = service
+        .load_balancers()
+        .iter()
+        .chain(of_sets)
+        .flat_map(|balancer| {
+            let other = balancer
+                .advanced_configuration()
+                .and_then(|a| a.alternate_target_group_arn());
+            balancer.target_group_arn().into_iter().chain(other)
+        });
+    all.map(str::to_owned)
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .collect()
 }
 
 fn service(service: EcsService) -> Option<Described> {
     let target_groups = target_groups(&service);
-    let tags = service.tags().iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default())));
+    let tags = service
+        .tags()
+        .iter()
+        .filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default())));
     let tags = tags.collect();
     let configuration = service.deployment_configuration;
-    let breaker = configuration.as_ref().and_then(|c| c.deployment_circuit_breaker.as_ref());
+    let breaker = configuration
+        .as_ref()
+        .and_then(|c| c.deployment_circuit_breaker.as_ref());
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
     let mut sets = service.task_sets.unwrap_or_default();
     sets.sort_by_key(|set| set.status.as_deref() != Some("PRIMARY"));
     // Of a CODE_DEPLOY service the set with the traffic knows what runs.
     let in_set = sets.first().and_then(|set| set.task_definition.clone());
     let balancers = service.load_balancers.as_deref().unwrap_or_default();
-    let reached = sets.first().map_or(balancers, |set| set.load_balancers()).first();
-    let reached = reached.and_then(|balancer| Some((balancer.container_name.clone()?, balancer.container_port?)));
+    let reached = sets
+        .first()
+        .map_or(balancers, |set| set.load_balancers())
+        .first();
+    let reached = reached
+        .and_then(|balancer| Some((balancer.container_name.clone()?, balancer.container_port?)));
     let shifting = deployments::shifting(balancers, configuration.as_ref());
     let described = Service {
         arn: Arn::new(service.service_arn?),
@@ -257,10 +385,16 @@ fn service(service: EcsService) -> Option<Described> {
         desired_count: service.desired_count,
         running_count: service.running_count,
         pending_count: service.pending_count,
-        health_check_grace_period: service.health_check_grace_period_seconds.unwrap_or_default(),
-        scheduling_strategy: service.scheduling_strategy.map_or("REPLICA".to_owned(), |s| s.as_str().to_owned()),
+        health_check_grace_period: service
+            .health_check_grace_period_seconds
+            .unwrap_or_default(),
+        scheduling_strategy: service
+            .scheduling_strategy
+            .map_or("REPLICA".to_owned(), |s| s.as_str().to_owned()),
         target_groups,
-        minimum_healthy_percent: configuration.as_ref().and_then(|c| c.minimum_healthy_percent),
+        minimum_healthy_percent: configuration
+            .as_ref()
+            .and_then(|c| c.minimum_healthy_percent),
         maximum_percent: configuration.as_ref().and_then(|c| c.maximum_percent),
         task_sets: sets.len(),
         code_deployments: sets.into_iter().filter_map(|set| set.external_id).collect(),
@@ -279,16 +413,32 @@ fn service(service: EcsService) -> Option<Described> {
             enable: breaker.is_some_and(|b| b.enable),
             rollback: breaker.is_some_and(|b| b.rollback),
             // ECS's default where nothing is said.
-            reset_on_healthy_task: breaker.and_then(|b| b.reset_on_healthy_task).unwrap_or(true),
+            reset_on_healthy_task: breaker
+                .and_then(|b| b.reset_on_healthy_task)
+                .unwrap_or(true),
         },
-        deployments: service.deployments.unwrap_or_default().into_iter().map(deployment).collect(),
-        capacity: service.capacity_provider_strategy.unwrap_or_default().into_iter().map(share).collect(),
+        deployments: service
+            .deployments
+            .unwrap_or_default()
+            .into_iter()
+            .map(deployment)
+            .collect(),
+        capacity: service
+            .capacity_provider_strategy
+            .unwrap_or_default()
+            .into_iter()
+            .map(share)
+            .collect(),
     };
     Some((described, configuration))
 }
 
 fn share(item: CapacityProviderStrategyItem) -> CapacityShare {
-    CapacityShare { provider: item.capacity_provider, weight: item.weight, base: item.base }
+    CapacityShare {
+        provider: item.capacity_provider,
+        weight: item.weight,
+        base: item.base,
+    }
 }
 
 fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
@@ -296,7 +446,10 @@ fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
         id: deployment.id.unwrap_or_default(),
         status: deployment.status.unwrap_or_default(),
         task_definition: deployment.task_definition.unwrap_or_default(),
-        rollout_state: deployment.rollout_state.map(|s| s.as_str().to_owned()).unwrap_or_default(),
+        rollout_state: deployment
+            .rollout_state
+            .map(|s| s.as_str().to_owned())
+            .unwrap_or_default(),
         created_at: deployment.created_at.and_then(time),
     }
 }
@@ -307,7 +460,8 @@ mod tests {
 
     #[test]
     fn tags_that_only_aws_may_set_are_left_out() {
-        let tags = ["aws:cloudformation:stack-name", "team"].map(|key| (key.to_owned(), "shop".to_owned()));
+        let tags = ["aws:cloudformation:stack-name", "team"]
+            .map(|key| (key.to_owned(), "shop".to_owned()));
         let body = registration(Map::new(), &tags.into(), &BTreeMap::new());
         assert_eq!(body, json!({"tags": [{"key": "team", "value": "shop"}]}));
     }
@@ -317,16 +471,33 @@ mod tests {
         let ours = BTreeMap::from([("lamplighter:base".to_owned(), "web:2".to_owned())]);
         let base = BTreeMap::from([("lamplighter:base".to_owned(), "web:1".to_owned())]);
         let body = registration(Map::new(), &base, &ours);
-        assert_eq!(body, json!({"tags": [{"key": "lamplighter:base", "value": "web:2"}]}));
-        let full = (0..50).map(|n| (format!("tag{n}"), String::new())).collect();
-        assert!(!registration(Map::new(), &full, &ours).to_string().contains("lamplighter"));
+        assert_eq!(
+            body,
+            json!({"tags": [{"key": "lamplighter:base", "value": "web:2"}]})
+        );
+        let full = (0..50)
+            .map(|n| (format!("tag{n}"), String::new()))
+            .collect();
+        assert!(
+            !registration(Map::new(), &full, &ours)
+                .to_string()
+                .contains("lamplighter")
+        );
     }
 
     #[test]
     fn the_circuit_breaker_is_switched_on_and_nothing_else_changes() {
-        let before = DeploymentConfiguration::builder().maximum_percent(150).minimum_healthy_percent(50);
+        let before = DeploymentConfiguration::builder()
+            .maximum_percent(150)
+            .minimum_healthy_percent(50);
         let after = with_circuit_breaker(Some(before.clone().build()));
-        let breaker = DeploymentCircuitBreaker::builder().enable(true).rollback(true).reset_on_healthy_task(false);
-        assert_eq!(after, before.deployment_circuit_breaker(breaker.build()).build());
+        let breaker = DeploymentCircuitBreaker::builder()
+            .enable(true)
+            .rollback(true)
+            .reset_on_healthy_task(false);
+        assert_eq!(
+            after,
+            before.deployment_circuit_breaker(breaker.build()).build()
+        );
     }
 }

@@ -37,13 +37,21 @@ async fn one(client: &Client, arn: &String) -> Result<Vec<TargetGroup>, AwsError
 }
 
 async fn describe(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, AwsError> {
-    let request = client.describe_target_groups().set_target_group_arns(Some(arns.to_vec()));
-    let answer = request.send().await.map_err(|e| failure("DescribeTargetGroups", &arns.join(", "), &e))?;
+    let request = client
+        .describe_target_groups()
+        .set_target_group_arns(Some(arns.to_vec()));
+    let answer = request
+        .send()
+        .await
+        .map_err(|e| failure("DescribeTargetGroups", &arns.join(", "), &e))?;
     let groups = answer.target_groups.unwrap_or_default().into_iter();
     Ok(groups
         .filter_map(|group| {
             let load_balancers = group.load_balancer_arns.unwrap_or_default();
-            Some(TargetGroup { arn: group.target_group_arn?, load_balancers })
+            Some(TargetGroup {
+                arn: group.target_group_arn?,
+                load_balancers,
+            })
         })
         .collect())
 }
@@ -52,23 +60,39 @@ async fn describe(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, 
 pub async fn target_health(client: &Client, groups: &[String]) -> Result<Vec<Target>, AwsError> {
     let mut found = Vec::new();
     for group in groups {
-        let answer = client.describe_target_health().target_group_arn(group).send().await;
+        let answer = client
+            .describe_target_health()
+            .target_group_arn(group)
+            .send()
+            .await;
         let answer = match answer.map_err(|e| failure("DescribeTargetHealth", group, &e)) {
             Ok(answer) => answer,
             Err(error) if error.code == "TargetGroupNotFound" => continue,
             Err(error) => return Err(error),
         };
-        found.extend(answer.target_health_descriptions.unwrap_or_default().into_iter().filter_map(|described| {
-            let (target, health) = (described.target?, described.target_health?);
-            Some(Target {
-                group: group.clone(),
-                id: target.id?,
-                port: target.port.unwrap_or_default(),
-                state: health.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
-                reason: health.reason.map(|reason| reason.as_str().to_owned()).unwrap_or_default(),
-                description: health.description.unwrap_or_default(),
-            })
-        }));
+        found.extend(
+            answer
+                .target_health_descriptions
+                .unwrap_or_default()
+                .into_iter()
+                .filter_map(|described| {
+                    let (target, health) = (described.target?, described.target_health?);
+                    Some(Target {
+                        group: group.clone(),
+                        id: target.id?,
+                        port: target.port.unwrap_or_default(),
+                        state: health
+                            .state
+                            .map(|state| state.as_str().to_owned())
+                            .unwrap_or_default(),
+                        reason: health
+                            .reason
+                            .map(|reason| reason.as_str().to_owned())
+                            .unwrap_or_default(),
+                        description: health.description.unwrap_or_default(),
+                    })
+                }),
+        );
     }
     Ok(found)
 }

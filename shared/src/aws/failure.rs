@@ -14,17 +14,31 @@ where
     let (code, message) = match error {
         SdkError::ServiceError(service) => (
             service.err().code().unwrap_or("ServiceError").to_owned(),
-            service.err().message().map_or_else(|| chain(service.err()), str::to_owned),
+            service
+                .err()
+                .message()
+                .map_or_else(|| chain(service.err()), str::to_owned),
         ),
         SdkError::TimeoutError(_) => ("Timeout".to_owned(), chain(error)),
-        SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => ("Timeout".to_owned(), chain(error)),
+        SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
+            ("Timeout".to_owned(), chain(error))
+        }
         SdkError::DispatchFailure(_) => ("DispatchFailure".to_owned(), chain(error)),
-        SdkError::ResponseError(answer) => (format!("HTTP{}", answer.raw().status().as_u16()), chain(error)),
+        SdkError::ResponseError(answer) => (
+            format!("HTTP{}", answer.raw().status().as_u16()),
+            chain(error),
+        ),
         _ => ("RequestError".to_owned(), chain(error)),
     };
     let status = error.raw_response().map(|answer| answer.status().as_u16());
     let refused = matches!(status, Some(400..=499));
-    AwsError { call, target: target.to_owned(), code, message, refused }
+    AwsError {
+        call,
+        target: target.to_owned(),
+        code,
+        message,
+        refused,
+    }
 }
 
 /// An answer that lacks what the call promises.

@@ -42,8 +42,12 @@ impl DynamoLedger {
             let all = unless.into_iter().cloned().chain(some.concat()).collect();
             let all: Vec<TransactWriteItem> = all;
             let mut tries = 0;
-            while let Err(error) =
-                self.client().transact_write_items().set_transact_items(Some(all.clone())).send().await
+            while let Err(error) = self
+                .client()
+                .transact_write_items()
+                .set_transact_items(Some(all.clone()))
+                .send()
+                .await
             {
                 let error = failure("TransactWriteItems", INCIDENTS, &error);
                 tries += 1;
@@ -57,15 +61,30 @@ impl DynamoLedger {
     }
 
     fn deletion(&self, sk: &str) -> Result<TransactWriteItem, AwsError> {
-        let delete = Delete::builder().table_name(self.table()).set_key(Some(key(sk))).build();
-        Ok(TransactWriteItem::builder().delete(delete.map_err(unbuilt)?).build())
+        let delete = Delete::builder()
+            .table_name(self.table())
+            .set_key(Some(key(sk)))
+            .build();
+        Ok(TransactWriteItem::builder()
+            .delete(delete.map_err(unbuilt)?)
+            .build())
     }
 
-    fn put(&self, sk: &str, name: &str, document: String, now: Timestamp) -> Result<TransactWriteItem, AwsError> {
+    fn put(
+        &self,
+        sk: &str,
+        name: &str,
+        document: String,
+        now: Timestamp,
+    ) -> Result<TransactWriteItem, AwsError> {
         let mut item = key(sk);
         item.insert(name.to_owned(), AttributeValue::S(document));
         item.insert("expires".to_owned(), number((now + KEPT).as_second()));
-        let put = Put::builder().table_name(self.table()).set_item(Some(item)).build().map_err(unbuilt)?;
+        let put = Put::builder()
+            .table_name(self.table())
+            .set_item(Some(item))
+            .build()
+            .map_err(unbuilt)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }
@@ -76,47 +95,104 @@ impl Incidents for DynamoLedger {
             .iter()
             .map(|notice| {
                 let document = serde_json::json!(notice).to_string();
-                (format!("new#{:.6}#{}", notice.at, Id::of(&notice.target, &document).as_str()), document)
+                (
+                    format!(
+                        "new#{:.6}#{}",
+                        notice.at,
+                        Id::of(&notice.target, &document).as_str()
+                    ),
+                    document,
+                )
             })
             .collect();
-        let items: Result<Vec<_>, AwsError> =
-            documents.into_iter().map(|(sk, document)| Ok(vec![self.put(&sk, NOTICE, document, now)?])).collect();
+        let items: Result<Vec<_>, AwsError> = documents
+            .into_iter()
+            .map(|(sk, document)| Ok(vec![self.put(&sk, NOTICE, document, now)?]))
+            .collect();
         self.transact(&items?, None).await
     }
 
     async fn has_new(&self) -> Result<bool, AwsError> {
-        let query = self.client().query().table_name(self.table()).consistent_read(true).limit(1);
+        let query = self
+            .client()
+            .query()
+            .table_name(self.table())
+            .consistent_read(true)
+            .limit(1);
         let query = query
             .key_condition_expression("pk = :incidents AND begins_with(sk, :new)")
             .expression_attribute_values(":incidents", AttributeValue::S(INCIDENTS.to_owned()))
             .expression_attribute_values(":new", AttributeValue::S("new#".to_owned()));
-        let answer = query.send().await.map_err(|e| failure("Query", INCIDENTS, &e))?;
+        let answer = query
+            .send()
+            .await
+            .map_err(|e| failure("Query", INCIDENTS, &e))?;
         Ok(answer.count > 0)
     }
 
-    async fn take(&self, holder: &str, now: Timestamp, until: Timestamp) -> Result<Desk, LedgerError> {
-        let item = self.lease(key(DESK), INCIDENTS, holder, now, until).await.map_err(|error| match error {
-            // The holder is writing at this moment.
-            LedgerError::Aws(error) if is_conflict(&error) => {
-                LedgerError::Busy { holder: "another invocation".to_owned(), until: "it has written".to_owned() }
-            }
-            other => other,
-        })?;
-        let channels = text(&item, "channels").map(serde_json::from_str).transpose();
-        let channels = channels.map_err(|e| unreadable(DESK, &e))?.unwrap_or_default();
+    async fn take(
+        &self,
+        holder: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Desk, LedgerError> {
+        let item = self
+            .lease(key(DESK), INCIDENTS, holder, now, until)
+            .await
+            .map_err(|error| match error {
+                // The holder is writing at this moment.
+                LedgerError::Aws(error) if is_conflict(&error) => LedgerError::Busy {
+                    holder: "another invocation".to_owned(),
+                    until: "it has written".to_owned(),
+                },
+                other => other,
+            })?;
+        let channels = text(&item, "channels")
+            .map(serde_json::from_str)
+            .transpose();
+        let channels = channels
+            .map_err(|e| unreadable(DESK, &e))?
+            .unwrap_or_default();
         let open: Vec<(String, Incident)> = self.read("open#", "open#~", INCIDENT).await?;
-        let incidents = open.into_iter().map(|(_, incident)| (incident.id(), incident)).collect();
-        let inbox = self.read("new#", "new#~", NOTICE).await?.into_iter().collect();
-        let silences = text(&item, "silences").map(serde_json::from_str).transpose();
-        let silences = silences.map_err(|e| unreadable(DESK, &e))?.unwrap_or_default();
-        Ok(Desk { fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(), incidents, channels, silences, inbox })
+        let incidents = open
+            .into_iter()
+            .map(|(_, incident)| (incident.id(), incident))
+            .collect();
+        let inbox = self
+            .read("new#", "new#~", NOTICE)
+            .await?
+            .into_iter()
+            .collect();
+        let silences = text(&item, "silences")
+            .map(serde_json::from_str)
+            .transpose();
+        let silences = silences
+            .map_err(|e| unreadable(DESK, &e))?
+            .unwrap_or_default();
+        Ok(Desk {
+            fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(),
+            incidents,
+            channels,
+            silences,
+            inbox,
+        })
     }
 
-    async fn write(&self, desk: &Desk, changes: &Changes, now: Timestamp) -> Result<(), LedgerError> {
+    async fn write(
+        &self,
+        desk: &Desk,
+        changes: &Changes,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
         let mut items = Vec::new();
         for incident in &changes.written {
             let (id, document) = (incident.id(), serde_json::json!(incident).to_string());
-            let mut both = vec![self.put(&format!("open#{}", id.as_str()), INCIDENT, document.clone(), now)?];
+            let mut both = vec![self.put(
+                &format!("open#{}", id.as_str()),
+                INCIDENT,
+                document.clone(),
+                now,
+            )?];
             if incident.over.is_some() {
                 let sk = format!("since#{:.3}#{}", incident.since, id.as_str());
                 both.push(self.put(&sk, INCIDENT, document, now)?);
@@ -134,7 +210,9 @@ impl Incidents for DynamoLedger {
             .set_key(Some(key(DESK)))
             .condition_expression("fence = :fence")
             .expression_attribute_values(":fence", AttributeValue::N(desk.fence.to_string()));
-        let ours = TransactWriteItem::builder().condition_check(ours.build().map_err(unbuilt)?).build();
+        let ours = TransactWriteItem::builder()
+            .condition_check(ours.build().map_err(unbuilt)?)
+            .build();
         Ok(self.transact(&items, Some(&ours)).await?)
     }
 
@@ -145,10 +223,15 @@ impl Incidents for DynamoLedger {
             .update_item()
             .table_name(self.table())
             .set_key(Some(key(DESK)))
-            .update_expression("SET channels = :channels, silences = :silences REMOVE holder, lease_until")
+            .update_expression(
+                "SET channels = :channels, silences = :silences REMOVE holder, lease_until",
+            )
             .condition_expression("fence = :fence")
             .expression_attribute_values(":channels", AttributeValue::S(channels))
-            .expression_attribute_values(":silences", AttributeValue::S(serde_json::json!(desk.silences).to_string()))
+            .expression_attribute_values(
+                ":silences",
+                AttributeValue::S(serde_json::json!(desk.silences).to_string()),
+            )
             .expression_attribute_values(":fence", AttributeValue::N(desk.fence.to_string()))
             .send()
             .await;

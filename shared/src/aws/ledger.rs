@@ -19,7 +19,8 @@ use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{
-    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem, Update,
+    AttributeValue, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
+    Update,
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,7 +44,11 @@ pub(super) type Item = HashMap<String, AttributeValue>;
 impl DynamoLedger {
     #[must_use]
     pub fn new(config: Config, table: impl Into<String>) -> Self {
-        Self { config, table: table.into(), client: OnceCell::new() }
+        Self {
+            config,
+            table: table.into(),
+            client: OnceCell::new(),
+        }
     }
 
     /// With a client made elsewhere, for tests of one call at a time.
@@ -80,7 +85,9 @@ impl DynamoLedger {
             .table_name(&self.table)
             .set_key(Some(key))
             .update_expression("SET holder = :holder, lease_until = :until ADD fence :one")
-            .condition_expression("attribute_not_exists(holder) OR lease_until < :now OR holder = :holder")
+            .condition_expression(
+                "attribute_not_exists(holder) OR lease_until < :now OR holder = :holder",
+            )
             .expression_attribute_values(":holder", AttributeValue::S(holder))
             .expression_attribute_values(":until", number(until.as_millisecond()))
             .expression_attribute_values(":now", number(now.as_millisecond()))
@@ -89,12 +96,17 @@ impl DynamoLedger {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send()
             .await;
-        Ok(answer.map_err(|error| refused(target, &error))?.attributes.unwrap_or_default())
+        Ok(answer
+            .map_err(|error| refused(target, &error))?
+            .attributes
+            .unwrap_or_default())
     }
 
     /// Writes a record and the state in one transaction, under our fence.
     async fn write(&self, lease: &Lease, record: &Record, frees: bool) -> Result<(), LedgerError> {
-        let put = Put::builder().table_name(&self.table).set_item(Some(record_item(record)));
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(record_item(record)));
         let update = Update::builder()
             .table_name(&self.table)
             .set_key(Some(state_key(&lease.target)))
@@ -102,9 +114,16 @@ impl DynamoLedger {
             .condition_expression("fence = :fence")
             .set_expression_attribute_values(Some(state_values(lease, record.at)));
         let (put, update) = (put.build().map_err(built)?, update.build().map_err(built)?);
-        let items =
-            vec![TransactWriteItem::builder().put(put).build(), TransactWriteItem::builder().update(update).build()];
-        let answer = self.client().transact_write_items().set_transact_items(Some(items)).send().await;
+        let items = vec![
+            TransactWriteItem::builder().put(put).build(),
+            TransactWriteItem::builder().update(update).build(),
+        ];
+        let answer = self
+            .client()
+            .transact_write_items()
+            .set_transact_items(Some(items))
+            .send()
+            .await;
         answer.map_err(|e| failure("TransactWriteItems", &lease.target.name(), &e))?;
         Ok(())
     }
@@ -115,10 +134,25 @@ const WATCHED: &str = "watched";
 /// What is written to a target's state: the memory, and whether a sweep must come back.
 fn expression(lease: &Lease, frees: bool) -> String {
     let watched = !lease.memory.watched.is_empty();
-    let set = if watched { ", watched = :watched, watchers = :watchers" } else { "" };
-    let removed = [("holder, lease_until", frees), ("watched, watchers", !watched)];
-    let removed: Vec<&str> = removed.into_iter().filter(|(_, is)| *is).map(|(names, _)| names).collect();
-    let remove = if removed.is_empty() { String::new() } else { format!(" REMOVE {}", removed.join(", ")) };
+    let set = if watched {
+        ", watched = :watched, watchers = :watchers"
+    } else {
+        ""
+    };
+    let removed = [
+        ("holder, lease_until", frees),
+        ("watched, watchers", !watched),
+    ];
+    let removed: Vec<&str> = removed
+        .into_iter()
+        .filter(|(_, is)| *is)
+        .map(|(names, _)| names)
+        .collect();
+    let remove = if removed.is_empty() {
+        String::new()
+    } else {
+        format!(" REMOVE {}", removed.join(", "))
+    };
     format!("SET memory = :memory, expires = :expires{set}{remove}")
 }
 
@@ -130,12 +164,19 @@ impl Ledger for DynamoLedger {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Lease, LedgerError> {
-        let item = self.lease(state_key(target), &target.name(), holder, now, until).await?;
+        let item = self
+            .lease(state_key(target), &target.name(), holder, now, until)
+            .await?;
         let memory = match text(&item, "memory") {
             Some(memory) => serde_json::from_str(memory).map_err(|e| unreadable(target, &e))?,
             None => crate::memory::Memory::default(),
         };
-        Ok(Lease { target: target.clone(), fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(), until, memory })
+        Ok(Lease {
+            target: target.clone(),
+            fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(),
+            until,
+            memory,
+        })
     }
 
     async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
@@ -188,19 +229,41 @@ fn refused(target: &str, error: &SdkError<UpdateItemError>) -> LedgerError {
         Some(UpdateItemError::ConditionalCheckFailedException(failed)) => failed.item.as_ref(),
         _ => return failure("UpdateItem", target, error).into(),
     };
-    let holder = held.and_then(|item| text(item, "holder")).unwrap_or("another invocation").to_owned();
-    let until = held.and_then(|item| integer(item, "lease_until")).and_then(|ms| Timestamp::from_millisecond(ms).ok());
-    LedgerError::Busy { holder, until: until.map_or("its lease ends".to_owned(), |t| t.to_string()) }
+    let holder = held
+        .and_then(|item| text(item, "holder"))
+        .unwrap_or("another invocation")
+        .to_owned();
+    let until = held
+        .and_then(|item| integer(item, "lease_until"))
+        .and_then(|ms| Timestamp::from_millisecond(ms).ok());
+    LedgerError::Busy {
+        holder,
+        until: until.map_or("its lease ends".to_owned(), |t| t.to_string()),
+    }
 }
 
 fn record_item(record: &Record) -> Item {
     let at = format!("{:.6}", record.at);
-    let sk = format!("{at}#{}#{}#{}", record.event_id, record.operation, record.kind.as_str());
+    let sk = format!(
+        "{at}#{}#{}#{}",
+        record.event_id,
+        record.operation,
+        record.kind.as_str()
+    );
     Item::from([
-        ("pk".to_owned(), AttributeValue::S(record.target.to_string())),
+        (
+            "pk".to_owned(),
+            AttributeValue::S(record.target.to_string()),
+        ),
         ("sk".to_owned(), AttributeValue::S(sk)),
-        ("day".to_owned(), AttributeValue::S(at.chars().take(10).collect())),
-        ("record".to_owned(), AttributeValue::S(serde_json::json!(record).to_string())),
+        (
+            "day".to_owned(),
+            AttributeValue::S(at.chars().take(10).collect()),
+        ),
+        (
+            "record".to_owned(),
+            AttributeValue::S(serde_json::json!(record).to_string()),
+        ),
         ("expires".to_owned(), number((record.at + KEPT).as_second())),
     ])
 }
@@ -214,8 +277,14 @@ pub(super) fn state_key(target: &Arn) -> Item {
 
 fn state_values(lease: &Lease, now: Timestamp) -> Item {
     let mut values = Item::from([
-        (":memory".to_owned(), AttributeValue::S(serde_json::json!(lease.memory).to_string())),
-        (":fence".to_owned(), AttributeValue::N(lease.fence.to_string())),
+        (
+            ":memory".to_owned(),
+            AttributeValue::S(serde_json::json!(lease.memory).to_string()),
+        ),
+        (
+            ":fence".to_owned(),
+            AttributeValue::N(lease.fence.to_string()),
+        ),
         (":expires".to_owned(), number((now + KEPT).as_second())),
     ]);
     if !lease.memory.watched.is_empty() {
@@ -241,8 +310,14 @@ pub(super) fn integer(item: &Item, key: &str) -> Option<i64> {
 /// A memory this version can't read must not be overwritten with an empty one.
 fn unreadable(target: &Arn, error: &serde_json::Error) -> LedgerError {
     let message = format!("its item `state` can't be read: {error}");
-    AwsError { call: "UpdateItem", target: target.name(), code: "UnreadableMemory".to_owned(), message, refused: true }
-        .into()
+    AwsError {
+        call: "UpdateItem",
+        target: target.name(),
+        code: "UnreadableMemory".to_owned(),
+        message,
+        refused: true,
+    }
+    .into()
 }
 
 fn built(error: impl std::fmt::Display) -> LedgerError {

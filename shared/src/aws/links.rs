@@ -15,8 +15,16 @@ impl DynamoLedger {
     /// # Errors
     /// [`AwsError`] where nobody knows.
     pub async fn is_used(&self, seal: &str) -> Result<bool, AwsError> {
-        let get = self.client().get_item().table_name(self.table()).set_key(Some(key(seal))).consistent_read(true);
-        let answer = get.send().await.map_err(|e| failure("GetItem", LINKS, &e))?;
+        let get = self
+            .client()
+            .get_item()
+            .table_name(self.table())
+            .set_key(Some(key(seal)))
+            .consistent_read(true);
+        let answer = get
+            .send()
+            .await
+            .map_err(|e| failure("GetItem", LINKS, &e))?;
         Ok(answer.item.is_some())
     }
 
@@ -27,8 +35,14 @@ impl DynamoLedger {
     pub async fn use_up(&self, seal: &str, until: Timestamp) -> Result<(), AwsError> {
         let mut item = key(seal);
         item.insert("expires".to_owned(), number(until.as_second()));
-        let put = self.client().put_item().table_name(self.table()).set_item(Some(item));
-        put.send().await.map_err(|e| failure("PutItem", LINKS, &e))?;
+        let put = self
+            .client()
+            .put_item()
+            .table_name(self.table())
+            .set_item(Some(item));
+        put.send()
+            .await
+            .map_err(|e| failure("PutItem", LINKS, &e))?;
         Ok(())
     }
 }

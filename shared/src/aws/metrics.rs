@@ -2,7 +2,9 @@
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy};
+use aws_sdk_cloudwatch::types::{
+    Dimension, Metric, MetricDataQuery, MetricDataResult, MetricStat, ScanBy,
+};
 use jiff::Timestamp;
 
 use super::failure::failure;
@@ -38,7 +40,11 @@ pub async fn loads(
     let asked: Vec<(usize, Part, MetricStat)> = queries
         .iter()
         .enumerate()
-        .flat_map(|(n, query)| parts(query).into_iter().map(move |(part, metric)| (n, part, metric)))
+        .flat_map(|(n, query)| {
+            parts(query)
+                .into_iter()
+                .map(move |(part, metric)| (n, part, metric))
+        })
         .collect();
     for (n, part, values) in values(client, &asked, from, to).await? {
         if let Some(load) = loads.get_mut(n) {
@@ -59,22 +65,34 @@ pub async fn traffic(
     let mut asked = Vec::new();
     for (n, group) in groups.iter().enumerate() {
         for dimensions in of_group(group) {
-            let counted =
-                |name: &str, statistic: &str| metric("AWS/ApplicationELB", name, statistic, dimensions.clone());
+            let counted = |name: &str, statistic: &str| {
+                metric("AWS/ApplicationELB", name, statistic, dimensions.clone())
+            };
             asked.extend([
                 (n, Part::Requests, counted("RequestCount", "Sum")),
                 (n, Part::Errors, counted("HTTPCode_Target_5XX_Count", "Sum")),
                 // Nobody answered: a target that is gone fails its requests without a status of its own.
-                (n, Part::Errors, counted("TargetConnectionErrorCount", "Sum")),
+                (
+                    n,
+                    Part::Errors,
+                    counted("TargetConnectionErrorCount", "Sum"),
+                ),
                 (n, Part::P90, counted("TargetResponseTime", "p90")),
             ]);
             // A request that a target never answers has no status of the target's at all.
-            let answers = ["2XX", "3XX", "4XX", "5XX"].map(|class| format!("HTTPCode_Target_{class}_Count"));
-            asked.extend(answers.iter().map(|name| (n, Part::Answers, counted(name, "Sum"))));
+            let answers =
+                ["2XX", "3XX", "4XX", "5XX"].map(|class| format!("HTTPCode_Target_{class}_Count"));
+            asked.extend(
+                answers
+                    .iter()
+                    .map(|name| (n, Part::Answers, counted(name, "Sum"))),
+            );
         }
     }
     for (n, part, values) in values(client, &asked, from, to).await? {
-        let Some(traffic) = found.get_mut(n) else { continue };
+        let Some(traffic) = found.get_mut(n) else {
+            continue;
+        };
         match part {
             Part::P90 => traffic.p90.extend(values),
             Part::Errors => add_up(&mut traffic.errors, values),
@@ -96,10 +114,20 @@ async fn values(
     let mut found = Vec::new();
     for chunk in asked.chunks(QUERIES_PER_CALL) {
         for result in read(client, chunk, from, to).await? {
-            let place = result.id.as_deref().and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
-            let Some((n, part, _)) = place.and_then(|place| chunk.get(place)) else { continue };
-            let times = result.timestamps().iter().filter_map(|time| minute(time.secs()));
-            let values = times.zip(result.values().iter().copied()).filter(|(time, _)| Some(*time) < begun);
+            let place = result
+                .id
+                .as_deref()
+                .and_then(|id| id.strip_prefix('q')?.parse::<usize>().ok());
+            let Some((n, part, _)) = place.and_then(|place| chunk.get(place)) else {
+                continue;
+            };
+            let times = result
+                .timestamps()
+                .iter()
+                .filter_map(|time| minute(time.secs()));
+            let values = times
+                .zip(result.values().iter().copied())
+                .filter(|(time, _)| Some(*time) < begun);
             found.push((*n, *part, values.collect()));
         }
     }
@@ -108,24 +136,48 @@ async fn values(
 
 /// A service behind no application load balancer has no requests to count.
 fn empty(query: &LoadQuery) -> Load {
-    let counted = query.target_groups.iter().any(|group| group.balancer_dimensions().next().is_some());
-    Load { requests: counted.then(Series::new), ..Load::default() }
+    let counted = query
+        .target_groups
+        .iter()
+        .any(|group| group.balancer_dimensions().next().is_some());
+    Load {
+        requests: counted.then(Series::new),
+        ..Load::default()
+    }
 }
 
 fn parts(query: &LoadQuery) -> Vec<(Part, MetricStat)> {
     let service = dimensions(&query.service);
     let mut parts = vec![
-        (Part::Cpu, metric("AWS/ECS", "CPUUtilization", "Average", service.clone())),
-        (Part::Memory, metric("AWS/ECS", "MemoryUtilization", "Average", service.clone())),
-        (Part::Tasks, metric("AWS/ECS", "CPUUtilization", "SampleCount", service.clone())),
+        (
+            Part::Cpu,
+            metric("AWS/ECS", "CPUUtilization", "Average", service.clone()),
+        ),
+        (
+            Part::Memory,
+            metric("AWS/ECS", "MemoryUtilization", "Average", service.clone()),
+        ),
+        (
+            Part::Tasks,
+            metric("AWS/ECS", "CPUUtilization", "SampleCount", service.clone()),
+        ),
     ];
     if query.busiest {
-        parts.push((Part::BusiestCpu, metric("AWS/ECS", "CPUUtilization", "Maximum", service.clone())));
-        parts.push((Part::BusiestMemory, metric("AWS/ECS", "MemoryUtilization", "Maximum", service)));
+        parts.push((
+            Part::BusiestCpu,
+            metric("AWS/ECS", "CPUUtilization", "Maximum", service.clone()),
+        ));
+        parts.push((
+            Part::BusiestMemory,
+            metric("AWS/ECS", "MemoryUtilization", "Maximum", service),
+        ));
     }
     for group in &query.target_groups {
         for dimensions in of_group(group) {
-            parts.push((Part::Requests, metric("AWS/ApplicationELB", "RequestCount", "Sum", dimensions)));
+            parts.push((
+                Part::Requests,
+                metric("AWS/ApplicationELB", "RequestCount", "Sum", dimensions),
+            ));
         }
     }
     parts
@@ -133,13 +185,21 @@ fn parts(query: &LoadQuery) -> Vec<(Part, MetricStat)> {
 
 /// One set for each load balancer: CloudWatch has no metric of a target group alone.
 fn of_group(group: &TargetGroup) -> impl Iterator<Item = Vec<Dimension>> {
-    let with = |balancer| vec![dimension("TargetGroup", group.dimension()), dimension("LoadBalancer", balancer)];
+    let with = |balancer| {
+        vec![
+            dimension("TargetGroup", group.dimension()),
+            dimension("LoadBalancer", balancer),
+        ]
+    };
     group.balancer_dimensions().map(with)
 }
 
 fn dimensions(service: &Arn) -> Vec<Dimension> {
     let (cluster, name) = service.ecs_service().unwrap_or_default();
-    vec![dimension("ClusterName", cluster), dimension("ServiceName", name)]
+    vec![
+        dimension("ClusterName", cluster),
+        dimension("ServiceName", name),
+    ]
 }
 
 fn dimension(name: &str, value: &str) -> Dimension {
@@ -147,8 +207,16 @@ fn dimension(name: &str, value: &str) -> Dimension {
 }
 
 fn metric(namespace: &str, name: &str, statistic: &str, dimensions: Vec<Dimension>) -> MetricStat {
-    let metric = Metric::builder().namespace(namespace).metric_name(name).set_dimensions(Some(dimensions)).build();
-    MetricStat::builder().metric(metric).period(MINUTE).stat(statistic).build()
+    let metric = Metric::builder()
+        .namespace(namespace)
+        .metric_name(name)
+        .set_dimensions(Some(dimensions))
+        .build();
+    MetricStat::builder()
+        .metric(metric)
+        .period(MINUTE)
+        .stat(statistic)
+        .build()
 }
 
 async fn read(
@@ -158,7 +226,10 @@ async fn read(
     to: Timestamp,
 ) -> Result<Vec<MetricDataResult>, AwsError> {
     let queries = asked.iter().enumerate().map(|(place, (_, _, metric))| {
-        MetricDataQuery::builder().id(format!("q{place}")).metric_stat(metric.clone()).build()
+        MetricDataQuery::builder()
+            .id(format!("q{place}"))
+            .metric_stat(metric.clone())
+            .build()
     });
     let mut pages = client
         .get_metric_data()
@@ -170,7 +241,8 @@ async fn read(
         .send();
     let mut results = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("GetMetricData", &format!("{} metrics", asked.len()), &e))?;
+        let page =
+            page.map_err(|e| failure("GetMetricData", &format!("{} metrics", asked.len()), &e))?;
         results.extend(page.metric_data_results.unwrap_or_default());
     }
     Ok(results)

@@ -13,16 +13,16 @@ use super::config::is_local;
 use super::reach::Performs;
 use super::vault::Vault;
 use super::{
-    Config, autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecr, ecs, elb, instances, logs, metrics,
-    probes, rds, snapshots, tagging, tasks, topic, trail,
+    Config, autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecr, ecs, elb,
+    instances, logs, metrics, probes, rds, snapshots, tagging, tasks, topic, trail,
 };
 use crate::AwsError;
 use crate::cloud::{Cloud, Kind, Lifecycle, Services, TasksOf, Which};
 use crate::model::{
-    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask, HasAlarm, Image,
-    Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan, Service,
-    ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
-    Unreached,
+    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest,
+    ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas,
+    Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
+    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
 };
 use crate::plan::{Action, Enlarge, Rollout};
 use crate::policy::MANAGED;
@@ -89,7 +89,10 @@ impl<R> Aws<R> {
     /// The same with a vault, if the stack has one.
     #[must_use]
     pub fn with_vault(self, role: &str, stack: &str) -> Self {
-        Self { vault: Vault::new(role, stack), ..self }
+        Self {
+            vault: Vault::new(role, stack),
+            ..self
+        }
     }
 
     /// With clients made elsewhere, for tests of one call at a time.
@@ -101,7 +104,11 @@ impl<R> Aws<R> {
     ) -> Self {
         let aws = Self::new(Config::builder().build());
         let _ = (aws.ecs.set(ecs), aws.tagging.set(tagging));
-        let region = ecr.config().region().map(ToString::to_string).unwrap_or_default();
+        let region = ecr
+            .config()
+            .region()
+            .map(ToString::to_string)
+            .unwrap_or_default();
         aws.ecr.borrow_mut().insert(region, ecr);
         aws
     }
@@ -115,7 +122,11 @@ impl<R> Aws<R> {
         autoscaling: aws_sdk_applicationautoscaling::Client,
         rds: aws_sdk_rds::Client,
     ) -> Self {
-        let _ = (self.cloudwatch.set(cloudwatch), self.elb.set(elb), self.autoscaling.set(autoscaling));
+        let _ = (
+            self.cloudwatch.set(cloudwatch),
+            self.elb.set(elb),
+            self.autoscaling.set(autoscaling),
+        );
         let _ = self.rds.set(rds);
         self
     }
@@ -136,7 +147,11 @@ impl<R> Aws<R> {
 
     /// The same with clients of what instances are made by and changes are found in.
     #[must_use]
-    pub fn and_groups(self, groups: aws_sdk_autoscaling::Client, trail: aws_sdk_cloudtrail::Client) -> Self {
+    pub fn and_groups(
+        self,
+        groups: aws_sdk_autoscaling::Client,
+        trail: aws_sdk_cloudtrail::Client,
+    ) -> Self {
         let _ = (self.groups.set(groups), self.trail.set(trail));
         self
     }
@@ -149,7 +164,8 @@ impl<R> Aws<R> {
     }
 
     pub(super) fn ecs(&self) -> &aws_sdk_ecs::Client {
-        self.ecs.get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
+        self.ecs
+            .get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
 
     /// The client for the region that a registry is in.
@@ -165,23 +181,28 @@ impl<R> Aws<R> {
     }
 
     fn tagging(&self) -> &aws_sdk_resourcegroupstagging::Client {
-        self.tagging.get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
+        self.tagging
+            .get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
     }
 
     pub(super) fn codedeploy(&self) -> &aws_sdk_codedeploy::Client {
-        self.codedeploy.get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
+        self.codedeploy
+            .get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
     }
 
     pub(super) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
-        self.cloudwatch.get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
+        self.cloudwatch
+            .get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
     }
 
     fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
-        self.elb.get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
+        self.elb
+            .get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
     pub(super) fn rds(&self) -> &aws_sdk_rds::Client {
-        self.rds.get_or_init(|| aws_sdk_rds::Client::new(&self.config))
+        self.rds
+            .get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
 
     pub(super) fn vault(&self) -> &Vault {
@@ -190,7 +211,10 @@ impl<R> Aws<R> {
 
     /// The client for where copies are.
     pub(super) fn rds_at(&self, place: &Place) -> aws_sdk_rds::Client {
-        place.region().map_or_else(|| self.vault.rds(&self.config).clone(), |region| self.rds_in(region))
+        place.region().map_or_else(
+            || self.vault.rds(&self.config).clone(),
+            |region| self.rds_in(region),
+        )
     }
 
     /// The client for where a snapshot is.
@@ -203,7 +227,12 @@ impl<R> Aws<R> {
 
     /// The client for a region; clients share what they are made of.
     fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
-        let here = self.rds().config().region().map(AsRef::as_ref).unwrap_or_default();
+        let here = self
+            .rds()
+            .config()
+            .region()
+            .map(AsRef::as_ref)
+            .unwrap_or_default();
         if region.is_empty() || region == here {
             return self.rds().clone();
         }
@@ -212,27 +241,33 @@ impl<R> Aws<R> {
     }
 
     pub(super) fn elasticache(&self) -> &aws_sdk_elasticache::Client {
-        self.elasticache.get_or_init(|| aws_sdk_elasticache::Client::new(&self.config))
+        self.elasticache
+            .get_or_init(|| aws_sdk_elasticache::Client::new(&self.config))
     }
 
     pub(super) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
-        self.logs.get_or_init(|| aws_sdk_cloudwatchlogs::Client::new(&self.config))
+        self.logs
+            .get_or_init(|| aws_sdk_cloudwatchlogs::Client::new(&self.config))
     }
 
     pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
-        self.s3.get_or_init(|| aws_sdk_s3::Client::new(&self.config))
+        self.s3
+            .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
     }
 
     pub(super) fn groups(&self) -> &aws_sdk_autoscaling::Client {
-        self.groups.get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
+        self.groups
+            .get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
     }
 
     fn trail(&self) -> &aws_sdk_cloudtrail::Client {
-        self.trail.get_or_init(|| aws_sdk_cloudtrail::Client::new(&self.config))
+        self.trail
+            .get_or_init(|| aws_sdk_cloudtrail::Client::new(&self.config))
     }
 
     pub(super) fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
-        self.autoscaling.get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
+        self.autoscaling
+            .get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
 }
 
@@ -244,36 +279,57 @@ impl<R: Performs> Aws<R> {
         };
         let label = revision.rsplit('/').next().unwrap_or_default();
         if let Some(group) = &rollout.code_deploy {
-            let deployment = codedeploy::create(self.codedeploy(), group, &revision, rollout.ask.as_deref()).await?;
+            let deployment =
+                codedeploy::create(self.codedeploy(), group, &revision, rollout.ask.as_deref())
+                    .await?;
             return Ok(format!("{deployment} of {label}"));
         }
         let configuration = match &rollout.shift {
-            Some(shift) => Some(deployments::with_shift(self.configuration(&rollout.service).await?, shift)),
-            None if rollout.enable_circuit_breaker => {
-                Some(ecs::with_circuit_breaker(self.configuration(&rollout.service).await?))
-            }
+            Some(shift) => Some(deployments::with_shift(
+                self.configuration(&rollout.service).await?,
+                shift,
+            )),
+            None if rollout.enable_circuit_breaker => Some(ecs::with_circuit_breaker(
+                self.configuration(&rollout.service).await?,
+            )),
             None => None,
         };
-        let deployment = ecs::update_service(self.ecs(), &rollout.service, &revision, configuration).await?;
+        let deployment =
+            ecs::update_service(self.ecs(), &rollout.service, &revision, configuration).await?;
         Ok(format!("{deployment} of {label}"))
     }
 
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let base = self.task_definition(&rollout.base).await?;
         let request = base.with_images(&rollout.images);
-        ecs::register_task_definition(self.ecs(), request, &base.tags, &rollout.tags, base.family()).await
+        ecs::register_task_definition(
+            self.ecs(),
+            request,
+            &base.tags,
+            &rollout.tags,
+            base.family(),
+        )
+        .await
     }
 
     pub(super) async fn enlarge(&self, enlarge: &Enlarge) -> Result<String, AwsError> {
         let base = self.task_definition(&enlarge.base).await?;
         let request = base.with_sizes(&enlarge.sizes);
         let tags = (&base.tags, &enlarge.tags);
-        let revision = ecs::register_task_definition(self.ecs(), request, tags.0, tags.1, base.family()).await?;
+        let revision =
+            ecs::register_task_definition(self.ecs(), request, tags.0, tags.1, base.family())
+                .await?;
         let deployment = ecs::update_service(self.ecs(), &enlarge.service, &revision, None).await?;
-        Ok(format!("{deployment} of {}", revision.rsplit('/').next().unwrap_or_default()))
+        Ok(format!(
+            "{deployment} of {}",
+            revision.rsplit('/').next().unwrap_or_default()
+        ))
     }
 
-    async fn configuration(&self, service: &Arn) -> Result<Option<DeploymentConfiguration>, AwsError> {
+    async fn configuration(
+        &self,
+        service: &Arn,
+    ) -> Result<Option<DeploymentConfiguration>, AwsError> {
         if !self.configurations.borrow().contains_key(service) {
             self.services(std::slice::from_ref(service)).await?;
         }
@@ -316,7 +372,12 @@ impl<R: Performs> Cloud for Aws<R> {
         codedeploy::target(self.codedeploy(), id).await
     }
 
-    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {
+    async fn traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError> {
         metrics::traffic(self.cloudwatch(), groups, from, to).await
     }
 
@@ -357,13 +418,18 @@ impl<R: Performs> Cloud for Aws<R> {
             return Ok(known.clone());
         }
         let definition = ecs::describe_task_definition(self.ecs(), arn).await?;
-        self.revisions.borrow_mut().insert(arn.to_owned(), definition.clone());
+        self.revisions
+            .borrow_mut()
+            .insert(arn.to_owned(), definition.clone());
         Ok(definition)
     }
 
     async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
         match ecs::describe_task_definition(self.ecs(), revision).await {
-            Ok(definition) => Ok(definition.document.get("status").is_some_and(|status| status == "ACTIVE")),
+            Ok(definition) => Ok(definition
+                .document
+                .get("status")
+                .is_some_and(|status| status == "ACTIVE")),
             Err(error) if error.code == "ClientException" => Ok(false),
             Err(error) => Err(error),
         }
@@ -398,27 +464,42 @@ impl<R: Performs> Cloud for Aws<R> {
     }
 
     async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError> {
-        let client = self.sns.get_or_init(|| aws_sdk_sns::Client::new(&self.config));
+        let client = self
+            .sns
+            .get_or_init(|| aws_sdk_sns::Client::new(&self.config));
         topic::unreached(client, topic).await
     }
 
-    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
+    async fn target_groups(
+        &self,
+        arns: &[String],
+    ) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
         let known = |arn: &&String| self.target_groups.borrow().contains_key(*arn);
         let unknown: Vec<String> = arns.iter().filter(|arn| !known(arn)).cloned().collect();
         let mut found = BTreeMap::new();
         for group in elb::target_groups(self.elb(), &unknown).await? {
             // One that is not in use yet may be put behind a load balancer at any time.
             if !group.load_balancers.is_empty() {
-                self.target_groups.borrow_mut().insert(group.arn.clone(), group.clone());
+                self.target_groups
+                    .borrow_mut()
+                    .insert(group.arn.clone(), group.clone());
             }
             found.insert(group.arn.clone(), group);
         }
         let known = self.target_groups.borrow();
-        found.extend(arns.iter().filter_map(|arn| Some((arn.clone(), known.get(arn)?.clone()))));
+        found.extend(
+            arns.iter()
+                .filter_map(|arn| Some((arn.clone(), known.get(arn)?.clone()))),
+        );
         Ok(found)
     }
 
-    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError> {
+    async fn loads(
+        &self,
+        queries: &[LoadQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Load>, AwsError> {
         metrics::loads(self.cloudwatch(), queries, from, to).await
     }
 
@@ -438,7 +519,11 @@ impl<R: Performs> Cloud for Aws<R> {
         cloudwatch::dashboards(self.cloudwatch(), prefix).await
     }
 
-    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+    async fn snapshots(
+        &self,
+        place: Option<&Place>,
+        which: Which<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
         match place {
             Some(place) => snapshots::snapshots(&self.rds_at(place), which).await,
             None => snapshots::snapshots(self.rds(), which).await,
@@ -452,7 +537,8 @@ impl<R: Performs> Cloud for Aws<R> {
                 cache.tags = caches::tags(self.elasticache(), &cache.arn).await?;
             }
         } else {
-            let mut tags = tags_of(tagging::tagged(self.tagging(), Kind::DatabaseOrCache, MANAGED).await?);
+            let mut tags =
+                tags_of(tagging::tagged(self.tagging(), Kind::DatabaseOrCache, MANAGED).await?);
             for cache in &mut found {
                 cache.tags = tags.remove(&cache.arn).unwrap_or_default();
             }
@@ -475,7 +561,12 @@ impl<R: Performs> Cloud for Aws<R> {
         snapshots::quotas(self.rds()).await
     }
 
-    async fn smallest_class(&self, engine: &str, version: &str, multi_az: bool) -> Result<Option<String>, AwsError> {
+    async fn smallest_class(
+        &self,
+        engine: &str,
+        version: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError> {
         drills::smallest_class(self.rds(), engine, version, multi_az).await
     }
 
@@ -505,8 +596,12 @@ impl<R: Performs> Cloud for Aws<R> {
 
     async fn answer(&self, url: &str, expect: Option<&str>) -> Answer {
         let (asked, expected) = (url.to_owned(), expect.map(str::to_owned));
-        let asking = tokio::task::spawn_blocking(move || web::ask(&asked, expected.as_deref(), is_local()));
-        let failed = |error: tokio::task::JoinError| Answer { url: url.to_owned(), problem: Some(error.to_string()) };
+        let asking =
+            tokio::task::spawn_blocking(move || web::ask(&asked, expected.as_deref(), is_local()));
+        let failed = |error: tokio::task::JoinError| Answer {
+            url: url.to_owned(),
+            problem: Some(error.to_string()),
+        };
         asking.await.unwrap_or_else(failed)
     }
 
@@ -517,5 +612,8 @@ impl<R: Performs> Cloud for Aws<R> {
 
 /// By ARN, of resources whose own listing has no tags.
 fn tags_of(listing: Vec<Tagged>) -> BTreeMap<Arn, BTreeMap<String, String>> {
-    listing.into_iter().map(|resource| (resource.arn, resource.tags)).collect()
+    listing
+        .into_iter()
+        .map(|resource| (resource.arn, resource.tags))
+        .collect()
 }

@@ -22,7 +22,11 @@ pub struct NoticeQueue {
 impl NoticeQueue {
     #[must_use]
     pub fn new(config: Config, url: impl Into<String>) -> Self {
-        Self { config, url: url.into(), client: OnceCell::new() }
+        Self {
+            config,
+            url: url.into(),
+            client: OnceCell::new(),
+        }
     }
 
     /// With a client made elsewhere, for tests of one call at a time.
@@ -44,11 +48,20 @@ impl NoticeQueue {
         let mut request = client.send_message_batch().queue_url(&self.url);
         for (n, notice) in chunk.iter().enumerate() {
             let body = serde_json::json!(notice).to_string();
-            let entry = SendMessageBatchRequestEntry::builder().id(n.to_string()).message_body(body).build();
-            request = request.entries(entry.map_err(|e| (all(), incomplete(CALL, "notices", &e.to_string())))?);
+            let entry = SendMessageBatchRequestEntry::builder()
+                .id(n.to_string())
+                .message_body(body)
+                .build();
+            request = request
+                .entries(entry.map_err(|e| (all(), incomplete(CALL, "notices", &e.to_string())))?);
         }
-        let answer = request.send().await.map_err(|e| (all(), failure(CALL, "notices", &e)))?;
-        let Some(first) = answer.failed.first() else { return Ok(()) };
+        let answer = request
+            .send()
+            .await
+            .map_err(|e| (all(), failure(CALL, "notices", &e)))?;
+        let Some(first) = answer.failed.first() else {
+            return Ok(());
+        };
         let error = AwsError {
             call: CALL,
             target: "notices".to_owned(),
@@ -56,7 +69,14 @@ impl NoticeQueue {
             message: first.message.clone().unwrap_or_default(),
             refused: true,
         };
-        Err((answer.failed.iter().filter_map(|entry| entry.id.parse().ok()).collect(), error))
+        Err((
+            answer
+                .failed
+                .iter()
+                .filter_map(|entry| entry.id.parse().ok())
+                .collect(),
+            error,
+        ))
     }
 }
 
@@ -66,7 +86,13 @@ impl Outbox for NoticeQueue {
         for chunk in notices.chunks(MESSAGES_PER_CALL) {
             if let Err((places, error)) = self.send_chunk(chunk).await {
                 let refused = places.into_iter().filter_map(|n| chunk.get(n).cloned());
-                unsent.get_or_insert(Unsent { notices: Vec::new(), error }).notices.extend(refused);
+                unsent
+                    .get_or_insert(Unsent {
+                        notices: Vec::new(),
+                        error,
+                    })
+                    .notices
+                    .extend(refused);
             }
         }
         unsent.map_or(Ok(()), Err)

@@ -32,7 +32,11 @@ impl Intercept for Capture {
         _: &RuntimeComponents,
         _: &mut ConfigBag,
     ) -> Result<(), BoxError> {
-        let document = context.response().body().bytes().and_then(|bytes| serde_json::from_slice(bytes).ok());
+        let document = context
+            .response()
+            .body()
+            .bytes()
+            .and_then(|bytes| serde_json::from_slice(bytes).ok());
         if let Ok(mut slot) = self.0.lock() {
             *slot = document;
         }
@@ -43,6 +47,8 @@ impl Intercept for Capture {
 /// Replaces the body the SDK wrote, before it is signed.
 pub fn put_body(request: &mut HttpRequest, document: &Value) {
     let body = document.to_string();
-    request.headers_mut().insert("content-length", body.len().to_string());
+    request
+        .headers_mut()
+        .insert("content-length", body.len().to_string());
     *request.body_mut() = SdkBody::from(body);
 }

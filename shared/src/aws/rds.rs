@@ -17,25 +17,50 @@ const NAMES_PER_CALL: usize = 100;
 pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
     let of_kind = |kind: &str| -> Vec<String> {
         let prefix = format!("{kind}:");
-        arns.iter().filter_map(|arn| arn.resource().strip_prefix(&prefix)).map(str::to_owned).collect()
+        arns.iter()
+            .filter_map(|arn| arn.resource().strip_prefix(&prefix))
+            .map(str::to_owned)
+            .collect()
     };
     let mut found = Vec::new();
     for chunk in of_kind("db").chunks(NAMES_PER_CALL) {
-        let filter = Filter::builder().name("db-instance-id").set_values(Some(chunk.to_vec())).build();
-        let request = client.describe_db_instances().filters(filter).max_records(PER_PAGE);
+        let filter = Filter::builder()
+            .name("db-instance-id")
+            .set_values(Some(chunk.to_vec()))
+            .build();
+        let request = client
+            .describe_db_instances()
+            .filters(filter)
+            .max_records(PER_PAGE);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| failure("DescribeDBInstances", &chunk.join(", "), &e))?;
-            found.extend(page.db_instances.unwrap_or_default().into_iter().filter_map(instance));
+            found.extend(
+                page.db_instances
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(instance),
+            );
         }
     }
     for chunk in of_kind("cluster").chunks(NAMES_PER_CALL) {
-        let filter = Filter::builder().name("db-cluster-id").set_values(Some(chunk.to_vec())).build();
-        let request = client.describe_db_clusters().filters(filter).max_records(PER_PAGE);
+        let filter = Filter::builder()
+            .name("db-cluster-id")
+            .set_values(Some(chunk.to_vec()))
+            .build();
+        let request = client
+            .describe_db_clusters()
+            .filters(filter)
+            .max_records(PER_PAGE);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|e| failure("DescribeDBClusters", &chunk.join(", "), &e))?;
-            found.extend(page.db_clusters.unwrap_or_default().into_iter().filter_map(cluster));
+            found.extend(
+                page.db_clusters
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(cluster),
+            );
         }
     }
     found.retain(|database| arns.contains(&database.arn));
@@ -44,7 +69,8 @@ pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, A
 
 fn tags(tags: Option<Vec<Tag>>) -> std::collections::BTreeMap<String, String> {
     let tags = tags.unwrap_or_default().into_iter();
-    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))).collect()
+    tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect()
 }
 
 /// Storage is a cluster volume, which grows by itself.
@@ -53,7 +79,11 @@ fn grows(engine: &str) -> bool {
 }
 
 fn subnets(group: &DbSubnetGroup) -> Vec<String> {
-    group.subnets().iter().filter_map(|subnet| subnet.subnet_identifier.clone()).collect()
+    group
+        .subnets()
+        .iter()
+        .filter_map(|subnet| subnet.subnet_identifier.clone())
+        .collect()
 }
 
 fn days(days: Option<i32>) -> u32 {
@@ -61,7 +91,9 @@ fn days(days: Option<i32>) -> u32 {
 }
 
 fn instance(instance: DbInstance) -> Option<Database> {
-    let cluster = instance.db_cluster_identifier.filter(|name| !name.is_empty());
+    let cluster = instance
+        .db_cluster_identifier
+        .filter(|name| !name.is_empty());
     let engine = instance.engine.unwrap_or_default();
     Some(Database {
         arn: Arn::new(instance.db_instance_arn?),
@@ -76,22 +108,41 @@ fn instance(instance: DbInstance) -> Option<Database> {
         iops: instance.iops,
         is_cluster: false,
         members: 0,
-        is_replica: instance.read_replica_source_db_instance_identifier.is_some_and(|source| !source.is_empty()),
-        allocated_gib: instance.allocated_storage.filter(|_| !grows(&engine)).map(i32::unsigned_abs),
+        is_replica: instance
+            .read_replica_source_db_instance_identifier
+            .is_some_and(|source| !source.is_empty()),
+        allocated_gib: instance
+            .allocated_storage
+            .filter(|_| !grows(&engine))
+            .map(i32::unsigned_abs),
         cluster,
         backup_retention_days: days(instance.backup_retention_period),
         multi_az: instance.multi_az.unwrap_or_default(),
         publicly_accessible: instance.publicly_accessible.unwrap_or_default(),
         encrypted: instance.storage_encrypted.unwrap_or_default(),
         deletion_protection: instance.deletion_protection.unwrap_or_default(),
-        certificate_until: instance.certificate_details.and_then(|of| of.valid_till).and_then(time),
-        subnets: instance.db_subnet_group.as_ref().map(subnets).unwrap_or_default(),
-        subnet_group: instance.db_subnet_group.and_then(|group| group.db_subnet_group_name),
-        port: instance.endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        certificate_until: instance
+            .certificate_details
+            .and_then(|of| of.valid_till)
+            .and_then(time),
+        subnets: instance
+            .db_subnet_group
+            .as_ref()
+            .map(subnets)
+            .unwrap_or_default(),
+        subnet_group: instance
+            .db_subnet_group
+            .and_then(|group| group.db_subnet_group_name),
+        port: instance
+            .endpoint
+            .as_ref()
+            .and_then(|endpoint| endpoint.port),
         address: instance.endpoint.and_then(|endpoint| endpoint.address),
         schema: instance.db_name,
         user: instance.master_username.unwrap_or_default(),
-        secret: instance.master_user_secret.and_then(|secret| secret.secret_arn),
+        secret: instance
+            .master_user_secret
+            .and_then(|secret| secret.secret_arn),
         parameter_group: instance
             .db_parameter_groups
             .and_then(|groups| groups.into_iter().next())
@@ -124,14 +175,19 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         publicly_accessible: cluster.publicly_accessible.unwrap_or_default(),
         encrypted: cluster.storage_encrypted.unwrap_or_default(),
         deletion_protection: cluster.deletion_protection.unwrap_or_default(),
-        certificate_until: cluster.certificate_details.and_then(|of| of.valid_till).and_then(time),
+        certificate_until: cluster
+            .certificate_details
+            .and_then(|of| of.valid_till)
+            .and_then(time),
         subnets: Vec::new(),
         subnet_group: cluster.db_subnet_group,
         address: cluster.endpoint,
         port: cluster.port,
         schema: cluster.database_name,
         user: cluster.master_username.unwrap_or_default(),
-        secret: cluster.master_user_secret.and_then(|secret| secret.secret_arn),
+        secret: cluster
+            .master_user_secret
+            .and_then(|secret| secret.secret_arn),
         parameter_group: cluster.db_cluster_parameter_group,
         tags: tags(cluster.tag_list),
     })

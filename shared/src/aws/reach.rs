@@ -2,12 +2,13 @@
 
 use super::operate::Aws;
 use super::{
-    autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, instances, logs, probes, snapshots, tasks,
+    autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, instances, logs, probes,
+    snapshots, tasks,
 };
 use crate::AwsError;
 use crate::cloud::{
-    Cloud, Drills, Logs, Reach, ReadOnly, Remedies, Revisions, Services, ServicesAndBounds, Snapshots, Verdicts,
-    Watching,
+    Cloud, Drills, Logs, Reach, ReadOnly, Remedies, Revisions, Services, ServicesAndBounds,
+    Snapshots, Verdicts, Watching,
 };
 use crate::plan::{Action, GoBack};
 
@@ -40,7 +41,9 @@ impl Performs for Services {
         match action {
             Action::Rollout(rollout) => aws.roll_out(rollout).await,
             Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
-            Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
+            Action::Redeploy(redeploy) => {
+                ecs::force_new_deployment(aws.ecs(), &redeploy.service).await
+            }
             other => Err(beyond(other)),
         }
     }
@@ -50,16 +53,23 @@ impl Performs for Revisions {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Continue(go_on) => deployments::go_on(aws.ecs(), go_on).await,
-            Action::GoBack(GoBack { stop: Some(id), code_deploy: Some(_), .. }) => {
-                codedeploy::stop(aws.codedeploy(), id).await
+            Action::GoBack(GoBack {
+                stop: Some(id),
+                code_deploy: Some(_),
+                ..
+            }) => codedeploy::stop(aws.codedeploy(), id).await,
+            Action::GoBack(GoBack {
+                code_deploy: Some(group),
+                to,
+                ..
+            }) => codedeploy::create(aws.codedeploy(), group, to, None).await,
+            Action::GoBack(GoBack {
+                stop: Some(deployment),
+                ..
+            }) => deployments::take_back(aws.ecs(), deployment).await,
+            Action::GoBack(back) => {
+                ecs::update_service(aws.ecs(), &back.service, &back.to, None).await
             }
-            Action::GoBack(GoBack { code_deploy: Some(group), to, .. }) => {
-                codedeploy::create(aws.codedeploy(), group, to, None).await
-            }
-            Action::GoBack(GoBack { stop: Some(deployment), .. }) => {
-                deployments::take_back(aws.ecs(), deployment).await
-            }
-            Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
             Action::Judge(_) => Ok("remembered".to_owned()),
             other => Err(beyond(other)),
         }
@@ -70,8 +80,12 @@ impl Performs for Remedies {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Replace(replace) => tasks::stop(aws.ecs(), replace).await,
-            Action::Redeploy(redeploy) => ecs::force_new_deployment(aws.ecs(), &redeploy.service).await,
-            Action::GoBack(back) => ecs::update_service(aws.ecs(), &back.service, &back.to, None).await,
+            Action::Redeploy(redeploy) => {
+                ecs::force_new_deployment(aws.ecs(), &redeploy.service).await
+            }
+            Action::GoBack(back) => {
+                ecs::update_service(aws.ecs(), &back.service, &back.to, None).await
+            }
             Action::Park(park) => ecs::set_desired_count(aws.ecs(), &park.service, park.to).await,
             Action::Enlarge(enlarge) => aws.enlarge(enlarge).await,
             Action::Move(moving) => ecs::place(aws.ecs(), &moving.service, &moving.to).await,
@@ -95,8 +109,12 @@ impl Performs for Verdicts {
 impl Performs for ServicesAndBounds {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Scale(scale) => ecs::set_desired_count(aws.ecs(), &scale.service, scale.to).await,
-            Action::Floor(floor) => autoscaling::set_minimum(aws.autoscaling(), &floor.service, floor.to).await,
+            Action::Scale(scale) => {
+                ecs::set_desired_count(aws.ecs(), &scale.service, scale.to).await
+            }
+            Action::Floor(floor) => {
+                autoscaling::set_minimum(aws.autoscaling(), &floor.service, floor.to).await
+            }
             other => Err(beyond(other)),
         }
     }
@@ -106,7 +124,9 @@ impl Performs for Watching {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Alarms(alarms) => cloudwatch::keep(aws.cloudwatch(), alarms).await,
-            Action::Dashboard(dashboard) => cloudwatch::keep_dashboard(aws.cloudwatch(), dashboard).await,
+            Action::Dashboard(dashboard) => {
+                cloudwatch::keep_dashboard(aws.cloudwatch(), dashboard).await
+            }
             other => Err(beyond(other)),
         }
     }
@@ -115,7 +135,9 @@ impl Performs for Watching {
 impl Performs for Snapshots {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Backup(backup) if backup.database.is_cache() => caches::take(aws.elasticache(), backup).await,
+            Action::Backup(backup) if backup.database.is_cache() => {
+                caches::take(aws.elasticache(), backup).await
+            }
             Action::Expire(expire) if expire.snapshot.service() == "elasticache" => {
                 caches::delete(aws.elasticache(), expire).await
             }
@@ -126,7 +148,9 @@ impl Performs for Snapshots {
                 }
                 snapshots::copy(&aws.rds_at(&copy.to), copy).await
             }
-            Action::Expire(expire) => snapshots::delete(&aws.rds_of(&expire.snapshot), expire).await,
+            Action::Expire(expire) => {
+                snapshots::delete(&aws.rds_of(&expire.snapshot), expire).await
+            }
             other => Err(beyond(other)),
         }
     }
@@ -146,8 +170,12 @@ impl Performs for Logs {
 impl Performs for Drills {
     async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Restore(restore) if restore.source.is_cache() => caches::restore(aws.elasticache(), restore).await,
-            Action::Remove(remove) if remove.database.is_cache() => caches::remove(aws.elasticache(), remove).await,
+            Action::Restore(restore) if restore.source.is_cache() => {
+                caches::restore(aws.elasticache(), restore).await
+            }
+            Action::Remove(remove) if remove.database.is_cache() => {
+                caches::remove(aws.elasticache(), remove).await
+            }
             Action::Verify(verify) if verify.snapshot.service() == "elasticache" => {
                 caches::verify(aws.elasticache(), verify).await
             }

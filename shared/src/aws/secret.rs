@@ -17,7 +17,11 @@ pub struct Secret {
 impl Secret {
     #[must_use]
     pub fn new(config: Config, arn: impl Into<String>) -> Self {
-        Self { config, arn: arn.into(), client: OnceCell::new() }
+        Self {
+            config,
+            arn: arn.into(),
+            client: OnceCell::new(),
+        }
     }
 
     /// Its text, as it is now.
@@ -28,6 +32,8 @@ impl Secret {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let answer = client.get_secret_value().secret_id(&self.arn).send().await;
         let answer = answer.map_err(|e| failure("GetSecretValue", &self.arn, &e))?;
-        answer.secret_string.ok_or_else(|| incomplete("GetSecretValue", &self.arn, "SecretString"))
+        answer
+            .secret_string
+            .ok_or_else(|| incomplete("GetSecretValue", &self.arn, "SecretString"))
     }
 }

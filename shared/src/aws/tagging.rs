@@ -17,9 +17,12 @@ fn types(kind: Kind) -> &'static [&'static str] {
         Kind::Service => &["ecs:service"],
         // DocumentDB's resources are of RDS's types.
         Kind::Database => &["rds:db", "rds:cluster"],
-        Kind::DatabaseOrCache => {
-            &["rds:db", "rds:cluster", "elasticache:replicationgroup", "elasticache:serverlesscache"]
-        }
+        Kind::DatabaseOrCache => &[
+            "rds:db",
+            "rds:cluster",
+            "elasticache:replicationgroup",
+            "elasticache:serverlesscache",
+        ],
         Kind::Cache => &["elasticache:cluster"],
         Kind::LogGroup => &["logs:log-group"],
     }
@@ -36,7 +39,16 @@ pub async fn own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>
 
 /// The snapshots of caches that carry the tag of a stack; listings of ElastiCache have no tags.
 pub async fn cache_snapshots(client: &Client) -> Result<Vec<Tagged>, AwsError> {
-    list(client, &["elasticache:snapshot", "elasticache:serverlesscachesnapshot"], STACK, None).await
+    list(
+        client,
+        &[
+            "elasticache:snapshot",
+            "elasticache:serverlesscachesnapshot",
+        ],
+        STACK,
+        None,
+    )
+    .await
 }
 
 async fn list(
@@ -45,7 +57,9 @@ async fn list(
     tag_key: &str,
     tag_value: Option<&str>,
 ) -> Result<Vec<Tagged>, AwsError> {
-    let filter = TagFilter::builder().key(tag_key).set_values(tag_value.map(|value| vec![value.to_owned()]));
+    let filter = TagFilter::builder()
+        .key(tag_key)
+        .set_values(tag_value.map(|value| vec![value.to_owned()]));
     let mut pages = client
         .get_resources()
         .tag_filters(filter.build())
@@ -56,7 +70,11 @@ async fn list(
     let mut resources = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| failure("GetResources", tag_key, &e))?;
-        let found = page.resource_tag_mapping_list.unwrap_or_default().into_iter().filter_map(resource);
+        let found = page
+            .resource_tag_mapping_list
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(resource);
         // A tag that was just removed may still be listed without its key.
         resources.extend(found.filter(|resource| resource.tags.contains_key(tag_key)));
     }
@@ -65,6 +83,11 @@ async fn list(
 
 fn resource(mapping: ResourceTagMapping) -> Option<Tagged> {
     let arn = Arn::new(mapping.resource_arn?);
-    let tags = mapping.tags.unwrap_or_default().into_iter().map(|tag| (tag.key, tag.value)).collect();
+    let tags = mapping
+        .tags
+        .unwrap_or_default()
+        .into_iter()
+        .map(|tag| (tag.key, tag.value))
+        .collect();
     Some(Tagged { arn, tags })
 }

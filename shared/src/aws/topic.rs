@@ -23,7 +23,11 @@ pub struct Topic {
 impl Topic {
     #[must_use]
     pub fn new(config: Config, arn: impl Into<String>) -> Self {
-        Self { config, arn: arn.into(), client: OnceCell::new() }
+        Self {
+            config,
+            arn: arn.into(),
+            client: OnceCell::new(),
+        }
     }
 
     /// Publishes one message.
@@ -32,8 +36,15 @@ impl Topic {
     /// [`AwsError`] where SNS did not take it.
     pub async fn publish(&self, subject: &str, body: &str) -> Result<(), AwsError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
-        let request = client.publish().topic_arn(&self.arn).subject(subject).message(body);
-        request.send().await.map_err(|e| failure("Publish", &self.arn, &e))?;
+        let request = client
+            .publish()
+            .topic_arn(&self.arn)
+            .subject(subject)
+            .message(body);
+        request
+            .send()
+            .await
+            .map_err(|e| failure("Publish", &self.arn, &e))?;
         Ok(())
     }
 }
@@ -41,12 +52,18 @@ impl Topic {
 #[cfg(feature = "operate")]
 /// Addresses that were subscribed to a topic and hear nothing, all pages.
 pub async fn unreached(client: &Client, arn: &str) -> Result<Vec<Unreached>, AwsError> {
-    let mut pages = client.list_subscriptions_by_topic().topic_arn(arn).into_paginator().send();
+    let mut pages = client
+        .list_subscriptions_by_topic()
+        .topic_arn(arn)
+        .into_paginator()
+        .send();
     let (mut unreached, mut reached) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| failure("ListSubscriptionsByTopic", arn, &e))?;
         for subscription in page.subscriptions.unwrap_or_default() {
-            let Some(address) = subscription.endpoint else { continue };
+            let Some(address) = subscription.endpoint else {
+                continue;
+            };
             match subscription.subscription_arn.as_deref() {
                 Some("PendingConfirmation") => unreached.push(Unreached::Unconfirmed(address)),
                 Some("Deleted") => unreached.push(Unreached::Unsubscribed(address)),
@@ -55,6 +72,7 @@ pub async fn unreached(client: &Client, arn: &str) -> Result<Vec<Unreached>, Aws
         }
     }
     // One that came back.
-    unreached.retain(|of| !matches!(of, Unreached::Unsubscribed(address) if reached.contains(address)));
+    unreached
+        .retain(|of| !matches!(of, Unreached::Unsubscribed(address) if reached.contains(address)));
     Ok(unreached)
 }

@@ -24,7 +24,11 @@ pub struct Vault {
 
 impl Vault {
     pub fn new(role: &str, stack: &str) -> Self {
-        Self { role: Arn::new(role), stack: stack.to_owned(), rds: OnceCell::new() }
+        Self {
+            role: Arn::new(role),
+            stack: stack.to_owned(),
+            rds: OnceCell::new(),
+        }
     }
 
     /// Empty where the stack has none.
@@ -36,7 +40,11 @@ impl Vault {
     pub fn rds(&self, config: &Config) -> &aws_sdk_rds::Client {
         self.rds.get_or_init(|| {
             let sts = aws_sdk_sts::Client::new(config);
-            let role = AssumedRole { sts, role: self.role.to_string(), stack: self.stack.clone() };
+            let role = AssumedRole {
+                sts,
+                role: self.role.to_string(),
+                stack: self.stack.clone(),
+            };
             let builder = aws_sdk_rds::config::Builder::from(config);
             let builder = builder.credentials_provider(SharedCredentialsProvider::new(role));
             aws_sdk_rds::Client::from_conf(builder.build())
@@ -53,13 +61,24 @@ struct AssumedRole {
 
 impl AssumedRole {
     async fn credentials(&self) -> Result<Credentials, CredentialsError> {
-        let request = self.sts.assume_role().role_arn(&self.role).role_session_name("lamplighter-backup");
+        let request = self
+            .sts
+            .assume_role()
+            .role_arn(&self.role)
+            .role_session_name("lamplighter-backup");
         let answer = request.external_id(&self.stack).send().await;
-        let answer = answer.map_err(|e| CredentialsError::provider_error(failure("AssumeRole", &self.role, &e)))?;
-        let given = answer.credentials.ok_or_else(|| CredentialsError::not_loaded("the answer has no credentials"))?;
+        let answer = answer
+            .map_err(|e| CredentialsError::provider_error(failure("AssumeRole", &self.role, &e)))?;
+        let given = answer
+            .credentials
+            .ok_or_else(|| CredentialsError::not_loaded("the answer has no credentials"))?;
         let seconds = u64::try_from(given.expiration.secs()).unwrap_or_default();
         let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-        let (key, secret, token) = (given.access_key_id, given.secret_access_key, given.session_token);
+        let (key, secret, token) = (
+            given.access_key_id,
+            given.secret_access_key,
+            given.session_token,
+        );
         Ok(Credentials::new(key, secret, Some(token), until, "vault"))
     }
 }

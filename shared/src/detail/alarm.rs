@@ -88,18 +88,29 @@ struct Published {
 /// From `detail` of EventBridge, or `alarmData` of an alarm's own invocation.
 pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_json::Error> {
     let parsed: Native = serde_json::from_value(detail)?;
-    let data: Value =
-        parsed.state.reason_data.as_deref().and_then(|d| serde_json::from_str(d).ok()).unwrap_or_default();
+    let data: Value = parsed
+        .state
+        .reason_data
+        .as_deref()
+        .and_then(|d| serde_json::from_str(d).ok())
+        .unwrap_or_default();
     Ok(AlarmChange {
         name: parsed.alarm_name,
         arn,
         state: state(&parsed.state.value)?,
-        previous: parsed.previous_state.and_then(|previous| AlarmState::parse(&previous.value)),
+        previous: parsed
+            .previous_state
+            .and_then(|previous| AlarmState::parse(&previous.value)),
         threshold: data.get("threshold").and_then(Value::as_f64),
         because_of: triggering(&data),
         reason: parsed.state.reason,
         at: parsed.state.timestamp,
-        metrics: parsed.configuration.metrics.iter().filter_map(metric).collect(),
+        metrics: parsed
+            .configuration
+            .metrics
+            .iter()
+            .filter_map(metric)
+            .collect(),
         muted: parsed.mute_detail.is_some(),
     })
 }
@@ -107,14 +118,26 @@ pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_js
 /// From the text of an SNS message.
 pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error> {
     let parsed: Published = serde_json::from_value(message)?;
-    let several = parsed.trigger.get("Metrics").and_then(Value::as_array).cloned().unwrap_or_default();
+    let several = parsed
+        .trigger
+        .get("Metrics")
+        .and_then(Value::as_array)
+        .cloned()
+        .unwrap_or_default();
     let threshold = parsed.trigger.get("Threshold").and_then(Value::as_f64);
-    let metrics = if several.is_empty() { vec![parsed.trigger] } else { several };
+    let metrics = if several.is_empty() {
+        vec![parsed.trigger]
+    } else {
+        several
+    };
     Ok(AlarmChange {
         name: parsed.alarm_name,
         arn: parsed.alarm_arn,
         state: state(&parsed.new_state_value)?,
-        previous: parsed.old_state_value.as_deref().and_then(AlarmState::parse),
+        previous: parsed
+            .old_state_value
+            .as_deref()
+            .and_then(AlarmState::parse),
         reason: parsed.new_state_reason,
         at: parsed.state_change_time,
         metrics: metrics.iter().filter_map(metric).collect(),
@@ -126,21 +149,27 @@ pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error
 
 fn state(value: &str) -> Result<AlarmState, serde_json::Error> {
     AlarmState::parse(value).ok_or_else(|| {
-        serde::de::Error::custom(format!("state \"{value}\" is not one of OK, ALARM, INSUFFICIENT_DATA"))
+        serde::de::Error::custom(format!(
+            "state \"{value}\" is not one of OK, ALARM, INSUFFICIENT_DATA"
+        ))
     })
 }
 
 /// A metric in any spelling: `metricStat.metric.name`, `MetricStat.Metric.MetricName`, or flat. `None` for an
 /// expression.
 fn metric(entry: &Value) -> Option<AlarmedMetric> {
-    let either = |value: &Value, keys: [&str; 2]| keys.iter().find_map(|key| value.get(*key)).cloned();
-    let measured = either(entry, ["metricStat", "MetricStat"]).and_then(|m| either(&m, ["metric", "Metric"]));
+    let either =
+        |value: &Value, keys: [&str; 2]| keys.iter().find_map(|key| value.get(*key)).cloned();
+    let measured =
+        either(entry, ["metricStat", "MetricStat"]).and_then(|m| either(&m, ["metric", "Metric"]));
     let metric = measured.unwrap_or_else(|| entry.clone());
     let text = |keys| either(&metric, keys).and_then(|value| value.as_str().map(str::to_owned));
     Some(AlarmedMetric {
         namespace: text(["namespace", "Namespace"])?,
         name: text(["name", "MetricName"])?,
-        dimensions: either(&metric, ["dimensions", "Dimensions"]).map(|d| dimensions(&d)).unwrap_or_default(),
+        dimensions: either(&metric, ["dimensions", "Dimensions"])
+            .map(|d| dimensions(&d))
+            .unwrap_or_default(),
     })
 }
 
@@ -148,27 +177,42 @@ fn metric(entry: &Value) -> Option<AlarmedMetric> {
 fn dimensions(value: &Value) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if let Value::Object(map) = value {
-        return map.iter().filter_map(|(name, value)| Some((name.clone(), text(value)?))).collect();
+        return map
+            .iter()
+            .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
+            .collect();
     }
     let pair = |entry: &Value| {
         let either = |keys: [&str; 2]| keys.iter().find_map(|key| entry.get(*key)).and_then(text);
         Some((either(["name", "Name"])?, either(["value", "Value"])?))
     };
-    value.as_array().into_iter().flatten().filter_map(pair).collect()
+    value
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(pair)
+        .collect()
 }
 
 /// The names of the alarms that a composite alarm's `reasonData` speaks of.
 fn triggering(data: &Value) -> Vec<String> {
-    let alarms = data.get("triggeringAlarms").and_then(Value::as_array).into_iter().flatten();
+    let alarms = data
+        .get("triggeringAlarms")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let arns = alarms.filter_map(|alarm| alarm.get("arn")?.as_str());
-    arns.filter_map(|arn| arn.split_once(":alarm:").map(|(_, name)| name.to_owned())).collect()
+    arns.filter_map(|arn| arn.split_once(":alarm:").map(|(_, name)| name.to_owned()))
+        .collect()
 }
 
 /// `((shop, web), cpu-peak)` of `lamplighter/shop/web/cpu-peak`: the service and the kind of an alarm that `enroll` made.
 #[must_use]
 pub fn ours(name: &str) -> Option<((&str, &str), &str)> {
     let parts: Vec<&str> = name.strip_prefix("lamplighter/")?.split('/').collect();
-    let [cluster, service, kind] = parts[..] else { return None };
+    let [cluster, service, kind] = parts[..] else {
+        return None;
+    };
     Some(((cluster, service), kind))
 }
 
@@ -191,19 +235,24 @@ mod tests {
                         "dimensions": {"ClusterName": "shop", "ServiceName": "web"}}, "period": 60, "stat": "Average"}},
                 ]},
             }),
-            "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests".to_owned(),
+            "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/requests"
+                .to_owned(),
         );
         let change = change.unwrap();
-        assert_eq!((change.state, change.previous), (AlarmState::Alarm, Some(AlarmState::InsufficientData)));
+        assert_eq!(
+            (change.state, change.previous),
+            (AlarmState::Alarm, Some(AlarmState::InsufficientData))
+        );
         assert_eq!(change.metrics.len(), 1);
         assert_eq!(change.metrics[0].dimensions["ServiceName"], "web");
     }
 
     #[test]
     fn a_message_spells_dimensions_in_three_ways() {
-        for dimensions in
-            [json!([{"name": "ServiceName", "value": "web"}]), json!([{"Name": "ServiceName", "Value": "web"}])]
-        {
+        for dimensions in [
+            json!([{"name": "ServiceName", "value": "web"}]),
+            json!([{"Name": "ServiceName", "Value": "web"}]),
+        ] {
             let change = published(json!({
                 "AlarmName": "cpu", "NewStateValue": "ALARM", "OldStateValue": "OK",
                 "Trigger": {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Dimensions": dimensions},
@@ -215,13 +264,19 @@ mod tests {
     #[test]
     fn a_composite_alarm_names_those_that_made_it_change() {
         let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak";
-        assert_eq!(triggering(&json!({"triggeringAlarms": [{"arn": arn}]})), ["lamplighter/shop/web/cpu-peak"]);
+        assert_eq!(
+            triggering(&json!({"triggeringAlarms": [{"arn": arn}]})),
+            ["lamplighter/shop/web/cpu-peak"]
+        );
         assert!(triggering(&Value::Null).is_empty());
     }
 
     #[test]
     fn an_unknown_state_is_named() {
         let error = published(json!({"AlarmName": "cpu", "NewStateValue": "BURNING"})).unwrap_err();
-        assert_eq!(error.to_string(), "state \"BURNING\" is not one of OK, ALARM, INSUFFICIENT_DATA");
+        assert_eq!(
+            error.to_string(),
+            "state \"BURNING\" is not one of OK, ALARM, INSUFFICIENT_DATA"
+        );
     }
 }

@@ -28,6 +28,10 @@ pub(crate) fn service(detail: &Value) -> Option<ServiceCreated> {
     if call.event_source != "ecs.amazonaws.com" || call.event_name != "CreateService" {
         return None;
     }
-    let service = Arn::new(call.response_elements?.pointer("/service/serviceArn")?.as_str()?);
+    let service = Arn::new(
+        call.response_elements?
+            .pointer("/service/serviceArn")?
+            .as_str()?,
+    );
     Some(ServiceCreated { service })
 }

@@ -33,7 +33,9 @@ pub struct ImageScanned {
 impl ImageScanned {
     #[must_use]
     pub fn repository(&self) -> &str {
-        self.repository_name.split_once(":repository/").map_or(self.repository_name.as_str(), |(_, name)| name)
+        self.repository_name
+            .split_once(":repository/")
+            .map_or(self.repository_name.as_str(), |(_, name)| name)
     }
 }
 
@@ -54,11 +56,21 @@ impl ImageAction {
             return Err("untagged: the child of an index, or an attestation".to_owned());
         }
         if is_signature_tag(&self.image_tag) {
-            return Err(format!("{} is a signature, attestation or SBOM, not an image", self.image_tag));
+            return Err(format!(
+                "{} is a signature, attestation or SBOM, not an image",
+                self.image_tag
+            ));
         }
-        match (self.manifest_media_type.as_deref(), self.artifact_media_type.as_deref()) {
-            (Some(manifest), _) if !is_manifest(manifest) => Err(format!("{manifest} is not an image or an index")),
-            (_, Some(artifact)) if !is_image_config(artifact) => Err(format!("{artifact} is not a container image")),
+        match (
+            self.manifest_media_type.as_deref(),
+            self.artifact_media_type.as_deref(),
+        ) {
+            (Some(manifest), _) if !is_manifest(manifest) => {
+                Err(format!("{manifest} is not an image or an index"))
+            }
+            (_, Some(artifact)) if !is_image_config(artifact) => {
+                Err(format!("{artifact} is not a container image"))
+            }
             _ => Ok(()),
         }
     }
@@ -67,8 +79,9 @@ impl ImageAction {
 /// Cosign stores a signature beside its image under `sha256-<digest>.sig` (`.att`, `.sbom`), and some
 /// versions give it the media type of an ordinary image.
 fn is_signature_tag(tag: &str) -> bool {
-    tag.strip_prefix("sha256-")
-        .is_some_and(|rest| rest.len() >= 64 && rest.bytes().take(64).all(|b| b.is_ascii_hexdigit()))
+    tag.strip_prefix("sha256-").is_some_and(|rest| {
+        rest.len() >= 64 && rest.bytes().take(64).all(|b| b.is_ascii_hexdigit())
+    })
 }
 
 fn is_manifest(media_type: &str) -> bool {
@@ -83,7 +96,11 @@ fn is_manifest(media_type: &str) -> bool {
 }
 
 fn is_image_config(media_type: &str) -> bool {
-    matches!(media_type, "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json")
+    matches!(
+        media_type,
+        "application/vnd.oci.image.config.v1+json"
+            | "application/vnd.docker.container.image.v1+json"
+    )
 }
 
 #[cfg(test)]
@@ -118,7 +135,10 @@ mod tests {
 
     #[rstest]
     #[case::child(push("", Some(OCI), Some(CONFIG)), "untagged")]
-    #[case::helm(push("1.0.0", Some(OCI), Some("application/vnd.cncf.helm.config.v1+json")), "helm")]
+    #[case::helm(
+        push("1.0.0", Some(OCI), Some("application/vnd.cncf.helm.config.v1+json")),
+        "helm"
+    )]
     #[case::sbom(push("1.0.0", Some(OCI), Some("text/sbom+json")), "text/sbom+json")]
     #[case::signature(
         push(&format!("sha256-{}.sig", "a".repeat(64)), Some(OCI), Some(CONFIG)),

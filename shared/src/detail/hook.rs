@@ -82,6 +82,11 @@ impl HookCall {
     /// What share of production traffic goes to what is being deployed, in per cent, where the call says.
     #[must_use]
     pub fn weight(&self) -> Option<f64> {
-        (!self.weights.is_empty()).then(|| self.weights.get(&self.target_revision).copied().unwrap_or_default())
+        (!self.weights.is_empty()).then(|| {
+            self.weights
+                .get(&self.target_revision)
+                .copied()
+                .unwrap_or_default()
+        })
     }
 }

@@ -26,11 +26,16 @@ struct ServiceEvent {
 /// The rotation in an `AWS Service Event via CloudTrail`, `None` where it is about anything else.
 pub(crate) fn rotated(detail: &Value) -> Option<SecretRotated> {
     let event = ServiceEvent::deserialize(detail).ok()?;
-    if event.event_source != "secretsmanager.amazonaws.com" || event.event_name != "RotationSucceeded" {
+    if event.event_source != "secretsmanager.amazonaws.com"
+        || event.event_name != "RotationSucceeded"
+    {
         return None;
     }
     let text = |part: &Option<Value>, key: &str| {
-        part.as_ref().and_then(|p| p.get(key)).and_then(Value::as_str).map(str::to_owned)
+        part.as_ref()
+            .and_then(|p| p.get(key))
+            .and_then(Value::as_str)
+            .map(str::to_owned)
     };
     let secret_arn = text(&event.additional_event_data, "SecretId")
         .or_else(|| text(&event.details, "secretId"))
@@ -47,19 +52,31 @@ impl SecretRotated {
     #[must_use]
     pub fn is_read_by(&self, reference: &str) -> bool {
         let full = name_in(&self.secret_arn);
-        let partial = full.rsplit_once('-').filter(|(_, random)| random.len() == 6).map_or(full, |(name, _)| name);
+        let partial = full
+            .rsplit_once('-')
+            .filter(|(_, random)| random.len() == 6)
+            .map_or(full, |(name, _)| name);
         let same_place = |reference: &str| {
-            let place = |arn: &str| arn.split(':').skip(3).take(2).map(str::to_owned).collect::<Vec<_>>();
+            let place = |arn: &str| {
+                arn.split(':')
+                    .skip(3)
+                    .take(2)
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
             place(reference) == place(&self.secret_arn)
         };
         let named = name_in(reference);
-        (named == full || named == partial) && (!reference.starts_with("arn:") || same_place(reference))
+        (named == full || named == partial)
+            && (!reference.starts_with("arn:") || same_place(reference))
     }
 }
 
 /// `prod/db-AbCdEf` of `arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::`.
 fn name_in(reference: &str) -> &str {
-    let rest = reference.split_once(":secret:").map_or(reference, |(_, rest)| rest);
+    let rest = reference
+        .split_once(":secret:")
+        .map_or(reference, |(_, rest)| rest);
     rest.split(':').next().unwrap_or(rest)
 }
 
@@ -70,17 +87,34 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::full("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf", true)]
+    #[case::full(
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf",
+        true
+    )]
     #[case::partial("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db", true)]
-    #[case::json_key("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::", true)]
-    #[case::partial_with_key("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db:password:AWSCURRENT:", true)]
+    #[case::json_key(
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::",
+        true
+    )]
+    #[case::partial_with_key(
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db:password:AWSCURRENT:",
+        true
+    )]
     #[case::bare_name("prod/db", true)]
-    #[case::longer_name("arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-replica-AbCdEf", false)]
-    #[case::other_account("arn:aws:secretsmanager:eu-west-1:210987654321:secret:prod/db-AbCdEf", false)]
+    #[case::longer_name(
+        "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-replica-AbCdEf",
+        false
+    )]
+    #[case::other_account(
+        "arn:aws:secretsmanager:eu-west-1:210987654321:secret:prod/db-AbCdEf",
+        false
+    )]
     #[case::parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db", false)]
     fn knows_its_readers(#[case] reference: &str, #[case] reads: bool) {
-        let secret =
-            SecretRotated { secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf".into() };
+        let secret = SecretRotated {
+            secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf"
+                .into(),
+        };
         assert_eq!(secret.is_read_by(reference), reads);
     }
 }

@@ -64,7 +64,11 @@ impl Healing {
     /// Something that begins now.
     #[must_use]
     pub fn begun(now: Timestamp) -> Self {
-        Self { since: now, unwell_since: now, ..Self::default() }
+        Self {
+            since: now,
+            unwell_since: now,
+            ..Self::default()
+        }
     }
 
     /// Under which people are told of this incident.
@@ -99,7 +103,10 @@ impl Memory {
     /// Notes how a service is.
     pub fn note_health(&mut self, revision: &str, well: bool, now: Timestamp) {
         let Some(healing) = &mut self.healing else {
-            let begun = Healing { revision: revision.to_owned(), ..Healing::begun(now) };
+            let begun = Healing {
+                revision: revision.to_owned(),
+                ..Healing::begun(now)
+            };
             self.healing = (!well).then_some(begun);
             return;
         };
@@ -130,12 +137,15 @@ impl Memory {
     /// under.
     pub fn leave(&mut self) {
         let mut keeps = self.healing.take().is_some();
-        self.told.retain(|key, _| !key.starts_with(Healing::KEYS) || std::mem::take(&mut keeps));
+        self.told
+            .retain(|key, _| !key.starts_with(Healing::KEYS) || std::mem::take(&mut keeps));
     }
 
     /// Notes whether something else is at fault that a service is not well.
     pub fn note_excuse(&mut self, is_excused: bool, now: Timestamp) {
-        let Some(healing) = &mut self.healing else { return };
+        let Some(healing) = &mut self.healing else {
+            return;
+        };
         if healing.is_excused && !is_excused {
             healing.excused_until = Some(now);
         }
@@ -145,7 +155,10 @@ impl Memory {
     /// Since when a service is well that was not.
     #[must_use]
     pub fn well_for(&self, now: Timestamp) -> Option<SignedDuration> {
-        self.healing.as_ref().and_then(|healing| healing.well_since).map(|since| now.duration_since(since))
+        self.healing
+            .as_ref()
+            .and_then(|healing| healing.well_since)
+            .map(|since| now.duration_since(since))
     }
 
     /// Whether a release is followed, or a way back or a restart was begun a while ago: who else changes the
@@ -158,7 +171,11 @@ impl Memory {
 
     /// Notes a step that AWS refused: one that is never allowed must end with a person as well.
     pub(super) fn healing_refused(&mut self, action: &Action, at: Timestamp) {
-        self.took(action, format!("tried to {}, which was refused", action.in_words()), at);
+        self.took(
+            action,
+            format!("tried to {}, which was refused", action.in_words()),
+            at,
+        );
     }
 
     pub(super) fn healed(&mut self, action: &Action, at: Timestamp) {
@@ -170,21 +187,37 @@ impl Memory {
             }
             Action::Park(park) => {
                 let (before, to, revision) = (park.from, park.to, park.revision.clone());
-                self.parked = Some(Parked { before, to, revision, at });
+                self.parked = Some(Parked {
+                    before,
+                    to,
+                    revision,
+                    at,
+                });
             }
             Action::Move(moving) => {
                 let (before, to, hours) = (moving.from.clone(), moving.to.clone(), moving.hours);
-                self.moved = Some(Moved { before, to, at, hours });
+                self.moved = Some(Moved {
+                    before,
+                    to,
+                    at,
+                    hours,
+                });
             }
             Action::Enlarge(_) => self.enlarged = Some(at),
             _ => {}
         }
-        if matches!(action, Action::Enlarge(_) | Action::Redeploy(_) | Action::Move(_)) && action.shifts() {
+        if matches!(
+            action,
+            Action::Enlarge(_) | Action::Redeploy(_) | Action::Move(_)
+        ) && action.shifts()
+        {
             self.restarted(at);
         }
         self.took(action, action.in_words(), at);
         if matches!(action, Action::Enlarge(_) | Action::GoBack(_)) {
-            self.healing.iter_mut().for_each(|healing| healing.revision.clear());
+            self.healing
+                .iter_mut()
+                .for_each(|healing| healing.revision.clear());
         }
     }
 
@@ -194,7 +227,11 @@ impl Memory {
             Action::Move(moving) => !moving.restores,
             other => !matches!(other, Action::Recover(_)),
         };
-        if let Some(healing) = self.healing.as_mut().filter(|healing| is_step && healing.steps.len() < STEPS_KEPT) {
+        if let Some(healing) = self
+            .healing
+            .as_mut()
+            .filter(|healing| is_step && healing.steps.len() < STEPS_KEPT)
+        {
             healing.steps.push(Taken { at, what });
         }
     }

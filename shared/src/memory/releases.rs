@@ -69,10 +69,25 @@ pub struct Verified {
 
 impl Memory {
     pub(super) fn follow(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
-        let (digest, tag, base) = (rollout.digest.clone(), rollout.tag.clone(), rollout.base.clone());
-        let deployment = answer.split(' ').next().filter(|id| id.starts_with("d-")).map(str::to_owned);
+        let (digest, tag, base) = (
+            rollout.digest.clone(),
+            rollout.tag.clone(),
+            rollout.base.clone(),
+        );
+        let deployment = answer
+            .split(' ')
+            .next()
+            .filter(|id| id.starts_with("d-"))
+            .map(str::to_owned);
         self.returning = None;
-        self.following = Some(Following { digest, tag, base, at, deployment, looks: Looks::default() });
+        self.following = Some(Following {
+            digest,
+            tag,
+            base,
+            at,
+            deployment,
+            looks: Looks::default(),
+        });
         self.watch(FOLLOWED_BY, true);
     }
 
@@ -80,10 +95,18 @@ impl Memory {
         match &judge.verdict {
             Verdict::Passed { revision } => {
                 self.quarantined.remove(&judge.digest);
-                self.verified.retain(|verified| verified.digest != judge.digest);
-                let (digest, tag, revision) = (judge.digest.clone(), judge.tag.clone(), revision.clone());
-                self.verified.push(Verified { digest, tag, revision, at });
-                self.verified.drain(..self.verified.len().saturating_sub(VERIFIED_KEPT));
+                self.verified
+                    .retain(|verified| verified.digest != judge.digest);
+                let (digest, tag, revision) =
+                    (judge.digest.clone(), judge.tag.clone(), revision.clone());
+                self.verified.push(Verified {
+                    digest,
+                    tag,
+                    revision,
+                    at,
+                });
+                self.verified
+                    .drain(..self.verified.len().saturating_sub(VERIFIED_KEPT));
             }
             Verdict::Failed { reason } => {
                 self.quarantine(&judge.digest, reason);
@@ -97,7 +120,10 @@ impl Memory {
     }
 
     pub(super) fn gone_back(&mut self, back: &GoBack, at: Timestamp) {
-        self.returning = Some(Returning { to: Some(back.to.clone()), at });
+        self.returning = Some(Returning {
+            to: Some(back.to.clone()),
+            at,
+        });
         self.watch(FOLLOWED_BY, true);
         self.quarantine(&back.digest, &back.reason);
         self.stop_following(&back.digest);
@@ -105,13 +131,18 @@ impl Memory {
 
     /// A person let a rollout go on: its time begins anew, and the approval does not bring the digest once more.
     pub(super) fn went_on(&mut self, go_on: &Continue, at: Timestamp) {
-        let last =
-            self.attempts.iter_mut().rev().find(|attempt| attempt.digest.is_some() && attempt.digest == go_on.digest);
+        let last = self
+            .attempts
+            .iter_mut()
+            .rev()
+            .find(|attempt| attempt.digest.is_some() && attempt.digest == go_on.digest);
         if let Some(attempt) = last {
             attempt.approved = true;
         }
-        if let Some(following) =
-            self.following.as_mut().filter(|following| Some(&following.digest) == go_on.digest.as_ref())
+        if let Some(following) = self
+            .following
+            .as_mut()
+            .filter(|following| Some(&following.digest) == go_on.digest.as_ref())
         {
             following.at = at;
         }
@@ -131,6 +162,7 @@ impl Memory {
     }
 
     fn stop_following(&mut self, digest: &Digest) {
-        self.following.take_if(|following| following.digest == *digest);
+        self.following
+            .take_if(|following| following.digest == *digest);
     }
 }

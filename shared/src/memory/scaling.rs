@@ -55,25 +55,45 @@ impl Surge {
 impl Memory {
     pub(super) fn floored(&mut self, floor: &Floor) {
         let before = self.raised.map_or(floor.from, |raised| raised.before);
-        self.raised = (!floor.restores).then_some(Raised { before, to: floor.to });
+        self.raised = (!floor.restores).then_some(Raised {
+            before,
+            to: floor.to,
+        });
     }
 
     /// Forgets what somebody else has ended: a surge where the count is not what was set last, and a raised
     /// minimum that is another one now. An intent that does not show by now is decided anew.
     pub fn forget_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
         self.surge = self.surge.filter(|surge| desired == Some(surge.count));
-        self.pending.retain(|pending| !matches!(pending.action, Action::Scale(_) | Action::Floor(_)));
+        self.pending
+            .retain(|pending| !matches!(pending.action, Action::Scale(_) | Action::Floor(_)));
         self.raised = self.raised.filter(|raised| minimum == Some(raised.to));
     }
 
     pub(super) fn scaled(&mut self, scale: &Scale, at: Timestamp) {
-        let recent = |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
+        let recent =
+            |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
         self.scalings.retain(recent);
-        self.scalings.push(Scaling { at, from: scale.from, to: scale.to });
-        let begun = Surge { since: at, base: scale.base, peak: scale.to, count: scale.to, at, task_seconds: 0 };
+        self.scalings.push(Scaling {
+            at,
+            from: scale.from,
+            to: scale.to,
+        });
+        let begun = Surge {
+            since: at,
+            base: scale.base,
+            peak: scale.to,
+            count: scale.to,
+            at,
+            task_seconds: 0,
+        };
         self.surge = match self.surge {
             Some(surge) if scale.to <= surge.base => None,
-            Some(surge) => Some(Surge { count: scale.to, peak: surge.peak.max(scale.to), ..surge.until(at) }),
+            Some(surge) => Some(Surge {
+                count: scale.to,
+                peak: surge.peak.max(scale.to),
+                ..surge.until(at)
+            }),
             None => (scale.to > scale.base && scale.to > scale.from).then_some(begun),
         };
     }
@@ -89,16 +109,34 @@ mod tests {
         let start: Timestamp = "2026-11-21T05:00:00Z".parse().unwrap();
         let mut memory = Memory::default();
         for (minutes, from, to) in [(0, 2, 4), (10, 4, 8), (30, 8, 5)] {
-            let action = Action::Scale(Scale { service: Arn::new("web"), from, to, base: 2 });
-            memory.intend("scale", &action, None, start + SignedDuration::from_mins(minutes));
+            let action = Action::Scale(Scale {
+                service: Arn::new("web"),
+                from,
+                to,
+                base: 2,
+            });
+            memory.intend(
+                "scale",
+                &action,
+                None,
+                start + SignedDuration::from_mins(minutes),
+            );
             memory.finish(&action, "");
         }
         let surge = memory.surge.unwrap();
         assert_eq!((surge.base, surge.peak, surge.count), (2, 8, 5));
         // 2 tasks more for 10 minutes, 6 for 20, 3 for 5.
-        assert_eq!(surge.task_minutes(start + SignedDuration::from_mins(35)), 20 + 120 + 15);
+        assert_eq!(
+            surge.task_minutes(start + SignedDuration::from_mins(35)),
+            20 + 120 + 15
+        );
         memory.scaled(
-            &Scale { service: Arn::new("web"), from: 5, to: 2, base: 2 },
+            &Scale {
+                service: Arn::new("web"),
+                from: 5,
+                to: 2,
+                base: 2,
+            },
             start + SignedDuration::from_mins(35),
         );
         assert_eq!(memory.surge, None);

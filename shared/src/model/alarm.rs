@@ -114,7 +114,9 @@ impl Statistic {
 
     #[must_use]
     pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|statistic| statistic.as_str() == word)
+        Self::ALL
+            .into_iter()
+            .find(|statistic| statistic.as_str() == word)
     }
 }
 

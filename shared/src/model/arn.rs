@@ -60,14 +60,25 @@ impl Arn {
     /// A service in the same partition, region and account.
     #[must_use]
     pub fn service_beside(&self, cluster: &str, name: &str) -> Self {
-        let partition = if self.partition().is_empty() { "aws" } else { self.partition() };
-        Self(format!("arn:{partition}:ecs:{}:{}:service/{cluster}/{name}", self.region(), self.account()))
+        let partition = if self.partition().is_empty() {
+            "aws"
+        } else {
+            self.partition()
+        };
+        Self(format!(
+            "arn:{partition}:ecs:{}:{}:service/{cluster}/{name}",
+            self.region(),
+            self.account()
+        ))
     }
 
     /// Cluster and identifier of a container instance, `None` for any other resource.
     #[must_use]
     pub fn container_instance(&self) -> Option<(&str, &str)> {
-        let path = self.resource().strip_prefix("container-instance/").filter(|_| self.service() == "ecs")?;
+        let path = self
+            .resource()
+            .strip_prefix("container-instance/")
+            .filter(|_| self.service() == "ecs")?;
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
@@ -92,13 +103,19 @@ impl Arn {
     /// Whether it is a replication group or a serverless cache.
     #[must_use]
     pub fn is_cache(&self) -> bool {
-        matches!(self.database(), Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache))
+        matches!(
+            self.database(),
+            Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache)
+        )
     }
 
     /// The name of a log group, `None` for any other resource.
     #[must_use]
     pub fn log_group(&self) -> Option<&str> {
-        let name = self.resource().strip_prefix("log-group:").filter(|_| self.service() == "logs")?;
+        let name = self
+            .resource()
+            .strip_prefix("log-group:")
+            .filter(|_| self.service() == "logs")?;
         Some(name.strip_suffix(":*").unwrap_or(name))
     }
 
@@ -109,7 +126,12 @@ impl Arn {
         match (self.ecs_service(), self.log_group()) {
             (Some((cluster, name)), _) => format!("{cluster}/{name}"),
             (None, Some(name)) => name.to_owned(),
-            (None, None) => self.resource().rsplit([':', '/']).next().unwrap_or_default().to_owned(),
+            (None, None) => self
+                .resource()
+                .rsplit([':', '/'])
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
         }
     }
 
@@ -146,7 +168,10 @@ mod tests {
     #[case("arn:aws:ecs:eu-west-1:123456789012:service/shop/web", "shop/web")]
     #[case("arn:aws-cn:ecs:cn-north-1:123456789012:service/web", "default/web")]
     #[case("arn:aws:rds:eu-west-1:123456789012:db:orders", "orders")]
-    #[case("arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/shop/web", "/ecs/shop/web")]
+    #[case(
+        "arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/shop/web",
+        "/ecs/shop/web"
+    )]
     #[case("arn:aws:logs:eu-west-1:123456789012:log-group:web:*", "web")]
     fn reads_as_people_call_it(#[case] arn: &str, #[case] name: &str) {
         assert_eq!(Arn::new(arn).name(), name);

@@ -47,7 +47,12 @@ impl CodeDeployment {
     pub fn seconds(&self) -> u64 {
         let number = |text: &str, before: &str| -> Option<u64> {
             let at = text.find(before)?;
-            let digits: String = text.get(..at)?.chars().rev().take_while(char::is_ascii_digit).collect();
+            let digits: String = text
+                .get(..at)?
+                .chars()
+                .rev()
+                .take_while(char::is_ascii_digit)
+                .collect();
             digits.chars().rev().collect::<String>().parse().ok()
         };
         let name = self.configuration.as_str();
@@ -71,8 +76,14 @@ mod tests {
     #[case("CodeDeployDefault.ECSCanary10Percent15Minutes", 900)]
     #[case("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", 1_800)]
     #[case("ours", 0)]
-    fn the_name_of_a_configuration_says_how_long_it_takes(#[case] configuration: &str, #[case] seconds: u64) {
-        let deployment = CodeDeployment { configuration: configuration.into(), ..CodeDeployment::default() };
+    fn the_name_of_a_configuration_says_how_long_it_takes(
+        #[case] configuration: &str,
+        #[case] seconds: u64,
+    ) {
+        let deployment = CodeDeployment {
+            configuration: configuration.into(),
+            ..CodeDeployment::default()
+        };
         assert_eq!(deployment.seconds(), seconds);
     }
 }

@@ -63,7 +63,10 @@ impl Repository {
     /// `123456789012.dkr-ecr.eu-west-1.on.aws`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
-        let (_, rest) = self.host.split_once(".dkr.ecr").or_else(|| self.host.split_once(".dkr-ecr"))?;
+        let (_, rest) = self
+            .host
+            .split_once(".dkr.ecr")
+            .or_else(|| self.host.split_once(".dkr-ecr"))?;
         // `.dkr.ecr-fips.` is a registry as well.
         rest.split('.').nth(1)
     }
@@ -94,7 +97,14 @@ impl ImageRef {
             Some((host, name)) if host.contains(['.', ':']) => (host, name),
             _ => ("", path),
         };
-        Self { repository: Repository { host: host.to_owned(), name: name.to_owned() }, tag, digest }
+        Self {
+            repository: Repository {
+                host: host.to_owned(),
+                name: name.to_owned(),
+            },
+            tag,
+            digest,
+        }
     }
 
     /// What to call this image when talking to a person: its tag, else its digest, else `latest`.
@@ -117,7 +127,9 @@ impl fmt::Display for ImageRef {
         if let Some(tag) = &self.tag {
             write!(f, ":{tag}")?;
         }
-        self.digest.iter().try_for_each(|digest| write!(f, "@{digest}"))
+        self.digest
+            .iter()
+            .try_for_each(|digest| write!(f, "@{digest}"))
     }
 }
 
@@ -178,18 +190,41 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("123456789012.dkr.ecr.eu-west-1.amazonaws.com", true, Some("eu-west-1"))]
-    #[case("123456789012.dkr.ecr-fips.us-east-1.amazonaws.com", true, Some("us-east-1"))]
+    #[case(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
+        true,
+        Some("eu-west-1")
+    )]
+    #[case(
+        "123456789012.dkr.ecr-fips.us-east-1.amazonaws.com",
+        true,
+        Some("us-east-1")
+    )]
     #[case("123456789012.dkr-ecr.eu-west-1.on.aws", true, Some("eu-west-1"))]
     #[case("public.ecr.aws", false, None)]
-    fn a_registry_tells_its_region(#[case] host: &str, #[case] is_ecr: bool, #[case] region: Option<&str>) {
-        let repository = Repository { host: host.into(), name: "shop/web".into() };
+    fn a_registry_tells_its_region(
+        #[case] host: &str,
+        #[case] is_ecr: bool,
+        #[case] region: Option<&str>,
+    ) {
+        let repository = Repository {
+            host: host.into(),
+            name: "shop/web".into(),
+        };
         assert_eq!((repository.is_ecr(), repository.region()), (is_ecr, region));
     }
 
     #[rstest]
-    #[case("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.4.2@sha256:ab12", "shop/web", Some("RC_1.4.2"))]
-    #[case("123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web", "shop/web", None)]
+    #[case(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.4.2@sha256:ab12",
+        "shop/web",
+        Some("RC_1.4.2")
+    )]
+    #[case(
+        "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web",
+        "shop/web",
+        None
+    )]
     #[case("localhost:5000/web:27", "web", Some("27"))]
     #[case("nginx:1.27", "nginx", Some("1.27"))]
     #[case("library/nginx", "library/nginx", None)]
@@ -199,7 +234,10 @@ mod tests {
         #[case] tag: Option<&str>,
     ) {
         let parsed = ImageRef::parse(image);
-        assert_eq!((parsed.repository.name.as_str(), parsed.tag.as_deref()), (name, tag));
+        assert_eq!(
+            (parsed.repository.name.as_str(), parsed.tag.as_deref()),
+            (name, tag)
+        );
         assert_eq!(parsed.to_string(), image);
     }
 }

@@ -76,7 +76,10 @@ impl TargetGroup {
 
     /// `app/shop/0123456789abcdef` of each application load balancer; others count no requests.
     pub fn balancer_dimensions(&self) -> impl Iterator<Item = &str> {
-        let names = self.load_balancers.iter().filter_map(|arn| arn.split_once(":loadbalancer/").map(|(_, name)| name));
+        let names = self
+            .load_balancers
+            .iter()
+            .filter_map(|arn| arn.split_once(":loadbalancer/").map(|(_, name)| name));
         names.filter(|name| name.starts_with("app/"))
     }
 }

@@ -127,7 +127,11 @@ impl Service {
             deployment_controller: DeploymentController::Ecs,
             strategy: "ROLLING".to_owned(),
             shifting: Shifting::default(),
-            circuit_breaker: CircuitBreaker { enable: true, rollback: true, reset_on_healthy_task: false },
+            circuit_breaker: CircuitBreaker {
+                enable: true,
+                rollback: true,
+                reset_on_healthy_task: false,
+            },
             deployments: Vec::new(),
             capacity: Vec::new(),
         }
@@ -136,7 +140,10 @@ impl Service {
     /// `3 tasks`, as many as are desired.
     #[must_use]
     pub fn tasks(&self) -> String {
-        super::counted(usize::try_from(self.desired_count).unwrap_or_default(), "task")
+        super::counted(
+            usize::try_from(self.desired_count).unwrap_or_default(),
+            "task",
+        )
     }
 
     /// How many tasks a rollout keeps and how many it may reach, where that leaves it no room: ECS may then neither stop
@@ -145,9 +152,13 @@ impl Service {
     #[must_use]
     pub fn no_room(&self) -> Option<(i32, i32)> {
         let desired = self.desired_count;
-        let (least, most) = (self.minimum_healthy_percent? * desired, self.maximum_percent? * desired);
+        let (least, most) = (
+            self.minimum_healthy_percent? * desired,
+            self.maximum_percent? * desired,
+        );
         let (least, most) = ((least + 99) / 100, most / 100);
-        let rolls = self.strategy == "ROLLING" && self.deployment_controller == DeploymentController::Ecs;
+        let rolls =
+            self.strategy == "ROLLING" && self.deployment_controller == DeploymentController::Ecs;
         (rolls && desired > 0 && least >= desired && most <= desired).then_some((least, most))
     }
 
@@ -166,7 +177,9 @@ impl Service {
     /// Whether the tasks of the newest deployment were started at a time or after it.
     #[must_use]
     pub fn started_since(&self, time: Timestamp) -> bool {
-        self.primary().and_then(|deployment| deployment.created_at).is_some_and(|created| created >= time)
+        self.primary()
+            .and_then(|deployment| deployment.created_at)
+            .is_some_and(|created| created >= time)
     }
 
     /// Tasks that are missing.
@@ -177,7 +190,10 @@ impl Service {
 
     #[must_use]
     pub fn rollout_in_progress(&self) -> bool {
-        self.task_sets > 1 || self.primary().is_some_and(|d| d.rollout_state == "IN_PROGRESS")
+        self.task_sets > 1
+            || self
+                .primary()
+                .is_some_and(|d| d.rollout_state == "IN_PROGRESS")
     }
 }
 

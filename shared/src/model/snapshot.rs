@@ -52,19 +52,41 @@ pub fn snapshot_name(database: &Arn, what_for: &str) -> String {
     if whole.len() <= LONGEST_NAME {
         return whole;
     }
-    let hash = Sha256::digest(&database).iter().take(4).fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
+    let hash = Sha256::digest(&database)
+        .iter()
+        .take(4)
+        .fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
     let room = LONGEST_NAME.saturating_sub(PREFIX.len() + what_for.len() + "-12345678-".len());
     let short: String = database.chars().take(room).collect();
-    format!("{PREFIX}{}-{hash:08x}-{what_for}", short.trim_end_matches('-'))
+    format!(
+        "{PREFIX}{}-{hash:08x}-{what_for}",
+        short.trim_end_matches('-')
+    )
 }
 
 /// What a snapshot carries: the database's own tags, and whose it is, what for and how long.
 #[must_use]
-pub fn snapshot_tags(database: &Database, stack: &str, what_for: &str, tier: &str) -> BTreeMap<String, String> {
+pub fn snapshot_tags(
+    database: &Database,
+    stack: &str,
+    what_for: &str,
+    tier: &str,
+) -> BTreeMap<String, String> {
     let target = database.arn.as_str();
-    let ours = [(MANAGED, "true"), (STACK, stack), (TARGET, target), (SLOT, what_for), (TIER, tier)];
-    let mut tags: BTreeMap<String, String> = ours.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
-    let own = database.tags.iter().filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
+    let ours = [
+        (MANAGED, "true"),
+        (STACK, stack),
+        (TARGET, target),
+        (SLOT, what_for),
+        (TIER, tier),
+    ];
+    let mut tags: BTreeMap<String, String> = ours
+        .map(|(key, value)| (key.to_owned(), value.to_owned()))
+        .into();
+    let own = database
+        .tags
+        .iter()
+        .filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
     for (key, value) in own.take(MOST_TAGS - tags.len()) {
         tags.insert(key.clone(), value.clone());
     }

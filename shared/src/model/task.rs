@@ -51,10 +51,17 @@ impl Task {
     /// The container that ended by itself rather than with the others, which are killed when an essential one ends.
     #[must_use]
     pub fn failed_container(&self) -> Option<&TaskContainer> {
-        let ended = |how: fn(i32) -> bool| self.containers.iter().find(|c| c.exit_code.is_some_and(how));
+        let ended = |how: fn(i32) -> bool| {
+            self.containers
+                .iter()
+                .find(|c| c.exit_code.is_some_and(how))
+        };
         // 143 is SIGTERM, which ECS sends; 137 is SIGKILL, which others send as well.
-        let by_itself = ended(|code| ![0, 137, 143].contains(&code)).or_else(|| ended(|code| code == 137));
-        by_itself.or_else(|| ended(|code| code == 0)).or_else(|| ended(|code| code == 143))
+        let by_itself =
+            ended(|code| ![0, 137, 143].contains(&code)).or_else(|| ended(|code| code == 137));
+        by_itself
+            .or_else(|| ended(|code| code == 0))
+            .or_else(|| ended(|code| code == 143))
     }
 
     #[must_use]
@@ -65,16 +72,35 @@ impl Task {
     /// What is wrong with how it ended; `None` where every container ended with exit code 0.
     #[must_use]
     pub fn failure(&self) -> Option<String> {
-        let bad = self.containers.iter().find(|container| container.exit_code != Some(0));
-        let said = |reason: &str| if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+        let bad = self
+            .containers
+            .iter()
+            .find(|container| container.exit_code != Some(0));
+        let said = |reason: &str| {
+            if reason.is_empty() {
+                String::new()
+            } else {
+                format!(" ({reason})")
+            }
+        };
         match bad {
             None if self.containers.is_empty() => Some(format!("never ran{}", said(&self.reason))),
             None => None,
-            Some(TaskContainer { name, exit_code: Some(code), reason, .. }) => {
-                Some(format!("ended with exit code {code} in the container {name}{}", said(reason)))
-            }
+            Some(TaskContainer {
+                name,
+                exit_code: Some(code),
+                reason,
+                ..
+            }) => Some(format!(
+                "ended with exit code {code} in the container {name}{}",
+                said(reason)
+            )),
             Some(TaskContainer { name, reason, .. }) => {
-                let reason = if reason.is_empty() { &self.reason } else { reason };
+                let reason = if reason.is_empty() {
+                    &self.reason
+                } else {
+                    reason
+                };
                 Some(format!("never ran the container {name}{}", said(reason)))
             }
         }

@@ -81,7 +81,16 @@ pub struct Recover {
 impl std::fmt::Display for Sizes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let task = self.memory.map(|mib| format!("{mib} MiB for the task"));
-        let containers = self.containers.iter().map(|(name, mib)| format!("{mib} MiB for {name}"));
-        f.write_str(&task.into_iter().chain(containers).collect::<Vec<_>>().join(", "))
+        let containers = self
+            .containers
+            .iter()
+            .map(|(name, mib)| format!("{mib} MiB for {name}"));
+        f.write_str(
+            &task
+                .into_iter()
+                .chain(containers)
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
     }
 }

@@ -12,8 +12,19 @@ use super::{BACKUP, StackDefaults};
 use crate::model::Place;
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
-const KEYS: [&str; 11] =
-    ["at", "every", "tz", "keep", "rpo", "copy", "copy-key", "drill", "drill-group", "check-task", "rto"];
+const KEYS: [&str; 11] = [
+    "at",
+    "every",
+    "tz",
+    "keep",
+    "rpo",
+    "copy",
+    "copy-key",
+    "drill",
+    "drill-group",
+    "check-task",
+    "rto",
+];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -58,8 +69,17 @@ pub struct Retention {
 
 impl std::fmt::Display for Retention {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let tiers = [(self.hours, 'h'), (self.days, 'd'), (self.weeks, 'w'), (self.months, 'm')];
-        let said: Vec<String> = tiers.iter().filter(|(n, _)| *n > 0).map(|(n, unit)| format!("{n}{unit}")).collect();
+        let tiers = [
+            (self.hours, 'h'),
+            (self.days, 'd'),
+            (self.weeks, 'w'),
+            (self.months, 'm'),
+        ];
+        let said: Vec<String> = tiers
+            .iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(n, unit)| format!("{n}{unit}"))
+            .collect();
         f.write_str(&said.join("+"))
     }
 }
@@ -89,8 +109,13 @@ impl BackupPolicy {
     ///
     /// # Errors
     /// [`TagError`] naming what is wrong.
-    pub fn of(tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Self>, TagError> {
-        tags.get(BACKUP).map(|value| Self::parse(value, defaults)).transpose()
+    pub fn of(
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Self>, TagError> {
+        tags.get(BACKUP)
+            .map(|value| Self::parse(value, defaults))
+            .transpose()
     }
 
     /// Reads the tag's value; the stack gives the hour and the days where the tag does not say.
@@ -99,20 +124,47 @@ impl BackupPolicy {
     /// [`TagError`] naming what is wrong.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
         let pairs = Pairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
-        let keep = pairs.get("keep").map(|text| retention(&pairs, text)).transpose()?;
-        let rpo = |text| seconds(text).ok_or_else(|| pairs.error(format!("rpo={text} is not a duration such as 1h")));
-        let rto = |text| seconds(text).ok_or_else(|| pairs.error(format!("rto={text} is not a duration such as 2h")));
-        let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| time_zone(name).map_err(|e| pairs.error(e)))?;
+        let keep = pairs
+            .get("keep")
+            .map(|text| retention(&pairs, text))
+            .transpose()?;
+        let rpo = |text| {
+            seconds(text)
+                .ok_or_else(|| pairs.error(format!("rpo={text} is not a duration such as 1h")))
+        };
+        let rto = |text| {
+            seconds(text)
+                .ok_or_else(|| pairs.error(format!("rto={text} is not a duration such as 2h")))
+        };
+        let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| {
+            time_zone(name).map_err(|e| pairs.error(e))
+        })?;
         Ok(Self {
             slots: slots(&pairs, defaults)?,
             zone,
-            keep: keep.unwrap_or(Retention { days: defaults.retention_days, ..Retention::default() }),
+            keep: keep.unwrap_or(Retention {
+                days: defaults.retention_days,
+                ..Retention::default()
+            }),
             rpo: pairs.get("rpo").map(rpo).transpose()?,
-            copy: pairs.get("copy").map(|text| places(&pairs, text)).transpose()?.unwrap_or_default(),
+            copy: pairs
+                .get("copy")
+                .map(|text| places(&pairs, text))
+                .transpose()?
+                .unwrap_or_default(),
             copy_key: pairs.get("copy-key").map(str::to_owned),
-            drill: pairs.get("drill").map(|text| drill(&pairs, text)).transpose()?,
-            drill_group: pairs.get("drill-group").map(|text| group(&pairs, text)).transpose()?,
-            check_task: pairs.get("check-task").map(|text| task(&pairs, text)).transpose()?,
+            drill: pairs
+                .get("drill")
+                .map(|text| drill(&pairs, text))
+                .transpose()?,
+            drill_group: pairs
+                .get("drill-group")
+                .map(|text| group(&pairs, text))
+                .transpose()?,
+            check_task: pairs
+                .get("check-task")
+                .map(|text| task(&pairs, text))
+                .transpose()?,
             rto: pairs.get("rto").map(rto).transpose()?,
         })
     }
@@ -123,17 +175,33 @@ impl BackupPolicy {
         match self.slots {
             Slots::Daily { at } => {
                 let today = now.to_zoned(self.zone.clone()).date();
-                let on =
-                    |date: Date| date.to_datetime(at).to_zoned(self.zone.clone()).ok().map(|zoned| zoned.timestamp());
+                let on = |date: Date| {
+                    date.to_datetime(at)
+                        .to_zoned(self.zone.clone())
+                        .ok()
+                        .map(|zoned| zoned.timestamp())
+                };
                 // A time that a clock change skips is taken after it, so that a day has one slot all the same.
-                let days = [Some(today), today.yesterday().ok(), today.yesterday().and_then(Date::yesterday).ok()];
-                days.into_iter().flatten().filter_map(on).find(|slot| *slot <= now).unwrap_or(now)
+                let days = [
+                    Some(today),
+                    today.yesterday().ok(),
+                    today.yesterday().and_then(Date::yesterday).ok(),
+                ];
+                days.into_iter()
+                    .flatten()
+                    .filter_map(on)
+                    .find(|slot| *slot <= now)
+                    .unwrap_or(now)
             }
             Slots::Every { seconds } => {
                 let of_day = now.as_second().rem_euclid(DAY);
                 let every = i64::try_from(seconds).unwrap_or(DAY).max(1);
                 // One longer than a day is counted from the epoch.
-                let since = if every < DAY { of_day % every } else { now.as_second().rem_euclid(every) };
+                let since = if every < DAY {
+                    of_day % every
+                } else {
+                    now.as_second().rem_euclid(every)
+                };
                 Timestamp::from_second(now.as_second() - since).unwrap_or(now)
             }
         }
@@ -144,14 +212,18 @@ impl BackupPolicy {
     pub fn interval(&self) -> SignedDuration {
         match self.slots {
             Slots::Daily { .. } => SignedDuration::from_hours(24),
-            Slots::Every { seconds } => SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
+            Slots::Every { seconds } => {
+                SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX))
+            }
         }
     }
 
     /// How old the recovery point may be: a quarter more than from slot to slot where the tag does not say.
     #[must_use]
     pub fn recovery_point(&self) -> SignedDuration {
-        let said = self.rpo.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
+        let said = self
+            .rpo
+            .map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
         said.unwrap_or_else(|| self.interval() * 5 / 4)
     }
 }
@@ -161,21 +233,35 @@ fn slots(pairs: &Pairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError>
         (Some(_), Some(_)) => Err(pairs.error("at= and every= exclude each other")),
         (None, Some(text)) => match seconds(text) {
             Some(seconds) if seconds >= 3_600 => Ok(Slots::Every { seconds }),
-            _ => Err(pairs.error(format!("every={text} is not a duration of an hour or more such as 1h"))),
+            _ => Err(pairs.error(format!(
+                "every={text} is not a duration of an hour or more such as 1h"
+            ))),
         },
         (at, None) => {
-            let at = at.map_or(Ok(defaults.backup_at), |text| time_of_day(text).map_err(|e| pairs.error(e)))?;
+            let at = at.map_or(Ok(defaults.backup_at), |text| {
+                time_of_day(text).map_err(|e| pairs.error(e))
+            })?;
             Ok(Slots::Daily { at })
         }
     }
 }
 
 fn retention(pairs: &Pairs<'_>, text: &str) -> Result<Retention, TagError> {
-    let wrong = |part: &str| pairs.error(format!("keep={part} is not a number of h, d, w or m(onths) such as 7d"));
+    let wrong = |part: &str| {
+        pairs.error(format!(
+            "keep={part} is not a number of h, d, w or m(onths) such as 7d"
+        ))
+    };
     let mut keep = Retention::default();
     for part in text.split('+') {
-        let (number, unit) = part.split_at_checked(part.len().saturating_sub(1)).ok_or_else(|| wrong(part))?;
-        let number = number.parse().ok().filter(|n| *n > 0).ok_or_else(|| wrong(part))?;
+        let (number, unit) = part
+            .split_at_checked(part.len().saturating_sub(1))
+            .ok_or_else(|| wrong(part))?;
+        let number = number
+            .parse()
+            .ok()
+            .filter(|n| *n > 0)
+            .ok_or_else(|| wrong(part))?;
         let tier = match unit {
             "h" => &mut keep.hours,
             "d" => &mut keep.days,
@@ -192,8 +278,10 @@ fn retention(pairs: &Pairs<'_>, text: &str) -> Result<Retention, TagError> {
 }
 
 fn places(pairs: &Pairs<'_>, text: &str) -> Result<Vec<Place>, TagError> {
-    let place =
-        |text| Place::parse(text).ok_or_else(|| pairs.error(format!("copy={text} is no region, and not vault")));
+    let place = |text| {
+        Place::parse(text)
+            .ok_or_else(|| pairs.error(format!("copy={text} is no region, and not vault")))
+    };
     text.split('+').map(place).collect()
 }
 
@@ -201,16 +289,23 @@ fn group(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
     if text.starts_with("sg-") {
         return Ok(text.to_owned());
     }
-    Err(pairs.error(format!("drill-group={text} is no security group such as sg-0123456789abcdef0")))
+    Err(pairs.error(format!(
+        "drill-group={text} is no security group such as sg-0123456789abcdef0"
+    )))
 }
 
 fn task(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
     let (family, revision) = text.split_once(':').unwrap_or((text, "1"));
-    let is_family = family.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)) && !family.is_empty();
+    let is_family = family
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "-_".contains(c))
+        && !family.is_empty();
     if is_family && revision.parse::<u32>().is_ok() {
         return Ok(text.to_owned());
     }
-    Err(pairs.error(format!("check-task={text} is no task definition such as shop-db-check or shop-db-check:3")))
+    Err(pairs.error(format!(
+        "check-task={text} is no task definition such as shop-db-check or shop-db-check:3"
+    )))
 }
 
 fn drill(pairs: &Pairs<'_>, text: &str) -> Result<Drill, TagError> {
@@ -236,15 +331,31 @@ mod tests {
     fn reads_tiers_copies_and_drills() {
         let policy = parse("every=1h keep=24h+7d+4w rpo=1h copy=eu-west-1 drill=weekly").unwrap();
         assert_eq!(policy.slots, Slots::Every { seconds: 3_600 });
-        assert_eq!(policy.keep, Retention { hours: 24, days: 7, weeks: 4, months: 0 });
-        assert_eq!((policy.rpo, policy.drill), (Some(3_600), Some(Drill::Weekly)));
+        assert_eq!(
+            policy.keep,
+            Retention {
+                hours: 24,
+                days: 7,
+                weeks: 4,
+                months: 0
+            }
+        );
+        assert_eq!(
+            (policy.rpo, policy.drill),
+            (Some(3_600), Some(Drill::Weekly))
+        );
         assert_eq!(policy.copy, [Place::parse("eu-west-1").unwrap()]);
     }
 
     #[test]
     fn the_stack_fills_in_what_the_tag_leaves_open() {
         let policy = parse("tz=Europe/Rome").unwrap();
-        assert_eq!(policy.slots, Slots::Daily { at: Time::constant(3, 0, 0, 0) });
+        assert_eq!(
+            policy.slots,
+            Slots::Daily {
+                at: Time::constant(3, 0, 0, 0)
+            }
+        );
         assert_eq!(policy.zone.iana_name(), Some("Europe/Rome"));
         assert_eq!(policy.keep.days, 7);
     }
@@ -252,20 +363,41 @@ mod tests {
     #[rstest]
     #[case::after_it("at=03:00", "2026-11-21T03:00:00Z", "2026-11-21T03:00:00Z")]
     #[case::before_it("at=03:00", "2026-11-21T02:59:59Z", "2026-11-20T03:00:00Z")]
-    #[case::in_a_zone("at=03:00 tz=Europe/Rome", "2026-11-21T02:30:00Z", "2026-11-21T02:00:00Z")]
-    #[case::skipped_by_the_clock("at=02:30 tz=Europe/Rome", "2026-03-29T01:30:00Z", "2026-03-29T01:30:00Z")]
-    #[case::twice_by_the_clock("at=02:30 tz=Europe/Rome", "2026-10-25T02:30:00Z", "2026-10-25T00:30:00Z")]
+    #[case::in_a_zone(
+        "at=03:00 tz=Europe/Rome",
+        "2026-11-21T02:30:00Z",
+        "2026-11-21T02:00:00Z"
+    )]
+    #[case::skipped_by_the_clock(
+        "at=02:30 tz=Europe/Rome",
+        "2026-03-29T01:30:00Z",
+        "2026-03-29T01:30:00Z"
+    )]
+    #[case::twice_by_the_clock(
+        "at=02:30 tz=Europe/Rome",
+        "2026-10-25T02:30:00Z",
+        "2026-10-25T00:30:00Z"
+    )]
     #[case::hourly("every=1h", "2026-11-21T05:59:59Z", "2026-11-21T05:00:00Z")]
     #[case::odd_hours("every=5h", "2026-11-21T23:00:00Z", "2026-11-21T20:00:00Z")]
     #[case::from_midnight("every=5h", "2026-11-22T00:10:00Z", "2026-11-22T00:00:00Z")]
     fn a_slot_is_due(#[case] value: &str, #[case] now: &str, #[case] slot: &str) {
-        assert_eq!(parse(value).unwrap().slot(now.parse().unwrap()).to_string(), slot);
+        assert_eq!(
+            parse(value).unwrap().slot(now.parse().unwrap()).to_string(),
+            slot
+        );
     }
 
     #[test]
     fn the_recovery_point_may_be_a_quarter_older_than_a_slot() {
-        assert_eq!(parse("at=03:00").unwrap().recovery_point(), SignedDuration::from_hours(30));
-        assert_eq!(parse("every=1h rpo=2h").unwrap().recovery_point(), SignedDuration::from_hours(2));
+        assert_eq!(
+            parse("at=03:00").unwrap().recovery_point(),
+            SignedDuration::from_hours(30)
+        );
+        assert_eq!(
+            parse("every=1h rpo=2h").unwrap().recovery_point(),
+            SignedDuration::from_hours(2)
+        );
     }
 
     #[rstest]
@@ -276,9 +408,18 @@ mod tests {
     #[case("every=5m", "every=5m is not a duration of an hour or more such as 1h")]
     #[case("tz=Europe/Roma", "Europe/Roma is no time zone such as Europe/Rome")]
     #[case("copy=ireland", "copy=ireland is no region, and not vault")]
-    #[case("drill-group=closed", "drill-group=closed is no security group such as sg-0123456789abcdef0")]
-    #[case("check-task=a/b", "check-task=a/b is no task definition such as shop-db-check or shop-db-check:3")]
-    #[case("check-task=a:latest", "check-task=a:latest is no task definition such as shop-db-check or shop-db-check:3")]
+    #[case(
+        "drill-group=closed",
+        "drill-group=closed is no security group such as sg-0123456789abcdef0"
+    )]
+    #[case(
+        "check-task=a/b",
+        "check-task=a/b is no task definition such as shop-db-check or shop-db-check:3"
+    )]
+    #[case(
+        "check-task=a:latest",
+        "check-task=a:latest is no task definition such as shop-db-check or shop-db-check:3"
+    )]
     #[case("drill=yes", "drill=yes is not one of daily, weekly, monthly")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(parse(value).unwrap_err().problem, problem);

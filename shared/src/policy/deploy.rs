@@ -125,34 +125,78 @@ impl DeployPolicy {
     /// [`TagError`] naming what is wrong.
     pub fn parse(value: &str) -> Result<Self, TagError> {
         let pairs = Pairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
-        let wrong =
-            |text: &str| pairs.error(format!("snapshot-limit={text} is not a duration of up to 12h such as 30m"));
-        let limit = |text: &str| seconds(text).filter(|limit| (60..=43_200).contains(limit)).ok_or_else(|| wrong(text));
-        let late = |text: &str| pairs.error(format!("deadline={text} is not a duration of 2m to 12h such as 15m"));
-        let deadline =
-            |text: &str| seconds(text).filter(|limit| (120..=43_200).contains(limit)).ok_or_else(|| late(text));
-        let long = |text: &str| pairs.error(format!("bake={text} is not a duration of up to 12h such as 5m"));
-        let bake = |text: &str| seconds(text).filter(|bake| *bake <= 43_200).ok_or_else(|| long(text));
+        let wrong = |text: &str| {
+            pairs.error(format!(
+                "snapshot-limit={text} is not a duration of up to 12h such as 30m"
+            ))
+        };
+        let limit = |text: &str| {
+            seconds(text)
+                .filter(|limit| (60..=43_200).contains(limit))
+                .ok_or_else(|| wrong(text))
+        };
+        let late = |text: &str| {
+            pairs.error(format!(
+                "deadline={text} is not a duration of 2m to 12h such as 15m"
+            ))
+        };
+        let deadline = |text: &str| {
+            seconds(text)
+                .filter(|limit| (120..=43_200).contains(limit))
+                .ok_or_else(|| late(text))
+        };
+        let long = |text: &str| {
+            pairs.error(format!(
+                "bake={text} is not a duration of up to 12h such as 5m"
+            ))
+        };
+        let bake = |text: &str| {
+            seconds(text)
+                .filter(|bake| *bake <= 43_200)
+                .ok_or_else(|| long(text))
+        };
         Ok(Self {
             bake: pairs.get("bake").map(bake).transpose()?.unwrap_or_default(),
-            deadline: pairs.get("deadline").map(deadline).transpose()?.unwrap_or(DEADLINE),
+            deadline: pairs
+                .get("deadline")
+                .map(deadline)
+                .transpose()?
+                .unwrap_or(DEADLINE),
             follows: selector(&pairs)?,
             repo: pairs.get("repo").map(str::to_owned),
             container: pairs.get("container").map(str::to_owned),
             verify: verify(&pairs)?,
             expect: pairs.get("expect").map(str::to_owned),
-            scan: pairs.get("scan").map(|word| severity(&pairs, word)).transpose()?,
+            scan: pairs
+                .get("scan")
+                .map(|word| severity(&pairs, word))
+                .transpose()?,
             approve: pairs.switch("approve", false)?,
             snapshot: pairs.switch("snapshot", false)?,
-            snapshot_limit: pairs.get("snapshot-limit").map(limit).transpose()?.unwrap_or(SNAPSHOT_LIMIT),
+            snapshot_limit: pairs
+                .get("snapshot-limit")
+                .map(limit)
+                .transpose()?
+                .unwrap_or(SNAPSHOT_LIMIT),
             breaker: pairs.switch("breaker", true)?,
-            group: pairs.get("group").map(|names| group(&pairs, names)).transpose()?,
-            strategy: pairs.get("strategy").map(|word| strategy(&pairs, word)).transpose()?,
-            verify_test: pairs.get("verify-test").map(|url| address(&pairs, "verify-test", url)).transpose()?,
+            group: pairs
+                .get("group")
+                .map(|names| group(&pairs, names))
+                .transpose()?,
+            strategy: pairs
+                .get("strategy")
+                .map(|word| strategy(&pairs, word))
+                .transpose()?,
+            verify_test: pairs
+                .get("verify-test")
+                .map(|url| address(&pairs, "verify-test", url))
+                .transpose()?,
             unclear: match pairs.get("unclear") {
                 None | Some("keep") => Unclear::Keep,
                 Some("back") => Unclear::GoBack,
-                Some(word) => return Err(pairs.error(format!("unclear={word} is not one of keep, back"))),
+                Some(word) => {
+                    return Err(pairs.error(format!("unclear={word} is not one of keep, back")));
+                }
             },
         })
     }
@@ -163,16 +207,26 @@ fn selector(pairs: &Pairs<'_>) -> Result<Selector, TagError> {
         (Some(tag), None) => Ok(Selector::Tag(TagPattern::parse(tag))),
         (None, Some(line)) => SemverLine::parse(line)
             .map(Selector::Semver)
-            .ok_or_else(|| pairs.error(format!("semver={line} is not a line of versions such as 2.x or 1.4.x"))),
+            .ok_or_else(|| {
+                pairs.error(format!(
+                    "semver={line} is not a line of versions such as 2.x or 1.4.x"
+                ))
+            }),
         (Some(_), Some(_)) => Err(pairs.error("tag= and semver= exclude each other")),
         (None, None) => Err(pairs.error("tag= (or semver=) is missing")),
     }
 }
 
 fn verify(pairs: &Pairs<'_>) -> Result<Vec<String>, TagError> {
-    let urls: Vec<String> = pairs.all("verify").map(|url| address(pairs, "verify", url)).collect::<Result<_, _>>()?;
+    let urls: Vec<String> = pairs
+        .all("verify")
+        .map(|url| address(pairs, "verify", url))
+        .collect::<Result<_, _>>()?;
     if urls.len() > MOST_URLS {
-        return Err(pairs.error(format!("{} addresses are more than the {MOST_URLS} that can be asked", urls.len())));
+        return Err(pairs.error(format!(
+            "{} addresses are more than the {MOST_URLS} that can be asked",
+            urls.len()
+        )));
     }
     Ok(urls)
 }
@@ -189,7 +243,9 @@ fn group(pairs: &Pairs<'_>, names: &str) -> Result<(String, String), TagError> {
         Some((application, group)) if !application.is_empty() && !group.is_empty() => {
             Ok((application.to_owned(), group.to_owned()))
         }
-        _ => Err(pairs.error(format!("group={names} is not an application and a deployment group such as shop/web"))),
+        _ => Err(pairs.error(format!(
+            "group={names} is not an application and a deployment group such as shop/web"
+        ))),
     }
 }
 
@@ -198,7 +254,9 @@ fn strategy(pairs: &Pairs<'_>, word: &str) -> Result<Strategy, TagError> {
         "canary" => Ok(Strategy::Canary),
         "linear" => Ok(Strategy::Linear),
         "blue-green" => Ok(Strategy::BlueGreen),
-        _ => Err(pairs.error(format!("strategy={word} is not one of canary, linear, blue-green"))),
+        _ => Err(pairs.error(format!(
+            "strategy={word} is not one of canary, linear, blue-green"
+        ))),
     }
 }
 
@@ -208,7 +266,9 @@ fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
         "medium" => Ok(Severity::Medium),
         "high" => Ok(Severity::High),
         "critical" => Ok(Severity::Critical),
-        _ => Err(pairs.error(format!("scan={word} is not one of low, medium, high, critical"))),
+        _ => Err(pairs.error(format!(
+            "scan={word} is not one of low, medium, high, critical"
+        ))),
     }
 }
 
@@ -238,7 +298,9 @@ impl Severity {
 
     /// This severity and all worse ones, the worst first.
     pub fn and_worse(self) -> impl Iterator<Item = Self> {
-        [Self::Critical, Self::High, Self::Medium, Self::Low].into_iter().filter(move |s| *s >= self)
+        [Self::Critical, Self::High, Self::Medium, Self::Low]
+            .into_iter()
+            .filter(move |s| *s >= self)
     }
 }
 
@@ -290,7 +352,10 @@ mod tests {
         .unwrap();
         assert!(policy.follows.matches("RC_1.4.2"));
         assert_eq!(policy.repo.as_deref(), Some("shop/web"));
-        assert_eq!(policy.verify, ["https://shop.example.com/health", "http://a/b"]);
+        assert_eq!(
+            policy.verify,
+            ["https://shop.example.com/health", "http://a/b"]
+        );
         assert_eq!(policy.scan, Some(Severity::Critical));
         assert!(policy.breaker && !policy.approve && !policy.snapshot);
     }
@@ -298,9 +363,18 @@ mod tests {
     #[rstest]
     #[case("repo=shop/web", "tag= (or semver=) is missing")]
     #[case("tag=latest semver=2.x", "tag= and semver= exclude each other")]
-    #[case("semver=two", "semver=two is not a line of versions such as 2.x or 1.4.x")]
-    #[case("tag=latest scan=bad", "scan=bad is not one of low, medium, high, critical")]
-    #[case("tag=latest verify=shop.example.com", "verify=shop.example.com is not an http:// or https:// address")]
+    #[case(
+        "semver=two",
+        "semver=two is not a line of versions such as 2.x or 1.4.x"
+    )]
+    #[case(
+        "tag=latest scan=bad",
+        "scan=bad is not one of low, medium, high, critical"
+    )]
+    #[case(
+        "tag=latest verify=shop.example.com",
+        "verify=shop.example.com is not an http:// or https:// address"
+    )]
     #[case(
         "tag=latest repo.2=shop/web",
         "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, unclear, group)"

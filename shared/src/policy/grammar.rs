@@ -17,12 +17,21 @@ pub struct TagError {
 impl fmt::Display for TagError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "tag {} = \"{}\": {}", self.tag, self.value, self.problem)?;
-        if self.example.is_empty() { Ok(()) } else { write!(f, "; for example: {}", self.example) }
+        if self.example.is_empty() {
+            Ok(())
+        } else {
+            write!(f, "; for example: {}", self.example)
+        }
     }
 }
 
 pub(super) fn error(tag: &str, value: &str, problem: &str, example: &str) -> TagError {
-    TagError { tag: tag.to_owned(), value: value.to_owned(), problem: problem.to_owned(), example: example.to_owned() }
+    TagError {
+        tag: tag.to_owned(),
+        value: value.to_owned(),
+        problem: problem.to_owned(),
+        example: example.to_owned(),
+    }
 }
 
 /// The pairs of one tag, checked against the keys it may have.
@@ -36,17 +45,39 @@ pub(super) struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     /// Splits a tag's value. A known key that ends in a dot may be continued (`verify.` by `verify.2=…`).
-    pub fn parse(tag: &'a str, value: &'a str, known: &[&str], example: &'static str) -> Result<Self, TagError> {
-        let mut parsed = Self { tag, value, example, given: BTreeMap::new() };
+    pub fn parse(
+        tag: &'a str,
+        value: &'a str,
+        known: &[&str],
+        example: &'static str,
+    ) -> Result<Self, TagError> {
+        let mut parsed = Self {
+            tag,
+            value,
+            example,
+            given: BTreeMap::new(),
+        };
         for pair in value.split_whitespace() {
             let Some((key, text)) = pair.split_once('=') else {
                 return Err(parsed.error(format!("\"{pair}\" is not key=value")));
             };
-            let continued = key.find('.').and_then(|dot| key.get(..=dot)).is_some_and(|base| known.contains(&base));
+            let continued = key
+                .find('.')
+                .and_then(|dot| key.get(..=dot))
+                .is_some_and(|base| known.contains(&base));
             if !known.contains(&key) && !continued {
-                let known: Vec<&str> = known.iter().copied().filter(|k| !k.ends_with('.')).collect();
-                let meant = closest(key, &known).map(|k| format!(", did you mean \"{k}\"?")).unwrap_or_default();
-                return Err(parsed.error(format!("unknown key \"{key}\"{meant} (known: {})", known.join(", "))));
+                let known: Vec<&str> = known
+                    .iter()
+                    .copied()
+                    .filter(|k| !k.ends_with('.'))
+                    .collect();
+                let meant = closest(key, &known)
+                    .map(|k| format!(", did you mean \"{k}\"?"))
+                    .unwrap_or_default();
+                return Err(parsed.error(format!(
+                    "unknown key \"{key}\"{meant} (known: {})",
+                    known.join(", ")
+                )));
             }
             if text.is_empty() {
                 return Err(parsed.error(format!("{key}= has no value")));
@@ -63,13 +94,17 @@ impl<'a> Pairs<'a> {
     }
 
     pub fn required(&self, key: &str) -> Result<&'a str, TagError> {
-        self.get(key).ok_or_else(|| self.error(format!("{key}= is missing")))
+        self.get(key)
+            .ok_or_else(|| self.error(format!("{key}= is missing")))
     }
 
     /// The values of a key and its continuations (`verify`, `verify.2`, …).
     pub fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
         let continued = move |k: &str| k.split_once('.').map_or(k, |(base, _)| base) == key;
-        self.given.iter().filter(move |(k, _)| continued(k)).map(|(_, v)| *v)
+        self.given
+            .iter()
+            .filter(move |(k, _)| continued(k))
+            .map(|(_, v)| *v)
     }
 
     /// A switch: `yes`/`no`, `on`/`off`.
@@ -83,8 +118,14 @@ impl<'a> Pairs<'a> {
     }
 
     /// A whole number within bounds.
-    pub fn number(&self, key: &str, bounds: std::ops::RangeInclusive<u32>) -> Result<Option<u32>, TagError> {
-        let Some(text) = self.get(key) else { return Ok(None) };
+    pub fn number(
+        &self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u32>,
+    ) -> Result<Option<u32>, TagError> {
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
         match text.parse() {
             Ok(number) if bounds.contains(&number) => Ok(Some(number)),
             _ => Err(self.error(format!(
@@ -103,7 +144,10 @@ impl<'a> Pairs<'a> {
 /// The known word that a misspelt one most likely stands for: at most two letters away.
 pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let distances = known.iter().map(|k| (strsim::osa_distance(word, k), *k));
-    distances.filter(|(distance, _)| *distance <= 2).min().map(|(_, k)| k)
+    distances
+        .filter(|(distance, _)| *distance <= 2)
+        .min()
+        .map(|(_, k)| k)
 }
 
 /// A duration of one unit: `15m`, `24h`, `7d`. Answers seconds.
@@ -117,7 +161,11 @@ pub(super) fn seconds(text: &str) -> Option<u64> {
         "w" => 604_800,
         _ => return None,
     };
-    number.parse::<u64>().ok().filter(|n| *n > 0)?.checked_mul(factor)
+    number
+        .parse::<u64>()
+        .ok()
+        .filter(|n| *n > 0)?
+        .checked_mul(factor)
 }
 
 #[cfg(test)]
@@ -127,12 +175,16 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case("tga=latest", "unknown key \"tga\", did you mean \"tag\"? (known: tag, repo)")]
+    #[case(
+        "tga=latest",
+        "unknown key \"tga\", did you mean \"tag\"? (known: tag, repo)"
+    )]
     #[case("latest", "\"latest\" is not key=value")]
     #[case("tag=", "tag= has no value")]
     #[case("tag=a tag=b", "tag= is given twice")]
     fn a_mistake_is_named_with_a_right_example(#[case] value: &str, #[case] problem: &str) {
-        let error = Pairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest").unwrap_err();
+        let error =
+            Pairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest").unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("tag lamplighter:deploy = \"{value}\": {problem}; for example: tag=latest")

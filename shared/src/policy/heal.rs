@@ -58,15 +58,28 @@ impl HealPolicy {
             "on" => Heal::On,
             "notify" => Heal::Notify,
             "off" => Heal::Off,
-            _ => return Err(error(HEAL, value, "does not begin with on, notify or off", EXAMPLE)),
+            _ => {
+                return Err(error(
+                    HEAL,
+                    value,
+                    "does not begin with on, notify or off",
+                    EXAMPLE,
+                ));
+            }
         };
-        let named = |mistake: TagError| TagError { value: value.to_owned(), ..mistake };
+        let named = |mistake: TagError| TagError {
+            value: value.to_owned(),
+            ..mistake
+        };
         let pairs = Pairs::parse(HEAL, options, &KEYS, EXAMPLE).map_err(named)?;
         let wrong = |problem: String| error(HEAL, value, &problem, EXAMPLE);
         let memory = match pairs.get("memory") {
             None => None,
             Some(text) => {
-                let percent = text.strip_prefix('+').and_then(|n| n.parse().ok()).filter(|n| (1..=100).contains(n));
+                let percent = text
+                    .strip_prefix('+')
+                    .and_then(|n| n.parse().ok())
+                    .filter(|n| (1..=100).contains(n));
                 let problem = || wrong(format!("memory={text} is not +1 to +100, in per cent"));
                 Some(percent.ok_or_else(problem)?)
             }
@@ -76,9 +89,18 @@ impl HealPolicy {
             Some("park") => Crash::Park,
             Some(other) => return Err(wrong(format!("crash={other} is neither retry nor park"))),
         };
-        let steps = pairs.number("steps", 1..=10).map_err(named)?.unwrap_or(STEPS);
+        let steps = pairs
+            .number("steps", 1..=10)
+            .map_err(named)?
+            .unwrap_or(STEPS);
         let spot_fallback = pairs.switch("spot-fallback", false).map_err(named)?;
-        Ok(Self { reach, steps, memory, crash, spot_fallback })
+        Ok(Self {
+            reach,
+            steps,
+            memory,
+            crash,
+            spot_fallback,
+        })
     }
 }
 
@@ -90,11 +112,32 @@ mod tests {
 
     #[test]
     fn healing_is_on_unless_the_tag_says_otherwise() {
-        let on = HealPolicy { reach: Heal::On, steps: 3, memory: None, crash: Crash::Retry, spot_fallback: false };
+        let on = HealPolicy {
+            reach: Heal::On,
+            steps: 3,
+            memory: None,
+            crash: Crash::Retry,
+            spot_fallback: false,
+        };
         assert_eq!(HealPolicy::of(&BTreeMap::new()), Ok(on));
-        assert_eq!(HealPolicy::parse("notify"), Ok(HealPolicy { reach: Heal::Notify, ..on }));
-        let all = HealPolicy { steps: 5, memory: Some(25), crash: Crash::Park, spot_fallback: true, ..on };
-        assert_eq!(HealPolicy::parse("on steps=5 memory=+25 crash=park spot-fallback=yes"), Ok(all));
+        assert_eq!(
+            HealPolicy::parse("notify"),
+            Ok(HealPolicy {
+                reach: Heal::Notify,
+                ..on
+            })
+        );
+        let all = HealPolicy {
+            steps: 5,
+            memory: Some(25),
+            crash: Crash::Park,
+            spot_fallback: true,
+            ..on
+        };
+        assert_eq!(
+            HealPolicy::parse("on steps=5 memory=+25 crash=park spot-fallback=yes"),
+            Ok(all)
+        );
     }
 
     #[rstest]
@@ -102,9 +145,15 @@ mod tests {
     #[case("on memory=25", "memory=25 is not +1 to +100, in per cent")]
     #[case("on crash=stop", "crash=stop is neither retry nor park")]
     #[case("on steps=0", "steps=0 is not a whole number from 1 to 10")]
-    #[case("on step=2", "unknown key \"step\", did you mean \"steps\"? (known: steps, memory, crash, spot-fallback)")]
+    #[case(
+        "on step=2",
+        "unknown key \"step\", did you mean \"steps\"? (known: steps, memory, crash, spot-fallback)"
+    )]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
         let mistake = HealPolicy::parse(value).unwrap_err();
-        assert_eq!((mistake.problem.as_str(), mistake.value.as_str()), (problem, value));
+        assert_eq!(
+            (mistake.problem.as_str(), mistake.value.as_str()),
+            (problem, value)
+        );
     }
 }

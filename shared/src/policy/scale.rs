@@ -38,8 +38,13 @@ impl ScalePolicy {
     ///
     /// # Errors
     /// [`TagError`] naming what is wrong.
-    pub fn of(tags: &BTreeMap<String, String>, defaults: &StackDefaults) -> Result<Option<Self>, TagError> {
-        tags.get(SCALE).map(|value| Self::parse(value, defaults)).transpose()
+    pub fn of(
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Self>, TagError> {
+        tags.get(SCALE)
+            .map(|value| Self::parse(value, defaults))
+            .transpose()
     }
 
     /// Reads the tag's value; `rps` and `cpu` come from the stack where the tag does not say.
@@ -47,8 +52,15 @@ impl ScalePolicy {
     /// # Errors
     /// [`TagError`] naming what is wrong.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = Pairs::parse(SCALE, value, &["min", "max", "rps", "cpu", "memory", "autoscaling"], EXAMPLE)?;
-        let max = pairs.number("max", 1..=TASKS_PER_SERVICE)?.ok_or_else(|| pairs.error("max= is missing"))?;
+        let pairs = Pairs::parse(
+            SCALE,
+            value,
+            &["min", "max", "rps", "cpu", "memory", "autoscaling"],
+            EXAMPLE,
+        )?;
+        let max = pairs
+            .number("max", 1..=TASKS_PER_SERVICE)?
+            .ok_or_else(|| pairs.error("max= is missing"))?;
         let min = pairs.number("min", 1..=TASKS_PER_SERVICE)?.unwrap_or(1);
         if min > max {
             return Err(pairs.error(format!("min={min} is more than max={max}")));
@@ -56,7 +68,9 @@ impl ScalePolicy {
         let autoscaling = match pairs.get("autoscaling") {
             None | Some("raise") => Autoscaling::Raise,
             Some("tell") => Autoscaling::Tell,
-            Some(other) => return Err(pairs.error(format!("autoscaling={other} is neither raise nor tell"))),
+            Some(other) => {
+                return Err(pairs.error(format!("autoscaling={other} is neither raise nor tell")));
+            }
         };
         Ok(Self {
             min,
@@ -79,7 +93,17 @@ mod tests {
     fn the_stack_fills_in_what_the_tag_leaves_open() {
         let policy = ScalePolicy::parse("max=8", &StackDefaults::default()).unwrap();
         let autoscaling = Autoscaling::Raise;
-        assert_eq!(policy, ScalePolicy { min: 1, max: 8, rps: 10, cpu: 80, memory: None, autoscaling });
+        assert_eq!(
+            policy,
+            ScalePolicy {
+                min: 1,
+                max: 8,
+                rps: 10,
+                cpu: 80,
+                memory: None,
+                autoscaling
+            }
+        );
     }
 
     #[rstest]
@@ -90,6 +114,11 @@ mod tests {
     #[case("min=0 max=4", "min=0 is not a whole number from 1 to 5000")]
     #[case("max=4 autoscaling=off", "autoscaling=off is neither raise nor tell")]
     fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
-        assert_eq!(ScalePolicy::parse(value, &StackDefaults::default()).unwrap_err().problem, problem);
+        assert_eq!(
+            ScalePolicy::parse(value, &StackDefaults::default())
+                .unwrap_err()
+                .problem,
+            problem
+        );
     }
 }

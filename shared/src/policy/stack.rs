@@ -153,8 +153,10 @@ impl StackDefaults {
     /// # Errors
     /// [`ParameterError`] naming the parameter, its value and its bounds.
     pub fn parse(document: &str) -> Result<Self, ParameterError> {
-        let parsed: Self = serde_json::from_str(document)
-            .map_err(|e| ParameterError { parameter: VARIABLE.to_owned(), problem: e.to_string() })?;
+        let parsed: Self = serde_json::from_str(document).map_err(|e| ParameterError {
+            parameter: VARIABLE.to_owned(),
+            problem: e.to_string(),
+        })?;
         let bounds = [
             ("CpuPeak", parsed.cpu_peak, 1, 100),
             ("RequestsPerSecond", parsed.rps, 1, 1_000_000),
@@ -168,7 +170,10 @@ impl StackDefaults {
         for (parameter, value, min, max) in bounds {
             if !(min..=max).contains(&value) {
                 let problem = format!("{value} is not from {min} to {max}");
-                return Err(ParameterError { parameter: parameter.to_owned(), problem });
+                return Err(ParameterError {
+                    parameter: parameter.to_owned(),
+                    problem,
+                });
             }
         }
         Ok(parsed)
@@ -181,7 +186,10 @@ impl StackDefaults {
     /// # Errors
     /// [`ParameterError`] naming the variable.
     pub fn with_hook(self, document: &str) -> Result<Self, ParameterError> {
-        Ok(Self { hook: own(HOOK_VARIABLE, document)?, ..self })
+        Ok(Self {
+            hook: own(HOOK_VARIABLE, document)?,
+            ..self
+        })
     }
 
     /// Reads what the links in messages are; an empty document where there are none.
@@ -189,7 +197,10 @@ impl StackDefaults {
     /// # Errors
     /// [`ParameterError`] naming the variable.
     pub fn with_links(self, document: &str) -> Result<Self, ParameterError> {
-        Ok(Self { sealed_links: own(LINKS_VARIABLE, document)?, ..self })
+        Ok(Self {
+            sealed_links: own(LINKS_VARIABLE, document)?,
+            ..self
+        })
     }
 
     /// Checks that the parts of the stack that are named exist: `table`, `notices`, `topic`.
@@ -197,17 +208,27 @@ impl StackDefaults {
     /// # Errors
     /// [`ParameterError`] naming the first that is missing.
     pub fn require(&self, parts: &[&str]) -> Result<(), ParameterError> {
-        let named = [("table", &self.table), ("notices", &self.notices), ("topic", &self.topic)];
-        let missing = named.iter().find(|(name, value)| parts.contains(name) && value.is_empty());
+        let named = [
+            ("table", &self.table),
+            ("notices", &self.notices),
+            ("topic", &self.topic),
+        ];
+        let missing = named
+            .iter()
+            .find(|(name, value)| parts.contains(name) && value.is_empty());
         missing.map_or(Ok(()), |(name, _)| {
             let problem = format!("\"{name}\" is missing; infra/template.yaml sets it");
-            Err(ParameterError { parameter: VARIABLE.to_owned(), problem })
+            Err(ParameterError {
+                parameter: VARIABLE.to_owned(),
+                problem,
+            })
         })
     }
 }
 
 fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
-    time_of_day(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
+    time_of_day(&String::deserialize(deserializer)?)
+        .map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
 }
 
 /// CloudFormation knows no booleans.
@@ -216,7 +237,8 @@ fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
 }
 
 fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
-    time_zone(&String::deserialize(deserializer)?).map_err(|e| serde::de::Error::custom(format!("TimeZone: {e}")))
+    time_zone(&String::deserialize(deserializer)?)
+        .map_err(|e| serde::de::Error::custom(format!("TimeZone: {e}")))
 }
 
 /// A document that only some functions have.
@@ -224,7 +246,10 @@ fn own<T: DeserializeOwned>(variable: &str, document: &str) -> Result<Option<T>,
     if document.is_empty() {
         return Ok(None);
     }
-    let problem = |e: serde_json::Error| ParameterError { parameter: variable.to_owned(), problem: e.to_string() };
+    let problem = |e: serde_json::Error| ParameterError {
+        parameter: variable.to_owned(),
+        problem: e.to_string(),
+    };
     serde_json::from_str(document).map(Some).map_err(problem)
 }
 
@@ -241,15 +266,33 @@ mod tests {
 
     #[test]
     fn a_missing_part_of_the_stack_is_named() {
-        let error = StackDefaults::default().require(&["table"]).unwrap_err().to_string();
-        assert_eq!(error, "stack parameter LAMPLIGHTER: \"table\" is missing; infra/template.yaml sets it");
+        let error = StackDefaults::default()
+            .require(&["table"])
+            .unwrap_err()
+            .to_string();
+        assert_eq!(
+            error,
+            "stack parameter LAMPLIGHTER: \"table\" is missing; infra/template.yaml sets it"
+        );
     }
 
     #[rstest]
-    #[case(r#"{"cpu_peak": 180}"#, "stack parameter CpuPeak: 180 is not from 1 to 100")]
-    #[case(r#"{"mode": "on"}"#, "unknown variant `on`, expected one of `act`, `observe`, `off`")]
-    #[case(r#"{"backup_at": "3 am"}"#, "BackupAt: 3 am is not a time of day such as 03:00")]
-    #[case(r#"{"time_zone": "Rome"}"#, "TimeZone: Rome is no time zone such as Europe/Rome")]
+    #[case(
+        r#"{"cpu_peak": 180}"#,
+        "stack parameter CpuPeak: 180 is not from 1 to 100"
+    )]
+    #[case(
+        r#"{"mode": "on"}"#,
+        "unknown variant `on`, expected one of `act`, `observe`, `off`"
+    )]
+    #[case(
+        r#"{"backup_at": "3 am"}"#,
+        "BackupAt: 3 am is not a time of day such as 03:00"
+    )]
+    #[case(
+        r#"{"time_zone": "Rome"}"#,
+        "TimeZone: Rome is no time zone such as Europe/Rome"
+    )]
     #[case(r#"{"cpu": 80}"#, "unknown field `cpu`")]
     fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] says: &str) {
         let error = StackDefaults::parse(document).unwrap_err().to_string();

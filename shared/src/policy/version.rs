@@ -27,7 +27,10 @@ impl TagPattern {
                 (word, _) => segments.push(Segment::Literal(word.to_owned())),
             }
         }
-        Self { text: text.to_owned(), segments }
+        Self {
+            text: text.to_owned(),
+            segments,
+        }
     }
 
     /// Whether it stands for exactly one tag, as `latest` does.
@@ -67,7 +70,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?.is_ascii_alphanumeric();
-        let end = rest.find(|c: char| c.is_ascii_alphanumeric() != first).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_ascii_alphanumeric() != first)
+            .unwrap_or(rest.len());
         let (word, after) = rest.split_at_checked(end)?;
         rest = after;
         Some(word)
@@ -114,7 +119,11 @@ mod tests {
     #[case("x", "99999999999999999999999", None)]
     #[case("latest", "latest", Some(vec![]))]
     #[case("linux", "linux", Some(vec![]))]
-    fn only_a_whole_segment_x_is_a_number(#[case] pattern: &str, #[case] tag: &str, #[case] version: Option<Vec<u64>>) {
+    fn only_a_whole_segment_x_is_a_number(
+        #[case] pattern: &str,
+        #[case] tag: &str,
+        #[case] version: Option<Vec<u64>>,
+    ) {
         assert_eq!(TagPattern::parse(pattern).version_of(tag), version);
     }
 
@@ -131,6 +140,9 @@ mod tests {
     #[case("2.x", "2.4", false)]
     #[case("1.4.x", "1.4.9", true)]
     fn a_line_of_versions(#[case] line: &str, #[case] tag: &str, #[case] belongs: bool) {
-        assert_eq!(SemverLine::parse(line).unwrap().version_of(tag).is_some(), belongs);
+        assert_eq!(
+            SemverLine::parse(line).unwrap().version_of(tag).is_some(),
+            belongs
+        );
     }
 }

@@ -27,7 +27,12 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             self.tell_if_any(pending.message);
         }
         // A restart in progress may still be taken back.
-        let owed = self.lease.memory.owed.as_ref().map(|owed| Action::Redeploy(owed.restart.clone()));
+        let owed = self
+            .lease
+            .memory
+            .owed
+            .as_ref()
+            .map(|owed| Action::Redeploy(owed.restart.clone()));
         let settled = !Op::state(observed).rollout_in_progress;
         if settled && owed.is_some_and(|restart| Op::in_effect(&restart, observed)) {
             self.lease.memory.owed = None;
@@ -36,22 +41,37 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 
     /// Asks the arbiter and the limits about each step.
-    pub(super) fn guard(&mut self, plan: &Plan, state: &arbiter::TargetState) -> Vec<Result<Step, String>> {
+    pub(super) fn guard(
+        &mut self,
+        plan: &Plan,
+        state: &arbiter::TargetState,
+    ) -> Vec<Result<Step, String>> {
         let mut permitted = 0;
         let mut steps = Vec::new();
         for step in &plan.steps {
             let before = self.counts.actions + permitted;
-            steps.push(if let Err(veto) = arbiter::permits(&step.action, state, &self.lease.memory, self.now) {
-                Err(format!("not permitted to {}: {veto}", step.action.in_words()))
-            } else if let Err(limit) =
-                limits::allow(&step.action, &self.lease.memory, before, &self.engine.defaults, self.now)
-            {
-                self.withhold(step, &limit);
-                Err(format!("limit reached: {limit}"))
-            } else {
-                permitted += 1;
-                Ok(step.clone())
-            });
+            steps.push(
+                if let Err(veto) =
+                    arbiter::permits(&step.action, state, &self.lease.memory, self.now)
+                {
+                    Err(format!(
+                        "not permitted to {}: {veto}",
+                        step.action.in_words()
+                    ))
+                } else if let Err(limit) = limits::allow(
+                    &step.action,
+                    &self.lease.memory,
+                    before,
+                    &self.engine.defaults,
+                    self.now,
+                ) {
+                    self.withhold(step, &limit);
+                    Err(format!("limit reached: {limit}"))
+                } else {
+                    permitted += 1;
+                    Ok(step.clone())
+                },
+            );
         }
         steps
     }

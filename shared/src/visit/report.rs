@@ -17,12 +17,20 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     pub(super) async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
         let mut notices = std::mem::take(&mut self.lease.memory.unsent);
         notices.append(&mut self.notices);
-        let sent = if notices.is_empty() { Ok(()) } else { self.engine.outbox.send(notices).await };
+        let sent = if notices.is_empty() {
+            Ok(())
+        } else {
+            self.engine.outbox.send(notices).await
+        };
         let sent = sent.map_err(|unsent| {
             self.lease.memory.keep_unsent(unsent.notices);
             unsent.error
         });
-        let written = self.engine.ledger.conclude(&self.lease, record.as_ref()).await;
+        let written = self
+            .engine
+            .ledger
+            .conclude(&self.lease, record.as_ref())
+            .await;
         written.map_err(|e| ledger_error(self.target, e))?;
         Ok(sent?)
     }
@@ -43,7 +51,9 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         let (known, new): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(known);
         let told = found(&new).is_some_and(|message| self.tell(message));
         let held = known.into_iter().chain(new.into_iter().filter(|_| told));
-        self.lease.memory.findings = held.map(|f| (f.key.clone(), f.message.title.clone())).collect();
+        self.lease.memory.findings = held
+            .map(|f| (f.key.clone(), f.message.title.clone()))
+            .collect();
     }
 
     /// Puts a message among those to be told. Answers whether people hear it: not if it is muted, or was told within
@@ -55,7 +65,13 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             return false;
         }
         // Muted is not told: people hear of it when the silence ends, if it still holds.
-        let key = message.key.as_ref().map(|key| if self.silenced.is_some() { muted(key) } else { key.clone() });
+        let key = message.key.as_ref().map(|key| {
+            if self.silenced.is_some() {
+                muted(key)
+            } else {
+                key.clone()
+            }
+        });
         let memory = &mut self.lease.memory;
         if !memory.tell_once(key.as_deref(), self.now) {
             return false;
@@ -104,7 +120,11 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
 
     pub(super) fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
         let Round { event, run, .. } = self.round;
-        let event_id = if event.id.is_empty() { &run.request_id } else { &event.id };
+        let event_id = if event.id.is_empty() {
+            &run.request_id
+        } else {
+            &event.id
+        };
         Record {
             at: (self.engine.clock)(),
             kind,
@@ -114,11 +134,21 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             reason: decision.reason(),
             observed: decision.observed.clone(),
             // The intent has the plan; the outcome need not repeat it.
-            plan: (kind != Kind::Outcome && !decision.plan.is_empty()).then(|| decision.plan.clone()),
+            plan: (kind != Kind::Outcome && !decision.plan.is_empty())
+                .then(|| decision.plan.clone()),
             outcomes,
-            mode: if decision.observe_only { "observe" } else { "act" }.to_owned(),
+            mode: if decision.observe_only {
+                "observe"
+            } else {
+                "act"
+            }
+            .to_owned(),
             told: match self.silenced {
-                None => self.notices.iter().map(|notice| notice.message.title.clone()).collect(),
+                None => self
+                    .notices
+                    .iter()
+                    .map(|notice| notice.message.title.clone())
+                    .collect(),
                 Some(_) => self.muted.clone(),
             },
             version: env!("CARGO_PKG_VERSION").to_owned(),

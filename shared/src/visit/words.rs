@@ -18,16 +18,28 @@ pub(super) fn acknowledged(incident: &str) -> Message {
 }
 
 pub(super) fn bad_tag(mistake: &TagError) -> Message {
-    Message::warning(format!("tag {} can't be read; nothing is done", mistake.tag))
-        .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
-        .next(format!("Correct the tag, for example: {} = {}", mistake.tag, mistake.example))
-        .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+    Message::warning(format!(
+        "tag {} can't be read; nothing is done",
+        mistake.tag
+    ))
+    .why(format!(
+        "{} = \"{}\": {}",
+        mistake.tag, mistake.value, mistake.problem
+    ))
+    .next(format!(
+        "Correct the tag, for example: {} = {}",
+        mistake.tag, mistake.example
+    ))
+    .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
 }
 
 /// A key of ours that means nothing. What the other tags ask for goes on.
 pub(super) fn misspelt(mistake: &TagError) -> Message {
     Message::warning(format!("tag {} is ignored", mistake.tag))
-        .why(format!("{} = \"{}\": {}", mistake.tag, mistake.value, mistake.problem))
+        .why(format!(
+            "{} = \"{}\": {}",
+            mistake.tag, mistake.value, mistake.problem
+        ))
         .next("Correct or remove the tag.")
         .once(format!("misspelt:{}", mistake.tag))
 }
@@ -41,10 +53,12 @@ pub(super) fn unreadable(error: &AwsError) -> Message {
 }
 
 pub(super) fn unmanaged(operation: &str) -> Message {
-    Message::warning(format!("has lamplighter:{operation} but is not managed; nothing is done"))
-        .why("Lamplighter acts only on what carries lamplighter:managed.")
-        .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
-        .once("unmanaged")
+    Message::warning(format!(
+        "has lamplighter:{operation} but is not managed; nothing is done"
+    ))
+    .why("Lamplighter acts only on what carries lamplighter:managed.")
+    .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
+    .once("unmanaged")
 }
 
 pub(super) fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
@@ -57,17 +71,29 @@ pub(super) fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
 /// All that was newly found about a target, in one message.
 pub(super) fn found(findings: &[&Finding]) -> Option<Message> {
     let [one] = findings else {
-        let titles: Vec<&str> = findings.iter().map(|finding| finding.message.title.as_str()).collect();
+        let titles: Vec<&str> = findings
+            .iter()
+            .map(|finding| finding.message.title.as_str())
+            .collect();
         let each = findings.iter().map(|finding| {
-            let Message { title, why, next, .. } = &finding.message;
+            let Message {
+                title, why, next, ..
+            } = &finding.message;
             format!("{title}: {why} {next}")
         });
-        let message = Message::warning(format!("{} findings: {}", findings.len(), titles.join("; ")))
-            .why(each.collect::<Vec<_>>().join("\n  "))
-            .next("Nothing was changed. Each is told once; it is listed in the ledger while it holds.");
+        let message = Message::warning(format!(
+            "{} findings: {}",
+            findings.len(),
+            titles.join("; ")
+        ))
+        .why(each.collect::<Vec<_>>().join("\n  "))
+        .next("Nothing was changed. Each is told once; it is listed in the ledger while it holds.");
         return (!findings.is_empty()).then_some(message);
     };
-    Some(Message { title: format!("finding: {}", one.message.title), ..one.message.clone() })
+    Some(Message {
+        title: format!("finding: {}", one.message.title),
+        ..one.message.clone()
+    })
 }
 
 pub(super) fn only_observed(step: &Step) -> Message {
@@ -80,7 +106,11 @@ pub(super) fn only_observed(step: &Step) -> Message {
 /// An action failed, or nobody knows: AWS may have done it and the answer was lost.
 pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
     let what = step.action.in_words();
-    let title = if error.refused { format!("could not {what}") } else { format!("no answer when asked to {what}") };
+    let title = if error.refused {
+        format!("could not {what}")
+    } else {
+        format!("no answer when asked to {what}")
+    };
     Message::warning(title)
         .why(format!("{error}. What was to be done: {}", step.reason))
         .next("What became of it shows at the next look; where it was not done it is tried again.")

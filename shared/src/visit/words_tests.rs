@@ -13,9 +13,18 @@ use crate::policy::TagError;
 #[test]
 fn every_message_of_the_engine() {
     let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let redeploy = Redeploy { service, since: Timestamp::UNIX_EPOCH, shifts: false, heals: true };
+    let redeploy = Redeploy {
+        service,
+        since: Timestamp::UNIX_EPOCH,
+        shifts: false,
+        heals: true,
+    };
     let reason = "crashes again and again".to_owned();
-    let step = Step { action: Action::Redeploy(redeploy), reason, message: None };
+    let step = Step {
+        action: Action::Redeploy(redeploy),
+        reason,
+        message: None,
+    };
     let mistake = TagError {
         tag: "lamplighter:heal".to_owned(),
         value: "of".to_owned(),
@@ -31,9 +40,14 @@ fn every_message_of_the_engine() {
     };
     let finding = |key: &str, title: &str| Finding {
         key: key.to_owned(),
-        message: Message::warning(title).why("Its tasks are not checked.").next("Give it a health check."),
+        message: Message::warning(title)
+            .why("Its tasks are not checked.")
+            .next("Give it a health check."),
     };
-    let (unchecked, unlogged) = (finding("no-health-check", "no health check"), finding("no-logs", "no logs"));
+    let (unchecked, unlogged) = (
+        finding("no-health-check", "no health check"),
+        finding("no-logs", "no logs"),
+    );
     let messages = [
         words::bad_tag(&mistake),
         words::misspelt(&mistake),
@@ -44,7 +58,14 @@ fn every_message_of_the_engine() {
         words::found(&[&unchecked]).unwrap_or_else(|| Message::info("none")),
         words::found(&[&unchecked, &unlogged]).unwrap_or_else(|| Message::info("none")),
         words::only_observed(&step),
-        words::failed(&step, &error("AccessDeniedException", "not authorized to perform: ecs:UpdateService", true)),
+        words::failed(
+            &step,
+            &error(
+                "AccessDeniedException",
+                "not authorized to perform: ecs:UpdateService",
+                true,
+            ),
+        ),
         words::failed(&step, &error("Timeout", "no answer came", false)),
     ];
     insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));

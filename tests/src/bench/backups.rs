@@ -22,13 +22,20 @@ pub fn sweeps(backup: &Subject, stack: &Stack) -> Result<(), String> {
         taken_on(stack, &name, 1..NIGHTS + 1);
     }
     let event = sweep();
-    println!("\na sweep over {DATABASES} databases with {} snapshots, local stack", DATABASES * 30);
+    println!(
+        "\na sweep over {DATABASES} databases with {} snapshots, local stack",
+        DATABASES * 30
+    );
     for what in ["takes one of each", "lets go what one run may"] {
         let mut lambda = Lambda::start(backup, &stack.environment("act"));
         let before = stack.function_calls().len();
         let took = lambda.invoke(&event)?;
         let calls = counted(stack.function_calls().split_off(before));
-        println!("  {what}: {:.1} s, {:.1} MiB; {calls}", took / 1_000.0, lambda.peak_mib());
+        println!(
+            "  {what}: {:.1} s, {:.1} MiB; {calls}",
+            took / 1_000.0,
+            lambda.peak_mib()
+        );
     }
     Ok(())
 }

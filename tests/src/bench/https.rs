@@ -40,13 +40,18 @@ sys.stdin.read()
 ";
 
 pub fn first_call(subjects: &[Subject]) -> Result<(), String> {
-    println!("\n{:<44} {:>9} {:>9}", "an event with its first HTTPS call", "CPU ms", "ms");
+    println!(
+        "\n{:<44} {:>9} {:>9}",
+        "an event with its first HTTPS call", "CPU ms", "ms"
+    );
     let setup = setup()?;
     let folder = setup.scratch.join(format!("https-{}", std::process::id()));
     fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     let (root, chain) = certificates().map_err(|e| format!("no certificate: {e}"))?;
     let (root_file, chain_file) = (folder.join("root.pem"), folder.join("chain.pem"));
-    fs::write(&root_file, root).and_then(|()| fs::write(&chain_file, chain)).map_err(|e| e.to_string())?;
+    fs::write(&root_file, root)
+        .and_then(|()| fs::write(&chain_file, chain))
+        .map_err(|e| e.to_string())?;
     let mut server = Command::new(&setup.python)
         .args(["-c", SERVER])
         .arg(&chain_file)
@@ -56,20 +61,31 @@ pub fn first_call(subjects: &[Subject]) -> Result<(), String> {
         .map_err(|e| format!("the HTTPS server does not start: {e}"))?;
     let mut port = String::new();
     let stdout = server.stdout.take().ok_or("no output")?;
-    BufReader::new(stdout).read_line(&mut port).map_err(|e| e.to_string())?;
+    BufReader::new(stdout)
+        .read_line(&mut port)
+        .map_err(|e| e.to_string())?;
     let root_file = root_file.to_string_lossy().into_owned();
     let environment: Vec<(String, String)> = [
         ("AWS_REGION", "eu-west-1"),
         ("AWS_ACCESS_KEY_ID", "123456789012"),
         ("AWS_SECRET_ACCESS_KEY", "local"),
         ("AWS_CA_BUNDLE", root_file.as_str()),
-        ("AWS_ENDPOINT_URL", &format!("https://localhost:{}", port.trim())),
-        ("LAMPLIGHTER", "{\"table\": \"t\", \"notices\": \"q\", \"topic\": \"t\"}"),
+        (
+            "AWS_ENDPOINT_URL",
+            &format!("https://localhost:{}", port.trim()),
+        ),
+        (
+            "LAMPLIGHTER",
+            "{\"table\": \"t\", \"notices\": \"q\", \"topic\": \"t\"}",
+        ),
     ]
     .map(|(key, value)| (key.to_owned(), value.to_owned()))
     .into();
     let sweep = json!({"detail-type": "Scheduled Event", "source": "aws.events", "id": "bench", "detail": {}});
-    for subject in subjects.iter().filter(|subject| subject.deploys && subject.command.len() == 1) {
+    for subject in subjects
+        .iter()
+        .filter(|subject| subject.deploys && subject.command.len() == 1)
+    {
         let (mut cpu, mut wall) = (Vec::new(), Vec::new());
         for _ in 0..PROCESSES {
             let mut lambda = Lambda::start(subject, &environment);
@@ -77,7 +93,12 @@ pub fn first_call(subjects: &[Subject]) -> Result<(), String> {
             wall.push(lambda.invoke(&sweep)?);
             cpu.push(lambda.cpu_ms() - before);
         }
-        println!("{:<44} {:>9.2} {:>9.2}", subject.name, median(cpu), median(wall));
+        println!(
+            "{:<44} {:>9.2} {:>9.2}",
+            subject.name,
+            median(cpu),
+            median(wall)
+        );
     }
     drop(server.stdin.take());
     let _ = server.wait();
@@ -91,5 +112,8 @@ fn certificates() -> Result<(String, String), rcgen::Error> {
     let root = CertifiedIssuer::self_signed(root, KeyPair::generate()?)?;
     let key = KeyPair::generate()?;
     let server = CertificateParams::new(vec!["localhost".to_owned()])?.signed_by(&key, &root)?;
-    Ok((root.pem(), format!("{}{}", key.serialize_pem(), server.pem())))
+    Ok((
+        root.pem(),
+        format!("{}{}", key.serialize_pem(), server.pem()),
+    ))
 }

@@ -26,12 +26,18 @@ impl Lambda {
     /// Where it does not start.
     pub fn start(subject: &Subject, environment: &[(String, String)]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|e| panic!("no port: {e}"));
-        let address = listener.local_addr().unwrap_or_else(|e| panic!("no address: {e}"));
+        let address = listener
+            .local_addr()
+            .unwrap_or_else(|e| panic!("no address: {e}"));
         let mut command = Command::new(&subject.command[0]);
         command
             .args(&subject.command[1..])
             .env_clear()
-            .envs(environment.iter().map(|(key, value)| (key.as_str(), value.as_str())))
+            .envs(
+                environment
+                    .iter()
+                    .map(|(key, value)| (key.as_str(), value.as_str())),
+            )
             .env("AWS_LAMBDA_RUNTIME_API", address.to_string())
             .env("AWS_LAMBDA_FUNCTION_NAME", "bench")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
@@ -42,8 +48,15 @@ impl Lambda {
             .stdout(Stdio::null())
             .stderr(Stdio::inherit());
         let started = Instant::now();
-        let process = command.spawn().unwrap_or_else(|e| panic!("{}: {e}", subject.name));
-        let mut lambda = Self { process, listener, waiting: None, init_ms: 0.0 };
+        let process = command
+            .spawn()
+            .unwrap_or_else(|e| panic!("{}: {e}", subject.name));
+        let mut lambda = Self {
+            process,
+            listener,
+            waiting: None,
+            init_ms: 0.0,
+        };
         let (stream, _) = lambda.request();
         lambda.init_ms = started.elapsed().as_secs_f64() * 1_000.0;
         lambda.waiting = Some(stream);
@@ -65,17 +78,25 @@ impl Lambda {
             body.len()
         );
         let started = Instant::now();
-        waiting.write_all(head.as_bytes()).map_err(|e| e.to_string())?;
+        waiting
+            .write_all(head.as_bytes())
+            .map_err(|e| e.to_string())?;
         self.waiting = Some(waiting);
         let (mut stream, request) = self.request();
         let took = started.elapsed().as_secs_f64() * 1_000.0;
         let accepted = "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n";
-        stream.write_all(accepted.as_bytes()).map_err(|e| e.to_string())?;
+        stream
+            .write_all(accepted.as_bytes())
+            .map_err(|e| e.to_string())?;
         self.waiting = Some(stream);
         let (stream, _) = self.request();
         self.waiting = Some(stream);
         if request.starts_with("POST") && request.contains("/error ") {
-            return Err(request.rsplit("\r\n\r\n").next().unwrap_or_default().to_owned());
+            return Err(request
+                .rsplit("\r\n\r\n")
+                .next()
+                .unwrap_or_default()
+                .to_owned());
         }
         Ok(took)
     }
@@ -88,10 +109,14 @@ impl Lambda {
         {
             return (stream, request);
         }
-        self.listener.set_nonblocking(true).unwrap_or_else(|e| panic!("{e}"));
+        self.listener
+            .set_nonblocking(true)
+            .unwrap_or_else(|e| panic!("{e}"));
         loop {
             if let Ok((mut stream, _)) = self.listener.accept() {
-                stream.set_nonblocking(false).unwrap_or_else(|e| panic!("{e}"));
+                stream
+                    .set_nonblocking(false)
+                    .unwrap_or_else(|e| panic!("{e}"));
                 if let Some(request) = read(&mut stream) {
                     return (stream, request);
                 }
@@ -103,14 +128,24 @@ impl Lambda {
 
     /// The most memory the process ever had, in MiB.
     pub fn peak_mib(&self) -> f64 {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        line.trim().trim_end_matches(" kB").parse::<f64>().map_or(f64::NAN, |kib| kib / 1_024.0)
+        let status =
+            fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap_or_default();
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmHWM:"))
+            .unwrap_or_default();
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<f64>()
+            .map_or(f64::NAN, |kib| kib / 1_024.0)
     }
 
     /// CPU time of all threads so far, in milliseconds.
     pub fn cpu_ms(&self) -> f64 {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id())).into_iter().flatten().flatten();
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.process.id()))
+            .into_iter()
+            .flatten()
+            .flatten();
         let nanoseconds = tasks.filter_map(|task| {
             let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
             stat.split(' ').next()?.parse::<f64>().ok()
@@ -134,9 +169,16 @@ fn read(stream: &mut TcpStream) -> Option<String> {
         let n = stream.read(&mut buffer).ok().filter(|n| *n > 0)?;
         request.extend_from_slice(&buffer[..n]);
         let text = String::from_utf8_lossy(&request);
-        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let Some((head, body)) = text.split_once("\r\n\r\n") else {
+            continue;
+        };
         let head = head.to_ascii_lowercase();
-        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse::<usize>().ok());
+        let length = head.lines().find_map(|line| {
+            line.strip_prefix("content-length:")?
+                .trim()
+                .parse::<usize>()
+                .ok()
+        });
         let whole = match length {
             Some(length) => body.len() >= length,
             None => !head.contains("transfer-encoding: chunked") || body.ends_with("0\r\n\r\n"),

@@ -31,8 +31,10 @@ use subjects::{Subject, subjects};
 const STARTS: usize = 41;
 const WARM_EVENTS: usize = 101;
 /// All but `acknowledge`, which people call.
-const SWEEPING: [&str; 11] =
-    ["deploy", "rollout", "verify", "scale", "heal", "enroll", "backup", "archive", "drill", "alert", "digest"];
+const SWEEPING: [&str; 11] = [
+    "deploy", "rollout", "verify", "scale", "heal", "enroll", "backup", "archive", "drill",
+    "alert", "digest",
+];
 
 fn main() -> ExitCode {
     match run() {
@@ -59,31 +61,52 @@ fn run() -> Result<(), String> {
             own = init;
         }
         let idle = Lambda::start(subject, &environment(&stack, "observe")).peak_mib();
-        let [size, zip] = subject.sizes()?.map(|bytes| bytes.map_or("–".to_owned(), |b| format!("{:.2}", b / 1e6)));
-        println!("{:<44} {init:>9.2} {:>9.2} {idle:>9.1} {size:>9} {zip:>9}", subject.name, init / own);
+        let [size, zip] = subject
+            .sizes()?
+            .map(|bytes| bytes.map_or("–".to_owned(), |b| format!("{:.2}", b / 1e6)));
+        println!(
+            "{:<44} {init:>9.2} {:>9.2} {idle:>9.1} {size:>9} {zip:>9}",
+            subject.name,
+            init / own
+        );
     }
     events(&subjects, &stack)?;
-    let named = |name: &str| subjects.iter().find(|subject| subject.name == name).ok_or(format!("no {name}"));
+    let named = |name: &str| {
+        subjects
+            .iter()
+            .find(|subject| subject.name == name)
+            .ok_or(format!("no {name}"))
+    };
     scaling::alarms(named("scale")?, &stack)?;
     scaling::costs()?;
     backups::sweeps(named("backup")?, &stack)?;
     messages::told(named("alert")?, &stack)?;
     messages::page(named("digest")?, &stack)?;
-    let sweeping = SWEEPING.into_iter().map(named).collect::<Result<Vec<_>, _>>()?;
+    let sweeping = SWEEPING
+        .into_iter()
+        .map(named)
+        .collect::<Result<Vec<_>, _>>()?;
     sweeps::peaks(&sweeping, &stack)?;
     https::first_call(&subjects)
 }
 
 /// What any of the functions needs to start.
 fn environment(stack: &Stack, mode: &str) -> Vec<(String, String)> {
-    let links = ("LAMPLIGHTER_LINKS".to_owned(), r#"{"key": "links"}"#.to_owned());
+    let links = (
+        "LAMPLIGHTER_LINKS".to_owned(),
+        r#"{"key": "links"}"#.to_owned(),
+    );
     stack.environment(mode).into_iter().chain([links]).collect()
 }
 
 /// Median time from exec to the first GET /next, in milliseconds.
 fn starts(subject: &Subject, stack: &Stack) -> f64 {
     let environment = environment(stack, "act");
-    median((0..STARTS).map(|_| Lambda::start(subject, &environment).init_ms).collect())
+    median(
+        (0..STARTS)
+            .map(|_| Lambda::start(subject, &environment).init_ms)
+            .collect(),
+    )
 }
 
 /// A push that is rolled out (the first event of a process), and pushes that need nothing.
@@ -94,18 +117,30 @@ fn events(subjects: &[Subject], stack: &Stack) -> Result<(), String> {
     );
     let mut own = f64::NAN;
     // The first one counts twice and is told once: the stack itself is slower when it is asked for the first time.
-    let measured = subjects.iter().take(1).chain(subjects.iter().filter(|subject| subject.deploys));
+    let measured = subjects
+        .iter()
+        .take(1)
+        .chain(subjects.iter().filter(|subject| subject.deploys));
     for (n, subject) in measured.enumerate() {
         let name = format!("web{n}");
         let repository = format!("bench/web{n}");
         create_repository(stack, &repository);
         stack.control("settings", json!({"events": false}));
         let tag = format!("tag=RC_x.x.x repo={repository}");
-        let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", tag.as_str())];
+        let tags = [
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", tag.as_str()),
+        ];
         let image = image(&repository, "RC_1.0.0");
         create_service(
             stack,
-            &NewService { cluster: "bench", name: &name, image: &image, architecture: "ARM64", tags: &tags },
+            &NewService {
+                cluster: "bench",
+                name: &name,
+                image: &image,
+                architecture: "ARM64",
+                tags: &tags,
+            },
         );
         let digest = push_image(stack, &repository, "RC_1.0.1", &["amd64", "arm64"], "a");
         let event = push(&repository, &digest);
@@ -116,13 +151,26 @@ fn events(subjects: &[Subject], stack: &Stack) -> Result<(), String> {
         if n == 0 {
             continue;
         }
-        let warm = median((0..WARM_EVENTS).map(|_| lambda.invoke(&event)).collect::<Result<_, _>>()?);
+        let warm = median(
+            (0..WARM_EVENTS)
+                .map(|_| lambda.invoke(&event))
+                .collect::<Result<_, _>>()?,
+        );
         if own.is_nan() {
             own = warm;
         }
-        println!("{:<44} {first:>9.2} {warm:>9.2} {:>9.2} {:>9.1}", subject.name, warm / own, lambda.peak_mib());
+        println!(
+            "{:<44} {first:>9.2} {warm:>9.2} {:>9.2} {:>9.1}",
+            subject.name,
+            warm / own,
+            lambda.peak_mib()
+        );
         if n == 1 {
-            println!("  calls of the first, {} in all: {}", calls.len(), calls.join(", "));
+            println!(
+                "  calls of the first, {} in all: {}",
+                calls.len(),
+                calls.join(", ")
+            );
         }
     }
     Ok(())
@@ -150,5 +198,9 @@ fn counted(calls: Vec<String>) -> String {
     for call in calls {
         *counts.entry(call).or_default() += 1;
     }
-    counts.iter().map(|(call, n)| format!("{call} {n}")).collect::<Vec<_>>().join(", ")
+    counts
+        .iter()
+        .map(|(call, n)| format!("{call} {n}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

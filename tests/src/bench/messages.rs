@@ -16,24 +16,44 @@ const PAUSE: f64 = 250.0;
 /// One notice that is told, a hundred of one incident, and a turn with nothing to tell.
 pub fn told(alert: &Subject, stack: &Stack) -> Result<(), String> {
     let mut lambda = Lambda::start(alert, &stack.environment("act"));
-    let one = |n: usize| vec![notice(&format!("bench{n}"), "warning", "crashes", &json!({"begins": "heal"}))];
-    let many = (0..100).map(|n| notice("bench0", "info", &format!("line {n}"), &json!({}))).collect();
-    println!("\nfrom a batch of the queue to its messages, local stack; the queue gathers for up to 30 s before");
+    let one = |n: usize| {
+        vec![notice(
+            &format!("bench{n}"),
+            "warning",
+            "crashes",
+            &json!({"begins": "heal"}),
+        )]
+    };
+    let many = (0..100)
+        .map(|n| notice("bench0", "info", &format!("line {n}"), &json!({})))
+        .collect();
+    println!(
+        "\nfrom a batch of the queue to its messages, local stack; the queue gathers for up to 30 s before"
+    );
     let before = stack.function_calls().len();
     let first = lambda.invoke(&batch(one(0)))?;
     let calls = counted(stack.function_calls().split_off(before));
-    let warm = median((1..TOLD).map(|n| lambda.invoke(&batch(one(n)))).collect::<Result<_, _>>()?);
+    let warm = median(
+        (1..TOLD)
+            .map(|n| lambda.invoke(&batch(one(n))))
+            .collect::<Result<_, _>>()?,
+    );
     println!(
         "  one notice, told: first {:.1} ms, warm {:.1} ms beside a pause of {PAUSE} ms; {calls}",
         first - PAUSE,
         warm - PAUSE
     );
     let hundred = lambda.invoke(&batch(many))?;
-    println!("  a hundred notices of one incident, told as news after the interval: {hundred:.1} ms");
+    println!(
+        "  a hundred notices of one incident, told as news after the interval: {hundred:.1} ms"
+    );
     let before = stack.function_calls().len();
     let calm = lambda.invoke(&json!({}))?;
     let calls = counted(stack.function_calls().split_off(before));
-    println!("  a minute with nothing to tell: {calm:.1} ms; {calls}; {:.1} MiB in all", lambda.peak_mib());
+    println!(
+        "  a minute with nothing to tell: {calm:.1} ms; {calls}; {:.1} MiB in all",
+        lambda.peak_mib()
+    );
     Ok(())
 }
 
@@ -44,8 +64,15 @@ pub fn page(digest: &Subject, stack: &Stack) -> Result<(), String> {
     let before = stack.function_calls().len();
     let first = lambda.invoke(&json!({"day": today}))?;
     let calls = counted(stack.function_calls().split_off(before));
-    let warm = median((0..11).map(|_| lambda.invoke(&json!({"day": today}))).collect::<Result<_, _>>()?);
-    println!("\nthe page of a day: first {first:.1} ms, warm {warm:.1} ms, {:.1} MiB; {calls}", lambda.peak_mib());
+    let warm = median(
+        (0..11)
+            .map(|_| lambda.invoke(&json!({"day": today})))
+            .collect::<Result<_, _>>()?,
+    );
+    println!(
+        "\nthe page of a day: first {first:.1} ms, warm {warm:.1} ms, {:.1} MiB; {calls}",
+        lambda.peak_mib()
+    );
     Ok(())
 }
 

@@ -22,28 +22,54 @@ const DAYS: f64 = 30.4;
 /// An alarm that makes a service grow (the first event of a process), and alarms that find nothing to do.
 pub fn alarms(scale: &Subject, stack: &Stack) -> Result<(), String> {
     stack.control("settings", json!({"events": false}));
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:scale", "min=2 max=8 rps=10")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:scale", "min=2 max=8 rps=10"),
+    ];
     let image = image("bench/web", "RC_1.0.0");
     create_service(
         stack,
-        &NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &tags },
+        &NewService {
+            cluster: "shop",
+            name: "web",
+            image: &image,
+            architecture: "ARM64",
+            tags: &tags,
+        },
     );
     set_count(stack, "web", 2);
     behind_balancer(stack, "web");
-    carry(stack, "web", &Traffic { rps: &[37.2; 15], cpu: &[30.0; 15], tasks: 2 });
+    carry(
+        stack,
+        "web",
+        &Traffic {
+            rps: &[37.2; 15],
+            cpu: &[30.0; 15],
+            tasks: 2,
+        },
+    );
     let file = root().join("events/scale/alarm-requests.json");
     let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
-    let event: Value = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
+    let event: Value =
+        serde_json::from_str(&text).map_err(|e| format!("{}: {e}", file.display()))?;
     let mut lambda = Lambda::start(scale, &stack.environment("act"));
     let before = stack.function_calls().len();
     let first = lambda.invoke(&event)?;
     let calls = stack.function_calls().split_off(before);
-    let warm = median((0..WARM_EVENTS).map(|_| lambda.invoke(&event)).collect::<Result<_, _>>()?);
+    let warm = median(
+        (0..WARM_EVENTS)
+            .map(|_| lambda.invoke(&event))
+            .collect::<Result<_, _>>()?,
+    );
     println!(
         "\nan alarm to its answer, local stack: the first {first:.2} ms, warm {warm:.2} ms, {:.1} MiB",
         lambda.peak_mib()
     );
-    println!("  calls of the first, {} in all: {}", calls.len(), calls.join(", "));
+    println!(
+        "  calls of the first, {} in all: {}",
+        calls.len(),
+        calls.join(", ")
+    );
     Ok(())
 }
 
@@ -73,15 +99,23 @@ pub fn costs() -> Result<(), String> {
     #[expect(clippy::cast_precision_loss, reason = "a day has 1,440 minutes")]
     let runs = day.rps.len() as f64;
     let calm = Ours::default();
-    calm.world.sweep(&Autoscaler).ok_or("killed")?.map_err(|e| e.to_string())?;
+    calm.world
+        .sweep(&Autoscaler)
+        .ok_or("killed")?
+        .map_err(|e| e.to_string())?;
     let of_stack = spent(&calm.world) * runs + runs * price::INVOCATION;
     let busy = Ours::default();
     let world = busy.world.clone();
     let followed = follow(&day, busy);
     let of_load = (spent(&world) + runs * price::INVOCATION - of_stack).max(0.0);
     let alarms = ALARMS * price::ALARM;
-    println!("\na month at list prices of 2025 (us-east-1, no free tier, without logs and the tasks themselves)");
-    println!("  the sweep every minute, once per stack   {:>6.2} USD", of_stack * DAYS);
+    println!(
+        "\na month at list prices of 2025 (us-east-1, no free tier, without logs and the tasks themselves)"
+    );
+    println!(
+        "  the sweep every minute, once per stack   {:>6.2} USD",
+        of_stack * DAYS
+    );
     println!("  an idle service: its {ALARMS} alarms           {alarms:>6.2} USD");
     println!(
         "  a busy one ({:.0} task-hours a day): besides {:>6.2} USD for metrics, ledger and Lambda",
@@ -97,7 +131,11 @@ fn spent(world: &World) -> f64 {
     let lambda = SECONDS_PER_CALL * MEMORY_GB * price::GB_SECOND;
     let of = |call: &String| {
         let (name, about) = call.split_once(' ').unwrap_or((call, ""));
-        let services = about.split(' ').next().and_then(|n| n.parse::<f64>().ok()).unwrap_or(1.0);
+        let services = about
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse::<f64>().ok())
+            .unwrap_or(1.0);
         let price = match name {
             // Requests, CPU, memory and tasks.
             "GetMetricData" => services * 4.0 * price::METRIC_READ,

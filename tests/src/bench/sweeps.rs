@@ -28,7 +28,13 @@ pub fn peaks(subjects: &[&Subject], stack: &Stack) -> Result<(), String> {
         let name = format!("sweep{n:03}");
         create_service(
             stack,
-            &NewService { cluster: "bench", name: &name, image: &image, architecture: "ARM64", tags: &tags },
+            &NewService {
+                cluster: "bench",
+                name: &name,
+                image: &image,
+                architecture: "ARM64",
+                tags: &tags,
+            },
         );
     }
     println!(
@@ -46,7 +52,11 @@ pub fn peaks(subjects: &[&Subject], stack: &Stack) -> Result<(), String> {
         let took = lambda.invoke(&sweep())?;
         let cpu = lambda.cpu_ms() - begun;
         let [small, large] = [128.0, 256.0].map(|mb| cpu * MB_OF_A_PROCESSOR / mb);
-        println!("{:<44} {took:>9.0} {:>9.1} {cpu:>9.1} {small:>9.0} {large:>9.0}", subject.name, lambda.peak_mib());
+        println!(
+            "{:<44} {took:>9.0} {:>9.1} {cpu:>9.1} {small:>9.0} {large:>9.0}",
+            subject.name,
+            lambda.peak_mib()
+        );
         println!("  {}", counted(stack.function_calls().split_off(before)));
     }
     Ok(())

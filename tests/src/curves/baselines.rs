@@ -25,7 +25,11 @@ impl Scaler for TargetTracking {
         self.minute += 1;
         let per_task = rps / f64::from(running);
         self.above = if per_task > RPS { self.above + 1 } else { 0 };
-        self.below = if per_task < RPS * 0.9 { self.below + 1 } else { 0 };
+        self.below = if per_task < RPS * 0.9 {
+            self.below + 1
+        } else {
+            0
+        };
         let proportional = ceil(f64::from(running) * per_task / RPS).clamp(MIN, MAX);
         let cooling = |at: Option<i32>| at.is_some_and(|at| self.minute - at < COOLDOWN);
         if self.above >= 3 && proportional > running {
@@ -35,7 +39,11 @@ impl Scaler for TargetTracking {
             (self.out_at, self.in_at, self.last_out) = (Some(self.minute), None, proportional);
             return proportional;
         }
-        if self.below >= 15 && proportional < running && !cooling(self.in_at) && !cooling(self.out_at) {
+        if self.below >= 15
+            && proportional < running
+            && !cooling(self.in_at)
+            && !cooling(self.out_at)
+        {
             self.in_at = Some(self.minute);
             return proportional;
         }
@@ -59,7 +67,11 @@ impl Scaler for Hpa {
 
     fn minute(&mut self, rps: f64, running: u32) -> u32 {
         let ratio = rps / f64::from(running) / RPS;
-        let wanted = if (ratio - 1.0).abs() <= 0.1 { running } else { ceil(f64::from(running) * ratio) };
+        let wanted = if (ratio - 1.0).abs() <= 0.1 {
+            running
+        } else {
+            ceil(f64::from(running) * ratio)
+        };
         let wanted = wanted.clamp(MIN, MAX);
         self.recommendations.push(wanted);
         let recent = self.recommendations.iter().rev().take(STABILISATION);
@@ -72,7 +84,11 @@ impl Scaler for Hpa {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a load is small")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a load is small"
+)]
 fn ceil(tasks: f64) -> u32 {
     (tasks - 1e-9).ceil() as u32
 }

@@ -12,22 +12,30 @@ pub struct Curve {
 /// Collected by J. Dumoulin; the trace page says that it may be freely redistributed.
 /// Source: <https://ita.ee.lbl.gov/html/contrib/NASA-HTTP.html>, counted by the hour.
 const NASA: [u32; 24] = [
-    60_912, 51_980, 44_318, 36_196, 31_355, 31_003, 34_167, 52_401, 81_207, 97_228, 101_952, 112_150, 118_580, 118_909,
-    122_479, 121_200, 118_037, 97_609, 79_282, 71_776, 69_809, 71_922, 70_759, 69_362,
+    60_912, 51_980, 44_318, 36_196, 31_355, 31_003, 34_167, 52_401, 81_207, 97_228, 101_952,
+    112_150, 118_580, 118_909, 122_479, 121_200, 118_037, 97_609, 79_282, 71_776, 69_809, 71_922,
+    70_759, 69_362,
 ];
 
 /// Requests to a load balancer, mean by the hour of the day over two weeks of April 2014.
 /// Source: <https://github.com/numenta/NAB>, `realAWSCloudwatch/elb_request_count_8c0756.csv`, MIT.
 const ELB: [u32; 24] = [
-    569, 616, 527, 519, 508, 476, 422, 443, 451, 454, 471, 454, 613, 686, 745, 752, 751, 946, 763, 853, 919, 776, 555,
-    574,
+    569, 616, 527, 519, 508, 476, 422, 443, 451, 454, 471, 454, 613, 686, 745, 752, 751, 946, 763,
+    853, 919, 776, 555, 574,
 ];
 
 /// All curves.
 pub fn curves() -> Vec<Curve> {
     let day = by_the_hour(&NASA, 150.0);
-    let burst = |n: usize, rps: f64| if (300..340).contains(&n) { rps.max(110.0) } else { rps };
-    let plain = |value: fn(usize) -> f64, minutes: usize| (0..minutes).map(value).collect::<Vec<f64>>();
+    let burst = |n: usize, rps: f64| {
+        if (300..340).contains(&n) {
+            rps.max(110.0)
+        } else {
+            rps
+        }
+    };
+    let plain =
+        |value: fn(usize) -> f64, minutes: usize| (0..minutes).map(value).collect::<Vec<f64>>();
     vec![
         Curve {
             name: "day with a burst",
@@ -47,7 +55,10 @@ pub fn curves() -> Vec<Curve> {
         Curve {
             name: "ramp",
             about: "from 10 to 300 within an hour and back",
-            rps: plain(|n| 10.0 + 290.0 * (1.0 - (n.abs_diff(60) as f64 / 60.0).min(1.0)), 180),
+            rps: plain(
+                |n| 10.0 + 290.0 * (1.0 - (n.abs_diff(60) as f64 / 60.0).min(1.0)),
+                180,
+            ),
         },
         Curve {
             name: "flapping",
@@ -80,5 +91,7 @@ fn noisy(values: impl Iterator<Item = f64>, part: f64) -> Vec<f64> {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         f64::from(state >> 8) / f64::from(1_u32 << 24) * 2.0 - 1.0
     };
-    values.map(|value| value * (1.0 + part * between())).collect()
+    values
+        .map(|value| value * (1.0 + part * between()))
+        .collect()
 }

@@ -3,7 +3,8 @@
 use e2e::ledger::let_time_pass;
 use e2e::traffic::create_database;
 use e2e::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image, secret_arn, task_definition,
+    NewService, create_repository, create_service, deployed_image, image, push_image, secret_arn,
+    task_definition,
 };
 use serde_json::{Value, json};
 
@@ -14,7 +15,13 @@ const EXITED: &str = "Essential container in task exited";
 fn service(stage: &mut Stage<'_>, name: &str, tags: &[(&str, &str)]) -> Result<String, String> {
     let image = image(&format!("shop/{name}"), "RC_1.0.0");
     let tags = [&[("lamplighter:managed", "true")], tags].concat();
-    let service = NewService { cluster: "shop", name, image: &image, architecture: "ARM64", tags: &tags };
+    let service = NewService {
+        cluster: "shop",
+        name,
+        image: &image,
+        architecture: "ARM64",
+        tags: &tags,
+    };
     let arn = create_service(stage.stack, &service);
     stage.free()?;
     Ok(arn)
@@ -36,8 +43,12 @@ fn stops(stage: &mut Stage<'_>, name: &str, more: &Value) -> Result<(), String> 
 /// Some minutes pass, and the sweep runs.
 fn later(stage: &mut Stage<'_>, arn: &str) -> Result<(), String> {
     let_time_pass(stage.stack, arn);
-    stage.story.line("stack", "some minutes pass; the sweep runs");
-    stage.stack.control("schedule", json!({"name": "HealSweep"}));
+    stage
+        .story
+        .line("stack", "some minutes pass; the sweep runs");
+    stage
+        .stack
+        .control("schedule", json!({"name": "HealSweep"}));
     stage.free()
 }
 
@@ -50,20 +61,35 @@ fn changed(stage: &Stage<'_>, updates: usize, by: usize) -> Result<(), String> {
 
 pub fn crashes_since_release(stage: &mut Stage<'_>) -> Result<(), String> {
     create_repository(stage.stack, "shop/cart");
-    let cart = service(stage, "cart", &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/cart")])?;
+    let cart = service(
+        stage,
+        "cart",
+        &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/cart")],
+    )?;
     let mut good = String::new();
     for (tag, content) in [("RC_2.0.0", "cart-one"), ("RC_2.1.0", "cart-two")] {
         good = deployed_image(stage.stack, &cart);
         push_image(stage.stack, "shop/cart", tag, &["arm64"], content);
-        stage.wait(|stage| stage.mails(&format!("cart: {tag} (")) > 0).map_err(|()| format!("{tag} is not live"))?;
+        stage
+            .wait(|stage| stage.mails(&format!("cart: {tag} (")) > 0)
+            .map_err(|()| format!("{tag} is not live"))?;
         stage.free()?;
     }
-    stage.story.line("stack", "minutes after it went live the tasks of RC_2.1.0 begin to crash");
+    stage.story.line(
+        "stack",
+        "minutes after it went live the tasks of RC_2.1.0 begin to crash",
+    );
     let lines = ["ERROR column carts.coupon does not exist"];
-    stops(stage, "cart", &json!({"reason": EXITED, "exit_code": 1, "lines": lines}))?;
+    stops(
+        stage,
+        "cart",
+        &json!({"reason": EXITED, "exit_code": 1, "lines": lines}),
+    )?;
     later(stage, &cart)?;
     stage.told("cart: crashes again and again: going back to RC_2.0.0 (shop-cart:2)")?;
-    stage.wait(|stage| deployed_image(stage.stack, &cart) == good).map_err(|()| "it did not go back")?;
+    stage
+        .wait(|stage| deployed_image(stage.stack, &cart) == good)
+        .map_err(|()| "it did not go back")?;
     stage.free()
 }
 
@@ -82,7 +108,11 @@ pub fn crashes_by_itself(stage: &mut Stage<'_>) -> Result<(), String> {
 pub fn out_of_memory(stage: &mut Stage<'_>) -> Result<(), String> {
     let finder = service(stage, "finder", &[("lamplighter:heal", "on memory=+25")])?;
     let says = "OutOfMemoryError: Container killed due to memory usage";
-    stops(stage, "finder", &json!({"reason": EXITED, "exit_code": 137, "says": says}))?;
+    stops(
+        stage,
+        "finder",
+        &json!({"reason": EXITED, "exit_code": 137, "says": says}),
+    )?;
     later(stage, &finder)?;
     stage.told("finder: runs out of memory: it gets more (1024 MiB for the task)")?;
     stage.free()?;
@@ -94,8 +124,14 @@ pub fn out_of_memory(stage: &mut Stage<'_>) -> Result<(), String> {
 
 pub fn secret_missing(stage: &mut Stage<'_>) -> Result<(), String> {
     let ads = service(stage, "ads", &[])?;
-    let (secret, updates) = (secret_arn("shop-ads"), stage.stack.calls_of("UpdateService"));
-    stage.stack.control("change", json!({"resource": secret, "call": "DeleteSecret", "by": "carol", "ago": 1_200}));
+    let (secret, updates) = (
+        secret_arn("shop-ads"),
+        stage.stack.calls_of("UpdateService"),
+    );
+    stage.stack.control(
+        "change",
+        json!({"resource": secret, "call": "DeleteSecret", "by": "carol", "ago": 1_200}),
+    );
     let reason = format!(
         "ResourceInitializationError: unable to pull secrets or registry auth: failed to fetch secret {secret} from secrets manager"
     );
@@ -103,7 +139,11 @@ pub fn secret_missing(stage: &mut Stage<'_>) -> Result<(), String> {
     later(stage, &ads)?;
     stage.told("ads: misses something that its tasks need to start")?;
     let mails = stage.stack.mail();
-    let names = |mail: &Value| mail["body"].as_str().is_some_and(|body| body.contains("DeleteSecret by carol"));
+    let names = |mail: &Value| {
+        mail["body"]
+            .as_str()
+            .is_some_and(|body| body.contains("DeleteSecret by carol"))
+    };
     if !mails.iter().any(names) {
         return Err("no mail says who deleted it".to_owned());
     }
@@ -116,15 +156,27 @@ pub fn database_down(stage: &mut Stage<'_>) -> Result<(), String> {
     create_database(stage.stack, "ledger", &app);
     stage.free()?;
     let updates = stage.stack.calls_of("UpdateService");
-    stage.stack.control("database", json!({"database": "ledger", "status": "storage-full"}));
+    stage.stack.control(
+        "database",
+        json!({"database": "ledger", "status": "storage-full"}),
+    );
     stops(stage, "till", &json!({"reason": EXITED, "exit_code": 1}))?;
     later(stage, &till)?;
     stage.told("till: crashes again and again while the database ledger (storage-full) is down")?;
     later(stage, &till)?;
     changed(stage, updates, 0)?;
-    stage.story.line("stack", "the database is back, and the tasks of shop/till run");
-    stage.stack.control("database", json!({"database": "ledger", "status": "available"}));
-    stage.stack.control("running", json!({"cluster": "shop", "service": "till", "running": 3, "quiet": true}));
+    stage.story.line(
+        "stack",
+        "the database is back, and the tasks of shop/till run",
+    );
+    stage.stack.control(
+        "database",
+        json!({"database": "ledger", "status": "available"}),
+    );
+    stage.stack.control(
+        "running",
+        json!({"cluster": "shop", "service": "till", "running": 3, "quiet": true}),
+    );
     later(stage, &till)?;
     later(stage, &till)?;
     stage.told("till: is well again: 3 tasks run since")?;

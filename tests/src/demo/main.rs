@@ -1,6 +1,10 @@
 //! `cargo demo`: the main job, on the local stack, told as it happens.
 
-#![allow(clippy::indexing_slicing, clippy::disallowed_methods, reason = "a program for a person to watch")]
+#![allow(
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "a program for a person to watch"
+)]
 
 mod archive;
 mod backups;
@@ -53,7 +57,8 @@ fn options() -> Result<Options, String> {
             "--json" => options.json = true,
             "--port" => {
                 let port = words.next().and_then(|port| port.parse().ok());
-                options.port = port.ok_or_else(|| format!("--port needs a number from 1 to 65535\n\n{USAGE}"))?;
+                options.port = port
+                    .ok_or_else(|| format!("--port needs a number from 1 to 65535\n\n{USAGE}"))?;
             }
             "--help" | "-h" => return Err(USAGE.to_owned()),
             other => return Err(format!("unknown option {other}\n\n{USAGE}")),
@@ -66,14 +71,23 @@ fn options() -> Result<Options, String> {
 fn run(options: &Options) -> Result<bool, String> {
     let stack = Stack::start_on(
         options.port,
-        &[("DrillVpc", "vpc-0123456789abcdef0"), ("ChannelsSecret", people::SECRET), ("DigestHour", "0")],
+        &[
+            ("DrillVpc", "vpc-0123456789abcdef0"),
+            ("ChannelsSecret", people::SECRET),
+            ("DigestHour", "0"),
+        ],
     )?;
     people::with_slack(&stack)?;
     let story = Story::new(!options.json);
-    story.line("stack", &format!("infra/template.yaml is deployed on {}", stack.endpoint()));
+    story.line(
+        "stack",
+        &format!("infra/template.yaml is deployed on {}", stack.endpoint()),
+    );
     let mut stage = Stage::new(&stack, story);
-    let results: Vec<(&str, Result<(), String>)> =
-        SCENES.iter().map(|scene| (scene.proves, stage.play(scene))).collect();
+    let results: Vec<(&str, Result<(), String>)> = SCENES
+        .iter()
+        .map(|scene| (scene.proves, stage.play(scene)))
+        .collect();
     let proven = results.iter().filter(|(_, result)| result.is_ok()).count();
     if options.json {
         story::print(&Value::from(journal(&stack)).to_string());

@@ -5,33 +5,49 @@ use std::time::Duration;
 
 use e2e::ledger::let_time_pass;
 use e2e::shifting::{behind_two_groups, carried, stage as ask};
-use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use e2e::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+};
 use serde_json::json;
 
 use crate::scenes::Stage;
 
 fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
     stage.free()?;
-    stage.stack.control("deployment", json!({"cluster": "shop", "service": "web", "how": how}));
+    stage.stack.control(
+        "deployment",
+        json!({"cluster": "shop", "service": "web", "how": how}),
+    );
     Ok(())
 }
 
 pub fn bad(stage: &mut Stage<'_>) -> Result<(), String> {
     let good = deployed_image(stage.stack, &stage.web);
-    stage.stack.control("settings", json!({"rollouts": "manual"}));
+    stage
+        .stack
+        .control("settings", json!({"rollouts": "manual"}));
     let digest = stage.push("RC_1.4.4", &["arm64"], "four");
     stage.rolled_out("RC_1.4.4", &digest)?;
-    stage.story.line("stack", "no task becomes healthy; ECS's circuit breaker takes it back");
+    stage.story.line(
+        "stack",
+        "no task becomes healthy; ECS's circuit breaker takes it back",
+    );
     ends(stage, "FAILED")?;
     stage.told("failed and went back to")?;
     stage.free()?;
     stage.unchanged(4)?;
-    stage.story.line("stack", "the same image is pushed again under another tag");
+    stage
+        .story
+        .line("stack", "the same image is pushed again under another tag");
     stage.push("RC_1.4.6", &["arm64"], "four");
     stage.decided("is quarantined: it went back on")?;
     stage.free()?;
     stage.unchanged(4)?;
-    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
+    if deployed_image(stage.stack, &stage.web) == good {
+        Ok(())
+    } else {
+        Err("the good image does not run".to_owned())
+    }
 }
 
 pub fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
@@ -40,7 +56,9 @@ pub fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.rolled_out("RC_1.4.7", &digest)?;
     ends(stage, "GIVEN_UP")?;
     stage.told("failed: going back to RC_1.4.3")?;
-    stage.wait(|stage| deployed_image(stage.stack, &stage.web) == good).map_err(|()| "it did not go back")?;
+    stage
+        .wait(|stage| deployed_image(stage.stack, &stage.web) == good)
+        .map_err(|()| "it did not go back")?;
     ends(stage, "COMPLETED")?;
     stage.free()
 }
@@ -54,19 +72,33 @@ fn answered(stage: &mut Stage<'_>, name: &str, weight: u32) -> Result<String, St
             answer != "IN_PROGRESS"
         })
         .map_err(|()| format!("{name} is never answered"))?;
-    stage.story.line("stack", &format!("ECS asks at {name}, {weight} %: {answer}"));
+    stage.story.line(
+        "stack",
+        &format!("ECS asks at {name}, {weight} %: {answer}"),
+    );
     Ok(answer)
 }
 
 fn is(expected: &str, answer: &str) -> Result<(), String> {
-    if answer == expected { Ok(()) } else { Err(format!("{answer} instead of {expected}")) }
+    if answer == expected {
+        Ok(())
+    } else {
+        Err(format!("{answer} instead of {expected}"))
+    }
 }
 
 pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
     let good = deployed_image(stage.stack, &stage.web);
     let groups = behind_two_groups(stage.stack, "web");
     stage.free()?;
-    tag_service(stage.stack, &stage.web, &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web strategy=canary")]);
+    tag_service(
+        stage.stack,
+        &stage.web,
+        &[(
+            "lamplighter:deploy",
+            "tag=RC_x.x.x repo=shop/web strategy=canary",
+        )],
+    );
     stage.free()?;
     let digest = stage.push("RC_1.5.0", &["arm64"], "canary");
     stage.rolled_out("RC_1.5.0", &digest)?;
@@ -74,13 +106,25 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
     let began = ask(stage.stack, "web", "PRODUCTION_TRAFFIC_SHIFT", 5);
     is("IN_PROGRESS", &began)?;
     stage.free()?;
-    stage.story.line("stack", "six minutes pass: 12 of 60 requests a minute fail with it, 1 of 1,140 with the old one");
+    stage.story.line(
+        "stack",
+        "six minutes pass: 12 of 60 requests a minute fail with it, 1 of 1,140 with the old one",
+    );
     let_time_pass(stage.stack, &stage.web);
-    carried(stage.stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
+    carried(
+        stage.stack,
+        &groups,
+        &[(1_140.0, 1.0); 6],
+        &[(60.0, 12.0); 6],
+    );
     is("FAILED", &answered(stage, "PRODUCTION_TRAFFIC_SHIFT", 5)?)?;
     stage.told("fails more often than the old one")?;
     stage.free()?;
-    if deployed_image(stage.stack, &stage.web) == good { Ok(()) } else { Err("the good image does not run".to_owned()) }
+    if deployed_image(stage.stack, &stage.web) == good {
+        Ok(())
+    } else {
+        Err("the good image does not run".to_owned())
+    }
 }
 
 pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
@@ -92,14 +136,22 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     ask(stage.stack, "web", "POST_TEST_TRAFFIC_SHIFT", 0);
     stage.told("waits for approval before traffic is shifted to it")?;
     stage.free()?;
-    stage.story.line("person", &format!("lamplighter:approve = {digest}"));
+    stage
+        .story
+        .line("person", &format!("lamplighter:approve = {digest}"));
     tag_service(stage.stack, &stage.web, &[("lamplighter:approve", &digest)]);
-    stage.stack.control("schedule", json!({"name": "RolloutSweep"}));
+    stage
+        .stack
+        .control("schedule", json!({"name": "RolloutSweep"}));
     stage.told("was approved: traffic is shifted to it")?;
     is("SUCCEEDED", &answered(stage, "POST_TEST_TRAFFIC_SHIFT", 0)?)?;
     ends(stage, "COMPLETED")?;
-    stage.wait(|stage| stage.mails("RC_1.5.1 (") == 4).map_err(|()| "no mail says that it is live")?;
-    stage.stack.control("settings", json!({"rollouts": "instant"}));
+    stage
+        .wait(|stage| stage.mails("RC_1.5.1 (") == 4)
+        .map_err(|()| "no mail says that it is live")?;
+    stage
+        .stack
+        .control("settings", json!({"rollouts": "instant"}));
     stage.free()
 }
 
@@ -107,13 +159,23 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
 pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     let image = image("shop/pay", "RC_1.0.0");
     create_repository(stage.stack, "shop/pay");
-    let service = NewService { cluster: "shop", name: "pay", image: &image, architecture: "ARM64", tags: &[] };
+    let service = NewService {
+        cluster: "shop",
+        name: "pay",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
     let pay = create_service(stage.stack, &service);
     let group = json!({"cluster": "shop", "service": "pay", "application": "shop", "group": "pay"});
     stage.stack.control("code_group", group);
     stage.free()?;
     let tag = "tag=RC_x.x.x repo=shop/pay verify-test=http://127.0.0.1:9/health";
-    tag_service(stage.stack, &pay, &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)]);
+    tag_service(
+        stage.stack,
+        &pay,
+        &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)],
+    );
     stage.free()?;
     push_image(stage.stack, "shop/pay", "RC_1.1.0", &["arm64"], "pay-one");
     stage.told("pay: rolling out RC_1.1.0")?;
@@ -122,25 +184,36 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.decided("RC_1.2.0")?;
     stage.free()?;
     move_on(stage, "Succeeded")?;
-    stage.stack.control("schedule", json!({"name": "DeploySweep"}));
+    stage
+        .stack
+        .control("schedule", json!({"name": "DeploySweep"}));
     stage.told("pay: rolling out RC_1.2.0")?;
     stage.free()?;
     move_on(stage, "AfterAllowTestTraffic")?;
-    let failed = |stage: &Stage<'_>| stage.stack.control("code_answers", json!({})) == json!(["Failed"]);
+    let failed =
+        |stage: &Stage<'_>| stage.stack.control("code_answers", json!({})) == json!(["Failed"]);
     for _ in 0..3 {
         stage.free()?;
         // Looks are some seconds apart.
         sleep(Duration::from_secs(5));
-        stage.stack.control("schedule", json!({"name": "VerifySweep"}));
+        stage
+            .stack
+            .control("schedule", json!({"name": "VerifySweep"}));
     }
     stage.wait(failed).map_err(|()| "CodeDeploy is not told")?;
     stage.told("does not answer well at the test listener")?;
     stage.free()?;
-    if stage.stack.calls_of("CreateDeployment") == 2 { Ok(()) } else { Err("there are not two deployments".to_owned()) }
+    if stage.stack.calls_of("CreateDeployment") == 2 {
+        Ok(())
+    } else {
+        Err("there are not two deployments".to_owned())
+    }
 }
 
 fn move_on(stage: &mut Stage<'_>, to: &str) -> Result<(), String> {
-    stage.story.line("stack", &format!("the deployment is at {to}"));
+    stage
+        .story
+        .line("stack", &format!("the deployment is at {to}"));
     stage.stack.control("code_deployment", json!({"to": to}));
     stage.free()
 }

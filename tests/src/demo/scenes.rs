@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use e2e::ledger::is_free;
 use e2e::stack::{Stack, within};
-use e2e::workload::{NewService, create_repository, create_service, deployed_image, image, push_image, tag_service};
+use e2e::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+};
 use serde_json::{Value, json};
 
 use crate::archive;
@@ -37,7 +39,11 @@ pub const SCENES: [Scene; 28] = [
         proves: "a pushed image is rolled out by digest, and somebody is told",
         play: first_push,
     },
-    Scene { title: "The same image is pushed again", proves: "the same digest again does nothing", play: same_digest },
+    Scene {
+        title: "The same image is pushed again",
+        proves: "the same digest again does nothing",
+        play: same_digest,
+    },
     Scene {
         title: "RC_1.4.2 is pushed for linux/amd64 only; the service runs on ARM64",
         proves: "an image for the wrong platform waits, then rolls out",
@@ -176,9 +182,18 @@ impl<'a> Stage<'a> {
     pub fn new(stack: &'a Stack, story: Story) -> Self {
         create_repository(stack, REPOSITORY);
         let image = image(REPOSITORY, "RC_1.4.0");
-        let service = NewService { cluster: "shop", name: "web", image: &image, architecture: "ARM64", tags: &[] };
+        let service = NewService {
+            cluster: "shop",
+            name: "web",
+            image: &image,
+            architecture: "ARM64",
+            tags: &[],
+        };
         let web = create_service(stack, &service);
-        story.line("stack", &format!("shop/web runs {image} on ARM64, untagged"));
+        story.line(
+            "stack",
+            &format!("shop/web runs {image} on ARM64, untagged"),
+        );
         Self { stack, story, web }
     }
 
@@ -196,10 +211,20 @@ impl<'a> Stage<'a> {
     /// Mails whose subject says it; where a release was live before its begin was told, the one mail of its service has both.
     pub fn mails(&self, subject: &str) -> usize {
         let mail = self.stack.mail();
-        let says = |mail: &Value, key: &str, text: &str| mail[key].as_str().is_some_and(|said| said.contains(text));
-        let own = mail.iter().filter(|mail| says(mail, "subject", subject)).count();
-        let Some((target, title)) = subject.split_once(": ").filter(|_| own == 0) else { return own };
-        mail.iter().filter(|mail| says(mail, "subject", target) && says(mail, "body", title)).count().min(1)
+        let says = |mail: &Value, key: &str, text: &str| {
+            mail[key].as_str().is_some_and(|said| said.contains(text))
+        };
+        let own = mail
+            .iter()
+            .filter(|mail| says(mail, "subject", subject))
+            .count();
+        let Some((target, title)) = subject.split_once(": ").filter(|_| own == 0) else {
+            return own;
+        };
+        mail.iter()
+            .filter(|mail| says(mail, "subject", target) && says(mail, "body", title))
+            .count()
+            .min(1)
     }
 
     /// Waits until something holds, and tells meanwhile what happens.
@@ -220,7 +245,8 @@ impl<'a> Stage<'a> {
     }
 
     pub fn told(&mut self, subject: &str) -> Result<(), String> {
-        self.wait(|stage| stage.mails(subject) > 0).map_err(|()| format!("no mail says {subject:?}"))?;
+        self.wait(|stage| stage.mails(subject) > 0)
+            .map_err(|()| format!("no mail says {subject:?}"))?;
         match self.mails(subject) {
             1 => Ok(()),
             n => Err(format!("{n} mails say {subject:?}")),
@@ -245,12 +271,19 @@ impl<'a> Stage<'a> {
 
     pub fn unchanged(&self, updates: usize) -> Result<(), String> {
         let now = self.stack.calls_of("UpdateService");
-        if now == updates { Ok(()) } else { Err(format!("{now} updates instead of {updates}")) }
+        if now == updates {
+            Ok(())
+        } else {
+            Err(format!("{now} updates instead of {updates}"))
+        }
     }
 }
 
 fn first_push(stage: &mut Stage<'_>) -> Result<(), String> {
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web")];
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+    ];
     tag_service(stage.stack, &stage.web, &tags);
     stage.decided("the repository shop/web has no tag like RC_x.x.x")?;
     stage.free()?;
@@ -279,15 +312,26 @@ fn lost_event(stage: &mut Stage<'_>) -> Result<(), String> {
     let digest = stage.push("RC_1.4.3", &["arm64"], "three");
     stage.stack.control("settings", json!({"events": true}));
     stage.unchanged(2)?;
-    stage.story.line("stack", "five minutes pass; the sweep runs");
+    stage
+        .story
+        .line("stack", "five minutes pass; the sweep runs");
     stage.stack.sweep();
     stage.rolled_out("RC_1.4.3", &digest)
 }
 
 fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
     let image = image(REPOSITORY, "RC_1.4.0");
-    let tags = [("lamplighter:managed", "true"), ("lamplighter:deploy", "tga=RC_x.x.x repo=shop/web")];
-    let service = NewService { cluster: "shop", name: "worker", image: &image, architecture: "ARM64", tags: &tags };
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:deploy", "tga=RC_x.x.x repo=shop/web"),
+    ];
+    let service = NewService {
+        cluster: "shop",
+        name: "worker",
+        image: &image,
+        architecture: "ARM64",
+        tags: &tags,
+    };
     let worker = create_service(stage.stack, &service);
     stage.told("shop/worker: tag lamplighter:deploy can't be read; nothing is done")?;
     stage.free()?;

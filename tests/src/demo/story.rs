@@ -26,7 +26,11 @@ struct Told {
 impl Story {
     pub fn new(aloud: bool) -> Self {
         let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        Self { aloud, colour, told: Told::default() }
+        Self {
+            aloud,
+            colour,
+            told: Told::default(),
+        }
     }
 
     pub fn heading(&self, text: &str) {
@@ -46,14 +50,23 @@ impl Story {
             _ => "2",
         };
         if self.aloud {
-            print(&format!("  {} {text}", self.paint(colour, &format!("{kind:<WIDTH$}"))));
+            print(&format!(
+                "  {} {text}",
+                self.paint(colour, &format!("{kind:<WIDTH$}"))
+            ));
         }
     }
 
     /// Tells everything that is new since the last time.
     pub fn catch_up(&mut self, stack: &Stack) {
         let told = std::mem::take(&mut self.told);
-        let all = |name: &str| stack.control(name, json!({})).as_array().cloned().unwrap_or_default();
+        let all = |name: &str| {
+            stack
+                .control(name, json!({}))
+                .as_array()
+                .cloned()
+                .unwrap_or_default()
+        };
         let (events, calls, mail) = (all("events"), all("calls"), stack.mail());
         let decisions = decisions(stack);
         for event in &events[told.events..] {
@@ -73,7 +86,12 @@ impl Story {
         for mail in &mail[told.mail..] {
             self.line("mail", mail["subject"].as_str().unwrap_or_default());
         }
-        self.told = Told { events: events.len(), decisions, calls: calls.len(), mail: mail.len() };
+        self.told = Told {
+            events: events.len(),
+            decisions,
+            calls: calls.len(),
+            mail: mail.len(),
+        };
     }
 
     pub fn table(&self, results: &[(&str, Result<(), String>)]) {
@@ -88,7 +106,11 @@ impl Story {
     }
 
     fn paint(&self, colour: &str, text: &str) -> String {
-        if self.colour { format!("\u{1b}[{colour}m{text}\u{1b}[0m") } else { text.to_owned() }
+        if self.colour {
+            format!("\u{1b}[{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -102,7 +124,9 @@ fn describe(event: &Value) -> String {
     let detail: Value = serde_json::from_str(&text("Detail")).unwrap_or_default();
     let of = |key: &str| detail[key].as_str().unwrap_or_default();
     let what = match text("DetailType").as_str() {
-        "ECR Image Action" if of("image-tag").is_empty() => format!("{} (untagged)", of("repository-name")),
+        "ECR Image Action" if of("image-tag").is_empty() => {
+            format!("{} (untagged)", of("repository-name"))
+        }
         "ECR Image Action" => format!("{}:{}", of("repository-name"), of("image-tag")),
         "ECS Deployment State Change" | "AWS API Call via CloudTrail" => of("eventName").to_owned(),
         "ECS Task State Change" => format!("{} stopped: {}", of("group"), of("stoppedReason")),
@@ -110,7 +134,13 @@ fn describe(event: &Value) -> String {
             let state = detail["state"]["value"].as_str().unwrap_or_default();
             format!("{} is {state}", of("alarmName"))
         }
-        _ => event["Resources"][0].as_str().unwrap_or_default().rsplit(':').next().unwrap_or_default().to_owned(),
+        _ => event["Resources"][0]
+            .as_str()
+            .unwrap_or_default()
+            .rsplit(':')
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     };
     format!("{}: {what}", text("DetailType"))
 }
@@ -118,11 +148,17 @@ fn describe(event: &Value) -> String {
 /// What the functions logged about their decisions.
 fn decisions(stack: &Stack) -> Vec<String> {
     let logs = stack.logs();
-    let lines = logs.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let lines = logs
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
     lines
         .filter_map(|line| match line["message"].as_str()? {
-            "decided" => Some(format!("{}: {}", text(&line, "target"), text(&line, "reason"))),
+            "decided" => Some(format!(
+                "{}: {}",
+                text(&line, "target"),
+                text(&line, "reason")
+            )),
             "no target" => Some(format!("nobody: {}", text(&line, "reason"))),
             _ => None,
         })

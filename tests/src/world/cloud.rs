@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::cloud::{Cloud, Kind, Lifecycle, TasksOf, Which};
 use lamplighter::model::{
-    AlarmState, Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest, ExportTask,
-    HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas, Repository, ScalableTarget, Scan,
-    Service, ServiceDeployment, Snapshot, TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic,
-    Unreached,
+    AlarmState, Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database,
+    Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
+    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
+    TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
@@ -26,35 +26,57 @@ impl Cloud for World {
             Kind::Cache => "elasticache",
             Kind::LogGroup => "logs",
         };
-        let found: Vec<Tagged> = service.split(' ').flat_map(|service| self.state().tagged(service, tag_key)).collect();
-        self.pages("GetResources", tag_key, found.len(), 100).await?;
+        let found: Vec<Tagged> = service
+            .split(' ')
+            .flat_map(|service| self.state().tagged(service, tag_key))
+            .collect();
+        self.pages("GetResources", tag_key, found.len(), 100)
+            .await?;
         Ok(found)
     }
 
     async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
         for chunk in arns.chunks(10) {
-            self.call("DescribeServices", &chunk.iter().map(Arn::name).collect::<Vec<_>>().join(", ")).await?;
+            self.call(
+                "DescribeServices",
+                &chunk.iter().map(Arn::name).collect::<Vec<_>>().join(", "),
+            )
+            .await?;
         }
         let state = self.state();
         let with_tags = |service: &Service| Service {
             tags: state.tags.get(&service.arn).cloned().unwrap_or_default(),
             ..service.clone()
         };
-        Ok(arns.iter().filter_map(|arn| state.services.get(arn).map(with_tags)).collect())
+        Ok(arns
+            .iter()
+            .filter_map(|arn| state.services.get(arn).map(with_tags))
+            .collect())
     }
 
     async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
         self.call("DescribeTaskDefinition", arn).await?;
-        let found = self.state().definitions.iter().find(|d| d.arn() == arn).cloned();
+        let found = self
+            .state()
+            .definitions
+            .iter()
+            .find(|d| d.arn() == arn)
+            .cloned();
         found.ok_or_else(|| {
-            error("DescribeTaskDefinition", arn, "ClientException", "Unable to describe task definition.")
+            error(
+                "DescribeTaskDefinition",
+                arn,
+                "ClientException",
+                "Unable to describe task definition.",
+            )
         })
     }
 
     async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
         self.call("DescribeTaskDefinition", revision).await?;
         let state = self.state();
-        Ok(state.definitions.iter().any(|d| d.arn() == revision) && !state.inactive.contains(revision))
+        Ok(state.definitions.iter().any(|d| d.arn() == revision)
+            && !state.inactive.contains(revision))
     }
 
     async fn happened(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {
@@ -66,8 +88,10 @@ impl Cloud for World {
         self.call("ListServiceDeployments", &service.name()).await?;
         let found = self.state().deployment(service);
         if found.is_some() {
-            self.call("DescribeServiceDeployments", &service.name()).await?;
-            self.call("DescribeServiceRevisions", &service.name()).await?;
+            self.call("DescribeServiceDeployments", &service.name())
+                .await?;
+            self.call("DescribeServiceRevisions", &service.name())
+                .await?;
         }
         Ok(found)
     }
@@ -80,20 +104,35 @@ impl Cloud for World {
 
     async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
         self.call("GetDeployment", id).await?;
-        Ok(self.state().code_deployments.get(id).map(|deployed| deployed.deployment.clone()))
+        Ok(self
+            .state()
+            .code_deployments
+            .get(id)
+            .map(|deployed| deployed.deployment.clone()))
     }
 
     async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError> {
         self.call("ListDeploymentTargets", id).await?;
         self.call("GetDeploymentTarget", id).await?;
-        let target =
-            |deployed: &Deployed| CodeTarget { service: deployed.service.clone(), stage: deployed.stage.clone() };
+        let target = |deployed: &Deployed| CodeTarget {
+            service: deployed.service.clone(),
+            stage: deployed.stage.clone(),
+        };
         Ok(self.state().code_deployments.get(id).map(target))
     }
 
-    async fn traffic(&self, groups: &[TargetGroup], from: Timestamp, to: Timestamp) -> Result<Vec<Traffic>, AwsError> {
-        self.call("GetMetricData", &format!("{} groups", groups.len())).await?;
-        Ok(groups.iter().map(|group| self.state().through(&group.arn, from, to)).collect())
+    async fn traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError> {
+        self.call("GetMetricData", &format!("{} groups", groups.len()))
+            .await?;
+        Ok(groups
+            .iter()
+            .map(|group| self.state().through(&group.arn, from, to))
+            .collect())
     }
 
     async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
@@ -104,12 +143,22 @@ impl Cloud for World {
         for group in groups {
             self.call("DescribeTargetHealth", group).await?;
         }
-        Ok(groups.iter().flat_map(|group| self.state().targets.get(group).cloned().unwrap_or_default()).collect())
+        Ok(groups
+            .iter()
+            .flat_map(|group| self.state().targets.get(group).cloned().unwrap_or_default())
+            .collect())
     }
 
     async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
-        self.call("DescribeContainerInstances", &format!("{} instances", arns.len())).await?;
-        Ok(arns.iter().filter_map(|arn| self.state().instances.get(arn).cloned()).collect())
+        self.call(
+            "DescribeContainerInstances",
+            &format!("{} instances", arns.len()),
+        )
+        .await?;
+        Ok(arns
+            .iter()
+            .filter_map(|arn| self.state().instances.get(arn).cloned())
+            .collect())
     }
 
     async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
@@ -121,40 +170,74 @@ impl Cloud for World {
         self.call("ListContainerInstances", cluster).await?;
         let state = self.state();
         let active = state.instances.values().filter(|instance| {
-            instance.arn.container_instance().is_some_and(|(of, _)| of == cluster) && instance.status == "ACTIVE"
+            instance
+                .arn
+                .container_instance()
+                .is_some_and(|(of, _)| of == cluster)
+                && instance.status == "ACTIVE"
         });
-        let (silent, heard): (Vec<_>, Vec<_>) = active.partition(|instance| !instance.agent_connected);
+        let (silent, heard): (Vec<_>, Vec<_>) =
+            active.partition(|instance| !instance.agent_connected);
         let all = silent.len() + if silent.len() > 1 { heard.len() } else { 0 };
-        Ok((silent.into_iter().map(|instance| instance.arn.clone()).collect(), all))
+        Ok((
+            silent
+                .into_iter()
+                .map(|instance| instance.arn.clone())
+                .collect(),
+            all,
+        ))
     }
 
     async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {
         self.call("LookupEvents", resource).await?;
-        let mut found = self.state().changes.get(resource).cloned().unwrap_or_default();
+        let mut found = self
+            .state()
+            .changes
+            .get(resource)
+            .cloned()
+            .unwrap_or_default();
         found.retain(|change| change.at >= since);
         Ok(found)
     }
 
     async fn last_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
         self.call("GetLogEvents", &stream.name).await?;
-        Ok(self.state().written.get(stream).cloned().unwrap_or_default())
+        Ok(self
+            .state()
+            .written
+            .get(stream)
+            .cloned()
+            .unwrap_or_default())
     }
 
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
-        self.call("BatchGetImage", &format!("{}@{digest}", repository.name)).await?;
+        self.call("BatchGetImage", &format!("{}@{digest}", repository.name))
+            .await?;
         Ok(!self.state().purged.contains(digest))
     }
 
     async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError> {
         self.call("DescribeTaskDefinition", family).await?;
-        let found = self.state().definitions.iter().rev().find(|d| d.family() == family).cloned();
+        let found = self
+            .state()
+            .definitions
+            .iter()
+            .rev()
+            .find(|d| d.family() == family)
+            .cloned();
         found.ok_or_else(|| {
-            error("DescribeTaskDefinition", family, "ClientException", "Unable to describe task definition.")
+            error(
+                "DescribeTaskDefinition",
+                family,
+                "ClientException",
+                "Unable to describe task definition.",
+            )
         })
     }
 
     async fn image(&self, repository: &Repository, tag: &str) -> Result<Option<Image>, AwsError> {
-        self.call("BatchGetImage", &format!("{}:{tag}", repository.name)).await?;
+        self.call("BatchGetImage", &format!("{}:{tag}", repository.name))
+            .await?;
         let state = self.state();
         let found = state.images.get(&(repository.name.clone(), tag.to_owned()));
         Ok(found.map(|(digest, platforms, _)| Image {
@@ -167,7 +250,10 @@ impl Cloud for World {
     async fn tags(&self, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError> {
         self.call("DescribeImages", &repository.name).await?;
         let state = self.state();
-        let tags = state.images.iter().filter(|((name, _), _)| *name == repository.name);
+        let tags = state
+            .images
+            .iter()
+            .filter(|((name, _), _)| *name == repository.name);
         Ok(tags
             .map(|((_, tag), (digest, _, at))| TagInRepository {
                 tag: tag.clone(),
@@ -178,7 +264,8 @@ impl Cloud for World {
     }
 
     async fn scan(&self, repository: &Repository, _: &Digest) -> Result<Scan, AwsError> {
-        self.call("DescribeImageScanFindings", &repository.name).await?;
+        self.call("DescribeImageScanFindings", &repository.name)
+            .await?;
         Ok(Scan::Impossible("it was never scanned".to_owned()))
     }
 
@@ -191,11 +278,17 @@ impl Cloud for World {
 
     async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
         self.call("ListTagsForResource", arn).await?;
-        Ok(self.state().tags.get(&Arn::new(arn)).cloned().unwrap_or_default())
+        Ok(self
+            .state()
+            .tags
+            .get(&Arn::new(arn))
+            .cloned()
+            .unwrap_or_default())
     }
 
     async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        self.pages("DescribeDBInstances", "all", arns.len(), 100).await?;
+        self.pages("DescribeDBInstances", "all", arns.len(), 100)
+            .await?;
         let state = self.state();
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
@@ -205,34 +298,64 @@ impl Cloud for World {
         Ok(self.state().unreached.clone())
     }
 
-    async fn target_groups(&self, arns: &[String]) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
+    async fn target_groups(
+        &self,
+        arns: &[String],
+    ) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
         for chunk in arns.chunks(20) {
             self.call("DescribeTargetGroups", &chunk.join(", ")).await?;
         }
         let state = self.state();
-        Ok(arns.iter().filter_map(|arn| Some((arn.clone(), state.target_groups.get(arn)?.clone()))).collect())
+        Ok(arns
+            .iter()
+            .filter_map(|arn| Some((arn.clone(), state.target_groups.get(arn)?.clone())))
+            .collect())
     }
 
-    async fn loads(&self, queries: &[LoadQuery], from: Timestamp, to: Timestamp) -> Result<Vec<Load>, AwsError> {
+    async fn loads(
+        &self,
+        queries: &[LoadQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Load>, AwsError> {
         for chunk in queries.chunks(125) {
-            self.call("GetMetricData", &format!("{} services", chunk.len())).await?;
+            self.call("GetMetricData", &format!("{} services", chunk.len()))
+                .await?;
         }
-        Ok(queries.iter().map(|query| self.state().measured(query, from, to)).collect())
+        Ok(queries
+            .iter()
+            .map(|query| self.state().measured(query, from, to))
+            .collect())
     }
 
     async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
-        let wanted =
-            |alarm: &&HasAlarm| alarm.name.starts_with(prefix) && (!in_alarm || alarm.state == AlarmState::Alarm);
-        let found: Vec<HasAlarm> = self.state().alarms.values().filter(wanted).cloned().collect();
-        self.pages("DescribeAlarms", prefix, found.len(), 100).await?;
+        let wanted = |alarm: &&HasAlarm| {
+            alarm.name.starts_with(prefix) && (!in_alarm || alarm.state == AlarmState::Alarm)
+        };
+        let found: Vec<HasAlarm> = self
+            .state()
+            .alarms
+            .values()
+            .filter(wanted)
+            .cloned()
+            .collect();
+        self.pages("DescribeAlarms", prefix, found.len(), 100)
+            .await?;
         Ok(found)
     }
 
     async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
         for chunk in services.chunks(50) {
-            self.call("DescribeScalableTargets", &format!("{} services", chunk.len())).await?;
+            self.call(
+                "DescribeScalableTargets",
+                &format!("{} services", chunk.len()),
+            )
+            .await?;
         }
-        Ok(services.iter().filter_map(|arn| self.state().scalable.get(arn).cloned()).collect())
+        Ok(services
+            .iter()
+            .filter_map(|arn| self.state().scalable.get(arn).cloned())
+            .collect())
     }
 
     async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
@@ -242,22 +365,39 @@ impl Cloud for World {
 
     async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
         self.call("ListDashboards", prefix).await?;
-        Ok(self.state().dashboards.keys().filter(|name| name.starts_with(prefix)).cloned().collect())
+        Ok(self
+            .state()
+            .dashboards
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect())
     }
 
-    async fn snapshots(&self, place: Option<&Place>, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+    async fn snapshots(
+        &self,
+        place: Option<&Place>,
+        which: Which<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
         let place = place.map_or("eu-west-1", |place| place.region().unwrap_or("vault"));
         if self.state().unreadable_regions.contains(place) {
-            return Err(error("DescribeDBSnapshots", "all", "AuthFailure", "the region is not enabled"));
+            return Err(error(
+                "DescribeDBSnapshots",
+                "all",
+                "AuthFailure",
+                "the region is not enabled",
+            ));
         }
         let mut found = self.state().snapshots_of(place, which);
         found.retain(|snapshot| snapshot.arn.service() == "rds");
-        self.pages("DescribeDBSnapshots", "manual", found.len(), 100).await?;
+        self.pages("DescribeDBSnapshots", "manual", found.len(), 100)
+            .await?;
         Ok(found)
     }
 
     async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        self.pages("DescribeReplicationGroups", "all", arns.len(), 50).await?;
+        self.pages("DescribeReplicationGroups", "all", arns.len(), 50)
+            .await?;
         let state = self.state();
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
@@ -265,7 +405,8 @@ impl Cloud for World {
     async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
         let mut found = self.state().snapshots_of("eu-west-1", which);
         found.retain(|snapshot| snapshot.arn.service() == "elasticache");
-        self.pages("DescribeSnapshots", "manual", found.len(), 50).await?;
+        self.pages("DescribeSnapshots", "manual", found.len(), 50)
+            .await?;
         Ok(found)
     }
 
@@ -274,9 +415,22 @@ impl Cloud for World {
         Ok(self.state().quotas())
     }
 
-    async fn smallest_class(&self, engine: &str, _: &str, multi_az: bool) -> Result<Option<String>, AwsError> {
-        self.call("DescribeOrderableDBInstanceOptions", engine).await?;
-        Ok(Some(if multi_az { "db.c6gd.medium" } else { "db.t4g.medium" }.to_owned()))
+    async fn smallest_class(
+        &self,
+        engine: &str,
+        _: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError> {
+        self.call("DescribeOrderableDBInstanceOptions", engine)
+            .await?;
+        Ok(Some(
+            if multi_az {
+                "db.c6gd.medium"
+            } else {
+                "db.t4g.medium"
+            }
+            .to_owned(),
+        ))
     }
 
     async fn probe(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
@@ -285,13 +439,18 @@ impl Cloud for World {
     }
 
     async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
-        self.call("DescribeDBSnapshotAttributes", &snapshot.name()).await?;
+        self.call("DescribeDBSnapshotAttributes", &snapshot.name())
+            .await?;
         Ok(self.state().shared.contains(snapshot))
     }
 
     async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
-        self.pages("DescribeLogGroups", "tagged", arns.len(), 50).await?;
-        Ok(arns.iter().filter_map(|arn| self.state().log_groups.get(arn).cloned()).collect())
+        self.pages("DescribeLogGroups", "tagged", arns.len(), 50)
+            .await?;
+        Ok(arns
+            .iter()
+            .filter_map(|arn| self.state().log_groups.get(arn).cloned())
+            .collect())
     }
 
     async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError> {
@@ -312,8 +471,16 @@ impl Cloud for World {
     async fn answer(&self, url: &str, _: Option<&str>) -> Answer {
         let _ = self.call("Ask", url).await;
         let now = self.state().now;
-        let problem = self.state().unwell.as_ref().filter(|unwell| unwell(now)).map(|_| "it answers 503".to_owned());
-        Answer { url: url.to_owned(), problem }
+        let problem = self
+            .state()
+            .unwell
+            .as_ref()
+            .filter(|unwell| unwell(now))
+            .map(|_| "it answers 503".to_owned());
+        Answer {
+            url: url.to_owned(),
+            problem,
+        }
     }
 
     async fn perform(&self, action: &Action) -> Result<String, AwsError> {
@@ -321,14 +488,20 @@ impl Cloud for World {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
             Action::Redeploy(redeploy) => {
                 let heard_of = self.call("UpdateService", &redeploy.service.name()).await?;
-                let definition = self.state().services[&redeploy.service].task_definition.clone();
+                let definition = self.state().services[&redeploy.service]
+                    .task_definition
+                    .clone();
                 self.state_mut().deploy(&redeploy.service, &definition);
                 heard(heard_of, "UpdateService", &redeploy.service.name())?;
                 Ok("accepted".to_owned())
             }
             Action::GoBack(back) if back.code_deploy.is_some() => self.code_back(back).await,
             Action::GoBack(back) => {
-                let call = if back.stop.is_some() { "StopServiceDeployment" } else { "UpdateService" };
+                let call = if back.stop.is_some() {
+                    "StopServiceDeployment"
+                } else {
+                    "UpdateService"
+                };
                 let heard_of = self.call(call, &back.service.name()).await?;
                 self.state_mut().deploy(&back.service, &back.to);
                 heard(heard_of, call, &back.service.name())?;
@@ -363,7 +536,13 @@ impl Cloud for World {
 
 impl World {
     /// As many calls as a list of this length fills pages.
-    async fn pages(&self, call: &'static str, about: &str, items: usize, per_page: usize) -> Result<(), AwsError> {
+    async fn pages(
+        &self,
+        call: &'static str,
+        about: &str,
+        items: usize,
+        per_page: usize,
+    ) -> Result<(), AwsError> {
         for _ in 0..items.div_ceil(per_page).max(1) {
             self.call(call, about).await?;
         }
@@ -387,7 +566,9 @@ impl World {
             target.min = min;
         }
         if let Some(service) = state.services.get_mut(service) {
-            service.desired_count = service.desired_count.max(i32::try_from(min).unwrap_or(i32::MAX));
+            service.desired_count = service
+                .desired_count
+                .max(i32::try_from(min).unwrap_or(i32::MAX));
         }
         drop(state);
         heard(heard_of, "RegisterScalableTarget", &service.name())?;
@@ -414,10 +595,18 @@ impl World {
     }
 
     async fn keep_dashboard(&self, dashboard: &Dashboard) -> Result<String, AwsError> {
-        let call = if dashboard.body.is_some() { "PutDashboard" } else { "DeleteDashboards" };
+        let call = if dashboard.body.is_some() {
+            "PutDashboard"
+        } else {
+            "DeleteDashboards"
+        };
         let heard_of = self.call(call, &dashboard.name).await?;
         match &dashboard.body {
-            Some(body) => drop(self.state_mut().dashboards.insert(dashboard.name.clone(), body.clone())),
+            Some(body) => drop(
+                self.state_mut()
+                    .dashboards
+                    .insert(dashboard.name.clone(), body.clone()),
+            ),
             None => drop(self.state_mut().dashboards.remove(&dashboard.name)),
         }
         heard(heard_of, call, &dashboard.name)?;
@@ -431,7 +620,9 @@ impl World {
         };
         let name = rollout.service.name();
         if rollout.code_deploy.is_some() {
-            return self.code_deploy(&rollout.service, &revision, rollout.ask.as_deref()).await;
+            return self
+                .code_deploy(&rollout.service, &revision, rollout.ask.as_deref())
+                .await;
         }
         let heard_of = self.call("UpdateService", &name).await?;
         self.state_mut().deploy(&rollout.service, &revision);
@@ -442,7 +633,9 @@ impl World {
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let base = self.task_definition(&rollout.base).await?;
         let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
-        let arn = self.state_mut().register_document(base.with_images(&rollout.images), rollout.tags.clone());
+        let arn = self
+            .state_mut()
+            .register_document(base.with_images(&rollout.images), rollout.tags.clone());
         heard(heard_of, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }

@@ -47,7 +47,11 @@ impl World {
         id.clone_into(&mut deployed.deployment.id);
         "InProgress".clone_into(&mut deployed.deployment.status);
         state.code_deployments.insert(id.to_owned(), deployed);
-        state.services.get_mut(service).expect("a service").code_deployments = vec![id.to_owned()];
+        state
+            .services
+            .get_mut(service)
+            .expect("a service")
+            .code_deployments = vec![id.to_owned()];
     }
 
     pub(super) async fn code_deploy(
@@ -58,10 +62,19 @@ impl World {
     ) -> Result<String, AwsError> {
         let call = "CreateDeployment";
         let heard_of = self.call(call, &service.name()).await?;
-        let running = self.state().code_deployments.values().any(|d| d.service == *service && !d.deployment.is_over());
+        let running = self
+            .state()
+            .code_deployments
+            .values()
+            .any(|d| d.service == *service && !d.deployment.is_over());
         if running {
             let code = "DeploymentLimitExceededException";
-            return Err(error(call, &service.name(), code, "The group already has an active deployment"));
+            return Err(error(
+                call,
+                &service.name(),
+                code,
+                "The group already has an active deployment",
+            ));
         }
         let id = self.state_mut().begin(service, revision, ask);
         heard(heard_of, call, &service.name())?;
@@ -69,7 +82,9 @@ impl World {
     }
 
     pub(super) async fn code_back(&self, back: &GoBack) -> Result<String, AwsError> {
-        let Some(id) = &back.stop else { return self.code_deploy(&back.service, &back.to, None).await };
+        let Some(id) = &back.stop else {
+            return self.code_deploy(&back.service, &back.to, None).await;
+        };
         let heard_of = self.call("StopDeployment", id).await?;
         self.state_mut().moves_on(id, "Stopped");
         heard(heard_of, "StopDeployment", id)?;
@@ -79,7 +94,11 @@ impl World {
     pub(super) async fn report(&self, report: &Report) -> Result<String, AwsError> {
         let call = "PutLifecycleEventHookExecutionStatus";
         let heard_of = self.call(call, &report.deployment).await?;
-        if let Some(deployed) = self.state_mut().code_deployments.get_mut(&report.deployment) {
+        if let Some(deployed) = self
+            .state_mut()
+            .code_deployments
+            .get_mut(&report.deployment)
+        {
             deployed.answers.push(report.passed);
         }
         if !report.passed {
@@ -103,7 +122,14 @@ impl State {
         };
         let (service, revision) = (service.clone(), revision.to_owned());
         let (stage, ask) = ("Install".to_owned(), ask.map(str::to_owned));
-        let deployed = Deployed { deployment, service, revision, stage, ask, answers: Vec::new() };
+        let deployed = Deployed {
+            deployment,
+            service,
+            revision,
+            stage,
+            ask,
+            answers: Vec::new(),
+        };
         self.code_deployments.insert(id.clone(), deployed);
         self.shows(&id);
         id
@@ -129,13 +155,19 @@ impl State {
     /// Where there was none.
     #[must_use]
     pub fn newest_code_deployment(&self) -> Deployed {
-        self.code_deployments.values().next_back().expect("a deployment").clone()
+        self.code_deployments
+            .values()
+            .next_back()
+            .expect("a deployment")
+            .clone()
     }
 
     /// What ECS shows of a deployment: a second task set while it goes on.
     fn shows(&mut self, id: &str) {
         let deployed = self.code_deployments[id].clone();
-        let Some(service) = self.services.get_mut(&deployed.service) else { return };
+        let Some(service) = self.services.get_mut(&deployed.service) else {
+            return;
+        };
         service.code_deployments.retain(|known| known != id);
         match deployed.deployment.status.as_str() {
             "Succeeded" => {

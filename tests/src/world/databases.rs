@@ -29,7 +29,12 @@ impl World {
     }
 
     /// Makes any database.
-    pub fn keep_database(&self, arn: &Arn, backup: &str, change: impl FnOnce(Database) -> Database) -> Arn {
+    pub fn keep_database(
+        &self,
+        arn: &Arn,
+        backup: &str,
+        change: impl FnOnce(Database) -> Database,
+    ) -> Arn {
         let database = Database {
             arn: arn.clone(),
             identifier: arn.name(),
@@ -46,14 +51,28 @@ impl World {
         };
         let mut state = self.state_mut();
         state.databases.insert(arn.clone(), change(database));
-        let tags = [("lamplighter:managed", "true"), ("lamplighter:backup", backup), ("team", "shop")];
-        state.tags.insert(arn.clone(), tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        let tags = [
+            ("lamplighter:managed", "true"),
+            ("lamplighter:backup", backup),
+            ("team", "shop"),
+        ];
+        state.tags.insert(
+            arn.clone(),
+            tags.map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        );
         drop(state);
         arn.clone()
     }
 
     /// A snapshot that somebody took, with these tags.
-    pub fn snapshot(&self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
+    pub fn snapshot(
+        &self,
+        database: &Arn,
+        name: &str,
+        at: Timestamp,
+        tags: BTreeMap<String, String>,
+    ) -> Arn {
         self.state_mut().take(database, name, at, tags)
     }
 
@@ -65,8 +84,11 @@ impl World {
     /// The same of copies in another region, or in the `vault`.
     pub fn taken_in(&self, place: &str, database: &Arn) -> Vec<Timestamp> {
         let state = self.state();
-        let mut taken: Vec<Timestamp> =
-            state.snapshots_of(place, Which::Of(database)).iter().filter_map(|s| s.taken_at).collect();
+        let mut taken: Vec<Timestamp> = state
+            .snapshots_of(place, Which::Of(database))
+            .iter()
+            .filter_map(|s| s.taken_at)
+            .collect();
         taken.sort_unstable();
         taken
     }
@@ -76,8 +98,11 @@ impl World {
         let heard_of = self.call("CreateDBSnapshot", identifier).await?;
         {
             let mut state = self.state_mut();
-            let status =
-                state.databases.get(&backup.database).map_or("", |database| database.status.as_str()).to_owned();
+            let status = state
+                .databases
+                .get(&backup.database)
+                .map_or("", |database| database.status.as_str())
+                .to_owned();
             if status != "available" {
                 return Err(error(
                     "CreateDBSnapshot",
@@ -94,7 +119,9 @@ impl World {
     }
 
     pub(super) async fn restore(&self, restore: &Restore) -> Result<String, AwsError> {
-        let heard_of = self.call("RestoreDBInstanceFromDBSnapshot", &restore.into).await?;
+        let heard_of = self
+            .call("RestoreDBInstanceFromDBSnapshot", &restore.into)
+            .await?;
         {
             let mut state = self.state_mut();
             let (service, kind) = match (restore.part, restore.source.database()) {
@@ -103,18 +130,45 @@ impl World {
                 (_, Some(DatabaseKind::ReplicationGroup)) => ("elasticache", "replicationgroup"),
                 _ => ("rds", "db"),
             };
-            let arn = Arn::new(format!("arn:aws:{service}:eu-west-1:123456789012:{kind}:{}", restore.into));
-            let cluster = (restore.part == RestorePart::Member).then(|| restore.into.trim_end_matches("-1").to_owned());
-            let source = state.databases.get(&restore.source).cloned().unwrap_or_default();
+            let arn = Arn::new(format!(
+                "arn:aws:{service}:eu-west-1:123456789012:{kind}:{}",
+                restore.into
+            ));
+            let cluster = (restore.part == RestorePart::Member)
+                .then(|| restore.into.trim_end_matches("-1").to_owned());
+            let source = state
+                .databases
+                .get(&restore.source)
+                .cloned()
+                .unwrap_or_default();
             let status = "creating".to_owned();
-            let restored = Database { arn: arn.clone(), identifier: restore.into.clone(), status, cluster, ..source };
-            let version = restore.engine_version.clone().unwrap_or(restored.engine_version.clone());
-            let restored = Database { engine_version: version, ..restored };
-            let restored = Database { is_cluster: kind == "cluster", class: restore.class.clone(), ..restored };
+            let restored = Database {
+                arn: arn.clone(),
+                identifier: restore.into.clone(),
+                status,
+                cluster,
+                ..source
+            };
+            let version = restore
+                .engine_version
+                .clone()
+                .unwrap_or(restored.engine_version.clone());
+            let restored = Database {
+                engine_version: version,
+                ..restored
+            };
+            let restored = Database {
+                is_cluster: kind == "cluster",
+                class: restore.class.clone(),
+                ..restored
+            };
             let began = state.now;
             state.restoring.insert(arn.clone(), began);
             state.databases.entry(arn.clone()).or_insert(restored);
-            state.tags.entry(arn).or_insert_with(|| restore.tags.clone());
+            state
+                .tags
+                .entry(arn)
+                .or_insert_with(|| restore.tags.clone());
         }
         heard(heard_of, "RestoreDBInstanceFromDBSnapshot", &restore.into)?;
         Ok(format!("{} is being made", restore.into))
@@ -136,7 +190,9 @@ impl World {
         let name = verify.snapshot.name();
         let heard_of = self.call("AddTagsToResource", &name).await?;
         if let Some(snapshot) = self.state_mut().snapshots.get_mut(&verify.snapshot) {
-            snapshot.tags.insert(VERIFIED.to_owned(), verify.at.to_string());
+            snapshot
+                .tags
+                .insert(VERIFIED.to_owned(), verify.at.to_string());
         }
         heard(heard_of, "AddTagsToResource", &name)?;
         Ok(format!("{name} is verified"))
@@ -148,7 +204,12 @@ impl World {
         {
             let mut state = self.state_mut();
             let Some(source) = state.snapshots.get(&copy.snapshot).cloned() else {
-                return Err(error("CopyDBSnapshot", &name, "DBSnapshotNotFound", "there is no such snapshot"));
+                return Err(error(
+                    "CopyDBSnapshot",
+                    &name,
+                    "DBSnapshotNotFound",
+                    "there is no such snapshot",
+                ));
             };
             let source_arn = copy.snapshot.as_str();
             let arn = Arn::new(match copy.to.region() {
@@ -157,7 +218,12 @@ impl World {
             });
             let now = state.now;
             state.copying.insert(arn.clone(), now);
-            let there = Snapshot { arn: arn.clone(), status: "creating".to_owned(), tags: copy.tags.clone(), ..source };
+            let there = Snapshot {
+                arn: arn.clone(),
+                status: "creating".to_owned(),
+                tags: copy.tags.clone(),
+                ..source
+            };
             state.snapshots.entry(arn).or_insert(there);
         }
         heard(heard_of, "CopyDBSnapshot", &name)?;
@@ -177,20 +243,40 @@ impl State {
     /// As AWS describes it now.
     pub(super) fn described(&self, arn: &Arn) -> Option<Database> {
         let database = self.databases.get(arn)?;
-        let ready = self.restoring.get(arn).is_some_and(|began| self.now.duration_since(*began) >= RESTORES);
-        let status = if database.status == "creating" && ready { "available" } else { &database.status };
+        let ready = self
+            .restoring
+            .get(arn)
+            .is_some_and(|began| self.now.duration_since(*began) >= RESTORES);
+        let status = if database.status == "creating" && ready {
+            "available"
+        } else {
+            &database.status
+        };
         let tags = self.tags.get(arn).cloned().unwrap_or_default();
-        Some(Database { status: status.to_owned(), tags, ..database.clone() })
+        Some(Database {
+            status: status.to_owned(),
+            tags,
+            ..database.clone()
+        })
     }
 
-    fn take(&mut self, database: &Arn, name: &str, at: Timestamp, tags: BTreeMap<String, String>) -> Arn {
+    fn take(
+        &mut self,
+        database: &Arn,
+        name: &str,
+        at: Timestamp,
+        tags: BTreeMap<String, String>,
+    ) -> Arn {
         let kind = database.database().unwrap_or_default();
         let resource = match kind {
             DatabaseKind::Instance | DatabaseKind::ReplicationGroup => "snapshot",
             DatabaseKind::Cluster => "cluster-snapshot",
             DatabaseKind::ServerlessCache => "serverlesscachesnapshot",
         };
-        let arn = Arn::new(format!("arn:aws:{}:eu-west-1:123456789012:{resource}:{name}", database.service()));
+        let arn = Arn::new(format!(
+            "arn:aws:{}:eu-west-1:123456789012:{resource}:{name}",
+            database.service()
+        ));
         let snapshot = Snapshot {
             arn: arn.clone(),
             identifier: name.to_owned(),
@@ -199,7 +285,11 @@ impl State {
             status: "creating".to_owned(),
             taken_at: Some(at),
             encrypted: true,
-            resource_id: self.databases.get(database).map(|d| d.resource_id.clone()).unwrap_or_default(),
+            resource_id: self
+                .databases
+                .get(database)
+                .map(|d| d.resource_id.clone())
+                .unwrap_or_default(),
             tags,
             ..Snapshot::default()
         };
@@ -212,26 +302,51 @@ impl State {
     pub(super) fn snapshots_of(&self, place: &str, which: Which<'_>) -> Vec<Snapshot> {
         let is_wanted = |snapshot: &&Snapshot| match which {
             _ if place == "vault" && snapshot.arn.account() != VAULT => false,
-            _ if place != "vault" && (snapshot.arn.region(), snapshot.arn.account()) != (place, OWN) => false,
+            _ if place != "vault"
+                && (snapshot.arn.region(), snapshot.arn.account()) != (place, OWN) =>
+            {
+                false
+            }
             Which::All => true,
             Which::Of(arn) => snapshot.is_named_after(arn),
             Which::This(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
-            let begun = self.copying.get(&snapshot.arn).copied().or(snapshot.taken_at);
+            let begun = self
+                .copying
+                .get(&snapshot.arn)
+                .copied()
+                .or(snapshot.taken_at);
             let done = begun.is_some_and(|at| self.now.duration_since(at) >= TAKES);
-            let status = if snapshot.status == "creating" && done { "available" } else { &snapshot.status };
-            Snapshot { status: status.to_owned(), ..snapshot.clone() }
+            let status = if snapshot.status == "creating" && done {
+                "available"
+            } else {
+                &snapshot.status
+            };
+            Snapshot {
+                status: status.to_owned(),
+                ..snapshot.clone()
+            }
         };
-        self.snapshots.values().filter(is_wanted).map(as_it_is).collect()
+        self.snapshots
+            .values()
+            .filter(is_wanted)
+            .map(as_it_is)
+            .collect()
     }
 
     pub(super) fn quotas(&self) -> Quotas {
         let of = |kind: DatabaseKind| {
             let here = self.snapshots_of("eu-west-1", Which::All).into_iter();
             let used = here.filter(|snapshot| snapshot.kind == kind).count();
-            Quota { used: u32::try_from(used).unwrap_or(u32::MAX), max: self.snapshots_allowed }
+            Quota {
+                used: u32::try_from(used).unwrap_or(u32::MAX),
+                max: self.snapshots_allowed,
+            }
         };
-        Quotas { instances: of(DatabaseKind::Instance), clusters: of(DatabaseKind::Cluster) }
+        Quotas {
+            instances: of(DatabaseKind::Instance),
+            clusters: of(DatabaseKind::Cluster),
+        }
     }
 }

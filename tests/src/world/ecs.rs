@@ -63,11 +63,24 @@ impl Ecs {
     pub fn new(world: &World, service: &Arn, per_minute: f64, seed: u64) -> Self {
         for side in ["old", "new"] {
             let balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210";
-            let group = TargetGroup { arn: group(side), load_balancers: vec![balancer.to_owned()] };
-            world.state_mut().target_groups.insert(group.arn.clone(), group);
+            let group = TargetGroup {
+                arn: group(side),
+                load_balancers: vec![balancer.to_owned()],
+            };
+            world
+                .state_mut()
+                .target_groups
+                .insert(group.arn.clone(), group);
         }
         let (world, service, dice) = (world.clone(), service.clone(), Rng::with_seed(seed));
-        Self { world, service, images: BTreeMap::new(), progress: Progress::default(), dice, per_minute }
+        Self {
+            world,
+            service,
+            images: BTreeMap::new(),
+            progress: Progress::default(),
+            dice,
+            per_minute,
+        }
     }
 
     pub fn image(&mut self, tag: &str, behaviour: Behaviour) {
@@ -79,18 +92,27 @@ impl Ecs {
     }
 
     fn behaviour(&self) -> Behaviour {
-        let tag = ImageRef::parse(&self.world.image_of(&self.service)).tag.unwrap_or_default();
+        let tag = ImageRef::parse(&self.world.image_of(&self.service))
+            .tag
+            .unwrap_or_default();
         self.images.get(&tag).copied().unwrap_or(Behaviour::Good)
     }
 
     /// A minute of ECS, and of the requests that come meanwhile. `verify`: who answers its hooks.
     pub fn minute<Op: Operation>(&mut self, verify: &Op) {
         let service = self.described();
-        let Some(primary) = service.primary().filter(|primary| primary.rollout_state == "IN_PROGRESS").cloned() else {
+        let Some(primary) = service
+            .primary()
+            .filter(|primary| primary.rollout_state == "IN_PROGRESS")
+            .cloned()
+        else {
             return;
         };
         if self.progress.deployment != primary.id {
-            self.progress = Progress { deployment: primary.id, ..Progress::default() };
+            self.progress = Progress {
+                deployment: primary.id,
+                ..Progress::default()
+            };
         }
         self.tasks(&service);
         if self.progress.healthy < service.desired_count {
@@ -110,10 +132,16 @@ impl Ecs {
     fn tasks(&mut self, service: &Service) {
         let desired = service.desired_count;
         let bound = |percent: Option<i32>, default: i32| percent.unwrap_or(default) * desired;
-        let (least, most) =
-            ((bound(service.minimum_healthy_percent, 100) + 99) / 100, bound(service.maximum_percent, 200) / 100);
+        let (least, most) = (
+            (bound(service.minimum_healthy_percent, 100) + 99) / 100,
+            bound(service.maximum_percent, 200) / 100,
+        );
         // As many old ones still run as are needed to have the least with those that are healthy.
-        let old = if service.shifts_traffic() { 0 } else { (least - self.progress.healthy).max(0) };
+        let old = if service.shifts_traffic() {
+            0
+        } else {
+            (least - self.progress.healthy).max(0)
+        };
         let room = (most - old - self.progress.healthy).clamp(0, desired - self.progress.healthy);
         match self.behaviour() {
             Behaviour::Good | Behaviour::Errs => self.progress.healthy += room,
@@ -132,7 +160,10 @@ impl Ecs {
     fn trips(&self, service: &Service) -> bool {
         let threshold = ((service.desired_count + 1) / 2).clamp(3, 200);
         let breaker = service.circuit_breaker;
-        breaker.enable && breaker.rollback && !service.shifts_traffic() && self.progress.failures >= threshold
+        breaker.enable
+            && breaker.rollback
+            && !service.shifts_traffic()
+            && self.progress.failures >= threshold
     }
 
     /// One question, and the next step where it is answered and its time is over.
@@ -144,8 +175,11 @@ impl Ecs {
         self.show(weight);
         self.requests(weight);
         if self.progress.minutes == 0 {
-            let weights =
-                if stage.starts_with("PRODUCTION") { json!({"new": weight, "old": 100.0 - weight}) } else { json!({}) };
+            let weights = if stage.starts_with("PRODUCTION") {
+                json!({"new": weight, "old": 100.0 - weight})
+            } else {
+                json!({})
+            };
             match self.ask(verify, stage, &weights).as_str() {
                 "SUCCEEDED" => {}
                 "FAILED" => {
@@ -169,7 +203,10 @@ impl Ecs {
     /// What DescribeServiceDeployments answers.
     fn show(&self, weight: f64) {
         let service = self.described();
-        let before = service.deployments.iter().find(|other| other.rollout_state == "COMPLETED");
+        let before = service
+            .deployments
+            .iter()
+            .find(|other| other.rollout_state == "COMPLETED");
         let revision = |side: &str, definition: &str, weight: f64| ServiceRevision {
             arn: side.to_owned(),
             task_definition: definition.to_owned(),
@@ -183,14 +220,30 @@ impl Ecs {
             to: revision("new", &service.task_definition, weight),
             ..ServiceDeployment::default()
         };
-        self.world.state_mut().shifting.insert(self.arn(), deployment);
+        self.world
+            .state_mut()
+            .shifting
+            .insert(self.arn(), deployment);
     }
 
     fn requests(&mut self, weight: f64) {
-        let errors = |behaviour: Behaviour| if behaviour == Behaviour::Errs { 0.1 } else { 0.001 };
-        let sides = [("old", 100.0 - weight, errors(Behaviour::Good)), ("new", weight, errors(self.behaviour()))];
+        let errors = |behaviour: Behaviour| {
+            if behaviour == Behaviour::Errs {
+                0.1
+            } else {
+                0.001
+            }
+        };
+        let sides = [
+            ("old", 100.0 - weight, errors(Behaviour::Good)),
+            ("new", weight, errors(self.behaviour())),
+        ];
         for (side, share, chance) in sides {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a few thousand")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a few thousand"
+            )]
             let requests = (self.per_minute * share / 100.0).round() as u32;
             let failed = (0..requests).filter(|_| self.dice.f64() < chance).count();
             let mut state = self.world.state_mut();
@@ -200,7 +253,9 @@ impl Ecs {
             let minute = now - SignedDuration::from_mins(1);
             traffic.requests.insert(minute, f64::from(requests));
             traffic.answers.insert(minute, f64::from(requests));
-            traffic.errors.insert(minute, f64::from(u32::try_from(failed).unwrap_or(u32::MAX)));
+            traffic
+                .errors
+                .insert(minute, f64::from(u32::try_from(failed).unwrap_or(u32::MAX)));
         }
     }
 
@@ -220,5 +275,7 @@ impl Ecs {
 }
 
 fn group(side: &str) -> String {
-    format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{side}/0123456789abcdef")
+    format!(
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{side}/0123456789abcdef"
+    )
 }

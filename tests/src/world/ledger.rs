@@ -25,17 +25,28 @@ impl Ledger for World {
         let mut state = self.state_mut();
         let held = state.held.entry(target.clone()).or_default();
         if let Some((holder, until)) = held.lease.as_ref().filter(|(_, until)| *until >= now) {
-            return Err(LedgerError::Busy { holder: holder.clone(), until: until.to_string() });
+            return Err(LedgerError::Busy {
+                holder: holder.clone(),
+                until: until.to_string(),
+            });
         }
         held.lease = Some((holder.to_owned(), until));
         held.fence += 1;
-        Ok(Lease { target: target.clone(), fence: held.fence, until, memory: held.memory.clone() })
+        Ok(Lease {
+            target: target.clone(),
+            fence: held.fence,
+            until,
+            memory: held.memory.clone(),
+        })
     }
 
     async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
         self.call("Watched", "all").await?;
         let state = self.state();
-        let watched = state.held.iter().filter(|(_, held)| held.memory.watched.contains(operation));
+        let watched = state
+            .held
+            .iter()
+            .filter(|(_, held)| held.memory.watched.contains(operation));
         Ok(watched.map(|(arn, _)| arn.clone()).collect())
     }
 
@@ -55,7 +66,13 @@ impl Ledger for World {
 impl History for World {
     async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
         self.call("Query", "by-day").await?;
-        Ok(self.state().journal.iter().filter(|record| (from..=to).contains(&record.at)).cloned().collect())
+        Ok(self
+            .state()
+            .journal
+            .iter()
+            .filter(|record| (from..=to).contains(&record.at))
+            .cloned()
+            .collect())
     }
 
     /// What `alert` would have made of the notices.
@@ -66,21 +83,36 @@ impl History for World {
             take(&mut desk, notice);
         }
         let all = desk.incidents.into_values();
-        Ok(all.filter(|incident| incident.since < to && incident.over.is_none_or(|over| over >= from)).collect())
+        Ok(all
+            .filter(|incident| incident.since < to && incident.over.is_none_or(|over| over >= from))
+            .collect())
     }
 
     async fn memory(&self, target: &Arn) -> Result<Memory, AwsError> {
         self.call("GetItem", &target.name()).await?;
-        Ok(self.state().held.get(target).map(|held| held.memory.clone()).unwrap_or_default())
+        Ok(self
+            .state()
+            .held
+            .get(target)
+            .map(|held| held.memory.clone())
+            .unwrap_or_default())
     }
 }
 
 impl Costs for World {
-    async fn spent(&self, tag: &str, value: Option<&str>, from: Date, to: Date) -> Result<Vec<Spent>, AwsError> {
+    async fn spent(
+        &self,
+        tag: &str,
+        value: Option<&str>,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Spent>, AwsError> {
         self.call("GetCostAndUsage", tag).await?;
         let state = self.state();
         let asked = |(of, spent): &&(String, Spent)| {
-            of == tag && value.is_none_or(|value| spent.of == value) && (from..to).contains(&spent.day)
+            of == tag
+                && value.is_none_or(|value| spent.of == value)
+                && (from..to).contains(&spent.day)
         };
         let spent = state.spent.iter().filter(asked);
         Ok(spent.map(|(_, spent)| spent.clone()).collect())
@@ -88,10 +120,20 @@ impl Costs for World {
 }
 
 impl State {
-    fn write(&mut self, lease: &Lease, record: Option<&Record>, free: bool) -> Result<(), AwsError> {
+    fn write(
+        &mut self,
+        lease: &Lease,
+        record: Option<&Record>,
+        free: bool,
+    ) -> Result<(), AwsError> {
         let held = self.held.entry(lease.target.clone()).or_default();
         if held.fence != lease.fence {
-            return Err(error("Write", &lease.target.name(), "TransactionCanceledException", "the fence has risen"));
+            return Err(error(
+                "Write",
+                &lease.target.name(),
+                "TransactionCanceledException",
+                "the fence has risen",
+            ));
         }
         held.memory = lease.memory.clone();
         if free {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
-    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure, ScalableTarget, Series,
-    Statistic, TargetGroup,
+    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure,
+    ScalableTarget, Series, Statistic, TargetGroup,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,10 @@ pub struct Task {
 
 impl Default for Task {
     fn default() -> Self {
-        Self { cpu_per_rps: 5.0, idle_cpu: 2.0 }
+        Self {
+            cpu_per_rps: 5.0,
+            idle_cpu: 2.0,
+        }
     }
 }
 
@@ -33,10 +36,15 @@ impl World {
     /// Puts a service behind a load balancer and gives it bounds.
     pub fn scaled(&self, name: &str, scale: &str) -> Arn {
         let arn = self.service(name, &format!("shop/{name}"), "latest", "tag=latest");
-        let group = format!("arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef");
+        let group = format!(
+            "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/{name}/0123456789abcdef"
+        );
         let balancer = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210";
         let mut state = self.state_mut();
-        let behind = TargetGroup { arn: group.clone(), load_balancers: vec![balancer.to_owned()] };
+        let behind = TargetGroup {
+            arn: group.clone(),
+            load_balancers: vec![balancer.to_owned()],
+        };
         state.target_groups.insert(group.clone(), behind);
         let tags = state.tags.entry(arn.clone()).or_default();
         tags.remove("lamplighter:deploy");
@@ -55,27 +63,41 @@ impl World {
         let (cluster, name) = service.ecs_service().unwrap_or_default();
         let of_service = [("ClusterName", cluster), ("ServiceName", name)];
         let group = format!("targetgroup/{name}/0123456789abcdef");
-        let alarm =
-            |kind: &str, namespace: &str, metric: &str, dimensions: &[(&str, &str)], minutes, threshold| Alarm {
-                name: format!("lamplighter/{cluster}/{name}/{kind}"),
-                description: String::new(),
-                measure: Measure::One(AlarmMetric {
-                    namespace: namespace.to_owned(),
-                    name: metric.to_owned(),
-                    dimensions: dimensions.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
-                    statistic: Statistic::Average,
-                }),
-                comparison: "GreaterThanOrEqualToThreshold".to_owned(),
-                threshold,
-                minutes,
-                period: 1,
-                missing_data: "notBreaching".to_owned(),
-                actions: AlarmActions::default(),
-            };
+        let alarm = |kind: &str,
+                     namespace: &str,
+                     metric: &str,
+                     dimensions: &[(&str, &str)],
+                     minutes,
+                     threshold| Alarm {
+            name: format!("lamplighter/{cluster}/{name}/{kind}"),
+            description: String::new(),
+            measure: Measure::One(AlarmMetric {
+                namespace: namespace.to_owned(),
+                name: metric.to_owned(),
+                dimensions: dimensions
+                    .iter()
+                    .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+                    .collect(),
+                statistic: Statistic::Average,
+            }),
+            comparison: "GreaterThanOrEqualToThreshold".to_owned(),
+            threshold,
+            minutes,
+            period: 1,
+            missing_data: "notBreaching".to_owned(),
+            actions: AlarmActions::default(),
+        };
         let requests = [("TargetGroup", group.as_str())];
         let both = [
             alarm("cpu-peak", "AWS/ECS", "CPUUtilization", &of_service, 3, cpu),
-            alarm("requests", "AWS/ApplicationELB", "RequestCountPerTarget", &requests, 1, rps * 60.0),
+            alarm(
+                "requests",
+                "AWS/ApplicationELB",
+                "RequestCountPerTarget",
+                &requests,
+                1,
+                rps * 60.0,
+            ),
         ];
         for alarm in &both {
             self.state_mut().put_alarm(alarm, &BTreeMap::new());
@@ -86,7 +108,10 @@ impl World {
     pub fn busy(&self, arn: &Arn) -> Arn {
         let model = self.scaled("model", "min=2 max=8");
         let mut state = self.state_mut();
-        let mut service = state.services.remove(&model).unwrap_or_else(|| unreachable!("it was just made"));
+        let mut service = state
+            .services
+            .remove(&model)
+            .unwrap_or_else(|| unreachable!("it was just made"));
         service.arn = arn.clone();
         state.services.insert(arn.clone(), service);
         let tags = state.tags.remove(&model).unwrap_or_default();
@@ -141,8 +166,13 @@ impl State {
     fn measure(&mut self, arn: &Arn, rps: f64, task: Task, minute: Timestamp) {
         let running = f64::from(self.services[arn].running_count.max(1));
         let load = self.loads.entry(arn.clone()).or_default();
-        load.requests.get_or_insert_default().insert(minute, rps * 60.0);
-        load.cpu.insert(minute, (task.idle_cpu + rps / running * task.cpu_per_rps).min(100.0));
+        load.requests
+            .get_or_insert_default()
+            .insert(minute, rps * 60.0);
+        load.cpu.insert(
+            minute,
+            (task.idle_cpu + rps / running * task.cpu_per_rps).min(100.0),
+        );
         load.memory.insert(minute, 40.0);
         load.tasks.insert(minute, running);
     }
@@ -150,10 +180,17 @@ impl State {
     /// What GetMetricData answers.
     pub(super) fn measured(&self, query: &LoadQuery, from: Timestamp, to: Timestamp) -> Load {
         let Some(all) = self.loads.get(&query.service) else {
-            return Load { requests: (!query.target_groups.is_empty()).then(Series::new), ..Load::default() };
+            return Load {
+                requests: (!query.target_groups.is_empty()).then(Series::new),
+                ..Load::default()
+            };
         };
         let within = |series: &Series| -> Series {
-            series.iter().filter(|(time, _)| (from..to).contains(*time)).map(|(t, v)| (*t, *v)).collect()
+            series
+                .iter()
+                .filter(|(time, _)| (from..to).contains(*time))
+                .map(|(t, v)| (*t, *v))
+                .collect()
         };
         let counted = !query.target_groups.is_empty();
         Load {
@@ -161,14 +198,25 @@ impl State {
             cpu: within(&all.cpu),
             memory: within(&all.memory),
             tasks: within(&all.tasks),
-            busiest_cpu: if query.busiest { within(&all.busiest_cpu) } else { Series::new() },
-            busiest_memory: if query.busiest { within(&all.busiest_memory) } else { Series::new() },
+            busiest_cpu: if query.busiest {
+                within(&all.busiest_cpu)
+            } else {
+                Series::new()
+            },
+            busiest_memory: if query.busiest {
+                within(&all.busiest_memory)
+            } else {
+                Series::new()
+            },
         }
     }
 
     /// Makes an alarm or changes it; its state and its tags stay.
     pub fn put_alarm(&mut self, alarm: &Alarm, tags: &BTreeMap<String, String>) {
-        let arn = format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{}", alarm.name);
+        let arn = format!(
+            "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{}",
+            alarm.name
+        );
         let before = self.alarms.get(&alarm.name);
         if before.is_none() {
             self.tags.insert(Arn::new(arn.clone()), tags.clone());
@@ -192,13 +240,22 @@ impl State {
         let mut events = Vec::new();
         let mut alarms = std::mem::take(&mut self.alarms);
         for has in alarms.values_mut() {
-            let Some(alarm) = has.alarm.clone() else { continue };
-            let minutes = (0..alarm.minutes).map(|n| newest - MINUTE * i32::try_from(n).unwrap_or_default());
-            let values: Vec<Option<f64>> = minutes.map(|minute| self.value(&alarm, minute)).collect();
+            let Some(alarm) = has.alarm.clone() else {
+                continue;
+            };
+            let minutes =
+                (0..alarm.minutes).map(|n| newest - MINUTE * i32::try_from(n).unwrap_or_default());
+            let values: Vec<Option<f64>> =
+                minutes.map(|minute| self.value(&alarm, minute)).collect();
             let state = match values.iter().flatten().count() {
                 0 if alarm.missing_data == "notBreaching" => AlarmState::Ok,
                 0 => AlarmState::InsufficientData,
-                _ if values.iter().all(|v| v.is_some_and(|v| breaches(&alarm, v))) => AlarmState::Alarm,
+                _ if values
+                    .iter()
+                    .all(|v| v.is_some_and(|v| breaches(&alarm, v))) =>
+                {
+                    AlarmState::Alarm
+                }
                 _ => AlarmState::Ok,
             };
             if state != has.state {
@@ -212,24 +269,36 @@ impl State {
     }
 
     fn value(&self, alarm: &Alarm, minute: Timestamp) -> Option<f64> {
-        let Measure::One(metric) = &alarm.measure else { return None };
+        let Measure::One(metric) = &alarm.measure else {
+            return None;
+        };
         let of = |service: &Arn| {
             let (cluster, name) = service.ecs_service()?;
-            let [c, s] = SERVICE_AND_CLUSTER.map(|dimension| metric.dimensions.get(dimension).map(String::as_str));
+            let [c, s] = SERVICE_AND_CLUSTER
+                .map(|dimension| metric.dimensions.get(dimension).map(String::as_str));
             (c == Some(cluster) && s == Some(name)).then_some(())
         };
         let behind = |service: &Arn| {
             let groups = &self.services.get(service)?.target_groups;
             let group = metric.dimensions.get("TargetGroup")?;
-            groups.iter().any(|arn| arn.ends_with(group.as_str())).then_some(())
+            groups
+                .iter()
+                .any(|arn| arn.ends_with(group.as_str()))
+                .then_some(())
         };
-        let (arn, load) = self.loads.iter().find(|(arn, _)| of(arn).is_some() || behind(arn).is_some())?;
+        let (arn, load) = self
+            .loads
+            .iter()
+            .find(|(arn, _)| of(arn).is_some() || behind(arn).is_some())?;
         match metric.name.as_str() {
             "CPUUtilization" => load.cpu.get(&minute).copied(),
             "MemoryUtilization" => load.memory.get(&minute).copied(),
             "RequestCountPerTarget" => {
                 let running = f64::from(self.services[arn].running_count.max(1));
-                load.requests.as_ref()?.get(&minute).map(|requests| requests / running)
+                load.requests
+                    .as_ref()?
+                    .get(&minute)
+                    .map(|requests| requests / running)
             }
             _ => None,
         }

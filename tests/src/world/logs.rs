@@ -13,13 +13,24 @@ const TAKES: SignedDuration = SignedDuration::from_mins(7);
 impl World {
     /// A log group with this tag, made long ago, that keeps its events for ever.
     pub fn log_group(&self, name: &str, logs: &str) -> Arn {
-        let arn = Arn::new(format!("arn:aws:logs:eu-west-1:123456789012:log-group:{name}"));
+        let arn = Arn::new(format!(
+            "arn:aws:logs:eu-west-1:123456789012:log-group:{name}"
+        ));
         let mut state = self.state_mut();
         let created = Some(Timestamp::UNIX_EPOCH);
-        let group = LogGroup { arn: arn.clone(), created, retention_days: None, class: "STANDARD".to_owned() };
+        let group = LogGroup {
+            arn: arn.clone(),
+            created,
+            retention_days: None,
+            class: "STANDARD".to_owned(),
+        };
         state.log_groups.insert(arn.clone(), group);
         let tags = [("lamplighter:managed", "true"), ("lamplighter:logs", logs)];
-        state.tags.insert(arn.clone(), tags.map(|(key, value)| (key.to_owned(), value.to_owned())).into());
+        state.tags.insert(
+            arn.clone(),
+            tags.map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into(),
+        );
         drop(state);
         arn
     }
@@ -30,7 +41,12 @@ impl World {
         let id = {
             let mut state = self.state_mut();
             if !state.running_exports().is_empty() {
-                return Err(error("CreateExportTask", &name, "LimitExceededException", "Resource limit exceeded."));
+                return Err(error(
+                    "CreateExportTask",
+                    &name,
+                    "LimitExceededException",
+                    "Resource limit exceeded.",
+                ));
             }
             let id = format!("task-{}", state.exports.len() + 1);
             let task = ExportTask {
@@ -73,18 +89,31 @@ impl State {
     /// A task as AWS describes it now.
     #[must_use]
     pub fn export(&self, id: &str) -> Option<ExportTask> {
-        self.exports.iter().find(|(task, _)| task.id == id).map(|(task, began)| self.seen(task, *began))
+        self.exports
+            .iter()
+            .find(|(task, _)| task.id == id)
+            .map(|(task, began)| self.seen(task, *began))
     }
 
     #[must_use]
     pub fn running_exports(&self) -> Vec<ExportTask> {
-        let seen = self.exports.iter().map(|(task, began)| self.seen(task, *began));
+        let seen = self
+            .exports
+            .iter()
+            .map(|(task, began)| self.seen(task, *began));
         seen.filter(|task| task.status == "RUNNING").collect()
     }
 
     fn seen(&self, task: &ExportTask, began: Timestamp) -> ExportTask {
         let is_over = task.status == "RUNNING" && self.now.duration_since(began) >= TAKES;
-        let status = if is_over { "COMPLETED".to_owned() } else { task.status.clone() };
-        ExportTask { status, ..task.clone() }
+        let status = if is_over {
+            "COMPLETED".to_owned()
+        } else {
+            task.status.clone()
+        };
+        ExportTask {
+            status,
+            ..task.clone()
+        }
     }
 }

@@ -17,7 +17,10 @@ impl World {
             let mut state = self.state_mut();
             let now = state.now;
             // Its token makes it the only one.
-            state.probes.entry(probe.token.clone()).or_insert_with(|| (probe.clone(), now));
+            state
+                .probes
+                .entry(probe.token.clone())
+                .or_insert_with(|| (probe.clone(), now));
         }
         heard(heard_of, "RunTask", &probe.task_definition)?;
         Ok(probe.token.clone())
@@ -39,7 +42,16 @@ impl State {
         let is_over = ended || self.halted.iter().any(|halted| halted == token);
         let status = if is_over { "STOPPED" } else { "RUNNING" };
         let exit_code = is_over.then_some(self.exit_code);
-        let container = TaskContainer { name: "check".to_owned(), exit_code, ..TaskContainer::default() };
-        Some(Task { task: token.to_owned(), status: status.to_owned(), containers: vec![container], ..Task::default() })
+        let container = TaskContainer {
+            name: "check".to_owned(),
+            exit_code,
+            ..TaskContainer::default()
+        };
+        Some(Task {
+            task: token.to_owned(),
+            status: status.to_owned(),
+            containers: vec![container],
+            ..Task::default()
+        })
     }
 }

@@ -63,7 +63,14 @@ impl Fleet {
     #[must_use]
     pub fn new(world: &World) -> Self {
         let (conduct, kept) = (BTreeMap::new(), BTreeMap::new());
-        Self { world: world.clone(), conduct, dark: None, kept, number: 0, events: Vec::new() }
+        Self {
+            world: world.clone(),
+            conduct,
+            dark: None,
+            kept,
+            number: 0,
+            events: Vec::new(),
+        }
     }
 
     /// From now on tasks of a service do this, whatever their revision.
@@ -74,7 +81,8 @@ impl Fleet {
     /// Those of the revision that runs now do this.
     pub fn set_revision(&mut self, service: &Arn, conduct: Conduct) {
         let revision = self.world.state().services[service].task_definition.clone();
-        self.conduct.insert((service.clone(), Some(revision)), conduct);
+        self.conduct
+            .insert((service.clone(), Some(revision)), conduct);
     }
 
     /// A zone goes dark: its tasks are gone, and new ones find no room there.
@@ -85,17 +93,30 @@ impl Fleet {
     /// Tasks that run and answer nobody any more; others that are started do.
     pub fn hang(&mut self, service: &Arn) {
         let mut state = self.world.state_mut();
-        let running = state.tasks.get(service).into_iter().flatten().filter(|task| !task.is_over());
+        let running = state
+            .tasks
+            .get(service)
+            .into_iter()
+            .flatten()
+            .filter(|task| !task.is_over());
         let addresses: Vec<String> = running.filter_map(|task| task.address.clone()).collect();
-        for target in state.targets.values_mut().flatten().filter(|target| addresses.contains(&target.id)) {
+        for target in state
+            .targets
+            .values_mut()
+            .flatten()
+            .filter(|target| addresses.contains(&target.id))
+        {
             "unhealthy".clone_into(&mut target.state);
             "Request timed out".clone_into(&mut target.description);
         }
     }
 
     fn conduct_of(&self, service: &Service) -> Conduct {
-        let by = |revision: Option<String>| self.conduct.get(&(service.arn.clone(), revision)).copied();
-        by(Some(service.task_definition.clone())).or_else(|| by(None)).unwrap_or_default()
+        let by =
+            |revision: Option<String>| self.conduct.get(&(service.arn.clone(), revision)).copied();
+        by(Some(service.task_definition.clone()))
+            .or_else(|| by(None))
+            .unwrap_or_default()
     }
 
     /// A minute of ECS.
@@ -112,17 +133,31 @@ impl Fleet {
     fn end_tasks(&mut self, arn: &Arn) {
         let (service, now) = (self.described(arn), self.world.state().now);
         let conduct = self.conduct_of(&service);
-        let deployed = service.primary().and_then(|primary| primary.created_at).unwrap_or_default();
+        let deployed = service
+            .primary()
+            .and_then(|primary| primary.created_at)
+            .unwrap_or_default();
         let mut kept = 0;
         for mut task in self.running(arn) {
             let started = task.started_at.unwrap_or(now);
             let is_old = started < deployed || task.task_definition != service.task_definition;
             let stop = if self.dark == Some(task.zone.as_str()) {
-                Some(("", "Host EC2 (instance i-0123456789abcdef0) terminated.", None, ""))
+                Some((
+                    "",
+                    "Host EC2 (instance i-0123456789abcdef0) terminated.",
+                    None,
+                    "",
+                ))
             } else if is_old || kept >= service.desired_count {
-                Some(("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1)", Some(0), ""))
+                Some((
+                    "ServiceSchedulerInitiated",
+                    "Scaling activity initiated by (deployment ecs-svc/1)",
+                    Some(0),
+                    "",
+                ))
             } else {
-                ends(conduct).filter(|_| now.duration_since(started) >= SignedDuration::from_mins(1))
+                ends(conduct)
+                    .filter(|_| now.duration_since(started) >= SignedDuration::from_mins(1))
             };
             match stop {
                 Some(stop) => self.stop(arn, &mut task, stop),
@@ -136,7 +171,10 @@ impl Fleet {
         let running = i32::try_from(self.running(arn).len()).unwrap_or(i32::MAX);
         let conduct = self.conduct_of(&service);
         let missing = (service.desired_count - running).max(0);
-        if missing == 0 || conduct == Conduct::NoRoom || self.kept.get(arn).is_some_and(|kept| now < kept.next_start) {
+        if missing == 0
+            || conduct == Conduct::NoRoom
+            || self.kept.get(arn).is_some_and(|kept| now < kept.next_start)
+        {
             return;
         }
         for _ in 0..missing {
@@ -150,24 +188,45 @@ impl Fleet {
             }
         }
         let kept = self.kept.entry(arn.clone()).or_default();
-        kept.failed_starts = if never_runs(conduct).is_some() { kept.failed_starts + 1 } else { 0 };
-        let wait = 1_u32.checked_shl(kept.failed_starts).unwrap_or(THROTTLED).min(THROTTLED);
+        kept.failed_starts = if never_runs(conduct).is_some() {
+            kept.failed_starts + 1
+        } else {
+            0
+        };
+        let wait = 1_u32
+            .checked_shl(kept.failed_starts)
+            .unwrap_or(THROTTLED)
+            .min(THROTTLED);
         let wait = if kept.failed_starts == 0 { 0 } else { wait };
         kept.next_start = now + SignedDuration::from_mins(wait.into());
     }
 
     fn task(&mut self, service: &Service) -> Task {
         self.number += 1;
-        let zones: Vec<&str> = ZONES.into_iter().filter(|zone| self.dark != Some(zone)).collect();
+        let zones: Vec<&str> = ZONES
+            .into_iter()
+            .filter(|zone| self.dark != Some(zone))
+            .collect();
         let zone = zones[self.number as usize % zones.len()];
         Task {
-            task: format!("arn:aws:ecs:eu-west-1:123456789012:task/shop/{:032x}", self.number),
+            task: format!(
+                "arn:aws:ecs:eu-west-1:123456789012:task/shop/{:032x}",
+                self.number
+            ),
             task_definition: service.task_definition.clone(),
             status: "RUNNING".to_owned(),
             started_at: Some(self.world.state().now),
             zone: zone.to_owned(),
-            address: Some(format!("10.{}.{}.{}", self.number >> 16, (self.number >> 8) & 255, self.number & 255)),
-            containers: vec![TaskContainer { name: "web".to_owned(), ..TaskContainer::default() }],
+            address: Some(format!(
+                "10.{}.{}.{}",
+                self.number >> 16,
+                (self.number >> 8) & 255,
+                self.number & 255
+            )),
+            containers: vec![TaskContainer {
+                name: "web".to_owned(),
+                ..TaskContainer::default()
+            }],
             ..Task::default()
         }
     }
@@ -176,14 +235,28 @@ impl Fleet {
         let mut state = self.world.state_mut();
         let groups = state.services[arn].target_groups.clone();
         for group in groups {
-            let (id, state_of) = (task.address.clone().unwrap_or_default(), "healthy".to_owned());
-            let target = Target { group: group.clone(), id, port: 80, state: state_of, ..Target::default() };
+            let (id, state_of) = (
+                task.address.clone().unwrap_or_default(),
+                "healthy".to_owned(),
+            );
+            let target = Target {
+                group: group.clone(),
+                id,
+                port: 80,
+                state: state_of,
+                ..Target::default()
+            };
             state.targets.entry(group).or_default().push(target);
         }
         state.tasks.entry(arn.clone()).or_default().push(task);
     }
 
-    fn stop(&mut self, arn: &Arn, task: &mut Task, (code, reason, exit, container): (&str, &str, Option<i32>, &str)) {
+    fn stop(
+        &mut self,
+        arn: &Arn,
+        task: &mut Task,
+        (code, reason, exit, container): (&str, &str, Option<i32>, &str),
+    ) {
         let mut state = self.world.state_mut();
         let now = state.now;
         over(task, code, reason, now);
@@ -192,7 +265,10 @@ impl Fleet {
         }
         let known = state.tasks.entry(arn.clone()).or_default();
         known.retain(|other| {
-            other.task != task.task && other.stopped_at.is_none_or(|at| now.duration_since(at) < REMEMBERED)
+            other.task != task.task
+                && other
+                    .stopped_at
+                    .is_none_or(|at| now.duration_since(at) < REMEMBERED)
         });
         known.push(task.clone());
         state.forget_target(task);
@@ -204,7 +280,9 @@ impl Fleet {
     fn count(&mut self, arn: &Arn) {
         let running = i32::try_from(self.running(arn).len()).unwrap_or(i32::MAX);
         let mut state = self.world.state_mut();
-        let Some(service) = state.services.get_mut(arn) else { return };
+        let Some(service) = state.services.get_mut(arn) else {
+            return;
+        };
         service.running_count = running;
         if running >= service.desired_count && !service.deployments.is_empty() {
             state.settle(arn);
@@ -217,7 +295,14 @@ impl Fleet {
 
     fn running(&self, arn: &Arn) -> Vec<Task> {
         let state = self.world.state();
-        state.tasks.get(arn).into_iter().flatten().filter(|task| !task.is_over()).cloned().collect()
+        state
+            .tasks
+            .get(arn)
+            .into_iter()
+            .flatten()
+            .filter(|task| !task.is_over())
+            .cloned()
+            .collect()
     }
 }
 
@@ -282,7 +367,11 @@ impl State {
 }
 
 impl World {
-    pub(super) async fn tasks_of(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+    pub(super) async fn tasks_of(
+        &self,
+        of: TasksOf<'_>,
+        which: Lifecycle,
+    ) -> Result<Vec<Task>, AwsError> {
         let name = match of {
             TasksOf::Service(arn) | TasksOf::Instance(arn) => arn.name(),
         };
@@ -292,7 +381,9 @@ impl World {
             TasksOf::Instance(arn) => {
                 let state = self.state();
                 let all = state.tasks.values().flatten();
-                all.filter(|task| task.instance.as_deref() == Some(arn.as_str())).cloned().collect()
+                all.filter(|task| task.instance.as_deref() == Some(arn.as_str()))
+                    .cloned()
+                    .collect()
             }
         };
         found.retain(|task| task.is_over() == (which == Lifecycle::Stopped));
@@ -309,7 +400,12 @@ impl World {
             let now = state.now;
             let known = state.tasks.get_mut(&replace.service).into_iter().flatten();
             let Some(task) = known.into_iter().find(|task| task.task == replace.task) else {
-                return Err(error("StopTask", &replace.task, "InvalidParameterException", "no such task"));
+                return Err(error(
+                    "StopTask",
+                    &replace.task,
+                    "InvalidParameterException",
+                    "no such task",
+                ));
             };
             over(task, "UserInitiated", &replace.reason, now);
             let task = task.clone();
@@ -331,7 +427,9 @@ impl World {
     pub(super) async fn enlarge(&self, enlarge: &Enlarge) -> Result<String, AwsError> {
         let base = self.task_definition(&enlarge.base).await?;
         let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
-        let revision = self.state_mut().register_document(base.with_sizes(&enlarge.sizes), enlarge.tags.clone());
+        let revision = self
+            .state_mut()
+            .register_document(base.with_sizes(&enlarge.sizes), enlarge.tags.clone());
         heard(heard_of, "RegisterTaskDefinition", base.family())?;
         let heard_of = self.call("UpdateService", &enlarge.service.name()).await?;
         self.state_mut().deploy(&enlarge.service, &revision);
@@ -358,7 +456,9 @@ impl World {
             let heard_of = self.call("SetInstanceHealth", &drain.ec2).await?;
             heard(heard_of, "SetInstanceHealth", &drain.ec2)?;
         }
-        let heard_of = self.call("UpdateContainerInstancesState", &drain.ec2).await?;
+        let heard_of = self
+            .call("UpdateContainerInstancesState", &drain.ec2)
+            .await?;
         if let Some(instance) = self.state_mut().instances.get_mut(&drain.instance) {
             "DRAINING".clone_into(&mut instance.status);
         }

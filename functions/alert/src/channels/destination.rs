@@ -34,11 +34,26 @@ pub struct Destination {
 
 #[derive(Clone)]
 pub enum Kind {
-    SlackWebhook { url: String },
-    SlackBot { token: String, channel: String, api: String },
-    PagerDuty { key: String, api: String },
-    Webhook { url: String, signing_key: String },
-    Topic { arn: String, amazon_q: bool },
+    SlackWebhook {
+        url: String,
+    },
+    SlackBot {
+        token: String,
+        channel: String,
+        api: String,
+    },
+    PagerDuty {
+        key: String,
+        api: String,
+    },
+    Webhook {
+        url: String,
+        signing_key: String,
+    },
+    Topic {
+        arn: String,
+        amazon_q: bool,
+    },
 }
 
 /// Reads the secret.
@@ -46,23 +61,39 @@ pub enum Kind {
 /// # Errors
 /// What is wrong, by the name of the channel and the field; never a value.
 pub fn parse(document: &str) -> Result<BTreeMap<String, Destination>, String> {
-    let all: Map<String, Value> = serde_json::from_str(document)
-        .map_err(|error| format!("it is no JSON object (line {}, column {})", error.line(), error.column()))?;
-    all.iter().map(|(name, fields)| Ok((name.clone(), destination(name, fields)?))).collect()
+    let all: Map<String, Value> = serde_json::from_str(document).map_err(|error| {
+        format!(
+            "it is no JSON object (line {}, column {})",
+            error.line(),
+            error.column()
+        )
+    })?;
+    all.iter()
+        .map(|(name, fields)| Ok((name.clone(), destination(name, fields)?)))
+        .collect()
 }
 
 fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
     let wrong = |what: String| format!("channel {name}: {what}");
     if name == MAIL {
-        return Err(wrong("is the stack's own topic; take another name".to_owned()));
+        return Err(wrong(
+            "is the stack's own topic; take another name".to_owned(),
+        ));
     }
-    let fields = fields.as_object().ok_or_else(|| wrong("is no object".to_owned()))?;
+    let fields = fields
+        .as_object()
+        .ok_or_else(|| wrong("is no object".to_owned()))?;
     let fields = Fields(fields);
     let (kind, known) = kind(&fields).map_err(wrong)?;
-    if let Some(unknown) =
-        fields.0.keys().find(|key| !known.contains(&key.as_str()) && !FILTERS.contains(&key.as_str()))
+    if let Some(unknown) = fields
+        .0
+        .keys()
+        .find(|key| !known.contains(&key.as_str()) && !FILTERS.contains(&key.as_str()))
     {
-        return Err(wrong(format!("{unknown} means nothing; it may have {}, from and apps", known.join(", "))));
+        return Err(wrong(format!(
+            "{unknown} means nothing; it may have {}, from and apps",
+            known.join(", ")
+        )));
     }
     let from = match fields.optional("from").map_err(wrong)?.as_deref() {
         // A page a day is nothing to page for.
@@ -70,11 +101,16 @@ fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
         None | Some("info") => Severity::Info,
         Some("warning") => Severity::Warning,
         Some("critical") => Severity::Critical,
-        Some(_) => return Err(wrong("from is not one of info, warning, critical".to_owned())),
+        Some(_) => {
+            return Err(wrong(
+                "from is not one of info, warning, critical".to_owned(),
+            ));
+        }
     };
     let apps = match fields.0.get("apps") {
         None => Vec::new(),
-        Some(apps) => serde_json::from_value(apps.clone()).map_err(|_| wrong("apps is no list of names".to_owned()))?,
+        Some(apps) => serde_json::from_value(apps.clone())
+            .map_err(|_| wrong("apps is no list of names".to_owned()))?,
     };
     Ok(Destination { kind, from, apps })
 }
@@ -84,17 +120,37 @@ fn kind(fields: &Fields<'_>) -> Result<(Kind, &'static [&'static str]), String> 
         (Kind::SlackWebhook { url }, &["slack_webhook"])
     } else if let Some(token) = fields.optional("slack_token")? {
         let api = fields.optional("api")?.unwrap_or_else(|| SLACK.to_owned());
-        (Kind::SlackBot { token, channel: fields.required("channel")?, api }, &["slack_token", "channel", "api"])
+        (
+            Kind::SlackBot {
+                token,
+                channel: fields.required("channel")?,
+                api,
+            },
+            &["slack_token", "channel", "api"],
+        )
     } else if let Some(key) = fields.optional("pagerduty_key")? {
-        let api = fields.optional("api")?.unwrap_or_else(|| PAGER_DUTY.to_owned());
+        let api = fields
+            .optional("api")?
+            .unwrap_or_else(|| PAGER_DUTY.to_owned());
         (Kind::PagerDuty { key, api }, &["pagerduty_key", "api"])
     } else if let Some(url) = fields.optional("webhook")? {
-        (Kind::Webhook { url, signing_key: fields.required("signing_key")? }, &["webhook", "signing_key"])
+        (
+            Kind::Webhook {
+                url,
+                signing_key: fields.required("signing_key")?,
+            },
+            &["webhook", "signing_key"],
+        )
     } else if let Some(arn) = fields.optional("topic")? {
-        let amazon_q = fields.0.get("amazon_q").is_some_and(|yes| yes == &Value::Bool(true));
+        let amazon_q = fields
+            .0
+            .get("amazon_q")
+            .is_some_and(|yes| yes == &Value::Bool(true));
         (Kind::Topic { arn, amazon_q }, &["topic", "amazon_q"])
     } else {
-        return Err("has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned());
+        return Err(
+            "has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned(),
+        );
     })
 }
 
@@ -104,13 +160,16 @@ impl Fields<'_> {
     fn optional(&self, key: &str) -> Result<Option<String>, String> {
         match self.0.get(key) {
             None => Ok(None),
-            Some(Value::String(text)) if !text.trim().is_empty() => Ok(Some(text.trim().to_owned())),
+            Some(Value::String(text)) if !text.trim().is_empty() => {
+                Ok(Some(text.trim().to_owned()))
+            }
             Some(_) => Err(format!("{key} is no text, or an empty one")),
         }
     }
 
     fn required(&self, key: &str) -> Result<String, String> {
-        self.optional(key)?.ok_or_else(|| format!("{key} is missing"))
+        self.optional(key)?
+            .ok_or_else(|| format!("{key} is missing"))
     }
 }
 
@@ -134,7 +193,10 @@ mod tests {
             (5, Severity::Warning, &["shop".to_owned()][..])
         );
         assert!(matches!(&all["ops"].kind, Kind::SlackBot { api, .. } if api == SLACK));
-        assert!(matches!(all["chat"].kind, Kind::Topic { amazon_q: true, .. }));
+        assert!(matches!(
+            all["chat"].kind,
+            Kind::Topic { amazon_q: true, .. }
+        ));
     }
 
     #[rstest]
@@ -144,9 +206,18 @@ mod tests {
         r#"{"ops": {"token": "xoxb-secret"}}"#,
         "channel ops: has none of slack_webhook, slack_token, pagerduty_key, webhook and topic"
     )]
-    #[case(r#"{"ops": {"slack_token": "xoxb-secret"}}"#, "channel ops: channel is missing")]
-    #[case(r#"{"e-mail": {"slack_webhook": "x"}}"#, "channel e-mail: is the stack's own topic; take another name")]
-    #[case(r#"{"ops": {"slack_webhook": 7}}"#, "channel ops: slack_webhook is no text, or an empty one")]
+    #[case(
+        r#"{"ops": {"slack_token": "xoxb-secret"}}"#,
+        "channel ops: channel is missing"
+    )]
+    #[case(
+        r#"{"e-mail": {"slack_webhook": "x"}}"#,
+        "channel e-mail: is the stack's own topic; take another name"
+    )]
+    #[case(
+        r#"{"ops": {"slack_webhook": 7}}"#,
+        "channel ops: slack_webhook is no text, or an empty one"
+    )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "form": "critical"}}"#,
         "channel ops: form means nothing; it may have pagerduty_key, api, from and apps"

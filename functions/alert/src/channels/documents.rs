@@ -15,15 +15,36 @@ const SUMMARY: usize = 1_024;
 /// Events v2: one alert for each incident, which resolves by itself. Of many only those are one alert that are not named.
 #[must_use]
 pub fn pager_duty(letter: &Letter<'_>, key: &str) -> Vec<Value> {
-    let Letter::Many(listing) = letter else { return vec![event(letter, key)] };
+    let Letter::Many(listing) = letter else {
+        return vec![event(letter, key)];
+    };
     let (now, stack) = (listing.now, listing.stack);
-    let (named, rest) = listing.incidents.split_at(listing.incidents.len().min(LISTED));
+    let (named, rest) = listing
+        .incidents
+        .split_at(listing.incidents.len().min(LISTED));
     let one = |(incident, kind): &(&Incident, Kind)| {
-        event(&Letter::One(Telling { incident, kind: *kind, known: 0, stack, now, links: None }), key)
+        event(
+            &Letter::One(Telling {
+                incident,
+                kind: *kind,
+                known: 0,
+                stack,
+                now,
+                links: None,
+            }),
+            key,
+        )
     };
     let mut events: Vec<Value> = named.iter().map(one).collect();
     if !rest.is_empty() {
-        events.push(event(&Letter::Many(Listing { incidents: rest.to_vec(), stack, now }), key));
+        events.push(event(
+            &Letter::Many(Listing {
+                incidents: rest.to_vec(),
+                stack,
+                now,
+            }),
+            key,
+        ));
     }
     events
 }
@@ -32,9 +53,20 @@ fn event(letter: &Letter<'_>, key: &str) -> Value {
     let (summary, severity, dedup_key, action, about) = match letter {
         Letter::One(telling) => {
             // What ends badly is over as well, where it was begun.
-            let is_over = telling.incident.over.is_some() && telling.incident.lasted && telling.known > 0;
-            let action = if telling.kind == Kind::Over || is_over { "resolve" } else { "trigger" };
-            (telling.subject(), telling.incident.severity, telling.incident.token(), action, Some(telling.incident))
+            let is_over =
+                telling.incident.over.is_some() && telling.incident.lasted && telling.known > 0;
+            let action = if telling.kind == Kind::Over || is_over {
+                "resolve"
+            } else {
+                "trigger"
+            };
+            (
+                telling.subject(),
+                telling.incident.severity,
+                telling.incident.token(),
+                action,
+                Some(telling.incident),
+            )
         }
         Letter::Many(listing) => {
             let key = format!("{}-many-{}", listing.stack, listing.now.as_second());
@@ -78,7 +110,11 @@ pub fn webhook(letter: &Letter<'_>) -> Value {
             with(about(telling.incident), more)
         }
         Letter::Many(listing) => {
-            let incidents: Vec<Value> = listing.incidents.iter().map(|(incident, _)| about(incident)).collect();
+            let incidents: Vec<Value> = listing
+                .incidents
+                .iter()
+                .map(|(incident, _)| about(incident))
+                .collect();
             json!({"version": 1, "stack": listing.stack, "kind": "many", "title": listing.subject(), "incidents": incidents})
         }
     }
@@ -129,18 +165,41 @@ pub fn signature(key: &str, seconds: i64, body: &str) -> String {
 #[must_use]
 pub fn amazon_q(letter: &Letter<'_>) -> Value {
     let (title, description, thread, next) = match letter {
-        Letter::One(telling) => (telling.subject(), described(telling), Some(telling.incident.token()), next(telling)),
-        Letter::Many(listing) => (listing.subject(), listing.lines().join("\n"), None, Vec::new()),
+        Letter::One(telling) => (
+            telling.subject(),
+            described(telling),
+            Some(telling.incident.token()),
+            next(telling),
+        ),
+        Letter::Many(listing) => (
+            listing.subject(),
+            listing.lines().join("\n"),
+            None,
+            Vec::new(),
+        ),
     };
-    let content = json!({"textType": "client-markdown", "title": title, "description": description});
-    let next = if next.is_empty() { Value::Null } else { json!({"nextSteps": next}) };
-    let metadata = thread.map_or(Value::Null, |thread| json!({"metadata": {"threadId": thread, "summary": title}}));
-    with(json!({"version": "1.0", "source": "custom", "content": with(content, next)}), metadata)
+    let content =
+        json!({"textType": "client-markdown", "title": title, "description": description});
+    let next = if next.is_empty() {
+        Value::Null
+    } else {
+        json!({"nextSteps": next})
+    };
+    let metadata = thread.map_or(
+        Value::Null,
+        |thread| json!({"metadata": {"threadId": thread, "summary": title}}),
+    );
+    with(
+        json!({"version": "1.0", "source": "custom", "content": with(content, next)}),
+        metadata,
+    )
 }
 
 fn described(telling: &Telling<'_>) -> String {
-    let news =
-        telling.news().into_iter().map(|line| format!("{}: {}\n{}", telling.incident.name, line.title, line.why));
+    let news = telling
+        .news()
+        .into_iter()
+        .map(|line| format!("{}: {}\n{}", telling.incident.name, line.title, line.why));
     news.chain(telling.span())
         .chain([format!("<{}|AWS console>", telling.incident.link)])
         .collect::<Vec<_>>()
@@ -148,7 +207,12 @@ fn described(telling: &Telling<'_>) -> String {
 }
 
 fn next(telling: &Telling<'_>) -> Vec<String> {
-    telling.news().into_iter().map(|line| line.next.clone()).filter(|next| !next.is_empty()).collect()
+    telling
+        .news()
+        .into_iter()
+        .map(|line| line.next.clone())
+        .filter(|next| !next.is_empty())
+        .collect()
 }
 
 #[cfg(test)]

@@ -27,11 +27,27 @@ fn one(telling: &Telling<'_>) -> Value {
     let incident = telling.incident;
     let mut blocks = Vec::new();
     for (n, line) in telling.news().into_iter().enumerate() {
-        let title = if n == 0 { telling.title() } else { line.title.clone() };
-        let sign = if n == 0 { format!("{} ", sign(telling)) } else { String::new() };
+        let title = if n == 0 {
+            telling.title()
+        } else {
+            line.title.clone()
+        };
+        let sign = if n == 0 {
+            format!("{} ", sign(telling))
+        } else {
+            String::new()
+        };
         let (why, next) = (escape(&line.why), escape(&line.next));
-        let explained = if next.is_empty() { why } else { format!("*Why:* {why}\n*Next:* {next}") };
-        blocks.extend(sections(&format!("{sign}*{}: {}*\n{explained}", escape(&incident.name), escape(&title))));
+        let explained = if next.is_empty() {
+            why
+        } else {
+            format!("*Why:* {why}\n*Next:* {next}")
+        };
+        blocks.extend(sections(&format!(
+            "{sign}*{}: {}*\n{explained}",
+            escape(&incident.name),
+            escape(&title)
+        )));
     }
     blocks.extend(telling.span().map(|span| section(&escape(&span))));
     blocks.extend(telling.reminders().map(|reminders| context(&reminders)));
@@ -44,17 +60,37 @@ fn one(telling: &Telling<'_>) -> Value {
 #[must_use]
 pub fn first(telling: &Telling<'_>) -> Value {
     let incident = telling.incident;
-    let title = incident.headline().map(|line| escape(&line.title)).unwrap_or_default();
+    let title = incident
+        .headline()
+        .map(|line| escape(&line.title))
+        .unwrap_or_default();
     let state = match incident.over {
         Some(over) => {
-            let end = incident.lines.last().map(|line| format!(" — {}", escape(&line.title))).unwrap_or_default();
-            format!("Over after {}{end}", long(over.duration_since(incident.since)))
+            let end = incident
+                .lines
+                .last()
+                .map(|line| format!(" — {}", escape(&line.title)))
+                .unwrap_or_default();
+            format!(
+                "Over after {}{end}",
+                long(over.duration_since(incident.since))
+            )
         }
         None => {
-            format!("Since {}", date(incident.since.as_second(), &incident.since.strftime("%F %H:%M UTC").to_string()))
+            format!(
+                "Since {}",
+                date(
+                    incident.since.as_second(),
+                    &incident.since.strftime("%F %H:%M UTC").to_string()
+                )
+            )
         }
     };
-    let text = format!("{} *{}: {title}*\n{state}", sign(telling), escape(&incident.name));
+    let text = format!(
+        "{} *{}: {title}*\n{state}",
+        sign(telling),
+        escape(&incident.name)
+    );
     let subject = escape(&telling.subject());
     json!({"text": subject, "blocks": [section(&text), context(&telling.footer()), buttons(telling)]})
 }
@@ -62,7 +98,11 @@ pub fn first(telling: &Telling<'_>) -> Value {
 fn many(listing: &Listing<'_>) -> Value {
     let lines: Vec<String> = listing.lines().iter().map(|line| escape(line)).collect();
     let rest = listing.incidents.len().saturating_sub(lines.len());
-    let rest = if rest > 0 { format!("\nand {rest} more, which the journal has") } else { String::new() };
+    let rest = if rest > 0 {
+        format!("\nand {rest} more, which the journal has")
+    } else {
+        String::new()
+    };
     let subject = escape(&listing.subject());
     json!({"text": subject, "blocks": sections(&format!("*{subject}*\n{}{rest}", lines.join("\n")))})
 }
@@ -86,7 +126,9 @@ fn section(text: &str) -> Value {
 fn sections(text: &str) -> Vec<Value> {
     let mut parts = vec![String::new()];
     for line in text.lines() {
-        let full = parts.last().is_none_or(|part| part.len() + line.len() > SECTION);
+        let full = parts
+            .last()
+            .is_none_or(|part| part.len() + line.len() > SECTION);
         if full {
             parts.push(String::new());
         }
@@ -95,7 +137,12 @@ fn sections(text: &str) -> Vec<Value> {
             part.push('\n');
         }
     }
-    parts.iter().filter(|part| !part.is_empty()).take(SECTIONS).map(|part| section(part.trim_end())).collect()
+    parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .take(SECTIONS)
+        .map(|part| section(part.trim_end()))
+        .collect()
 }
 
 fn context(text: &str) -> Value {
@@ -104,7 +151,11 @@ fn context(text: &str) -> Value {
 
 fn buttons(telling: &Telling<'_>) -> Value {
     let mut buttons = vec![button("Open in the console", &telling.incident.link)];
-    buttons.extend(telling.link().map(|(link, _)| button("No more reminders", &link)));
+    buttons.extend(
+        telling
+            .link()
+            .map(|(link, _)| button("No more reminders", &link)),
+    );
     json!({"type": "actions", "elements": buttons})
 }
 
@@ -120,5 +171,7 @@ fn date(seconds: i64, otherwise: &str) -> String {
 
 /// Nothing in a text is a link, a mention or a command.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

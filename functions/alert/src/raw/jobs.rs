@@ -16,19 +16,34 @@ pub fn backup(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     if !job.failed() {
         return Ok(None);
     }
-    let message = Message::warning(format!("AWS Backup took no backup: its job {}", job.state.to_lowercase()))
-        .why(cut(&job.why()))
-        .next("Its plan tries again at its next time. Mend the reason before, or start a job by hand.");
+    let message = Message::warning(format!(
+        "AWS Backup took no backup: its job {}",
+        job.state.to_lowercase()
+    ))
+    .why(cut(&job.why()))
+    .next("Its plan tries again at its next time. Mend the reason before, or start a job by hand.");
     let target = Arn::new(job.resource_arn);
-    let page = format!("home?region={}#/jobs/backup/details/{}", event.region, job.backup_job_id);
+    let page = format!(
+        "home?region={}#/jobs/backup/details/{}",
+        event.region, job.backup_job_id
+    );
     let link = link(event, &target, "backup", &page);
-    Ok(Some(Told { message, name: target.name(), target, app: None, link: Some(link) }))
+    Ok(Some(Told {
+        message,
+        name: target.name(),
+        target,
+        app: None,
+        link: Some(link),
+    }))
 }
 
 /// A deployment that failed or was stopped, and one that succeeded, which ends that; `None` while it goes on.
 pub fn deployment(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     let of: CodeDeploymentChange = read(event)?;
-    let (id, group) = (&of.deployment_id, format!("{}/{}", of.application, of.group));
+    let (id, group) = (
+        &of.deployment_id,
+        format!("{}/{}", of.application, of.group),
+    );
     let lasts = format!("{FAILED}{group}");
     let message = match of.state.as_str() {
         "FAILURE" => Message::warning(format!("its deployment {id} failed"))
@@ -45,9 +60,20 @@ pub fn deployment(event: &Event) -> Result<Option<Told>, MalformedEvent> {
             .ends(lasts),
         _ => return Ok(None),
     };
-    let target = format!("arn:{}:codedeploy:{}:{}", event.partition(), event.region, event.account);
+    let target = format!(
+        "arn:{}:codedeploy:{}:{}",
+        event.partition(),
+        event.region,
+        event.account
+    );
     let target = Arn::new(format!("{target}:deploymentgroup:{group}"));
     let page = format!("deployments/{id}?region={}", event.region);
     let link = link(event, &target, "codesuite/codedeploy", &page);
-    Ok(Some(Told { message, target, name: group, app: None, link: Some(link) }))
+    Ok(Some(Told {
+        message,
+        target,
+        name: group,
+        app: None,
+        link: Some(link),
+    }))
 }

@@ -89,7 +89,10 @@ pub fn severity(event_id: Option<&str>, categories: &[String]) -> Option<Severit
         Severity::Warning
     } else if is_in(&WORTH_KNOWING) {
         Severity::Info
-    } else if categories.iter().any(|category| TROUBLE.contains(&category.as_str())) {
+    } else if categories
+        .iter()
+        .any(|category| TROUBLE.contains(&category.as_str()))
+    {
         Severity::Warning
     } else {
         Severity::Info
@@ -103,20 +106,35 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::storage_full_is_in_availability("RDS-EVENT-0221", "availability", Some(Severity::Critical))]
+    #[case::storage_full_is_in_availability(
+        "RDS-EVENT-0221",
+        "availability",
+        Some(Severity::Critical)
+    )]
     #[case::key_is_back_is_in_failure("RDS-EVENT-0420", "failure", Some(Severity::Info))]
-    #[case::stop_failed_is_a_notification("RDS-EVENT-0152", "notification", Some(Severity::Warning))]
+    #[case::stop_failed_is_a_notification(
+        "RDS-EVENT-0152",
+        "notification",
+        Some(Severity::Warning)
+    )]
     #[case::failover_is_over("RDS-EVENT-0049", "failover", Some(Severity::Info))]
     #[case::backup_finished("RDS-EVENT-0002", "backup", None)]
     #[case::new_and_bad("RDS-EVENT-9998", "failure", Some(Severity::Warning))]
     #[case::new_and_unclear("RDS-EVENT-9999", "notification", Some(Severity::Info))]
-    fn the_number_says_how_bad_it_is(#[case] id: &str, #[case] category: &str, #[case] expected: Option<Severity>) {
+    fn the_number_says_how_bad_it_is(
+        #[case] id: &str,
+        #[case] category: &str,
+        #[case] expected: Option<Severity>,
+    ) {
         assert_eq!(severity(Some(id), &[category.to_owned()]), expected);
     }
 
     #[test]
     fn without_a_number_the_category_says_it() {
-        assert_eq!(severity(None, &["failure".to_owned()]), Some(Severity::Warning));
+        assert_eq!(
+            severity(None, &["failure".to_owned()]),
+            Some(Severity::Warning)
+        );
         assert_eq!(severity(None, &[]), Some(Severity::Info));
     }
 
@@ -125,13 +143,28 @@ mod tests {
         assert!(BACK.iter().all(|number| WORTH_KNOWING.contains(number)));
         assert_eq!(course(Some("RDS-EVENT-0221")), Course::GoesDown);
         assert_eq!(course(Some("RDS-EVENT-0227")), Course::News);
-        assert_eq!((course(Some("RDS-EVENT-0088")), course(Some("RDS-EVENT-0003"))), (Course::IsBack, Course::IsBack));
-        assert_eq!((course(Some("RDS-EVENT-0001")), course(None)), (Course::News, Course::News));
+        assert_eq!(
+            (
+                course(Some("RDS-EVENT-0088")),
+                course(Some("RDS-EVENT-0003"))
+            ),
+            (Course::IsBack, Course::IsBack)
+        );
+        assert_eq!(
+            (course(Some("RDS-EVENT-0001")), course(None)),
+            (Course::News, Course::News)
+        );
     }
 
     #[test]
     fn no_number_is_in_two_lists() {
-        let mut all = [&CRITICAL[..], &WARNING[..], &WORTH_KNOWING[..], &ROUTINE[..]].concat();
+        let mut all = [
+            &CRITICAL[..],
+            &WARNING[..],
+            &WORTH_KNOWING[..],
+            &ROUTINE[..],
+        ]
+        .concat();
         all.sort_unstable();
         let before = all.len();
         all.dedup();

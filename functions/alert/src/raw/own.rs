@@ -44,7 +44,13 @@ pub fn changed(alarm: Own<'_>, change: &AlarmChange, event: &Event, stack: &str)
     };
     let arn = event.resource();
     let link = link(event, &arn, &page.0, &page.1);
-    Some(Told { message, target: arn, name: stack.to_owned(), app: None, link: Some(link) })
+    Some(Told {
+        message,
+        target: arn,
+        name: stack.to_owned(),
+        app: None,
+        link: Some(link),
+    })
 }
 
 /// How it begins, how it ends, and the service and the page of the console that shows it.
@@ -62,7 +68,14 @@ fn given_up(queue: &str, region: &str) -> Said {
     let ends = Message::info("the dead-letter queue is empty")
         .why("Its messages were taken out of it, or are older than 14 days.")
         .next("Nothing to do.");
-    (begins, ends, ("sqs/v3".to_owned(), format!("home?region={region}#/queues/{}", escaped(queue))))
+    (
+        begins,
+        ends,
+        (
+            "sqs/v3".to_owned(),
+            format!("home?region={region}#/queues/{}", escaped(queue)),
+        ),
+    )
 }
 
 /// A sweep whose rule has started nothing.
@@ -76,18 +89,38 @@ fn silent(operation: &str, rule: &str, region: &str) -> Said {
     let ends = Message::info(format!("the sweep of {operation} runs again"))
         .why(format!("The rule {rule} has started it."))
         .next("Nothing to do. What happened meanwhile is looked at now.");
-    (begins, ends, ("events".to_owned(), format!("home?region={region}#/eventbus/default/rules/{rule}")))
+    (
+        begins,
+        ends,
+        (
+            "events".to_owned(),
+            format!("home?region={region}#/eventbus/default/rules/{rule}"),
+        ),
+    )
 }
 
 /// What an alarm measures, by a dimension.
 fn measured<'a>(change: &'a AlarmChange, dimension: &str) -> &'a str {
-    change.metrics.iter().find_map(|metric| metric.dimensions.get(dimension)).map_or("?", String::as_str)
+    change
+        .metrics
+        .iter()
+        .find_map(|metric| metric.dimensions.get(dimension))
+        .map_or("?", String::as_str)
 }
 
 fn queue_url(change: &AlarmChange, event: &Event) -> String {
-    let Event { region, account, .. } = event;
-    let host = if event.partition() == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://sqs.{region}.{host}/{account}/{}", measured(change, "QueueName"))
+    let Event {
+        region, account, ..
+    } = event;
+    let host = if event.partition() == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
+    format!(
+        "https://sqs.{region}.{host}/{account}/{}",
+        measured(change, "QueueName")
+    )
 }
 
 /// As the console wants a URL in its own.
