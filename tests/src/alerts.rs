@@ -1,6 +1,6 @@
 //! Notices as operations send them, and the function that makes messages of them.
 
-use lamplighter::door::clock;
+use lamplighter_aws::lambda::clock;
 use serde_json::{Value, json};
 
 use crate::ledger::free;

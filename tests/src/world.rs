@@ -22,18 +22,18 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::cost::Spent;
-use lamplighter::ledger::Record;
-use lamplighter::memory::Memory;
+use lamplighter::engine::{Engine, Invocation, Operation};
 use lamplighter::model::{
     Arn, Change, ContainerInstance, Database, Deployment, Digest, ExportTask, HasAlarm, Load,
     LogGroup, LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot,
     Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
 };
-use lamplighter::notice::Notice;
-use lamplighter::operation::{Engine, Invocation, Operation};
+use lamplighter::notify::Notice;
 use lamplighter::plan::RunProbe;
 use lamplighter::policy::StackDefaults;
+use lamplighter::ports::costs::Spent;
+use lamplighter::ports::ledger::Record;
+use lamplighter::state::Memory;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
 

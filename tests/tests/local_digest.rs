@@ -14,7 +14,7 @@ use e2e::traffic::create_database;
 use e2e::workload::{NewService, create_repository, create_service, image, push_image};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use lamplighter::door::clock;
+use lamplighter_aws::lambda::clock;
 use serde_json::json;
 
 #[test]

@@ -11,11 +11,11 @@
 use deploy::Deploy;
 use e2e::world::{Fault, World, sweep};
 use jiff::SignedDuration;
-use lamplighter::ledger::Kind;
-use lamplighter::memory::Attempt;
 use lamplighter::model::{Arn, Digest};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use lamplighter::policy::{Mode, StackDefaults};
+use lamplighter::ports::ledger::Kind;
+use lamplighter::state::Attempt;
 use rstest::rstest;
 use serde_json::{Value, json};
 

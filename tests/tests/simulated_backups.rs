@@ -15,7 +15,7 @@ use e2e::world::{BEGINNING, Fault, World};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use lamplighter::plan::Outcome;
 use lamplighter::policy::StackDefaults;
 use proptest::prelude::*;

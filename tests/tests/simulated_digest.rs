@@ -18,9 +18,9 @@ use jiff::civil::date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};
 use lamplighter::Error;
-use lamplighter::cost::Spent;
 use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{Mode, StackDefaults};
+use lamplighter::ports::costs::Spent;
 use rstest::rstest;
 use serde_json::{Value, json};
 

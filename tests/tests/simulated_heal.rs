@@ -15,7 +15,7 @@ use e2e::world::tasks::{Conduct, stopped};
 use heal::Heal;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, CapacityShare, Change, Task};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use rstest::rstest;
 use serde_json::json;
 
@@ -683,7 +683,7 @@ fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
     let web = ward.service("web", 2, "on");
     ward.minutes(30);
     let judging = json!({"deployment": "d", "execution": null, "since": null, "step": "PRE_SCALE_UP",
-                         "step_since": "2026-11-21T03:00:00Z", "failed": false, "looks": serde_json::to_value(lamplighter::looks::Looks::default()).unwrap()});
+                         "step_since": "2026-11-21T03:00:00Z", "failed": false, "looks": serde_json::to_value(lamplighter::state::ProbeStreak::default()).unwrap()});
     ward.world
         .state_mut()
         .held

@@ -11,7 +11,7 @@
 use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
 use e2e::world::{Fault, World};
 use lamplighter::model::{AlarmActions, AlarmState, HasAlarm};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use proptest::prelude::*;
 use rollout::Follow;
 use rstest::rstest;

@@ -11,8 +11,8 @@
 use deploy::Deploy;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
-use lamplighter::memory::Returning;
 use lamplighter::model::{Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup};
+use lamplighter::state::Returning;
 use rstest::rstest;
 use serde_json::{Value, json};
 use verify::Verify;

@@ -9,22 +9,23 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use lamplighter::aws::{DynamoLedger, NoticeQueue, Secret, config};
-use lamplighter::door;
-use lamplighter::link::{Followed, Links};
+use lamplighter::ParameterError;
+use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notice::{ACKNOWLEDGED, Message, Notice, Outbox, console_link};
-use lamplighter::operation::Invocation;
-use lamplighter::policy::{LINKS_VARIABLE, ParameterError};
+use lamplighter::notify::{ACKNOWLEDGED, Message, Notice, Outbox, console_link};
+use lamplighter::policy::LINKS_VARIABLE;
 use lamplighter::{AwsError, Error, MalformedEvent};
+use lamplighter_aws::lambda;
+use lamplighter_aws::signed_link::{Followed, Links};
+use lamplighter_aws::{DynamoLedger, NoticeQueue, Secret, config};
 use serde_json::{Value, json};
 
 /// The whole of the function's `main`.
 ///
 /// # Errors
 /// What ends the process at its start.
-pub fn serve() -> Result<(), door::Failure> {
-    door::serve(|defaults| {
+pub fn serve() -> Result<(), lambda::Failure> {
+    lambda::serve(|defaults| {
         defaults.require(&["table", "notices", "topic"])?;
         let Some(links) = defaults.sealed_links else {
             let problem = "it is missing; infra/template.yaml sets it".to_owned();
@@ -42,7 +43,7 @@ pub fn serve() -> Result<(), door::Failure> {
             topic: Arn::new(&defaults.topic),
             stack: defaults.stack,
             links: OnceCell::new(),
-            clock: Box::new(door::clock),
+            clock: Box::new(lambda::clock),
         });
         Ok(move |payload, _: Invocation| {
             let page = Rc::clone(&page);

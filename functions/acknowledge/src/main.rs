@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter::door::Failure> {
+fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
     acknowledge::serve()
 }

@@ -1,7 +1,7 @@
 //! The page, as a phone shows it.
 
-use lamplighter::html::escape;
-use lamplighter::link::Followed;
+use lamplighter::notify::html::escape;
+use lamplighter_aws::signed_link::Followed;
 
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;max-width:34rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}\
     button{font:inherit;padding:.6rem 1.2rem}";

@@ -10,12 +10,12 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::aws::{Config, Secret, Topic, is_local};
-use lamplighter::door;
-use lamplighter::link::Links;
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use lamplighter::policy::StackDefaults;
-use lamplighter::web::{Posted, post};
+use lamplighter_aws::http::{Posted, post};
+use lamplighter_aws::lambda;
+use lamplighter_aws::signed_link::Links;
+use lamplighter_aws::{Config, Secret, Topic, is_local};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
@@ -133,7 +133,7 @@ impl Channels {
                 Ok(None)
             }
             Kind::Webhook { url, signing_key } => {
-                let (body, now) = (documents::webhook(letter), door::clock().as_second());
+                let (body, now) = (documents::webhook(letter), lambda::clock().as_second());
                 let signature = documents::signature(signing_key, now, &body.to_string());
                 let now = now.to_string();
                 let headers = [
@@ -246,11 +246,11 @@ impl Channels {
 
     /// Slack takes about one message a second to a channel.
     async fn slack_pause(&self) {
-        let left = SLACK_PAUSE.saturating_sub(door::clock().duration_since(self.called.get()));
+        let left = SLACK_PAUSE.saturating_sub(lambda::clock().duration_since(self.called.get()));
         if let Ok(left) = Duration::try_from(left) {
             tokio::time::sleep(left).await;
         }
-        self.called.set(door::clock());
+        self.called.set(lambda::clock());
     }
 }
 

@@ -6,12 +6,13 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Changes, Desk, Id, Incident, Incidents};
-use lamplighter::ledger::LedgerError;
-use lamplighter::link::Links;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Message, Notice};
+use lamplighter::notify::incident::{Id, Incident};
+use lamplighter::notify::{Message, Notice};
+use lamplighter::ports::incidents::{Changes, Desk, Incidents};
+use lamplighter::ports::ledger::LedgerError;
 use lamplighter::{AwsError, Error};
+use lamplighter_aws::signed_link::Links;
 
 use crate::due::{forgotten, mark};
 use crate::gather::{age, take};
@@ -314,7 +315,7 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
             name: self.stack.clone(),
             app: None,
             stack: self.stack.clone(),
-            link: lamplighter::notice::console_link(&self.topic),
+            link: lamplighter::notify::console_link(&self.topic),
             silenced_until: None,
         }
     }

@@ -4,8 +4,9 @@
 //! `repeat_interval` 4 h are here. Source: <https://prometheus.io/docs/alerting/latest/configuration/#route>
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Desk, Id, Incident, Told};
-use lamplighter::notice::{ALARM, DOWN, RELEASE, Severity};
+use lamplighter::notify::incident::{Id, Incident, Told};
+use lamplighter::notify::{ALARM, DOWN, RELEASE, Severity};
+use lamplighter::ports::incidents::Desk;
 
 use crate::gather::LINGERS;
 

@@ -1,8 +1,9 @@
 //! Notices become incidents: what belongs together is put together, whatever the order it comes in and however often.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Desk, Id, Incident, Line};
-use lamplighter::notice::{ACKNOWLEDGED, ALARM, DOWN, Notice, SILENCE, Severity};
+use lamplighter::notify::incident::{Id, Incident, Line};
+use lamplighter::notify::{ACKNOWLEDGED, ALARM, DOWN, Notice, SILENCE, Severity};
+use lamplighter::ports::incidents::Desk;
 
 /// After this long without a word something that lasts is taken as over. Whoever told it tells it again every day.
 pub const HEARD_WITHIN: SignedDuration = SignedDuration::from_hours(27);

@@ -20,25 +20,25 @@ use std::rc::Rc;
 
 use jiff::Timestamp;
 
-use lamplighter::aws::{DynamoLedger, config};
-use lamplighter::delivery::queue_records;
-use lamplighter::door;
+use lamplighter::engine::Invocation;
+use lamplighter::event::delivery::queue_records;
 use lamplighter::model::Arn;
-use lamplighter::notice::Notice;
-use lamplighter::operation::Invocation;
+use lamplighter::notify::Notice;
 use lamplighter::{Error, MalformedEvent};
+use lamplighter_aws::lambda;
+use lamplighter_aws::{DynamoLedger, config};
 use serde_json::{Value, json};
 
 use channels::Channels;
 use desk::{Alert, Outlet};
-use lamplighter::incident::Incidents;
+use lamplighter::ports::incidents::Incidents;
 
 /// The whole of the function's `main`.
 ///
 /// # Errors
 /// What ends the process at its start.
-pub fn serve() -> Result<(), door::Failure> {
-    door::serve(|defaults| {
+pub fn serve() -> Result<(), lambda::Failure> {
+    lambda::serve(|defaults| {
         defaults.require(&["table", "topic"])?;
         let config = config()?;
         let alert = Rc::new(Alert {
@@ -46,7 +46,7 @@ pub fn serve() -> Result<(), door::Failure> {
             outlet: Channels::new(config, &defaults),
             topic: Arn::new(&defaults.topic),
             stack: defaults.stack,
-            clock: Box::new(door::clock),
+            clock: Box::new(lambda::clock),
         });
         Ok(move |payload, run: Invocation| {
             let alert = Rc::clone(&alert);
@@ -77,7 +77,7 @@ pub async fn answer<I: Incidents, O: Outlet>(
                 "an event that happens every day is not told"
             ),
             Err(error) => {
-                lamplighter::telemetry::message_failed(&record.message_id, &error.into());
+                lamplighter::engine::telemetry::message_failed(&record.message_id, &error.into());
                 failures.push(json!({"itemIdentifier": record.message_id}));
             }
         }

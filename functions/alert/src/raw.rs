@@ -11,7 +11,7 @@ mod own;
 use jiff::Timestamp;
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Message, Notice, Severity, console, console_link};
+use lamplighter::notify::{Message, Notice, Severity, console, console_link};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -1,8 +1,9 @@
 //! Which messages one channel gets now: one for each incident, and a single one for all where there are too many.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Channel, Desk, Id, Incident};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::{Channel, Id, Incident};
+use lamplighter::ports::incidents::Desk;
 
 use crate::due::{Kind, due, withheld};
 

@@ -1,10 +1,10 @@
 //! Subject and body of a message, as a phone shows them.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Incident, Line};
-use lamplighter::link::Links;
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::{Incident, Line};
 use lamplighter::policy;
+use lamplighter_aws::signed_link::Links;
 
 use crate::due::Kind;
 

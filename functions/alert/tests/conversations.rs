@@ -11,9 +11,10 @@ use alert::due::{Kind, due, forgotten, mark, withheld};
 use alert::gather::{age, take};
 use alert::round::{Post, Route, count, posts};
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::{Desk, Id, Incident};
 use lamplighter::model::Arn;
-use lamplighter::notice::{ACKNOWLEDGED, Message, Notice, RELEASE, SILENCE, Severity};
+use lamplighter::notify::incident::{Id, Incident};
+use lamplighter::notify::{ACKNOWLEDGED, Message, Notice, RELEASE, SILENCE, Severity};
+use lamplighter::ports::incidents::Desk;
 
 const MAIL: &str = "e-mail";
 const INTERVAL: SignedDuration = SignedDuration::from_mins(5);

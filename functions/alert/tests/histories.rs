@@ -21,10 +21,11 @@ use alert::due::Kind;
 use alert::round::Route;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::incident::{Changes, Desk, Id, Incidents};
-use lamplighter::ledger::LedgerError;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Message, Notice, Severity};
+use lamplighter::notify::incident::Id;
+use lamplighter::notify::{Message, Notice, Severity};
+use lamplighter::ports::incidents::{Changes, Desk, Incidents};
+use lamplighter::ports::ledger::LedgerError;
 use proptest::prelude::*;
 
 /// What is sent, by whom it was heard of, and when.

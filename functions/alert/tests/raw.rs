@@ -15,8 +15,8 @@ use alert::gather::{age, take};
 use alert::text::Telling;
 use alert::{raw, read};
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::incident::Desk;
-use lamplighter::notice::{DOWN, Notice};
+use lamplighter::notify::{DOWN, Notice};
+use lamplighter::ports::incidents::Desk;
 use serde_json::Value;
 
 fn now() -> Timestamp {

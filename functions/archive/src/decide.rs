@@ -3,8 +3,8 @@
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
+use lamplighter::engine::Seen;
 use lamplighter::model::{ExportTask, LogDay, LogGroup, counted};
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Complete, Export, Retain, Step};
 use lamplighter::policy::{Keep, LogsPolicy};
 
@@ -180,7 +180,7 @@ impl Case<'_> {
     }
 
     /// Days between what is complete and what can still be exported.
-    fn lost(&self) -> Option<lamplighter::notice::Message> {
+    fn lost(&self) -> Option<lamplighter::notify::Message> {
         let next = self.observed.done?.tomorrow().ok()?;
         let retention = self.group.retention_days?;
         let there = due::oldest_there(retention, self.now);

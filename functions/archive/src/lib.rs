@@ -17,13 +17,13 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Logs};
-use lamplighter::ledger::Ledger;
-use lamplighter::memory::{Exporting, Memory};
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{LogsPolicy, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, Logs};
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::{Exporting, Memory};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;

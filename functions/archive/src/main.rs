@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter::door::Failure> {
-    lamplighter::door::operate(archive::Archive)
+fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
+    lamplighter_aws::lambda::operate(archive::Archive)
 }

@@ -6,10 +6,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
+use lamplighter::engine::Seen;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
-use lamplighter::operation::Seen;
 use lamplighter::policy::Keep;
+use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::decide::may_begin;

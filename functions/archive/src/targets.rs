@@ -1,12 +1,12 @@
 //! Which log groups an event is about.
 
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{LOGS, MANAGED};
+use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::ledger::Ledger;
 
 use crate::survey::Survey;
 

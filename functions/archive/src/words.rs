@@ -2,7 +2,7 @@
 
 use jiff::civil::Date;
 use lamplighter::model::{ExportTask, counted};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::LOGS;
 
 const LATE: &str = "late-export";

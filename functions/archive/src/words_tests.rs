@@ -1,7 +1,7 @@
 //! Every message of `archive`, as people read it. A change of a text is a change of its snapshot.
 
 use lamplighter::model::ExportTask;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 
 use crate::words;
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Arn, Place, Snapshot};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, Copy, Expire, Step};
 use lamplighter::policy::VERIFIED;
 

@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::detail::Detail;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Database, READY, Snapshot, counted, snapshot_name, snapshot_tags};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, Backup, Expire, Step};
 use lamplighter::policy::BackupPolicy;
 use sha2::{Digest as _, Sha256};

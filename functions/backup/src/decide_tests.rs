@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Event;
 use lamplighter::Plan;
-use lamplighter::memory::Memory;
+use lamplighter::engine::{Operation, Seen};
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
-use lamplighter::notice::Severity;
-use lamplighter::operation::{Operation, Seen};
+use lamplighter::notify::Severity;
 use lamplighter::plan::Action;
 use lamplighter::policy::{STACK, StackDefaults, TARGET};
+use lamplighter::state::Memory;
 use rstest::rstest;
 use serde_json::json;
 

@@ -20,14 +20,14 @@ mod words_tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Snapshots};
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::telemetry::RECOVERY_POINT;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::model::{Arn, Snapshot};
-use lamplighter::operation::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
-use lamplighter::telemetry::RECOVERY_POINT;
+use lamplighter::ports::cloud::{Cloud, Snapshots};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Which};
-use lamplighter::detail::Detail;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Database, DatabaseKind, Place, Quota, Quotas, Snapshot};
-use lamplighter::operation::Seen;
 use lamplighter::policy::{BackupPolicy, StackDefaults};
+use lamplighter::ports::cloud::{Cloud, Which};
 use serde::Serialize;
 
 use crate::Policy;

@@ -1,12 +1,12 @@
 //! Which databases an event is about.
 
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind, Which};
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{BACKUP, MANAGED};
+use lamplighter::ports::cloud::{Cloud, Kind, Which};
+use lamplighter::ports::ledger::Ledger;
 
 use crate::survey::Survey;
 

@@ -1,9 +1,9 @@
 //! What `backup` tells people.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::detail::rds::BackupJob;
+use lamplighter::event::detail::rds::BackupJob;
 use lamplighter::model::{Database, Place, Quota, Snapshot};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::BACKUP;
 
 use crate::rotate::Verdict;

@@ -1,9 +1,9 @@
 //! Every message of `backup`, as people read it. A change of a text is a change of its snapshot.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::detail::rds::BackupJob;
+use lamplighter::event::detail::rds::BackupJob;
 use lamplighter::model::{Database, Place, Quota};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 
 use crate::words;
 

@@ -1,9 +1,9 @@
 //! `snapshot=yes`: the databases of the application are backed up before an image is rolled out. Pure.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::Seen;
 use lamplighter::model::{Database, Digest, READY, Snapshot, snapshot_name, snapshot_tags};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, Backup, Step};
 use lamplighter::policy::{APP, BACKUP, MANAGED};
 use lamplighter::{Operation, Plan};

@@ -1,7 +1,7 @@
 //! Services whose deployments go through CodeDeploy.
 
 use lamplighter::model::{CodeDeployment, CodeGroup, DeploymentController, Service};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::{self, DeployPolicy};
 
 /// Where a release goes through: by the tag, or by the deployment that made what runs.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::detail::Detail;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{
     CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition,
 };
-use lamplighter::notice::{Message, RELEASE};
-use lamplighter::operation::Seen;
+use lamplighter::notify::{Message, RELEASE};
 use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy;
 

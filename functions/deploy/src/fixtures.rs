@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::detail::Detail;
-use lamplighter::detail::secret::SecretRotated;
-use lamplighter::memory::{Attempt, Memory};
+use lamplighter::engine::{Operation, Seen};
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::model::{
     Arn, Deployment, Digest, Image, Platform, PlatformImage, Scan, Service, Tagged, TaskDefinition,
 };
-use lamplighter::operation::{Operation, Seen};
 use lamplighter::policy::{Hook, StackDefaults};
+use lamplighter::state::{Attempt, Memory};
 use lamplighter::{Event, Plan};
 use serde_json::{Value, json};
 

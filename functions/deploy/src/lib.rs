@@ -22,12 +22,12 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Services};
-use lamplighter::ledger::Ledger;
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, DeployPolicy, Freeze, Hook, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, Services};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;

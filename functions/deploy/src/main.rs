@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter::door::Failure> {
-    lamplighter::door::operate(deploy::Deploy)
+fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
+    lamplighter_aws::lambda::operate(deploy::Deploy)
 }

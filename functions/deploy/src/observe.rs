@@ -4,15 +4,15 @@ use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind, Which};
-use lamplighter::detail::Detail;
-use lamplighter::detail::ecr::ImageAction;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::ecr::ImageAction;
 use lamplighter::model::{
     Arn, CodeDeployment, Database, DeploymentController, Digest, Image, Scan, Service, Snapshot,
     TagInRepository, Tagged, TaskDefinition,
 };
-use lamplighter::operation::Seen;
 use lamplighter::policy::{self, APP, BACKUP, Managed};
+use lamplighter::ports::cloud::{Cloud, Kind, Which};
 use serde::Serialize;
 
 use crate::{Policy, Subject, subject};

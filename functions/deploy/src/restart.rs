@@ -1,10 +1,10 @@
 //! Starting a service's tasks anew, because a secret they read was rotated.
 
 use lamplighter::Plan;
-use lamplighter::detail::secret::SecretRotated;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::model::{Service, TaskDefinition};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, Redeploy};
 
 use crate::Policy;

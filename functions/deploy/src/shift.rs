@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use lamplighter::model::Service;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::plan::Shift;
 
 use crate::Policy;

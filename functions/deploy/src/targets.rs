@@ -1,11 +1,11 @@
 //! Which services an event is about.
 
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::detail::tag::TagChange;
+use lamplighter::engine::Targets;
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
-use lamplighter::operation::Targets;
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
+use lamplighter::ports::cloud::{Cloud, Kind};
 use lamplighter::{AwsError, Event};
 
 pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::Service;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::{self, FindingSeverity};
 
 use crate::Subject;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Database, DeploymentController, Scan};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 
 use crate::fixtures::{Given, SECRET, given};
 use crate::observe::Before;

@@ -4,13 +4,13 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind, Which};
-use lamplighter::cost::{self, Spent};
-use lamplighter::incident::Incident;
-use lamplighter::ledger::{History, Record};
-use lamplighter::memory::Memory;
 use lamplighter::model::{Arn, Database, Snapshot, Tagged};
+use lamplighter::notify::incident::Incident;
 use lamplighter::policy::{APP, MANAGED, StackDefaults};
+use lamplighter::ports::cloud::{Cloud, Kind, Which};
+use lamplighter::ports::costs::Spent;
+use lamplighter::ports::ledger::{History, Record};
+use lamplighter::state::Memory;
 
 use crate::Window;
 
@@ -46,7 +46,7 @@ impl Found {
     ///
     /// # Errors
     /// [`AwsError`] for the first thing that can't be read: a page with something left out would lie.
-    pub async fn read<C: Cloud, L: History, M: cost::Costs>(
+    pub async fn read<C: Cloud, L: History, M: lamplighter::ports::costs::Costs>(
         (cloud, ledger, costs): (&C, &L, &M),
         window: &Window,
         now: Timestamp,
@@ -86,7 +86,11 @@ impl Found {
 }
 
 /// Costs are good to know: that they are not there is said, and the rest of the page is told.
-async fn spent<M: cost::Costs>(costs: &M, stack: &str, end: Timestamp) -> Result<Costs, String> {
+async fn spent<M: lamplighter::ports::costs::Costs>(
+    costs: &M,
+    stack: &str,
+    end: Timestamp,
+) -> Result<Costs, String> {
     let today = end.to_zoned(TimeZone::UTC).date();
     let from = today.saturating_sub(8.days());
     let by = async |tag: &str, value| {

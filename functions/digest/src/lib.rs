@@ -16,16 +16,16 @@ use std::rc::Rc;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use lamplighter::aws::{Aws, CostExplorer, DynamoLedger, NoticeQueue, config};
-use lamplighter::cloud::{Cloud, ReadOnly};
-use lamplighter::cost::Costs;
-use lamplighter::door;
-use lamplighter::ledger::History;
+use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Message, Notice, Outbox, console_link};
-use lamplighter::operation::Invocation;
+use lamplighter::notify::{Message, Notice, Outbox, console_link};
 use lamplighter::policy::{Mode, StackDefaults};
+use lamplighter::ports::cloud::{Cloud, ReadOnly};
+use lamplighter::ports::costs::Costs;
+use lamplighter::ports::ledger::History;
 use lamplighter::{Error, MalformedEvent};
+use lamplighter_aws::lambda;
+use lamplighter_aws::{Aws, CostExplorer, DynamoLedger, NoticeQueue, config};
 use serde_json::{Value, json};
 
 use found::Found;
@@ -35,8 +35,8 @@ use page::Page;
 ///
 /// # Errors
 /// What ends the process at its start.
-pub fn serve() -> Result<(), door::Failure> {
-    door::serve(|defaults| {
+pub fn serve() -> Result<(), lambda::Failure> {
+    lambda::serve(|defaults| {
         defaults.require(&["table", "notices", "topic"])?;
         let config = config()?;
         let digest = Rc::new(Digest {
@@ -45,7 +45,7 @@ pub fn serve() -> Result<(), door::Failure> {
             costs: CostExplorer::new(config.clone()),
             outbox: NoticeQueue::new(config, &defaults.notices),
             defaults,
-            clock: Box::new(door::clock),
+            clock: Box::new(lambda::clock),
         });
         Ok(move |payload, _: Invocation| {
             let digest = Rc::clone(&digest);

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::cost::Spent;
-use lamplighter::ledger::{Kind, Record};
-use lamplighter::memory::Memory;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use lamplighter::plan::{Action, Drilled, Outcome};
 use lamplighter::policy::{self, ScalePolicy, StackDefaults};
+use lamplighter::ports::costs::Spent;
+use lamplighter::ports::ledger::{Kind, Record};
+use lamplighter::state::Memory;
 
 use crate::Window;
 use crate::found::{Costs, Found};

@@ -5,9 +5,9 @@
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html>
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::html::escape;
-use lamplighter::ledger::{Kind, Record};
+use lamplighter::notify::html::escape;
 use lamplighter::plan::Outcome;
+use lamplighter::ports::ledger::{Kind, Record};
 use serde_json::Value;
 
 use crate::Window;

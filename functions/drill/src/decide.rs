@@ -2,9 +2,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::detail::Detail;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Database, Snapshot};
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Drilled, Remove, Restore, RestorePart, Step, Verify};
 use lamplighter::policy::{DRILL, Drill, SLOT, STACK, TARGET};
 use sha2::{Digest as _, Sha256};

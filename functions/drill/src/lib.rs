@@ -15,12 +15,12 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Drills};
-use lamplighter::ledger::Ledger;
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, Drills};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name};

@@ -4,9 +4,9 @@ use std::cell::Cell;
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Which};
+use lamplighter::engine::Seen;
 use lamplighter::model::{Arn, Database, Snapshot, Task};
-use lamplighter::operation::Seen;
+use lamplighter::ports::cloud::{Cloud, Which};
 use serde::Serialize;
 
 use crate::Policy;

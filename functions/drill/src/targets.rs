@@ -4,12 +4,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
+use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::ledger::Ledger;
 
 use crate::check::STARTED_BY;
 use crate::survey::Survey;

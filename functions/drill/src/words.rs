@@ -1,11 +1,11 @@
 //! What `drill` tells people.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Memory;
 use lamplighter::model::{Arn, Database, Snapshot};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::plan::Drilled;
 use lamplighter::policy::BACKUP;
+use lamplighter::state::Memory;
 
 /// What the keys of what was told begin with when AWS refused a restore.
 const REFUSED: &str = "failed:restore for a drill";

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database, Snapshot};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::plan::Drilled;
 
 use crate::words;

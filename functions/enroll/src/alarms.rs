@@ -6,7 +6,7 @@ use lamplighter::model::{
     Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup,
 };
 
-use lamplighter::telemetry::{NAMESPACE, RECOVERY_POINT};
+use lamplighter::engine::telemetry::{NAMESPACE, RECOVERY_POINT};
 
 use crate::Policy;
 

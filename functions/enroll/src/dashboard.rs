@@ -2,9 +2,9 @@
 //! drawn in and our own actions below.
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html>
 
+use lamplighter::engine::telemetry::NAMESPACE;
 use lamplighter::model::{Arn, Database, Service, TargetGroup};
 use lamplighter::policy::{ScalePolicy, StackDefaults};
-use lamplighter::telemetry::NAMESPACE;
 use serde_json::{Value, json};
 
 use crate::Policy;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::Plan;
+use lamplighter::engine::Seen;
 use lamplighter::model::{Alarm, counted};
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Alarms, Dashboard};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 

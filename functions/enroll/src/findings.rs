@@ -1,14 +1,14 @@
 //! What will hurt one day: found at enrolment and every hour, and told when it is new.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Memory, Raised};
+use lamplighter::engine::Seen;
 use lamplighter::model::{
     AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition, Unreached,
 };
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::plan::Finding;
 use lamplighter::policy::ScalePolicy;
+use lamplighter::state::{Memory, Raised};
 
 use crate::Policy;
 use crate::alarms;

@@ -16,12 +16,12 @@ mod tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Watching};
-use lamplighter::ledger::Ledger;
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, Watching};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;

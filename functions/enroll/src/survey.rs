@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
+use lamplighter::engine::Seen;
 use lamplighter::model::{
     Arn, Database, HasAlarm, ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition,
     Unreached,
 };
-use lamplighter::operation::Seen;
 use lamplighter::policy::{self, STACK, TARGET};
+use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::{Policy, alarms};

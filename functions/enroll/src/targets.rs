@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
+use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::ledger::Ledger;
 
 use crate::alarms;
 use crate::survey::Survey;

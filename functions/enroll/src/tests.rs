@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Memory;
+use lamplighter::engine::{Operation, Seen};
 use lamplighter::model::{
     AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition,
     Unreached,
 };
-use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::{Action, Alarms};
 use lamplighter::policy::StackDefaults;
+use lamplighter::state::Memory;
 use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};

@@ -1,11 +1,12 @@
 //! What is behind tasks that fail: their revision, their memory, something that is missing.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::cloud::Cloud;
-use lamplighter::memory::Memory;
+use lamplighter::AwsError;
+use lamplighter::engine::Seen;
 use lamplighter::model::{Change, Digest, ImageRef, LoadQuery, TaskDefinition};
-use lamplighter::operation::Seen;
-use lamplighter::{AwsError, evidence, way_back};
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::release::{evidence, rollback};
+use lamplighter::state::Memory;
 
 use crate::health::Failing;
 use crate::stop::{Cause, missing};
@@ -118,7 +119,7 @@ async fn find_way_back<C: Cloud>(
     let Some((digest, tag)) = left else {
         return Ok(None);
     };
-    let to = way_back::find(memory, &digest, cloud).await?;
+    let to = rollback::find(memory, &digest, cloud).await?;
     Ok(to.map(|to| WayBack {
         to,
         digest,

@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::memory::{Healing, Memory};
+use lamplighter::engine::Seen;
 use lamplighter::model::{CapacityShare, DeploymentController};
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Enlarge, GoBack, Move, Park, Recover, Redeploy, Replace};
 use lamplighter::policy::{BASE, Crash, Heal as Reach};
+use lamplighter::state::{Healing, Memory};
 
 use crate::health::{Failing, Health, Symptom};
 use crate::stop::Cause;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Healing, Memory, Taken};
+use lamplighter::engine::Seen;
 use lamplighter::model::{Arn, Deployment, DeploymentController, Service, Tagged};
-use lamplighter::operation::Seen;
 use lamplighter::plan::Action;
 use lamplighter::policy::{HealPolicy, StackDefaults};
+use lamplighter::state::{Healing, Memory, Taken};
 use lamplighter::{Event, Operation, Plan};
 use rstest::rstest;
 
@@ -163,7 +163,7 @@ fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &
 #[case::storm(|unit: &mut Unit, _: &mut Memory| unit.storm = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
 #[case::database(|unit: &mut Unit, _: &mut Memory| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
 #[case::returning(
-    |_: &mut Unit, memory: &mut Memory| memory.returning = Some(lamplighter::memory::Returning { to: None, at: NOW }),
+    |_: &mut Unit, memory: &mut Memory| memory.returning = Some(lamplighter::state::Returning { to: None, at: NOW }),
     "nothing: crashes again and again; its release is followed, and judged by that"
 )]
 #[case::others_roll(

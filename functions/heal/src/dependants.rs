@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Kind};
 use lamplighter::model::Arn;
 use lamplighter::policy::{self, APP};
+use lamplighter::ports::cloud::{Cloud, Kind};
 
 /// The services of the application that a database is of, of those that are not well.
 pub async fn of<C: Cloud>(database: &str, unwell: &[Arn], cloud: &C) -> Result<Vec<Arn>, AwsError> {

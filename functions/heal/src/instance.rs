@@ -1,9 +1,9 @@
 //! A container instance that ECS does not hear of any more.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::Seen;
 use lamplighter::model::{ContainerInstance, Task, counted};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, Drain};
 use lamplighter::policy::Heal as Reach;
 use lamplighter::{Operation, Plan};

@@ -32,14 +32,14 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Remedies};
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
-use lamplighter::memory::{Healing, Memory};
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::plan::Action;
 use lamplighter::policy::{Crash, Heal as Reach, HealPolicy, ScalePolicy, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, Remedies};
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::{Healing, Memory};
 use lamplighter::{AwsError, Event, Operation, Plan};
 
 pub use decide::decide;

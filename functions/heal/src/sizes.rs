@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use lamplighter::model::Sizes;
 use lamplighter::model::TaskDefinition;
-use lamplighter::plan::Sizes;
 
 /// CPU units, and the least, the step and the most of MiB that go with them.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::Seen;
 use lamplighter::model::{Arn, Tagged, counted};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::cloud::{Cloud, Lifecycle, TasksOf};
-use lamplighter::detail::Detail;
-use lamplighter::memory::Healing;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Service};
-use lamplighter::operation::Seen;
-use lamplighter::{AwsError, dependencies, policy};
+use lamplighter::ports::cloud::{Cloud, Lifecycle, TasksOf};
+use lamplighter::release::dependencies;
+use lamplighter::state::Healing;
+use lamplighter::{AwsError, policy};
 use serde::Serialize;
 
 use crate::decide::{ready_at, waits_until};

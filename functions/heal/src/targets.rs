@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::detail::alarm::ours;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::alarm::ours;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{self, Heal as Reach, HealPolicy, MANAGED, Managed};
+use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
 use crate::storm::{Storm, all_services};

@@ -1,11 +1,12 @@
 //! A service as it is looked at, and what shows in it.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::evidence::Evidence;
-use lamplighter::memory::{Memory, Verified};
+use lamplighter::model::Sizes;
 use lamplighter::model::{Change, Digest, Service};
-use lamplighter::plan::{Action, Sizes};
+use lamplighter::plan::Action;
 use lamplighter::policy::Heal as Reach;
+use lamplighter::release::evidence::Evidence;
+use lamplighter::state::{Memory, Verified};
 use serde::Serialize;
 
 use crate::health::Health;

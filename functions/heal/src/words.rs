@@ -1,10 +1,10 @@
 //! What `heal` tells people.
 
 use jiff::Timestamp;
-use lamplighter::memory::{Healing, Parked};
+use lamplighter::model::Sizes;
 use lamplighter::model::{Service, counted};
-use lamplighter::notice::Message;
-use lamplighter::plan::Sizes;
+use lamplighter::notify::Message;
+use lamplighter::state::{Healing, Parked};
 
 use crate::health::{Failing, Symptom};
 use crate::stop::{Cause, missing};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Healing, Memory, Parked, Taken, Verified};
+use lamplighter::engine::{Operation, Seen};
+use lamplighter::model::Sizes;
 use lamplighter::model::{Arn, CapacityShare, Change, ContainerInstance, Digest, Service, Tagged};
-use lamplighter::notice::Message;
-use lamplighter::operation::{Operation, Seen};
-use lamplighter::plan::Sizes;
+use lamplighter::notify::Message;
 use lamplighter::policy::StackDefaults;
+use lamplighter::state::{Healing, Memory, Parked, Taken, Verified};
 use lamplighter::{Event, Plan};
 
 use crate::health::{Failing, Symptom, Unhealthy};

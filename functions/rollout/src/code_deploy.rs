@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
-use lamplighter::memory::Following;
 use lamplighter::model::{CodeDeployment, CodeGroup, DeploymentController, Service};
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::state::Following;
 
 use crate::decide::{SETTLING, Stage};
 

@@ -1,12 +1,12 @@
 //! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::looks::IN_A_ROW;
-use lamplighter::memory::{Following, Memory};
+use lamplighter::engine::Seen;
 use lamplighter::model::{HasAlarm, Service};
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Continue, GoBack, Judge, Verdict};
 use lamplighter::policy;
+use lamplighter::state::IN_A_ROW;
+use lamplighter::state::{Following, Memory};
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 

@@ -1,9 +1,9 @@
 //! How far a rollout has come.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::looks::Looks;
-use lamplighter::memory::Following;
 use lamplighter::model::{Arn, Deployment, Digest, Service};
+use lamplighter::state::Following;
+use lamplighter::state::ProbeStreak;
 use rstest::rstest;
 
 use crate::decide::{Stage, stage};
@@ -43,7 +43,7 @@ fn following(age: i64) -> Following {
         base: BASE.into(),
         at,
         deployment: None,
-        looks: Looks::default(),
+        looks: ProbeStreak::default(),
     }
 }
 

@@ -17,13 +17,13 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Revisions};
-use lamplighter::ledger::Ledger;
-use lamplighter::memory::Memory;
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear};
+use lamplighter::ports::cloud::{Cloud, Revisions};
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::Memory;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{Stage, decide};

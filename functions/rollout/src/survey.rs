@@ -3,17 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::cloud::Cloud;
-use lamplighter::detail::Detail;
-use lamplighter::evidence::{self, Evidence};
-use lamplighter::looks::Looks;
-use lamplighter::memory::{Following, Memory, Verified};
+use lamplighter::AwsError;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{
     Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition,
 };
-use lamplighter::operation::Seen;
 use lamplighter::policy::{self, Unclear};
-use lamplighter::{AwsError, dependencies, way_back};
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::release::evidence::{self, Evidence};
+use lamplighter::release::probe::probe_if_due;
+use lamplighter::release::{dependencies, rollback};
+use lamplighter::state::ProbeStreak;
+use lamplighter::state::{Following, Memory, Verified};
 use serde::Serialize;
 
 use crate::decide::{SETTLING, Stage, speaks_against, stage};
@@ -44,7 +46,7 @@ pub struct Observed {
     /// The newest good revision that can be gone back to, where one is needed.
     pub way_back: Option<Verified>,
     /// What was found at its addresses until now, where they are asked.
-    pub looks: Option<Looks>,
+    pub looks: Option<ProbeStreak>,
     /// Alarms about errors that are on, where they are asked.
     pub alarms: Vec<HasAlarm>,
     /// What the application depends on and is down, where it was to go back.
@@ -163,10 +165,10 @@ impl Survey {
         if !observed.down.is_empty() {
             // The time of what it depends on is not the release's, and neither is what its addresses answered.
             observed.waits_at = Some(self.at);
-            observed.looks = observed.looks.take().map(|_| Looks::default());
+            observed.looks = observed.looks.take().map(|_| ProbeStreak::default());
             return Ok(());
         }
-        observed.way_back = way_back::find(seen.memory, &following.digest, cloud).await?;
+        observed.way_back = rollback::find(seen.memory, &following.digest, cloud).await?;
         if let (Stage::Stuck, Some(to)) = (observed.stage, &observed.way_back) {
             observed.can_take_back = match &observed.code_deployment {
                 Some(deployment) => Some(deployment.id.clone()),
@@ -216,10 +218,8 @@ impl Survey {
             ..
         } = seen.policy;
         if !verify.is_empty() {
-            let looks = following
-                .looks
-                .again(verify, expect.as_deref(), self.at, cloud)
-                .await;
+            let looks =
+                probe_if_due(&following.looks, verify, expect.as_deref(), self.at, cloud).await;
             if looks.is_refuted() || looks.is_unclear() && *unclear == Unclear::GoBack {
                 observed.stage = Stage::Refuted;
             }

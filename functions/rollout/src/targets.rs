@@ -1,10 +1,10 @@
 //! Which services an event is about.
 
-use lamplighter::cloud::Cloud;
-use lamplighter::detail::Detail;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::operation::{Search, Targets};
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event, Operation};
 
 use crate::Follow;

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::looks::Looks;
-use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{HasAlarm, Service, counted};
-use lamplighter::notice::{Message, RELEASE};
+use lamplighter::notify::{Message, RELEASE};
 use lamplighter::policy::APPROVE;
+use lamplighter::state::ProbeStreak;
+use lamplighter::state::{Following, Verified};
 
 use crate::Observed;
 
@@ -267,8 +267,8 @@ pub fn refuted(observed: &Observed) -> String {
     format!("ECS reports it as completed, but {how}: {problem}.{found}")
 }
 
-pub fn unclear(following: &Following, looks: &Looks) -> Message {
-    let Looks {
+pub fn unclear(following: &Following, looks: &ProbeStreak) -> Message {
+    let ProbeStreak {
         all,
         passed,
         problem,

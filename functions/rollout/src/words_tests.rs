@@ -1,11 +1,11 @@
 //! Every message of `rollout`, as people read it. A change of a text is a change of its snapshot.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::evidence::Evidence;
-use lamplighter::looks::Looks;
-use lamplighter::memory::{Following, Verified};
 use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm, Service};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
+use lamplighter::release::evidence::Evidence;
+use lamplighter::state::ProbeStreak;
+use lamplighter::state::{Following, Verified};
 
 use crate::Observed;
 use crate::decide::Stage;
@@ -44,7 +44,11 @@ fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
 fn every_message() {
     let digest = Digest::new(format!("sha256:{:064x}", 2));
     let at = NOW - SignedDuration::from_mins(16);
-    let (tag, base, looks) = ("RC_1.4.2".to_owned(), REVISION.to_owned(), Looks::default());
+    let (tag, base, looks) = (
+        "RC_1.4.2".to_owned(),
+        REVISION.to_owned(),
+        ProbeStreak::default(),
+    );
     let following = Following {
         digest: digest.clone(),
         tag,
@@ -79,14 +83,14 @@ fn every_message() {
     ];
     let told = observed(&service, &ecs, evidence);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = Looks {
+    let looks = ProbeStreak {
         all: 20,
         passed: 14,
         bad: 3,
         problem,
-        ..Looks::default()
+        ..ProbeStreak::default()
     };
-    let unclear = Looks {
+    let unclear = ProbeStreak {
         bad: 0,
         ..looks.clone()
     };
@@ -101,7 +105,7 @@ fn every_message() {
         alarm: None,
     };
     let orders = ["orders".to_owned()];
-    let (late, refuted) = (words::late(16, &told), |looks: &Looks| {
+    let (late, refuted) = (words::late(16, &told), |looks: &ProbeStreak| {
         words::refuted(&Observed {
             looks: Some(looks.clone()),
             ..silent.clone()

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::memory::Memory;
+use lamplighter::engine::Seen;
 use lamplighter::model::Service;
-use lamplighter::operation::Seen;
 use lamplighter::plan::{Action, Scale};
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
+use lamplighter::state::Memory;
 
 use crate::Policy;
 use crate::auto;

@@ -1,8 +1,8 @@
 //! Tables of decisions, and what always holds.
 
 use jiff::SignedDuration;
-use lamplighter::memory::Raised;
 use lamplighter::model::Load;
+use lamplighter::state::Raised;
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;

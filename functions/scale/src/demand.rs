@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::Memory;
 use lamplighter::model::{Load, Series, Service};
 use lamplighter::policy::ScalePolicy;
+use lamplighter::state::Memory;
 
 use crate::survey::HISTORY;
 

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::memory::{Memory, Scaling, Surge};
+use lamplighter::engine::{Operation, Seen};
 use lamplighter::model::{Arn, Deployment, Load, ScalableTarget, Series, Service, Tagged};
-use lamplighter::operation::{Operation, Seen};
 use lamplighter::plan::Action;
 use lamplighter::policy::StackDefaults;
+use lamplighter::state::{Memory, Scaling, Surge};
 use lamplighter::{Event, Plan};
 use serde_json::Value;
 

@@ -1,11 +1,11 @@
 //! What is told of a peak of a service that is not scaled: what was measured, and what would have been done.
 
 use lamplighter::Plan;
-use lamplighter::detail::Detail;
-use lamplighter::detail::alarm::AlarmChange;
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::{Load, Series, Service, counted};
-use lamplighter::notice::Message;
-use lamplighter::operation::Seen;
+use lamplighter::notify::Message;
 use lamplighter::policy::SCALE;
 
 use crate::Policy;

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
+use lamplighter::engine::Seen;
 use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
-use lamplighter::operation::Seen;
 use lamplighter::policy::SCALE;
+use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::Policy;

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use jiff::Timestamp;
-use lamplighter::cloud::{Cloud, Kind};
-use lamplighter::detail::Detail;
-use lamplighter::detail::alarm::{AlarmChange, AlarmedMetric, ours};
-use lamplighter::detail::tag::TagChange;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::alarm::{AlarmChange, AlarmedMetric, ours};
+use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
-use lamplighter::operation::{Search, Targets};
 use lamplighter::policy::{self, SCALE, SCHEDULE, ScalePolicy, StackDefaults};
+use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event};
 
 use crate::Survey;

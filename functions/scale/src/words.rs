@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::ScalableTarget;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::SCALE;
 
 use crate::decide::Case;

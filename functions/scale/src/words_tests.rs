@@ -1,7 +1,7 @@
 //! Every message of `scale`, as people read it. A change of a text is a change of its snapshot.
 
 use lamplighter::Plan;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use serde_json::json;
 
 use crate::fixtures::{Given, flat, given};

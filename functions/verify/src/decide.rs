@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 use lamplighter::Plan;
-use lamplighter::looks::IN_A_ROW;
-use lamplighter::memory::Judging;
+use lamplighter::engine::Seen;
 use lamplighter::model::Digest;
-use lamplighter::notice::{Message, RELEASE};
-use lamplighter::operation::Seen;
+use lamplighter::notify::{Message, RELEASE};
 use lamplighter::plan::{Action, HookStatus, Judge, Report, Step, Verdict};
 use lamplighter::policy::Unclear;
+use lamplighter::state::IN_A_ROW;
+use lamplighter::state::Judging;
 
 use crate::sequential::{Comparison, Finding};
 use crate::survey::{Observed, Stage};

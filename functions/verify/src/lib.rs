@@ -16,15 +16,15 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::arbiter::TargetState;
-use lamplighter::cloud::{Cloud, Verdicts};
-use lamplighter::ledger::Ledger;
-use lamplighter::memory::Memory;
-use lamplighter::operation::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::{Search, Seen, Targets};
 use lamplighter::plan::{Action, HookStatus};
 use lamplighter::policy::{
     self, DEPLOY, DeployPolicy, Managed, Mode, StackDefaults, TagError, Unclear,
 };
+use lamplighter::ports::cloud::{Cloud, Verdicts};
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::Memory;
 use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use lamplighter::AwsError;
-use lamplighter::cloud::Cloud;
-use lamplighter::detail::hook::{CodeDeployHook, HookCall};
-use lamplighter::looks::Looks;
-use lamplighter::memory::{Judging, Memory};
+use lamplighter::engine::Seen;
+use lamplighter::event::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::model::{
     Arn, CodeTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic,
 };
-use lamplighter::operation::Seen;
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::release::probe::probe_if_due;
+use lamplighter::state::ProbeStreak;
+use lamplighter::state::{Judging, Memory};
 use serde::Serialize;
 
 use crate::Policy;
@@ -134,10 +135,8 @@ impl Survey {
             _ => &[],
         };
         if !urls.is_empty() {
-            judging.looks = judging
-                .looks
-                .again(urls, expect.as_deref(), self.at, cloud)
-                .await;
+            judging.looks =
+                probe_if_due(&judging.looks, urls, expect.as_deref(), self.at, cloud).await;
         }
         if let (Stage::Shifting(_), Some(old)) = (stage, &asked.old) {
             observed.comparison = self.compare(&judging, old, &asked.new, cloud).await?;
@@ -214,13 +213,13 @@ impl Survey {
             step: step.clone(),
             step_since: self.at,
             failed: false,
-            looks: Looks::default(),
+            looks: ProbeStreak::default(),
         });
         if judging.step != step {
             judging = Judging {
                 step,
                 step_since: self.at,
-                looks: Looks::default(),
+                looks: ProbeStreak::default(),
                 ..judging
             };
         }

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::cloud::Cloud;
-use lamplighter::detail::Detail;
-use lamplighter::detail::hook::HookCall;
-use lamplighter::ledger::Ledger;
+use lamplighter::engine::{Search, Targets};
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::hook::HookCall;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::operation::{Search, Targets};
+use lamplighter::ports::cloud::Cloud;
+use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
 use crate::Verify;

@@ -1,9 +1,9 @@
 //! What `verify` tells people.
 
-use lamplighter::looks::Looks;
 use lamplighter::model::{Digest, counted};
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 use lamplighter::policy::APPROVE;
+use lamplighter::state::ProbeStreak;
 
 use crate::sequential::{Comparison, FALSE_ALARMS, MARGIN, Minute};
 
@@ -92,7 +92,7 @@ pub fn hangs(label: &str, weight: f64, comparison: &Comparison) -> Message {
     ))
 }
 
-pub fn refuted(label: &str, place: &str, looks: &Looks) -> Message {
+pub fn refuted(label: &str, place: &str, looks: &ProbeStreak) -> Message {
     let problem = looks.problem.clone().unwrap_or_default();
     Message::warning(format!(
         "{label} does not answer well at {place}: going back"
@@ -103,8 +103,8 @@ pub fn refuted(label: &str, place: &str, looks: &Looks) -> Message {
     ))
 }
 
-pub fn now_and_then(label: &str, place: &str, looks: &Looks) -> Message {
-    let Looks {
+pub fn now_and_then(label: &str, place: &str, looks: &ProbeStreak) -> Message {
+    let ProbeStreak {
         all,
         passed,
         problem,

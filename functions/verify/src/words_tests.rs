@@ -1,8 +1,8 @@
 //! Every message of `verify`, as people read it. A change of a text is a change of its snapshot.
 
-use lamplighter::looks::Looks;
 use lamplighter::model::Digest;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
+use lamplighter::state::ProbeStreak;
 
 use crate::sequential::{Comparison, Minute};
 use crate::words;
@@ -29,12 +29,12 @@ fn every_message() {
     (comparison.old, comparison.new) = (minute(2_700.0, 8.0), minute(300.0, 12.0));
     (comparison.compared, comparison.slow) = (6, 5);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = Looks {
+    let looks = ProbeStreak {
         all: 9,
         passed: 6,
         bad: 3,
         problem,
-        ..Looks::default()
+        ..ProbeStreak::default()
     };
     let again = |message: Message, spent: bool| message.next(words::again(&digest, spent));
     let messages = [

@@ -6,7 +6,7 @@ use e2e::setup::root;
 use e2e::stack::Stack;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use lamplighter::door::clock;
+use lamplighter_aws::lambda::clock;
 use serde_json::{Value, json};
 
 use crate::scenes::Stage;

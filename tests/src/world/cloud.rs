@@ -4,7 +4,6 @@ use lamplighter::AwsError;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::cloud::{Cloud, Kind, Lifecycle, TasksOf, Which};
 use lamplighter::model::{
     AlarmState, Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database,
     Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
@@ -13,6 +12,7 @@ use lamplighter::model::{
 };
 use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
 use lamplighter::policy::TARGET;
+use lamplighter::ports::cloud::{Cloud, Kind, Lifecycle, TasksOf, Which};
 
 use super::codedeploy::Deployed;
 use super::{World, error, heard};

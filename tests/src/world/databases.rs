@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::cloud::Which;
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::plan::{Backup, Copy, Expire, Remove, Restore, RestorePart, Verify};
 use lamplighter::policy::VERIFIED;
+use lamplighter::ports::cloud::Which;
 
 use super::{State, World, error, heard};
 

@@ -4,12 +4,13 @@ use alert::gather::take;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
-use lamplighter::cost::{Costs, Spent};
-use lamplighter::incident::{Desk, Incident};
-use lamplighter::ledger::{History, Lease, Ledger, LedgerError, Record};
-use lamplighter::memory::Memory;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Notice, Outbox, Unsent};
+use lamplighter::notify::incident::Incident;
+use lamplighter::notify::{Notice, Outbox, Unsent};
+use lamplighter::ports::costs::{Costs, Spent};
+use lamplighter::ports::incidents::Desk;
+use lamplighter::ports::ledger::{History, Lease, Ledger, LedgerError, Record};
+use lamplighter::state::Memory;
 
 use super::{State, World, error, heard};
 

@@ -1,11 +1,11 @@
 //! Deployments of services as ECS carries them out, in the simulated world.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::looks::Looks;
-use lamplighter::memory::Following;
 use lamplighter::model::{
     Arn, Deployment, Digest, Series, Service, ServiceDeployment, ServiceRevision, Traffic,
 };
+use lamplighter::state::Following;
+use lamplighter::state::ProbeStreak;
 
 use lamplighter::AwsError;
 use lamplighter::plan::Continue;
@@ -84,7 +84,7 @@ impl World {
             base,
             at,
             deployment: None,
-            looks: Looks::default(),
+            looks: ProbeStreak::default(),
         });
         memory.watch("rollout", true);
     }

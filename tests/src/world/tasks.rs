@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::cloud::{Cloud, Lifecycle, TasksOf};
 use lamplighter::model::{Arn, Service, Target, Task, TaskContainer};
 use lamplighter::plan::{Drain, Enlarge, Move, Park, Replace};
+use lamplighter::ports::cloud::{Cloud, Lifecycle, TasksOf};
 use serde_json::{Value, json};
 
 use super::{State, World, error, heard};

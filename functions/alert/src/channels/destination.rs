@@ -10,7 +10,7 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use serde_json::{Map, Value};
 
 use super::MAIL;

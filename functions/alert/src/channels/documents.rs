@@ -1,8 +1,8 @@
 //! Messages as other programs read them.
 
-use lamplighter::incident::Incident;
-use lamplighter::link::seal;
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::Incident;
+use lamplighter_aws::signed_link::seal;
 use serde_json::{Value, json};
 
 use crate::desk::Letter;

@@ -2,7 +2,7 @@
 //!
 //! Source: <https://docs.slack.dev/block-kit/>, <https://docs.slack.dev/messaging/formatting-message-text/>
 
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 use serde_json::{Value, json};
 
 use crate::desk::Letter;

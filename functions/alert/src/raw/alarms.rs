@@ -1,10 +1,10 @@
 //! Alarms that somebody else made: told while they are on. Alarms of targets are
 //! acted upon, and what comes of that is told.
 
-use lamplighter::detail::Detail;
-use lamplighter::detail::alarm::{AlarmChange, ours};
+use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::alarm::{AlarmChange, ours};
 use lamplighter::model::{AlarmState, Arn};
-use lamplighter::notice::{ALARM, Message, Severity};
+use lamplighter::notify::{ALARM, Message, Severity};
 use lamplighter::{Event as Parsed, MalformedEvent};
 use serde_json::Value;
 

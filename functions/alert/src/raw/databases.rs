@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notice::{DOWN, Severity};
+use lamplighter::notify::{DOWN, Severity};
 use serde::Deserialize;
 
 use super::numbers::{self, Course};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notice::{Message, Severity};
+use lamplighter::notify::{Message, Severity};
 use serde::Deserialize;
 
 use super::{Event, Told, cut, link, message, read};

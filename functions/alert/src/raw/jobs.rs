@@ -1,10 +1,10 @@
 //! Backup jobs of AWS Backup and deployments of CodeDeploy that failed. What Lamplighter has a part in, it tells itself.
 
 use lamplighter::MalformedEvent;
-use lamplighter::detail::deployment::CodeDeploymentChange;
-use lamplighter::detail::rds::BackupJob;
+use lamplighter::event::detail::deployment::CodeDeploymentChange;
+use lamplighter::event::detail::rds::BackupJob;
 use lamplighter::model::Arn;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 
 use crate::gather::FAILED;
 

@@ -3,7 +3,7 @@
 //! Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html>,
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Messages.html>
 
-use lamplighter::notice::Severity;
+use lamplighter::notify::Severity;
 
 /// It serves nobody, or will soon.
 #[rustfmt::skip]

@@ -1,8 +1,8 @@
 //! Alarms of the stack itself: on what was given up on, and on sweeps that do not run.
 
-use lamplighter::detail::alarm::AlarmChange;
+use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::AlarmState;
-use lamplighter::notice::Message;
+use lamplighter::notify::Message;
 
 use crate::gather::OWN_ALARM;
 

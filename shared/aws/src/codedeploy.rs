@@ -1,0 +1,169 @@
+//! AWS CodeDeploy: deployments of services whose controller it is.
+
+use aws_sdk_codedeploy::Client;
+use aws_sdk_codedeploy::types::{
+    AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentCreator,
+    LifecycleEventStatus, RevisionLocation, RevisionLocationType,
+};
+use serde_json::{Value, json};
+
+use super::ecs::OnlyRefusals;
+use super::failure::{failure, incomplete};
+use lamplighter::AwsError;
+use lamplighter::model::{Arn, CodeDeployment, CodeGroup, CodeTarget};
+use lamplighter::plan::Report;
+
+pub async fn deployment(client: &Client, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+    let answer = client.get_deployment().deployment_id(id).send().await;
+    let found = match answer.map_err(|e| failure("GetDeployment", id, &e)) {
+        Ok(answer) => answer.deployment_info,
+        Err(error) if error.code == "DeploymentDoesNotExistException" => None,
+        Err(error) => return Err(error),
+    };
+    Ok(found.map(|info| CodeDeployment {
+        id: id.to_owned(),
+        application: info.application_name.unwrap_or_default(),
+        group: info.deployment_group_name.unwrap_or_default(),
+        status: info
+            .status
+            .map(|status| status.as_str().to_owned())
+            .unwrap_or_default(),
+        error: info
+            .error_information
+            .and_then(|error| error.message)
+            .unwrap_or_default(),
+        configuration: info.deployment_config_name.unwrap_or_default(),
+        is_rollback: info.creator == Some(DeploymentCreator::CodeDeployRollback),
+    }))
+}
+
+/// The service that a deployment is of, and where it stands.
+pub async fn target(client: &Client, id: &str) -> Result<Option<CodeTarget>, AwsError> {
+    let listed = client
+        .list_deployment_targets()
+        .deployment_id(id)
+        .send()
+        .await;
+    let listed = listed.map_err(|e| failure("ListDeploymentTargets", id, &e))?;
+    let Some(name) = listed.target_ids.unwrap_or_default().into_iter().next() else {
+        return Ok(None);
+    };
+    let answer = client
+        .get_deployment_target()
+        .deployment_id(id)
+        .target_id(name)
+        .send()
+        .await;
+    let answer = answer.map_err(|e| failure("GetDeploymentTarget", id, &e))?;
+    let target = answer
+        .deployment_target
+        .and_then(|target| target.ecs_target);
+    Ok(target.and_then(|target| {
+        let goes_on = target
+            .lifecycle_events()
+            .iter()
+            .find(|e| e.status == Some(LifecycleEventStatus::InProgress));
+        let stage = goes_on
+            .and_then(|event| event.lifecycle_event_name.clone())
+            .unwrap_or_default();
+        Some(CodeTarget {
+            service: Arn::new(target.target_arn?),
+            stage,
+        })
+    }))
+}
+
+/// Begins a deployment of a revision, and answers its identifier. CodeDeploy refuses a second one in a group.
+pub async fn create(
+    client: &Client,
+    group: &CodeGroup,
+    revision: &str,
+    hook: Option<&str>,
+) -> Result<String, AwsError> {
+    let call = "CreateDeployment";
+    let about = format!("{}/{}", group.application, group.group);
+    let content = AppSpecContent::builder()
+        .content(app_spec(group, revision, hook).to_string())
+        .build();
+    let location = RevisionLocation::builder().revision_type(RevisionLocationType::AppSpecContent);
+    let request = client
+        .create_deployment()
+        .application_name(&group.application)
+        .deployment_group_name(&group.group)
+        .revision(location.app_spec_content(content).build())
+        // Whatever the group says: a deployment that fails must not stay.
+        .auto_rollback_configuration(
+            AutoRollbackConfiguration::builder()
+                .enabled(true)
+                .events(AutoRollbackEvent::DeploymentFailure)
+                .events(AutoRollbackEvent::DeploymentStopOnAlarm)
+                .events(AutoRollbackEvent::DeploymentStopOnRequest)
+                .build(),
+        )
+        .description("Lamplighter");
+    let once = aws_sdk_codedeploy::Config::builder().retry_classifier(OnlyRefusals);
+    let answer = request
+        .customize()
+        .config_override(once)
+        .send()
+        .await
+        .map_err(|e| failure(call, &about, &e))?;
+    answer
+        .deployment_id
+        .ok_or_else(|| incomplete(call, &about, "deploymentId"))
+}
+
+/// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-example.html>
+fn app_spec(group: &CodeGroup, revision: &str, hook: Option<&str>) -> Value {
+    let reached = json!({"ContainerName": group.container, "ContainerPort": group.port});
+    let service = json!({
+        "Type": "AWS::ECS::Service",
+        "Properties": {"TaskDefinition": revision, "LoadBalancerInfo": reached},
+    });
+    let stages = ["AfterAllowTestTraffic", "AfterAllowTraffic"];
+    let hooks: Vec<Value> = hook
+        .into_iter()
+        .flat_map(|hook| stages.map(|stage| json!({stage: hook})))
+        .collect();
+    json!({"version": 0.0, "Resources": [{"TargetService": service}], "Hooks": hooks})
+}
+
+/// Stops a deployment and lets CodeDeploy take it back.
+pub async fn stop(client: &Client, id: &str) -> Result<String, AwsError> {
+    let request = client
+        .stop_deployment()
+        .deployment_id(id)
+        .auto_rollback_enabled(true);
+    request
+        .send()
+        .await
+        .map_err(|e| failure("StopDeployment", id, &e))?;
+    Ok(format!("CodeDeploy takes back {id}"))
+}
+
+/// Answers a hook of a deployment. One that is answered already is no error.
+pub async fn report(client: &Client, report: &Report) -> Result<String, AwsError> {
+    let status = if report.passed {
+        LifecycleEventStatus::Succeeded
+    } else {
+        LifecycleEventStatus::Failed
+    };
+    let request = client
+        .put_lifecycle_event_hook_execution_status()
+        .deployment_id(&report.deployment)
+        .lifecycle_event_hook_execution_id(&report.execution)
+        .status(status.clone());
+    match request.send().await.map_err(|e| {
+        failure(
+            "PutLifecycleEventHookExecutionStatus",
+            &report.deployment,
+            &e,
+        )
+    }) {
+        Ok(_) => Ok(status.as_str().to_owned()),
+        Err(error) if error.code == "LifecycleEventAlreadyCompletedException" => {
+            Ok("answered already".to_owned())
+        }
+        Err(error) => Err(error),
+    }
+}

@@ -1,0 +1,98 @@
+//! Costs: Cost Explorer, which charges a cent for each page.
+
+use std::cell::OnceCell;
+
+use aws_sdk_costexplorer::Client;
+use aws_sdk_costexplorer::types::{
+    DateInterval, Expression, Granularity, GroupDefinition, GroupDefinitionType, ResultByTime,
+    TagValues,
+};
+use jiff::civil::Date;
+
+use super::Config;
+use super::failure::{failure, incomplete};
+use lamplighter::AwsError;
+use lamplighter::ports::costs::{Costs, Spent};
+
+const CALL: &str = "GetCostAndUsage";
+const METRIC: &str = "UnblendedCost";
+
+pub struct CostExplorer {
+    config: Config,
+    client: OnceCell<Client>,
+}
+
+impl CostExplorer {
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            config,
+            client: OnceCell::new(),
+        }
+    }
+}
+
+impl Costs for CostExplorer {
+    async fn spent(
+        &self,
+        tag: &str,
+        value: Option<&str>,
+        from: Date,
+        to: Date,
+    ) -> Result<Vec<Spent>, AwsError> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let span = DateInterval::builder()
+            .start(from.to_string())
+            .end(to.to_string())
+            .build();
+        let span = span.map_err(|e| incomplete(CALL, tag, &e.to_string()))?;
+        let of_tag = |value: &str| TagValues::builder().key(tag).values(value).build();
+        let only = value.map(|value| Expression::builder().tags(of_tag(value)).build());
+        let by = |kind, key: &str| GroupDefinition::builder().r#type(kind).key(key).build();
+        let (mut spent, mut page) = (Vec::new(), None);
+        loop {
+            let answer = client
+                .get_cost_and_usage()
+                .time_period(span.clone())
+                .granularity(Granularity::Daily)
+                .metrics(METRIC)
+                .set_filter(only.clone())
+                .group_by(by(GroupDefinitionType::Tag, tag))
+                .group_by(by(GroupDefinitionType::Dimension, "SERVICE"))
+                .set_next_page_token(page)
+                .send()
+                .await
+                .map_err(|e| failure(CALL, tag, &e))?;
+            for day in answer.results_by_time() {
+                spent.extend(
+                    of_day(day, tag).ok_or_else(|| incomplete(CALL, tag, "readable amounts"))?,
+                );
+            }
+            page = answer.next_page_token;
+            if page.is_none() {
+                return Ok(spent);
+            }
+        }
+    }
+}
+
+/// Groups are named `tag$value`, and by service.
+fn of_day(day: &ResultByTime, tag: &str) -> Option<Vec<Spent>> {
+    let date: Date = day.time_period()?.start().parse().ok()?;
+    day.groups()
+        .iter()
+        .map(|group| {
+            let [of, service] = group.keys() else {
+                return None;
+            };
+            let metric = group.metrics()?.get(METRIC)?;
+            Some(Spent {
+                day: date,
+                of: of.strip_prefix(tag)?.trim_start_matches('$').to_owned(),
+                service: service.clone(),
+                amount: metric.amount()?.parse().ok()?,
+                unit: metric.unit().unwrap_or("USD").to_owned(),
+            })
+        })
+        .collect()
+}

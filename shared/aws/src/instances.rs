@@ -1,0 +1,159 @@
+//! EC2 instances of clusters: Amazon ECS and Amazon EC2 Auto Scaling.
+
+use aws_sdk_autoscaling::Client as AutoScaling;
+use aws_sdk_ecs::Client;
+use aws_sdk_ecs::types::{ContainerInstanceField, ContainerInstanceStatus};
+
+use super::failure::failure;
+use lamplighter::AwsError;
+use lamplighter::model::{Arn, ContainerInstance};
+use lamplighter::plan::Drain;
+
+/// The most that one call takes.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html>
+const PER_CALL: usize = 100;
+
+/// Container instances with their tags. All are of one cluster.
+pub async fn describe(client: &Client, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+    let Some((cluster, _)) = arns.first().and_then(Arn::container_instance) else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    for chunk in arns.chunks(PER_CALL) {
+        let names: Vec<String> = chunk.iter().map(ToString::to_string).collect();
+        let request = client
+            .describe_container_instances()
+            .cluster(cluster)
+            .set_container_instances(Some(names));
+        let answer = request.include(ContainerInstanceField::Tags).send().await;
+        match answer.map_err(|e| failure("DescribeContainerInstances", cluster, &e)) {
+            Ok(answer) => found.extend(
+                answer
+                    .container_instances
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(instance),
+            ),
+            Err(error) if error.code == "ClusterNotFoundException" => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+fn instance(instance: aws_sdk_ecs::types::ContainerInstance) -> Option<ContainerInstance> {
+    let tags = instance.tags.unwrap_or_default().into_iter();
+    Some(ContainerInstance {
+        arn: Arn::new(instance.container_instance_arn?),
+        ec2: instance.ec2_instance_id.unwrap_or_default(),
+        status: instance.status.unwrap_or_default(),
+        agent_connected: instance.agent_connected,
+        tags: tags
+            .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+            .collect(),
+    })
+}
+
+/// The Auto Scaling group of an instance; `None` where it is of none.
+pub async fn group(client: &AutoScaling, ec2: &str) -> Result<Option<String>, AwsError> {
+    let answer = client
+        .describe_auto_scaling_instances()
+        .instance_ids(ec2)
+        .send()
+        .await;
+    let answer = answer.map_err(|e| failure("DescribeAutoScalingInstances", ec2, &e))?;
+    let found = answer
+        .auto_scaling_instances
+        .unwrap_or_default()
+        .into_iter()
+        .next();
+    Ok(found.and_then(|instance| instance.auto_scaling_group_name))
+}
+
+/// Active ones whose agent is not connected, of how many where they are several.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>
+pub async fn silent(client: &Client, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+    let silent = active(client, cluster, Some("agentConnected == false")).await?;
+    let all = if silent.len() > 1 {
+        active(client, cluster, None).await?.len()
+    } else {
+        silent.len()
+    };
+    Ok((silent, all))
+}
+
+async fn active(
+    client: &Client,
+    cluster: &str,
+    filter: Option<&str>,
+) -> Result<Vec<Arn>, AwsError> {
+    let request = client
+        .list_container_instances()
+        .cluster(cluster)
+        .set_filter(filter.map(str::to_owned));
+    let mut pages = request
+        .status(ContainerInstanceStatus::Active)
+        .into_paginator()
+        .send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.map_err(|e| failure("ListContainerInstances", cluster, &e)) {
+            Ok(page) => found.extend(
+                page.container_instance_arns
+                    .unwrap_or_default()
+                    .into_iter()
+                    .map(Arn::new),
+            ),
+            // A deleted cluster's services are still listed by their tags for a while.
+            Err(error) if error.code == "ClusterNotFoundException" => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(found)
+}
+
+/// Its group is told first: what is draining is not looked at again. Where the group may not be told, it drains all the same.
+pub async fn drain(
+    client: &Client,
+    groups: &AutoScaling,
+    drain: &Drain,
+) -> Result<String, AwsError> {
+    let (cluster, id) = drain.instance.container_instance().unwrap_or_default();
+    let mut untold = None;
+    if drain.has_group {
+        let request = groups
+            .set_instance_health()
+            .instance_id(&drain.ec2)
+            .health_status("Unhealthy");
+        let answer = request.should_respect_grace_period(false).send().await;
+        match answer.map_err(|e| failure("SetInstanceHealth", &drain.ec2, &e)) {
+            Err(error) if error.refused && !error.is_throttling() => untold = Some(error),
+            told => drop(told?),
+        }
+    }
+    let request = client
+        .update_container_instances_state()
+        .cluster(cluster)
+        .container_instances(id);
+    let answer = request
+        .status(ContainerInstanceStatus::Draining)
+        .send()
+        .await;
+    let answer = answer.map_err(|e| failure("UpdateContainerInstancesState", id, &e))?;
+    // What stands against it comes with an answer that is none.
+    if let Some(refusal) = answer.failures.unwrap_or_default().into_iter().next() {
+        let (code, message) = (
+            refusal.reason.unwrap_or_default(),
+            refusal.detail.unwrap_or_default(),
+        );
+        let (call, target) = ("UpdateContainerInstancesState", id.to_owned());
+        return Err(AwsError {
+            call,
+            target,
+            code,
+            message,
+            refused: true,
+        });
+    }
+    untold.map_or_else(|| Ok("it is draining".to_owned()), Err)
+}

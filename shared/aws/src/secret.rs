@@ -1,0 +1,39 @@
+//! A secret of Secrets Manager.
+
+use std::cell::OnceCell;
+
+use aws_sdk_secretsmanager::Client;
+
+use super::Config;
+use super::failure::{failure, incomplete};
+use lamplighter::AwsError;
+
+pub struct Secret {
+    config: Config,
+    arn: String,
+    client: OnceCell<Client>,
+}
+
+impl Secret {
+    #[must_use]
+    pub fn new(config: Config, arn: impl Into<String>) -> Self {
+        Self {
+            config,
+            arn: arn.into(),
+            client: OnceCell::new(),
+        }
+    }
+
+    /// Its text, as it is now.
+    ///
+    /// # Errors
+    /// [`AwsError`] where it can't be read or is binary.
+    pub async fn read(&self) -> Result<String, AwsError> {
+        let client = self.client.get_or_init(|| Client::new(&self.config));
+        let answer = client.get_secret_value().secret_id(&self.arn).send().await;
+        let answer = answer.map_err(|e| failure("GetSecretValue", &self.arn, &e))?;
+        answer
+            .secret_string
+            .ok_or_else(|| incomplete("GetSecretValue", &self.arn, "SecretString"))
+    }
+}

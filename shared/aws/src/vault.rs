@@ -1,0 +1,93 @@
+//! The vault: another account, in which a role of ours copies snapshots that are shared with it.
+
+use std::cell::OnceCell;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::future::ProvideCredentials as Provided;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
+
+use super::Config;
+use super::failure::failure;
+use lamplighter::model::Arn;
+
+/// Which role, and what it asks for beside our own.
+#[derive(Debug, Default)]
+pub struct Vault {
+    /// Its ARN; empty where the stack has none.
+    role: Arn,
+    /// The name of the stack, as the external id.
+    stack: String,
+    rds: OnceCell<aws_sdk_rds::Client>,
+}
+
+impl Vault {
+    pub fn new(role: &str, stack: &str) -> Self {
+        Self {
+            role: Arn::new(role),
+            stack: stack.to_owned(),
+            rds: OnceCell::new(),
+        }
+    }
+
+    /// Empty where the stack has none.
+    pub fn account(&self) -> &str {
+        self.role.account()
+    }
+
+    /// A client there, which takes on the role when it is first used and again before that ends.
+    pub fn rds(&self, config: &Config) -> &aws_sdk_rds::Client {
+        self.rds.get_or_init(|| {
+            let sts = aws_sdk_sts::Client::new(config);
+            let role = AssumedRole {
+                sts,
+                role: self.role.to_string(),
+                stack: self.stack.clone(),
+            };
+            let builder = aws_sdk_rds::config::Builder::from(config);
+            let builder = builder.credentials_provider(SharedCredentialsProvider::new(role));
+            aws_sdk_rds::Client::from_conf(builder.build())
+        })
+    }
+}
+
+#[derive(Debug)]
+struct AssumedRole {
+    sts: aws_sdk_sts::Client,
+    role: String,
+    stack: String,
+}
+
+impl AssumedRole {
+    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+        let request = self
+            .sts
+            .assume_role()
+            .role_arn(&self.role)
+            .role_session_name("lamplighter-backup");
+        let answer = request.external_id(&self.stack).send().await;
+        let answer = answer
+            .map_err(|e| CredentialsError::provider_error(failure("AssumeRole", &self.role, &e)))?;
+        let given = answer
+            .credentials
+            .ok_or_else(|| CredentialsError::not_loaded("the answer has no credentials"))?;
+        let seconds = u64::try_from(given.expiration.secs()).unwrap_or_default();
+        let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let (key, secret, token) = (
+            given.access_key_id,
+            given.secret_access_key,
+            given.session_token,
+        );
+        Ok(Credentials::new(key, secret, Some(token), until, "vault"))
+    }
+}
+
+impl ProvideCredentials for AssumedRole {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        Provided::new(self.credentials())
+    }
+}

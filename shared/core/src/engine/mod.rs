@@ -1,0 +1,19 @@
+//! One engine for every operation: it finds targets, reconciles each under a lease, and checks, executes, journals
+//! and reports what the operation decides.
+
+pub mod arbiter;
+mod context;
+mod guard;
+pub mod limits;
+mod messages;
+#[cfg(test)]
+mod messages_tests;
+mod notify;
+mod operation;
+mod reconcile;
+mod reconciliation;
+mod run;
+pub mod telemetry;
+
+pub use context::{Engine, Invocation};
+pub use operation::{Operation, Search, Seen, Targets};

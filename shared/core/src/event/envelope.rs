@@ -1,0 +1,209 @@
+//! The EventBridge envelope, parsed into a typed event.
+//!
+//! Unknown fields are ignored and unknown kinds are kept as [`Detail::Other`]; what a known kind must
+//! have and has not is a [`MalformedEvent`]. Optional in practice, whatever the schema says: `id`,
+//! `time`, `region`, `account` and `resources`.
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::MalformedEvent;
+use crate::event::detail::hook::CodeDeployHook;
+use crate::event::detail::{Detail, alarm, hook};
+use crate::model::Arn;
+
+/// What an alarm sends by itself: to a function as its action, or to a topic as its message. `None` for
+/// anything else.
+fn alarm_without_envelope(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+    let (change, named) = if let Some(data) = value.get("alarmData") {
+        (alarm::native(data.clone(), text("alarmArn")), "alarmData")
+    } else if value.get("AlarmName").is_some() && value.get("NewStateValue").is_some() {
+        (alarm::published(value.clone()), "message of an alarm")
+    } else {
+        return None;
+    };
+    let change = match change {
+        Ok(change) => change,
+        Err(error) => return Some(Err(MalformedEvent(format!("{named}: {error}")))),
+    };
+    let arn = Arn::new(change.arn.clone());
+    Some(Ok(Event {
+        // The same change always has the same id.
+        id: format!("{}@{}", change.name, change.at),
+        time: None,
+        account: arn.account().to_owned(),
+        region: arn.region().to_owned(),
+        resources: vec![change.arn.clone()],
+        detail: Detail::AlarmChange(change),
+    }))
+}
+
+/// One event: a hint about which target to look at, never the truth about it.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// EventBridge's id, unique per account and region; empty where a payload has none.
+    pub id: String,
+    /// When the service saw it happen (not when it was delivered).
+    pub time: Option<Timestamp>,
+    pub account: String,
+    pub region: String,
+    pub resources: Vec<String>,
+    pub detail: Detail,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    #[serde(default)]
+    id: String,
+    #[serde(rename = "detail-type")]
+    detail_type: String,
+    #[serde(default)]
+    source: String,
+    time: Option<String>,
+    #[serde(default)]
+    account: String,
+    #[serde(default)]
+    region: String,
+    #[serde(default)]
+    resources: Vec<Option<String>>,
+    #[serde(default)]
+    detail: Value,
+}
+
+/// What a person asks for by invoking a function: no event of any service has this form.
+fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    (value.get("database").is_some() && value.get("detail-type").is_none()).then(|| {
+        let request = serde_json::from_value(value.clone());
+        let request = request.map_err(|e| {
+            MalformedEvent(format!("not a request such as {{\"database\": ARN}}: {e}"))
+        })?;
+        Ok(Event {
+            detail: Detail::Drill(request),
+            ..Event::sweep("by-hand")
+        })
+    })
+}
+
+/// A question of CodeDeploy during a deployment.
+fn code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    value.get("LifecycleEventHookExecutionId")?;
+    let call = CodeDeployHook::deserialize(value)
+        .map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
+    Some(call.map(|call| Event {
+        detail: Detail::CodeDeployHook(call.clone()),
+        ..Event::sweep(&call.lifecycle_event_hook_execution_id)
+    }))
+}
+
+/// A question of ECS during a deployment.
+fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let call = hook::call(value)?
+        .map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
+    Some(call.map(|call| Event {
+        id: call.execution.clone(),
+        time: None,
+        account: call.service.account().to_owned(),
+        region: call.service.region().to_owned(),
+        resources: vec![call.service.to_string()],
+        detail: Detail::Hook(call),
+    }))
+}
+
+impl Event {
+    /// Parses one EventBridge event.
+    ///
+    /// # Errors
+    /// [`MalformedEvent`] where the value is no event or a known kind lacks a field it needs.
+    pub fn parse(value: Value) -> Result<Self, MalformedEvent> {
+        if let Some(alarm) = alarm_without_envelope(&value) {
+            return alarm;
+        }
+        if let Some(request) = by_hand(&value)
+            .or_else(|| hook_call(&value))
+            .or_else(|| code_deploy_hook(&value))
+        {
+            return request;
+        }
+        let envelope: Envelope = serde_json::from_value(value)
+            .map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
+        let resources: Vec<String> = envelope.resources.into_iter().flatten().collect();
+        let detail = Detail::parse(
+            &envelope.source,
+            &envelope.detail_type,
+            envelope.detail,
+            &resources,
+        )
+        .map_err(|e| {
+            MalformedEvent(format!(
+                "event \"{}\" {}: {e}",
+                envelope.detail_type, envelope.id
+            ))
+        })?;
+        Ok(Self {
+            id: envelope.id,
+            // A date that does not exist (documentation has some) must not lose the event.
+            time: envelope.time.and_then(|t| t.parse().ok()),
+            account: envelope.account,
+            region: envelope.region,
+            resources,
+            detail,
+        })
+    }
+
+    /// The event a schedule sends, for tests and for invoking by hand.
+    #[must_use]
+    pub fn sweep(id: &str) -> Self {
+        Self {
+            id: id.to_owned(),
+            time: None,
+            account: String::new(),
+            region: String::new(),
+            resources: Vec::new(),
+            detail: Detail::Sweep,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::number(json!(7), "invalid type")]
+    #[case::no_detail_type(json!({"source": "aws.ecr"}), "missing field `detail-type`")]
+    #[case::push_without_repository(
+        json!({"detail-type": "ECR Image Action", "source": "aws.ecr", "id": "e1", "detail": {"action-type": "PUSH"}}),
+        "event \"ECR Image Action\" e1: missing field `repository-name`"
+    )]
+    fn a_malformed_event_names_the_field(#[case] value: Value, #[case] says: &str) {
+        let error = Event::parse(value).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    }
+
+    #[test]
+    fn a_schedule_is_a_sweep_in_both_its_forms() {
+        for detail in [json!({}), json!("{}")] {
+            let event = Event::parse(
+                json!({"detail-type": "Scheduled Event", "source": "aws.scheduler", "detail": detail}),
+            );
+            assert!(matches!(event.unwrap().detail, Detail::Sweep));
+        }
+    }
+
+    #[test]
+    fn an_unknown_kind_is_kept_as_it_is() {
+        let event = Event::parse(
+            json!({"detail-type": "New Thing", "source": "aws.new", "resources": [null]}),
+        )
+        .unwrap();
+        assert!(event.resources.is_empty());
+        assert!(
+            matches!(event.detail, Detail::Other { detail_type, .. } if detail_type == "New Thing")
+        );
+    }
+}

@@ -1,0 +1,323 @@
+//! A task definition, kept as the JSON that ECS answered.
+//!
+//! Registering a new revision must carry over every field, those that AWS added after this was built
+//! included. A typed copy would lose what it does not know, so the document stays a document and only
+//! what decisions need is read from it.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::Platform;
+use crate::model::Sizes;
+use crate::model::tag_keys::BASE;
+
+/// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
+const RESPONSE_ONLY: [&str; 10] = [
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+    "tags",
+];
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskDefinition {
+    pub document: Map<String, Value>,
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A stream of events in CloudWatch Logs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct LogStream {
+    pub group: String,
+    pub name: String,
+}
+
+/// A container of a task definition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Container<'a> {
+    pub name: &'a str,
+    pub image: &'a str,
+}
+
+impl TaskDefinition {
+    #[must_use]
+    pub fn arn(&self) -> &str {
+        self.text("taskDefinitionArn")
+    }
+
+    #[must_use]
+    pub fn family(&self) -> &str {
+        self.text("family")
+    }
+
+    /// `shop-web:41`
+    #[must_use]
+    pub fn label(&self) -> &str {
+        self.arn().rsplit('/').next().unwrap_or_default()
+    }
+
+    /// When it was registered, and by whom: the ARN of a role or a user.
+    #[must_use]
+    pub fn registered(&self) -> Option<(Timestamp, &str)> {
+        let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
+        let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
+        Some((
+            Timestamp::UNIX_EPOCH.checked_add(since).ok()?,
+            self.text("registeredBy"),
+        ))
+    }
+
+    /// Where a container of a task writes to, if that is CloudWatch Logs in this region.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
+    #[must_use]
+    pub fn log_stream(&self, container: &str, task: &str) -> Option<LogStream> {
+        let configuration = self
+            .definitions()
+            .find(|c| text(c, "name") == container)?
+            .get("logConfiguration")?;
+        let options = configuration
+            .get("options")
+            .filter(|_| text(configuration, "logDriver") == "awslogs")?;
+        let (group, prefix) = (
+            text(options, "awslogs-group"),
+            text(options, "awslogs-stream-prefix"),
+        );
+        let here = self
+            .arn()
+            .split(':')
+            .nth(3)
+            .is_some_and(|region| region == text(options, "awslogs-region"));
+        let task = task.rsplit('/').next().unwrap_or_default();
+        let name = format!("{prefix}/{container}/{task}");
+        (here && !prefix.is_empty()).then(|| LogStream {
+            group: group.to_owned(),
+            name,
+        })
+    }
+
+    /// Whether a rollout from here registered it.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        self.tags.contains_key(BASE)
+    }
+
+    pub fn containers(&self) -> impl Iterator<Item = Container<'_>> {
+        self.definitions().map(|c| Container {
+            name: text(c, "name"),
+            image: text(c, "image"),
+        })
+    }
+
+    /// Whether tasks of this definition run on a platform. On Fargate they run on X86_64 where none is
+    /// named; on EC2 they then run on whatever the instances are, so any architecture will do.
+    #[must_use]
+    pub fn runs_on(&self, platform: &Platform) -> bool {
+        let named = |key: &str| {
+            self.document
+                .get("runtimePlatform")
+                .map_or("", |p| text(p, key))
+        };
+        let os = if named("operatingSystemFamily").starts_with("WINDOWS") {
+            "windows"
+        } else {
+            "linux"
+        };
+        let fargate = self.is_fargate();
+        let architecture = match named("cpuArchitecture") {
+            "ARM64" => Some("arm64"),
+            "" if !fargate => None,
+            _ => Some("amd64"),
+        };
+        platform.os == os
+            && architecture.is_none_or(|architecture| platform.architecture == architecture)
+    }
+
+    /// What [`TaskDefinition::runs_on`] asks for, in words: `linux/arm64`.
+    #[must_use]
+    pub fn platform(&self) -> String {
+        let known = ["linux/amd64", "linux/arm64", "windows/amd64"];
+        let fitting = known.into_iter().filter(|name| {
+            let (os, architecture) = name.split_once('/').unwrap_or_default();
+            self.runs_on(&Platform {
+                os: os.to_owned(),
+                architecture: architecture.to_owned(),
+            })
+        });
+        fitting.collect::<Vec<_>>().join(" or ")
+    }
+
+    /// All that containers read from Secrets Manager: their secrets, those of their log drivers, and
+    /// registry credentials. A secret by its bare name is a parameter of Parameter Store, and left out.
+    pub fn secret_references(&self) -> impl Iterator<Item = &str> {
+        self.definitions().flat_map(|container| {
+            let secrets = items(container.get("secrets"));
+            let log_options = items(
+                container
+                    .get("logConfiguration")
+                    .and_then(|l| l.get("secretOptions")),
+            );
+            let credentials = container
+                .get("repositoryCredentials")
+                .map(|c| text(c, "credentialsParameter"));
+            let values = secrets.chain(log_options).map(|s| text(s, "valueFrom"));
+            values
+                .filter(|reference| reference.starts_with("arn:"))
+                .chain(credentials)
+        })
+    }
+
+    /// The request that registers this definition again with other images, every other field as it is.
+    #[must_use]
+    pub fn with_images(&self, images: &BTreeMap<String, String>) -> Map<String, Value> {
+        let mut request = self.document.clone();
+        request.retain(|field, _| !RESPONSE_ONLY.contains(&field.as_str()));
+        let containers = request
+            .get_mut("containerDefinitions")
+            .and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(image) = images.get(text(container, "name")) {
+                container["image"] = Value::from(image.as_str());
+            }
+        }
+        request
+    }
+
+    /// The request that registers this definition again with other sizes, every other field as it is.
+    #[must_use]
+    pub fn with_sizes(&self, sizes: &Sizes) -> Map<String, Value> {
+        let mut request = self.with_images(&BTreeMap::new());
+        for (key, size) in [("cpu", sizes.cpu), ("memory", sizes.memory)] {
+            if let Some(size) = size {
+                request.insert(key.to_owned(), Value::from(size.to_string()));
+            }
+        }
+        let containers = request
+            .get_mut("containerDefinitions")
+            .and_then(Value::as_array_mut);
+        for container in containers.into_iter().flatten() {
+            if let Some(size) = sizes.containers.get(text(container, "name")) {
+                container["memory"] = Value::from(*size);
+            }
+        }
+        request
+    }
+
+    /// CPU units and MiB of a task, where it says them.
+    #[must_use]
+    pub fn task_size(&self) -> (Option<u32>, Option<u32>) {
+        (
+            self.text("cpu").parse().ok(),
+            self.text("memory").parse().ok(),
+        )
+    }
+
+    /// MiB that a container is killed at, where it has a limit of its own.
+    #[must_use]
+    pub fn hard_limit(&self, container: &str) -> Option<u32> {
+        let found = self.definitions().find(|c| text(c, "name") == container)?;
+        found
+            .get("memory")
+            .and_then(Value::as_u64)
+            .and_then(|mib| u32::try_from(mib).ok())
+    }
+
+    #[must_use]
+    pub fn is_fargate(&self) -> bool {
+        items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE")
+    }
+
+    fn definitions(&self) -> impl Iterator<Item = &Value> {
+        items(self.document.get("containerDefinitions"))
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.document
+            .get(field)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    }
+}
+
+fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+    list.and_then(Value::as_array).into_iter().flatten()
+}
+
+fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    fn definition() -> TaskDefinition {
+        let Value::Object(document) = json!({
+            "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41",
+            "family": "shop-web", "revision": 41, "status": "ACTIVE", "compatibilities": ["EC2"],
+            "fieldOfNextYear": {"kept": true},
+            "containerDefinitions": [
+                {"name": "web", "image": "web:1", "secrets": [{"name": "Q", "valueFrom": "a-parameter"}, {"name": "P", "valueFrom": "arn:secret-a"}]},
+                {"name": "proxy", "image": "envoy:1", "repositoryCredentials": {"credentialsParameter": "secret-b"},
+                 "logConfiguration": {"logDriver": "splunk", "secretOptions": [{"name": "t", "valueFrom": "arn:secret-c"}]}}
+            ]
+        }) else {
+            unreachable!("an object")
+        };
+        TaskDefinition {
+            document,
+            tags: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn a_new_revision_changes_one_image_and_nothing_else() {
+        let request =
+            definition().with_images(&BTreeMap::from([("web".into(), "web:2@sha256:ab".into())]));
+        let mut expected = definition().document;
+        for field in ["taskDefinitionArn", "revision", "status", "compatibilities"] {
+            expected.remove(field);
+        }
+        expected["containerDefinitions"][0]["image"] = json!("web:2@sha256:ab");
+        assert_eq!(request, expected);
+    }
+
+    #[rstest]
+    #[case::fargate(json!({"requiresCompatibilities": ["FARGATE"]}), "linux/amd64")]
+    #[case::arm(json!({"runtimePlatform": {"cpuArchitecture": "ARM64"}}), "linux/arm64")]
+    #[case::ec2_unnamed(json!({}), "linux/amd64 or linux/arm64")]
+    #[case::windows(json!({"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}), "windows/amd64")]
+    fn knows_what_it_runs_on(#[case] document: Value, #[case] platform: &str) {
+        let Value::Object(document) = document else {
+            unreachable!("an object")
+        };
+        assert_eq!(
+            TaskDefinition {
+                document,
+                tags: BTreeMap::new()
+            }
+            .platform(),
+            platform
+        );
+    }
+
+    #[test]
+    fn finds_every_secret_a_task_reads() {
+        assert_eq!(
+            definition().secret_references().collect::<Vec<_>>(),
+            ["arn:secret-a", "arn:secret-c", "secret-b"]
+        );
+    }
+}

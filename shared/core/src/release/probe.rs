@@ -1,0 +1,25 @@
+//! Probes the addresses that a release must answer on.
+
+use jiff::Timestamp;
+
+use crate::ports::cloud::Cloud;
+use crate::state::ProbeStreak;
+
+/// Probes all addresses once and returns the streak with the result, or the streak unchanged if no probe is due.
+pub async fn probe_if_due<C: Cloud>(
+    streak: &ProbeStreak,
+    urls: &[String],
+    expect: Option<&str>,
+    now: Timestamp,
+    cloud: &C,
+) -> ProbeStreak {
+    if !streak.is_due(now) {
+        return streak.clone();
+    }
+    let mut problem = None;
+    for url in urls {
+        let answer = cloud.answer(url, expect).await;
+        problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
+    }
+    streak.with_result(problem, now)
+}
