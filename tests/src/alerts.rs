@@ -1,6 +1,6 @@
 //! Notices as operations send them, and the function that makes messages of them.
 
-use lamplighter_aws::lambda::clock;
+use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
 use crate::ledger::free;
@@ -43,7 +43,7 @@ pub fn tell(stack: &Stack, notices: &[Value]) {
 pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Value {
     let mut notice = json!({
         "severity": severity, "key": null, "title": title, "why": "Its tasks end with exit code 3.",
-        "next": "Nothing to do.", "at": clock(), "operation": "heal", "name": format!("shop/{service}"),
+        "next": "Nothing to do.", "at": read_clock(), "operation": "heal", "name": format!("shop/{service}"),
         "target": format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{service}"), "app": "shop",
         "stack": "lamplighter", "link": "https://eu-west-1.console.aws.amazon.com/ecs/v2",
     });

@@ -11,7 +11,7 @@ pub mod chart;
 mod shapes;
 
 use lamplighter::model::Arn;
-use scale::Autoscaler;
+use scale::Scale;
 
 use crate::world::World;
 use crate::world::load::Task;
@@ -105,12 +105,12 @@ impl Scaler for Ours {
         let events = self.world.minute(&self.service, rps, Task::default());
         for event in events {
             self.world
-                .invoke(&Autoscaler, event)
+                .invoke(&Scale, event)
                 .expect("not killed")
                 .expect("an answer");
         }
         self.world
-            .sweep(&Autoscaler)
+            .sweep(&Scale)
             .expect("not killed")
             .expect("an answer");
         self.world.state().services[&self.service]

@@ -3,7 +3,7 @@
 use heal::Heal;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
-use rollout::Follow;
+use rollout::Rollout;
 use serde_json::Value;
 
 use crate::world::World;
@@ -86,7 +86,7 @@ impl Ward {
             for event in deliver(std::mem::take(&mut self.fleet.events)) {
                 ends.push(self.world.invoke(&Heal, event));
             }
-            ends.push(self.world.sweep(&Follow));
+            ends.push(self.world.sweep(&Rollout));
             self.minutes += 1;
             if self.minutes.is_multiple_of(5) {
                 ends.push(self.world.sweep(&Heal));

@@ -3,7 +3,7 @@
 use deploy::Deploy;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
-use rollout::Follow;
+use rollout::Rollout;
 
 use crate::world::World;
 
@@ -18,7 +18,7 @@ pub fn push(world: &World, tag: &str, content: u64) {
 pub fn minutes(world: &World, minutes: usize) {
     for minute in 0..minutes {
         world.pass(MINUTE);
-        let _ = world.sweep(&Follow);
+        let _ = world.sweep(&Rollout);
         if minute % 5 == 0 {
             let _ = world.sweep(&Deploy);
         }

@@ -24,16 +24,17 @@ use std::task::Poll;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Engine, Invocation, Operation};
 use lamplighter::model::{
-    Arn, Change, ContainerInstance, Database, Deployment, Digest, ExportTask, HasAlarm, Load,
-    LogGroup, LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot,
-    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
+    Arn, CloudTrailEvent, ContainerInstance, Database, Deployment, Digest, ExistingAlarm,
+    ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup, LogStream, PlatformImage,
+    ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task,
+    TaskDefinition, Traffic,
 };
-use lamplighter::notify::Notice;
-use lamplighter::plan::RunProbe;
+use lamplighter::notify::Notification;
+use lamplighter::plan::RunCheckTask;
 use lamplighter::policy::StackDefaults;
-use lamplighter::ports::costs::Spent;
+use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::Record;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
 
@@ -57,7 +58,7 @@ pub enum Fault {
 pub struct Held {
     pub lease: Option<(String, Timestamp)>,
     pub fence: u64,
-    pub memory: Memory,
+    pub memory: TargetState,
 }
 
 /// What a tag points at: an image, the platforms of an index, and since when.
@@ -75,7 +76,7 @@ pub struct State {
     /// What is measured, by service.
     pub loads: BTreeMap<Arn, Load>,
     /// By name.
-    pub alarms: BTreeMap<String, HasAlarm>,
+    pub alarms: BTreeMap<String, ExistingAlarm>,
     /// Bodies by name.
     pub dashboards: BTreeMap<String, String>,
     pub databases: BTreeMap<Arn, Database>,
@@ -109,16 +110,16 @@ pub struct State {
     /// Tasks that ECS remembers of a service.
     pub tasks: BTreeMap<Arn, Vec<Task>>,
     /// Targets by the ARN of their group.
-    pub targets: BTreeMap<String, Vec<Target>>,
+    pub targets: BTreeMap<String, Vec<LoadBalancerTarget>>,
     pub instances: BTreeMap<Arn, ContainerInstance>,
     /// Auto Scaling groups by EC2 instance.
     pub groups: BTreeMap<String, String>,
     /// What CloudTrail knows, by resource.
-    pub changes: BTreeMap<String, Vec<Change>>,
+    pub changes: BTreeMap<String, Vec<CloudTrailEvent>>,
     /// What containers wrote.
     pub written: BTreeMap<LogStream, Vec<String>>,
     /// Checks by what they were started by, and since when they run.
-    pub probes: BTreeMap<String, (RunProbe, Timestamp)>,
+    pub probes: BTreeMap<String, (RunCheckTask, Timestamp)>,
     /// With what code checks end.
     pub exit_code: i32,
     /// Checks that were stopped.
@@ -129,16 +130,16 @@ pub struct State {
     /// Keys of manifests.
     pub manifests: BTreeSet<String>,
     /// Addresses that get nothing: not confirmed, or unsubscribed.
-    pub unreached: Vec<Unreached>,
+    pub unreached: Vec<InactiveSubscription>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// What Application Auto Scaling scales.
     pub scalable: BTreeMap<Arn, ScalableTarget>,
     pub held: BTreeMap<Arn, Held>,
     pub journal: Vec<Record>,
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Notification>,
     /// What was spent, by tag.
-    pub spent: Vec<(String, Spent)>,
+    pub spent: Vec<(String, DailyCost)>,
     /// Every call, in order: `UpdateService shop/web`.
     pub calls: Vec<String>,
     pub faults: VecDeque<(&'static str, Fault)>,
@@ -188,7 +189,7 @@ impl World {
             &format!("shop-{name}"),
             &format!("{HOST}/{repository}:{tag}"),
         );
-        let service = Service::rolling(arn.clone(), 2);
+        let service = Service::new_rolling(arn.clone(), 2);
         state.services.insert(arn.clone(), service);
         state.deploy(&arn, &definition);
         state.settle(&arn);
@@ -295,7 +296,7 @@ impl World {
             .expect("a runtime");
         runtime.block_on(async {
             // Nothing here ever waits, so a future that is not ready was killed.
-            let mut handled = pin!(engine.handle(op, payload, &run));
+            let mut handled = pin!(engine.handle_payload(op, payload, &run));
             poll_fn(|context| {
                 Poll::Ready(match handled.as_mut().poll(context) {
                     Poll::Ready(result) => Some(result),

@@ -22,13 +22,13 @@ use std::path::PathBuf;
 use deploy::Deploy;
 use e2e::world::World;
 use enroll::Enroll;
-use lamplighter::event::delivery::Delivery;
+use lamplighter::event::delivery::Payload;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::event::detail::ecr::ImageAction;
 use lamplighter::model::{AlarmState, Arn};
-use rollout::Follow;
-use scale::Autoscaler;
+use rollout::Rollout;
+use scale::Scale;
 use serde_json::Value;
 use verify::Verify;
 
@@ -94,10 +94,10 @@ fn no_payload_panics_and_only_handled_kinds_act() {
             // Nothing in the corpus is about this service, so whatever comes back, nothing may change.
             let hangs = || panic!("{kind}: {} hangs", path.display());
             let _ = world.invoke(&Deploy, payload.clone()).unwrap_or_else(hangs);
+            let _ = world.invoke(&Scale, payload.clone()).unwrap_or_else(hangs);
             let _ = world
-                .invoke(&Autoscaler, payload.clone())
+                .invoke(&Rollout, payload.clone())
                 .unwrap_or_else(hangs);
-            let _ = world.invoke(&Follow, payload.clone()).unwrap_or_else(hangs);
             let _ = world.invoke(&Verify, payload.clone()).unwrap_or_else(hangs);
             // A sweep enrols what is managed; nothing else in the corpus is about it.
             if !["scheduled-event", "eventbridge-scheduler"].contains(&kind.as_str()) {
@@ -126,11 +126,11 @@ const ALARMS: [&str; 5] = [
 
 /// The alarm in a payload of any form, as the event that it is.
 fn alarm_in(payload: &Value) -> Option<AlarmChange> {
-    let delivered = Delivery::parse(payload.clone()).ok()?;
+    let delivered = Payload::parse(payload.clone()).ok()?;
     let event = match delivered {
-        Delivery::Direct(event) => *event,
-        Delivery::Topic(mut events) => events.pop()?,
-        Delivery::Queue(_) => return None,
+        Payload::Direct(event) => *event,
+        Payload::Topic(mut events) => events.pop()?,
+        Payload::Queue(_) => return None,
     };
     match event.detail {
         Detail::AlarmChange(change) => Some(change),
@@ -152,12 +152,13 @@ fn every_alarm_leads_to_its_service_or_to_a_reasoned_nothing() {
         });
         let service = named.map(|(cluster, name)| {
             let alarm = Arn::new(change.arn.clone());
-            let (partition, region, account) = (alarm.partition(), alarm.region(), alarm.account());
+            let (partition, region, account) =
+                (alarm.partition(), alarm.region(), alarm.account_id());
             world.busy(&Arn::new(format!(
                 "arn:{partition}:ecs:{region}:{account}:service/{cluster}/{name}"
             )))
         });
-        let answer = world.invoke(&Autoscaler, payload.clone()).unwrap();
+        let answer = world.invoke(&Scale, payload.clone()).unwrap();
         let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let updated = world.count("UpdateService");
         let expected = usize::from(change.state == AlarmState::Alarm && service.is_some());
@@ -218,16 +219,18 @@ fn every_deployment_event_leads_to_the_rollout_that_it_names_or_to_a_reasoned_no
             .flatten()
             .filter_map(Value::as_str)
             .map(Arn::new);
-        let service = named.into_iter().find(|arn| arn.ecs_service().is_some());
+        let service = named
+            .into_iter()
+            .find(|arn| arn.ecs_cluster_and_name().is_some());
         // Whatever is named exists here and is followed; so is another one, which stays out of it.
         let world = World::new();
         for arn in service.iter().chain([&world.web()]) {
             world.followed(arn);
         }
-        let answer = world.invoke(&Follow, payload.clone()).unwrap();
+        let answer = world.invoke(&Rollout, payload.clone()).unwrap();
         let answer = answer.unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let targets = answer["targets"].as_array().unwrap();
-        let expected = service.as_ref().map(Arn::name);
+        let expected = service.as_ref().map(Arn::display_name);
         assert_eq!(
             (targets.len(), targets[0]["target"].as_str()),
             (1, expected.as_deref()),
@@ -250,15 +253,15 @@ fn every_hook_call_is_answered_with_a_valid_status() {
     let Some(corpus) = corpus() else { return };
     for (path, payload) in &corpus["ecs-native-lifecycle-hook"] {
         let parsed =
-            Delivery::parse(payload.clone()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let Delivery::Direct(event) = parsed else {
+            Payload::parse(payload.clone()).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let Payload::Direct(event) = parsed else {
             panic!("{}", path.display())
         };
         let Detail::Hook(call) = event.detail else {
             panic!("{} is no call of a hook", path.display())
         };
         assert!(
-            call.service.ecs_service().is_some() && !call.target_revision.is_empty(),
+            call.service.ecs_cluster_and_name().is_some() && !call.target_revision.is_empty(),
             "{}: {call:?}",
             path.display()
         );
@@ -298,7 +301,7 @@ fn every_word_of_code_deploy_leads_to_the_deployment_that_it_names() {
         let answer = if is_hook {
             world.invoke(&Verify, payload.clone())
         } else {
-            world.invoke(&Follow, payload.clone())
+            world.invoke(&Rollout, payload.clone())
         };
         let answer = answer
             .unwrap()
@@ -338,7 +341,7 @@ fn every_rotation_with_a_time_restarts_the_readers_of_its_secret() {
             .deployments[0]
             .created_at = Some(long_ago);
         world.invoke(&Deploy, payload.clone()).unwrap().unwrap();
-        let restarted = world.state().services[&arn].rollout_in_progress();
+        let restarted = world.state().services[&arn].has_rollout_in_progress();
         assert_eq!(restarted, payload["time"].is_string(), "{}", path.display());
     }
 }

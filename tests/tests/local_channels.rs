@@ -42,7 +42,10 @@ fn change(stack: &Stack, channels: &Value) {
 
 /// Another one each time.
 fn token() -> String {
-    format!("{:032}", lamplighter_aws::lambda::clock().as_nanosecond())
+    format!(
+        "{:032}",
+        lamplighter_aws::lambda::read_clock().as_nanosecond()
+    )
 }
 
 fn heard(stack: &Stack, path: &str) -> Vec<Value> {

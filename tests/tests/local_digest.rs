@@ -14,7 +14,7 @@ use e2e::traffic::create_database;
 use e2e::workload::{NewService, create_repository, create_service, image, push_image};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use lamplighter_aws::lambda::clock;
+use lamplighter_aws::lambda::read_clock;
 use serde_json::json;
 
 #[test]
@@ -55,7 +55,7 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
             .then_some(())
     };
     stack.until("it is live", || told("is live"));
-    let tomorrow = clock()
+    let tomorrow = read_clock()
         .to_zoned(TimeZone::UTC)
         .date()
         .saturating_add(1.day());

@@ -65,7 +65,7 @@ fn tag(world: &World, arn: &Arn) {
 fn database(arn: &Arn) -> Database {
     Database {
         arn: arn.clone(),
-        identifier: arn.name(),
+        identifier: arn.display_name(),
         engine: "postgres".into(),
         status: "available".into(),
         class: "db.r6g.large".into(),

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
 use lamplighter::notify::Severity;
 use lamplighter::policy::{Mode, StackDefaults};
-use lamplighter::ports::ledger::Kind;
+use lamplighter::ports::ledger::RecordKind;
 use lamplighter::state::Attempt;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -334,7 +334,7 @@ fn what_was_muted_is_told_when_the_silence_ends() {
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles(), [""; 0]);
     assert_eq!(
-        world.state().journal[0].told,
+        world.state().journal[0].notified,
         ["(silenced) tag lamplighter:freeze can't be read; nothing is done"]
     );
     world.pass(SignedDuration::from_hours(1));
@@ -499,13 +499,13 @@ fn a_failed_action_is_journalled_told_and_returned() {
         world.titles(),
         ["could not roll out RC_1.1.0 (sha256:00000000)"]
     );
-    let kinds: Vec<Kind> = world
+    let kinds: Vec<RecordKind> = world
         .state()
         .journal
         .iter()
         .map(|record| record.kind)
         .collect();
-    assert_eq!(kinds, [Kind::Intent, Kind::Outcome]);
+    assert_eq!(kinds, [RecordKind::Intent, RecordKind::Outcome]);
 }
 
 #[test]

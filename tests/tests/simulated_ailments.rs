@@ -105,13 +105,17 @@ impl History {
     fn steps(&self, service: &Arn) -> usize {
         ["UpdateService", "StopTask"]
             .iter()
-            .map(|call| self.ward.world.count(&format!("{call} {}", service.name())))
+            .map(|call| {
+                self.ward
+                    .world
+                    .count(&format!("{call} {}", service.display_name()))
+            })
             .sum()
     }
 
     fn unwell(&self, service: &Arn) -> bool {
         let state = self.ward.world.state();
-        state.services[service].short() > 0
+        state.services[service].count_missing_tasks() > 0
     }
 
     /// What was told of a service since a time.
@@ -120,7 +124,7 @@ impl History {
         state
             .notices
             .iter()
-            .filter(|notice| notice.at >= since && notice.name == service.name())
+            .filter(|notice| notice.at >= since && notice.name == service.display_name())
             .count()
     }
 }
@@ -149,8 +153,8 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
         history.minutes(SETTLES);
         let says = format!(
             "seed {seed}, {ailment:?} of {}: {:?}",
-            ill.name(),
-            history.ward.told(&ill.name())
+            ill.display_name(),
+            history.ward.told(&ill.display_name())
         );
         // A step more where one was taken, and nobody heard of it.
         let allowed = if disturbed { 3 + 6 } else { 3 + 1 };
@@ -162,7 +166,7 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
         assert!(history.told_since(&ill, begun) >= 1, "untold: {says}");
         if fate.bool() {
             // A new task definition is what people mend such things by.
-            let family = ill.ecs_service().unwrap().1.to_owned();
+            let family = ill.ecs_cluster_and_name().unwrap().1.to_owned();
             let revision = history
                 .ward
                 .world
@@ -192,7 +196,10 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
         history.ward.world.titles()
     );
     assert_eq!(
-        (history.steps(&well), history.ward.told(&well.name()).len()),
+        (
+            history.steps(&well),
+            history.ward.told(&well.display_name()).len()
+        ),
         (0, 0),
         "seed {seed}: a well one was touched"
     );
@@ -200,10 +207,12 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
     for held in state.held.values() {
         assert_eq!(held.memory.healing, None, "seed {seed}");
     }
-    let after = state
-        .services
-        .values()
-        .map(|s| (s.arn.name(), (s.running_count, s.desired_count.to_string())));
+    let after = state.services.values().map(|s| {
+        (
+            s.arn.display_name(),
+            (s.running_count, s.desired_count.to_string()),
+        )
+    });
     after.collect()
 }
 

@@ -11,8 +11,8 @@
 use deploy::Deploy;
 use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
 use e2e::world::World;
-use lamplighter::policy::{Hook, StackDefaults};
-use rollout::Follow;
+use lamplighter::policy::{LifecycleHook, StackDefaults};
+use rollout::Rollout;
 use serde_json::json;
 
 /// Two target groups, and a week to approve in.
@@ -34,7 +34,7 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
             .insert("lamplighter:deploy".into(), tag.into());
         state.paused.insert(web.clone());
     }
-    let hook = Some(Hook {
+    let hook = Some(LifecycleHook {
         function: "verify".into(),
         role: "role".into(),
     });
@@ -97,9 +97,9 @@ fn a_way_back_waits_for_nobody() {
     minutes(&world, 2);
     world.state_mut().settle(&web);
     minutes(&world, 3);
-    assert_eq!(world.state().held[&web].memory.returning, None);
+    assert_eq!(world.state().held[&web].memory.active_rollback, None);
     assert_eq!(
-        world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"],
+        world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
         "no rollout is followed",
         "it is over"
     );
@@ -123,7 +123,7 @@ fn a_restart_waits_for_nobody() {
     world.state_mut().paused.insert(web.clone());
     world.invoke(&Deploy, event).unwrap().unwrap();
     assert!(
-        world.state().services[&web].rollout_in_progress(),
+        world.state().services[&web].has_rollout_in_progress(),
         "{:?}",
         world.state().journal.last()
     );
@@ -131,7 +131,7 @@ fn a_restart_waits_for_nobody() {
     assert_eq!(world.count("ContinueServiceDeployment"), 1);
     world.state_mut().settle(&web);
     minutes(&world, 4);
-    assert_eq!(world.state().held[&web].memory.returning, None);
+    assert_eq!(world.state().held[&web].memory.active_rollback, None);
 }
 
 /// Nobody has to use the tag.

@@ -579,7 +579,7 @@ fn a_snapshot_of_before_a_rollout_is_one_among_others() {
             .state()
             .snapshots
             .keys()
-            .any(|arn| arn.region() == "eu-central-1" && arn.name() == name)
+            .any(|arn| arn.region() == "eu-central-1" && arn.display_name() == name)
     };
     assert!(there(&world, &name));
     days(&world, 5, 1);

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use backup::Backup;
-use drill::Exercise;
+use drill::Drill;
 use e2e::world::{BEGINNING, World, sweep};
 use enroll::Enroll;
 use jiff::SignedDuration;
@@ -130,7 +130,7 @@ fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case]
     let step = |world: &World| {
         world.pass(SignedDuration::from_mins(15));
         world
-            .invoke_with(&Exercise, sweep(), closed.clone())
+            .invoke_with(&Drill, sweep(), closed.clone())
             .unwrap()
             .unwrap();
     };
@@ -169,7 +169,7 @@ fn a_throwaway_cache_whose_tags_are_not_known_yet_is_waited_for() {
     let look = |world: &World| {
         world.pass(SignedDuration::from_mins(15));
         world
-            .invoke_with(&Exercise, sweep(), closed.clone())
+            .invoke_with(&Drill, sweep(), closed.clone())
             .unwrap()
             .unwrap()
     };

@@ -13,8 +13,8 @@ use e2e::world::codedeploy::Deployed;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
-use lamplighter::policy::{Hook, StackDefaults};
-use rollout::Follow;
+use lamplighter::policy::{LifecycleHook, StackDefaults};
+use rollout::Rollout;
 use rstest::rstest;
 use serde_json::{Value, json};
 use verify::Verify;
@@ -30,7 +30,7 @@ fn web(tag: &str) -> (World, Arn) {
 }
 
 fn push(world: &World, tag: &str, content: u64) {
-    let hook = Some(Hook {
+    let hook = Some(LifecycleHook {
         function: "verify".into(),
         role: "role".into(),
     });
@@ -48,7 +48,7 @@ fn push(world: &World, tag: &str, content: u64) {
 fn minutes(world: &World, minutes: usize) {
     for minute in 0..minutes {
         world.pass(SignedDuration::from_mins(1));
-        let _ = world.sweep(&Follow);
+        let _ = world.sweep(&Rollout);
         let _ = world.sweep(&Verify);
         if minute % 5 == 0 {
             let _ = world.sweep(&Deploy);
@@ -200,7 +200,7 @@ fn an_event_is_quicker_than_the_sweep() {
             "detail": {"application": "shop", "deploymentGroup": "web", "deploymentId": id, "state": "SUCCESS"},
         })
     };
-    let other = world.invoke(&Follow, event("d-other")).unwrap().unwrap();
+    let other = world.invoke(&Rollout, event("d-other")).unwrap().unwrap();
     assert!(
         other["targets"][0]["reason"]
             .as_str()
@@ -209,7 +209,7 @@ fn an_event_is_quicker_than_the_sweep() {
         "{other}"
     );
     world
-        .invoke(&Follow, event(&newest(&world).deployment.id))
+        .invoke(&Rollout, event(&newest(&world).deployment.id))
         .unwrap()
         .unwrap();
     assert!(
@@ -245,7 +245,7 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
     minutes(&world, 4);
     assert_eq!(newest(&world).answers, [passed]);
     assert_eq!(
-        world.state().held[&web].memory.judging,
+        world.state().held[&web].memory.pending_verdict,
         None,
         "nothing is waited for any more"
     );

@@ -20,7 +20,7 @@ use jiff::{SignedDuration, ToSpan};
 use lamplighter::Error;
 use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{Mode, StackDefaults};
-use lamplighter::ports::costs::Spent;
+use lamplighter::ports::costs::DailyCost;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ fn told(world: &World, payload: &Value, defaults: StackDefaults) -> Result<Value
         .enable_time()
         .build()
         .unwrap();
-    runtime.block_on(digest.answer(payload))
+    runtime.block_on(digest.handle_request(payload))
 }
 
 /// The page of the day until seven o'clock of the world's second day.
@@ -185,9 +185,9 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
     world.pass(HOUR * 28);
     for back in 1..9_i64 {
         let day = date(2026, 11, 22).saturating_sub(back.days());
-        let spent = |of: &str, service: &str, amount| Spent {
+        let spent = |of: &str, service: &str, amount| DailyCost {
             day,
-            of: of.into(),
+            tag_value: of.into(),
             service: service.into(),
             amount,
             unit: "USD".into(),

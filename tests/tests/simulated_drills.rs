@@ -9,7 +9,7 @@
 )]
 
 use backup::Backup;
-use drill::Exercise;
+use drill::Drill;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Database};
@@ -38,7 +38,7 @@ fn backed_up(backup: &str) -> (World, Arn) {
 
 fn step(world: &World) -> Value {
     let answer = world
-        .invoke_with(&Exercise, e2e::world::sweep(), closed())
+        .invoke_with(&Drill, e2e::world::sweep(), closed())
         .unwrap()
         .unwrap();
     world.pass(QUARTER);
@@ -55,7 +55,7 @@ fn restored(world: &World) -> Vec<String> {
     state
         .databases
         .keys()
-        .map(Arn::name)
+        .map(Arn::display_name)
         .filter(|name| name.starts_with("lamplighter-drill-"))
         .collect()
 }
@@ -165,7 +165,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     world.fault(call, fault);
     // A restore that AWS refused is tried again a day later.
     for _ in 0..4 * 30 {
-        let _ = world.invoke_with(&Exercise, e2e::world::sweep(), closed());
+        let _ = world.invoke_with(&Drill, e2e::world::sweep(), closed());
         world.pass(QUARTER);
     }
     assert_eq!(restored(&world), [""; 0]);
@@ -227,7 +227,7 @@ fn a_restore_that_takes_too_long_is_a_warning() {
 fn without_a_closed_security_group_nothing_is_restored() {
     let (world, _) = backed_up("at=03:00 drill=weekly");
     for _ in 0..3 {
-        world.sweep(&Exercise).unwrap().unwrap();
+        world.sweep(&Drill).unwrap().unwrap();
     }
     assert_eq!(
         world.titles(),
@@ -269,7 +269,7 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
     let (world, orders) = backed_up("at=03:00");
     let request = json!({"database": orders.as_str()});
     world
-        .invoke_with(&Exercise, request, closed())
+        .invoke_with(&Drill, request, closed())
         .unwrap()
         .unwrap();
     assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
@@ -279,13 +279,10 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
         "detail-type": "RDS DB Instance Event", "source": "aws.rds", "region": "eu-west-1", "account": "123456789012",
         "detail": {"EventID": "RDS-EVENT-0043", "SourceArn": arn, "Message": "Restored from DB instance orders"},
     });
-    world
-        .invoke_with(&Exercise, event, closed())
-        .unwrap()
-        .unwrap();
+    world.invoke_with(&Drill, event, closed()).unwrap().unwrap();
     assert_eq!((restored(&world).len(), verified(&world)), (0, 1));
     let wrong = world
-        .invoke_with(&Exercise, json!({"database": "orders"}), closed())
+        .invoke_with(&Drill, json!({"database": "orders"}), closed())
         .unwrap()
         .unwrap();
     assert_eq!(
@@ -352,7 +349,7 @@ fn a_restore_that_aws_refuses_is_tried_once_a_day() {
     let (world, _) = backed_up("at=03:00 drill=weekly");
     for _ in 0..4 * 24 * 2 {
         world.fault("RestoreDBInstanceFromDBSnapshot", Fault::Throttled);
-        let _ = world.invoke_with(&Exercise, e2e::world::sweep(), closed());
+        let _ = world.invoke_with(&Drill, e2e::world::sweep(), closed());
         world.pass(QUARTER);
     }
     let tried = world.count("RestoreDBInstanceFromDBSnapshot");
@@ -372,7 +369,7 @@ fn checked() -> StackDefaults {
 /// So many quarters of an hour of a database that is to be looked into.
 fn looked_into(world: &World, quarters: usize, defaults: &StackDefaults) {
     for _ in 0..quarters {
-        let _ = world.invoke_with(&Exercise, e2e::world::sweep(), defaults.clone());
+        let _ = world.invoke_with(&Drill, e2e::world::sweep(), defaults.clone());
         world.pass(QUARTER);
     }
 }
@@ -515,7 +512,7 @@ fn the_end_of_a_check_goes_on_with_its_drill() {
         "detail": {"startedBy": token, "lastStatus": "STOPPED"},
     });
     world
-        .invoke_with(&Exercise, event, checked())
+        .invoke_with(&Drill, event, checked())
         .unwrap()
         .unwrap();
     assert_eq!((restored(&world).len(), verified(&world)), (0, 1));

@@ -14,7 +14,7 @@ use e2e::world::Fault;
 use e2e::world::tasks::{Conduct, stopped};
 use heal::Heal;
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, CapacityShare, Change, Task};
+use lamplighter::model::{Arn, CapacityShare, CloudTrailEvent, Task};
 use lamplighter::notify::Severity;
 use rstest::rstest;
 use serde_json::json;
@@ -249,7 +249,7 @@ fn what_no_restart_helps_calls_a_person_at_once(
     ward.minutes(20);
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
     let at = "2026-11-21T03:15:00Z".parse().unwrap();
-    let change = Change {
+    let change = CloudTrailEvent {
         at,
         call: "DeleteSecret".to_owned(),
         by: "mallory".to_owned(),
@@ -294,7 +294,10 @@ fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allow
     let state = ward.world.state();
     let newest = state.definitions.last().unwrap();
     assert_eq!(
-        (newest.document["memory"].as_str(), newest.label()),
+        (
+            newest.document["memory"].as_str(),
+            newest.family_and_revision()
+        ),
         (Some("1024"), "shop-web:2")
     );
     drop(state);
@@ -389,7 +392,7 @@ fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_rev
         "{:?}",
         ward.world.titles()
     );
-    ward.world.sweep(&scale::Autoscaler).unwrap().unwrap();
+    ward.world.sweep(&scale::Scale).unwrap().unwrap();
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
     release(&ward.world, &web, "RC_1.1.0", 11);
     ward.minutes(30);
@@ -586,7 +589,12 @@ fn a_release_that_is_followed_is_left_to_rollout() {
         "{:?}",
         ward.world.titles()
     );
-    assert!(ward.world.state().held[&web].memory.following.is_some());
+    assert!(
+        ward.world.state().held[&web]
+            .memory
+            .active_rollout
+            .is_some()
+    );
 }
 
 #[test]
@@ -690,7 +698,7 @@ fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
         .entry(web.clone())
         .or_default()
         .memory
-        .judging = serde_json::from_value(judging).unwrap();
+        .pending_verdict = serde_json::from_value(judging).unwrap();
     ward.set(&web, Conduct::Crashes);
     ward.minutes(20);
     assert!(ward.world.count("UpdateService shop/web") >= 1);

@@ -14,11 +14,11 @@ use e2e::world::ecs::{Behaviour, Ecs};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
-use rollout::Follow;
+use rollout::Rollout;
 use rstest::rstest;
 use serde_json::Value;
 use verify::Verify;
-use verify::sequential::FALSE_ALARMS;
+use verify::sequential::FALSE_ALARM_RATE;
 
 const HISTORIES: u64 = 150;
 /// Longer than any deadline with all of its steps.
@@ -69,7 +69,7 @@ impl History {
         for minute in 0..minutes {
             self.world.pass(SignedDuration::from_mins(1));
             self.ecs.minute(&Verify);
-            let _ = self.world.sweep(&Follow);
+            let _ = self.world.sweep(&Rollout);
             if minute % 5 == 0 {
                 let _ = self.world.sweep(&Deploy);
             }
@@ -172,7 +172,7 @@ fn bad_releases_do_not_stay_and_good_ones_do(#[case] shifts: bool) {
     eprintln!("{taken_back} of {good} good releases were taken back");
     assert!(good >= 300, "{good}");
     assert!(
-        f64::from(taken_back) <= f64::from(good) * FALSE_ALARMS,
+        f64::from(taken_back) <= f64::from(good) * FALSE_ALARM_RATE,
         "{taken_back} of {good}"
     );
 }

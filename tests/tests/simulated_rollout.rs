@@ -10,10 +10,10 @@
 
 use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
 use e2e::world::{Fault, World};
-use lamplighter::model::{AlarmActions, AlarmState, HasAlarm};
+use lamplighter::model::{AlarmState, AlarmTopics, ExistingAlarm};
 use lamplighter::notify::Severity;
 use proptest::prelude::*;
-use rollout::Follow;
+use rollout::Rollout;
 use rstest::rstest;
 use serde_json::json;
 
@@ -39,7 +39,7 @@ fn a_release_that_is_live_is_told_and_remembered_as_good() {
     // Nothing is followed any more, and a sweep costs one call to the ledger.
     minutes(&world, 1);
     let calls = world.state().calls.len();
-    world.sweep(&Follow).unwrap().unwrap();
+    world.sweep(&Rollout).unwrap().unwrap();
     assert_eq!(world.state().calls[calls..], ["Watched all".to_owned()]);
 }
 
@@ -224,13 +224,13 @@ fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
 fn alarm(world: &World, kind: &str) {
     let name = format!("lamplighter/shop/web/{kind}");
     let mut state = world.state_mut();
-    let alarm = HasAlarm {
+    let alarm = ExistingAlarm {
         arn: format!("arn:aws:cloudwatch:eu-west-1:123456789012:alarm:{name}"),
         name: name.clone(),
         state: AlarmState::Alarm,
         state_since: Some(state.now),
         state_reason: "Threshold Crossed".into(),
-        actions: AlarmActions::default(),
+        actions: AlarmTopics::default(),
         alarm: None,
     };
     state.alarms.insert(name, alarm);
@@ -335,7 +335,7 @@ fn a_release_that_does_not_answer_well_goes_back() {
     minutes(&world, 1);
     // What comes in one burst counts once.
     for _ in 0..5 {
-        world.sweep(&Follow).unwrap().unwrap();
+        world.sweep(&Rollout).unwrap().unwrap();
     }
     assert!(runs(&world, &web, "RC_1.2.0"), "twice may be chance");
     minutes(&world, 1);
@@ -407,7 +407,7 @@ fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(
-        world.sweep(&Follow).unwrap().unwrap()["targets"][0]["reason"],
+        world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
         "no rollout is followed"
     );
 }
@@ -435,7 +435,7 @@ fn a_look_costs_two_calls_and_a_way_back_ten() {
     let sweep = |world: &World| {
         let before = world.state().calls.len();
         world.pass(MINUTE);
-        world.sweep(&Follow).unwrap().unwrap();
+        world.sweep(&Rollout).unwrap().unwrap();
         of_aws(&world.state().calls[before..])
     };
     assert_eq!(sweep(&world), 2);
@@ -460,7 +460,7 @@ fn an_event_is_quicker_than_the_sweep() {
             "detail-type": name, "source": "aws.ecs", "region": "eu-west-1", "account": "123456789012",
             "resources": [web.as_str()], "detail": {"eventName": "SERVICE_DEPLOYMENT_COMPLETED", "deploymentId": "ecs-svc/1"},
         });
-        world.invoke(&Follow, event).unwrap().unwrap();
+        world.invoke(&Rollout, event).unwrap().unwrap();
     }
     assert_eq!(world.titles().len(), 2);
 }

@@ -15,7 +15,7 @@ use jiff::SignedDuration;
 use lamplighter::model::Arn;
 use proptest::prelude::*;
 use rstest::rstest;
-use scale::Autoscaler;
+use scale::Scale;
 use serde_json::Value;
 
 /// `shop/web` with two tasks, up to eight, and its alarms.
@@ -33,9 +33,9 @@ fn tasks(world: &World, service: &Arn) -> i32 {
 /// A minute passes; alarms that change are delivered, and the sweep runs.
 fn minute(world: &World, service: &Arn, rps: f64) {
     for event in world.minute(service, rps, Task::default()) {
-        world.invoke(&Autoscaler, event).unwrap().unwrap();
+        world.invoke(&Scale, event).unwrap().unwrap();
     }
-    world.sweep(&Autoscaler).unwrap().unwrap();
+    world.sweep(&Scale).unwrap().unwrap();
 }
 
 fn minutes(world: &World, service: &Arn, rps: f64, times: usize) {
@@ -58,10 +58,7 @@ fn from_alarm_to_update_takes_four_calls_beside_the_ledger() {
         .find(|event| event["detail"]["alarmName"] == "lamplighter/shop/web/requests")
         .unwrap();
     world.state_mut().calls.clear();
-    world
-        .invoke(&Autoscaler, requests.clone())
-        .unwrap()
-        .unwrap();
+    world.invoke(&Scale, requests.clone()).unwrap().unwrap();
     let state = world.state();
     assert_eq!(
         names(&state.calls),
@@ -92,12 +89,12 @@ fn a_spike_of_ten_minutes_ends_at_the_right_count_although_the_alarm_spoke_once(
     minutes(&world, &arn, 12.0, 15);
     let spoken = world.minute(&arn, 75.0, Task::default());
     for event in spoken {
-        world.invoke(&Autoscaler, event).unwrap().unwrap();
+        world.invoke(&Scale, event).unwrap().unwrap();
     }
     for _ in 0..9 {
         // Whatever alarms say from now on is lost.
         drop(world.minute(&arn, 75.0, Task::default()));
-        world.sweep(&Autoscaler).unwrap().unwrap();
+        world.sweep(&Scale).unwrap().unwrap();
     }
     assert_eq!(tasks(&world, &arn), 8);
     minutes(&world, &arn, 12.0, 14);
@@ -164,7 +161,7 @@ fn missing_data_is_not_zero_load() {
     world.state_mut().loads.clear();
     for _ in 0..60 {
         world.pass(SignedDuration::from_mins(1));
-        world.sweep(&Autoscaler).unwrap().unwrap();
+        world.sweep(&Scale).unwrap().unwrap();
     }
     assert_eq!(tasks(&world, &arn), 6);
     let told = world.titles();
@@ -278,9 +275,9 @@ fn a_minimum_that_was_raised_is_put_back_whatever_fails(
             world.fault(call, fault);
         }
         for event in world.minute(&arn, if n < 5 { 55.0 } else { 5.0 }, Task::default()) {
-            let _ = world.invoke(&Autoscaler, event);
+            let _ = world.invoke(&Scale, event);
         }
-        let _ = world.sweep(&Autoscaler);
+        let _ = world.sweep(&Scale);
     }
     assert_eq!(world.state().scalable[&arn].min, 2);
 }
@@ -300,7 +297,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     let events = world.minute(&arn, 37.2, Task::default());
     world.fault(call, fault);
     for event in events {
-        let _ = world.invoke(&Autoscaler, event);
+        let _ = world.invoke(&Scale, event);
     }
     // The lease of a killed function ends by itself, and the alarm is still on.
     world.pass(SignedDuration::from_mins(2));
@@ -361,7 +358,7 @@ fn cold_services_cost_a_sweep_nothing_but_the_pages_of_one_listing(
     #[case] calls: usize,
 ) {
     let world = crowd(services);
-    world.sweep(&Autoscaler).unwrap().unwrap();
+    world.sweep(&Scale).unwrap().unwrap();
     let state = world.state();
     let called = names(&state.calls);
     let count = |name: &str| called.iter().filter(|call| **call == name).count();
@@ -396,7 +393,7 @@ fn history(order: &[usize]) -> Vec<i32> {
     }
     for n in order {
         if let Some(event) = events.get(*n) {
-            world.invoke(&Autoscaler, event.clone()).unwrap().unwrap();
+            world.invoke(&Scale, event.clone()).unwrap().unwrap();
         }
     }
     (0..30)
@@ -450,9 +447,9 @@ proptest! {
                 world.fault(CALLS[*call], FAULTS[*fault]);
             }
             for event in world.minute(&arn, rps, Task::default()) {
-                let _ = world.invoke(&Autoscaler, event);
+                let _ = world.invoke(&Scale, event);
             }
-            let _ = world.sweep(&Autoscaler);
+            let _ = world.sweep(&Scale);
             prop_assert!((2..=8).contains(&tasks(&world, &arn)));
         }
         world.state_mut().faults.clear();

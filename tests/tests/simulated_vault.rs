@@ -48,7 +48,7 @@ fn every_new_backup_is_copied_to_the_vault_and_rotated_there() {
     let copy = state
         .snapshots
         .values()
-        .rfind(|snapshot| snapshot.arn.account() == "345678901234")
+        .rfind(|snapshot| snapshot.arn.account_id() == "345678901234")
         .unwrap();
     assert_eq!(
         (

@@ -12,7 +12,7 @@ use deploy::Deploy;
 use e2e::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup};
-use lamplighter::state::Returning;
+use lamplighter::state::ActiveRollback;
 use rstest::rstest;
 use serde_json::{Value, json};
 use verify::Verify;
@@ -151,7 +151,10 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
             .quarantined
             .contains_key(&Digest::new(format!("sha256:{:064x}", 11)))
     );
-    assert!(memory.following.is_none(), "`rollout` has nothing to add");
+    assert!(
+        memory.active_rollout.is_none(),
+        "`rollout` has nothing to add"
+    );
     // While ECS goes back it asks again, and nothing may stand in its way.
     shift(&world, &web, 0.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "SUCCEEDED");
@@ -329,7 +332,13 @@ fn what_failed_before_is_not_let_in_by_another_door() {
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
     until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
     // Somebody deploys the same digest by hand: another deployment.
-    world.state_mut().held.get_mut(&web).unwrap().memory.judging = None;
+    world
+        .state_mut()
+        .held
+        .get_mut(&web)
+        .unwrap()
+        .memory
+        .pending_verdict = None;
     shift(&world, &web, 0.0);
     for stage in ["PRE_SCALE_UP", "PRE_SCALE_UP"] {
         assert_eq!(ask(&world, stage), "FAILED");
@@ -427,7 +436,7 @@ fn a_way_back_is_not_judged() {
     let at = world.state().now;
     {
         let mut state = world.state_mut();
-        state.held.get_mut(&web).unwrap().memory.returning = Some(Returning {
+        state.held.get_mut(&web).unwrap().memory.active_rollback = Some(ActiveRollback {
             to: Some(to.clone()),
             at,
         });

@@ -1,7 +1,9 @@
-//! `acknowledge`: the page behind the link in a message, and the button on it that stops the reminders of one incident.
+//! `acknowledge`: serves the page behind the link in a message; its button stops the reminders of
+//! one incident.
 //!
-//! Anybody can call it, so that it can do next to nothing: it reads the key that links are sealed with, remembers which
-//! were used, and puts one notice into the queue, which is what the tag `lamplighter:ack` does as well.
+//! The page is public, so the function can do very little. It reads the key that signs links,
+//! records which links were used, and queues one notification. The tag `lamplighter:ack` has the
+//! same effect.
 
 mod page;
 
@@ -12,21 +14,21 @@ use jiff::Timestamp;
 use lamplighter::ParameterError;
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notify::{ACKNOWLEDGED, Message, Notice, Outbox, console_link};
+use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Message, Notification, Outbox, console_link};
 use lamplighter::policy::LINKS_VARIABLE;
 use lamplighter::{AwsError, Error, MalformedEvent};
 use lamplighter_aws::lambda;
-use lamplighter_aws::signed_link::{Followed, Links};
-use lamplighter_aws::{DynamoLedger, NoticeQueue, Secret, config};
+use lamplighter_aws::signed_link::{LinkSigner, VerifiedLink};
+use lamplighter_aws::{DynamoLedger, NotificationQueue, Secret, build_sdk_config};
 use serde_json::{Value, json};
 
-/// The whole of the function's `main`.
+/// Runs the Lambda function; `main` only calls it.
 ///
 /// # Errors
-/// What ends the process at its start.
-pub fn serve() -> Result<(), lambda::Failure> {
-    lambda::serve(|defaults| {
-        defaults.require(&["table", "notices", "topic"])?;
+/// [`lambda::Failure`] if the process cannot start.
+pub fn serve() -> Result<(), lambda::StartupError> {
+    lambda::serve_handler(|defaults| {
+        defaults.require_parts(&["table", "notices", "topic"])?;
         let Some(links) = defaults.sealed_links else {
             let problem = "it is missing; infra/template.yaml sets it".to_owned();
             return Err(ParameterError {
@@ -35,32 +37,32 @@ pub fn serve() -> Result<(), lambda::Failure> {
             }
             .into());
         };
-        let config = config()?;
+        let config = build_sdk_config()?;
         let page = Rc::new(Acknowledge {
             used: DynamoLedger::new(config.clone(), &defaults.table),
             key: Secret::new(config.clone(), &links.key),
-            outbox: NoticeQueue::new(config, &defaults.notices),
+            outbox: NotificationQueue::new(config, &defaults.notices),
             topic: Arn::new(&defaults.topic),
             stack: defaults.stack,
             links: OnceCell::new(),
-            clock: Box::new(lambda::clock),
+            clock: Box::new(lambda::read_clock),
         });
         Ok(move |payload, _: Invocation| {
             let page = Rc::clone(&page);
-            async move { page.answer(&payload).await }
+            async move { page.handle_request(&payload).await }
         })
     })
 }
 
-/// The function behind its door.
+/// The `acknowledge` function without its Lambda entry point.
 pub struct Acknowledge {
     pub used: DynamoLedger,
     pub key: Secret,
-    pub outbox: NoticeQueue,
-    /// What is told has this target: the tags of the incident's own are not known here.
+    pub outbox: NotificationQueue,
+    /// The target of the notification: the incident's own target is not known here.
     pub topic: Arn,
     pub stack: String,
-    pub links: OnceCell<Links>,
+    pub links: OnceCell<LinkSigner>,
     pub clock: Box<dyn Fn() -> Timestamp>,
 }
 
@@ -68,62 +70,70 @@ impl Acknowledge {
     /// Answers a request of the HTTP API.
     ///
     /// # Errors
-    /// [`MalformedEvent`] where the payload is no such request.
+    /// [`MalformedEvent`] if the payload is not such a request.
     /// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
-    pub async fn answer(&self, payload: &Value) -> Result<Value, Error> {
+    pub async fn handle_request(&self, payload: &Value) -> Result<Value, Error> {
         let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
         let method = text("/requestContext/http/method").ok_or_else(|| {
             MalformedEvent("not a request of an HTTP API: it has no method".to_owned())
         })?;
         let query = text("/rawQueryString").unwrap_or_default();
-        Ok(match self.follow(method, query).await {
-            Ok((status, page)) => html(status, &page),
+        Ok(match self.follow_link(method, query).await {
+            Ok((status, page)) => html_response(status, &page),
             Err(error) => {
                 tracing::error!(error = %error, "an acknowledgement was not taken");
-                html(503, &page::later())
+                html_response(503, &page::render_unavailable())
             }
         })
     }
 
-    async fn follow(&self, method: &str, query: &str) -> Result<(u16, String), AwsError> {
+    async fn follow_link(&self, method: &str, query: &str) -> Result<(u16, String), AwsError> {
         let links = if let Some(links) = self.links.get() {
             links
         } else {
-            let links = Links::new("", self.key.read().await?);
+            let links = LinkSigner::new("", self.key.read_text().await?);
             self.links.get_or_init(|| links)
         };
-        let link = match links.read(query, (self.clock)()) {
+        let link = match links.verify_query(query, (self.clock)()) {
             Ok(link) => link,
-            Err(bad) => return Ok((403, page::says("Nothing was changed", &bad.to_string()))),
+            Err(bad) => {
+                return Ok((
+                    403,
+                    page::render_message("Nothing was changed", &bad.to_string()),
+                ));
+            }
         };
-        if self.used.is_used(&link.seal).await? {
-            return Ok((410, page::used(&link)));
+        if self.used.is_link_used(&link.signature).await? {
+            return Ok((410, page::render_already_used(&link)));
         }
         match method {
-            // Those who scan mails open links, and press no buttons.
-            "GET" | "HEAD" => Ok((200, page::asks(&link))),
+            // Mail scanners open links, but press no buttons.
+            "GET" | "HEAD" => Ok((200, page::render_confirmation(&link))),
             "POST" => {
                 self.outbox
-                    .send(vec![self.notice(&link)])
+                    .send(vec![self.build_notification(&link)])
                     .await
                     .map_err(|unsent| unsent.error)?;
-                // Sent first: a function killed in between leaves a link that can be used again, which changes nothing.
-                self.used.use_up(&link.seal, link.until).await?;
+                // The notification is sent first. If the function is killed in between, the link
+                // can be used again, which has no further effect.
+                self.used
+                    .mark_link_used(&link.signature, link.until)
+                    .await?;
                 tracing::info!(incident = link.incident, "acknowledged by a link");
-                Ok((200, page::done(&link)))
+                Ok((200, page::render_success(&link)))
             }
             _ => Ok((
                 405,
-                page::says("Nothing was changed", "Only GET and POST are answered."),
+                page::render_message("Nothing was changed", "Only GET and POST are answered."),
             )),
         }
     }
 
-    /// What `alert` knows an acknowledgement by.
-    fn notice(&self, link: &Followed) -> Notice {
+    /// Builds the notification by which `alert` recognizes an acknowledgement.
+    fn build_notification(&self, link: &VerifiedLink) -> Notification {
         let message = Message::info("acknowledged by a link")
-            .once(format!("{ACKNOWLEDGED}{}", link.incident));
-        Notice {
+            .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{}", link.incident));
+        Notification {
             message,
             at: (self.clock)(),
             operation: "acknowledge".to_owned(),
@@ -137,8 +147,9 @@ impl Acknowledge {
     }
 }
 
-/// Nothing but the page itself is loaded, it is kept by nobody, and its address is given to nobody.
-fn html(status: u16, page: &str) -> Value {
+/// Builds the HTTP response. Its headers forbid other content, caching, indexing and sending the
+/// address to other sites.
+fn html_response(status: u16, page: &str) -> Value {
     json!({
         "statusCode": status,
         "headers": {

@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
     acknowledge::serve()
 }

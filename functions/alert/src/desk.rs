@@ -1,158 +1,181 @@
-//! One turn at the desk: what has come is written down, and then each channel is told what is due.
+//! Stores new notifications, then sends each channel what is due.
 //!
-//! It is written down before anything is sent, so that a function killed in the middle loses nothing: the next turn, a
-//! minute later at most, sends what was owed. A message may then come twice.
+//! Pending messages are stored before anything is sent, so a function that is killed loses nothing.
+//! The next invocation, at most a minute later, sends them. A message may therefore arrive twice.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
-use lamplighter::notify::incident::{Id, Incident};
-use lamplighter::notify::{Message, Notice};
-use lamplighter::ports::incidents::{Changes, Desk, Incidents};
+use lamplighter::notify::incident::{Incident, IncidentId};
+use lamplighter::notify::{Message, Notification};
+use lamplighter::ports::incidents::{Changes, DispatcherState, IncidentStore};
 use lamplighter::ports::ledger::LedgerError;
 use lamplighter::{AwsError, Error};
-use lamplighter_aws::signed_link::Links;
+use lamplighter_aws::signed_link::LinkSigner;
 
-use crate::due::{forgotten, mark};
-use crate::gather::{age, take};
-use crate::round::{Post, Route, cause, count, due_on, posts};
-use crate::text::{Listing, Telling};
+use crate::due::{list_expired_incidents, mark_notified};
+use crate::gather::{expire_conditions, ingest_notification};
+use crate::round::{
+    Delivery, Route, channel_cause, due_notifications, plan_deliveries, record_delivery,
+};
+use crate::text::{IncidentMessage, SummaryMessage};
 
-/// The longest that one message may take, with its pauses and a second call: `aws/config.rs`, `web.rs`.
-const ONE_CALL: SignedDuration = SignedDuration::from_secs(20);
-/// After so many refusals the rest waits for the next turn.
-const REFUSALS: u32 = 3;
-/// Left for writing down what was sent.
-const WRITING: SignedDuration = SignedDuration::from_secs(5);
-/// The cause of what is told about the channels' secret.
-const CHANNELS: &str = "channels";
-/// A channel that takes nothing for so long is told of by the others.
+/// The longest time that sending one message takes, with pauses and one retry: `aws/config.rs`,
+/// `http.rs`.
+const MAX_SEND_DURATION: SignedDuration = SignedDuration::from_secs(20);
+/// The number of refused messages after which a channel waits for the next invocation.
+const MAX_REFUSALS: u32 = 3;
+/// The time reserved for storing what was sent.
+const WRITE_RESERVE: SignedDuration = SignedDuration::from_secs(5);
+/// The cause of an incident about the secret with the channels.
+const CHANNELS_CAUSE: &str = "channels";
+/// The time after which the other channels report a channel that accepts no messages.
 const BROKEN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// Why a message was not taken.
+/// The reason why a channel did not accept a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Untold {
-    /// Not before so many seconds have passed.
-    Rests(u32),
+pub enum SendError {
+    /// The channel limits the rate: retry after this many seconds.
+    RateLimited(u32),
     Failed(AwsError),
 }
 
-/// What is sent.
+/// A message as it is handed to a channel.
 #[derive(Debug, Clone)]
-pub enum Letter<'a> {
-    One(Telling<'a>),
-    Many(Listing<'a>),
+pub enum Outgoing<'a> {
+    Single(IncidentMessage<'a>),
+    Summary(SummaryMessage<'a>),
 }
 
-/// Where messages go.
-pub trait Outlet {
-    /// Finds out which channels there are. Answers what is wrong with those that are configured, if anything.
-    async fn open(&self) -> Option<String>;
+/// The channels that messages are sent to.
+pub trait Notifier {
+    /// Loads the configured channels. Returns what is wrong with their configuration, if anything.
+    async fn load_channels(&self) -> Option<String>;
 
-    /// What makes links that stop reminders, where there are any.
-    fn links(&self) -> Option<&Links> {
+    /// Returns the signer of links that stop reminders, if links are configured.
+    fn links(&self) -> Option<&LinkSigner> {
         None
     }
 
-    /// The channels there are.
+    /// Returns the channels with their limits and filters.
     fn routes(&self) -> Vec<Route>;
 
-    /// Sends one message, with a pause before it where the channel needs one. Answers the channel's own name of it.
+    /// Sends one message, after a pause where the channel needs one. Returns the identifier of the
+    /// channel's thread, if it has threads.
     ///
     /// # Errors
-    /// [`Untold`] where it was not taken.
-    async fn send(&self, channel: &str, letter: &Letter<'_>) -> Result<Option<String>, Untold>;
+    /// [`SendError`] if the channel did not accept it.
+    async fn send(&self, channel: &str, letter: &Outgoing<'_>)
+    -> Result<Option<String>, SendError>;
 }
 
-/// The whole of the function, behind its door.
+/// The `alert` function without its Lambda entry point.
 pub struct Alert<I, O> {
     pub incidents: I,
-    pub outlet: O,
+    pub notifier: O,
     pub stack: String,
-    /// What is told about the channels themselves has this target.
+    /// The target of incidents about the channels themselves.
     pub topic: Arn,
     pub clock: Box<dyn Fn() -> Timestamp>,
 }
 
-impl<I: Incidents, O: Outlet> Alert<I, O> {
-    /// Takes notices and tells what is due. Answers how many messages were sent; where somebody else is at the desk,
-    /// they see to it.
+impl<I: IncidentStore, O: Notifier> Alert<I, O> {
+    /// Stores notifications and sends what is due. Returns the number of messages sent. If another
+    /// invocation holds the lock, that one sends them.
     ///
     /// # Errors
-    /// [`Error`] where the notices are not written down and must come again, or what was told is not.
-    pub async fn turn(
+    /// [`Error`] if the notifications could not be stored and must come again, or the sent messages
+    /// could not be recorded.
+    pub async fn dispatch_notifications(
         &self,
-        notices: &[Notice],
+        notices: &[Notification],
         holder: &str,
         deadline: Timestamp,
     ) -> Result<usize, Error> {
         if !notices.is_empty() {
-            self.incidents.add(notices, (self.clock)()).await?;
+            self.incidents
+                .add_notifications(notices, (self.clock)())
+                .await?;
         }
         let mut sent = 0;
         loop {
-            match self.incidents.take(holder, (self.clock)(), deadline).await {
-                Ok(desk) => sent += self.sit(desk, deadline).await?,
+            match self
+                .incidents
+                .acquire_lease(holder, (self.clock)(), deadline)
+                .await
+            {
+                Ok(desk) => sent += self.process_batch(desk, deadline).await?,
                 Err(LedgerError::Busy { .. }) => return Ok(sent),
                 Err(LedgerError::Aws(error)) => return Err(error.into()),
             }
-            // What came while nobody else could sit down.
+            // Notifications may have arrived while this invocation held the lock.
             let left = deadline.duration_since((self.clock)());
-            if left < ONE_CALL + WRITING || !self.incidents.has_new().await? {
+            if left < MAX_SEND_DURATION + WRITE_RESERVE || !self.incidents.has_inbox_items().await?
+            {
                 return Ok(sent);
             }
         }
     }
 
-    async fn sit(&self, mut desk: Desk, deadline: Timestamp) -> Result<usize, Error> {
+    async fn process_batch(
+        &self,
+        mut desk: DispatcherState,
+        deadline: Timestamp,
+    ) -> Result<usize, Error> {
         let before = desk.incidents.clone();
         let inbox = std::mem::take(&mut desk.inbox);
         for notice in inbox.values() {
-            take(&mut desk, notice);
+            ingest_notification(&mut desk, notice);
         }
-        let problem = self.outlet.open().await;
+        let problem = self.notifier.load_channels().await;
         let now = (self.clock)();
-        age(&mut desk, now);
-        self.own_notices(&mut desk, problem, now);
-        for route in self.outlet.routes() {
-            for (id, _) in due_on(&desk, &route, now) {
+        expire_conditions(&mut desk, now);
+        self.update_channel_incidents(&mut desk, problem, now);
+        for route in self.notifier.routes() {
+            for (id, _) in due_notifications(&desk, &route, now) {
                 let incident = desk.incidents.get_mut(&id);
-                incident.map(|incident| incident.told.entry(route.channel.clone()).or_default());
+                incident.map(|incident| {
+                    incident
+                        .deliveries
+                        .entry(route.channel.clone())
+                        .or_default()
+                });
             }
         }
         let taken = inbox.into_keys().collect();
-        self.write(
+        self.write_changes(
             &desk,
             &before,
             Changes {
-                taken,
+                ingested: taken,
                 ..Changes::default()
             },
         )
         .await?;
         let mut sent = 0;
-        for route in self.outlet.routes() {
+        for route in self.notifier.routes() {
             let before = desk.incidents.clone();
-            sent += self.tell(&mut desk, &route, deadline).await;
-            self.write(&desk, &before, Changes::default()).await?;
+            sent += self.send_deliveries(&mut desk, &route, deadline).await;
+            self.write_changes(&desk, &before, Changes::default())
+                .await?;
         }
-        let forgotten = forgotten(&desk, now);
+        let forgotten = list_expired_incidents(&desk, now);
         desk.silences
             .retain(|_, (_, until)| until.is_some_and(|until| now < until));
         let changes = Changes {
-            forgotten,
+            expired: forgotten,
             ..Changes::default()
         };
-        self.write(&desk, &desk.incidents, changes).await?;
+        self.write_changes(&desk, &desk.incidents, changes).await?;
         self.incidents
-            .release(&desk)
+            .release_lease(&desk)
             .await
-            .map_err(|e| self.busy(e))?;
+            .map_err(|e| self.convert_ledger_error(e))?;
         Ok(sent)
     }
 
-    fn busy(&self, error: LedgerError) -> Error {
+    fn convert_ledger_error(&self, error: LedgerError) -> Error {
         match error {
             LedgerError::Busy { holder, until } => Error::TargetBusy {
                 target: self.stack.clone(),
@@ -163,14 +186,14 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
         }
     }
 
-    async fn write(
+    async fn write_changes(
         &self,
-        desk: &Desk,
-        before: &BTreeMap<Id, Incident>,
+        desk: &DispatcherState,
+        before: &BTreeMap<IncidentId, Incident>,
         changes: Changes,
     ) -> Result<(), Error> {
-        let is_new = |(id, incident): &(&Id, &Incident)| {
-            before.get(id) != Some(incident) && !changes.forgotten.contains(id)
+        let is_new = |(id, incident): &(&IncidentId, &Incident)| {
+            before.get(id) != Some(incident) && !changes.expired.contains(id)
         };
         let written = desk
             .incidents
@@ -180,22 +203,28 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
             .collect();
         let changes = Changes { written, ..changes };
         self.incidents
-            .write(desk, &changes, (self.clock)())
+            .write_changes(desk, &changes, (self.clock)())
             .await
-            .map_err(|e| self.busy(e))
+            .map_err(|e| self.convert_ledger_error(e))
     }
 
-    /// Sends a channel what is due, until it is done, out of time or refused.
-    async fn tell(&self, desk: &mut Desk, route: &Route, deadline: Timestamp) -> usize {
+    /// Sends a channel what is due, until nothing is left, time runs out or the channel refuses too
+    /// often. Returns the number of messages sent.
+    async fn send_deliveries(
+        &self,
+        desk: &mut DispatcherState,
+        route: &Route,
+        deadline: Timestamp,
+    ) -> usize {
         let name = &route.channel;
         let (mut sent, mut refused) = (0, 0);
-        for post in posts(desk, route, (self.clock)()) {
+        for post in plan_deliveries(desk, route, (self.clock)()) {
             let now = (self.clock)();
-            if deadline.duration_since(now) < ONE_CALL + WRITING {
+            if deadline.duration_since(now) < MAX_SEND_DURATION + WRITE_RESERVE {
                 break;
             }
-            let outcome = match self.letter(desk, name, &post, now) {
-                Some(letter) => self.outlet.send(name, &letter).await,
+            let outcome = match self.build_outgoing(desk, name, &post, now) {
+                Some(letter) => self.notifier.send(name, &letter).await,
                 None => continue,
             };
             let now = (self.clock)();
@@ -203,21 +232,22 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
             match outcome {
                 Ok(thread) => {
                     state.broken = None;
-                    count(state, &post, now);
+                    record_delivery(state, &post, now);
                     sent += 1;
-                    note(desk, name, post, thread, now);
+                    mark_delivered(desk, name, post, thread, now);
                 }
-                Err(Untold::Rests(seconds)) => {
-                    state.rests_until = Some(now + SignedDuration::from_secs(seconds.into()));
+                Err(SendError::RateLimited(seconds)) => {
+                    state.rate_limited_until =
+                        Some(now + SignedDuration::from_secs(seconds.into()));
                     break;
                 }
-                Err(Untold::Failed(error)) => {
+                Err(SendError::Failed(error)) => {
                     tracing::error!(channel = name, error = %error, "a message was not taken");
                     let since = state.broken.as_ref().map_or(now, |(since, _)| *since);
                     state.broken = Some((since, error.to_string()));
                     refused += 1;
-                    // One that it does not like must not keep back those behind it.
-                    if !error.refused || refused == REFUSALS {
+                    // A message that the channel refuses must not block those after it.
+                    if !error.refused || refused == MAX_REFUSALS {
                         break;
                     }
                 }
@@ -226,32 +256,32 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
         sent
     }
 
-    fn letter<'a>(
+    fn build_outgoing<'a>(
         &'a self,
-        desk: &'a Desk,
+        desk: &'a DispatcherState,
         channel: &str,
-        post: &Post,
+        post: &Delivery,
         now: Timestamp,
-    ) -> Option<Letter<'a>> {
+    ) -> Option<Outgoing<'a>> {
         let stack = self.stack.as_str();
         Some(match post {
-            Post::One(id, kind) => {
+            Delivery::Single(id, kind) => {
                 let incident = desk.incidents.get(id)?;
-                let known = incident.told.get(channel).map_or(0, |told| told.said);
-                Letter::One(Telling {
+                let known = incident.deliveries.get(channel).map_or(0, |told| told.said);
+                Outgoing::Single(IncidentMessage {
                     incident,
                     kind: *kind,
-                    known,
+                    sent_lines: known,
                     stack,
                     now,
-                    links: self.outlet.links(),
+                    links: self.notifier.links(),
                 })
             }
-            Post::Many(list) => {
+            Delivery::Summary(list) => {
                 let incidents = list
                     .iter()
                     .filter_map(|(id, kind)| Some((desk.incidents.get(id)?, *kind)));
-                Letter::Many(Listing {
+                Outgoing::Summary(SummaryMessage {
                     incidents: incidents.collect(),
                     stack,
                     now,
@@ -260,54 +290,65 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
         })
     }
 
-    /// What is to be told about the channels themselves.
-    fn own_notices(&self, desk: &mut Desk, problem: Option<String>, now: Timestamp) {
+    /// Fires and resolves the incidents about the channels themselves.
+    fn update_channel_incidents(
+        &self,
+        desk: &mut DispatcherState,
+        problem: Option<String>,
+        now: Timestamp,
+    ) {
         let mut notices = Vec::new();
-        let is_open = |desk: &Desk, cause: &str| {
+        let is_open = |desk: &DispatcherState, cause: &str| {
             desk.incidents
-                .get(&Id::of(&self.topic, cause))
-                .is_some_and(|incident| incident.over.is_none())
+                .get(&IncidentId::for_target(&self.topic, cause))
+                .is_some_and(|incident| incident.resolved_at.is_none())
         };
         match problem {
-            Some(problem) if !is_open(desk, CHANNELS) => {
-                notices.push(self.notice(CHANNELS, unreadable(&problem).begins(CHANNELS), now));
+            Some(problem) if !is_open(desk, CHANNELS_CAUSE) => {
+                notices.push(self.build_notification(
+                    CHANNELS_CAUSE,
+                    secret_invalid_message(&problem).fires(CHANNELS_CAUSE),
+                    now,
+                ));
             }
-            None if is_open(desk, CHANNELS) => {
-                notices.push(self.notice(CHANNELS, readable().ends(CHANNELS), now))
-            }
+            None if is_open(desk, CHANNELS_CAUSE) => notices.push(self.build_notification(
+                CHANNELS_CAUSE,
+                secret_valid_message().clears(CHANNELS_CAUSE),
+                now,
+            )),
             Some(_) | None => {}
         }
-        for route in self.outlet.routes() {
-            let waits = !due_on(desk, &route, now).is_empty();
+        for route in self.notifier.routes() {
+            let waits = !due_notifications(desk, &route, now).is_empty();
             let channel = route.channel;
-            let is_told = is_open(desk, &cause(&channel));
+            let is_told = is_open(desk, &channel_cause(&channel));
             let Some(state) = desk.channels.get_mut(&channel) else {
                 continue;
             };
             state.broken.take_if(|_| !waits);
             match &state.broken {
                 Some((since, error)) if !is_told && now.duration_since(*since) >= BROKEN_AFTER => {
-                    notices.push(self.notice(
-                        &cause(&channel),
-                        broken(&channel, *since, error).begins(&channel),
+                    notices.push(self.build_notification(
+                        &channel_cause(&channel),
+                        channel_broken_message(&channel, *since, error).fires(&channel),
                         now,
                     ));
                 }
-                None if is_told => notices.push(self.notice(
-                    &cause(&channel),
-                    mended(&channel).ends(&channel),
+                None if is_told => notices.push(self.build_notification(
+                    &channel_cause(&channel),
+                    channel_recovered_message(&channel).clears(&channel),
                     now,
                 )),
                 Some(_) | None => {}
             }
         }
         for notice in &notices {
-            take(desk, notice);
+            ingest_notification(desk, notice);
         }
     }
 
-    fn notice(&self, channel: &str, message: Message, at: Timestamp) -> Notice {
-        Notice {
+    fn build_notification(&self, channel: &str, message: Message, at: Timestamp) -> Notification {
+        Notification {
             message,
             at,
             operation: channel.to_owned(),
@@ -321,39 +362,45 @@ impl<I: Incidents, O: Outlet> Alert<I, O> {
     }
 }
 
-/// Notes that a message was sent, on all incidents that it was about.
-fn note(desk: &mut Desk, channel: &str, post: Post, thread: Option<String>, now: Timestamp) {
+/// Records a sent message on every incident that it covers.
+fn mark_delivered(
+    desk: &mut DispatcherState,
+    channel: &str,
+    post: Delivery,
+    thread: Option<String>,
+    now: Timestamp,
+) {
     let (all, thread) = match post {
-        Post::One(id, kind) => (vec![(id, kind)], thread),
-        // A message about many is no thread of one of them.
-        Post::Many(all) => (all, None),
+        Delivery::Single(id, kind) => (vec![(id, kind)], thread),
+        // A summary belongs to no incident's thread.
+        Delivery::Summary(all) => (all, None),
     };
     for (id, kind) in all {
         if let Some(incident) = desk.incidents.get_mut(&id) {
-            mark(incident, channel, kind, thread.clone(), now);
+            mark_notified(incident, channel, kind, thread.clone(), now);
         }
     }
 }
 
-fn broken(channel: &str, since: Timestamp, error: &str) -> Message {
+fn channel_broken_message(channel: &str, since: Timestamp, error: &str) -> Message {
     Message::warning(format!("takes no messages by {channel}"))
         .why(format!("Since {} each one is refused: {error}", since.strftime("%Y-%m-%d %H:%M UTC")))
         .next("They are kept, and sent when it takes them again. See to the channel's secret, or take it out of it.")
 }
 
-fn mended(channel: &str) -> Message {
+fn channel_recovered_message(channel: &str) -> Message {
     Message::info(format!("takes messages by {channel} again"))
         .why("No message waits for it any more.")
         .next("Nothing to do.")
 }
 
-fn unreadable(problem: &str) -> Message {
+fn secret_invalid_message(problem: &str) -> Message {
     Message::warning("can't use its channels")
         .why(format!("The secret with the channels can't be used: {problem}."))
         .next("Correct the secret ChannelsSecret; it is read again every minute. Messages go by e-mail meanwhile.")
 }
 
-fn readable() -> Message {
+fn secret_valid_message() -> Message {
     Message::info("can use its channels again")
         .why("The secret with the channels can be used.")
         .next("Nothing to do.")
@@ -367,14 +414,14 @@ mod tests {
     fn every_message_about_the_channels() {
         let since = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
         let messages = [
-            broken(
+            channel_broken_message(
                 "ops",
                 since,
                 "chat.postMessage ops: invalid_auth: Slack says so",
             ),
-            mended("ops"),
-            unreadable("channel ops: channel is missing"),
-            readable(),
+            channel_recovered_message("ops"),
+            secret_invalid_message("channel ops: channel is missing"),
+            secret_valid_message(),
         ];
         insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));
     }

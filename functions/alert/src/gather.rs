@@ -1,64 +1,70 @@
-//! Notices become incidents: what belongs together is put together, whatever the order it comes in and however often.
+//! Groups notifications into incidents, whatever their order and however often each one arrives.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::notify::incident::{Id, Incident, Line};
-use lamplighter::notify::{ACKNOWLEDGED, ALARM, DOWN, Notice, SILENCE, Severity};
-use lamplighter::ports::incidents::Desk;
+use lamplighter::notify::incident::{Incident, IncidentId, Line};
+use lamplighter::notify::{
+    ACKNOWLEDGED_PREFIX, ALARM_PREFIX, DATABASE_DOWN_CONDITION, Notification, SILENCE_PREFIX,
+    Severity,
+};
+use lamplighter::ports::incidents::DispatcherState;
 
-/// After this long without a word something that lasts is taken as over. Whoever told it tells it again every day.
-pub const HEARD_WITHIN: SignedDuration = SignedDuration::from_hours(27);
-/// The same of what AWS says, which it says once.
-const SAID_WITHIN: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// A job or a deployment of others that failed, which AWS says once.
+/// The time without a report after which a firing condition counts as resolved. Its reporter
+/// repeats it every day.
+pub const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(27);
+/// The time after which a condition that AWS reports only once counts as resolved.
+const AWS_REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The key prefix of a failed job or deployment that Lamplighter did not start. AWS reports it
+/// once.
 pub const FAILED: &str = "failed:";
-/// An alarm of the stack itself, which is on until CloudWatch says that it is off.
-pub const OWN_ALARM: &str = "own alarm:";
-/// How long an incident is remembered after it was over, so that one which comes back is the same.
-pub const LINGERS: SignedDuration = SignedDuration::from_hours(1);
-/// Lines that are kept of one incident.
-const LINES_KEPT: usize = 20;
+/// The key prefix of an alarm of the stack itself, which fires until CloudWatch reports OK.
+pub const STACK_ALARM: &str = "own alarm:";
+/// The time for which a resolved incident is kept, so that one which returns reopens it.
+pub const RESOLVED_RETENTION: SignedDuration = SignedDuration::from_hours(1);
+/// The number of lines kept per incident.
+const MAX_LINES: usize = 20;
 
-/// Puts a notice where it belongs. One that was taken before changes nothing.
-pub fn take(desk: &mut Desk, notice: &Notice) {
-    if !notice.is_of_aws() {
+/// Adds a notification to the incident it belongs to. A notification that was added before changes
+/// nothing.
+pub fn ingest_notification(desk: &mut DispatcherState, notice: &Notification) {
+    if !notice.is_from_aws() {
         let silence = desk.silences.entry(notice.target.clone()).or_default();
-        // What comes late says how it was.
+        // A notification that arrives late describes an older state.
         *silence = (notice.at, notice.silenced_until).max(*silence);
     }
     let key = notice.message.key.as_deref().unwrap_or_default();
-    if let Some(token) = key.strip_prefix(ACKNOWLEDGED) {
+    if let Some(token) = key.strip_prefix(ACKNOWLEDGED_PREFIX) {
         let meant = desk
             .incidents
             .values_mut()
-            .filter(|incident| incident.token() == token);
+            .filter(|incident| incident.occurrence_token() == token);
         meant.for_each(|incident| incident.acknowledged = true);
     }
-    if key.starts_with(ACKNOWLEDGED) || key.starts_with(SILENCE) {
+    if key.starts_with(ACKNOWLEDGED_PREFIX) || key.starts_with(SILENCE_PREFIX) {
         return;
     }
-    let id = Id::of(&notice.target, notice.cause());
-    let ends = notice.is_of_aws() && notice.message.ends.is_some();
+    let id = IncidentId::for_target(&notice.target, notice.cause());
+    let ends = notice.is_from_aws() && notice.message.ends.is_some();
     if ends
         && desk
             .incidents
             .get(&id)
-            .is_none_or(|incident| incident.over.is_some())
+            .is_none_or(|incident| incident.resolved_at.is_some())
     {
-        // An alarm that goes off without having been on, and a database that is back without having been away.
-        if notice.message.ends.as_deref() != Some(DOWN) {
+        // An alarm that returns to OK without having fired is dropped; a recovered database is not.
+        if notice.message.ends.as_deref() != Some(DATABASE_DOWN_CONDITION) {
             return;
         }
     }
-    hear(
+    apply_notification(
         desk.incidents
             .entry(id)
-            .or_insert_with(|| Incident::of(notice)),
+            .or_insert_with(|| Incident::from_notification(notice)),
         notice,
     );
 }
 
-fn hear(incident: &mut Incident, notice: &Notice) {
-    let line = Line::of(notice);
+fn apply_notification(incident: &mut Incident, notice: &Notification) {
+    let line = Line::from_notification(notice);
     if incident.lines.contains(&line) {
         return;
     }
@@ -66,50 +72,53 @@ fn hear(incident: &mut Incident, notice: &Notice) {
     let begins = message
         .begins
         .as_ref()
-        .filter(|what| !is_late(incident, what, notice.at));
+        .filter(|what| !is_outdated(incident, what, notice.at));
     if begins.is_none() && message.begins.is_some() {
-        // It was over before it was heard of.
+        // It resolved before its notification arrived.
         return;
     }
-    if begins.is_some() && incident.over.is_some() {
-        begin_again(incident, notice);
+    if begins.is_some() && incident.resolved_at.is_some() {
+        reopen_incident(incident, notice);
     }
-    // An alarm's incident knows its application once one of our own speaks of it.
+    // An alarm names no application; the first notification of an operation does.
     if let (None, Some(_)) = (&incident.app, &notice.app) {
         incident.app.clone_from(&notice.app);
     }
     incident.severity = incident.severity.max(message.severity);
     if let Some(what) = &message.ends {
-        incident.lasting.retain(|lasts, _| !is_part(lasts, what));
-        incident.ended.insert(what.clone(), notice.at);
+        incident
+            .firing
+            .retain(|lasts, _| !is_same_or_part(lasts, what));
+        incident.resolved.insert(what.clone(), notice.at);
     }
-    // Whoever tells it every day that it lasts says nothing new.
-    let lasts = begins.is_some_and(|what| incident.lasting.contains_key(what));
+    // A daily report that a condition is still firing adds no line.
+    let lasts = begins.is_some_and(|what| incident.firing.contains_key(what));
     if !lasts || incident.lines.iter().all(|known| known.title != line.title) {
-        say(incident, line);
+        append_line(incident, line);
     }
     if let Some(what) = begins {
-        incident.lasting.insert(what.clone(), notice.at);
-        incident.lasted = true;
-        incident.over = None;
-    } else if incident.lasting.is_empty() {
-        incident.over = incident.over.max(Some(notice.at));
+        incident.firing.insert(what.clone(), notice.at);
+        incident.was_firing = true;
+        incident.resolved_at = None;
+    } else if incident.firing.is_empty() {
+        incident.resolved_at = incident.resolved_at.max(Some(notice.at));
     }
 }
 
-/// What was over comes back, or something else begins: a release after a release.
-fn begin_again(incident: &mut Incident, notice: &Notice) {
-    if incident.lasted && incident.severity.min(notice.message.severity) > Severity::Info {
-        incident.returns.push(notice.at);
+/// Reopens a resolved incident, or starts a new one in its place, such as a release after a
+/// release.
+fn reopen_incident(incident: &mut Incident, notice: &Notification) {
+    if incident.was_firing && incident.severity.min(notice.message.severity) > Severity::Info {
+        incident.reopened_at.push(notice.at);
     } else {
-        // What nobody has heard yet stays, and is told with it.
+        // Lines that were not sent yet are kept and sent with the new ones.
         let known = incident
-            .told
+            .deliveries
             .values()
             .map(|told| told.said)
             .min()
             .unwrap_or_default();
-        let untold = usize::try_from(incident.said.saturating_sub(known)).unwrap_or_default();
+        let untold = usize::try_from(incident.line_count.saturating_sub(known)).unwrap_or_default();
         let worst = incident
             .lines
             .iter()
@@ -120,57 +129,66 @@ fn begin_again(incident: &mut Incident, notice: &Notice) {
         incident.severity = worst
             .max(Some(notice.message.severity))
             .unwrap_or(notice.message.severity);
-        (incident.since, incident.lasted, incident.acknowledged) = (notice.at, false, false);
-        incident.returns.clear();
-        for told in incident.told.values_mut() {
-            (told.over, told.severity, told.thread) = (false, None, None);
+        (incident.since, incident.was_firing, incident.acknowledged) = (notice.at, false, false);
+        incident.reopened_at.clear();
+        for told in incident.deliveries.values_mut() {
+            (told.resolved, told.severity, told.thread) = (false, None, None);
         }
     }
 }
 
-/// Whether `lasts` ends with `what`: it is the same, or a part of it.
-fn is_part(lasts: &str, what: &str) -> bool {
+/// Reports whether resolving `what` also resolves `lasts`: they are equal, or `lasts` is a part of
+/// `what`.
+fn is_same_or_part(lasts: &str, what: &str) -> bool {
     lasts
         .strip_prefix(what)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
 }
 
-/// It was over before this was heard.
-fn is_late(incident: &Incident, what: &str, at: Timestamp) -> bool {
+/// Reports whether the condition was resolved after the time `at`, so that the notification is
+/// outdated.
+fn is_outdated(incident: &Incident, what: &str, at: Timestamp) -> bool {
     incident
-        .ended
+        .resolved
         .iter()
-        .any(|(ended, over)| is_part(what, ended) && at < *over)
+        .any(|(ended, over)| is_same_or_part(what, ended) && at < *over)
 }
 
-fn say(incident: &mut Incident, line: Line) {
+fn append_line(incident: &mut Incident, line: Line) {
     incident.lines.push(line);
-    incident.said += 1;
-    let surplus = incident.lines.len().saturating_sub(LINES_KEPT);
-    // The first says what it began with.
+    incident.line_count += 1;
+    let surplus = incident.lines.len().saturating_sub(MAX_LINES);
+    // The first line says what the incident began with.
     incident.lines.drain(1..=surplus);
 }
 
-/// Ends what nobody speaks of any more.
-pub fn age(desk: &mut Desk, now: Timestamp) {
+/// Resolves conditions that have not been reported for too long, and drops old returns.
+pub fn expire_conditions(desk: &mut DispatcherState, now: Timestamp) {
     for incident in desk.incidents.values_mut() {
-        incident.lasting.retain(|what, heard| {
-            let once = what == DOWN || what.starts_with(ALARM) || what.starts_with(FAILED);
-            what.starts_with(OWN_ALARM)
-                || now.duration_since(*heard) < if once { SAID_WITHIN } else { HEARD_WITHIN }
+        incident.firing.retain(|what, heard| {
+            let once = what == DATABASE_DOWN_CONDITION
+                || what.starts_with(ALARM_PREFIX)
+                || what.starts_with(FAILED);
+            what.starts_with(STACK_ALARM)
+                || now.duration_since(*heard)
+                    < if once {
+                        AWS_REPORT_TIMEOUT
+                    } else {
+                        REPORT_TIMEOUT
+                    }
         });
-        if incident.lasting.is_empty() && incident.over.is_none() {
-            incident.over = Some(now);
+        if incident.firing.is_empty() && incident.resolved_at.is_none() {
+            incident.resolved_at = Some(now);
             if incident.severity > Severity::Info {
-                say(incident, silent(now));
+                append_line(incident, expiry_line(now));
             }
         }
-        let comes_back = |at: &Timestamp| now.duration_since(*at) < LINGERS;
-        incident.returns.retain(comes_back);
+        let comes_back = |at: &Timestamp| now.duration_since(*at) < RESOLVED_RETENTION;
+        incident.reopened_at.retain(comes_back);
     }
 }
 
-fn silent(now: Timestamp) -> Line {
+fn expiry_line(now: Timestamp) -> Line {
     Line {
         at: now,
         severity: Severity::Info,

@@ -1,18 +1,21 @@
-//! `alert`: notices, and events of AWS that no operation handles, become messages that a person can use.
+//! `alert`: turns notifications, and AWS events that no operation handles, into messages.
 //!
-//! One incident is one conversation, however many events it makes: what belongs together is put together (`gather`),
-//! and each channel is told of it when it begins, at most every few minutes while it changes, every four hours while it
-//! lasts, and when it is over (`due`). Where too many begin at once, one message lists them (`round`). What is owed is
-//! written down before it is sent (`desk`). It looks nothing up on AWS and decides nothing about it.
+//! Each incident is one conversation, however many events it causes. `grouping` merges related
+//! notifications into incidents.
+//! `notification` decides what each channel gets: an alert when an incident fires, updates every
+//! few minutes at most, a reminder every four hours, and the resolution.
+//! `rate_limit` replaces many simultaneous alerts by one summary. `dispatcher` stores pending
+//! messages before it sends them.
+//! The function reads nothing from AWS about the targets, and takes no decisions about them.
 
-// One invocation at a time on one thread: futures need not be `Send`.
+// The function runs one invocation at a time on one thread, so futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
+pub mod aws_events;
 pub mod channels;
 pub mod desk;
 pub mod due;
 pub mod gather;
-pub mod raw;
 pub mod round;
 pub mod text;
 
@@ -21,82 +24,96 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use lamplighter::engine::Invocation;
-use lamplighter::event::delivery::queue_records;
+use lamplighter::event::delivery::parse_queue_records;
 use lamplighter::model::Arn;
-use lamplighter::notify::Notice;
+use lamplighter::notify::Notification;
 use lamplighter::{Error, MalformedEvent};
 use lamplighter_aws::lambda;
-use lamplighter_aws::{DynamoLedger, config};
+use lamplighter_aws::{DynamoLedger, build_sdk_config};
 use serde_json::{Value, json};
 
 use channels::Channels;
-use desk::{Alert, Outlet};
-use lamplighter::ports::incidents::Incidents;
+use desk::{Alert, Notifier};
+use lamplighter::ports::incidents::IncidentStore;
 
-/// The whole of the function's `main`.
+/// Runs the Lambda function; `main` only calls it.
 ///
 /// # Errors
-/// What ends the process at its start.
-pub fn serve() -> Result<(), lambda::Failure> {
-    lambda::serve(|defaults| {
-        defaults.require(&["table", "topic"])?;
-        let config = config()?;
+/// [`lambda::Failure`] if the process cannot start.
+pub fn serve() -> Result<(), lambda::StartupError> {
+    lambda::serve_handler(|defaults| {
+        defaults.require_parts(&["table", "topic"])?;
+        let config = build_sdk_config()?;
         let alert = Rc::new(Alert {
             incidents: DynamoLedger::new(config.clone(), &defaults.table),
-            outlet: Channels::new(config, &defaults),
+            notifier: Channels::new(config, &defaults),
             topic: Arn::new(&defaults.topic),
             stack: defaults.stack,
-            clock: Box::new(lambda::clock),
+            clock: Box::new(lambda::read_clock),
         });
         Ok(move |payload, run: Invocation| {
             let alert = Rc::clone(&alert);
-            async move { answer(&alert, payload, &run).await }
+            async move { handle_event(&alert, payload, &run).await }
         })
     })
 }
 
-/// What comes is a batch of the queue, or the schedule's event, by which nothing new comes.
+/// Handles one Lambda event: a batch of queue records, or the schedule's event, which carries no
+/// notifications.
 ///
 /// # Errors
-/// [`Error`] where it was not written down; Lambda gives it again, and at last to the dead-letter queue.
-pub async fn answer<I: Incidents, O: Outlet>(
+/// [`Error`] if the notifications could not be stored. Lambda then retries the event and finally
+/// sends it to the dead-letter queue.
+pub async fn handle_event<I: IncidentStore, O: Notifier>(
     alert: &Alert<I, O>,
     payload: Value,
     run: &Invocation,
 ) -> Result<Value, Error> {
     if payload.get("Records").is_none() {
-        let sent = alert.turn(&[], &run.request_id, run.deadline).await?;
+        let sent = alert
+            .dispatch_notifications(&[], &run.request_id, run.deadline)
+            .await?;
         return Ok(json!({"sent": sent}));
     }
     let (mut notices, mut failures) = (Vec::new(), Vec::new());
-    for record in queue_records(payload)? {
-        match read(&record.body, &alert.stack, (alert.clock)()) {
+    for record in parse_queue_records(payload)? {
+        match parse_record(&record.body, &alert.stack, (alert.clock)()) {
             Ok(Some(notice)) => notices.push(notice),
             Ok(None) => tracing::info!(
                 message_id = record.message_id,
                 "an event that happens every day is not told"
             ),
             Err(error) => {
-                lamplighter::engine::telemetry::message_failed(&record.message_id, &error.into());
+                lamplighter::engine::telemetry::log_failed_message(
+                    &record.message_id,
+                    &error.into(),
+                );
                 failures.push(json!({"itemIdentifier": record.message_id}));
             }
         }
     }
     if !notices.is_empty() {
-        alert.turn(&notices, &run.request_id, run.deadline).await?;
+        alert
+            .dispatch_notifications(&notices, &run.request_id, run.deadline)
+            .await?;
     }
     Ok(json!({"batchItemFailures": failures}))
 }
 
-/// What a message of the queue says to people: a notice, or an event of AWS; `None` where that happens every day.
+/// Parses the body of a queue record: a notification, or an AWS event to translate. Returns `None`
+/// for a routine event.
 ///
 /// # Errors
-/// [`MalformedEvent`] where it is neither.
-pub fn read(body: &str, stack: &str, now: Timestamp) -> Result<Option<Notice>, MalformedEvent> {
+/// [`MalformedEvent`] if the body is neither.
+pub fn parse_record(
+    body: &str,
+    stack: &str,
+    now: Timestamp,
+) -> Result<Option<Notification>, MalformedEvent> {
     let payload: Value =
         serde_json::from_str(body).map_err(|e| MalformedEvent(format!("not JSON: {e}")))?;
-    if raw::is_event(&payload) {
-        return raw::notice(payload, stack, now);
+    if aws_events::is_aws_event(&payload) {
+        return aws_events::translate_event(payload, stack, now);
     }
     serde_json::from_value(payload)
         .map(Some)

@@ -1,46 +1,46 @@
-//! Subject and body of a message, as a phone shows them.
+//! Renders the subject and the body of a message for small screens.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Incident, Line};
 use lamplighter::policy;
-use lamplighter_aws::signed_link::Links;
+use lamplighter_aws::signed_link::LinkSigner;
 
-use crate::due::Kind;
+use crate::due::NotificationKind;
 
-/// SNS refuses subjects of 100 characters and more.
+/// The longest subject, in characters: SNS refuses 100 and more.
 /// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
 const SUBJECT_LENGTH: usize = 99;
-/// Earlier lines that are listed.
-const EARLIER: usize = 10;
-/// New lines that are written out.
-const WRITTEN_OUT: usize = 4;
-/// Incidents that one message lists by name.
-pub const LISTED: usize = 40;
+/// The number of earlier lines that a message lists.
+const MAX_EARLIER_LINES: usize = 10;
+/// The number of new lines that a message shows in full.
+const MAX_NEW_LINES: usize = 4;
+/// The number of incidents that a summary lists by name.
+pub const MAX_LISTED_INCIDENTS: usize = 40;
 
-/// What a message is made of.
+/// A message about one incident.
 #[derive(Debug, Clone, Copy)]
-pub struct Telling<'a> {
+pub struct IncidentMessage<'a> {
     pub incident: &'a Incident,
-    pub kind: Kind,
-    /// How many lines people know already.
-    pub known: u32,
+    pub kind: NotificationKind,
+    /// The number of lines that the channel has sent before.
+    pub sent_lines: u32,
     pub stack: &'a str,
     pub now: Timestamp,
-    /// What makes links that stop reminders, where there are any.
-    pub links: Option<&'a Links>,
+    /// The signer of links that stop reminders, if links are configured.
+    pub links: Option<&'a LinkSigner>,
 }
 
-/// Many incidents in one message.
+/// A summary of many incidents in one message.
 #[derive(Debug, Clone)]
-pub struct Listing<'a> {
-    pub incidents: Vec<(&'a Incident, Kind)>,
+pub struct SummaryMessage<'a> {
+    pub incidents: Vec<(&'a Incident, NotificationKind)>,
     pub stack: &'a str,
     pub now: Timestamp,
 }
 
-impl<'a> Telling<'a> {
-    /// What this message is about, in one line without the target's name.
+impl<'a> IncidentMessage<'a> {
+    /// Returns the topic of this message in one line, without the target's name.
     #[must_use]
     pub fn title(&self) -> String {
         let title = self
@@ -48,21 +48,29 @@ impl<'a> Telling<'a> {
             .map(|line| line.title.as_str())
             .unwrap_or_default();
         match self.kind {
-            Kind::Lasts => format!("still: {title}"),
-            Kind::Flaps => format!("comes and goes: {title}"),
-            Kind::Begins | Kind::News | Kind::Goes | Kind::Over => title.to_owned(),
+            NotificationKind::Reminder => format!("still: {title}"),
+            NotificationKind::Flaps => format!("comes and goes: {title}"),
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Updated
+            | NotificationKind::Resolved => title.to_owned(),
         }
     }
 
-    /// `[CRITICAL]`, `[over]`; nothing for what is good to know.
+    /// Returns the label of the subject, such as `CRITICAL`; `None` for an informational message.
     #[must_use]
-    pub fn mark(&self) -> Option<&'static str> {
+    pub fn severity_label(&self) -> Option<&'static str> {
         let severity = match self.kind {
-            Kind::Over => return (self.incident.severity > Severity::Info).then_some("over"),
-            Kind::News => self
+            NotificationKind::Resolved => {
+                return (self.incident.severity > Severity::Info).then_some("over");
+            }
+            NotificationKind::Info => self
                 .subject_line()
                 .map_or(Severity::Info, |line| line.severity),
-            Kind::Begins | Kind::Goes | Kind::Lasts | Kind::Flaps => self
+            NotificationKind::Firing
+            | NotificationKind::Updated
+            | NotificationKind::Reminder
+            | NotificationKind::Flaps => self
                 .incident
                 .headline()
                 .map_or(self.incident.severity, |line| line.severity),
@@ -70,42 +78,47 @@ impl<'a> Telling<'a> {
         (severity > Severity::Info).then(|| severity.as_str())
     }
 
-    /// The new lines that are written out, the worst first.
+    /// Returns the new lines to show in full, the most severe first.
     #[must_use]
-    pub fn news(&self) -> Vec<&'a Line> {
+    pub fn new_lines(&self) -> Vec<&'a Line> {
         let mut fresh: Vec<&Line> = match self.kind {
-            Kind::Lasts | Kind::Flaps => self.incident.headline().into_iter().collect(),
-            Kind::Begins | Kind::News | Kind::Goes | Kind::Over => self.fresh().iter().collect(),
+            NotificationKind::Reminder | NotificationKind::Flaps => {
+                self.incident.headline().into_iter().collect()
+            }
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Updated
+            | NotificationKind::Resolved => self.unsent_lines().iter().collect(),
         };
-        // Of what is over, the end comes first; of several that are equally bad, the newest.
+        // For a resolved incident the resolution comes first; of equally severe lines, the newest.
         fresh.reverse();
-        if self.kind != Kind::Over {
+        if self.kind != NotificationKind::Resolved {
             fresh.sort_by_key(|line| std::cmp::Reverse(line.severity));
         }
-        fresh.truncate(WRITTEN_OUT);
+        fresh.truncate(MAX_NEW_LINES);
         fresh
     }
 
     fn subject_line(&self) -> Option<&'a Line> {
-        self.news()
+        self.new_lines()
             .first()
             .copied()
             .or_else(|| self.incident.lines.last())
     }
 
-    fn fresh(&self) -> &'a [Line] {
+    fn unsent_lines(&self) -> &'a [Line] {
         let lines = &self.incident.lines;
-        let fresh =
-            usize::try_from(self.incident.said.saturating_sub(self.known)).unwrap_or_default();
+        let fresh = usize::try_from(self.incident.line_count.saturating_sub(self.sent_lines))
+            .unwrap_or_default();
         lines
             .get(lines.len().saturating_sub(fresh.max(1))..)
             .unwrap_or_default()
     }
 
-    /// What was said and is not written out, the oldest first.
+    /// Returns the lines that are not shown in full, the oldest first.
     #[must_use]
-    pub fn earlier(&self) -> Vec<&'a Line> {
-        let news = self.news();
+    pub fn earlier_lines(&self) -> Vec<&'a Line> {
+        let news = self.new_lines();
         let rest: Vec<&Line> = self
             .incident
             .lines
@@ -113,66 +126,77 @@ impl<'a> Telling<'a> {
             .filter(|line| !news.contains(line))
             .collect();
         rest.iter()
-            .skip(rest.len().saturating_sub(EARLIER))
+            .skip(rest.len().saturating_sub(MAX_EARLIER_LINES))
             .copied()
             .collect()
     }
 
-    /// How long it lasts or lasted, where that is worth a line.
+    /// Describes how long the incident has been firing or was firing, where that is worth a line.
     #[must_use]
-    pub fn span(&self) -> Option<String> {
-        let (since, count) = (clock(self.incident.since), self.incident.returns.len());
+    pub fn describe_duration(&self) -> Option<String> {
+        let (since, count) = (
+            format_time(self.incident.since),
+            self.incident.reopened_at.len(),
+        );
         match self.kind {
-            Kind::Over if self.incident.severity > Severity::Info => {
-                let over = self.incident.over.unwrap_or(self.now);
+            NotificationKind::Resolved if self.incident.severity > Severity::Info => {
+                let over = self.incident.resolved_at.unwrap_or(self.now);
                 Some(format!(
                     "It lasted {}, since {since}.",
-                    long(over.duration_since(self.incident.since))
+                    format_duration(over.duration_since(self.incident.since))
                 ))
             }
-            Kind::Lasts => Some(format!(
+            NotificationKind::Reminder => Some(format!(
                 "It has lasted {}, since {since}.",
-                long(self.now.duration_since(self.incident.since))
+                format_duration(self.now.duration_since(self.incident.since))
             )),
-            Kind::Flaps => Some(format!(
+            NotificationKind::Flaps => Some(format!(
                 "It was over and came back {count} times within an hour. No more is told until it has been calm for 30 min."
             )),
-            Kind::Begins | Kind::News | Kind::Goes | Kind::Over => None,
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Updated
+            | NotificationKind::Resolved => None,
         }
     }
 
-    /// Whether somebody can still stop reminders.
-    fn reminds(&self) -> bool {
+    /// Reports whether reminders will follow that a user can still stop.
+    fn has_reminders(&self) -> bool {
         let incident = self.incident;
-        let is_bad =
-            incident.lasted && incident.over.is_none() && incident.severity > Severity::Info;
+        let is_bad = incident.was_firing
+            && incident.resolved_at.is_none()
+            && incident.severity > Severity::Info;
         is_bad && !incident.acknowledged
     }
 
-    /// How to stop reminders by a tag, where there will be some.
+    /// Returns how to stop reminders with a tag, if reminders will follow.
     #[must_use]
-    pub fn reminders(&self) -> Option<String> {
+    pub fn acknowledge_hint(&self) -> Option<String> {
         let incident = self.incident;
-        let has_tags =
-            incident.target.ecs_service().is_some() || incident.target.database().is_some();
-        (self.reminds() && has_tags).then(|| {
+        let has_tags = incident.target.ecs_cluster_and_name().is_some()
+            || incident.target.database_kind().is_some();
+        (self.has_reminders() && has_tags).then(|| {
             format!(
                 "You are reminded every 4 h. Not any more with the tag {} = {}",
                 policy::ACK,
-                incident.token()
+                incident.occurrence_token()
             )
         })
     }
 
-    /// The link that stops reminders, where there will be some, and until when it is good.
+    /// Returns the link that stops reminders and its expiry, if reminders will follow.
     #[must_use]
-    pub fn link(&self) -> Option<(String, String)> {
-        let links = self.links.filter(|_| self.reminds())?;
-        let (link, until) = links.link(&self.incident.token(), &self.incident.name, self.now);
-        Some((link, clock(until)))
+    pub fn acknowledge_link(&self) -> Option<(String, String)> {
+        let links = self.links.filter(|_| self.has_reminders())?;
+        let (link, until) = links.create_link(
+            &self.incident.occurrence_token(),
+            &self.incident.name,
+            self.now,
+        );
+        Some((link, format_time(until)))
     }
 
-    /// Severity, who says it, of what application, when, and by which stack.
+    /// Returns the footer: severity, operation, application, time and stack.
     #[must_use]
     pub fn footer(&self) -> String {
         let line = self.subject_line();
@@ -193,21 +217,22 @@ impl<'a> Telling<'a> {
         )
     }
 
-    /// One line of ASCII, under 100 characters, that begins with how bad it is where it is bad.
+    /// Returns one line of ASCII, at most 99 characters, that begins with the severity of a warning
+    /// or critical message.
     #[must_use]
     pub fn subject(&self) -> String {
         let mark = self
-            .mark()
+            .severity_label()
             .map(|mark| format!("[{mark}] "))
             .unwrap_or_default();
-        short(&format!("{mark}{}: {}", self.incident.name, self.title()))
+        truncate_subject(&format!("{mark}{}: {}", self.incident.name, self.title()))
     }
 
-    /// What happened, why, what happens next, what was before, and where to look.
+    /// Returns the body: what happened, why, what happens next, earlier lines and links.
     #[must_use]
     pub fn body(&self) -> String {
         let mut parts = Vec::new();
-        for (n, line) in self.news().into_iter().enumerate() {
+        for (n, line) in self.new_lines().into_iter().enumerate() {
             let title = if n == 0 {
                 self.title()
             } else {
@@ -216,21 +241,21 @@ impl<'a> Telling<'a> {
             parts.push(format!(
                 "{}: {title}\n\n{}",
                 self.incident.name,
-                explained(line)
+                format_explanation(line)
             ));
         }
-        parts.extend(self.span());
+        parts.extend(self.describe_duration());
         let earlier: Vec<String> = self
-            .earlier()
+            .earlier_lines()
             .into_iter()
-            .map(|line| format!("{}  {}", clock(line.at), line.title))
+            .map(|line| format!("{}  {}", format_time(line.at), line.title))
             .collect();
         if !earlier.is_empty() {
             parts.push(format!("What was told before:\n{}", earlier.join("\n")));
         }
-        parts.extend(self.reminders());
+        parts.extend(self.acknowledge_hint());
         parts
-            .extend(self.link().map(|(link, until)| {
+            .extend(self.acknowledge_link().map(|(link, until)| {
                 format!("No more reminders of this (until {until}):\n{link}")
             }));
         parts.push(self.incident.link.clone());
@@ -238,8 +263,8 @@ impl<'a> Telling<'a> {
     }
 }
 
-impl Listing<'_> {
-    /// One line of ASCII.
+impl SummaryMessage<'_> {
+    /// Returns one line of ASCII with the highest severity and the number of incidents.
     #[must_use]
     pub fn subject(&self) -> String {
         let worst = self
@@ -249,17 +274,17 @@ impl Listing<'_> {
             .max()
             .unwrap_or(Severity::Info);
         let count = self.incidents.len();
-        short(&format!(
+        truncate_subject(&format!(
             "[{}] {}: {count} incidents at once",
             worst.as_str(),
             self.stack
         ))
     }
 
-    /// All of them, a line each, the worst first.
+    /// Returns one line per listed incident, the most severe first, and how many more there are.
     #[must_use]
     pub fn body(&self) -> String {
-        let rest = self.incidents.len().saturating_sub(LISTED);
+        let rest = self.incidents.len().saturating_sub(MAX_LISTED_INCIDENTS);
         let rest = if rest > 0 {
             format!("\nand {rest} more, which the journal has")
         } else {
@@ -269,39 +294,43 @@ impl Listing<'_> {
             "{} incidents have something new, more than are told one by one. The worst first:\n\n{}{rest}\n\nWhat comes of \
              each is told by itself when there are fewer. All of it is in the journal.\n\nstack {} · {}\n",
             self.incidents.len(),
-            self.lines().join("\n"),
+            self.incident_lines().join("\n"),
             self.stack,
             self.now.strftime("%Y-%m-%d %H:%M:%S UTC"),
         )
     }
 
-    /// The first of them, a line each.
+    /// Returns one line for each of the first incidents.
     #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let lines = self.incidents.iter().take(LISTED).map(|(incident, kind)| {
-            let line = if *kind == Kind::Over {
-                incident.lines.last()
-            } else {
-                incident.headline()
-            };
-            let mark = if *kind == Kind::Over {
-                "over"
-            } else {
-                incident.severity.as_str()
-            };
-            let title = line.map(|line| line.title.as_str()).unwrap_or_default();
-            format!(
-                "[{mark}] {}: {title} (since {})",
-                incident.name,
-                clock(incident.since)
-            )
-        });
+    pub fn incident_lines(&self) -> Vec<String> {
+        let lines = self
+            .incidents
+            .iter()
+            .take(MAX_LISTED_INCIDENTS)
+            .map(|(incident, kind)| {
+                let line = if *kind == NotificationKind::Resolved {
+                    incident.lines.last()
+                } else {
+                    incident.headline()
+                };
+                let mark = if *kind == NotificationKind::Resolved {
+                    "over"
+                } else {
+                    incident.severity.as_str()
+                };
+                let title = line.map(|line| line.title.as_str()).unwrap_or_default();
+                format!(
+                    "[{mark}] {}: {title} (since {})",
+                    incident.name,
+                    format_time(incident.since)
+                )
+            });
         lines.collect()
     }
 }
 
-/// Why and what next; a text that is a page of its own stands as it is.
-fn explained(line: &Line) -> String {
+/// Formats reason and next step. A text without a next step is shown as it is.
+fn format_explanation(line: &Line) -> String {
     if line.next.is_empty() {
         line.why.clone()
     } else {
@@ -309,13 +338,13 @@ fn explained(line: &Line) -> String {
     }
 }
 
-fn clock(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.strftime("%Y-%m-%d %H:%M UTC").to_string()
 }
 
-/// `40 s`, `14 min`, `5 h 20 min`, `3 days`.
+/// Formats a duration: `40 s`, `14 min`, `5 h 20 min`, `3 days`.
 #[must_use]
-pub fn long(span: SignedDuration) -> String {
+pub fn format_duration(span: SignedDuration) -> String {
     let minutes = span.as_mins();
     match (minutes / 60, minutes % 60) {
         (0, 0) => format!("{} s", span.as_secs()),
@@ -326,8 +355,8 @@ pub fn long(span: SignedDuration) -> String {
     }
 }
 
-fn short(text: &str) -> String {
-    let text = ascii(text);
+fn truncate_subject(text: &str) -> String {
+    let text = to_ascii(text);
     if text.len() <= SUBJECT_LENGTH {
         return text;
     }
@@ -335,8 +364,9 @@ fn short(text: &str) -> String {
     format!("{}...", kept.trim_end())
 }
 
-/// Dashes, quotes and arithmetic as ASCII has them, `?` for what it lacks, a blank for a line break.
-fn ascii(text: &str) -> String {
+/// Replaces dashes, quotes and arithmetic signs by ASCII, line breaks by blanks and everything else
+/// by `?`.
+fn to_ascii(text: &str) -> String {
     let mut ascii = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

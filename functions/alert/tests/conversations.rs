@@ -7,14 +7,18 @@
     reason = "a failed expectation ends the test"
 )]
 
-use alert::due::{Kind, due, forgotten, mark, withheld};
-use alert::gather::{age, take};
-use alert::round::{Post, Route, count, posts};
+use alert::due::{
+    NotificationKind, due_kind, list_expired_incidents, mark_notified, suppression_reason,
+};
+use alert::gather::{expire_conditions, ingest_notification};
+use alert::round::{Delivery, Route, plan_deliveries, record_delivery};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
-use lamplighter::notify::incident::{Id, Incident};
-use lamplighter::notify::{ACKNOWLEDGED, Message, Notice, RELEASE, SILENCE, Severity};
-use lamplighter::ports::incidents::Desk;
+use lamplighter::notify::incident::{Incident, IncidentId};
+use lamplighter::notify::{
+    ACKNOWLEDGED_PREFIX, Message, Notification, RELEASE_CONDITION, SILENCE_PREFIX, Severity,
+};
+use lamplighter::ports::incidents::DispatcherState;
 
 const MAIL: &str = "e-mail";
 const INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -23,8 +27,8 @@ fn mail() -> Route {
     Route {
         channel: MAIL.into(),
         interval: INTERVAL,
-        a_minute: 8,
-        from: Severity::Info,
+        messages_per_minute: 8,
+        min_severity: Severity::Info,
         apps: Vec::new(),
     }
 }
@@ -40,12 +44,12 @@ fn service(name: &str) -> Arn {
     ))
 }
 
-fn notice(operation: &str, target: Arn, minute: i64, message: Message) -> Notice {
-    Notice {
+fn notice(operation: &str, target: Arn, minute: i64, message: Message) -> Notification {
+    Notification {
         message,
         at: at(minute),
         operation: operation.into(),
-        name: target.name(),
+        name: target.display_name(),
         app: Some("shop".into()),
         stack: "lamplighter".into(),
         link: "https://console.example".into(),
@@ -54,16 +58,16 @@ fn notice(operation: &str, target: Arn, minute: i64, message: Message) -> Notice
     }
 }
 
-fn crash(minute: i64) -> Notice {
+fn crash(minute: i64) -> Notification {
     notice(
         "heal",
         service("web"),
         minute,
-        Message::warning(format!("crashes ({minute})")).lasts("heal:1"),
+        Message::warning(format!("crashes ({minute})")).fires_until_resolved("heal:1"),
     )
 }
 
-fn well(minute: i64) -> Notice {
+fn well(minute: i64) -> Notification {
     notice(
         "heal",
         service("web"),
@@ -72,72 +76,72 @@ fn well(minute: i64) -> Notice {
     )
 }
 
-fn called(minute: i64) -> Notice {
+fn called(minute: i64) -> Notification {
     notice(
         "heal",
         service("web"),
         minute,
-        Message::critical("nothing helped").lasts("heal:1:called"),
+        Message::critical("nothing helped").fires_until_resolved("heal:1:called"),
     )
 }
 
-fn down(minute: i64) -> Notice {
+fn down(minute: i64) -> Notification {
     let orders = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
     notice(
         "RDS",
         orders,
         minute,
-        Message::critical("is full and was shut down").begins("down"),
+        Message::critical("is full and was shut down").fires("down"),
     )
 }
 
-fn desk(notices: &[Notice]) -> Desk {
-    let mut desk = Desk::default();
+fn desk(notices: &[Notification]) -> DispatcherState {
+    let mut desk = DispatcherState::default();
     for notice in notices {
-        take(&mut desk, notice);
+        ingest_notification(&mut desk, notice);
     }
     desk
 }
 
-fn only(desk: &mut Desk) -> &mut Incident {
+fn only(desk: &mut DispatcherState) -> &mut Incident {
     assert_eq!(desk.incidents.len(), 1, "{:?}", desk.incidents);
     desk.incidents.values_mut().next().unwrap()
 }
 
-fn now_due(incident: &Incident, minute: i64) -> Option<Kind> {
-    due(incident, MAIL, INTERVAL, at(minute))
+fn now_due(incident: &Incident, minute: i64) -> Option<NotificationKind> {
+    due_kind(incident, MAIL, INTERVAL, at(minute))
 }
 
-fn tell(incident: &mut Incident, minute: i64) -> Option<Kind> {
+fn tell(incident: &mut Incident, minute: i64) -> Option<NotificationKind> {
     let kind = now_due(incident, minute)?;
-    mark(incident, MAIL, kind, None, at(minute));
+    mark_notified(incident, MAIL, kind, None, at(minute));
     Some(kind)
 }
 
 #[test]
 fn an_incident_is_told_when_it_begins_changes_at_most_every_five_minutes_lasts_and_is_over() {
     let mut desk = desk(&[crash(0)]);
-    assert_eq!(tell(only(&mut desk), 0), Some(Kind::Begins));
-    take(&mut desk, &crash(2));
+    assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
+    ingest_notification(&mut desk, &crash(2));
     assert_eq!(tell(only(&mut desk), 4), None);
-    take(&mut desk, &crash(4));
-    assert_eq!(tell(only(&mut desk), 5), Some(Kind::Goes));
+    ingest_notification(&mut desk, &crash(4));
+    assert_eq!(tell(only(&mut desk), 5), Some(NotificationKind::Updated));
     assert_eq!(tell(only(&mut desk), 240), None);
-    assert_eq!(tell(only(&mut desk), 245), Some(Kind::Lasts));
-    take(&mut desk, &well(250));
-    assert_eq!(tell(only(&mut desk), 250), Some(Kind::Over));
+    assert_eq!(tell(only(&mut desk), 245), Some(NotificationKind::Reminder));
+    ingest_notification(&mut desk, &well(250));
+    assert_eq!(tell(only(&mut desk), 250), Some(NotificationKind::Resolved));
     assert_eq!(tell(only(&mut desk), 2_000), None);
-    assert_eq!(forgotten(&desk, at(309)), []);
-    assert_eq!(forgotten(&desk, at(310)).len(), 1);
+    assert_eq!(list_expired_incidents(&desk, at(309)), []);
+    assert_eq!(list_expired_incidents(&desk, at(310)).len(), 1);
 }
 
 #[test]
 fn that_it_gets_worse_is_told_at_once() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
-    take(&mut desk, &called(1));
-    assert_eq!(tell(only(&mut desk), 1), Some(Kind::Goes));
-    take(&mut desk, &called(2));
+    ingest_notification(&mut desk, &called(1));
+    assert_eq!(tell(only(&mut desk), 1), Some(NotificationKind::Updated));
+    ingest_notification(&mut desk, &called(2));
     assert_eq!(now_due(only(&mut desk), 2), None);
 }
 
@@ -145,21 +149,21 @@ fn that_it_gets_worse_is_told_at_once() {
 fn what_was_over_before_anybody_had_to_be_told_is_not_told() {
     let mut desk = desk(&[crash(0), called(0), well(0)]);
     assert_eq!(now_due(only(&mut desk), 0), None);
-    assert_eq!(forgotten(&desk, at(60)).len(), 1);
+    assert_eq!(list_expired_incidents(&desk, at(60)).len(), 1);
 }
 
 #[test]
 fn a_release_that_is_quick_is_told_all_the_same() {
     let release = |message| notice("deploy", service("web"), 0, message);
-    let begins = release(Message::info("rolling out").begins(RELEASE));
+    let begins = release(Message::info("rolling out").fires(RELEASE_CONDITION));
     let live = notice(
         "rollout",
         service("web"),
         0,
-        Message::info("is live").ends(RELEASE),
+        Message::info("is live").clears(RELEASE_CONDITION),
     );
     let mut desk = desk(&[begins, live]);
-    assert_eq!(tell(only(&mut desk), 0), Some(Kind::Begins));
+    assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
     assert_eq!(now_due(only(&mut desk), 10), None);
 }
 
@@ -170,36 +174,36 @@ fn a_release_that_fails_is_news_to_everybody() {
         "deploy",
         service("web"),
         0,
-        Message::info("rolling out").begins(RELEASE),
+        Message::info("rolling out").fires(RELEASE_CONDITION),
     );
     let back = notice(
         "rollout",
         service("web"),
         9,
-        Message::warning("failed and went back").ends(RELEASE),
+        Message::warning("failed and went back").clears(RELEASE_CONDITION),
     );
     let mut desk = desk(&[begins]);
-    assert_eq!(tell(only(&mut desk), 0), Some(Kind::Begins));
-    take(&mut desk, &back);
-    assert_eq!(now_due(only(&mut desk), 9), Some(Kind::News));
+    assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
+    ingest_notification(&mut desk, &back);
+    assert_eq!(now_due(only(&mut desk), 9), Some(NotificationKind::Info));
     let ops = Route {
         channel: "ops".into(),
-        from: Severity::Warning,
+        min_severity: Severity::Warning,
         ..mail()
     };
     assert!(matches!(
-        &posts(&desk, &ops, at(9))[..],
-        [Post::One(_, Kind::News)]
+        &plan_deliveries(&desk, &ops, at(9))[..],
+        [Delivery::Single(_, NotificationKind::Info)]
     ));
 }
 
 #[test]
 fn trouble_that_was_over_before_it_could_be_sent_is_told_and_ended() {
     let mut desk = desk(&[crash(0)]);
-    only(&mut desk).told.entry(MAIL.into()).or_default();
-    take(&mut desk, &well(30));
-    assert_eq!(tell(only(&mut desk), 60), Some(Kind::Begins));
-    assert_eq!(tell(only(&mut desk), 65), Some(Kind::Over));
+    only(&mut desk).deliveries.entry(MAIL.into()).or_default();
+    ingest_notification(&mut desk, &well(30));
+    assert_eq!(tell(only(&mut desk), 60), Some(NotificationKind::Firing));
+    assert_eq!(tell(only(&mut desk), 65), Some(NotificationKind::Resolved));
 }
 
 #[test]
@@ -208,48 +212,48 @@ fn an_alarm_that_goes_off_without_having_been_on_is_not_told() {
         "CloudWatch",
         service("web"),
         0,
-        Message::info("the alarm x is off").ends("alarm:x"),
+        Message::info("the alarm x is off").clears("alarm:x"),
     );
     assert!(desk(std::slice::from_ref(&off)).incidents.is_empty());
     let on = notice(
         "CloudWatch",
         service("web"),
         1,
-        Message::warning("the alarm x is on").begins("alarm:x"),
+        Message::warning("the alarm x is on").fires("alarm:x"),
     );
-    let off = Notice { at: at(2), ..off };
+    let off = Notification { at: at(2), ..off };
     let mut desk = desk(&[on, off]);
-    assert_eq!(only(&mut desk).over, Some(at(2)));
+    assert_eq!(only(&mut desk).resolved_at, Some(at(2)));
 }
 
 #[test]
 fn a_warning_within_a_release_that_was_quick_is_told() {
     let said = |message| notice("deploy", service("web"), 0, message);
     let warning = said(Message::warning("can't shift traffic"));
-    let begins = said(Message::info("rolling out").begins(RELEASE));
+    let begins = said(Message::info("rolling out").fires(RELEASE_CONDITION));
     let live = notice(
         "rollout",
         service("web"),
         0,
-        Message::info("is live").ends(RELEASE),
+        Message::info("is live").clears(RELEASE_CONDITION),
     );
     let mut desk = desk(&[warning, begins, live]);
-    assert_eq!(tell(only(&mut desk), 0), Some(Kind::Begins));
+    assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
     assert_eq!(only(&mut desk).lines.len(), 3);
 }
 
 #[test]
 fn the_same_twice_and_the_end_before_the_beginning_change_nothing() {
     let mut desk = desk(&[crash(0), crash(0)]);
-    assert_eq!(only(&mut desk).said, 1);
+    assert_eq!(only(&mut desk).line_count, 1);
     let mut late = self::desk(&[well(2), crash(0)]);
     let incident = only(&mut late);
     assert!(
-        incident.lasting.is_empty() && incident.over == Some(at(2)),
+        incident.firing.is_empty() && incident.resolved_at == Some(at(2)),
         "{incident:?}"
     );
-    take(&mut late, &crash(3));
-    assert_eq!(only(&mut late).over, None);
+    ingest_notification(&mut late, &crash(3));
+    assert_eq!(only(&mut late).resolved_at, None);
 }
 
 #[test]
@@ -261,62 +265,68 @@ fn who_acknowledges_hears_no_reminder_and_hears_the_end() {
             "heal",
             service("web"),
             1,
-            Message::info("").once(format!("{ACKNOWLEDGED}{token}")),
+            Message::info("").deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{token}")),
         )
     };
-    take(&mut desk, &acknowledge("another"));
-    assert_eq!(now_due(only(&mut desk), 240), Some(Kind::Lasts));
-    let token = only(&mut desk).token();
-    take(&mut desk, &acknowledge(&token));
+    ingest_notification(&mut desk, &acknowledge("another"));
+    assert_eq!(
+        now_due(only(&mut desk), 240),
+        Some(NotificationKind::Reminder)
+    );
+    let token = only(&mut desk).occurrence_token();
+    ingest_notification(&mut desk, &acknowledge(&token));
     assert_eq!(now_due(only(&mut desk), 1_000), None);
-    take(&mut desk, &well(1_000));
-    assert_eq!(now_due(only(&mut desk), 1_000), Some(Kind::Over));
+    ingest_notification(&mut desk, &well(1_000));
+    assert_eq!(
+        now_due(only(&mut desk), 1_000),
+        Some(NotificationKind::Resolved)
+    );
 }
 
 #[test]
 fn a_silence_ends_by_itself() {
-    let silenced = |notice: Notice| Notice {
+    let silenced = |notice: Notification| Notification {
         silenced_until: Some(at(60)),
         ..notice
     };
     let desk = desk(&[silenced(crash(0))]);
     let incident = desk.incidents.values().next().unwrap();
     assert_eq!(
-        withheld(incident, &desk, at(59)),
+        suppression_reason(incident, &desk, at(59)),
         Some("silenced until 2026-11-21T04:00:00Z".to_owned())
     );
-    assert_eq!(withheld(incident, &desk, at(60)), None);
+    assert_eq!(suppression_reason(incident, &desk, at(60)), None);
     // What was told before is silenced as well.
     let mut desk = self::desk(&[crash(0)]);
     tell(only(&mut desk), 0);
-    take(
+    ingest_notification(
         &mut desk,
         &silenced(notice(
             "scale",
             service("web"),
             1,
-            Message::info("").once(format!("{SILENCE}4")),
+            Message::info("").deduplicated_by(format!("{SILENCE_PREFIX}4")),
         )),
     );
     let incident = only(&mut desk).clone();
-    assert!(incident.said == 1 && withheld(&incident, &desk, at(59)).is_some());
+    assert!(incident.line_count == 1 && suppression_reason(&incident, &desk, at(59)).is_some());
 }
 
 #[test]
 fn a_database_that_is_down_speaks_for_its_services() {
     let mut desk = desk(&[down(0), crash(1)]);
-    let texts = posts(&desk, &mail(), at(1));
+    let texts = plan_deliveries(&desk, &mail(), at(1));
     assert!(
-        matches!(&texts[..], [Post::One(id, Kind::Begins)] if desk.incidents[id].name == "orders"),
+        matches!(&texts[..], [Delivery::Single(id, NotificationKind::Firing)] if desk.incidents[id].name == "orders"),
         "{texts:?}"
     );
     let orders = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
-    take(
+    ingest_notification(
         &mut desk,
-        &notice("RDS", orders, 9, Message::info("is back").ends("down")),
+        &notice("RDS", orders, 9, Message::info("is back").clears("down")),
     );
     assert_eq!(
-        posts(&desk, &mail(), at(9)).len(),
+        plan_deliveries(&desk, &mail(), at(9)).len(),
         1,
         "the service, which is not well still"
     );
@@ -328,15 +338,18 @@ fn a_release_in_progress_speaks_for_its_tasks() {
         "deploy",
         service("web"),
         0,
-        Message::info("rolling out").begins(RELEASE),
+        Message::info("rolling out").fires(RELEASE_CONDITION),
     );
     let desk = desk(&[release, crash(1)]);
-    let crash = Id::of(&service("web"), "health");
+    let crash = IncidentId::for_target(&service("web"), "health");
     assert_eq!(
-        withheld(&desk.incidents[&crash], &desk, at(1)),
+        suppression_reason(&desk.incidents[&crash], &desk, at(1)),
         Some("a release is rolled out".to_owned())
     );
-    assert_eq!(withheld(&desk.incidents[&crash], &desk, at(60)), None);
+    assert_eq!(
+        suppression_reason(&desk.incidents[&crash], &desk, at(60)),
+        None
+    );
 }
 
 #[test]
@@ -344,32 +357,38 @@ fn what_comes_and_goes_is_told_as_that_and_then_when_it_is_calm() {
     let mut desk = desk(&[]);
     let mut heard = Vec::new();
     for n in 0..6 {
-        take(&mut desk, &crash(10 * n));
+        ingest_notification(&mut desk, &crash(10 * n));
         heard.extend(tell(only(&mut desk), 10 * n));
-        take(&mut desk, &well(10 * n + 5));
+        ingest_notification(&mut desk, &well(10 * n + 5));
         heard.extend(tell(only(&mut desk), 10 * n + 5));
     }
     let begun = [
-        Kind::Begins,
-        Kind::Over,
-        Kind::Goes,
-        Kind::Over,
-        Kind::Goes,
-        Kind::Over,
+        NotificationKind::Firing,
+        NotificationKind::Resolved,
+        NotificationKind::Updated,
+        NotificationKind::Resolved,
+        NotificationKind::Updated,
+        NotificationKind::Resolved,
     ];
-    assert_eq!(heard, [&begun[..], &[Kind::Flaps]].concat());
+    assert_eq!(heard, [&begun[..], &[NotificationKind::Flaps]].concat());
     assert_eq!(now_due(only(&mut desk), 84), None);
-    assert_eq!(now_due(only(&mut desk), 85), Some(Kind::Over));
+    assert_eq!(
+        now_due(only(&mut desk), 85),
+        Some(NotificationKind::Resolved)
+    );
 }
 
 #[test]
 fn what_nobody_speaks_of_for_a_day_is_over() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
-    age(&mut desk, at(27 * 60 - 1));
-    assert_eq!(only(&mut desk).over, None);
-    age(&mut desk, at(27 * 60));
-    assert_eq!(now_due(only(&mut desk), 27 * 60), Some(Kind::Over));
+    expire_conditions(&mut desk, at(27 * 60 - 1));
+    assert_eq!(only(&mut desk).resolved_at, None);
+    expire_conditions(&mut desk, at(27 * 60));
+    assert_eq!(
+        now_due(only(&mut desk), 27 * 60),
+        Some(NotificationKind::Resolved)
+    );
     assert_eq!(
         only(&mut desk).lines.last().unwrap().title,
         "is taken as over"
@@ -381,11 +400,11 @@ fn a_route_takes_what_is_bad_enough_and_of_its_applications() {
     let desk = desk(&[crash(0), down(0)]);
     let takes = |from, apps: &[&str]| {
         let apps = apps.iter().map(|app| (*app).to_owned()).collect();
-        posts(
+        plan_deliveries(
             &desk,
             &Route {
                 channel: "ops".into(),
-                from,
+                min_severity: from,
                 apps,
                 ..mail()
             },
@@ -405,36 +424,36 @@ fn a_route_takes_what_is_bad_enough_and_of_its_applications() {
 
 #[test]
 fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
-    let many: Vec<Notice> = (0..100)
+    let many: Vec<Notification> = (0..100)
         .map(|n| {
             notice(
                 "heal",
                 service(&format!("s{n}")),
                 0,
-                Message::warning("crashes").lasts("heal:1"),
+                Message::warning("crashes").fires_until_resolved("heal:1"),
             )
         })
         .chain([called(0)])
         .collect();
     let mut desk = desk(&many);
-    let first = posts(&desk, &mail(), at(0));
+    let first = plan_deliveries(&desk, &mail(), at(0));
     assert!(
-        matches!(&first[0], Post::One(id, _) if desk.incidents[id].name == "shop/web"),
+        matches!(&first[0], Delivery::Single(id, _) if desk.incidents[id].name == "shop/web"),
         "the worst first"
     );
     assert!(
-        first.len() == 8 && matches!(&first[7], Post::Many(rest) if rest.len() == 94),
+        first.len() == 8 && matches!(&first[7], Delivery::Summary(rest) if rest.len() == 94),
         "{}",
         first.len()
     );
     for post in first {
-        count(desk.channels.entry(MAIL.into()).or_default(), &post, at(0));
+        record_delivery(desk.channels.entry(MAIL.into()).or_default(), &post, at(0));
         let all = match post {
-            Post::One(id, kind) => vec![(id, kind)],
-            Post::Many(all) => all,
+            Delivery::Single(id, kind) => vec![(id, kind)],
+            Delivery::Summary(all) => all,
         };
         for (id, kind) in all {
-            mark(
+            mark_notified(
                 desk.incidents.get_mut(&id).unwrap(),
                 MAIL,
                 kind,
@@ -448,15 +467,15 @@ fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
             "heal",
             service(&format!("t{n}")),
             0,
-            Message::warning("crashes").lasts("heal:1"),
+            Message::warning("crashes").fires_until_resolved("heal:1"),
         )
     });
-    more.for_each(|notice| take(&mut desk, &notice));
-    assert_eq!(posts(&desk, &mail(), at(0)), []);
-    assert_eq!(posts(&desk, &mail(), at(1)), []);
-    let next = posts(&desk, &mail(), at(5));
+    more.for_each(|notice| ingest_notification(&mut desk, &notice));
+    assert_eq!(plan_deliveries(&desk, &mail(), at(0)), []);
+    assert_eq!(plan_deliveries(&desk, &mail(), at(1)), []);
+    let next = plan_deliveries(&desk, &mail(), at(5));
     assert!(
-        matches!(&next[..], [Post::Many(rest)] if rest.len() == 900),
+        matches!(&next[..], [Delivery::Summary(rest)] if rest.len() == 900),
         "{}",
         next.len()
     );

@@ -16,27 +16,27 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use alert::desk::{Alert, Letter, Outlet, Untold};
-use alert::due::Kind;
+use alert::desk::{Alert, Notifier, Outgoing, SendError};
+use alert::due::NotificationKind;
 use alert::round::Route;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
-use lamplighter::notify::incident::Id;
-use lamplighter::notify::{Message, Notice, Severity};
-use lamplighter::ports::incidents::{Changes, Desk, Incidents};
+use lamplighter::notify::incident::IncidentId;
+use lamplighter::notify::{Message, Notification, Severity};
+use lamplighter::ports::incidents::{Changes, DispatcherState, IncidentStore};
 use lamplighter::ports::ledger::LedgerError;
 use proptest::prelude::*;
 
 /// What is sent, by whom it was heard of, and when.
-type Heard = Vec<(Timestamp, &'static str, Vec<(String, Kind)>)>;
+type Heard = Vec<(Timestamp, &'static str, Vec<(String, NotificationKind)>)>;
 
 #[derive(Default)]
 struct World {
     now: Cell<Timestamp>,
     random: RefCell<Option<proptest::test_runner::TestRng>>,
     heard: RefCell<Heard>,
-    kept: RefCell<(u64, Option<Timestamp>, Desk)>,
+    kept: RefCell<(u64, Option<Timestamp>, DispatcherState)>,
     /// In a hundred calls, how many fail, and at how many the function is killed.
     faults: Cell<u32>,
     /// When a channel takes nothing.
@@ -75,8 +75,12 @@ fn trouble() -> AwsError {
 
 struct Kept(Rc<World>);
 
-impl Incidents for Kept {
-    async fn add(&self, notices: &[Notice], _now: Timestamp) -> Result<(), AwsError> {
+impl IncidentStore for Kept {
+    async fn add_notifications(
+        &self,
+        notices: &[Notification],
+        _now: Timestamp,
+    ) -> Result<(), AwsError> {
         self.0.fate().await?;
         let by_key = notices
             .iter()
@@ -85,17 +89,17 @@ impl Incidents for Kept {
         self.0.fate().await
     }
 
-    async fn has_new(&self) -> Result<bool, AwsError> {
+    async fn has_inbox_items(&self) -> Result<bool, AwsError> {
         self.0.fate().await?;
         Ok(!self.0.kept.borrow().2.inbox.is_empty())
     }
 
-    async fn take(
+    async fn acquire_lease(
         &self,
         _holder: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Desk, LedgerError> {
+    ) -> Result<DispatcherState, LedgerError> {
         self.0.fate().await?;
         let mut kept = self.0.kept.borrow_mut();
         if kept.1.is_some_and(|held| now <= held) {
@@ -106,15 +110,15 @@ impl Incidents for Kept {
         }
         kept.0 += 1;
         kept.1 = Some(until);
-        Ok(Desk {
+        Ok(DispatcherState {
             fence: kept.0,
             ..kept.2.clone()
         })
     }
 
-    async fn write(
+    async fn write_changes(
         &self,
-        desk: &Desk,
+        desk: &DispatcherState,
         changes: &Changes,
         _now: Timestamp,
     ) -> Result<(), LedgerError> {
@@ -126,12 +130,14 @@ impl Incidents for Kept {
         }
         kept.2
             .incidents
-            .retain(|id, _| !changes.forgotten.contains(id));
-        kept.2.inbox.retain(|key, _| !changes.taken.contains(key));
+            .retain(|id, _| !changes.expired.contains(id));
+        kept.2
+            .inbox
+            .retain(|key, _| !changes.ingested.contains(key));
         Ok(())
     }
 
-    async fn release(&self, desk: &Desk) -> Result<(), LedgerError> {
+    async fn release_lease(&self, desk: &DispatcherState) -> Result<(), LedgerError> {
         self.0.fate().await?;
         let mut kept = self.0.kept.borrow_mut();
         kept.1 = None;
@@ -144,8 +150,8 @@ struct People(Rc<World>);
 
 const CHANNELS: [&str; 2] = ["e-mail", "slack"];
 
-impl Outlet for People {
-    async fn open(&self) -> Option<String> {
+impl Notifier for People {
+    async fn load_channels(&self) -> Option<String> {
         None
     }
 
@@ -154,14 +160,18 @@ impl Outlet for People {
         let route = |name: &str| Route {
             channel: name.to_owned(),
             interval,
-            a_minute: 8,
-            from: Severity::Info,
+            messages_per_minute: 8,
+            min_severity: Severity::Info,
             apps: Vec::new(),
         };
         CHANNELS.iter().map(|name| route(name)).collect()
     }
 
-    async fn send(&self, channel: &str, letter: &Letter<'_>) -> Result<Option<String>, Untold> {
+    async fn send(
+        &self,
+        channel: &str,
+        letter: &Outgoing<'_>,
+    ) -> Result<Option<String>, SendError> {
         let now = self.0.now.get();
         let name = CHANNELS.into_iter().find(|name| *name == channel).unwrap();
         if self
@@ -171,11 +181,13 @@ impl Outlet for People {
             .get(name)
             .is_some_and(|(from, to)| (*from..*to).contains(&now))
         {
-            return Err(Untold::Failed(trouble()));
+            return Err(SendError::Failed(trouble()));
         }
         let about = match letter {
-            Letter::One(telling) => vec![(telling.incident.id().as_str().to_owned(), telling.kind)],
-            Letter::Many(list) => list
+            Outgoing::Single(telling) => {
+                vec![(telling.incident.id().as_str().to_owned(), telling.kind)]
+            }
+            Outgoing::Summary(list) => list
                 .incidents
                 .iter()
                 .map(|(incident, kind)| (incident.id().as_str().to_owned(), *kind))
@@ -183,20 +195,20 @@ impl Outlet for People {
         };
         self.0.heard.borrow_mut().push((now, name, about));
         // The function may be killed when it is sent and nobody has written that down.
-        self.0.fate().await.map_err(Untold::Failed)?;
+        self.0.fate().await.map_err(SendError::Failed)?;
         Ok(None)
     }
 }
 
-fn notice(n: u32, at: Timestamp, message: Message) -> Notice {
+fn notice(n: u32, at: Timestamp, message: Message) -> Notification {
     let target = Arn::new(format!(
         "arn:aws:ecs:eu-west-1:123456789012:service/shop/s{n:02}"
     ));
-    Notice {
+    Notification {
         message,
         at,
         operation: "heal".into(),
-        name: target.name(),
+        name: target.display_name(),
         app: None,
         stack: "lamplighter".into(),
         link: String::new(),
@@ -206,9 +218,9 @@ fn notice(n: u32, at: Timestamp, message: Message) -> Notice {
 }
 
 /// Polls once: whatever waits was killed.
-fn run(alert: &Alert<Kept, People>, notices: &[Notice], now: Timestamp) -> bool {
+fn run(alert: &Alert<Kept, People>, notices: &[Notification], now: Timestamp) -> bool {
     let deadline = now + SignedDuration::from_secs(50);
-    let turn = pin!(alert.turn(notices, "me", deadline));
+    let turn = pin!(alert.dispatch_notifications(notices, "me", deadline));
     matches!(
         turn.poll(&mut Context::from_waker(Waker::noop())),
         Poll::Ready(Ok(_))
@@ -218,11 +230,11 @@ fn run(alert: &Alert<Kept, People>, notices: &[Notice], now: Timestamp) -> bool 
 struct Story {
     world: Rc<World>,
     alert: Alert<Kept, People>,
-    queue: Vec<Notice>,
+    queue: Vec<Notification>,
     /// Since when.
     sick: BTreeMap<u32, Timestamp>,
     /// Incidents that lasted long enough to be told, whatever failed meanwhile.
-    lasted: BTreeSet<Id>,
+    lasted: BTreeSet<IncidentId>,
 }
 
 impl Story {
@@ -235,7 +247,7 @@ impl Story {
         let clock = Rc::clone(&world);
         let alert = Alert {
             incidents: Kept(Rc::clone(&world)),
-            outlet: People(Rc::clone(&world)),
+            notifier: People(Rc::clone(&world)),
             stack: "lamplighter".into(),
             topic: Arn::new("arn:aws:sns:eu-west-1:123456789012:topic"),
             clock: Box::new(move || clock.now.get()),
@@ -258,8 +270,10 @@ impl Story {
             if let Some(since) = self.sick.get(&n) {
                 let minutes = if self.world.faults.get() == 0 { 1 } else { 30 };
                 if now.duration_since(*since).as_mins() >= minutes {
-                    self.lasted
-                        .insert(Id::of(&notice(n, now, Message::info("")).target, "health"));
+                    self.lasted.insert(IncidentId::for_target(
+                        &notice(n, now, Message::info("")).target,
+                        "health",
+                    ));
                 }
                 if self.world.chance(gets_well) {
                     self.sick.remove(&n);
@@ -271,8 +285,11 @@ impl Story {
                 }
             } else if self.world.chance(falls_sick) {
                 self.sick.insert(n, now);
-                self.queue
-                    .push(notice(n, now, Message::warning("crashes").lasts("heal")));
+                self.queue.push(notice(
+                    n,
+                    now,
+                    Message::warning("crashes").fires_until_resolved("heal"),
+                ));
             }
         }
         if run(&self.alert, &self.queue, now) {
@@ -307,14 +324,14 @@ proptest! {
         for channel in CHANNELS {
             let heard = world.heard.borrow();
             let mine: Vec<_> = heard.iter().filter(|(_, name, _)| *name == channel).collect();
-            let mut last: BTreeMap<&str, Kind> = BTreeMap::new();
+            let mut last: BTreeMap<&str, NotificationKind> = BTreeMap::new();
             for (_, _, about) in &mine {
                 last.extend(about.iter().map(|(id, kind)| (id.as_str(), *kind)));
             }
-            let lost: Vec<&Id> = story.lasted.iter().filter(|id| !last.contains_key(id.as_str())).collect();
+            let lost: Vec<&IncidentId> = story.lasted.iter().filter(|id| !last.contains_key(id.as_str())).collect();
             prop_assert!(lost.is_empty(), "{channel} never heard of {lost:?}");
-            let ends = |id: &&Id| matches!(last.get(id.as_str()), Some(Kind::Over | Kind::News));
-            let open: Vec<&Id> = story.lasted.iter().filter(|id| !ends(id)).collect();
+            let ends = |id: &&IncidentId| matches!(last.get(id.as_str()), Some(NotificationKind::Resolved | NotificationKind::Info));
+            let open: Vec<&IncidentId> = story.lasted.iter().filter(|id| !ends(id)).collect();
             prop_assert!(open.is_empty(), "{channel} never heard the end of {open:?}: {last:?}");
             for (n, (at, _, _)) in mine.iter().enumerate() {
                 let within = mine.iter().skip(n).take_while(|(other, _, _)| other.duration_since(*at) < SignedDuration::from_mins(1));
@@ -324,7 +341,7 @@ proptest! {
             }
         }
         let kept = world.kept.borrow();
-        let open: Vec<_> = kept.2.incidents.values().filter(|i| i.told.values().any(|told| !told.over) || i.over.is_none()).collect();
+        let open: Vec<_> = kept.2.incidents.values().filter(|i| i.deliveries.values().any(|told| !told.resolved) || i.resolved_at.is_none()).collect();
         prop_assert!(open.is_empty(), "{open:?}");
     }
 }

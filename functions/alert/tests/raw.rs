@@ -10,13 +10,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alert::due::Kind;
-use alert::gather::{age, take};
-use alert::text::Telling;
-use alert::{raw, read};
+use alert::due::NotificationKind;
+use alert::gather::{expire_conditions, ingest_notification};
+use alert::text::IncidentMessage;
+use alert::{aws_events, parse_record};
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::notify::{DOWN, Notice};
-use lamplighter::ports::incidents::Desk;
+use lamplighter::notify::{DATABASE_DOWN_CONDITION, Notification};
+use lamplighter::ports::incidents::DispatcherState;
 use serde_json::Value;
 
 fn now() -> Timestamp {
@@ -24,14 +24,14 @@ fn now() -> Timestamp {
 }
 
 /// Subject and body of the first message about it.
-fn letter(notice: &Notice) -> (String, String) {
-    let mut desk = Desk::default();
-    take(&mut desk, notice);
+fn letter(notice: &Notification) -> (String, String) {
+    let mut desk = DispatcherState::default();
+    ingest_notification(&mut desk, notice);
     let incident = desk.incidents.values().next().unwrap();
-    let telling = Telling {
+    let telling = IncidentMessage {
         incident,
-        kind: Kind::Begins,
-        known: 0,
+        kind: NotificationKind::Firing,
+        sent_lines: 0,
         stack: "lamplighter",
         now: now(),
         links: None,
@@ -39,11 +39,11 @@ fn letter(notice: &Notice) -> (String, String) {
     (telling.subject(), telling.body())
 }
 
-fn subject(notice: &Notice) -> String {
+fn subject(notice: &Notification) -> String {
     letter(notice).0
 }
 
-fn body(notice: &Notice) -> String {
+fn body(notice: &Notification) -> String {
     letter(notice).1
 }
 
@@ -53,8 +53,8 @@ fn text(name: &str) -> String {
     fs::read_to_string(file).unwrap()
 }
 
-fn sample(name: &str) -> Option<Notice> {
-    read(&text(name), "lamplighter", now()).unwrap()
+fn sample(name: &str) -> Option<Notification> {
+    parse_record(&text(name), "lamplighter", now()).unwrap()
 }
 
 #[test]
@@ -106,16 +106,16 @@ fn an_issue_of_aws_lasts_until_aws_closes_it() {
         closed.message.title,
         "over, says AWS: AWS_EC2_OPERATIONAL_ISSUE"
     );
-    let mut desk = Desk::default();
+    let mut desk = DispatcherState::default();
     for notice in [issue, closed] {
-        take(&mut desk, &notice);
+        ingest_notification(&mut desk, &notice);
     }
     assert!(
         desk.incidents.len() == 1
             && desk
                 .incidents
                 .values()
-                .all(|incident| incident.over.is_some())
+                .all(|incident| incident.resolved_at.is_some())
     );
 }
 
@@ -125,7 +125,7 @@ fn the_end_of_an_alarm_that_was_muted_meanwhile_is_told() {
     let mut off = on.clone();
     (off["detail"]["state"]["value"], off["detail"]["muteDetail"]) =
         ("OK".into(), serde_json::json!({"mutedBy": "rule"}));
-    let read = |payload: &Value| read(&payload.to_string(), "lamplighter", now()).unwrap();
+    let read = |payload: &Value| parse_record(&payload.to_string(), "lamplighter", now()).unwrap();
     assert_eq!(
         read(&off).unwrap().message.ends,
         read(&on).unwrap().message.begins
@@ -224,16 +224,19 @@ fn a_deployment_that_failed_reads_well_and_ends_with_one_that_succeeded() {
 
     warning · CodeDeploy · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
-    let (mut desk, better) = (Desk::default(), sample("deployment-succeeded").unwrap());
-    take(&mut desk, &better);
+    let (mut desk, better) = (
+        DispatcherState::default(),
+        sample("deployment-succeeded").unwrap(),
+    );
+    ingest_notification(&mut desk, &better);
     assert!(
         desk.incidents.is_empty(),
         "that one succeeded is nobody's news"
     );
-    take(&mut desk, &notice);
-    take(
+    ingest_notification(&mut desk, &notice);
+    ingest_notification(
         &mut desk,
-        &Notice {
+        &Notification {
             at: now() + SignedDuration::from_mins(5),
             ..better
         },
@@ -241,7 +244,7 @@ fn a_deployment_that_failed_reads_well_and_ends_with_one_that_succeeded() {
     assert!(
         desk.incidents
             .values()
-            .all(|incident| incident.over.is_some())
+            .all(|incident| incident.resolved_at.is_some())
     );
 }
 
@@ -260,11 +263,14 @@ fn an_event_that_was_given_up_on_reads_well() {
 
     CRITICAL · CloudWatch · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
-    let (mut desk, empty) = (Desk::default(), sample("dead-letters-taken-out").unwrap());
-    take(&mut desk, &notice);
-    take(
+    let (mut desk, empty) = (
+        DispatcherState::default(),
+        sample("dead-letters-taken-out").unwrap(),
+    );
+    ingest_notification(&mut desk, &notice);
+    ingest_notification(
         &mut desk,
-        &Notice {
+        &Notification {
             at: now() + SignedDuration::from_mins(5),
             ..empty
         },
@@ -272,7 +278,7 @@ fn an_event_that_was_given_up_on_reads_well() {
     assert!(
         desk.incidents
             .values()
-            .all(|incident| incident.over.is_some())
+            .all(|incident| incident.resolved_at.is_some())
     );
 }
 
@@ -291,19 +297,22 @@ fn a_sweep_that_does_not_run_reads_well_and_a_new_alarm_on_it_is_no_news() {
 
     CRITICAL · CloudWatch · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
-    let (mut desk, again) = (Desk::default(), sample("sweep-runs-again").unwrap());
+    let (mut desk, again) = (
+        DispatcherState::default(),
+        sample("sweep-runs-again").unwrap(),
+    );
     assert_eq!(again.message.title, "the sweep of heal runs again");
-    take(&mut desk, &notice);
-    age(&mut desk, now() + SignedDuration::from_hours(30 * 24));
+    ingest_notification(&mut desk, &notice);
+    expire_conditions(&mut desk, now() + SignedDuration::from_hours(30 * 24));
     assert!(
         desk.incidents
             .values()
-            .all(|incident| incident.over.is_none()),
+            .all(|incident| incident.resolved_at.is_none()),
         "CloudWatch says when it is over"
     );
-    take(
+    ingest_notification(
         &mut desk,
-        &Notice {
+        &Notification {
             at: now() + SignedDuration::from_mins(5),
             ..again
         },
@@ -311,17 +320,17 @@ fn a_sweep_that_does_not_run_reads_well_and_a_new_alarm_on_it_is_no_news() {
     assert!(
         desk.incidents
             .values()
-            .all(|incident| incident.over.is_some())
+            .all(|incident| incident.resolved_at.is_some())
     );
 
     let past = text("sweep-silent").replace("lamplighter-silent-heal", "lamplighter-untold");
     assert_eq!(
-        read(&past, "lamplighter", now()).unwrap(),
+        parse_record(&past, "lamplighter", now()).unwrap(),
         None,
         "the topic has it already"
     );
     let new = text("sweep-silent").replace(r#""value": "OK""#, r#""value": "INSUFFICIENT_DATA""#);
-    assert_eq!(read(&new, "lamplighter", now()).unwrap(), None);
+    assert_eq!(parse_record(&new, "lamplighter", now()).unwrap(), None);
 }
 
 #[test]
@@ -332,15 +341,15 @@ fn what_happens_every_day_is_not_told() {
 #[test]
 fn what_nobody_knows_is_passed_on_as_it_came() {
     let event = r#"{"detail-type": "New Thing", "source": "aws.new", "resources": [null], "detail": {"what": "news"}}"#;
-    let notice = read(event, "lamplighter", now()).unwrap().unwrap();
+    let notice = parse_record(event, "lamplighter", now()).unwrap().unwrap();
     assert_eq!(subject(&notice), "aws.new: New Thing from aws.new");
     assert!(
         body(&notice).contains(r#"AWS says: {"what":"news"}"#),
         "{}",
         body(&notice)
     );
-    assert!(read("not JSON", "lamplighter", now()).is_err());
-    assert!(read(r#"{"neither": 1}"#, "lamplighter", now()).is_err());
+    assert!(parse_record("not JSON", "lamplighter", now()).is_err());
+    assert!(parse_record(r#"{"neither": 1}"#, "lamplighter", now()).is_err());
 }
 
 /// No panic, no word of a field that was empty, and a subject that SNS takes: for every event in the folder that
@@ -365,12 +374,13 @@ fn every_event_that_others_captured_is_told_or_happens_every_day() {
         let Ok(event) = serde_json::from_slice::<Value>(&fs::read(file.path()).unwrap()) else {
             continue;
         };
-        if !raw::is_event(&event) {
+        if !aws_events::is_aws_event(&event) {
             continue;
         }
         all += 1;
         let about = file.path();
-        let Some(mut notice) = raw::notice(event, "lamplighter", now()).unwrap() else {
+        let Some(mut notice) = aws_events::translate_event(event, "lamplighter", now()).unwrap()
+        else {
             continue;
         };
         told += 1;
@@ -379,10 +389,10 @@ fn every_event_that_others_captured_is_told_or_happens_every_day() {
             .message
             .ends
             .as_deref()
-            .is_some_and(|what| what != DOWN)
+            .is_some_and(|what| what != DATABASE_DOWN_CONDITION)
         {
-            let mut desk = Desk::default();
-            take(&mut desk, &notice);
+            let mut desk = DispatcherState::default();
+            ingest_notification(&mut desk, &notice);
             assert!(desk.incidents.is_empty(), "{about:?}");
             notice.message.begins = notice.message.ends.take();
         }

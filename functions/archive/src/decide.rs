@@ -1,38 +1,38 @@
-//! What should happen to the logs of one group. Pure: everything it knows is in its arguments.
+//! Export decision for one log group. Pure: all inputs are arguments.
 
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
-use lamplighter::model::{ExportTask, LogDay, LogGroup, counted};
-use lamplighter::plan::{Action, Complete, Export, Retain, Step};
-use lamplighter::policy::{Keep, LogsPolicy};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{ExportTask, LogDay, LogGroup, pluralize};
+use lamplighter::plan::{Action, ExportLogs, SetRetention, Step, WriteManifest};
+use lamplighter::policy::{ExportRetention, LogsPolicy};
 
-use crate::{Observed, Policy, due, words};
+use crate::{Observed, Policy, export_days, words};
 
-/// A task that failed is begun again after this.
-const TRY_AGAIN: SignedDuration = SignedDuration::from_hours(1);
-/// A day that has been due for longer is told of.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
-const STANDARD: &str = "STANDARD";
+/// Delay before a failed export task is retried.
+const RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
+/// Time for which a day may be due before a notification.
+const GRACE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+const STANDARD_CLASS: &str = "STANDARD";
 
-/// Decides for one log group.
+/// Decides the plan for one log group.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(group) = &observed.group else {
         return Plan::nothing(
             "the log group does not exist any more; what was exported stays for its time",
         );
     };
     let mut plan = match seen.policy.logs.export {
-        Some(keep) => Case {
+        Some(keep) => Decision {
             seen,
             observed,
             group,
             keep,
             now,
         }
-        .plan(),
+        .plan_export(),
         None => Plan::nothing("its logs are not exported"),
     };
     if let Some(days) = seen
@@ -42,77 +42,84 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         .filter(|days| group.retention_days != Some(*days))
     {
         let was = group.retention_days.map_or("for ever".to_owned(), |was| {
-            format!("for {}", counted(was as usize, "day"))
+            format!("for {}", pluralize(was as usize, "day"))
         });
         let reason = format!("events are kept {was}, and the tag says {days}d");
         plan.reason = format!("{}; {reason}", plan.reason);
-        let action = Action::Retain(Retain {
+        let action = Action::SetRetention(SetRetention {
             group: group.arn.clone(),
             days,
         });
         plan.steps.push(Step {
             action,
             reason,
-            message: Some(words::retained(group.retention_days, days)),
+            message: Some(words::retention_changed(group.retention_days, days)),
         });
     }
     plan
 }
 
-/// No task of the group's own stands in the way of another.
-pub fn may_begin(seen: Seen<'_, Policy>, task: Option<&ExportTask>, now: Timestamp) -> bool {
-    let (Some(task), Some(exporting)) = (task, &seen.memory.exporting) else {
+/// Reports whether the group may start an export: it has no task, or its task failed long enough
+/// ago.
+pub fn may_start_export(
+    seen: TargetContext<'_, Policy>,
+    task: Option<&ExportTask>,
+    now: Timestamp,
+) -> bool {
+    let (Some(task), Some(exporting)) = (task, &seen.state.exporting) else {
         return task.is_none();
     };
-    has_failed(task) && now.duration_since(exporting.at) >= TRY_AGAIN
+    has_failed(task) && now.duration_since(exporting.at) >= RETRY_DELAY
 }
 
 fn has_failed(task: &ExportTask) -> bool {
     ["FAILED", "CANCELLED"].contains(&task.status.as_str())
 }
 
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
+struct Decision<'a> {
+    seen: TargetContext<'a, Policy>,
     observed: &'a Observed,
     group: &'a LogGroup,
-    keep: Keep,
+    keep: ExportRetention,
     now: Timestamp,
 }
 
-impl Case<'_> {
-    fn plan(&self) -> Plan {
-        if self.group.class != STANDARD {
-            return Plan::tell(words::wrong_class(&self.group.class));
+impl Decision<'_> {
+    fn plan_export(&self) -> Plan {
+        if self.group.class != STANDARD_CLASS {
+            return Plan::notify(words::wrong_class(&self.group.class));
         }
-        // What the tag asks for comes into effect in this very run.
+        // The retention that the tag requests takes effect in this run.
         let retention = self.seen.policy.logs.retain.or(self.group.retention_days);
-        if let Some(days) = retention.filter(|days| *days < LogsPolicy::LEAST_RETENTION) {
-            return Plan::tell(words::deleted_too_early(days));
+        if let Some(days) = retention.filter(|days| *days < LogsPolicy::MIN_RETENTION_DAYS) {
+            return Plan::notify(words::retention_too_short(days));
         }
         let mut plan = match &self.observed.task {
-            Some(task) if !may_begin(self.seen, Some(task), self.now) => self.go_on(task),
-            _ => self.begin(),
+            Some(task) if !may_start_export(self.seen, Some(task), self.now) => {
+                self.continue_export(task)
+            }
+            _ => self.start_export(),
         };
-        plan.messages.extend(self.lost());
+        plan.messages.extend(self.find_lost_days());
         plan.messages
             .push(match self.observed.day.filter(|day| self.is_late(*day)) {
-                Some(day) => words::late(day, &plan.reason),
-                None => words::in_time_again(),
+                Some(day) => words::export_late(day, &plan.reason),
+                None => words::export_on_schedule(),
             });
         plan
     }
 
-    fn go_on(&self, task: &ExportTask) -> Plan {
-        let Some(day) = task.day() else {
+    fn continue_export(&self, task: &ExportTask) -> Plan {
+        let Some(day) = task.export_day() else {
             return Plan::nothing(format!("the task {} is somebody else's", task.id));
         };
         if has_failed(task) {
-            return Plan::tell(words::failed(day, task));
+            return Plan::notify(words::export_failed(day, task));
         }
         if task.status != "COMPLETED" {
             let since = self
                 .seen
-                .memory
+                .state
                 .exporting
                 .as_ref()
                 .map_or(self.now, |exporting| exporting.at);
@@ -122,7 +129,7 @@ impl Case<'_> {
                 task.status
             ));
         }
-        // Where it was exported to, whatever the tag says by now.
+        // The manifest goes where the task exported to, even if the tag has changed since.
         let (bucket, prefix) = (task.bucket.clone(), task.prefix.clone());
         let of = LogDay {
             group: self.group.arn.clone(),
@@ -130,20 +137,22 @@ impl Case<'_> {
             bucket,
             prefix,
         };
-        let complete = Complete {
+        let complete = WriteManifest {
             of,
             task: task.id.clone(),
         };
-        Plan::act(
-            Action::Complete(complete),
+        Plan::single_step(
+            Action::WriteManifest(complete),
             format!("the export of {day} is complete"),
             None,
         )
     }
 
-    fn begin(&self) -> Plan {
+    fn start_export(&self) -> Plan {
         let Some(day) = self.observed.day else {
-            let next = due::last(self.now).tomorrow().map_or(self.now, due::since);
+            let next = export_days::last_due_day(self.now)
+                .tomorrow()
+                .map_or(self.now, export_days::due_since);
             let done = self
                 .observed
                 .done
@@ -160,30 +169,32 @@ impl Case<'_> {
                 "{day} is due and waits for its turn: AWS exports {other} now, one at a time"
             ));
         }
-        let of = due::place(self.seen.policy, self.keep, self.group, day);
-        let to = day.tomorrow().map_or(Timestamp::MAX, due::beginning);
-        let export = Export {
+        let of = export_days::export_location(self.seen.policy, self.keep, self.group, day);
+        let to = day
+            .tomorrow()
+            .map_or(Timestamp::MAX, export_days::day_start);
+        let export = ExportLogs {
             of,
-            from: due::beginning(day),
+            from: export_days::day_start(day),
             to,
         };
-        let since = due::since(day).strftime("%F %H:%M UTC");
-        Plan::act(
-            Action::Export(export),
+        let since = export_days::due_since(day).strftime("%F %H:%M UTC");
+        Plan::single_step(
+            Action::ExportLogs(export),
             format!("{day} is due since {since}"),
             None,
         )
     }
 
     fn is_late(&self, day: Date) -> bool {
-        self.now.duration_since(due::since(day)) >= PATIENCE
+        self.now.duration_since(export_days::due_since(day)) >= GRACE_PERIOD
     }
 
-    /// Days between what is complete and what can still be exported.
-    fn lost(&self) -> Option<lamplighter::notify::Message> {
+    /// Reports days that were deleted before they were exported.
+    fn find_lost_days(&self) -> Option<lamplighter::notify::Message> {
         let next = self.observed.done?.tomorrow().ok()?;
         let retention = self.group.retention_days?;
-        let there = due::oldest_there(retention, self.now);
-        (next < there).then(|| words::lost(next, there, retention))
+        let there = export_days::oldest_complete_day(retention, self.now);
+        (next < there).then(|| words::logs_lost(next, there, retention))
     }
 }

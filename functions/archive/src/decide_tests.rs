@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::model::{Arn, LogGroup};
-use lamplighter::policy::{Keep, LogsPolicy};
+use lamplighter::policy::{ExportRetention, LogsPolicy};
 use rstest::rstest;
 
-use crate::{Policy, due};
+use crate::{Policy, export_days};
 
-fn policy(keep: Keep) -> Policy {
+fn policy(keep: ExportRetention) -> Policy {
     Policy {
         logs: LogsPolicy {
             export: Some(keep),
@@ -53,9 +53,9 @@ fn the_first_day_that_is_due_and_there(
         now.parse::<Timestamp>().unwrap(),
     );
     let date = |day: &str| day.parse::<Date>().unwrap();
-    let first = due::first(
-        &policy(Keep::Days(7)),
-        Keep::Days(7),
+    let first = export_days::first_due_day(
+        &policy(ExportRetention::Days(7)),
+        ExportRetention::Days(7),
         &group,
         exported.map(date),
         now,
@@ -67,9 +67,9 @@ fn the_first_day_that_is_due_and_there(
 fn a_group_that_is_a_day_old_has_nothing_due() {
     let now = "2026-11-21T13:00:00Z".parse().unwrap();
     let first = |created: &str| {
-        due::first(
-            &policy(Keep::Default),
-            Keep::Default,
+        export_days::first_due_day(
+            &policy(ExportRetention::Default),
+            ExportRetention::Default,
             &group("a", None, created),
             None,
             now,
@@ -83,17 +83,30 @@ fn a_group_that_is_a_day_old_has_nothing_due() {
 }
 
 #[rstest]
-#[case("/ecs/shop/web", Keep::Days(7), "7d/ecs/shop/web/2026-11-20")]
-#[case("ecs/shop/web", Keep::Days(7), "7d/_/ecs/shop/web/2026-11-20")]
-#[case("/ecs/shop/web", Keep::Default, "default/ecs/shop/web/2026-11-20")]
+#[case(
+    "/ecs/shop/web",
+    ExportRetention::Days(7),
+    "7d/ecs/shop/web/2026-11-20"
+)]
+#[case(
+    "ecs/shop/web",
+    ExportRetention::Days(7),
+    "7d/_/ecs/shop/web/2026-11-20"
+)]
+#[case(
+    "/ecs/shop/web",
+    ExportRetention::Default,
+    "default/ecs/shop/web/2026-11-20"
+)]
 fn every_group_has_a_folder_of_its_own(
     #[case] name: &str,
-    #[case] keep: Keep,
+    #[case] keep: ExportRetention,
     #[case] prefix: &str,
 ) {
     let group = group(name, None, "2020-01-01T00:00:00Z");
     assert_eq!(
-        due::place(&policy(keep), keep, &group, "2026-11-20".parse().unwrap()).prefix,
+        export_days::export_location(&policy(keep), keep, &group, "2026-11-20".parse().unwrap())
+            .prefix,
         prefix
     );
 }

@@ -1,13 +1,13 @@
-//! `archive`: the logs of every log group that is tagged for it are in the stack's bucket, a day at a time, and a
-//! manifest says which days are complete.
+//! `archive`: exports the logs of every tagged log group to the stack's bucket, one day at a time.
+//! A manifest lists the complete days.
 //!
-//! Triggers: a sweep every five minutes, and a changed tag. AWS exports for one log group at a time, so that the
-//! others wait for their turn; no event says that an export is over.
+//! Triggers: a sweep every five minutes, and a changed tag. AWS runs one export task at a time, so
+//! the other log groups queue. AWS emits no event when an export ends.
 
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod due;
+mod export_days;
 mod survey;
 mod targets;
 mod words;
@@ -17,51 +17,51 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{LogsPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Logs};
+use lamplighter::ports::cloud::{ArchiveActions, Cloud};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::{Exporting, Memory};
+use lamplighter::state::{Exporting, TargetState};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
-pub use survey::{Observed, Survey};
+pub use survey::{Observed, Prefetched};
 
 pub struct Archive;
 
-/// What the operator wants of one log group.
+/// Archive policy of one log group, read from its tags and the stack defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub logs: LogsPolicy,
-    /// Where exports go.
+    /// Bucket that receives the exports.
     pub bucket: String,
-    /// Days that exports are kept where the tag does not say.
+    /// Days to keep exports if the tag doesn't say.
     pub default_keep: u32,
 }
 
 impl Operation for Archive {
     const NAME: &'static str = "archive";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Logs;
+    type Capability = ArchiveActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
         let (bucket, default_keep) = (defaults.log_bucket.clone(), defaults.retention_days);
-        Ok(LogsPolicy::of(tags)?.map(|logs| Policy {
+        Ok(LogsPolicy::from_tags(tags)?.map(|logs| Policy {
             logs,
             bucket,
             default_keep,
@@ -70,33 +70,33 @@ impl Operation for Archive {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         if observed.group.is_some() {
-            TargetState::active()
+            Preconditions::for_active_target()
         } else {
-            TargetState::missing()
+            Preconditions::for_missing_target()
         }
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Export(export) => observed
+            Action::ExportLogs(export) => observed
                 .task
                 .as_ref()
-                .is_some_and(|task| task.day() == Some(export.of.day)),
-            Action::Complete(complete) => observed.done >= Some(complete.of.day),
-            Action::Retain(retain) => observed
+                .is_some_and(|task| task.export_day() == Some(export.of.day)),
+            Action::WriteManifest(complete) => observed.done >= Some(complete.of.day),
+            Action::SetRetention(retain) => observed
                 .group
                 .as_ref()
                 .is_some_and(|group| group.retention_days == Some(retain.days)),
@@ -104,13 +104,15 @@ impl Operation for Archive {
         }
     }
 
-    /// A task that nobody heard of the beginning of is known by what it exports; one that AWS does not know is
-    /// begun again.
-    fn forget(memory: &mut Memory, observed: &Observed) {
+    /// Updates the exports recorded in the target state.
+    ///
+    /// Adopts an export task whose start was not recorded, based on its content. Drops a task that
+    /// AWS doesn't know, so that the export starts again.
+    fn prune_state(memory: &mut TargetState, observed: &Observed) {
         memory.exported = memory.exported.max(observed.done);
         memory.exporting = match (&observed.task, memory.exporting.take()) {
             (None, _) => None,
-            (Some(task), exporting) => task.day().map(|day| Exporting {
+            (Some(task), exporting) => task.export_day().map(|day| Exporting {
                 day,
                 task: Some(task.id.clone()),
                 at: exporting.map_or(observed.at, |exporting| exporting.at),

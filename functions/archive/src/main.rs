@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
-    lamplighter_aws::lambda::operate(archive::Archive)
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
+    lamplighter_aws::lambda::serve_operation(archive::Archive)
 }

@@ -1,4 +1,5 @@
-//! What a decision needs to know: log groups and running tasks, read at once, and what a group's own task has come to.
+//! Inputs of a decision: log groups and running tasks, prefetched at once, and the export task of
+//! each group.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -6,54 +7,54 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
-use lamplighter::policy::Keep;
+use lamplighter::policy::ExportRetention;
 use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
-use crate::decide::may_begin;
-use crate::{Policy, due};
+use crate::decide::may_start_export;
+use crate::{Policy, export_days};
 
-/// Days that one look finds complete at most; the rest is found by the next.
-const LOOKED_BACK: usize = 31;
+/// Maximum number of days that one run checks for completeness. The next run continues.
+const MAX_DAYS_PER_RUN: usize = 31;
 
-/// What log groups of a run have in common.
+/// Prefetched data of all log groups of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     pub at: Timestamp,
     pub groups: BTreeMap<Arn, LogGroup>,
     pub running: Vec<ExportTask>,
-    /// The group that may begin an export in this run.
+    /// Log group that may start an export in this run.
     pub given: RefCell<Option<Arn>>,
 }
 
-/// All that [`crate::decide`] looks at.
+/// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
-    /// When it was looked at.
+    /// Time of the observation.
     #[serde(skip)]
     pub at: Timestamp,
-    /// `None` where the group is gone.
+    /// `None` if the log group no longer exists.
     pub group: Option<LogGroup>,
-    /// The group's own task, as far as it was begun here.
+    /// Export task of this group that Lamplighter started.
     pub task: Option<ExportTask>,
-    /// The last day that is complete.
+    /// Last complete day.
     pub done: Option<Date>,
-    /// The day that is to be exported next, if one is due.
+    /// Next day to export, if one is due.
     pub day: Option<Date>,
-    /// What another export is of, for which this one waits.
+    /// Log group of the other export that this one waits for.
     pub waits_for: Option<String>,
 }
 
-impl Survey {
-    pub(crate) async fn read<C: Cloud>(
+impl Prefetched {
+    pub(crate) async fn read_all<C: Cloud>(
         arns: &[Arn],
         at: Timestamp,
         cloud: &C,
     ) -> Result<Self, AwsError> {
         let groups = cloud
-            .log_groups(arns)
+            .describe_log_groups(arns)
             .await?
             .into_iter()
             .map(|group| (group.arn.clone(), group))
@@ -61,81 +62,89 @@ impl Survey {
         Ok(Self {
             at,
             groups,
-            running: cloud.running_exports().await?,
+            running: cloud.running_export_tasks().await?,
             given: RefCell::default(),
         })
     }
 
-    pub(crate) async fn of<C: Cloud>(
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let mut observed = Observed {
             at: self.at,
-            done: seen.memory.exported,
+            done: seen.state.exported,
             ..Observed::default()
         };
         let Some(group) = self.groups.get(arn) else {
             return Ok(observed);
         };
         observed.group = Some(group.clone());
-        observed.task = self.task(seen, cloud).await?;
+        observed.task = self.find_task(seen, cloud).await?;
         let Some(keep) = seen.policy.logs.export else {
             return Ok(observed);
         };
         observed.day = self
-            .day(seen, keep, group, &mut observed.done, cloud)
+            .find_due_day(seen, keep, group, &mut observed.done, cloud)
             .await?;
-        if observed.day.is_some() && may_begin(seen, observed.task.as_ref(), self.at) {
-            observed.waits_for = self.turn(arn);
+        if observed.day.is_some() && may_start_export(seen, observed.task.as_ref(), self.at) {
+            observed.waits_for = self.claim_export(arn);
         }
         Ok(observed)
     }
 
-    /// The group's own task: the one that is remembered, or that runs without anybody having heard of it.
-    async fn task<C: Cloud>(
+    /// Returns the group's export task: a running one, even if its start was not recorded, or the
+    /// recorded one.
+    async fn find_task<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Option<ExportTask>, AwsError> {
-        let (name, bucket) = (seen.target.arn.name(), &seen.policy.bucket);
+        let (name, bucket) = (seen.target.arn.display_name(), &seen.policy.bucket);
         let is_own = |task: &&ExportTask| {
-            task.log_group == name && task.bucket == *bucket && task.day().is_some()
+            task.log_group == name && task.bucket == *bucket && task.export_day().is_some()
         };
         if let Some(running) = self.running.iter().find(is_own) {
             return Ok(Some(running.clone()));
         }
         match seen
-            .memory
+            .state
             .exporting
             .as_ref()
             .and_then(|exporting| exporting.task.as_ref())
         {
-            Some(id) => cloud.export(id).await,
+            Some(id) => cloud.find_export_task(id).await,
             None => Ok(None),
         }
     }
 
-    /// The first day that is due and not complete.
-    async fn day<C: Cloud>(
+    /// Returns the first day that is due and not complete. Advances `done` over complete days.
+    async fn find_due_day<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        keep: Keep,
+        seen: TargetContext<'_, Policy>,
+        keep: ExportRetention,
         group: &LogGroup,
         done: &mut Option<Date>,
         cloud: &C,
     ) -> Result<Option<Date>, AwsError> {
-        for _ in 0..LOOKED_BACK {
-            let Some(day) = due::first(seen.policy, keep, group, *done, self.at) else {
+        for _ in 0..MAX_DAYS_PER_RUN {
+            let Some(day) = export_days::first_due_day(seen.policy, keep, group, *done, self.at)
+            else {
                 return Ok(None);
             };
-            // A memory that was lost is found again in the bucket.
-            let is_known = seen.memory.exporting.is_some();
+            // If the target state was lost, the manifests in the bucket show which days are
+            // complete.
+            let is_known = seen.state.exporting.is_some();
             if is_known
                 || !cloud
-                    .is_complete(&due::place(seen.policy, keep, group, day))
+                    .is_export_complete(&export_days::export_location(
+                        seen.policy,
+                        keep,
+                        group,
+                        day,
+                    ))
                     .await?
             {
                 return Ok(Some(day));
@@ -145,15 +154,16 @@ impl Survey {
         Ok(None)
     }
 
-    /// What a group has to wait for, if it is not its turn.
-    fn turn(&self, arn: &Arn) -> Option<String> {
+    /// Claims the one export of this run for a group. Returns the log group to wait for if another
+    /// one has it.
+    fn claim_export(&self, arn: &Arn) -> Option<String> {
         let other = self.running.first().map(|task| task.log_group.clone());
         let given = self
             .given
             .borrow()
             .clone()
             .filter(|given| given != arn)
-            .map(|given| given.name());
+            .map(|given| given.display_name());
         let waits_for = other.or(given);
         if waits_for.is_none() {
             *self.given.borrow_mut() = Some(arn.clone());

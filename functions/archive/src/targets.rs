@@ -1,25 +1,30 @@
-//! Which log groups an event is about.
+//! Discovery of the log groups that an event refers to.
 
 use lamplighter::AwsError;
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{LOGS, MANAGED};
-use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::cloud::{Cloud, ResourceKind};
 use lamplighter::ports::ledger::Ledger;
 
-use crate::survey::Survey;
+use crate::survey::Prefetched;
 
-type Found = Result<Targets<Survey>, AwsError>;
+type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+pub async fn find_targets<C: Cloud, L: Ledger>(
+    search: DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
     match &search.event.detail {
         Detail::Sweep => {
-            let listed = search.cloud.tagged(Kind::LogGroup, LOGS).await?;
+            let listed = search
+                .cloud
+                .list_tagged(ResourceKind::LogGroup, LOGS)
+                .await?;
             if listed.is_empty() {
-                return Ok(Targets::None(format!("no log group carries {LOGS}")));
+                return Ok(Targets::Skipped(format!("no log group carries {LOGS}")));
             }
-            these(&search, listed).await
+            build_targets(&search, listed).await
         }
         Detail::TagChange(change)
             if change
@@ -32,9 +37,10 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
                 .resources
                 .first()
                 .map(|arn| Arn::new(arn.trim_end_matches(":*")));
-            match arn.filter(|arn| arn.log_group().is_some() && change.tags.contains_key(LOGS)) {
+            match arn.filter(|arn| arn.log_group_name().is_some() && change.tags.contains_key(LOGS))
+            {
                 Some(arn) => {
-                    these(
+                    build_targets(
                         &search,
                         vec![Tagged {
                             arn,
@@ -43,18 +49,21 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
                     )
                     .await
                 }
-                None => Ok(Targets::None(format!(
+                None => Ok(Targets::Skipped(format!(
                     "it is about no log group that has {LOGS}"
                 ))),
             }
         }
-        Detail::TagChange(_) => Ok(Targets::None("no tag about logs changed".to_owned())),
-        other => Ok(Targets::not_for("archive", other)),
+        Detail::TagChange(_) => Ok(Targets::Skipped("no tag about logs changed".to_owned())),
+        other => Ok(Targets::unsupported_event("archive", other)),
     }
 }
 
-async fn these<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, groups: Vec<Tagged>) -> Found {
+async fn build_targets<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    groups: Vec<Tagged>,
+) -> DiscoveryResult {
     let arns: Vec<Arn> = groups.iter().map(|group| group.arn.clone()).collect();
-    let survey = Survey::read(&arns, search.now, search.cloud).await?;
-    Ok(Targets::These(groups, survey))
+    let survey = Prefetched::read_all(&arns, search.now, search.cloud).await?;
+    Ok(Targets::Found(groups, survey))
 }

@@ -23,22 +23,22 @@ fn every_message() {
         ..ExportTask::default()
     };
     let messages = [
-        words::retained(None, 7),
-        words::retained(Some(30), 1),
+        words::retention_changed(None, 7),
+        words::retention_changed(Some(30), 1),
         words::wrong_class("INFREQUENT_ACCESS"),
-        words::deleted_too_early(1),
-        words::failed(day, &task),
-        words::failed(
+        words::retention_too_short(1),
+        words::export_failed(day, &task),
+        words::export_failed(
             day,
             &ExportTask {
                 message: String::new(),
                 ..task.clone()
             },
         ),
-        words::late(day, "another export of this account runs"),
-        words::in_time_again(),
-        words::lost(day, "2026-11-21".parse().unwrap(), 7),
-        words::lost(day, "2026-11-23".parse().unwrap(), 7),
+        words::export_late(day, "another export of this account runs"),
+        words::export_on_schedule(),
+        words::logs_lost(day, "2026-11-21".parse().unwrap(), 7),
+        words::logs_lost(day, "2026-11-23".parse().unwrap(), 7),
     ];
     insta::assert_snapshot!(book(&messages));
 }

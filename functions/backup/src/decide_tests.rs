@@ -5,16 +5,16 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Event;
 use lamplighter::Plan;
-use lamplighter::engine::{Operation, Seen};
+use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
 use lamplighter::notify::Severity;
 use lamplighter::plan::Action;
 use lamplighter::policy::{STACK, StackDefaults, TARGET};
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::{Backup, Observed, decide, name};
+use crate::{Backup, Observed, decide, name_for_slot};
 
 /// An hour after the slot of the night.
 const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
@@ -56,7 +56,7 @@ fn given(nights: i64) -> Given {
     let mut given = Given {
         backup: "at=03:00 keep=7d".into(),
         observed,
-        event: Event::sweep("sweep"),
+        event: Event::scheduled_sweep("sweep"),
     };
     for night in 1..=nights {
         given = given.snapshot(25 + (night - 1) * 24, "available");
@@ -68,7 +68,7 @@ impl Given {
     /// One for the slot so many hours ago.
     fn snapshot(mut self, hours_ago: i64, status: &str) -> Self {
         let at = NOW - SignedDuration::from_hours(hours_ago);
-        let identifier = name(&orders(), at);
+        let identifier = name_for_slot(&orders(), at);
         let tags = [
             (STACK, "lamplighter".to_owned()),
             (TARGET, orders().to_string()),
@@ -102,20 +102,20 @@ impl Given {
     fn decided(&self) -> Plan {
         let tags = BTreeMap::from([("lamplighter:backup".to_owned(), self.backup.clone())]);
         let policy = Backup
-            .policy(&tags, &StackDefaults::default())
+            .parse_policy(&tags, &StackDefaults::default())
             .unwrap()
             .unwrap();
         let target = Tagged {
             arn: orders(),
             tags,
         };
-        let memory = Memory::default();
+        let memory = TargetState::default();
         decide(
-            Seen {
+            TargetContext {
                 event: &self.event,
                 target: &target,
                 policy: &policy,
-                memory: &memory,
+                state: &memory,
             },
             &self.observed,
             NOW,
@@ -125,8 +125,8 @@ impl Given {
     /// `+name` for each that is taken, `-name` for each that goes.
     fn steps(&self) -> Vec<String> {
         let said = |action: &Action| match action {
-            Action::Backup(backup) => format!("+{}", backup.identifier),
-            Action::Expire(expire) => format!("-{}", expire.snapshot.name()),
+            Action::CreateSnapshot(backup) => format!("+{}", backup.identifier),
+            Action::DeleteSnapshot(expire) => format!("-{}", expire.snapshot.display_name()),
             other => panic!("{other:?}"),
         };
         self.decided()
@@ -153,7 +153,7 @@ fn the_snapshot_of_the_slot_is_taken_with_what_tells_whose_it_is() {
     let [step] = &plan.steps[..] else {
         panic!("{plan:?}")
     };
-    let Action::Backup(backup) = &step.action else {
+    let Action::CreateSnapshot(backup) = &step.action else {
         panic!("{step:?}")
     };
     assert_eq!(backup.identifier, "lamplighter-orders-20261121-0300");
@@ -366,7 +366,7 @@ fn a_job_of_aws_backup_that_failed_is_told() {
 )]
 fn names_are_what_every_engine_takes(#[case] database: &str, #[case] expected: &str) {
     let slot = "2026-11-21T03:00:00Z".parse().unwrap();
-    let named = name(
+    let named = name_for_slot(
         &Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:db:{database}")),
         slot,
     );

@@ -1,8 +1,9 @@
-//! `backup`: every database that is tagged for it has a snapshot for each slot, as many of them as its policy
-//! says, and somebody is told when its recovery point grows too old.
+//! `backup`: takes a snapshot of every tagged database in each slot, rotates them by policy, and
+//! notifies you when the recovery point grows too old.
 //!
-//! Triggers: a sweep every quarter of an hour, a snapshot that was made or deleted, a changed tag, and an AWS
-//! Backup job that failed. It deletes only what it took itself, and only when newer good ones are there.
+//! Triggers: a sweep every 15 minutes, a created or deleted snapshot, a changed tag, and a failed
+//! AWS Backup job. `backup` deletes only snapshots that it took itself, and only when newer good
+//! ones exist.
 
 mod copies;
 mod decide;
@@ -20,42 +21,42 @@ mod words_tests;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
+use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::telemetry::RECOVERY_POINT;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::model::{Arn, Snapshot};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Snapshots};
+use lamplighter::ports::cloud::{BackupActions, Cloud};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
-pub use decide::{decide, name};
-pub use rotate::{Rules, Verdict, rotate};
-pub use survey::{Copies, Observed, Survey};
+pub use decide::{decide, name_for_slot};
+pub use rotate::{RotationDecision, RotationRules, rotate_snapshots};
+pub use survey::{Copies, Observed, Prefetched};
 
 pub struct Backup;
 
-/// What the operator wants of one database.
+/// Backup policy of one database, read from its tags and the stack defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub backup: BackupPolicy,
-    /// The stack that owns what is taken.
+    /// Name of the stack that owns the snapshots.
     pub stack: String,
-    /// There is another account for copies.
+    /// Whether the stack has a vault: another account for copies.
     pub has_vault: bool,
 }
 
 impl Policy {
-    /// By what snapshots of this database are rotated.
-    fn rules<'a>(
+    /// Returns the rotation rules for the snapshots of one database.
+    fn rotation_rules<'a>(
         &'a self,
         database: &'a Arn,
         resource_id: &'a str,
         in_use: &'a BTreeSet<String>,
-    ) -> Rules<'a> {
+    ) -> RotationRules<'a> {
         let (keep, zone) = (&self.backup.keep, &self.backup.zone);
-        Rules {
+        RotationRules {
             stack: &self.stack,
             database,
             resource_id,
@@ -69,23 +70,23 @@ impl Policy {
 impl Operation for Backup {
     const NAME: &'static str = "backup";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Snapshots;
+    type Capability = BackupActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let backup = BackupPolicy::of(tags, defaults)?;
+        let backup = BackupPolicy::from_tags(tags, defaults)?;
         let (stack, has_vault) = (defaults.stack.clone(), !defaults.vault_role.is_empty());
         Ok(backup.map(|backup| Policy {
             backup,
@@ -96,27 +97,27 @@ impl Operation for Backup {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
-        // Whether a snapshot may be taken now is part of the decision: AWS has a dozen states.
+    fn preconditions(observed: &Observed) -> Preconditions {
+        // `decide` checks the status of the database itself, because RDS has a dozen of them.
         if observed.database.is_some() {
-            TargetState::active()
+            Preconditions::for_active_target()
         } else {
-            TargetState::missing()
+            Preconditions::for_missing_target()
         }
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         let everywhere = || {
             observed
                 .snapshots
@@ -125,24 +126,26 @@ impl Operation for Backup {
         };
         let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
-            Action::Copy(copy) => {
+            Action::CopySnapshot(copy) => {
                 let there = observed.copies.get(&copy.to);
                 there.is_some_and(|there| {
                     there
                         .snapshots
                         .iter()
-                        .any(|s| s.identifier == copy.snapshot.name())
+                        .any(|s| s.identifier == copy.snapshot.display_name())
                 })
             }
-            Action::Backup(backup) => {
+            Action::CreateSnapshot(backup) => {
                 is_there(&|snapshot| snapshot.identifier == backup.identifier)
             }
-            Action::Expire(expire) => !is_there(&|snapshot| snapshot.arn == expire.snapshot),
+            Action::DeleteSnapshot(expire) => {
+                !is_there(&|snapshot| snapshot.arn == expire.snapshot)
+            }
             _ => false,
         }
     }
 
-    fn gauges(observed: &Observed, now: Timestamp) -> Vec<(&'static str, f64)> {
+    fn list_gauges(observed: &Observed, now: Timestamp) -> Vec<(&'static str, f64)> {
         let age = observed
             .recovery_point()
             .map(|at| now.duration_since(at).as_secs_f64().max(0.0));

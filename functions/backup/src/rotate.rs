@@ -1,8 +1,10 @@
-//! Which snapshots stay and which go. Pure.
+//! Rotation: decides which snapshots to keep and which to delete. Pure.
 //!
-//! The newest of each hour, day, week and month stays, for as many of them as the policy says; hours and days
-//! without a snapshot do not count. While a tier is not full, the oldest snapshot stays too. That is what restic's
-//! `forget` does: <https://restic.readthedocs.io/en/stable/060_forget.html>. Above it stands what is never deleted.
+//! A tier keeps the newest snapshot of each hour, day, week or month, for as many periods as the
+//! policy says. Periods without a snapshot don't count. While a tier is not full, it also keeps the
+//! oldest snapshot. restic's `forget` works the same way:
+//! <https://restic.readthedocs.io/en/stable/060_forget.html>. Some snapshots are never deleted,
+//! whatever the tiers say.
 
 use std::collections::BTreeSet;
 
@@ -11,33 +13,34 @@ use jiff::{SignedDuration, Timestamp, Zoned};
 use lamplighter::model::{Arn, Snapshot};
 use lamplighter::policy::Retention;
 
-/// One that is still being made after this long never will be.
-const STUCK: SignedDuration = SignedDuration::from_hours(24);
+/// Age from which a snapshot in state `creating` is considered stuck.
+const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
-/// The longest that a rollout waits for a snapshot.
-const WAITED_FOR: SignedDuration = SignedDuration::from_hours(12);
+/// Maximum time that a rollout waits for a snapshot.
+const MAX_ROLLOUT_WAIT: SignedDuration = SignedDuration::from_hours(12);
 
-/// What becomes of one snapshot, and why.
+/// Decision about one snapshot, with its reasons.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RotationDecision {
     Keep(Vec<String>),
     Delete(String),
 }
 
-/// Whose snapshots, and by which rules.
+/// Owner of the snapshots and the rules for rotating them.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules<'a> {
+pub struct RotationRules<'a> {
     pub stack: &'a str,
     pub database: &'a Arn,
-    /// Of the database as it is now; snapshots of one that had its name before stay.
+    /// Resource ID of the current database. Snapshots of an earlier database of the same name are
+    /// kept.
     pub resource_id: &'a str,
     pub keep: &'a Retention,
     pub zone: &'a TimeZone,
-    /// Identifiers of those that are shared, copied or restored from now.
+    /// Identifiers of snapshots that are shared, being copied or being restored.
     pub in_use: &'a BTreeSet<String>,
 }
 
-/// One tier while snapshots are walked, the newest first.
+/// State of one tier while walking the snapshots, newest first.
 struct Tier {
     unit: &'static str,
     left: u32,
@@ -45,17 +48,19 @@ struct Tier {
     name: fn(&Zoned) -> String,
 }
 
-/// The verdict on each snapshot, in the order in which they came.
+/// Decides for each snapshot whether to keep it, in the given order.
 #[must_use]
-pub fn rotate<'s>(
+pub fn rotate_snapshots<'s>(
     snapshots: &'s [Snapshot],
-    rules: Rules<'_>,
+    rules: RotationRules<'_>,
     now: Timestamp,
-) -> Vec<(&'s Snapshot, Verdict)> {
+) -> Vec<(&'s Snapshot, RotationDecision)> {
     let mut good: Vec<&Snapshot> = snapshots
         .iter()
         .filter(|s| {
-            s.is_ours(rules.stack, rules.database) && s.is_of(rules.resource_id) && s.is_good()
+            s.is_taken_by(rules.stack, rules.database)
+                && s.matches_resource_id(rules.resource_id)
+                && s.is_restorable()
         })
         .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
@@ -64,10 +69,10 @@ pub fn rotate<'s>(
         .iter()
         .find(|snapshot| snapshot.is_verified())
         .map(|snapshot| &snapshot.identifier);
-    let kept = tiers(&good, rules);
+    let kept = keep_reasons(&good, rules);
     let verdict = |snapshot: &'s Snapshot| {
         let Some(place) = good.iter().position(|good| std::ptr::eq(*good, snapshot)) else {
-            return not_good(snapshot, rules, now);
+            return decide_unusable(snapshot, rules, now);
         };
         let mut reasons = kept.get(place).cloned().unwrap_or_default();
         let mut also = |holds: bool, reason: &str| {
@@ -87,7 +92,7 @@ pub fn rotate<'s>(
         );
         let fresh = snapshot
             .taken_at
-            .is_some_and(|at| now.duration_since(at) < WAITED_FOR);
+            .is_some_and(|at| now.duration_since(at) < MAX_ROLLOUT_WAIT);
         also(
             fresh && snapshot.identifier.contains("-before-"),
             "a rollout may wait for it",
@@ -97,9 +102,9 @@ pub fn rotate<'s>(
             "the policy names no tier",
         );
         if reasons.is_empty() {
-            return Verdict::Delete(format!("newer ones fill keep={}", rules.keep));
+            return RotationDecision::Delete(format!("newer ones fill keep={}", rules.keep));
         }
-        Verdict::Keep(reasons)
+        RotationDecision::Keep(reasons)
     };
     snapshots
         .iter()
@@ -107,8 +112,8 @@ pub fn rotate<'s>(
         .collect()
 }
 
-/// Why the tiers keep each good snapshot, the newest first.
-fn tiers(good: &[&Snapshot], rules: Rules<'_>) -> Vec<Vec<String>> {
+/// Returns the tiers' reasons to keep each good snapshot, newest first.
+fn keep_reasons(good: &[&Snapshot], rules: RotationRules<'_>) -> Vec<Vec<String>> {
     let keep = rules.keep;
     let mut tiers = [
         Tier {
@@ -146,7 +151,7 @@ fn tiers(good: &[&Snapshot], rules: Rules<'_>) -> Vec<Vec<String>> {
         kept.push(
             tiers
                 .iter_mut()
-                .filter_map(|tier| tier.keeps(&at, oldest))
+                .filter_map(|tier| tier.claim_period(&at, oldest))
                 .collect(),
         );
     }
@@ -154,7 +159,7 @@ fn tiers(good: &[&Snapshot], rules: Rules<'_>) -> Vec<Vec<String>> {
 }
 
 impl Tier {
-    fn keeps(&mut self, at: &Zoned, oldest: bool) -> Option<String> {
+    fn claim_period(&mut self, at: &Zoned, oldest: bool) -> Option<String> {
         let bucket = (self.name)(at);
         let is_new = self.last.as_ref() != Some(&bucket);
         if self.left == 0 || !(is_new || oldest) {
@@ -171,22 +176,28 @@ impl Tier {
     }
 }
 
-fn not_good(snapshot: &Snapshot, rules: Rules<'_>, now: Timestamp) -> Verdict {
-    let keep = |reason: &str| Verdict::Keep(vec![reason.to_owned()]);
-    if !snapshot.is_ours(rules.stack, rules.database) {
+fn decide_unusable(
+    snapshot: &Snapshot,
+    rules: RotationRules<'_>,
+    now: Timestamp,
+) -> RotationDecision {
+    let keep = |reason: &str| RotationDecision::Keep(vec![reason.to_owned()]);
+    if !snapshot.is_taken_by(rules.stack, rules.database) {
         return keep("not ours");
     }
     if snapshot.is_held() {
         return keep("held by a person");
     }
-    if !snapshot.is_of(rules.resource_id) {
+    if !snapshot.matches_resource_id(rules.resource_id) {
         return keep("of an earlier database of this name");
     }
     let age = snapshot.taken_at.map(|at| now.duration_since(at));
     match snapshot.status.as_str() {
-        "failed" => Verdict::Delete("it failed".to_owned()),
-        "creating" => match age.filter(|age| *age >= STUCK) {
-            Some(age) => Verdict::Delete(format!("still creating after {} h", age.as_hours())),
+        "failed" => RotationDecision::Delete("it failed".to_owned()),
+        "creating" => match age.filter(|age| *age >= STUCK_AFTER) {
+            Some(age) => {
+                RotationDecision::Delete(format!("still creating after {} h", age.as_hours()))
+            }
             None => keep("being made"),
         },
         status => keep(status),

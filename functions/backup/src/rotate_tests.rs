@@ -9,7 +9,7 @@ use lamplighter::policy::{BackupPolicy, HOLD, Retention, STACK, StackDefaults, T
 use proptest::prelude::*;
 use rstest::rstest;
 
-use crate::rotate::{Rules, Verdict, rotate};
+use crate::rotate::{RotationDecision, RotationRules, rotate_snapshots};
 
 const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
 
@@ -42,10 +42,10 @@ fn verdicts<'s>(
     snapshots: &'s [Snapshot],
     keep: &Retention,
     zone: &TimeZone,
-) -> Vec<(&'s Snapshot, Verdict)> {
+) -> Vec<(&'s Snapshot, RotationDecision)> {
     let database = Arn::new(DATABASE);
     let in_use = BTreeSet::new();
-    let rules = Rules {
+    let rules = RotationRules {
         stack: "lamplighter",
         database: &database,
         resource_id: "",
@@ -58,13 +58,13 @@ fn verdicts<'s>(
         .filter_map(|snapshot| snapshot.taken_at)
         .max()
         .unwrap_or_default();
-    rotate(snapshots, rules, now)
+    rotate_snapshots(snapshots, rules, now)
 }
 
 fn stay(snapshots: &[Snapshot], keep: &Retention, zone: &TimeZone) -> Vec<Snapshot> {
     let kept = verdicts(snapshots, keep, zone)
         .into_iter()
-        .filter(|(_, verdict)| matches!(verdict, Verdict::Keep(_)));
+        .filter(|(_, verdict)| matches!(verdict, RotationDecision::Keep(_)));
     kept.map(|(snapshot, _)| snapshot.clone()).collect()
 }
 
@@ -187,8 +187,8 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
     let said: Vec<String> = verdicts(&snapshots, &keep("2d"), &TimeZone::UTC)
         .into_iter()
         .map(|(_, verdict)| match verdict {
-            Verdict::Keep(reasons) => format!("+ {}", reasons.join(", ")),
-            Verdict::Delete(reason) => format!("- {reason}"),
+            RotationDecision::Keep(reasons) => format!("+ {}", reasons.join(", ")),
+            RotationDecision::Delete(reason) => format!("- {reason}"),
         })
         .collect();
     insta::assert_snapshot!(said.join("\n"), @"
@@ -222,10 +222,13 @@ fn one_that_is_being_made_for_a_day_is_stuck() {
     };
     assert_eq!(
         first(&snapshots),
-        Verdict::Delete("still creating after 48 h".into())
+        RotationDecision::Delete("still creating after 48 h".into())
     );
     snapshots[0].taken_at = Some("2026-11-20T12:00:00Z".parse().unwrap());
-    assert_eq!(first(&snapshots), Verdict::Keep(vec!["being made".into()]));
+    assert_eq!(
+        first(&snapshots),
+        RotationDecision::Keep(vec!["being made".into()])
+    );
 }
 
 prop_compose! {
@@ -256,7 +259,8 @@ prop_compose! {
 }
 
 fn good(snapshots: &[Snapshot]) -> Vec<&Snapshot> {
-    let ours = |s: &&Snapshot| s.is_ours("lamplighter", &Arn::new(DATABASE)) && s.is_good();
+    let ours =
+        |s: &&Snapshot| s.is_taken_by("lamplighter", &Arn::new(DATABASE)) && s.is_restorable();
     snapshots.iter().filter(ours).collect()
 }
 
@@ -304,7 +308,7 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
         };
     }
     let (database, in_use, keep) = (Arn::new(DATABASE), BTreeSet::new(), keep("3d"));
-    let rules = Rules {
+    let rules = RotationRules {
         stack: "lamplighter",
         database: &database,
         resource_id: "db-NEW",
@@ -312,13 +316,13 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
         zone: &TimeZone::UTC,
         in_use: &in_use,
     };
-    let said = rotate(&snapshots, rules, snapshots[9].taken_at.unwrap());
-    let earlier = Verdict::Keep(vec!["of an earlier database of this name".into()]);
+    let said = rotate_snapshots(&snapshots, rules, snapshots[9].taken_at.unwrap());
+    let earlier = RotationDecision::Keep(vec!["of an earlier database of this name".into()]);
     assert!(said[..5].iter().all(|(_, verdict)| *verdict == earlier));
     assert_eq!(
         said[5..]
             .iter()
-            .filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_)))
+            .filter(|(_, verdict)| matches!(verdict, RotationDecision::Delete(_)))
             .count(),
         2
     );

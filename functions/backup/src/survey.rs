@@ -1,113 +1,119 @@
-//! What a decision needs to know, read for all databases of a run at once.
+//! Inputs of a decision, prefetched for all databases of a run at once.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Database, DatabaseKind, Place, Quota, Quotas, Snapshot};
+use lamplighter::model::{Arn, CopyDestination, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::policy::{BackupPolicy, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, Which};
+use lamplighter::ports::cloud::{Cloud, SnapshotFilter};
 use serde::Serialize;
 
 use crate::Policy;
-use crate::copies::{IN_FLIGHT, due};
-use crate::decide::MOST_AT_ONCE;
-use crate::rotate::{Verdict, rotate};
+use crate::copies::{MAX_CONCURRENT_COPIES, snapshots_to_copy};
+use crate::decide::MAX_DELETIONS_PER_RUN;
+use crate::rotate::{RotationDecision, rotate_snapshots};
 
-/// By how much AWS's clock and ours may differ.
-const SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// Maximum difference between the clocks of AWS and Lamplighter.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
 
-/// What was read of all databases of a run.
+/// Prefetched data of all databases of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     at: Timestamp,
     databases: BTreeMap<Arn, Database>,
     snapshots: Vec<Snapshot>,
-    /// By place, where something is copied to.
-    copies: BTreeMap<Place, Result<Vec<Snapshot>, AwsError>>,
-    /// Copies that databases of this run were given, by place: a place makes few at a time.
-    given: RefCell<BTreeMap<Place, usize>>,
+    /// Snapshots by copy place, or the error of listing them.
+    copies: BTreeMap<CopyDestination, Result<Vec<Snapshot>, AwsError>>,
+    /// Number of copies already allotted in this run, by place. Each place makes only a few at a
+    /// time.
+    given: RefCell<BTreeMap<CopyDestination, usize>>,
     quotas: Quotas,
 }
 
-/// All that [`crate::decide`] looks at.
+/// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
-    /// `None` where the database is gone.
+    /// `None` if the database no longer exists.
     pub database: Option<Database>,
-    /// Its manual snapshots, whoever took them.
+    /// Manual snapshots of the database, including those that Lamplighter did not take.
     pub snapshots: Vec<Snapshot>,
-    /// Of all snapshots of its kind in this account and region.
+    /// Quota of manual snapshots of this kind in the account and region.
     pub quota: Quota,
-    /// Identifiers of those that others may restore from.
+    /// Identifiers of snapshots that other accounts may restore from.
     pub shared: BTreeSet<String>,
-    /// Identifiers of those that were asked about that. No other one may go.
+    /// Identifiers of snapshots whose sharing was checked. No other snapshot may be deleted.
     pub asked: BTreeSet<String>,
-    /// It is the one database of its kind in the run that is told about for all.
+    /// Whether this database reports the quota for all databases of its kind in the run.
     pub speaks: bool,
-    /// Places that can't be read, and why.
-    pub unreadable: BTreeMap<Place, String>,
-    /// By place that copies go to.
-    pub copies: BTreeMap<Place, Copies>,
+    /// Copy places that can't be read, with the error.
+    pub unreadable: BTreeMap<CopyDestination, String>,
+    /// Copies by place.
+    pub copies: BTreeMap<CopyDestination, Copies>,
 }
 
-/// What is there of one database in another region, or in the vault.
+/// Copies of one database in another region or in the vault.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Copies {
     pub snapshots: Vec<Snapshot>,
-    /// Copies of this database that may begin there now.
+    /// Number of copies of this database that may start there now.
     pub may_begin: usize,
 }
 
 impl Observed {
-    /// The newest point to which the database can be brought back.
+    /// Returns the newest point in time to which the database can be restored.
     #[must_use]
     pub fn recovery_point(&self) -> Option<Timestamp> {
         let database = self.database.as_ref()?;
-        let good = self
-            .snapshots
-            .iter()
-            .filter(|snapshot| snapshot.is_good() && snapshot.is_of(&database.resource_id));
+        let good = self.snapshots.iter().filter(|snapshot| {
+            snapshot.is_restorable() && snapshot.matches_resource_id(&database.resource_id)
+        });
         good.filter_map(|snapshot| snapshot.taken_at)
             .max()
             .max(database.latest_restorable)
     }
 }
 
-impl Survey {
-    /// Reads databases and snapshots: all there are, or those of one database.
-    pub(crate) async fn read<C: Cloud>(
+impl Prefetched {
+    /// Reads databases and their snapshots. With a single ARN, reads the snapshots of that database
+    /// only.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails. An unreadable copy place is no error.
+    pub(crate) async fn read_all<C: Cloud>(
         arns: &[Arn],
         now: Timestamp,
         defaults: &StackDefaults,
         cloud: &C,
     ) -> Result<Self, AwsError> {
         let which = match arns {
-            [one] => Which::Of(one),
-            _ => Which::All,
+            [one] => SnapshotFilter::OfSource(one),
+            _ => SnapshotFilter::All,
         };
         let (caches, others): (Vec<Arn>, Vec<Arn>) = arns.iter().cloned().partition(Arn::is_cache);
         let (mut databases, mut snapshots) = (Vec::new(), Vec::new());
         if !others.is_empty() {
-            databases.extend(cloud.databases(&others).await?);
-            snapshots.extend(cloud.snapshots(None, which).await?);
+            databases.extend(cloud.describe_databases(&others).await?);
+            snapshots.extend(cloud.list_snapshots(None, which).await?);
         }
         if !caches.is_empty() {
-            databases.extend(cloud.caches(&caches).await?);
-            snapshots.extend(cloud.cache_snapshots(which).await?);
+            databases.extend(cloud.describe_caches(&caches).await?);
+            snapshots.extend(cloud.list_cache_snapshots(which).await?);
         }
-        let quotas = cloud.snapshot_quotas().await?;
+        let quotas = cloud.get_snapshot_quotas().await?;
         let mut copies = BTreeMap::new();
         for place in databases
             .iter()
-            .flat_map(|database| places(database, defaults))
-            .collect::<BTreeSet<Place>>()
+            .flat_map(|database| copy_places(database, defaults))
+            .collect::<BTreeSet<CopyDestination>>()
         {
-            // One that can't be read stops nothing here.
-            let there = cloud.snapshots(Some(&place), Which::All).await;
+            // An unreadable copy place must not stop backups here.
+            let there = cloud
+                .list_snapshots(Some(&place), SnapshotFilter::All)
+                .await;
             copies.insert(place, there);
         }
         let databases = databases
@@ -124,29 +130,36 @@ impl Survey {
         })
     }
 
-    /// The tags that a database has now.
-    pub(crate) fn tags(&self, arn: &Arn) -> BTreeMap<String, String> {
+    /// Returns the current tags of a database.
+    pub(crate) fn database_tags(&self, arn: &Arn) -> BTreeMap<String, String> {
         self.databases
             .get(arn)
             .map(|database| database.tags.clone())
             .unwrap_or_default()
     }
 
-    /// What was read of one database, and who shares what would be deleted.
-    pub(crate) async fn of<C: Cloud>(
+    /// Returns the observed state of one database, and checks which deletable snapshots are shared.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let is_of = |snapshot: &&Snapshot| snapshot.is_named_after(arn);
-        // What another invocation did since the survey is asked for again.
-        let changed = seen.memory.last_change().is_some_and(|at| at >= self.at);
+        let is_of = |snapshot: &&Snapshot| snapshot.has_name_of(arn);
+        // The snapshots are read again if another invocation changed them since the prefetch.
+        let changed = seen.state.last_change().is_some_and(|at| at >= self.at);
         let snapshots = if changed {
             if arn.is_cache() {
-                cloud.cache_snapshots(Which::Of(arn)).await?
+                cloud
+                    .list_cache_snapshots(SnapshotFilter::OfSource(arn))
+                    .await?
             } else {
-                cloud.snapshots(None, Which::Of(arn)).await?
+                cloud
+                    .list_snapshots(None, SnapshotFilter::OfSource(arn))
+                    .await?
             }
         } else {
             self.snapshots.iter().filter(is_of).cloned().collect()
@@ -156,19 +169,22 @@ impl Survey {
             .as_ref()
             .map(|database| database.resource_id.clone())
             .unwrap_or_default();
-        let quota = match arn.database() {
+        let quota = match arn.database_kind() {
             Some(DatabaseKind::Instance) => self.quotas.instances,
             Some(DatabaseKind::Cluster) => self.quotas.clusters,
-            // ElastiCache has a limit of a day, and says when it is reached.
+            // ElastiCache has a daily limit instead, and returns an error when it is reached.
             _ => Quota::default(),
         };
-        // Before the new one is good nothing goes, so that nobody need be asked.
-        let slot = seen.policy.backup.slot(self.at);
-        let is_new = |s: &Snapshot| s.is_good() && s.taken_at.is_some_and(|at| at + SKEW >= slot);
+        // Snapshots are deleted only after the slot's new one is good, after a failure or at the
+        // quota. Otherwise the sharing check is skipped.
+        let slot = seen.policy.backup.due_slot(self.at);
+        let is_new = |s: &Snapshot| {
+            s.is_restorable() && s.taken_at.is_some_and(|at| at + CLOCK_SKEW >= slot)
+        };
         let may_go =
             quota.is_reached() || snapshots.iter().any(|s| is_new(s) || s.status == "failed");
         let (asked, shared) = if may_go {
-            shared(&snapshots, seen, &resource_id, self.at, cloud).await?
+            find_shared(&snapshots, seen, &resource_id, self.at, cloud).await?
         } else {
             (BTreeSet::new(), BTreeSet::new())
         };
@@ -186,8 +202,8 @@ impl Survey {
                 }
             };
             let there: Vec<Snapshot> = all.iter().filter(is_of).cloned().collect();
-            let due = due(&snapshots, &there, &seen.policy.stack, arn).len();
-            let may_begin = self.give(place, all, due);
+            let due = snapshots_to_copy(&snapshots, &there, &seen.policy.stack, arn).len();
+            let may_begin = self.allot_copies(place, all, due);
             copies.insert(
                 place.clone(),
                 Copies {
@@ -200,7 +216,7 @@ impl Survey {
         let of_kind = self
             .databases
             .keys()
-            .find(|other| other.database() == arn.database());
+            .find(|other| other.database_kind() == arn.database_kind());
         let speaks = by_sweep && of_kind == Some(arn);
         Ok(Observed {
             database,
@@ -215,54 +231,63 @@ impl Survey {
     }
 }
 
-impl Survey {
-    /// As many copies as may begin at a place beside those that run there and that others of this run were given.
-    fn give(&self, place: &Place, all: &[Snapshot], due: usize) -> usize {
+impl Prefetched {
+    /// Allots copies that may start at a place, after those that run there and those already
+    /// allotted in this run.
+    fn allot_copies(&self, place: &CopyDestination, all: &[Snapshot], due: usize) -> usize {
         let running = all
             .iter()
-            .filter(|copy| !copy.is_good() && copy.status != "failed")
+            .filter(|copy| !copy.is_restorable() && copy.status != "failed")
             .count();
         let mut given = self.given.borrow_mut();
         let given = given.entry(place.clone()).or_default();
-        let free = IN_FLIGHT.saturating_sub(running + *given).min(due);
+        let free = MAX_CONCURRENT_COPIES
+            .saturating_sub(running + *given)
+            .min(due);
         *given += free;
         free
     }
 }
 
-/// Where a database's backups are copied to; nowhere if its tag can't be read, or if it is a cache.
-fn places(database: &Database, defaults: &StackDefaults) -> Vec<Place> {
+/// Returns the places to copy backups to. Empty for a cache or an invalid tag.
+fn copy_places(database: &Database, defaults: &StackDefaults) -> Vec<CopyDestination> {
     if database.arn.is_cache() {
         return Vec::new();
     }
-    let policy = BackupPolicy::of(&database.tags, defaults).ok().flatten();
+    let policy = BackupPolicy::from_tags(&database.tags, defaults)
+        .ok()
+        .flatten();
     let mut places = policy.map(|policy| policy.copy).unwrap_or_default();
     places.retain(|place| !(place.is_vault() && defaults.vault_role.is_empty()));
     places
 }
 
-/// Those of the snapshots next to go that were asked about, and that are shared. They are asked one by one, so
-/// only as many as may go at once.
-async fn shared<C: Cloud>(
+/// Checks the snapshots that are next to be deleted, and returns the checked and the shared
+/// identifiers.
+///
+/// Each check is a call, so only as many are checked as one run may delete.
+async fn find_shared<C: Cloud>(
     snapshots: &[Snapshot],
-    seen: Seen<'_, Policy>,
+    seen: TargetContext<'_, Policy>,
     resource_id: &str,
     now: Timestamp,
     cloud: &C,
 ) -> Result<(BTreeSet<String>, BTreeSet<String>), AwsError> {
     let nothing = BTreeSet::new();
-    let rules = seen.policy.rules(&seen.target.arn, resource_id, &nothing);
-    let verdicts = rotate(snapshots, rules, now).into_iter();
+    let rules = seen
+        .policy
+        .rotation_rules(&seen.target.arn, resource_id, &nothing);
+    let verdicts = rotate_snapshots(snapshots, rules, now).into_iter();
     let mut going: Vec<&Snapshot> = verdicts
-        .filter(|(_, verdict)| matches!(verdict, Verdict::Delete(_)))
+        .filter(|(_, verdict)| matches!(verdict, RotationDecision::Delete(_)))
         .map(|(snapshot, _)| snapshot)
         .collect();
     going.sort_by_key(|snapshot| (snapshot.taken_at, snapshot.identifier.clone()));
     let (mut asked, mut shared) = (BTreeSet::new(), BTreeSet::new());
-    for snapshot in going.into_iter().take(MOST_AT_ONCE) {
+    for snapshot in going.into_iter().take(MAX_DELETIONS_PER_RUN) {
         asked.insert(snapshot.identifier.clone());
-        // Those of caches can't be shared.
-        if !seen.target.arn.is_cache() && cloud.is_shared(&snapshot.arn).await? {
+        // Cache snapshots can't be shared.
+        if !seen.target.arn.is_cache() && cloud.is_snapshot_shared(&snapshot.arn).await? {
             shared.insert(snapshot.identifier.clone());
         }
     }

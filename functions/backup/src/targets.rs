@@ -1,25 +1,29 @@
-//! Which databases an event is about.
+//! Discovery of the databases that an event refers to.
 
 use lamplighter::AwsError;
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
 use lamplighter::policy::{BACKUP, MANAGED};
-use lamplighter::ports::cloud::{Cloud, Kind, Which};
+use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
 use lamplighter::ports::ledger::Ledger;
 
-use crate::survey::Survey;
+use crate::survey::Prefetched;
 
-type Found = Result<Targets<Survey>, AwsError>;
+type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+pub async fn find_targets<C: Cloud, L: Ledger>(
+    search: DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
     match &search.event.detail {
-        Detail::Sweep => all(&search).await,
-        Detail::Snapshot(event) => snapshot(&search, &Arn::new(event.source_arn.clone())).await,
-        Detail::BackupJob(job) if job.failed() => {
-            one(&search, Arn::new(job.resource_arn.clone())).await
+        Detail::Sweep => find_all(&search).await,
+        Detail::Snapshot(event) => {
+            find_by_snapshot(&search, &Arn::new(event.source_arn.clone())).await
         }
-        Detail::BackupJob(job) => Ok(Targets::None(format!(
+        Detail::BackupJob(job) if job.has_failed() => {
+            find_database(&search, Arn::new(job.resource_arn.clone())).await
+        }
+        Detail::BackupJob(job) => Ok(Targets::Skipped(format!(
             "the job {} is {}",
             job.backup_job_id, job.state
         ))),
@@ -30,53 +34,68 @@ pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
                 .any(|key| key == BACKUP || key == MANAGED) =>
         {
             match search.event.resources.first() {
-                Some(arn) => one(&search, Arn::new(arn)).await,
-                None => Ok(Targets::None("the event names no resource".to_owned())),
+                Some(arn) => find_database(&search, Arn::new(arn)).await,
+                None => Ok(Targets::Skipped("the event names no resource".to_owned())),
             }
         }
-        Detail::TagChange(_) => Ok(Targets::None("no tag about backups changed".to_owned())),
-        other => Ok(Targets::not_for("backup", other)),
+        Detail::TagChange(_) => Ok(Targets::Skipped("no tag about backups changed".to_owned())),
+        other => Ok(Targets::unsupported_event("backup", other)),
     }
 }
 
-async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
-    let listed = search.cloud.tagged(Kind::DatabaseOrCache, BACKUP).await?;
+async fn find_all<C: Cloud, L: Ledger>(search: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
+    let listed = search
+        .cloud
+        .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
+        .await?;
     if listed.is_empty() {
-        return Ok(Targets::None(format!("no database carries {BACKUP}")));
+        return Ok(Targets::Skipped(format!("no database carries {BACKUP}")));
     }
     let arns: Vec<Arn> = listed.iter().map(|database| database.arn.clone()).collect();
-    let survey = Survey::read(&arns, search.now, search.defaults, search.cloud).await?;
-    Ok(Targets::These(listed, survey))
+    let survey = Prefetched::read_all(&arns, search.now, search.defaults, search.cloud).await?;
+    Ok(Targets::Found(listed, survey))
 }
 
-/// A database, if it is one and carries the tag.
-async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: Arn) -> Found {
-    if arn.database().is_none() {
-        return Ok(Targets::None(format!(
+/// Finds a database by ARN, if it supports backups and has the backup tag.
+async fn find_database<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arn: Arn,
+) -> DiscoveryResult {
+    if arn.database_kind().is_none() {
+        return Ok(Targets::Skipped(format!(
             "{arn} is no database of RDS and no cache that can be backed up"
         )));
     }
-    let survey = Survey::read(
+    let survey = Prefetched::read_all(
         std::slice::from_ref(&arn),
         search.now,
         search.defaults,
         search.cloud,
     )
     .await?;
-    let tags = survey.tags(&arn);
+    let tags = survey.database_tags(&arn);
     if !tags.contains_key(BACKUP) {
-        return Ok(Targets::None(format!("{} has no {BACKUP}", arn.name())));
+        return Ok(Targets::Skipped(format!(
+            "{} has no {BACKUP}",
+            arn.display_name()
+        )));
     }
-    Ok(Targets::These(vec![Tagged { arn, tags }], survey))
+    Ok(Targets::Found(vec![Tagged { arn, tags }], survey))
 }
 
-/// The database that a manual snapshot is of.
-async fn snapshot<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    let found = search.cloud.snapshots(None, Which::This(arn)).await?;
+/// Finds the database that a manual snapshot belongs to.
+async fn find_by_snapshot<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arn: &Arn,
+) -> DiscoveryResult {
+    let found = search
+        .cloud
+        .list_snapshots(None, SnapshotFilter::ByArn(arn))
+        .await?;
     let Some(Snapshot { database, kind, .. }) = found.first() else {
-        return Ok(Targets::None(format!(
+        return Ok(Targets::Skipped(format!(
             "{} is no manual snapshot, or is gone",
-            arn.name()
+            arn.display_name()
         )));
     };
     let kind = if *kind == DatabaseKind::Cluster {
@@ -84,8 +103,8 @@ async fn snapshot<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> 
     } else {
         "db"
     };
-    let (partition, region, account) = (arn.partition(), arn.region(), arn.account());
-    one(
+    let (partition, region, account) = (arn.partition(), arn.region(), arn.account_id());
+    find_database(
         search,
         Arn::new(format!(
             "arn:{partition}:rds:{region}:{account}:{kind}:{database}"

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::event::detail::rds::BackupJob;
-use lamplighter::model::{Database, Place, Quota};
+use lamplighter::model::{CopyDestination, Database, Quota};
 use lamplighter::notify::Message;
 
 use crate::words;
@@ -24,7 +24,7 @@ fn every_message() {
         identifier: "orders".into(),
         ..Database::default()
     };
-    let elsewhere = Place::parse("eu-central-1").unwrap();
+    let elsewhere = CopyDestination::parse("eu-central-1").unwrap();
     let job = BackupJob {
         state: "FAILED".into(),
         status_message: "\"The role may not describe it.\"".into(),
@@ -32,24 +32,24 @@ fn every_message() {
         resource_arn: String::new(),
     };
     let messages = [
-        words::member("shop"),
-        words::no_copies_of_caches(),
-        words::too_many_of_a_cache(),
-        words::overdue("orders is modifying", slot, later(3)),
-        words::late(slot, later(2)),
-        words::quota(
+        words::cluster_member("shop"),
+        words::cache_copies_unsupported(),
+        words::too_many_cache_snapshots(),
+        words::backup_overdue("orders is modifying", slot, later(3)),
+        words::backup_late(slot, later(2)),
+        words::quota_usage(
             &orders,
             Quota {
                 used: 100,
                 max: 100,
             },
         ),
-        words::quota(&orders, Quota { used: 82, max: 100 }),
-        words::recovery_point_is_old(None, hours(30)),
-        words::recovery_point_is_old(Some(hours(31)), hours(30)),
-        words::recovery_point_will_be_old(hours(26), hours(30)),
-        words::recovery_point_is_good(SignedDuration::from_mins(3)),
-        words::copy_is_old(&elsewhere, hours(50)),
+        words::quota_usage(&orders, Quota { used: 82, max: 100 }),
+        words::recovery_point_too_old(None, hours(30)),
+        words::recovery_point_too_old(Some(hours(31)), hours(30)),
+        words::recovery_point_aging(hours(26), hours(30)),
+        words::recovery_point_ok(SignedDuration::from_mins(3)),
+        words::copy_too_old(&elsewhere, hours(50)),
         words::no_vault(),
         words::unreadable_place(
             &elsewhere,

@@ -1,69 +1,75 @@
-//! `snapshot=yes`: the databases of the application are backed up before an image is rolled out. Pure.
+//! `snapshot=yes`: backs up the application's databases before a rollout. Pure.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
-use lamplighter::model::{Database, Digest, READY, Snapshot, snapshot_name, snapshot_tags};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{
+    Database, Digest, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
+};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, Backup, Step};
+use lamplighter::plan::{Action, CreateSnapshot, Step};
 use lamplighter::policy::{APP, BACKUP, MANAGED};
 use lamplighter::{Operation, Plan};
 
-use crate::decide::Case;
-use crate::observe::Before;
+use crate::decide::Candidate;
+use crate::observe::DatabaseSnapshots;
 use crate::{Deploy, Policy};
 
-/// By how much AWS's clock and ours may differ; AWS tells whole seconds.
-const SKEW: SignedDuration = SignedDuration::from_mins(1);
+/// Tolerated difference between AWS's clock and ours; AWS reports whole seconds.
+const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
 
-/// What a plan that waits for snapshots waits for.
-fn key(digest: &Digest) -> String {
+/// Returns the key under which the target state tracks the wait for snapshots.
+fn wait_key(digest: &Digest) -> String {
     format!("snapshots before {digest}")
 }
 
-/// Since when an image has waited for snapshots; now, if it has not.
-fn since(seen: Seen<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
-    seen.memory
-        .waits_since(Deploy::NAME, &key(digest))
+/// Returns when the image began to wait for snapshots, or `now` if it has not waited yet.
+fn find_wait_start(seen: TargetContext<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
+    seen.state
+        .waiting_since(Deploy::NAME, &wait_key(digest))
         .unwrap_or(now)
 }
 
-impl Case<'_> {
-    /// Why the image waits for snapshots; `None` where all are good, or it has waited long enough.
-    pub fn backed_up(&self) -> Option<Plan> {
+impl Candidate<'_> {
+    /// Returns the plan that holds the image until snapshots exist; `None` if all are usable or the
+    /// time limit has passed.
+    pub fn check_snapshots(&self) -> Option<Plan> {
         if !self.seen.policy.deploy.snapshot {
             return None;
         }
         if self.observed.databases.is_empty() {
-            return Some(Plan::tell(self.no_database()));
+            return Some(Plan::notify(self.build_no_database_message()));
         }
-        let missing = self.missing();
+        let missing = self.databases_without_snapshot();
         let limit = i64::try_from(self.seen.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
-        let waited = self.now.duration_since(self.since());
+        let waited = self.now.duration_since(self.wait_start());
         if missing.is_empty() || waited >= SignedDuration::from_secs(limit) {
             return None;
         }
         let steps = missing
             .iter()
-            .filter(|before| self.of_this_wait(before).next().is_none());
-        let ready = steps.filter(|before| READY.contains(&before.database.status.as_str()));
-        let steps: Vec<Step> = ready.map(|before| self.step(&before.database)).collect();
-        let names = self.in_words(&missing);
+            .filter(|before| self.snapshots_since_wait(before).next().is_none());
+        let ready = steps
+            .filter(|before| SNAPSHOT_READY_STATUSES.contains(&before.database.status.as_str()));
+        let steps: Vec<Step> = ready
+            .map(|before| self.build_backup_step(&before.database))
+            .collect();
+        let names = self.describe_databases(&missing);
         let reason = format!("{} waits: {names}", self.label());
-        let waits_for = Some(key(&self.image.digest));
+        let waits_for = Some(wait_key(&self.image.digest));
         Some(Plan {
             reason,
             steps,
-            messages: vec![self.waits(&names)],
+            messages: vec![self.build_wait_message(&names)],
             waits_for,
             ..Plan::nothing("")
         })
     }
 
-    fn since(&self) -> Timestamp {
-        since(self.seen, &self.image.digest, self.now)
+    fn wait_start(&self) -> Timestamp {
+        find_wait_start(self.seen, &self.image.digest, self.now)
     }
 
-    fn step(&self, database: &Database) -> Step {
+    fn build_backup_step(&self, database: &Database) -> Step {
         let hex = self
             .image
             .digest
@@ -72,12 +78,15 @@ impl Case<'_> {
             .next()
             .unwrap_or_default();
         let short: String = hex.chars().take(8).collect();
-        // The time first, so that names sort by it.
-        let what_for = format!("{}-before-{short}", self.since().strftime("%Y%m%d-%H%M"));
-        let action = Action::Backup(Backup {
+        // The time comes first, so that names sort chronologically.
+        let what_for = format!(
+            "{}-before-{short}",
+            self.wait_start().strftime("%Y%m%d-%H%M")
+        );
+        let action = Action::CreateSnapshot(CreateSnapshot {
             database: database.arn.clone(),
-            identifier: snapshot_name(&database.arn, &what_for),
-            tags: snapshot_tags(database, &self.seen.policy.stack, &what_for, "rollout"),
+            identifier: build_snapshot_name(&database.arn, &what_for),
+            tags: build_snapshot_tags(database, &self.seen.policy.stack, &what_for, "rollout"),
         });
         Step {
             action,
@@ -86,78 +95,88 @@ impl Case<'_> {
         }
     }
 
-    /// Snapshots of a database that were taken since the image waits, whoever asked for them.
-    fn of_this_wait<'b>(&self, before: &'b Before) -> impl Iterator<Item = &'b Snapshot> {
+    /// Returns Lamplighter's snapshots of a database since the wait began, except failed ones.
+    fn snapshots_since_wait<'b>(
+        &self,
+        before: &'b DatabaseSnapshots,
+    ) -> impl Iterator<Item = &'b Snapshot> {
         let (since, database, stack) = (
-            self.since(),
+            self.wait_start(),
             &before.database,
             self.seen.policy.stack.clone(),
         );
         before.snapshots.iter().filter(move |snapshot| {
-            let ours =
-                snapshot.is_ours(&stack, &database.arn) && snapshot.is_of(&database.resource_id);
+            let ours = snapshot.is_taken_by(&stack, &database.arn)
+                && snapshot.matches_resource_id(&database.resource_id);
             ours && snapshot.status != "failed"
-                && snapshot.taken_at.is_none_or(|at| at + SKEW >= since)
+                && snapshot.taken_at.is_none_or(|at| at + CLOCK_SKEW >= since)
         })
     }
 
-    /// Databases that have no good snapshot yet.
-    fn missing(&self) -> Vec<&Before> {
-        let has = |before: &&Before| !self.of_this_wait(before).any(Snapshot::is_good);
+    /// Returns the databases without a usable snapshot.
+    fn databases_without_snapshot(&self) -> Vec<&DatabaseSnapshots> {
+        let has = |before: &&DatabaseSnapshots| {
+            !self
+                .snapshots_since_wait(before)
+                .any(Snapshot::is_restorable)
+        };
         self.observed.databases.iter().filter(has).collect()
     }
 
-    /// `orders is modifying, carts has none yet`
-    fn in_words(&self, missing: &[&Before]) -> String {
+    /// Formats the state of each database: `orders is modifying, carts has none yet`.
+    fn describe_databases(&self, missing: &[&DatabaseSnapshots]) -> String {
         let each = missing.iter().map(|before| {
             let Database {
                 identifier, status, ..
             } = &before.database;
-            match self.of_this_wait(before).next() {
+            match self.snapshots_since_wait(before).next() {
                 Some(snapshot) => format!("{} is {}", snapshot.identifier, snapshot.status),
-                None if READY.contains(&status.as_str()) => format!("{identifier} has none yet"),
+                None if SNAPSHOT_READY_STATUSES.contains(&status.as_str()) => {
+                    format!("{identifier} has none yet")
+                }
                 None => format!("{identifier} is {status}"),
             }
         });
         each.collect::<Vec<_>>().join(", ")
     }
 
-    /// Snapshots that the rollout can go back to, by name.
-    pub fn taken(&self) -> Vec<String> {
-        let newest = |before: &Before| {
-            self.of_this_wait(before)
-                .filter(|s| s.is_good())
+    /// Returns the identifiers of the usable snapshots taken before this rollout.
+    pub fn usable_snapshots(&self) -> Vec<String> {
+        let newest = |before: &DatabaseSnapshots| {
+            self.snapshots_since_wait(before)
+                .filter(|s| s.is_restorable())
                 .max_by_key(|s| s.taken_at)
                 .map(|s| s.identifier.clone())
         };
         self.observed.databases.iter().filter_map(newest).collect()
     }
 
-    fn waits(&self, names: &str) -> Message {
+    fn build_wait_message(&self, names: &str) -> Message {
         let limit = self.seen.policy.deploy.snapshot_limit / 60;
         Message::info(format!("{} waits for a snapshot", self.label()))
             .why(format!("The tag says snapshot=yes: {names}."))
             .next(format!("It is rolled out when that is good, or after {limit} min without it (snapshot-limit=)."))
-            .once(format!("snapshot:{}", self.image.digest))
+            .deduplicated_by(format!("snapshot:{}", self.image.digest))
     }
 
-    fn no_database(&self) -> Message {
+    fn build_no_database_message(&self) -> Message {
         Message::warning(format!("{} is held: there is no database to take a snapshot of", self.label()))
             .why(format!(
                 "The tag says snapshot=yes, and no database with the {APP} of the service has {MANAGED} = true and {BACKUP}."
             ))
             .next("Tag the database so, or take snapshot=yes out of the tag.")
-            .once(format!("no-database:{}", self.image.digest))
+            .deduplicated_by(format!("no-database:{}", self.image.digest))
     }
 
-    /// What a rollout that has not waited any longer goes without.
-    pub fn without(&self) -> Option<String> {
-        let missing = self.missing();
+    /// Describes the missing snapshots of a rollout that starts after the time limit; `None` if
+    /// there are none.
+    pub fn describe_missing_snapshots(&self) -> Option<String> {
+        let missing = self.databases_without_snapshot();
         let says = self.seen.policy.deploy.snapshot && !missing.is_empty();
         says.then(|| {
             format!(
                 " It has no snapshot to go back to: {}.",
-                self.in_words(&missing)
+                self.describe_databases(&missing)
             )
         })
     }

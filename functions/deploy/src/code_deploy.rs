@@ -1,15 +1,15 @@
-//! Services whose deployments go through CodeDeploy.
+//! Services whose deployments CodeDeploy performs.
 
-use lamplighter::model::{CodeDeployment, CodeGroup, DeploymentController, Service};
+use lamplighter::model::{CodeDeployGroup, CodeDeployment, DeploymentController, Service};
 use lamplighter::notify::Message;
 use lamplighter::policy::{self, DeployPolicy};
 
-/// Where a release goes through: by the tag, or by the deployment that made what runs.
-pub fn group(
+/// Returns the deployment group for a release: from the tag, else from the last deployment.
+pub fn find_deployment_group(
     policy: &DeployPolicy,
     service: &Service,
     last: Option<&CodeDeployment>,
-) -> Option<CodeGroup> {
+) -> Option<CodeDeployGroup> {
     if service.deployment_controller != DeploymentController::CodeDeploy {
         return None;
     }
@@ -17,7 +17,7 @@ pub fn group(
     let (application, group) =
         named.or_else(|| last.map(|last| (last.application.clone(), last.group.clone())))?;
     let (container, port) = service.reached.clone()?;
-    Some(CodeGroup {
+    Some(CodeDeployGroup {
         application,
         group,
         container,
@@ -25,21 +25,24 @@ pub fn group(
     })
 }
 
-/// A deployment that is not over: there can be one at a time.
-pub fn busy(service: &Service, last: Option<&CodeDeployment>) -> Option<String> {
+/// Describes an unfinished deployment, because CodeDeploy allows one at a time.
+pub fn describe_active_deployment(
+    service: &Service,
+    last: Option<&CodeDeployment>,
+) -> Option<String> {
     if service.deployment_controller != DeploymentController::CodeDeploy {
         return None;
     }
     match last {
-        // One that failed may leave its tasks for a while.
+        // A failed deployment may keep its tasks for a while.
         Some(last) => {
-            (!last.is_over()).then(|| format!("deployment {} is {}", last.id, last.status))
+            (!last.is_finished()).then(|| format!("deployment {} is {}", last.id, last.status))
         }
         None => (service.task_sets > 1).then(|| "another deployment is in progress".to_owned()),
     }
 }
 
-pub fn no_group(what: &str) -> Message {
+pub fn unknown_deployment_group(what: &str) -> Message {
     Message::warning(format!(
         "can't roll out {what}: which deployment group it is in is not known"
     ))
@@ -48,5 +51,5 @@ pub fn no_group(what: &str) -> Message {
         "Name them in the tag {}: group=APPLICATION/GROUP.",
         policy::DEPLOY
     ))
-    .once("no-deployment-group")
+    .deduplicated_by("no-deployment-group")
 }

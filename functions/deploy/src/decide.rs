@@ -1,45 +1,47 @@
-//! What should happen to one service. Pure: everything it knows is in its arguments.
+//! Decides what to do with one service. Pure: all input is in the arguments.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{
-    CodeGroup, DeploymentController, Image, ImageRef, Scan, Service, TaskDefinition,
+    CodeDeployGroup, DeploymentController, Image, ImageRef, ImageScan, Service, TaskDefinition,
 };
-use lamplighter::notify::{Message, RELEASE};
+use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy;
 
 use crate::observe::{Observed, Offer};
-use crate::restart::{owed_restart, restart};
-use crate::words::{ago, findings, no_repository, no_subject, unsupported};
-use crate::{Policy, Subject, code_deploy, shift};
+use crate::restart::{plan_pending_restart, plan_secret_restart};
+use crate::words::{
+    container_not_found, format_age, format_findings, repository_not_found, unsupported_controller,
+};
+use crate::{Policy, SelectedContainer, code_deploy, shift};
 
-/// How long after a push a registry may still know nothing of a scan.
+/// How long after a push ECR may still report no scan.
 const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
-/// How long DescribeServices may still show the state of before an update.
-const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+/// How long DescribeServices may return stale state after an update.
+const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 
-/// Decides for one service.
+/// Returns the plan for one service.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
     let Some(running) = &observed.running else {
-        return Plan::tell(unsupported(service, "anything"));
+        return Plan::notify(unsupported_controller(service, "anything"));
     };
     if let Detail::SecretRotated(secret) = &seen.event.detail {
-        return restart(seen, service, running, secret);
+        return plan_secret_restart(seen, service, running, secret);
     }
-    let plan = roll_out(seen, observed, service, running, now);
+    let plan = decide_image(seen, observed, service, running, now);
     if !plan.is_empty() {
         return plan;
     }
-    match owed_restart(seen, service) {
+    match plan_pending_restart(seen, service) {
         Some(restart) => Plan {
             messages: plan.messages,
             ..restart
@@ -48,72 +50,72 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     }
 }
 
-fn roll_out(
-    seen: Seen<'_, Policy>,
+fn decide_image(
+    seen: TargetContext<'_, Policy>,
     observed: &Observed,
     service: &Service,
     running: &TaskDefinition,
     now: Timestamp,
 ) -> Plan {
-    let subject = match &observed.subject {
+    let subject = match &observed.container {
         Ok(subject) => subject,
-        Err(problem) => return Plan::tell(no_subject(problem)),
+        Err(problem) => return Plan::notify(container_not_found(problem)),
     };
     match &observed.offer {
-        Offer::NotAsked => Plan::nothing("the event is not about an image"),
-        Offer::NoRepository => Plan::tell(no_repository(subject)),
+        Offer::NotApplicable => Plan::nothing("the event is not about an image"),
+        Offer::NoRepository => Plan::notify(repository_not_found(subject)),
         Offer::NoTag => Plan::nothing(format!(
             "the repository {} has no tag like {}",
             subject.repository.name, seen.policy.deploy.follows
         )),
         Offer::Image { image, pushed_at } => {
-            let case = Case {
+            let case = Candidate {
                 seen,
                 observed,
                 service,
                 running,
-                subject,
+                container: subject,
                 image,
                 pushed_at: *pushed_at,
                 now,
             };
-            case.held().unwrap_or_else(|| case.roll_out())
+            case.check_holds().unwrap_or_else(|| case.plan_rollout())
         }
     }
 }
 
-/// One image offered to one service.
-pub struct Case<'a> {
-    pub seen: Seen<'a, Policy>,
+/// An image offered to one service.
+pub struct Candidate<'a> {
+    pub seen: TargetContext<'a, Policy>,
     pub observed: &'a Observed,
     service: &'a Service,
     running: &'a TaskDefinition,
-    subject: &'a Subject,
+    container: &'a SelectedContainer,
     pub image: &'a Image,
     pushed_at: Option<Timestamp>,
     pub now: Timestamp,
 }
 
-impl Case<'_> {
-    /// Why the image is not rolled out now, in the order in which a person would ask.
-    fn held(&self) -> Option<Plan> {
-        self.settled()
-            .or_else(|| self.backwards())
-            .or_else(|| self.unsupported())
-            .or_else(|| self.busy())
-            .or_else(|| self.refused())
-            .or_else(|| self.wrong_platform())
-            .or_else(|| self.frozen())
-            .or_else(|| self.scanned())
-            .or_else(|| self.unapproved())
-            .or_else(|| self.backed_up())
+impl Candidate<'_> {
+    /// Returns the first reason not to roll the image out now; the most basic ones come first.
+    fn check_holds(&self) -> Option<Plan> {
+        self.check_already_running()
+            .or_else(|| self.check_downgrade())
+            .or_else(|| self.check_controller())
+            .or_else(|| self.check_active_deployment())
+            .or_else(|| self.check_quarantine())
+            .or_else(|| self.check_platform())
+            .or_else(|| self.check_freeze())
+            .or_else(|| self.check_scan())
+            .or_else(|| self.check_approval())
+            .or_else(|| self.check_snapshots())
     }
 
-    fn settled(&self) -> Option<Plan> {
+    fn check_already_running(&self) -> Option<Plan> {
         if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
             return None;
         }
-        let verb = if self.service.rollout_in_progress() {
+        let verb = if self.service.has_rollout_in_progress() {
             "rolling out"
         } else {
             "runs"
@@ -121,14 +123,14 @@ impl Case<'_> {
         Some(Plan::nothing(format!("already {verb} {}", self.label())))
     }
 
-    fn backwards(&self) -> Option<Plan> {
-        let running = self.subject.running().tag?;
+    fn check_downgrade(&self) -> Option<Plan> {
+        let running = self.container.running_image().tag?;
         let order = self
             .seen
             .policy
             .deploy
             .follows
-            .compare(&self.image.tag, &running)?;
+            .compare_tags(&self.image.tag, &running)?;
         order.is_lt().then(|| {
             Plan::nothing(format!(
                 "{} is older than {running}, which runs",
@@ -137,34 +139,41 @@ impl Case<'_> {
         })
     }
 
-    fn unsupported(&self) -> Option<Plan> {
+    fn check_controller(&self) -> Option<Plan> {
         match self.service.deployment_controller {
             DeploymentController::Ecs => None,
-            DeploymentController::CodeDeploy if self.group().is_some() => None,
-            DeploymentController::CodeDeploy => {
-                Some(Plan::tell(code_deploy::no_group(&self.label())))
-            }
-            _ => Some(Plan::tell(unsupported(self.service, &self.label()))),
+            DeploymentController::CodeDeploy if self.deployment_group().is_some() => None,
+            DeploymentController::CodeDeploy => Some(Plan::notify(
+                code_deploy::unknown_deployment_group(&self.label()),
+            )),
+            _ => Some(Plan::notify(unsupported_controller(
+                self.service,
+                &self.label(),
+            ))),
         }
     }
 
-    fn group(&self) -> Option<CodeGroup> {
-        code_deploy::group(
+    fn deployment_group(&self) -> Option<CodeDeployGroup> {
+        code_deploy::find_deployment_group(
             &self.seen.policy.deploy,
             self.service,
             self.observed.code_deployment.as_ref(),
         )
     }
 
-    fn busy(&self) -> Option<Plan> {
-        let why = code_deploy::busy(self.service, self.observed.code_deployment.as_ref())?;
+    fn check_active_deployment(&self) -> Option<Plan> {
+        let why = code_deploy::describe_active_deployment(
+            self.service,
+            self.observed.code_deployment.as_ref(),
+        )?;
         Some(Plan::nothing(format!("{} waits: {why}", self.label())))
     }
 
-    /// A digest that went back once does not come again by itself; an approval brings it once.
-    fn refused(&self) -> Option<Plan> {
-        let memory = self.seen.memory;
-        let approved = self.approved() && !memory.approval_is_spent(&self.image.digest);
+    /// Holds a digest that is quarantined, was rolled back or is being rolled out. An approval
+    /// allows one more attempt.
+    fn check_quarantine(&self) -> Option<Plan> {
+        let memory = self.seen.state;
+        let approved = self.is_approved() && !memory.is_approval_used(&self.image.digest);
         if let Some(reason) = memory
             .quarantined
             .get(&self.image.digest)
@@ -175,9 +184,9 @@ impl Case<'_> {
                 self.label()
             )));
         }
-        // Whoever follows it says how it ended, if that is not long overdue.
+        // `rollout` reports the result of an active rollout, unless its deadline has long passed.
         let follows = memory
-            .following
+            .active_rollout
             .as_ref()
             .filter(|following| following.digest == self.image.digest);
         let is_fresh = |at: Timestamp| {
@@ -193,18 +202,18 @@ impl Case<'_> {
         let last = memory
             .last_rollout()
             .filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
-        if self.now.duration_since(last.at) < SETTLING {
+        if self.now.duration_since(last.at) < CONSISTENCY_DELAY {
             return Some(Plan::nothing(format!(
                 "the rollout of {} was started {}",
                 self.label(),
-                ago(last.at, self.now)
+                format_age(last.at, self.now)
             )));
         }
-        (!approved).then(|| Plan::tell(self.went_back(last.at)))
+        (!approved).then(|| Plan::notify(self.build_rolled_back_message(last.at)))
     }
 
-    fn went_back(&self, rolled_out: Timestamp) -> Message {
-        let next = if self.seen.memory.approval_is_spent(&self.image.digest) {
+    fn build_rolled_back_message(&self, rolled_out: Timestamp) -> Message {
+        let next = if self.seen.state.is_approval_used(&self.image.digest) {
             "Push a new image.".to_owned()
         } else {
             format!(
@@ -213,31 +222,32 @@ impl Case<'_> {
                 self.image.digest
             )
         };
-        let when = ago(rolled_out, self.now);
+        let when = format_age(rolled_out, self.now);
         Message::warning(format!(
             "{} went back to {}; not rolled out again",
             self.label(),
-            self.was()
+            self.running_label()
         ))
         .why(format!(
             "It was rolled out {when}, and since then ECS or a person returned the service to {}.",
-            self.running.label()
+            self.running.family_and_revision()
         ))
         .next(next)
-        .once(format!("went-back:{}:{rolled_out}", self.image.digest))
+        .deduplicated_by(format!("went-back:{}:{rolled_out}", self.image.digest))
     }
 
-    fn approved(&self) -> bool {
-        policy::approved(&self.seen.target.tags) == Some(self.image.digest.as_str())
+    fn is_approved(&self) -> bool {
+        policy::find_approval(&self.seen.target.tags) == Some(self.image.digest.as_str())
     }
 
-    /// An index is pushed platform by platform, and some are never built for ours.
-    fn wrong_platform(&self) -> Option<Plan> {
+    /// Holds an index without the service's platform. Indexes are pushed platform by platform, and
+    /// some platforms are never built.
+    fn check_platform(&self) -> Option<Plan> {
         let platforms = self.image.platforms.as_ref()?;
         if self.observed.image_to_run(self.image).is_some() {
             return None;
         }
-        let needed = self.running.platform();
+        let needed = self.running.describe_platforms();
         let has = platforms
             .iter()
             .map(|child| child.platform.to_string())
@@ -250,28 +260,28 @@ impl Case<'_> {
             .next(format!(
                 "Push the same tag with {needed} in it; it is then rolled out."
             ))
-            .once(format!("platform:{}", self.image.digest));
-        Some(Plan::tell(message))
+            .deduplicated_by(format!("platform:{}", self.image.digest));
+        Some(Plan::notify(message))
     }
 
-    fn frozen(&self) -> Option<Plan> {
-        let until = self.seen.policy.freeze.as_ref()?.holds_until(self.now)?;
+    fn check_freeze(&self) -> Option<Plan> {
+        let until = self.seen.policy.freeze.as_ref()?.active_until(self.now)?;
         let until = until.strftime("%F %H:%M UTC");
         let message = Message::info(format!("{} is held until {until}", self.label()))
             .why(format!("{} holds new images now.", policy::FREEZE))
             .next("The newest push is rolled out when the freeze ends.")
-            .once(format!("frozen:{}", self.image.digest));
-        Some(Plan::tell(message))
+            .deduplicated_by(format!("frozen:{}", self.image.digest));
+        Some(Plan::notify(message))
     }
 
-    fn scanned(&self) -> Option<Plan> {
+    fn check_scan(&self) -> Option<Plan> {
         let level = self.seen.policy.deploy.scan?;
         match self.observed.scan.as_ref()? {
-            Scan::Waiting(why) => Some(Plan::nothing(format!(
+            ImageScan::Pending(why) => Some(Plan::nothing(format!(
                 "{} waits for its scan: {why}",
                 self.label()
             ))),
-            Scan::Impossible(why)
+            ImageScan::Unavailable(why)
                 if self
                     .pushed_at
                     .is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN) =>
@@ -281,35 +291,38 @@ impl Case<'_> {
                     self.label()
                 )))
             }
-            Scan::Impossible(why) => Some(Plan::tell(self.not_scanned(why))),
-            Scan::Finished(counts) => {
-                let bad = findings(level, counts);
-                (!bad.is_empty()).then(|| Plan::tell(self.findings(&bad)))
+            ImageScan::Unavailable(why) => Some(Plan::notify(self.build_not_scanned_message(why))),
+            ImageScan::Finished(counts) => {
+                let bad = format_findings(level, counts);
+                (!bad.is_empty()).then(|| Plan::notify(self.build_findings_message(&bad)))
             }
         }
     }
 
-    fn not_scanned(&self, why: &str) -> Message {
+    fn build_not_scanned_message(&self, why: &str) -> Message {
         Message::warning(format!("{} is held: {why}", self.label()))
             .why("The tag says scan=, and an image that was not scanned is not known to be clean.")
             .next("Switch on scanning for the repository and scan the image, or take scan= out of the tag.")
-            .once(format!("not-scanned:{}", self.image.digest))
+            .deduplicated_by(format!("not-scanned:{}", self.image.digest))
     }
 
-    fn findings(&self, bad: &str) -> Message {
+    fn build_findings_message(&self, bad: &str) -> Message {
         Message::warning(format!("{} is held: its scan found {bad}", self.label()))
             .why(format!(
                 "The tag says scan=, and image {} has these findings.",
                 self.image.digest
             ))
             .next("Push an image without them, or change scan= in the tag.")
-            .once(format!("scan:{}", self.image.digest))
+            .deduplicated_by(format!("scan:{}", self.image.digest))
     }
 
-    fn unapproved(&self) -> Option<Plan> {
+    fn check_approval(&self) -> Option<Plan> {
         let wanted = self.seen.policy.deploy.approve;
-        // With traffic that is shifted, the deployment itself waits, after its test.
-        if !wanted || self.approved() || shift::wanted(self.seen.policy, self.service).is_some() {
+        // With traffic shifting, the deployment itself pauses for approval after its test stage.
+        if !wanted
+            || self.is_approved()
+            || shift::find_requested_shift(self.seen.policy, self.service).is_some()
+        {
             return None;
         }
         let message = Message::info(format!("{} waits for approval", self.label()))
@@ -319,19 +332,23 @@ impl Case<'_> {
                 policy::APPROVE,
                 self.image.digest
             ))
-            .once(format!("approve:{}", self.image.digest));
-        Some(Plan::tell(message))
+            .deduplicated_by(format!("approve:{}", self.image.digest));
+        Some(Plan::notify(message))
     }
 
-    fn roll_out(&self) -> Plan {
+    fn plan_rollout(&self) -> Plan {
         let follows = &self.seen.policy.deploy.follows;
-        let repository = &self.subject.repository;
+        let repository = &self.container.repository;
         let pushed = self
             .pushed_at
-            .map(|at| format!("; pushed {}", ago(at, self.now)))
+            .map(|at| format!("; pushed {}", format_age(at, self.now)))
             .unwrap_or_default();
-        let title = format!("rolling out {} — was {}{pushed}", self.label(), self.was());
-        let taken = self.taken();
+        let title = format!(
+            "rolling out {} — was {}{pushed}",
+            self.label(),
+            self.running_label()
+        );
+        let taken = self.usable_snapshots();
         let backed_up = if taken.is_empty() {
             String::new()
         } else {
@@ -341,116 +358,122 @@ impl Case<'_> {
             "The service follows {follows} in {}, and {} is what that names now.{backed_up}",
             repository.name, self.image.tag
         );
-        let message = match self.without() {
+        let message = match self.describe_missing_snapshots() {
             None => Message::info(title.clone()).why(why),
             Some(without) => {
                 Message::warning(format!("{title}; without a snapshot")).why(why + &without)
             }
         };
-        let mut plan = Plan::act(
-            Action::Rollout(self.action()),
+        let mut plan = Plan::single_step(
+            Action::Rollout(self.build_rollout()),
             title,
-            message.next(self.next()).begins(RELEASE),
+            message.next(self.describe_next()).fires(RELEASE_CONDITION),
         );
-        plan.messages
-            .extend(shift::impossible(self.seen.policy, self.service));
+        plan.messages.extend(shift::warn_unsupported_shift(
+            self.seen.policy,
+            self.service,
+        ));
         if !taken.is_empty() {
             plan.reason = format!("{}; {} was taken before", plan.reason, taken.join(", "));
         }
         plan
     }
 
-    fn action(&self) -> Rollout {
+    fn build_rollout(&self) -> Rollout {
         let image = ImageRef {
-            repository: self.subject.repository.clone(),
+            repository: self.container.repository.clone(),
             tag: Some(self.image.tag.clone()),
             digest: Some(self.image.digest.clone()),
         };
-        let images = BTreeMap::from([(self.subject.container.clone(), image.to_string())]);
+        let images = BTreeMap::from([(self.container.name.clone(), image.to_string())]);
         let registered = self.observed.newest_revision.as_ref().filter(|newest| {
             newest.arn() != self.running.arn()
-                && newest.with_images(&BTreeMap::new()) == self.running.with_images(&images)
+                && newest.build_request_with_images(&BTreeMap::new())
+                    == self.running.build_request_with_images(&images)
         });
         Rollout {
             service: self.service.arn.clone(),
             base: self.running.arn().to_owned(),
             registered: registered.map(|revision| revision.arn().to_owned()),
-            enable_circuit_breaker: self.wants_breaker(),
-            shift: shift::change(self.seen.policy, self.service),
-            code_deploy: self.group(),
-            ask: self.asks(),
+            enable_circuit_breaker: self.needs_circuit_breaker(),
+            shift: shift::find_shift_change(self.seen.policy, self.service),
+            code_deploy: self.deployment_group(),
+            ask: self.hook_function(),
             tags: BTreeMap::from([
-                (policy::BASE.to_owned(), self.running.label().to_owned()),
+                (
+                    policy::BASE.to_owned(),
+                    self.running.family_and_revision().to_owned(),
+                ),
                 ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
             ]),
             tag: self.image.tag.clone(),
             digest: self.image.digest.clone(),
-            approved: self.approved(),
+            approved: self.is_approved(),
             images,
         }
     }
 
-    /// The circuit breaker exists for rolling deployments only.
-    fn wants_breaker(&self) -> bool {
+    /// Reports whether to enable the circuit breaker, which only rolling deployments have.
+    fn needs_circuit_breaker(&self) -> bool {
         let breaker = self.service.circuit_breaker;
         let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
-        self.seen.policy.deploy.breaker && self.strategy() == "ROLLING" && !already
+        self.seen.policy.deploy.breaker && self.effective_strategy() == "ROLLING" && !already
     }
 
-    /// Whom CodeDeploy asks on the way, where there is something to be asked.
-    fn asks(&self) -> Option<String> {
+    /// Returns the hook function that CodeDeploy calls, if the tag gives it addresses to probe.
+    fn hook_function(&self) -> Option<String> {
         let policy = self.seen.policy;
         let has_addresses = !policy.deploy.verify.is_empty() || policy.deploy.verify_test.is_some();
         policy
             .hook
             .as_ref()
-            .filter(|_| has_addresses && self.group().is_some())
+            .filter(|_| has_addresses && self.deployment_group().is_some())
             .map(|hook| hook.function.clone())
     }
 
-    /// By which ECS will roll it out.
-    fn strategy(&self) -> &str {
-        let wanted = shift::wanted(self.seen.policy, self.service);
+    /// Returns the strategy that ECS will use for the rollout.
+    fn effective_strategy(&self) -> &str {
+        let wanted = shift::find_requested_shift(self.seen.policy, self.service);
         wanted.map_or(self.service.strategy.as_str(), |shift| {
             shift.strategy.as_str()
         })
     }
 
-    fn next(&self) -> String {
-        let superseded = if self.service.rollout_in_progress() {
+    fn describe_next(&self) -> String {
+        let superseded = if self.service.has_rollout_in_progress() {
             format!(
                 "It takes the place of the rollout of {} that was in progress. ",
-                self.was()
+                self.running_label()
             )
         } else {
             String::new()
         };
-        if let Some(group) = self.group() {
+        if let Some(group) = self.deployment_group() {
             return format!(
                 "CodeDeploy shifts traffic to it, by its deployment group {}/{}.",
                 group.application, group.group
             );
         }
-        let rolling = self.strategy() == "ROLLING";
+        let rolling = self.effective_strategy() == "ROLLING";
         let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
         let fate = if rolling && guarded {
             format!(
                 "ECS replaces the tasks; if they do not start, its circuit breaker goes back to {}.",
-                self.running.label()
+                self.running.family_and_revision()
             )
         } else if rolling {
             format!(
                 "ECS replaces the tasks. breaker=off: nothing goes back to {} by itself.",
-                self.running.label()
+                self.running.family_and_revision()
             )
         } else {
-            self.shifted()
+            self.describe_traffic_shift()
         };
         superseded + &fate
     }
 
-    fn shifted(&self) -> String {
-        let how = match self.strategy() {
+    fn describe_traffic_shift(&self) -> String {
+        let how = match self.effective_strategy() {
             "CANARY" => "ECS gives it a small share of the traffic first, and all of it later",
             "LINEAR" => "ECS gives it the traffic step by step",
             "BLUE_GREEN" => "ECS starts it beside the old one and then gives it all of the traffic",
@@ -462,7 +485,8 @@ impl Case<'_> {
         } else {
             ""
         };
-        let waits = shift::wanted(self.seen.policy, self.service).is_some_and(|shift| shift.pauses);
+        let waits = shift::find_requested_shift(self.seen.policy, self.service)
+            .is_some_and(|shift| shift.pauses);
         let approval = format!(
             " It waits for you after its test: tag the service {} = {} to let it go on.",
             policy::APPROVE,
@@ -475,10 +499,10 @@ impl Case<'_> {
     }
 
     pub fn label(&self) -> String {
-        format!("{} ({})", self.image.tag, self.image.digest.short())
+        format!("{} ({})", self.image.tag, self.image.digest.short_digest())
     }
 
-    fn was(&self) -> String {
-        self.subject.running().label()
+    fn running_label(&self) -> String {
+        self.container.running_image().version_label()
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
-use lamplighter::model::{DeploymentController, Scan};
+use lamplighter::model::{DeploymentController, ImageScan};
 use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy::Strategy;
 use proptest::prelude::*;
@@ -14,8 +14,8 @@ use crate::fixtures::{Given, HOST, SECRET, digest, given};
 
 const MINUTES: SignedDuration = SignedDuration::from_mins(10);
 
-fn findings(counts: &[(&str, u32)]) -> Scan {
-    Scan::Finished(
+fn findings(counts: &[(&str, u32)]) -> ImageScan {
+    ImageScan::Finished(
         counts
             .iter()
             .map(|(severity, n)| ((*severity).to_owned(), *n))
@@ -63,7 +63,7 @@ fn rolls_out(#[case] given: Given, #[case] says: &str) {
 #[case::just_started(given().rolled_out(2, SignedDuration::from_secs(3)), "the rollout of RC_1.4.2 (sha256:00000000) was started 3 s ago")]
 #[case::no_such_tag(given().offer(Offer::NoTag), "the repository shop/web has no tag like RC_x.x.x")]
 #[case::not_scanned(
-    given().deploy("tag=RC_x.x.x scan=high").scanned(Scan::Waiting("the scan is IN_PROGRESS".into())),
+    given().deploy("tag=RC_x.x.x scan=high").scanned(ImageScan::Pending("the scan is IN_PROGRESS".into())),
     "RC_1.4.2 (sha256:00000000) waits for its scan: the scan is IN_PROGRESS"
 )]
 fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
@@ -131,7 +131,7 @@ fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case
 
 #[test]
 fn an_image_that_nobody_scans_is_held_and_told_once_the_scan_had_time_to_start() {
-    let scan = || Scan::Impossible("it was never scanned".into());
+    let scan = || ImageScan::Unavailable("it was never scanned".into());
     let fresh = given()
         .deploy("tag=RC_x.x.x scan=high")
         .scanned(scan())

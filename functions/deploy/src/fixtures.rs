@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Operation, Seen};
+use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::model::{
-    Arn, Deployment, Digest, Image, Platform, PlatformImage, Scan, Service, Tagged, TaskDefinition,
+    Arn, Deployment, Digest, Image, ImageScan, Platform, PlatformImage, Service, Tagged,
+    TaskDefinition,
 };
-use lamplighter::policy::{Hook, StackDefaults};
-use lamplighter::state::{Attempt, Memory};
+use lamplighter::policy::{LifecycleHook, StackDefaults};
+use lamplighter::state::{Attempt, TargetState};
 use lamplighter::{Event, Plan};
 use serde_json::{Value, json};
 
-use crate::{Deploy, Observed, Offer, decide, subject};
+use crate::{Deploy, Observed, Offer, select_container, decide};
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -27,7 +28,7 @@ pub fn digest(n: u64) -> Digest {
 
 pub struct Given {
     pub tags: BTreeMap<String, String>,
-    pub memory: Memory,
+    pub memory: TargetState,
     pub observed: Observed,
     pub event: Event,
     pub now: Timestamp,
@@ -47,13 +48,13 @@ pub fn given() -> Given {
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
         }],
-        ..Service::rolling(arn, 3)
+        ..Service::new_rolling(arn, 3)
     };
     let observed = Observed {
         service: Some(service),
         code_deployment: None,
         running: None,
-        subject: Err(String::new()),
+        container: Err(String::new()),
         offer: Offer::NoTag,
         scan: None,
         newest_revision: None,
@@ -61,9 +62,9 @@ pub fn given() -> Given {
     };
     Given {
         tags,
-        memory: Memory::default(),
+        memory: TargetState::default(),
         observed,
-        event: Event::sweep("sweep"),
+        event: Event::scheduled_sweep("sweep"),
         now: NOW,
     }
     .deploy("tag=RC_x.x.x repo=shop/web")
@@ -130,7 +131,7 @@ impl Given {
         self
     }
 
-    pub fn scanned(mut self, scan: Scan) -> Self {
+    pub fn scanned(mut self, scan: ImageScan) -> Self {
         self.observed.scan = Some(scan);
         self
     }
@@ -178,7 +179,7 @@ impl Given {
     }
 
     pub fn decide(mut self) -> Plan {
-        let hook = Some(Hook {
+        let hook = Some(LifecycleHook {
             function: "verify".into(),
             role: "role".into(),
         });
@@ -186,20 +187,20 @@ impl Given {
             hook,
             ..StackDefaults::default()
         };
-        let policy = Deploy.policy(&self.tags, &defaults).unwrap().unwrap();
+        let policy = Deploy.parse_policy(&self.tags, &defaults).unwrap().unwrap();
         let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
         if let Some(running) = &self.observed.running {
-            self.observed.subject = subject(&policy.deploy, running, &arn);
+            self.observed.container = select_container(&policy.deploy, running, &arn);
         }
         let target = Tagged {
             arn,
             tags: self.tags,
         };
-        let seen = Seen {
+        let seen = TargetContext {
             event: &self.event,
             target: &target,
             policy: &policy,
-            memory: &self.memory,
+            state: &self.memory,
         };
         decide(seen, &self.observed, self.now)
     }

@@ -1,10 +1,12 @@
-//! `deploy`: a pushed image is rolled out to every service that follows it.
+//! `deploy`: rolls a pushed image out, pinned by digest, to every service that tracks its tag.
 //!
-//! Triggers: an ECR push or a finished scan, a rotated secret, a changed tag, and a sweep that finds what
-//! events lost. How a rollout ends is `rollout`'s affair, and images are not built, scanned or signed here.
+//! Triggers: an ECR push, a finished scan, a rotated secret, a changed tag, and a sweep that finds
+//! lost events. `rollout` tracks how a rollout ends. Lamplighter does not build, scan or sign
+//! images.
 
 mod backup;
 mod code_deploy;
+mod container;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -13,7 +15,6 @@ mod fixtures;
 mod observe;
 mod restart;
 mod shift;
-mod subject;
 mod targets;
 mod words;
 #[cfg(test)]
@@ -22,46 +23,48 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{self, DeployPolicy, Freeze, Hook, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Services};
+use lamplighter::policy::{
+    self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
+};
+use lamplighter::ports::cloud::{Cloud, DeployActions};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
+pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
 pub use observe::{Observed, Offer};
-pub use subject::{Subject, subject};
 
 pub struct Deploy;
 
-/// What the operator wants of one service.
+/// The parsed tag policy of one service.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub deploy: DeployPolicy,
-    pub freeze: Option<Freeze>,
-    /// The stack that owns snapshots.
+    pub freeze: Option<FreezeWindow>,
+    /// The stack that owns the snapshots.
     pub stack: String,
-    /// What deployments that shift traffic ask on their way.
-    pub hook: Option<Hook>,
+    /// The lifecycle hook that deployments with traffic shifting call.
+    pub hook: Option<LifecycleHook>,
 }
 
 impl Operation for Deploy {
     const NAME: &'static str = "deploy";
     type Policy = Policy;
-    type Survey = ();
+    type Prefetched = ();
     type Observed = Observed;
-    type Reach = Services;
+    type Capability = DeployActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
+        search: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<()>, AwsError> {
-        targets::targets(search.event, search.cloud).await
+        targets::find_targets(search.event, search.cloud).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
@@ -71,7 +74,7 @@ impl Operation for Deploy {
         };
         let freeze = tags
             .get(policy::FREEZE)
-            .map(|value| Freeze::parse(value))
+            .map(|value| FreezeWindow::parse(value))
             .transpose()?;
         let (stack, hook) = (defaults.stack.clone(), defaults.hook.clone());
         Ok(Some(Policy {
@@ -84,34 +87,34 @@ impl Operation for Deploy {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         (): &(),
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         observe::observe(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         observed
             .service
             .as_ref()
-            .map_or_else(TargetState::missing, TargetState::from)
+            .map_or_else(Preconditions::for_missing_target, Preconditions::from)
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Rollout(rollout) => observed
                 .running_digest()
                 .is_some_and(|digest| digest == rollout.digest),
-            Action::Redeploy(redeploy) => observed
+            Action::RestartTasks(redeploy) => observed
                 .service
                 .as_ref()
-                .is_some_and(|s| s.started_since(redeploy.since)),
-            Action::Backup(backup) => {
+                .is_some_and(|s| s.was_deployed_since(redeploy.since)),
+            Action::CreateSnapshot(backup) => {
                 let mut taken = observed
                     .databases
                     .iter()

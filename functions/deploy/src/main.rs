@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
-    lamplighter_aws::lambda::operate(deploy::Deploy)
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
+    lamplighter_aws::lambda::serve_operation(deploy::Deploy)
 }

@@ -1,78 +1,79 @@
-//! What a decision needs to know of one service, read in as few calls as it takes.
+//! Observation: reads the AWS state of one service in as few calls as possible.
 
 use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::ecr::ImageAction;
 use lamplighter::model::{
-    Arn, CodeDeployment, Database, DeploymentController, Digest, Image, Scan, Service, Snapshot,
-    TagInRepository, Tagged, TaskDefinition,
+    Arn, CodeDeployment, Database, DeploymentController, Digest, Image, ImageScan, ImageTag,
+    Service, Snapshot, Tagged, TaskDefinition,
 };
 use lamplighter::policy::{self, APP, BACKUP, Managed};
-use lamplighter::ports::cloud::{Cloud, Kind, Which};
+use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
 use serde::Serialize;
 
-use crate::{Policy, Subject, subject};
+use crate::{Policy, SelectedContainer, select_container};
 
-/// All that [`crate::decide`] looks at.
+/// The input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Observed {
-    /// `None` where the service is gone.
+    /// `None` if the service does not exist.
     pub service: Option<Service>,
     /// The task definition of the service's newest deployment.
     pub running: Option<TaskDefinition>,
-    /// What CodeDeploy last did to the service, where it deploys it.
+    /// The newest CodeDeploy deployment, if CodeDeploy deploys the service.
     pub code_deployment: Option<CodeDeployment>,
-    /// The container to change; what stands against finding it otherwise.
-    pub subject: Result<Subject, String>,
+    /// The container to change, or the reason why none could be selected.
+    pub container: Result<SelectedContainer, String>,
     pub offer: Offer,
-    /// Read only where the tag says `scan=`.
-    pub scan: Option<Scan>,
-    /// The newest revision of the family, read only where an earlier rollout was interrupted.
+    /// Read only if the tag sets `scan=`.
+    pub scan: Option<ImageScan>,
+    /// The newest revision of the family; read only after an interrupted rollout.
     pub newest_revision: Option<TaskDefinition>,
-    /// The databases of the application, read only where the tag says `snapshot=yes`.
-    pub databases: Vec<Before>,
+    /// The databases of the application; read only if the tag sets `snapshot=yes`.
+    pub databases: Vec<DatabaseSnapshots>,
 }
 
 /// A database and its manual snapshots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Before {
+pub struct DatabaseSnapshots {
     pub database: Database,
     pub snapshots: Vec<Snapshot>,
 }
 
-/// What the registry offers to roll out.
+/// The image that the registry offers for a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum Offer {
     Image {
         image: Image,
         pushed_at: Option<Timestamp>,
     },
-    /// No tag that the service follows, or none that is not quarantined.
+    /// No tag matches the policy, or every matching one is quarantined.
     NoTag,
     NoRepository,
     /// The event is not about an image.
-    NotAsked,
+    NotApplicable,
 }
 
 impl Observed {
-    fn missing() -> Self {
+    fn for_missing_service() -> Self {
         Self {
             service: None,
             code_deployment: None,
             running: None,
-            subject: Err("the service does not exist".to_owned()),
-            offer: Offer::NotAsked,
+            container: Err("the service does not exist".to_owned()),
+            offer: Offer::NotApplicable,
             scan: None,
             newest_revision: None,
             databases: Vec::new(),
         }
     }
 
-    /// The image of an index that the service's tasks would run.
+    /// Returns the digest of the platform image in an image index that the service's tasks would
+    /// run.
     #[must_use]
     pub fn image_to_run<'a>(&self, image: &'a Image) -> Option<&'a Digest> {
         let running = self.running.as_ref()?;
@@ -80,61 +81,68 @@ impl Observed {
             .platforms
             .iter()
             .flatten()
-            .find(|child| running.runs_on(&child.platform))?;
+            .find(|child| running.supports_platform(&child.platform))?;
         Some(&fitting.digest)
     }
 
-    /// The digest that the service runs or is rolling out, where it is pinned.
+    /// Returns the digest that the service runs or is rolling out, if its image is pinned by
+    /// digest.
     #[must_use]
     pub fn running_digest(&self) -> Option<Digest> {
-        self.subject
+        self.container
             .as_ref()
             .ok()
-            .and_then(|subject| subject.running().digest)
+            .and_then(|subject| subject.running_image().digest)
     }
 }
 
-pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Observed, AwsError> {
+pub async fn observe<C: Cloud>(
+    seen: TargetContext<'_, Policy>,
+    cloud: &C,
+) -> Result<Observed, AwsError> {
     let described = cloud
-        .services(std::slice::from_ref(&seen.target.arn))
+        .describe_services(std::slice::from_ref(&seen.target.arn))
         .await?;
     let Some(service) = described.into_iter().next() else {
-        return Ok(Observed::missing());
+        return Ok(Observed::for_missing_service());
     };
     if service.task_definition.is_empty() {
-        // With an EXTERNAL controller, the task definition belongs to the task sets.
+        // With the EXTERNAL controller, task sets hold the task definition.
         return Ok(Observed {
             service: Some(service),
-            ..Observed::missing()
+            ..Observed::for_missing_service()
         });
     }
-    let running = cloud.task_definition(&service.task_definition).await?;
-    let subject = subject(&seen.policy.deploy, &running, &seen.target.arn);
+    let running = cloud
+        .describe_task_definition(&service.task_definition)
+        .await?;
+    let subject = select_container(&seen.policy.deploy, &running, &seen.target.arn);
     let offer = match (&seen.event.detail, &subject) {
-        (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotAsked,
-        (_, Ok(subject)) => offer(seen, subject, cloud).await?,
+        (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotApplicable,
+        (_, Ok(subject)) => find_offer(seen, subject, cloud).await?,
     };
-    let code_deployment = code_deployment(&service, cloud).await?;
+    let code_deployment = find_code_deployment(&service, cloud).await?;
     let mut observed = Observed {
         service: Some(service),
         code_deployment,
         running: Some(running),
-        subject,
+        container: subject,
         offer,
         scan: None,
         newest_revision: None,
         databases: Vec::new(),
     };
     let mut since = None;
-    if let (Offer::Image { image, pushed_at }, Ok(subject)) = (&observed.offer, &observed.subject) {
+    if let (Offer::Image { image, pushed_at }, Ok(subject)) = (&observed.offer, &observed.container)
+    {
         let wanted = observed.running_digest().as_ref() != Some(&image.digest);
         if wanted && seen.policy.deploy.scan.is_some() {
-            // A registry scans the images of an index, not the index.
+            // ECR scans the platform images of an index, not the index itself.
             let scanned = observed.image_to_run(image).unwrap_or(&image.digest);
-            let scan = cloud.scan(&subject.repository, scanned).await?;
-            if matches!(scan, Scan::Impossible(_)) && pushed_at.is_none() {
-                // How long ago the push was tells whether a scan may still begin.
-                let tags = cloud.tags(&subject.repository).await?;
+            let scan = cloud.image_scan(&subject.repository, scanned).await?;
+            if matches!(scan, ImageScan::Unavailable(_)) && pushed_at.is_none() {
+                // The push time decides whether a scan may still start.
+                let tags = cloud.image_tags(&subject.repository).await?;
                 since = tags
                     .into_iter()
                     .find(|t| t.tag == image.tag)
@@ -143,11 +151,11 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
             observed.scan = Some(scan);
         }
         if wanted && seen.policy.deploy.snapshot {
-            observed.databases = before(seen, cloud).await?;
+            observed.databases = read_databases(seen, cloud).await?;
         }
-        if wanted && seen.memory.was_interrupted(&image.digest) {
+        if wanted && seen.state.has_interrupted_rollout(&image.digest) {
             let family = observed.running.as_ref().map_or("", TaskDefinition::family);
-            observed.newest_revision = Some(cloud.newest_task_definition(family).await?);
+            observed.newest_revision = Some(cloud.newest_revision(family).await?);
         }
     }
     if let (Offer::Image { pushed_at, .. }, Some(_)) = (&mut observed.offer, since) {
@@ -156,29 +164,32 @@ pub async fn observe<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Obse
     Ok(observed)
 }
 
-/// The deployment of CodeDeploy that ECS names last: the one in progress, if one is.
-async fn code_deployment<C: Cloud>(
+/// Returns the last CodeDeploy deployment that ECS names: the one in progress, if there is one.
+async fn find_code_deployment<C: Cloud>(
     service: &Service,
     cloud: &C,
 ) -> Result<Option<CodeDeployment>, AwsError> {
     match service.code_deployments.last() {
         Some(id) if service.deployment_controller == DeploymentController::CodeDeploy => {
-            cloud.code_deployment(id).await
+            cloud.describe_code_deployment(id).await
         }
         _ => Ok(None),
     }
 }
 
-/// The databases of the service's application that may be backed up, and their snapshots.
-async fn before<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Vec<Before>, AwsError> {
-    let Some(app) = policy::app(&seen.target.tags) else {
+/// Returns the application's managed databases that have a backup policy, with their snapshots.
+async fn read_databases<C: Cloud>(
+    seen: TargetContext<'_, Policy>,
+    cloud: &C,
+) -> Result<Vec<DatabaseSnapshots>, AwsError> {
+    let Some(app) = policy::app_name(&seen.target.tags) else {
         return Ok(Vec::new());
     };
-    let listed = cloud.tagged(Kind::Database, APP).await?;
-    // One without a policy for its backups would keep these for ever.
+    let listed = cloud.list_tagged(ResourceKind::Database, APP).await?;
+    // Without a backup policy, nothing would ever delete these snapshots.
     let is_meant = |d: &&Tagged| {
-        policy::app(&d.tags) == Some(app)
-            && policy::managed(&d.tags) == Ok(Managed::Act)
+        policy::app_name(&d.tags) == Some(app)
+            && policy::parse_managed(&d.tags) == Ok(Managed::Act)
             && d.tags.contains_key(BACKUP)
     };
     let arns: Vec<Arn> = listed
@@ -187,11 +198,13 @@ async fn before<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Vec<Befor
         .map(|database| database.arn.clone())
         .collect();
     let mut found = Vec::new();
-    for database in cloud.databases(&arns).await? {
-        // Members are backed up with their cluster.
+    for database in cloud.describe_databases(&arns).await? {
+        // Cluster members are backed up with their cluster.
         if database.cluster.is_none() {
-            let snapshots = cloud.snapshots(None, Which::Of(&database.arn)).await?;
-            found.push(Before {
+            let snapshots = cloud
+                .list_snapshots(None, SnapshotFilter::OfSource(&database.arn))
+                .await?;
+            found.push(DatabaseSnapshots {
                 database,
                 snapshots,
             });
@@ -200,28 +213,28 @@ async fn before<C: Cloud>(seen: Seen<'_, Policy>, cloud: &C) -> Result<Vec<Befor
     Ok(found)
 }
 
-async fn offer<C: Cloud>(
-    seen: Seen<'_, Policy>,
-    subject: &Subject,
+async fn find_offer<C: Cloud>(
+    seen: TargetContext<'_, Policy>,
+    subject: &SelectedContainer,
     cloud: &C,
 ) -> Result<Offer, AwsError> {
-    match newest(seen, subject, cloud).await {
+    match find_newest_image(seen, subject, cloud).await {
         Ok(offer) => Ok(offer),
         Err(error) if error.code == "RepositoryNotFoundException" => Ok(Offer::NoRepository),
         Err(error) => Err(error),
     }
 }
 
-/// What the newest tag points at now. A push names its tag, so that the repository need not be listed where
-/// the tag is newer than all that runs or ever was rolled out here.
-async fn newest<C: Cloud>(
-    seen: Seen<'_, Policy>,
-    subject: &Subject,
+/// Returns the image of the newest matching tag. A push names its tag, so the repository is not
+/// listed if that tag is newer than the running one and all earlier rollout attempts.
+async fn find_newest_image<C: Cloud>(
+    seen: TargetContext<'_, Policy>,
+    subject: &SelectedContainer,
     cloud: &C,
 ) -> Result<Offer, AwsError> {
     let follows = &seen.policy.deploy.follows;
     let repository = &subject.repository;
-    let (tag, pushed_at) = match (&seen.event.detail, follows.fixed()) {
+    let (tag, pushed_at) = match (&seen.event.detail, follows.as_fixed_tag()) {
         (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
             (fixed.to_owned(), seen.event.time)
         }
@@ -229,43 +242,50 @@ async fn newest<C: Cloud>(
         (Detail::ImageAction(push), None) if is_newest(seen, subject, push) => {
             (push.image_tag.clone(), seen.event.time)
         }
-        (_, None) => match choose(seen, cloud.tags(repository).await?) {
+        (_, None) => match choose_tag(seen, cloud.image_tags(repository).await?) {
             Some(chosen) => (chosen.tag, chosen.pushed_at),
             None => return Ok(Offer::NoTag),
         },
     };
-    let image = cloud.image(repository, &tag).await?;
+    let image = cloud.find_image(repository, &tag).await?;
     Ok(image.map_or(Offer::NoTag, |image| Offer::Image { image, pushed_at }))
 }
 
-/// Whether a pushed tag is newer than the one that runs and than every one that was ever tried.
-fn is_newest(seen: Seen<'_, Policy>, subject: &Subject, push: &ImageAction) -> bool {
+/// Reports whether a pushed tag is newer than the running one and than all earlier attempts.
+fn is_newest(
+    seen: TargetContext<'_, Policy>,
+    subject: &SelectedContainer,
+    push: &ImageAction,
+) -> bool {
     let follows = &seen.policy.deploy.follows;
-    let newer_than = |tag: &str| follows.compare(&push.image_tag, tag) == Some(Ordering::Greater);
+    let newer_than =
+        |tag: &str| follows.compare_tags(&push.image_tag, tag) == Some(Ordering::Greater);
     let tried = seen
-        .memory
+        .state
         .attempts
         .iter()
         .filter_map(|attempt| attempt.tag.as_deref());
     push.repository_name == subject.repository.name
         && subject
-            .running()
+            .running_image()
             .tag
             .is_some_and(|running| newer_than(&running))
         && tried.into_iter().all(newer_than)
 }
 
-/// The newest tag by version that is not quarantined, or is but was approved; of equal versions the one pushed last.
-fn choose(seen: Seen<'_, Policy>, tags: Vec<TagInRepository>) -> Option<TagInRepository> {
-    let (follows, quarantined) = (&seen.policy.deploy.follows, &seen.memory.quarantined);
-    let approved = policy::approved(&seen.target.tags);
-    let is_open = |t: &TagInRepository| {
-        !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str())
-    };
+/// Returns the matching tag with the highest version, skipping quarantined digests unless approved.
+/// Among equal versions, the last push wins.
+fn choose_tag(seen: TargetContext<'_, Policy>, tags: Vec<ImageTag>) -> Option<ImageTag> {
+    let (follows, quarantined) = (&seen.policy.deploy.follows, &seen.state.quarantined);
+    let approved = policy::find_approval(&seen.target.tags);
+    let is_open =
+        |t: &ImageTag| !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str());
     tags.into_iter()
-        .filter(|t| follows.matches(&t.tag) && is_open(t))
+        .filter(|t| follows.matches_tag(&t.tag) && is_open(t))
         .max_by(|a, b| {
-            let by_version = follows.compare(&a.tag, &b.tag).unwrap_or(Ordering::Equal);
+            let by_version = follows
+                .compare_tags(&a.tag, &b.tag)
+                .unwrap_or(Ordering::Equal);
             by_version
                 .then(a.pushed_at.cmp(&b.pushed_at))
                 .then_with(|| a.tag.cmp(&b.tag))

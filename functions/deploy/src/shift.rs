@@ -1,21 +1,21 @@
-//! How traffic is shifted to a release, where the tag says `strategy=`.
+//! Traffic shifting for releases, if the tag sets `strategy=`.
 
 use std::collections::BTreeSet;
 
 use lamplighter::model::Service;
 use lamplighter::notify::Message;
-use lamplighter::plan::Shift;
+use lamplighter::plan::TrafficShiftSettings;
 
 use crate::Policy;
 
-/// How ECS names a hook that waits for a person.
-const PAUSE: &str = "PAUSE";
+/// The ECS name for a hook that pauses until someone continues the deployment.
+const PAUSE_HOOK: &str = "PAUSE";
 
-/// What the tag asks for, as far as the service's load balancers allow it.
-pub fn wanted(policy: &Policy, service: &Service) -> Option<Shift> {
+/// Returns the traffic shift that the tag requests, if the service's load balancers support it.
+pub fn find_requested_shift(policy: &Policy, service: &Service) -> Option<TrafficShiftSettings> {
     let (strategy, hook) = (policy.deploy.strategy?, policy.hook.clone()?);
     let pauses = policy.deploy.approve;
-    service.shifting.is_possible.then_some(Shift {
+    service.shifting.is_possible.then_some(TrafficShiftSettings {
         strategy,
         hook,
         pauses,
@@ -23,24 +23,24 @@ pub fn wanted(policy: &Policy, service: &Service) -> Option<Shift> {
     })
 }
 
-/// The same, where the service does not do so already.
-pub fn change(policy: &Policy, service: &Service) -> Option<Shift> {
-    wanted(policy, service).filter(|shift| {
-        let pause = shift.pauses.then(|| PAUSE.to_owned());
+/// Returns the requested traffic shift if it differs from the service's current configuration.
+pub fn find_shift_change(policy: &Policy, service: &Service) -> Option<TrafficShiftSettings> {
+    find_requested_shift(policy, service).filter(|shift| {
+        let pause = shift.pauses.then(|| PAUSE_HOOK.to_owned());
         let hooks: BTreeSet<String> = pause
             .into_iter()
             .chain([shift.hook.function.clone()])
             .collect();
-        // One that nobody asks for may be a person's own, which stays.
-        let pauses = service.shifting.hooks.contains(PAUSE);
+        // A pause hook that the tag does not request may be the operator's own, so it stays.
+        let pauses = service.shifting.hooks.contains(PAUSE_HOOK);
         let bakes = shift.bake >= 60 && shift.bake / 60 * 60 != service.shifting.bake;
         let other = service.strategy != shift.strategy.as_str() || bakes;
         other || pauses != shift.pauses || !hooks.is_subset(&service.shifting.hooks)
     })
 }
 
-/// Why the tag is not followed; `None` where it is.
-pub fn impossible(policy: &Policy, service: &Service) -> Option<Message> {
+/// Returns a warning if the load balancers don't support the strategy in the tag.
+pub fn warn_unsupported_shift(policy: &Policy, service: &Service) -> Option<Message> {
     let strategy = policy.deploy.strategy?;
     if service.shifting.is_possible {
         return None;
@@ -55,5 +55,5 @@ pub fn impossible(policy: &Policy, service: &Service) -> Option<Message> {
                 "Give each of its load balancers an alternate target group and a production listener rule \
              (advancedConfiguration), or take strategy= out of the tag.",
             );
-    Some(message.once(format!("no-shift:{word}")))
+    Some(message.deduplicated_by(format!("no-shift:{word}")))
 }

@@ -1,69 +1,83 @@
-//! Which services an event is about.
+//! Discovery: the services that an event affects.
 
 use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
-use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::cloud::{Cloud, ResourceKind};
 use lamplighter::{AwsError, Event};
 
-pub async fn targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
+pub async fn find_targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
     match &event.detail {
-        Detail::ImageAction(action) => match action.pushed() {
-            Ok(()) => pushed(&action.repository_name, &action.image_tag, cloud).await,
-            Err(reason) => Ok(Targets::None(reason)),
+        Detail::ImageAction(action) => match action.check_push() {
+            Ok(()) => {
+                find_targets_for_push(&action.repository_name, &action.image_tag, cloud).await
+            }
+            Err(reason) => Ok(Targets::Skipped(reason)),
         },
-        Detail::ImageScanned(scan) => scanned(scan.repository(), cloud).await,
+        Detail::ImageScanned(scan) => find_targets_for_scan(scan.repository(), cloud).await,
         Detail::SecretRotated(secret) => {
-            let services = cloud.tagged(Kind::Service, DEPLOY).await?;
+            let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
             let reads = |definition: &TaskDefinition| {
-                definition.secret_references().any(|r| secret.is_read_by(r))
+                definition
+                    .secret_references()
+                    .any(|r| secret.matches_reference(r))
             };
-            let readers = running(services, cloud, reads).await?;
-            Ok(found(readers, || {
+            let readers = filter_by_task_definition(services, cloud, reads).await?;
+            Ok(targets_or_skip(readers, || {
                 format!("no service with {DEPLOY} reads {}", secret.secret_arn)
             }))
         }
-        Detail::TagChange(change) => tagged(event, change, cloud).await,
+        Detail::TagChange(change) => find_targets_for_tag_change(event, change, cloud).await,
         Detail::Sweep => {
-            let services = cloud.tagged(Kind::Service, DEPLOY).await?;
-            Ok(found(services, || format!("no service carries {DEPLOY}")))
+            let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+            Ok(targets_or_skip(services, || {
+                format!("no service carries {DEPLOY}")
+            }))
         }
-        other => Ok(Targets::not_for("deploy", other)),
+        other => Ok(Targets::unsupported_event("deploy", other)),
     }
 }
 
-fn found(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targets<()> {
+fn targets_or_skip(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targets<()> {
     if services.is_empty() {
-        Targets::None(none())
+        Targets::Skipped(none())
     } else {
-        Targets::These(services, ())
+        Targets::Found(services, ())
     }
 }
 
-async fn pushed<C: Cloud>(repository: &str, tag: &str, cloud: &C) -> Result<Targets<()>, AwsError> {
-    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
-    let followers = following(services, repository, cloud, |policy| {
-        policy.follows.matches(tag)
+async fn find_targets_for_push<C: Cloud>(
+    repository: &str,
+    tag: &str,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    let followers = filter_by_repository(services, repository, cloud, |policy| {
+        policy.follows.matches_tag(tag)
     })
     .await?;
-    Ok(found(followers, || {
+    Ok(targets_or_skip(followers, || {
         format!("no service follows {repository}:{tag}")
     }))
 }
 
-async fn scanned<C: Cloud>(repository: &str, cloud: &C) -> Result<Targets<()>, AwsError> {
-    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
-    let waiting = following(services, repository, cloud, |policy| policy.scan.is_some()).await?;
-    Ok(found(waiting, || {
+async fn find_targets_for_scan<C: Cloud>(
+    repository: &str,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    let waiting =
+        filter_by_repository(services, repository, cloud, |policy| policy.scan.is_some()).await?;
+    Ok(targets_or_skip(waiting, || {
         format!("no service with scan= follows {repository}")
     }))
 }
 
-/// The services that follow a repository and whose policy says so. One whose tag can't be read is kept:
-/// the engine tells a person.
-async fn following<C: Cloud>(
+/// Returns the services that track a repository and whose policy passes `wanted`. Services with an
+/// invalid tag are kept, so that the engine reports the error.
+async fn filter_by_repository<C: Cloud>(
     services: Vec<Tagged>,
     repository: &str,
     cloud: &C,
@@ -90,13 +104,13 @@ async fn following<C: Cloud>(
             .containers()
             .any(|c| ImageRef::parse(c.image).repository.name == repository)
     };
-    followers.extend(running(unnamed, cloud, runs).await?);
+    followers.extend(filter_by_task_definition(unnamed, cloud, runs).await?);
     Ok(followers)
 }
 
-/// The services whose running task definition is of a kind. One whose definition can't be read is kept: its
-/// own visit finds out why, and the others go on.
-async fn running<C: Cloud>(
+/// Returns the services whose running task definition passes `is`. A service whose definition can't
+/// be read is kept: reconciling it returns the error without stopping the others.
+async fn filter_by_task_definition<C: Cloud>(
     services: Vec<Tagged>,
     cloud: &C,
     is: impl Fn(&TaskDefinition) -> bool,
@@ -105,14 +119,14 @@ async fn running<C: Cloud>(
         return Ok(services);
     }
     let arns: Vec<Arn> = services.iter().map(|service| service.arn.clone()).collect();
-    let described = cloud.services(&arns).await?;
+    let described = cloud.describe_services(&arns).await?;
     let mut kept = Vec::new();
     for service in services {
         let Some(description) = described.iter().find(|d| d.arn == service.arn) else {
             continue;
         };
         if cloud
-            .task_definition(&description.task_definition)
+            .describe_task_definition(&description.task_definition)
             .await
             .is_ok_and(|definition| !is(&definition))
         {
@@ -123,9 +137,10 @@ async fn running<C: Cloud>(
     Ok(kept)
 }
 
-/// The service whose tags changed, with the tags it has now. One that carries only misspelt keys of ours
-/// is visited as well, with the event's tags, so that a person is told; it is not acted on.
-async fn tagged<C: Cloud>(
+/// Returns the service whose tags changed, with its current tags. A service with only misspelt
+/// `lamplighter:` keys is included with the event's tags: the engine reports the error and changes
+/// nothing.
+async fn find_targets_for_tag_change<C: Cloud>(
     event: &Event,
     change: &TagChange,
     cloud: &C,
@@ -134,24 +149,24 @@ async fn tagged<C: Cloud>(
         .resources
         .iter()
         .map(Arn::new)
-        .find(|arn| arn.ecs_service().is_some());
+        .find(|arn| arn.ecs_cluster_and_name().is_some());
     let ours = change
         .changed_tag_keys
         .iter()
         .any(|key| key.starts_with(PREFIX));
     let (Some(arn), true) = (arn, ours) else {
-        return Ok(Targets::None(
+        return Ok(Targets::Skipped(
             "no tag of ours on a service changed".to_owned(),
         ));
     };
-    let services = cloud.tagged(Kind::Service, DEPLOY).await?;
+    let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
     if let Some(service) = services.into_iter().find(|service| service.arn == arn) {
-        return Ok(Targets::These(vec![service], ()));
+        return Ok(Targets::Found(vec![service], ()));
     }
     let mut tags = change.tags.clone();
     tags.remove(DEPLOY);
     let has_ours = tags.keys().any(|key| key.starts_with(PREFIX));
-    Ok(found(
+    Ok(targets_or_skip(
         if has_ours {
             vec![Tagged { arn, tags }]
         } else {

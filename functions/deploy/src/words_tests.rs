@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
-use lamplighter::model::{Database, DeploymentController, Scan};
+use lamplighter::model::{Database, DeploymentController, ImageScan};
 use lamplighter::notify::Message;
 
 use crate::fixtures::{Given, SECRET, given};
-use crate::observe::Before;
+use crate::observe::DatabaseSnapshots;
 use crate::{Offer, code_deploy, words};
 
 fn book(messages: &[Message]) -> String {
@@ -35,7 +35,7 @@ fn with_database(status: &str) -> Given {
         status: status.into(),
         ..Database::default()
     };
-    given.observed.databases = vec![Before {
+    given.observed.databases = vec![DatabaseSnapshots {
         database,
         snapshots: Vec::new(),
     }];
@@ -44,13 +44,13 @@ fn with_database(status: &str) -> Given {
 
 #[test]
 fn every_message() {
-    let found = Scan::Finished(BTreeMap::from([
+    let found = ImageScan::Finished(BTreeMap::from([
         ("CRITICAL".to_owned(), 2),
         ("HIGH".to_owned(), 5),
     ]));
-    let unscanned = Scan::Impossible("the repository is not scanned".to_owned());
+    let unscanned = ImageScan::Unavailable("the repository is not scanned".to_owned());
     let long = SignedDuration::from_hours(1);
-    let scanned = |scan: Scan| {
+    let scanned = |scan: ImageScan| {
         given()
             .deploy("tag=RC_x.x.x repo=shop/web scan=high")
             .offers_since("RC_1.4.2", 2, long)
@@ -87,7 +87,7 @@ fn every_message() {
         .collect();
     let mut external = given().observed.service.unwrap();
     external.deployment_controller = DeploymentController::External;
-    messages.push(words::unsupported(&external, "RC_1.4.2"));
-    messages.push(code_deploy::no_group("RC_1.4.2"));
+    messages.push(words::unsupported_controller(&external, "RC_1.4.2"));
+    messages.push(code_deploy::unknown_deployment_group("RC_1.4.2"));
     insta::assert_snapshot!(book(&messages));
 }

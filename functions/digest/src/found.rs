@@ -1,4 +1,4 @@
-//! All that a page is made of, as AWS and the ledger say it.
+//! Reads the inputs of a daily report from AWS and the ledger.
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,54 +7,63 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, Snapshot, Tagged};
 use lamplighter::notify::incident::Incident;
 use lamplighter::policy::{APP, MANAGED, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, Kind, Which};
-use lamplighter::ports::costs::Spent;
-use lamplighter::ports::ledger::{History, Record};
-use lamplighter::state::Memory;
+use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
+use lamplighter::ports::costs::DailyCost;
+use lamplighter::ports::ledger::{JournalReader, Record};
+use lamplighter::state::TargetState;
 
 use crate::Window;
 
 #[derive(Debug, Clone, Default)]
-pub struct Found {
-    /// The journal of the day.
+pub struct ReportInputs {
+    /// The journal records of the period.
     pub records: Vec<Record>,
     pub incidents: Vec<Incident>,
-    /// All that is managed, and what is remembered of it.
-    pub services: Vec<(Tagged, Memory)>,
-    pub databases: Vec<(Tagged, Memory)>,
-    /// What AWS says of these databases, and all snapshots.
+    /// The managed services and databases, each with its target state.
+    pub services: Vec<(Tagged, TargetState)>,
+    pub databases: Vec<(Tagged, TargetState)>,
+    /// The databases as AWS describes them, and all snapshots.
     pub described: Vec<Database>,
     pub snapshots: Vec<Snapshot>,
-    /// What each application cost, and the stack itself, in the days before the end of the page; `None` where nobody asks,
-    /// or why it is not known.
+    /// The costs per application and of the stack before the end of the period; the error code if
+    /// they are not available, `None` if they are disabled.
     pub costs: Option<Result<Costs, String>>,
 }
 
-/// Eight days of costs: the last one and the seven before it.
+/// Eight days of costs: the last day and the seven before it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Costs {
     pub last: Date,
-    pub by_app: Vec<Spent>,
-    pub own: Vec<Spent>,
+    pub by_app: Vec<DailyCost>,
+    pub own: Vec<DailyCost>,
 }
 
-/// The tag by which CloudFormation marks what is of a stack.
-const OF_STACK: &str = "aws:cloudformation:stack-name";
+/// The tag with which CloudFormation marks the resources of a stack.
+const STACK_TAG: &str = "aws:cloudformation:stack-name";
 
-impl Found {
-    /// Reads all of it.
+impl ReportInputs {
+    /// Reads all inputs of a report.
     ///
     /// # Errors
-    /// [`AwsError`] for the first thing that can't be read: a page with something left out would lie.
-    pub async fn read<C: Cloud, L: History, M: lamplighter::ports::costs::Costs>(
+    /// [`AwsError`] of the first input that cannot be read: a report with gaps would mislead.
+    pub async fn read_all<C: Cloud, L: JournalReader, M: lamplighter::ports::costs::Costs>(
         (cloud, ledger, costs): (&C, &L, &M),
         window: &Window,
         now: Timestamp,
         defaults: &StackDefaults,
     ) -> Result<Self, AwsError> {
-        let services = remembered(ledger, cloud.tagged(Kind::Service, MANAGED).await?).await?;
-        let databases =
-            remembered(ledger, cloud.tagged(Kind::DatabaseOrCache, MANAGED).await?).await?;
+        let services = read_target_states(
+            ledger,
+            cloud.list_tagged(ResourceKind::Service, MANAGED).await?,
+        )
+        .await?;
+        let databases = read_target_states(
+            ledger,
+            cloud
+                .list_tagged(ResourceKind::DatabaseOrCache, MANAGED)
+                .await?,
+        )
+        .await?;
         let arns: Vec<Arn> = databases
             .iter()
             .map(|(tagged, _)| tagged.arn.clone())
@@ -62,16 +71,18 @@ impl Found {
         let (caches, instances): (Vec<Arn>, Vec<Arn>) = arns.into_iter().partition(Arn::is_cache);
         let (mut described, mut snapshots) = (Vec::new(), Vec::new());
         if !instances.is_empty() {
-            described.extend(cloud.databases(&instances).await?);
-            snapshots.extend(cloud.snapshots(None, Which::All).await?);
+            described.extend(cloud.describe_databases(&instances).await?);
+            snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
         }
         if !caches.is_empty() {
-            described.extend(cloud.caches(&caches).await?);
-            snapshots.extend(cloud.cache_snapshots(Which::All).await?);
+            described.extend(cloud.describe_caches(&caches).await?);
+            snapshots.extend(cloud.list_cache_snapshots(SnapshotFilter::All).await?);
         }
         Ok(Self {
-            records: ledger.records(window.from, window.to.min(now)).await?,
-            incidents: ledger.incidents(window.from, window.to.min(now)).await?,
+            records: ledger.list_records(window.from, window.to.min(now)).await?,
+            incidents: ledger
+                .list_incidents(window.from, window.to.min(now))
+                .await?,
             services,
             databases,
             described,
@@ -85,7 +96,11 @@ impl Found {
     }
 }
 
-/// Costs are good to know: that they are not there is said, and the rest of the page is told.
+/// Reads the costs of the eight days before `end`. Costs are optional: without them the report says
+/// so.
+///
+/// # Errors
+/// The error code of Cost Explorer.
 async fn spent<M: lamplighter::ports::costs::Costs>(
     costs: &M,
     stack: &str,
@@ -95,11 +110,11 @@ async fn spent<M: lamplighter::ports::costs::Costs>(
     let from = today.saturating_sub(8.days());
     let by = async |tag: &str, value| {
         costs
-            .spent(tag, value, from, today)
+            .list_costs(tag, value, from, today)
             .await
             .map_err(|error| error.code)
     };
-    let (by_app, own) = (by(APP, None).await?, by(OF_STACK, Some(stack)).await?);
+    let (by_app, own) = (by(APP, None).await?, by(STACK_TAG, Some(stack)).await?);
     Ok(Costs {
         last: today.saturating_sub(1.day()),
         by_app,
@@ -107,15 +122,15 @@ async fn spent<M: lamplighter::ports::costs::Costs>(
     })
 }
 
-async fn remembered<L: History>(
+async fn read_target_states<L: JournalReader>(
     ledger: &L,
     all: Vec<Tagged>,
-) -> Result<Vec<(Tagged, Memory)>, AwsError> {
+) -> Result<Vec<(Tagged, TargetState)>, AwsError> {
     let mut both = Vec::new();
     for tagged in all {
-        let memory = ledger.memory(&tagged.arn).await?;
+        let memory = ledger.read_state(&tagged.arn).await?;
         both.push((tagged, memory));
     }
-    both.sort_by_key(|(tagged, _)| tagged.arn.name());
+    both.sort_by_key(|(tagged, _)| tagged.arn.display_name());
     Ok(both)
 }

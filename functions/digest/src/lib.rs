@@ -1,13 +1,13 @@
-//! `digest`: a page a day of what was done and why, how old the backups are, and what is open.
+//! `digest`: sends the daily report of actions and their reasons, backup ages and open incidents.
 //!
-//! It only reads: the journal, the incidents, what is remembered of each target, and the backups. What it finds is one
-//! notice, which goes the way of all notices, so that it is told wherever messages are told.
+//! It only reads: the journal, the incidents, the target states and the backups. The report is one
+//! notification and takes the way of all others, so every configured channel can receive it.
 
-// One invocation at a time on one thread: futures need not be `Send`.
+// The function runs one invocation at a time on one thread, so futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
 pub mod found;
-pub mod page;
+pub mod report;
 pub mod text;
 pub mod widget;
 
@@ -18,43 +18,43 @@ use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Notice, Outbox, console_link};
+use lamplighter::notify::{Message, Notification, Outbox, console_link};
 use lamplighter::policy::{Mode, StackDefaults};
 use lamplighter::ports::cloud::{Cloud, ReadOnly};
 use lamplighter::ports::costs::Costs;
-use lamplighter::ports::ledger::History;
+use lamplighter::ports::ledger::JournalReader;
 use lamplighter::{Error, MalformedEvent};
 use lamplighter_aws::lambda;
-use lamplighter_aws::{Aws, CostExplorer, DynamoLedger, NoticeQueue, config};
+use lamplighter_aws::{Aws, CostExplorer, DynamoLedger, NotificationQueue, build_sdk_config};
 use serde_json::{Value, json};
 
-use found::Found;
-use page::Page;
+use found::ReportInputs;
+use report::DailyReport;
 
-/// The whole of the function's `main`.
+/// Runs the Lambda function; `main` only calls it.
 ///
 /// # Errors
-/// What ends the process at its start.
-pub fn serve() -> Result<(), lambda::Failure> {
-    lambda::serve(|defaults| {
-        defaults.require(&["table", "notices", "topic"])?;
-        let config = config()?;
+/// [`lambda::Failure`] if the process cannot start.
+pub fn serve() -> Result<(), lambda::StartupError> {
+    lambda::serve_handler(|defaults| {
+        defaults.require_parts(&["table", "notices", "topic"])?;
+        let config = build_sdk_config()?;
         let digest = Rc::new(Digest {
             cloud: Aws::<ReadOnly>::new(config.clone()),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             costs: CostExplorer::new(config.clone()),
-            outbox: NoticeQueue::new(config, &defaults.notices),
+            outbox: NotificationQueue::new(config, &defaults.notices),
             defaults,
-            clock: Box::new(lambda::clock),
+            clock: Box::new(lambda::read_clock),
         });
         Ok(move |payload, _: Invocation| {
             let digest = Rc::clone(&digest);
-            async move { digest.answer(&payload).await }
+            async move { digest.handle_request(&payload).await }
         })
     })
 }
 
-/// The function behind its door.
+/// The `digest` function without its Lambda entry point.
 pub struct Digest<C, L, M, O> {
     pub cloud: C,
     pub ledger: L,
@@ -64,7 +64,7 @@ pub struct Digest<C, L, M, O> {
     pub clock: Box<dyn Fn() -> Timestamp>,
 }
 
-/// The day until an hour.
+/// The period that a report covers, and the time zone it is shown in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     pub from: Timestamp,
@@ -72,13 +72,19 @@ pub struct Window {
     pub zone: TimeZone,
 }
 
-impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
-    /// A dashboard asks with `describe` or `widgetContext` and gets a text. Every hour: at the stack's hour the day is told, otherwise nothing is. By hand, `{"day": "2026-11-21"}`: the day
-    /// until that hour of that date, whatever hour it is now.
+impl<C: Cloud, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
+    /// Handles one Lambda event.
+    ///
+    /// - A dashboard's `describe` or `widgetContext`: returns a text for the widget.
+    /// - The hourly schedule: sends the report at the stack's digest hour, and otherwise does
+    ///   nothing.
+    /// - Manually, `{"day": "2026-11-21"}`: sends the report that ends at the digest hour of that
+    ///   date.
     ///
     /// # Errors
-    /// [`Error`] where something can't be read or handed over; the event comes again.
-    pub async fn answer(&self, payload: &Value) -> Result<Value, Error> {
+    /// [`Error`] if something cannot be read or the notification cannot be queued; Lambda then
+    /// retries the event.
+    pub async fn handle_request(&self, payload: &Value) -> Result<Value, Error> {
         let now = (self.clock)();
         if self.defaults.mode == Mode::Off {
             return Ok(json!({"mode": "off"}));
@@ -86,12 +92,12 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
         if payload.get("describe").is_some() {
             return Ok(json!(widget::DESCRIPTION));
         }
-        if let Some(window) = widget::window(payload, now, &self.defaults.time_zone) {
-            return self.widget(payload, &window, now).await;
+        if let Some(window) = widget::parse_window(payload, now, &self.defaults.time_zone) {
+            return self.render_widget(payload, &window, now).await;
         }
-        let window = match asked_for(payload)? {
-            Some(day) => Window::until(day, &self.defaults)?,
-            None => match Window::now(now, &self.defaults)? {
+        let window = match parse_requested_day(payload)? {
+            Some(day) => Window::for_day(day, &self.defaults)?,
+            None => match Window::for_digest_hour(now, &self.defaults)? {
                 Some(window) => window,
                 None => return Ok(json!({"reason": "it is not the hour of the digest"})),
             },
@@ -99,24 +105,25 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
         if window.from > now {
             return Err(MalformedEvent("day is in the future".to_owned()).into());
         }
-        let found = Found::read(
+        let found = ReportInputs::read_all(
             (&self.cloud, &self.ledger, &self.costs),
             &window,
             now,
             &self.defaults,
         )
         .await?;
-        let page = Page::of(&found, &window, now, &self.defaults);
-        let notice = self.notice(&page, &window);
+        let page = DailyReport::from_inputs(&found, &window, now, &self.defaults);
+        let notice = self.build_notification(&page, &window);
         self.outbox
             .send(vec![notice])
             .await
             .map_err(|unsent| unsent.error)?;
-        Ok(json!({"title": text::title(&page), "text": text::body(&page)}))
+        Ok(json!({"title": text::render_title(&page), "text": text::render_body(&page)}))
     }
 
-    /// What a dashboard shows. It costs no request of Cost Explorer, however often it is looked at.
-    async fn widget(
+    /// Returns the widget's HTML. It makes no Cost Explorer requests, however often a dashboard
+    /// refreshes.
+    async fn render_widget(
         &self,
         payload: &Value,
         window: &Window,
@@ -126,22 +133,22 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
             costs: false,
             ..self.defaults.clone()
         };
-        let found = Found::read(
+        let found = ReportInputs::read_all(
             (&self.cloud, &self.ledger, &self.costs),
             window,
             now,
             &defaults,
         )
         .await?;
-        let page = Page::of(&found, window, now, &defaults);
-        Ok(json!(widget::html(&page, &found, payload)))
+        let page = DailyReport::from_inputs(&found, window, now, &defaults);
+        Ok(json!(widget::render_html(&page, &found, payload)))
     }
 
-    fn notice(&self, page: &Page, window: &Window) -> Notice {
+    fn build_notification(&self, page: &DailyReport, window: &Window) -> Notification {
         let target = Arn::new(&self.defaults.topic);
-        Notice {
-            message: Message::info(text::title(page)).why(text::body(page)),
-            // The same day is the same page, however often it is told.
+        Notification {
+            message: Message::info(text::render_title(page)).why(text::render_body(page)),
+            // The time makes the report of a day idempotent, however often it is sent.
             at: window.to,
             operation: "digest".to_owned(),
             name: self.defaults.stack.clone(),
@@ -154,8 +161,11 @@ impl<C: Cloud, L: History, M: Costs, O: Outbox> Digest<C, L, M, O> {
     }
 }
 
-/// The day that somebody asks for by hand.
-fn asked_for(payload: &Value) -> Result<Option<Date>, MalformedEvent> {
+/// Parses the day of a manual invocation; `None` if the event names none.
+///
+/// # Errors
+/// [`MalformedEvent`] if the day is no date.
+fn parse_requested_day(payload: &Value) -> Result<Option<Date>, MalformedEvent> {
     let Some(day) = payload.get("day") else {
         return Ok(None);
     };
@@ -167,16 +177,22 @@ fn asked_for(payload: &Value) -> Result<Option<Date>, MalformedEvent> {
 }
 
 impl Window {
-    /// The day that ends now, if this is the hour of the digest.
-    fn now(now: Timestamp, defaults: &StackDefaults) -> Result<Option<Self>, MalformedEvent> {
+    /// Returns the day that ends now, if this is the digest hour.
+    ///
+    /// # Errors
+    /// [`MalformedEvent`] if the day is out of range.
+    fn for_digest_hour(
+        now: Timestamp,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Self>, MalformedEvent> {
         let local = now.to_zoned(defaults.time_zone.clone());
         let is_it = u32::try_from(local.hour()).ok() == Some(defaults.digest_hour);
         is_it
-            .then(|| Self::until(local.date(), defaults))
+            .then(|| Self::for_day(local.date(), defaults))
             .transpose()
     }
 
-    fn until(day: Date, defaults: &StackDefaults) -> Result<Self, MalformedEvent> {
+    fn for_day(day: Date, defaults: &StackDefaults) -> Result<Self, MalformedEvent> {
         let wrong = |error: jiff::Error| MalformedEvent(format!("day {day}: {error}"));
         let hour = i8::try_from(defaults.digest_hour).unwrap_or_default();
         let time = Time::new(hour, 0, 0, 0).map_err(wrong)?;
@@ -184,7 +200,7 @@ impl Window {
             .to_datetime(time)
             .to_zoned(defaults.time_zone.clone())
             .map_err(wrong)?;
-        // A day has 23 or 25 hours where the clocks change.
+        // A day has 23 or 25 hours when daylight saving time changes.
         let from = to.checked_sub(1.day()).map_err(wrong)?;
         Ok(Self {
             from: from.timestamp(),

@@ -1,20 +1,20 @@
-//! The page in words: an e-mail that reads well on a phone. Sections in which there is nothing are left out.
+//! Renders the daily report as an e-mail for small screens. Empty sections are left out.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::counted;
+use lamplighter::model::pluralize;
 
-use crate::page::{Backups, Happened, Money, Page, Scaled, Spending};
+use crate::report::{BackupStatus, DailyReport, IncidentSummary, Money, ScalingSummary, Spending};
 
-/// The page in one line.
+/// Returns the title of the report in one line.
 #[must_use]
-pub fn title(page: &Page) -> String {
+pub fn render_title(page: &DailyReport) -> String {
     if page.is_quiet() {
         return "a quiet day".to_owned();
     }
     let open = page
         .incidents
         .iter()
-        .filter(|incident| incident.over.is_none())
+        .filter(|incident| incident.resolved_at.is_none())
         .count();
     let parts = [
         (page.incidents.len(), "incident"),
@@ -29,7 +29,7 @@ pub fn title(page: &Page) -> String {
         .filter(|(n, _)| *n > 0)
         .map(|(n, what)| match what {
             "still open" | "held" | "ending soon" => format!("{n} {what}"),
-            _ => counted(n, what),
+            _ => pluralize(n, what),
         });
     let parts: Vec<String> = parts.collect();
     let parts = if parts.is_empty() {
@@ -40,27 +40,27 @@ pub fn title(page: &Page) -> String {
     format!("the day: {parts}")
 }
 
-/// The whole page.
+/// Returns the text of the whole report.
 #[must_use]
-pub fn body(page: &Page) -> String {
+pub fn render_body(page: &DailyReport) -> String {
     let span = format!(
         "From {} to {}.",
-        clock(page, page.window.from),
-        clock(page, page.window.to.min(page.now))
+        format_time(page, page.window.from),
+        format_time(page, page.window.to.min(page.now))
     );
     if page.is_quiet() {
         return format!(
             "{span}\nNothing was rolled out, scaled or healed, and nothing is open.\n{}",
-            looked_after(page)
+            summarize_coverage(page)
         );
     }
-    let at = |time: Timestamp| clock(page, time);
+    let at = |time: Timestamp| format_time(page, time);
     let sections = [
         (
             "Incidents",
             page.incidents
                 .iter()
-                .map(|incident| happened(page, incident))
+                .map(|incident| format_incident(page, incident))
                 .collect(),
         ),
         (
@@ -79,18 +79,27 @@ pub fn body(page: &Page) -> String {
                 })
                 .collect(),
         ),
-        ("Scaling", page.scaled.iter().map(scaled).collect()),
+        ("Scaling", page.scaling.iter().map(format_scaling).collect()),
         (
             "Backups",
-            page.backups.iter().map(|of| backups(page, of)).collect(),
+            page.backups
+                .iter()
+                .map(|of| format_backups(page, of))
+                .collect(),
         ),
         (
             "Held, silenced, refused",
-            page.held.iter().map(both).collect(),
+            page.held.iter().map(format_entry).collect(),
         ),
-        ("Ends soon", page.expiring.iter().map(both).collect()),
-        ("Open findings", page.findings.iter().map(both).collect()),
-        ("Cost of the last day", costs(page)),
+        (
+            "Ends soon",
+            page.expiring.iter().map(format_entry).collect(),
+        ),
+        (
+            "Open findings",
+            page.findings.iter().map(format_entry).collect(),
+        ),
+        ("Cost of the last day", list_costs(page)),
     ];
     let sections = sections
         .into_iter()
@@ -99,16 +108,16 @@ pub fn body(page: &Page) -> String {
     [span]
         .into_iter()
         .chain(sections)
-        .chain([looked_after(page)])
+        .chain([summarize_coverage(page)])
         .collect::<Vec<_>>()
         .join("\n\n")
 }
 
-fn both((name, what): &(String, String)) -> String {
+fn format_entry((name, what): &(String, String)) -> String {
     format!("{name}: {what}")
 }
 
-fn costs(page: &Page) -> Vec<String> {
+fn list_costs(page: &DailyReport) -> Vec<String> {
     let apps = match &page.costs {
         None => return Vec::new(),
         Some(Err(why)) => return vec![format!("not available: {why}")],
@@ -123,23 +132,23 @@ fn costs(page: &Page) -> Vec<String> {
     let own = page
         .own_cost
         .iter()
-        .map(|own| format!("this stack itself: {}", money(own)));
-    apps.iter().map(spending).chain(own).collect()
+        .map(|own| format!("this stack itself: {}", format_money(own)));
+    apps.iter().map(format_spending).chain(own).collect()
 }
 
-fn spending(of: &Spending) -> String {
+fn format_spending(of: &Spending) -> String {
     let services: Vec<String> = of
         .services
         .iter()
-        .map(|(service, amount)| format!("{service} {}", money(amount)))
+        .map(|(service, amount)| format!("{service} {}", format_money(amount)))
         .collect();
     let change =
         (of.mean.0 > 0.0).then(|| format!(", {:+.0} %", 100.0 * (of.last.0 / of.mean.0 - 1.0)));
-    let mean = money(&of.mean);
+    let mean = format_money(&of.mean);
     format!(
         "{}: {}{} (7-day mean {mean}{}): {}",
         of.app,
-        money(&of.last),
+        format_money(&of.last),
         of.late
             .map(|day| format!(" on {day}, the last that is known"))
             .unwrap_or_default(),
@@ -148,45 +157,48 @@ fn spending(of: &Spending) -> String {
     )
 }
 
-fn money(Money(amount, unit): &Money) -> String {
+fn format_money(Money(amount, unit): &Money) -> String {
     format!("{amount:.2} {unit}")
 }
 
-fn looked_after(page: &Page) -> String {
+fn summarize_coverage(page: &DailyReport) -> String {
     let what = format!(
         "{} and {} are looked after",
-        counted(page.services, "service"),
-        counted(page.databases, "database")
+        pluralize(page.services, "service"),
+        pluralize(page.databases, "database")
     );
     match page.oldest_recovery_point() {
         None => format!("{what}."),
-        Some(Backups {
+        Some(BackupStatus {
             recovery_point: None,
             name,
             ..
         }) => format!("{what}; {name} has no recovery point."),
-        Some(Backups {
+        Some(BackupStatus {
             recovery_point: Some(at),
             name,
             ..
         }) => {
             format!(
                 "{what}; the oldest recovery point is {} old ({name}).",
-                long(page.now.duration_since(*at))
+                format_duration(page.now.duration_since(*at))
             )
         }
     }
 }
 
-fn happened(page: &Page, incident: &Happened) -> String {
-    let lasted = match incident.over {
-        Some(over) => format!("lasted {}", long(over.duration_since(incident.since))),
+fn format_incident(page: &DailyReport, incident: &IncidentSummary) -> String {
+    let lasted = match incident.resolved_at {
+        Some(over) => format!(
+            "lasted {}",
+            format_duration(over.duration_since(incident.since))
+        ),
         None => format!(
             "lasts for {}",
-            long(page.now.duration_since(incident.since))
+            format_duration(page.now.duration_since(incident.since))
         ),
     };
-    let since = clock(page, incident.since);
+    let since = format_time(page, incident.since);
     format!(
         "[{}] {}: {} ({since}, {lasted})",
         incident.severity.as_str(),
@@ -195,8 +207,8 @@ fn happened(page: &Page, incident: &Happened) -> String {
     )
 }
 
-fn scaled(scaled: &Scaled) -> String {
-    let Scaled {
+fn format_scaling(scaled: &ScalingSummary) -> String {
+    let ScalingSummary {
         name,
         least,
         most,
@@ -205,16 +217,16 @@ fn scaled(scaled: &Scaled) -> String {
         task_hours,
     } = scaled;
     let maximum = at_maximum
-        .map(|(max, there)| format!(", {} at its maximum of {max}", long(there)))
+        .map(|(max, there)| format!(", {} at its maximum of {max}", format_duration(there)))
         .unwrap_or_default();
     format!(
         "{name}: {least} to {most} tasks in {}{maximum}, {task_hours:.0} task-hours",
-        counted(*changes, "change")
+        pluralize(*changes, "change")
     )
 }
 
-fn backups(page: &Page, of: &Backups) -> String {
-    let ago = |at: Timestamp| long(page.now.duration_since(at));
+fn format_backups(page: &DailyReport, of: &BackupStatus) -> String {
+    let ago = |at: Timestamp| format_duration(page.now.duration_since(at));
     let newest = of.newest.map_or("no backup".to_owned(), |at| {
         format!("newest backup {} old, {} in all", ago(at), of.count)
     });
@@ -229,7 +241,7 @@ fn backups(page: &Page, of: &Backups) -> String {
             format!(
                 "proven {} ago in {}",
                 ago(drilled.began),
-                long(SignedDuration::from_secs(drilled.took))
+                format_duration(SignedDuration::from_secs(drilled.took))
             )
         }
         Some(drilled) => format!("the drill {} ago failed", ago(drilled.began)),
@@ -237,17 +249,17 @@ fn backups(page: &Page, of: &Backups) -> String {
     format!("{}: {newest}, {point}, {drill}", of.name)
 }
 
-/// In the stack's own time zone.
+/// Formats a time in the time zone of the report.
 #[must_use]
-pub fn clock(page: &Page, at: Timestamp) -> String {
+pub fn format_time(page: &DailyReport, at: Timestamp) -> String {
     at.to_zoned(page.window.zone.clone())
         .strftime("%a %-d %b %H:%M %Z")
         .to_string()
 }
 
-/// `12 min`, `16 h`, `3 days`.
+/// Formats a duration: `12 min`, `16 h`, `3 days`.
 #[must_use]
-pub fn long(span: SignedDuration) -> String {
+pub fn format_duration(span: SignedDuration) -> String {
     let minutes = span.as_mins();
     match minutes {
         ..1 => format!("{} s", span.as_secs()),

@@ -1,32 +1,34 @@
-//! The page as HTML: a custom widget of a CloudWatch dashboard, with what was done and why, the newest first.
+//! Renders the daily report as HTML for a custom widget of a CloudWatch dashboard, with actions and
+//! reasons, the newest first.
 //!
-//! CloudWatch calls the function with `describe` for what it is, and with `widgetContext` for a picture. Scripts are taken out of what
-//! comes back; styles stand on the elements, so that nothing of the console is touched.
+//! CloudWatch calls the function with `describe` for its documentation and with `widgetContext` for
+//! the content. CloudWatch removes scripts from the response. Styles are inline, so that the
+//! console's own are not affected.
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html>
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::notify::html::escape;
+use lamplighter::notify::html::escape_html;
 use lamplighter::plan::Outcome;
-use lamplighter::ports::ledger::{Kind, Record};
+use lamplighter::ports::ledger::{Record, RecordKind};
 use serde_json::Value;
 
 use crate::Window;
-use crate::found::Found;
-use crate::page::Page;
-use crate::text::{clock, long};
+use crate::found::ReportInputs;
+use crate::report::DailyReport;
+use crate::text::{format_duration, format_time};
 
-/// What CloudWatch shows to who adds the widget.
+/// The documentation that CloudWatch shows when a user adds the widget.
 pub const DESCRIPTION: &str = "### Lamplighter\nWhat was done in the time range of the dashboard and why, and how each target \
                                is. It takes no parameters.";
-/// Lines of the timeline.
-const LINES: usize = 60;
-/// A dashboard may show months; a page of that would take too long.
-const LONGEST: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The number of lines of the timeline.
+const MAX_LINES: usize = 60;
+/// The longest period of a widget: a report over months would take too long.
+const MAX_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Columns whose texts are long.
-const WIDE: [&str; 2] = ["State", "What and why"];
+/// The columns with long texts.
+const WIDE_COLUMNS: [&str; 2] = ["State", "What and why"];
 
-/// Colours that read well on the console's backgrounds.
+/// Colours that are legible on the console's backgrounds.
 struct Theme {
     text: &'static str,
     quiet: &'static str,
@@ -50,15 +52,15 @@ const DARK: Theme = Theme {
     good: "#6ed08a",
 };
 
-/// The span of time that a dashboard shows, if this is a dashboard that asks.
+/// Returns the period that a dashboard shows; `None` if the event is not from a dashboard.
 #[must_use]
-pub fn window(payload: &Value, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Window> {
+pub fn parse_window(payload: &Value, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Window> {
     let range = payload.get("widgetContext")?.get("timeRange");
     let at = |key: &str| Timestamp::from_millisecond(range?.get(key)?.as_i64()?).ok();
     let to = at("end").unwrap_or(now).min(now);
     let from = at("start")
         .unwrap_or(to - SignedDuration::from_hours(24))
-        .max(to - LONGEST);
+        .max(to - MAX_WINDOW);
     Some(Window {
         from,
         to,
@@ -66,23 +68,23 @@ pub fn window(payload: &Value, now: Timestamp, zone: &jiff::tz::TimeZone) -> Opt
     })
 }
 
-/// The widget.
+/// Returns the widget's HTML.
 #[must_use]
-pub fn html(page: &Page, found: &Found, payload: &Value) -> String {
+pub fn render_html(page: &DailyReport, found: &ReportInputs, payload: &Value) -> String {
     let dark = payload
         .pointer("/widgetContext/theme")
         .and_then(Value::as_str)
         == Some("dark");
     let theme = if dark { DARK } else { LIGHT };
-    let targets = table(
+    let targets = render_table(
         &theme,
         &["Target", "State", "Backups"],
-        &targets(page, found, &theme),
+        &target_rows(page, found, &theme),
     );
-    let done = table(
+    let done = render_table(
         &theme,
         &["When", "Target", "By", "What and why"],
-        &timeline(page, found, &theme),
+        &timeline_rows(page, found, &theme),
     );
     let Theme { text, .. } = theme;
     format!(
@@ -90,25 +92,25 @@ pub fn html(page: &Page, found: &Found, payload: &Value) -> String {
     )
 }
 
-fn targets(page: &Page, found: &Found, theme: &Theme) -> Vec<Vec<String>> {
+fn target_rows(page: &DailyReport, found: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
     let all = found.services.iter().chain(&found.databases);
     let rows = all.map(|(tagged, _)| {
-        let name = tagged.arn.name();
+        let name = tagged.arn.display_name();
         let open = page
             .incidents
             .iter()
-            .find(|incident| incident.name == name && incident.over.is_none());
+            .find(|incident| incident.name == name && incident.resolved_at.is_none());
         let held = page
             .held
             .iter()
             .filter(|(held, _)| *held == name)
-            .map(|(_, what)| escape(what));
+            .map(|(_, what)| escape_html(what));
         let findings = page.findings.iter().filter(|(of, _)| *of == name).count();
         let state = match open {
-            Some(incident) => colour(theme.bad, &escape(&incident.title)),
-            None => colour(theme.good, "well"),
+            Some(incident) => color_span(theme.bad, &escape_html(&incident.title)),
+            None => color_span(theme.good, "well"),
         };
-        let findings = (findings > 0).then(|| lamplighter::model::counted(findings, "finding"));
+        let findings = (findings > 0).then(|| lamplighter::model::pluralize(findings, "finding"));
         let state = [state]
             .into_iter()
             .chain(held)
@@ -120,47 +122,51 @@ fn targets(page: &Page, found: &Found, theme: &Theme) -> Vec<Vec<String>> {
             Some(at) => format!(
                 "{}, recovery point {}",
                 backups.count,
-                long(page.now.duration_since(at))
+                format_duration(page.now.duration_since(at))
             ),
-            None => colour(theme.bad, "no recovery point"),
+            None => color_span(theme.bad, "no recovery point"),
         });
-        vec![escape(&name), state, backups]
+        vec![escape_html(&name), state, backups]
     });
     rows.collect()
 }
 
-fn timeline(page: &Page, found: &Found, theme: &Theme) -> Vec<Vec<String>> {
+fn timeline_rows(page: &DailyReport, found: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
     let done = found
         .records
         .iter()
-        .filter(|record| record.kind == Kind::Outcome);
-    let rows = done.rev().take(LINES).map(|record| {
+        .filter(|record| record.kind == RecordKind::Outcome);
+    let rows = done.rev().take(MAX_LINES).map(|record| {
         let trouble = record.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Failed(why) => Some(colour(theme.bad, &format!("failed: {}", escape(why)))),
-            Outcome::Withheld(why) => {
-                Some(colour(theme.quiet, &format!("not done: {}", escape(why))))
-            }
+            Outcome::Failed(why) => Some(color_span(
+                theme.bad,
+                &format!("failed: {}", escape_html(why)),
+            )),
+            Outcome::Withheld(why) => Some(color_span(
+                theme.quiet,
+                &format!("not done: {}", escape_html(why)),
+            )),
             Outcome::Done(_) => None,
         });
-        let what = [escape(&reason(record))]
+        let what = [escape_html(&describe_reason(record))]
             .into_iter()
             .chain(trouble)
             .collect::<Vec<_>>()
             .join("<br>");
         vec![
-            escape(&clock(page, record.at)),
-            escape(&record.target.name()),
-            escape(&record.operation),
+            escape_html(&format_time(page, record.at)),
+            escape_html(&record.target.display_name()),
+            escape_html(&record.operation),
             what,
         ]
     });
     rows.collect()
 }
 
-/// Why, and what people were told of it.
-fn reason(record: &Record) -> String {
+/// Returns the reason of a record and the notifications sent for it.
+fn describe_reason(record: &Record) -> String {
     let told: Vec<&str> = record
-        .told
+        .notified
         .iter()
         .map(String::as_str)
         .filter(|told| !record.reason.contains(told))
@@ -171,16 +177,16 @@ fn reason(record: &Record) -> String {
         .join("; ")
 }
 
-fn table(theme: &Theme, heads: &[&str], rows: &[Vec<String>]) -> String {
+fn render_table(theme: &Theme, heads: &[&str], rows: &[Vec<String>]) -> String {
     if rows.is_empty() {
         return format!(
             "<p>{}</p>",
-            colour(theme.quiet, "Nothing was done in this time.")
+            color_span(theme.quiet, "Nothing was done in this time.")
         );
     }
     let cell = |tag: &str, n: usize, text: &str, colour: &str| {
-        // Names and times stay on one line; what was done and why has the room that is left.
-        let wrap = if heads.get(n).is_some_and(|head| WIDE.contains(head)) {
+        // Names and times stay on one line; long texts get the remaining width.
+        let wrap = if heads.get(n).is_some_and(|head| WIDE_COLUMNS.contains(head)) {
             "normal"
         } else {
             "nowrap"
@@ -208,6 +214,6 @@ fn table(theme: &Theme, heads: &[&str], rows: &[Vec<String>]) -> String {
     format!("<table style=\"{style}\"><tr>{head}</tr><tr>{rows}</tr></table>")
 }
 
-fn colour(colour: &str, text: &str) -> String {
+fn color_span(colour: &str, text: &str) -> String {
     format!("<span style=\"color:{colour}\">{text}</span>")
 }

@@ -1,38 +1,40 @@
-//! Looking into what was restored, by a task that the user supplies. Pure.
+//! Check of a restored database by a task that the user supplies. Pure.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::Database;
-use lamplighter::plan::{Action, Drilled, Halt, RunProbe, Step};
+use lamplighter::plan::{Action, DrillResult, RunCheckTask, Step, StopCheckTask};
 use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
 use lamplighter::{Operation, Plan};
 use sha2::{Digest as _, Sha256};
 
-use crate::decide::{CEILING, Case};
-use crate::{Exercise, words};
+use crate::decide::{Decision, MAX_DURATION};
+use crate::{Drill, words};
 
-/// What all that a drill starts is started by, at its beginning.
-pub const STARTED_BY: &str = "lamplighter-drill/";
+/// Prefix of `startedBy` on every task that a drill starts.
+pub const STARTED_BY_PREFIX: &str = "lamplighter-drill/";
 
-/// What makes a task the check of this drill: of a source, and of when the drill began.
-pub fn token(restored: &Database) -> Option<String> {
+/// Returns the token that links a check task to its drill: a hash of the source and the drill's
+/// start time.
+pub fn check_token(restored: &Database) -> Option<String> {
     let (source, began) = (restored.tags.get(TARGET)?, restored.tags.get(SLOT)?);
     let hash = Sha256::digest(format!("{source} {began}"));
     let hash = hash
         .iter()
         .take(8)
         .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
-    Some(format!("{STARTED_BY}{hash:016x}"))
+    Some(format!("{STARTED_BY_PREFIX}{hash:016x}"))
 }
 
-/// What a plan that waits for a check waits for.
-fn key(began: Timestamp) -> String {
+/// Returns the key under which a plan waits for a check.
+fn wait_key(began: Timestamp) -> String {
     format!("the check of the drill of {began}")
 }
 
-impl Case<'_> {
-    /// The task definition that looks, if one is to.
+impl Decision<'_> {
+    /// Returns the task definition of the check, if one is configured and the stack has a cluster
+    /// for it.
     fn check_task(&self) -> Option<&String> {
         self.seen
             .policy
@@ -43,24 +45,31 @@ impl Case<'_> {
             .filter(|_| !self.seen.policy.checks.cluster.is_empty())
     }
 
-    /// Seconds from the beginning until what was restored was available, and until its check had ended.
-    pub fn times(&self, began: Timestamp) -> (i64, Option<i64>) {
+    /// Returns the seconds from the drill's start until the restored database was available, and
+    /// until its check ended.
+    pub fn measure_times(&self, began: Timestamp) -> (i64, Option<i64>) {
         let now = self.now.duration_since(began).as_secs();
-        match self.seen.memory.waits_since(Exercise::NAME, &key(began)) {
+        match self.seen.state.waiting_since(Drill::NAME, &wait_key(began)) {
             Some(since) => (since.duration_since(began).as_secs(), Some(now)),
             None => (now, None),
         }
     }
 
-    /// What is still to be done about the check; `None` where there is none, or it has ended.
-    pub fn check(&self, source: &Database, restored: &Database, failed: &Drilled) -> Option<Plan> {
+    /// Plans the next step of the check; `None` if there is no check or it has ended.
+    pub fn plan_check(
+        &self,
+        source: &Database,
+        restored: &Database,
+        failed: &DrillResult,
+    ) -> Option<Plan> {
         let task_definition = self.check_task()?.clone();
         let took = self.now.duration_since(failed.began);
         let mut plan = match &self.observed.probe {
-            Some(probe) if probe.is_over() => return None,
-            _ if took > CEILING => {
-                let mut plan = self.remove("its check took too long", Some(failed.clone()));
-                plan.messages.push(words::check_took_too_long(
+            Some(probe) if probe.is_stopped() => return None,
+            _ if took > MAX_DURATION => {
+                let mut plan =
+                    self.delete_restored("its check took too long", Some(failed.clone()));
+                plan.messages.push(words::check_timed_out(
                     &failed.snapshot,
                     &task_definition,
                     took,
@@ -72,24 +81,24 @@ impl Case<'_> {
                 Plan::nothing(format!("its check {task_definition} is {}", probe.status))
             }
             None => {
-                let probe = self.probe(source, restored, task_definition)?;
-                Plan::act(
-                    Action::RunProbe(probe),
+                let probe = self.build_check_task(source, restored, task_definition)?;
+                Plan::single_step(
+                    Action::RunCheckTask(probe),
                     "what was restored is available and is to be looked into",
                     None,
                 )
             }
         };
-        plan.waits_for = Some(key(failed.began));
+        plan.waits_for = Some(wait_key(failed.began));
         Some(plan)
     }
 
-    fn probe(
+    fn build_check_task(
         &self,
         source: &Database,
         restored: &Database,
         task_definition: String,
-    ) -> Option<RunProbe> {
+    ) -> Option<RunCheckTask> {
         let checks = &self.seen.policy.checks;
         let member = self.observed.member.as_ref();
         let own = if restored.subnets.is_empty() {
@@ -119,53 +128,53 @@ impl Case<'_> {
             .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let tags = [
             (STACK, self.seen.policy.stack.clone()),
-            (TARGET, self.source().to_string()),
+            (TARGET, self.source_arn().to_string()),
             (DRILL, restored.tags.get(DRILL).cloned().unwrap_or_default()),
         ];
-        Some(RunProbe {
-            source: self.source().clone(),
+        Some(RunCheckTask {
+            source: self.source_arn().clone(),
             cluster: checks.cluster.clone(),
             task_definition,
             subnets,
             security_group: checks.group.clone(),
             environment: given.collect::<BTreeMap<String, String>>(),
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
-            token: token(restored)?,
+            token: check_token(restored)?,
         })
     }
 
-    /// What is wrong by the check.
-    pub fn failure(&self) -> Option<String> {
+    /// Returns the failure that the check reported.
+    pub fn check_failure(&self) -> Option<String> {
         let task_definition = self.check_task()?;
         let failure = self
             .observed
             .probe
             .as_ref()
-            .filter(|probe| probe.is_over())?
-            .failure()?;
+            .filter(|probe| probe.is_stopped())?
+            .describe_failure()?;
         Some(format!("its check {task_definition} {failure}"))
     }
 
-    /// A check that still runs ends with its drill.
-    pub fn halt(&self) -> Option<Step> {
+    /// Builds the step that stops a check task which outlives its drill.
+    pub fn stop_check_task(&self) -> Option<Step> {
         let probe = self
             .observed
             .probe
             .as_ref()
-            .filter(|probe| !probe.is_over())?;
-        let halt = Halt {
+            .filter(|probe| !probe.is_stopped())?;
+        let halt = StopCheckTask {
             cluster: self.seen.policy.checks.cluster.clone(),
             task: probe.task.clone(),
         };
         Some(Step {
-            action: Action::Halt(halt),
+            action: Action::StopCheckTask(halt),
             reason: "its drill is over".to_owned(),
             message: None,
         })
     }
 
-    /// A check is asked for, and the stack has no place to run it.
-    pub fn no_place(&self) -> bool {
+    /// Reports whether a check is configured and the stack has no cluster for it.
+    pub fn lacks_check_cluster(&self) -> bool {
         let asks = self
             .seen
             .policy

@@ -1,52 +1,57 @@
-//! What the next step of a drill is. Pure: everything it knows is in its arguments.
+//! Decision about the next step of a drill. Pure: all inputs are arguments.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Database, Snapshot};
-use lamplighter::plan::{Action, Drilled, Remove, Restore, RestorePart, Step, Verify};
-use lamplighter::policy::{DRILL, Drill, SLOT, STACK, TARGET};
+use lamplighter::plan::{
+    Action, DeleteRestoredDatabase, DrillResult, MarkVerified, RestoreForDrill, RestorePart, Step,
+};
+use lamplighter::policy::{DRILL, DrillSchedule, SLOT, STACK, TARGET};
 use sha2::{Digest as _, Sha256};
 
 use crate::survey::Observed;
 use crate::{Policy, words};
 
-/// A throwaway database that is older than this is deleted, whatever state it is in.
-pub const CEILING: SignedDuration = SignedDuration::from_hours(6);
-/// States out of which a database does not come by itself.
-const BROKEN: [&str; 4] = ["incompatible-", "failed", "restore-error", "create-failed"];
-/// What the names of throwaway databases begin with; IAM knows it.
-const PREFIX: &str = "lamplighter-drill-";
-/// Of instances and clusters, and of caches.
-const LONGEST_NAME: usize = 63;
-const LONGEST_CACHE: usize = 40;
+/// Age at which an unfinished drill fails and its temporary database is deleted.
+pub const MAX_DURATION: SignedDuration = SignedDuration::from_hours(6);
+/// Prefixes of statuses that a database doesn't leave by itself.
+const BROKEN_STATES: [&str; 4] = ["incompatible-", "failed", "restore-error", "create-failed"];
+/// Prefix of the names of temporary databases. The IAM policies refer to it.
+const NAME_PREFIX: &str = "lamplighter-drill-";
+/// Maximum name length of RDS instances and clusters; the next constant is that of caches.
+const MAX_NAME_LENGTH: usize = 63;
+const MAX_CACHE_NAME_LENGTH: usize = 40;
 
-/// Decides for one database.
+/// Decides the plan for one database.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let case = Case {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let case = Decision {
         seen,
         observed,
         now,
     };
     let left = [&observed.restored, &observed.member].into_iter().flatten();
     match left.clone().find(|database| !case.is_ours(database)) {
-        // ElastiCache does not tell the tags of a cache that is being made.
+        // ElastiCache returns no tags while a cache is being created.
         Some(cache)
             if cache.arn.is_cache() && cache.tags.is_empty() && cache.status != "available" =>
         {
             Plan::nothing(format!("{} is {}", cache.identifier, cache.status))
         }
-        Some(foreign) => Plan::tell(words::name_is_taken(&foreign.identifier)),
-        None if left.count() > 0 => case.go_on(),
-        None => case.verify().unwrap_or_else(|| case.begin()),
+        Some(foreign) => Plan::notify(words::name_taken(&foreign.identifier)),
+        None if left.count() > 0 => case.continue_drill(),
+        None => case.mark_verified().unwrap_or_else(|| case.start_drill()),
     }
 }
 
-/// Whether a drill is to begin: a person asks for one, or the last is long enough ago and AWS refused none today.
+/// Reports whether a drill is due.
+///
+/// A drill is due on a manual request, or when its period has elapsed. After AWS rejected a
+/// restore, scheduled drills pause for 24 hours.
 #[must_use]
-pub fn is_due(seen: Seen<'_, Policy>, now: Timestamp) -> bool {
+pub fn is_due(seen: TargetContext<'_, Policy>, now: Timestamp) -> bool {
     if matches!(seen.event.detail, Detail::Drill(_)) {
         return true;
     }
@@ -55,81 +60,84 @@ pub fn is_due(seen: Seen<'_, Policy>, now: Timestamp) -> bool {
         .backup
         .as_ref()
         .and_then(|backup| backup.drill)
-        .map(Drill::period);
-    let last = seen.memory.drill.as_ref().map(|(at, _)| *at);
-    let was_refused = words::was_refused(seen.memory, now);
+        .map(DrillSchedule::repeat_interval);
+    let last = seen.state.drill.as_ref().map(|(at, _)| *at);
+    let was_refused = words::was_restore_rejected(seen.state, now);
     period.is_some_and(|period| {
         last.is_none_or(|last| now.duration_since(last) >= period) && !was_refused
     })
 }
 
-/// What the throwaway database of a source is called.
+/// Returns the name of a source's temporary database.
 #[must_use]
-pub fn name(source: &Arn) -> String {
+pub fn temporary_name(source: &Arn) -> String {
     let longest = if source.is_cache() {
-        LONGEST_CACHE
+        MAX_CACHE_NAME_LENGTH
     } else {
-        LONGEST_NAME
+        MAX_NAME_LENGTH
     };
-    let (name, room) = (source.name(), longest - PREFIX.len() - "-1".len());
+    let (name, room) = (
+        source.display_name(),
+        longest - NAME_PREFIX.len() - "-1".len(),
+    );
     if name.len() <= room {
-        return format!("{PREFIX}{name}");
+        return format!("{NAME_PREFIX}{name}");
     }
     let hash = Sha256::digest(&name)
         .iter()
         .take(4)
         .fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
     let short: String = name.chars().take(room - 9).collect();
-    format!("{PREFIX}{}-{hash:08x}", short.trim_end_matches('-'))
+    format!("{NAME_PREFIX}{}-{hash:08x}", short.trim_end_matches('-'))
 }
 
-/// The instance of a throwaway cluster.
+/// Returns the name of the instance in a temporary cluster.
 #[must_use]
 pub fn member_name(source: &Arn) -> String {
-    format!("{}-1", name(source))
+    format!("{}-1", temporary_name(source))
 }
 
-pub struct Case<'a> {
-    pub seen: Seen<'a, Policy>,
+pub struct Decision<'a> {
+    pub seen: TargetContext<'a, Policy>,
     pub observed: &'a Observed,
     pub now: Timestamp,
 }
 
-impl Case<'_> {
-    pub fn source(&self) -> &Arn {
+impl Decision<'_> {
+    pub fn source_arn(&self) -> &Arn {
         &self.seen.target.arn
     }
 
     fn is_ours(&self, database: &Database) -> bool {
         let says = |key: &str, value: &str| database.tags.get(key).is_some_and(|tag| tag == value);
         says(STACK, &self.seen.policy.stack)
-            && says(TARGET, self.source().as_str())
+            && says(TARGET, self.source_arn().as_str())
             && database.tags.contains_key(DRILL)
     }
 
-    /// A drill passed, and its snapshot does not say so yet.
-    fn verify(&self) -> Option<Plan> {
+    /// Marks the snapshot of a passed drill as verified, if it isn't marked yet.
+    fn mark_verified(&self) -> Option<Plan> {
         let passed = self
             .seen
-            .memory
+            .state
             .drilled
             .as_ref()
             .filter(|drilled| drilled.passed)?;
         let is_it =
             |snapshot: &&Snapshot| snapshot.arn == passed.snapshot && !snapshot.is_verified();
         let snapshot = self.observed.snapshots.iter().find(is_it)?;
-        let verify = Action::Verify(Verify {
+        let verify = Action::MarkVerified(MarkVerified {
             snapshot: snapshot.arn.clone(),
             at: self.now,
         });
-        Some(Plan::act(
+        Some(Plan::single_step(
             verify,
             format!("{} was proven and is not marked yet", snapshot.identifier),
             None,
         ))
     }
 
-    fn begin(&self) -> Plan {
+    fn start_drill(&self) -> Plan {
         let Some(source) = &self.observed.source else {
             return Plan::nothing("the database does not exist any more");
         };
@@ -137,52 +145,52 @@ impl Case<'_> {
             return Plan::nothing("it is restored with its cluster");
         }
         if !is_due(self.seen, self.now) {
-            return Plan::nothing(words::not_due(self.seen.memory, self.now));
+            return Plan::nothing(words::describe_not_due(self.seen.state, self.now));
         }
         if !self.observed.may_begin {
             return Plan::nothing("as many drills run as may at a time; it waits");
         }
-        let last = self.seen.memory.drill.as_ref().map(|(at, _)| *at);
+        let last = self.seen.state.drill.as_ref().map(|(at, _)| *at);
         let good = self.observed.snapshots.iter().filter(|s| {
-            s.is_good()
-                && s.is_of(&source.resource_id)
-                && s.is_ours(&self.seen.policy.stack, self.source())
+            s.is_restorable()
+                && s.matches_resource_id(&source.resource_id)
+                && s.is_taken_by(&self.seen.policy.stack, self.source_arn())
         });
         let Some(snapshot) = good.max_by_key(|snapshot| snapshot.taken_at) else {
             return Plan::nothing("there is no good snapshot yet");
         };
         if self.seen.policy.group.is_empty() {
-            return Plan::tell(words::no_group());
+            return Plan::notify(words::no_security_group());
         }
         let part = if source.is_cluster {
             RestorePart::Cluster
         } else {
             RestorePart::Instance
         };
-        let restore = self.restore(
+        let restore = self.build_restore(
             source,
             snapshot.arn.clone(),
-            name(self.source()),
+            temporary_name(self.source_arn()),
             part,
             self.now,
         );
         let reason = format!(
             "{} is to be proven; {}",
             snapshot.identifier,
-            words::last(last)
+            words::describe_last_drill(last)
         );
-        Plan::act(Action::Restore(restore), reason, None)
+        Plan::single_step(Action::RestoreForDrill(restore), reason, None)
     }
 
-    fn restore(
+    fn build_restore(
         &self,
         source: &Database,
         snapshot: Arn,
         into: String,
         part: RestorePart,
         began: Timestamp,
-    ) -> Restore {
-        let taken = self.snapshot(&snapshot);
+    ) -> RestoreForDrill {
+        let taken = self.find_snapshot(&snapshot);
         let version = taken.map(|snapshot| snapshot.engine_version.clone());
         let groups = taken.map(|snapshot| {
             (
@@ -193,13 +201,13 @@ impl Case<'_> {
         let (subnet_group, parameter_group) = groups.unwrap_or_default();
         let tags = [
             (STACK, self.seen.policy.stack.clone()),
-            (TARGET, self.source().to_string()),
+            (TARGET, self.source_arn().to_string()),
             (DRILL, snapshot.to_string()),
             (SLOT, began.strftime("%FT%H:%M:%SZ").to_string()),
         ];
         let own_class = part != RestorePart::Cluster || source.is_multi_az_cluster();
-        Restore {
-            source: self.source().clone(),
+        RestoreForDrill {
+            source: self.source_arn().clone(),
             snapshot,
             into,
             engine: source.engine.clone(),
@@ -224,15 +232,16 @@ impl Case<'_> {
         }
     }
 
-    fn snapshot(&self, arn: &Arn) -> Option<&Snapshot> {
+    fn find_snapshot(&self, arn: &Arn) -> Option<&Snapshot> {
         self.observed
             .snapshots
             .iter()
             .find(|snapshot| snapshot.arn == *arn)
     }
 
-    /// Something is there: what was restored is looked at when it is ready, and deleted in any case.
-    fn go_on(&self) -> Plan {
+    /// Continues a running drill: checks the restored database once it is available, and deletes it
+    /// in any case.
+    fn continue_drill(&self) -> Plan {
         let (restored, member) = (
             self.observed.restored.as_ref(),
             self.observed.member.as_ref(),
@@ -248,13 +257,13 @@ impl Case<'_> {
         let snapshot = Arn::new(one.tags.get(DRILL).cloned().unwrap_or_default());
         let is_known = self
             .seen
-            .memory
+            .state
             .drilled
             .as_ref()
             .is_some_and(|drilled| drilled.began == began);
         let took = self.now.duration_since(began);
-        let (available, checked) = self.times(began);
-        let outcome = |passed: bool| Drilled {
+        let (available, checked) = self.measure_times(began);
+        let outcome = |passed: bool| DrillResult {
             snapshot: snapshot.clone(),
             began,
             took: available,
@@ -262,7 +271,7 @@ impl Case<'_> {
             passed,
         };
         if is_known || self.seen.policy.backup.is_none() {
-            return self.remove("the drill is over", None);
+            return self.delete_restored("the drill is over", None);
         }
         let is_available =
             |database: Option<&Database>| database.is_some_and(|d| d.status == "available");
@@ -270,20 +279,26 @@ impl Case<'_> {
         let broken = [restored, member]
             .into_iter()
             .flatten()
-            .find(|d| BROKEN.iter().any(|s| d.status.starts_with(s)));
+            .find(|d| BROKEN_STATES.iter().any(|s| d.status.starts_with(s)));
         if let Some(broken) = broken {
-            let mut plan = self.remove("what was restored can't be used", Some(outcome(false)));
-            plan.messages.push(words::broken(&snapshot, broken, began));
+            let mut plan =
+                self.delete_restored("what was restored can't be used", Some(outcome(false)));
+            plan.messages
+                .push(words::restore_unusable(&snapshot, broken, began));
             return plan;
         }
-        if took > CEILING && !ready {
-            let mut plan = self.remove("it took too long", Some(outcome(false)));
-            plan.messages
-                .push(words::took_too_long(&snapshot, took, &one.status, began));
+        if took > MAX_DURATION && !ready {
+            let mut plan = self.delete_restored("it took too long", Some(outcome(false)));
+            plan.messages.push(words::restore_timed_out(
+                &snapshot,
+                took,
+                &one.status,
+                began,
+            ));
             return plan;
         }
         let (Some(restored), Some(source)) = (restored, &self.observed.source) else {
-            return self.remove("its source or a part of it is gone", None);
+            return self.delete_restored("its source or a part of it is gone", None);
         };
         if restored.status != "available" {
             return Plan::nothing(format!(
@@ -294,35 +309,35 @@ impl Case<'_> {
             ));
         }
         let waits = has_member(restored)
-            .then(|| self.member(source, &outcome(false)))
+            .then(|| self.restore_member(source, &outcome(false)))
             .flatten();
-        let waits = waits.or_else(|| self.check(source, restored, &outcome(false)));
-        waits.unwrap_or_else(|| self.conclude(source, restored, outcome))
+        let waits = waits.or_else(|| self.plan_check(source, restored, &outcome(false)));
+        waits.unwrap_or_else(|| self.finish_drill(source, restored, outcome))
     }
 
-    /// What is still to be done about the instance of a cluster that was restored; `None` where it is available.
-    fn member(&self, source: &Database, failed: &Drilled) -> Option<Plan> {
+    /// Plans the next step for the instance of a restored cluster; `None` once it is available.
+    fn restore_member(&self, source: &Database, failed: &DrillResult) -> Option<Plan> {
         match &self.observed.member {
             None if self.observed.class.is_empty() => {
-                let mut plan = self.remove(
+                let mut plan = self.delete_restored(
                     "no instance class is known for its engine",
                     Some(failed.clone()),
                 );
                 plan.messages
-                    .push(words::no_class(&source.engine, failed.began));
+                    .push(words::no_instance_class(&source.engine, failed.began));
                 Some(plan)
             }
             None => {
-                let into = member_name(self.source());
-                let part = self.restore(
+                let into = member_name(self.source_arn());
+                let part = self.build_restore(
                     source,
                     failed.snapshot.clone(),
                     into,
                     RestorePart::Member,
                     failed.began,
                 );
-                Some(Plan::act(
-                    Action::Restore(part),
+                Some(Plan::single_step(
+                    Action::RestoreForDrill(part),
                     "the restored cluster is available and has no instance",
                     None,
                 ))
@@ -335,15 +350,15 @@ impl Case<'_> {
         }
     }
 
-    fn conclude(
+    fn finish_drill(
         &self,
         source: &Database,
         restored: &Database,
-        outcome: impl Fn(bool) -> Drilled,
+        outcome: impl Fn(bool) -> DrillResult,
     ) -> Plan {
-        let snapshot = self.snapshot(&outcome(true).snapshot);
-        let mut differences = differences(source, snapshot, restored);
-        differences.extend(self.failure());
+        let snapshot = self.find_snapshot(&outcome(true).snapshot);
+        let mut differences = find_differences(source, snapshot, restored);
+        differences.extend(self.check_failure());
         let outcome = outcome(differences.is_empty());
         let rto = self
             .seen
@@ -351,11 +366,11 @@ impl Case<'_> {
             .backup
             .as_ref()
             .and_then(|backup| backup.rto);
-        let message = words::concluded(snapshot, &outcome, &differences, rto);
+        let message = words::drill_result(snapshot, &outcome, &differences, rto);
         let reason = message.title.clone();
-        let mut plan = self.remove(&reason, Some(outcome.clone()));
+        let mut plan = self.delete_restored(&reason, Some(outcome.clone()));
         if outcome.passed {
-            let verify = Action::Verify(Verify {
+            let verify = Action::MarkVerified(MarkVerified {
                 snapshot: outcome.snapshot,
                 at: self.now,
             });
@@ -369,13 +384,14 @@ impl Case<'_> {
             first.message = Some(message);
         }
         plan.messages
-            .extend(self.no_place().then(words::no_check_cluster));
+            .extend(self.lacks_check_cluster().then(words::no_check_cluster));
         plan.reason = reason;
         plan
     }
 
-    /// The instance of a cluster first; what is being deleted already is left alone.
-    pub fn remove(&self, because: &str, outcome: Option<Drilled>) -> Plan {
+    /// Deletes the temporary database, starting with a cluster's instance. Skips one that is
+    /// already being deleted.
+    pub fn delete_restored(&self, because: &str, outcome: Option<DrillResult>) -> Plan {
         let Some(next) = self
             .observed
             .member
@@ -387,25 +403,29 @@ impl Case<'_> {
         let mut plan = if next.status == "deleting" {
             Plan::nothing(format!("{because}; {} is being deleted", next.identifier))
         } else {
-            let remove = Remove {
-                source: self.source().clone(),
+            let remove = DeleteRestoredDatabase {
+                source: self.source_arn().clone(),
                 database: next.arn.clone(),
                 outcome,
             };
-            Plan::act(Action::Remove(remove), because, None)
+            Plan::single_step(Action::DeleteRestoredDatabase(remove), because, None)
         };
-        plan.steps.extend(self.halt());
+        plan.steps.extend(self.stop_check_task());
         plan
     }
 }
 
-/// It is a cluster whose instance has to be made by itself.
+/// Reports whether the database is a cluster whose instance must be created separately.
 fn has_member(database: &Database) -> bool {
     database.is_cluster && !database.is_multi_az_cluster()
 }
 
-/// What of the restored database is other than in the source, or in the snapshot.
-fn differences(source: &Database, snapshot: Option<&Snapshot>, restored: &Database) -> Vec<String> {
+/// Lists the differences between the restored database and its source or snapshot.
+fn find_differences(
+    source: &Database,
+    snapshot: Option<&Snapshot>,
+    restored: &Database,
+) -> Vec<String> {
     let mut found = Vec::new();
     if source.engine != restored.engine {
         found.push(format!(
@@ -416,7 +436,7 @@ fn differences(source: &Database, snapshot: Option<&Snapshot>, restored: &Databa
     let version = snapshot
         .map(|snapshot| snapshot.engine_version.as_str())
         .filter(|version| !version.is_empty());
-    // A replication group does not tell its version.
+    // ElastiCache returns no version for a replication group.
     let version = version.filter(|_| !restored.engine_version.is_empty());
     if let Some(version) = version.filter(|version| *version != restored.engine_version) {
         found.push(format!(

@@ -1,8 +1,9 @@
-//! `drill`: a backup is proven by restoring it. The newest good snapshot of a database becomes a throwaway one,
-//! which is looked at, timed and deleted.
+//! `drill`: tests backups by restoring them. Restores the newest good snapshot of a database to a
+//! temporary database, checks it, measures the time and deletes it.
 //!
-//! Triggers: a sweep every quarter of an hour, events of the throwaway databases, and a person who names a database.
-//! Nothing is waited for: each look goes one step on from what AWS shows.
+//! Triggers: a sweep every 15 minutes, events of the temporary databases, and a manual request for
+//! one database. Lamplighter never waits inside an invocation: each run takes the next step from
+//! the state in AWS.
 
 mod check;
 mod decide;
@@ -15,43 +16,43 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Drills};
+use lamplighter::ports::cloud::{Cloud, DrillActions};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
-pub use decide::{decide, name};
-pub use survey::{Observed, Survey};
+pub use decide::{decide, temporary_name};
+pub use survey::{Observed, Prefetched};
 
-pub struct Exercise;
+pub struct Drill;
 
-/// What the operator wants of one database.
+/// Drill policy of one database, read from its tags and the stack defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// `None`: what is left of a drill is deleted, and none begins.
+    /// `None`: starts no drill, and deletes the temporary resources of an earlier one.
     pub backup: Option<BackupPolicy>,
-    /// The security group of what is restored; may be empty.
+    /// Security group of the temporary database; may be empty.
     pub group: String,
-    /// The stack that owns what is restored.
+    /// Name of the stack that owns the temporary database.
     pub stack: String,
-    pub checks: Checks,
+    pub checks: CheckSettings,
 }
 
-/// Where the tasks run that look into what is restored.
+/// Network settings of the tasks that check a restored database.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Checks {
-    /// May be empty: then none runs.
+pub struct CheckSettings {
+    /// ECS cluster for check tasks. If empty, no check runs.
     pub cluster: String,
-    /// May be empty: then those of the database.
+    /// Subnets for check tasks. If empty, those of the database are used.
     pub subnets: Vec<String>,
     pub group: String,
 }
 
-impl Checks {
-    fn of(defaults: &StackDefaults) -> Self {
+impl CheckSettings {
+    fn from_defaults(defaults: &StackDefaults) -> Self {
         let subnets = defaults
             .check_subnets
             .split(',')
@@ -65,28 +66,28 @@ impl Checks {
     }
 }
 
-impl Operation for Exercise {
+impl Operation for Drill {
     const NAME: &'static str = "drill";
-    const TIDIES: bool = true;
-    const TEARS_DOWN: bool = true;
+    const CLEANS_UP_UNMANAGED: bool = true;
+    const ALWAYS_CLEANS_UP: bool = true;
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Drills;
+    type Capability = DrillActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let backup = BackupPolicy::of(tags, defaults)?;
+        let backup = BackupPolicy::from_tags(tags, defaults)?;
         let own = backup
             .as_ref()
             .and_then(|backup| backup.drill_group.clone());
@@ -95,12 +96,15 @@ impl Operation for Exercise {
             backup,
             group,
             stack: defaults.stack.clone(),
-            checks: Checks::of(defaults),
+            checks: CheckSettings::from_defaults(defaults),
         }))
     }
 
-    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
-        let (stack, checks) = (defaults.stack.clone(), Checks::of(defaults));
+    fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
+        let (stack, checks) = (
+            defaults.stack.clone(),
+            CheckSettings::from_defaults(defaults),
+        );
         Some(Policy {
             backup: None,
             group: String::new(),
@@ -111,34 +115,36 @@ impl Operation for Exercise {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(_: &Observed) -> TargetState {
-        // The source is not touched, whatever state it is in.
-        TargetState::active()
+    fn preconditions(_: &Observed) -> Preconditions {
+        // A drill doesn't change the source, so the source's status doesn't matter.
+        Preconditions::for_active_target()
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         let there = || [&observed.restored, &observed.member].into_iter().flatten();
         match action {
-            Action::Restore(restore) => there().any(|database| database.identifier == restore.into),
-            Action::Remove(remove) => !there()
+            Action::RestoreForDrill(restore) => {
+                there().any(|database| database.identifier == restore.into)
+            }
+            Action::DeleteRestoredDatabase(remove) => !there()
                 .any(|database| database.arn == remove.database && database.status != "deleting"),
-            Action::RunProbe(_) => observed.probe.is_some(),
-            Action::Halt(halt) => observed
+            Action::RunCheckTask(_) => observed.probe.is_some(),
+            Action::StopCheckTask(halt) => observed
                 .probe
                 .as_ref()
-                .is_none_or(|probe| probe.task != halt.task || probe.is_over()),
-            Action::Verify(verify) => observed
+                .is_none_or(|probe| probe.task != halt.task || probe.is_stopped()),
+            Action::MarkVerified(verify) => observed
                 .snapshots
                 .iter()
                 .any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified()),

@@ -1,52 +1,52 @@
-//! What a decision needs to know of one database.
+//! Inputs of a drill decision for one database.
 
 use std::cell::Cell;
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Database, Snapshot, Task};
-use lamplighter::ports::cloud::{Cloud, Which};
+use lamplighter::ports::cloud::{Cloud, SnapshotFilter};
 use serde::Serialize;
 
 use crate::Policy;
-use crate::check::token;
-use crate::decide::{is_due, member_name, name};
+use crate::check::check_token;
+use crate::decide::{is_due, member_name, temporary_name};
 
-/// All that [`crate::decide`] looks at.
+/// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
-    /// `None` where the database is gone.
+    /// Source database; `None` if it no longer exists.
     pub source: Option<Database>,
-    /// The source's manual snapshots, whoever took them.
+    /// Manual snapshots of the source, including those that Lamplighter did not take.
     pub snapshots: Vec<Snapshot>,
-    /// The throwaway instance or cluster.
+    /// Temporary instance or cluster.
     pub restored: Option<Database>,
-    /// The instance of a throwaway cluster.
+    /// Instance of a temporary cluster.
     pub member: Option<Database>,
-    /// The smallest instance class that is offered for the engine; empty where none is needed now.
+    /// Instance class for the restore; empty if none is needed now.
     pub class: String,
-    /// The task that looks into what is restored.
+    /// Task that checks the restored database.
     pub probe: Option<Task>,
-    /// Not too many others run.
+    /// Whether the number of running drills allows another one.
     pub may_begin: bool,
 }
 
-/// Throwaway databases that there may be at a time.
-const MOST_AT_ONCE: usize = 3;
+/// Maximum number of temporary databases at a time.
+const MAX_CONCURRENT_DRILLS: usize = 3;
 
-/// What databases of a run have in common.
+/// State shared by all databases of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     pub now: Timestamp,
-    /// Drills that run, and that began in this run.
+    /// Number of drills that are running or were started in this run.
     pub running: Cell<usize>,
 }
 
-impl Survey {
-    pub(crate) async fn of<C: Cloud>(
+impl Prefetched {
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let source = &seen.target.arn;
@@ -55,12 +55,12 @@ impl Survey {
             Arn::new(format!(
                 "arn:{partition}:{service}:{}:{}:{kind}:{name}",
                 source.region(),
-                source.account()
+                source.account_id()
             ))
         };
         let is_cluster = source.is_cluster();
         let kind = source.resource().split(':').next().unwrap_or_default();
-        let restored = beside(kind, name(source));
+        let restored = beside(kind, temporary_name(source));
         let member = is_cluster.then(|| beside("db", member_name(source)));
         let arns: Vec<Arn> = [Some(source.clone()), Some(restored.clone()), member.clone()]
             .into_iter()
@@ -68,13 +68,17 @@ impl Survey {
             .collect();
         let (found, snapshots) = if source.is_cache() {
             (
-                cloud.caches(&arns).await?,
-                cloud.cache_snapshots(Which::Of(source)).await?,
+                cloud.describe_caches(&arns).await?,
+                cloud
+                    .list_cache_snapshots(SnapshotFilter::OfSource(source))
+                    .await?,
             )
         } else {
             (
-                cloud.databases(&arns).await?,
-                cloud.snapshots(None, Which::Of(source)).await?,
+                cloud.describe_databases(&arns).await?,
+                cloud
+                    .list_snapshots(None, SnapshotFilter::OfSource(source))
+                    .await?,
             )
         };
         let of = |arn: &Arn| found.iter().find(|database| database.arn == *arn).cloned();
@@ -88,7 +92,7 @@ impl Survey {
             may_begin: false,
         };
         if observed.restored.is_none() && is_due(seen, self.now) {
-            observed.may_begin = self.running.get() < MOST_AT_ONCE;
+            observed.may_begin = self.running.get() < MAX_CONCURRENT_DRILLS;
             self.running
                 .set(self.running.get() + usize::from(observed.may_begin));
         }
@@ -96,12 +100,12 @@ impl Survey {
             .restored
             .as_ref()
             .or(observed.member.as_ref())
-            .and_then(token);
+            .and_then(check_token);
         let cluster = &seen.policy.checks.cluster;
         if let Some(token) = token.filter(|_| !cluster.is_empty()) {
-            observed.probe = cloud.probe(cluster, &token).await?;
+            observed.probe = cloud.find_check_task(cluster, &token).await?;
         }
-        // What is only to be deleted needs none.
+        // A temporary database that is only deleted needs no instance class.
         let waits_for_member =
             is_cluster && observed.restored.is_some() && observed.member.is_none();
         let needs_class = |source: &&Database| {
@@ -112,12 +116,12 @@ impl Survey {
             .as_ref()
             .filter(|source| source.arn.is_cache())
         {
-            // Only one of its own type has room for what is in it for certain.
+            // Only the source's own node type has enough memory for its data for certain.
             observed.class.clone_from(&source.class);
         } else if let Some(source) = observed.source.as_ref().filter(needs_class) {
             let multi_az = source.is_multi_az_cluster();
             let class = cloud
-                .smallest_class(&source.engine, &source.engine_version, multi_az)
+                .find_smallest_class(&source.engine, &source.engine_version, multi_az)
                 .await?;
             observed.class = class.unwrap_or_else(|| source.class.clone());
         }

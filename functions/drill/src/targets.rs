@@ -1,37 +1,44 @@
-//! Which databases an event is about.
+//! Discovery of the databases that an event refers to.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
-use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::ports::cloud::{Cloud, ResourceKind};
 use lamplighter::ports::ledger::Ledger;
 
-use crate::check::STARTED_BY;
-use crate::survey::Survey;
+use crate::check::STARTED_BY_PREFIX;
+use crate::survey::Prefetched;
 
-type Found = Result<Targets<Survey>, AwsError>;
+type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+pub async fn find_targets<C: Cloud, L: Ledger>(
+    search: DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
     match &search.event.detail {
-        Detail::Sweep => all(&search).await,
-        Detail::Database(event) => restored(&search, &Arn::new(event.source_arn.clone())).await,
-        // A check has ended; which one is seen from what is restored.
-        Detail::TaskChange(change) if change.started_by.starts_with(STARTED_BY) => {
-            all(&search).await
+        Detail::Sweep => find_all(&search).await,
+        Detail::Database(event) => {
+            find_by_restored(&search, &Arn::new(event.source_arn.clone())).await
         }
-        Detail::Drill(request) => one(&search, &Arn::new(request.database.clone())).await,
-        other => Ok(Targets::not_for("drill", other)),
+        // A check task stopped. The state of the restored database shows which drill it belongs to.
+        Detail::TaskChange(change) if change.started_by.starts_with(STARTED_BY_PREFIX) => {
+            find_all(&search).await
+        }
+        Detail::Drill(request) => find_database(&search, &Arn::new(request.database.clone())).await,
+        other => Ok(Targets::unsupported_event("drill", other)),
     }
 }
 
-/// Every database that is drilled, and those of which something is left of a drill.
-async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
-    let backed_up = search.cloud.tagged(Kind::DatabaseOrCache, BACKUP).await?;
+/// Finds the databases with a drill schedule, and the sources of all existing temporary databases.
+async fn find_all<C: Cloud, L: Ledger>(search: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
+    let backed_up = search
+        .cloud
+        .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
+        .await?;
     let asks = |value: &String| {
         value
             .split_whitespace()
@@ -43,8 +50,11 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         .filter(|database| wants(database))
         .map(|d| (d.arn.clone(), d.clone()))
         .collect();
-    let left = search.cloud.tagged(Kind::DatabaseOrCache, DRILL).await?;
-    let survey = Survey {
+    let left = search
+        .cloud
+        .list_tagged(ResourceKind::DatabaseOrCache, DRILL)
+        .await?;
+    let survey = Prefetched {
         now: search.now,
         running: Cell::new(left.len()),
     };
@@ -62,47 +72,58 @@ async fn all<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
             .or_insert(Tagged { arn: source, tags });
     }
     if found.is_empty() {
-        return Ok(Targets::None(format!("no database has drill= in {BACKUP}")));
+        return Ok(Targets::Skipped(format!(
+            "no database has drill= in {BACKUP}"
+        )));
     }
-    Ok(Targets::These(found.into_values().collect(), survey))
+    Ok(Targets::Found(found.into_values().collect(), survey))
 }
 
-/// The source of a throwaway database.
-async fn restored<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    let found = search.cloud.databases(std::slice::from_ref(arn)).await?;
+/// Finds the source of a temporary database.
+async fn find_by_restored<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arn: &Arn,
+) -> DiscoveryResult {
+    let found = search
+        .cloud
+        .describe_databases(std::slice::from_ref(arn))
+        .await?;
     match found.first().and_then(|database| database.tags.get(TARGET)) {
-        Some(source) => one(search, &Arn::new(source)).await,
-        None => Ok(Targets::None(format!(
+        Some(source) => find_database(search, &Arn::new(source)).await,
+        None => Ok(Targets::Skipped(format!(
             "{} was not restored for a drill, or is gone",
-            arn.name()
+            arn.display_name()
         ))),
     }
 }
 
-async fn one<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arn: &Arn) -> Found {
-    if arn.database().is_none() {
-        return Ok(Targets::None(format!(
+async fn find_database<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arn: &Arn,
+) -> DiscoveryResult {
+    if arn.database_kind().is_none() {
+        return Ok(Targets::Skipped(format!(
             "{arn} is no ARN of an instance or cluster of RDS, or of a cache"
         )));
     }
     let asked = std::slice::from_ref(arn);
     let found = if arn.is_cache() {
-        search.cloud.caches(asked).await?
+        search.cloud.describe_caches(asked).await?
     } else {
-        search.cloud.databases(asked).await?
+        search.cloud.describe_databases(asked).await?
     };
     let tags = found
         .first()
         .map(|database| database.tags.clone())
         .unwrap_or_default();
-    Ok(Targets::These(
+    Ok(Targets::Found(
         vec![Tagged {
             arn: arn.clone(),
             tags,
         }],
-        Survey {
+        Prefetched {
             now: search.now,
-            ..Survey::default()
+            ..Prefetched::default()
         },
     ))
 }

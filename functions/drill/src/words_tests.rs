@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::notify::Message;
-use lamplighter::plan::Drilled;
+use lamplighter::plan::DrillResult;
 
 use crate::words;
 
@@ -31,30 +31,30 @@ fn every_message() {
         class: "db.t4g.micro".into(),
         ..Database::default()
     };
-    let outcome = Drilled {
+    let outcome = DrillResult {
         snapshot: arn.clone(),
         began,
         took: 14 * 60,
         checked: None,
         passed: true,
     };
-    let looked = Drilled {
+    let looked = DrillResult {
         checked: Some(17 * 60),
         ..outcome.clone()
     };
     let hours = SignedDuration::from_hours;
     let differs = ["its engine is 15.4 instead of 16.2".to_owned()];
     let messages = [
-        words::name_is_taken("lamplighter-drill-orders"),
-        words::no_group(),
-        words::no_class("docdb", began),
-        words::broken(&arn, &broken, began),
-        words::took_too_long(&arn, hours(6), "creating", began),
-        words::check_took_too_long(&arn, "orders-check:3", hours(1), began),
+        words::name_taken("lamplighter-drill-orders"),
+        words::no_security_group(),
+        words::no_instance_class("docdb", began),
+        words::restore_unusable(&arn, &broken, began),
+        words::restore_timed_out(&arn, hours(6), "creating", began),
+        words::check_timed_out(&arn, "orders-check:3", hours(1), began),
         words::no_check_cluster(),
-        words::concluded(Some(&snapshot), &outcome, &[], None),
-        words::concluded(Some(&snapshot), &looked, &[], Some(15 * 60)),
-        words::concluded(Some(&snapshot), &outcome, &differs, None),
+        words::drill_result(Some(&snapshot), &outcome, &[], None),
+        words::drill_result(Some(&snapshot), &looked, &[], Some(15 * 60)),
+        words::drill_result(Some(&snapshot), &outcome, &differs, None),
     ];
     insta::assert_snapshot!(book(&messages));
 }

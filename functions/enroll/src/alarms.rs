@@ -1,66 +1,68 @@
-//! The alarms that a target should have. Their bounds come from its tags, from the API, or from the stack.
+//! The alarms that a target should have. Their thresholds come from its tags, from the AWS API, or
+//! from the stack parameters.
 
 use std::collections::BTreeMap;
 
 use lamplighter::model::{
-    Alarm, AlarmActions, AlarmMetric, Arn, Database, Measure, Service, Statistic, TargetGroup,
+    Alarm, AlarmMetric, AlarmTopics, Arn, Database, Measure, Service, Statistic, TargetGroup,
 };
 
 use lamplighter::engine::telemetry::{NAMESPACE, RECOVERY_POINT};
 
 use crate::Policy;
 
-/// What the names of all our alarms begin with.
-pub const OURS: &str = "lamplighter/";
+/// Name prefix of all Lamplighter alarms.
+pub const ALARM_PREFIX: &str = "lamplighter/";
 
 const AT_LEAST: &str = "GreaterThanOrEqualToThreshold";
-const MORE: &str = "GreaterThanThreshold";
-const LESS: &str = "LessThanThreshold";
-/// In per cent; there is no tag for a memory peak where the service is not scaled by memory.
-const MEMORY_PEAK: u32 = 90;
-/// Minutes that a peak lasts before it is one.
-const PEAK: u32 = 3;
-/// Answers with status 5xx in a minute.
-const ERRORS: f64 = 10.0;
-/// Of the storage of an instance.
-const FREE_STORAGE: f64 = 0.1;
-/// Of the connections that an engine allows by default.
-const CONNECTIONS: f64 = 0.8;
+const MORE_THAN: &str = "GreaterThanThreshold";
+const LESS_THAN: &str = "LessThanThreshold";
+/// Threshold of the memory alarm, in per cent, for a service that is not scaled by memory.
+const MEMORY_PEAK_PERCENT: u32 = 90;
+/// Minutes for which a threshold must be breached before the alarm fires.
+const PEAK_MINUTES: u32 = 3;
+/// Threshold of HTTP 5xx responses per minute.
+const ERRORS_PER_MINUTE: f64 = 10.0;
+/// Threshold of free storage, as a share of an instance's allocated storage.
+const FREE_STORAGE_SHARE: f64 = 0.1;
+/// Threshold of connections, as a share of the engine's default maximum.
+const CONNECTIONS_SHARE: f64 = 0.8;
 const GIB: f64 = 1_073_741_824.0;
 
-/// `lamplighter/shop/web/` for a service, `lamplighter/db:orders/` for a database; `None` for anything else. A
-/// cluster's name can have no colon.
-pub fn prefix(target: &Arn) -> Option<String> {
-    match target.ecs_service() {
-        Some((cluster, name)) => Some(format!("{OURS}{cluster}/{name}/")),
+/// Returns the prefix of a target's alarm names: `lamplighter/shop/web/` for a service,
+/// `lamplighter/db:orders/` for a database, `None` for anything else. The two can't collide,
+/// because a cluster name has no colon.
+pub fn alarm_prefix(target: &Arn) -> Option<String> {
+    match target.ecs_cluster_and_name() {
+        Some((cluster, name)) => Some(format!("{ALARM_PREFIX}{cluster}/{name}/")),
         None => target
-            .database()
+            .database_kind()
             .is_some()
-            .then(|| format!("{OURS}{}/", target.resource())),
+            .then(|| format!("{ALARM_PREFIX}{}/", target.resource())),
     }
 }
 
-/// One alarm, in the order in which a person would say it.
-struct Wanted<'a> {
+/// The specification of one alarm.
+struct AlarmSpec<'a> {
     kind: &'a str,
     about: String,
     measure: Measure,
     comparison: &'a str,
     threshold: f64,
     minutes: u32,
-    /// Minutes of one period.
+    /// Length of one evaluation period, in minutes.
     period: u32,
     missing: &'a str,
 }
 
-impl Wanted<'_> {
-    fn alarm(self, target: &Arn) -> Alarm {
-        let prefix = prefix(target).unwrap_or_default();
+impl AlarmSpec<'_> {
+    fn into_alarm(self, target: &Arn) -> Alarm {
+        let prefix = alarm_prefix(target).unwrap_or_default();
         Alarm {
             name: format!("{prefix}{}", self.kind),
             description: format!(
                 "{}: {}. Kept by Lamplighter from the tags.",
-                target.name(),
+                target.display_name(),
                 self.about
             ),
             measure: self.measure,
@@ -69,16 +71,21 @@ impl Wanted<'_> {
             minutes: self.minutes,
             period: self.period,
             missing_data: self.missing.to_owned(),
-            actions: AlarmActions::default(),
+            actions: AlarmTopics::default(),
         }
     }
 }
 
-pub fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec<Alarm> {
-    let (cluster, name) = service.arn.ecs_service().unwrap_or_default();
+pub fn service_alarms(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec<Alarm> {
+    let (cluster, name) = service.arn.ecs_cluster_and_name().unwrap_or_default();
     let used = |metric: &str| {
         let dimensions = [("ClusterName", cluster), ("ServiceName", name)];
-        Measure::One(measured("AWS/ECS", metric, &dimensions, Statistic::Average))
+        Measure::One(alarm_metric(
+            "AWS/ECS",
+            metric,
+            &dimensions,
+            Statistic::Average,
+        ))
     };
     let cpu = policy
         .scale
@@ -88,93 +95,93 @@ pub fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) ->
         .scale
         .as_ref()
         .and_then(|scale| scale.memory)
-        .unwrap_or(MEMORY_PEAK);
-    let mut wanted = vec![peak(
+        .unwrap_or(MEMORY_PEAK_PERCENT);
+    let mut wanted = vec![peak_alarm(
         "cpu-peak",
         "CPU",
         cpu,
         used("CPUUtilization"),
         "missing",
     )];
-    wanted.push(peak(
+    wanted.push(peak_alarm(
         "memory-peak",
         "memory",
         memory,
         used("MemoryUtilization"),
         "missing",
     ));
-    wanted.extend(behind_balancers(policy, groups));
+    wanted.extend(load_balancer_alarms(policy, groups));
     wanted
         .into_iter()
-        .map(|wanted| wanted.alarm(&service.arn))
+        .map(|wanted| wanted.into_alarm(&service.arn))
         .collect()
 }
 
-fn peak<'a>(
+fn peak_alarm<'a>(
     kind: &'a str,
     what: &str,
     bound: u32,
     measure: Measure,
     missing: &'a str,
-) -> Wanted<'a> {
-    Wanted {
+) -> AlarmSpec<'a> {
+    AlarmSpec {
         kind,
-        about: format!("{what} of at least {bound} % for {PEAK} minutes"),
+        about: format!("{what} of at least {bound} % for {PEAK_MINUTES} minutes"),
         measure,
         comparison: AT_LEAST,
         threshold: f64::from(bound),
-        minutes: PEAK,
+        minutes: PEAK_MINUTES,
         period: 1,
         missing,
     }
 }
 
-/// Requests are counted per target, because CloudWatch then divides by the tasks that are there: the bound
-/// need not be changed whenever the count is.
-fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'static>> {
+/// Builds the load balancer alarms of a service. Requests are counted per target, so that
+/// CloudWatch divides by the current task count and the threshold never changes with it.
+fn load_balancer_alarms(policy: &Policy, groups: &[TargetGroup]) -> Vec<AlarmSpec<'static>> {
     let pairs = || {
         groups.iter().flat_map(|group| {
             group
-                .balancer_dimensions()
-                .map(move |name| (group.dimension(), name))
+                .load_balancer_dimensions()
+                .map(move |name| (group.metric_dimension(), name))
         })
     };
     let each = |metric: &str, statistic| -> Option<Measure> {
         let of_pair = |(group, balancer)| {
             let dimensions = [("TargetGroup", group), ("LoadBalancer", balancer)];
-            measured("AWS/ApplicationELB", metric, &dimensions, statistic)
+            alarm_metric("AWS/ApplicationELB", metric, &dimensions, statistic)
         };
-        several(pairs().map(of_pair).collect())
+        combine_metrics(pairs().map(of_pair).collect())
     };
     let requests = policy.scale.as_ref().and_then(|scale| {
-        Some(Wanted {
+        Some(AlarmSpec {
             kind: "requests",
             about: format!("more than {} requests a second per task", scale.rps),
             measure: each("RequestCountPerTarget", Statistic::Sum)?,
-            comparison: MORE,
+            comparison: MORE_THAN,
             threshold: f64::from(scale.rps) * 60.0,
             minutes: 1,
             period: 1,
             missing: "notBreaching",
         })
     });
-    let unhealthy = each("UnHealthyHostCount", Statistic::Minimum).map(|measure| Wanted {
+    let unhealthy = each("UnHealthyHostCount", Statistic::Minimum).map(|measure| AlarmSpec {
         kind: "unhealthy-targets",
-        about: format!("an unhealthy target for {PEAK} minutes"),
+        about: format!("an unhealthy target for {PEAK_MINUTES} minutes"),
         measure,
         comparison: AT_LEAST,
         threshold: 1.0,
-        minutes: PEAK,
+        minutes: PEAK_MINUTES,
         period: 1,
         missing: "notBreaching",
     });
-    let errors = each("HTTPCode_Target_5XX_Count", Statistic::Sum).map(|measure| Wanted {
+    let errors = each("HTTPCode_Target_5XX_Count", Statistic::Sum).map(|measure| AlarmSpec {
         kind: "errors-5xx",
-        about: format!("at least {ERRORS:.0} answers with status 5xx a minute for {PEAK} minutes"),
+        about: format!("at least {ERRORS_PER_MINUTE:.0} answers with status 5xx a minute for {PEAK_MINUTES} minutes"),
         measure,
         comparison: AT_LEAST,
-        threshold: ERRORS,
-        minutes: PEAK,
+        threshold: ERRORS_PER_MINUTE,
+        minutes: PEAK_MINUTES,
         period: 1,
         missing: "notBreaching",
     });
@@ -184,12 +191,12 @@ fn behind_balancers(policy: &Policy, groups: &[TargetGroup]) -> Vec<Wanted<'stat
         .collect()
 }
 
-pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
+pub fn database_alarms(policy: &Policy, database: &Database) -> Vec<Alarm> {
     if database.arn.is_cache() {
-        // Its nodes have metrics of their own, and it has only its backups.
-        return recovery_point(policy, database)
+        // A cache has no metrics of its own (its nodes do), so only its backups are monitored.
+        return recovery_point_alarm(policy, database)
             .into_iter()
-            .map(|wanted| wanted.alarm(&database.arn))
+            .map(|wanted| wanted.into_alarm(&database.arn))
             .collect();
     }
     let dimension = if database.is_cluster {
@@ -198,31 +205,31 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         "DBInstanceIdentifier"
     };
     let of = |metric: &str, statistic| {
-        Measure::One(measured(
-            database.namespace(),
+        Measure::One(alarm_metric(
+            database.metric_namespace(),
             metric,
             &[(dimension, &database.identifier)],
             statistic,
         ))
     };
-    let cpu = peak(
+    let cpu = peak_alarm(
         "cpu-peak",
         "CPU",
         policy.cpu_peak,
         of("CPUUtilization", Statistic::Average),
         "missing",
     );
-    let storage = database.allocated_gib.map(|gib| Wanted {
+    let storage = database.allocated_gib.map(|gib| AlarmSpec {
         kind: "free-storage",
         about: format!("less than a tenth of {gib} GiB free"),
         measure: of("FreeStorageSpace", Statistic::Minimum),
-        comparison: LESS,
-        threshold: (f64::from(gib) * GIB * FREE_STORAGE).floor(),
-        minutes: PEAK,
+        comparison: LESS_THAN,
+        threshold: (f64::from(gib) * GIB * FREE_STORAGE_SHARE).floor(),
+        minutes: PEAK_MINUTES,
         period: 1,
         missing: "missing",
     });
-    let connections = max_connections(database).map(|most| Wanted {
+    let connections = max_connections(database).map(|most| AlarmSpec {
         kind: "connections",
         about: format!(
             "four fifths of about {most:.0} connections that {} allows by default",
@@ -230,18 +237,18 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         ),
         measure: of("DatabaseConnections", Statistic::Maximum),
         comparison: AT_LEAST,
-        threshold: (most * CONNECTIONS).floor(),
-        minutes: PEAK,
+        threshold: (most * CONNECTIONS_SHARE).floor(),
+        minutes: PEAK_MINUTES,
         period: 1,
         missing: "missing",
     });
-    let lag = lag(database).map(|(metric, bound, unit)| Wanted {
+    let lag = replica_lag_metric(database).map(|(metric, bound, unit)| AlarmSpec {
         kind: "replica-lag",
-        about: format!("a replica at least {bound:.0} {unit} behind for {PEAK} minutes"),
+        about: format!("a replica at least {bound:.0} {unit} behind for {PEAK_MINUTES} minutes"),
         measure: of(metric, Statistic::Maximum),
         comparison: AT_LEAST,
         threshold: bound,
-        minutes: PEAK,
+        minutes: PEAK_MINUTES,
         period: 1,
         missing: "notBreaching",
     });
@@ -250,30 +257,33 @@ pub fn of_database(policy: &Policy, database: &Database) -> Vec<Alarm> {
         storage,
         connections,
         lag,
-        recovery_point(policy, database),
+        recovery_point_alarm(policy, database),
     ]
     .into_iter()
     .flatten();
-    wanted.map(|wanted| wanted.alarm(&database.arn)).collect()
+    wanted
+        .map(|wanted| wanted.into_alarm(&database.arn))
+        .collect()
 }
 
-/// `backup` measures it four times an hour. When it has not for two hours, nobody watches, which is as bad.
-fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>> {
-    let allowed = policy.backup.as_ref()?.recovery_point();
+/// Builds the alarm on the age of the newest recovery point. `backup` publishes the metric four
+/// times an hour, so two hours without data also fire the alarm.
+fn recovery_point_alarm<'a>(policy: &Policy, database: &Database) -> Option<AlarmSpec<'a>> {
+    let allowed = policy.backup.as_ref()?.max_recovery_point_age();
     let dimensions = [
         ("Stack", policy.stack.as_str()),
         ("Target", database.arn.resource()),
     ];
-    Some(Wanted {
+    Some(AlarmSpec {
         kind: "recovery-point",
         about: format!("a recovery point more than {} h old", allowed.as_hours()),
-        measure: Measure::One(measured(
+        measure: Measure::One(alarm_metric(
             NAMESPACE,
             RECOVERY_POINT,
             &dimensions,
             Statistic::Maximum,
         )),
-        comparison: MORE,
+        comparison: MORE_THAN,
         threshold: allowed.as_secs_f64(),
         minutes: 2,
         period: 60,
@@ -281,8 +291,8 @@ fn recovery_point<'a>(policy: &Policy, database: &Database) -> Option<Wanted<'a>
     })
 }
 
-/// What tells how far replicas are behind, from when on, and in what.
-fn lag(database: &Database) -> Option<(&'static str, f64, &'static str)> {
+/// Returns the replica lag metric of a database with its threshold and unit.
+fn replica_lag_metric(database: &Database) -> Option<(&'static str, f64, &'static str)> {
     match (database.is_cluster, database.engine.as_str()) {
         (true, "docdb") if database.members > 1 => {
             Some(("DBClusterReplicaLagMaximum", 1_000.0, "ms"))
@@ -295,13 +305,15 @@ fn lag(database: &Database) -> Option<(&'static str, f64, &'static str)> {
     }
 }
 
-/// About how many connections the engine's default parameters allow, rather too few than too many; `None` where
-/// they or the memory of the class are not known, and for a cluster, whose instances have them.
-/// Sources: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>,
+/// Estimates, on the low side, how many connections the engine's default parameters allow. Returns
+/// `None` if the engine or the memory of the class is unknown, and for a cluster, whose instances
+/// have the limit.
+/// Sources:
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html#RDS_Limits.MaxConnections>,
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/AuroraMySQL.Managing.Performance.html>
 fn max_connections(database: &Database) -> Option<f64> {
     let nominal = memory_gib(&database.class)?;
-    // The rest is for the system and RDS's own processes.
+    // The operating system and the processes of RDS use the rest.
     let memory = nominal * GIB * if nominal > 2.0 { 0.9 } else { 0.65 };
     match database.engine.as_str() {
         "postgres" | "aurora-postgresql" => Some((memory / 9_531_392.0).min(5_000.0).floor()),
@@ -319,7 +331,7 @@ fn max_connections(database: &Database) -> Option<f64> {
     }
 }
 
-/// Memory of an instance class by its family and size.
+/// Returns the memory of an instance class in GiB, derived from its family and size.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/Concepts.DBInstanceClass.Summary.html>
 fn memory_gib(class: &str) -> Option<f64> {
     let (family, size) = class.strip_prefix("db.")?.split_once('.')?;
@@ -345,7 +357,7 @@ fn memory_gib(class: &str) -> Option<f64> {
     }
 }
 
-fn measured(
+fn alarm_metric(
     namespace: &str,
     name: &str,
     dimensions: &[(&str, &str)],
@@ -363,8 +375,9 @@ fn measured(
     }
 }
 
-/// One metric as it is, several as their sum: the same tasks may stand behind several load balancers.
-fn several(mut metrics: Vec<AlarmMetric>) -> Option<Measure> {
+/// Combines metrics into one measure. Several metrics are summed, because one service may be behind
+/// several load balancers.
+fn combine_metrics(mut metrics: Vec<AlarmMetric>) -> Option<Measure> {
     match metrics.len() {
         0 => None,
         1 => metrics.pop().map(Measure::One),

@@ -1,5 +1,5 @@
-//! The dashboard of one application: load balancer, services, databases and caches in one view, with the bounds
-//! drawn in and our own actions below.
+//! The dashboard of one application: load balancers, services, databases and caches in one view,
+//! with alarm thresholds as lines and Lamplighter's actions at the bottom.
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html>
 
 use lamplighter::engine::telemetry::NAMESPACE;
@@ -13,14 +13,14 @@ use crate::survey::Subject;
 /// A dashboard is 24 units wide.
 const WIDTH: u32 = 24;
 const HEIGHT: u32 = 6;
-const BOUND: &str = "#d62728";
+const THRESHOLD_COLOR: &str = "#d62728";
 /// Operations whose actions are shown.
 const OPERATIONS: [&str; 3] = ["deploy", "scale", "enroll"];
-/// CloudWatch takes no more widgets than this.
-const MOST_WIDGETS: usize = 500;
+/// The maximum number of widgets that CloudWatch accepts.
+const MAX_WIDGETS: usize = 500;
 
-/// The body as CloudWatch takes it.
-pub fn body(app: &str, policy: &Policy, subject: &Subject) -> String {
+/// Renders the dashboard body as JSON for CloudWatch.
+pub fn render_body(app: &str, policy: &Policy, subject: &Subject) -> String {
     let Subject::Application {
         services,
         databases,
@@ -29,32 +29,32 @@ pub fn body(app: &str, policy: &Policy, subject: &Subject) -> String {
     else {
         return String::new();
     };
-    let region = regions(services, databases);
+    let region = find_region(services, databases);
     let mut layout = Layout {
         widgets: Vec::new(),
         y: 0,
         region,
     };
-    layout.text(&format!("# {app}\n{}", mark(&policy.stack)));
+    layout.add_text(&format!("# {app}\n{}", ownership_mark(&policy.stack)));
     for (service, groups) in services {
-        layout.row(of_service(policy, service, groups));
+        layout.add_row(service_graphs(policy, service, groups));
     }
     for database in databases {
-        layout.row(of_database(policy, database));
+        layout.add_row(database_graphs(policy, database));
     }
     for cache in caches {
-        layout.row(of_cache(cache));
+        layout.add_row(cache_graphs(cache));
     }
-    layout.row(vec![
-        of_actions(&policy.stack, "Actions"),
-        of_actions(&policy.stack, "Failures"),
+    layout.add_row(vec![
+        operations_graph(&policy.stack, "Actions"),
+        operations_graph(&policy.stack, "Failures"),
     ]);
-    layout.widgets.truncate(MOST_WIDGETS);
+    layout.widgets.truncate(MAX_WIDGETS);
     json!({"widgets": layout.widgets}).to_string()
 }
 
-/// What tells our dashboards from others.
-fn mark(stack: &str) -> String {
+/// Returns the text that marks a dashboard as owned by a stack.
+fn ownership_mark(stack: &str) -> String {
     format!("Kept by Lamplighter, stack `{stack}`; changes made here are undone within the hour.")
 }
 
@@ -66,16 +66,16 @@ pub fn is_ours(body: &str, stack: &str) -> bool {
         .into_iter()
         .flatten();
     let mut texts = widgets.filter_map(|widget| widget.pointer("/properties/markdown")?.as_str());
-    texts.any(|text| text.contains(&mark(stack)))
+    texts.any(|text| text.contains(&ownership_mark(stack)))
 }
 
-/// Whether two bodies say the same, however they are written.
-pub fn same(one: &str, other: &str) -> bool {
+/// Reports whether two bodies are equal as JSON, regardless of formatting.
+pub fn is_same_body(one: &str, other: &str) -> bool {
     let parsed = |body: &str| serde_json::from_str::<Value>(body).ok();
     parsed(one).is_some() && parsed(one) == parsed(other)
 }
 
-fn regions(services: &[(Service, Vec<TargetGroup>)], databases: &[Database]) -> String {
+fn find_region(services: &[(Service, Vec<TargetGroup>)], databases: &[Database]) -> String {
     let arns = services
         .iter()
         .map(|(service, _)| &service.arn)
@@ -91,25 +91,25 @@ struct Layout {
     region: String,
 }
 
-/// One graph, before it has a place.
+/// One graph without its position.
 struct Graph {
     title: String,
     metrics: Vec<Value>,
-    /// Label and value of lines across it.
-    bounds: Vec<(String, f64)>,
-    highest: Option<f64>,
+    /// Labels and values of horizontal threshold lines.
+    thresholds: Vec<(String, f64)>,
+    max: Option<f64>,
 }
 
 impl Layout {
-    fn text(&mut self, markdown: &str) {
+    fn add_text(&mut self, markdown: &str) {
         let properties = json!({"markdown": markdown});
         self.widgets
             .push(json!({"type": "text", "x": 0, "y": self.y, "width": WIDTH, "height": 2, "properties": properties}));
         self.y += 2;
     }
 
-    /// Graphs side by side, all of the same width.
-    fn row(&mut self, graphs: Vec<Graph>) {
+    /// Adds a row of graphs with equal widths.
+    fn add_row(&mut self, graphs: Vec<Graph>) {
         let Some(width) = u32::try_from(graphs.len())
             .ok()
             .and_then(|n| WIDTH.checked_div(n))
@@ -117,11 +117,10 @@ impl Layout {
             return;
         };
         for (graph, n) in graphs.into_iter().zip(0..) {
-            let bounds = graph
-                .bounds
-                .iter()
-                .map(|(label, value)| json!({"label": label, "value": value, "color": BOUND}));
-            let left = graph.highest.map_or(
+            let bounds = graph.thresholds.iter().map(
+                |(label, value)| json!({"label": label, "value": value, "color": THRESHOLD_COLOR}),
+            );
+            let left = graph.max.map_or(
                 json!({"min": 0}),
                 |highest| json!({"min": 0, "max": highest}),
             );
@@ -138,8 +137,8 @@ impl Layout {
     }
 }
 
-/// A metric as a row of strings, and how it is read.
-fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)], options: Value) -> Value {
+/// Builds the CloudWatch array of one metric, with its dimensions and rendering options.
+fn metric_row(namespace: &str, name: &str, dimensions: &[(&str, &str)], options: Value) -> Value {
     let mut row = vec![json!(namespace), json!(name)];
     row.extend(
         dimensions
@@ -150,49 +149,51 @@ fn metric(namespace: &str, name: &str, dimensions: &[(&str, &str)], options: Val
     Value::Array(row)
 }
 
-fn of_service(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec<Graph> {
-    let name = service.arn.name();
-    let (cluster, service_name) = service.arn.ecs_service().unwrap_or_default();
+fn service_graphs(policy: &Policy, service: &Service, groups: &[TargetGroup]) -> Vec<Graph> {
+    let name = service.arn.display_name();
+    let (cluster, service_name) = service.arn.ecs_cluster_and_name().unwrap_or_default();
     let own = [("ClusterName", cluster), ("ServiceName", service_name)];
-    // The bounds are those of the service's own tag.
+    // The thresholds come from the tag of this service.
     let defaults = StackDefaults {
         cpu_peak: policy.cpu_peak,
         ..StackDefaults::default()
     };
-    let scale = ScalePolicy::of(&service.tags, &defaults).ok().flatten();
+    let scale = ScalePolicy::from_tags(&service.tags, &defaults)
+        .ok()
+        .flatten();
     let cpu = scale.as_ref().map_or(policy.cpu_peak, |scale| scale.cpu);
     let used = Graph {
         title: format!("{name}: CPU and memory, %"),
         metrics: ["CPUUtilization", "MemoryUtilization"]
-            .map(|used| metric("AWS/ECS", used, &own, json!({"stat": "Average"})))
+            .map(|used| metric_row("AWS/ECS", used, &own, json!({"stat": "Average"})))
             .into(),
-        bounds: vec![("CPU peak".to_owned(), f64::from(cpu))],
-        highest: Some(100.0),
+        thresholds: vec![("CPU peak".to_owned(), f64::from(cpu))],
+        max: Some(100.0),
     };
     let tasks = Graph {
         title: format!("{name}: tasks"),
-        metrics: vec![metric(
+        metrics: vec![metric_row(
             "AWS/ECS",
             "CPUUtilization",
             &own,
             json!({"stat": "SampleCount", "label": "tasks"}),
         )],
-        bounds: scale
+        thresholds: scale
             .iter()
             .flat_map(|scale| [("min", scale.min), ("max", scale.max)])
             .map(|(label, n)| (label.to_owned(), f64::from(n)))
             .collect(),
-        highest: None,
+        max: None,
     };
     let mut row = vec![used, tasks];
-    let [requests, errors] = of_balancers(&name, scale.as_ref(), groups);
+    let [requests, errors] = load_balancer_graphs(&name, scale.as_ref(), groups);
     row.splice(0..0, requests);
     row.extend(errors);
     row
 }
 
-/// What load balancers measure, where the service stands behind one.
-fn of_balancers(
+/// Builds the load balancer graphs of a service, if it is behind a load balancer.
+fn load_balancer_graphs(
     name: &str,
     scale: Option<&ScalePolicy>,
     groups: &[TargetGroup],
@@ -201,8 +202,8 @@ fn of_balancers(
         .iter()
         .flat_map(|group| {
             group
-                .balancer_dimensions()
-                .map(|name| (group.dimension(), name))
+                .load_balancer_dimensions()
+                .map(|name| (group.metric_dimension(), name))
         })
         .collect();
     if pairs.is_empty() {
@@ -211,7 +212,7 @@ fn of_balancers(
     let each = |name: &str, stat: &str| -> Vec<Value> {
         let of = |(group, balancer): &(&str, &str)| {
             let dimensions = [("TargetGroup", *group), ("LoadBalancer", *balancer)];
-            metric(
+            metric_row(
                 "AWS/ApplicationELB",
                 name,
                 &dimensions,
@@ -223,11 +224,11 @@ fn of_balancers(
     let requests = Graph {
         title: format!("{name}: requests/min per task"),
         metrics: each("RequestCountPerTarget", "Sum"),
-        bounds: scale
+        thresholds: scale
             .iter()
             .map(|s| (format!("{} req/s", s.rps), f64::from(s.rps) * 60.0))
             .collect(),
-        highest: None,
+        max: None,
     };
     let errors = Graph {
         title: format!("{name}: 5xx, unhealthy targets"),
@@ -236,29 +237,29 @@ fn of_balancers(
             each("UnHealthyHostCount", "Minimum"),
         ]
         .concat(),
-        bounds: Vec::new(),
-        highest: None,
+        thresholds: Vec::new(),
+        max: None,
     };
     [Some(requests), Some(errors)]
 }
 
-fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {
+fn database_graphs(policy: &Policy, database: &Database) -> Vec<Graph> {
     let name = &database.identifier;
     let dimension = if database.is_cluster {
         "DBClusterIdentifier"
     } else {
         "DBInstanceIdentifier"
     };
-    let alarms = crate::alarms::of_database(policy, database);
+    let alarms = crate::alarms::database_alarms(policy, database);
     let graph = |title: &str, measured: &str, stat: &str, highest| Graph {
         title: format!("{name}: {title}"),
-        metrics: vec![metric(
-            database.namespace(),
+        metrics: vec![metric_row(
+            database.metric_namespace(),
             measured,
             &[(dimension, name)],
             json!({"stat": stat}),
         )],
-        bounds: alarms
+        thresholds: alarms
             .iter()
             .filter(|alarm| {
                 alarm
@@ -274,7 +275,7 @@ fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {
                 )
             })
             .collect(),
-        highest,
+        max: highest,
     };
     let mut row = vec![
         graph("CPU, %", "CPUUtilization", "Average", Some(100.0)),
@@ -291,18 +292,18 @@ fn of_database(policy: &Policy, database: &Database) -> Vec<Graph> {
     row
 }
 
-fn of_cache(cache: &Arn) -> Vec<Graph> {
-    let name = cache.name();
+fn cache_graphs(cache: &Arn) -> Vec<Graph> {
+    let name = cache.display_name();
     let graph = |title: &str, measured: &str, stat: &str| Graph {
         title: format!("{name}: {title}"),
-        metrics: vec![metric(
+        metrics: vec![metric_row(
             "AWS/ElastiCache",
             measured,
             &[("CacheClusterId", &name)],
             json!({"stat": stat}),
         )],
-        bounds: Vec::new(),
-        highest: None,
+        thresholds: Vec::new(),
+        max: None,
     };
     vec![
         graph("CPU, %", "CPUUtilization", "Average"),
@@ -310,10 +311,10 @@ fn of_cache(cache: &Arn) -> Vec<Graph> {
     ]
 }
 
-fn of_actions(stack: &str, what: &str) -> Graph {
+fn operations_graph(stack: &str, what: &str) -> Graph {
     let of = |operation: &str| {
         let dimensions = [("Stack", stack), ("Operation", operation)];
-        metric(
+        metric_row(
             NAMESPACE,
             what,
             &dimensions,
@@ -323,7 +324,7 @@ fn of_actions(stack: &str, what: &str) -> Graph {
     Graph {
         title: format!("Lamplighter: {}", what.to_lowercase()),
         metrics: OPERATIONS.map(of).into(),
-        bounds: Vec::new(),
-        highest: None,
+        thresholds: Vec::new(),
+        max: None,
     }
 }

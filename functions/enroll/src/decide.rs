@@ -1,78 +1,84 @@
-//! What should happen to one target's alarms or dashboard, and what is found wrong. Pure.
+//! Decides which alarms or dashboard of one target to change, and which findings to report. Pure.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
-use lamplighter::model::{Alarm, counted};
-use lamplighter::plan::{Action, Alarms, Dashboard};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{Alarm, pluralize};
+use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
 use crate::survey::{Observed, Subject};
 use crate::{Policy, alarms, dashboard, findings};
 
-/// Decides for one target.
+/// Decides the changes to the alarms or the dashboard of one target, and its findings.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let managed = seen.policy.managed != Managed::No;
     let mut plan = match &observed.subject {
-        Subject::Application { .. } => keep_dashboard(seen, observed, managed),
+        Subject::Application { .. } => reconcile_dashboard(seen, observed, managed),
         Subject::Topic(_) => Plan::nothing("the topic is looked at"),
         Subject::Service {
             service, groups, ..
-        } if managed => keep(
+        } if managed => reconcile_alarms(
             seen,
             observed,
-            alarms::of_service(seen.policy, service, groups),
+            alarms::service_alarms(seen.policy, service, groups),
         ),
-        Subject::Database(database) if managed => {
-            keep(seen, observed, alarms::of_database(seen.policy, database))
-        }
+        Subject::Database(database) if managed => reconcile_alarms(
+            seen,
+            observed,
+            alarms::database_alarms(seen.policy, database),
+        ),
         Subject::Service { .. } | Subject::Database(_) | Subject::Gone => {
-            keep(seen, observed, Vec::new())
+            reconcile_alarms(seen, observed, Vec::new())
         }
     };
     plan.findings = Some(if managed {
-        findings::of(seen, observed, now)
+        findings::find_problems(seen, observed, now)
     } else {
         Vec::new()
     });
     plan
 }
 
-fn keep(seen: Seen<'_, Policy>, observed: &Observed, mut wanted: Vec<Alarm>) -> Plan {
-    let existing = |name: &str| observed.alarms.iter().find(|own| own.has.name == name);
+fn reconcile_alarms(
+    seen: TargetContext<'_, Policy>,
+    observed: &Observed,
+    mut wanted: Vec<Alarm>,
+) -> Plan {
+    let existing = |name: &str| observed.alarms.iter().find(|own| own.existing.name == name);
     for alarm in &mut wanted {
         alarm.actions = existing(&alarm.name)
-            .map(|own| own.has.actions.clone())
+            .map(|own| own.existing.actions.clone())
             .unwrap_or_default();
     }
     let is_so = |alarm: &Alarm| {
-        existing(&alarm.name).is_some_and(|own| own.has.alarm.as_ref() == Some(alarm))
+        existing(&alarm.name).is_some_and(|own| own.existing.alarm.as_ref() == Some(alarm))
     };
     let is_foreign = |alarm: &Alarm| existing(&alarm.name).is_some_and(|own| !own.is_ours);
     let surplus = observed
         .alarms
         .iter()
-        .filter(|own| own.is_ours && !wanted.iter().any(|w| w.name == own.has.name));
-    let delete: Vec<String> = surplus.map(|own| own.has.name.clone()).collect();
+        .filter(|own| own.is_ours && !wanted.iter().any(|w| w.name == own.existing.name));
+    let delete: Vec<String> = surplus.map(|own| own.existing.name.clone()).collect();
     let count = wanted.len();
     let put: Vec<Alarm> = wanted
         .into_iter()
         .filter(|alarm| !is_so(alarm) && !is_foreign(alarm))
         .collect();
     if put.is_empty() && delete.is_empty() {
-        return Plan::nothing(format!("{} as they should be", counted(count, "alarm")));
+        return Plan::nothing(format!("{} as they should be", pluralize(count, "alarm")));
     }
-    let reason = reason(&put, &delete, count);
+    let reason = describe_changes(&put, &delete, count);
     let tags = BTreeMap::from([
         (MANAGED.to_owned(), "true".to_owned()),
         (TARGET.to_owned(), seen.target.arn.to_string()),
         (STACK.to_owned(), seen.policy.stack.clone()),
     ]);
-    Plan::act(
-        Action::Alarms(Alarms {
+    Plan::single_step(
+        Action::ApplyAlarms(ApplyAlarms {
             target: seen.target.arn.clone(),
             put,
             tags,
@@ -83,7 +89,7 @@ fn keep(seen: Seen<'_, Policy>, observed: &Observed, mut wanted: Vec<Alarm>) -> 
     )
 }
 
-fn reason(put: &[Alarm], delete: &[String], wanted: usize) -> String {
+fn describe_changes(put: &[Alarm], delete: &[String], wanted: usize) -> String {
     let kind = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
     let list = |names: Vec<String>| names.join(", ");
     let put = list(put.iter().map(|alarm| kind(&alarm.name)).collect());
@@ -98,9 +104,13 @@ fn reason(put: &[Alarm], delete: &[String], wanted: usize) -> String {
     }
 }
 
-fn keep_dashboard(seen: Seen<'_, Policy>, observed: &Observed, managed: bool) -> Plan {
-    let name = seen.target.arn.name();
-    let app = policy::app(&seen.target.tags).unwrap_or_default();
+fn reconcile_dashboard(
+    seen: TargetContext<'_, Policy>,
+    observed: &Observed,
+    managed: bool,
+) -> Plan {
+    let name = seen.target.arn.display_name();
+    let app = policy::app_name(&seen.target.tags).unwrap_or_default();
     let is_ours = observed
         .dashboard
         .as_ref()
@@ -108,9 +118,9 @@ fn keep_dashboard(seen: Seen<'_, Policy>, observed: &Observed, managed: bool) ->
     if !is_ours {
         return Plan::nothing(format!("the dashboard {name} is somebody else's"));
     }
-    let body = managed.then(|| dashboard::body(app, seen.policy, &observed.subject));
+    let body = managed.then(|| dashboard::render_body(app, seen.policy, &observed.subject));
     let is_so = match (&body, &observed.dashboard) {
-        (Some(wanted), Some(has)) => dashboard::same(wanted, has),
+        (Some(wanted), Some(has)) => dashboard::is_same_body(wanted, has),
         (wanted, has) => wanted.is_none() && has.is_none(),
     };
     if is_so {
@@ -121,5 +131,9 @@ fn keep_dashboard(seen: Seen<'_, Policy>, observed: &Observed, managed: bool) ->
     } else {
         "its application is gone"
     };
-    Plan::act(Action::Dashboard(Dashboard { name, body }), reason, None)
+    Plan::single_step(
+        Action::ApplyDashboard(ApplyDashboard { name, body }),
+        reason,
+        None,
+    )
 }

@@ -1,23 +1,29 @@
-//! What will hurt one day: found at enrolment and every hour, and told when it is new.
+//! Findings: configuration risks that are checked at enrollment and every hour. A new finding is
+//! notified.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{
-    AlarmState, Database, ImageRef, ScalableTarget, Service, TargetGroup, TaskDefinition, Unreached,
+    AlarmState, Database, ImageRef, InactiveSubscription, ScalableTarget, Service, TargetGroup,
+    TaskDefinition,
 };
 use lamplighter::notify::Message;
 use lamplighter::plan::Finding;
 use lamplighter::policy::ScalePolicy;
-use lamplighter::state::{Memory, Raised};
+use lamplighter::state::{RaisedMinimum, TargetState};
 
 use crate::Policy;
 use crate::alarms;
 use crate::survey::{Observed, Subject};
 
-/// An alarm that has been in ALARM for this long is not about a peak.
-const LASTING: SignedDuration = SignedDuration::from_hours(1);
+/// An alarm that stays in ALARM for this long does not report a peak and becomes a finding.
+const STUCK_ALARM_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
-pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Finding> {
+pub fn find_problems(
+    seen: TargetContext<'_, Policy>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Vec<Finding> {
     let mut found = match &observed.subject {
         Subject::Service {
             service,
@@ -25,7 +31,7 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
             definition,
             scalable,
         } => {
-            let mut found = of_service(
+            let mut found = check_service(
                 service,
                 seen.policy.scale.as_ref(),
                 groups,
@@ -35,22 +41,22 @@ pub fn of(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Vec<Fi
             found.extend(
                 definition
                     .as_ref()
-                    .and_then(|definition| changed(definition, seen.memory)),
+                    .and_then(|definition| check_drift(definition, seen.state)),
             );
-            found.extend(
-                bounded.and_then(|(scale, scalable)| bounds(scale, scalable, seen.memory.raised)),
-            );
+            found.extend(bounded.and_then(|(scale, scalable)| {
+                check_scaling_bounds(scale, scalable, seen.state.raised)
+            }));
             found
         }
-        Subject::Database(database) if !database.arn.is_cache() => of_database(database),
-        Subject::Topic(unreached) => unreached.iter().map(of_address).collect(),
+        Subject::Database(database) if !database.arn.is_cache() => check_database(database),
+        Subject::Topic(unreached) => unreached.iter().map(check_subscription).collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
-    found.extend(of_alarms(seen.policy, observed, now));
+    found.extend(check_alarms(seen.policy, observed, now));
     found
 }
 
-fn finding(
+fn build_finding(
     key: impl Into<String>,
     title: impl Into<String>,
     why: impl Into<String>,
@@ -62,7 +68,7 @@ fn finding(
     }
 }
 
-fn of_service(
+fn check_service(
     service: &Service,
     scale: Option<&ScalePolicy>,
     groups: &[TargetGroup],
@@ -71,19 +77,19 @@ fn of_service(
     let mut found = Vec::new();
     let rolls = service.deployment_controller.as_str() == "ECS" && service.strategy == "ROLLING";
     if rolls && !(service.circuit_breaker.enable && service.circuit_breaker.rollback) {
-        found.push(finding(
+        found.push(build_finding(
             "no-circuit-breaker",
             "no circuit breaker with rollback",
             "A rollout whose tasks do not start goes on trying for ever.",
             "Switch it on in the service's deployment configuration; a rollout by lamplighter:deploy does so.",
         ));
     }
-    if let Some((least, most)) = service.no_room() {
-        found.push(finding(
+    if let Some((least, most)) = service.rollout_deadlock() {
+        found.push(build_finding(
             "no-room-to-roll",
             format!(
                 "at least {least} and at most {most} of {} may run: no rollout can ever begin",
-                service.tasks()
+                service.describe_task_count()
             ),
             "ECS may neither stop an old task nor start a new one.",
             "Set maximumPercent to 200, or minimumHealthyPercent so low that one task may stop.",
@@ -93,23 +99,23 @@ fn of_service(
         i32::try_from(scale.min).unwrap_or(i32::MAX)
     });
     if scale.is_some() && service.desired_count == 0 {
-        found.push(finding(
+        found.push(build_finding(
             "stopped",
             "has a desired count of 0; it is left alone",
             "Nobody but a person sets that, so it is not scaled until the count is at least 1.",
             "Set the desired count to 1 or more to have it scaled again, or remove lamplighter:scale.",
         ));
     } else if least == 1 && service.scheduling_strategy != "DAEMON" {
-        found.push(finding(
+        found.push(build_finding(
             "one-task",
             "one task only",
             "Until a lost task is replaced there is no service.",
             "Run at least two, in two availability zones: min=2 in lamplighter:scale.",
         ));
     }
-    found.extend(definition.and_then(mutable_image));
+    found.extend(definition.and_then(check_mutable_image));
     if groups.is_empty() && definition.is_some_and(|definition| !has_health_check(definition)) {
-        found.push(finding(
+        found.push(build_finding(
             "no-health-check",
             "no health check",
             "Neither a container nor a load balancer says whether a task works.",
@@ -119,20 +125,21 @@ fn of_service(
     found
 }
 
-/// A revision that somebody else registered after the last rollout: Terraform, CDK, a person.
-fn changed(definition: &TaskDefinition, memory: &Memory) -> Option<Finding> {
+/// Detects drift: a revision that someone else (Terraform, CDK, a person) registered after the last
+/// rollout.
+fn check_drift(definition: &TaskDefinition, memory: &TargetState) -> Option<Finding> {
     let rollout = memory.last_rollout()?;
-    let (at, by) = definition.registered()?;
-    if definition.is_ours() || at <= rollout.at {
+    let (at, by) = definition.registration()?;
+    if definition.is_lamplighter_revision() || at <= rollout.at {
         return None;
     }
     let (label, tag) = (
-        definition.label(),
+        definition.family_and_revision(),
         rollout.tag.as_deref().unwrap_or("the last release"),
     );
-    Some(finding(
+    Some(build_finding(
         format!("changed:{label}"),
-        format!("its task definition was changed by {}", last_part(by)),
+        format!("its task definition was changed by {}", principal_name(by)),
         format!(
             "{by} registered {label} on {}, after {tag} was rolled out from here.",
             at.strftime("%F %H:%M UTC")
@@ -142,8 +149,9 @@ fn changed(definition: &TaskDefinition, memory: &Memory) -> Option<Finding> {
     ))
 }
 
-/// Of `arn:aws:sts::123456789012:assumed-role/terraform/ci` the role and who took it.
-fn last_part(arn: &str) -> &str {
+/// Returns the principal of an ARN. For an assumed role it is the role and the session name, such
+/// as `terraform/ci` for `arn:aws:sts::123456789012:assumed-role/terraform/ci`.
+fn principal_name(arn: &str) -> &str {
     let resource = arn.splitn(6, ':').nth(5).unwrap_or(arn);
     match resource.strip_prefix("assumed-role/").unwrap_or(resource) {
         "" => "somebody",
@@ -151,11 +159,12 @@ fn last_part(arn: &str) -> &str {
     }
 }
 
-/// A minimum that was raised from here is what it was before.
-fn bounds(
+/// Compares the Application Auto Scaling bounds with the scale tag. A minimum that Lamplighter
+/// raised counts with its earlier value.
+fn check_scaling_bounds(
     scale: &ScalePolicy,
     scalable: &ScalableTarget,
-    raised: Option<Raised>,
+    raised: Option<RaisedMinimum>,
 ) -> Option<Finding> {
     let min = raised
         .filter(|raised| raised.to == scalable.min)
@@ -163,7 +172,7 @@ fn bounds(
     if (min, scalable.max) == (scale.min, scale.max) {
         return None;
     }
-    Some(finding(
+    Some(build_finding(
         "autoscaling-bounds",
         format!(
             "Application Auto Scaling keeps it from {min} to {}, and its tag says min={} max={}",
@@ -174,8 +183,9 @@ fn bounds(
     ))
 }
 
-/// A rollback goes back to a task definition; where that names `latest`, it starts what is latest now.
-fn mutable_image(definition: &TaskDefinition) -> Option<Finding> {
+/// Finds an ECR image that is not pinned: no digest, and no tag or `latest`. A rollback to such a
+/// task definition starts whatever the tag points to then.
+fn check_mutable_image(definition: &TaskDefinition) -> Option<Finding> {
     let mutable = |image: &ImageRef| {
         image.digest.is_none() && image.tag.as_deref().is_none_or(|tag| tag == "latest")
     };
@@ -185,7 +195,7 @@ fn mutable_image(definition: &TaskDefinition) -> Option<Finding> {
     let (name, image) = named
         .into_iter()
         .find(|(_, image)| image.repository.is_ecr() && mutable(image))?;
-    Some(finding(
+    Some(build_finding(
         "mutable-image",
         format!(
             "container {name} runs {}:{}, which changes under it",
@@ -209,8 +219,8 @@ fn has_health_check(definition: &TaskDefinition) -> bool {
     })
 }
 
-fn of_database(database: &Database) -> Vec<Finding> {
-    // What a cluster decides is found there.
+fn check_database(database: &Database) -> Vec<Finding> {
+    // Settings of a cluster are checked on the cluster, not on its instances.
     let own = database.cluster.is_none();
     let checks = [
         (
@@ -251,19 +261,19 @@ fn of_database(database: &Database) -> Vec<Finding> {
     ];
     let found = checks.into_iter().filter(|(holds, ..)| *holds);
     found
-        .map(|(_, key, title, why, next)| finding(key, title, why, next))
+        .map(|(_, key, title, why, next)| build_finding(key, title, why, next))
         .collect()
 }
 
-fn of_address(unreached: &Unreached) -> Finding {
+fn check_subscription(unreached: &InactiveSubscription) -> Finding {
     match unreached {
-        Unreached::Unconfirmed(address) => finding(
+        InactiveSubscription::Unconfirmed(address) => build_finding(
             format!("unconfirmed:{address}"),
             format!("{address} has not confirmed its subscription and gets no messages"),
             "AWS sent a link to confirm it, which is good for 48 hours.",
             "Follow the link in that mail, or subscribe again.",
         ),
-        Unreached::Unsubscribed(address) => finding(
+        InactiveSubscription::Unsubscribed(address) => build_finding(
             format!("unsubscribed:{address}"),
             format!("{address} was unsubscribed and gets no messages any more"),
             "Every mail of SNS ends with a link that does so without asking: whoever has the mail, or scans it, can follow it.",
@@ -273,15 +283,15 @@ fn of_address(unreached: &Unreached) -> Finding {
     }
 }
 
-fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {
+fn check_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {
     let wanted: Vec<String> = match &observed.subject {
         Subject::Service {
             service, groups, ..
-        } => alarms::of_service(policy, service, groups)
+        } => alarms::service_alarms(policy, service, groups)
             .into_iter()
             .map(|alarm| alarm.name)
             .collect(),
-        Subject::Database(database) => alarms::of_database(policy, database)
+        Subject::Database(database) => alarms::database_alarms(policy, database)
             .into_iter()
             .map(|alarm| alarm.name)
             .collect(),
@@ -291,23 +301,24 @@ fn of_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Findin
     for own in observed
         .alarms
         .iter()
-        .filter(|own| wanted.contains(&own.has.name))
+        .filter(|own| wanted.contains(&own.existing.name))
     {
-        let name = &own.has.name;
+        let name = &own.existing.name;
         if !own.is_ours {
-            found.push(finding(
+            found.push(build_finding(
                 format!("foreign-alarm:{name}"),
                 format!("the alarm {name} is somebody else's; it is left alone"),
                 "It has a name of ours and lacks the tags that this stack gives its alarms.",
                 "Rename or delete it, and it is made anew within the hour.",
             ));
-        } else if let Some(since) = own.has.state_since.filter(|since| {
-            own.has.state == AlarmState::Alarm && now.duration_since(*since) >= LASTING
+        } else if let Some(since) = own.existing.state_since.filter(|since| {
+            own.existing.state == AlarmState::Alarm
+                && now.duration_since(*since) >= STUCK_ALARM_AFTER
         }) {
-            found.push(finding(
+            found.push(build_finding(
                 format!("in-alarm:{name}"),
                 format!("the alarm {name} has been in ALARM since {}", since.strftime("%Y-%m-%d %H:%M UTC")),
-                format!("{} An alarm that is always on says nothing when it matters.", own.has.state_reason),
+                format!("{} An alarm that is always on says nothing when it matters.", own.existing.state_reason),
                 "Mend the cause; if this is normal, change the bound: cpu=, memory= and rps= in lamplighter:scale.",
             ));
         }

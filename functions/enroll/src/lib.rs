@@ -1,8 +1,9 @@
-//! `enroll`: tagging a service or a database is enough. Its alarms are made and kept right, its application has
-//! a dashboard, and what will hurt one day is found and told.
+//! `enroll`: sets up monitoring for a tagged service or database. It creates the alarms and keeps
+//! them up to date, keeps a dashboard for each application, and reports configuration risks as
+//! findings.
 //!
-//! Triggers: a changed tag, a created service, and a sweep every hour. It acts on no alarm of other people,
-//! even under one of its own names, and it does nothing about what it finds but tell.
+//! Triggers: a changed tag, a created service, and a sweep every hour. It never changes an alarm
+//! that it doesn't own, even one with a name of its own. It reports findings but doesn't fix them.
 
 mod alarms;
 mod dashboard;
@@ -16,63 +17,63 @@ mod tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Watching};
+use lamplighter::ports::cloud::{AlarmActions, Cloud};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
-pub use survey::{Observed, OwnAlarm, Subject, Survey};
+pub use survey::{Observed, OwnAlarm, Prefetched, Subject};
 
 pub struct Enroll;
 
-/// What the operator wants of one target.
+/// The monitoring policy of one target, parsed from its tags and the stack defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub managed: Managed,
     pub scale: Option<ScalePolicy>,
     pub backup: Option<BackupPolicy>,
-    /// Average CPU utilisation that counts as a peak, in per cent.
+    /// Average CPU utilization that counts as a peak, in per cent.
     pub cpu_peak: u32,
-    /// The stack that owns what is made.
+    /// The stack that owns the created alarms and dashboards.
     pub stack: String,
 }
 
 impl Operation for Enroll {
     const NAME: &'static str = "enroll";
-    const TIDIES: bool = true;
+    const CLEANS_UP_UNMANAGED: bool = true;
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Watching;
+    type Capability = AlarmActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        // An unreadable schedule is told here as well, at once and not only when the service is scaled.
-        policy::floors(tags)?;
+        // Parsing reports an invalid schedule at once, not only when the service is scaled.
+        policy::parse_scaling_schedule(tags)?;
         Ok(Some(Policy {
-            managed: policy::managed(tags)?,
-            scale: ScalePolicy::of(tags, defaults)?,
-            backup: BackupPolicy::of(tags, defaults)?,
+            managed: policy::parse_managed(tags)?,
+            scale: ScalePolicy::from_tags(tags, defaults)?,
+            backup: BackupPolicy::from_tags(tags, defaults)?,
             cpu_peak: defaults.cpu_peak,
             stack: defaults.stack.clone(),
         }))
     }
 
-    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
+    fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
         let (cpu_peak, stack) = (defaults.cpu_peak, defaults.stack.clone());
         Some(Policy {
             managed: Managed::No,
@@ -85,37 +86,41 @@ impl Operation for Enroll {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(_: &Observed) -> TargetState {
-        // Watching a target does nothing to it, whatever state it is in.
-        TargetState::active()
+    fn preconditions(_: &Observed) -> Preconditions {
+        // Monitoring doesn't change a target, so its state is never an obstacle.
+        Preconditions::for_active_target()
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Alarms(alarms) => {
-                let exists =
-                    |name: &String| observed.alarms.iter().find(|own| own.has.name == *name);
+            Action::ApplyAlarms(alarms) => {
+                let exists = |name: &String| {
+                    observed
+                        .alarms
+                        .iter()
+                        .find(|own| own.existing.name == *name)
+                };
                 let is_so = |alarm| {
                     observed
                         .alarms
                         .iter()
-                        .any(|own| own.has.alarm.as_ref() == Some(alarm))
+                        .any(|own| own.existing.alarm.as_ref() == Some(alarm))
                 };
                 alarms.put.iter().all(is_so)
                     && alarms.delete.iter().all(|name| exists(name).is_none())
             }
-            Action::Dashboard(dashboard) => observed.dashboard == dashboard.body,
+            Action::ApplyDashboard(dashboard) => observed.dashboard == dashboard.body,
             _ => false,
         }
     }

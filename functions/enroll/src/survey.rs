@@ -1,12 +1,12 @@
-//! What a decision needs to know, read for all targets of a run at once.
+//! Reads from AWS the facts that a decision needs, for all targets of a run at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{
-    Arn, Database, HasAlarm, ScalableTarget, Service, Tagged, TargetGroup, TaskDefinition,
-    Unreached,
+    Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, Tagged,
+    TargetGroup, TaskDefinition,
 };
 use lamplighter::policy::{self, STACK, TARGET};
 use lamplighter::ports::cloud::Cloud;
@@ -14,32 +14,32 @@ use serde::Serialize;
 
 use crate::{Policy, alarms};
 
-/// What was read of all targets of a run.
+/// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     pub services: BTreeMap<Arn, Service>,
     pub databases: BTreeMap<Arn, Database>,
     pub caches: Vec<Tagged>,
     pub groups: BTreeMap<String, TargetGroup>,
     pub scalable: BTreeMap<Arn, ScalableTarget>,
-    /// Every alarm whose name is one of ours.
-    pub alarms: Vec<HasAlarm>,
-    /// Every alarm that carries our tags.
-    pub own: Vec<Tagged>,
-    pub unreached: Vec<Unreached>,
+    /// Every alarm whose name has Lamplighter's prefix.
+    pub alarms: Vec<ExistingAlarm>,
+    /// Every alarm that carries Lamplighter's tags.
+    pub own_alarms: Vec<Tagged>,
+    pub unconfirmed_subscriptions: Vec<InactiveSubscription>,
 }
 
-/// All that [`crate::decide`] looks at.
+/// The observed state of a target, as the input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
     pub subject: Subject,
-    /// The alarms of the target, and those that bear a name of one.
+    /// The alarms under the target's alarm names, whoever owns them.
     pub alarms: Vec<OwnAlarm>,
-    /// The body of the dashboard that there is.
+    /// The body of the existing dashboard.
     pub dashboard: Option<String>,
 }
 
-/// What a target is.
+/// The resource behind a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Subject {
     Service {
@@ -49,28 +49,32 @@ pub enum Subject {
         scalable: Option<ScalableTarget>,
     },
     Database(Box<Database>),
-    /// An application, by what belongs to it.
+    /// An application and its managed resources.
     Application {
         services: Vec<(Service, Vec<TargetGroup>)>,
         databases: Vec<Database>,
         caches: Vec<Arn>,
     },
-    /// Addresses that were subscribed to the stack's topic and hear nothing.
-    Topic(Vec<Unreached>),
+    /// The stack's topic, with the subscribed addresses that receive no messages.
+    Topic(Vec<InactiveSubscription>),
     Gone,
 }
 
-/// An alarm under one of our names.
+/// An existing alarm with one of Lamplighter's alarm names.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OwnAlarm {
-    pub has: HasAlarm,
-    /// This stack made it for this target.
+    pub existing: ExistingAlarm,
+    /// Whether this stack created it for this target.
     pub is_ours: bool,
 }
 
-impl Survey {
-    /// Reads services and databases, beside those that are known.
-    pub(crate) async fn read<C: Cloud>(&mut self, arns: &[Arn], cloud: &C) -> Result<(), AwsError> {
+impl Prefetched {
+    /// Reads services, databases and caches, and adds them to the known ones.
+    pub(crate) async fn read_resources<C: Cloud>(
+        &mut self,
+        arns: &[Arn],
+        cloud: &C,
+    ) -> Result<(), AwsError> {
         let of = |service: &str| -> Vec<Arn> {
             arns.iter()
                 .filter(|arn| arn.service() == service)
@@ -79,16 +83,17 @@ impl Survey {
         };
         let (services, databases) = (of("ecs"), of("rds"));
         if !services.is_empty() {
-            let found = cloud.services(&services).await?;
+            let found = cloud.describe_services(&services).await?;
             let groups: BTreeSet<&String> = found
                 .iter()
                 .flat_map(|service| &service.target_groups)
                 .collect();
             let groups: Vec<String> = groups.into_iter().cloned().collect();
             if !groups.is_empty() {
-                self.groups.extend(cloud.target_groups(&groups).await?);
+                self.groups
+                    .extend(cloud.describe_target_groups(&groups).await?);
             }
-            let scalable = cloud.scalable_targets(&services).await?;
+            let scalable = cloud.describe_scalable_targets(&services).await?;
             self.scalable.extend(
                 scalable
                     .into_iter()
@@ -102,12 +107,12 @@ impl Survey {
         }
         let caches = of("elasticache");
         if !caches.is_empty() {
-            let found = cloud.caches(&caches).await?;
+            let found = cloud.describe_caches(&caches).await?;
             self.databases
                 .extend(found.into_iter().map(|cache| (cache.arn.clone(), cache)));
         }
         if !databases.is_empty() {
-            let found = cloud.databases(&databases).await?;
+            let found = cloud.describe_databases(&databases).await?;
             self.databases.extend(
                 found
                     .into_iter()
@@ -117,8 +122,8 @@ impl Survey {
         Ok(())
     }
 
-    /// A resource with the tags it has now: none where it is gone.
-    pub(crate) fn tagged(&self, arn: &Arn) -> Tagged {
+    /// Returns a resource with its current tags; the tags are empty if it no longer exists.
+    pub(crate) fn resource_with_tags(&self, arn: &Arn) -> Tagged {
         let service = self
             .services
             .get(arn)
@@ -131,28 +136,28 @@ impl Survey {
         }
     }
 
-    /// What was read of one target, and what only it needs.
-    pub(crate) async fn of<C: Cloud>(
+    /// Returns the prefetched state of one target, and reads what only this target needs.
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let subject = self.subject(seen, cloud).await?;
+        let subject = self.build_subject(seen, cloud).await?;
         let dashboard = match &subject {
-            Subject::Application { .. } => cloud.dashboard(&arn.name()).await?,
+            Subject::Application { .. } => cloud.get_dashboard(&arn.display_name()).await?,
             _ => None,
         };
         Ok(Observed {
-            alarms: self.alarms_of(arn, &seen.policy.stack, cloud).await?,
+            alarms: self.find_alarms(arn, &seen.policy.stack, cloud).await?,
             subject,
             dashboard,
         })
     }
 
-    async fn subject<C: Cloud>(
+    async fn build_subject<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Subject, AwsError> {
         let arn = &seen.target.arn;
@@ -163,10 +168,10 @@ impl Survey {
         {
             let definition = match service.task_definition.as_str() {
                 "" => None,
-                definition => Some(cloud.task_definition(definition).await?),
+                definition => Some(cloud.describe_task_definition(definition).await?),
             };
             return Ok(Subject::Service {
-                groups: self.groups_of(service),
+                groups: self.find_target_groups(service),
                 scalable: self.scalable.get(arn).cloned(),
                 service: Box::new(service.clone()),
                 definition,
@@ -176,13 +181,15 @@ impl Survey {
             return Ok(Subject::Database(Box::new(database.clone())));
         }
         Ok(match arn.service() {
-            "cloudwatch" => self.application(policy::app(&seen.target.tags).unwrap_or_default()),
-            "sns" => Subject::Topic(self.unreached.clone()),
+            "cloudwatch" => {
+                self.build_application(policy::app_name(&seen.target.tags).unwrap_or_default())
+            }
+            "sns" => Subject::Topic(self.unconfirmed_subscriptions.clone()),
             _ => Subject::Gone,
         })
     }
 
-    fn groups_of(&self, service: &Service) -> Vec<TargetGroup> {
+    fn find_target_groups(&self, service: &Service) -> Vec<TargetGroup> {
         service
             .target_groups
             .iter()
@@ -190,9 +197,9 @@ impl Survey {
             .collect()
     }
 
-    fn application(&self, app: &str) -> Subject {
+    fn build_application(&self, app: &str) -> Subject {
         let managed = |tags: &BTreeMap<String, String>| {
-            tags.contains_key(policy::MANAGED) && policy::app(tags) == Some(app)
+            tags.contains_key(policy::MANAGED) && policy::app_name(tags) == Some(app)
         };
         let services = self
             .services
@@ -201,10 +208,10 @@ impl Survey {
         let caches = self
             .caches
             .iter()
-            .filter(|cache| policy::app(&cache.tags) == Some(app));
+            .filter(|cache| policy::app_name(&cache.tags) == Some(app));
         Subject::Application {
             services: services
-                .map(|service| (service.clone(), self.groups_of(service)))
+                .map(|service| (service.clone(), self.find_target_groups(service)))
                 .collect(),
             databases: self
                 .databases
@@ -216,14 +223,15 @@ impl Survey {
         }
     }
 
-    /// The alarms under a target's names. The listing by tags lags, so an alarm that is not in it is asked.
-    async fn alarms_of<C: Cloud>(
+    /// Finds the alarms under a target's names. The tag listing is eventually consistent, so the
+    /// tags of an alarm that it lacks are read directly.
+    async fn find_alarms<C: Cloud>(
         &self,
         arn: &Arn,
         stack: &str,
         cloud: &C,
     ) -> Result<Vec<OwnAlarm>, AwsError> {
-        let Some(prefix) = alarms::prefix(arn) else {
+        let Some(prefix) = alarms::alarm_prefix(arn) else {
             return Ok(Vec::new());
         };
         let is_ours = |tags: &BTreeMap<String, String>| {
@@ -237,13 +245,16 @@ impl Survey {
             .iter()
             .filter(|has| has.name.starts_with(&prefix))
         {
-            let listed = self.own.iter().find(|own| own.arn.as_str() == has.arn);
+            let listed = self
+                .own_alarms
+                .iter()
+                .find(|own| own.arn.as_str() == has.arn);
             let is_ours = match listed {
                 Some(own) => is_ours(&own.tags),
                 None => is_ours(&cloud.alarm_tags(&has.arn).await?),
             };
             found.push(OwnAlarm {
-                has: has.clone(),
+                existing: has.clone(),
                 is_ours,
             });
         }

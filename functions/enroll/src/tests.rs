@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Operation, Seen};
+use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{
-    AlarmState, Arn, Database, HasAlarm, Measure, Service, Tagged, TargetGroup, TaskDefinition,
-    Unreached,
+    AlarmState, Arn, Database, ExistingAlarm, InactiveSubscription, Measure, Service, Tagged,
+    TargetGroup, TaskDefinition,
 };
-use lamplighter::plan::{Action, Alarms};
+use lamplighter::plan::{Action, ApplyAlarms};
 use lamplighter::policy::StackDefaults;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -49,7 +49,7 @@ fn definition(image: &str) -> TaskDefinition {
 /// shop/web, well set up, behind a load balancer, managed and without alarms.
 fn service() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let service = Service::rolling(arn.clone(), 2);
+    let service = Service::new_rolling(arn.clone(), 2);
     let pinned = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web@sha256:ab";
     let subject = Subject::Service {
         service: Box::new(service),
@@ -97,27 +97,27 @@ impl Given {
 
     fn decided(&self) -> Plan {
         let policy = Enroll
-            .policy(&self.tags, &StackDefaults::default())
+            .parse_policy(&self.tags, &StackDefaults::default())
             .unwrap()
             .unwrap();
         let target = Tagged {
             arn: self.arn.clone(),
             tags: self.tags.clone(),
         };
-        let (event, memory) = (Event::sweep("sweep"), Memory::default());
+        let (event, memory) = (Event::scheduled_sweep("sweep"), TargetState::default());
         decide(
-            Seen {
+            TargetContext {
                 event: &event,
                 target: &target,
                 policy: &policy,
-                memory: &memory,
+                state: &memory,
             },
             &self.observed,
             NOW,
         )
     }
 
-    fn alarms(&self) -> Alarms {
+    fn alarms(&self) -> ApplyAlarms {
         match self
             .decided()
             .steps
@@ -125,8 +125,8 @@ impl Given {
             .next()
             .map(|step| step.action)
         {
-            Some(Action::Alarms(alarms)) => alarms,
-            None => Alarms {
+            Some(Action::ApplyAlarms(alarms)) => alarms,
+            None => ApplyAlarms {
                 target: self.arn.clone(),
                 put: Vec::new(),
                 tags: BTreeMap::new(),
@@ -138,15 +138,15 @@ impl Given {
 
     /// Carries out what was decided.
     fn enrolled(mut self) -> Self {
-        let Alarms { put, delete, .. } = self.alarms();
+        let ApplyAlarms { put, delete, .. } = self.alarms();
         self.observed
             .alarms
-            .retain(|own| !delete.contains(&own.has.name));
+            .retain(|own| !delete.contains(&own.existing.name));
         for alarm in put {
             self.observed
                 .alarms
-                .retain(|own| own.has.name != alarm.name);
-            let has = HasAlarm {
+                .retain(|own| own.existing.name != alarm.name);
+            let has = ExistingAlarm {
                 name: alarm.name.clone(),
                 arn: String::new(),
                 state: AlarmState::Ok,
@@ -155,7 +155,10 @@ impl Given {
                 actions: alarm.actions.clone(),
                 alarm: Some(alarm),
             };
-            self.observed.alarms.push(OwnAlarm { has, is_ours: true });
+            self.observed.alarms.push(OwnAlarm {
+                existing: has,
+                is_ours: true,
+            });
         }
         self
     }
@@ -170,7 +173,7 @@ impl Given {
     }
 }
 
-fn lines(alarms: &Alarms) -> String {
+fn lines(alarms: &ApplyAlarms) -> String {
     let line = |alarm: &lamplighter::model::Alarm| {
         let metric = &alarm.measure.metrics()[0];
         let (name, statistic) = (&metric.name, metric.statistic.as_str());
@@ -264,7 +267,7 @@ fn what_is_not_managed_any_more_loses_its_alarms_and_other_peoples_stay() {
 fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
     let mut foreign = service().enrolled();
     foreign.observed.alarms[0].is_ours = false;
-    foreign.observed.alarms[0].has.alarm = None;
+    foreign.observed.alarms[0].existing.alarm = None;
     assert!(foreign.decided().is_empty());
     assert_eq!(
         foreign.findings(),
@@ -275,10 +278,10 @@ fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
 #[test]
 fn an_alarm_that_has_rung_for_an_hour_is_told() {
     let mut ringing = service().enrolled();
-    let has = &mut ringing.observed.alarms[0].has;
+    let has = &mut ringing.observed.alarms[0].existing;
     (has.state, has.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_mins(59)));
     assert_eq!(ringing.findings(), Vec::<String>::new());
-    ringing.observed.alarms[0].has.state_since = Some(NOW - SignedDuration::from_hours(1));
+    ringing.observed.alarms[0].existing.state_since = Some(NOW - SignedDuration::from_hours(1));
     assert_eq!(
         ringing.findings(),
         ["the alarm lamplighter/shop/web/cpu-peak has been in ALARM since 2026-11-21 02:00 UTC"]
@@ -355,14 +358,14 @@ fn every_finding_as_people_read_it() {
     };
     let mut alarms = service().enrolled();
     alarms.observed.alarms[0].is_ours = false;
-    let ringing = &mut alarms.observed.alarms[1].has;
+    let ringing = &mut alarms.observed.alarms[1].existing;
     (ringing.state, ringing.state_since) =
         (AlarmState::Alarm, Some(NOW - SignedDuration::from_hours(2)));
     let addresses = ["a@example.com", "b@example.com"].map(str::to_owned);
     let [unconfirmed, unsubscribed] = addresses;
     let unreached = vec![
-        Unreached::Unconfirmed(unconfirmed),
-        Unreached::Unsubscribed(unsubscribed),
+        InactiveSubscription::Unconfirmed(unconfirmed),
+        InactiveSubscription::Unsubscribed(unsubscribed),
     ];
     let topic = given(
         Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter"),
@@ -455,7 +458,7 @@ fn body_of(given: &Given) -> Option<String> {
         .next()
         .map(|step| step.action)
     {
-        Some(Action::Dashboard(dashboard)) => dashboard.body,
+        Some(Action::ApplyDashboard(dashboard)) => dashboard.body,
         other => panic!("{other:?}"),
     }
 }

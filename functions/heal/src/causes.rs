@@ -1,90 +1,98 @@
-//! What is behind tasks that fail: their revision, their memory, something that is missing.
+//! Finds the cause of failing tasks: their revision, their memory, or a missing resource.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
-use lamplighter::model::{Change, Digest, ImageRef, LoadQuery, TaskDefinition};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{CloudTrailEvent, Digest, ImageRef, LoadQuery, TaskDefinition};
 use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::{evidence, rollback};
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 
 use crate::health::Failing;
-use crate::stop::{Cause, missing};
-use crate::unit::{OutOfMemory, Unit, WayBack};
+use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::stopped_task::{Cause, extract_missing_arn};
 use crate::{Policy, sizes};
 
-/// Memory is looked at over so long.
-const PEAK_WITHIN: SignedDuration = SignedDuration::from_hours(1);
-/// A change that something began to fail with is looked for so far back.
-const CHANGED_WITHIN: SignedDuration = SignedDuration::from_hours(24);
+/// The window over which peak memory utilization is read.
+const MEMORY_PEAK_WINDOW: SignedDuration = SignedDuration::from_hours(1);
+/// How far before the first failure CloudTrail changes are searched.
+const CHANGE_LOOKBACK: SignedDuration = SignedDuration::from_hours(24);
 
-/// What can be gone back to, what its tasks wrote, and what was done to what they miss.
-pub async fn investigate<C: Cloud>(
-    unit: &mut Unit,
+/// Reads the rollback target, the evidence in the logs, and the last change to a missing resource.
+///
+/// # Errors
+/// [`AwsError`] if the task definition or the rollback target can't be read.
+pub async fn investigate_failure<C: Cloud>(
+    unit: &mut ObservedService,
     failing: &Failing,
-    seen: Seen<'_, Policy>,
+    seen: TargetContext<'_, Policy>,
     since: Timestamp,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    let memory = seen.memory;
-    let definition = cloud.task_definition(&unit.service.task_definition).await?;
-    // What a release changes is the image: no other capacity, and no secret less.
+    let memory = seen.state;
+    let definition = cloud
+        .describe_task_definition(&unit.service.task_definition)
+        .await?;
+    // A release changes the image. It neither takes capacity away nor removes a secret.
     if !matches!(failing.cause, Cause::Setup | Cause::Capacity)
-        && began_with_its_revision(unit, failing, memory, since)
+        && started_with_revision(unit, failing, memory, since)
     {
-        unit.way_back = find_way_back(&definition, memory, cloud).await?;
+        unit.rollback_target = find_rollback_target(&definition, memory, cloud).await?;
     }
-    if !is_to_be_told(seen) {
+    if !should_notify(seen) {
         return Ok(());
     }
-    if failing.cause.needs_person() {
-        unit.change = last_change(failing, since, cloud).await;
+    if failing.cause.needs_operator() {
+        unit.change = find_last_change(failing, since, cloud).await;
     } else if failing.cause != Cause::Capacity {
-        let began = failing.first.unwrap_or(since).min(since);
-        unit.evidence = evidence::find(&unit.service, began, "", cloud).await;
+        let began = failing.first_failure_at.unwrap_or(since).min(since);
+        unit.evidence = evidence::collect_evidence(&unit.service, began, "", cloud).await;
     }
     Ok(())
 }
 
-/// Whether somebody is told now: at the first step, and when the last one did not help.
-fn is_to_be_told(seen: Seen<'_, Policy>) -> bool {
-    let told = |key: &str| seen.memory.told.contains_key(key);
-    let Some(healing) = &seen.memory.healing else {
+/// Reports whether a notification is due: at the first step, and after the last one did not help.
+fn should_notify(seen: TargetContext<'_, Policy>) -> bool {
+    let told = |key: &str| seen.state.notified.contains_key(key);
+    let Some(healing) = &seen.state.healing else {
         return true;
     };
     let last = healing.steps.len() >= seen.policy.heal.steps as usize;
-    let called = told(&healing.called_key());
-    !called && (last || !told(&healing.key()))
+    let called = told(&healing.escalation_key());
+    !called && (last || !told(&healing.incident_key()))
 }
 
-/// Whether its tasks began to fail within half an hour of its revision, and those of no other failed before.
-fn began_with_its_revision(
-    unit: &Unit,
+/// Reports whether tasks started to fail within 30 minutes of their revision's rollout, and no task
+/// of another revision failed.
+fn started_with_revision(
+    unit: &ObservedService,
     failing: &Failing,
-    memory: &Memory,
+    memory: &TargetState,
     since: Timestamp,
 ) -> bool {
-    const WITH: SignedDuration = SignedDuration::from_mins(30);
+    const START_WINDOW: SignedDuration = SignedDuration::from_mins(30);
     let service = &unit.service;
     let verified = memory
         .verified
         .iter()
         .find(|verified| verified.revision == service.task_definition);
-    let created = service.primary().and_then(|primary| primary.created_at);
-    // A restart begins a deployment as well, and none of its own revision.
+    let created = service
+        .primary_deployment()
+        .and_then(|primary| primary.created_at);
+    // A restart also creates a deployment, but no new revision.
     let created = created.filter(|created| {
         memory
             .last_restart()
-            .is_none_or(|at| at + WITH < *created || at > *created + WITH)
+            .is_none_or(|at| at + START_WINDOW < *created || at > *created + START_WINDOW)
     });
     let Some(start) = verified.map(|verified| verified.at).or(created) else {
         return false;
     };
-    // One that was verified was pulled, and then the registry or the way to it is at fault.
+    // A verified revision was pulled before, so the registry or the network path to it is at fault.
     if verified.is_some() && failing.cause == Cause::Image {
         return false;
     }
-    let began = failing.first.unwrap_or(since).min(since);
+    let began = failing.first_failure_at.unwrap_or(since).min(since);
     let excused_until = memory
         .healing
         .as_ref()
@@ -93,15 +101,15 @@ fn began_with_its_revision(
         return false;
     }
     let others = unit
-        .stops
+        .stopped_tasks
         .iter()
         .filter(|stop| stop.is_failure() && stop.revision != service.task_definition);
-    began <= start + WITH && others.count() == 0
+    began <= start + START_WINDOW && others.count() == 0
 }
 
-async fn find_way_back<C: Cloud>(
+async fn find_rollback_target<C: Cloud>(
     definition: &TaskDefinition,
-    memory: &Memory,
+    memory: &TargetState,
     cloud: &C,
 ) -> Result<Option<WayBack>, AwsError> {
     let mut images = definition
@@ -113,51 +121,58 @@ async fn find_way_back<C: Cloud>(
             .iter()
             .any(|attempt| attempt.digest.as_ref() == Some(digest))
     };
-    // Of what was rolled out from here alone it is known what it was before.
+    // The previous revision is known only for images that Lamplighter released.
     let left =
         images.find_map(|image| Some((image.digest.filter(|digest| ours(digest))?, image.tag)));
     let Some((digest, tag)) = left else {
         return Ok(None);
     };
-    let to = rollback::find(memory, &digest, cloud).await?;
+    let to = rollback::find_rollback_target(memory, &digest, cloud).await?;
     Ok(to.map(|to| WayBack {
-        to,
+        target: to,
         digest,
         tag: tag.unwrap_or_default(),
     }))
 }
 
-/// The last change of what is missing; that it can't be found out keeps nobody from being told.
-async fn last_change<C: Cloud>(failing: &Failing, since: Timestamp, cloud: &C) -> Option<Change> {
-    let resource = missing(&failing.says)?;
-    let began = failing.first.unwrap_or(since).min(since);
+/// Returns the last CloudTrail change to the missing resource before the failures started. A failed
+/// lookup counts as no change, so that the notification is still sent.
+async fn find_last_change<C: Cloud>(
+    failing: &Failing,
+    since: Timestamp,
+    cloud: &C,
+) -> Option<CloudTrailEvent> {
+    let resource = extract_missing_arn(&failing.reason)?;
+    let began = failing.first_failure_at.unwrap_or(since).min(since);
     let changes = cloud
-        .changes(resource, began - CHANGED_WITHIN)
+        .cloudtrail_events(resource, began - CHANGE_LOOKBACK)
         .await
         .unwrap_or_default();
     changes.into_iter().find(|change| change.at <= began)
 }
 
-pub async fn out_of_memory<C: Cloud>(
-    unit: &Unit,
+pub async fn diagnose_out_of_memory<C: Cloud>(
+    unit: &ObservedService,
     policy: &Policy,
     cloud: &C,
 ) -> Result<Option<OutOfMemory>, AwsError> {
     let killed = unit
-        .has_failed_by(Cause::OutOfMemory)
+        .find_latest_stop(Cause::OutOfMemory)
         .and_then(|stop| stop.container.clone());
     let Some(container) = killed else {
         return Ok(None);
     };
     let service = &unit.service;
-    let definition = cloud.task_definition(&service.task_definition).await?;
+    let definition = cloud
+        .describe_task_definition(&service.task_definition)
+        .await?;
     let query = LoadQuery {
         service: service.arn.clone(),
         target_groups: Vec::new(),
         busiest: true,
     };
     let loads = cloud
-        .loads(&[query], unit.at - PEAK_WITHIN, unit.at)
+        .read_loads(&[query], unit.at - MEMORY_PEAK_WINDOW, unit.at)
         .await?;
     let most = loads
         .iter()
@@ -165,13 +180,13 @@ pub async fn out_of_memory<C: Cloud>(
         .copied();
     Ok(Some(OutOfMemory {
         limit: definition
-            .hard_limit(&container)
+            .memory_hard_limit(&container)
             .or(definition.task_size().1),
         peak: most.reduce(f64::max),
         larger: policy
             .heal
             .memory
-            .and_then(|percent| sizes::larger(&definition, &container, percent)),
+            .and_then(|percent| sizes::compute_larger_sizes(&definition, &container, percent)),
         container,
     }))
 }

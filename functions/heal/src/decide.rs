@@ -1,133 +1,146 @@
-//! What is done about a service that is not well: one measured step at a time. Pure: everything it knows is in its
+//! Decides how to heal an unhealthy service, one measured step at a time. Pure: all inputs are
 //! arguments.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{CapacityShare, DeploymentController};
-use lamplighter::plan::{Action, Enlarge, GoBack, Move, Park, Recover, Redeploy, Replace};
-use lamplighter::policy::{BASE, Crash, Heal as Reach};
-use lamplighter::state::{Healing, Memory};
+use lamplighter::plan::{
+    Action, CloseIncident, IncreaseMemory, ParkService, ReplaceTask, RestartTasks, Rollback,
+    SwitchCapacityProvider,
+};
+use lamplighter::policy::{BASE, HealMode as Reach, OnCrashLoop};
+use lamplighter::state::{HealthIncident, TargetState};
 
 use crate::health::{Failing, Health, Symptom};
-use crate::stop::Cause;
-use crate::unit::Unit;
+use crate::observed_service::ObservedService;
+use crate::stopped_task::Cause;
 use crate::{Policy, words};
 
-/// A service that was well for so long is well, and what was tried is forgotten. As Kubernetes forgets its back-off.
+/// The time after which a healthy service counts as recovered and its healing steps are cleared.
+/// Kubernetes resets its restart back-off after the same time.
 /// Source: <https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/#container-restarts>
-pub const WELL_FOR: SignedDuration = SignedDuration::from_mins(10);
-/// Minutes between steps are doubled up to this.
-const LONGEST_BACK_OFF: i64 = 30;
-/// A rollout that others began has so long.
-const OTHERS_ROLL: SignedDuration = SignedDuration::from_mins(30);
-/// Spot capacity is tried again after an hour, and then two, four, … up to a day; once it has lasted, after an hour again.
-const SPOT_LASTS: SignedDuration = SignedDuration::from_hours(48);
+pub const HEALTHY_PERIOD: SignedDuration = SignedDuration::from_mins(10);
+/// The upper limit of the exponential back-off between healing steps, in minutes.
+const MAX_BACK_OFF_MINUTES: i64 = 30;
+/// The time that a rollout started outside Lamplighter gets before `heal` acts.
+const FOREIGN_ROLLOUT_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(30);
+/// The time on Spot after which the retry interval is back at one hour. Until then each fallback to
+/// on-demand doubles the interval: one hour, two, four, … up to a day.
+const SPOT_STABLE_AFTER: SignedDuration = SignedDuration::from_hours(48);
 const SPOT: &str = "FARGATE_SPOT";
 const ON_DEMAND: &str = "FARGATE";
 
-/// How long ECS has to mend something by itself.
+/// Returns the grace period in which ECS may recover the service by itself.
 #[must_use]
-pub fn patience(symptom: &Symptom) -> SignedDuration {
+pub fn grace_period(symptom: &Symptom) -> SignedDuration {
     match symptom {
         Symptom::Failing(_) | Symptom::Unhealthy(_) => SignedDuration::from_mins(2),
         // Tasks take a while to start.
-        Symptom::Short => SignedDuration::from_mins(5),
+        Symptom::MissingTasks => SignedDuration::from_mins(5),
     }
 }
 
-/// When ECS has had its time to mend something; what was down has left more to mend.
+/// Returns the time at which the grace period ends. After a dependency outage it is extended,
+/// because ECS then has more to recover.
 #[must_use]
-pub fn ready_at(healing: &Healing, symptom: &Symptom) -> Timestamp {
-    let excused = healing.excused_until.map(|until| until + WELL_FOR);
+pub fn grace_period_end(healing: &HealthIncident, symptom: &Symptom) -> Timestamp {
+    let excused = healing.excused_until.map(|until| until + HEALTHY_PERIOD);
     excused
         .into_iter()
-        .fold(healing.unwell_since + patience(symptom), Timestamp::max)
+        .fold(healing.unwell_since + grace_period(symptom), Timestamp::max)
 }
 
-/// Nobody looks after it any more, and its incident is over if it has one.
+/// Plans the end of healing for a target: closes its incident, if one was notified.
 #[must_use]
-pub fn left(memory: &Memory, why: &str) -> Plan {
+pub fn stop_managing(memory: &TargetState, why: &str) -> Plan {
     match memory
-        .told
+        .notified
         .keys()
-        .find(|key| key.starts_with(Healing::KEYS))
+        .find(|key| key.starts_with(HealthIncident::KEY_PREFIX))
     {
-        Some(key) => Plan::tell(words::left(why, key)),
+        Some(key) => Plan::notify(words::no_longer_managed_message(why, key)),
         None => Plan::nothing(why),
     }
 }
 
-/// What should happen to a service.
+/// Decides the next healing step for a service.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, unit: &Unit, now: Timestamp) -> Plan {
-    if !unit.is_looked_after() {
-        let why = match (unit.reach, unit.service.status.as_str()) {
+pub fn decide(seen: TargetContext<'_, Policy>, unit: &ObservedService, now: Timestamp) -> Plan {
+    if !unit.is_healable() {
+        let why = match (unit.heal_mode, unit.service.status.as_str()) {
             (Reach::Off, _) => "it is not to be healed",
             (_, "ACTIVE") => "it is stopped",
             _ => "it is deleted",
         };
-        return left(seen.memory, why);
+        return stop_managing(seen.state, why);
     }
-    let case = Case {
+    let case = Decision {
         seen,
         unit,
         now,
-        at: unit.at,
+        observed_at: unit.at,
     };
     let mut plan = match &unit.health {
-        Health::Well | Health::Unsettled => case.settled(),
-        Health::Unwell(symptom) => case.unwell(symptom),
+        Health::Healthy | Health::Recovering => case.plan_when_healthy(),
+        Health::Unhealthy(symptom) => case.plan_when_unhealthy(symptom),
     };
-    if let (Some(memory), true) = (&unit.memory, unit.is_quiet()) {
-        plan.messages.push(words::out_of_memory(memory, unit));
+    if let (Some(memory), true) = (&unit.out_of_memory, unit.is_quiet()) {
+        plan.messages
+            .push(words::out_of_memory_message(memory, unit));
     }
     plan
 }
 
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
-    unit: &'a Unit,
+struct Decision<'a> {
+    seen: TargetContext<'a, Policy>,
+    unit: &'a ObservedService,
     now: Timestamp,
-    /// When it was looked at: what is due is judged by that, as it was when things were asked for.
-    at: Timestamp,
+    /// The time of the observation. Due times are compared with it, as they were when AWS was read.
+    observed_at: Timestamp,
 }
 
-impl Case<'_> {
-    fn healing(&self) -> Healing {
+impl Decision<'_> {
+    fn current_healing(&self) -> HealthIncident {
         self.seen
-            .memory
+            .state
             .healing
             .clone()
-            .unwrap_or_else(|| Healing::begun(self.now))
+            .unwrap_or_else(|| HealthIncident::new(self.now))
     }
 
-    /// It is well, and maybe was not before.
-    fn settled(&self) -> Plan {
-        let (service, memory) = (&self.unit.service, self.seen.memory);
-        if let Some(plan) = self.put_back() {
+    /// Plans for a service that is not unhealthy: reverts temporary changes or closes its incident.
+    fn plan_when_healthy(&self) -> Plan {
+        let (service, memory) = (&self.unit.service, self.seen.state);
+        if let Some(plan) = self.revert_temporary_changes() {
             return plan;
         }
-        let running = format!("{} of {} run", service.running_count, service.tasks());
-        let (Some(healing), Some(well_for)) = (&memory.healing, memory.well_for(self.at)) else {
+        let running = format!(
+            "{} of {} run",
+            service.running_count,
+            service.describe_task_count()
+        );
+        let (Some(healing), Some(well_for)) =
+            (&memory.healing, memory.healthy_duration(self.observed_at))
+        else {
             return Plan::nothing(running);
         };
-        if self.unit.health != Health::Well || well_for < WELL_FOR {
+        if self.unit.health != Health::Healthy || well_for < HEALTHY_PERIOD {
             return Plan::nothing(format!("{running}, and no step is needed now"));
         }
-        let own = healing.key();
+        let own = healing.incident_key();
         let key = memory
-            .told
+            .notified
             .keys()
             .find(|key| key.starts_with(&own))
             .unwrap_or(&own);
-        let message = words::well(service, healing, self.at)
+        let message = words::recovery_message(service, healing, self.observed_at)
             .resolves(key)
-            .ends(&own);
-        Plan::act(
-            Action::Recover(Recover {
+            .clears(&own);
+        Plan::single_step(
+            Action::CloseIncident(CloseIncident {
                 service: service.arn.clone(),
             }),
             message.title.clone(),
@@ -135,16 +148,21 @@ impl Case<'_> {
         )
     }
 
-    /// What was changed for a while is put back, once it is well and nothing else goes on.
-    fn put_back(&self) -> Option<Plan> {
-        let (service, memory) = (&self.unit.service, self.seen.memory);
-        let busy = memory.is_being_released(self.at) || service.rollout_in_progress();
-        if busy || self.unit.health != Health::Well {
+    /// Reverts a temporary change (parked count, capacity provider) once the service is healthy and
+    /// no release or rollout is in progress.
+    fn revert_temporary_changes(&self) -> Option<Plan> {
+        let (service, memory) = (&self.unit.service, self.seen.state);
+        let busy =
+            memory.is_release_in_progress(self.observed_at) || service.has_rollout_in_progress();
+        if busy || self.unit.health != Health::Healthy {
             return None;
         }
-        let is_well = |for_long: SignedDuration| for_long >= WELL_FOR;
+        let is_well = |for_long: SignedDuration| for_long >= HEALTHY_PERIOD;
         let mended = |revision: &str| {
-            revision != service.task_definition || memory.well_for(self.at).is_some_and(is_well)
+            revision != service.task_definition
+                || memory
+                    .healthy_duration(self.observed_at)
+                    .is_some_and(is_well)
         };
         if let Some(parked) = memory
             .parked
@@ -152,22 +170,22 @@ impl Case<'_> {
             .filter(|parked| mended(&parked.revision))
         {
             let (from, to, revision) = (parked.to, parked.before, service.task_definition.clone());
-            let park = Park {
+            let park = ParkService {
                 service: service.arn.clone(),
                 from,
                 to,
                 revision,
                 restores: true,
             };
-            let message = words::unparked(parked);
-            return Some(Plan::act(
-                Action::Park(park),
+            let message = words::unpark_message(parked);
+            return Some(Plan::single_step(
+                Action::ParkService(park),
                 message.title.clone(),
                 message,
             ));
         }
         let again = |at: Timestamp, hours: u32| {
-            self.at.duration_since(at) >= SignedDuration::from_hours(hours.into())
+            self.observed_at.duration_since(at) >= SignedDuration::from_hours(hours.into())
         };
         let moved = memory
             .moved
@@ -178,7 +196,7 @@ impl Case<'_> {
             moved.before.clone(),
             service.shifts_traffic(),
         );
-        let moving = Move {
+        let moving = SwitchCapacityProvider {
             service: service.arn.clone(),
             from,
             to,
@@ -186,61 +204,73 @@ impl Case<'_> {
             hours: 0,
             shifts,
         };
-        Some(Plan::act(
-            Action::Move(moving),
+        Some(Plan::single_step(
+            Action::SwitchCapacityProvider(moving),
             "Spot capacity is tried again",
-            words::spot_again(moved.hours),
+            words::spot_retry_message(moved.hours),
         ))
     }
 
-    fn unwell(&self, symptom: &Symptom) -> Plan {
-        let what = words::what(symptom, &self.unit.service);
-        if self.seen.memory.is_being_released(self.at) {
+    fn plan_when_unhealthy(&self, symptom: &Symptom) -> Plan {
+        let what = words::describe_symptom(symptom, &self.unit.service);
+        if self.seen.state.is_release_in_progress(self.observed_at) {
             return Plan::nothing(format!(
                 "{what}; its release is followed, and judged by that"
             ));
         }
-        if let Some(share) = &self.unit.storm {
+        if let Some(share) = &self.unit.mass_failure {
             return Plan::nothing(format!("{what}, as {share}: the cause is in none of them"));
         }
-        if self.others_roll() {
+        if self.has_foreign_rollout() {
             return Plan::nothing(format!(
                 "{what}; a rollout that was not begun from here has time still"
             ));
         }
-        if !self.unit.ready {
-            let until = ready_at(&self.healing(), symptom);
+        if !self.unit.grace_period_over {
+            let until = grace_period_end(&self.current_healing(), symptom);
             return Plan::nothing(format!(
                 "{what}; ECS has until {} to mend it",
                 until.strftime("%H:%M:%S UTC")
             ));
         }
-        if let Some(until) = waits_until(&self.healing()).filter(|until| *until > self.at) {
+        if let Some(until) =
+            back_off_until(&self.current_healing()).filter(|until| *until > self.observed_at)
+        {
             return Plan::nothing(format!(
                 "{what}; the last step has until {} to help",
                 until.strftime("%H:%M:%S UTC")
             ));
         }
         if !self.unit.down.is_empty() {
-            return Plan::tell(words::dependency(symptom, self.unit, &self.healing()));
+            return Plan::notify(words::dependency_message(
+                symptom,
+                self.unit,
+                &self.current_healing(),
+            ));
         }
-        if self.seen.policy.heal.reach == Reach::Notify {
-            return Plan::tell(words::only_told(symptom, self.unit, &self.healing()));
+        if self.seen.policy.heal.mode == Reach::Notify {
+            return Plan::notify(words::notify_only_message(
+                symptom,
+                self.unit,
+                &self.current_healing(),
+            ));
         }
         match symptom {
             Symptom::Failing(failing) => self
-                .rolls_back(symptom)
-                .or_else(|| self.enlarges(failing))
+                .roll_back(symptom)
+                .or_else(|| self.increase_memory(failing))
                 .or_else(|| {
                     failing
                         .cause
-                        .needs_person()
-                        .then(|| self.calls_person(symptom))
+                        .needs_operator()
+                        .then(|| self.escalate(symptom))
                 })
-                .or_else(|| (failing.cause == Cause::Capacity).then(|| self.finds_room(symptom)))
-                .unwrap_or_else(|| self.next_step(symptom)),
-            Symptom::Short => self.finds_room(symptom),
-            Symptom::Unhealthy(_) => self.next_step(symptom),
+                .or_else(|| {
+                    (failing.cause == Cause::Capacity).then(|| self.switch_capacity(symptom))
+                })
+                .unwrap_or_else(|| self.take_next_step(symptom)),
+            Symptom::MissingTasks => self.switch_capacity(symptom),
+            Symptom::Unhealthy(_) => self.take_next_step(symptom),
         }
     }
 
@@ -248,38 +278,39 @@ impl Case<'_> {
         self.unit.service.deployment_controller == DeploymentController::Ecs
     }
 
-    fn others_roll(&self) -> bool {
-        // Of CodeDeploy's and others' deployments ECS knows only that there are two sets of tasks.
+    fn has_foreign_rollout(&self) -> bool {
+        // For deployments by CodeDeploy or an external controller, ECS shows only several task
+        // sets.
         if self.unit.service.task_sets > 1 {
             return true;
         }
         let primary = self
             .unit
             .service
-            .primary()
+            .primary_deployment()
             .filter(|primary| primary.rollout_state == "IN_PROGRESS");
         let Some(created) = primary.and_then(|primary| primary.created_at) else {
             return false;
         };
         let ours = self
-            .healing()
+            .current_healing()
             .steps
             .last()
             .is_some_and(|step| created >= step.at - SignedDuration::from_secs(1));
-        !ours && self.at.duration_since(created) < OTHERS_ROLL
+        !ours && self.observed_at.duration_since(created) < FOREIGN_ROLLOUT_GRACE_PERIOD
     }
 
-    fn rolls_back(&self, symptom: &Symptom) -> Option<Plan> {
+    fn roll_back(&self, symptom: &Symptom) -> Option<Plan> {
         let way = self
             .unit
-            .way_back
+            .rollback_target
             .as_ref()
             .filter(|_| self.is_deployed_by_ecs())?;
         let service = &self.unit.service;
-        let what = words::what(symptom, service);
-        let back = GoBack {
+        let what = words::describe_symptom(symptom, service);
+        let back = Rollback {
             service: service.arn.clone(),
-            to: way.to.revision.clone(),
+            to: way.target.revision.clone(),
             stop: None,
             code_deploy: None,
             digest: way.digest.clone(),
@@ -289,25 +320,25 @@ impl Case<'_> {
                 self.now.strftime("%F %H:%M UTC")
             ),
         };
-        let message = words::goes_back(symptom, self.unit, way, &self.healing());
-        Some(Plan::act(
-            Action::GoBack(back),
+        let message = words::rollback_message(symptom, self.unit, way, &self.current_healing());
+        Some(Plan::single_step(
+            Action::Rollback(back),
             message.title.clone(),
             message,
         ))
     }
 
-    /// Once, until something else is rolled out.
-    fn enlarges(&self, failing: &Failing) -> Option<Plan> {
+    /// Increases the memory after an out-of-memory kill, once per release.
+    fn increase_memory(&self, failing: &Failing) -> Option<Plan> {
         let memory = self
             .unit
-            .memory
+            .out_of_memory
             .as_ref()
             .filter(|_| failing.cause == Cause::OutOfMemory && self.is_deployed_by_ecs())?;
-        let released = self.seen.memory.last_rollout().map(|attempt| attempt.at);
+        let released = self.seen.state.last_rollout().map(|attempt| attempt.at);
         if self
             .seen
-            .memory
+            .state
             .enlarged
             .is_some_and(|at| released.is_none_or(|released| released <= at))
         {
@@ -319,32 +350,39 @@ impl Case<'_> {
             BASE.to_owned(),
             base.rsplit('/').next().unwrap_or_default().to_owned(),
         )]);
-        let message = words::enlarges(memory, &sizes, self.unit, &self.healing());
-        let enlarge = Enlarge {
+        let message =
+            words::memory_increase_message(memory, &sizes, self.unit, &self.current_healing());
+        let enlarge = IncreaseMemory {
             service: service.arn.clone(),
             base,
             sizes,
             tags,
             shifts,
         };
-        Some(Plan::act(
-            Action::Enlarge(enlarge),
+        Some(Plan::single_step(
+            Action::IncreaseMemory(enlarge),
             message.title.clone(),
             message,
         ))
     }
 
-    /// There is no capacity, or nobody says why tasks are missing.
-    fn finds_room(&self, symptom: &Symptom) -> Plan {
+    /// Moves tasks from Spot to on-demand capacity if the policy allows it; otherwise notifies
+    /// about the missing tasks.
+    fn switch_capacity(&self, symptom: &Symptom) -> Plan {
         let service = &self.unit.service;
         let on_spot = service.capacity.iter().any(|share| share.provider == SPOT);
-        let no_room = words::no_room(symptom, self.unit).is_some() && self.is_deployed_by_ecs();
+        let no_room = words::describe_capacity_shortage(symptom, self.unit).is_some()
+            && self.is_deployed_by_ecs();
         if !(on_spot
             && no_room
             && self.seen.policy.heal.spot_fallback
-            && self.seen.memory.moved.is_none())
+            && self.seen.state.moved.is_none())
         {
-            return Plan::tell(words::missing_tasks(symptom, self.unit, &self.healing()));
+            return Plan::notify(words::missing_tasks_message(
+                symptom,
+                self.unit,
+                &self.current_healing(),
+            ));
         }
         let base = service.capacity.iter().map(|share| share.base).sum();
         let to = vec![CapacityShare {
@@ -353,12 +391,12 @@ impl Case<'_> {
             base,
         }];
         let (from, shifts) = (service.capacity.clone(), service.shifts_traffic());
-        let message = words::on_demand(symptom, self.unit, &self.healing());
-        // Where Spot did not last, it is not tried again so soon.
-        let recent = |(at, _): &(Timestamp, u32)| self.now.duration_since(*at) < SPOT_LASTS;
-        let before = self.seen.memory.back_on_spot.filter(recent);
+        let message = words::on_demand_message(symptom, self.unit, &self.current_healing());
+        // If the last return to Spot failed soon, the next retry waits twice as long.
+        let recent = |(at, _): &(Timestamp, u32)| self.now.duration_since(*at) < SPOT_STABLE_AFTER;
+        let before = self.seen.state.back_on_spot.filter(recent);
         let hours = before.map_or(1, |(_, hours)| (hours * 2).clamp(1, 24));
-        let moving = Move {
+        let moving = SwitchCapacityProvider {
             service: service.arn.clone(),
             from,
             to,
@@ -366,27 +404,36 @@ impl Case<'_> {
             hours,
             shifts,
         };
-        Plan::act(Action::Move(moving), message.title.clone(), message)
+        Plan::single_step(
+            Action::SwitchCapacityProvider(moving),
+            message.title.clone(),
+            message,
+        )
     }
 
-    /// Another task, then all of them, with growing time between; then a person.
-    fn next_step(&self, symptom: &Symptom) -> Plan {
-        let (healing, policy) = (self.healing(), self.seen.policy);
-        let what = words::what(symptom, &self.unit.service);
+    /// Plans the next step of the ladder: replace one task, then restart all tasks with exponential
+    /// back-off, then escalate.
+    fn take_next_step(&self, symptom: &Symptom) -> Plan {
+        let (healing, policy) = (self.current_healing(), self.seen.policy);
+        let what = words::describe_symptom(symptom, &self.unit.service);
         let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
         let service = &self.unit.service;
-        if let Some(parked) = &self.seen.memory.parked {
-            return Plan::tell(words::still_parked(symptom, self.unit, parked, &healing));
+        if let Some(parked) = &self.seen.state.parked {
+            return Plan::notify(words::still_parked_message(
+                symptom, self.unit, parked, &healing,
+            ));
         }
-        // One that has no room to roll would never get other tasks.
+        // A service whose deployment limits leave no room for a rollout would never get new tasks.
         if taken >= policy.heal.steps
-            || service.no_room().is_some() && matches!(symptom, Symptom::Unhealthy(_)) && taken > 0
+            || service.rollout_deadlock().is_some()
+                && matches!(symptom, Symptom::Unhealthy(_))
+                && taken > 0
         {
-            return self.calls_person(symptom);
+            return self.escalate(symptom);
         }
         let arn = service.arn.clone();
         let message = |how: &str| {
-            words::step(
+            words::step_message(
                 symptom,
                 self.unit,
                 how,
@@ -396,15 +443,17 @@ impl Case<'_> {
         };
         let by_ecs = self.is_deployed_by_ecs();
         match symptom {
-            Symptom::Failing(_) if policy.heal.crash == Crash::Park => self.parks(symptom),
+            Symptom::Failing(_) if policy.heal.crash == OnCrashLoop::Park => {
+                self.park_service(symptom)
+            }
             Symptom::Unhealthy(unhealthy) if taken == 0 || !by_ecs => {
                 let Some(task) = unhealthy.tasks.first().cloned() else {
                     return Plan::nothing(what);
                 };
                 let reason = "lamplighter: its targets are unhealthy".to_owned();
                 let message = message("the one that has run longest is replaced");
-                Plan::act(
-                    Action::Replace(Replace {
+                Plan::single_step(
+                    Action::ReplaceTask(ReplaceTask {
                         service: arn,
                         task,
                         reason,
@@ -413,57 +462,65 @@ impl Case<'_> {
                     message,
                 )
             }
-            _ if !by_ecs => self.calls_person(symptom),
+            _ if !by_ecs => self.escalate(symptom),
             _ => {
                 let message = message("its tasks are started anew");
                 let shifts = service.shifts_traffic();
-                let redeploy = Redeploy {
+                let redeploy = RestartTasks {
                     service: arn,
                     since: self.now,
                     shifts,
                     heals: true,
                 };
-                Plan::act(Action::Redeploy(redeploy), message.title.clone(), message)
+                Plan::single_step(
+                    Action::RestartTasks(redeploy),
+                    message.title.clone(),
+                    message,
+                )
             }
         }
     }
 
-    fn parks(&self, symptom: &Symptom) -> Plan {
-        let (service, to) = (&self.unit.service, self.seen.policy.floor.max(1));
+    fn park_service(&self, symptom: &Symptom) -> Plan {
+        let (service, to) = (&self.unit.service, self.seen.policy.min_tasks.max(1));
         let from = service.desired_count.unsigned_abs();
-        // One with a task on each instance has no count of its own.
+        // A DAEMON service runs one task per instance and has no desired count to reduce.
         if from <= to || service.scheduling_strategy != "REPLICA" {
-            return self.calls_person(symptom);
+            return self.escalate(symptom);
         }
         let revision = service.task_definition.clone();
-        let park = Park {
+        let park = ParkService {
             service: service.arn.clone(),
             from,
             to,
             revision,
             restores: false,
         };
-        let message = words::parks(symptom, self.unit, to, &self.healing());
-        Plan::act(Action::Park(park), message.title.clone(), message)
+        let message = words::park_message(symptom, self.unit, to, &self.current_healing());
+        Plan::single_step(Action::ParkService(park), message.title.clone(), message)
     }
 
-    fn calls_person(&self, symptom: &Symptom) -> Plan {
-        Plan::tell(words::person(symptom, self.unit, &self.healing()))
+    fn escalate(&self, symptom: &Symptom) -> Plan {
+        Plan::notify(words::escalation_message(
+            symptom,
+            self.unit,
+            &self.current_healing(),
+        ))
     }
 }
 
-/// Until when the last step may help.
+/// Returns the end of the back-off after the last healing step, if there was one.
 #[must_use]
-pub fn waits_until(healing: &Healing) -> Option<Timestamp> {
+pub fn back_off_until(healing: &HealthIncident) -> Option<Timestamp> {
     let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
     healing.steps.last().map(|last| last.at + back_off(taken))
 }
 
-/// 1, 2, 4, … 30 minutes.
+/// Returns the back-off after a number of steps: 1, 2, 4, … up to 30 minutes.
 #[must_use]
 pub fn back_off(taken: u32) -> SignedDuration {
     let doubled = 1_i64
         .checked_shl(taken.saturating_sub(1))
-        .unwrap_or(LONGEST_BACK_OFF);
-    SignedDuration::from_mins(doubled.clamp(1, LONGEST_BACK_OFF))
+        .unwrap_or(MAX_BACK_OFF_MINUTES);
+    SignedDuration::from_mins(doubled.clamp(1, MAX_BACK_OFF_MINUTES))
 }

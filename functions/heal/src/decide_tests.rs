@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Deployment, DeploymentController, Service, Tagged};
 use lamplighter::plan::Action;
 use lamplighter::policy::{HealPolicy, StackDefaults};
-use lamplighter::state::{Healing, Memory, Taken};
+use lamplighter::state::{HealStep, HealthIncident, TargetState};
 use lamplighter::{Event, Operation, Plan};
 use rstest::rstest;
 
 use crate::decide::{back_off, decide};
 use crate::health::{Failing, Health, Symptom, Unhealthy};
-use crate::stop::Cause;
-use crate::unit::Unit;
+use crate::observed_service::ObservedService;
+use crate::stopped_task::Cause;
 use crate::{Heal, Policy};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
@@ -24,7 +24,7 @@ fn minutes(n: i64) -> SignedDuration {
 }
 
 fn service() -> Service {
-    let mut service = Service::rolling(
+    let mut service = Service::new_rolling(
         Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
         3,
     );
@@ -39,11 +39,11 @@ fn failing(cause: Cause) -> Symptom {
     Symptom::Failing(Failing {
         cause,
         count: 4,
-        of: 4,
+        total: 4,
         within: minutes(30),
         container,
-        says,
-        first: Some(NOW - minutes(9)),
+        reason: says,
+        first_failure_at: Some(NOW - minutes(9)),
     })
 }
 
@@ -52,52 +52,52 @@ fn hanging() -> Symptom {
     Symptom::Unhealthy(Unhealthy {
         tasks: vec!["task/shop/1".to_owned()],
         targets: 1,
-        of: 3,
-        says,
+        total: 3,
+        reason: says,
     })
 }
 
-fn unit(symptom: Symptom) -> Unit {
-    let mut unit = Unit::new(service(), NOW, lamplighter::policy::Heal::On);
-    (unit.health, unit.ready) = (Health::Unwell(symptom), true);
+fn unit(symptom: Symptom) -> ObservedService {
+    let mut unit = ObservedService::new(service(), NOW, lamplighter::policy::HealMode::On);
+    (unit.health, unit.grace_period_over) = (Health::Unhealthy(symptom), true);
     unit
 }
 
 /// Steps that were taken so many minutes ago, the oldest first.
-fn after(steps: &[i64]) -> Memory {
-    let taken = steps.iter().map(|ago| Taken {
+fn after(steps: &[i64]) -> TargetState {
+    let taken = steps.iter().map(|ago| HealStep {
         at: NOW - minutes(*ago),
         what: "restart the tasks".to_owned(),
     });
     let revision = service().task_definition;
     let (since, steps) = (NOW - minutes(9), taken.collect());
-    let healing = Healing {
+    let healing = HealthIncident {
         revision,
         steps,
-        ..Healing::begun(since)
+        ..HealthIncident::new(since)
     };
-    Memory {
+    TargetState {
         healing: Some(healing),
-        ..Memory::default()
+        ..TargetState::default()
     }
 }
 
-fn decided(unit: &Unit, memory: &Memory, tag: &str) -> Plan {
+fn decided(unit: &ObservedService, memory: &TargetState, tag: &str) -> Plan {
     let tags = BTreeMap::from([("lamplighter:heal".to_owned(), tag.to_owned())]);
     let target = Tagged {
         arn: unit.service.arn.clone(),
         tags: tags.clone(),
     };
     let policy = Policy {
-        heal: HealPolicy::of(&tags).unwrap(),
-        floor: 1,
+        heal: HealPolicy::from_tags(&tags).unwrap(),
+        min_tasks: 1,
     };
     decide(
-        Seen {
-            event: &Event::sweep("test"),
+        TargetContext {
+            event: &Event::scheduled_sweep("test"),
             target: &target,
             policy: &policy,
-            memory,
+            state: memory,
         },
         unit,
         NOW,
@@ -106,7 +106,7 @@ fn decided(unit: &Unit, memory: &Memory, tag: &str) -> Plan {
 
 fn in_words(plan: &Plan) -> String {
     match (plan.steps.first(), plan.messages.first()) {
-        (Some(step), _) => step.action.in_words(),
+        (Some(step), _) => step.action.describe(),
         (None, Some(message)) => format!("tell: {}", message.title),
         (None, None) => format!("nothing: {}", plan.reason),
     }
@@ -148,7 +148,7 @@ fn a_crash_loop_is_restarted_with_growing_time_between(
     failing(Cause::Capacity),
     "tell: finds no room for its tasks for 9 min"
 )]
-#[case::missing(Symptom::Short, "tell: runs 3 of 3 tasks for 9 min")]
+#[case::missing(Symptom::MissingTasks, "tell: runs 3 of 3 tasks for 9 min")]
 #[case::hangs(hanging(), "replace the task 1")]
 #[case::unhealthy(failing(Cause::HealthCheck), "restart the tasks")]
 fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &str) {
@@ -159,26 +159,26 @@ fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &
 }
 
 #[rstest]
-#[case::not_yet(|unit: &mut Unit, _: &mut Memory| unit.ready = false, "nothing: crashes again and again; ECS has until 02:53:00 UTC to mend it")]
-#[case::storm(|unit: &mut Unit, _: &mut Memory| unit.storm = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
-#[case::database(|unit: &mut Unit, _: &mut Memory| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
+#[case::not_yet(|unit: &mut ObservedService, _: &mut TargetState| unit.grace_period_over = false, "nothing: crashes again and again; ECS has until 02:53:00 UTC to mend it")]
+#[case::storm(|unit: &mut ObservedService, _: &mut TargetState| unit.mass_failure = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
+#[case::database(|unit: &mut ObservedService, _: &mut TargetState| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
 #[case::returning(
-    |_: &mut Unit, memory: &mut Memory| memory.returning = Some(lamplighter::state::Returning { to: None, at: NOW }),
+    |_: &mut ObservedService, memory: &mut TargetState| memory.active_rollback = Some(lamplighter::state::ActiveRollback { to: None, at: NOW }),
     "nothing: crashes again and again; its release is followed, and judged by that"
 )]
 #[case::others_roll(
-    |unit: &mut Unit, _: &mut Memory| unit.service.deployments.push(rolling(20)),
+    |unit: &mut ObservedService, _: &mut TargetState| unit.service.deployments.push(rolling(20)),
     "nothing: crashes again and again; a rollout that was not begun from here has time still"
 )]
-#[case::others_hang(|unit: &mut Unit, _: &mut Memory| unit.service.deployments.push(rolling(31)), "restart the tasks")]
+#[case::others_hang(|unit: &mut ObservedService, _: &mut TargetState| unit.service.deployments.push(rolling(31)), "restart the tasks")]
 #[case::code_deploy(
-    |unit: &mut Unit, _: &mut Memory| unit.service.deployment_controller = DeploymentController::CodeDeploy,
+    |unit: &mut ObservedService, _: &mut TargetState| unit.service.deployment_controller = DeploymentController::CodeDeploy,
     "tell: crashes again and again since 02:51 UTC"
 )]
-#[case::gone(|unit: &mut Unit, _: &mut Memory| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is deleted")]
-#[case::stopped_by_people(|unit: &mut Unit, _: &mut Memory| unit.service.desired_count = 0, "nothing: it is stopped")]
+#[case::gone(|unit: &mut ObservedService, _: &mut TargetState| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is deleted")]
+#[case::stopped_by_people(|unit: &mut ObservedService, _: &mut TargetState| unit.service.desired_count = 0, "nothing: it is stopped")]
 fn something_else_may_come_first(
-    #[case] change: fn(&mut Unit, &mut Memory),
+    #[case] change: fn(&mut ObservedService, &mut TargetState),
     #[case] expected: &str,
 ) {
     let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
@@ -197,14 +197,14 @@ fn rolling(minutes_ago: i64) -> Deployment {
 }
 
 #[rstest]
-#[case::well(Health::Well, 10, "note that it is well")]
+#[case::well(Health::Healthy, 10, "note that it is well")]
 #[case::not_for_long(
-    Health::Well,
+    Health::Healthy,
     9,
     "nothing: 3 of 3 tasks run, and no step is needed now"
 )]
 #[case::a_task_failed(
-    Health::Unsettled,
+    Health::Recovering,
     20,
     "nothing: 3 of 3 tasks run, and no step is needed now"
 )]
@@ -227,8 +227,8 @@ fn every_step_settles() {
         let (unit, mut memory) = (unit(symptom), after(&[]));
         let plan = decided(&unit, &memory, "on");
         let step = plan.steps.first().unwrap();
-        memory.intend(Heal::NAME, &step.action, step.message.as_ref(), NOW);
-        memory.finish(&step.action, "accepted");
+        memory.record_intent(Heal::NAME, &step.action, step.message.as_ref(), NOW);
+        memory.record_done(&step.action, "accepted");
         let again = decided(&unit, &memory, "on");
         assert!(
             again.is_empty() && again.messages.is_empty(),
@@ -236,7 +236,7 @@ fn every_step_settles() {
             in_words(&again)
         );
         // That nobody heard of a restart makes no person owe one.
-        assert_eq!(memory.owed, None);
+        assert_eq!(memory.pending_restart, None);
     }
 }
 
@@ -244,19 +244,19 @@ fn every_step_settles() {
 fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
     let tags = BTreeMap::from([("lamplighter:scale".to_owned(), "min=4 max=8".to_owned())]);
     let policy = Heal
-        .policy(&tags, &StackDefaults::default())
+        .parse_policy(&tags, &StackDefaults::default())
         .unwrap()
         .unwrap();
-    assert_eq!(policy.floor, 4);
+    assert_eq!(policy.min_tasks, 4);
     assert_eq!(
-        Heal.policy(&BTreeMap::new(), &StackDefaults::default())
+        Heal.parse_policy(&BTreeMap::new(), &StackDefaults::default())
             .unwrap()
             .unwrap()
-            .floor,
+            .min_tasks,
         1
     );
     assert!(matches!(
         decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
-        Action::Redeploy(_)
+        Action::RestartTasks(_)
     ));
 }

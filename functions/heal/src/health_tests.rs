@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Deployment, Service, Target, Task, TaskContainer};
+use lamplighter::model::{Arn, Deployment, LoadBalancerTarget, Service, Task, TaskContainer};
 use rstest::rstest;
 
-use crate::health::{Health, Symptom, health};
-use crate::stop::{Cause, Stop};
+use crate::health::{Health, Symptom, assess_health};
+use crate::stopped_task::{Cause, StoppedTask};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
 
 fn service(running: i32) -> Service {
-    let mut service = Service::rolling(
+    let mut service = Service::new_rolling(
         Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
         3,
     );
@@ -22,34 +22,34 @@ fn service(running: i32) -> Service {
     service
 }
 
-fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> Stop {
+fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> StoppedTask {
     let ran = !matches!(
         cause,
         Cause::Setup | Cause::Image | Cause::Start | Cause::Capacity
     );
-    Stop {
+    StoppedTask {
         task: format!("task/{minutes_ago}"),
-        at: Some(NOW - SignedDuration::from_mins(minutes_ago)),
-        started: ran.then(|| NOW - SignedDuration::from_mins(minutes_ago + 1)),
+        stopped_at: Some(NOW - SignedDuration::from_mins(minutes_ago)),
+        started_at: ran.then(|| NOW - SignedDuration::from_mins(minutes_ago + 1)),
         revision: revision.to_owned(),
         cause,
         container: None,
-        says: String::new(),
+        reason: String::new(),
         zone: String::new(),
     }
 }
 
 fn in_words(health: &Health) -> String {
     match health {
-        Health::Well => "well".to_owned(),
-        Health::Unsettled => "unsettled".to_owned(),
-        Health::Unwell(Symptom::Failing(failing)) => {
-            format!("{:?} {} of {}", failing.cause, failing.count, failing.of)
+        Health::Healthy => "well".to_owned(),
+        Health::Recovering => "unsettled".to_owned(),
+        Health::Unhealthy(Symptom::Failing(failing)) => {
+            format!("{:?} {} of {}", failing.cause, failing.count, failing.total)
         }
-        Health::Unwell(Symptom::Unhealthy(unhealthy)) => {
-            format!("{} of {} unhealthy", unhealthy.targets, unhealthy.of)
+        Health::Unhealthy(Symptom::Unhealthy(unhealthy)) => {
+            format!("{} of {} unhealthy", unhealthy.targets, unhealthy.total)
         }
-        Health::Unwell(Symptom::Short) => "short".to_owned(),
+        Health::Unhealthy(Symptom::MissingTasks) => "short".to_owned(),
     }
 }
 
@@ -71,12 +71,12 @@ fn tasks_that_stop_tell(
     #[case] stops: &[(Cause, i64)],
     #[case] expected: &str,
 ) {
-    let stops: Vec<Stop> = stops
+    let stops: Vec<StoppedTask> = stops
         .iter()
         .map(|(cause, ago)| stop(*cause, *ago, REVISION))
         .collect();
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &service(running),
             &stops,
             &[],
@@ -105,9 +105,9 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
 ) {
     let [running, pending, desired] = tasks;
     let ago = |minutes: i64| Some(NOW - SignedDuration::from_mins(minutes));
-    let of = |(at, ran): &(i64, i64)| Stop {
-        at: ago(*at),
-        started: ago(at + ran),
+    let of = |(at, ran): &(i64, i64)| StoppedTask {
+        stopped_at: ago(*at),
+        started_at: ago(at + ran),
         ..stop(Cause::Exit, *at, REVISION)
     };
     let service = Service {
@@ -115,9 +115,9 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
         pending_count: pending,
         ..service(running)
     };
-    let stops: Vec<Stop> = stops.iter().map(of).collect();
+    let stops: Vec<StoppedTask> = stops.iter().map(of).collect();
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &service,
             &stops,
             &[],
@@ -132,11 +132,11 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
 
 #[test]
 fn those_of_another_revision_say_nothing_about_this_one() {
-    let stops: Vec<Stop> = (1..5)
+    let stops: Vec<StoppedTask> = (1..5)
         .map(|ago| stop(Cause::Exit, ago, "shop-web:41"))
         .collect();
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &service(3),
             &stops,
             &[],
@@ -160,7 +160,7 @@ fn a_rollout_may_keep_fewer_tasks() {
         created_at: Some(NOW),
     });
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &service,
             &[],
             &[],
@@ -173,12 +173,12 @@ fn a_rollout_may_keep_fewer_tasks() {
     );
 }
 
-fn target(id: &str, port: i32) -> Target {
-    Target {
+fn target(id: &str, port: i32) -> LoadBalancerTarget {
+    LoadBalancerTarget {
         id: id.to_owned(),
         port,
         state: "unhealthy".to_owned(),
-        ..Target::default()
+        ..LoadBalancerTarget::default()
     }
 }
 
@@ -211,7 +211,7 @@ fn task(address: Option<&str>, minutes: i64) -> Task {
 #[case::within_its_grace_period(task(Some("10.0.0.1"), 9), target("10.0.0.1", 80), 600, "well")]
 fn a_task_whose_target_is_unhealthy_is(
     #[case] task: Task,
-    #[case] target: Target,
+    #[case] target: LoadBalancerTarget,
     #[case] grace: i32,
     #[case] expected: &str,
 ) {
@@ -221,7 +221,15 @@ fn a_task_whose_target_is_unhealthy_is(
         ..service(3)
     };
     assert_eq!(
-        in_words(&health(&service, &[], &[task], &[target], &ec2, None, NOW)),
+        in_words(&assess_health(
+            &service,
+            &[],
+            &[task],
+            &[target],
+            &ec2,
+            None,
+            NOW
+        )),
         expected
     );
 }
@@ -235,12 +243,12 @@ fn what_ran_before_the_last_step_says_nothing_about_it(
     #[case] step: Option<i64>,
     #[case] expected: &str,
 ) {
-    let stops: Vec<Stop> = [1, 2, 4, 7]
+    let stops: Vec<StoppedTask> = [1, 2, 4, 7]
         .iter()
         .map(|ago| stop(Cause::Exit, *ago, REVISION))
         .collect();
     let step = step.map(|ago| NOW - SignedDuration::from_mins(ago));
-    let found = in_words(&health(
+    let found = in_words(&assess_health(
         &service(3),
         &stops,
         &[],
@@ -259,13 +267,13 @@ fn of_a_large_service_three_tasks_are_no_loop() {
         running_count: 200,
         ..service(200)
     };
-    let stops = |n: i64| -> Vec<Stop> {
+    let stops = |n: i64| -> Vec<StoppedTask> {
         (0..n)
             .map(|n| stop(Cause::Exit, 1 + n % 8, REVISION))
             .collect()
     };
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &large,
             &stops(3),
             &[],
@@ -277,7 +285,7 @@ fn of_a_large_service_three_tasks_are_no_loop() {
         "unsettled"
     );
     assert_eq!(
-        in_words(&health(
+        in_words(&assess_health(
             &large,
             &stops(20),
             &[],

@@ -1,74 +1,87 @@
-//! A container instance that ECS does not hear of any more.
+//! Drains a container instance whose agent is disconnected from ECS and whose tasks fail.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
-use lamplighter::model::{ContainerInstance, Task, counted};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{ContainerInstance, Task, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, Drain};
-use lamplighter::policy::Heal as Reach;
+use lamplighter::plan::{Action, DrainInstance};
+use lamplighter::policy::HealMode as Reach;
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
-use crate::stop::Stop;
+use crate::stopped_task::StoppedTask;
 use crate::{Heal, Policy};
 
-/// An agent disconnects several times an hour as part of its normal life.
+/// The time for which an agent may be disconnected. Normally it disconnects several times an hour.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html>
-const SILENT_FOR: SignedDuration = SignedDuration::from_mins(10);
-const WAITS_FOR: &str = "its agent";
+const AGENT_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(10);
+const WAIT_KEY: &str = "its agent";
 
-/// Of several at once, where they are this part of their cluster, it is no fault of theirs: ECS itself, a zone or a network
-/// is in trouble.
-const PART: usize = 4;
+/// If several instances, at least one in this many of their cluster, are disconnected at once, they
+/// are not the cause: ECS itself, a zone or a network is in trouble.
+const CLUSTER_SHARE_DIVISOR: usize = 4;
 
-/// An instance, and tasks on it that fail.
+/// One observed container instance, and the failing tasks on it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Host {
+pub struct ObservedInstance {
     pub instance: ContainerInstance,
-    /// Instances of its cluster that ECS does not hear of, of how many where they are several.
-    pub silent: (usize, usize),
-    /// How tasks on it fail since its agent is gone, in words.
-    pub failing: Vec<String>,
-    /// The Auto Scaling group that it is of.
-    pub group: Option<String>,
+    /// Disconnected instances of the cluster, and all its instances if several are disconnected.
+    pub disconnected: (usize, usize),
+    /// Descriptions of the task failures since the agent disconnected.
+    pub failures: Vec<String>,
+    /// The Auto Scaling group of the instance.
+    pub scaling_group: Option<String>,
 }
 
-impl Host {
-    /// Its agent is gone for long.
+impl ObservedInstance {
+    /// Reports whether the agent of an active instance is disconnected for longer than its grace
+    /// period.
     #[must_use]
-    pub fn is_in_question(&self, seen: Seen<'_, Policy>, now: Timestamp) -> bool {
-        let since = seen.memory.waits_since(Heal::NAME, WAITS_FOR);
+    pub fn has_lost_agent(&self, seen: TargetContext<'_, Policy>, now: Timestamp) -> bool {
+        let since = seen.state.waiting_since(Heal::NAME, WAIT_KEY);
         !self.instance.agent_connected
             && self.instance.status == "ACTIVE"
-            && since.is_some_and(|since| now.duration_since(since) >= SILENT_FOR)
+            && since.is_some_and(|since| now.duration_since(since) >= AGENT_GRACE_PERIOD)
     }
 
-    /// Notes tasks that fail since its agent is gone; what ECS can't stop has no time yet.
-    pub fn look_at(&mut self, tasks: &[Task], seen: Seen<'_, Policy>, now: Timestamp) {
+    /// Records the tasks that failed since the agent disconnected. A stop without a time counts
+    /// too: ECS can't complete it while the agent is away.
+    pub fn record_failures(
+        &mut self,
+        tasks: &[Task],
+        seen: TargetContext<'_, Policy>,
+        now: Timestamp,
+    ) {
         let since = seen
-            .memory
-            .waits_since(Heal::NAME, WAITS_FOR)
+            .state
+            .waiting_since(Heal::NAME, WAIT_KEY)
             .unwrap_or(now);
         let how = |task: &Task| {
-            let stop = Stop::of(task);
+            let stop = StoppedTask::from_task(task);
             let fails = stop.is_failure()
                 && task.stopped_at.is_none_or(|at| at >= since)
-                && !stop.says.is_empty();
+                && !stop.reason.is_empty();
             match task.health.as_str() {
-                _ if fails => Some(format!("the task {} stopped: {}", task.id(), stop.says)),
-                "UNHEALTHY" => Some(format!("the task {} is unhealthy", task.id())),
+                _ if fails => Some(format!(
+                    "the task {} stopped: {}",
+                    task.task_id(),
+                    stop.reason
+                )),
+                "UNHEALTHY" => Some(format!("the task {} is unhealthy", task.task_id())),
                 _ => None,
             }
         };
-        self.failing = tasks.iter().filter_map(how).collect();
+        self.failures = tasks.iter().filter_map(how).collect();
     }
 }
 
-pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
-    let Host {
-        instance, failing, ..
+pub fn decide(seen: TargetContext<'_, Policy>, host: &ObservedInstance, now: Timestamp) -> Plan {
+    let ObservedInstance {
+        instance,
+        failures: failing,
+        ..
     } = host;
-    if seen.policy.heal.reach == Reach::Off {
+    if seen.policy.heal.mode == Reach::Off {
         return Plan::nothing("it is not to be healed");
     }
     if instance.agent_connected {
@@ -78,23 +91,23 @@ pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
         return Plan::nothing(format!("it is {} already", instance.status));
     }
     let since = seen
-        .memory
-        .waits_since(Heal::NAME, WAITS_FOR)
+        .state
+        .waiting_since(Heal::NAME, WAIT_KEY)
         .unwrap_or(now);
     let silent_for = now.duration_since(since);
     let waits = |reason: String| Plan {
-        waits_for: Some(WAITS_FOR.to_owned()),
+        waits_for: Some(WAIT_KEY.to_owned()),
         ..Plan::nothing(reason)
     };
     let gone = format!(
         "its agent is not connected since {} min",
         silent_for.as_mins()
     );
-    if silent_for < SILENT_FOR {
+    if silent_for < AGENT_GRACE_PERIOD {
         return waits(gone);
     }
-    let (silent, all) = host.silent;
-    if silent > 1 && silent * PART >= all {
+    let (silent, all) = host.disconnected;
+    if silent > 1 && silent * CLUSTER_SHARE_DIVISOR >= all {
         return waits(format!(
             "{gone}, like {silent} of {all} of its cluster: the cause is in none of them"
         ));
@@ -105,9 +118,9 @@ pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
     let what = if failing.len() == 1 {
         "a task fails".to_owned()
     } else {
-        format!("{} fail", counted(failing.len(), "task"))
+        format!("{} fail", pluralize(failing.len(), "task"))
     };
-    let group = host.group.as_ref().map_or(
+    let group = host.scaling_group.as_ref().map_or(
         "It is of no Auto Scaling group: stop or replace it.".to_owned(),
         |group| format!("Its Auto Scaling group {group} replaces it."),
     );
@@ -121,17 +134,17 @@ pub fn decide(seen: Seen<'_, Policy>, host: &Host, now: Timestamp) -> Plan {
         failing.first().cloned().unwrap_or_default()
     ))
     .next(format!("ECS starts its tasks elsewhere. {group}"))
-    .once("drain");
-    if seen.policy.heal.reach == Reach::Notify {
+    .deduplicated_by("drain");
+    if seen.policy.heal.mode == Reach::Notify {
         return Plan {
-            waits_for: Some(WAITS_FOR.to_owned()),
-            ..Plan::tell(message)
+            waits_for: Some(WAIT_KEY.to_owned()),
+            ..Plan::notify(message)
         };
     }
-    let drain = Drain {
+    let drain = DrainInstance {
         instance: instance.arn.clone(),
         ec2: instance.ec2.clone(),
-        has_group: host.group.is_some(),
+        has_group: host.scaling_group.is_some(),
     };
-    Plan::act(Action::Drain(drain), message.title.clone(), message)
+    Plan::single_step(Action::DrainInstance(drain), message.title.clone(), message)
 }

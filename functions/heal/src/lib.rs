@@ -1,30 +1,31 @@
-//! `heal`: services that crash or are unhealthy get well in measured steps, and what a machine can't mend calls a person
-//! once, with the cause.
+//! `heal`: heals services that crash or are unhealthy in measured steps. If nothing helps, it
+//! escalates once, with the cause.
 //!
-//! Triggers: tasks that stop, tasks that can't be started or placed, our alarms about unhealthy targets, container
-//! instances that ECS does not hear of, failures of databases, and a sweep every five minutes over the services that have
-//! fewer tasks than they should.
+//! Triggers: stopped tasks, tasks that can't be started or placed, Lamplighter's alarms about
+//! unhealthy targets, container instances with a disconnected agent, and database failures. A sweep
+//! every five minutes covers the services that run fewer tasks than desired.
 //!
-//! It deliberately mends nothing that is rolled out while `rollout` follows it, and nothing of a storm: where many services
-//! fail at once, the cause is in none of them.
+//! `heal` deliberately leaves a service alone while `rollout` tracks its release. It also leaves
+//! every service of a mass failure alone: if many services fail at once, the cause is in none of
+//! them.
 
+mod affected_services;
 mod causes;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod dependants;
 mod health;
 #[cfg(test)]
 mod health_tests;
 mod instance;
+mod observed_service;
 mod sizes;
-mod stop;
 #[cfg(test)]
 mod stop_tests;
+mod stopped_task;
 mod storm;
 mod survey;
 mod targets;
-mod unit;
 mod words;
 #[cfg(test)]
 mod words_tests;
@@ -32,166 +33,174 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::plan::Action;
-use lamplighter::policy::{Crash, Heal as Reach, HealPolicy, ScalePolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, Remedies};
+use lamplighter::policy::{
+    HealMode as Reach, HealPolicy, OnCrashLoop, ScalePolicy, StackDefaults, TagError,
+};
+use lamplighter::ports::cloud::{Cloud, HealActions};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::{Healing, Memory};
+use lamplighter::state::{HealthIncident, TargetState};
 use lamplighter::{AwsError, Event, Operation, Plan};
 
 pub use decide::decide;
-pub use health::{Failing, Health, Symptom, Unhealthy, health};
-pub use stop::{Cause, Stop, missing};
-pub use survey::{Observed, Survey, UNWELL};
-pub use unit::{OutOfMemory, Unit, WayBack};
+pub use health::{Failing, Health, Symptom, Unhealthy, assess_health};
+pub use observed_service::{ObservedService, OutOfMemory, WayBack};
+pub use stopped_task::{Cause, StoppedTask, extract_missing_arn};
+pub use survey::{Observed, Prefetched, UNHEALTHY_WATCH_LIST};
 
 pub struct Heal;
 
-/// What the operator wants of one service.
+/// The heal policy of one service, parsed from its tags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
     pub heal: HealPolicy,
-    /// Tasks that it has at least.
-    pub floor: u32,
+    /// The minimum number of tasks, from the scale policy; 1 without one.
+    pub min_tasks: u32,
 }
 
 impl Operation for Heal {
     const NAME: &'static str = "heal";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Remedies;
+    type Capability = HealActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        // What is wrong with the bounds, `scale` tells.
-        let floor = ScalePolicy::of(tags, defaults)
+        // `scale` reports invalid bounds, so they are ignored here.
+        let floor = ScalePolicy::from_tags(tags, defaults)
             .ok()
             .flatten()
             .map_or(1, |scale| scale.min);
         Ok(Some(Policy {
-            heal: HealPolicy::of(tags)?,
-            floor,
+            heal: HealPolicy::from_tags(tags)?,
+            min_tasks: floor,
         }))
     }
 
-    fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
-        let (crash, reach) = (Crash::Retry, Reach::Off);
+    fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
+        let (crash, reach) = (OnCrashLoop::Retry, Reach::Off);
         Some(Policy {
             heal: HealPolicy {
-                reach,
+                mode: reach,
                 steps: 0,
                 memory: None,
                 crash,
                 spot_fallback: false,
             },
-            floor: 1,
+            min_tasks: 1,
         })
     }
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         match observed {
             Observed::Service(unit) => decide(seen, unit, now),
             Observed::Instance(instance) => instance::decide(seen, instance, now),
-            Observed::All(storm) => storm::decide(seen, storm, now),
-            Observed::Gone => decide::left(seen.memory, "it does not exist any more"),
+            Observed::MassFailure(storm) => storm::decide(seen, storm, now),
+            Observed::Gone => decide::stop_managing(seen.state, "it does not exist any more"),
         }
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         match observed {
             Observed::Service(unit) => {
                 let down = (!unit.down.is_empty()).then(|| unit.down.join(", "));
-                TargetState {
-                    down,
-                    ..TargetState::from(&unit.service)
+                Preconditions {
+                    dependency_outage: down,
+                    ..Preconditions::from(&unit.service)
                 }
             }
-            Observed::Instance(_) | Observed::All(_) => TargetState::active(),
-            Observed::Gone => TargetState::missing(),
+            Observed::Instance(_) | Observed::MassFailure(_) => Preconditions::for_active_target(),
+            Observed::Gone => Preconditions::for_missing_target(),
         }
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match (action, observed) {
-            (action, Observed::Service(unit)) => unit.shows(action),
-            (Action::Drain(_), Observed::Instance(host)) => host.instance.status == "DRAINING",
+            (action, Observed::Service(unit)) => unit.is_applied(action),
+            (Action::DrainInstance(_), Observed::Instance(host)) => {
+                host.instance.status == "DRAINING"
+            }
             _ => false,
         }
     }
 
-    fn forget(memory: &mut Memory, observed: &Observed) {
+    fn prune_state(memory: &mut TargetState, observed: &Observed) {
         let Observed::Service(unit) = observed else {
-            memory.leave();
+            memory.drop_incident();
             (memory.parked, memory.moved) = (None, None);
-            memory.watch(UNWELL, false);
+            memory.set_requeue(UNHEALTHY_WATCH_LIST, false);
             return;
         };
-        // One that people were told of by itself is no part of a storm.
-        let is_told = |healing: &Healing| {
-            [healing.key(), healing.called_key()]
+        // A service with its own notification does not count towards a mass failure.
+        let is_told = |healing: &HealthIncident| {
+            [healing.incident_key(), healing.escalation_key()]
                 .iter()
-                .any(|key| memory.told.contains_key(key))
+                .any(|key| memory.notified.contains_key(key))
         };
         let alone = memory.healing.as_ref().is_some_and(is_told);
-        memory.watch(UNWELL, unit.is_looked_after() && unit.is_unwell() && !alone);
-        if !unit.is_looked_after() {
-            memory.leave();
-            // One that is stopped for the night still has its tasks placed elsewhere.
-            if unit.reach == Reach::Off {
+        memory.set_requeue(
+            UNHEALTHY_WATCH_LIST,
+            unit.is_healable() && unit.is_unhealthy() && !alone,
+        );
+        if !unit.is_healable() {
+            memory.drop_incident();
+            // A service that is stopped overnight keeps its temporary capacity provider.
+            if unit.heal_mode == Reach::Off {
                 (memory.parked, memory.moved) = (None, None);
             }
             return;
         }
-        unit.forget_what_others_ended(memory);
-        let well = !matches!(unit.health, Health::Unwell(_));
-        memory.note_health(&unit.service.task_definition, well, unit.at);
+        unit.drop_reverted_changes(memory);
+        let well = !matches!(unit.health, Health::Unhealthy(_));
+        memory.record_health(&unit.service.task_definition, well, unit.at);
         if let Some(is_excused) = unit.is_excused {
-            memory.note_excuse(is_excused, unit.at);
+            memory.record_excuse(is_excused, unit.at);
         }
     }
 
-    /// A hundred tasks of a service may stop at once; an alarm speaks once.
-    fn leaves_busy(event: &Event) -> bool {
+    /// Returns whether an event may be dropped while its target is locked. Task changes may arrive
+    /// by the hundred and sweeps repeat, but an alarm sends only one event.
+    fn skips_locked(event: &Event) -> bool {
         matches!(event.detail, Detail::TaskChange(_) | Detail::Sweep)
     }
 
-    fn watches(seen: Seen<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
-        let memory = seen.memory;
+    fn needs_requeue(seen: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
+        let memory = seen.state;
         match observed {
             Observed::Service(unit) => {
-                // That it was memory is told once it is known that this was all.
+                // The out-of-memory notification waits until the service has stopped failing.
                 let is_news = unit
                     .out_of_memory_key()
-                    .is_some_and(|key| !memory.told.contains_key(&key));
+                    .is_some_and(|key| !memory.notified.contains_key(&key));
                 let goes_on =
                     memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some();
-                unit.reach != Reach::Off && (goes_on || is_news)
+                unit.heal_mode != Reach::Off && (goes_on || is_news)
             }
             Observed::Instance(_) => plan.waits_for.is_some(),
-            Observed::All(storm) => storm.is_on(),
+            Observed::MassFailure(storm) => storm.is_active(),
             Observed::Gone => false,
         }
     }

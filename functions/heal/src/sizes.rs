@@ -1,13 +1,13 @@
-//! More memory for a task that had too little, within the sizes that Fargate has.
+//! Computes a larger memory size for a task that ran out of memory, within the Fargate task sizes.
 
 use std::collections::BTreeMap;
 
-use lamplighter::model::Sizes;
 use lamplighter::model::TaskDefinition;
+use lamplighter::model::TaskSizes;
 
-/// CPU units, and the least, the step and the most of MiB that go with them.
+/// CPU units with their minimum memory, memory increment and maximum memory in MiB.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
-const FARGATE: [(u32, u32, u32, u32); 7] = [
+const FARGATE_SIZES: [(u32, u32, u32, u32); 7] = [
     (256, 512, 512, 2_048),
     (512, 1_024, 1_024, 4_096),
     (1_024, 2_048, 1_024, 8_192),
@@ -17,13 +17,17 @@ const FARGATE: [(u32, u32, u32, u32); 7] = [
     (16_384, 32_768, 8_192, 122_880),
 ];
 
-/// What a task needs for one of its containers to have so many per cent more; `None` where nothing limits it, or there
-/// is nothing larger.
+/// Returns the sizes that give one container `percent` per cent more memory. Returns `None` if no
+/// memory limit applies, or if Fargate has no larger size.
 #[must_use]
-pub fn larger(definition: &TaskDefinition, container: &str, percent: u32) -> Option<Sizes> {
+pub fn compute_larger_sizes(
+    definition: &TaskDefinition,
+    container: &str,
+    percent: u32,
+) -> Option<TaskSizes> {
     let more = |mib: u32| (mib * (100 + percent)).div_ceil(100);
     let (cpu, task) = definition.task_size();
-    let own = definition.hard_limit(container);
+    let own = definition.memory_hard_limit(container);
     let containers: BTreeMap<String, u32> = own
         .map(|mib| (container.to_owned(), more(mib)))
         .into_iter()
@@ -34,34 +38,34 @@ pub fn larger(definition: &TaskDefinition, container: &str, percent: u32) -> Opt
         (None, _) => None,
     };
     let Some(wanted) = wanted else {
-        return (!containers.is_empty()).then(|| Sizes {
+        return (!containers.is_empty()).then(|| TaskSizes {
             containers,
-            ..Sizes::default()
+            ..TaskSizes::default()
         });
     };
     if !definition.is_fargate() {
-        return Some(Sizes {
+        return Some(TaskSizes {
             cpu: None,
             memory: Some(wanted),
             containers,
         });
     }
-    let (size, memory) = on_fargate(cpu?, wanted)?;
-    Some(Sizes {
+    let (size, memory) = fit_fargate_size(cpu?, wanted)?;
+    Some(TaskSizes {
         cpu: (Some(size) != cpu).then_some(size),
         memory: Some(memory),
         containers,
     })
 }
 
-/// The smallest task with at least so much CPU and memory.
-fn on_fargate(cpu: u32, wanted: u32) -> Option<(u32, u32)> {
-    FARGATE
+/// Returns CPU units and MiB of the smallest Fargate task with at least this CPU and memory.
+fn fit_fargate_size(cpu: u32, wanted: u32) -> Option<(u32, u32)> {
+    FARGATE_SIZES
         .iter()
         .filter(|(size, ..)| *size >= cpu)
         .find_map(|(size, least, step, most)| {
             let memory = (*least).max(wanted.div_ceil(*step) * step);
-            // Of the smallest, the third size is twice the second.
+            // Fargate's smallest CPU size offers 512, 1,024 and 2,048 MiB, but not 1,536.
             let memory = if (*size, memory) == (256, 1_536) {
                 2_048
             } else {
@@ -101,7 +105,7 @@ mod tests {
         #[case] cpu: Option<u32>,
     ) {
         document["requiresCompatibilities"] = json!(["FARGATE"]);
-        let larger = larger(&definition(&document), "web", 25).unwrap();
+        let larger = compute_larger_sizes(&definition(&document), "web", 25).unwrap();
         assert_eq!((larger.to_string().as_str(), larger.cpu), (sizes, cpu));
     }
 
@@ -109,14 +113,17 @@ mod tests {
     fn on_ec2_any_size_will_do_and_the_largest_stays() {
         let container = json!({"containerDefinitions": [{"name": "web", "memory": 300}]});
         assert_eq!(
-            larger(&definition(&container), "web", 25)
+            compute_larger_sizes(&definition(&container), "web", 25)
                 .unwrap()
                 .to_string(),
             "375 MiB for web"
         );
         let largest =
             json!({"cpu": "16384", "memory": "122880", "requiresCompatibilities": ["FARGATE"]});
-        assert_eq!(larger(&definition(&largest), "web", 25), None);
-        assert_eq!(larger(&definition(&json!({})), "web", 25), None);
+        assert_eq!(compute_larger_sizes(&definition(&largest), "web", 25), None);
+        assert_eq!(
+            compute_larger_sizes(&definition(&json!({})), "web", 25),
+            None
+        );
     }
 }

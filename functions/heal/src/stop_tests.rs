@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use lamplighter::model::{Task, TaskContainer};
 use serde_json::Value;
 
-use crate::stop::{Cause, Stop, missing};
+use crate::stopped_task::{Cause, StoppedTask, extract_missing_arn};
 
 /// Stop code, what ECS says of the task, the exit code of its container, and what ECS says of that.
 type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);
@@ -101,7 +101,7 @@ fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Ta
 fn every_stop_reason_has_its_class() {
     assert!(CASES.len() >= 40);
     for (code, reason, exit_code, container, cause) in CASES {
-        let stop = Stop::of(&task(code, reason, exit_code, container));
+        let stop = StoppedTask::from_task(&task(code, reason, exit_code, container));
         assert_eq!(
             stop.cause, cause,
             "{code}: {reason} ({exit_code:?}, {container})"
@@ -111,17 +111,17 @@ fn every_stop_reason_has_its_class() {
 
 #[test]
 fn the_container_that_shows_it_is_named() {
-    let killed = Stop::of(&task(
+    let killed = StoppedTask::from_task(&task(
         "EssentialContainerExited",
         "Essential container in task exited",
         Some(137),
         "OutOfMemoryError",
     ));
     assert_eq!(
-        (killed.container.as_deref(), killed.says.as_str()),
+        (killed.container.as_deref(), killed.reason.as_str()),
         (Some("web"), "OutOfMemoryError")
     );
-    let ended = Stop::of(&task(
+    let ended = StoppedTask::from_task(&task(
         "EssentialContainerExited",
         "Essential container in task exited",
         Some(0),
@@ -149,9 +149,9 @@ fn what_is_missing_is_found_in_what_ecs_says() {
             "arn:aws-cn:logs:cn-north-1:123456789012:log-group:/shop/web",
         ),
     ] {
-        assert_eq!(missing(says), Some(arn));
+        assert_eq!(extract_missing_arn(says), Some(arn));
     }
-    assert_eq!(missing("the secret does not exist"), None);
+    assert_eq!(extract_missing_arn("the secret does not exist"), None);
 }
 
 /// Every task that stopped in the folder that `EVENT_CORPUS` names reads, and has a class.
@@ -185,7 +185,7 @@ fn tasks_that_others_captured_have_a_class() {
             reason: text(&container["reason"]),
             ports: Vec::new(),
         };
-        let stop = Stop::of(&Task {
+        let stop = StoppedTask::from_task(&Task {
             task: text(&detail["taskArn"]),
             stop_code: text(&detail["stopCode"]),
             reason: text(&detail["stoppedReason"]),

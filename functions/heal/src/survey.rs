@@ -1,90 +1,95 @@
-//! What a decision needs to know.
+//! Reads from AWS the facts that a decision needs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Service};
-use lamplighter::ports::cloud::{Cloud, Lifecycle, TasksOf};
+use lamplighter::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
 use lamplighter::release::dependencies;
-use lamplighter::state::Healing;
+use lamplighter::state::HealthIncident;
 use lamplighter::{AwsError, policy};
 use serde::Serialize;
 
-use crate::decide::{ready_at, waits_until};
-use crate::health::{Health, Symptom, health};
-use crate::instance::Host;
-use crate::stop::{Cause, Stop};
-use crate::storm::{Storm, is_all_services};
-use crate::unit::Unit;
+use crate::decide::{back_off_until, grace_period_end};
+use crate::health::{Health, Symptom, assess_health};
+use crate::instance::ObservedInstance;
+use crate::observed_service::ObservedService;
+use crate::stopped_task::{Cause, StoppedTask};
+use crate::storm::{MassFailure, is_all_services};
 use crate::{Policy, causes};
 
-/// Services, and applications, that a storm is looked into by.
-const SAMPLE: usize = 10;
-/// ECS says why tasks are missing before that is seen, and then not for a while.
-const SAID_BEFORE: SignedDuration = SignedDuration::from_mins(15);
+/// Number of services, and of applications, that are sampled to describe a mass failure.
+const SAMPLE_SIZE: usize = 10;
+/// How far before the incident service events are read. ECS reports why tasks are missing before
+/// the shortage is observed, and then not again for a while.
+const EVENT_LOOKBACK: SignedDuration = SignedDuration::from_mins(15);
 
-/// By what the ledger knows the services that are not well now.
-pub const UNWELL: &str = "unwell";
+/// Name of the ledger's watch list of services that are unhealthy now.
+pub const UNHEALTHY_WATCH_LIST: &str = "unwell";
 
-/// What was read for all targets of a run.
+/// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     pub(crate) at: Timestamp,
     pub(crate) services: BTreeMap<Arn, Service>,
-    pub(crate) storm: Storm,
-    /// An alarm has looked for a few minutes already.
+    pub(crate) mass_failure: MassFailure,
+    /// Whether an alarm triggered the run; it has already waited for a few minutes.
     pub(crate) by_alarm: bool,
-    /// How many instances of each cluster ECS does not hear of, of how many where they are several.
-    pub(crate) silent: BTreeMap<String, (usize, usize)>,
+    /// Per cluster: the number of container instances with a disconnected agent, and of all
+    /// instances if several are disconnected.
+    pub(crate) disconnected: BTreeMap<String, (usize, usize)>,
 }
 
-/// What is seen of a target.
+/// The observed state of a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Observed {
-    Service(Box<Unit>),
-    Instance(Box<Host>),
-    /// All services at once.
-    All(Storm),
+    Service(Box<ObservedService>),
+    Instance(Box<ObservedInstance>),
+    /// All services of a region, as one target.
+    MassFailure(MassFailure),
     Gone,
 }
 
-/// What is known of it; one that was well until now is not well since now.
-fn known(seen: Seen<'_, Policy>, now: Timestamp) -> Healing {
+/// Returns the healing state of a target, or a new one. If the target was healthy until now, it is
+/// unhealthy since `now`.
+fn current_healing(seen: TargetContext<'_, Policy>, now: Timestamp) -> HealthIncident {
     let healing = seen
-        .memory
+        .state
         .healing
         .clone()
-        .unwrap_or_else(|| Healing::begun(now));
+        .unwrap_or_else(|| HealthIncident::new(now));
     let unwell_since = if healing.well_since.is_some() {
         now
     } else {
         healing.unwell_since
     };
-    Healing {
+    HealthIncident {
         unwell_since,
         ..healing
     }
 }
 
-impl Survey {
-    pub(crate) async fn of<C: Cloud>(
+impl Prefetched {
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         if is_all_services(arn) {
-            return Ok(Observed::All(self.whole(cloud).await?));
+            return Ok(Observed::MassFailure(
+                self.observe_mass_failure(cloud).await?,
+            ));
         }
         if arn.container_instance().is_some() {
-            return self.host(seen, cloud).await;
+            return self.observe_instance(seen, cloud).await;
         }
-        // What another invocation did since the survey is asked for again.
-        let service = if seen.memory.last_change().is_some_and(|at| at >= self.at) {
+        // Another invocation may have changed the service since the prefetch, so it is read again.
+        let service = if seen.state.last_change().is_some_and(|at| at >= self.at) {
             cloud
-                .services(std::slice::from_ref(arn))
+                .describe_services(std::slice::from_ref(arn))
                 .await?
                 .into_iter()
                 .next()
@@ -94,84 +99,96 @@ impl Survey {
         let Some(service) = service else {
             return Ok(Observed::Gone);
         };
-        let mut unit = Unit::new(service, self.at, seen.policy.heal.reach);
-        if unit.is_looked_after() {
-            self.look(&mut unit, seen, cloud).await?;
+        let mut unit = ObservedService::new(service, self.at, seen.policy.heal.mode);
+        if unit.is_healable() {
+            self.observe_service(&mut unit, seen, cloud).await?;
         }
         Ok(Observed::Service(Box::new(unit)))
     }
 
-    async fn look<C: Cloud>(
+    async fn observe_service<C: Cloud>(
         &self,
-        unit: &mut Unit,
-        seen: Seen<'_, Policy>,
+        unit: &mut ObservedService,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        unit.storm = self
-            .storm
-            .covers(&unit.service.arn)
-            .then(|| self.storm.share());
-        unit.is_excused = unit.storm.is_some().then_some(true);
-        if unit.storm.is_some() && unit.service.short() > 0 {
-            unit.health = Health::Unwell(Symptom::Short);
+        unit.mass_failure = self
+            .mass_failure
+            .covers_service(&unit.service.arn)
+            .then(|| self.mass_failure.describe_share());
+        unit.is_excused = unit.mass_failure.is_some().then_some(true);
+        if unit.mass_failure.is_some() && unit.service.count_missing_tasks() > 0 {
+            unit.health = Health::Unhealthy(Symptom::MissingTasks);
             return Ok(());
         }
         let stopped = cloud
-            .tasks(TasksOf::Service(&unit.service.arn), Lifecycle::Stopped)
+            .list_tasks(
+                TaskOwner::Service(&unit.service.arn),
+                TaskLifecycle::Stopped,
+            )
             .await?;
-        unit.stops = stopped.iter().map(Stop::of).collect();
-        self.diagnose(unit, seen, cloud).await?;
+        unit.stopped_tasks = stopped.iter().map(StoppedTask::from_task).collect();
+        self.diagnose_health(unit, seen, cloud).await?;
         match unit.health.clone() {
-            Health::Unwell(symptom) => self.look_into(unit, &symptom, seen, cloud).await,
-            Health::Well | Health::Unsettled => {
-                // Whoever was told of the incident was told of the memory with it.
-                let told = &seen.memory.told;
-                let incident = seen.memory.healing.as_ref().map(Healing::key);
+            Health::Unhealthy(symptom) => {
+                self.investigate_symptom(unit, &symptom, seen, cloud).await
+            }
+            Health::Healthy | Health::Recovering => {
+                // The incident notification already mentions the out-of-memory kill.
+                let told = &seen.state.notified;
+                let incident = seen
+                    .state
+                    .healing
+                    .as_ref()
+                    .map(HealthIncident::incident_key);
                 let is_told = incident.is_some_and(|key| told.contains_key(&key));
                 let is_news = |key: &String| !is_told && !told.contains_key(key);
                 if unit.is_quiet() && unit.out_of_memory_key().as_ref().is_some_and(is_news) {
-                    unit.memory = causes::out_of_memory(unit, seen.policy, cloud).await?;
+                    unit.out_of_memory =
+                        causes::diagnose_out_of_memory(unit, seen.policy, cloud).await?;
                 }
                 Ok(())
             }
         }
     }
 
-    /// What is behind it, where something may be done or told now.
-    async fn look_into<C: Cloud>(
+    /// Reads the cause of a symptom, if a step or a notification may be due now.
+    async fn investigate_symptom<C: Cloud>(
         &self,
-        unit: &mut Unit,
+        unit: &mut ObservedService,
         symptom: &Symptom,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let known = known(seen, self.at);
+        let known = current_healing(seen, self.at);
         let since = known.since;
-        let waits = waits_until(&known).is_some_and(|until| until > self.at);
-        unit.ready =
-            ready_at(&known, symptom) <= self.at || self.by_alarm && known.excused_until.is_none();
-        let is_due = unit.ready && !waits || known.is_excused;
-        if !is_due || unit.storm.is_some() || seen.memory.is_being_released(self.at) {
+        let waits = back_off_until(&known).is_some_and(|until| until > self.at);
+        unit.grace_period_over = grace_period_end(&known, symptom) <= self.at
+            || self.by_alarm && known.excused_until.is_none();
+        let is_due = unit.grace_period_over && !waits || known.is_excused;
+        if !is_due || unit.mass_failure.is_some() || seen.state.is_release_in_progress(self.at) {
             return Ok(());
         }
-        unit.down = dependencies::down(policy::app(&seen.target.tags), cloud).await?;
+        unit.down =
+            dependencies::find_unavailable(policy::app_name(&seen.target.tags), cloud).await?;
         unit.is_excused = Some(!unit.down.is_empty());
         if known.is_excused && unit.down.is_empty() {
-            // From now on it has its time.
-            unit.ready = false;
+            // The dependency is back, so the grace period starts now.
+            unit.grace_period_over = false;
             return Ok(());
         }
         match symptom {
             _ if !unit.down.is_empty() => {}
             Symptom::Failing(failing) => {
                 if failing.cause == Cause::OutOfMemory {
-                    unit.memory = causes::out_of_memory(unit, seen.policy, cloud).await?;
+                    unit.out_of_memory =
+                        causes::diagnose_out_of_memory(unit, seen.policy, cloud).await?;
                 }
-                causes::investigate(unit, failing, seen, since, cloud).await?;
+                causes::investigate_failure(unit, failing, seen, since, cloud).await?;
             }
-            Symptom::Short => {
-                unit.said = cloud
-                    .happened(&unit.service.arn, since - SAID_BEFORE)
+            Symptom::MissingTasks => {
+                unit.service_events = cloud
+                    .service_events(&unit.service.arn, since - EVENT_LOOKBACK)
                     .await?
             }
             Symptom::Unhealthy(_) => {}
@@ -179,35 +196,43 @@ impl Survey {
         Ok(())
     }
 
-    /// Targets are asked for where nothing else is wrong; not for each task that stops.
-    async fn diagnose<C: Cloud>(
+    /// Assesses the health of a service. It reads target health only if no task failure explains
+    /// the symptom, and not for a single stopped task.
+    async fn diagnose_health<C: Cloud>(
         &self,
-        unit: &mut Unit,
-        seen: Seen<'_, Policy>,
+        unit: &mut ObservedService,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let Unit { service, stops, .. } = &*unit;
+        let ObservedService {
+            service,
+            stopped_tasks: stops,
+            ..
+        } = &*unit;
         let step = seen
-            .memory
+            .state
             .healing
             .as_ref()
             .and_then(|healing| healing.steps.last())
             .map(|step| step.at);
-        let by_tasks = health(service, stops, &[], &[], &BTreeMap::new(), step, self.at);
-        let fails = matches!(by_tasks, Health::Unwell(Symptom::Failing(_)));
+        let by_tasks = assess_health(service, stops, &[], &[], &BTreeMap::new(), step, self.at);
+        let fails = matches!(by_tasks, Health::Unhealthy(Symptom::Failing(_)));
         let one_stopped =
-            matches!(seen.event.detail, Detail::TaskChange(_)) && seen.memory.healing.is_none();
+            matches!(seen.event.detail, Detail::TaskChange(_)) && seen.state.healing.is_none();
         if fails || one_stopped || service.target_groups.is_empty() {
             unit.health = by_tasks;
             return Ok(());
         }
-        let targets = cloud.target_health(&service.target_groups).await?;
-        if !targets.iter().any(lamplighter::model::Target::is_unhealthy) {
+        let targets = cloud.describe_target_health(&service.target_groups).await?;
+        if !targets
+            .iter()
+            .any(lamplighter::model::LoadBalancerTarget::is_unhealthy)
+        {
             unit.health = by_tasks;
             return Ok(());
         }
         let running = cloud
-            .tasks(TasksOf::Service(&service.arn), Lifecycle::Running)
+            .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
             .await?;
         let on_hosts = running.iter().filter(|task| task.address.is_none());
         let hosts: BTreeSet<&String> = on_hosts.filter_map(|task| task.instance.as_ref()).collect();
@@ -215,79 +240,79 @@ impl Survey {
         let instances = if hosts.is_empty() {
             Vec::new()
         } else {
-            cloud.instances(&hosts).await?
+            cloud.describe_instances(&hosts).await?
         };
         let ec2 = instances
             .into_iter()
             .map(|instance| (instance.arn.to_string(), instance.ec2))
             .collect();
-        unit.health = health(service, stops, &running, &targets, &ec2, step, self.at);
+        unit.health = assess_health(service, stops, &running, &targets, &ec2, step, self.at);
         Ok(())
     }
 
-    /// Where those that are not well fail, and what they depend on.
-    async fn whole<C: Cloud>(&self, cloud: &C) -> Result<Storm, AwsError> {
-        let mut storm = self.storm.clone();
-        if !storm.is_on() {
+    /// Reads where the services of a mass failure fail, and which of their dependencies are down.
+    async fn observe_mass_failure<C: Cloud>(&self, cloud: &C) -> Result<MassFailure, AwsError> {
+        let mut storm = self.mass_failure.clone();
+        if !storm.is_active() {
             return Ok(storm);
         }
-        for service in storm.unwell.iter().take(SAMPLE) {
+        for service in storm.unhealthy.iter().take(SAMPLE_SIZE) {
             for task in cloud
-                .tasks(TasksOf::Service(service), Lifecycle::Stopped)
+                .list_tasks(TaskOwner::Service(service), TaskLifecycle::Stopped)
                 .await?
             {
-                if Stop::of(&task).cause != Cause::Routine {
-                    *storm.zones.entry(task.zone).or_default() += 1;
+                if StoppedTask::from_task(&task).cause != Cause::Routine {
+                    *storm.stopped_by_zone.entry(task.zone).or_default() += 1;
                 }
             }
         }
         let apps = storm
-            .unwell
+            .unhealthy
             .iter()
-            .filter_map(|arn| policy::app(&self.services.get(arn)?.tags));
+            .filter_map(|arn| policy::app_name(&self.services.get(arn)?.tags));
         let apps: BTreeSet<&str> = apps.collect();
-        for app in apps.into_iter().take(SAMPLE) {
+        for app in apps.into_iter().take(SAMPLE_SIZE) {
             storm
                 .down
-                .extend(dependencies::down(Some(app), cloud).await?);
+                .extend(dependencies::find_unavailable(Some(app), cloud).await?);
         }
         Ok(storm)
     }
 
-    async fn host<C: Cloud>(
+    async fn observe_instance<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
         let Some(instance) = cloud
-            .instances(std::slice::from_ref(arn))
+            .describe_instances(std::slice::from_ref(arn))
             .await?
             .into_iter()
             .next()
         else {
             return Ok(Observed::Gone);
         };
-        let mut host = Host {
+        let mut host = ObservedInstance {
             instance,
-            ..Host::default()
+            ..ObservedInstance::default()
         };
         let cluster = arn
             .container_instance()
             .map(|(cluster, _)| cluster)
             .unwrap_or_default();
-        host.silent = self.silent.get(cluster).copied().unwrap_or_default();
-        if host.is_in_question(seen, self.at) {
+        host.disconnected = self.disconnected.get(cluster).copied().unwrap_or_default();
+        if host.has_lost_agent(seen, self.at) {
             let mut tasks = cloud
-                .tasks(TasksOf::Instance(arn), Lifecycle::Stopped)
+                .list_tasks(TaskOwner::Instance(arn), TaskLifecycle::Stopped)
                 .await?;
             tasks.extend(
                 cloud
-                    .tasks(TasksOf::Instance(arn), Lifecycle::Running)
+                    .list_tasks(TaskOwner::Instance(arn), TaskLifecycle::Running)
                     .await?,
             );
-            host.look_at(&tasks, seen, self.at);
-            host.group = cloud.scaling_group(&host.instance.ec2).await?;
+            host.record_failures(&tasks, seen, self.at);
+            host.scaling_group = cloud.find_auto_scaling_group(&host.instance.ec2).await?;
         }
         Ok(Observed::Instance(Box::new(host)))
     }

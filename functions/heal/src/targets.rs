@@ -1,163 +1,185 @@
-//! Which services and instances an event is about.
+//! Discovery: finds the services and container instances that an event affects.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::event::detail::alarm::ours;
+use lamplighter::event::detail::alarm::split_alarm_name;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
-use lamplighter::policy::{self, Heal as Reach, HealPolicy, MANAGED, Managed};
-use lamplighter::ports::cloud::{Cloud, Kind};
+use lamplighter::policy::{self, HealMode as Reach, HealPolicy, MANAGED, Managed};
+use lamplighter::ports::cloud::{Cloud, ResourceKind};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
-use crate::storm::{Storm, all_services};
-use crate::survey::{Survey, UNWELL};
-use crate::{Heal, dependants};
+use crate::storm::{MassFailure, all_services_arn};
+use crate::survey::{Prefetched, UNHEALTHY_WATCH_LIST};
+use crate::{Heal, affected_services};
 
-/// What the names of our alarms begin with, and the one of them that says that targets are unhealthy.
-const OURS: &str = "lamplighter/";
-const UNHEALTHY: &str = "unhealthy-targets";
-/// What ECS says where tasks don't start, or find no place.
-const TROUBLE: [&str; 2] = [
+/// Name prefix of Lamplighter's alarms; [`UNHEALTHY_TARGETS_ALARM`] is one of their kinds.
+const ALARM_PREFIX: &str = "lamplighter/";
+const UNHEALTHY_TARGETS_ALARM: &str = "unhealthy-targets";
+/// ECS event names for tasks that fail to start or to be placed.
+const START_FAILURE_EVENTS: [&str; 2] = [
     "SERVICE_TASK_START_IMPAIRED",
     "SERVICE_TASK_PLACEMENT_FAILURE",
 ];
 
-type Found = Result<Targets<Survey>, AwsError>;
+type Discovery = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+pub async fn find_targets<C: Cloud, L: Ledger>(search: DiscoveryContext<'_, C, L>) -> Discovery {
     let event = search.event;
     match &event.detail {
         Detail::TaskChange(change) => {
-            match change.service().filter(|_| change.last_status == "STOPPED") {
-                Some(service) => named(&search, vec![service]).await,
-                None => Ok(Targets::None("no task of a service stopped".to_owned())),
+            match change
+                .service_arn()
+                .filter(|_| change.last_status == "STOPPED")
+            {
+                Some(service) => find_named_services(&search, vec![service]).await,
+                None => Ok(Targets::Skipped("no task of a service stopped".to_owned())),
             }
         }
-        Detail::DeploymentChange(change) if TROUBLE.contains(&change.event_name.as_str()) => {
-            named(&search, event.resources.iter().map(Arn::new).collect()).await
+        Detail::DeploymentChange(change)
+            if START_FAILURE_EVENTS.contains(&change.event_name.as_str()) =>
+        {
+            find_named_services(&search, event.resources.iter().map(Arn::new).collect()).await
         }
-        Detail::AlarmChange(change) => match ours(&change.name) {
-            Some(((cluster, name), UNHEALTHY)) if change.state == AlarmState::Alarm => {
+        Detail::AlarmChange(change) => match split_alarm_name(&change.name) {
+            Some(((cluster, name), UNHEALTHY_TARGETS_ALARM))
+                if change.state == AlarmState::Alarm =>
+            {
                 let alarm = Arn::new(change.arn.clone());
-                named(&search, vec![alarm.service_beside(cluster, name)]).await
+                find_named_services(&search, vec![alarm.sibling_service(cluster, name)]).await
             }
-            _ => Ok(Targets::None(format!(
+            _ => Ok(Targets::Skipped(format!(
                 "{} says nothing about targets that are unhealthy",
                 change.name
             ))),
         },
-        Detail::InstanceChange(change) if change.agent_connected => Ok(Targets::None(
+        Detail::InstanceChange(change) if change.agent_connected => Ok(Targets::Skipped(
             "the agent of the instance is connected".to_owned(),
         )),
         Detail::InstanceChange(change) => {
             let arn = change.container_instance_arn.clone();
-            let targets = instances(&search, vec![arn.clone()]).await?;
-            let cluster = cluster_of(&arn);
+            let targets = find_managed_instances(&search, vec![arn.clone()]).await?;
+            let cluster = cluster_name(&arn);
             let silent = if targets.is_empty() {
                 (Vec::new(), 0)
             } else {
-                search.cloud.silent_instances(&cluster).await?
+                search.cloud.disconnected_instances(&cluster).await?
             };
             let silent = BTreeMap::from([(cluster, (silent.0.len(), silent.1))]);
-            Ok(found(
+            Ok(build_targets(
                 targets,
-                Survey {
+                Prefetched {
                     at: search.now,
-                    silent,
-                    ..Survey::default()
+                    disconnected: silent,
+                    ..Prefetched::default()
                 },
             ))
         }
         Detail::Database(change) => {
-            let unwell = services_of(search.ledger.watched(Heal::NAME).await?);
-            let services = dependants::of(&change.source_arn, &unwell, search.cloud).await?;
-            named(&search, services).await
+            let unwell = filter_services(search.ledger.list_watched(Heal::NAME).await?);
+            let services = affected_services::find_affected_services(
+                &change.source_arn,
+                &unwell,
+                search.cloud,
+            )
+            .await?;
+            find_named_services(&search, services).await
         }
-        Detail::Sweep => swept(&search).await,
-        other => Ok(Targets::not_for(Heal::NAME, other)),
+        Detail::Sweep => find_sweep_targets(&search).await,
+        other => Ok(Targets::unsupported_event(Heal::NAME, other)),
     }
 }
 
-/// The name of the cluster that an instance is of.
-fn cluster_of(instance: &Arn) -> String {
+/// Returns the cluster name of a container instance.
+fn cluster_name(instance: &Arn) -> String {
     instance
         .container_instance()
         .map(|(cluster, _)| cluster.to_owned())
         .unwrap_or_default()
 }
 
-fn services_of(watched: Vec<Arn>) -> Vec<Arn> {
+fn filter_services(watched: Vec<Arn>) -> Vec<Arn> {
     watched
         .into_iter()
-        .filter(|arn| arn.ecs_service().is_some())
+        .filter(|arn| arn.ecs_cluster_and_name().is_some())
         .collect()
 }
 
-/// The services that an event names, of those that are managed.
-async fn named<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -> Found {
-    let arns: Vec<Arn> = services_of(arns);
+/// Finds the managed services among those that an event names.
+async fn find_named_services<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arns: Vec<Arn>,
+) -> Discovery {
+    let arns: Vec<Arn> = filter_services(arns);
     let mut services = if arns.is_empty() {
         Vec::new()
     } else {
-        search.cloud.services(&arns).await?
+        search.cloud.describe_services(&arns).await?
     };
-    services.retain(|service| service.tags.contains_key(MANAGED) && may_be_healed(service));
+    services.retain(|service| service.tags.contains_key(MANAGED) && is_healing_possible(service));
     if services.is_empty() {
-        return Ok(Targets::None(
+        return Ok(Targets::Skipped(
             "it is about no service that is managed and healed".to_owned(),
         ));
     }
     let by_alarm = matches!(search.event.detail, Detail::AlarmChange(_));
-    let storm = storm(search, &services, by_alarm).await?;
-    let targets = services.iter().map(tagged).collect();
-    Ok(found(
+    let storm = detect_mass_failure(search, &services, by_alarm).await?;
+    let targets = services.iter().map(to_tagged).collect();
+    Ok(build_targets(
         targets,
-        Survey {
+        Prefetched {
             at: search.now,
-            services: by_arn(services),
-            storm,
+            services: index_by_arn(services),
+            mass_failure: storm,
             by_alarm,
-            ..Survey::default()
+            ..Prefetched::default()
         },
     ))
 }
 
 fn is_managed(service: &Service) -> bool {
     matches!(
-        policy::managed(&service.tags),
+        policy::parse_managed(&service.tags),
         Ok(Managed::Act | Managed::Observe)
-    ) && may_be_healed(service)
+    ) && is_healing_possible(service)
 }
 
-/// One that can't be read is looked at, so that somebody is told.
-fn may_be_healed(service: &Service) -> bool {
-    HealPolicy::of(&service.tags).map_or(true, |policy| policy.reach != Reach::Off)
+/// Reports whether healing may be enabled. An invalid tag counts as enabled, so that it is
+/// reported.
+fn is_healing_possible(service: &Service) -> bool {
+    HealPolicy::from_tags(&service.tags).map_or(true, |policy| policy.mode != Reach::Off)
 }
 
-/// How many services were not well when they were last looked at, and of how many where that may be a storm. Where an alarm
-/// speaks, nobody may have looked at the others yet: their alarms tell of them.
-async fn storm<C: Cloud, L: Ledger>(
-    search: &Search<'_, C, L>,
+/// Counts the services that were unhealthy when last observed, and all services if that may be a
+/// mass failure. After an alarm, other services may not have been observed yet, so alarms count as
+/// well.
+async fn detect_mass_failure<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
     services: &[Service],
     by_alarm: bool,
-) -> Result<Storm, AwsError> {
-    let mut unwell: BTreeSet<Arn> = search.ledger.watched(UNWELL).await?.into_iter().collect();
+) -> Result<MassFailure, AwsError> {
+    let mut unwell: BTreeSet<Arn> = search
+        .ledger
+        .list_watched(UNHEALTHY_WATCH_LIST)
+        .await?
+        .into_iter()
+        .collect();
     if let (Some(one), true) = (services.first(), by_alarm) {
-        let alarmed = alarmed(search).await?;
+        let alarmed = find_alarming_services(search).await?;
         unwell.extend(
             alarmed
                 .iter()
-                .map(|(cluster, name)| one.arn.service_beside(cluster, name)),
+                .map(|(cluster, name)| one.arn.sibling_service(cluster, name)),
         );
     }
-    if !Storm::may_be(unwell.len()) {
-        return Ok(Storm::default());
+    if !MassFailure::is_possible(unwell.len()) {
+        return Ok(MassFailure::default());
     }
     let unwell = search
         .cloud
-        .services(&unwell.into_iter().collect::<Vec<_>>())
+        .describe_services(&unwell.into_iter().collect::<Vec<_>>())
         .await?;
     // One that is paused or has lost its tag is not looked at, and so would stay unwell for ever.
     let unwell = unwell
@@ -165,71 +187,78 @@ async fn storm<C: Cloud, L: Ledger>(
         .filter(is_managed)
         .map(|service| service.arn)
         .collect();
-    Ok(Storm::new(
+    Ok(MassFailure::new(
         unwell,
-        &search.cloud.tagged(Kind::Service, MANAGED).await?,
+        &search
+            .cloud
+            .list_tagged(ResourceKind::Service, MANAGED)
+            .await?,
     ))
 }
 
-/// Cluster and name of the services whose targets are unhealthy, by our alarms.
-async fn alarmed<C: Cloud, L: Ledger>(
-    search: &Search<'_, C, L>,
+/// Returns cluster and name of the services whose unhealthy-targets alarm is in ALARM.
+async fn find_alarming_services<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
 ) -> Result<BTreeSet<(String, String)>, AwsError> {
-    let on = search.cloud.alarms(OURS, true).await?;
+    let on = search.cloud.describe_alarms(ALARM_PREFIX, true).await?;
     let named = on
         .iter()
-        .filter_map(|alarm| ours(&alarm.name))
-        .filter(|(_, kind)| *kind == UNHEALTHY);
+        .filter_map(|alarm| split_alarm_name(&alarm.name))
+        .filter(|(_, kind)| *kind == UNHEALTHY_TARGETS_ALARM);
     Ok(named
         .map(|((cluster, name), _)| (cluster.to_owned(), name.to_owned()))
         .collect())
 }
 
-fn is_in(alarmed: &BTreeSet<(String, String)>, arn: &Arn) -> bool {
-    arn.ecs_service()
+fn is_alarming(alarmed: &BTreeSet<(String, String)>, arn: &Arn) -> bool {
+    arn.ecs_cluster_and_name()
         .is_some_and(|(cluster, name)| alarmed.contains(&(cluster.to_owned(), name.to_owned())))
 }
 
-fn tagged(service: &Service) -> Tagged {
+fn to_tagged(service: &Service) -> Tagged {
     Tagged {
         arn: service.arn.clone(),
         tags: service.tags.clone(),
     }
 }
 
-fn by_arn(services: Vec<Service>) -> BTreeMap<Arn, Service> {
+fn index_by_arn(services: Vec<Service>) -> BTreeMap<Arn, Service> {
     services
         .into_iter()
         .map(|service| (service.arn.clone(), service))
         .collect()
 }
 
-/// The services that have fewer tasks than they should, those whose alarm is on, and those that were not well before; and
-/// the instances that ECS does not hear of. Well ones cost no call beyond their description.
-async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
-    let listed = search.cloud.tagged(Kind::Service, MANAGED).await?;
-    let watched = search.ledger.watched(Heal::NAME).await?;
+/// Finds the targets of a sweep: services with missing tasks, with an alarm in ALARM, or on the
+/// watch list, and container instances with a disconnected agent. A healthy service costs no API
+/// call beyond its description.
+async fn find_sweep_targets<C: Cloud, L: Ledger>(search: &DiscoveryContext<'_, C, L>) -> Discovery {
+    let listed = search
+        .cloud
+        .list_tagged(ResourceKind::Service, MANAGED)
+        .await?;
+    let watched = search.ledger.list_watched(Heal::NAME).await?;
     let mut arns: BTreeSet<Arn> = listed.iter().map(|service| service.arn.clone()).collect();
-    arns.extend(services_of(watched.clone()));
+    arns.extend(filter_services(watched.clone()));
     let Some(one) = arns.first().cloned() else {
-        return Ok(Targets::None(format!("no service carries {MANAGED}")));
+        return Ok(Targets::Skipped(format!("no service carries {MANAGED}")));
     };
-    let alarmed = alarmed(search).await?;
+    let alarmed = find_alarming_services(search).await?;
     let services = search
         .cloud
-        .services(&arns.iter().cloned().collect::<Vec<_>>())
+        .describe_services(&arns.iter().cloned().collect::<Vec<_>>())
         .await?;
-    let mut unwell = search.ledger.watched(UNWELL).await?;
+    let mut unwell = search.ledger.list_watched(UNHEALTHY_WATCH_LIST).await?;
     // One that is paused or has lost its tag is not looked at, and so would stay unwell for ever.
     unwell.retain(|arn| {
         services
             .iter()
             .any(|service| service.arn == *arn && is_managed(service))
     });
-    let storm = Storm::new(unwell, &listed);
+    let storm = MassFailure::new(unwell, &listed);
     let clusters: BTreeSet<&str> = services
         .iter()
-        .filter_map(|service| Some(service.arn.ecs_service()?.0))
+        .filter_map(|service| Some(service.arn.ecs_cluster_and_name()?.0))
         .collect();
     let mut hosts: BTreeSet<Arn> = watched
         .iter()
@@ -238,27 +267,31 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         .collect();
     let mut silent = BTreeMap::new();
     for cluster in clusters {
-        let found = search.cloud.silent_instances(cluster).await?;
+        let found = search.cloud.disconnected_instances(cluster).await?;
         silent.insert(cluster.to_owned(), (found.0.len(), found.1));
         hosts.extend(found.0);
     }
     let needs_a_look = |service: &&Service| {
         watched.contains(&service.arn)
-            || may_be_healed(service)
-                && (service.short() > 0
-                    || is_in(&alarmed, &service.arn)
-                    || HealPolicy::of(&service.tags).is_err())
+            || is_healing_possible(service)
+                && (service.count_missing_tasks() > 0
+                    || is_alarming(&alarmed, &service.arn)
+                    || HealPolicy::from_tags(&service.tags).is_err())
     };
-    let mut targets: Vec<Tagged> = services.iter().filter(needs_a_look).map(tagged).collect();
-    // Those that are gone are forgotten.
-    let gone = services_of(watched.clone())
+    let mut targets: Vec<Tagged> = services
+        .iter()
+        .filter(needs_a_look)
+        .map(to_tagged)
+        .collect();
+    // Deleted services stay targets once, so that their state is cleaned up.
+    let gone = filter_services(watched.clone())
         .into_iter()
         .filter(|arn| !services.iter().any(|s| s.arn == *arn));
     targets.extend(gone.map(|arn| Tagged {
         arn,
         tags: BTreeMap::new(),
     }));
-    let found_hosts = instances(search, hosts.iter().cloned().collect()).await?;
+    let found_hosts = find_managed_instances(search, hosts.iter().cloned().collect()).await?;
     let gone = hosts
         .iter()
         .filter(|arn| watched.contains(arn) && !found_hosts.iter().any(|host| host.arn == **arn));
@@ -267,8 +300,8 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         tags: BTreeMap::new(),
     }));
     targets.extend(found_hosts);
-    let everything = all_services(&one);
-    if storm.is_on() || watched.contains(&everything) {
+    let everything = all_services_arn(&one);
+    if storm.is_active() || watched.contains(&everything) {
         let tags = BTreeMap::from([(MANAGED.to_owned(), "true".to_owned())]);
         targets.push(Tagged {
             arn: everything,
@@ -276,35 +309,35 @@ async fn swept<C: Cloud, L: Ledger>(search: &Search<'_, C, L>) -> Found {
         });
     }
     if targets.is_empty() {
-        return Ok(Targets::None(format!(
+        return Ok(Targets::Skipped(format!(
             "all of {} services are well",
             services.len()
         )));
     }
-    Ok(found(
+    Ok(build_targets(
         targets,
-        Survey {
+        Prefetched {
             at: search.now,
-            services: by_arn(services),
-            storm,
-            silent,
-            ..Survey::default()
+            services: index_by_arn(services),
+            mass_failure: storm,
+            disconnected: silent,
+            ..Prefetched::default()
         },
     ))
 }
 
-/// Instances with the tags they have now, of those that are managed.
-async fn instances<C: Cloud, L: Ledger>(
-    search: &Search<'_, C, L>,
+/// Finds the managed container instances, with their current tags.
+async fn find_managed_instances<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
     arns: Vec<Arn>,
 ) -> Result<Vec<Tagged>, AwsError> {
     let mut by_cluster: BTreeMap<String, Vec<Arn>> = BTreeMap::new();
     for arn in arns {
-        by_cluster.entry(cluster_of(&arn)).or_default().push(arn);
+        by_cluster.entry(cluster_name(&arn)).or_default().push(arn);
     }
     let mut found = Vec::new();
     for arns in by_cluster.values() {
-        let known = search.cloud.instances(arns).await?;
+        let known = search.cloud.describe_instances(arns).await?;
         found.extend(
             known
                 .into_iter()
@@ -320,9 +353,9 @@ async fn instances<C: Cloud, L: Ledger>(
         .collect())
 }
 
-fn found(targets: Vec<Tagged>, survey: Survey) -> Targets<Survey> {
+fn build_targets(targets: Vec<Tagged>, survey: Prefetched) -> Targets<Prefetched> {
     if targets.is_empty() {
-        return Targets::None("it is about nothing that is managed".to_owned());
+        return Targets::Skipped("it is about nothing that is managed".to_owned());
     }
-    Targets::These(targets, survey)
+    Targets::Found(targets, survey)
 }

@@ -1,32 +1,35 @@
-//! What `heal` tells people.
+//! The notification messages of `heal`.
 
 use jiff::Timestamp;
-use lamplighter::model::Sizes;
-use lamplighter::model::{Service, counted};
+use lamplighter::model::TaskSizes;
+use lamplighter::model::{Service, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::state::{Healing, Parked};
+use lamplighter::state::{HealthIncident, Parked};
 
 use crate::health::{Failing, Symptom};
-use crate::stop::{Cause, missing};
-use crate::unit::{OutOfMemory, Unit, WayBack};
+use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::stopped_task::{Cause, extract_missing_arn};
 
-/// Of what ECS says no more letters are passed on.
-const LETTERS: usize = 400;
-/// A secret that is missing can keep a task from being placed as well.
-const NO_ROOM: [&str; 4] = [
+/// The maximum number of characters of an ECS reason in a message.
+const MAX_REASON_CHARS: usize = 400;
+/// Texts in ECS service events that indicate a capacity shortage. A missing secret can also prevent
+/// placement, so only these texts count.
+const CAPACITY_SIGNS: [&str; 4] = [
     "Capacity is unavailable",
     "no container instance met",
     "No Container Instances",
     "limit",
 ];
 
-/// What is wrong, without the service's name.
+/// Describes the symptom in a clause without the name of the service.
 #[must_use]
-pub fn what(symptom: &Symptom, service: &Service) -> String {
+pub fn describe_symptom(symptom: &Symptom, service: &Service) -> String {
     match symptom {
         Symptom::Failing(failing) => match failing.cause {
             Cause::OutOfMemory => "runs out of memory".to_owned(),
-            Cause::Exit if failing.of < 2 => "crashed, and no task has taken its place".to_owned(),
+            Cause::Exit if failing.total < 2 => {
+                "crashed, and no task has taken its place".to_owned()
+            }
             Cause::Exit => "crashes again and again".to_owned(),
             Cause::HealthCheck => "fails its health checks".to_owned(),
             Cause::Image => "can't pull its image".to_owned(),
@@ -40,66 +43,73 @@ pub fn what(symptom: &Symptom, service: &Service) -> String {
         Symptom::Unhealthy(unhealthy) => format!(
             "has {} of {} unhealthy",
             unhealthy.targets,
-            tasks(unhealthy.of)
+            count_tasks(unhealthy.total)
         ),
-        Symptom::Short => format!("runs {} of {}", service.running_count, service.tasks()),
+        Symptom::MissingTasks => format!(
+            "runs {} of {}",
+            service.running_count,
+            service.describe_task_count()
+        ),
     }
 }
 
-/// What ECS says, as far as a message takes it: names of resources, and nothing that a task wrote.
-fn short(says: &str) -> String {
+/// Shortens an ECS reason for a message. It contains names of resources, but no output of a task.
+fn shorten_reason(says: &str) -> String {
     let words: Vec<&str> = says.split_whitespace().collect();
-    let text: String = words.join(" ").chars().take(LETTERS).collect();
+    let text: String = words.join(" ").chars().take(MAX_REASON_CHARS).collect();
     text.trim_end_matches('.').to_owned()
 }
 
-fn tasks(n: usize) -> String {
-    counted(n, "task")
+fn count_tasks(n: usize) -> String {
+    pluralize(n, "task")
 }
 
-/// How that shows, in sentences.
-fn why(symptom: &Symptom, unit: &Unit) -> String {
+/// Explains the symptom in sentences, with numbers and evidence.
+fn explain_symptom(symptom: &Symptom, unit: &ObservedService) -> String {
     let service = &unit.service;
-    let running = format!("{} of {} run.", service.running_count, service.tasks());
+    let running = format!(
+        "{} of {} run.",
+        service.running_count,
+        service.describe_task_count()
+    );
     match symptom {
         Symptom::Failing(failing) => {
             let memory = unit
-                .memory
+                .out_of_memory
                 .as_ref()
                 .filter(|_| failing.cause == Cause::OutOfMemory);
             let memory = memory
-                .map(|memory| format!(" {}", of_memory(memory)))
+                .map(|memory| format!(" {}", describe_memory_kill(memory)))
                 .unwrap_or_default();
             format!(
                 "{} {running}{memory}{}",
-                failed(failing),
-                unit.evidence.text()
+                describe_failures(failing),
+                unit.evidence.render_text()
             )
         }
         Symptom::Unhealthy(unhealthy) => {
             format!(
                 "They run, and their load balancer does not get the answer it wants: {}. {running}",
-                unhealthy.says
+                unhealthy.reason
             )
         }
-        Symptom::Short => {
-            said(unit).unwrap_or_else(|| "No task has failed, and ECS does not say why.".to_owned())
-        }
+        Symptom::MissingTasks => describe_service_events(unit)
+            .unwrap_or_else(|| "No task has failed, and ECS does not say why.".to_owned()),
     }
 }
 
-fn failed(failing: &Failing) -> String {
-    let of = if failing.of == failing.count {
+fn describe_failures(failing: &Failing) -> String {
+    let of = if failing.total == failing.count {
         String::new()
     } else {
-        format!(" ({} failed in all)", failing.of)
+        format!(" ({} failed in all)", failing.total)
     };
     let container = failing
         .container
         .as_ref()
         .map(|name| format!(" in the container {name}"))
         .unwrap_or_default();
-    let says = short(&failing.says);
+    let says = shorten_reason(&failing.reason);
     let within = if failing.within.as_mins() > 30 {
         "an hour"
     } else {
@@ -107,34 +117,37 @@ fn failed(failing: &Failing) -> String {
     };
     format!(
         "{} failed within {within}{of}{container}: {says}.",
-        tasks(failing.count)
+        count_tasks(failing.count)
     )
 }
 
-/// What ECS says about tasks that are missing.
-fn said(unit: &Unit) -> Option<String> {
+/// Returns the first service event that explains missing tasks, as a sentence.
+fn describe_service_events(unit: &ObservedService) -> Option<String> {
     let telling = |text: &&String| {
         ["unable", "could not", "failed", "throttled"]
             .iter()
             .any(|word| text.contains(word))
     };
-    unit.said
+    unit.service_events
         .iter()
         .find(telling)
-        .map(|text| format!("ECS says: {}.", short(text)))
+        .map(|text| format!("ECS says: {}.", shorten_reason(text)))
 }
 
-/// What says that there is no room for tasks.
+/// Returns the sentence that shows a capacity shortage, if there is one.
 #[must_use]
-pub fn no_room(symptom: &Symptom, unit: &Unit) -> Option<String> {
+pub fn describe_capacity_shortage(symptom: &Symptom, unit: &ObservedService) -> Option<String> {
     match symptom {
-        Symptom::Failing(failing) if failing.cause == Cause::Capacity => Some(failed(failing)),
-        Symptom::Short => said(unit).filter(|text| NO_ROOM.iter().any(|sign| text.contains(sign))),
+        Symptom::Failing(failing) if failing.cause == Cause::Capacity => {
+            Some(describe_failures(failing))
+        }
+        Symptom::MissingTasks => describe_service_events(unit)
+            .filter(|text| CAPACITY_SIGNS.iter().any(|sign| text.contains(sign))),
         Symptom::Failing(_) | Symptom::Unhealthy(_) => None,
     }
 }
 
-fn of_memory(memory: &OutOfMemory) -> String {
+fn describe_memory_kill(memory: &OutOfMemory) -> String {
     let OutOfMemory {
         container,
         limit,
@@ -153,125 +166,156 @@ fn of_memory(memory: &OutOfMemory) -> String {
     format!("The container {container} was killed for its memory; it has {limit}, and {peak}.")
 }
 
-fn revision(arn: &str) -> &str {
+fn revision_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-fn clock(at: Timestamp) -> String {
+fn format_time(at: Timestamp) -> String {
     at.strftime("%H:%M UTC").to_string()
 }
 
-pub fn step(
+pub fn step_message(
     symptom: &Symptom,
-    unit: &Unit,
+    unit: &ObservedService,
     how: &str,
     (n, of): (u32, u32),
-    healing: &Healing,
+    healing: &HealthIncident,
 ) -> Message {
-    Message::warning(format!("{}: {how}", what(symptom, &unit.service)))
-        .why(why(symptom, unit))
-        .next(format!(
-            "This is step {n} of {of}. If none of them helps, a person is called."
-        ))
-        .lasts(healing.key())
+    Message::warning(format!(
+        "{}: {how}",
+        describe_symptom(symptom, &unit.service)
+    ))
+    .why(explain_symptom(symptom, unit))
+    .next(format!(
+        "This is step {n} of {of}. If none of them helps, a person is called."
+    ))
+    .fires_until_resolved(healing.incident_key())
 }
 
-pub fn goes_back(symptom: &Symptom, unit: &Unit, way: &WayBack, healing: &Healing) -> Message {
+pub fn rollback_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    way: &WayBack,
+    healing: &HealthIncident,
+) -> Message {
     let title = format!(
         "{}: going back to {} ({})",
-        what(symptom, &unit.service),
-        way.to.tag,
-        revision(&way.to.revision)
+        describe_symptom(symptom, &unit.service),
+        way.target.tag,
+        revision_name(&way.target.revision)
     );
     Message::warning(title)
         .why(format!(
             "It began with {}, and the one before was well. {}",
-            revision(&unit.service.task_definition),
-            why(symptom, unit)
+            revision_name(&unit.service.task_definition),
+            explain_symptom(symptom, unit)
         ))
         .next("This image is not rolled out again: push another one.")
-        .lasts(healing.key())
+        .fires_until_resolved(healing.incident_key())
 }
 
-pub fn enlarges(memory: &OutOfMemory, sizes: &Sizes, unit: &Unit, healing: &Healing) -> Message {
+pub fn memory_increase_message(
+    memory: &OutOfMemory,
+    sizes: &TaskSizes,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     Message::warning(format!("runs out of memory: it gets more ({sizes})"))
-        .why(of_memory(memory))
+        .why(describe_memory_kill(memory))
         .next(format!(
             "A revision after {} is rolled out with it, once. Put the size into your own template as well, or find \
              what holds the memory.",
-            revision(&unit.service.task_definition)
+            revision_name(&unit.service.task_definition)
         ))
-        .lasts(healing.key())
+        .fires_until_resolved(healing.incident_key())
 }
 
-pub fn out_of_memory(memory: &OutOfMemory, unit: &Unit) -> Message {
+pub fn out_of_memory_message(memory: &OutOfMemory, unit: &ObservedService) -> Message {
     Message::warning(format!("the container {} was killed for its memory", memory.container))
-        .why(of_memory(memory))
+        .why(describe_memory_kill(memory))
         .next("ECS starts another task. Give it more memory; lamplighter:heal = on memory=+25 does it by itself, once.")
-        .once(unit.out_of_memory_key().unwrap_or_default())
+        .deduplicated_by(unit.out_of_memory_key().unwrap_or_default())
 }
 
-pub fn parks(symptom: &Symptom, unit: &Unit, to: u32, healing: &Healing) -> Message {
-    let running = tasks(usize::try_from(to).unwrap_or_default());
-    Message::critical(format!("{}: parked at {running}", what(symptom, &unit.service)))
-        .why(why(symptom, unit))
+pub fn park_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    to: u32,
+    healing: &HealthIncident,
+) -> Message {
+    let running = count_tasks(usize::try_from(to).unwrap_or_default());
+    Message::critical(format!("{}: parked at {running}", describe_symptom(symptom, &unit.service)))
+        .why(explain_symptom(symptom, unit))
         .next("Its tag says crash=park. It gets its tasks back once it has run well for ten minutes, or another revision of it runs well.")
-        .lasts(healing.called_key())
+        .fires_until_resolved(healing.escalation_key())
 }
 
-/// Told a day after it was parked, and each day from then on.
-pub fn still_parked(symptom: &Symptom, unit: &Unit, parked: &Parked, healing: &Healing) -> Message {
-    let running = tasks(usize::try_from(parked.to).unwrap_or_default());
-    Message::critical(format!("{}, parked at {running} since {}", what(symptom, &unit.service), clock(parked.at)))
-        .why(why(symptom, unit))
+/// Builds the daily reminder that a service is still parked, first sent a day after parking.
+pub fn still_parked_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    parked: &Parked,
+    healing: &HealthIncident,
+) -> Message {
+    let running = count_tasks(usize::try_from(parked.to).unwrap_or_default());
+    Message::critical(format!("{}, parked at {running} since {}", describe_symptom(symptom, &unit.service), format_time(parked.at)))
+        .why(explain_symptom(symptom, unit))
         .next("Nothing more is tried. Push a release that works, or put the service on an older revision by hand.")
-        .lasts(healing.called_key())
+        .fires_until_resolved(healing.escalation_key())
 }
 
-/// Nobody looks after it any more.
-pub fn left(why: &str, key: &str) -> Message {
+/// Builds the message that closes the incident of a target that is no longer managed.
+pub fn no_longer_managed_message(why: &str, key: &str) -> Message {
     Message::info(format!("is not looked after any more: {why}"))
         .why("It was not well when it was last looked at.")
         .next("Nothing to do.")
         .resolves(key)
-        .ends(Healing::key_in(key))
+        .clears(HealthIncident::parse_incident_key(key))
 }
 
-pub fn unparked(parked: &Parked) -> Message {
-    let running = tasks(usize::try_from(parked.before).unwrap_or_default());
+pub fn unpark_message(parked: &Parked) -> Message {
+    let running = count_tasks(usize::try_from(parked.before).unwrap_or_default());
     Message::info(format!("runs {running} again"))
         .why(format!(
             "It was parked because {} crashed, and is well now.",
-            revision(&parked.revision)
+            revision_name(&parked.revision)
         ))
         .next("Nothing to do.")
 }
 
-pub fn on_demand(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
+pub fn on_demand_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     Message::warning("finds no Spot capacity: its tasks go on-demand")
-        .why(no_room(symptom, unit).unwrap_or_default())
+        .why(describe_capacity_shortage(symptom, unit).unwrap_or_default())
         .next("Its tag says spot-fallback=yes. Spot is tried again after an hour; after two, four, … where that does not last.")
-        .lasts(healing.key())
+        .fires_until_resolved(healing.incident_key())
 }
 
-pub fn spot_again(hours: u32) -> Message {
+pub fn spot_retry_message(hours: u32) -> Message {
     Message::info("goes back to Spot capacity")
         .why(format!(
             "It was on-demand for {}.",
-            counted(hours as usize, "hour")
+            pluralize(hours as usize, "hour")
         ))
         .next("If there is none still, its tasks go on-demand again.")
 }
 
-/// Tasks are missing.
-pub fn missing_tasks(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
+/// Builds the message about missing tasks. It is critical if no task is running.
+pub fn missing_tasks_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     let service = &unit.service;
     let severity = if service.running_count == 0 {
         Message::critical
     } else {
         Message::warning
     };
-    let next = if no_room(symptom, unit).is_some() {
+    let next = if describe_capacity_shortage(symptom, unit).is_some() {
         let spot = service
             .capacity
             .iter()
@@ -289,52 +333,66 @@ pub fn missing_tasks(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Messa
     };
     severity(format!(
         "{} for {} min",
-        what(symptom, service),
+        describe_symptom(symptom, service),
         unit.at.duration_since(healing.since).as_mins()
     ))
-    .why(no_room(symptom, unit).unwrap_or_else(|| why(symptom, unit)))
+    .why(
+        describe_capacity_shortage(symptom, unit).unwrap_or_else(|| explain_symptom(symptom, unit)),
+    )
     .next(next)
-    .lasts(if service.running_count == 0 {
-        healing.key_of("none-runs")
+    .fires_until_resolved(if service.running_count == 0 {
+        healing.build_subkey("none-runs")
     } else {
-        healing.key()
+        healing.incident_key()
     })
 }
 
-pub fn dependency(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
+pub fn dependency_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     let down = unit.down.join(", ");
-    Message::critical(format!("{} while {down} is down", what(symptom, &unit.service)))
-        .why(format!("It shares the tag lamplighter:app with it. {}", why(symptom, unit)))
+    Message::critical(format!("{} while {down} is down", describe_symptom(symptom, &unit.service)))
+        .why(format!("It shares the tag lamplighter:app with it. {}", explain_symptom(symptom, unit)))
         .next("Nothing is restarted or taken back, which would not help. It is looked after again once that is back.")
-        .lasts(healing.key_of("down"))
+        .fires_until_resolved(healing.build_subkey("down"))
 }
 
-pub fn only_told(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
+pub fn notify_only_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     let service = &unit.service;
     let severity = if service.running_count == 0 {
         Message::critical
     } else {
         Message::warning
     };
-    severity(what(symptom, service))
-        .why(format!("{}{}", why(symptom, unit), missed(symptom, unit)))
+    severity(describe_symptom(symptom, service))
+        .why(format!(
+            "{}{}",
+            explain_symptom(symptom, unit),
+            describe_missing_resource(symptom, unit)
+        ))
         .next("Nothing is done: its tag says lamplighter:heal = notify.")
-        .lasts(if service.running_count == 0 {
-            healing.key_of("none-runs")
+        .fires_until_resolved(if service.running_count == 0 {
+            healing.build_subkey("none-runs")
         } else {
-            healing.key()
+            healing.incident_key()
         })
 }
 
-/// What is missing, and what was last done to it.
-fn missed(symptom: &Symptom, unit: &Unit) -> String {
+/// Names the missing resource and its last CloudTrail change; empty if no operator is needed.
+fn describe_missing_resource(symptom: &Symptom, unit: &ObservedService) -> String {
     let Symptom::Failing(failing) = symptom else {
         return String::new();
     };
-    if !failing.cause.needs_person() {
+    if !failing.cause.needs_operator() {
         return String::new();
     }
-    let Some(resource) = missing(&failing.says) else {
+    let Some(resource) = extract_missing_arn(&failing.reason) else {
         return String::new();
     };
     match &unit.change {
@@ -342,21 +400,32 @@ fn missed(symptom: &Symptom, unit: &Unit) -> String {
             " CloudTrail: {} by {} at {} on {resource}.",
             change.call,
             change.by,
-            clock(change.at)
+            format_time(change.at)
         ),
         None => format!(" Named as missing or out of reach: {resource}."),
     }
 }
 
-/// What a machine can't mend.
-pub fn person(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
+/// Builds the escalation for a service that Lamplighter can't heal.
+pub fn escalation_message(
+    symptom: &Symptom,
+    unit: &ObservedService,
+    healing: &HealthIncident,
+) -> Message {
     let since = match symptom {
-        Symptom::Failing(failing) => failing.first.unwrap_or(healing.since).min(healing.since),
-        Symptom::Unhealthy(_) | Symptom::Short => healing.since,
+        Symptom::Failing(failing) => failing
+            .first_failure_at
+            .unwrap_or(healing.since)
+            .min(healing.since),
+        Symptom::Unhealthy(_) | Symptom::MissingTasks => healing.since,
     };
-    let what = what(symptom, &unit.service);
-    let since = clock(since);
-    let why = format!("{}{}", why(symptom, unit), missed(symptom, unit));
+    let what = describe_symptom(symptom, &unit.service);
+    let since = format_time(since);
+    let why = format!(
+        "{}{}",
+        explain_symptom(symptom, unit),
+        describe_missing_resource(symptom, unit)
+    );
     let next = match symptom {
         Symptom::Failing(failing) if failing.cause == Cause::Image => {
             "No restart helps. See that the image is still in its repository, that the execution role may pull it, and \
@@ -366,7 +435,7 @@ pub fn person(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
             "No restart helps. Put back what is missing, or let the execution role and the subnets reach it; ECS goes \
              on starting its tasks."
         }
-        Symptom::Failing(_) | Symptom::Unhealthy(_) | Symptom::Short => {
+        Symptom::Failing(_) | Symptom::Unhealthy(_) | Symptom::MissingTasks => {
             "Nothing more is tried; ECS goes on starting its tasks. The cause is in the image, its settings, or what it \
              talks to: read the last lines of its log, then push a release that works or put the service on an older \
              revision by hand."
@@ -376,34 +445,34 @@ pub fn person(symptom: &Symptom, unit: &Unit, healing: &Healing) -> Message {
         return Message::critical(format!("{what} since {since}"))
             .why(why)
             .next(next)
-            .lasts(healing.called_key());
+            .fires_until_resolved(healing.escalation_key());
     }
     let tried = healing
         .steps
         .iter()
-        .map(|step| format!("{} {}", clock(step.at), step.what))
+        .map(|step| format!("{} {}", format_time(step.at), step.what))
         .collect::<Vec<_>>();
     Message::critical(format!(
         "{what} since {since}, and nothing that was tried helped"
     ))
     .why(format!("{why}\nTried: {}.", tried.join("; ")))
     .next(next)
-    .lasts(healing.called_key())
+    .fires_until_resolved(healing.escalation_key())
 }
 
-pub fn well(service: &Service, healing: &Healing, now: Timestamp) -> Message {
+pub fn recovery_message(service: &Service, healing: &HealthIncident, now: Timestamp) -> Message {
     let since = healing.well_since.unwrap_or(now);
     let minutes = since.duration_since(healing.since).as_mins();
     let tried = healing
         .steps
         .last()
         .map_or("Nothing was done to it from here.".to_owned(), |last| {
-            format!("Last step: {} at {}.", last.what, clock(last.at))
+            format!("Last step: {} at {}.", last.what, format_time(last.at))
         });
     Message::info(format!(
         "is well again: {} run since {}",
-        service.tasks(),
-        clock(since)
+        service.describe_task_count(),
+        format_time(since)
     ))
     .why(format!("It was not for {minutes} min. {tried}"))
     .next("Nothing to do.")

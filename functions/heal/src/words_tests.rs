@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Operation, Seen};
-use lamplighter::model::Sizes;
-use lamplighter::model::{Arn, CapacityShare, Change, ContainerInstance, Digest, Service, Tagged};
+use lamplighter::engine::{Operation, TargetContext};
+use lamplighter::model::TaskSizes;
+use lamplighter::model::{
+    Arn, CapacityShare, CloudTrailEvent, ContainerInstance, Digest, Service, Tagged,
+};
 use lamplighter::notify::Message;
 use lamplighter::policy::StackDefaults;
-use lamplighter::state::{Healing, Memory, Parked, Taken, Verified};
+use lamplighter::state::{HealStep, HealthIncident, Parked, TargetState, Verified};
 use lamplighter::{Event, Plan};
 
 use crate::health::{Failing, Symptom, Unhealthy};
-use crate::instance::{self, Host};
-use crate::stop::Cause;
-use crate::storm::{self, Storm};
-use crate::unit::{OutOfMemory, Unit, WayBack};
+use crate::instance::{self, ObservedInstance};
+use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::stopped_task::Cause;
+use crate::storm::{self, MassFailure};
 use crate::{Heal, words};
 
 fn book(messages: &[Message]) -> String {
@@ -39,36 +41,36 @@ fn failing(cause: Cause, says: &str) -> Symptom {
     Symptom::Failing(Failing {
         cause,
         count: 4,
-        of: 5,
+        total: 5,
         within,
         container,
-        says: says.to_owned(),
-        first,
+        reason: says.to_owned(),
+        first_failure_at: first,
     })
 }
 
-fn healing(steps: &[&str]) -> Healing {
-    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| Taken {
+fn healing(steps: &[&str]) -> HealthIncident {
+    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| HealStep {
         at: before(ago),
         what: (*what).to_owned(),
     });
     let (since, revision) = (before(12), REVISION.to_owned());
-    Healing {
+    HealthIncident {
         revision,
         steps: steps.collect(),
-        ..Healing::begun(since)
+        ..HealthIncident::new(since)
     }
 }
 
 /// shop/web, of which one of three tasks runs.
-fn unit() -> Unit {
+fn unit() -> ObservedService {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service {
         task_definition: REVISION.to_owned(),
         running_count: 1,
-        ..Service::rolling(arn, 3)
+        ..Service::new_rolling(arn, 3)
     };
-    Unit::new(service, NOW, lamplighter::policy::Heal::On)
+    ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
 }
 
 fn way_back() -> WayBack {
@@ -80,7 +82,11 @@ fn way_back() -> WayBack {
         revision,
         at: before(600),
     };
-    WayBack { to, digest, tag }
+    WayBack {
+        target: to,
+        digest,
+        tag,
+    }
 }
 
 #[test]
@@ -96,8 +102,8 @@ fn every_message_of_a_step() {
     let unhealthy = Symptom::Unhealthy(Unhealthy {
         tasks,
         targets: 1,
-        of: 3,
-        says,
+        total: 3,
+        reason: says,
     });
     let memory = OutOfMemory {
         container: "web".to_owned(),
@@ -105,7 +111,7 @@ fn every_message_of_a_step() {
         peak: Some(97.0),
         larger: None,
     };
-    let sizes = Sizes {
+    let sizes = TaskSizes {
         cpu: None,
         memory: Some(1024),
         containers: BTreeMap::from([("web".to_owned(), 640)]),
@@ -116,8 +122,8 @@ fn every_message_of_a_step() {
     );
     let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
     let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
-    let out = Unit {
-        memory: Some(memory.clone()),
+    let out = ObservedService {
+        out_of_memory: Some(memory.clone()),
         ..unit()
     };
     let parked = Parked {
@@ -126,22 +132,22 @@ fn every_message_of_a_step() {
         revision: REVISION.to_owned(),
         at: before(30),
     };
-    let well = Healing {
+    let well = HealthIncident {
         well_since: Some(before(2)),
         ..tried.clone()
     };
     let messages = [
-        words::step(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
-        words::step(
+        words::step_message(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
+        words::step_message(
             &unhealthy,
             &unit(),
             "the one that has run longest is replaced",
             (2, 3),
             &tried,
         ),
-        words::goes_back(&exit, &unit(), &way_back(), &new),
-        words::enlarges(&memory, &sizes, &out, &new),
-        words::out_of_memory(
+        words::rollback_message(&exit, &unit(), &way_back(), &new),
+        words::memory_increase_message(&memory, &sizes, &out, &new),
+        words::out_of_memory_message(
             &OutOfMemory {
                 limit: None,
                 peak: None,
@@ -149,21 +155,21 @@ fn every_message_of_a_step() {
             },
             &out,
         ),
-        words::parks(&full, &out, 1, &new),
-        words::still_parked(&full, &out, &parked, &new),
-        words::unparked(&parked),
-        words::on_demand(&room, &unit(), &new),
-        words::spot_again(2),
-        words::well(&unit().service, &well, NOW),
-        words::well(
+        words::park_message(&full, &out, 1, &new),
+        words::still_parked_message(&full, &out, &parked, &new),
+        words::unpark_message(&parked),
+        words::on_demand_message(&room, &unit(), &new),
+        words::spot_retry_message(2),
+        words::recovery_message(&unit().service, &well, NOW),
+        words::recovery_message(
             &unit().service,
-            &Healing {
+            &HealthIncident {
                 steps: Vec::new(),
                 ..well.clone()
             },
             NOW,
         ),
-        words::left("it is stopped", &well.called_key()),
+        words::no_longer_managed_message("it is stopped", &well.escalation_key()),
     ];
     insta::assert_snapshot!(book(&messages));
 }
@@ -185,14 +191,14 @@ fn every_message_that_calls_a_person() {
         healing(&[]),
         healing(&["restart the tasks", "restart the tasks"]),
     );
-    let change = Some(Change {
+    let change = Some(CloudTrailEvent {
         at: before(20),
         call: "DeleteSecret".to_owned(),
         by: "deploy-role".to_owned(),
     });
     let room = "(service web) was unable to place a task because no container instance met all of its requirements.";
-    let no_room = Unit {
-        said: vec![room.to_owned()],
+    let no_room = ObservedService {
+        service_events: vec![room.to_owned()],
         ..unit()
     };
     let mut spot = no_room.clone();
@@ -203,21 +209,21 @@ fn every_message_that_calls_a_person() {
     }];
     let mut none = unit();
     none.service.running_count = 0;
-    let down = Unit {
+    let down = ObservedService {
         down: vec!["orders".to_owned()],
         ..unit()
     };
     let messages = [
-        words::missing_tasks(&Symptom::Short, &no_room, &new),
-        words::missing_tasks(&Symptom::Short, &spot, &new),
-        words::missing_tasks(&Symptom::Short, &none, &new),
-        words::dependency(&exit, &down, &new),
-        words::only_told(&exit, &unit(), &new),
-        words::only_told(&setup, &none, &new),
-        words::person(&image, &unit(), &new),
-        words::person(&setup, &Unit { change, ..unit() }, &new),
-        words::person(&exit, &unit(), &tried),
-        words::person(&Symptom::Short, &unit(), &tried),
+        words::missing_tasks_message(&Symptom::MissingTasks, &no_room, &new),
+        words::missing_tasks_message(&Symptom::MissingTasks, &spot, &new),
+        words::missing_tasks_message(&Symptom::MissingTasks, &none, &new),
+        words::dependency_message(&exit, &down, &new),
+        words::notify_only_message(&exit, &unit(), &new),
+        words::notify_only_message(&setup, &none, &new),
+        words::escalation_message(&image, &unit(), &new),
+        words::escalation_message(&setup, &ObservedService { change, ..unit() }, &new),
+        words::escalation_message(&exit, &unit(), &tried),
+        words::escalation_message(&Symptom::MissingTasks, &unit(), &tried),
     ];
     insta::assert_snapshot!(book(&messages));
 }
@@ -245,43 +251,43 @@ fn every_message_of_storms_and_instances() {
         })
         .collect();
     let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
-    let storm = Storm {
-        zones,
+    let storm = MassFailure {
+        stopped_by_zone: zones,
         down: vec!["orders".to_owned()],
-        ..Storm::new((0..12).map(arn).collect(), &all)
+        ..MassFailure::new((0..12).map(arn).collect(), &all)
     };
-    let calm = Storm::new(vec![arn(0)], &all);
-    let host = |group: Option<&str>| Host {
+    let calm = MassFailure::new(vec![arn(0)], &all);
+    let host = |group: Option<&str>| ObservedInstance {
         instance: ContainerInstance {
             ec2: "i-0a1b2c3d".into(),
             status: "ACTIVE".into(),
             ..ContainerInstance::default()
         },
-        silent: (1, 1),
-        failing: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
-        group: group.map(str::to_owned),
+        disconnected: (1, 1),
+        failures: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
+        scaling_group: group.map(str::to_owned),
     };
     let (event, target) = (
-        Event::sweep("sweep"),
+        Event::scheduled_sweep("sweep"),
         Tagged {
             arn: arn(0),
             tags: BTreeMap::new(),
         },
     );
     let policy = Heal
-        .policy(&target.tags, &StackDefaults::default())
+        .parse_policy(&target.tags, &StackDefaults::default())
         .unwrap()
         .unwrap();
-    let waits = |key: &str| Memory {
+    let waits = |key: &str| TargetState {
         waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
-        ..Memory::default()
+        ..TargetState::default()
     };
     let (stormy, silent) = (waits("storm"), waits("its agent"));
-    let seen = |memory| Seen {
+    let seen = |memory| TargetContext {
         event: &event,
         target: &target,
         policy: &policy,
-        memory,
+        state: memory,
     };
     let plans = [
         storm::decide(seen(&stormy), &storm, NOW),

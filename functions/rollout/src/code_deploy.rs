@@ -1,17 +1,18 @@
-//! How far a release has come that goes through CodeDeploy.
+//! The progress of a release that CodeDeploy deploys.
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
-use lamplighter::model::{CodeDeployment, CodeGroup, DeploymentController, Service};
+use lamplighter::model::{CodeDeployGroup, CodeDeployment, DeploymentController, Service};
 use lamplighter::ports::cloud::Cloud;
-use lamplighter::state::Following;
+use lamplighter::state::ActiveRollout;
 
-use crate::decide::{SETTLING, Stage};
+use crate::decide::{CONSISTENCY_DELAY, RolloutStage};
 
-/// The deployment that is followed; where its answer was lost, the newest that ECS names.
-pub async fn deployment<C: Cloud>(
+/// Returns the deployment of the active rollout, or the newest one that ECS names if its identifier
+/// was lost.
+pub async fn find_deployment<C: Cloud>(
     service: &Service,
-    following: &Following,
+    following: &ActiveRollout,
     cloud: &C,
 ) -> Result<Option<CodeDeployment>, AwsError> {
     if service.deployment_controller != DeploymentController::CodeDeploy {
@@ -22,45 +23,46 @@ pub async fn deployment<C: Cloud>(
         .as_ref()
         .or(service.code_deployments.last())
     {
-        Some(id) => cloud.code_deployment(id).await,
+        Some(id) => cloud.describe_code_deployment(id).await,
         None => Ok(None),
     }
 }
 
-/// Seconds over which it is late: its traffic takes a while by plan.
-pub fn stage(
+/// Returns the progress of a CodeDeploy rollout. `deadline` is in seconds; the deployment's planned
+/// traffic time is added to it.
+pub fn derive_stage(
     deployment: &CodeDeployment,
-    following: &Following,
+    following: &ActiveRollout,
     runs_it: bool,
     deadline: Option<u64>,
     now: Timestamp,
-) -> Stage {
+) -> RolloutStage {
     let age = now.duration_since(following.at);
     let Some(deadline) = deadline else {
-        return Stage::Superseded;
+        return RolloutStage::Superseded;
     };
-    let is_late =
-        u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline + deployment.seconds());
+    let is_late = u64::try_from(age.as_secs())
+        .is_ok_and(|age| age >= deadline + deployment.traffic_shift_seconds());
     match deployment.status.as_str() {
-        "Succeeded" if runs_it => Stage::Live,
-        // What it deployed is not what is followed, or not any more.
-        "Succeeded" if age < SETTLING => Stage::Moving,
-        "Succeeded" => Stage::Superseded,
-        // CodeDeploy takes it back by a deployment of its own, if it does.
-        "Failed" | "Stopped" if runs_it && age < SETTLING => Stage::Moving,
-        "Failed" | "Stopped" if runs_it => Stage::GivenUp,
-        "Failed" | "Stopped" => Stage::Back,
-        // A person lets the traffic go on, or the old tasks are kept for a while.
-        "Ready" => Stage::Moving,
-        _ if is_late && !runs_it => Stage::Stuck,
-        _ => Stage::Moving,
+        "Succeeded" if runs_it => RolloutStage::Live,
+        // It deployed something other than the active rollout, or something newer has replaced it.
+        "Succeeded" if age < CONSISTENCY_DELAY => RolloutStage::InProgress,
+        "Succeeded" => RolloutStage::Superseded,
+        // If CodeDeploy rolls back, it does so by a deployment of its own.
+        "Failed" | "Stopped" if runs_it && age < CONSISTENCY_DELAY => RolloutStage::InProgress,
+        "Failed" | "Stopped" if runs_it => RolloutStage::Failed,
+        "Failed" | "Stopped" => RolloutStage::RolledBack,
+        // It waits until someone reroutes traffic, or it keeps the old tasks for a while.
+        "Ready" => RolloutStage::InProgress,
+        _ if is_late && !runs_it => RolloutStage::TimedOut,
+        _ => RolloutStage::InProgress,
     }
 }
 
-/// Where a way back goes through.
-pub fn group(deployment: &CodeDeployment, service: &Service) -> Option<CodeGroup> {
+/// Returns the deployment group for a rollback.
+pub fn deployment_group(deployment: &CodeDeployment, service: &Service) -> Option<CodeDeployGroup> {
     let (container, port) = service.reached.clone()?;
-    Some(CodeGroup {
+    Some(CodeDeployGroup {
         application: deployment.application.clone(),
         group: deployment.group.clone(),
         container,

@@ -1,186 +1,198 @@
-//! How a rollout ended, and what follows from it. Pure: everything it knows is in its arguments.
+//! Decides how a rollout ended and what to do next. Pure: all input is in the arguments.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::Seen;
-use lamplighter::model::{HasAlarm, Service};
-use lamplighter::plan::{Action, Continue, GoBack, Judge, Verdict};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{ExistingAlarm, Service};
+use lamplighter::plan::{Action, ContinueDeployment, RecordVerdict, Rollback, Verdict};
 use lamplighter::policy;
-use lamplighter::state::IN_A_ROW;
-use lamplighter::state::{Following, Memory};
+use lamplighter::state::REQUIRED_STREAK;
+use lamplighter::state::{ActiveRollout, TargetState};
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
 use crate::survey::Observed;
-use crate::{Follow, Policy, code_deploy, words};
+use crate::{Policy, Rollout, code_deploy, words};
 
-/// How long DescribeServices may still show the state of before an update.
-pub(crate) const SETTLING: SignedDuration = SignedDuration::from_mins(2);
+/// How long DescribeServices may return stale state after an update.
+pub(crate) const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 
-/// How far a rollout has come.
+/// The progress of a rollout.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub enum Stage {
-    /// It is moving, and has time.
+pub enum RolloutStage {
+    /// In progress, and within its deadline.
     #[default]
-    Moving,
-    /// It waits for a person before traffic is shifted to it.
+    InProgress,
+    /// Waiting for an approval before traffic shifts to it.
     Paused,
-    /// All tasks run it.
+    /// Completed: all tasks run it.
     Live,
-    /// It has not ended in its time.
-    Stuck,
-    /// It is completed, and does not answer as it should.
-    Refuted,
-    /// It is completed, and an alarm has begun to speak against it.
-    Failing,
-    /// ECS gave it up and left it where it is.
-    GivenUp,
-    /// The service is back at what ran before.
-    Back,
-    /// The service runs something else that is newer.
+    /// Not completed by the deadline.
+    TimedOut,
+    /// Completed, but its probes failed, or were inconclusive under `unclear=back`.
+    ProbesFailed,
+    /// Completed, but an alarm has fired since it began.
+    AlarmFiring,
+    /// ECS or CodeDeploy reports a failure without rolling it back.
+    Failed,
+    /// The service runs its previous revision again.
+    RolledBack,
+    /// The service runs something newer, or rollouts are no longer tracked.
     Superseded,
 }
 
-impl Stage {
-    /// There is something to be told about why.
+impl RolloutStage {
+    /// Reports whether the stage is a failure, for which evidence is collected.
     #[must_use]
-    pub fn is_bad(self) -> bool {
+    pub fn is_failure(self) -> bool {
         matches!(
             self,
-            Self::Stuck | Self::GivenUp | Self::Back | Self::Refuted | Self::Failing
+            Self::TimedOut
+                | Self::Failed
+                | Self::RolledBack
+                | Self::ProbesFailed
+                | Self::AlarmFiring
         )
     }
 
     #[must_use]
-    pub fn needs_way_back(self) -> bool {
+    pub fn needs_rollback(self) -> bool {
         matches!(
             self,
-            Self::Stuck | Self::GivenUp | Self::Refuted | Self::Failing
+            Self::TimedOut | Self::Failed | Self::ProbesFailed | Self::AlarmFiring
         )
     }
 }
 
-/// How far what is followed has come. `runs_it`: the newest deployment has its image. `failed`: ECS says that a deployment
-/// has failed since. `deadline` in seconds.
+/// Returns the progress of an ECS rollout. `runs_it`: the newest deployment has its image.
+/// `failed`: ECS reported a failed deployment since the rollout began. `deadline` is in seconds.
 #[must_use]
-pub fn stage(
+pub fn derive_stage(
     service: &Service,
-    following: &Following,
+    following: &ActiveRollout,
     runs_it: bool,
     failed: bool,
     deadline: Option<u64>,
     now: Timestamp,
-) -> Stage {
+) -> RolloutStage {
     let age = now.duration_since(following.at);
     let Some(deadline) = deadline else {
-        return Stage::Superseded;
+        return RolloutStage::Superseded;
     };
-    let Some(primary) = service.primary() else {
-        return Stage::Moving;
+    let Some(primary) = service.primary_deployment() else {
+        return RolloutStage::InProgress;
     };
     if runs_it {
         let late = u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline);
         return match primary.rollout_state.as_str() {
-            "COMPLETED" => Stage::Live,
-            "FAILED" => Stage::GivenUp,
-            // Of a service behind a Classic Load Balancer ECS tells no state.
-            "" if age >= SETTLING && is_alone(service) => Stage::Live,
-            _ if late => Stage::Stuck,
-            _ => Stage::Moving,
+            "COMPLETED" => RolloutStage::Live,
+            "FAILED" => RolloutStage::Failed,
+            // ECS reports no rollout state for a service behind a Classic Load Balancer.
+            "" if age >= CONSISTENCY_DELAY && is_only_deployment(service) => RolloutStage::Live,
+            _ if late => RolloutStage::TimedOut,
+            _ => RolloutStage::InProgress,
         };
     }
     let is_older = primary
         .created_at
         .is_some_and(|created| created < following.at);
     match primary.task_definition == following.base || is_older {
-        true if age < SETTLING && !failed => Stage::Moving,
-        true => Stage::Back,
-        false => Stage::Superseded,
+        true if age < CONSISTENCY_DELAY && !failed => RolloutStage::InProgress,
+        true => RolloutStage::RolledBack,
+        false => RolloutStage::Superseded,
     }
 }
 
-/// All tasks are of the newest deployment.
-fn is_alone(service: &Service) -> bool {
+/// Reports whether all tasks belong to the newest deployment.
+fn is_only_deployment(service: &Service) -> bool {
     service.deployments.len() == 1 && service.running_count >= service.desired_count
 }
 
-/// An alarm that was on before can't judge what came after.
+/// Reports whether an alarm counts against the release: only if it fired after the rollout began.
 #[must_use]
-pub fn speaks_against(alarm: &HasAlarm, following: &Following) -> bool {
-    // It may be told in whole seconds.
+pub fn blames_release(alarm: &ExistingAlarm, following: &ActiveRollout) -> bool {
+    // AWS may report the time in whole seconds.
     alarm
         .state_since
         .is_some_and(|since| since + SignedDuration::from_secs(1) >= following.at)
 }
 
-/// Decides for one service.
+/// Returns the plan for one service.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
-    let Some(following) = &seen.memory.following else {
-        return returning(seen, service, observed);
+    let Some(following) = &seen.state.active_rollout else {
+        return decide_active_rollback(seen, service, observed);
     };
-    let case = Case {
+    let case = Decision {
         service,
-        following,
+        active_rollout: following,
         observed,
-        memory: seen.memory,
+        memory: seen.state,
         now,
     };
     match observed.stage {
-        Stage::Moving => {
+        RolloutStage::InProgress => {
             let minutes = now.duration_since(following.at).as_mins();
             Plan::nothing(format!(
                 "{} is rolled out since {minutes} min",
                 following.tag
             ))
         }
-        Stage::Paused => case.paused(seen),
-        Stage::Live => case
-            .looked_at()
-            .or_else(|| case.bake(seen))
+        RolloutStage::Paused => case.decide_paused(seen),
+        RolloutStage::Live => case
+            .check_probes()
+            .or_else(|| case.check_bake(seen))
             .unwrap_or_else(|| {
                 let verdict = Verdict::Passed {
                     revision: service.task_definition.clone(),
                 };
-                let message = words::live(service, following, &observed.alarms, now);
+                let message = words::release_completed(service, following, &observed.alarms, now);
                 let reason = message.title.clone();
-                Plan::act(case.judge(verdict), reason, message)
+                Plan::single_step(case.record_verdict(verdict), reason, message)
             }),
-        Stage::Superseded => Plan::act(
-            case.judge(Verdict::Superseded),
+        RolloutStage::Superseded => Plan::single_step(
+            case.record_verdict(Verdict::Superseded),
             format!(
                 "{} is not followed any more: something newer runs, or the service is not ours",
                 following.tag
             ),
-            words::superseded(following, &seen.memory.told),
+            words::release_superseded(following, &seen.state.notified),
         ),
-        // Whatever was rolled out would have failed.
-        Stage::Back if !observed.down.is_empty() => {
-            let message = words::back_while_down(service, following, &observed.down);
-            Plan::act(
-                case.judge(Verdict::Superseded),
+        // With a dependency down, any release would have failed.
+        RolloutStage::RolledBack if !observed.down.is_empty() => {
+            let message = words::rollback_while_down(service, following, &observed.down);
+            Plan::single_step(
+                case.record_verdict(Verdict::Superseded),
                 message.title.clone(),
                 message,
             )
         }
-        Stage::Back => {
+        RolloutStage::RolledBack => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
-            let message = words::went_back(service, following, observed, case.approval_is_spent());
-            Plan::act(
-                case.judge(Verdict::Failed { reason }),
+            let message =
+                words::rollback_detected(service, following, observed, case.approval_is_spent());
+            Plan::single_step(
+                case.record_verdict(Verdict::Failed { reason }),
                 message.title.clone(),
                 message,
             )
         }
-        Stage::Stuck | Stage::GivenUp | Stage::Refuted | Stage::Failing => case.go_back(),
+        RolloutStage::TimedOut
+        | RolloutStage::Failed
+        | RolloutStage::ProbesFailed
+        | RolloutStage::AlarmFiring => case.plan_rollback(),
     }
 }
 
-/// A way back waits for nobody, and neither does a restart.
-fn returning(seen: Seen<'_, Policy>, service: &Service, observed: &Observed) -> Plan {
-    let Some(way) = &seen.memory.returning else {
+/// Continues a rollback or restart that paused at a hook, because neither needs an approval.
+fn decide_active_rollback(
+    seen: TargetContext<'_, Policy>,
+    service: &Service,
+    observed: &Observed,
+) -> Plan {
+    let Some(way) = &seen.state.active_rollback else {
         return Plan::nothing("no rollout is followed");
     };
     let tag = match &way.to {
@@ -193,35 +205,35 @@ fn returning(seen: Seen<'_, Policy>, service: &Service, observed: &Observed) -> 
     match observed.pause.clone() {
         Some((deployment, hook)) => {
             let reason = format!("{tag} waits for nobody");
-            let go_on = Continue {
+            let go_on = ContinueDeployment {
                 service: service.arn.clone(),
                 deployment,
                 hook,
                 digest: None,
                 tag,
             };
-            Plan::act(Action::Continue(go_on), reason, None)
+            Plan::single_step(Action::ContinueDeployment(go_on), reason, None)
         }
         None => Plan::nothing(format!("{tag} goes on")),
     }
 }
 
-struct Case<'a> {
-    memory: &'a Memory,
+struct Decision<'a> {
+    memory: &'a TargetState,
     service: &'a Service,
-    following: &'a Following,
+    active_rollout: &'a ActiveRollout,
     observed: &'a Observed,
     now: Timestamp,
 }
 
-impl Case<'_> {
+impl Decision<'_> {
     fn approval_is_spent(&self) -> bool {
-        self.memory.approval_is_spent(&self.following.digest)
+        self.memory.is_approval_used(&self.active_rollout.digest)
     }
 
-    fn judge(&self, verdict: Verdict) -> Action {
-        let Following { digest, tag, .. } = self.following.clone();
-        Action::Judge(Judge {
+    fn record_verdict(&self, verdict: Verdict) -> Action {
+        let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
+        Action::RecordVerdict(RecordVerdict {
             service: self.service.arn.clone(),
             digest,
             tag,
@@ -229,39 +241,40 @@ impl Case<'_> {
         })
     }
 
-    /// What is to be found out still at its addresses; `None` where there are none, or they answer well.
-    fn looked_at(&self) -> Option<Plan> {
+    /// Returns a plan while the probes are still running or if they are inconclusive. `None` if the
+    /// release is confirmed or has no addresses.
+    fn check_probes(&self) -> Option<Plan> {
         let looks = self
             .observed
-            .looks
+            .probe_streak
             .as_ref()
-            .filter(|looks| !looks.is_confirmed())?;
-        if looks.is_unclear() {
-            let message = words::unclear(self.following, looks);
-            return Some(Plan::act(
-                self.judge(Verdict::Superseded),
+            .filter(|looks| !looks.is_healthy())?;
+        if looks.is_inconclusive() {
+            let message = words::probes_inconclusive(self.active_rollout, looks);
+            return Some(Plan::single_step(
+                self.record_verdict(Verdict::Superseded),
                 message.title.clone(),
                 message,
             ));
         }
-        let (tag, good) = (&self.following.tag, looks.good);
+        let (tag, good) = (&self.active_rollout.tag, looks.good);
         Some(Plan::nothing(format!(
-            "{tag} is completed, and has answered well {good} times of {IN_A_ROW} in a row"
+            "{tag} is completed, and has answered well {good} times of {REQUIRED_STREAK} in a row"
         )))
     }
 
-    /// How long alarms still have to speak; `None` where that is over.
-    fn bake(&self, seen: Seen<'_, Policy>) -> Option<Plan> {
-        let key = format!("the bake of {}", self.following.digest);
+    /// Returns a waiting plan until the bake time has passed; `None` afterwards.
+    fn check_bake(&self, seen: TargetContext<'_, Policy>) -> Option<Plan> {
+        let key = format!("the bake of {}", self.active_rollout.digest);
         let baked = self.now.duration_since(
-            seen.memory
-                .waits_since(Follow::NAME, &key)
+            seen.state
+                .waiting_since(Rollout::NAME, &key)
                 .unwrap_or(self.now),
         );
         if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= seen.policy.bake) {
             return None;
         }
-        let (tag, minutes) = (&self.following.tag, seen.policy.bake / 60);
+        let (tag, minutes) = (&self.active_rollout.tag, seen.policy.bake / 60);
         let mut plan = Plan::nothing(format!(
             "{tag} is completed; alarms have {minutes} min to speak against it"
         ));
@@ -269,65 +282,86 @@ impl Case<'_> {
         Some(plan)
     }
 
-    fn paused(&self, seen: Seen<'_, Policy>) -> Plan {
-        let Following { digest, tag, .. } = self.following.clone();
+    fn decide_paused(&self, seen: TargetContext<'_, Policy>) -> Plan {
+        let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
         let Some((deployment, hook)) = self.observed.pause.clone() else {
             return Plan::nothing(format!("{tag} waits, and ECS does not say for what"));
         };
-        if policy::approved(&seen.target.tags) != Some(digest.as_str()) {
-            return Plan::tell(words::waits_for_approval(
-                self.following,
+        if policy::find_approval(&seen.target.tags) != Some(digest.as_str()) {
+            return Plan::notify(words::waits_for_approval(
+                self.active_rollout,
                 seen.policy.approve,
             ));
         }
-        let message = words::goes_on(self.following);
-        let go_on = Continue {
+        let message = words::approval_received(self.active_rollout);
+        let go_on = ContinueDeployment {
             service: self.service.arn.clone(),
             deployment,
             hook,
             digest: Some(digest),
             tag,
         };
-        Plan::act(Action::Continue(go_on), message.title.clone(), message)
+        Plan::single_step(
+            Action::ContinueDeployment(go_on),
+            message.title.clone(),
+            message,
+        )
     }
 
-    fn go_back(&self) -> Plan {
-        let minutes = self.now.duration_since(self.following.at).as_mins();
+    fn plan_rollback(&self) -> Plan {
+        let minutes = self.now.duration_since(self.active_rollout.at).as_mins();
         let guilty = self
             .observed
             .alarms
             .iter()
-            .find(|alarm| speaks_against(alarm, self.following));
+            .find(|alarm| blames_release(alarm, self.active_rollout));
         let (what, why) = match (self.observed.stage, guilty) {
-            (_, Some(alarm)) => (words::RAISED_ALARM, words::alarmed(alarm, self.observed)),
-            (Stage::Refuted, None) => (words::ANSWERS_BADLY, words::refuted(self.observed)),
-            (Stage::Stuck, None) => (words::HUNG, words::late(minutes, self.observed)),
-            _ => (words::FAILED, words::late(minutes, self.observed)),
+            (_, Some(alarm)) => (
+                words::RAISED_ALARM,
+                words::describe_alarm(alarm, self.observed),
+            ),
+            (RolloutStage::ProbesFailed, None) => (
+                words::PROBES_FAILED,
+                words::describe_probe_failure(self.observed),
+            ),
+            (RolloutStage::TimedOut, None) => {
+                (words::HUNG, words::describe_timeout(minutes, self.observed))
+            }
+            _ => (
+                words::FAILED,
+                words::describe_timeout(minutes, self.observed),
+            ),
         };
         if !self.observed.down.is_empty() {
-            return Plan::tell(words::depends(
-                self.following,
+            return Plan::notify(words::dependency_down(
+                self.active_rollout,
                 what,
                 &why,
                 &self.observed.down,
             ));
         }
-        let Some(to) = &self.observed.way_back else {
-            return Plan::tell(words::no_way_back(self.following, what, &why));
+        let Some(to) = &self.observed.rollback_target else {
+            return Plan::notify(words::no_rollback_target(self.active_rollout, what, &why));
         };
-        let Following { digest, tag, .. } = self.following.clone();
+        let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = words::goes_back(self.following, what, to, &why, self.approval_is_spent());
+        let message = words::rollback_started(
+            self.active_rollout,
+            what,
+            to,
+            &why,
+            self.approval_is_spent(),
+        );
         let (service, stop) = (
             self.service.arn.clone(),
-            self.observed.can_take_back.clone(),
+            self.observed.revertible_deployment.clone(),
         );
         let code_deploy = self
             .observed
             .code_deployment
             .as_ref()
-            .and_then(|deployment| code_deploy::group(deployment, self.service));
-        let back = GoBack {
+            .and_then(|deployment| code_deploy::deployment_group(deployment, self.service));
+        let back = Rollback {
             service,
             to: to.revision.clone(),
             stop,
@@ -336,6 +370,6 @@ impl Case<'_> {
             tag,
             reason,
         };
-        Plan::act(Action::GoBack(back), message.title.clone(), message)
+        Plan::single_step(Action::Rollback(back), message.title.clone(), message)
     }
 }

@@ -2,11 +2,11 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Deployment, Digest, Service};
-use lamplighter::state::Following;
+use lamplighter::state::ActiveRollout;
 use lamplighter::state::ProbeStreak;
 use rstest::rstest;
 
-use crate::decide::{Stage, stage};
+use crate::decide::{RolloutStage, derive_stage};
 
 const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
 const BASE: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41";
@@ -24,7 +24,7 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
     Service {
         task_definition: revision.into(),
         deployments: vec![deployment],
-        ..Service::rolling(
+        ..Service::new_rolling(
             Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
             2,
         )
@@ -32,12 +32,12 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
 }
 
 /// What was rolled out so many minutes ago, over [`BASE`].
-fn following(age: i64) -> Following {
+fn following(age: i64) -> ActiveRollout {
     let (digest, at) = (
         Digest::new("sha256:ab"),
         NOW - SignedDuration::from_mins(age),
     );
-    Following {
+    ActiveRollout {
         digest,
         tag: "RC_1.4.2".into(),
         base: BASE.into(),
@@ -48,43 +48,43 @@ fn following(age: i64) -> Following {
 }
 
 #[rstest]
-#[case::moving("IN_PROGRESS", 14, Stage::Moving)]
-#[case::of_which_ecs_says_nothing_yet("", 1, Stage::Moving)]
-#[case::of_which_ecs_says_nothing("", 14, Stage::Live)]
-#[case::live("COMPLETED", 3, Stage::Live)]
-#[case::live_at_last("COMPLETED", 40, Stage::Live)]
-#[case::late("IN_PROGRESS", 15, Stage::Stuck)]
-#[case::given_up("FAILED", 3, Stage::GivenUp)]
+#[case::moving("IN_PROGRESS", 14, RolloutStage::InProgress)]
+#[case::of_which_ecs_says_nothing_yet("", 1, RolloutStage::InProgress)]
+#[case::of_which_ecs_says_nothing("", 14, RolloutStage::Live)]
+#[case::live("COMPLETED", 3, RolloutStage::Live)]
+#[case::live_at_last("COMPLETED", 40, RolloutStage::Live)]
+#[case::late("IN_PROGRESS", 15, RolloutStage::TimedOut)]
+#[case::given_up("FAILED", 3, RolloutStage::Failed)]
 fn while_the_service_has_it(
     #[case] rollout_state: &str,
     #[case] age: i64,
-    #[case] expected: Stage,
+    #[case] expected: RolloutStage,
 ) {
     let service = service(NEXT, rollout_state, age);
     assert_eq!(
-        stage(&service, &following(age), true, false, Some(900), NOW),
+        derive_stage(&service, &following(age), true, false, Some(900), NOW),
         expected
     );
 }
 
 #[rstest]
-#[case::not_shown_yet(BASE, 500, 1, false, Stage::Moving)]
-#[case::back_and_ecs_says_so(BASE, 500, 1, true, Stage::Back)]
-#[case::back_at_its_old_deployment(BASE, 500, 5, false, Stage::Back)]
-#[case::back_by_a_new_deployment(BASE, 1, 5, false, Stage::Back)]
-#[case::back_further_than_before("older:1", 500, 5, false, Stage::Back)]
-#[case::something_newer("arn:other:1", 1, 5, false, Stage::Superseded)]
+#[case::not_shown_yet(BASE, 500, 1, false, RolloutStage::InProgress)]
+#[case::back_and_ecs_says_so(BASE, 500, 1, true, RolloutStage::RolledBack)]
+#[case::back_at_its_old_deployment(BASE, 500, 5, false, RolloutStage::RolledBack)]
+#[case::back_by_a_new_deployment(BASE, 1, 5, false, RolloutStage::RolledBack)]
+#[case::back_further_than_before("older:1", 500, 5, false, RolloutStage::RolledBack)]
+#[case::something_newer("arn:other:1", 1, 5, false, RolloutStage::Superseded)]
 fn when_the_service_has_something_else(
     #[case] revision: &str,
     #[case] deployed: i64,
     #[case] age: i64,
     #[case] failed: bool,
-    #[case] expected: Stage,
+    #[case] expected: RolloutStage,
 ) {
     // A rollback ends in COMPLETED as well.
     let service = service(revision, "COMPLETED", deployed);
     assert_eq!(
-        stage(&service, &following(age), false, failed, Some(900), NOW),
+        derive_stage(&service, &following(age), false, failed, Some(900), NOW),
         expected
     );
 }
@@ -92,7 +92,7 @@ fn when_the_service_has_something_else(
 #[test]
 fn what_is_not_ours_is_not_followed() {
     assert_eq!(
-        stage(
+        derive_stage(
             &service(NEXT, "IN_PROGRESS", 1),
             &following(1),
             true,
@@ -100,6 +100,6 @@ fn what_is_not_ours_is_not_followed() {
             None,
             NOW
         ),
-        Stage::Superseded
+        RolloutStage::Superseded
     );
 }

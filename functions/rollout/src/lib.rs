@@ -1,8 +1,10 @@
-//! `rollout`: what `deploy` rolls out is followed until it is known how it ended. What ended well is remembered as a
-//! revision to go back to; what went back or hangs is not rolled out again.
+//! `rollout`: tracks each rollout that `deploy` starts until its result is known.
 //!
-//! Triggers: deployment and hook events of ECS, those of CodeDeploy, a tag that approves, and a sweep every minute over the services that are
-//! followed.
+//! A verified revision becomes a rollback target. An image that was rolled back or timed out is not
+//! rolled out again.
+//!
+//! Triggers: ECS deployment and hook events, CodeDeploy events, an approval tag, and a sweep every
+//! minute over the services with an active rollout.
 
 mod code_deploy;
 mod decide;
@@ -17,53 +19,53 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{DEPLOY, DeployPolicy, StackDefaults, TagError, Unclear};
-use lamplighter::ports::cloud::{Cloud, Revisions};
+use lamplighter::policy::{DEPLOY, DeployPolicy, OnInconclusive, StackDefaults, TagError};
+use lamplighter::ports::cloud::{Cloud, RolloutActions};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
 
-pub use decide::{Stage, decide};
-pub use survey::{Observed, Survey};
+pub use decide::{RolloutStage, decide};
+pub use survey::{Observed, Prefetched};
 
-pub struct Follow;
+pub struct Rollout;
 
-/// What the operator wants of one service.
+/// The parsed tag policy of one service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
-    /// Seconds that a rollout may take; `None` where nothing is followed any more.
+    /// Seconds that a rollout may take; `None` if rollouts are no longer tracked.
     pub deadline: Option<u64>,
-    /// Seconds that alarms may still speak against a rollout that is completed.
+    /// Seconds after completion during which alarms can still fail a rollout.
     pub bake: u64,
-    /// Seconds that each step may be judged for where traffic is shifted.
+    /// Seconds that each traffic step may be evaluated for.
     pub step: u64,
-    /// What it must answer on once it is completed, and with what in it.
+    /// The addresses to probe after completion, and the text that responses must contain.
     pub verify: Vec<String>,
     pub expect: Option<String>,
-    /// A person lets deployments go on that wait before traffic is shifted.
+    /// Whether paused deployments wait for an approval before traffic shifts.
     pub approve: bool,
-    /// What becomes of what nobody can say anything about.
-    pub unclear: Unclear,
+    /// How to treat a release whose probes are inconclusive.
+    pub unclear: OnInconclusive,
 }
 
-impl Operation for Follow {
+impl Operation for Rollout {
     const NAME: &'static str = "rollout";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Revisions;
+    type Capability = RolloutActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
@@ -73,9 +75,9 @@ impl Operation for Follow {
             .map(|value| DeployPolicy::parse(value))
             .transpose()?;
         let Some(deploy) = deploy else {
-            return Ok(self.tidying(defaults));
+            return Ok(self.cleanup_policy(defaults));
         };
-        let step = deploy.step();
+        let step = deploy.max_step_seconds();
         let DeployPolicy {
             deadline,
             bake,
@@ -96,35 +98,38 @@ impl Operation for Follow {
         }))
     }
 
-    fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
+    fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
         Some(Policy::default())
     }
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_service(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         let down = (!observed.down.is_empty()).then(|| observed.down.join(", "));
         let state = observed
             .service
             .as_ref()
-            .map_or_else(TargetState::missing, TargetState::from);
-        TargetState { down, ..state }
+            .map_or_else(Preconditions::for_missing_target, Preconditions::from);
+        Preconditions {
+            dependency_outage: down,
+            ..state
+        }
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::GoBack(back) => observed
+            Action::Rollback(back) => observed
                 .service
                 .as_ref()
                 .is_some_and(|s| s.task_definition == back.to),
@@ -132,27 +137,30 @@ impl Operation for Follow {
         }
     }
 
-    fn forget(memory: &mut Memory, observed: &Observed) {
+    fn prune_state(memory: &mut TargetState, observed: &Observed) {
         if observed
             .service
             .as_ref()
             .is_none_or(|service| service.status == "INACTIVE")
         {
-            memory.following = None;
+            memory.active_rollout = None;
         }
-        if observed.has_returned {
-            memory.returning = None;
+        if observed.rollback_finished {
+            memory.active_rollback = None;
         }
-        // A person's time is not the release's.
-        if let (Some(following), Some(at)) = (&mut memory.following, observed.waits_at) {
+        // Time spent waiting for an approval doesn't count against the deadline.
+        if let (Some(following), Some(at)) =
+            (&mut memory.active_rollout, observed.deadline_restarts_at)
+        {
             following.at = at;
         }
-        if let (Some(following), Some(looks)) = (&mut memory.following, &observed.looks) {
+        if let (Some(following), Some(looks)) = (&mut memory.active_rollout, &observed.probe_streak)
+        {
             following.looks = looks.clone();
         }
     }
 
-    fn watches(seen: Seen<'_, Policy>, _: &Observed, _: &Plan) -> bool {
-        seen.memory.following.is_some() || seen.memory.returning.is_some()
+    fn needs_requeue(seen: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
+        seen.state.active_rollout.is_some() || seen.state.active_rollback.is_some()
     }
 }

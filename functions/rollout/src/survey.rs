@@ -1,71 +1,74 @@
-//! What a decision needs to know of one service.
+//! Observation: the AWS state that a decision about one service needs.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{
-    Arn, CodeDeployment, Digest, HasAlarm, ImageRef, Service, ServiceDeployment, TaskDefinition,
+    Arn, CodeDeployment, Digest, ExistingAlarm, ImageRef, Service, ServiceDeployment,
+    TaskDefinition,
 };
-use lamplighter::policy::{self, Unclear};
+use lamplighter::policy::{self, OnInconclusive};
 use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::evidence::{self, Evidence};
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::release::{dependencies, rollback};
 use lamplighter::state::ProbeStreak;
-use lamplighter::state::{Following, Memory, Verified};
+use lamplighter::state::{ActiveRollout, TargetState, Verified};
 use serde::Serialize;
 
-use crate::decide::{SETTLING, Stage, speaks_against, stage};
+use crate::decide::{CONSISTENCY_DELAY, RolloutStage, blames_release, derive_stage};
 use crate::{Policy, code_deploy};
 
-/// Alarms of `enroll` that a release can be the cause of.
-const OF_ERRORS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
-/// A way back is looked after for so long.
-const RETURNS_WITHIN: SignedDuration = SignedDuration::from_hours(6);
-const FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
+/// Alarms of `enroll` that a release can cause.
+const ERROR_ALARMS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
+/// How long Lamplighter tracks a rollback.
+const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_hours(6);
+const DEPLOYMENT_FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 
-/// The services of a run.
+/// The services of one run, read in advance.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     at: Timestamp,
     services: BTreeMap<Arn, Service>,
 }
 
-/// All that [`crate::decide`] looks at.
+/// The input of [`crate::decide`].
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
-    /// `None` where the service is gone.
+    /// `None` if the service does not exist.
     pub service: Option<Service>,
-    /// What CodeDeploy does, where it deploys the service.
+    /// The CodeDeploy deployment, if CodeDeploy deploys the service.
     pub code_deployment: Option<CodeDeployment>,
-    /// How far what is followed has come.
-    pub stage: Stage,
-    /// The newest good revision that can be gone back to, where one is needed.
-    pub way_back: Option<Verified>,
-    /// What was found at its addresses until now, where they are asked.
-    pub looks: Option<ProbeStreak>,
-    /// Alarms about errors that are on, where they are asked.
-    pub alarms: Vec<HasAlarm>,
-    /// What the application depends on and is down, where it was to go back.
+    /// The progress of the active rollout.
+    pub stage: RolloutStage,
+    /// The newest verified revision to roll back to; read only if a rollback is needed.
+    pub rollback_target: Option<Verified>,
+    /// The probe results so far, if the tag gives addresses to probe.
+    pub probe_streak: Option<ProbeStreak>,
+    /// Firing error alarms; read only after completion, if there is a bake time.
+    pub alarms: Vec<ExistingAlarm>,
+    /// Dependencies of the application that are down; read only for a failed release.
     pub down: Vec<String>,
-    /// What ECS says has happened since, the newest first, where that is to be told.
-    pub said: Vec<String>,
-    /// And what else is found out then.
+    /// Service events since the rollout began, newest first, after any CodeDeploy error. Read only
+    /// for a failed release.
+    pub service_events: Vec<String>,
+    /// Stopped tasks, log lines and other evidence; read only for a failed release.
     pub evidence: Evidence,
-    /// The ARN of the deployment that waits for a person, and the identifier of the hook at which.
+    /// The ARN of the deployment that waits for approval, and the identifier of its pause hook.
     pub pause: Option<(String, String)>,
-    /// When it was seen waiting.
-    pub waits_at: Option<Timestamp>,
-    /// A way back is over.
-    pub has_returned: bool,
-    /// The ARN of the deployment that ECS can take back to where the way back leads.
-    pub can_take_back: Option<String>,
+    /// The time of this observation if the deadline starts again from it.
+    pub deadline_restarts_at: Option<Timestamp>,
+    /// Whether the active rollback has finished.
+    pub rollback_finished: bool,
+    /// The deployment that can be reverted to the rollback target: its ECS ARN or CodeDeploy
+    /// identifier.
+    pub revertible_deployment: Option<String>,
 }
 
-impl Survey {
+impl Prefetched {
     pub(crate) fn new(services: Vec<Service>, at: Timestamp) -> Self {
         Self {
             at,
@@ -76,46 +79,49 @@ impl Survey {
         }
     }
 
-    pub(crate) async fn of<C: Cloud>(
+    pub(crate) async fn observe_service<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        // What another invocation did since the survey is asked for again.
-        let service = if seen.memory.last_change().is_some_and(|at| at >= self.at) {
+        // Read the service again if another invocation changed it after the prefetch.
+        let service = if seen.state.last_change().is_some_and(|at| at >= self.at) {
             cloud
-                .services(std::slice::from_ref(arn))
+                .describe_services(std::slice::from_ref(arn))
                 .await?
                 .into_iter()
                 .next()
         } else {
             self.services.get(arn).cloned()
         };
-        let (Some(service), Some(following)) = (&service, &seen.memory.following) else {
-            return self.on_the_way_back(seen.memory, service, cloud).await;
+        let (Some(service), Some(following)) = (&service, &seen.state.active_rollout) else {
+            return self.observe_rollback(seen.state, service, cloud).await;
         };
         let runs_it = match service.task_definition.as_str() {
             "" => false,
-            revision => runs(&cloud.task_definition(revision).await?, &following.digest),
+            revision => runs_image(
+                &cloud.describe_task_definition(revision).await?,
+                &following.digest,
+            ),
         };
-        // ECS waits between steps, and each may be judged for a while.
-        let shift = service.shifting.longest(seen.policy.step);
+        // ECS waits between traffic steps, and each step may be evaluated for a while.
+        let shift = service.shifting.max_seconds(seen.policy.step);
         let deadline = seen.policy.deadline.map(|deadline| deadline + shift);
-        let code_deployment = code_deploy::deployment(service, following, cloud).await?;
+        let code_deployment = code_deploy::find_deployment(service, following, cloud).await?;
         let stage = match &code_deployment {
-            Some(deployment) => code_deploy::stage(
+            Some(deployment) => code_deploy::derive_stage(
                 deployment,
                 following,
                 runs_it,
                 seen.policy.deadline,
                 self.at,
             ),
-            None => stage(
+            None => derive_stage(
                 service,
                 following,
                 runs_it,
-                failed(seen, following),
+                has_failure_event(seen, following),
                 deadline,
                 self.at,
             ),
@@ -126,62 +132,71 @@ impl Survey {
             code_deployment,
             ..Observed::default()
         };
-        if matches!(stage, Stage::Moving | Stage::Stuck) && service.shifts_traffic() {
-            observed.pause = pause(arn, cloud).await?;
+        if matches!(stage, RolloutStage::InProgress | RolloutStage::TimedOut)
+            && service.shifts_traffic()
+        {
+            observed.pause = find_pause(arn, cloud).await?;
             if observed.pause.is_some() {
-                (observed.stage, observed.waits_at) = (Stage::Paused, Some(self.at));
+                (observed.stage, observed.deadline_restarts_at) =
+                    (RolloutStage::Paused, Some(self.at));
             }
         }
-        if stage == Stage::Live {
-            self.check(&mut observed, seen, following, cloud).await?;
+        if stage == RolloutStage::Live {
+            self.check_completed(&mut observed, seen, following, cloud)
+                .await?;
         }
-        if observed.stage.is_bad() {
-            observed.said = cloud.happened(arn, following.at).await?;
+        if observed.stage.is_failure() {
+            observed.service_events = cloud.service_events(arn, following.at).await?;
             let error = observed
                 .code_deployment
                 .as_ref()
                 .map(|deployment| deployment.error.clone());
             observed
-                .said
+                .service_events
                 .splice(0..0, error.filter(|error| !error.is_empty()));
-            observed.down = dependencies::down(policy::app(&seen.target.tags), cloud).await?;
-            observed.evidence = evidence::find(service, following.at, &following.base, cloud).await;
+            observed.down =
+                dependencies::find_unavailable(policy::app_name(&seen.target.tags), cloud).await?;
+            observed.evidence =
+                evidence::collect_evidence(service, following.at, &following.base, cloud).await;
         }
-        if observed.stage.needs_way_back() {
-            self.ways_back(&mut observed, seen, following, cloud)
+        if observed.stage.needs_rollback() {
+            self.find_rollback(&mut observed, seen, following, cloud)
                 .await?;
         }
         Ok(observed)
     }
 
-    /// What can be gone back to, and by whom, unless it would fail as well.
-    async fn ways_back<C: Cloud>(
+    /// Finds the rollback target and a deployment that can be reverted to it. Skips both if a
+    /// dependency is down, because the target would fail as well.
+    async fn find_rollback<C: Cloud>(
         &self,
         observed: &mut Observed,
-        seen: Seen<'_, Policy>,
-        following: &Following,
+        seen: TargetContext<'_, Policy>,
+        following: &ActiveRollout,
         cloud: &C,
     ) -> Result<(), AwsError> {
         if !observed.down.is_empty() {
-            // The time of what it depends on is not the release's, and neither is what its addresses answered.
-            observed.waits_at = Some(self.at);
-            observed.looks = observed.looks.take().map(|_| ProbeStreak::default());
+            // A dependency outage must not use up the release's deadline or its probe results.
+            observed.deadline_restarts_at = Some(self.at);
+            observed.probe_streak = observed.probe_streak.take().map(|_| ProbeStreak::default());
             return Ok(());
         }
-        observed.way_back = rollback::find(seen.memory, &following.digest, cloud).await?;
-        if let (Stage::Stuck, Some(to)) = (observed.stage, &observed.way_back) {
-            observed.can_take_back = match &observed.code_deployment {
+        observed.rollback_target =
+            rollback::find_rollback_target(seen.state, &following.digest, cloud).await?;
+        if let (RolloutStage::TimedOut, Some(to)) = (observed.stage, &observed.rollback_target) {
+            observed.revertible_deployment = match &observed.code_deployment {
                 Some(deployment) => Some(deployment.id.clone()),
-                None => ecs_deployment(&seen.target.arn, to, cloud).await?,
+                None => find_revertible_deployment(&seen.target.arn, to, cloud).await?,
             };
         }
         Ok(())
     }
 
-    /// Nothing is followed but, maybe, a way back.
-    async fn on_the_way_back<C: Cloud>(
+    /// Observes a service without an active rollout, and tracks its active rollback if there is
+    /// one.
+    async fn observe_rollback<C: Cloud>(
         &self,
-        memory: &Memory,
+        memory: &TargetState,
         service: Option<Service>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
@@ -189,25 +204,25 @@ impl Survey {
             service,
             ..Observed::default()
         };
-        let (Some(service), Some(way)) = (&observed.service, &memory.returning) else {
+        let (Some(service), Some(way)) = (&observed.service, &memory.active_rollback) else {
             return Ok(observed);
         };
         let age = self.at.duration_since(way.at);
-        let settled = age >= SETTLING && !service.rollout_in_progress();
-        if settled || age >= RETURNS_WITHIN {
-            observed.has_returned = true;
+        let settled = age >= CONSISTENCY_DELAY && !service.has_rollout_in_progress();
+        if settled || age >= ROLLBACK_TIMEOUT {
+            observed.rollback_finished = true;
         } else if service.shifts_traffic() {
-            observed.pause = pause(&service.arn, cloud).await?;
+            observed.pause = find_pause(&service.arn, cloud).await?;
         }
         Ok(observed)
     }
 
-    /// What speaks against a release that is completed: its addresses, and alarms.
-    async fn check<C: Cloud>(
+    /// Checks a completed release: its addresses first, then its alarms.
+    async fn check_completed<C: Cloud>(
         &self,
         observed: &mut Observed,
-        seen: Seen<'_, Policy>,
-        following: &Following,
+        seen: TargetContext<'_, Policy>,
+        following: &ActiveRollout,
         cloud: &C,
     ) -> Result<(), AwsError> {
         let Policy {
@@ -220,44 +235,49 @@ impl Survey {
         if !verify.is_empty() {
             let looks =
                 probe_if_due(&following.looks, verify, expect.as_deref(), self.at, cloud).await;
-            if looks.is_refuted() || looks.is_unclear() && *unclear == Unclear::GoBack {
-                observed.stage = Stage::Refuted;
+            if looks.is_unhealthy()
+                || looks.is_inconclusive() && *unclear == OnInconclusive::Rollback
+            {
+                observed.stage = RolloutStage::ProbesFailed;
             }
-            observed.looks = Some(looks);
+            observed.probe_streak = Some(looks);
         }
-        if observed.stage == Stage::Live && *bake > 0 {
-            observed.alarms = alarms(&seen.target.arn, cloud).await?;
+        if observed.stage == RolloutStage::Live && *bake > 0 {
+            observed.alarms = find_firing_alarms(&seen.target.arn, cloud).await?;
             if observed
                 .alarms
                 .iter()
-                .any(|alarm| speaks_against(alarm, following))
+                .any(|alarm| blames_release(alarm, following))
             {
-                observed.stage = Stage::Failing;
+                observed.stage = RolloutStage::AlarmFiring;
             }
         }
         Ok(())
     }
 }
 
-/// The deployment that waits for a person, and the hook at which.
-async fn pause<C: Cloud>(service: &Arn, cloud: &C) -> Result<Option<(String, String)>, AwsError> {
+/// Returns the deployment that waits for approval, and its pause hook.
+async fn find_pause<C: Cloud>(
+    service: &Arn,
+    cloud: &C,
+) -> Result<Option<(String, String)>, AwsError> {
     let waiting = cloud
-        .deployment(service)
+        .find_active_deployment(service)
         .await?
-        .filter(ServiceDeployment::is_moving);
+        .filter(ServiceDeployment::is_in_progress);
     Ok(waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?))))
 }
 
-/// The deployment that ECS can take back to there.
-async fn ecs_deployment<C: Cloud>(
+/// Returns the active deployment if ECS can revert it to the revision `to`.
+async fn find_revertible_deployment<C: Cloud>(
     service: &Arn,
     to: &Verified,
     cloud: &C,
 ) -> Result<Option<String>, AwsError> {
     let deployment = cloud
-        .deployment(service)
+        .find_active_deployment(service)
         .await?
-        .filter(ServiceDeployment::is_moving);
+        .filter(ServiceDeployment::is_in_progress);
     let leads_there = |d: &ServiceDeployment| {
         d.from
             .as_ref()
@@ -268,31 +288,34 @@ async fn ecs_deployment<C: Cloud>(
         .map(|deployment| deployment.arn))
 }
 
-/// Whether the event says that a deployment has failed since the rollout began.
-fn failed(seen: Seen<'_, Policy>, following: &Following) -> bool {
-    let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == FAILED);
-    // Events have whole seconds.
+/// Reports whether the event says that a deployment failed after the rollout began.
+fn has_failure_event(seen: TargetContext<'_, Policy>, following: &ActiveRollout) -> bool {
+    let says = matches!(&seen.event.detail, Detail::DeploymentChange(change) if change.event_name == DEPLOYMENT_FAILED);
+    // Event times are in whole seconds.
     says && seen
         .event
         .time
         .is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
 }
 
-/// The alarms of a service that are on and say something about a release.
-async fn alarms<C: Cloud>(service: &Arn, cloud: &C) -> Result<Vec<HasAlarm>, AwsError> {
-    let prefix = format!("lamplighter/{}/", service.name());
-    let mut on = cloud.alarms(&prefix, true).await?;
+/// Returns the service's firing alarms that a release can cause.
+async fn find_firing_alarms<C: Cloud>(
+    service: &Arn,
+    cloud: &C,
+) -> Result<Vec<ExistingAlarm>, AwsError> {
+    let prefix = format!("lamplighter/{}/", service.display_name());
+    let mut on = cloud.describe_alarms(&prefix, true).await?;
     on.retain(|alarm| {
         alarm
             .name
             .strip_prefix(&prefix)
-            .is_some_and(|kind| OF_ERRORS.contains(&kind))
+            .is_some_and(|kind| ERROR_ALARMS.contains(&kind))
     });
     Ok(on)
 }
 
-/// Whether a container of a revision runs an image by this digest.
-fn runs(definition: &TaskDefinition, digest: &Digest) -> bool {
+/// Reports whether a container of the revision runs the image with this digest.
+fn runs_image(definition: &TaskDefinition, digest: &Digest) -> bool {
     definition
         .containers()
         .any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))

@@ -1,41 +1,44 @@
-//! Which services an event is about.
+//! Discovery: the services that an event affects.
 
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::ports::cloud::Cloud;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event, Operation};
 
-use crate::Follow;
-use crate::survey::Survey;
+use crate::Rollout;
+use crate::survey::Prefetched;
 
-type Found = Result<Targets<Survey>, AwsError>;
+type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn targets<C: Cloud, L: Ledger>(search: Search<'_, C, L>) -> Found {
+pub async fn find_targets<C: Cloud, L: Ledger>(
+    search: DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
     let mut followed = match &search.event.detail {
         Detail::DeploymentChange(_)
         | Detail::TagChange(_)
         | Detail::CodeDeployment(_)
-        | Detail::Sweep => search.ledger.watched(Follow::NAME).await?,
-        other => return Ok(Targets::not_for("rollout", other)),
+        | Detail::Sweep => search.ledger.list_watched(Rollout::NAME).await?,
+        other => return Ok(Targets::unsupported_event("rollout", other)),
     };
-    // Services that nothing is followed of are left to others, who may hold them.
+    // Other services have no active rollout, so only those that the event names are locked.
     if !matches!(
         search.event.detail,
         Detail::CodeDeployment(_) | Detail::Sweep
     ) {
-        let named = named(search.event);
+        let named = event_service_arns(search.event);
         followed.retain(|arn| named.contains(arn));
     }
     if followed.is_empty() {
-        return Ok(Targets::None("no rollout is followed".to_owned()));
+        return Ok(Targets::Skipped("no rollout is followed".to_owned()));
     }
-    these(&search, followed).await
+    build_targets(&search, followed).await
 }
 
-/// What an event of a service names; that of a hook names its deployment and, in its detail, the service.
-fn named(event: &Event) -> Vec<Arn> {
+/// Returns the services that an event names. A hook event lists its deployment as the resource, and
+/// the service in its detail.
+fn event_service_arns(event: &Event) -> Vec<Arn> {
     let own = match &event.detail {
         Detail::DeploymentChange(change) => change.service_arn.clone(),
         _ => None,
@@ -43,15 +46,18 @@ fn named(event: &Event) -> Vec<Arn> {
     event.resources.iter().map(Arn::new).chain(own).collect()
 }
 
-async fn these<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -> Found {
-    let mut services = search.cloud.services(&arns).await?;
+async fn build_targets<C: Cloud, L: Ledger>(
+    search: &DiscoveryContext<'_, C, L>,
+    arns: Vec<Arn>,
+) -> DiscoveryResult {
+    let mut services = search.cloud.describe_services(&arns).await?;
     let mut arns = arns;
     if let Detail::CodeDeployment(change) = &search.event.detail {
-        // The event names application and group; which service that is, the services know.
+        // The event names only application and group; the services list their deployments.
         services.retain(|service| service.code_deployments.contains(&change.deployment_id));
         arns.retain(|arn| services.iter().any(|service| service.arn == *arn));
         if services.is_empty() {
-            return Ok(Targets::None(format!(
+            return Ok(Targets::Skipped(format!(
                 "no service that is followed is deployed by {}",
                 change.deployment_id
             )));
@@ -71,5 +77,8 @@ async fn these<C: Cloud, L: Ledger>(search: &Search<'_, C, L>, arns: Vec<Arn>) -
             tags: tags(arn),
         })
         .collect();
-    Ok(Targets::These(targets, Survey::new(services, search.now)))
+    Ok(Targets::Found(
+        targets,
+        Prefetched::new(services, search.now),
+    ))
 }

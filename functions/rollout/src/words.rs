@@ -1,49 +1,49 @@
-//! What `rollout` tells people.
+//! The messages of `rollout`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::{HasAlarm, Service, counted};
-use lamplighter::notify::{Message, RELEASE};
+use lamplighter::model::{ExistingAlarm, Service, pluralize};
+use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
 use lamplighter::state::ProbeStreak;
-use lamplighter::state::{Following, Verified};
+use lamplighter::state::{ActiveRollout, Verified};
 
 use crate::Observed;
 
-/// Of what ECS says so many sentences are passed on, and no more letters than this.
-const SENTENCES: usize = 3;
-const LETTERS: usize = 600;
+/// Limits of the quoted service events: the number of messages and of characters.
+const MAX_SENTENCES: usize = 3;
+const MAX_CHARS: usize = 600;
 
-/// What is wrong with a release that is taken back.
+/// The failures that cause a rollback, as they appear in messages.
 pub const HUNG: &str = "hung";
 pub const FAILED: &str = "failed";
-pub const ANSWERS_BADLY: &str = "does not answer well";
+pub const PROBES_FAILED: &str = "does not answer well";
 pub const RAISED_ALARM: &str = "raised an alarm";
 
-fn label(following: &Following) -> String {
-    format!("{} ({})", following.tag, following.digest.short())
+fn label(following: &ActiveRollout) -> String {
+    format!("{} ({})", following.tag, following.digest.short_digest())
 }
 
-fn revision(arn: &str) -> &str {
+fn revision_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }
 
-/// What ECS says, as far as it helps, what that points at, and what else was found out.
-fn said(observed: &Observed) -> String {
-    let found = observed.evidence.text();
+/// Describes a failure: the likely cause, the helpful service events and the evidence.
+fn describe_failure(observed: &Observed) -> String {
+    let found = observed.evidence.render_text();
     if let Some((service, (least, most))) = observed
         .service
         .as_ref()
-        .and_then(|s| Some((s, s.no_room()?)))
+        .and_then(|s| Some((s, s.rollout_deadlock()?)))
     {
         return format!(
             "At least {least} of {} must stay and at most {most} may run, so ECS can neither stop an old one nor start a new \
              one: raise maximumPercent, or lower minimumHealthyPercent.",
-            service.tasks()
+            service.describe_task_count()
         );
     }
-    // That tasks were started or stopped says nothing by itself.
+    // Started or stopped tasks alone explain nothing.
     let tells = |message: &&String| {
         [
             "unable",
@@ -57,18 +57,18 @@ fn said(observed: &Observed) -> String {
         .any(|word| message.contains(word))
     };
     let told: Vec<&str> = observed
-        .said
+        .service_events
         .iter()
         .filter(tells)
-        .take(SENTENCES)
+        .take(MAX_SENTENCES)
         .map(String::as_str)
         .collect();
     if told.is_empty() && found.is_empty() {
         return "ECS does not say why: look at the stopped tasks.".to_owned();
     }
-    let text: String = told.join(" ").chars().take(LETTERS).collect();
-    let cause = cause(&text)
-        .or_else(|| cause(&found))
+    let text: String = told.join(" ").chars().take(MAX_CHARS).collect();
+    let cause = match_cause(&text)
+        .or_else(|| match_cause(&found))
         .map(|cause| format!("{cause} "))
         .unwrap_or_default();
     let says = if text.is_empty() {
@@ -79,9 +79,10 @@ fn said(observed: &Observed) -> String {
     format!("{cause}{says}{found}").trim().to_owned()
 }
 
-/// What a message of ECS points at.
-/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
-fn cause(said: &str) -> Option<&'static str> {
+/// Returns the likely cause of an ECS service event message.
+/// Source:
+/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
+fn match_cause(said: &str) -> Option<&'static str> {
     const CAUSES: [(&str, &str); 7] = [
         ("CannotPullContainer", "The image can't be pulled."),
         (
@@ -112,9 +113,14 @@ fn cause(said: &str) -> Option<&'static str> {
         .map(|(_, cause)| *cause)
 }
 
-pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Timestamp) -> Message {
+pub fn release_completed(
+    service: &Service,
+    following: &ActiveRollout,
+    on: &[ExistingAlarm],
+    now: Timestamp,
+) -> Message {
     let minutes = now.duration_since(following.at).as_mins();
-    let tasks = counted(
+    let tasks = pluralize(
         usize::try_from(service.running_count).unwrap_or_default(),
         "task",
     );
@@ -124,16 +130,16 @@ pub fn live(service: &Service, following: &Following, on: &[HasAlarm], now: Time
     ))
     .why(format!(
         "ECS reports the rollout as completed, so its health checks have passed.{}",
-        mute(on)
+        describe_muted_alarms(on)
     ))
     .next(format!(
         "Nothing to do. {} is what a later release that fails goes back to.",
-        revision(&service.task_definition)
+        revision_name(&service.task_definition)
     ))
-    .ends(RELEASE)
+    .clears(RELEASE_CONDITION)
 }
 
-pub fn waits_for_approval(following: &Following, asked_for: bool) -> Message {
+pub fn waits_for_approval(following: &ActiveRollout, asked_for: bool) -> Message {
     let why = if asked_for {
         "The tag says approve=yes."
     } else {
@@ -146,10 +152,10 @@ pub fn waits_for_approval(following: &Following, asked_for: bool) -> Message {
              deployment.",
             following.digest
         ))
-        .once(format!("approve:{}", following.digest))
+        .deduplicated_by(format!("approve:{}", following.digest))
 }
 
-pub fn goes_on(following: &Following) -> Message {
+pub fn approval_received(following: &ActiveRollout) -> Message {
     Message::info(format!(
         "{} was approved: traffic is shifted to it",
         label(following)
@@ -158,27 +164,27 @@ pub fn goes_on(following: &Following) -> Message {
     .next("Each step is judged; a bad one takes it back.")
 }
 
-pub fn went_back(
+pub fn rollback_detected(
     service: &Service,
-    following: &Following,
+    following: &ActiveRollout,
     observed: &Observed,
     spent: bool,
 ) -> Message {
     Message::warning(format!(
         "{} failed and went back to {}",
         label(following),
-        revision(&service.task_definition)
+        revision_name(&service.task_definition)
     ))
     .why(format!(
         "ECS's circuit breaker or a person took it back. {}",
-        said(observed)
+        describe_failure(observed)
     ))
-    .next(again(following, spent))
-    .ends(RELEASE)
+    .next(describe_retry(following, spent))
+    .clears(RELEASE_CONDITION)
 }
 
-pub fn goes_back(
-    following: &Following,
+pub fn rollback_started(
+    following: &ActiveRollout,
     what: &str,
     to: &Verified,
     why: &str,
@@ -188,14 +194,14 @@ pub fn goes_back(
         "{} {what}: going back to {} ({})",
         label(following),
         to.tag,
-        revision(&to.revision)
+        revision_name(&to.revision)
     ))
     .why(why.to_owned())
-    .next(again(following, spent))
-    .ends(RELEASE)
+    .next(describe_retry(following, spent))
+    .clears(RELEASE_CONDITION)
 }
 
-pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
+pub fn no_rollback_target(following: &ActiveRollout, what: &str, why: &str) -> Message {
     Message::critical(format!(
         "{} {what}, and there is nothing to go back to",
         label(following)
@@ -204,59 +210,79 @@ pub fn no_way_back(following: &Following, what: &str, why: &str) -> Message {
         "No earlier revision is known to be good, active and still in ECR. {why}"
     ))
     .next("Push a release that works, or update the service by hand. It is left as it is.")
-    .once(no_way_back_key(following))
-    .ends(RELEASE)
-    .begins(format!("{RELEASE}:failed"))
+    .deduplicated_by(no_rollback_target_key(following))
+    .clears(RELEASE_CONDITION)
+    .fires(format!("{RELEASE_CONDITION}:failed"))
 }
 
-fn no_way_back_key(following: &Following) -> String {
+fn no_rollback_target_key(following: &ActiveRollout) -> String {
     format!("no-way-back:{}", following.digest)
 }
 
-fn depends_key(following: &Following) -> String {
+fn dependency_down_key(following: &ActiveRollout) -> String {
     format!("depends:{}", following.digest)
 }
 
-/// Something else runs, as people were told to see to.
-pub fn superseded(following: &Following, told: &BTreeMap<String, Timestamp>) -> Option<Message> {
-    let key = [no_way_back_key(following), depends_key(following)]
-        .into_iter()
-        .find(|key| told.contains_key(key))?;
+/// Resolves an earlier alert about a failed release, because it no longer runs or is no longer
+/// managed.
+pub fn release_superseded(
+    following: &ActiveRollout,
+    told: &BTreeMap<String, Timestamp>,
+) -> Option<Message> {
+    let key = [
+        no_rollback_target_key(following),
+        dependency_down_key(following),
+    ]
+    .into_iter()
+    .find(|key| told.contains_key(key))?;
     let message = Message::info(format!("{} runs no more", label(following)))
         .why("Something newer runs, or the service is not looked after any more.")
         .next("Nothing to do.");
-    Some(message.resolves(key).ends(RELEASE))
+    Some(message.resolves(key).clears(RELEASE_CONDITION))
 }
 
-/// With its database down every revision fails.
-pub fn depends(following: &Following, what: &str, why: &str, down: &[String]) -> Message {
+/// Builds the alert for a release that fails during a dependency outage, when every revision would
+/// fail.
+pub fn dependency_down(
+    following: &ActiveRollout,
+    what: &str,
+    why: &str,
+    down: &[String],
+) -> Message {
     let down = down.join(", ");
     Message::critical(format!("{} {what} while {down} is down: it is not taken back", label(following)))
         .why(format!("It shares the tag lamplighter:app with it, and an earlier revision would fail as well. {why}"))
         .next("It is looked at again once that is back, and then has its whole time.")
-        .once(depends_key(following))
-        .begins(format!("{RELEASE}:failed"))
+        .deduplicated_by(dependency_down_key(following))
+        .fires(format!("{RELEASE_CONDITION}:failed"))
 }
 
-pub fn back_while_down(service: &Service, following: &Following, down: &[String]) -> Message {
+pub fn rollback_while_down(
+    service: &Service,
+    following: &ActiveRollout,
+    down: &[String],
+) -> Message {
     let down = down.join(", ");
-    Message::warning(format!("{} went back to {} while {down} is down", label(following), revision(&service.task_definition)))
+    Message::warning(format!("{} went back to {} while {down} is down", label(following), revision_name(&service.task_definition)))
         .why("ECS's circuit breaker or a person took it back. With what it depends on down that says nothing about the image.")
         .next("It is not refused: once that is back, push it again.")
-        .ends(RELEASE)
+        .clears(RELEASE_CONDITION)
 }
 
-pub fn late(minutes: i64, observed: &Observed) -> String {
-    format!("It was not live after {minutes} min. {}", said(observed))
+pub fn describe_timeout(minutes: i64, observed: &Observed) -> String {
+    format!(
+        "It was not live after {minutes} min. {}",
+        describe_failure(observed)
+    )
 }
 
-pub fn refuted(observed: &Observed) -> String {
-    let looks = observed.looks.clone().unwrap_or_default();
+pub fn describe_probe_failure(observed: &Observed) -> String {
+    let looks = observed.probe_streak.clone().unwrap_or_default();
     let (problem, found) = (
         looks.problem.clone().unwrap_or_default(),
-        observed.evidence.text(),
+        observed.evidence.render_text(),
     );
-    let how = if looks.is_refuted() {
+    let how = if looks.is_unhealthy() {
         "it failed its check three times in a row".to_owned()
     } else {
         format!(
@@ -267,7 +293,7 @@ pub fn refuted(observed: &Observed) -> String {
     format!("ECS reports it as completed, but {how}: {problem}.{found}")
 }
 
-pub fn unclear(following: &Following, looks: &ProbeStreak) -> Message {
+pub fn probes_inconclusive(following: &ActiveRollout, looks: &ProbeStreak) -> Message {
     let ProbeStreak {
         all,
         passed,
@@ -277,10 +303,10 @@ pub fn unclear(following: &Following, looks: &ProbeStreak) -> Message {
     Message::warning(format!("{} is live, and nobody can say whether it is well", label(following)))
         .why(format!("{passed} of {all} looks at its addresses passed. Last: {}.", problem.clone().unwrap_or_default()))
         .next("See whether it works, and push another one if not. It is left as it is, and no later release goes back to it.")
-        .ends(RELEASE)
+        .clears(RELEASE_CONDITION)
 }
 
-pub fn alarmed(alarm: &HasAlarm, observed: &Observed) -> String {
+pub fn describe_alarm(alarm: &ExistingAlarm, observed: &Observed) -> String {
     let since = alarm
         .state_since
         .map(|at| at.strftime(" since %H:%M UTC").to_string())
@@ -289,12 +315,12 @@ pub fn alarmed(alarm: &HasAlarm, observed: &Observed) -> String {
         "The alarm {} is on{since}: {}{}",
         alarm.name,
         alarm.state_reason,
-        observed.evidence.text()
+        observed.evidence.render_text()
     )
 }
 
-/// Alarms that were on before and so could not judge.
-fn mute(on: &[HasAlarm]) -> String {
+/// Lists the alarms that fired before the release and so could not count against it.
+fn describe_muted_alarms(on: &[ExistingAlarm]) -> String {
     let names: Vec<&str> = on.iter().map(|alarm| alarm.name.as_str()).collect();
     if names.is_empty() {
         return String::new();
@@ -305,7 +331,7 @@ fn mute(on: &[HasAlarm]) -> String {
     )
 }
 
-fn again(following: &Following, approval_is_spent: bool) -> String {
+fn describe_retry(following: &ActiveRollout, approval_is_spent: bool) -> String {
     if approval_is_spent {
         return "This image is not rolled out again: push another one.".to_owned();
     }

@@ -1,14 +1,14 @@
 //! Every message of `rollout`, as people read it. A change of a text is a change of its snapshot.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{AlarmActions, AlarmState, Arn, Digest, HasAlarm, Service};
+use lamplighter::model::{AlarmState, AlarmTopics, Arn, Digest, ExistingAlarm, Service};
 use lamplighter::notify::Message;
 use lamplighter::release::evidence::Evidence;
 use lamplighter::state::ProbeStreak;
-use lamplighter::state::{Following, Verified};
+use lamplighter::state::{ActiveRollout, Verified};
 
 use crate::Observed;
-use crate::decide::Stage;
+use crate::decide::RolloutStage;
 use crate::words;
 
 fn book(messages: &[Message]) -> String {
@@ -26,17 +26,17 @@ fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
     Observed {
         service: Some(service.clone()),
         code_deployment: None,
-        stage: Stage::Stuck,
-        way_back: None,
-        looks: None,
+        stage: RolloutStage::TimedOut,
+        rollback_target: None,
+        probe_streak: None,
         alarms: Vec::new(),
         down: Vec::new(),
-        said: said.iter().map(|text| (*text).to_owned()).collect(),
+        service_events: said.iter().map(|text| (*text).to_owned()).collect(),
         evidence,
         pause: None,
-        waits_at: None,
-        has_returned: false,
-        can_take_back: None,
+        deadline_restarts_at: None,
+        rollback_finished: false,
+        revertible_deployment: None,
     }
 }
 
@@ -49,7 +49,7 @@ fn every_message() {
         REVISION.to_owned(),
         ProbeStreak::default(),
     );
-    let following = Following {
+    let following = ActiveRollout {
         digest: digest.clone(),
         tag,
         base,
@@ -61,7 +61,7 @@ fn every_message() {
     let service = Service {
         task_definition: REVISION.to_owned(),
         running_count: 2,
-        ..Service::rolling(arn, 2)
+        ..Service::new_rolling(arn, 2)
     };
     let good = Verified {
         digest,
@@ -94,42 +94,47 @@ fn every_message() {
         bad: 0,
         ..looks.clone()
     };
-    let alarm = HasAlarm {
+    let alarm = ExistingAlarm {
         name: "checkout-errors".into(),
         arn: String::new(),
         state: AlarmState::Alarm,
         state_since: Some(at),
         state_reason: "Threshold Crossed: 3 datapoints were greater than the threshold (5.0)."
             .into(),
-        actions: AlarmActions::default(),
+        actions: AlarmTopics::default(),
         alarm: None,
     };
     let orders = ["orders".to_owned()];
-    let (late, refuted) = (words::late(16, &told), |looks: &ProbeStreak| {
-        words::refuted(&Observed {
-            looks: Some(looks.clone()),
+    let (late, refuted) = (words::describe_timeout(16, &told), |looks: &ProbeStreak| {
+        words::describe_probe_failure(&Observed {
+            probe_streak: Some(looks.clone()),
             ..silent.clone()
         })
     });
-    let back =
-        |what: &str, why: &str, spent: bool| words::goes_back(&following, what, &good, why, spent);
+    let back = |what: &str, why: &str, spent: bool| {
+        words::rollback_started(&following, what, &good, why, spent)
+    };
     let messages = [
-        words::live(&service, &following, &[], NOW),
-        words::live(&service, &following, std::slice::from_ref(&alarm), NOW),
+        words::release_completed(&service, &following, &[], NOW),
+        words::release_completed(&service, &following, std::slice::from_ref(&alarm), NOW),
         words::waits_for_approval(&following, true),
         words::waits_for_approval(&following, false),
-        words::goes_on(&following),
-        words::went_back(&service, &following, &silent, false),
-        words::went_back(&service, &following, &told, true),
+        words::approval_received(&following),
+        words::rollback_detected(&service, &following, &silent, false),
+        words::rollback_detected(&service, &following, &told, true),
         back(words::HUNG, &late, false),
-        back(words::ANSWERS_BADLY, &refuted(&looks), true),
+        back(words::PROBES_FAILED, &refuted(&looks), true),
         back(words::FAILED, &refuted(&unclear), false),
-        back(words::RAISED_ALARM, &words::alarmed(&alarm, &silent), false),
-        words::no_way_back(&following, words::HUNG, &late),
-        words::depends(&following, words::HUNG, &late, &orders),
-        words::back_while_down(&service, &following, &orders),
-        words::unclear(&following, &unclear),
-        words::superseded(
+        back(
+            words::RAISED_ALARM,
+            &words::describe_alarm(&alarm, &silent),
+            false,
+        ),
+        words::no_rollback_target(&following, words::HUNG, &late),
+        words::dependency_down(&following, words::HUNG, &late, &orders),
+        words::rollback_while_down(&service, &following, &orders),
+        words::probes_inconclusive(&following, &unclear),
+        words::release_superseded(
             &following,
             &[(format!("depends:{}", following.digest), NOW)].into(),
         )

@@ -1,30 +1,31 @@
-//! What should happen to one service. Pure: everything it knows is in its arguments.
+//! Scaling decision for one service. Pure: all inputs are arguments.
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
-use lamplighter::plan::{Action, Scale};
+use lamplighter::plan::{Action, SetDesiredCount};
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 
 use crate::Policy;
-use crate::auto;
-use crate::demand::{Demand, Need, whole};
+use crate::auto_scaling;
+use crate::demand::{Demand, Need, round_up_tasks};
 use crate::peak;
 use crate::survey::{HISTORY, Observed};
 use crate::words;
 
-/// A need this far from the count, in parts of it, moves nothing unless it lasts. Kubernetes' default.
+/// Relative deviation of the need from the count that is ignored unless it is sustained. Equals the
+/// default of Kubernetes.
 /// Source: <https://kubernetes.io/docs/concepts/workloads/autoscaling/horizontal-pod-autoscale/>
 const TOLERANCE: f64 = 0.1;
-/// Tasks that may always be added within a minute, where doubling would be less.
-const STEP: u32 = 4;
+/// Tasks that may be added within a minute even if doubling the count would add fewer.
+const MIN_STEP: u32 = 4;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// Decides for one service.
+/// Decides the plan for one service.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
@@ -32,47 +33,48 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
         return Plan::nothing(format!("the service is {}", service.status));
     }
     if service.scheduling_strategy == "DAEMON" {
-        return Plan::tell(words::daemon());
+        return Plan::notify(words::daemon_service());
     }
     let Some(scale) = &seen.policy.scale else {
-        let raised = observed.scalable.as_ref().zip(seen.memory.raised);
-        let restored =
-            raised.map(|(scalable, raised)| auto::restore(service, scalable, raised.before));
-        return restored.unwrap_or_else(|| peak::told(seen, service, &observed.load));
+        let raised = observed.scalable.as_ref().zip(seen.state.raised);
+        let restored = raised.map(|(scalable, raised)| {
+            auto_scaling::restore_min_capacity(service, scalable, raised.before)
+        });
+        return restored.unwrap_or_else(|| peak::report_peak(seen, service, &observed.load));
     };
     if service.desired_count == 0 {
         return Plan::nothing("a desired count of 0 is left alone");
     }
-    let demand = Demand::of(scale, &observed.load, service, seen.memory, now);
-    let floor = Floor::of(scale, &seen.policy.windows, now);
-    let case = Case {
+    let demand = Demand::from_load(scale, &observed.load, service, seen.state, now);
+    let floor = MinTasks::for_time(scale, &seen.policy.windows, now);
+    let case = Decision {
         service,
         scale,
         floor,
         demand,
-        memory: seen.memory,
+        memory: seen.state,
         now,
     };
     let mut plan = match &observed.scalable {
-        Some(scalable) => auto::decide(&case, scalable),
+        Some(scalable) => auto_scaling::decide(&case, scalable),
         None => case.decide(),
     };
     plan.messages.extend(words::no_data(&case));
     plan
 }
 
-/// The least number of tasks, and which window asks for it.
+/// Minimum number of tasks, and the schedule window that requires it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Floor<'a> {
+pub struct MinTasks<'a> {
     pub tasks: u32,
     pub window: Option<&'a ScheduleWindow>,
 }
 
-impl<'a> Floor<'a> {
-    fn of(scale: &ScalePolicy, windows: &'a [ScheduleWindow], now: Timestamp) -> Self {
+impl<'a> MinTasks<'a> {
+    fn for_time(scale: &ScalePolicy, windows: &'a [ScheduleWindow], now: Timestamp) -> Self {
         let open = windows
             .iter()
-            .filter(|w| w.min > scale.min && w.holds(now))
+            .filter(|w| w.min > scale.min && w.is_open(now))
             .max_by_key(|w| w.min);
         Self {
             tasks: open.map_or(scale.min, |window| window.min.min(scale.max)),
@@ -81,44 +83,46 @@ impl<'a> Floor<'a> {
     }
 }
 
-/// One service and all that speaks about its count.
-pub struct Case<'a> {
+/// Inputs of the decision for one service.
+pub struct Decision<'a> {
     pub service: &'a Service,
     pub scale: &'a ScalePolicy,
-    pub floor: Floor<'a>,
+    pub floor: MinTasks<'a>,
     pub demand: Demand,
-    pub memory: &'a Memory,
+    pub memory: &'a TargetState,
     pub now: Timestamp,
 }
 
-impl Case<'_> {
+impl Decision<'_> {
     #[must_use]
-    pub fn desired(&self) -> u32 {
+    pub fn desired_count(&self) -> u32 {
         self.service.desired_count.unsigned_abs()
     }
 
     fn decide(&self) -> Plan {
-        let (desired, floor) = (self.desired(), self.floor.tasks);
-        let out = self.out(desired, self.scale.max);
+        let (desired, floor) = (self.desired_count(), self.floor.tasks);
+        let out = self.scale_out_target(desired, self.scale.max);
         match &out {
-            Some((to, need)) if *to > desired && *to >= floor => self.grow(*to, need),
-            _ if desired < floor => self.to(floor, words::floor_reason(self)),
+            Some((to, need)) if *to > desired && *to >= floor => self.scale_out(*to, need),
+            _ if desired < floor => self.set_desired_count(floor, words::describe_min_tasks(self)),
             _ if desired > self.scale.max => {
-                self.to(self.scale.max, format!("max {}", self.scale.max))
+                self.set_desired_count(self.scale.max, format!("max {}", self.scale.max))
             }
             Some((_, need)) => {
-                let mut plan = Plan::nothing(words::stays(self, need));
+                let mut plan = Plan::nothing(words::describe_unchanged(self, need));
                 plan.messages
-                    .extend(words::at_maximum(self, self.scale.max, need));
+                    .extend(words::max_tasks_reached(self, self.scale.max, need));
                 plan
             }
-            None => self.shrink(),
+            None => self.scale_in(),
         }
     }
 
-    /// The count that the load asks for, and why: at once where it is clearly more, and where it is a little
-    /// more for three minutes. Without the latter a load that rises slowly is followed too late.
-    pub fn out(&self, count: u32, max: u32) -> Option<(u32, &Need)> {
+    /// Returns the task count that the load requires, with the need it is based on.
+    ///
+    /// Scales out at once if the need exceeds the tolerance. A smaller excess counts after three
+    /// minutes; otherwise a slowly rising load would be followed too late.
+    pub fn scale_out_target(&self, count: u32, max: u32) -> Option<(u32, &Need)> {
         let above =
             |need: &&Need, tolerance: f64| need.tasks > f64::from(count) * (1.0 + tolerance) + 1e-9;
         let need = self
@@ -126,12 +130,22 @@ impl Case<'_> {
             .now
             .as_ref()
             .filter(|need| above(need, TOLERANCE));
-        let need = need.or_else(|| self.demand.lasting.as_ref().filter(|need| above(need, 0.0)))?;
-        Some((need.whole().min(self.step_out(count)).min(max), need))
+        let need = need.or_else(|| {
+            self.demand
+                .sustained
+                .as_ref()
+                .filter(|need| above(need, 0.0))
+        })?;
+        Some((
+            need.required_tasks()
+                .min(self.scale_out_limit(count))
+                .min(max),
+            need,
+        ))
     }
 
-    /// At most double or four more than a minute ago.
-    fn step_out(&self, count: u32) -> u32 {
+    /// Returns the largest allowed count: double, or four more than, the count of a minute ago.
+    fn scale_out_limit(&self, count: u32) -> u32 {
         let within_a_minute = |at: Timestamp| self.now.duration_since(at) < MINUTE;
         let recent = self
             .memory
@@ -139,14 +153,19 @@ impl Case<'_> {
             .iter()
             .find(|s| within_a_minute(s.at) && s.to > s.from);
         let before = recent.map_or(count, |scaling| scaling.from);
-        before.saturating_mul(2).max(before.saturating_add(STEP))
+        before
+            .saturating_mul(2)
+            .max(before.saturating_add(MIN_STEP))
     }
 
-    /// The count that would have carried all of the last 15 minutes, if that is clearly less; why not otherwise.
-    pub fn enough(&self, count: u32, floor: u32) -> Result<u32, String> {
+    /// Returns the count that would have carried the load of the last 15 minutes.
+    ///
+    /// # Errors
+    /// The reason for keeping the count, if that count isn't clearly lower.
+    pub fn scale_in_target(&self, count: u32, floor: u32) -> Result<u32, String> {
         let began = self
             .service
-            .primary()
+            .primary_deployment()
             .and_then(|deployment| deployment.created_at);
         if began.is_some_and(|began| self.now.duration_since(began) < HISTORY) {
             return Err(format!(
@@ -158,26 +177,28 @@ impl Case<'_> {
             .demand
             .peak
             .as_ref()
-            .map_err(|missing| words::keeps(count, missing))?;
-        let wanted = whole(*peak).max(floor);
+            .map_err(|missing| words::describe_missing_data(count, missing))?;
+        let wanted = round_up_tasks(*peak).max(floor);
         if wanted >= count || *peak >= f64::from(count) * (1.0 - TOLERANCE) {
-            return Err(words::needed(count, *peak, floor));
+            return Err(words::describe_peak(count, *peak, floor));
         }
         Ok(wanted)
     }
 
-    fn grow(&self, to: u32, need: &Need) -> Plan {
-        let mut plan = self.to(to, words::growth(to, self.scale.max, need));
+    fn scale_out(&self, to: u32, need: &Need) -> Plan {
+        let mut plan =
+            self.set_desired_count(to, words::describe_scale_out(to, self.scale.max, need));
         if to == self.scale.max {
-            plan.messages.extend(words::at_maximum(self, to, need));
+            plan.messages
+                .extend(words::max_tasks_reached(self, to, need));
         }
         plan
     }
 
-    /// To what was enough, at most by half, at most once a minute.
-    fn shrink(&self) -> Plan {
-        let desired = self.desired();
-        let wanted = match self.enough(desired, self.floor.tasks) {
+    /// Scales in towards the sufficient count: at most by half, and at most once a minute.
+    fn scale_in(&self) -> Plan {
+        let desired = self.desired_count();
+        let wanted = match self.scale_in_target(desired, self.floor.tasks) {
             Ok(wanted) => wanted,
             Err(reason) => return Plan::nothing(reason),
         };
@@ -192,22 +213,22 @@ impl Case<'_> {
             ));
         }
         let to = wanted.max(desired.div_ceil(2));
-        self.to(to, words::decline(self, wanted))
+        self.set_desired_count(to, words::describe_scale_in(self, wanted))
     }
 
-    fn to(&self, to: u32, reason: String) -> Plan {
-        let from = self.desired();
+    fn set_desired_count(&self, to: u32, reason: String) -> Plan {
+        let from = self.desired_count();
         let base = self
             .memory
             .surge
             .map_or(from.max(self.scale.min), |surge| surge.base);
-        let action = Action::Scale(Scale {
+        let action = Action::SetDesiredCount(SetDesiredCount {
             service: self.service.arn.clone(),
             from,
             to,
             base,
         });
-        let message = words::scaled(self, to, &reason);
-        Plan::act(action, reason, message)
+        let message = words::count_changed(self, to, &reason);
+        Plan::single_step(action, reason, message)
     }
 }

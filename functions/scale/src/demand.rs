@@ -1,100 +1,100 @@
-//! How many tasks the measured load needs: now, and at most within the last 15 minutes.
+//! Number of tasks that the measured load needs: now, and at its peak within the last 15 minutes.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Load, Series, Service};
 use lamplighter::policy::ScalePolicy;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 
 use crate::survey::HISTORY;
 
-/// A value older than this says nothing about now. CloudWatch is a minute or two behind.
-const FRESH: SignedDuration = SignedDuration::from_mins(5);
-/// Minutes with data, of the last 15, from which on a service may be made smaller.
-const MINUTES_NEEDED: usize = 10;
-/// Minutes that must agree before a need within the tolerance counts.
-const LASTING: usize = 3;
-/// Minutes in each of which a load must rise to be met ahead.
-const RISING: i32 = 3;
-/// Minutes from a measurement until the tasks that it asks for serve.
-const LEAD: f64 = 1.25;
+/// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
+const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
+/// Minutes with data, of the last 15, that scaling in requires.
+const MIN_DATA_MINUTES: usize = 10;
+/// Consecutive minutes that must agree before a need within the tolerance counts.
+const SUSTAINED_MINUTES: usize = 3;
+/// Consecutive minutes of rising load before the rise is extrapolated.
+const TREND_MINUTES: i32 = 3;
+/// Minutes from a measurement until the tasks started because of it serve traffic.
+const LEAD_MINUTES: f64 = 1.25;
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
-/// A number of tasks, before it is rounded up, and where it comes from.
+/// Required number of tasks, before rounding up, with its derivation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Need {
     pub tasks: f64,
-    /// `37.2 req/s ÷ 10 per task`
+    /// Derivation as text, such as `37.2 req/s ÷ 10 per task`.
     pub from: String,
 }
 
-/// What the load asks for.
+/// Number of tasks that the load of a service requires.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Demand {
-    /// `None` where nothing fresh was measured.
+    /// Need of the newest minute; `None` without fresh data.
     pub now: Option<Need>,
-    /// What each of the last minutes needed at least, in the same way as `now`.
-    pub lasting: Option<Need>,
-    /// The largest need of the last 15 minutes; what is missing where that can't be said.
-    pub peak: Result<f64, Missing>,
+    /// Smallest need of the last minutes, computed like `now`.
+    pub sustained: Option<Need>,
+    /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
+    pub peak: Result<f64, MissingData>,
 }
 
-/// Data that should be there and is not.
+/// Metric with too few values in the last 15 minutes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missing {
-    /// `CPU`, `request`, `memory`
+pub struct MissingData {
+    /// Name of the metric: `CPU`, `request` or `memory`.
     pub what: &'static str,
-    /// Minutes with data, of the last 15.
+    /// Number of minutes with data, of the last 15.
     pub minutes: usize,
 }
 
 impl Need {
-    /// Whole tasks.
+    /// Returns the need, rounded up to whole tasks.
     #[must_use]
-    pub fn whole(&self) -> u32 {
-        whole(self.tasks)
+    pub fn required_tasks(&self) -> u32 {
+        round_up_tasks(self.tasks)
     }
 }
 
-/// The whole number of tasks that carries a need. A hair above a whole number is that number.
+/// Rounds a need up to whole tasks. Ignores an excess of up to 1e-9 over a whole number.
 #[must_use]
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     reason = "clamped to what fits"
 )]
-pub fn whole(tasks: f64) -> u32 {
+pub fn round_up_tasks(tasks: f64) -> u32 {
     (tasks - 1e-9).ceil().clamp(0.0, f64::from(u32::MAX)) as u32
 }
 
-/// What one minute showed.
+/// Measurement of one minute.
 #[derive(Debug, Clone, Copy)]
 struct Minute {
-    /// Tasks that its load needs.
+    /// Tasks that the load of the minute needs.
     tasks: f64,
-    /// Tasks that shared it.
+    /// Tasks that shared the load.
     running: f64,
-    /// Requests per second, or per cent of a utilisation.
+    /// Requests per second, or utilisation in per cent.
     value: f64,
 }
 
-/// One thing that is measured.
+/// One measured metric, converted into tasks per minute.
 struct Signal {
     what: &'static str,
-    /// What each minute shows is needed from now on.
+    /// Smoothed need by minute, used for scaling out.
     shown: BTreeMap<Timestamp, Minute>,
-    /// Tasks that each minute itself needed.
+    /// Need by minute, used for the peak of the last 15 minutes.
     needed: Series,
 }
 
 impl Demand {
     #[must_use]
-    pub fn of(
+    pub fn from_load(
         scale: &ScalePolicy,
         load: &Load,
         service: &Service,
-        memory: &Memory,
+        memory: &TargetState,
         now: Timestamp,
     ) -> Self {
         let history = History {
@@ -103,54 +103,58 @@ impl Demand {
             memory,
             now,
         };
-        let mut signals = vec![history.used("CPU", &load.cpu, scale.cpu)];
+        let mut signals = vec![history.utilisation_signal("CPU", &load.cpu, scale.cpu)];
         if let Some(memory_target) = scale.memory {
-            signals.push(history.used("memory", &load.memory, memory_target));
+            signals.push(history.utilisation_signal("memory", &load.memory, memory_target));
         }
         if let Some(requests) = &load.requests {
-            signals.push(requested(requests, scale.rps));
+            signals.push(request_signal(requests, scale.rps));
         }
         let most = |minutes: usize| {
             let needs = signals
                 .iter()
-                .filter_map(|signal| need_of(signal, minutes, scale, &history));
+                .filter_map(|signal| sustained_need(signal, minutes, scale, &history));
             needs.max_by(|a, b| a.tasks.total_cmp(&b.tasks))
         };
         let peak = signals
             .iter()
-            .map(|signal| peak(signal, now))
+            .map(|signal| peak_tasks(signal, now))
             .try_fold(0.0_f64, |most, p| Ok(most.max(p?)));
         Self {
             now: most(1),
-            lasting: most(LASTING),
+            sustained: most(SUSTAINED_MINUTES),
             peak,
         }
     }
 }
 
-/// What is known of the tasks that carried a load.
+/// Inputs for estimating how many tasks carried the load of a minute.
 struct History<'a> {
     load: &'a Load,
     service: &'a Service,
-    memory: &'a Memory,
+    memory: &'a TargetState,
     now: Timestamp,
 }
 
 impl History<'_> {
-    /// How many tasks shared the load of a minute: those that reported, but never more than there can have
-    /// been then (with 20-second metrics a task reports three times, and a rollout has old and new ones).
+    /// Returns the number of tasks that shared the load of a minute.
+    ///
+    /// Counts the tasks that reported, capped at the task count of this minute or the previous one.
+    /// Without the cap, 20-second metrics count each task three times. During a rollout, old and
+    /// new tasks both report.
     fn tasks_at(&self, minute: Timestamp) -> f64 {
-        let most = self.set_at(minute).max(self.set_at(minute - MINUTE));
+        let most = self.count_at(minute).max(self.count_at(minute - MINUTE));
         self.load
             .tasks
             .get(&minute)
-            .map_or(f64::from(self.set_at(minute)), |tasks| {
+            .map_or(f64::from(self.count_at(minute)), |tasks| {
                 tasks.min(f64::from(most))
             })
     }
 
-    /// The count in a minute, by what was changed from here since.
-    fn set_at(&self, minute: Timestamp) -> u32 {
+    /// Returns the task count in a minute, based on the scalings that Lamplighter has executed
+    /// since.
+    fn count_at(&self, minute: Timestamp) -> u32 {
         let later = self
             .memory
             .scalings
@@ -158,7 +162,7 @@ impl History<'_> {
             .find(|scaling| scaling.at > minute);
         let running = self.service.running_count.unsigned_abs();
         let desired = self.service.desired_count.unsigned_abs();
-        let now = if self.service.rollout_in_progress() {
+        let now = if self.service.has_rollout_in_progress() {
             desired
         } else {
             running.max(desired)
@@ -166,9 +170,9 @@ impl History<'_> {
         later.map_or(now, |scaling| scaling.from)
     }
 
-    /// A utilisation as tasks. A single minute's spike, such as the start of a task, is none: of two minutes
-    /// the lower counts.
-    fn used(&self, what: &'static str, series: &Series, target: u32) -> Signal {
+    /// Converts a utilisation into tasks. Uses the lower of two consecutive minutes, so that a
+    /// spike of one minute (such as a task start) is ignored.
+    fn utilisation_signal(&self, what: &'static str, series: &Series, target: u32) -> Signal {
         let of = |(minute, value): (&Timestamp, &f64)| {
             let running = self.tasks_at(*minute);
             (
@@ -199,17 +203,19 @@ impl History<'_> {
     }
 }
 
-/// Requests as tasks. The newest minute of a load balancer may not be counted to its end yet, so of two
-/// minutes the higher counts. A load that has risen for three minutes is met where it will be when the tasks
-/// that are started now serve.
-fn requested(series: &Series, rps: u32) -> Signal {
+/// Converts requests into tasks. Uses the higher of two consecutive minutes, because a load
+/// balancer's newest minute may be incomplete.
+///
+/// If the load has risen for three minutes, the rise is extrapolated to the time when tasks started
+/// now serve traffic.
+fn request_signal(series: &Series, rps: u32) -> Signal {
     let needed: Series = series
         .iter()
         .map(|(m, requests)| (*m, requests / 60.0 / f64::from(rps)))
         .collect();
     let ago = |minute: Timestamp, n: i32| needed.get(&(minute - MINUTE * n)).copied();
     let rise = |minute: Timestamp| {
-        let each = (0..RISING).map(|n| Some(ago(minute, n)? - ago(minute, n + 1)?));
+        let each = (0..TREND_MINUTES).map(|n| Some(ago(minute, n)? - ago(minute, n + 1)?));
         let least = each
             .collect::<Option<Vec<f64>>>()
             .map(|rises| rises.into_iter().fold(f64::INFINITY, f64::min));
@@ -217,7 +223,7 @@ fn requested(series: &Series, rps: u32) -> Signal {
     };
     let shown = needed.iter().map(|(minute, need)| {
         let higher = ago(*minute, 1).map_or(*need, |before| before.max(*need));
-        let tasks = higher + rise(*minute) * LEAD;
+        let tasks = higher + rise(*minute) * LEAD_MINUTES;
         (
             *minute,
             Minute {
@@ -234,15 +240,15 @@ fn requested(series: &Series, rps: u32) -> Signal {
     }
 }
 
-/// What a signal needed in each of the newest minutes, at least.
-fn need_of(
+/// Returns the smallest need of a signal over its newest `minutes`, or `None` if fewer are fresh.
+fn sustained_need(
     signal: &Signal,
     minutes: usize,
     scale: &ScalePolicy,
     history: &History<'_>,
 ) -> Option<Need> {
     let newest = signal.shown.iter().rev().take(minutes);
-    let fresh = newest.filter(|(minute, _)| history.now.duration_since(**minute) <= FRESH);
+    let fresh = newest.filter(|(minute, _)| history.now.duration_since(**minute) <= MAX_DATA_AGE);
     let fresh: Vec<Minute> = fresh.map(|(_, shown)| *shown).collect();
     if fresh.len() < minutes {
         return None;
@@ -273,7 +279,7 @@ fn need_of(
     Some(Need { tasks, from })
 }
 
-fn peak(signal: &Signal, now: Timestamp) -> Result<f64, Missing> {
+fn peak_tasks(signal: &Signal, now: Timestamp) -> Result<f64, MissingData> {
     let recent: Vec<f64> = signal
         .needed
         .range(now - HISTORY..)
@@ -282,9 +288,9 @@ fn peak(signal: &Signal, now: Timestamp) -> Result<f64, Missing> {
     let fresh = signal
         .needed
         .last_key_value()
-        .is_some_and(|(minute, _)| now.duration_since(*minute) <= FRESH);
-    if !fresh || recent.len() < MINUTES_NEEDED {
-        return Err(Missing {
+        .is_some_and(|(minute, _)| now.duration_since(*minute) <= MAX_DATA_AGE);
+    if !fresh || recent.len() < MIN_DATA_MINUTES {
+        return Err(MissingData {
             what: signal.what,
             minutes: recent.len(),
         });

@@ -3,21 +3,21 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Operation, Seen};
+use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Deployment, Load, ScalableTarget, Series, Service, Tagged};
 use lamplighter::plan::Action;
 use lamplighter::policy::StackDefaults;
-use lamplighter::state::{Memory, Scaling, Surge};
+use lamplighter::state::{Scaling, Surge, TargetState};
 use lamplighter::{Event, Plan};
 use serde_json::Value;
 
-use crate::{Autoscaler, Observed, decide};
+use crate::{Observed, Scale, decide};
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
 
 pub struct Given {
     pub tags: BTreeMap<String, String>,
-    pub memory: Memory,
+    pub memory: TargetState,
     pub observed: Observed,
     pub event: Event,
 }
@@ -34,7 +34,7 @@ pub fn given() -> Given {
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
         }],
-        ..Service::rolling(arn, 2)
+        ..Service::new_rolling(arn, 2)
     };
     let observed = Observed {
         service: Some(service),
@@ -44,9 +44,9 @@ pub fn given() -> Given {
     let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
     Given {
         tags,
-        memory: Memory::default(),
+        memory: TargetState::default(),
         observed,
-        event: Event::sweep("sweep"),
+        event: Event::scheduled_sweep("sweep"),
     }
     .tag("scale", "min=2 max=8 rps=10 cpu=80")
     .requests(0.0)
@@ -147,8 +147,8 @@ impl Given {
     }
 
     pub fn decided(&self) -> Plan {
-        let policy = Autoscaler
-            .policy(&self.tags, &StackDefaults::default())
+        let policy = Scale
+            .parse_policy(&self.tags, &StackDefaults::default())
             .unwrap()
             .unwrap();
         let target = Tagged {
@@ -156,12 +156,12 @@ impl Given {
             tags: self.tags.clone(),
         };
         let mut memory = self.memory.clone();
-        Autoscaler::forget(&mut memory, &self.observed);
-        let seen = Seen {
+        Scale::prune_state(&mut memory, &self.observed);
+        let seen = TargetContext {
             event: &self.event,
             target: &target,
             policy: &policy,
-            memory: &memory,
+            state: &memory,
         };
         decide(seen, &self.observed, NOW)
     }
@@ -171,7 +171,7 @@ impl Given {
         match &self.decided().steps[..] {
             [] => None,
             [step] => match &step.action {
-                Action::Scale(scale) => Some(scale.to),
+                Action::SetDesiredCount(scale) => Some(scale.to),
                 other => panic!("{other:?}"),
             },
             several => panic!("{several:?}"),
@@ -183,7 +183,7 @@ impl Given {
         match &self.decided().steps[..] {
             [] => None,
             [step] => match &step.action {
-                Action::Floor(floor) => Some((floor.to, floor.restores)),
+                Action::SetMinCapacity(floor) => Some((floor.to, floor.restores)),
                 other => panic!("{other:?}"),
             },
             several => panic!("{several:?}"),

@@ -1,10 +1,11 @@
-//! `scale`: load changes the number of a service's tasks, and a person is told.
+//! `scale`: adjusts the number of tasks of a service to its load and notifies you.
 //!
-//! Triggers: an alarm on a service's metrics, a changed tag, and a sweep every minute over the services that
-//! are in ALARM, above their floor or in an open window. It makes no alarms, and it does not write the count
-//! of a service that Application Auto Scaling scales.
+//! Triggers: an alarm on a service's metrics, a changed tag, and a sweep every minute. The sweep
+//! covers services that are in ALARM, above their minimum or in an open schedule window. `scale`
+//! creates no alarms. It never sets the desired count of a service that Application Auto Scaling
+//! scales.
 
-mod auto;
+mod auto_scaling;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
@@ -21,52 +22,52 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, ServicesAndBounds};
+use lamplighter::ports::cloud::{Cloud, ScaleActions};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
 pub use demand::{Demand, Need};
-pub use survey::{Observed, Survey};
+pub use survey::{Observed, Prefetched};
 
-pub struct Autoscaler;
+pub struct Scale;
 
-/// What the operator wants of one service.
+/// Scaling policy of one service, read from its tags and the stack defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
-    /// `None`: peaks are told, and nothing is scaled.
+    /// `None`: load peaks are reported, and nothing is scaled.
     pub scale: Option<ScalePolicy>,
     pub windows: Vec<ScheduleWindow>,
-    /// Average CPU utilisation that counts as a peak, in per cent.
+    /// Threshold of average CPU utilisation for a peak, in per cent.
     pub cpu_peak: u32,
 }
 
-impl Operation for Autoscaler {
+impl Operation for Scale {
     const NAME: &'static str = "scale";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = ServicesAndBounds;
+    type Capability = ScaleActions;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let windows = policy::floors(tags)?;
-        let scale = ScalePolicy::of(tags, defaults)?;
+        let windows = policy::parse_scaling_schedule(tags)?;
+        let scale = ScalePolicy::from_tags(tags, defaults)?;
         let managed = tags.contains_key(policy::MANAGED);
         Ok((scale.is_some() || managed).then_some(Policy {
             scale,
@@ -75,7 +76,7 @@ impl Operation for Autoscaler {
         }))
     }
 
-    fn tidying(&self, defaults: &StackDefaults) -> Option<Policy> {
+    fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
         Some(Policy {
             scale: None,
             windows: Vec::new(),
@@ -85,28 +86,28 @@ impl Operation for Autoscaler {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_target(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         observed
             .service
             .as_ref()
-            .map_or_else(TargetState::missing, TargetState::from)
+            .map_or_else(Preconditions::for_missing_target, Preconditions::from)
     }
 
-    fn in_effect(action: &Action, observed: &Observed) -> bool {
+    fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Scale(scale) => observed.desired() == Some(scale.to),
-            Action::Floor(floor) => observed
+            Action::SetDesiredCount(scale) => observed.desired_count() == Some(scale.to),
+            Action::SetMinCapacity(floor) => observed
                 .scalable
                 .as_ref()
                 .is_some_and(|scalable| scalable.min == floor.to),
@@ -114,20 +115,20 @@ impl Operation for Autoscaler {
         }
     }
 
-    fn forget(memory: &mut Memory, observed: &Observed) {
-        memory.forget_scaling(
-            observed.desired(),
+    fn prune_state(memory: &mut TargetState, observed: &Observed) {
+        memory.prune_scaling(
+            observed.desired_count(),
             observed.scalable.as_ref().map(|scalable| scalable.min),
         );
     }
 
-    fn watches(seen: Seen<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
+    fn needs_requeue(seen: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
         let above = |scale: &ScalePolicy| {
             observed
-                .desired()
+                .desired_count()
                 .is_some_and(|desired| desired > scale.min)
         };
         let grown = observed.scalable.is_none() && seen.policy.scale.as_ref().is_some_and(above);
-        !plan.is_empty() || grown || seen.memory.raised.is_some()
+        !plan.is_empty() || grown || seen.state.raised.is_some()
     }
 }

@@ -1,3 +1,3 @@
-fn main() -> Result<(), lamplighter_aws::lambda::Failure> {
-    lamplighter_aws::lambda::operate(scale::Autoscaler)
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
+    lamplighter_aws::lambda::serve_operation(scale::Scale)
 }

@@ -1,26 +1,27 @@
-//! What is told of a peak of a service that is not scaled: what was measured, and what would have been done.
+//! Report of a load peak on a service that is not scaled: the measurements, and the count that
+//! `scale` would have set.
 
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
-use lamplighter::model::{Load, Series, Service, counted};
+use lamplighter::model::{Load, Series, Service, pluralize};
 use lamplighter::notify::Message;
 use lamplighter::policy::SCALE;
 
 use crate::Policy;
-use crate::demand::whole;
+use crate::demand::round_up_tasks;
 
-/// Minutes of which the highest is told: an event may come late.
+/// Newest minutes whose highest value is reported, because an event may arrive late.
 const RECENT: usize = 5;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
-/// Tells a peak of CPU or memory. Other alarms, and those that ring when little is used, are none.
-pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
+/// Reports a peak of CPU or memory. Ignores other alarms, and alarms that fire on low utilisation.
+pub fn report_peak(seen: TargetContext<'_, Policy>, service: &Service, load: &Load) -> Plan {
     let Detail::AlarmChange(change) = &seen.event.detail else {
         return Plan::nothing(format!("it has no {SCALE}"));
     };
-    let Some(what) = subject(change) else {
+    let Some(what) = alarm_subject(change) else {
         return Plan::nothing(format!(
             "{} says nothing about CPU or memory, and it has no {SCALE}",
             change.name
@@ -41,7 +42,8 @@ pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
     let bound = change
         .threshold
         .unwrap_or_else(|| f64::from(seen.policy.cpu_peak));
-    // The event names no operator, but the reason does: `… were less than the threshold (63.0)`.
+    // The event has no comparison operator, but its reason names the comparison: `… were less than
+    // the threshold (63.0)`.
     let says = |words: &str| change.reason.to_lowercase().contains(words);
     if says("less than the threshold") || (*highest < bound && !says("greater than")) {
         return Plan::nothing(format!(
@@ -53,25 +55,26 @@ pub fn told(seen: Seen<'_, Policy>, service: &Service, load: &Load) -> Plan {
         return Plan::nothing(format!("{} is muted", change.name));
     }
     let running = service.running_count.unsigned_abs().max(1);
-    let would = whole(f64::from(running) * highest / bound).max(running + 1);
-    // Which one it is only Container Insights knows.
+    let would = round_up_tasks(f64::from(running) * highest / bound).max(running + 1);
+    // Only Container Insights has metrics of single tasks.
     let top = busiest.get(minute).map_or(String::new(), |top| {
         format!("; the busiest task is at {top:.0} %")
     });
-    Plan::tell(
-        Message::warning(format!("{what} peak: {highest:.0} % on {}", counted(service.running_count.unsigned_abs() as usize, "task")))
-            .why(format!("{what} of the last 15 minutes, in %: {}{top}. {}", sparkline(series), change.reason))
+    Plan::notify(
+        Message::warning(format!("{what} peak: {highest:.0} % on {}", pluralize(service.running_count.unsigned_abs() as usize, "task")))
+            .why(format!("{what} of the last 15 minutes, in %: {}{top}. {}", draw_sparkline(series), change.reason))
             .next(format!(
                 "Nothing is changed without {SCALE}. With {SCALE} = min={running} max={} it would have gone to {would} tasks.",
                 would.saturating_mul(2)
             ))
-            // One that goes up and down is one incident for an hour.
-            .once(format!("peak:{what}:{}", minute.strftime("%F %H"))),
+            // Repeated peaks within an hour share one key, so an oscillating load is one
+            // notification.
+            .deduplicated_by(format!("peak:{what}:{}", minute.strftime("%F %H"))),
     )
 }
 
-/// What an alarm is about: `CPU` or `memory` of a service.
-fn subject(change: &AlarmChange) -> Option<&'static str> {
+/// Returns the metric that an alarm watches: `CPU` or `memory` of a service.
+fn alarm_subject(change: &AlarmChange) -> Option<&'static str> {
     let measures = |name: &str| {
         change
             .metrics
@@ -89,8 +92,8 @@ fn subject(change: &AlarmChange) -> Option<&'static str> {
     (measures("MemoryUtilization") || is_named("/memory-peak")).then_some("memory")
 }
 
-/// The last 15 values as bars between the lowest and the highest: `41 ▁▂▇█ 93`.
-fn sparkline(series: &Series) -> String {
+/// Draws the last 15 values as bars between the lowest and the highest: `41 ▁▂▇█ 93`.
+fn draw_sparkline(series: &Series) -> String {
     let values: Vec<f64> = series.values().rev().take(15).rev().copied().collect();
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -100,7 +103,7 @@ fn sparkline(series: &Series) -> String {
         } else {
             0.0
         };
-        // Rounded to a place of the eight.
+        // Rounds the height to one of the eight bars.
         BARS.iter()
             .zip(0_u32..)
             .find(|(_, n)| f64::from(*n) + 0.5 > height)
@@ -125,6 +128,6 @@ mod tests {
             .zip(values)
             .map(|(n, v)| (Timestamp::constant(n * 60, 0), v))
             .collect();
-        assert_eq!(sparkline(&series), "40 ▁▁▄█ 93");
+        assert_eq!(draw_sparkline(&series), "40 ▁▁▄█ 93");
     }
 }

@@ -1,10 +1,10 @@
-//! What a decision needs to know, read for all services of a run at once.
+//! Inputs of a decision, prefetched for all services of a run at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
 use lamplighter::policy::SCALE;
 use lamplighter::ports::cloud::Cloud;
@@ -12,41 +12,45 @@ use serde::Serialize;
 
 use crate::Policy;
 
-/// How far back metrics are read: the time over which a service is not made smaller than it needed to be.
+/// Period for which metrics are read. Scaling in never goes below the peak need of this period.
 pub const HISTORY: SignedDuration = SignedDuration::from_mins(15);
 
-/// What was read of all services of a run.
+/// Prefetched data of all services of a run.
 #[derive(Debug, Default)]
-pub struct Survey {
+pub struct Prefetched {
     at: Timestamp,
     services: BTreeMap<Arn, Service>,
     loads: BTreeMap<Arn, Load>,
     scalable: BTreeMap<Arn, ScalableTarget>,
 }
 
-/// All that [`crate::decide`] looks at.
+/// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
-    /// `None` where the service is gone.
+    /// `None` if the service no longer exists.
     pub service: Option<Service>,
     pub load: Load,
-    /// Where Application Auto Scaling scales the service.
+    /// Set if Application Auto Scaling scales the service.
     pub scalable: Option<ScalableTarget>,
 }
 
 impl Observed {
     #[must_use]
-    pub fn desired(&self) -> Option<u32> {
+    pub fn desired_count(&self) -> Option<u32> {
         self.service
             .as_ref()
             .map(|service| service.desired_count.unsigned_abs())
     }
 }
 
-impl Survey {
-    /// Reads what the services carry: as many calls as 10 services, 20 target groups, 50 scalable targets and
-    /// 500 metrics fill.
-    pub(crate) async fn read<C: Cloud>(
+impl Prefetched {
+    /// Reads target groups, scalable targets and loads of the services.
+    ///
+    /// Batches the calls: one per 20 target groups, 50 scalable targets and 500 metrics.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    pub(crate) async fn read_all<C: Cloud>(
         services: Vec<Service>,
         now: Timestamp,
         cloud: &C,
@@ -66,7 +70,7 @@ impl Survey {
         let groups = if names.is_empty() {
             BTreeMap::new()
         } else {
-            cloud.target_groups(&names).await?
+            cloud.describe_target_groups(&names).await?
         };
         let queries: Vec<LoadQuery> = services
             .iter()
@@ -77,13 +81,14 @@ impl Survey {
                     .iter()
                     .filter_map(|arn| groups.get(arn).cloned())
                     .collect(),
-                // Of one that is not scaled a person is told.
+                // The busiest task appears only in the peak report of a service without the scale
+                // tag.
                 busiest: !service.tags.contains_key(SCALE),
             })
             .collect();
-        let scalable = cloud.scalable_targets(&arns).await?;
+        let scalable = cloud.describe_scalable_targets(&arns).await?;
         let loads = cloud
-            .loads(&queries, now - HISTORY - SignedDuration::from_mins(1), now)
+            .read_loads(&queries, now - HISTORY - SignedDuration::from_mins(1), now)
             .await?;
         Ok(Self {
             at: now,
@@ -99,17 +104,21 @@ impl Survey {
         })
     }
 
-    /// What was read of one service. It is asked for again where it was changed from here since.
-    pub(crate) async fn of<C: Cloud>(
+    /// Returns the observed state of one service. Reads the service again if Lamplighter changed it
+    /// since the prefetch.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    pub(crate) async fn observe_target<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let changed = seen.memory.last_change().is_some_and(|at| at >= self.at);
+        let changed = seen.state.last_change().is_some_and(|at| at >= self.at);
         let service = if changed {
             cloud
-                .services(std::slice::from_ref(arn))
+                .describe_services(std::slice::from_ref(arn))
                 .await?
                 .into_iter()
                 .next()
@@ -118,15 +127,16 @@ impl Survey {
         };
         let load = self.loads.get(arn).cloned().unwrap_or_default();
         let mut scalable = self.scalable.get(arn).cloned();
-        // Another invocation may have moved the minimum since; what is forgotten must be so now.
+        // Another invocation may have moved the minimum since the prefetch. It is read again before
+        // a recorded raise is dropped from the target state.
         let known = scalable.as_ref().map(|scalable| scalable.min);
         if seen
-            .memory
+            .state
             .raised
             .is_some_and(|raised| known != Some(raised.to))
         {
             scalable = cloud
-                .scalable_targets(std::slice::from_ref(arn))
+                .describe_scalable_targets(std::slice::from_ref(arn))
                 .await?
                 .into_iter()
                 .next();

@@ -73,9 +73,9 @@ fn every_message() {
         .into_iter()
         .flat_map(|given| told(given.decided()))
         .collect();
-    messages.push(words::daemon());
+    messages.push(words::daemon_service());
     let scalable = given().auto_scaled(4, 8).observed.scalable.unwrap();
-    messages.push(words::restored(
+    messages.push(words::min_capacity_restored(
         &scalable,
         2,
         "the last 15 minutes needed at most 2, the floor is 2",

@@ -1,48 +1,48 @@
-//! Whether a deployment may go on. Pure: everything it knows is in its arguments.
+//! Decides whether a deployment may proceed. Pure: all input is in the arguments.
 
 use jiff::Timestamp;
 use lamplighter::Plan;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::model::Digest;
-use lamplighter::notify::{Message, RELEASE};
-use lamplighter::plan::{Action, HookStatus, Judge, Report, Step, Verdict};
-use lamplighter::policy::Unclear;
-use lamplighter::state::IN_A_ROW;
-use lamplighter::state::Judging;
+use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::plan::{Action, AnswerCodeDeployHook, HookStatus, RecordVerdict, Step, Verdict};
+use lamplighter::policy::OnInconclusive;
+use lamplighter::state::PendingVerdict;
+use lamplighter::state::REQUIRED_STREAK;
 
-use crate::sequential::{Comparison, Finding};
-use crate::survey::{Observed, Stage};
-use crate::{LATER, Policy, SOON, words};
+use crate::sequential::{Comparison, ComparisonResult};
+use crate::survey::{HookStage, Observed};
+use crate::{Policy, RETRY_LATER_SECONDS, RETRY_SOON_SECONDS, words};
 
-/// Decides for one deployment.
+/// Returns the plan for one deployment.
 #[must_use]
-pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let Some(judging) = &observed.judging else {
-        return go_on("nobody waits for a judgement: it goes back, or is not known");
+pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let Some(judging) = &observed.pending_verdict else {
+        return succeed_hook("nobody waits for a judgement: it goes back, or is not known");
     };
-    let plan = judge(Case {
+    let plan = decide_verdict(Decision {
         seen,
         observed,
-        judging,
+        pending_verdict: judging,
         now,
     });
     let (Some(execution), Some(status)) = (&judging.execution, plan.hook) else {
         return plan;
     };
-    // CodeDeploy reads no answer; it is called.
+    // CodeDeploy reads no response; it receives the result by an API call.
     let passed = match status {
         HookStatus::InProgress { .. } => return Plan { hook: None, ..plan },
         status => status == HookStatus::Succeeded,
     };
     let (service, deployment) = (seen.target.arn.clone(), judging.deployment.clone());
-    let report = Report {
+    let report = AnswerCodeDeployHook {
         service,
         deployment,
         execution: execution.clone(),
         passed,
     };
     let step = Step {
-        action: Action::Report(report),
+        action: Action::AnswerCodeDeployHook(report),
         reason: plan.reason.clone(),
         message: None,
     };
@@ -53,192 +53,212 @@ pub fn decide(seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Pl
     }
 }
 
-fn judge(case: Case<'_>) -> Plan {
-    let Case { seen, observed, .. } = case;
-    if observed.stage == Stage::Back {
-        return go_on("it goes back, and nothing stands in its way");
+fn decide_verdict(case: Decision<'_>) -> Plan {
+    let Decision { seen, observed, .. } = case;
+    if observed.stage == HookStage::RollingBack {
+        return succeed_hook("it goes back, and nothing stands in its way");
     }
-    if !seen.policy.judges {
-        return go_on("its tags do not let it be judged");
+    if !seen.policy.enabled {
+        return succeed_hook("its tags do not let it be judged");
     }
-    if case.judging.failed {
-        return Plan::nothing("it was judged, and failed").answering(HookStatus::Failed);
+    if case.pending_verdict.failed {
+        return Plan::nothing("it was judged, and failed").with_hook_status(HookStatus::Failed);
     }
-    if let Some(plan) = case.quarantined() {
+    if let Some(plan) = case.check_quarantine() {
         return plan;
     }
     match (observed.stage, &observed.comparison) {
-        (Stage::Tested, _) if seen.policy.verify_test.is_some() => {
-            case.looked_at("the test listener")
+        (HookStage::Tested, _) if seen.policy.verify_test.is_some() => {
+            case.check_probes("the test listener")
         }
-        (Stage::Shifted, _) if !seen.policy.verify.is_empty() => case.looked_at("its addresses"),
-        (Stage::Shifting(weight), Some(comparison)) => case.compared(weight, comparison),
-        (Stage::Shifting(weight), None) => {
-            case.unclear(words::not_comparable(&case.label(), weight))
+        (HookStage::Shifted, _) if !seen.policy.verify.is_empty() => {
+            case.check_probes("its addresses")
         }
-        (Stage::Unknown, _) => ask_again("CodeDeploy does not say yet at what it asks", SOON),
-        _ => go_on("there is nothing to be judged in this stage"),
+        (HookStage::Shifting(weight), Some(comparison)) => {
+            case.check_comparison(weight, comparison)
+        }
+        (HookStage::Shifting(weight), None) => {
+            case.plan_inconclusive(words::not_comparable(&case.label(), weight))
+        }
+        (HookStage::Unknown, _) => postpone_hook(
+            "CodeDeploy does not say yet at what it asks",
+            RETRY_SOON_SECONDS,
+        ),
+        _ => succeed_hook("there is nothing to be judged in this stage"),
     }
 }
 
-fn go_on(reason: impl Into<String>) -> Plan {
-    Plan::nothing(reason).answering(HookStatus::Succeeded)
+fn succeed_hook(reason: impl Into<String>) -> Plan {
+    Plan::nothing(reason).with_hook_status(HookStatus::Succeeded)
 }
 
-fn ask_again(reason: impl Into<String>, call_back_delay: u32) -> Plan {
-    Plan::nothing(reason).answering(HookStatus::InProgress { call_back_delay })
+fn postpone_hook(reason: impl Into<String>, call_back_delay: u32) -> Plan {
+    Plan::nothing(reason).with_hook_status(HookStatus::InProgress { call_back_delay })
 }
 
 #[derive(Clone, Copy)]
-struct Case<'a> {
-    seen: Seen<'a, Policy>,
+struct Decision<'a> {
+    seen: TargetContext<'a, Policy>,
     observed: &'a Observed,
-    judging: &'a Judging,
+    pending_verdict: &'a PendingVerdict,
     now: Timestamp,
 }
 
-impl Case<'_> {
+impl Decision<'_> {
     fn label(&self) -> String {
         let image = self.observed.image.as_ref();
         image.map_or_else(
             || "the new revision".to_owned(),
-            |(tag, digest)| format!("{tag} ({})", digest.short()),
+            |(tag, digest)| format!("{tag} ({})", digest.short_digest()),
         )
     }
 
-    /// A digest that failed before is not let in by another door. What is rolled out from here was approved.
-    fn quarantined(&self) -> Option<Plan> {
+    /// Rejects a quarantined digest that someone deploys outside `lamplighter:deploy`. The active
+    /// rollout is exempt, because it was approved.
+    fn check_quarantine(&self) -> Option<Plan> {
         let (_, digest) = self.observed.image.as_ref()?;
-        let reason = self.seen.memory.quarantined.get(digest)?;
+        let reason = self.seen.state.quarantined.get(digest)?;
         let is_ours = self
             .seen
-            .memory
-            .following
+            .state
+            .active_rollout
             .as_ref()
             .is_some_and(|following| following.digest == *digest);
         (!is_ours).then(|| {
-            let message = words::quarantined(&self.label(), digest, reason);
-            Plan::tell(message).answering(HookStatus::Failed)
+            let message = words::image_quarantined(&self.label(), digest, reason);
+            Plan::notify(message).with_hook_status(HookStatus::Failed)
         })
     }
 
-    /// Whether the time for this step is over.
+    /// Reports whether the time limit of this step has passed.
     fn is_late(&self) -> bool {
-        let waited = self.now.duration_since(self.judging.step_since).as_secs();
+        let waited = self
+            .now
+            .duration_since(self.pending_verdict.step_since)
+            .as_secs();
         u64::try_from(waited).is_ok_and(|waited| waited >= self.seen.policy.step)
     }
 
-    fn looked_at(&self, place: &str) -> Plan {
-        let looks = &self.judging.looks;
-        if looks.is_confirmed() {
-            return go_on(format!(
-                "{} has answered well {IN_A_ROW} times in a row at {place}",
+    fn check_probes(&self, place: &str) -> Plan {
+        let looks = &self.pending_verdict.looks;
+        if looks.is_healthy() {
+            return succeed_hook(format!(
+                "{} has answered well {REQUIRED_STREAK} times in a row at {place}",
                 self.label()
             ));
         }
-        if looks.is_refuted() {
-            return self.fail(
-                words::refuted(&self.label(), place, looks),
+        if looks.is_unhealthy() {
+            return self.fail_release(
+                words::probes_failed(&self.label(), place, looks),
                 &format!("it did not answer well at {place}"),
             );
         }
-        if looks.is_unclear() || self.is_late() {
-            return self.unclear(words::now_and_then(&self.label(), place, looks));
+        if looks.is_inconclusive() || self.is_late() {
+            return self.plan_inconclusive(words::probes_inconclusive(&self.label(), place, looks));
         }
-        ask_again(
+        postpone_hook(
             format!(
-                "{} has answered well {} times of {IN_A_ROW} in a row at {place}",
+                "{} has answered well {} times of {REQUIRED_STREAK} in a row at {place}",
                 self.label(),
                 looks.good
             ),
-            SOON,
+            RETRY_SOON_SECONDS,
         )
     }
 
-    fn compared(&self, weight: f64, comparison: &Comparison) -> Plan {
-        let counts = words::counts(comparison);
-        match comparison.finding() {
-            Finding::MoreErrors => self.fail(
+    fn check_comparison(&self, weight: f64, comparison: &Comparison) -> Plan {
+        let counts = words::describe_counts(comparison);
+        match comparison.current_result() {
+            ComparisonResult::MoreErrors => self.fail_release(
                 words::more_errors(&self.label(), weight, comparison),
                 &format!("it failed more often at {weight} %"),
             ),
-            Finding::Slower => self.fail(
-                words::slower(&self.label(), weight, comparison),
+            ComparisonResult::Slower => self.fail_release(
+                words::higher_latency(&self.label(), weight, comparison),
                 &format!("it was slower at {weight} %"),
             ),
-            Finding::Hangs => self.fail(
-                words::hangs(&self.label(), weight, comparison),
+            ComparisonResult::Unresponsive => self.fail_release(
+                words::unanswered_requests(&self.label(), weight, comparison),
                 &format!("it did not answer at {weight} %"),
             ),
-            Finding::NoWorse => go_on(format!(
+            ComparisonResult::NoWorse => succeed_hook(format!(
                 "{} is no worse at {weight} %: {counts}",
                 self.label()
             )),
-            Finding::Unclear { minutes } if self.is_late() => self.unclear(words::not_enough(
-                &self.label(),
-                weight,
-                comparison,
-                minutes,
-            )),
-            Finding::Unclear { minutes } => {
+            ComparisonResult::Inconclusive { minutes } if self.is_late() => self.plan_inconclusive(
+                words::not_enough_evidence(&self.label(), weight, comparison, minutes),
+            ),
+            ComparisonResult::Inconclusive { minutes } => {
                 let left = minutes
                     .map(|minutes| format!("; about {minutes} min more at this rate"))
                     .unwrap_or_default();
-                ask_again(
+                postpone_hook(
                     format!(
                         "not enough evidence yet about {} at {weight} %: {counts}{left}",
                         self.label()
                     ),
-                    LATER,
+                    RETRY_LATER_SECONDS,
                 )
             }
         }
     }
 
-    /// ECS takes it back, and it is not rolled out again.
-    fn fail(&self, message: Message, because: &str) -> Plan {
-        // Of CodeDeploy nobody else tells that it is over.
-        let message = message.ends(RELEASE);
+    /// Fails the hook, so that the deployment rolls back and the image is quarantined.
+    fn fail_release(&self, message: Message, because: &str) -> Plan {
+        // For CodeDeploy, no other notification reports the end of the release.
+        let message = message.clears(RELEASE_CONDITION);
         let Some((tag, digest)) = self.observed.image.clone() else {
-            let once = format!("failed:{}:{}", self.judging.deployment, self.judging.step);
-            return Plan::tell(
+            let once = format!(
+                "failed:{}:{}",
+                self.pending_verdict.deployment, self.pending_verdict.step
+            );
+            return Plan::notify(
                 message
                     .next("Traffic goes back to the old revision.")
-                    .once(once),
+                    .deduplicated_by(once),
             )
-            .answering(HookStatus::Failed);
+            .with_hook_status(HookStatus::Failed);
         };
         let reason = format!("{because} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = message.next(words::again(
+        let message = message.next(words::describe_retry(
             &digest,
-            self.seen.memory.approval_is_spent(&digest),
+            self.seen.state.is_approval_used(&digest),
         ));
-        self.judge(tag, digest, Verdict::Failed { reason }, message)
-            .answering(HookStatus::Failed)
+        self.plan_verdict(tag, digest, Verdict::Failed { reason }, message)
+            .with_hook_status(HookStatus::Failed)
     }
 
-    fn judge(&self, tag: String, digest: Digest, verdict: Verdict, message: Message) -> Plan {
-        let judge = Judge {
+    fn plan_verdict(
+        &self,
+        tag: String,
+        digest: Digest,
+        verdict: Verdict,
+        message: Message,
+    ) -> Plan {
+        let judge = RecordVerdict {
             service: self.seen.target.arn.clone(),
             digest,
             tag,
             verdict,
         };
-        Plan::act(Action::Judge(judge), message.title.clone(), message)
+        Plan::single_step(Action::RecordVerdict(judge), message.title.clone(), message)
     }
 
-    fn unclear(&self, message: Message) -> Plan {
-        if self.seen.policy.unclear == Unclear::GoBack {
+    fn plan_inconclusive(&self, message: Message) -> Plan {
+        if self.seen.policy.unclear == OnInconclusive::Rollback {
             let title = format!("{}: going back", message.title);
-            return self.fail(
+            return self.fail_release(
                 Message { title, ..message },
                 "nobody could say whether it is well",
             );
         }
-        let step = format!("unclear:{}:{}", self.judging.deployment, self.judging.step);
+        let step = format!(
+            "unclear:{}:{}",
+            self.pending_verdict.deployment, self.pending_verdict.step
+        );
         let message = message
             .next("It goes on; with unclear=back in the tag it would go back.")
-            .once(step);
-        Plan::tell(message).answering(HookStatus::Succeeded)
+            .deduplicated_by(step);
+        Plan::notify(message).with_hook_status(HookStatus::Succeeded)
     }
 }

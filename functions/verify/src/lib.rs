@@ -1,9 +1,12 @@
-//! `verify`: a deployment that shifts traffic asks whether it may go on. It is judged at the test listener before
-//! production traffic moves, and after each step by what the new revision does beside the old one.
+//! `verify`: decides at each lifecycle hook whether a deployment that shifts traffic may proceed.
 //!
-//! Called by ECS, as a deployment lifecycle hook. Whatever happens, it is answered in the form that ECS reads: anything
-//! else would take the deployment back. CodeDeploy calls once and is answered by a call: a sweep every minute goes on with
-//! what it still waits for.
+//! It probes the new revision at the test listener before production traffic shifts. At each
+//! traffic step it compares the new revision with the old one.
+//!
+//! ECS invokes this function as a deployment lifecycle hook. Every invocation returns a response
+//! that ECS can parse, because anything else would roll the deployment back. CodeDeploy invokes the
+//! hook once and receives the result by an API call. A sweep every minute continues with its open
+//! hooks.
 
 mod decide;
 pub mod sequential;
@@ -16,60 +19,61 @@ mod words_tests;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::engine::arbiter::TargetState;
-use lamplighter::engine::{Search, Seen, Targets};
+use lamplighter::engine::arbiter::Preconditions;
+use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::{Action, HookStatus};
 use lamplighter::policy::{
-    self, DEPLOY, DeployPolicy, Managed, Mode, StackDefaults, TagError, Unclear,
+    self, DEPLOY, DeployPolicy, Managed, Mode, OnInconclusive, StackDefaults, TagError,
 };
-use lamplighter::ports::cloud::{Cloud, Verdicts};
+use lamplighter::ports::cloud::{Cloud, HookActions};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::Memory;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 
 pub use decide::decide;
-pub use survey::{Observed, Stage, Survey};
+pub use survey::{HookStage, Observed, Prefetched};
 
 pub struct Verify;
 
-/// What the operator wants of one service.
+/// The parsed tag policy of one service.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Policy {
-    /// Otherwise everything goes on.
-    pub judges: bool,
-    /// What it must answer on once it carries production traffic, and with what in it.
+    /// Whether deployments are verified; if not, all of them proceed.
+    pub enabled: bool,
+    /// The addresses to probe once the release has production traffic, and the text that responses
+    /// must contain.
     pub verify: Vec<String>,
     pub expect: Option<String>,
-    /// The same at the test listener.
+    /// The address to probe at the test listener.
     pub verify_test: Option<String>,
-    /// Seconds that one step may be looked at.
+    /// Seconds that one step may be evaluated for.
     pub step: u64,
-    /// What becomes of what nobody can say anything about.
-    pub unclear: Unclear,
+    /// How to treat an inconclusive result.
+    pub unclear: OnInconclusive,
 }
 
-/// Seconds until ECS asks again.
-const SOON: u32 = 15;
-const LATER: u32 = 30;
+/// Seconds until ECS invokes the hook again.
+const RETRY_SOON_SECONDS: u32 = 15;
+const RETRY_LATER_SECONDS: u32 = 30;
 
 impl Operation for Verify {
     const NAME: &'static str = "verify";
     type Policy = Policy;
-    type Survey = Survey;
+    type Prefetched = Prefetched;
     type Observed = Observed;
-    type Reach = Verdicts;
+    type Capability = HookActions;
 
-    const TEARS_DOWN: bool = true;
+    const ALWAYS_CLEANS_UP: bool = true;
 
-    async fn targets<C: Cloud, L: Ledger>(
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Survey>, AwsError> {
-        targets::targets(search).await
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        targets::find_targets(search).await
     }
 
-    fn policy(
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
@@ -78,13 +82,13 @@ impl Operation for Verify {
             .get(DEPLOY)
             .map(|value| DeployPolicy::parse(value))
             .transpose()?;
-        let acts = policy::managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
+        let acts = policy::parse_managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
         let Some(deploy) = deploy.filter(|_| acts) else {
-            return Ok(self.tidying(defaults));
+            return Ok(self.cleanup_policy(defaults));
         };
         Ok(Some(Policy {
-            judges: true,
-            step: deploy.step(),
+            enabled: true,
+            step: deploy.max_step_seconds(),
             verify: deploy.verify,
             expect: deploy.expect,
             verify_test: deploy.verify_test,
@@ -92,48 +96,52 @@ impl Operation for Verify {
         }))
     }
 
-    /// Whoever is asked answers.
-    fn tidying(&self, _: &StackDefaults) -> Option<Policy> {
+    /// Hooks are always answered, even without a tag.
+    fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
         Some(Policy::default())
     }
 
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
-        survey: &Survey,
+        seen: TargetContext<'_, Policy>,
+        survey: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.of(seen, cloud).await
+        survey.observe_deployment(seen, cloud).await
     }
 
-    fn decide(&self, seen: Seen<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
         decide(seen, observed, now)
     }
 
-    fn state(observed: &Observed) -> TargetState {
+    fn preconditions(observed: &Observed) -> Preconditions {
         observed
             .service
             .as_ref()
-            .map_or_else(TargetState::missing, TargetState::from)
+            .map_or_else(Preconditions::for_missing_target, Preconditions::from)
     }
 
-    fn in_effect(_: &Action, _: &Observed) -> bool {
+    fn is_applied(_: &Action, _: &Observed) -> bool {
         false
     }
 
-    fn forget(memory: &mut Memory, observed: &Observed) {
-        memory.judging.clone_from(&observed.judging);
+    fn prune_state(memory: &mut TargetState, observed: &Observed) {
+        memory.pending_verdict.clone_from(&observed.pending_verdict);
     }
 
-    fn watches(_: Seen<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+    fn needs_requeue(_: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
         observed
-            .judging
+            .pending_verdict
             .as_ref()
             .is_some_and(|judging| judging.execution.is_some())
     }
 
-    fn reply(&self, payload: &Value, result: Result<Value, Error>) -> Result<Value, Error> {
-        // An answer to CodeDeploy is a call, and what fails is tried again.
+    fn build_response(
+        &self,
+        payload: &Value,
+        result: Result<Value, Error>,
+    ) -> Result<Value, Error> {
+        // CodeDeploy receives its result by an API call, so errors are returned and retried.
         let others = ["detail-type", "Records", "LifecycleEventHookExecutionId"];
         let is_call = !others.iter().any(|key| payload.get(key).is_some());
         if !is_call {
@@ -147,13 +155,13 @@ impl Operation for Verify {
                     .cloned();
                 Ok(hook.unwrap_or_else(|| json!(HookStatus::Succeeded)))
             }
-            // Nobody can judge what can't be read, and a later call reads no better.
+            // An unreadable invocation can't be verified, and a retry would be just as unreadable.
             Err(Error::MalformedEvent(error)) => {
                 tracing::error!(error = %error, "a call that can't be read is answered with SUCCEEDED");
                 Ok(json!(HookStatus::Succeeded))
             }
             Err(_) => Ok(json!(HookStatus::InProgress {
-                call_back_delay: SOON
+                call_back_delay: RETRY_SOON_SECONDS
             })),
         }
     }

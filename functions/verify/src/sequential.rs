@@ -1,162 +1,170 @@
-//! Is the new revision worse than the old one? Asked again every minute, with error rates that hold however often it is
-//! asked.
+//! Sequential test of whether the new revision is worse than the old one. It is evaluated every
+//! minute; its error rates hold however often that is.
 //!
-//! The two revisions carry traffic in the same minutes, so what hits both (a slow database) speaks against neither. For
-//! each minute both tests multiply an *e-variable*: a bet that on average gains nothing where its hypothesis holds. By
-//! Ville's inequality the product then exceeds `1/α` with a chance of at most `α`, at whatever minute one stops.
+//! The two revisions carry traffic in the same minutes, so a shared cause (a slow database) counts
+//! against neither. For each minute both tests multiply an *e-variable*: a bet that on average
+//! gains nothing while its hypothesis holds. By Ville's inequality the product then exceeds `1/α`
+//! with a probability of at most `α`, at whatever minute one stops.
 //!
 //! - *Worse*: bets against "the new one fails no more often than the old one".
-//! - *No worse*: bets against "the new one fails more often by the margin, at least".
+//! - *No worse*: bets against "the new one fails more often, by at least the margin".
 //!
-//! Source: R. Turner, A. Ly, P. Grünwald, "Generic E-variables for exact sequential k-sample tests that allow for optional
-//! stopping", Journal of Statistical Planning and Inference 230 (2024), <https://arxiv.org/abs/2106.02693>. What is
-//! assumed, and how both rates were tried, is in `docs/releases.md`.
+//! Source: R. Turner, A. Ly, P. Grünwald, "Generic E-variables for exact sequential k-sample tests
+//! that allow for optional stopping", Journal of Statistical Planning and Inference 230 (2024),
+//! <https://arxiv.org/abs/2106.02693>. The assumptions, and how both rates were tested, are in
+//! `docs/releases.md`.
 
 use serde::Serialize;
 
-/// How often a release that is no worse is taken back, at most: half of it for errors, half for latency.
-pub const FALSE_ALARMS: f64 = 0.01;
-/// How often a step with a release that is worse by the margin or more is passed, at most.
-pub const MISSES: f64 = 0.05;
-/// Of a hundred requests so many more must fail that it counts.
+/// Maximum probability of rolling back a release that is no worse: half of it for errors, half for
+/// latency.
+pub const FALSE_ALARM_RATE: f64 = 0.01;
+/// Maximum probability of passing a step with a release that is worse by at least the margin.
+pub const MISS_RATE: f64 = 0.05;
+/// The smallest increase of the error rate that counts, as a fraction of requests.
 pub const MARGIN: f64 = 0.02;
-/// Differences of error rates that *worse* bets on, each with a third of the stake.
-const BETS: [f64; 3] = [MARGIN, 0.1, 0.4];
-/// Chances of a slow minute that latency bets on, each with half of the stake.
+/// Differences of error rates that the *worse* test bets on, each with a third of the stake.
+const ERROR_BETS: [f64; 3] = [MARGIN, 0.1, 0.4];
+/// Probabilities of a slow minute that the latency test bets on, each with half of the stake.
 const SLOW_BETS: [f64; 2] = [0.7, 0.9];
-/// What is thought of error rates before the first request: half an error in fifty requests.
+/// Prior of the error rates as (errors, requests): half an error in fifty requests.
 const PRIOR: (f64, f64) = (0.5, 50.0);
-/// Requests of each revision that a minute must have for its latency to count.
-const LEAST: f64 = 20.0;
-/// A minute is slow where nine tenths of requests to the new revision take half as long again, and this many seconds.
-const SLOWER: f64 = 1.5;
-const SECONDS: f64 = 0.02;
+/// Requests of each revision that a minute needs for its latency to count.
+const MIN_REQUESTS: f64 = 20.0;
+/// A minute is slow if the new revision's p90 latency exceeds the old one's by this factor plus
+/// this many seconds.
+const SLOWDOWN_FACTOR: f64 = 1.5;
+const MIN_SLOWDOWN_SECONDS: f64 = 0.02;
 
-/// What one revision did in one minute.
+/// The metrics of one revision in one minute.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Minute {
     pub requests: f64,
-    /// Of these, answered with a status of 5xx.
+    /// Requests answered with a 5xx status.
     pub errors: f64,
-    /// Of the requests, answered at all, by whatever status.
+    /// Requests answered with any status.
     pub answers: f64,
-    /// Seconds that nine of ten requests took at most, where that is known.
+    /// The 90th percentile of the latency in seconds, if known.
     pub p90: Option<f64>,
 }
 
-/// How far a comparison has come.
+/// The current result of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub enum Finding {
+pub enum ComparisonResult {
     /// Requests fail more often with the new revision.
     MoreErrors,
     /// Requests take longer with the new revision.
     Slower,
-    /// Most requests to the new revision get no answer.
-    Hangs,
-    /// Not worse by the margin.
+    /// Most requests to the new revision get no response.
+    Unresponsive,
+    /// The error rate is not higher by the margin.
     NoWorse,
-    /// Not enough evidence yet; so many minutes more at the present rate, where there is one.
-    Unclear { minutes: Option<u32> },
+    /// Not enough evidence yet; `minutes` are the estimated minutes left at the present rate, if it
+    /// gains evidence at all.
+    Inconclusive { minutes: Option<u32> },
 }
 
-/// Both revisions, minute by minute; totals are for people.
+/// The comparison of both revisions per minute; its totals appear in messages only.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Comparison {
-    worse: [f64; BETS.len()],
+    worse: [f64; ERROR_BETS.len()],
     no_worse: f64,
     slower: [f64; SLOW_BETS.len()],
     pub old: Minute,
     pub new: Minute,
-    /// Minutes that were compared, and those of them in which the new one was slower.
-    pub compared: u32,
-    pub slow: u32,
+    /// Minutes with comparable latency, and those of them in which the new revision was slower.
+    pub compared_minutes: u32,
+    pub slow_minutes: u32,
     minutes: u32,
-    in_step: f64,
-    /// What the old revision did before there was anything to compare it with.
-    before: Minute,
+    step_requests: f64,
+    /// The old revision's totals before the traffic shift.
+    baseline: Minute,
 }
 
 impl Comparison {
-    /// Takes a minute of the old revision alone for what to bet on; it is evidence of nothing.
-    pub fn learn(&mut self, old: Minute) {
-        add_up(&mut self.before, &plausible(old));
+    /// Adds a minute of the old revision alone to the baseline that sets the bets. It is not
+    /// evidence.
+    pub fn learn_baseline(&mut self, old: Minute) {
+        add_counts(&mut self.baseline, &clamp_counts(old));
     }
 
-    /// Adds a minute. `begun`: it belongs to the step that is judged; the evidence against a release is that of all steps.
-    pub fn add(&mut self, old: Minute, new: Minute, begun: bool) {
-        let (old, new) = (plausible(old), plausible(new));
-        let rates = self.rates();
-        for (bet, margin) in self.worse.iter_mut().zip(BETS) {
+    /// Adds a minute of both revisions. `begun`: the minute belongs to the current step. Evidence
+    /// against a release accumulates over all steps.
+    pub fn add_minute(&mut self, old: Minute, new: Minute, begun: bool) {
+        let (old, new) = (clamp_counts(old), clamp_counts(new));
+        let rates = self.error_rates();
+        for (bet, margin) in self.worse.iter_mut().zip(ERROR_BETS) {
             *bet += log_worse(&rates, margin, &old, &new);
         }
         if begun {
             self.no_worse += log_no_worse(&rates, &old, &new);
             self.minutes += 1;
-            self.in_step += new.requests;
+            self.step_requests += new.requests;
         }
         if let (Some(before), Some(after)) = (old.p90, new.p90)
-            && old.requests >= LEAST
-            && new.requests >= LEAST
+            && old.requests >= MIN_REQUESTS
+            && new.requests >= MIN_REQUESTS
         {
-            let slow = after > before * SLOWER + SECONDS;
+            let slow = after > before * SLOWDOWN_FACTOR + MIN_SLOWDOWN_SECONDS;
             for (bet, chance) in self.slower.iter_mut().zip(SLOW_BETS) {
                 *bet += (2.0 * if slow { chance } else { 1.0 - chance }).ln();
             }
-            self.compared += 1;
-            self.slow += u32::from(slow);
+            self.compared_minutes += 1;
+            self.slow_minutes += u32::from(slow);
         }
-        add_up(&mut self.old, &old);
-        add_up(&mut self.new, &new);
+        add_counts(&mut self.old, &old);
+        add_counts(&mut self.new, &new);
     }
 
-    /// As they look before a minute begins.
-    fn rates(&self) -> Rates {
-        let mut old = self.before;
-        add_up(&mut old, &self.old);
+    /// Returns the estimated error rates before the next minute is added.
+    fn error_rates(&self) -> ErrorRates {
+        let mut old = self.baseline;
+        add_counts(&mut old, &self.old);
         let mut both = old;
-        add_up(&mut both, &self.new);
+        add_counts(&mut both, &self.new);
         let rate = |sum: &Minute| (sum.errors + PRIOR.0) / (sum.requests + PRIOR.1);
-        Rates {
+        ErrorRates {
             old: rate(&old),
             both: rate(&both),
         }
     }
 
     #[must_use]
-    pub fn finding(&self) -> Finding {
-        let against = (2.0 / FALSE_ALARMS).ln();
-        if mean(&self.worse) >= against {
-            Finding::MoreErrors
-        } else if mean(&self.slower) >= against {
-            Finding::Slower
-        } else if self.hangs() {
-            Finding::Hangs
-        } else if self.no_worse >= (1.0 / MISSES).ln() {
-            Finding::NoWorse
+    pub fn current_result(&self) -> ComparisonResult {
+        let against = (2.0 / FALSE_ALARM_RATE).ln();
+        if log_mean_exp(&self.worse) >= against {
+            ComparisonResult::MoreErrors
+        } else if log_mean_exp(&self.slower) >= against {
+            ComparisonResult::Slower
+        } else if self.is_unresponsive() {
+            ComparisonResult::Unresponsive
+        } else if self.no_worse >= (1.0 / MISS_RATE).ln() {
+            ComparisonResult::NoWorse
         } else {
-            Finding::Unclear {
+            ComparisonResult::Inconclusive {
                 minutes: self.minutes_left(),
             }
         }
     }
 
-    /// Requests to the new revision in a minute of this step.
+    /// Returns the new revision's requests per minute in the current step.
     #[must_use]
     pub fn new_per_minute(&self) -> f64 {
-        self.in_step / f64::from(self.minutes.max(1))
+        self.step_requests / f64::from(self.minutes.max(1))
     }
 
-    /// No error, and no answer either: at the edges of a minute a few requests are on their way, never half of them.
-    fn hangs(&self) -> bool {
+    /// Reports whether most requests to the new revision get neither a response nor an error. A few
+    /// are always in flight at the edges of a minute, but never half.
+    fn is_unresponsive(&self) -> bool {
         let answered = |sum: &Minute| sum.answers / sum.requests.max(1.0);
         self.minutes > 1
-            && self.new.requests >= LEAST
+            && self.new.requests >= MIN_REQUESTS
             && answered(&self.new) < 0.5
             && answered(&self.old) > 0.9
     }
 
     fn minutes_left(&self) -> Option<u32> {
-        let missing = (1.0 / MISSES).ln() - self.no_worse;
+        let missing = (1.0 / MISS_RATE).ln() - self.no_worse;
         let gained = self.no_worse / f64::from(self.minutes);
         let minutes = (missing / gained).ceil();
         #[expect(
@@ -168,8 +176,8 @@ impl Comparison {
     }
 }
 
-/// Metrics come late and in parts: never more errors than requests.
-fn plausible(minute: Minute) -> Minute {
+/// Corrects late or partial metrics, so that errors never exceed requests.
+fn clamp_counts(minute: Minute) -> Minute {
     let requests = minute.requests.max(minute.errors).max(0.0).round();
     Minute {
         requests,
@@ -178,34 +186,35 @@ fn plausible(minute: Minute) -> Minute {
     }
 }
 
-/// The logarithm of the mean of what these are the logarithms of.
+/// Returns the logarithm of the mean of the exponentials of `logs`.
 #[expect(clippy::cast_precision_loss, reason = "a handful")]
-fn mean(logs: &[f64]) -> f64 {
+fn log_mean_exp(logs: &[f64]) -> f64 {
     let most = logs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     most + (logs.iter().map(|log| (log - most).exp()).sum::<f64>() / logs.len() as f64).ln()
 }
 
-/// Error rates of the old revision, and of both together.
-struct Rates {
+/// The error rates of the old revision, and of both together.
+struct ErrorRates {
     old: f64,
     both: f64,
 }
 
-fn add_up(sum: &mut Minute, minute: &Minute) {
+fn add_counts(sum: &mut Minute, minute: &Minute) {
     sum.requests += minute.requests;
     sum.errors += minute.errors;
     sum.answers += minute.answers;
 }
 
-/// The logarithm of how much likelier errors are at `rate` than at `null`.
-fn gain(minute: &Minute, rate: f64, null: f64) -> f64 {
+/// Returns the log-likelihood ratio of the errors at `rate` against `null`.
+fn log_likelihood_ratio(minute: &Minute, rate: f64, null: f64) -> f64 {
     let good = minute.requests - minute.errors;
     minute.errors * (rate / null).ln() + good * ((1.0 - rate) / (1.0 - null)).ln()
 }
 
-/// Against "no more often", bets on the old rate and on one that is higher by `margin`. The null is where both have the
-/// same rate: their mean, weighted by requests.
-fn log_worse(rates: &Rates, margin: f64, old: &Minute, new: &Minute) -> f64 {
+/// Returns the log e-value against "no more often": it bets on the old rate for the old revision,
+/// and on a rate higher by `margin` for the new one. The null is their mean for both, weighted by
+/// requests.
+fn log_worse(rates: &ErrorRates, margin: f64, old: &Minute, new: &Minute) -> f64 {
     let all = old.requests + new.requests;
     if all <= 0.0 {
         return 0.0;
@@ -213,18 +222,19 @@ fn log_worse(rates: &Rates, margin: f64, old: &Minute, new: &Minute) -> f64 {
     let high = (rates.old + margin).min(0.99);
     let low = rates.old.min(high);
     let null = (old.requests * low + new.requests * high) / all;
-    gain(old, low, null) + gain(new, high, null)
+    log_likelihood_ratio(old, low, null) + log_likelihood_ratio(new, high, null)
 }
 
-/// Against "more often by the margin", bets on one rate for both. The null is the pair of rates, the margin apart, that
-/// is nearest to it.
-fn log_no_worse(rates: &Rates, old: &Minute, new: &Minute) -> f64 {
+/// Returns the log e-value against "more often by the margin": it bets on one rate for both
+/// revisions. The null is the nearest pair of rates that are the margin apart.
+fn log_no_worse(rates: &ErrorRates, old: &Minute, new: &Minute) -> f64 {
     if old.requests <= 0.0 || new.requests <= 0.0 {
-        // There is always a rate of the other one that explains all.
+        // Some rate of the other revision always explains everything.
         return 0.0;
     }
     let rate = rates.both.min(0.99 - MARGIN);
-    // The derivative of the divergence from a pair (low, low + margin): rises with `low`, and is zero at the nearest one.
+    // The derivative of the divergence from a pair (low, low + margin). It rises with `low`, and is
+    // zero at the nearest pair.
     let slope = |p: f64| (p - rate) / (p * (1.0 - p));
     let (mut below, mut above) = ((rate - MARGIN).max(0.0), rate);
     for _ in 0..60 {
@@ -235,5 +245,5 @@ fn log_no_worse(rates: &Rates, old: &Minute, new: &Minute) -> f64 {
             above = middle;
         }
     }
-    gain(old, rate, above) + gain(new, rate, above + MARGIN)
+    log_likelihood_ratio(old, rate, above) + log_likelihood_ratio(new, rate, above + MARGIN)
 }

@@ -1,85 +1,87 @@
-//! What a judgement needs to know of one deployment.
+//! Observation: the AWS state that a verdict about one deployment needs.
 
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp, Unit};
 use lamplighter::AwsError;
-use lamplighter::engine::Seen;
+use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::model::{
-    Arn, CodeTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic,
+    Arn, CodeDeployTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic,
 };
 use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::state::ProbeStreak;
-use lamplighter::state::{Judging, Memory};
+use lamplighter::state::{PendingVerdict, TargetState};
 use serde::Serialize;
 
 use crate::Policy;
-use crate::sequential::{Comparison, Finding, Minute};
+use crate::sequential::{Comparison, ComparisonResult, Minute};
 
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
-/// Minutes of the old revision alone, before traffic is shifted, that error rates are learned from.
-const BEFORE: SignedDuration = SignedDuration::from_mins(10);
-/// Metrics of a load balancer may lag so much behind.
-const LAG: SignedDuration = SignedDuration::from_mins(1);
-/// Requests to the test listener with each call, where the new revision gets less than one every two seconds.
-const PROBES: u32 = 5;
-const THIN: f64 = 30.0;
+/// The time before the traffic shift from which the old revision's error rates are learned.
+const BASELINE: SignedDuration = SignedDuration::from_mins(10);
+/// The maximum delay of load balancer metrics.
+const METRIC_LAG: SignedDuration = SignedDuration::from_mins(1);
+/// Requests sent to the test listener at each invocation while the new revision gets fewer than
+/// [`LOW_TRAFFIC`] requests per minute.
+const TEST_REQUESTS: u32 = 5;
+const LOW_TRAFFIC: f64 = 30.0;
 
-/// Where a deployment stands when it asks.
+/// The stage of a deployment at the time of its hook.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub enum Stage {
-    /// There is nothing to be judged yet.
+pub enum HookStage {
+    /// There is nothing to verify yet.
     Prepared,
-    /// It is asked, and not said at what.
+    /// The hook does not name its stage.
     Unknown,
-    /// The test listener leads to the new revision.
+    /// The test listener routes to the new revision.
     Tested,
-    /// Production traffic goes to both: so many per cent of it to the new one.
+    /// Production traffic goes to both revisions; the value is the percentage of the new one.
     Shifting(f64),
-    /// All of it goes to the new one.
+    /// All production traffic goes to the new revision.
     Shifted,
-    /// It goes back to the old one.
-    Back,
+    /// The deployment is rolling back to the old revision.
+    RollingBack,
 }
 
-/// What is asked.
+/// The source of the hook that is to be answered.
 #[derive(Debug, Clone)]
-pub enum Question {
+pub enum HookRequest {
     Ecs(HookCall),
-    /// And what it is about.
-    CodeDeploy(CodeDeployHook, CodeTarget),
-    /// What CodeDeploy has asked before, and still waits for.
-    Again,
+    /// A CodeDeploy hook, and the deployment target that it concerns.
+    CodeDeploy(CodeDeployHook, CodeDeployTarget),
+    /// An earlier CodeDeploy hook that is still open.
+    Pending,
 }
 
-/// A question, and the services it is about.
+/// A hook, and the services that it concerns, read in advance.
 #[derive(Debug)]
-pub struct Survey {
-    question: Question,
+pub struct Prefetched {
+    request: HookRequest,
     services: BTreeMap<Arn, Service>,
     at: Timestamp,
 }
 
-/// All that [`crate::decide`] looks at.
+/// The input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
-    /// `None` where the service is gone.
+    /// `None` if the service does not exist.
     pub service: Option<Service>,
-    pub stage: Stage,
-    /// What the new revision runs, where that is pinned: tag and digest.
+    pub stage: HookStage,
+    /// Tag and digest of the new revision's image, if it is pinned by digest.
     pub image: Option<(String, Digest)>,
-    /// What is asked about; `None` where nothing is known of it, or it goes back.
-    pub judging: Option<Judging>,
-    /// Both revisions side by side, where both have traffic.
+    /// The open verdict; `None` if the deployment is unknown, or rolls back without an open
+    /// CodeDeploy hook.
+    pub pending_verdict: Option<PendingVerdict>,
+    /// The comparison of both revisions, if both have traffic.
     pub comparison: Option<Comparison>,
 }
 
-impl Survey {
-    pub(crate) fn new(question: Question, services: Vec<Service>, at: Timestamp) -> Self {
+impl Prefetched {
+    pub(crate) fn new(request: HookRequest, services: Vec<Service>, at: Timestamp) -> Self {
         Self {
-            question,
+            request,
             services: services
                 .into_iter()
                 .map(|service| (service.arn.clone(), service))
@@ -88,40 +90,42 @@ impl Survey {
         }
     }
 
-    pub(crate) async fn of<C: Cloud>(
+    pub(crate) async fn observe_deployment<C: Cloud>(
         &self,
-        seen: Seen<'_, Policy>,
+        seen: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &seen.target.arn;
-        let asked = self.asked(seen.memory, arn, cloud).await?;
+        let asked = self.find_deployment(seen.state, arn, cloud).await?;
         let service = self.services.get(arn).cloned();
-        let stage = asked.as_ref().map_or(Stage::Prepared, |asked| asked.stage);
+        let stage = asked
+            .as_ref()
+            .map_or(HookStage::Prepared, |asked| asked.stage);
         let mut observed = Observed {
             service,
             stage,
             image: None,
-            judging: None,
+            pending_verdict: None,
             comparison: None,
         };
         let Some(asked) = asked else {
             return Ok(observed);
         };
-        let stage = if returns(seen.memory, &asked) {
-            Stage::Back
+        let stage = if is_rollback_or_restart(seen.state, &asked) {
+            HookStage::RollingBack
         } else {
             stage
         };
         observed.stage = stage;
-        if stage == Stage::Back && asked.execution.is_none() {
+        if stage == HookStage::RollingBack && asked.execution.is_none() {
             return Ok(observed);
         }
-        let mut judging = self.judging(seen.memory, &asked);
-        if !seen.policy.judges || stage == Stage::Back {
-            observed.judging = Some(judging);
+        let mut judging = self.pending_verdict(seen.state, &asked);
+        if !seen.policy.enabled || stage == HookStage::RollingBack {
+            observed.pending_verdict = Some(judging);
             return Ok(observed);
         }
-        observed.image = image(seen, &asked, cloud).await?;
+        observed.image = find_image(seen, &asked, cloud).await?;
         let Policy {
             verify,
             expect,
@@ -130,83 +134,90 @@ impl Survey {
         } = seen.policy;
         let (test, live) = (verify_test.as_slice(), verify.as_slice());
         let urls = match stage {
-            Stage::Tested => test,
-            Stage::Shifted => live,
+            HookStage::Tested => test,
+            HookStage::Shifted => live,
             _ => &[],
         };
         if !urls.is_empty() {
             judging.looks =
                 probe_if_due(&judging.looks, urls, expect.as_deref(), self.at, cloud).await;
         }
-        if let (Stage::Shifting(_), Some(old)) = (stage, &asked.old) {
-            observed.comparison = self.compare(&judging, old, &asked.new, cloud).await?;
-            top_up(observed.comparison.as_ref(), test, cloud).await;
+        if let (HookStage::Shifting(_), Some(old)) = (stage, &asked.old) {
+            observed.comparison = self
+                .compare_traffic(&judging, old, &asked.new, cloud)
+                .await?;
+            send_test_requests(observed.comparison.as_ref(), test, cloud).await;
         }
-        observed.judging = Some(judging);
+        observed.pending_verdict = Some(judging);
         Ok(observed)
     }
 
-    /// What is asked about a service; `None` where nobody waits for an answer about anything that is known.
-    async fn asked<C: Cloud>(
+    /// Returns the deployment whose hook is open; `None` if there is none, it is unknown or it has
+    /// ended.
+    async fn find_deployment<C: Cloud>(
         &self,
-        memory: &Memory,
+        memory: &TargetState,
         service: &Arn,
         cloud: &C,
-    ) -> Result<Option<Asked>, AwsError> {
-        let (id, execution, target) = match &self.question {
-            Question::Ecs(call) => {
+    ) -> Result<Option<HookedDeployment>, AwsError> {
+        let (id, execution, target) = match &self.request {
+            HookRequest::Ecs(call) => {
                 let deployment = match &call.deployment {
-                    Some(arn) => cloud.deployment_of(arn).await?,
-                    None => cloud.deployment(service).await?,
+                    Some(arn) => cloud.describe_service_deployment(arn).await?,
+                    None => cloud.find_active_deployment(service).await?,
                 };
-                return Ok(deployment.map(|deployment| Asked::by_ecs(call, deployment)));
+                return Ok(
+                    deployment.map(|deployment| HookedDeployment::from_ecs_hook(call, deployment))
+                );
             }
-            Question::CodeDeploy(call, target) => (
+            HookRequest::CodeDeploy(call, target) => (
                 call.deployment_id.clone(),
                 call.lifecycle_event_hook_execution_id.clone(),
                 Some(target.clone()),
             ),
-            Question::Again => {
-                let judging = memory.judging.clone();
+            HookRequest::Pending => {
+                let judging = memory.pending_verdict.clone();
                 let Some((id, execution)) =
                     judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
                 else {
                     return Ok(None);
                 };
-                let target = cloud.code_target(&id).await?;
+                let target = cloud.find_code_deploy_target(&id).await?;
                 (id, execution, target)
             }
         };
         let deployment = cloud
-            .code_deployment(&id)
+            .describe_code_deployment(&id)
             .await?
-            .filter(|deployment| !deployment.is_over());
-        Ok(deployment.zip(target).map(|(deployment, target)| Asked {
-            stage: match target.stage.as_str() {
-                _ if deployment.is_rollback => Stage::Back,
-                "AfterAllowTestTraffic" => Stage::Tested,
-                "AfterAllowTraffic" => Stage::Shifted,
-                "" => Stage::Unknown,
-                _ => Stage::Prepared,
-            },
-            deployment: deployment.id,
-            execution: Some(execution),
-            old: None,
-            new: ServiceRevision::default(),
-        }))
+            .filter(|deployment| !deployment.is_finished());
+        Ok(deployment
+            .zip(target)
+            .map(|(deployment, target)| HookedDeployment {
+                stage: match target.stage.as_str() {
+                    _ if deployment.is_rollback => HookStage::RollingBack,
+                    "AfterAllowTestTraffic" => HookStage::Tested,
+                    "AfterAllowTraffic" => HookStage::Shifted,
+                    "" => HookStage::Unknown,
+                    _ => HookStage::Prepared,
+                },
+                deployment: deployment.id,
+                execution: Some(execution),
+                old: None,
+                new: ServiceRevision::default(),
+            }))
     }
 
-    /// What is remembered of this deployment, or its beginning.
-    fn judging(&self, memory: &Memory, asked: &Asked) -> Judging {
+    /// Returns the stored verdict state of this deployment, or a new one.
+    fn pending_verdict(&self, memory: &TargetState, asked: &HookedDeployment) -> PendingVerdict {
         let step = match asked.stage {
-            Stage::Shifting(weight) => format!("{weight} % of production"),
+            HookStage::Shifting(weight) => format!("{weight} % of production"),
             other => format!("{other:?}"),
         };
         let known = memory
-            .judging
+            .pending_verdict
             .clone()
             .filter(|judging| judging.deployment == asked.deployment);
-        let mut judging = known.unwrap_or_else(|| Judging {
+        let mut judging = known.unwrap_or_else(|| PendingVerdict {
             deployment: asked.deployment.clone(),
             execution: None,
             since: None,
@@ -216,26 +227,27 @@ impl Survey {
             looks: ProbeStreak::default(),
         });
         if judging.step != step {
-            judging = Judging {
+            judging = PendingVerdict {
                 step,
                 step_since: self.at,
                 looks: ProbeStreak::default(),
                 ..judging
             };
         }
-        if matches!(asked.stage, Stage::Shifting(_)) {
+        if matches!(asked.stage, HookStage::Shifting(_)) {
             judging.since.get_or_insert(self.at);
         }
-        Judging {
+        PendingVerdict {
             execution: asked.execution.clone(),
             ..judging
         }
     }
 
-    /// Minute by minute, since traffic is shifted.
-    async fn compare<C: Cloud>(
+    /// Compares both revisions per minute since the traffic shift began; `None` if they are not
+    /// comparable.
+    async fn compare_traffic<C: Cloud>(
         &self,
-        judging: &Judging,
+        judging: &PendingVerdict,
         old: &ServiceRevision,
         new: &ServiceRevision,
         cloud: &C,
@@ -249,31 +261,32 @@ impl Survey {
         let [before, after] = groups.as_slice() else {
             return Ok(None);
         };
-        let found = cloud.target_groups(&groups).await?;
+        let found = cloud.describe_target_groups(&groups).await?;
         let (Some(before), Some(after)) = (found.get(before), found.get(after)) else {
             return Ok(None);
         };
-        if before == after || before.balancer_dimensions().next().is_none() {
+        if before == after || before.load_balancer_dimensions().next().is_none() {
             return Ok(None);
         }
         let groups = [before.clone(), after.clone()];
         let traffic = cloud
-            .traffic(&groups, since - BEFORE, self.at - LAG)
+            .read_traffic(&groups, since - BASELINE, self.at - METRIC_LAG)
             .await?;
         let [before, after] = traffic.as_slice() else {
             return Ok(None);
         };
-        Ok(Some(side_by_side(
+        Ok(Some(build_comparison(
             before,
             after,
-            whole(since),
-            whole(judging.step_since),
+            ceil_to_minute(since),
+            ceil_to_minute(judging.step_since),
         )))
     }
 }
 
-/// A way back that was begun from here is no release, and neither is a restart of what runs.
-fn returns(memory: &Memory, asked: &Asked) -> bool {
+/// Reports whether the deployment is Lamplighter's rollback, or a restart of the running revision.
+/// Neither is verified as a release.
+fn is_rollback_or_restart(memory: &TargetState, asked: &HookedDeployment) -> bool {
     let new = &asked.new.task_definition;
     let is_restart = asked
         .old
@@ -281,24 +294,24 @@ fn returns(memory: &Memory, asked: &Asked) -> bool {
         .is_some_and(|old| !new.is_empty() && old.task_definition == *new);
     is_restart
         || memory
-            .returning
+            .active_rollback
             .as_ref()
             .is_some_and(|way| way.to.as_ref() == Some(new))
 }
 
-/// Who asks about what.
-struct Asked {
+/// A deployment whose hook is open.
+struct HookedDeployment {
     deployment: String,
-    /// The identifier of CodeDeploy's question.
+    /// The execution identifier of the CodeDeploy hook; `None` for ECS.
     execution: Option<String>,
-    stage: Stage,
+    stage: HookStage,
     old: Option<ServiceRevision>,
     new: ServiceRevision,
 }
 
-impl Asked {
-    fn by_ecs(call: &HookCall, deployment: ServiceDeployment) -> Self {
-        let stage = stage(call, &deployment);
+impl HookedDeployment {
+    fn from_ecs_hook(call: &HookCall, deployment: ServiceDeployment) -> Self {
+        let stage = derive_stage(call, &deployment);
         let ServiceDeployment { arn, from, to, .. } = deployment;
         Self {
             deployment: arn,
@@ -310,8 +323,8 @@ impl Asked {
     }
 }
 
-/// The beginning of the first whole minute at or after a time.
-fn whole(at: Timestamp) -> Timestamp {
+/// Rounds a time up to the next full minute.
+fn ceil_to_minute(at: Timestamp) -> Timestamp {
     at.round((Unit::Minute, 1)).map_or(at, |rounded| {
         if rounded < at {
             rounded + MINUTE
@@ -321,7 +334,7 @@ fn whole(at: Timestamp) -> Timestamp {
     })
 }
 
-fn side_by_side(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp) -> Comparison {
+fn build_comparison(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp) -> Comparison {
     let minute = |traffic: &Traffic, at: &Timestamp| Minute {
         requests: traffic.requests.get(at).copied().unwrap_or_default(),
         errors: traffic.errors.get(at).copied().unwrap_or_default(),
@@ -339,37 +352,41 @@ fn side_by_side(old: &Traffic, new: &Traffic, since: Timestamp, step: Timestamp)
     let mut comparison = Comparison::default();
     for at in times {
         if *at < since {
-            comparison.learn(minute(old, at));
+            comparison.learn_baseline(minute(old, at));
         } else {
-            comparison.add(minute(old, at), minute(new, at), *at >= step);
+            comparison.add_minute(minute(old, at), minute(new, at), *at >= step);
         }
     }
     comparison
 }
 
-/// Asks the new revision where nobody else does. What it answers shows in the metrics of its target group.
-async fn top_up<C: Cloud>(comparison: Option<&Comparison>, test: &[String], cloud: &C) {
+/// Sends requests to the test listener if the new revision has little traffic. The metrics of its
+/// target group count the responses.
+async fn send_test_requests<C: Cloud>(comparison: Option<&Comparison>, test: &[String], cloud: &C) {
     let thin = comparison.is_some_and(|comparison| {
-        let is_open = matches!(comparison.finding(), Finding::Unclear { .. });
-        is_open && comparison.new_per_minute() < THIN
+        let is_open = matches!(
+            comparison.current_result(),
+            ComparisonResult::Inconclusive { .. }
+        );
+        is_open && comparison.new_per_minute() < LOW_TRAFFIC
     });
     for url in test.iter().filter(|_| thin) {
-        for _ in 0..PROBES {
-            cloud.answer(url, None).await;
+        for _ in 0..TEST_REQUESTS {
+            cloud.probe_url(url, None).await;
         }
     }
 }
 
-/// Tag and digest of what is deployed: of what is followed, or else of the first image that the old revision does not run.
-/// An image that it does run is not to blame.
-async fn image<C: Cloud>(
-    seen: Seen<'_, Policy>,
-    asked: &Asked,
+/// Returns tag and digest of the deployed image: that of the active rollout, else the first that
+/// the old revision does not run. An image that the old revision runs too can't be the cause.
+async fn find_image<C: Cloud>(
+    seen: TargetContext<'_, Policy>,
+    asked: &HookedDeployment,
     cloud: &C,
 ) -> Result<Option<(String, Digest)>, AwsError> {
-    let following = seen.memory.following.as_ref();
+    let following = seen.state.active_rollout.as_ref();
     if asked.execution.is_some() {
-        // CodeDeploy does not say what it deploys.
+        // CodeDeploy does not report which image it deploys.
         let own = following.filter(|f| {
             f.deployment
                 .as_ref()
@@ -377,9 +394,9 @@ async fn image<C: Cloud>(
         });
         return Ok(own.map(|following| (following.tag.clone(), following.digest.clone())));
     }
-    let mut new = pinned(&asked.new.task_definition, cloud).await?;
+    let mut new = list_pinned_images(&asked.new.task_definition, cloud).await?;
     if let Some(old) = &asked.old {
-        let old = pinned(&old.task_definition, cloud).await?;
+        let old = list_pinned_images(&old.task_definition, cloud).await?;
         new.retain(|(_, digest)| !old.iter().any(|(_, known)| known == digest));
     }
     let followed = following.map(|following| &following.digest);
@@ -391,12 +408,15 @@ async fn image<C: Cloud>(
     })
 }
 
-/// Tags and digests of the images of a revision that have a digest.
-async fn pinned<C: Cloud>(revision: &str, cloud: &C) -> Result<Vec<(String, Digest)>, AwsError> {
+/// Returns tags and digests of the revision's images that are pinned by digest.
+async fn list_pinned_images<C: Cloud>(
+    revision: &str,
+    cloud: &C,
+) -> Result<Vec<(String, Digest)>, AwsError> {
     if revision.is_empty() {
         return Ok(Vec::new());
     }
-    let definition = cloud.task_definition(revision).await?;
+    let definition = cloud.describe_task_definition(revision).await?;
     let images = definition
         .containers()
         .map(|container| ImageRef::parse(container.image));
@@ -405,20 +425,22 @@ async fn pinned<C: Cloud>(revision: &str, cloud: &C) -> Result<Vec<(String, Dige
         .collect())
 }
 
-fn stage(call: &HookCall, deployment: &ServiceDeployment) -> Stage {
+fn derive_stage(call: &HookCall, deployment: &ServiceDeployment) -> HookStage {
     let name = call.stage.as_deref().unwrap_or(&deployment.stage);
-    let weight = call.weight().or(deployment.to.weight);
+    let weight = call.target_weight().or(deployment.to.weight);
     let is_shift = matches!(
         name,
         "PRE_PRODUCTION_TRAFFIC_SHIFT" | "PRODUCTION_TRAFFIC_SHIFT"
     );
     match weight {
-        _ if deployment.goes_back() => Stage::Back,
-        // Before it shifts the first time there is none either.
-        Some(weight) if weight <= 0.0 && name == "PRODUCTION_TRAFFIC_SHIFT" => Stage::Back,
-        Some(weight) if is_shift && weight > 0.0 && weight < 100.0 => Stage::Shifting(weight),
-        _ if name == "POST_TEST_TRAFFIC_SHIFT" => Stage::Tested,
-        _ if name == "POST_PRODUCTION_TRAFFIC_SHIFT" => Stage::Shifted,
-        _ => Stage::Prepared,
+        _ if deployment.is_rolling_back() => HookStage::RollingBack,
+        // The weight is zero before the first shift as well.
+        Some(weight) if weight <= 0.0 && name == "PRODUCTION_TRAFFIC_SHIFT" => {
+            HookStage::RollingBack
+        }
+        Some(weight) if is_shift && weight > 0.0 && weight < 100.0 => HookStage::Shifting(weight),
+        _ if name == "POST_TEST_TRAFFIC_SHIFT" => HookStage::Tested,
+        _ if name == "POST_PRODUCTION_TRAFFIC_SHIFT" => HookStage::Shifted,
+        _ => HookStage::Prepared,
     }
 }

@@ -1,8 +1,8 @@
-//! Which services wait for an answer.
+//! Discovery: the services whose hooks wait for an answer.
 
 use std::collections::BTreeMap;
 
-use lamplighter::engine::{Search, Targets};
+use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::hook::HookCall;
 use lamplighter::model::{Arn, Tagged};
@@ -11,42 +11,50 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
 use crate::Verify;
-use crate::survey::{Question, Survey};
+use crate::survey::{HookRequest, Prefetched};
 
-pub async fn targets<C: Cloud, L: Ledger>(
-    search: Search<'_, C, L>,
-) -> Result<Targets<Survey>, AwsError> {
+pub async fn find_targets<C: Cloud, L: Ledger>(
+    search: DiscoveryContext<'_, C, L>,
+) -> Result<Targets<Prefetched>, AwsError> {
     let (arns, question) = match &search.event.detail {
-        Detail::Hook(call) => (vec![service_of(call)], Question::Ecs(call.clone())),
+        Detail::Hook(call) => (vec![service_arn(call)], HookRequest::Ecs(call.clone())),
         Detail::CodeDeployHook(call) => {
-            match search.cloud.code_target(&call.deployment_id).await? {
+            match search
+                .cloud
+                .find_code_deploy_target(&call.deployment_id)
+                .await?
+            {
                 Some(target) => (
                     vec![target.service.clone()],
-                    Question::CodeDeploy(call.clone(), target),
+                    HookRequest::CodeDeploy(call.clone(), target),
                 ),
                 None => {
-                    return Ok(Targets::None(format!(
+                    return Ok(Targets::Skipped(format!(
                         "CodeDeploy knows no {}",
                         call.deployment_id
                     )));
                 }
             }
         }
-        Detail::Sweep => (search.ledger.watched(Verify::NAME).await?, Question::Again),
-        other => return Ok(Targets::not_for("verify", other)),
+        Detail::Sweep => (
+            search.ledger.list_watched(Verify::NAME).await?,
+            HookRequest::Pending,
+        ),
+        other => return Ok(Targets::unsupported_event("verify", other)),
     };
     if arns.is_empty() {
-        return Ok(Targets::None("nobody waits for an answer".to_owned()));
+        return Ok(Targets::Skipped("nobody waits for an answer".to_owned()));
     }
-    let services = search.cloud.services(&arns).await?;
+    let services = search.cloud.describe_services(&arns).await?;
     let tags = |arn: &Arn| {
         services
             .iter()
             .find(|service| service.arn == *arn)
             .map(|service| service.tags.clone())
     };
-    // What is watched is visited although it is gone, so that it is watched no more.
-    let is_watched = matches!(question, Question::Again);
+    // Services on the watch list are reconciled even if they no longer exist, so that they leave
+    // the list.
+    let is_watched = matches!(question, HookRequest::Pending);
     let tagged = |arn: &Arn| {
         let tags = tags(arn).or_else(|| is_watched.then(BTreeMap::new))?;
         Some(Tagged {
@@ -56,21 +64,22 @@ pub async fn targets<C: Cloud, L: Ledger>(
     };
     let targets: Vec<Tagged> = arns.iter().filter_map(tagged).collect();
     if targets.is_empty() {
-        let names: Vec<String> = arns.iter().map(Arn::name).collect();
-        return Ok(Targets::None(format!(
+        let names: Vec<String> = arns.iter().map(Arn::display_name).collect();
+        return Ok(Targets::Skipped(format!(
             "{} does not exist",
             names.join(", ")
         )));
     }
-    Ok(Targets::These(
+    Ok(Targets::Found(
         targets,
-        Survey::new(question, services, search.now),
+        Prefetched::new(question, services, search.now),
     ))
 }
 
-/// The service that a call is about; the flat form and the nested one name it in different places.
-fn service_of(call: &HookCall) -> Arn {
-    if call.service.ecs_service().is_some() {
+/// Returns the service that a hook call concerns. The flat and the nested payload name it in
+/// different places.
+fn service_arn(call: &HookCall) -> Arn {
+    if call.service.ecs_cluster_and_name().is_some() {
         return call.service.clone();
     }
     let deployment = call.deployment.as_deref().unwrap_or_default();

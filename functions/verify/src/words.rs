@@ -1,14 +1,14 @@
-//! What `verify` tells people.
+//! The messages of `verify`.
 
-use lamplighter::model::{Digest, counted};
+use lamplighter::model::{Digest, pluralize};
 use lamplighter::notify::Message;
 use lamplighter::policy::APPROVE;
 use lamplighter::state::ProbeStreak;
 
-use crate::sequential::{Comparison, FALSE_ALARMS, MARGIN, Minute};
+use crate::sequential::{Comparison, FALSE_ALARM_RATE, MARGIN, Minute};
 
-/// `12 of 300 requests (4.0 %)`
-fn share(minute: &Minute) -> String {
+/// Formats the share of failed requests: `12 of 300 requests (4.0 %)`.
+fn format_error_share(minute: &Minute) -> String {
     let percent = if minute.requests > 0.0 {
         minute.errors / minute.requests * 100.0
     } else {
@@ -20,16 +20,17 @@ fn share(minute: &Minute) -> String {
     )
 }
 
-pub fn counts(comparison: &Comparison) -> String {
+pub fn describe_counts(comparison: &Comparison) -> String {
     format!(
         "{} fail with it, {} with the old revision",
-        share(&comparison.new),
-        share(&comparison.old)
+        format_error_share(&comparison.new),
+        format_error_share(&comparison.old)
     )
 }
 
-/// An approval that was made use of brings it no more.
-pub fn again(digest: &Digest, approval_is_spent: bool) -> String {
+/// Describes how to retry after a failure. An approval that was already used does not allow another
+/// attempt.
+pub fn describe_retry(digest: &Digest, approval_is_spent: bool) -> String {
     let next = if approval_is_spent {
         "push another one.".to_owned()
     } else {
@@ -44,21 +45,21 @@ pub fn more_errors(label: &str, weight: f64, comparison: &Comparison) -> Message
     ))
     .why(format!(
         "In the same minutes {}. That this is chance is less likely than {:.1} %.",
-        counts(comparison),
-        FALSE_ALARMS * 100.0
+        describe_counts(comparison),
+        FALSE_ALARM_RATE * 100.0
     ))
 }
 
-pub fn slower(label: &str, weight: f64, comparison: &Comparison) -> Message {
+pub fn higher_latency(label: &str, weight: f64, comparison: &Comparison) -> Message {
     Message::warning(format!("{label} is slower than the old one: going back from {weight} % of traffic")).why(format!(
         "In {} of {} nine tenths of its requests took half as long again. That this is chance is less likely than {:.1} %.",
-        comparison.slow,
-        counted(comparison.compared as usize, "minute"),
-        FALSE_ALARMS * 100.0
+        comparison.slow_minutes,
+        pluralize(comparison.compared_minutes as usize, "minute"),
+        FALSE_ALARM_RATE * 100.0
     ))
 }
 
-pub fn not_enough(
+pub fn not_enough_evidence(
     label: &str,
     weight: f64,
     comparison: &Comparison,
@@ -73,26 +74,26 @@ pub fn not_enough(
     ))
     .why(format!(
         "{}. {left} whether it fails more often by {:.0} in a hundred.",
-        counts(comparison),
+        describe_counts(comparison),
         MARGIN * 100.0
     ))
 }
 
-/// Where the two can't be compared.
+/// Builds the warning that the two revisions can't be compared.
 pub fn not_comparable(label: &str, weight: f64) -> Message {
     Message::warning(format!("{label} can't be judged at {weight} % of traffic"))
         .why("There is not one old revision beside it, or not each of them has a target group behind an application load balancer.")
 }
 
-/// Most of its requests are never answered.
-pub fn hangs(label: &str, weight: f64, comparison: &Comparison) -> Message {
+/// Builds the warning that most requests to the new revision get no response.
+pub fn unanswered_requests(label: &str, weight: f64, comparison: &Comparison) -> Message {
     let Minute { requests, .. } = comparison.new;
     Message::warning(format!("{label} does not answer: going back from {weight} % of traffic")).why(format!(
         "Of {requests:.0} requests to it less than half were answered by its tasks; of those to the old revision nearly all."
     ))
 }
 
-pub fn refuted(label: &str, place: &str, looks: &ProbeStreak) -> Message {
+pub fn probes_failed(label: &str, place: &str, looks: &ProbeStreak) -> Message {
     let problem = looks.problem.clone().unwrap_or_default();
     Message::warning(format!(
         "{label} does not answer well at {place}: going back"
@@ -103,7 +104,7 @@ pub fn refuted(label: &str, place: &str, looks: &ProbeStreak) -> Message {
     ))
 }
 
-pub fn now_and_then(label: &str, place: &str, looks: &ProbeStreak) -> Message {
+pub fn probes_inconclusive(label: &str, place: &str, looks: &ProbeStreak) -> Message {
     let ProbeStreak {
         all,
         passed,
@@ -116,13 +117,13 @@ pub fn now_and_then(label: &str, place: &str, looks: &ProbeStreak) -> Message {
         .unwrap_or_default();
     Message::warning(format!("nobody can say whether {label} is well at {place}")).why(format!(
         "{passed} of {} passed.{last}",
-        counted(*all as usize, "look")
+        pluralize(*all as usize, "look")
     ))
 }
 
-pub fn quarantined(label: &str, digest: &Digest, reason: &str) -> Message {
+pub fn image_quarantined(label: &str, digest: &Digest, reason: &str) -> Message {
     Message::warning(format!("{label} is refused: it failed before"))
         .why(format!("It is deployed again, not by lamplighter:deploy, and that is taken back. {reason}."))
         .next(format!("Deploy another image, or tag the service {APPROVE} = {digest} to have it rolled out once more."))
-        .once(format!("refused:{digest}"))
+        .deduplicated_by(format!("refused:{digest}"))
 }

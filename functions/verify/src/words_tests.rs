@@ -27,7 +27,7 @@ fn every_message() {
     };
     let mut comparison = Comparison::default();
     (comparison.old, comparison.new) = (minute(2_700.0, 8.0), minute(300.0, 12.0));
-    (comparison.compared, comparison.slow) = (6, 5);
+    (comparison.compared_minutes, comparison.slow_minutes) = (6, 5);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
     let looks = ProbeStreak {
         all: 9,
@@ -36,20 +36,29 @@ fn every_message() {
         problem,
         ..ProbeStreak::default()
     };
-    let again = |message: Message, spent: bool| message.next(words::again(&digest, spent));
+    let again = |message: Message, spent: bool| message.next(words::describe_retry(&digest, spent));
     let messages = [
         again(words::more_errors(label, 10.0, &comparison), false),
-        again(words::slower(label, 10.0, &comparison), false),
-        again(words::not_enough(label, 10.0, &comparison, Some(40)), true),
-        again(words::not_enough(label, 10.0, &comparison, None), true),
-        again(words::not_comparable(label, 10.0), false),
-        again(words::hangs(label, 10.0, &comparison), false),
-        again(words::refuted(label, "the test listener", &looks), false),
+        again(words::higher_latency(label, 10.0, &comparison), false),
         again(
-            words::now_and_then(label, "the test listener", &looks),
+            words::not_enough_evidence(label, 10.0, &comparison, Some(40)),
+            true,
+        ),
+        again(
+            words::not_enough_evidence(label, 10.0, &comparison, None),
+            true,
+        ),
+        again(words::not_comparable(label, 10.0), false),
+        again(words::unanswered_requests(label, 10.0, &comparison), false),
+        again(
+            words::probes_failed(label, "the test listener", &looks),
             false,
         ),
-        words::quarantined(label, &digest, "It failed more often at 10 % of traffic"),
+        again(
+            words::probes_inconclusive(label, "the test listener", &looks),
+            false,
+        ),
+        words::image_quarantined(label, &digest, "It failed more often at 10 % of traffic"),
     ];
     insta::assert_snapshot!(book(&messages));
 }

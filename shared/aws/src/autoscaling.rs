@@ -1,19 +1,19 @@
-//! Application Auto Scaling: the bounds it keeps a service in.
+//! Application Auto Scaling: the minimum and maximum capacity of services.
 
 use aws_sdk_applicationautoscaling::Client;
 use aws_sdk_applicationautoscaling::types::{
     ScalableDimension, ScalableTarget as Registered, ServiceNamespace,
 };
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, ScalableTarget};
 
-/// The most resources one call takes.
+/// Maximum number of resource identifiers per DescribeScalableTargets call.
 /// Source: <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html>
 const RESOURCES_PER_CALL: usize = 50;
 
-pub async fn scalable_targets(
+pub async fn describe_scalable_targets(
     client: &Client,
     services: &[Arn],
 ) -> Result<Vec<ScalableTarget>, AwsError> {
@@ -23,45 +23,57 @@ pub async fn scalable_targets(
             .describe_scalable_targets()
             .service_namespace(ServiceNamespace::Ecs)
             .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-            .set_resource_ids(Some(chunk.iter().map(resource_id).collect()))
+            .set_resource_ids(Some(chunk.iter().map(service_resource_id).collect()))
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let names = || chunk.iter().map(Arn::name).collect::<Vec<_>>().join(", ");
-            let page = page.map_err(|e| failure("DescribeScalableTargets", &names(), &e))?;
+            let names = || {
+                chunk
+                    .iter()
+                    .map(Arn::display_name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            };
+            let page = page.map_err(|e| aws_error("DescribeScalableTargets", &names(), &e))?;
             let found = page.scalable_targets.unwrap_or_default().into_iter();
             targets.extend(found.filter_map(|registered| {
                 let service = chunk
                     .iter()
-                    .find(|arn| resource_id(arn) == registered.resource_id)?;
-                Some(target(service.clone(), &registered))
+                    .find(|arn| service_resource_id(arn) == registered.resource_id)?;
+                Some(convert_scalable_target(service.clone(), &registered))
             }));
         }
     }
     Ok(targets)
 }
 
-/// Sets the minimum alone; maximum, role and suspensions stay as they are.
-pub async fn set_minimum(client: &Client, service: &Arn, min: u32) -> Result<String, AwsError> {
+/// Sets the minimum capacity of a service's scalable target.
+///
+/// Maximum capacity, role and suspensions stay unchanged. Source: RegisterScalableTarget.
+pub async fn set_min_capacity(
+    client: &Client,
+    service: &Arn,
+    min: u32,
+) -> Result<String, AwsError> {
     let request = client
         .register_scalable_target()
         .service_namespace(ServiceNamespace::Ecs)
         .scalable_dimension(ScalableDimension::EcsServiceDesiredCount)
-        .resource_id(resource_id(service))
+        .resource_id(service_resource_id(service))
         .min_capacity(i32::try_from(min).unwrap_or(i32::MAX));
     request
         .send()
         .await
-        .map_err(|e| failure("RegisterScalableTarget", &service.name(), &e))?;
+        .map_err(|e| aws_error("RegisterScalableTarget", &service.display_name(), &e))?;
     Ok(format!("minimum {min}"))
 }
 
-/// `service/shop/web`
-fn resource_id(service: &Arn) -> String {
-    format!("service/{}", service.name())
+/// Returns the resource identifier of a service, such as `service/shop/web`.
+fn service_resource_id(service: &Arn) -> String {
+    format!("service/{}", service.display_name())
 }
 
-fn target(service: Arn, registered: &Registered) -> ScalableTarget {
+fn convert_scalable_target(service: Arn, registered: &Registered) -> ScalableTarget {
     let suspended = registered.suspended_state.as_ref();
     let is = |flag: Option<bool>| flag.unwrap_or(false);
     ScalableTarget {

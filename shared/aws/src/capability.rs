@@ -1,193 +1,229 @@
-//! What each operation can do to AWS, and no more.
+//! The AWS actions that each operation's capability allows.
 
 use super::execute::Aws;
 use super::{
-    autoscaling, caches, cloudwatch, codedeploy, deployments, drills, ecs, instances, logs, probes,
-    snapshots, tasks,
+    autoscaling, check_tasks, cloudwatch, codedeploy, deployments, drills, ecs, elasticache,
+    instances, logs, snapshots, tasks,
 };
 use lamplighter::AwsError;
-use lamplighter::plan::{Action, GoBack};
+use lamplighter::plan::{Action, Rollback};
 use lamplighter::ports::cloud::{
-    Cloud, Drills, Logs, Reach, ReadOnly, Remedies, Revisions, Services, ServicesAndBounds,
-    Snapshots, Verdicts, Watching,
+    AlarmActions, ArchiveActions, BackupActions, Capability, Cloud, DeployActions, DrillActions,
+    HealActions, HookActions, ReadOnly, RolloutActions, ScaleActions,
 };
 
-/// Carries out the actions within a reach.
-pub trait Performs: Reach + Sized {
+/// A capability that executes its actions on AWS.
+pub trait Execute: Capability + Sized {
+    /// Executes an action and returns a short description of its outcome.
+    ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it, or `OutOfReach`.
+    /// [`AwsError`] from AWS, or with the code `OutOfReach` if the capability does not allow it.
     #[expect(async_fn_in_trait, reason = "one thread")]
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError>;
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError>;
 }
 
-fn beyond(action: &Action) -> AwsError {
+fn unsupported(action: &Action) -> AwsError {
     AwsError {
         call: "perform",
-        target: action.in_words(),
+        target: action.describe(),
         code: "OutOfReach".to_owned(),
         message: "this operation is not made to do it".to_owned(),
         refused: true,
     }
 }
 
-impl Performs for ReadOnly {
-    async fn perform(_: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
-        Err(beyond(action))
+impl Execute for ReadOnly {
+    async fn execute(_: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+        Err(unsupported(action))
     }
 }
 
-impl Performs for Services {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for DeployActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Rollout(rollout) => aws.roll_out(rollout).await,
-            Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
-            Action::Redeploy(redeploy) => {
-                ecs::force_new_deployment(aws.ecs(), &redeploy.service).await
+            Action::Rollout(rollout) => aws.execute_rollout(rollout).await,
+            Action::CreateSnapshot(backup) => {
+                snapshots::create_snapshot(aws.rds_client(), backup).await
             }
-            other => Err(beyond(other)),
+            Action::RestartTasks(redeploy) => {
+                ecs::force_new_deployment(aws.ecs_client(), &redeploy.service).await
+            }
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Revisions {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for RolloutActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Continue(go_on) => deployments::go_on(aws.ecs(), go_on).await,
-            Action::GoBack(GoBack {
+            Action::ContinueDeployment(go_on) => {
+                deployments::continue_deployment(aws.ecs_client(), go_on).await
+            }
+            Action::Rollback(Rollback {
                 stop: Some(id),
                 code_deploy: Some(_),
                 ..
-            }) => codedeploy::stop(aws.codedeploy(), id).await,
-            Action::GoBack(GoBack {
+            }) => codedeploy::stop_deployment(aws.codedeploy_client(), id).await,
+            Action::Rollback(Rollback {
                 code_deploy: Some(group),
                 to,
                 ..
-            }) => codedeploy::create(aws.codedeploy(), group, to, None).await,
-            Action::GoBack(GoBack {
+            }) => codedeploy::create_deployment(aws.codedeploy_client(), group, to, None).await,
+            Action::Rollback(Rollback {
                 stop: Some(deployment),
                 ..
-            }) => deployments::take_back(aws.ecs(), deployment).await,
-            Action::GoBack(back) => {
-                ecs::update_service(aws.ecs(), &back.service, &back.to, None).await
+            }) => deployments::roll_back_deployment(aws.ecs_client(), deployment).await,
+            Action::Rollback(back) => {
+                ecs::update_service(aws.ecs_client(), &back.service, &back.to, None).await
             }
-            Action::Judge(_) => Ok("remembered".to_owned()),
-            other => Err(beyond(other)),
+            Action::RecordVerdict(_) => Ok("remembered".to_owned()),
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Remedies {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for HealActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Replace(replace) => tasks::stop(aws.ecs(), replace).await,
-            Action::Redeploy(redeploy) => {
-                ecs::force_new_deployment(aws.ecs(), &redeploy.service).await
+            Action::ReplaceTask(replace) => tasks::stop_task(aws.ecs_client(), replace).await,
+            Action::RestartTasks(redeploy) => {
+                ecs::force_new_deployment(aws.ecs_client(), &redeploy.service).await
             }
-            Action::GoBack(back) => {
-                ecs::update_service(aws.ecs(), &back.service, &back.to, None).await
+            Action::Rollback(back) => {
+                ecs::update_service(aws.ecs_client(), &back.service, &back.to, None).await
             }
-            Action::Park(park) => ecs::set_desired_count(aws.ecs(), &park.service, park.to).await,
-            Action::Enlarge(enlarge) => aws.enlarge(enlarge).await,
-            Action::Move(moving) => ecs::place(aws.ecs(), &moving.service, &moving.to).await,
-            Action::Drain(drain) => instances::drain(aws.ecs(), aws.groups(), drain).await,
-            Action::Recover(_) => Ok("remembered".to_owned()),
-            other => Err(beyond(other)),
+            Action::ParkService(park) => {
+                ecs::set_desired_count(aws.ecs_client(), &park.service, park.to).await
+            }
+            Action::IncreaseMemory(enlarge) => aws.increase_memory(enlarge).await,
+            Action::SwitchCapacityProvider(moving) => {
+                ecs::set_capacity_strategy(aws.ecs_client(), &moving.service, &moving.to).await
+            }
+            Action::DrainInstance(drain) => {
+                instances::drain_instance(aws.ecs_client(), aws.autoscaling_client(), drain).await
+            }
+            Action::CloseIncident(_) => Ok("remembered".to_owned()),
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Verdicts {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for HookActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Report(report) => codedeploy::report(aws.codedeploy(), report).await,
-            Action::Judge(_) => Ok("remembered".to_owned()),
-            other => Err(beyond(other)),
+            Action::AnswerCodeDeployHook(report) => {
+                codedeploy::answer_hook(aws.codedeploy_client(), report).await
+            }
+            Action::RecordVerdict(_) => Ok("remembered".to_owned()),
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for ServicesAndBounds {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for ScaleActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Scale(scale) => {
-                ecs::set_desired_count(aws.ecs(), &scale.service, scale.to).await
+            Action::SetDesiredCount(scale) => {
+                ecs::set_desired_count(aws.ecs_client(), &scale.service, scale.to).await
             }
-            Action::Floor(floor) => {
-                autoscaling::set_minimum(aws.autoscaling(), &floor.service, floor.to).await
+            Action::SetMinCapacity(floor) => {
+                autoscaling::set_min_capacity(
+                    aws.application_autoscaling_client(),
+                    &floor.service,
+                    floor.to,
+                )
+                .await
             }
-            other => Err(beyond(other)),
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Watching {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for AlarmActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Alarms(alarms) => cloudwatch::keep(aws.cloudwatch(), alarms).await,
-            Action::Dashboard(dashboard) => {
-                cloudwatch::keep_dashboard(aws.cloudwatch(), dashboard).await
+            Action::ApplyAlarms(alarms) => {
+                cloudwatch::apply_alarms(aws.cloudwatch_client(), alarms).await
             }
-            other => Err(beyond(other)),
+            Action::ApplyDashboard(dashboard) => {
+                cloudwatch::apply_dashboard(aws.cloudwatch_client(), dashboard).await
+            }
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Snapshots {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for BackupActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Backup(backup) if backup.database.is_cache() => {
-                caches::take(aws.elasticache(), backup).await
+            Action::CreateSnapshot(backup) if backup.database.is_cache() => {
+                elasticache::create_snapshot(aws.elasticache_client(), backup).await
             }
-            Action::Expire(expire) if expire.snapshot.service() == "elasticache" => {
-                caches::delete(aws.elasticache(), expire).await
+            Action::DeleteSnapshot(expire) if expire.snapshot.service() == "elasticache" => {
+                elasticache::delete_snapshot(aws.elasticache_client(), expire).await
             }
-            Action::Backup(backup) => snapshots::take(aws.rds(), backup).await,
-            Action::Copy(copy) => {
+            Action::CreateSnapshot(backup) => {
+                snapshots::create_snapshot(aws.rds_client(), backup).await
+            }
+            Action::CopySnapshot(copy) => {
                 if copy.to.is_vault() {
-                    snapshots::share(aws.rds(), &copy.snapshot, aws.vault().account()).await?;
+                    snapshots::share_snapshot(
+                        aws.rds_client(),
+                        &copy.snapshot,
+                        aws.vault().account(),
+                    )
+                    .await?;
                 }
-                snapshots::copy(&aws.rds_at(&copy.to), copy).await
+                snapshots::copy_snapshot(&aws.rds_client_at(&copy.to), copy).await
             }
-            Action::Expire(expire) => {
-                snapshots::delete(&aws.rds_of(&expire.snapshot), expire).await
+            Action::DeleteSnapshot(expire) => {
+                snapshots::delete_snapshot(&aws.rds_client_of(&expire.snapshot), expire).await
             }
-            other => Err(beyond(other)),
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Logs {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for ArchiveActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Export(export) => logs::export(aws.logs(), export).await,
-            Action::Complete(complete) => logs::complete(aws.s3(), complete).await,
-            Action::Retain(retain) => logs::retain(aws.logs(), retain).await,
-            other => Err(beyond(other)),
+            Action::ExportLogs(export) => logs::create_export_task(aws.logs_client(), export).await,
+            Action::WriteManifest(complete) => {
+                logs::write_manifest(aws.s3_client(), complete).await
+            }
+            Action::SetRetention(retain) => logs::set_retention(aws.logs_client(), retain).await,
+            other => Err(unsupported(other)),
         }
     }
 }
 
-impl Performs for Drills {
-    async fn perform(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
+impl Execute for DrillActions {
+    async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Restore(restore) if restore.source.is_cache() => {
-                caches::restore(aws.elasticache(), restore).await
+            Action::RestoreForDrill(restore) if restore.source.is_cache() => {
+                elasticache::restore_cache(aws.elasticache_client(), restore).await
             }
-            Action::Remove(remove) if remove.database.is_cache() => {
-                caches::remove(aws.elasticache(), remove).await
+            Action::DeleteRestoredDatabase(remove) if remove.database.is_cache() => {
+                elasticache::delete_cache(aws.elasticache_client(), remove).await
             }
-            Action::Verify(verify) if verify.snapshot.service() == "elasticache" => {
-                caches::verify(aws.elasticache(), verify).await
+            Action::MarkVerified(verify) if verify.snapshot.service() == "elasticache" => {
+                elasticache::mark_verified(aws.elasticache_client(), verify).await
             }
-            Action::Restore(restore) => drills::restore(aws.rds(), restore).await,
-            Action::Remove(remove) => drills::remove(aws.rds(), remove).await,
-            Action::Verify(verify) => drills::verify(aws.rds(), verify).await,
-            Action::RunProbe(probe) => {
-                let definition = aws.task_definition(&probe.task_definition).await?;
-                probes::run(aws.ecs(), probe, &definition).await
+            Action::RestoreForDrill(restore) => {
+                drills::restore_database(aws.rds_client(), restore).await
             }
-            Action::Halt(halt) => probes::halt(aws.ecs(), halt).await,
-            other => Err(beyond(other)),
+            Action::DeleteRestoredDatabase(remove) => {
+                drills::delete_database(aws.rds_client(), remove).await
+            }
+            Action::MarkVerified(verify) => drills::mark_verified(aws.rds_client(), verify).await,
+            Action::RunCheckTask(probe) => {
+                let definition = aws.describe_task_definition(&probe.task_definition).await?;
+                check_tasks::run_check_task(aws.ecs_client(), probe, &definition).await
+            }
+            Action::StopCheckTask(halt) => {
+                check_tasks::stop_check_task(aws.ecs_client(), halt).await
+            }
+            other => Err(unsupported(other)),
         }
     }
 }

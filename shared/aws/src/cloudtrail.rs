@@ -1,24 +1,26 @@
-//! AWS CloudTrail: who changed what.
+//! AWS CloudTrail: write events on resources.
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::primitives::DateTime;
 use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
 use jiff::Timestamp;
 
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
-use lamplighter::model::Change;
+use lamplighter::model::CloudTrailEvent;
 
-/// The newest page of what wrote to a resource.
-pub async fn changes(
+/// Returns the write events on a resource since a time, from the newest page only.
+///
+/// Source: LookupEvents.
+pub async fn lookup_changes(
     client: &Client,
     resource: &str,
     since: Timestamp,
-) -> Result<Vec<Change>, AwsError> {
+) -> Result<Vec<CloudTrailEvent>, AwsError> {
     let call = "LookupEvents";
     let attribute = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName);
     let attribute = attribute.attribute_value(resource).build();
-    let attribute = attribute.map_err(|e| incomplete(call, resource, &e.to_string()))?;
+    let attribute = attribute.map_err(|e| incomplete_response(call, resource, &e.to_string()))?;
     let request = client
         .lookup_events()
         .lookup_attributes(attribute)
@@ -26,7 +28,7 @@ pub async fn changes(
     let answer = request
         .send()
         .await
-        .map_err(|e| failure(call, resource, &e))?;
+        .map_err(|e| aws_error(call, resource, &e))?;
     let writes = answer
         .events
         .unwrap_or_default()
@@ -35,7 +37,7 @@ pub async fn changes(
     Ok(writes
         .filter_map(|event| {
             let at = Timestamp::from_second(event.event_time?.secs()).ok()?;
-            Some(Change {
+            Some(CloudTrailEvent {
                 at,
                 call: event.event_name?,
                 by: event.username.unwrap_or_default(),

@@ -9,24 +9,24 @@ use aws_sdk_cloudwatch::types::{
 };
 use jiff::Timestamp;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic,
+    Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Statistic,
 };
-use lamplighter::plan::{Alarms, Dashboard};
+use lamplighter::plan::{ApplyAlarms, ApplyDashboard};
 
-/// The most one page of DescribeAlarms, and one DeleteAlarms call, may hold.
+/// Maximum number of alarms per page of DescribeAlarms and per DeleteAlarms call.
 const ALARMS_PER_CALL: usize = 100;
 const MINUTE: i32 = 60;
-/// The id of the expression that an alarm over several metrics looks at.
-const TOTAL: &str = "total";
+/// Identifier of the metric math expression that an alarm over several metrics evaluates.
+const SUM_ID: &str = "total";
 
-pub async fn alarms(
+pub async fn describe_alarms(
     client: &Client,
     prefix: &str,
     in_alarm: bool,
-) -> Result<Vec<HasAlarm>, AwsError> {
+) -> Result<Vec<ExistingAlarm>, AwsError> {
     let mut pages = client
         .describe_alarms()
         .alarm_name_prefix(prefix)
@@ -37,25 +37,28 @@ pub async fn alarms(
         .send();
     let mut alarms = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("DescribeAlarms", prefix, &e))?;
+        let page = page.map_err(|e| aws_error("DescribeAlarms", prefix, &e))?;
         alarms.extend(
             page.metric_alarms
                 .unwrap_or_default()
                 .iter()
-                .filter_map(has_alarm),
+                .filter_map(convert_alarm),
         );
     }
     Ok(alarms)
 }
 
-pub async fn alarm_tags(client: &Client, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
+pub async fn list_alarm_tags(
+    client: &Client,
+    arn: &str,
+) -> Result<BTreeMap<String, String>, AwsError> {
     let answer = client
         .list_tags_for_resource()
         .resource_arn(arn)
         .send()
         .await;
     let tags = answer
-        .map_err(|e| failure("ListTagsForResource", arn, &e))?
+        .map_err(|e| aws_error("ListTagsForResource", arn, &e))?
         .tags
         .unwrap_or_default();
     Ok(tags
@@ -64,11 +67,16 @@ pub async fn alarm_tags(client: &Client, arn: &str) -> Result<BTreeMap<String, S
         .collect())
 }
 
-/// Makes and deletes alarms. All are tried; the first error is answered.
-pub async fn keep(client: &Client, alarms: &Alarms) -> Result<String, AwsError> {
+/// Puts and deletes alarms. Source: PutMetricAlarm, DeleteAlarms.
+///
+/// An error does not stop the remaining alarms.
+///
+/// # Errors
+/// [`AwsError`] of the first call that failed.
+pub async fn apply_alarms(client: &Client, alarms: &ApplyAlarms) -> Result<String, AwsError> {
     let mut failed = None;
     for alarm in &alarms.put {
-        if let Err(error) = put(client, alarm, &alarms.tags).await {
+        if let Err(error) = put_alarm(client, alarm, &alarms.tags).await {
             failed.get_or_insert(error);
         }
     }
@@ -77,9 +85,10 @@ pub async fn keep(client: &Client, alarms: &Alarms) -> Result<String, AwsError> 
         if let Err(error) = request
             .send()
             .await
-            .map_err(|e| failure("DeleteAlarms", &chunk.join(", "), &e))
+            .map_err(|e| aws_error("DeleteAlarms", &chunk.join(", "), &e))
         {
-            // One that is gone already refuses the whole call; the next look finds what is left.
+            // One alarm that no longer exists fails the whole call. The next reconciliation
+            // retries the remaining ones.
             failed.get_or_insert(error);
         }
     }
@@ -87,7 +96,7 @@ pub async fn keep(client: &Client, alarms: &Alarms) -> Result<String, AwsError> 
     failed.map_or_else(|| Ok(format!("{set} set, {deleted} deleted")), Err)
 }
 
-async fn put(
+async fn put_alarm(
     client: &Client,
     alarm: &Alarm,
     tags: &BTreeMap<String, String>,
@@ -105,29 +114,29 @@ async fn put(
         .threshold(alarm.threshold)
         .comparison_operator(ComparisonOperator::from(alarm.comparison.as_str()))
         .treat_missing_data(&alarm.missing_data)
-        // What is not said is taken away.
+        // PutMetricAlarm removes every action that it does not list.
         .set_ok_actions(Some(alarm.actions.ok.clone()))
         .set_alarm_actions(Some(alarm.actions.alarm.clone()))
         .set_insufficient_data_actions(Some(alarm.actions.insufficient_data.clone()))
-        // Only a new alarm takes them; those of one that exists stay.
+        // PutMetricAlarm applies tags only to a new alarm.
         .set_tags(Some(tags.collect()));
     request = match &alarm.measure {
         Measure::One(metric) => request
             .namespace(&metric.namespace)
             .metric_name(&metric.name)
-            .set_dimensions(Some(dimensions(metric)))
+            .set_dimensions(Some(build_dimensions(metric)))
             .statistic(SdkStatistic::from(metric.statistic.as_str()))
             .period(MINUTE * i32::try_from(alarm.period).unwrap_or(1)),
-        Measure::Sum(metrics) => request.set_metrics(Some(total(metrics))),
+        Measure::Sum(metrics) => request.set_metrics(Some(build_sum_queries(metrics))),
     };
     request
         .send()
         .await
-        .map_err(|e| failure("PutMetricAlarm", &alarm.name, &e))?;
+        .map_err(|e| aws_error("PutMetricAlarm", &alarm.name, &e))?;
     Ok(())
 }
 
-fn dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
+fn build_dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
     metric
         .dimensions
         .iter()
@@ -135,13 +144,14 @@ fn dimensions(metric: &AlarmMetric) -> Vec<Dimension> {
         .collect()
 }
 
-/// The sum of several metrics, where one that has no data counts as nothing.
-/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>; FILL is not for
-/// alarms, because a late value would count as none.
-fn total(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
+/// Builds the queries for the sum of several metrics; a metric without data counts as zero.
+///
+/// The expression does not use `FILL`: in an alarm, a late value would count as missing.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html>
+fn build_sum_queries(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
     let ids: Vec<String> = (1..=metrics.len()).map(|n| format!("m{n}")).collect();
     let expression = MetricDataQuery::builder()
-        .id(TOTAL)
+        .id(SUM_ID)
         .expression(ids.join(" + "))
         .label("total")
         .return_data(true);
@@ -149,7 +159,7 @@ fn total(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
         let named = Metric::builder()
             .namespace(&metric.namespace)
             .metric_name(&metric.name)
-            .set_dimensions(Some(dimensions(metric)));
+            .set_dimensions(Some(build_dimensions(metric)));
         let measured = MetricStat::builder()
             .metric(named.build())
             .period(MINUTE)
@@ -163,11 +173,11 @@ fn total(metrics: &[AlarmMetric]) -> Vec<MetricDataQuery> {
     std::iter::once(expression.build()).chain(each).collect()
 }
 
-fn has_alarm(alarm: &MetricAlarm) -> Option<HasAlarm> {
+fn convert_alarm(alarm: &MetricAlarm) -> Option<ExistingAlarm> {
     let since = alarm
         .state_transitioned_timestamp
         .or(alarm.state_updated_timestamp);
-    Some(HasAlarm {
+    Some(ExistingAlarm {
         name: alarm.alarm_name.clone()?,
         arn: alarm.alarm_arn.clone().unwrap_or_default(),
         state: alarm
@@ -176,25 +186,25 @@ fn has_alarm(alarm: &MetricAlarm) -> Option<HasAlarm> {
             .and_then(|s| AlarmState::parse(s.as_str()))?,
         state_since: since.and_then(|time| Timestamp::from_second(time.secs()).ok()),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
-        actions: actions(alarm),
-        alarm: ours(alarm),
+        actions: convert_actions(alarm),
+        alarm: supported_definition(alarm),
     })
 }
 
-fn actions(alarm: &MetricAlarm) -> AlarmActions {
-    AlarmActions {
+fn convert_actions(alarm: &MetricAlarm) -> AlarmTopics {
+    AlarmTopics {
         ok: alarm.ok_actions().to_vec(),
         alarm: alarm.alarm_actions().to_vec(),
         insufficient_data: alarm.insufficient_data_actions().to_vec(),
     }
 }
 
-/// The alarm as this system would describe it; `None` where it has a form that it never sets.
-fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
+/// Converts an alarm to Lamplighter's definition; `None` if it has settings Lamplighter never uses.
+fn supported_definition(alarm: &MetricAlarm) -> Option<Alarm> {
     let minutes = u32::try_from(alarm.evaluation_periods?).ok()?;
     let measure = match alarm.metrics() {
-        [] => Measure::One(one(alarm)?),
-        queries => Measure::Sum(compared(queries)?),
+        [] => Measure::One(convert_single_metric(alarm)?),
+        queries => Measure::Sum(convert_summed_metrics(queries)?),
     };
     let same_minutes = alarm
         .datapoints_to_alarm
@@ -212,11 +222,11 @@ fn ours(alarm: &MetricAlarm) -> Option<Alarm> {
             .treat_missing_data
             .clone()
             .unwrap_or_else(|| "missing".to_owned()),
-        actions: actions(alarm),
+        actions: convert_actions(alarm),
     })
 }
 
-fn one(alarm: &MetricAlarm) -> Option<AlarmMetric> {
+fn convert_single_metric(alarm: &MetricAlarm) -> Option<AlarmMetric> {
     alarm
         .period
         .is_some_and(|period| period % MINUTE == 0)
@@ -224,13 +234,15 @@ fn one(alarm: &MetricAlarm) -> Option<AlarmMetric> {
     Some(AlarmMetric {
         namespace: alarm.namespace.clone()?,
         name: alarm.metric_name.clone()?,
-        dimensions: by_name(alarm.dimensions()),
+        dimensions: dimension_map(alarm.dimensions()),
         statistic: Statistic::parse(alarm.statistic.as_ref()?.as_str())?,
     })
 }
 
-/// The metrics that are summed, in the order of their ids: `m1`, `m2`. CloudWatch promises none.
-fn compared(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
+/// Returns the summed metrics in the order of their identifiers: `m1`, `m2`.
+///
+/// CloudWatch does not guarantee any order. Returns `None` if the queries are not such a sum.
+fn convert_summed_metrics(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
     let numbered =
         |query: &MetricDataQuery| query.id.as_deref()?.strip_prefix('m')?.parse::<u32>().ok();
     let mut each: Vec<_> = queries
@@ -238,12 +250,16 @@ fn compared(queries: &[MetricDataQuery]) -> Option<Vec<AlarmMetric>> {
         .filter(|query| query.expression.is_none())
         .collect();
     each.sort_by_key(|query| numbered(query));
-    let metrics: Vec<AlarmMetric> = each.into_iter().map(measured).collect::<Option<_>>()?;
+    let metrics: Vec<AlarmMetric> = each
+        .into_iter()
+        .map(convert_metric_stat)
+        .collect::<Option<_>>()?;
     let expression = queries.iter().find_map(|query| query.expression.as_ref())?;
-    (total(&metrics).first()?.expression.as_ref() == Some(expression)).then_some(metrics)
+    (build_sum_queries(&metrics).first()?.expression.as_ref() == Some(expression))
+        .then_some(metrics)
 }
 
-fn measured(query: &MetricDataQuery) -> Option<AlarmMetric> {
+fn convert_metric_stat(query: &MetricDataQuery) -> Option<AlarmMetric> {
     let measured = query
         .metric_stat
         .as_ref()
@@ -252,35 +268,35 @@ fn measured(query: &MetricDataQuery) -> Option<AlarmMetric> {
     Some(AlarmMetric {
         namespace: metric.namespace.clone()?,
         name: metric.metric_name.clone()?,
-        dimensions: by_name(metric.dimensions()),
+        dimensions: dimension_map(metric.dimensions()),
         statistic: Statistic::parse(measured.stat.as_deref()?)?,
     })
 }
 
-fn by_name(dimensions: &[Dimension]) -> BTreeMap<String, String> {
+fn dimension_map(dimensions: &[Dimension]) -> BTreeMap<String, String> {
     dimensions
         .iter()
         .filter_map(|d| Some((d.name.clone()?, d.value.clone()?)))
         .collect()
 }
 
-/// The body of a dashboard, `None` where there is none of this name.
-pub async fn dashboard(client: &Client, name: &str) -> Result<Option<String>, AwsError> {
+/// Returns the body of a dashboard, or `None` if it does not exist. Source: GetDashboard.
+pub async fn get_dashboard(client: &Client, name: &str) -> Result<Option<String>, AwsError> {
     match client
         .get_dashboard()
         .dashboard_name(name)
         .send()
         .await
-        .map_err(|e| failure("GetDashboard", name, &e))
+        .map_err(|e| aws_error("GetDashboard", name, &e))
     {
         Ok(answer) => Ok(answer.dashboard_body),
-        Err(error) if is_missing(&error) => Ok(None),
+        Err(error) if is_dashboard_missing(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// The names of the dashboards that begin so, all pages.
-pub async fn dashboards(client: &Client, prefix: &str) -> Result<Vec<String>, AwsError> {
+/// Lists the names of all dashboards with a name prefix. Source: ListDashboards.
+pub async fn list_dashboards(client: &Client, prefix: &str) -> Result<Vec<String>, AwsError> {
     let mut pages = client
         .list_dashboards()
         .dashboard_name_prefix(prefix)
@@ -288,7 +304,7 @@ pub async fn dashboards(client: &Client, prefix: &str) -> Result<Vec<String>, Aw
         .send();
     let mut names = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("ListDashboards", prefix, &e))?;
+        let page = page.map_err(|e| aws_error("ListDashboards", prefix, &e))?;
         names.extend(
             page.dashboard_entries
                 .unwrap_or_default()
@@ -299,7 +315,10 @@ pub async fn dashboards(client: &Client, prefix: &str) -> Result<Vec<String>, Aw
     Ok(names)
 }
 
-pub async fn keep_dashboard(client: &Client, dashboard: &Dashboard) -> Result<String, AwsError> {
+pub async fn apply_dashboard(
+    client: &Client,
+    dashboard: &ApplyDashboard,
+) -> Result<String, AwsError> {
     let name = &dashboard.name;
     let Some(body) = &dashboard.body else {
         let deleted = client
@@ -307,8 +326,8 @@ pub async fn keep_dashboard(client: &Client, dashboard: &Dashboard) -> Result<St
             .dashboard_names(name)
             .send()
             .await;
-        return match deleted.map_err(|e| failure("DeleteDashboards", name, &e)) {
-            Err(error) if !is_missing(&error) => Err(error),
+        return match deleted.map_err(|e| aws_error("DeleteDashboards", name, &e)) {
+            Err(error) if !is_dashboard_missing(&error) => Err(error),
             _ => Ok("deleted".to_owned()),
         };
     };
@@ -319,7 +338,7 @@ pub async fn keep_dashboard(client: &Client, dashboard: &Dashboard) -> Result<St
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("PutDashboard", name, &e))?;
+        .map_err(|e| aws_error("PutDashboard", name, &e))?;
     let said = answer.dashboard_validation_messages.unwrap_or_default();
     let said: Vec<String> = said
         .into_iter()
@@ -332,6 +351,6 @@ pub async fn keep_dashboard(client: &Client, dashboard: &Dashboard) -> Result<St
     })
 }
 
-fn is_missing(error: &AwsError) -> bool {
+fn is_dashboard_missing(error: &AwsError) -> bool {
     ["DashboardNotFoundError", "ResourceNotFound"].contains(&error.code.as_str())
 }

@@ -1,4 +1,4 @@
-//! AWS CodeDeploy: deployments of services whose controller it is.
+//! AWS CodeDeploy: deployments of ECS services with the `CODE_DEPLOY` controller.
 
 use aws_sdk_codedeploy::Client;
 use aws_sdk_codedeploy::types::{
@@ -7,15 +7,18 @@ use aws_sdk_codedeploy::types::{
 };
 use serde_json::{Value, json};
 
-use super::ecs::OnlyRefusals;
-use super::failure::{failure, incomplete};
+use super::ecs::RetryRejectionsOnly;
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, CodeDeployment, CodeGroup, CodeTarget};
-use lamplighter::plan::Report;
+use lamplighter::model::{Arn, CodeDeployGroup, CodeDeployTarget, CodeDeployment};
+use lamplighter::plan::AnswerCodeDeployHook;
 
-pub async fn deployment(client: &Client, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+pub async fn describe_deployment(
+    client: &Client,
+    id: &str,
+) -> Result<Option<CodeDeployment>, AwsError> {
     let answer = client.get_deployment().deployment_id(id).send().await;
-    let found = match answer.map_err(|e| failure("GetDeployment", id, &e)) {
+    let found = match answer.map_err(|e| aws_error("GetDeployment", id, &e)) {
         Ok(answer) => answer.deployment_info,
         Err(error) if error.code == "DeploymentDoesNotExistException" => None,
         Err(error) => return Err(error),
@@ -37,14 +40,16 @@ pub async fn deployment(client: &Client, id: &str) -> Result<Option<CodeDeployme
     }))
 }
 
-/// The service that a deployment is of, and where it stands.
-pub async fn target(client: &Client, id: &str) -> Result<Option<CodeTarget>, AwsError> {
+/// Returns the service that a deployment updates, and its lifecycle event in progress.
+///
+/// Sources: ListDeploymentTargets, GetDeploymentTarget.
+pub async fn find_target(client: &Client, id: &str) -> Result<Option<CodeDeployTarget>, AwsError> {
     let listed = client
         .list_deployment_targets()
         .deployment_id(id)
         .send()
         .await;
-    let listed = listed.map_err(|e| failure("ListDeploymentTargets", id, &e))?;
+    let listed = listed.map_err(|e| aws_error("ListDeploymentTargets", id, &e))?;
     let Some(name) = listed.target_ids.unwrap_or_default().into_iter().next() else {
         return Ok(None);
     };
@@ -54,7 +59,7 @@ pub async fn target(client: &Client, id: &str) -> Result<Option<CodeTarget>, Aws
         .target_id(name)
         .send()
         .await;
-    let answer = answer.map_err(|e| failure("GetDeploymentTarget", id, &e))?;
+    let answer = answer.map_err(|e| aws_error("GetDeploymentTarget", id, &e))?;
     let target = answer
         .deployment_target
         .and_then(|target| target.ecs_target);
@@ -66,24 +71,26 @@ pub async fn target(client: &Client, id: &str) -> Result<Option<CodeTarget>, Aws
         let stage = goes_on
             .and_then(|event| event.lifecycle_event_name.clone())
             .unwrap_or_default();
-        Some(CodeTarget {
+        Some(CodeDeployTarget {
             service: Arn::new(target.target_arn?),
             stage,
         })
     }))
 }
 
-/// Begins a deployment of a revision, and answers its identifier. CodeDeploy refuses a second one in a group.
-pub async fn create(
+/// Creates a deployment of a revision and returns its identifier.
+///
+/// CodeDeploy rejects a second concurrent deployment in the same deployment group.
+pub async fn create_deployment(
     client: &Client,
-    group: &CodeGroup,
+    group: &CodeDeployGroup,
     revision: &str,
     hook: Option<&str>,
 ) -> Result<String, AwsError> {
     let call = "CreateDeployment";
     let about = format!("{}/{}", group.application, group.group);
     let content = AppSpecContent::builder()
-        .content(app_spec(group, revision, hook).to_string())
+        .content(build_app_spec(group, revision, hook).to_string())
         .build();
     let location = RevisionLocation::builder().revision_type(RevisionLocationType::AppSpecContent);
     let request = client
@@ -91,7 +98,7 @@ pub async fn create(
         .application_name(&group.application)
         .deployment_group_name(&group.group)
         .revision(location.app_spec_content(content).build())
-        // Whatever the group says: a deployment that fails must not stay.
+        // Overrides the deployment group: a failed deployment must always be rolled back.
         .auto_rollback_configuration(
             AutoRollbackConfiguration::builder()
                 .enabled(true)
@@ -101,20 +108,22 @@ pub async fn create(
                 .build(),
         )
         .description("Lamplighter");
-    let once = aws_sdk_codedeploy::Config::builder().retry_classifier(OnlyRefusals);
+    let once = aws_sdk_codedeploy::Config::builder().retry_classifier(RetryRejectionsOnly);
     let answer = request
         .customize()
         .config_override(once)
         .send()
         .await
-        .map_err(|e| failure(call, &about, &e))?;
+        .map_err(|e| aws_error(call, &about, &e))?;
     answer
         .deployment_id
-        .ok_or_else(|| incomplete(call, &about, "deploymentId"))
+        .ok_or_else(|| incomplete_response(call, &about, "deploymentId"))
 }
 
+/// Builds the AppSpec of an ECS deployment, with our hook if one is given.
+///
 /// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/reference-appspec-file-example.html>
-fn app_spec(group: &CodeGroup, revision: &str, hook: Option<&str>) -> Value {
+fn build_app_spec(group: &CodeDeployGroup, revision: &str, hook: Option<&str>) -> Value {
     let reached = json!({"ContainerName": group.container, "ContainerPort": group.port});
     let service = json!({
         "Type": "AWS::ECS::Service",
@@ -128,8 +137,8 @@ fn app_spec(group: &CodeGroup, revision: &str, hook: Option<&str>) -> Value {
     json!({"version": 0.0, "Resources": [{"TargetService": service}], "Hooks": hooks})
 }
 
-/// Stops a deployment and lets CodeDeploy take it back.
-pub async fn stop(client: &Client, id: &str) -> Result<String, AwsError> {
+/// Stops a deployment and has CodeDeploy roll it back.
+pub async fn stop_deployment(client: &Client, id: &str) -> Result<String, AwsError> {
     let request = client
         .stop_deployment()
         .deployment_id(id)
@@ -137,12 +146,17 @@ pub async fn stop(client: &Client, id: &str) -> Result<String, AwsError> {
     request
         .send()
         .await
-        .map_err(|e| failure("StopDeployment", id, &e))?;
+        .map_err(|e| aws_error("StopDeployment", id, &e))?;
     Ok(format!("CodeDeploy takes back {id}"))
 }
 
-/// Answers a hook of a deployment. One that is answered already is no error.
-pub async fn report(client: &Client, report: &Report) -> Result<String, AwsError> {
+/// Reports the result of a lifecycle hook to CodeDeploy.
+///
+/// A hook that already has a result is not an error.
+pub async fn answer_hook(
+    client: &Client,
+    report: &AnswerCodeDeployHook,
+) -> Result<String, AwsError> {
     let status = if report.passed {
         LifecycleEventStatus::Succeeded
     } else {
@@ -154,7 +168,7 @@ pub async fn report(client: &Client, report: &Report) -> Result<String, AwsError
         .lifecycle_event_hook_execution_id(&report.execution)
         .status(status.clone());
     match request.send().await.map_err(|e| {
-        failure(
+        aws_error(
             "PutLifecycleEventHookExecutionStatus",
             &report.deployment,
             &e,

@@ -1,14 +1,16 @@
-//! How AWS is reached: a configuration built by hand from what Lambda puts into the environment.
+//! SDK configuration, built from the environment variables that Lambda sets.
 //!
-//! In Lambda, region, credentials and endpoint come from the environment, so the provider chain of
-//! `aws-config` is left out: it costs about a millisecond and a megabyte at every cold start. What the
-//! environment may say is honoured all the same: `AWS_ENDPOINT_URL` and its per-service forms, FIPS and
-//! dual-stack endpoints, and `AWS_CA_BUNDLE`.
+//! In Lambda, region, credentials and endpoint come from the environment. The provider chain of
+//! `aws-config` would cost about a millisecond and a megabyte at every cold start, so this module
+//! does not use it. These variables are supported: `AWS_ENDPOINT_URL` and its per-service forms,
+//! FIPS and dual-stack endpoints, and `AWS_CA_BUNDLE`.
 //!
-//! **TLS.** ring, because its first handshake costs 2 ms where the default provider seeds its entropy
-//! for 30 ms. **Trust.** The five roots that all AWS endpoints of the commercial and GovCloud partitions
-//! chain to are embedded (`amazon-roots.pem`; a test compares them with Mozilla's list, so that an
-//! update of that list which drops one fails the build). Every other partition uses the system's store.
+//! **TLS.** The provider is ring: its first handshake costs 2 ms, whereas the default provider
+//! seeds its entropy for 30 ms.
+//!
+//! **Trust.** All AWS endpoints of the commercial and GovCloud partitions chain to five roots.
+//! They are embedded (`amazon-roots.pem`). A test compares them with Mozilla's list: if an update
+//! of that list drops one, the build fails. Every other partition uses the system's trust store.
 //! `AWS_CA_BUNDLE` names a file to trust instead, without a new build.
 //! Source: <https://www.amazontrust.com/repository/>
 
@@ -34,31 +36,33 @@ pub type Config = SdkConfig;
 
 const AMAZON_ROOTS: &[u8] = include_bytes!("amazon-roots.pem");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// One attempt; a healthy control-plane call takes well under a second.
+/// Time-out of one attempt. A healthy control-plane call takes well under a second.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-/// All attempts of one call. Shorter than a visit, which is shorter than the function's time-out.
+/// Time-out of all attempts of one call.
+///
+/// It is shorter than a reconciliation, which is shorter than the function's time-out.
 const OPERATION_TIMEOUT: Duration = Duration::from_secs(15);
 const MAX_ATTEMPTS: u32 = 4;
-/// Without a cap the adaptive mode waits up to 20 s after a single throttled call.
+/// Maximum back-off. Without it, adaptive mode waits up to 20 s after a single throttled call.
 const MAX_BACKOFF: Duration = Duration::from_secs(2);
 
-/// The configuration of every client.
+/// Builds the configuration that all SDK clients share.
 ///
 /// # Errors
-/// [`ParameterError`] naming the variable that is missing or the certificate file that can't be read.
-pub fn config() -> Result<Config, ParameterError> {
-    let region = required("AWS_REGION")?;
+/// [`ParameterError`] if a required variable is missing or the CA bundle is unusable.
+pub fn build_sdk_config() -> Result<Config, ParameterError> {
+    let region = required_env_var("AWS_REGION")?;
     let credentials = Credentials::new(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN"),
+        required_env_var("AWS_ACCESS_KEY_ID")?,
+        required_env_var("AWS_SECRET_ACCESS_KEY")?,
+        env_var("AWS_SESSION_TOKEN"),
         None,
         "environment",
     );
     let mut builder = SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .http_client(http_client(trust_store(&region)?)?)
+        .http_client(build_http_client(select_trust_store(&region)?)?)
         .sleep_impl(TokioSleep::new())
         .time_source(SystemTimeSource::new())
         .retry_config(
@@ -66,25 +70,25 @@ pub fn config() -> Result<Config, ParameterError> {
                 .with_max_attempts(MAX_ATTEMPTS)
                 .with_max_backoff(MAX_BACKOFF),
         )
-        .timeout_config(timeouts())
+        .timeout_config(timeout_config())
         .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
-        .service_config(Environment)
+        .service_config(EnvironmentEndpoints)
         .region(Region::new(region));
-    // An endpoint given by hand excludes the variants; the SDK refuses both together.
-    if variable("AWS_ENDPOINT_URL").is_none() {
-        builder.set_use_fips(switch("AWS_USE_FIPS_ENDPOINT"));
-        builder.set_use_dual_stack(switch("AWS_USE_DUALSTACK_ENDPOINT"));
+    // The SDK rejects a custom endpoint together with FIPS or dual-stack endpoints.
+    if env_var("AWS_ENDPOINT_URL").is_none() {
+        builder.set_use_fips(bool_env_var("AWS_USE_FIPS_ENDPOINT"));
+        builder.set_use_dual_stack(bool_env_var("AWS_USE_DUALSTACK_ENDPOINT"));
     }
     Ok(builder.build())
 }
 
-/// AWS is an emulator on this machine.
+/// Reports whether AWS is an emulator on this machine.
 #[must_use]
 pub fn is_local() -> bool {
-    variable("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://127.0.0.1:"))
+    env_var("AWS_ENDPOINT_URL").is_some_and(|url| url.starts_with("http://127.0.0.1:"))
 }
 
-fn timeouts() -> TimeoutConfig {
+fn timeout_config() -> TimeoutConfig {
     TimeoutConfig::builder()
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_attempt_timeout(ATTEMPT_TIMEOUT)
@@ -92,9 +96,9 @@ fn timeouts() -> TimeoutConfig {
         .build()
 }
 
-fn http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, ParameterError> {
+fn build_http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, ParameterError> {
     let context = tls::TlsContext::builder().with_trust_store(trust).build();
-    let context = context.map_err(|e| parameter("AWS_CA_BUNDLE", &e.to_string()))?;
+    let context = context.map_err(|e| parameter_error("AWS_CA_BUNDLE", &e.to_string()))?;
     let provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
     Ok(Builder::new()
         .tls_provider(provider)
@@ -102,9 +106,9 @@ fn http_client(trust: tls::TrustStore) -> Result<SharedHttpClient, ParameterErro
         .build_https())
 }
 
-fn trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
-    if let Some(path) = variable("AWS_CA_BUNDLE") {
-        return bundle(&path);
+fn select_trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
+    if let Some(path) = env_var("AWS_CA_BUNDLE") {
+        return load_ca_bundle(&path);
     }
     if has_amazon_roots(region) {
         return Ok(tls::TrustStore::empty().with_pem_certificate(AMAZON_ROOTS));
@@ -112,10 +116,14 @@ fn trust_store(region: &str) -> Result<tls::TrustStore, ParameterError> {
     Ok(tls::TrustStore::default())
 }
 
-/// The roots in a file. One without any would fail every call, without saying why.
-fn bundle(path: &str) -> Result<tls::TrustStore, ParameterError> {
+/// Loads the trusted root certificates from a PEM file.
+///
+/// # Errors
+/// [`ParameterError`] if the file is unreadable or has no PEM certificate. Without this check,
+/// every AWS call would fail without naming the cause.
+fn load_ca_bundle(path: &str) -> Result<tls::TrustStore, ParameterError> {
     let unusable =
-        |problem: &str| parameter("CaBundle (AWS_CA_BUNDLE)", &format!("{path}: {problem}"));
+        |problem: &str| parameter_error("CaBundle (AWS_CA_BUNDLE)", &format!("{path}: {problem}"));
     let pem = std::fs::read(path).map_err(|e| unusable(&e.to_string()))?;
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         return Err(unusable(
@@ -125,27 +133,30 @@ fn bundle(path: &str) -> Result<tls::TrustStore, ParameterError> {
     Ok(tls::TrustStore::empty().with_pem_certificate(pem))
 }
 
-/// China, the isolated and the European sovereign partitions have certificate chains of their own.
+/// Reports whether a region's endpoints chain to the embedded Amazon roots.
+///
+/// The China, isolated and European sovereign partitions have their own certificate chains.
 fn has_amazon_roots(region: &str) -> bool {
     !["cn-", "us-iso", "eu-iso", "eusc-"]
         .iter()
         .any(|prefix| region.starts_with(prefix))
 }
 
-/// Endpoints by environment, as the SDK reference guide describes them.
+/// Endpoint overrides from the environment, as the SDK reference guide specifies them.
+///
 /// Source: <https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html>
 #[derive(Debug)]
-struct Environment;
+struct EnvironmentEndpoints;
 
-impl LoadServiceConfig for Environment {
+impl LoadServiceConfig for EnvironmentEndpoints {
     fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
         let service = key.service_id().to_uppercase().replace(' ', "_");
         let ignored = key.env() == "AWS_ENDPOINT_URL"
-            && switch("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
+            && bool_env_var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") == Some(true);
         if ignored {
             return None;
         }
-        variable(&format!("{}_{service}", key.env())).or_else(|| variable(key.env()))
+        env_var(&format!("{}_{service}", key.env())).or_else(|| env_var(key.env()))
     }
 }
 
@@ -153,19 +164,19 @@ impl LoadServiceConfig for Environment {
     clippy::disallowed_methods,
     reason = "the one place that reads the SDK's environment variables"
 )]
-fn variable(name: &str) -> Option<String> {
+fn env_var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn required(name: &str) -> Result<String, ParameterError> {
-    variable(name).ok_or_else(|| parameter(name, "is not set; Lambda sets it"))
+fn required_env_var(name: &str) -> Result<String, ParameterError> {
+    env_var(name).ok_or_else(|| parameter_error(name, "is not set; Lambda sets it"))
 }
 
-fn switch(name: &str) -> Option<bool> {
-    variable(name).map(|value| value.eq_ignore_ascii_case("true"))
+fn bool_env_var(name: &str) -> Option<bool> {
+    env_var(name).map(|value| value.eq_ignore_ascii_case("true"))
 }
 
-fn parameter(name: &str, problem: &str) -> ParameterError {
+fn parameter_error(name: &str, problem: &str) -> ParameterError {
     ParameterError {
         parameter: name.to_owned(),
         problem: problem.to_owned(),
@@ -203,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_bundle_that_cannot_be_used_is_named() {
-        let says = |path: &str| bundle(path).unwrap_err().to_string();
+        let says = |path: &str| load_ca_bundle(path).unwrap_err().to_string();
         assert!(
             says("/no/such.pem").starts_with(
                 "stack parameter CaBundle (AWS_CA_BUNDLE): /no/such.pem: No such file"
@@ -214,7 +225,7 @@ mod tests {
                 .contains("holds no PEM certificate")
         );
         assert!(
-            bundle(concat!(
+            load_ca_bundle(concat!(
                 env!("CARGO_MANIFEST_DIR"),
                 "/src/aws/amazon-roots.pem"
             ))

@@ -1,4 +1,4 @@
-//! Costs: Cost Explorer, which charges a cent for each page.
+//! AWS Cost Explorer: costs by tag and service. Each page of results costs one cent.
 
 use std::cell::OnceCell;
 
@@ -10,9 +10,9 @@ use aws_sdk_costexplorer::types::{
 use jiff::civil::Date;
 
 use super::Config;
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
-use lamplighter::ports::costs::{Costs, Spent};
+use lamplighter::ports::costs::{Costs, DailyCost};
 
 const CALL: &str = "GetCostAndUsage";
 const METRIC: &str = "UnblendedCost";
@@ -33,19 +33,19 @@ impl CostExplorer {
 }
 
 impl Costs for CostExplorer {
-    async fn spent(
+    async fn list_costs(
         &self,
         tag: &str,
         value: Option<&str>,
         from: Date,
         to: Date,
-    ) -> Result<Vec<Spent>, AwsError> {
+    ) -> Result<Vec<DailyCost>, AwsError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let span = DateInterval::builder()
             .start(from.to_string())
             .end(to.to_string())
             .build();
-        let span = span.map_err(|e| incomplete(CALL, tag, &e.to_string()))?;
+        let span = span.map_err(|e| incomplete_response(CALL, tag, &e.to_string()))?;
         let of_tag = |value: &str| TagValues::builder().key(tag).values(value).build();
         let only = value.map(|value| Expression::builder().tags(of_tag(value)).build());
         let by = |kind, key: &str| GroupDefinition::builder().r#type(kind).key(key).build();
@@ -62,10 +62,11 @@ impl Costs for CostExplorer {
                 .set_next_page_token(page)
                 .send()
                 .await
-                .map_err(|e| failure(CALL, tag, &e))?;
+                .map_err(|e| aws_error(CALL, tag, &e))?;
             for day in answer.results_by_time() {
                 spent.extend(
-                    of_day(day, tag).ok_or_else(|| incomplete(CALL, tag, "readable amounts"))?,
+                    convert_day(day, tag)
+                        .ok_or_else(|| incomplete_response(CALL, tag, "readable amounts"))?,
                 );
             }
             page = answer.next_page_token;
@@ -76,8 +77,10 @@ impl Costs for CostExplorer {
     }
 }
 
-/// Groups are named `tag$value`, and by service.
-fn of_day(day: &ResultByTime, tag: &str) -> Option<Vec<Spent>> {
+/// Converts the groups of one day; returns `None` if a group or an amount is unreadable.
+///
+/// The keys of a group are `tag$value` and the service.
+fn convert_day(day: &ResultByTime, tag: &str) -> Option<Vec<DailyCost>> {
     let date: Date = day.time_period()?.start().parse().ok()?;
     day.groups()
         .iter()
@@ -86,9 +89,9 @@ fn of_day(day: &ResultByTime, tag: &str) -> Option<Vec<Spent>> {
                 return None;
             };
             let metric = group.metrics()?.get(METRIC)?;
-            Some(Spent {
+            Some(DailyCost {
                 day: date,
-                of: of.strip_prefix(tag)?.trim_start_matches('$').to_owned(),
+                tag_value: of.strip_prefix(tag)?.trim_start_matches('$').to_owned(),
                 service: service.clone(),
                 amount: metric.amount()?.parse().ok()?,
                 unit: metric.unit().unwrap_or("USD").to_owned(),

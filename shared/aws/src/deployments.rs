@@ -5,15 +5,20 @@ use aws_sdk_ecs::types::{
     self as ecs, ServiceDeploymentStatus as Status, StopServiceDeploymentStopType,
 };
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, ServiceDeployment, ServiceRevision, Shifting};
-use lamplighter::plan::{Continue, Shift};
-use lamplighter::policy::{Hook, Strategy};
+use lamplighter::model::{Arn, ServiceDeployment, ServiceRevision, TrafficShift};
+use lamplighter::plan::{ContinueDeployment, TrafficShiftSettings};
+use lamplighter::policy::{LifecycleHook, Strategy};
 
-/// The newest one of a service that is not over.
-pub async fn newest(client: &Client, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+/// Returns the newest deployment of a service that has not finished.
+///
+/// Sources: ListServiceDeployments, DescribeServiceDeployments.
+pub async fn find_active_deployment(
+    client: &Client,
+    service: &Arn,
+) -> Result<Option<ServiceDeployment>, AwsError> {
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let states = [
         Status::Pending,
         Status::InProgress,
@@ -26,25 +31,29 @@ pub async fn newest(client: &Client, service: &Arn) -> Result<Option<ServiceDepl
         .cluster(cluster)
         .service(service.as_str());
     let listed = request.set_status(Some(states.to_vec())).send().await;
-    let listed = listed.map_err(|e| failure("ListServiceDeployments", &service.name(), &e))?;
+    let listed =
+        listed.map_err(|e| aws_error("ListServiceDeployments", &service.display_name(), &e))?;
     let newest = listed
         .service_deployments
         .unwrap_or_default()
         .into_iter()
         .max_by_key(|brief| brief.created_at);
     match newest.and_then(|brief| brief.service_deployment_arn) {
-        Some(arn) => describe(client, &arn).await,
+        Some(arn) => describe_deployment(client, &arn).await,
         None => Ok(None),
     }
 }
 
-pub async fn describe(client: &Client, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+pub async fn describe_deployment(
+    client: &Client,
+    arn: &str,
+) -> Result<Option<ServiceDeployment>, AwsError> {
     let described = client
         .describe_service_deployments()
         .service_deployment_arns(arn)
         .send()
         .await;
-    let described = described.map_err(|e| failure("DescribeServiceDeployments", arn, &e))?;
+    let described = described.map_err(|e| aws_error("DescribeServiceDeployments", arn, &e))?;
     let Some(deployment) = described
         .service_deployments
         .unwrap_or_default()
@@ -64,7 +73,7 @@ pub async fn describe(client: &Client, arn: &str) -> Result<Option<ServiceDeploy
         .chain(&to)
         .filter_map(|revision| revision.arn.clone())
         .collect();
-    let revisions = revisions(client, arns).await?;
+    let revisions = describe_revisions(client, arns).await?;
     let find = |summary: ecs::ServiceRevisionSummary| {
         let found = revisions
             .iter()
@@ -88,29 +97,32 @@ pub async fn describe(client: &Client, arn: &str) -> Result<Option<ServiceDeploy
             .lifecycle_hook_details
             .unwrap_or_default()
             .into_iter()
-            .find_map(paused),
+            .find_map(pending_pause_hook),
         from: from.and_then(find),
         to: to.and_then(find).unwrap_or_default(),
     }))
 }
 
-async fn revisions(client: &Client, arns: Vec<String>) -> Result<Vec<ServiceRevision>, AwsError> {
+async fn describe_revisions(
+    client: &Client,
+    arns: Vec<String>,
+) -> Result<Vec<ServiceRevision>, AwsError> {
     let about = arns.join(", ");
     let described = client
         .describe_service_revisions()
         .set_service_revision_arns(Some(arns))
         .send()
         .await;
-    let described = described.map_err(|e| failure("DescribeServiceRevisions", &about, &e))?;
+    let described = described.map_err(|e| aws_error("DescribeServiceRevisions", &about, &e))?;
     Ok(described
         .service_revisions
         .unwrap_or_default()
         .into_iter()
-        .filter_map(revision)
+        .filter_map(convert_revision)
         .collect())
 }
 
-fn revision(revision: ecs::ServiceRevision) -> Option<ServiceRevision> {
+fn convert_revision(revision: ecs::ServiceRevision) -> Option<ServiceRevision> {
     let resolved = revision
         .resolved_configuration
         .and_then(|configuration| configuration.load_balancers);
@@ -135,30 +147,37 @@ fn revision(revision: ecs::ServiceRevision) -> Option<ServiceRevision> {
     })
 }
 
-/// Lets ECS take a deployment back to what ran before it.
-pub async fn take_back(client: &Client, arn: &str) -> Result<String, AwsError> {
+/// Has ECS roll a deployment back to the previous service revision.
+///
+/// Source: StopServiceDeployment with the stop type `ROLLBACK`.
+pub async fn roll_back_deployment(client: &Client, arn: &str) -> Result<String, AwsError> {
     let request = client.stop_service_deployment().service_deployment_arn(arn);
     let answer = request
         .stop_type(StopServiceDeploymentStopType::Rollback)
         .send()
         .await;
-    answer.map_err(|e| failure("StopServiceDeployment", arn, &e))?;
+    answer.map_err(|e| aws_error("StopServiceDeployment", arn, &e))?;
     Ok(format!(
         "ECS takes back {}",
         arn.rsplit('/').next().unwrap_or_default()
     ))
 }
 
-fn paused(hook: ecs::DeploymentLifecycleHookDetail) -> Option<String> {
-    let is_pause = hook.target_type.is_some_and(|kind| kind.as_str() == PAUSE);
+fn pending_pause_hook(hook: ecs::DeploymentLifecycleHookDetail) -> Option<String> {
+    let is_pause = hook
+        .target_type
+        .is_some_and(|kind| kind.as_str() == PAUSE_HOOK);
     let waits = hook
         .status
         .is_some_and(|status| status.as_str() == "AWAITING_ACTION");
     hook.hook_id.filter(|_| is_pause && waits)
 }
 
-/// Lets a deployment that waits for a person go on.
-pub async fn go_on(client: &Client, go_on: &Continue) -> Result<String, AwsError> {
+/// Continues a deployment that is held for a manual approval.
+pub async fn continue_deployment(
+    client: &Client,
+    go_on: &ContinueDeployment,
+) -> Result<String, AwsError> {
     let request = client
         .continue_service_deployment()
         .service_deployment_arn(&go_on.deployment)
@@ -167,15 +186,15 @@ pub async fn go_on(client: &Client, go_on: &Continue) -> Result<String, AwsError
         .action(ecs::DeploymentLifecycleHookAction::Continue)
         .send()
         .await;
-    answer.map_err(|e| failure("ContinueServiceDeployment", &go_on.deployment, &e))?;
+    answer.map_err(|e| aws_error("ContinueServiceDeployment", &go_on.deployment, &e))?;
     Ok("it goes on".to_owned())
 }
 
-/// How a service shifts traffic, by its load balancers and its configuration.
-pub fn shifting(
+/// Returns how a service shifts traffic, from its load balancers and deployment configuration.
+pub fn parse_shifting(
     balancers: &[ecs::LoadBalancer],
     configuration: Option<&ecs::DeploymentConfiguration>,
-) -> Shifting {
+) -> TrafficShift {
     let leads_to_two = |balancer: &ecs::LoadBalancer| {
         balancer
             .advanced_configuration
@@ -184,9 +203,9 @@ pub fn shifting(
     };
     let is_possible = !balancers.is_empty() && balancers.iter().all(leads_to_two);
     let Some(configuration) = configuration else {
-        return Shifting {
+        return TrafficShift {
             is_possible,
-            ..Shifting::default()
+            ..TrafficShift::default()
         };
     };
     let hooks = configuration
@@ -194,7 +213,7 @@ pub fn shifting(
         .iter()
         .map(|hook| match &hook.hook_target_arn {
             Some(function) => function.clone(),
-            None => PAUSE.to_owned(),
+            None => PAUSE_HOOK.to_owned(),
         });
     let minutes = |value: Option<i32>| u64::from(value.unwrap_or_default().unsigned_abs());
     let bake = minutes(configuration.bake_time_in_minutes);
@@ -216,7 +235,7 @@ pub fn shifting(
             let linear = configuration.linear_configuration.as_ref();
             let share = linear
                 .and_then(|linear| linear.step_percent)
-                .unwrap_or(LINEAR.0)
+                .unwrap_or(DEFAULT_LINEAR.0)
                 .clamp(1.0, 100.0);
             #[expect(
                 clippy::cast_possible_truncation,
@@ -230,7 +249,7 @@ pub fn shifting(
         Some("BLUE_GREEN") => (1, 0),
         _ => (0, 0),
     };
-    Shifting {
+    TrafficShift {
         is_possible,
         hooks: hooks.collect(),
         steps,
@@ -239,38 +258,40 @@ pub fn shifting(
     }
 }
 
-/// ECS's own defaults: per cent, and minutes to wait after them.
+/// ECS's own defaults: the traffic share in percent, and the bake time after it in minutes.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>
-const CANARY: (f64, i32) = (5.0, 10);
-const LINEAR: (f64, i32) = (10.0, 6);
-/// Minutes that both revisions run on after all of the traffic has been shifted.
-const BAKE: i32 = 5;
-/// Minutes after which a hook that is not answered takes a deployment back.
-const UNANSWERED: i32 = 120;
-/// Minutes that a person has: a week.
-const UNAPPROVED: i32 = 10_080;
-const PAUSE: &str = "PAUSE";
+const DEFAULT_CANARY: (f64, i32) = (5.0, 10);
+const DEFAULT_LINEAR: (f64, i32) = (10.0, 6);
+/// Default bake time in minutes: both revisions keep running after all traffic has shifted.
+const DEFAULT_BAKE_MINUTES: i32 = 5;
+/// Minutes after which a hook without an answer rolls the deployment back.
+const HOOK_TIMEOUT_MINUTES: i32 = 120;
+/// Minutes until a pending manual approval times out: one week.
+const APPROVAL_TIMEOUT_MINUTES: i32 = 10_080;
+const PAUSE_HOOK: &str = "PAUSE";
 
-/// The same configuration with another strategy and our hooks; hooks of others stay.
-pub fn with_shift(
+/// Returns the configuration with the strategy and our hooks; other hooks stay.
+pub fn with_traffic_shift(
     configuration: Option<ecs::DeploymentConfiguration>,
-    shift: &Shift,
+    shift: &TrafficShiftSettings,
 ) -> ecs::DeploymentConfiguration {
     let mut configuration =
         configuration.unwrap_or_else(|| ecs::DeploymentConfiguration::builder().build());
     let mut hooks = configuration.lifecycle_hooks.take().unwrap_or_default();
     hooks.retain(|hook| hook.hook_target_arn.as_ref() != Some(&shift.hook.function));
-    hooks.push(judge(&shift.hook));
+    hooks.push(build_verdict_hook(&shift.hook));
     if !shift.pauses {
-        hooks.retain(|hook| *hook != pause());
+        hooks.retain(|hook| *hook != build_pause_hook());
     }
     if shift.pauses && !hooks.iter().any(|hook| hook.hook_target_arn.is_none()) {
-        hooks.push(pause());
+        hooks.push(build_pause_hook());
     }
     let asked = i32::try_from(shift.bake / 60)
         .ok()
         .filter(|minutes| *minutes > 0);
-    let bake = asked.or(configuration.bake_time_in_minutes).unwrap_or(BAKE);
+    let bake = asked
+        .or(configuration.bake_time_in_minutes)
+        .unwrap_or(DEFAULT_BAKE_MINUTES);
     configuration.strategy = Some(shift.strategy.as_str().into());
     configuration.lifecycle_hooks = Some(hooks);
     configuration.bake_time_in_minutes = Some(bake);
@@ -282,21 +303,21 @@ pub fn with_shift(
         .filter(|_| shift.strategy == Strategy::Linear);
     match shift.strategy {
         Strategy::Canary if configuration.canary_configuration.is_none() => {
-            let canary = ecs::CanaryConfiguration::builder().canary_percent(CANARY.0);
+            let canary = ecs::CanaryConfiguration::builder().canary_percent(DEFAULT_CANARY.0);
             configuration.canary_configuration =
-                Some(canary.canary_bake_time_in_minutes(CANARY.1).build());
+                Some(canary.canary_bake_time_in_minutes(DEFAULT_CANARY.1).build());
         }
         Strategy::Linear if configuration.linear_configuration.is_none() => {
-            let linear = ecs::LinearConfiguration::builder().step_percent(LINEAR.0);
+            let linear = ecs::LinearConfiguration::builder().step_percent(DEFAULT_LINEAR.0);
             configuration.linear_configuration =
-                Some(linear.step_bake_time_in_minutes(LINEAR.1).build());
+                Some(linear.step_bake_time_in_minutes(DEFAULT_LINEAR.1).build());
         }
         _ => {}
     }
     configuration
 }
 
-fn judge(hook: &Hook) -> ecs::DeploymentLifecycleHook {
+fn build_verdict_hook(hook: &LifecycleHook) -> ecs::DeploymentLifecycleHook {
     use ecs::DeploymentLifecycleHookStage::{
         PostProductionTrafficShift, PostTestTrafficShift, PreScaleUp, ProductionTrafficShift,
     };
@@ -310,20 +331,20 @@ fn judge(hook: &Hook) -> ecs::DeploymentLifecycleHook {
         .hook_target_arn(&hook.function)
         .role_arn(&hook.role)
         .set_lifecycle_stages(Some(stages))
-        .timeout_configuration(at_most(UNANSWERED))
+        .timeout_configuration(hook_timeout(HOOK_TIMEOUT_MINUTES))
         .build()
 }
 
-/// Before production traffic moves.
-fn pause() -> ecs::DeploymentLifecycleHook {
+/// Builds the hook that holds a deployment before production traffic shifts.
+fn build_pause_hook() -> ecs::DeploymentLifecycleHook {
     ecs::DeploymentLifecycleHook::builder()
-        .target_type(ecs::DeploymentLifecycleHookTargetType::from(PAUSE))
+        .target_type(ecs::DeploymentLifecycleHookTargetType::from(PAUSE_HOOK))
         .lifecycle_stages(ecs::DeploymentLifecycleHookStage::PostTestTrafficShift)
-        .timeout_configuration(at_most(UNAPPROVED))
+        .timeout_configuration(hook_timeout(APPROVAL_TIMEOUT_MINUTES))
         .build()
 }
 
-fn at_most(minutes: i32) -> ecs::DeploymentLifecycleHookTimeoutConfiguration {
+fn hook_timeout(minutes: i32) -> ecs::DeploymentLifecycleHookTimeoutConfiguration {
     ecs::DeploymentLifecycleHookTimeoutConfiguration::builder()
         .timeout_in_minutes(minutes)
         .build()

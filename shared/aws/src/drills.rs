@@ -1,23 +1,23 @@
-//! Amazon RDS: databases that are restored to prove a backup, and deleted again.
+//! Amazon RDS: temporary databases of restore tests (drills).
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::Tag;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::plan::{Remove, Restore, RestorePart, Verify};
+use lamplighter::plan::{DeleteRestoredDatabase, MarkVerified, RestoreForDrill, RestorePart};
 use lamplighter::policy::VERIFIED;
 
-/// From small to large; which of them an engine runs on differs by version and region.
-const CLASSES: [&str; 4] = [
+/// Instance classes from small to large. Availability differs by engine version and region.
+const INSTANCE_CLASSES: [&str; 4] = [
     "db.t4g.medium",
     "db.t3.medium",
     "db.t4g.large",
     "db.t3.large",
 ];
 
-/// Of Multi-AZ DB clusters, which have disks of their own.
-const MULTI_AZ: [&str; 5] = [
+/// Instance classes of Multi-AZ DB clusters, all with local disks.
+const MULTI_AZ_CLUSTER_CLASSES: [&str; 5] = [
     "db.c6gd.medium",
     "db.c6gd.large",
     "db.m6gd.large",
@@ -25,13 +25,17 @@ const MULTI_AZ: [&str; 5] = [
     "db.r6gd.large",
 ];
 
-pub async fn smallest_class(
+pub async fn find_smallest_class(
     client: &Client,
     engine: &str,
     version: &str,
     multi_az: bool,
 ) -> Result<Option<String>, AwsError> {
-    let classes: &[&str] = if multi_az { &MULTI_AZ } else { &CLASSES };
+    let classes: &[&str] = if multi_az {
+        &MULTI_AZ_CLUSTER_CLASSES
+    } else {
+        &INSTANCE_CLASSES
+    };
     for class in classes.iter().copied() {
         let request = client
             .describe_orderable_db_instance_options()
@@ -43,7 +47,7 @@ pub async fn smallest_class(
             .send()
             .await;
         let answer =
-            answer.map_err(|e| failure("DescribeOrderableDBInstanceOptions", engine, &e))?;
+            answer.map_err(|e| aws_error("DescribeOrderableDBInstanceOptions", engine, &e))?;
         let options = answer.orderable_db_instance_options.unwrap_or_default();
         if options
             .iter()
@@ -55,7 +59,7 @@ pub async fn smallest_class(
     Ok(None)
 }
 
-fn tags(restore: &Restore) -> Vec<Tag> {
+fn build_tags(restore: &RestoreForDrill) -> Vec<Tag> {
     restore
         .tags
         .iter()
@@ -63,12 +67,17 @@ fn tags(restore: &Restore) -> Vec<Tag> {
         .collect()
 }
 
-/// Begins a restore. That it has begun already is as good.
-pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsError> {
+/// Starts the restore of a snapshot to a temporary database.
+///
+/// Idempotent: an existing database with that name is not an error.
+pub async fn restore_database(
+    client: &Client,
+    restore: &RestoreForDrill,
+) -> Result<String, AwsError> {
     let begun = match restore.part {
-        RestorePart::Instance => instance(client, restore).await,
-        RestorePart::Cluster => cluster(client, restore).await,
-        RestorePart::Member => member(client, restore).await,
+        RestorePart::Instance => restore_instance(client, restore).await,
+        RestorePart::Cluster => restore_cluster(client, restore).await,
+        RestorePart::Member => create_cluster_member(client, restore).await,
     };
     match begun {
         Ok(()) => Ok(format!("{} is being made", restore.into)),
@@ -79,11 +88,11 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
     }
 }
 
-async fn instance(client: &Client, restore: &Restore) -> Result<(), AwsError> {
+async fn restore_instance(client: &Client, restore: &RestoreForDrill) -> Result<(), AwsError> {
     let request = client
         .restore_db_instance_from_db_snapshot()
         .db_instance_identifier(&restore.into)
-        .db_snapshot_identifier(restore.snapshot.name())
+        .db_snapshot_identifier(restore.snapshot.display_name())
         .db_instance_class(&restore.class)
         .set_db_subnet_group_name(restore.subnet_group.clone())
         .set_db_parameter_group_name(restore.parameter_group.clone())
@@ -92,35 +101,35 @@ async fn instance(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .publicly_accessible(false)
         .deletion_protection(false)
         .auto_minor_version_upgrade(false)
-        .set_tags(Some(tags(restore)));
+        .set_tags(Some(build_tags(restore)));
     let sent = request.send().await;
     sent.map(drop)
-        .map_err(|e| failure("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
+        .map_err(|e| aws_error("RestoreDBInstanceFromDBSnapshot", &restore.into, &e))
 }
 
-async fn cluster(client: &Client, restore: &Restore) -> Result<(), AwsError> {
+async fn restore_cluster(client: &Client, restore: &RestoreForDrill) -> Result<(), AwsError> {
     let request = client
         .restore_db_cluster_from_snapshot()
         .db_cluster_identifier(&restore.into)
-        .snapshot_identifier(restore.snapshot.name())
+        .snapshot_identifier(restore.snapshot.display_name())
         .engine(&restore.engine)
         .set_engine_version(restore.engine_version.clone())
         .set_db_subnet_group_name(restore.subnet_group.clone())
-        // Otherwise it gets the default one, which is not what the source runs with.
+        // Without it, RDS uses the default group instead of the one of the source.
         .set_db_cluster_parameter_group_name(restore.parameter_group.clone())
         .vpc_security_group_ids(&restore.security_group)
         .deletion_protection(false)
-        // Of a Multi-AZ DB cluster; others have none of these.
+        // Only a Multi-AZ DB cluster has a class, a storage type and IOPS.
         .set_db_cluster_instance_class((!restore.class.is_empty()).then(|| restore.class.clone()))
         .set_storage_type(restore.storage_type.clone())
         .set_iops(restore.iops)
-        .set_tags(Some(tags(restore)));
+        .set_tags(Some(build_tags(restore)));
     let sent = request.send().await;
     sent.map(drop)
-        .map_err(|e| failure("RestoreDBClusterFromSnapshot", &restore.into, &e))
+        .map_err(|e| aws_error("RestoreDBClusterFromSnapshot", &restore.into, &e))
 }
 
-async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
+async fn create_cluster_member(client: &Client, restore: &RestoreForDrill) -> Result<(), AwsError> {
     let cluster = restore.into.strip_suffix("-1").unwrap_or(&restore.into);
     let request = client
         .create_db_instance()
@@ -129,17 +138,23 @@ async fn member(client: &Client, restore: &Restore) -> Result<(), AwsError> {
         .engine(&restore.engine)
         .db_instance_class(&restore.class)
         .publicly_accessible(false)
-        .set_tags(Some(tags(restore)));
+        .set_tags(Some(build_tags(restore)));
     request
         .send()
         .await
         .map(drop)
-        .map_err(|e| failure("CreateDBInstance", &restore.into, &e))
+        .map_err(|e| aws_error("CreateDBInstance", &restore.into, &e))
 }
 
-/// Deletes a throwaway database without a last snapshot; its automated backups go with it, as is the default.
-pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError> {
-    let name = remove.database.name();
+/// Deletes a temporary database without a final snapshot.
+///
+/// By default, RDS deletes its automated backups too.
+/// Idempotent: a missing database is not an error.
+pub async fn delete_database(
+    client: &Client,
+    remove: &DeleteRestoredDatabase,
+) -> Result<String, AwsError> {
+    let name = remove.database.display_name();
     let deleted = if remove.database.is_cluster() {
         let request = client
             .delete_db_cluster()
@@ -147,7 +162,7 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
             .skip_final_snapshot(true);
         let sent = request.send().await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteDBCluster", &name, &e))
+            .map_err(|e| aws_error("DeleteDBCluster", &name, &e))
     } else {
         let request = client
             .delete_db_instance()
@@ -155,7 +170,7 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
             .skip_final_snapshot(true);
         let sent = request.send().await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteDBInstance", &name, &e))
+            .map_err(|e| aws_error("DeleteDBInstance", &name, &e))
     };
     match deleted {
         Ok(()) => Ok(format!("{name} is being deleted")),
@@ -164,7 +179,7 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
     }
 }
 
-pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError> {
+pub async fn mark_verified(client: &Client, verify: &MarkVerified) -> Result<String, AwsError> {
     let tag = Tag::builder()
         .key(VERIFIED)
         .value(verify.at.strftime("%FT%H:%MZ").to_string())
@@ -176,6 +191,6 @@ pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError
     request
         .send()
         .await
-        .map_err(|e| failure("AddTagsToResource", &verify.snapshot.name(), &e))?;
-    Ok(format!("{} is verified", verify.snapshot.name()))
+        .map_err(|e| aws_error("AddTagsToResource", &verify.snapshot.display_name(), &e))?;
+    Ok(format!("{} is verified", verify.snapshot.display_name()))
 }

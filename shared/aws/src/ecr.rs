@@ -1,19 +1,17 @@
-//! Amazon ECR: tags, manifests and scans.
+//! Amazon ECR: image tags, manifests and scans.
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{ImageIdentifier, ScanStatus, TagStatus};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::{
-    Digest, Image, Platform, PlatformImage, Repository, Scan, TagInRepository,
-};
+use lamplighter::model::{Digest, Image, ImageScan, ImageTag, Platform, PlatformImage, Repository};
 
-/// The most one page may hold.
-const PER_PAGE: i32 = 1_000;
-/// What is accepted: without these ECR answers with the oldest format it can convert to.
+/// Maximum number of images per page of DescribeImages.
+const PAGE_SIZE: i32 = 1_000;
+/// Accepted manifest media types. Without them, ECR returns the oldest format it can convert to.
 const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.oci.image.manifest.v1+json",
@@ -21,7 +19,7 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
-pub async fn image(
+pub async fn find_image(
     client: &Client,
     repository: &Repository,
     tag: &str,
@@ -37,11 +35,11 @@ pub async fn image(
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("BatchGetImage", &repository.name, &e))?;
+        .map_err(|e| aws_error("BatchGetImage", &repository.name, &e))?;
     let found = answer.images.unwrap_or_default().into_iter().next();
     Ok(found.and_then(|image| {
         let digest = Digest::new(image.image_id?.image_digest?);
-        let platforms = image.image_manifest.as_deref().and_then(platforms);
+        let platforms = image.image_manifest.as_deref().and_then(parse_platforms);
         Some(Image {
             tag: tag.to_owned(),
             digest,
@@ -67,14 +65,14 @@ pub async fn has_image(
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("BatchGetImage", &repository.name, &e))?;
+        .map_err(|e| aws_error("BatchGetImage", &repository.name, &e))?;
     Ok(!answer.images.unwrap_or_default().is_empty())
 }
 
-pub async fn tags(
+pub async fn list_tags(
     client: &Client,
     repository: &Repository,
-) -> Result<Vec<TagInRepository>, AwsError> {
+) -> Result<Vec<ImageTag>, AwsError> {
     let filter = aws_sdk_ecr::types::DescribeImagesFilter::builder()
         .tag_status(TagStatus::Tagged)
         .build();
@@ -83,12 +81,12 @@ pub async fn tags(
         .registry_id(repository.registry_id())
         .repository_name(&repository.name)
         .filter(filter)
-        .max_results(PER_PAGE)
+        .max_results(PAGE_SIZE)
         .into_paginator()
         .send();
     let mut tags = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("DescribeImages", &repository.name, &e))?;
+        let page = page.map_err(|e| aws_error("DescribeImages", &repository.name, &e))?;
         for image in page.image_details.unwrap_or_default() {
             let Some(digest) = image.image_digest.map(Digest::new) else {
                 continue;
@@ -97,7 +95,7 @@ pub async fn tags(
                 .image_pushed_at
                 .and_then(|t| Timestamp::from_second(t.secs()).ok());
             let named = image.image_tags.unwrap_or_default().into_iter();
-            tags.extend(named.map(|tag| TagInRepository {
+            tags.extend(named.map(|tag| ImageTag {
                 tag,
                 digest: digest.clone(),
                 pushed_at,
@@ -107,11 +105,11 @@ pub async fn tags(
     Ok(tags)
 }
 
-pub async fn scan(
+pub async fn describe_scan(
     client: &Client,
     repository: &Repository,
     digest: &Digest,
-) -> Result<Scan, AwsError> {
+) -> Result<ImageScan, AwsError> {
     let request = client
         .describe_image_scan_findings()
         .registry_id(repository.registry_id())
@@ -124,22 +122,22 @@ pub async fn scan(
     let answer = match request.send().await {
         Ok(answer) => answer,
         Err(error) => {
-            let error = failure("DescribeImageScanFindings", &repository.name, &error);
+            let error = aws_error("DescribeImageScanFindings", &repository.name, &error);
             if error.code == "ScanNotFoundException" {
-                return Ok(Scan::Impossible("it was never scanned".to_owned()));
+                return Ok(ImageScan::Unavailable("it was never scanned".to_owned()));
             }
             return Err(error);
         }
     };
     let status = answer.image_scan_status.and_then(|s| s.status);
     let findings = answer.image_scan_findings;
-    // Enhanced scanning is ACTIVE from the start and stays so; the time of the first result tells.
+    // An enhanced scan stays ACTIVE from the start; only the completion time shows a result.
     let completed = findings
         .as_ref()
         .is_some_and(|f| f.image_scan_completed_at.is_some());
     Ok(match status {
         Some(ScanStatus::Active) if !completed => {
-            Scan::Waiting("the scan is ACTIVE, without a result yet".to_owned())
+            ImageScan::Pending("the scan is ACTIVE, without a result yet".to_owned())
         }
         Some(ScanStatus::Complete | ScanStatus::Active) => {
             let counts = findings
@@ -148,40 +146,41 @@ pub async fn scan(
             let counts = counts
                 .into_iter()
                 .map(|(severity, n)| (severity.as_str().to_owned(), n.unsigned_abs()));
-            Scan::Finished(counts.collect())
+            ImageScan::Finished(counts.collect())
         }
         Some(status @ (ScanStatus::InProgress | ScanStatus::Pending)) => {
-            Scan::Waiting(format!("the scan is {status}"))
+            ImageScan::Pending(format!("the scan is {status}"))
         }
-        Some(status) => Scan::Impossible(format!("the scan is {status}")),
-        None => Scan::Waiting("the scan has no status yet".to_owned()),
+        Some(status) => ImageScan::Unavailable(format!("the scan is {status}")),
+        None => ImageScan::Pending("the scan has no status yet".to_owned()),
     })
 }
 
 #[derive(Deserialize)]
-struct Index {
-    manifests: Vec<Child>,
+struct ImageIndex {
+    manifests: Vec<ManifestEntry>,
 }
 
 #[derive(Deserialize)]
-struct Child {
+struct ManifestEntry {
     digest: String,
-    platform: Option<PlatformOfChild>,
+    platform: Option<EntryPlatform>,
 }
 
 #[derive(Deserialize)]
-struct PlatformOfChild {
+struct EntryPlatform {
     os: String,
     architecture: String,
 }
 
-/// The images of an index; `None` where the manifest names no platform. Attestations are children for
-/// `unknown/unknown`, which no service runs on.
+/// Parses the per-platform images of an image index; `None` if the manifest names no platform.
+///
+/// Attestations are entries with the platform `unknown/unknown` and are left out.
 /// Source: <https://github.com/opencontainers/image-spec/blob/main/image-index.md>
-fn platforms(manifest: &str) -> Option<Vec<PlatformImage>> {
-    let index: Index = serde_json::from_str(manifest).ok()?;
+fn parse_platforms(manifest: &str) -> Option<Vec<PlatformImage>> {
+    let index: ImageIndex = serde_json::from_str(manifest).ok()?;
     let images = index.manifests.into_iter().filter_map(|child| {
-        let PlatformOfChild { os, architecture } = child.platform.filter(|p| p.os != "unknown")?;
+        let EntryPlatform { os, architecture } = child.platform.filter(|p| p.os != "unknown")?;
         Some(PlatformImage {
             platform: Platform { os, architecture },
             digest: Digest::new(child.digest),
@@ -200,7 +199,7 @@ mod tests {
         let manifest = r#"{"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
             {"digest": "sha256:a", "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
             {"digest": "sha256:b", "platform": {"os": "unknown", "architecture": "unknown"}}]}"#;
-        let found = platforms(manifest).unwrap();
+        let found = parse_platforms(manifest).unwrap();
         assert_eq!(
             found
                 .iter()
@@ -208,6 +207,6 @@ mod tests {
                 .collect::<Vec<_>>(),
             ["linux/arm64"]
         );
-        assert_eq!(platforms(r#"{"config": {}, "layers": []}"#), None);
+        assert_eq!(parse_platforms(r#"{"config": {}, "layers": []}"#), None);
     }
 }

@@ -15,26 +15,29 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::deployments;
-use super::failure::{failure, incomplete};
-use super::raw_json::{Capture, put_body};
-use super::tasks::time;
+use super::error::{aws_error, incomplete_response};
+use super::raw_json::{BodyCapture, replace_body};
+use super::tasks::to_timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{
     Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TaskDefinition,
 };
 
-/// The most services one DescribeServices call takes.
+/// Maximum number of services per DescribeServices call.
 const SERVICES_PER_CALL: usize = 10;
-/// The most tags one resource can have.
+/// Maximum number of tags per resource.
 const MAX_TAGS: usize = 50;
 
-/// A service and the configuration its next deployment starts from.
-pub type Described = (Service, Option<DeploymentConfiguration>);
+/// A service with its deployment configuration, from which an update of one setting starts.
+pub type DescribedService = (Service, Option<DeploymentConfiguration>);
 
-pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Described>, AwsError> {
+pub async fn describe_services(
+    client: &Client,
+    arns: &[Arn],
+) -> Result<Vec<DescribedService>, AwsError> {
     let mut by_cluster: BTreeMap<&str, Vec<&Arn>> = BTreeMap::new();
     for arn in arns {
-        let (cluster, _) = arn.ecs_service().unwrap_or_default();
+        let (cluster, _) = arn.ecs_cluster_and_name().unwrap_or_default();
         by_cluster.entry(cluster).or_default().push(arn);
     }
     let mut services = Vec::new();
@@ -48,38 +51,38 @@ pub async fn describe_services(client: &Client, arns: &[Arn]) -> Result<Vec<Desc
                 .include(ServiceField::Tags)
                 .send()
                 .await;
-            let answer = match answer.map_err(|e| failure("DescribeServices", &names_of(chunk), &e))
-            {
-                Ok(answer) => answer,
-                // A deleted cluster's services are still listed by their tags for a while.
-                Err(error) if error.code == "ClusterNotFoundException" => continue,
-                Err(error) => return Err(error),
-            };
+            let answer =
+                match answer.map_err(|e| aws_error("DescribeServices", &join_names(chunk), &e)) {
+                    Ok(answer) => answer,
+                    // The tagging API still lists the services of a deleted cluster for a while.
+                    Err(error) if error.code == "ClusterNotFoundException" => continue,
+                    Err(error) => return Err(error),
+                };
             services.extend(
                 answer
                     .services
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(service),
+                    .filter_map(convert_service),
             );
         }
     }
     Ok(services)
 }
 
-pub async fn happened(
+pub async fn list_service_events(
     client: &Client,
     service: &Arn,
     since: Timestamp,
 ) -> Result<Vec<String>, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let answer = client
         .describe_services()
         .cluster(cluster)
         .services(service.as_str())
         .send()
         .await;
-    let answer = answer.map_err(|e| failure("DescribeServices", &service.name(), &e))?;
+    let answer = answer.map_err(|e| aws_error("DescribeServices", &service.display_name(), &e))?;
     let events = answer
         .services
         .unwrap_or_default()
@@ -99,9 +102,9 @@ pub async fn happened(
     Ok(said)
 }
 
-fn names_of(arns: &[&Arn]) -> String {
+fn join_names(arns: &[&Arn]) -> String {
     arns.iter()
-        .map(|arn| arn.name())
+        .map(|arn| arn.display_name())
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -111,7 +114,7 @@ pub async fn describe_task_definition(
     name: &str,
 ) -> Result<TaskDefinition, AwsError> {
     let call = "DescribeTaskDefinition";
-    let capture = Capture::default();
+    let capture = BodyCapture::default();
     let request = client
         .describe_task_definition()
         .task_definition(name)
@@ -121,12 +124,12 @@ pub async fn describe_task_definition(
         .interceptor(capture.clone())
         .send()
         .await;
-    let answer = answer.map_err(|e| failure(call, name, &e))?;
+    let answer = answer.map_err(|e| aws_error(call, name, &e))?;
     let document = capture
-        .take()
+        .take_body()
         .and_then(|mut body| body.get_mut("taskDefinition").map(Value::take));
     let Some(Value::Object(document)) = document else {
-        return Err(incomplete(call, name, "taskDefinition"));
+        return Err(incomplete_response(call, name, "taskDefinition"));
     };
     let tags = answer
         .tags
@@ -139,8 +142,10 @@ pub async fn describe_task_definition(
     })
 }
 
-/// Registers a revision and answers its ARN. `tags` are those of the base; `ours` come first where they
-/// meet and are the first to be left out where there is no room.
+/// Registers a task definition revision and returns its ARN.
+///
+/// `tags` come from the base revision and `ours` from Lamplighter. On a conflict, `ours` win.
+/// Beyond the limit of tags per resource, `ours` are dropped first.
 pub async fn register_task_definition(
     client: &Client,
     request: Map<String, Value>,
@@ -149,21 +154,22 @@ pub async fn register_task_definition(
     family: &str,
 ) -> Result<String, AwsError> {
     let call = "RegisterTaskDefinition";
-    let body = registration(request, tags, ours);
+    let body = build_registration(request, tags, ours);
     let send = client
         .register_task_definition()
         .customize()
-        .config_override(not_twice())
-        .mutate_request(move |http| put_body(http, &body))
+        .config_override(without_ambiguous_retries())
+        .mutate_request(move |http| replace_body(http, &body))
         .send();
-    let answer = send.await.map_err(|e| failure(call, family, &e))?;
+    let answer = send.await.map_err(|e| aws_error(call, family, &e))?;
     let arn = answer.task_definition.and_then(|t| t.task_definition_arn);
-    arn.ok_or_else(|| incomplete(call, family, "taskDefinitionArn"))
+    arn.ok_or_else(|| incomplete_response(call, family, "taskDefinitionArn"))
 }
 
-/// The request with its tags. AWS's own tags (`aws:cloudformation:…`) come with the base and may not be
-/// set.
-fn registration(
+/// Builds the body of a RegisterTaskDefinition call: the request with its tags.
+///
+/// Tags of AWS (`aws:cloudformation:…`) on the base are left out, because only AWS may set them.
+fn build_registration(
     mut request: Map<String, Value>,
     tags: &BTreeMap<String, String>,
     ours: &BTreeMap<String, String>,
@@ -181,24 +187,26 @@ fn registration(
     Value::Object(request)
 }
 
-/// For calls that do their work again when they are made again: a call whose answer was lost is not
-/// repeated by the SDK. What became of it shows at the next visit.
-fn not_twice() -> aws_sdk_ecs::config::Builder {
-    aws_sdk_ecs::Config::builder().retry_classifier(OnlyRefusals)
+/// Returns the client configuration for calls that are not idempotent.
+///
+/// The SDK must not retry such a call if its response was lost. The next reconciliation observes
+/// the outcome.
+fn without_ambiguous_retries() -> aws_sdk_ecs::config::Builder {
+    aws_sdk_ecs::Config::builder().retry_classifier(RetryRejectionsOnly)
 }
 
-/// Forbids the retry of everything but a refusal that AWS itself spoke.
+/// A retry classifier that forbids every retry except after a 4xx response from AWS.
 #[derive(Debug)]
-pub struct OnlyRefusals;
+pub struct RetryRejectionsOnly;
 
-impl ClassifyRetry for OnlyRefusals {
+impl ClassifyRetry for RetryRejectionsOnly {
     fn classify_retry(&self, context: &InterceptorContext) -> RetryAction {
         match context
             .response()
             .map(|response| response.status().as_u16())
         {
             Some(400..=499) => RetryAction::NoActionIndicated,
-            // Also an answer that broke off after its headers, which may say 200.
+            // This includes a response that broke off after its headers, which may have status 200.
             _ => RetryAction::RetryForbidden,
         }
     }
@@ -212,15 +220,16 @@ impl ClassifyRetry for OnlyRefusals {
     }
 }
 
-/// Points a service at a revision. Neither the desired count nor anything else is sent, so that scaling
-/// and other people's settings stay as they are.
+/// Updates a service to a task definition revision.
+///
+/// The request omits the desired count and all other settings, so that they stay unchanged.
 pub async fn update_service(
     client: &Client,
     service: &Arn,
     task_definition: &str,
     configuration: Option<DeploymentConfiguration>,
 ) -> Result<String, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let request = client
         .update_service()
         .cluster(cluster)
@@ -230,12 +239,12 @@ pub async fn update_service(
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
-    Ok(started(answer.service))
+        .map_err(|e| aws_error("UpdateService", &service.display_name(), &e))?;
+    Ok(deployment_label(answer.service))
 }
 
 pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<String, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let request = client
         .update_service()
         .cluster(cluster)
@@ -243,20 +252,20 @@ pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<Stri
         .force_new_deployment(true);
     let answer = request
         .customize()
-        .config_override(not_twice())
+        .config_override(without_ambiguous_retries())
         .send()
         .await
-        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
-    Ok(started(answer.service))
+        .map_err(|e| aws_error("UpdateService", &service.display_name(), &e))?;
+    Ok(deployment_label(answer.service))
 }
 
-/// Places a service's tasks by another capacity provider strategy, which needs a new deployment.
-pub async fn place(
+/// Sets the capacity provider strategy of a service and forces a new deployment.
+pub async fn set_capacity_strategy(
     client: &Client,
     service: &Arn,
     shares: &[CapacityShare],
 ) -> Result<String, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let mut request = client
         .update_service()
         .cluster(cluster)
@@ -265,24 +274,25 @@ pub async fn place(
     for share in shares {
         let item = CapacityProviderStrategyItem::builder().capacity_provider(&share.provider);
         let item = item.weight(share.weight).base(share.base).build();
-        request = request.capacity_provider_strategy(
-            item.map_err(|e| incomplete("UpdateService", &share.provider, &e.to_string()))?,
-        );
+        request =
+            request.capacity_provider_strategy(item.map_err(|e| {
+                incomplete_response("UpdateService", &share.provider, &e.to_string())
+            })?);
     }
     let answer = request
         .customize()
-        .config_override(not_twice())
+        .config_override(without_ambiguous_retries())
         .send()
         .await;
-    Ok(started(
+    Ok(deployment_label(
         answer
-            .map_err(|e| failure("UpdateService", &service.name(), &e))?
+            .map_err(|e| aws_error("UpdateService", &service.display_name(), &e))?
             .service,
     ))
 }
 
-/// Names the deployment that an update started.
-fn started(service: Option<EcsService>) -> String {
+/// Returns a label for the deployment that an update started.
+fn deployment_label(service: Option<EcsService>) -> String {
     let primary = service.and_then(|s| {
         s.deployments
             .unwrap_or_default()
@@ -294,8 +304,9 @@ fn started(service: Option<EcsService>) -> String {
         .map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
 }
 
-/// The same configuration with the circuit breaker and its rollback on. A healthy task does not reset
-/// the counter: otherwise a service that flaps never trips it.
+/// Returns the configuration with the deployment circuit breaker and its rollback enabled.
+///
+/// A healthy task doesn't reset the failure counter; otherwise a flapping service never trips it.
 pub fn with_circuit_breaker(
     configuration: Option<DeploymentConfiguration>,
 ) -> DeploymentConfiguration {
@@ -313,13 +324,13 @@ pub fn with_circuit_breaker(
     configuration
 }
 
-/// Sets the desired count alone.
+/// Sets the desired count of a service and leaves all other settings unchanged.
 pub async fn set_desired_count(
     client: &Client,
     service: &Arn,
     count: u32,
 ) -> Result<String, AwsError> {
-    let (cluster, _) = service.ecs_service().unwrap_or_default();
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
     let count = i32::try_from(count).unwrap_or(i32::MAX);
     let request = client
         .update_service()
@@ -329,12 +340,12 @@ pub async fn set_desired_count(
     request
         .send()
         .await
-        .map_err(|e| failure("UpdateService", &service.name(), &e))?;
+        .map_err(|e| aws_error("UpdateService", &service.display_name(), &e))?;
     Ok(format!("desired count {count}"))
 }
 
-/// ARNs of all target groups that a service's tasks register with, each once.
-fn target_groups(service: &EcsService) -> Vec<String> {
+/// Collects the ARNs of all target groups that a service's tasks register with, without duplicates.
+fn collect_target_groups(service: &EcsService) -> Vec<String> {
     let of_sets = service
         .task_sets()
         .iter()
@@ -355,8 +366,8 @@ fn target_groups(service: &EcsService) -> Vec<String> {
         .collect()
 }
 
-fn service(service: EcsService) -> Option<Described> {
-    let target_groups = target_groups(&service);
+fn convert_service(service: EcsService) -> Option<DescribedService> {
+    let target_groups = collect_target_groups(&service);
     let tags = service
         .tags()
         .iter()
@@ -369,7 +380,7 @@ fn service(service: EcsService) -> Option<Described> {
     let strategy = configuration.as_ref().and_then(|c| c.strategy.as_ref());
     let mut sets = service.task_sets.unwrap_or_default();
     sets.sort_by_key(|set| set.status.as_deref() != Some("PRIMARY"));
-    // Of a CODE_DEPLOY service the set with the traffic knows what runs.
+    // With CODE_DEPLOY, the primary task set names the running task definition.
     let in_set = sets.first().and_then(|set| set.task_definition.clone());
     let balancers = service.load_balancers.as_deref().unwrap_or_default();
     let reached = sets
@@ -378,7 +389,7 @@ fn service(service: EcsService) -> Option<Described> {
         .first();
     let reached = reached
         .and_then(|balancer| Some((balancer.container_name.clone()?, balancer.container_port?)));
-    let shifting = deployments::shifting(balancers, configuration.as_ref());
+    let shifting = deployments::parse_shifting(balancers, configuration.as_ref());
     let described = Service {
         arn: Arn::new(service.service_arn?),
         status: service.status.unwrap_or_default(),
@@ -412,7 +423,7 @@ fn service(service: EcsService) -> Option<Described> {
         circuit_breaker: CircuitBreaker {
             enable: breaker.is_some_and(|b| b.enable),
             rollback: breaker.is_some_and(|b| b.rollback),
-            // ECS's default where nothing is said.
+            // ECS's own default.
             reset_on_healthy_task: breaker
                 .and_then(|b| b.reset_on_healthy_task)
                 .unwrap_or(true),
@@ -421,19 +432,19 @@ fn service(service: EcsService) -> Option<Described> {
             .deployments
             .unwrap_or_default()
             .into_iter()
-            .map(deployment)
+            .map(convert_deployment)
             .collect(),
         capacity: service
             .capacity_provider_strategy
             .unwrap_or_default()
             .into_iter()
-            .map(share)
+            .map(convert_capacity_share)
             .collect(),
     };
     Some((described, configuration))
 }
 
-fn share(item: CapacityProviderStrategyItem) -> CapacityShare {
+fn convert_capacity_share(item: CapacityProviderStrategyItem) -> CapacityShare {
     CapacityShare {
         provider: item.capacity_provider,
         weight: item.weight,
@@ -441,7 +452,7 @@ fn share(item: CapacityProviderStrategyItem) -> CapacityShare {
     }
 }
 
-fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
+fn convert_deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
     Deployment {
         id: deployment.id.unwrap_or_default(),
         status: deployment.status.unwrap_or_default(),
@@ -450,7 +461,7 @@ fn deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment {
             .rollout_state
             .map(|s| s.as_str().to_owned())
             .unwrap_or_default(),
-        created_at: deployment.created_at.and_then(time),
+        created_at: deployment.created_at.and_then(to_timestamp),
     }
 }
 
@@ -462,7 +473,7 @@ mod tests {
     fn tags_that_only_aws_may_set_are_left_out() {
         let tags = ["aws:cloudformation:stack-name", "team"]
             .map(|key| (key.to_owned(), "shop".to_owned()));
-        let body = registration(Map::new(), &tags.into(), &BTreeMap::new());
+        let body = build_registration(Map::new(), &tags.into(), &BTreeMap::new());
         assert_eq!(body, json!({"tags": [{"key": "team", "value": "shop"}]}));
     }
 
@@ -470,7 +481,7 @@ mod tests {
     fn our_tags_replace_those_of_the_base_and_yield_to_other_peoples() {
         let ours = BTreeMap::from([("lamplighter:base".to_owned(), "web:2".to_owned())]);
         let base = BTreeMap::from([("lamplighter:base".to_owned(), "web:1".to_owned())]);
-        let body = registration(Map::new(), &base, &ours);
+        let body = build_registration(Map::new(), &base, &ours);
         assert_eq!(
             body,
             json!({"tags": [{"key": "lamplighter:base", "value": "web:2"}]})
@@ -479,7 +490,7 @@ mod tests {
             .map(|n| (format!("tag{n}"), String::new()))
             .collect();
         assert!(
-            !registration(Map::new(), &full, &ours)
+            !build_registration(Map::new(), &full, &ours)
                 .to_string()
                 .contains("lamplighter")
         );

@@ -1,25 +1,29 @@
-//! Elastic Load Balancing: which load balancer a target group stands behind, and how its targets are.
+//! Elastic Load Balancing: the load balancers of target groups, and the health of their targets.
 
 use aws_sdk_elasticloadbalancingv2::Client;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::{Target, TargetGroup};
+use lamplighter::model::{LoadBalancerTarget, TargetGroup};
 
-/// The most names that one call takes.
+/// Maximum number of target groups per DescribeTargetGroups call.
 /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html>
 const GROUPS_PER_CALL: usize = 20;
 
-/// The target groups that exist. One that was deleted makes AWS refuse the whole call, so that the others are
-/// then asked for one by one.
-pub async fn target_groups(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, AwsError> {
+/// Describes the target groups with these ARNs; missing ones are left out.
+///
+/// AWS rejects the whole call if one group was deleted; the groups are then described one by one.
+pub async fn describe_target_groups(
+    client: &Client,
+    arns: &[String],
+) -> Result<Vec<TargetGroup>, AwsError> {
     let mut groups = Vec::new();
     for chunk in arns.chunks(GROUPS_PER_CALL) {
-        match describe(client, chunk).await {
+        match describe_chunk(client, chunk).await {
             Ok(found) => groups.extend(found),
             Err(error) if error.code == "TargetGroupNotFound" && chunk.len() > 1 => {
                 for arn in chunk {
-                    groups.extend(one(client, arn).await?);
+                    groups.extend(describe_existing_group(client, arn).await?);
                 }
             }
             Err(error) if error.code == "TargetGroupNotFound" => {}
@@ -29,21 +33,24 @@ pub async fn target_groups(client: &Client, arns: &[String]) -> Result<Vec<Targe
     Ok(groups)
 }
 
-async fn one(client: &Client, arn: &String) -> Result<Vec<TargetGroup>, AwsError> {
-    match describe(client, std::slice::from_ref(arn)).await {
+async fn describe_existing_group(
+    client: &Client,
+    arn: &String,
+) -> Result<Vec<TargetGroup>, AwsError> {
+    match describe_chunk(client, std::slice::from_ref(arn)).await {
         Err(error) if error.code == "TargetGroupNotFound" => Ok(Vec::new()),
         other => other,
     }
 }
 
-async fn describe(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, AwsError> {
+async fn describe_chunk(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, AwsError> {
     let request = client
         .describe_target_groups()
         .set_target_group_arns(Some(arns.to_vec()));
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("DescribeTargetGroups", &arns.join(", "), &e))?;
+        .map_err(|e| aws_error("DescribeTargetGroups", &arns.join(", "), &e))?;
     let groups = answer.target_groups.unwrap_or_default().into_iter();
     Ok(groups
         .filter_map(|group| {
@@ -56,8 +63,13 @@ async fn describe(client: &Client, arns: &[String]) -> Result<Vec<TargetGroup>, 
         .collect())
 }
 
-/// The targets of these groups; AWS takes one group a call.
-pub async fn target_health(client: &Client, groups: &[String]) -> Result<Vec<Target>, AwsError> {
+/// Describes the targets of these groups; missing groups are left out.
+///
+/// DescribeTargetHealth takes one group per call.
+pub async fn describe_target_health(
+    client: &Client,
+    groups: &[String],
+) -> Result<Vec<LoadBalancerTarget>, AwsError> {
     let mut found = Vec::new();
     for group in groups {
         let answer = client
@@ -65,7 +77,7 @@ pub async fn target_health(client: &Client, groups: &[String]) -> Result<Vec<Tar
             .target_group_arn(group)
             .send()
             .await;
-        let answer = match answer.map_err(|e| failure("DescribeTargetHealth", group, &e)) {
+        let answer = match answer.map_err(|e| aws_error("DescribeTargetHealth", group, &e)) {
             Ok(answer) => answer,
             Err(error) if error.code == "TargetGroupNotFound" => continue,
             Err(error) => return Err(error),
@@ -77,7 +89,7 @@ pub async fn target_health(client: &Client, groups: &[String]) -> Result<Vec<Tar
                 .into_iter()
                 .filter_map(|described| {
                     let (target, health) = (described.target?, described.target_health?);
-                    Some(Target {
+                    Some(LoadBalancerTarget {
                         group: group.clone(),
                         id: target.id?,
                         port: target.port.unwrap_or_default(),

@@ -1,4 +1,4 @@
-//! [`Cloud`] over the real AWS. Clients are built when they are first used.
+//! The implementation of [`Cloud`] over the real AWS. Clients are built on first use.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -9,33 +9,36 @@ use aws_types::region::Region;
 
 use jiff::Timestamp;
 
-use super::capability::Performs;
+use super::capability::Execute;
 use super::config::is_local;
 use super::vault::Vault;
 use super::{
-    Config, autoscaling, caches, cloudtrail, cloudwatch, codedeploy, deployments, drills, ecr, ecs,
-    elb, instances, logs, metrics, probes, rds, snapshots, tagging, tasks, topic,
+    Config, autoscaling, check_tasks, cloudtrail, cloudwatch, codedeploy, deployments, drills, ecr,
+    ecs, elasticache, elb, instances, logs, metrics, rds, snapshots, tagging, tasks, topic,
 };
 use crate::http;
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest,
-    ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas,
-    Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
-    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
+    Arn, CloudTrailEvent, CodeDeployTarget, CodeDeployment, ContainerInstance, CopyDestination,
+    Database, Digest, ExistingAlarm, ExportTask, Image, ImageScan, ImageTag, InactiveSubscription,
+    Load, LoadBalancerTarget, LoadQuery, LogDay, LogGroup, LogStream, ProbeResult, Quotas,
+    Repository, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task,
+    TaskDefinition, Traffic,
 };
-use lamplighter::plan::{Action, Enlarge, Rollout};
+use lamplighter::plan::{Action, IncreaseMemory, Rollout};
 use lamplighter::policy::MANAGED;
-use lamplighter::ports::cloud::{Cloud, Kind, Lifecycle, Services, TasksOf, Which};
+use lamplighter::ports::cloud::{
+    Cloud, DeployActions, ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner,
+};
 
-/// Resources whose tags are asked for one by one.
-const FEW: usize = 3;
+/// Maximum number of caches whose tags are read one by one.
+const MAX_TAG_LOOKUPS: usize = 3;
 
-/// The account and region of the function, as far as an operation reaches.
-pub struct Aws<R = Services> {
+/// Access to the function's account and region, limited to the capability `R` of an operation.
+pub struct Aws<R = DeployActions> {
     config: Config,
     ecs: OnceCell<aws_sdk_ecs::Client>,
-    /// By region: an image may come from a registry in another one.
+    /// Clients by region, because an image may come from a registry in another region.
     ecr: RefCell<HashMap<String, aws_sdk_ecr::Client>>,
     tagging: OnceCell<aws_sdk_resourcegroupstagging::Client>,
     codedeploy: OnceCell<aws_sdk_codedeploy::Client>,
@@ -50,13 +53,13 @@ pub struct Aws<R = Services> {
     logs: OnceCell<aws_sdk_cloudwatchlogs::Client>,
     s3: OnceCell<aws_sdk_s3::Client>,
     vault: Vault,
-    /// Target groups behind a load balancer, by ARN.
+    /// Cache of the target groups that have a load balancer, by ARN.
     target_groups: RefCell<BTreeMap<String, TargetGroup>>,
-    /// Task definitions by revision, which never change.
+    /// Cache of task definitions by revision. A revision is immutable.
     revisions: RefCell<HashMap<String, TaskDefinition>>,
-    /// Deployment configurations as last described: what an update of one setting starts from.
+    /// Deployment configurations as last described, from which an update of one setting starts.
     configurations: RefCell<HashMap<Arn, Option<DeploymentConfiguration>>>,
-    reach: PhantomData<R>,
+    capability: PhantomData<R>,
 }
 
 impl<R> Aws<R> {
@@ -82,11 +85,11 @@ impl<R> Aws<R> {
             target_groups: RefCell::default(),
             revisions: RefCell::default(),
             configurations: RefCell::default(),
-            reach: PhantomData,
+            capability: PhantomData,
         }
     }
 
-    /// The same with a vault, if the stack has one.
+    /// Adds the vault of the stack; an empty role means that it has none.
     #[must_use]
     pub fn with_vault(self, role: &str, stack: &str) -> Self {
         Self {
@@ -95,9 +98,9 @@ impl<R> Aws<R> {
         }
     }
 
-    /// With clients made elsewhere, for tests of one call at a time.
+    /// Creates an adapter from prebuilt clients, for tests of single calls.
     #[must_use]
-    pub fn with_clients(
+    pub fn from_clients(
         ecs: aws_sdk_ecs::Client,
         ecr: aws_sdk_ecr::Client,
         tagging: aws_sdk_resourcegroupstagging::Client,
@@ -113,9 +116,9 @@ impl<R> Aws<R> {
         aws
     }
 
-    /// The same with clients of what services are watched and bounded by.
+    /// Adds prebuilt clients for metrics, load balancers, scaling and databases.
     #[must_use]
-    pub fn and_clients(
+    pub fn with_monitoring_clients(
         self,
         cloudwatch: aws_sdk_cloudwatch::Client,
         elb: aws_sdk_elasticloadbalancingv2::Client,
@@ -131,23 +134,23 @@ impl<R> Aws<R> {
         self
     }
 
-    /// The same with a client of what keeps caches.
+    /// Adds a prebuilt client for ElastiCache.
     #[must_use]
-    pub fn and_caches(self, elasticache: aws_sdk_elasticache::Client) -> Self {
+    pub fn with_elasticache_client(self, elasticache: aws_sdk_elasticache::Client) -> Self {
         let _ = self.elasticache.set(elasticache);
         self
     }
 
-    /// The same with a client of what deploys some services.
+    /// Adds a prebuilt client for CodeDeploy.
     #[must_use]
-    pub fn and_codedeploy(self, codedeploy: aws_sdk_codedeploy::Client) -> Self {
+    pub fn with_codedeploy_client(self, codedeploy: aws_sdk_codedeploy::Client) -> Self {
         let _ = self.codedeploy.set(codedeploy);
         self
     }
 
-    /// The same with clients of what instances are made by and changes are found in.
+    /// Adds prebuilt clients for EC2 Auto Scaling and CloudTrail.
     #[must_use]
-    pub fn and_groups(
+    pub fn with_instance_clients(
         self,
         groups: aws_sdk_autoscaling::Client,
         trail: aws_sdk_cloudtrail::Client,
@@ -156,20 +159,24 @@ impl<R> Aws<R> {
         self
     }
 
-    /// The same with clients of what keeps logs.
+    /// Adds prebuilt clients for CloudWatch Logs and S3.
     #[must_use]
-    pub fn and_logs(self, logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Self {
+    pub fn with_log_clients(
+        self,
+        logs: aws_sdk_cloudwatchlogs::Client,
+        s3: aws_sdk_s3::Client,
+    ) -> Self {
         let _ = (self.logs.set(logs), self.s3.set(s3));
         self
     }
 
-    pub(super) fn ecs(&self) -> &aws_sdk_ecs::Client {
+    pub(super) fn ecs_client(&self) -> &aws_sdk_ecs::Client {
         self.ecs
             .get_or_init(|| aws_sdk_ecs::Client::new(&self.config))
     }
 
-    /// The client for the region that a registry is in.
-    fn ecr(&self, repository: &Repository) -> aws_sdk_ecr::Client {
+    /// Returns the ECR client for the region of a repository.
+    fn ecr_client(&self, repository: &Repository) -> aws_sdk_ecr::Client {
         let here = self.config.region().map(AsRef::as_ref).unwrap_or_default();
         let region = repository.region().unwrap_or(here);
         let mut clients = self.ecr.borrow_mut();
@@ -180,27 +187,27 @@ impl<R> Aws<R> {
         client.clone()
     }
 
-    fn tagging(&self) -> &aws_sdk_resourcegroupstagging::Client {
+    fn tagging_client(&self) -> &aws_sdk_resourcegroupstagging::Client {
         self.tagging
             .get_or_init(|| aws_sdk_resourcegroupstagging::Client::new(&self.config))
     }
 
-    pub(super) fn codedeploy(&self) -> &aws_sdk_codedeploy::Client {
+    pub(super) fn codedeploy_client(&self) -> &aws_sdk_codedeploy::Client {
         self.codedeploy
             .get_or_init(|| aws_sdk_codedeploy::Client::new(&self.config))
     }
 
-    pub(super) fn cloudwatch(&self) -> &aws_sdk_cloudwatch::Client {
+    pub(super) fn cloudwatch_client(&self) -> &aws_sdk_cloudwatch::Client {
         self.cloudwatch
             .get_or_init(|| aws_sdk_cloudwatch::Client::new(&self.config))
     }
 
-    fn elb(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
+    fn elb_client(&self) -> &aws_sdk_elasticloadbalancingv2::Client {
         self.elb
             .get_or_init(|| aws_sdk_elasticloadbalancingv2::Client::new(&self.config))
     }
 
-    pub(super) fn rds(&self) -> &aws_sdk_rds::Client {
+    pub(super) fn rds_client(&self) -> &aws_sdk_rds::Client {
         self.rds
             .get_or_init(|| aws_sdk_rds::Client::new(&self.config))
     }
@@ -209,101 +216,110 @@ impl<R> Aws<R> {
         &self.vault
     }
 
-    /// The client for where copies are.
-    pub(super) fn rds_at(&self, place: &Place) -> aws_sdk_rds::Client {
+    /// Returns the RDS client for the place of snapshot copies: another region or the vault.
+    pub(super) fn rds_client_at(&self, place: &CopyDestination) -> aws_sdk_rds::Client {
         place.region().map_or_else(
-            || self.vault.rds(&self.config).clone(),
-            |region| self.rds_in(region),
+            || self.vault.rds_client(&self.config).clone(),
+            |region| self.rds_client_in(region),
         )
     }
 
-    /// The client for where a snapshot is.
-    pub(super) fn rds_of(&self, snapshot: &Arn) -> aws_sdk_rds::Client {
-        if snapshot.account() == self.vault.account() {
-            return self.vault.rds(&self.config).clone();
+    /// Returns the RDS client for the account and region of a snapshot.
+    pub(super) fn rds_client_of(&self, snapshot: &Arn) -> aws_sdk_rds::Client {
+        if snapshot.account_id() == self.vault.account() {
+            return self.vault.rds_client(&self.config).clone();
         }
-        self.rds_in(snapshot.region())
+        self.rds_client_in(snapshot.region())
     }
 
-    /// The client for a region; clients share what they are made of.
-    fn rds_in(&self, region: &str) -> aws_sdk_rds::Client {
+    /// Returns the RDS client for a region.
+    fn rds_client_in(&self, region: &str) -> aws_sdk_rds::Client {
         let here = self
-            .rds()
+            .rds_client()
             .config()
             .region()
             .map(AsRef::as_ref)
             .unwrap_or_default();
         if region.is_empty() || region == here {
-            return self.rds().clone();
+            return self.rds_client().clone();
         }
         let config = aws_sdk_rds::config::Builder::from(&self.config);
         aws_sdk_rds::Client::from_conf(config.region(Region::new(region.to_owned())).build())
     }
 
-    pub(super) fn elasticache(&self) -> &aws_sdk_elasticache::Client {
+    pub(super) fn elasticache_client(&self) -> &aws_sdk_elasticache::Client {
         self.elasticache
             .get_or_init(|| aws_sdk_elasticache::Client::new(&self.config))
     }
 
-    pub(super) fn logs(&self) -> &aws_sdk_cloudwatchlogs::Client {
+    pub(super) fn logs_client(&self) -> &aws_sdk_cloudwatchlogs::Client {
         self.logs
             .get_or_init(|| aws_sdk_cloudwatchlogs::Client::new(&self.config))
     }
 
-    pub(super) fn s3(&self) -> &aws_sdk_s3::Client {
+    pub(super) fn s3_client(&self) -> &aws_sdk_s3::Client {
         self.s3
             .get_or_init(|| aws_sdk_s3::Client::new(&self.config))
     }
 
-    pub(super) fn groups(&self) -> &aws_sdk_autoscaling::Client {
+    pub(super) fn autoscaling_client(&self) -> &aws_sdk_autoscaling::Client {
         self.groups
             .get_or_init(|| aws_sdk_autoscaling::Client::new(&self.config))
     }
 
-    fn trail(&self) -> &aws_sdk_cloudtrail::Client {
+    fn cloudtrail_client(&self) -> &aws_sdk_cloudtrail::Client {
         self.trail
             .get_or_init(|| aws_sdk_cloudtrail::Client::new(&self.config))
     }
 
-    pub(super) fn autoscaling(&self) -> &aws_sdk_applicationautoscaling::Client {
+    pub(super) fn application_autoscaling_client(&self) -> &aws_sdk_applicationautoscaling::Client {
         self.autoscaling
             .get_or_init(|| aws_sdk_applicationautoscaling::Client::new(&self.config))
     }
 }
 
-impl<R: Performs> Aws<R> {
-    pub(super) async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
+impl<R: Execute> Aws<R> {
+    pub(super) async fn execute_rollout(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let revision = match &rollout.registered {
             Some(arn) => arn.clone(),
-            None => self.register(rollout).await?,
+            None => self.register_revision(rollout).await?,
         };
         let label = revision.rsplit('/').next().unwrap_or_default();
         if let Some(group) = &rollout.code_deploy {
-            let deployment =
-                codedeploy::create(self.codedeploy(), group, &revision, rollout.ask.as_deref())
-                    .await?;
+            let deployment = codedeploy::create_deployment(
+                self.codedeploy_client(),
+                group,
+                &revision,
+                rollout.ask.as_deref(),
+            )
+            .await?;
             return Ok(format!("{deployment} of {label}"));
         }
         let configuration = match &rollout.shift {
-            Some(shift) => Some(deployments::with_shift(
-                self.configuration(&rollout.service).await?,
+            Some(shift) => Some(deployments::with_traffic_shift(
+                self.deployment_configuration(&rollout.service).await?,
                 shift,
             )),
             None if rollout.enable_circuit_breaker => Some(ecs::with_circuit_breaker(
-                self.configuration(&rollout.service).await?,
+                self.deployment_configuration(&rollout.service).await?,
             )),
             None => None,
         };
-        let deployment =
-            ecs::update_service(self.ecs(), &rollout.service, &revision, configuration).await?;
+        let deployment = ecs::update_service(
+            self.ecs_client(),
+            &rollout.service,
+            &revision,
+            configuration,
+        )
+        .await?;
         Ok(format!("{deployment} of {label}"))
     }
 
-    async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
-        let base = self.task_definition(&rollout.base).await?;
-        let request = base.with_images(&rollout.images);
+    async fn register_revision(&self, rollout: &Rollout) -> Result<String, AwsError> {
+        let base = self.describe_task_definition(&rollout.base).await?;
+        let request = base.build_request_with_images(&rollout.images);
         ecs::register_task_definition(
-            self.ecs(),
+            self.ecs_client(),
             request,
             &base.tags,
             &rollout.tags,
@@ -312,38 +328,52 @@ impl<R: Performs> Aws<R> {
         .await
     }
 
-    pub(super) async fn enlarge(&self, enlarge: &Enlarge) -> Result<String, AwsError> {
-        let base = self.task_definition(&enlarge.base).await?;
-        let request = base.with_sizes(&enlarge.sizes);
+    pub(super) async fn increase_memory(
+        &self,
+        enlarge: &IncreaseMemory,
+    ) -> Result<String, AwsError> {
+        let base = self.describe_task_definition(&enlarge.base).await?;
+        let request = base.build_request_with_sizes(&enlarge.sizes);
         let tags = (&base.tags, &enlarge.tags);
-        let revision =
-            ecs::register_task_definition(self.ecs(), request, tags.0, tags.1, base.family())
-                .await?;
-        let deployment = ecs::update_service(self.ecs(), &enlarge.service, &revision, None).await?;
+        let revision = ecs::register_task_definition(
+            self.ecs_client(),
+            request,
+            tags.0,
+            tags.1,
+            base.family(),
+        )
+        .await?;
+        let deployment =
+            ecs::update_service(self.ecs_client(), &enlarge.service, &revision, None).await?;
         Ok(format!(
             "{deployment} of {}",
             revision.rsplit('/').next().unwrap_or_default()
         ))
     }
 
-    async fn configuration(
+    async fn deployment_configuration(
         &self,
         service: &Arn,
     ) -> Result<Option<DeploymentConfiguration>, AwsError> {
         if !self.configurations.borrow().contains_key(service) {
-            self.services(std::slice::from_ref(service)).await?;
+            self.describe_services(std::slice::from_ref(service))
+                .await?;
         }
         Ok(self.configurations.borrow().get(service).cloned().flatten())
     }
 }
 
-impl<R: Performs> Cloud for Aws<R> {
-    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
-        tagging::tagged(self.tagging(), kind, tag_key).await
+impl<R: Execute> Cloud for Aws<R> {
+    async fn list_tagged(
+        &self,
+        kind: ResourceKind,
+        tag_key: &str,
+    ) -> Result<Vec<Tagged>, AwsError> {
+        tagging::list_tagged(self.tagging_client(), kind, tag_key).await
     }
 
-    async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
-        let described = ecs::describe_services(self.ecs(), arns).await?;
+    async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
+        let described = ecs::describe_services(self.ecs_client(), arns).await?;
         let mut configurations = self.configurations.borrow_mut();
         let remembered = described.into_iter().map(|(service, configuration)| {
             configurations.insert(service.arn.clone(), configuration);
@@ -352,80 +382,108 @@ impl<R: Performs> Cloud for Aws<R> {
         Ok(remembered.collect())
     }
 
-    async fn happened(&self, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError> {
-        ecs::happened(self.ecs(), service, since).await
+    async fn service_events(
+        &self,
+        service: &Arn,
+        since: Timestamp,
+    ) -> Result<Vec<String>, AwsError> {
+        ecs::list_service_events(self.ecs_client(), service, since).await
     }
 
-    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
-        deployments::newest(self.ecs(), service).await
+    async fn find_active_deployment(
+        &self,
+        service: &Arn,
+    ) -> Result<Option<ServiceDeployment>, AwsError> {
+        deployments::find_active_deployment(self.ecs_client(), service).await
     }
 
-    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
-        deployments::describe(self.ecs(), arn).await
+    async fn describe_service_deployment(
+        &self,
+        arn: &str,
+    ) -> Result<Option<ServiceDeployment>, AwsError> {
+        deployments::describe_deployment(self.ecs_client(), arn).await
     }
 
-    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
-        codedeploy::deployment(self.codedeploy(), id).await
+    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+        codedeploy::describe_deployment(self.codedeploy_client(), id).await
     }
 
-    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError> {
-        codedeploy::target(self.codedeploy(), id).await
+    async fn find_code_deploy_target(
+        &self,
+        id: &str,
+    ) -> Result<Option<CodeDeployTarget>, AwsError> {
+        codedeploy::find_target(self.codedeploy_client(), id).await
     }
 
-    async fn traffic(
+    async fn read_traffic(
         &self,
         groups: &[TargetGroup],
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Traffic>, AwsError> {
-        metrics::traffic(self.cloudwatch(), groups, from, to).await
+        metrics::read_traffic(self.cloudwatch_client(), groups, from, to).await
     }
 
-    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
-        tasks::of(self.ecs(), of, which).await
+    async fn list_tasks(
+        &self,
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError> {
+        tasks::list_tasks(self.ecs_client(), of, which).await
     }
 
-    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError> {
-        elb::target_health(self.elb(), groups).await
+    async fn describe_target_health(
+        &self,
+        groups: &[String],
+    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
+        elb::describe_target_health(self.elb_client(), groups).await
     }
 
-    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
-        instances::describe(self.ecs(), arns).await
+    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+        instances::describe_instances(self.ecs_client(), arns).await
     }
 
-    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
-        instances::group(self.groups(), ec2).await
+    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+        instances::find_auto_scaling_group(self.autoscaling_client(), ec2).await
     }
 
-    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
-        instances::silent(self.ecs(), cluster).await
+    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+        instances::list_disconnected(self.ecs_client(), cluster).await
     }
 
-    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {
-        cloudtrail::changes(self.trail(), resource, since).await
+    async fn cloudtrail_events(
+        &self,
+        resource: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
+        cloudtrail::lookup_changes(self.cloudtrail_client(), resource, since).await
     }
 
-    async fn last_lines(&self, stream: &LogStream, most: usize) -> Result<Vec<String>, AwsError> {
-        tasks::last_lines(self.logs(), stream, most).await
+    async fn last_log_lines(
+        &self,
+        stream: &LogStream,
+        most: usize,
+    ) -> Result<Vec<String>, AwsError> {
+        tasks::read_last_lines(self.logs_client(), stream, most).await
     }
 
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
-        ecr::has_image(&self.ecr(repository), repository, digest).await
+        ecr::has_image(&self.ecr_client(repository), repository, digest).await
     }
 
-    async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
+    async fn describe_task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
         if let Some(known) = self.revisions.borrow().get(arn) {
             return Ok(known.clone());
         }
-        let definition = ecs::describe_task_definition(self.ecs(), arn).await?;
+        let definition = ecs::describe_task_definition(self.ecs_client(), arn).await?;
         self.revisions
             .borrow_mut()
             .insert(arn.to_owned(), definition.clone());
         Ok(definition)
     }
 
-    async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
-        match ecs::describe_task_definition(self.ecs(), revision).await {
+    async fn is_revision_active(&self, revision: &str) -> Result<bool, AwsError> {
+        match ecs::describe_task_definition(self.ecs_client(), revision).await {
             Ok(definition) => Ok(definition
                 .document
                 .get("status")
@@ -435,50 +493,61 @@ impl<R: Performs> Cloud for Aws<R> {
         }
     }
 
-    async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError> {
-        ecs::describe_task_definition(self.ecs(), family).await
+    async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError> {
+        ecs::describe_task_definition(self.ecs_client(), family).await
     }
 
-    async fn image(&self, repository: &Repository, tag: &str) -> Result<Option<Image>, AwsError> {
-        ecr::image(&self.ecr(repository), repository, tag).await
+    async fn find_image(
+        &self,
+        repository: &Repository,
+        tag: &str,
+    ) -> Result<Option<Image>, AwsError> {
+        ecr::find_image(&self.ecr_client(repository), repository, tag).await
     }
 
-    async fn tags(&self, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError> {
-        ecr::tags(&self.ecr(repository), repository).await
+    async fn image_tags(&self, repository: &Repository) -> Result<Vec<ImageTag>, AwsError> {
+        ecr::list_tags(&self.ecr_client(repository), repository).await
     }
 
-    async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, AwsError> {
-        ecr::scan(&self.ecr(repository), repository, digest).await
+    async fn image_scan(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<ImageScan, AwsError> {
+        ecr::describe_scan(&self.ecr_client(repository), repository, digest).await
     }
 
-    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
-        tagging::own_alarms(self.tagging(), of).await
+    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+        tagging::list_own_alarms(self.tagging_client(), of).await
     }
 
     async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        cloudwatch::alarm_tags(self.cloudwatch(), arn).await
+        cloudwatch::list_alarm_tags(self.cloudwatch_client(), arn).await
     }
 
-    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        rds::databases(self.rds(), arns).await
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        rds::describe_databases(self.rds_client(), arns).await
     }
 
-    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError> {
+    async fn unconfirmed_subscriptions(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<InactiveSubscription>, AwsError> {
         let client = self
             .sns
             .get_or_init(|| aws_sdk_sns::Client::new(&self.config));
-        topic::unreached(client, topic).await
+        topic::list_unconfirmed(client, topic).await
     }
 
-    async fn target_groups(
+    async fn describe_target_groups(
         &self,
         arns: &[String],
     ) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
         let known = |arn: &&String| self.target_groups.borrow().contains_key(*arn);
         let unknown: Vec<String> = arns.iter().filter(|arn| !known(arn)).cloned().collect();
         let mut found = BTreeMap::new();
-        for group in elb::target_groups(self.elb(), &unknown).await? {
-            // One that is not in use yet may be put behind a load balancer at any time.
+        for group in elb::describe_target_groups(self.elb_client(), &unknown).await? {
+            // Don't cache unused groups: they may get a load balancer at any time.
             if !group.load_balancers.is_empty() {
                 self.target_groups
                     .borrow_mut()
@@ -494,51 +563,65 @@ impl<R: Performs> Cloud for Aws<R> {
         Ok(found)
     }
 
-    async fn loads(
+    async fn read_loads(
         &self,
         queries: &[LoadQuery],
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Load>, AwsError> {
-        metrics::loads(self.cloudwatch(), queries, from, to).await
+        metrics::read_loads(self.cloudwatch_client(), queries, from, to).await
     }
 
-    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
-        cloudwatch::alarms(self.cloudwatch(), prefix, in_alarm).await
-    }
-
-    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
-        autoscaling::scalable_targets(self.autoscaling(), services).await
-    }
-
-    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
-        cloudwatch::dashboard(self.cloudwatch(), name).await
-    }
-
-    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
-        cloudwatch::dashboards(self.cloudwatch(), prefix).await
-    }
-
-    async fn snapshots(
+    async fn describe_alarms(
         &self,
-        place: Option<&Place>,
-        which: Which<'_>,
+        prefix: &str,
+        in_alarm: bool,
+    ) -> Result<Vec<ExistingAlarm>, AwsError> {
+        cloudwatch::describe_alarms(self.cloudwatch_client(), prefix, in_alarm).await
+    }
+
+    async fn describe_scalable_targets(
+        &self,
+        services: &[Arn],
+    ) -> Result<Vec<ScalableTarget>, AwsError> {
+        autoscaling::describe_scalable_targets(self.application_autoscaling_client(), services)
+            .await
+    }
+
+    async fn get_dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
+        cloudwatch::get_dashboard(self.cloudwatch_client(), name).await
+    }
+
+    async fn list_dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+        cloudwatch::list_dashboards(self.cloudwatch_client(), prefix).await
+    }
+
+    async fn list_snapshots(
+        &self,
+        place: Option<&CopyDestination>,
+        which: SnapshotFilter<'_>,
     ) -> Result<Vec<Snapshot>, AwsError> {
         match place {
-            Some(place) => snapshots::snapshots(&self.rds_at(place), which).await,
-            None => snapshots::snapshots(self.rds(), which).await,
+            Some(place) => snapshots::list_snapshots(&self.rds_client_at(place), which).await,
+            None => snapshots::list_snapshots(self.rds_client(), which).await,
         }
     }
 
-    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        let mut found = caches::caches(self.elasticache(), arns).await?;
-        if found.len() <= FEW {
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        let mut found = elasticache::describe_caches(self.elasticache_client(), arns).await?;
+        if found.len() <= MAX_TAG_LOOKUPS {
             for cache in &mut found {
-                cache.tags = caches::tags(self.elasticache(), &cache.arn).await?;
+                cache.tags = elasticache::list_tags(self.elasticache_client(), &cache.arn).await?;
             }
         } else {
-            let mut tags =
-                tags_of(tagging::tagged(self.tagging(), Kind::DatabaseOrCache, MANAGED).await?);
+            let mut tags = tags_by_arn(
+                tagging::list_tagged(
+                    self.tagging_client(),
+                    ResourceKind::DatabaseOrCache,
+                    MANAGED,
+                )
+                .await?,
+            );
             for cache in &mut found {
                 cache.tags = tags.remove(&cache.arn).unwrap_or_default();
             }
@@ -546,10 +629,13 @@ impl<R: Performs> Cloud for Aws<R> {
         Ok(found)
     }
 
-    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
-        let mut found = caches::snapshots(self.elasticache(), which).await?;
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let mut found = elasticache::list_snapshots(self.elasticache_client(), which).await?;
         if !found.is_empty() {
-            let mut tags = tags_of(tagging::cache_snapshots(self.tagging()).await?);
+            let mut tags = tags_by_arn(tagging::list_cache_snapshots(self.tagging_client()).await?);
             for snapshot in &mut found {
                 snapshot.tags = tags.remove(&snapshot.arn).unwrap_or_default();
             }
@@ -557,61 +643,62 @@ impl<R: Performs> Cloud for Aws<R> {
         Ok(found)
     }
 
-    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
-        snapshots::quotas(self.rds()).await
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        snapshots::read_quotas(self.rds_client()).await
     }
 
-    async fn smallest_class(
+    async fn find_smallest_class(
         &self,
         engine: &str,
         version: &str,
         multi_az: bool,
     ) -> Result<Option<String>, AwsError> {
-        drills::smallest_class(self.rds(), engine, version, multi_az).await
+        drills::find_smallest_class(self.rds_client(), engine, version, multi_az).await
     }
 
-    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
-        probes::find(self.ecs(), cluster, token).await
+    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
+        check_tasks::find_check_task(self.ecs_client(), cluster, token).await
     }
 
-    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
-        snapshots::is_shared(self.rds(), snapshot, self.vault.account()).await
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        snapshots::is_shared(self.rds_client(), snapshot, self.vault.account()).await
     }
 
-    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
-        logs::log_groups(self.logs(), arns).await
+    async fn describe_log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
+        logs::describe_log_groups(self.logs_client(), arns).await
     }
 
-    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError> {
-        logs::running_exports(self.logs()).await
+    async fn running_export_tasks(&self) -> Result<Vec<ExportTask>, AwsError> {
+        logs::list_running_exports(self.logs_client()).await
     }
 
-    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
-        logs::task(self.logs(), id).await
+    async fn find_export_task(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
+        logs::find_export_task(self.logs_client(), id).await
     }
 
-    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
-        logs::is_complete(self.s3(), day).await
+    async fn is_export_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
+        logs::is_export_complete(self.s3_client(), day).await
     }
 
-    async fn answer(&self, url: &str, expect: Option<&str>) -> Answer {
+    async fn probe_url(&self, url: &str, expect: Option<&str>) -> ProbeResult {
         let (asked, expected) = (url.to_owned(), expect.map(str::to_owned));
-        let asking =
-            tokio::task::spawn_blocking(move || http::ask(&asked, expected.as_deref(), is_local()));
-        let failed = |error: tokio::task::JoinError| Answer {
+        let asking = tokio::task::spawn_blocking(move || {
+            http::probe_url(&asked, expected.as_deref(), is_local())
+        });
+        let failed = |error: tokio::task::JoinError| ProbeResult {
             url: url.to_owned(),
             problem: Some(error.to_string()),
         };
         asking.await.unwrap_or_else(failed)
     }
 
-    async fn perform(&self, action: &Action) -> Result<String, AwsError> {
-        R::perform(self, action).await
+    async fn execute(&self, action: &Action) -> Result<String, AwsError> {
+        R::execute(self, action).await
     }
 }
 
-/// By ARN, of resources whose own listing has no tags.
-fn tags_of(listing: Vec<Tagged>) -> BTreeMap<Arn, BTreeMap<String, String>> {
+/// Indexes tags by ARN, for resources whose own listing has no tags.
+fn tags_by_arn(listing: Vec<Tagged>) -> BTreeMap<Arn, BTreeMap<String, String>> {
     listing
         .into_iter()
         .map(|resource| (resource.arn, resource.tags))

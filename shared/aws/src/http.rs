@@ -1,5 +1,10 @@
-//! Asking an address that a user names, or telling it something. It may be anybody's, so that what is reached is bounded: http and https alone, no
-//! redirect is followed, no address of this machine or of its metadata whatever the name resolves to, one short answer.
+//! HTTP requests to user-configured URLs: health probes and outgoing notifications.
+//!
+//! A URL may point anywhere, so the client is restricted against server-side request forgery:
+//!
+//! - Only http and https are used, and redirects are not followed.
+//! - Local and metadata addresses are rejected, whatever the name resolves to.
+//! - The time-out and the size of the response are limited.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
@@ -9,52 +14,56 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-use lamplighter::model::Answer;
+use lamplighter::model::ProbeResult;
 
-/// From the first look-up of the name to the last byte.
+/// Time-out of a whole request, from name resolution to the last byte.
 const TIMEOUT: Duration = Duration::from_secs(5);
-/// Of an answer no more is read.
-const MOST_BYTES: u64 = 65_536;
-/// Of what is wrong no more is passed on.
-const LETTERS: usize = 200;
+/// Maximum number of bytes read from a response body.
+const MAX_BODY_BYTES: u64 = 65_536;
+/// Maximum number of characters of a problem description.
+const MAX_PROBLEM_CHARS: usize = 200;
 
-/// Asks once: a status of 2xx within five seconds, with this text in it if one is given. `local`: addresses of this machine
-/// may be asked too, for a stack that is on it.
+/// Probes a URL once.
+///
+/// The probe succeeds on a 2xx status within five seconds, with the text `expect` in the body if
+/// one is given. `local` also allows loopback addresses, for a local stack.
 #[must_use]
-pub fn ask(url: &str, expect: Option<&str>, local: bool) -> Answer {
-    let problem = get(url, expect, local)
+pub fn probe_url(url: &str, expect: Option<&str>, local: bool) -> ProbeResult {
+    let problem = check_url(url, expect, local)
         .err()
-        .map(|problem| problem.chars().take(LETTERS).collect());
-    Answer {
+        .map(|problem| problem.chars().take(MAX_PROBLEM_CHARS).collect());
+    ProbeResult {
         url: url.to_owned(),
         problem,
     }
 }
 
-/// What came back.
+/// The response to a POST request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Posted {
+pub struct PostResponse {
     pub status: u16,
-    /// Seconds, where the answer says when to come again.
+    /// Value of the `retry-after` header, in seconds.
     pub retry_after: Option<u32>,
-    /// No more than 64 KiB of it.
+    /// The response body, up to 64 KiB.
     pub body: String,
 }
 
-/// Sends a document once. `local` as in [`ask`]; elsewhere only https is used.
+/// Posts a JSON document once, without retries.
+///
+/// `local` allows http and loopback addresses; otherwise the URL must be https.
 ///
 /// # Errors
-/// What is wrong, without the address, which may be a secret.
-pub fn post(
+/// A description of the problem without the URL, which may be a secret.
+pub fn post_json(
     url: &str,
     headers: &[(&str, &str)],
     body: &str,
     local: bool,
-) -> Result<Posted, String> {
+) -> Result<PostResponse, String> {
     if !local && !url.starts_with("https://") {
         return Err("its address does not begin with https://".to_owned());
     }
-    let mut request = agent(local)
+    let mut request = build_agent(local)
         .post(url)
         .header("content-type", "application/json; charset=utf-8");
     for (name, value) in headers {
@@ -65,7 +74,7 @@ pub fn post(
             .to_string()
             .replace(url, "the address")
             .chars()
-            .take(LETTERS)
+            .take(MAX_PROBLEM_CHARS)
             .collect()
     };
     let mut answer = request.send(body).map_err(unsaid)?;
@@ -77,18 +86,18 @@ pub fn post(
     let text = answer
         .body_mut()
         .with_config()
-        .limit(MOST_BYTES)
+        .limit(MAX_BODY_BYTES)
         .lossy_utf8(true)
         .read_to_string()
         .map_err(unsaid)?;
-    Ok(Posted {
+    Ok(PostResponse {
         status,
         retry_after,
         body: text,
     })
 }
 
-fn agent(local: bool) -> ureq::Agent {
+fn build_agent(local: bool) -> ureq::Agent {
     let config = Config::builder()
         .timeout_global(Some(TIMEOUT))
         .max_redirects(0)
@@ -97,11 +106,15 @@ fn agent(local: bool) -> ureq::Agent {
         .proxy(None)
         .user_agent("Lamplighter")
         .build();
-    ureq::Agent::with_parts(config, DefaultConnector::default(), Guarded { local })
+    ureq::Agent::with_parts(
+        config,
+        DefaultConnector::default(),
+        GuardedResolver { local },
+    )
 }
 
-fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
-    let mut answer = agent(local)
+fn check_url(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
+    let mut answer = build_agent(local)
         .get(url)
         .call()
         .map_err(|error| error.to_string())?;
@@ -123,7 +136,7 @@ fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
     let body = answer
         .body_mut()
         .with_config()
-        .limit(MOST_BYTES)
+        .limit(MAX_BODY_BYTES)
         .lossy_utf8(true)
         .read_to_string();
     let body = body.map_err(|error| format!("its answer can't be read: {error}"))?;
@@ -134,13 +147,13 @@ fn get(url: &str, expect: Option<&str>, local: bool) -> Result<(), String> {
     }
 }
 
-/// ProbeStreak a name up as everybody does, and lets no address through that is not for others.
+/// A resolver that uses the default name resolution and rejects forbidden addresses.
 #[derive(Debug)]
-struct Guarded {
+struct GuardedResolver {
     local: bool,
 }
 
-impl Resolver for Guarded {
+impl Resolver for GuardedResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -150,7 +163,7 @@ impl Resolver for Guarded {
         let found = DefaultResolver::default().resolve(uri, config, timeout)?;
         match found
             .iter()
-            .find(|address| is_forbidden(address.ip(), self.local))
+            .find(|address| is_forbidden_address(address.ip(), self.local))
         {
             Some(address) => {
                 let said = format!(
@@ -164,9 +177,12 @@ impl Resolver for Guarded {
     }
 }
 
-/// Metadata of instances and tasks stand at link-local addresses, and Lambda's own API at a loopback one.
+/// Reports whether requests to an address are forbidden.
+///
+/// The metadata of instances and tasks has link-local addresses, and Lambda's own API has a
+/// loopback address.
 /// Source: <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
-fn is_forbidden(address: IpAddr, local: bool) -> bool {
+fn is_forbidden_address(address: IpAddr, local: bool) -> bool {
     const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
     match address.to_canonical() {
         IpAddr::V4(v4) => {
@@ -232,7 +248,7 @@ mod tests {
         #[case] problem: Option<&str>,
     ) {
         assert_eq!(
-            ask(&server(answer), expect, true).problem.as_deref(),
+            probe_url(&server(answer), expect, true).problem.as_deref(),
             problem
         );
     }
@@ -245,7 +261,7 @@ mod tests {
     #[case::by_name("http://localhost:9001/", false)]
     #[case::unspecified("http://0.0.0.0:9001/", true)]
     fn what_is_never_asked(#[case] url: &str, #[case] local: bool) {
-        let problem = ask(url, None, local).problem.unwrap();
+        let problem = probe_url(url, None, local).problem.unwrap();
         assert!(problem.contains("which is not asked"), "{problem}");
     }
 
@@ -255,7 +271,7 @@ mod tests {
         let address = listener.local_addr().unwrap();
         drop(listener);
         assert!(
-            ask(&format!("http://{address}/"), None, true)
+            probe_url(&format!("http://{address}/"), None, true)
                 .problem
                 .is_some()
         );

@@ -1,11 +1,11 @@
-//! Incidents in the ledger's table.
+//! Incidents and the dispatcher's state in the ledger's DynamoDB table.
 //!
-//! | `pk` | `sk` | what |
+//! | `pk` | `sk` | attributes |
 //! |---|---|---|
 //! | `incidents` | `desk` | `holder`, `lease_until` (ms), `fence`, `channels`, `silences` (JSON) |
 //! | `incidents` | `new#` time `#` hash | `notice` (JSON), `expires` |
 //! | `incidents` | `open#` identifier | `incident` (JSON), `expires` |
-//! | `incidents` | `since#` time `#` identifier | the same of one that is over, kept for 90 days |
+//! | `incidents` | `since#` time `#` identifier | resolved `incident`, `expires` (in 90 days) |
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,32 +14,41 @@ use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Delete, Put, Trans
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
-use super::failure::{failure, incomplete};
-use super::ledger::{DynamoLedger, Item, KEPT, integer, number, text};
+use super::error::{aws_error, incomplete_response};
+use super::ledger::{
+    AttributeMap, DynamoLedger, RETENTION, integer_attribute, number_value, string_attribute,
+};
 use lamplighter::AwsError;
-use lamplighter::notify::Notice;
-use lamplighter::notify::incident::{Id, Incident};
-use lamplighter::ports::incidents::{Changes, Desk, Incidents};
+use lamplighter::notify::Notification;
+use lamplighter::notify::incident::{Incident, IncidentId};
+use lamplighter::ports::incidents::{Changes, DispatcherState, IncidentStore};
 use lamplighter::ports::ledger::LedgerError;
 
-const INCIDENTS: &str = "incidents";
-const DESK: &str = "desk";
-pub(super) const INCIDENT: &str = "incident";
-const NOTICE: &str = "notice";
-/// Incidents of one transaction, which takes 100 items; each is at most two, and the desk is one.
-const TOGETHER: usize = 49;
-/// How often a transaction that met another one is tried, and the first pause.
-const CONFLICTS: u32 = 6;
-const AFTER_CONFLICT: Duration = Duration::from_millis(60);
+const PARTITION: &str = "incidents";
+const DISPATCHER_KEY: &str = "desk";
+pub(super) const INCIDENT_ATTRIBUTE: &str = "incident";
+const NOTIFICATION_ATTRIBUTE: &str = "notice";
+/// Maximum number of incidents per transaction.
+///
+/// A transaction takes 100 items: one for the dispatcher's state and up to two per incident.
+const INCIDENTS_PER_TRANSACTION: usize = 49;
+/// Maximum number of attempts of a transaction that conflicts with another one.
+const MAX_ATTEMPTS: u32 = 6;
+const CONFLICT_BACKOFF: Duration = Duration::from_millis(60);
 
 impl DynamoLedger {
-    /// Writes items together, as many as one transaction takes, as long as a condition on the desk holds.
-    async fn transact(
+    /// Writes groups of items in as few transactions as possible.
+    ///
+    /// If `unless` is given, every transaction also contains this condition check.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a transaction fails, or still conflicts after the last attempt.
+    async fn write_transaction(
         &self,
         items: &[Vec<TransactWriteItem>],
         unless: Option<&TransactWriteItem>,
     ) -> Result<(), AwsError> {
-        for some in items.chunks(TOGETHER) {
+        for some in items.chunks(INCIDENTS_PER_TRANSACTION) {
             let all = unless.into_iter().cloned().chain(some.concat()).collect();
             let all: Vec<TransactWriteItem> = all;
             let mut tries = 0;
@@ -50,48 +59,55 @@ impl DynamoLedger {
                 .send()
                 .await
             {
-                let error = failure("TransactWriteItems", INCIDENTS, &error);
+                let error = aws_error("TransactWriteItems", PARTITION, &error);
                 tries += 1;
-                if !is_conflict(&error) || tries == CONFLICTS {
+                if !is_transaction_conflict(&error) || tries == MAX_ATTEMPTS {
                     return Err(error);
                 }
-                tokio::time::sleep(AFTER_CONFLICT * tries).await;
+                tokio::time::sleep(CONFLICT_BACKOFF * tries).await;
             }
         }
         Ok(())
     }
 
-    fn deletion(&self, sk: &str) -> Result<TransactWriteItem, AwsError> {
+    fn build_delete(&self, sk: &str) -> Result<TransactWriteItem, AwsError> {
         let delete = Delete::builder()
-            .table_name(self.table())
-            .set_key(Some(key(sk)))
+            .table_name(self.table_name())
+            .set_key(Some(incident_key(sk)))
             .build();
         Ok(TransactWriteItem::builder()
-            .delete(delete.map_err(unbuilt)?)
+            .delete(delete.map_err(build_error)?)
             .build())
     }
 
-    fn put(
+    fn build_put(
         &self,
         sk: &str,
         name: &str,
         document: String,
         now: Timestamp,
     ) -> Result<TransactWriteItem, AwsError> {
-        let mut item = key(sk);
+        let mut item = incident_key(sk);
         item.insert(name.to_owned(), AttributeValue::S(document));
-        item.insert("expires".to_owned(), number((now + KEPT).as_second()));
+        item.insert(
+            "expires".to_owned(),
+            number_value((now + RETENTION).as_second()),
+        );
         let put = Put::builder()
-            .table_name(self.table())
+            .table_name(self.table_name())
             .set_item(Some(item))
             .build()
-            .map_err(unbuilt)?;
+            .map_err(build_error)?;
         Ok(TransactWriteItem::builder().put(put).build())
     }
 }
 
-impl Incidents for DynamoLedger {
-    async fn add(&self, notices: &[Notice], now: Timestamp) -> Result<(), AwsError> {
+impl IncidentStore for DynamoLedger {
+    async fn add_notifications(
+        &self,
+        notices: &[Notification],
+        now: Timestamp,
+    ) -> Result<(), AwsError> {
         let documents: BTreeMap<String, String> = notices
             .iter()
             .map(|notice| {
@@ -100,7 +116,7 @@ impl Incidents for DynamoLedger {
                     format!(
                         "new#{:.6}#{}",
                         notice.at,
-                        Id::of(&notice.target, &document).as_str()
+                        IncidentId::for_target(&notice.target, &document).as_str()
                     ),
                     document,
                 )
@@ -108,70 +124,81 @@ impl Incidents for DynamoLedger {
             .collect();
         let items: Result<Vec<_>, AwsError> = documents
             .into_iter()
-            .map(|(sk, document)| Ok(vec![self.put(&sk, NOTICE, document, now)?]))
+            .map(|(sk, document)| {
+                Ok(vec![self.build_put(
+                    &sk,
+                    NOTIFICATION_ATTRIBUTE,
+                    document,
+                    now,
+                )?])
+            })
             .collect();
-        self.transact(&items?, None).await
+        self.write_transaction(&items?, None).await
     }
 
-    async fn has_new(&self) -> Result<bool, AwsError> {
+    async fn has_inbox_items(&self) -> Result<bool, AwsError> {
         let query = self
             .client()
             .query()
-            .table_name(self.table())
+            .table_name(self.table_name())
             .consistent_read(true)
             .limit(1);
         let query = query
             .key_condition_expression("pk = :incidents AND begins_with(sk, :new)")
-            .expression_attribute_values(":incidents", AttributeValue::S(INCIDENTS.to_owned()))
+            .expression_attribute_values(":incidents", AttributeValue::S(PARTITION.to_owned()))
             .expression_attribute_values(":new", AttributeValue::S("new#".to_owned()));
         let answer = query
             .send()
             .await
-            .map_err(|e| failure("Query", INCIDENTS, &e))?;
+            .map_err(|e| aws_error("Query", PARTITION, &e))?;
         Ok(answer.count > 0)
     }
 
-    async fn take(
+    async fn acquire_lease(
         &self,
         holder: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Desk, LedgerError> {
+    ) -> Result<DispatcherState, LedgerError> {
         let item = self
-            .lease(key(DESK), INCIDENTS, holder, now, until)
+            .lease_item(incident_key(DISPATCHER_KEY), PARTITION, holder, now, until)
             .await
             .map_err(|error| match error {
-                // The holder is writing at this moment.
-                LedgerError::Aws(error) if is_conflict(&error) => LedgerError::Busy {
+                // The lock holder is writing at this moment.
+                LedgerError::Aws(error) if is_transaction_conflict(&error) => LedgerError::Busy {
                     holder: "another invocation".to_owned(),
                     until: "it has written".to_owned(),
                 },
                 other => other,
             })?;
-        let channels = text(&item, "channels")
+        let channels = string_attribute(&item, "channels")
             .map(serde_json::from_str)
             .transpose();
         let channels = channels
-            .map_err(|e| unreadable(DESK, &e))?
+            .map_err(|e| unreadable_item(DISPATCHER_KEY, &e))?
             .unwrap_or_default();
-        let open: Vec<(String, Incident)> = self.read("open#", "open#~", INCIDENT).await?;
+        let open: Vec<(String, Incident)> = self
+            .query_documents("open#", "open#~", INCIDENT_ATTRIBUTE)
+            .await?;
         let incidents = open
             .into_iter()
             .map(|(_, incident)| (incident.id(), incident))
             .collect();
         let inbox = self
-            .read("new#", "new#~", NOTICE)
+            .query_documents("new#", "new#~", NOTIFICATION_ATTRIBUTE)
             .await?
             .into_iter()
             .collect();
-        let silences = text(&item, "silences")
+        let silences = string_attribute(&item, "silences")
             .map(serde_json::from_str)
             .transpose();
         let silences = silences
-            .map_err(|e| unreadable(DESK, &e))?
+            .map_err(|e| unreadable_item(DISPATCHER_KEY, &e))?
             .unwrap_or_default();
-        Ok(Desk {
-            fence: integer(&item, "fence").unwrap_or(1).unsigned_abs(),
+        Ok(DispatcherState {
+            fence: integer_attribute(&item, "fence")
+                .unwrap_or(1)
+                .unsigned_abs(),
             incidents,
             channels,
             silences,
@@ -179,51 +206,51 @@ impl Incidents for DynamoLedger {
         })
     }
 
-    async fn write(
+    async fn write_changes(
         &self,
-        desk: &Desk,
+        desk: &DispatcherState,
         changes: &Changes,
         now: Timestamp,
     ) -> Result<(), LedgerError> {
         let mut items = Vec::new();
         for incident in &changes.written {
             let (id, document) = (incident.id(), serde_json::json!(incident).to_string());
-            let mut both = vec![self.put(
+            let mut both = vec![self.build_put(
                 &format!("open#{}", id.as_str()),
-                INCIDENT,
+                INCIDENT_ATTRIBUTE,
                 document.clone(),
                 now,
             )?];
-            if incident.over.is_some() {
+            if incident.resolved_at.is_some() {
                 let sk = format!("since#{:.3}#{}", incident.since, id.as_str());
-                both.push(self.put(&sk, INCIDENT, document, now)?);
+                both.push(self.build_put(&sk, INCIDENT_ATTRIBUTE, document, now)?);
             }
             items.push(both);
         }
-        for id in &changes.forgotten {
-            items.push(vec![self.deletion(&format!("open#{}", id.as_str()))?]);
+        for id in &changes.expired {
+            items.push(vec![self.build_delete(&format!("open#{}", id.as_str()))?]);
         }
-        for sk in &changes.taken {
-            items.push(vec![self.deletion(sk)?]);
+        for sk in &changes.ingested {
+            items.push(vec![self.build_delete(sk)?]);
         }
         let ours = ConditionCheck::builder()
-            .table_name(self.table())
-            .set_key(Some(key(DESK)))
+            .table_name(self.table_name())
+            .set_key(Some(incident_key(DISPATCHER_KEY)))
             .condition_expression("fence = :fence")
             .expression_attribute_values(":fence", AttributeValue::N(desk.fence.to_string()));
         let ours = TransactWriteItem::builder()
-            .condition_check(ours.build().map_err(unbuilt)?)
+            .condition_check(ours.build().map_err(build_error)?)
             .build();
-        Ok(self.transact(&items, Some(&ours)).await?)
+        Ok(self.write_transaction(&items, Some(&ours)).await?)
     }
 
-    async fn release(&self, desk: &Desk) -> Result<(), LedgerError> {
+    async fn release_lease(&self, desk: &DispatcherState) -> Result<(), LedgerError> {
         let channels = serde_json::json!(desk.channels).to_string();
         let answer = self
             .client()
             .update_item()
-            .table_name(self.table())
-            .set_key(Some(key(DESK)))
+            .table_name(self.table_name())
+            .set_key(Some(incident_key(DISPATCHER_KEY)))
             .update_expression(
                 "SET channels = :channels, silences = :silences REMOVE holder, lease_until",
             )
@@ -236,14 +263,16 @@ impl Incidents for DynamoLedger {
             .expression_attribute_values(":fence", AttributeValue::N(desk.fence.to_string()))
             .send()
             .await;
-        answer.map_err(|e| failure("UpdateItem", INCIDENTS, &e))?;
+        answer.map_err(|e| aws_error("UpdateItem", PARTITION, &e))?;
         Ok(())
     }
 }
 
 impl DynamoLedger {
-    /// What is kept between two sort keys, all pages.
-    pub(super) async fn read<T: DeserializeOwned>(
+    /// Queries the documents between two sort keys and returns them with their sort keys.
+    ///
+    /// Reads all pages with consistent reads.
+    pub(super) async fn query_documents<T: DeserializeOwned>(
         &self,
         from: &str,
         to: &str,
@@ -252,10 +281,10 @@ impl DynamoLedger {
         let mut pages = self
             .client()
             .query()
-            .table_name(self.table())
+            .table_name(self.table_name())
             .consistent_read(true)
             .key_condition_expression("pk = :incidents AND sk BETWEEN :from AND :to")
-            .expression_attribute_values(":incidents", AttributeValue::S(INCIDENTS.to_owned()))
+            .expression_attribute_values(":incidents", AttributeValue::S(PARTITION.to_owned()))
             .expression_attribute_values(":from", AttributeValue::S(from.to_owned()))
             .expression_attribute_values(":to", AttributeValue::S(to.to_owned()))
             .into_paginator()
@@ -263,46 +292,49 @@ impl DynamoLedger {
             .send();
         let mut all = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|e| failure("Query", INCIDENTS, &e))?;
-            let sk = text(&item, "sk").unwrap_or_default().to_owned();
-            let document = text(&item, name).ok_or_else(|| incomplete("Query", INCIDENTS, name))?;
-            let read = serde_json::from_str(document).map_err(|e| unreadable(&sk, &e))?;
+            let item = item.map_err(|e| aws_error("Query", PARTITION, &e))?;
+            let sk = string_attribute(&item, "sk").unwrap_or_default().to_owned();
+            let document = string_attribute(&item, name)
+                .ok_or_else(|| incomplete_response("Query", PARTITION, name))?;
+            let read = serde_json::from_str(document).map_err(|e| unreadable_item(&sk, &e))?;
             all.push((sk, read));
         }
         Ok(all)
     }
 }
 
-/// Two touched one item at the same moment, and this one was refused. The SDK does not repeat it.
+/// Reports whether a transaction was rejected because another one wrote the same item.
+///
+/// The SDK does not retry such a call.
 /// Source: <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis.html>
-fn is_conflict(error: &AwsError) -> bool {
+fn is_transaction_conflict(error: &AwsError) -> bool {
     error.code.contains("TransactionConflict") || error.message.contains("TransactionConflict")
 }
 
-fn key(sk: &str) -> Item {
-    Item::from([
-        ("pk".to_owned(), AttributeValue::S(INCIDENTS.to_owned())),
+fn incident_key(sk: &str) -> AttributeMap {
+    AttributeMap::from([
+        ("pk".to_owned(), AttributeValue::S(PARTITION.to_owned())),
         ("sk".to_owned(), AttributeValue::S(sk.to_owned())),
     ])
 }
 
-/// One that this version can't read must not be overwritten.
-fn unreadable(sk: &str, error: &serde_json::Error) -> AwsError {
+/// Returns the error for an item that this version can't parse and so must not overwrite.
+fn unreadable_item(sk: &str, error: &serde_json::Error) -> AwsError {
     let message = format!("the item {sk} can't be read: {error}");
     AwsError {
         call: "Query",
-        target: INCIDENTS.to_owned(),
+        target: PARTITION.to_owned(),
         code: "UnreadableIncident".to_owned(),
         message,
         refused: true,
     }
 }
 
-fn unbuilt(error: impl std::fmt::Display) -> AwsError {
+fn build_error(error: impl std::fmt::Display) -> AwsError {
     let message = error.to_string();
     AwsError {
         call: "TransactWriteItems",
-        target: INCIDENTS.to_owned(),
+        target: PARTITION.to_owned(),
         code: "RequestError".to_owned(),
         message,
         refused: true,

@@ -1,38 +1,41 @@
-//! EC2 instances of clusters: Amazon ECS and Amazon EC2 Auto Scaling.
+//! Amazon ECS and Amazon EC2 Auto Scaling: the EC2 container instances of clusters.
 
 use aws_sdk_autoscaling::Client as AutoScaling;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{ContainerInstanceField, ContainerInstanceStatus};
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, ContainerInstance};
-use lamplighter::plan::Drain;
+use lamplighter::plan::DrainInstance;
 
-/// The most that one call takes.
+/// Maximum number of instances per DescribeContainerInstances call.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html>
-const PER_CALL: usize = 100;
+const INSTANCES_PER_CALL: usize = 100;
 
-/// Container instances with their tags. All are of one cluster.
-pub async fn describe(client: &Client, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+/// Describes container instances of one cluster with their tags.
+pub async fn describe_instances(
+    client: &Client,
+    arns: &[Arn],
+) -> Result<Vec<ContainerInstance>, AwsError> {
     let Some((cluster, _)) = arns.first().and_then(Arn::container_instance) else {
         return Ok(Vec::new());
     };
     let mut found = Vec::new();
-    for chunk in arns.chunks(PER_CALL) {
+    for chunk in arns.chunks(INSTANCES_PER_CALL) {
         let names: Vec<String> = chunk.iter().map(ToString::to_string).collect();
         let request = client
             .describe_container_instances()
             .cluster(cluster)
             .set_container_instances(Some(names));
         let answer = request.include(ContainerInstanceField::Tags).send().await;
-        match answer.map_err(|e| failure("DescribeContainerInstances", cluster, &e)) {
+        match answer.map_err(|e| aws_error("DescribeContainerInstances", cluster, &e)) {
             Ok(answer) => found.extend(
                 answer
                     .container_instances
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(instance),
+                    .filter_map(convert_instance),
             ),
             Err(error) if error.code == "ClusterNotFoundException" => break,
             Err(error) => return Err(error),
@@ -41,7 +44,7 @@ pub async fn describe(client: &Client, arns: &[Arn]) -> Result<Vec<ContainerInst
     Ok(found)
 }
 
-fn instance(instance: aws_sdk_ecs::types::ContainerInstance) -> Option<ContainerInstance> {
+fn convert_instance(instance: aws_sdk_ecs::types::ContainerInstance) -> Option<ContainerInstance> {
     let tags = instance.tags.unwrap_or_default().into_iter();
     Some(ContainerInstance {
         arn: Arn::new(instance.container_instance_arn?),
@@ -54,14 +57,17 @@ fn instance(instance: aws_sdk_ecs::types::ContainerInstance) -> Option<Container
     })
 }
 
-/// The Auto Scaling group of an instance; `None` where it is of none.
-pub async fn group(client: &AutoScaling, ec2: &str) -> Result<Option<String>, AwsError> {
+/// Returns the Auto Scaling group of an EC2 instance, or `None` if it has none.
+pub async fn find_auto_scaling_group(
+    client: &AutoScaling,
+    ec2: &str,
+) -> Result<Option<String>, AwsError> {
     let answer = client
         .describe_auto_scaling_instances()
         .instance_ids(ec2)
         .send()
         .await;
-    let answer = answer.map_err(|e| failure("DescribeAutoScalingInstances", ec2, &e))?;
+    let answer = answer.map_err(|e| aws_error("DescribeAutoScalingInstances", ec2, &e))?;
     let found = answer
         .auto_scaling_instances
         .unwrap_or_default()
@@ -70,19 +76,25 @@ pub async fn group(client: &AutoScaling, ec2: &str) -> Result<Option<String>, Aw
     Ok(found.and_then(|instance| instance.auto_scaling_group_name))
 }
 
-/// Active ones whose agent is not connected, of how many where they are several.
+/// Lists the active instances whose ECS agent is disconnected, with a count for comparison.
+///
+/// The count is that of all active instances if more than one is disconnected; otherwise it is that
+/// of the disconnected ones.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cluster-query-language.html>
-pub async fn silent(client: &Client, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
-    let silent = active(client, cluster, Some("agentConnected == false")).await?;
+pub async fn list_disconnected(
+    client: &Client,
+    cluster: &str,
+) -> Result<(Vec<Arn>, usize), AwsError> {
+    let silent = list_active(client, cluster, Some("agentConnected == false")).await?;
     let all = if silent.len() > 1 {
-        active(client, cluster, None).await?.len()
+        list_active(client, cluster, None).await?.len()
     } else {
         silent.len()
     };
     Ok((silent, all))
 }
 
-async fn active(
+async fn list_active(
     client: &Client,
     cluster: &str,
     filter: Option<&str>,
@@ -97,14 +109,14 @@ async fn active(
         .send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.map_err(|e| failure("ListContainerInstances", cluster, &e)) {
+        match page.map_err(|e| aws_error("ListContainerInstances", cluster, &e)) {
             Ok(page) => found.extend(
                 page.container_instance_arns
                     .unwrap_or_default()
                     .into_iter()
                     .map(Arn::new),
             ),
-            // A deleted cluster's services are still listed by their tags for a while.
+            // The tagging API still lists the services of a deleted cluster for a while.
             Err(error) if error.code == "ClusterNotFoundException" => break,
             Err(error) => return Err(error),
         }
@@ -112,11 +124,17 @@ async fn active(
     Ok(found)
 }
 
-/// Its group is told first: what is draining is not looked at again. Where the group may not be told, it drains all the same.
-pub async fn drain(
+/// Marks an instance unhealthy in its Auto Scaling group, then drains it.
+///
+/// The group comes first, because a draining instance is not reconciled again.
+///
+/// # Errors
+/// [`AwsError`] if a call fails. If AWS rejects the call on the group, the instance is drained
+/// anyway and that error is returned afterwards.
+pub async fn drain_instance(
     client: &Client,
     groups: &AutoScaling,
-    drain: &Drain,
+    drain: &DrainInstance,
 ) -> Result<String, AwsError> {
     let (cluster, id) = drain.instance.container_instance().unwrap_or_default();
     let mut untold = None;
@@ -126,7 +144,7 @@ pub async fn drain(
             .instance_id(&drain.ec2)
             .health_status("Unhealthy");
         let answer = request.should_respect_grace_period(false).send().await;
-        match answer.map_err(|e| failure("SetInstanceHealth", &drain.ec2, &e)) {
+        match answer.map_err(|e| aws_error("SetInstanceHealth", &drain.ec2, &e)) {
             Err(error) if error.refused && !error.is_throttling() => untold = Some(error),
             told => drop(told?),
         }
@@ -139,8 +157,8 @@ pub async fn drain(
         .status(ContainerInstanceStatus::Draining)
         .send()
         .await;
-    let answer = answer.map_err(|e| failure("UpdateContainerInstancesState", id, &e))?;
-    // What stands against it comes with an answer that is none.
+    let answer = answer.map_err(|e| aws_error("UpdateContainerInstancesState", id, &e))?;
+    // ECS reports a rejected instance in the body of a successful response.
     if let Some(refusal) = answer.failures.unwrap_or_default().into_iter().next() {
         let (code, message) = (
             refusal.reason.unwrap_or_default(),

@@ -1,31 +1,31 @@
-//! What the ledger knows of what was.
+//! Queries over the ledger's past: journal records, incidents and target states.
 
 use std::collections::BTreeMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::{SignedDuration, Timestamp};
 
-use super::failure::{failure, incomplete};
-use super::incidents::INCIDENT;
-use super::ledger::{DynamoLedger, state_key, text};
+use super::error::{aws_error, incomplete_response};
+use super::incidents::INCIDENT_ATTRIBUTE;
+use super::ledger::{DynamoLedger, build_state_key, string_attribute};
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::notify::incident::Incident;
-use lamplighter::ports::ledger::{History, Record};
-use lamplighter::state::Memory;
+use lamplighter::ports::ledger::{JournalReader, Record};
+use lamplighter::state::TargetState;
 
 const BY_DAY: &str = "by-day";
-/// Incidents that began earlier are not looked for.
-const LASTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long before a period an incident may have begun and still be found.
+const MAX_INCIDENT_DURATION: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-impl History for DynamoLedger {
-    async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
+impl JournalReader for DynamoLedger {
+    async fn list_records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
         let mut records = Vec::new();
         let mut day = from;
-        // The index has one key a day, in UTC.
+        // The index has one partition key per UTC day.
         while day.strftime("%F").to_string() <= to.strftime("%F").to_string() {
             records.extend(
-                self.records_of(&day.strftime("%F").to_string(), from, to)
+                self.query_day(&day.strftime("%F").to_string(), from, to)
                     .await?,
             );
             day += SignedDuration::from_hours(24);
@@ -33,24 +33,30 @@ impl History for DynamoLedger {
         Ok(records)
     }
 
-    async fn incidents(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Incident>, AwsError> {
-        let open: Vec<(String, Incident)> = self.read("open#", "open#~", INCIDENT).await?;
+    async fn list_incidents(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Incident>, AwsError> {
+        let open: Vec<(String, Incident)> = self
+            .query_documents("open#", "open#~", INCIDENT_ATTRIBUTE)
+            .await?;
         let open = open
             .into_iter()
-            .filter(|(_, incident)| incident.over.is_none() && incident.since < to);
-        // What is over in this time may have begun before.
-        let began = from - LASTS;
+            .filter(|(_, incident)| incident.resolved_at.is_none() && incident.since < to);
+        // An incident resolved in this period may have begun before it.
+        let began = from - MAX_INCIDENT_DURATION;
         let over: Vec<(String, Incident)> = self
-            .read(
+            .query_documents(
                 &format!("since#{began:.3}"),
                 &format!("since#{to:.3}"),
-                INCIDENT,
+                INCIDENT_ATTRIBUTE,
             )
             .await?;
         let over = over
             .into_iter()
-            .filter(|(_, incident)| incident.over.is_none_or(|over| over >= from));
-        // One that came back is open, and has a record of when it was over.
+            .filter(|(_, incident)| incident.resolved_at.is_none_or(|over| over >= from));
+        // A reopened incident is in both lists: as open, and as an earlier resolved record.
         let all = over.chain(open).map(|(_, incident)| incident);
         let all: BTreeMap<_, _> = all
             .map(|incident| ((incident.since, incident.id()), incident))
@@ -58,27 +64,32 @@ impl History for DynamoLedger {
         Ok(all.into_values().collect())
     }
 
-    async fn memory(&self, target: &Arn) -> Result<Memory, AwsError> {
+    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError> {
         let request = self
             .client()
             .get_item()
-            .table_name(self.table())
-            .set_key(Some(state_key(target)));
+            .table_name(self.table_name())
+            .set_key(Some(build_state_key(target)));
         let answer = request
             .send()
             .await
-            .map_err(|e| failure("GetItem", &target.name(), &e))?;
+            .map_err(|e| aws_error("GetItem", &target.display_name(), &e))?;
         let item = answer.item.unwrap_or_default();
-        let Some(memory) = text(&item, "memory") else {
-            return Ok(Memory::default());
+        let Some(memory) = string_attribute(&item, "memory") else {
+            return Ok(TargetState::default());
         };
-        serde_json::from_str(memory)
-            .map_err(|e| incomplete("GetItem", &target.name(), &format!("readable memory: {e}")))
+        serde_json::from_str(memory).map_err(|e| {
+            incomplete_response(
+                "GetItem",
+                &target.display_name(),
+                &format!("readable memory: {e}"),
+            )
+        })
     }
 }
 
 impl DynamoLedger {
-    async fn records_of(
+    async fn query_day(
         &self,
         day: &str,
         from: Timestamp,
@@ -87,7 +98,7 @@ impl DynamoLedger {
         let mut pages = self
             .client()
             .query()
-            .table_name(self.table())
+            .table_name(self.table_name())
             .index_name(BY_DAY)
             .key_condition_expression("#day = :day AND sk BETWEEN :from AND :to")
             .expression_attribute_names("#day", "day")
@@ -99,10 +110,10 @@ impl DynamoLedger {
             .send();
         let mut records = Vec::new();
         while let Some(item) = pages.next().await {
-            let item = item.map_err(|e| failure("Query", BY_DAY, &e))?;
-            let document =
-                text(&item, "record").ok_or_else(|| incomplete("Query", BY_DAY, "record"))?;
-            // One of an earlier version that this one can't read is left out.
+            let item = item.map_err(|e| aws_error("Query", BY_DAY, &e))?;
+            let document = string_attribute(&item, "record")
+                .ok_or_else(|| incomplete_response("Query", BY_DAY, "record"))?;
+            // Records of an earlier version that this version can't read are left out.
             records.extend(serde_json::from_str::<Record>(document).ok());
         }
         Ok(records)

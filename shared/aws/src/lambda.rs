@@ -1,4 +1,4 @@
-//! The door of a function: environment in, Lambda's event loop around a handler.
+//! The Lambda entry point: reads the environment and runs Lambda's event loop around a handler.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -9,85 +9,88 @@ use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
 use lamplighter::engine::{Engine, Invocation, Operation};
-use lamplighter::policy::{HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults, VARIABLE};
+use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
 use lamplighter::{Error, ParameterError};
 
-use crate::capability::Performs;
+use crate::capability::Execute;
 use crate::logging::{print_line, start_logging};
-use crate::{Aws, DynamoLedger, NoticeQueue, config};
+use crate::{Aws, DynamoLedger, NotificationQueue, build_sdk_config};
 
-/// Reads and checks the stack's defaults.
+/// Reads and validates the stack defaults from the environment.
 ///
 /// # Errors
-/// [`ParameterError`] naming the parameter.
+/// [`ParameterError`] if a stack parameter is invalid.
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that reads the stack's environment document"
 )]
-pub fn stack_defaults() -> Result<StackDefaults, ParameterError> {
+pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    let document = variable(VARIABLE);
+    let document = variable(DEFAULTS_VARIABLE);
     let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
     defaults
         .with_hook(&variable(HOOK_VARIABLE))?
         .with_links(&variable(LINKS_VARIABLE))
 }
 
-/// The wall clock.
+/// Returns the current time of the system clock.
 #[must_use]
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that reads the clock"
 )]
-pub fn clock() -> Timestamp {
+pub fn read_clock() -> Timestamp {
     Timestamp::now()
 }
 
-/// What ends a function's process at its start.
-pub type Failure = lambda_runtime::Error;
+/// An error that ends the process of a function at its start.
+pub type StartupError = lambda_runtime::Error;
 
-/// Serves an operation over the real AWS: the whole of a function's `main`.
+/// Serves an operation over the real AWS; this is the whole `main` of a function.
 ///
 /// # Errors
-/// What ends the process at its start.
-pub fn operate<Op>(operation: Op) -> Result<(), Failure>
+/// [`StartupError`] if the process can't start.
+pub fn serve_operation<Op>(operation: Op) -> Result<(), StartupError>
 where
     Op: Operation + 'static,
-    Op::Reach: Performs,
+    Op::Capability: Execute,
 {
-    serve(|defaults| {
-        defaults.require(&["table", "notices"])?;
-        let config = config()?;
+    serve_handler(|defaults| {
+        defaults.require_parts(&["table", "notices"])?;
+        let config = build_sdk_config()?;
         let engine = Engine {
-            cloud: Aws::<Op::Reach>::new(config.clone())
+            cloud: Aws::<Op::Capability>::new(config.clone())
                 .with_vault(&defaults.vault_role, &defaults.stack),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
-            outbox: NoticeQueue::new(config, &defaults.notices),
+            outbox: NotificationQueue::new(config, &defaults.notices),
             defaults,
-            clock: Box::new(clock),
+            clock: Box::new(read_clock),
             metrics: print_line,
         };
         let shared = Rc::new((engine, operation));
         Ok(move |payload, run| {
             let shared = Rc::clone(&shared);
-            // Boxed: the runtime's layers around an unboxed future of this depth exceed rustc's limits.
-            Box::pin(async move { shared.0.handle(&shared.1, payload, &run).await })
+            // Boxed: with an unboxed future of this depth, the runtime's layers exceed rustc's
+            // limits.
+            Box::pin(async move { shared.0.handle_payload(&shared.1, payload, &run).await })
                 as Pin<Box<dyn Future<Output = Result<Value, Error>>>>
         })
     })
 }
 
-/// Serves invocations until Lambda ends the process.
+/// Serves invocations with a handler until Lambda ends the process.
 ///
 /// # Errors
-/// What ends the process at its start: a bad stack parameter, or no Lambda runtime to talk to.
-pub fn serve<H, F>(build: impl FnOnce(StackDefaults) -> Result<H, Error>) -> Result<(), Failure>
+/// [`StartupError`] if a stack parameter is invalid or the Lambda runtime API is not available.
+pub fn serve_handler<H, F>(
+    build: impl FnOnce(StackDefaults) -> Result<H, Error>,
+) -> Result<(), StartupError>
 where
     H: Fn(Value, Invocation) -> F,
     F: Future<Output = Result<Value, Error>>,
 {
     start_logging();
-    let handler = stack_defaults()
+    let handler = read_stack_defaults()
         .map_err(Error::from)
         .and_then(build)
         .inspect_err(|error| {

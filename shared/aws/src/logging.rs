@@ -5,7 +5,7 @@
 
 use std::io::Write;
 
-/// Starts logging as JSON lines.
+/// Initializes logging as JSON lines.
 pub fn start_logging() {
     tracing_subscriber::fmt()
         .json()
@@ -18,9 +18,10 @@ pub fn start_logging() {
         .init();
 }
 
-/// Writes one line to standard output, whole.
+/// Writes one whole line to standard output.
 pub fn print_line(line: &str) {
-    // A line that can't be written has nowhere else to go; the work it counts is done.
+    // If the line can't be written, there is nowhere else to report it, and the work it counts is
+    // done.
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }
 

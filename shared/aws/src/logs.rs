@@ -1,4 +1,4 @@
-//! Amazon CloudWatch Logs, and the bucket in Amazon S3 that logs are exported to.
+//! Amazon CloudWatch Logs, and the Amazon S3 bucket of exported logs.
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types as logs;
@@ -6,30 +6,30 @@ use aws_sdk_s3::primitives::ByteStream;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, ExportTask, LogDay, LogGroup};
-use lamplighter::plan::{Complete, Export, Retain};
+use lamplighter::plan::{ExportLogs, SetRetention, WriteManifest};
 
-/// Log groups that one call can be asked for.
+/// Maximum number of log groups per DescribeLogGroups call.
 const NAMES_PER_CALL: usize = 50;
 
-pub async fn log_groups(client: &Client, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
+pub async fn describe_log_groups(client: &Client, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
     let mut found = Vec::new();
     for chunk in arns.chunks(NAMES_PER_CALL) {
-        let names: Vec<String> = chunk.iter().map(Arn::name).collect();
+        let names: Vec<String> = chunk.iter().map(Arn::display_name).collect();
         let mut pages = client
             .describe_log_groups()
             .set_log_group_identifiers(Some(names.clone()))
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| failure("DescribeLogGroups", &names.join(", "), &e))?;
+            let page = page.map_err(|e| aws_error("DescribeLogGroups", &names.join(", "), &e))?;
             found.extend(
                 page.log_groups
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(group),
+                    .filter_map(convert_log_group),
             );
         }
     }
@@ -37,8 +37,8 @@ pub async fn log_groups(client: &Client, arns: &[Arn]) -> Result<Vec<LogGroup>, 
     Ok(found)
 }
 
-/// Its ARN as the tagging API has it, without a star at the end.
-fn group(group: logs::LogGroup) -> Option<LogGroup> {
+/// Converts a log group. Its ARN has the form of the tagging API, without `:*` at the end.
+fn convert_log_group(group: logs::LogGroup) -> Option<LogGroup> {
     let arn = group.log_group_arn.or(group.arn)?;
     Some(LogGroup {
         arn: Arn::new(arn.trim_end_matches(":*")),
@@ -52,7 +52,7 @@ fn group(group: logs::LogGroup) -> Option<LogGroup> {
     })
 }
 
-pub async fn running_exports(client: &Client) -> Result<Vec<ExportTask>, AwsError> {
+pub async fn list_running_exports(client: &Client) -> Result<Vec<ExportTask>, AwsError> {
     let mut found = Vec::new();
     for status in [
         logs::ExportTaskStatusCode::Running,
@@ -63,32 +63,32 @@ pub async fn running_exports(client: &Client) -> Result<Vec<ExportTask>, AwsErro
             .status_code(status.clone())
             .send()
             .await;
-        let answer = answer.map_err(|e| failure("DescribeExportTasks", status.as_str(), &e))?;
+        let answer = answer.map_err(|e| aws_error("DescribeExportTasks", status.as_str(), &e))?;
         found.extend(
             answer
                 .export_tasks
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(read),
+                .filter_map(convert_export_task),
         );
     }
     Ok(found)
 }
 
-pub async fn task(client: &Client, id: &str) -> Result<Option<ExportTask>, AwsError> {
+pub async fn find_export_task(client: &Client, id: &str) -> Result<Option<ExportTask>, AwsError> {
     let answer = client.describe_export_tasks().task_id(id).send().await;
-    match answer.map_err(|e| failure("DescribeExportTasks", id, &e)) {
+    match answer.map_err(|e| aws_error("DescribeExportTasks", id, &e)) {
         Ok(answer) => Ok(answer
             .export_tasks
             .unwrap_or_default()
             .into_iter()
-            .find_map(read)),
+            .find_map(convert_export_task)),
         Err(error) if error.code == "ResourceNotFoundException" => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn read(task: logs::ExportTask) -> Option<ExportTask> {
+fn convert_export_task(task: logs::ExportTask) -> Option<ExportTask> {
     let (status, message) = task
         .status
         .map(|status| (status.code, status.message))
@@ -106,9 +106,9 @@ fn read(task: logs::ExportTask) -> Option<ExportTask> {
     })
 }
 
-/// Begins an export and answers the identifier of its task.
-pub async fn export(client: &Client, export: &Export) -> Result<String, AwsError> {
-    let name = export.of.group.name();
+/// Starts an export and returns the identifier of its export task.
+pub async fn create_export_task(client: &Client, export: &ExportLogs) -> Result<String, AwsError> {
+    let name = export.of.group.display_name();
     let request = client
         .create_export_task()
         .task_name(export.of.task_name())
@@ -121,15 +121,15 @@ pub async fn export(client: &Client, export: &Export) -> Result<String, AwsError
         .destination_prefix(&export.of.prefix)
         .send()
         .await;
-    let answer = answer.map_err(|e| failure("CreateExportTask", &name, &e))?;
+    let answer = answer.map_err(|e| aws_error("CreateExportTask", &name, &e))?;
     answer
         .task_id
-        .ok_or_else(|| incomplete("CreateExportTask", &name, "taskId"))
+        .ok_or_else(|| incomplete_response("CreateExportTask", &name, "taskId"))
 }
 
-pub async fn retain(client: &Client, retain: &Retain) -> Result<String, AwsError> {
+pub async fn set_retention(client: &Client, retain: &SetRetention) -> Result<String, AwsError> {
     let (name, days) = (
-        retain.group.name(),
+        retain.group.display_name(),
         i32::try_from(retain.days).unwrap_or(i32::MAX),
     );
     let answer = client
@@ -138,12 +138,15 @@ pub async fn retain(client: &Client, retain: &Retain) -> Result<String, AwsError
         .retention_in_days(days)
         .send()
         .await;
-    answer.map_err(|e| failure("PutRetentionPolicy", &name, &e))?;
+    answer.map_err(|e| aws_error("PutRetentionPolicy", &name, &e))?;
     Ok(format!("{name} keeps its events for {days} days"))
 }
 
-pub async fn is_complete(client: &aws_sdk_s3::Client, day: &LogDay) -> Result<bool, AwsError> {
-    let key = day.manifest();
+pub async fn is_export_complete(
+    client: &aws_sdk_s3::Client,
+    day: &LogDay,
+) -> Result<bool, AwsError> {
+    let key = day.manifest_key();
     let answer = client
         .head_object()
         .bucket(&day.bucket)
@@ -152,7 +155,7 @@ pub async fn is_complete(client: &aws_sdk_s3::Client, day: &LogDay) -> Result<bo
         .await;
     match answer {
         Ok(_) => Ok(true),
-        // An answer to HEAD has no body that could name the error.
+        // The response to HEAD has no body with an error code, so the status decides.
         Err(error)
             if error
                 .raw_response()
@@ -160,7 +163,7 @@ pub async fn is_complete(client: &aws_sdk_s3::Client, day: &LogDay) -> Result<bo
         {
             Ok(false)
         }
-        Err(error) => Err(failure(
+        Err(error) => Err(aws_error(
             "HeadObject",
             &format!("s3://{}/{key}", day.bucket),
             &error,
@@ -168,7 +171,7 @@ pub async fn is_complete(client: &aws_sdk_s3::Client, day: &LogDay) -> Result<bo
     }
 }
 
-/// What the manifest of a day says: all that belongs to it.
+/// The manifest of an exported day: its source and all its objects.
 #[derive(Debug, Serialize)]
 struct Manifest<'a> {
     log_group: String,
@@ -184,12 +187,14 @@ struct Object {
     bytes: i64,
 }
 
-/// Lists what a task has written, and writes the manifest. That of a day without events names no object.
-pub async fn complete(
+/// Lists the objects that an export task wrote, and writes the manifest of the day.
+///
+/// The manifest of a day without log events lists no objects.
+pub async fn write_manifest(
     client: &aws_sdk_s3::Client,
-    complete: &Complete,
+    complete: &WriteManifest,
 ) -> Result<String, AwsError> {
-    let Complete { of, task } = complete;
+    let WriteManifest { of, task } = complete;
     let prefix = format!("{}/{task}/", of.prefix);
     let mut pages = client
         .list_objects_v2()
@@ -200,7 +205,7 @@ pub async fn complete(
     let mut objects = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page
-            .map_err(|e| failure("ListObjectsV2", &format!("s3://{}/{prefix}", of.bucket), &e))?;
+            .map_err(|e| aws_error("ListObjectsV2", &format!("s3://{}/{prefix}", of.bucket), &e))?;
         let listed = page.contents.unwrap_or_default().into_iter();
         objects.extend(listed.filter_map(|object| {
             Some(Object {
@@ -212,13 +217,13 @@ pub async fn complete(
     let bytes = objects.iter().map(|object| object.bytes).sum();
     let said = format!("{} objects, {bytes} bytes", objects.len());
     let manifest = Manifest {
-        log_group: of.group.name(),
+        log_group: of.group.display_name(),
         day: of.day,
         task,
         bytes,
         objects,
     };
-    let key = of.manifest();
+    let key = of.manifest_key();
     let body = serde_json::to_vec(&manifest).unwrap_or_default();
     let request = client
         .put_object()
@@ -226,6 +231,6 @@ pub async fn complete(
         .key(&key)
         .content_type("application/json");
     let answer = request.body(ByteStream::from(body)).send().await;
-    answer.map_err(|e| failure("PutObject", &format!("s3://{}/{key}", of.bucket), &e))?;
+    answer.map_err(|e| aws_error("PutObject", &format!("s3://{}/{key}", of.bucket), &e))?;
     Ok(said)
 }

@@ -1,4 +1,4 @@
-//! Amazon CloudWatch: metrics of many services, read at once.
+//! Amazon CloudWatch: metrics of many services, read in few calls.
 
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::primitives::DateTime;
@@ -7,18 +7,18 @@ use aws_sdk_cloudwatch::types::{
 };
 use jiff::Timestamp;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Load, LoadQuery, Series, TargetGroup, Traffic};
 
-/// The most one GetMetricData call takes.
+/// Maximum number of queries per GetMetricData call.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>
 const QUERIES_PER_CALL: usize = 500;
 const MINUTE: i32 = 60;
 
-/// What one query of a call is about.
+/// The kind of metric that one query reads.
 #[derive(Debug, Clone, Copy)]
-enum Part {
+enum MetricKind {
     Requests,
     Cpu,
     Memory,
@@ -30,32 +30,35 @@ enum Part {
     Answers,
 }
 
-pub async fn loads(
+pub async fn read_loads(
     client: &Client,
     queries: &[LoadQuery],
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<Load>, AwsError> {
-    let mut loads: Vec<Load> = queries.iter().map(empty).collect();
-    let asked: Vec<(usize, Part, MetricStat)> = queries
+    let mut loads: Vec<Load> = queries.iter().map(empty_load).collect();
+    let asked: Vec<(usize, MetricKind, MetricStat)> = queries
         .iter()
         .enumerate()
         .flat_map(|(n, query)| {
-            parts(query)
+            list_load_metrics(query)
                 .into_iter()
                 .map(move |(part, metric)| (n, part, metric))
         })
         .collect();
-    for (n, part, values) in values(client, &asked, from, to).await? {
+    for (n, part, values) in query_series(client, &asked, from, to).await? {
         if let Some(load) = loads.get_mut(n) {
-            add(load, part, values);
+            add_to_load(load, part, values);
         }
     }
     Ok(loads)
 }
 
-/// A target group behind several load balancers has the requests of all of them.
-pub async fn traffic(
+/// Reads the traffic of target groups per minute, in the order of the groups.
+///
+/// Counts of a target group behind several load balancers are summed over all of them.
+/// Source: GetMetricData.
+pub async fn read_traffic(
     client: &Client,
     groups: &[TargetGroup],
     from: Timestamp,
@@ -64,56 +67,60 @@ pub async fn traffic(
     let mut found = vec![Traffic::default(); groups.len()];
     let mut asked = Vec::new();
     for (n, group) in groups.iter().enumerate() {
-        for dimensions in of_group(group) {
+        for dimensions in group_dimensions(group) {
             let counted = |name: &str, statistic: &str| {
-                metric("AWS/ApplicationELB", name, statistic, dimensions.clone())
+                build_metric("AWS/ApplicationELB", name, statistic, dimensions.clone())
             };
             asked.extend([
-                (n, Part::Requests, counted("RequestCount", "Sum")),
-                (n, Part::Errors, counted("HTTPCode_Target_5XX_Count", "Sum")),
-                // Nobody answered: a target that is gone fails its requests without a status of its own.
+                (n, MetricKind::Requests, counted("RequestCount", "Sum")),
                 (
                     n,
-                    Part::Errors,
+                    MetricKind::Errors,
+                    counted("HTTPCode_Target_5XX_Count", "Sum"),
+                ),
+                // A missing target fails its requests without a target status code.
+                (
+                    n,
+                    MetricKind::Errors,
                     counted("TargetConnectionErrorCount", "Sum"),
                 ),
-                (n, Part::P90, counted("TargetResponseTime", "p90")),
+                (n, MetricKind::P90, counted("TargetResponseTime", "p90")),
             ]);
-            // A request that a target never answers has no status of the target's at all.
+            // A request without a response has no target status code at all.
             let answers =
                 ["2XX", "3XX", "4XX", "5XX"].map(|class| format!("HTTPCode_Target_{class}_Count"));
             asked.extend(
                 answers
                     .iter()
-                    .map(|name| (n, Part::Answers, counted(name, "Sum"))),
+                    .map(|name| (n, MetricKind::Answers, counted(name, "Sum"))),
             );
         }
     }
-    for (n, part, values) in values(client, &asked, from, to).await? {
+    for (n, part, values) in query_series(client, &asked, from, to).await? {
         let Some(traffic) = found.get_mut(n) else {
             continue;
         };
         match part {
-            Part::P90 => traffic.p90.extend(values),
-            Part::Errors => add_up(&mut traffic.errors, values),
-            Part::Answers => add_up(&mut traffic.answers, values),
-            _ => add_up(&mut traffic.requests, values),
+            MetricKind::P90 => traffic.p90.extend(values),
+            MetricKind::Errors => add_series(&mut traffic.errors, values),
+            MetricKind::Answers => add_series(&mut traffic.answers, values),
+            _ => add_series(&mut traffic.requests, values),
         }
     }
     Ok(found)
 }
 
-/// What was measured of each metric, with what it is about, without the minute that has only begun.
-async fn values(
+/// Reads the values of each metric with its index and kind, without the current minute.
+async fn query_series(
     client: &Client,
-    asked: &[(usize, Part, MetricStat)],
+    asked: &[(usize, MetricKind, MetricStat)],
     from: Timestamp,
     to: Timestamp,
-) -> Result<Vec<(usize, Part, Series)>, AwsError> {
-    let begun = minute(to.as_second());
+) -> Result<Vec<(usize, MetricKind, Series)>, AwsError> {
+    let begun = start_of_minute(to.as_second());
     let mut found = Vec::new();
     for chunk in asked.chunks(QUERIES_PER_CALL) {
-        for result in read(client, chunk, from, to).await? {
+        for result in get_metric_data(client, chunk, from, to).await? {
             let place = result
                 .id
                 .as_deref()
@@ -124,7 +131,7 @@ async fn values(
             let times = result
                 .timestamps()
                 .iter()
-                .filter_map(|time| minute(time.secs()));
+                .filter_map(|time| start_of_minute(time.secs()));
             let values = times
                 .zip(result.values().iter().copied())
                 .filter(|(time, _)| Some(*time) < begun);
@@ -134,79 +141,88 @@ async fn values(
     Ok(found)
 }
 
-/// A service behind no application load balancer has no requests to count.
-fn empty(query: &LoadQuery) -> Load {
+/// Returns a load without data.
+///
+/// `requests` is `None` for a service without an application load balancer.
+fn empty_load(query: &LoadQuery) -> Load {
     let counted = query
         .target_groups
         .iter()
-        .any(|group| group.balancer_dimensions().next().is_some());
+        .any(|group| group.load_balancer_dimensions().next().is_some());
     Load {
         requests: counted.then(Series::new),
         ..Load::default()
     }
 }
 
-fn parts(query: &LoadQuery) -> Vec<(Part, MetricStat)> {
-    let service = dimensions(&query.service);
+fn list_load_metrics(query: &LoadQuery) -> Vec<(MetricKind, MetricStat)> {
+    let service = service_dimensions(&query.service);
     let mut parts = vec![
         (
-            Part::Cpu,
-            metric("AWS/ECS", "CPUUtilization", "Average", service.clone()),
+            MetricKind::Cpu,
+            build_metric("AWS/ECS", "CPUUtilization", "Average", service.clone()),
         ),
         (
-            Part::Memory,
-            metric("AWS/ECS", "MemoryUtilization", "Average", service.clone()),
+            MetricKind::Memory,
+            build_metric("AWS/ECS", "MemoryUtilization", "Average", service.clone()),
         ),
         (
-            Part::Tasks,
-            metric("AWS/ECS", "CPUUtilization", "SampleCount", service.clone()),
+            MetricKind::Tasks,
+            build_metric("AWS/ECS", "CPUUtilization", "SampleCount", service.clone()),
         ),
     ];
     if query.busiest {
         parts.push((
-            Part::BusiestCpu,
-            metric("AWS/ECS", "CPUUtilization", "Maximum", service.clone()),
+            MetricKind::BusiestCpu,
+            build_metric("AWS/ECS", "CPUUtilization", "Maximum", service.clone()),
         ));
         parts.push((
-            Part::BusiestMemory,
-            metric("AWS/ECS", "MemoryUtilization", "Maximum", service),
+            MetricKind::BusiestMemory,
+            build_metric("AWS/ECS", "MemoryUtilization", "Maximum", service),
         ));
     }
     for group in &query.target_groups {
-        for dimensions in of_group(group) {
+        for dimensions in group_dimensions(group) {
             parts.push((
-                Part::Requests,
-                metric("AWS/ApplicationELB", "RequestCount", "Sum", dimensions),
+                MetricKind::Requests,
+                build_metric("AWS/ApplicationELB", "RequestCount", "Sum", dimensions),
             ));
         }
     }
     parts
 }
 
-/// One set for each load balancer: CloudWatch has no metric of a target group alone.
-fn of_group(group: &TargetGroup) -> impl Iterator<Item = Vec<Dimension>> {
+/// Returns a set of dimensions per load balancer of a target group.
+///
+/// CloudWatch has no metrics of a target group alone.
+fn group_dimensions(group: &TargetGroup) -> impl Iterator<Item = Vec<Dimension>> {
     let with = |balancer| {
         vec![
-            dimension("TargetGroup", group.dimension()),
-            dimension("LoadBalancer", balancer),
+            build_dimension("TargetGroup", group.metric_dimension()),
+            build_dimension("LoadBalancer", balancer),
         ]
     };
-    group.balancer_dimensions().map(with)
+    group.load_balancer_dimensions().map(with)
 }
 
-fn dimensions(service: &Arn) -> Vec<Dimension> {
-    let (cluster, name) = service.ecs_service().unwrap_or_default();
+fn service_dimensions(service: &Arn) -> Vec<Dimension> {
+    let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
     vec![
-        dimension("ClusterName", cluster),
-        dimension("ServiceName", name),
+        build_dimension("ClusterName", cluster),
+        build_dimension("ServiceName", name),
     ]
 }
 
-fn dimension(name: &str, value: &str) -> Dimension {
+fn build_dimension(name: &str, value: &str) -> Dimension {
     Dimension::builder().name(name).value(value).build()
 }
 
-fn metric(namespace: &str, name: &str, statistic: &str, dimensions: Vec<Dimension>) -> MetricStat {
+fn build_metric(
+    namespace: &str,
+    name: &str,
+    statistic: &str,
+    dimensions: Vec<Dimension>,
+) -> MetricStat {
     let metric = Metric::builder()
         .namespace(namespace)
         .metric_name(name)
@@ -219,9 +235,9 @@ fn metric(namespace: &str, name: &str, statistic: &str, dimensions: Vec<Dimensio
         .build()
 }
 
-async fn read(
+async fn get_metric_data(
     client: &Client,
-    asked: &[(usize, Part, MetricStat)],
+    asked: &[(usize, MetricKind, MetricStat)],
     from: Timestamp,
     to: Timestamp,
 ) -> Result<Vec<MetricDataResult>, AwsError> {
@@ -242,34 +258,36 @@ async fn read(
     let mut results = Vec::new();
     while let Some(page) = pages.next().await {
         let page =
-            page.map_err(|e| failure("GetMetricData", &format!("{} metrics", asked.len()), &e))?;
+            page.map_err(|e| aws_error("GetMetricData", &format!("{} metrics", asked.len()), &e))?;
         results.extend(page.metric_data_results.unwrap_or_default());
     }
     Ok(results)
 }
 
-/// Adds the values to a service's load: requests are summed over target groups, everything else has one
-/// metric. A result may come in several pages.
-fn add(load: &mut Load, part: Part, values: Series) {
+/// Adds values to the load of a service.
+///
+/// Requests are summed over target groups; every other kind has one metric. A result may come in
+/// several pages.
+fn add_to_load(load: &mut Load, part: MetricKind, values: Series) {
     match part {
-        Part::Cpu => load.cpu.extend(values),
-        Part::Memory => load.memory.extend(values),
-        Part::Tasks => load.tasks.extend(values),
-        Part::BusiestCpu => load.busiest_cpu.extend(values),
-        Part::BusiestMemory => load.busiest_memory.extend(values),
-        Part::Requests => add_up(load.requests.get_or_insert_default(), values),
-        // Asked for by target group alone.
-        Part::Errors | Part::P90 | Part::Answers => {}
+        MetricKind::Cpu => load.cpu.extend(values),
+        MetricKind::Memory => load.memory.extend(values),
+        MetricKind::Tasks => load.tasks.extend(values),
+        MetricKind::BusiestCpu => load.busiest_cpu.extend(values),
+        MetricKind::BusiestMemory => load.busiest_memory.extend(values),
+        MetricKind::Requests => add_series(load.requests.get_or_insert_default(), values),
+        // Only queried for target groups.
+        MetricKind::Errors | MetricKind::P90 | MetricKind::Answers => {}
     }
 }
 
-fn add_up(sum: &mut Series, values: Series) {
+fn add_series(sum: &mut Series, values: Series) {
     for (time, value) in values {
         *sum.entry(time).or_default() += value;
     }
 }
 
-/// The beginning of the minute that a second belongs to.
-fn minute(second: i64) -> Option<Timestamp> {
+/// Returns the start of the minute of a Unix time in seconds.
+fn start_of_minute(second: i64) -> Option<Timestamp> {
     Timestamp::from_second(second - second.rem_euclid(i64::from(MINUTE))).ok()
 }

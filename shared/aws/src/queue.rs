@@ -1,4 +1,4 @@
-//! The notice queue: SQS.
+//! Amazon SQS: the notification queue.
 
 use std::cell::OnceCell;
 
@@ -6,20 +6,20 @@ use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::SendMessageBatchRequestEntry;
 
 use super::Config;
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
-use lamplighter::notify::{Notice, Outbox, Unsent};
+use lamplighter::notify::{Notification, Outbox, Unsent};
 
-/// The most messages one SendMessageBatch call takes.
+/// Maximum number of messages per SendMessageBatch call.
 const MESSAGES_PER_CALL: usize = 10;
 
-pub struct NoticeQueue {
+pub struct NotificationQueue {
     config: Config,
     url: String,
     client: OnceCell<Client>,
 }
 
-impl NoticeQueue {
+impl NotificationQueue {
     #[must_use]
     pub fn new(config: Config, url: impl Into<String>) -> Self {
         Self {
@@ -29,7 +29,7 @@ impl NoticeQueue {
         }
     }
 
-    /// With a client made elsewhere, for tests of one call at a time.
+    /// Creates a queue with a prebuilt client, for tests of single calls.
     #[must_use]
     pub fn with_client(client: Client, url: impl Into<String>) -> Self {
         let queue = Self::new(Config::builder().build(), url);
@@ -40,9 +40,12 @@ impl NoticeQueue {
 
 const CALL: &str = "SendMessageBatch";
 
-impl NoticeQueue {
-    /// Sends as many as one call takes. Answers the places of those that were refused, and why.
-    async fn send_chunk(&self, chunk: &[Notice]) -> Result<(), (Vec<usize>, AwsError)> {
+impl NotificationQueue {
+    /// Sends one batch of notifications.
+    ///
+    /// # Errors
+    /// The indexes of the rejected notifications, and the first [`AwsError`].
+    async fn send_chunk(&self, chunk: &[Notification]) -> Result<(), (Vec<usize>, AwsError)> {
         let all = || (0..chunk.len()).collect::<Vec<_>>();
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let mut request = client.send_message_batch().queue_url(&self.url);
@@ -52,13 +55,14 @@ impl NoticeQueue {
                 .id(n.to_string())
                 .message_body(body)
                 .build();
-            request = request
-                .entries(entry.map_err(|e| (all(), incomplete(CALL, "notices", &e.to_string())))?);
+            request = request.entries(
+                entry.map_err(|e| (all(), incomplete_response(CALL, "notices", &e.to_string())))?,
+            );
         }
         let answer = request
             .send()
             .await
-            .map_err(|e| (all(), failure(CALL, "notices", &e)))?;
+            .map_err(|e| (all(), aws_error(CALL, "notices", &e)))?;
         let Some(first) = answer.failed.first() else {
             return Ok(());
         };
@@ -80,8 +84,8 @@ impl NoticeQueue {
     }
 }
 
-impl Outbox for NoticeQueue {
-    async fn send(&self, notices: Vec<Notice>) -> Result<(), Unsent> {
+impl Outbox for NotificationQueue {
+    async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
         let mut unsent: Option<Unsent> = None;
         for chunk in notices.chunks(MESSAGES_PER_CALL) {
             if let Err((places, error)) = self.send_chunk(chunk).await {

@@ -1,4 +1,4 @@
-//! JSON bodies as they are, so that fields this build does not know are carried over, not lost.
+//! Raw JSON bodies, so that fields unknown to this build are preserved.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,17 +11,17 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::config_bag::ConfigBag;
 use serde_json::Value;
 
-/// Keeps the body of the response beside what the SDK makes of it.
+/// An interceptor that keeps the raw body of a response.
 #[derive(Debug, Clone, Default)]
-pub struct Capture(Arc<Mutex<Option<Value>>>);
+pub struct BodyCapture(Arc<Mutex<Option<Value>>>);
 
-impl Capture {
-    pub fn take(&self) -> Option<Value> {
+impl BodyCapture {
+    pub fn take_body(&self) -> Option<Value> {
         self.0.lock().ok()?.take()
     }
 }
 
-impl Intercept for Capture {
+impl Intercept for BodyCapture {
     fn name(&self) -> &'static str {
         "Capture"
     }
@@ -44,8 +44,8 @@ impl Intercept for Capture {
     }
 }
 
-/// Replaces the body the SDK wrote, before it is signed.
-pub fn put_body(request: &mut HttpRequest, document: &Value) {
+/// Replaces the body of a request with a JSON document, before the SDK signs it.
+pub fn replace_body(request: &mut HttpRequest, document: &Value) {
     let body = document.to_string();
     request
         .headers_mut()

@@ -1,20 +1,22 @@
-//! Amazon RDS, which answers for Aurora and DocumentDB as well.
+//! Amazon RDS: databases, including Aurora and DocumentDB.
 
 use aws_sdk_rds::Client;
 use aws_sdk_rds::types::{DbCluster, DbInstance, DbSubnetGroup, Filter, Tag};
 
-use super::failure::failure;
-use super::snapshots::time;
+use super::error::aws_error;
+use super::snapshots::to_timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database};
 
-/// The most one page may hold.
-const PER_PAGE: i32 = 100;
-/// Filter values of one call; what AWS allows is not documented, and a page holds no more.
+/// Maximum page size of the RDS listings.
+const PAGE_SIZE: i32 = 100;
+/// Filter values per call. AWS documents no limit; this is the maximum page size.
 const NAMES_PER_CALL: usize = 100;
 
-/// The databases that exist, instances and clusters.
-pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+/// Describes the instances and clusters with these ARNs; missing ones are left out.
+///
+/// Sources: DescribeDBInstances, DescribeDBClusters.
+pub async fn describe_databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
     let of_kind = |kind: &str| -> Vec<String> {
         let prefix = format!("{kind}:");
         arns.iter()
@@ -31,15 +33,15 @@ pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, A
         let request = client
             .describe_db_instances()
             .filters(filter)
-            .max_records(PER_PAGE);
+            .max_records(PAGE_SIZE);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| failure("DescribeDBInstances", &chunk.join(", "), &e))?;
+            let page = page.map_err(|e| aws_error("DescribeDBInstances", &chunk.join(", "), &e))?;
             found.extend(
                 page.db_instances
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(instance),
+                    .filter_map(convert_instance),
             );
         }
     }
@@ -51,15 +53,15 @@ pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, A
         let request = client
             .describe_db_clusters()
             .filters(filter)
-            .max_records(PER_PAGE);
+            .max_records(PAGE_SIZE);
         let mut pages = request.into_paginator().send();
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|e| failure("DescribeDBClusters", &chunk.join(", "), &e))?;
+            let page = page.map_err(|e| aws_error("DescribeDBClusters", &chunk.join(", "), &e))?;
             found.extend(
                 page.db_clusters
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(cluster),
+                    .filter_map(convert_cluster),
             );
         }
     }
@@ -67,18 +69,18 @@ pub async fn databases(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, A
     Ok(found)
 }
 
-fn tags(tags: Option<Vec<Tag>>) -> std::collections::BTreeMap<String, String> {
+fn convert_tags(tags: Option<Vec<Tag>>) -> std::collections::BTreeMap<String, String> {
     let tags = tags.unwrap_or_default().into_iter();
     tags.filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()
 }
 
-/// Storage is a cluster volume, which grows by itself.
-fn grows(engine: &str) -> bool {
+/// Reports whether an engine stores its data in a cluster volume, which grows automatically.
+fn has_cluster_volume(engine: &str) -> bool {
     engine.starts_with("aurora") || engine == "docdb" || engine == "neptune"
 }
 
-fn subnets(group: &DbSubnetGroup) -> Vec<String> {
+fn subnet_ids(group: &DbSubnetGroup) -> Vec<String> {
     group
         .subnets()
         .iter()
@@ -86,11 +88,11 @@ fn subnets(group: &DbSubnetGroup) -> Vec<String> {
         .collect()
 }
 
-fn days(days: Option<i32>) -> u32 {
+fn days_or_zero(days: Option<i32>) -> u32 {
     days.unwrap_or_default().unsigned_abs()
 }
 
-fn instance(instance: DbInstance) -> Option<Database> {
+fn convert_instance(instance: DbInstance) -> Option<Database> {
     let cluster = instance
         .db_cluster_identifier
         .filter(|name| !name.is_empty());
@@ -102,7 +104,7 @@ fn instance(instance: DbInstance) -> Option<Database> {
         engine_version: instance.engine_version.unwrap_or_default(),
         resource_id: instance.dbi_resource_id.unwrap_or_default(),
         status: instance.db_instance_status.unwrap_or_default(),
-        latest_restorable: instance.latest_restorable_time.and_then(time),
+        latest_restorable: instance.latest_restorable_time.and_then(to_timestamp),
         class: instance.db_instance_class.unwrap_or_default(),
         storage_type: instance.storage_type,
         iops: instance.iops,
@@ -113,10 +115,10 @@ fn instance(instance: DbInstance) -> Option<Database> {
             .is_some_and(|source| !source.is_empty()),
         allocated_gib: instance
             .allocated_storage
-            .filter(|_| !grows(&engine))
+            .filter(|_| !has_cluster_volume(&engine))
             .map(i32::unsigned_abs),
         cluster,
-        backup_retention_days: days(instance.backup_retention_period),
+        backup_retention_days: days_or_zero(instance.backup_retention_period),
         multi_az: instance.multi_az.unwrap_or_default(),
         publicly_accessible: instance.publicly_accessible.unwrap_or_default(),
         encrypted: instance.storage_encrypted.unwrap_or_default(),
@@ -124,11 +126,11 @@ fn instance(instance: DbInstance) -> Option<Database> {
         certificate_until: instance
             .certificate_details
             .and_then(|of| of.valid_till)
-            .and_then(time),
+            .and_then(to_timestamp),
         subnets: instance
             .db_subnet_group
             .as_ref()
-            .map(subnets)
+            .map(subnet_ids)
             .unwrap_or_default(),
         subnet_group: instance
             .db_subnet_group
@@ -147,11 +149,11 @@ fn instance(instance: DbInstance) -> Option<Database> {
             .db_parameter_groups
             .and_then(|groups| groups.into_iter().next())
             .and_then(|group| group.db_parameter_group_name),
-        tags: tags(instance.tag_list),
+        tags: convert_tags(instance.tag_list),
     })
 }
 
-fn cluster(cluster: DbCluster) -> Option<Database> {
+fn convert_cluster(cluster: DbCluster) -> Option<Database> {
     let members = cluster.db_cluster_members.as_ref().map_or(0, Vec::len);
     Some(Database {
         arn: Arn::new(cluster.db_cluster_arn?),
@@ -160,7 +162,7 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         engine_version: cluster.engine_version.unwrap_or_default(),
         resource_id: cluster.db_cluster_resource_id.unwrap_or_default(),
         status: cluster.status.unwrap_or_default(),
-        latest_restorable: cluster.latest_restorable_time.and_then(time),
+        latest_restorable: cluster.latest_restorable_time.and_then(to_timestamp),
         class: cluster.db_cluster_instance_class.unwrap_or_default(),
         storage_type: cluster.storage_type,
         iops: cluster.iops,
@@ -169,8 +171,8 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         members,
         is_replica: false,
         allocated_gib: None,
-        backup_retention_days: days(cluster.backup_retention_period),
-        // A cluster with a second instance fails over to it.
+        backup_retention_days: days_or_zero(cluster.backup_retention_period),
+        // A cluster with a second instance can fail over to it.
         multi_az: cluster.multi_az.unwrap_or_default() || members > 1,
         publicly_accessible: cluster.publicly_accessible.unwrap_or_default(),
         encrypted: cluster.storage_encrypted.unwrap_or_default(),
@@ -178,7 +180,7 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
         certificate_until: cluster
             .certificate_details
             .and_then(|of| of.valid_till)
-            .and_then(time),
+            .and_then(to_timestamp),
         subnets: Vec::new(),
         subnet_group: cluster.db_subnet_group,
         address: cluster.endpoint,
@@ -189,6 +191,6 @@ fn cluster(cluster: DbCluster) -> Option<Database> {
             .master_user_secret
             .and_then(|secret| secret.secret_arn),
         parameter_group: cluster.db_cluster_parameter_group,
-        tags: tags(cluster.tag_list),
+        tags: convert_tags(cluster.tag_list),
     })
 }

@@ -1,11 +1,11 @@
-//! A secret of Secrets Manager.
+//! AWS Secrets Manager: one secret.
 
 use std::cell::OnceCell;
 
 use aws_sdk_secretsmanager::Client;
 
 use super::Config;
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 
 pub struct Secret {
@@ -24,16 +24,16 @@ impl Secret {
         }
     }
 
-    /// Its text, as it is now.
+    /// Returns the current text of the secret. Source: GetSecretValue.
     ///
     /// # Errors
-    /// [`AwsError`] where it can't be read or is binary.
-    pub async fn read(&self) -> Result<String, AwsError> {
+    /// [`AwsError`] if the secret can't be read or is binary.
+    pub async fn read_text(&self) -> Result<String, AwsError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let answer = client.get_secret_value().secret_id(&self.arn).send().await;
-        let answer = answer.map_err(|e| failure("GetSecretValue", &self.arn, &e))?;
+        let answer = answer.map_err(|e| aws_error("GetSecretValue", &self.arn, &e))?;
         answer
             .secret_string
-            .ok_or_else(|| incomplete("GetSecretValue", &self.arn, "SecretString"))
+            .ok_or_else(|| incomplete_response("GetSecretValue", &self.arn, "SecretString"))
     }
 }

@@ -1,7 +1,7 @@
-//! Links that stop the reminders of one incident: signed, good for a while, and used once.
+//! Signed links that stop the reminders of one incident. A link expires and works once.
 //!
-//! Whoever has the link may follow it, as with a link to reset a password; it can do nothing else. What makes a
-//! mail safe to scan is that opening it changes nothing: the page it leads to has a button.
+//! Anyone with the link can use it, as with a password reset link, but only for that incident.
+//! Opening the link changes nothing, so that mail scanners are harmless: its page has a button.
 
 use std::collections::BTreeMap;
 
@@ -9,56 +9,56 @@ use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
 use sha2::Sha256;
 
-/// How long a link is good. A reminder brings a new one.
-const GOOD_FOR: SignedDuration = SignedDuration::from_hours(24);
+/// Validity of a link. Each reminder contains a new link.
+const VALIDITY: SignedDuration = SignedDuration::from_hours(24);
 
-/// HMAC-SHA256 in hexadecimal.
+/// Returns the HMAC-SHA256 of a text in lower-case hexadecimal.
 #[must_use]
-pub fn seal(key: &str, text: &str) -> String {
-    let bytes = mac(key, text).map(|mac| mac.finalize().into_bytes());
+pub fn compute_signature(key: &str, text: &str) -> String {
+    let bytes = build_mac(key, text).map(|mac| mac.finalize().into_bytes());
     bytes
         .iter()
         .flatten()
         .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }
 
-/// A key of any length is one, so that this is never `None`.
-fn mac(key: &str, text: &str) -> Option<Hmac<Sha256>> {
+/// Builds the HMAC of a text. HMAC accepts keys of any length, so this never returns `None`.
+fn build_mac(key: &str, text: &str) -> Option<Hmac<Sha256>> {
     let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).ok()?;
     mac.update(text.as_bytes());
     Some(mac)
 }
 
-/// Makes and reads links.
+/// Creates and verifies signed links.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Links {
-    /// Where they lead, with a slash at its end.
+pub struct LinkSigner {
+    /// Base URL of the links, with a trailing slash.
     url: String,
     key: String,
 }
 
-/// A link that was followed, and is true.
+/// The content of a link with a valid signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Followed {
-    /// The incident's token.
+pub struct VerifiedLink {
+    /// Token of the incident.
     pub incident: String,
-    /// What the incident is about, for people.
+    /// Display name of the incident.
     pub name: String,
     pub until: Timestamp,
-    /// What is remembered once it was used.
-    pub seal: String,
+    /// Signature of the link, which marks it as used.
+    pub signature: String,
 }
 
-/// Why a link does nothing.
+/// The reason why a link is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BadLink {
+pub enum LinkError {
     #[error("This link is not whole, or was not made here. Open it from the message again.")]
-    Untrue,
+    Invalid,
     #[error("This link was good until {0}. The newest message about the incident has a new one.")]
-    Old(String),
+    Expired(String),
 }
 
-impl Links {
+impl LinkSigner {
     #[must_use]
     pub fn new(url: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
@@ -67,12 +67,12 @@ impl Links {
         }
     }
 
-    /// A link for an incident by its token, and when it ends.
+    /// Creates a link for the incident with this token, and returns it with its expiry time.
     #[must_use]
-    pub fn link(&self, incident: &str, name: &str, now: Timestamp) -> (String, Timestamp) {
-        let until = now + GOOD_FOR;
+    pub fn create_link(&self, incident: &str, name: &str, now: Timestamp) -> (String, Timestamp) {
+        let until = now + VALIDITY;
         let seconds = until.as_second().to_string();
-        let seal = seal(&self.key, &sealed(incident, name, &seconds));
+        let seal = compute_signature(&self.key, &signed_text(incident, name, &seconds));
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("incident", incident),
@@ -84,50 +84,58 @@ impl Links {
         (format!("{}?{query}", self.url), until)
     }
 
-    /// Reads the query of a link that somebody followed.
+    /// Verifies the query string of a link and returns its content.
     ///
     /// # Errors
-    /// [`BadLink`] where it is not as it was made, or too old.
-    pub fn read(&self, query: &str, now: Timestamp) -> Result<Followed, BadLink> {
+    /// [`LinkError`] if the link is incomplete, altered or expired.
+    pub fn verify_query(&self, query: &str, now: Timestamp) -> Result<VerifiedLink, LinkError> {
         let fields: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let field = |name: &str| fields.get(name).map(String::as_str).ok_or(BadLink::Untrue);
+        let field = |name: &str| {
+            fields
+                .get(name)
+                .map(String::as_str)
+                .ok_or(LinkError::Invalid)
+        };
         let (incident, name, until, seal) = (
             field("incident")?,
             field("name")?,
             field("until")?,
             field("seal")?,
         );
-        let mac = mac(&self.key, &sealed(incident, name, until)).ok_or(BadLink::Untrue)?;
-        // In constant time.
-        mac.verify_slice(&bytes(seal).ok_or(BadLink::Untrue)?)
-            .map_err(|_| BadLink::Untrue)?;
+        let mac =
+            build_mac(&self.key, &signed_text(incident, name, until)).ok_or(LinkError::Invalid)?;
+        // Compares in constant time.
+        mac.verify_slice(&decode_signature(seal).ok_or(LinkError::Invalid)?)
+            .map_err(|_| LinkError::Invalid)?;
         let until = until
             .parse()
             .ok()
             .and_then(|seconds| Timestamp::from_second(seconds).ok());
-        let until = until.ok_or(BadLink::Untrue)?;
+        let until = until.ok_or(LinkError::Invalid)?;
         if until < now {
-            return Err(BadLink::Old(
+            return Err(LinkError::Expired(
                 until.strftime("%Y-%m-%d %H:%M UTC").to_string(),
             ));
         }
-        Ok(Followed {
+        Ok(VerifiedLink {
             incident: incident.to_owned(),
             name: name.to_owned(),
             until,
-            seal: seal.to_owned(),
+            signature: seal.to_owned(),
         })
     }
 }
 
-fn sealed(incident: &str, name: &str, until: &str) -> String {
+fn signed_text(incident: &str, name: &str, until: &str) -> String {
     format!("{incident}\n{name}\n{until}")
 }
 
-/// Of a seal as it is made, and no other spelling of it: each is remembered as used.
-fn bytes(hexadecimal: &str) -> Option<Vec<u8>> {
+/// Decodes a signature from exactly 64 lower-case hexadecimal digits.
+///
+/// Any other spelling is rejected: used links are recorded by the spelling of their signature.
+fn decode_signature(hexadecimal: &str) -> Option<Vec<u8>> {
     let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
     if hexadecimal.len() != 64 || !hexadecimal.chars().all(is_digit) {
         return None;
@@ -158,25 +166,28 @@ mod tests {
 
     #[test]
     fn a_link_is_read_as_it_was_made_until_it_is_old() {
-        let links = Links::new(QUIET, "key");
-        let (link, until) = links.link("9f79-1795229940", "shop/web & co=1", now());
+        let links = LinkSigner::new(QUIET, "key");
+        let (link, until) = links.create_link("9f79-1795229940", "shop/web & co=1", now());
         assert!(
             link.starts_with("https://ack.example/?incident=9f79-1795229940&name=shop%2Fweb"),
             "{link}"
         );
-        let followed = links.read(query(&link), until).unwrap();
+        let followed = links.verify_query(query(&link), until).unwrap();
         assert_eq!(
             (followed.incident.as_str(), followed.name.as_str()),
             ("9f79-1795229940", "shop/web & co=1")
         );
-        let old = links.read(query(&link), until + SignedDuration::from_secs(1));
-        assert_eq!(old, Err(BadLink::Old("2026-11-22 03:00 UTC".to_owned())));
+        let old = links.verify_query(query(&link), until + SignedDuration::from_secs(1));
+        assert_eq!(
+            old,
+            Err(LinkError::Expired("2026-11-22 03:00 UTC".to_owned()))
+        );
     }
 
     #[test]
     fn what_was_changed_or_sealed_elsewhere_is_untrue() {
-        let links = Links::new(QUIET, "key");
-        let (link, _) = links.link("9f79-1795229940", "web", now());
+        let links = LinkSigner::new(QUIET, "key");
+        let (link, _) = links.create_link("9f79-1795229940", "web", now());
         let query = query(&link);
         let changed = [
             query.replace("9f79", "9f78"),
@@ -193,11 +204,15 @@ mod tests {
             String::new(),
         ];
         for query in changed {
-            assert_eq!(links.read(&query, now()), Err(BadLink::Untrue), "{query}");
+            assert_eq!(
+                links.verify_query(&query, now()),
+                Err(LinkError::Invalid),
+                "{query}"
+            );
         }
         assert_eq!(
-            Links::new(QUIET, "another").read(query, now()),
-            Err(BadLink::Untrue)
+            LinkSigner::new(QUIET, "another").verify_query(query, now()),
+            Err(LinkError::Invalid)
         );
     }
 
@@ -205,7 +220,7 @@ mod tests {
     fn a_seal_is_what_others_compute() {
         // RFC 4231, test case 2.
         assert_eq!(
-            seal("Jefe", "what do ya want for nothing?"),
+            compute_signature("Jefe", "what do ya want for nothing?"),
             "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"
         );
     }

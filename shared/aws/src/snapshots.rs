@@ -1,4 +1,4 @@
-//! Amazon RDS: manual snapshots of instances and clusters, those of Aurora and DocumentDB included.
+//! Amazon RDS: manual snapshots of instances and clusters, including Aurora and DocumentDB.
 
 use std::collections::BTreeMap;
 
@@ -7,150 +7,160 @@ use aws_sdk_rds::primitives::DateTime;
 use aws_sdk_rds::types::{DbClusterSnapshot, DbSnapshot, Tag};
 use jiff::Timestamp;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, DatabaseKind, Quota, Quotas, Snapshot};
-use lamplighter::plan::{Backup, Copy, Expire};
-use lamplighter::ports::cloud::Which;
+use lamplighter::plan::{CopySnapshot, CreateSnapshot, DeleteSnapshot};
+use lamplighter::ports::cloud::SnapshotFilter;
 
-/// The most one page may hold.
-const PER_PAGE: i32 = 100;
+/// Maximum page size of the snapshot listings.
+const PAGE_SIZE: i32 = 100;
 const MANUAL: &str = "manual";
 
-pub async fn snapshots(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+pub async fn list_snapshots(
+    client: &Client,
+    which: SnapshotFilter<'_>,
+) -> Result<Vec<Snapshot>, AwsError> {
     let (instances, clusters) = match which {
-        Which::All => (true, true),
-        Which::Of(arn) => (
-            arn.database() == Some(DatabaseKind::Instance),
+        SnapshotFilter::All => (true, true),
+        SnapshotFilter::OfSource(arn) => (
+            arn.database_kind() == Some(DatabaseKind::Instance),
             arn.is_cluster(),
         ),
-        Which::This(arn) => (
+        SnapshotFilter::ByArn(arn) => (
             arn.resource().starts_with("snapshot:"),
             arn.resource().starts_with("cluster-snapshot:"),
         ),
     };
     let mut found = Vec::new();
     if instances {
-        found.extend(of_instances(client, which).await?);
+        found.extend(list_instance_snapshots(client, which).await?);
     }
     if clusters {
-        found.extend(of_clusters(client, which).await?);
+        found.extend(list_cluster_snapshots(client, which).await?);
     }
     Ok(found)
 }
 
-async fn of_instances(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+async fn list_instance_snapshots(
+    client: &Client,
+    which: SnapshotFilter<'_>,
+) -> Result<Vec<Snapshot>, AwsError> {
     let mut request = client
         .describe_db_snapshots()
         .snapshot_type(MANUAL)
-        .max_records(PER_PAGE);
+        .max_records(PAGE_SIZE);
     request = match which {
-        Which::All => request,
-        Which::Of(arn) => request.db_instance_identifier(arn.name()),
-        Which::This(arn) => request.db_snapshot_identifier(arn.name()),
+        SnapshotFilter::All => request,
+        SnapshotFilter::OfSource(arn) => request.db_instance_identifier(arn.display_name()),
+        SnapshotFilter::ByArn(arn) => request.db_snapshot_identifier(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.map_err(|e| failure("DescribeDBSnapshots", &about(which), &e)) {
+        match page.map_err(|e| aws_error("DescribeDBSnapshots", &describe_scope(which), &e)) {
             Ok(page) => found.extend(
                 page.db_snapshots
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(instance),
+                    .filter_map(convert_instance_snapshot),
             ),
-            Err(error) if is_missing(&error) => break,
+            Err(error) if is_snapshot_missing(&error) => break,
             Err(error) => return Err(error),
         }
     }
     Ok(found)
 }
 
-async fn of_clusters(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+async fn list_cluster_snapshots(
+    client: &Client,
+    which: SnapshotFilter<'_>,
+) -> Result<Vec<Snapshot>, AwsError> {
     let mut request = client
         .describe_db_cluster_snapshots()
         .snapshot_type(MANUAL)
-        .max_records(PER_PAGE);
+        .max_records(PAGE_SIZE);
     request = match which {
-        Which::All => request,
-        Which::Of(arn) => request.db_cluster_identifier(arn.name()),
-        Which::This(arn) => request.db_cluster_snapshot_identifier(arn.name()),
+        SnapshotFilter::All => request,
+        SnapshotFilter::OfSource(arn) => request.db_cluster_identifier(arn.display_name()),
+        SnapshotFilter::ByArn(arn) => request.db_cluster_snapshot_identifier(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.map_err(|e| failure("DescribeDBClusterSnapshots", &about(which), &e)) {
+        match page.map_err(|e| aws_error("DescribeDBClusterSnapshots", &describe_scope(which), &e))
+        {
             Ok(page) => found.extend(
                 page.db_cluster_snapshots
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(cluster),
+                    .filter_map(convert_cluster_snapshot),
             ),
-            Err(error) if is_missing(&error) => break,
+            Err(error) if is_snapshot_missing(&error) => break,
             Err(error) => return Err(error),
         }
     }
     Ok(found)
 }
 
-fn about(which: Which<'_>) -> String {
+fn describe_scope(which: SnapshotFilter<'_>) -> String {
     match which {
-        Which::All => "all".to_owned(),
-        Which::Of(arn) | Which::This(arn) => arn.name(),
+        SnapshotFilter::All => "all".to_owned(),
+        SnapshotFilter::OfSource(arn) | SnapshotFilter::ByArn(arn) => arn.display_name(),
     }
 }
 
-fn instance(snapshot: DbSnapshot) -> Option<Snapshot> {
+fn convert_instance_snapshot(snapshot: DbSnapshot) -> Option<Snapshot> {
     Some(Snapshot {
         arn: Arn::new(snapshot.db_snapshot_arn?),
         identifier: snapshot.db_snapshot_identifier?,
         database: snapshot.db_instance_identifier.unwrap_or_default(),
         kind: DatabaseKind::Instance,
         status: snapshot.status.unwrap_or_default(),
-        // Of a copy the original's time counts.
+        // The time of a copy is that of the original snapshot.
         taken_at: snapshot
             .original_snapshot_create_time
             .or(snapshot.snapshot_create_time)
-            .and_then(time),
+            .and_then(to_timestamp),
         encrypted: snapshot.encrypted.unwrap_or_default(),
         resource_id: snapshot.dbi_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
         allocated_gib: snapshot.allocated_storage.map(i32::unsigned_abs),
-        tags: tags(snapshot.tag_list),
+        tags: convert_tags(snapshot.tag_list),
         ..Snapshot::default()
     })
 }
 
-fn cluster(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
+fn convert_cluster_snapshot(snapshot: DbClusterSnapshot) -> Option<Snapshot> {
     Some(Snapshot {
         arn: Arn::new(snapshot.db_cluster_snapshot_arn?),
         identifier: snapshot.db_cluster_snapshot_identifier?,
         database: snapshot.db_cluster_identifier.unwrap_or_default(),
         kind: DatabaseKind::Cluster,
         status: snapshot.status.unwrap_or_default(),
-        taken_at: snapshot.snapshot_create_time.and_then(time),
+        taken_at: snapshot.snapshot_create_time.and_then(to_timestamp),
         encrypted: snapshot.storage_encrypted.unwrap_or_default(),
         resource_id: snapshot.db_cluster_resource_id.unwrap_or_default(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
-        tags: tags(snapshot.tag_list),
+        tags: convert_tags(snapshot.tag_list),
         ..Snapshot::default()
     })
 }
 
-pub(super) fn time(at: DateTime) -> Option<Timestamp> {
+pub(super) fn to_timestamp(at: DateTime) -> Option<Timestamp> {
     Timestamp::from_second(at.secs()).ok()
 }
 
-fn tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
+fn convert_tags(tags: Option<Vec<Tag>>) -> BTreeMap<String, String> {
     tags.unwrap_or_default()
         .into_iter()
         .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect()
 }
 
-pub async fn quotas(client: &Client) -> Result<Quotas, AwsError> {
+pub async fn read_quotas(client: &Client) -> Result<Quotas, AwsError> {
     let answer = client.describe_account_attributes().send().await;
-    let answer = answer.map_err(|e| failure("DescribeAccountAttributes", "RDS", &e))?;
+    let answer = answer.map_err(|e| aws_error("DescribeAccountAttributes", "RDS", &e))?;
     let all = answer.account_quotas.unwrap_or_default();
     let of = |name: &str| {
         let quota = all
@@ -168,17 +178,19 @@ pub async fn quotas(client: &Client) -> Result<Quotas, AwsError> {
     })
 }
 
-/// Whether an account that is not the vault's may restore from a snapshot.
+/// Reports whether an account other than the vault may restore a snapshot.
+///
+/// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.
 pub async fn is_shared(client: &Client, snapshot: &Arn, vault: &str) -> Result<bool, AwsError> {
-    let name = snapshot.name();
-    let accounts = if is_of_cluster(snapshot) {
+    let name = snapshot.display_name();
+    let accounts = if is_cluster_snapshot(snapshot) {
         let answer = client
             .describe_db_cluster_snapshot_attributes()
             .db_cluster_snapshot_identifier(&name)
             .send()
             .await;
         answer
-            .map_err(|e| failure("DescribeDBClusterSnapshotAttributes", &name, &e))
+            .map_err(|e| aws_error("DescribeDBClusterSnapshotAttributes", &name, &e))
             .map(|answer| {
                 let all = answer
                     .db_cluster_snapshot_attributes_result
@@ -196,7 +208,7 @@ pub async fn is_shared(client: &Client, snapshot: &Arn, vault: &str) -> Result<b
             .send()
             .await;
         answer
-            .map_err(|e| failure("DescribeDBSnapshotAttributes", &name, &e))
+            .map_err(|e| aws_error("DescribeDBSnapshotAttributes", &name, &e))
             .map(|answer| {
                 let all = answer
                     .db_snapshot_attributes_result
@@ -211,18 +223,20 @@ pub async fn is_shared(client: &Client, snapshot: &Arn, vault: &str) -> Result<b
     };
     match accounts {
         Ok(accounts) => Ok(accounts.iter().any(|account| account != vault)),
-        Err(error) if is_missing(&error) => Ok(false),
+        Err(error) if is_snapshot_missing(&error) => Ok(false),
         Err(error) => Err(error),
     }
 }
 
-fn is_of_cluster(snapshot: &Arn) -> bool {
+fn is_cluster_snapshot(snapshot: &Arn) -> bool {
     snapshot.resource().starts_with("cluster-snapshot:")
 }
 
-/// Takes a snapshot. That it is there already is as good.
-pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> {
-    let (name, identifier) = (backup.database.name(), &backup.identifier);
+/// Creates a snapshot of an instance or a cluster.
+///
+/// Idempotent: an existing snapshot with that name is not an error.
+pub async fn create_snapshot(client: &Client, backup: &CreateSnapshot) -> Result<String, AwsError> {
+    let (name, identifier) = (backup.database.display_name(), &backup.identifier);
     let tags: Vec<Tag> = backup
         .tags
         .iter()
@@ -238,7 +252,7 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateDBClusterSnapshot", identifier, &e))
+            .map_err(|e| aws_error("CreateDBClusterSnapshot", identifier, &e))
     } else {
         let request = client.create_db_snapshot().db_instance_identifier(name);
         let sent = request
@@ -247,7 +261,7 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateDBSnapshot", identifier, &e))
+            .map_err(|e| aws_error("CreateDBSnapshot", identifier, &e))
     };
     match taken {
         Ok(()) => Ok(format!("{identifier} is being made")),
@@ -258,10 +272,14 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
     }
 }
 
-/// Lets another account copy a snapshot.
-pub async fn share(client: &Client, snapshot: &Arn, account: &str) -> Result<(), AwsError> {
-    let name = snapshot.name();
-    if is_of_cluster(snapshot) {
+/// Shares a snapshot with another account, which may then copy it.
+pub async fn share_snapshot(
+    client: &Client,
+    snapshot: &Arn,
+    account: &str,
+) -> Result<(), AwsError> {
+    let name = snapshot.display_name();
+    if is_cluster_snapshot(snapshot) {
         let request = client
             .modify_db_cluster_snapshot_attribute()
             .db_cluster_snapshot_identifier(&name);
@@ -271,7 +289,7 @@ pub async fn share(client: &Client, snapshot: &Arn, account: &str) -> Result<(),
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("ModifyDBClusterSnapshotAttribute", &name, &e))
+            .map_err(|e| aws_error("ModifyDBClusterSnapshotAttribute", &name, &e))
     } else {
         let request = client
             .modify_db_snapshot_attribute()
@@ -282,19 +300,21 @@ pub async fn share(client: &Client, snapshot: &Arn, account: &str) -> Result<(),
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("ModifyDBSnapshotAttribute", &name, &e))
+            .map_err(|e| aws_error("ModifyDBSnapshotAttribute", &name, &e))
     }
 }
 
-/// Copies a snapshot of another region, or one that is shared, to the client's place. That the copy is there already is as good.
-pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
-    let name = copy.snapshot.name();
+/// Copies a snapshot from another region or a shared snapshot to the client's account and region.
+///
+/// Idempotent: an existing copy is not an error.
+pub async fn copy_snapshot(client: &Client, copy: &CopySnapshot) -> Result<String, AwsError> {
+    let name = copy.snapshot.display_name();
     let tags: Vec<Tag> = copy
         .tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
-    let copied = if is_of_cluster(&copy.snapshot) {
+    let copied = if is_cluster_snapshot(&copy.snapshot) {
         let request = client
             .copy_db_cluster_snapshot()
             .target_db_cluster_snapshot_identifier(&name);
@@ -306,7 +326,7 @@ pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CopyDBClusterSnapshot", &name, &e))
+            .map_err(|e| aws_error("CopyDBClusterSnapshot", &name, &e))
     } else {
         let request = client
             .copy_db_snapshot()
@@ -319,7 +339,7 @@ pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CopyDBSnapshot", &name, &e))
+            .map_err(|e| aws_error("CopyDBSnapshot", &name, &e))
     };
     match copied {
         Ok(()) => Ok(format!("{name} is being copied to {}", copy.to)),
@@ -330,17 +350,19 @@ pub async fn copy(client: &Client, copy: &Copy) -> Result<String, AwsError> {
     }
 }
 
-/// Deletes a snapshot. That it is gone already is as good.
-pub async fn delete(client: &Client, expire: &Expire) -> Result<String, AwsError> {
-    let name = expire.snapshot.name();
-    let deleted = if is_of_cluster(&expire.snapshot) {
+/// Deletes a snapshot.
+///
+/// Idempotent: a missing snapshot is not an error.
+pub async fn delete_snapshot(client: &Client, expire: &DeleteSnapshot) -> Result<String, AwsError> {
+    let name = expire.snapshot.display_name();
+    let deleted = if is_cluster_snapshot(&expire.snapshot) {
         let sent = client
             .delete_db_cluster_snapshot()
             .db_cluster_snapshot_identifier(&name)
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteDBClusterSnapshot", &name, &e))
+            .map_err(|e| aws_error("DeleteDBClusterSnapshot", &name, &e))
     } else {
         let sent = client
             .delete_db_snapshot()
@@ -348,16 +370,18 @@ pub async fn delete(client: &Client, expire: &Expire) -> Result<String, AwsError
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteDBSnapshot", &name, &e))
+            .map_err(|e| aws_error("DeleteDBSnapshot", &name, &e))
     };
     match deleted {
         Ok(()) => Ok(format!("{name} is deleted")),
-        Err(error) if is_missing(&error) => Ok(format!("{name} was gone already")),
+        Err(error) if is_snapshot_missing(&error) => Ok(format!("{name} was gone already")),
         Err(error) => Err(error),
     }
 }
 
-/// `DBSnapshotNotFound`, `DBClusterSnapshotNotFoundFault`: codes with and without `Fault`.
-pub(super) fn is_missing(error: &AwsError) -> bool {
+/// Reports whether an error means that a snapshot does not exist.
+///
+/// Codes come with and without `Fault`: `DBSnapshotNotFound`, `DBClusterSnapshotNotFoundFault`.
+pub(super) fn is_snapshot_missing(error: &AwsError) -> bool {
     error.code.contains("SnapshotNotFound")
 }

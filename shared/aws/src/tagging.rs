@@ -1,45 +1,51 @@
-//! Resource Groups Tagging API: which resources carry our tags.
+//! Resource Groups Tagging API: discovery of resources by our tags.
 
 use aws_sdk_resourcegroupstagging::Client;
 use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{STACK, TARGET};
-use lamplighter::ports::cloud::Kind;
+use lamplighter::ports::cloud::ResourceKind;
 
-/// The most one page may hold.
-const PER_PAGE: i32 = 100;
+/// Maximum number of resources per page of GetResources.
+const PAGE_SIZE: i32 = 100;
 
-fn types(kind: Kind) -> &'static [&'static str] {
+fn resource_types(kind: ResourceKind) -> &'static [&'static str] {
     match kind {
-        Kind::Service => &["ecs:service"],
-        // DocumentDB's resources are of RDS's types.
-        Kind::Database => &["rds:db", "rds:cluster"],
-        Kind::DatabaseOrCache => &[
+        ResourceKind::Service => &["ecs:service"],
+        // DocumentDB resources have the resource types of RDS.
+        ResourceKind::Database => &["rds:db", "rds:cluster"],
+        ResourceKind::DatabaseOrCache => &[
             "rds:db",
             "rds:cluster",
             "elasticache:replicationgroup",
             "elasticache:serverlesscache",
         ],
-        Kind::Cache => &["elasticache:cluster"],
-        Kind::LogGroup => &["logs:log-group"],
+        ResourceKind::Cache => &["elasticache:cluster"],
+        ResourceKind::LogGroup => &["logs:log-group"],
     }
 }
 
-pub async fn tagged(client: &Client, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
-    list(client, types(kind), tag_key, None).await
+pub async fn list_tagged(
+    client: &Client,
+    kind: ResourceKind,
+    tag_key: &str,
+) -> Result<Vec<Tagged>, AwsError> {
+    list_resources(client, resource_types(kind), tag_key, None).await
 }
 
-/// The alarms that name their target in a tag, or those of one target.
-pub async fn own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
-    list(client, &["cloudwatch:alarm"], TARGET, of.map(Arn::as_str)).await
+/// Lists the alarms with the target tag: all of them, or those of one target.
+pub async fn list_own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+    list_resources(client, &["cloudwatch:alarm"], TARGET, of.map(Arn::as_str)).await
 }
 
-/// The snapshots of caches that carry the tag of a stack; listings of ElastiCache have no tags.
-pub async fn cache_snapshots(client: &Client) -> Result<Vec<Tagged>, AwsError> {
-    list(
+/// Lists the cache snapshots with the stack tag.
+///
+/// The listings of ElastiCache itself have no tags.
+pub async fn list_cache_snapshots(client: &Client) -> Result<Vec<Tagged>, AwsError> {
+    list_resources(
         client,
         &[
             "elasticache:snapshot",
@@ -51,7 +57,7 @@ pub async fn cache_snapshots(client: &Client) -> Result<Vec<Tagged>, AwsError> {
     .await
 }
 
-async fn list(
+async fn list_resources(
     client: &Client,
     types: &[&str],
     tag_key: &str,
@@ -64,24 +70,24 @@ async fn list(
         .get_resources()
         .tag_filters(filter.build())
         .set_resource_type_filters(Some(types.iter().map(ToString::to_string).collect()))
-        .resources_per_page(PER_PAGE)
+        .resources_per_page(PAGE_SIZE)
         .into_paginator()
         .send();
     let mut resources = Vec::new();
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("GetResources", tag_key, &e))?;
+        let page = page.map_err(|e| aws_error("GetResources", tag_key, &e))?;
         let found = page
             .resource_tag_mapping_list
             .unwrap_or_default()
             .into_iter()
-            .filter_map(resource);
-        // A tag that was just removed may still be listed without its key.
+            .filter_map(convert_resource);
+        // After the tag is removed, GetResources may still list the resource without it.
         resources.extend(found.filter(|resource| resource.tags.contains_key(tag_key)));
     }
     Ok(resources)
 }
 
-fn resource(mapping: ResourceTagMapping) -> Option<Tagged> {
+fn convert_resource(mapping: ResourceTagMapping) -> Option<Tagged> {
     let arn = Arn::new(mapping.resource_arn?);
     let tags = mapping
         .tags

@@ -1,18 +1,18 @@
-//! Amazon ECS: tasks of services, and what their containers wrote last.
+//! Amazon ECS: tasks, and the last log lines of their containers.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::primitives::DateTime;
 use aws_sdk_ecs::types::DesiredStatus;
 use jiff::Timestamp;
 
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{LogStream, Task, TaskContainer};
-use lamplighter::plan::Replace;
-use lamplighter::ports::cloud::{Lifecycle, TasksOf};
+use lamplighter::plan::ReplaceTask;
+use lamplighter::ports::cloud::{TaskLifecycle, TaskOwner};
 
-/// Tasks with when they were created.
-pub async fn describe(
+/// Describes tasks of a cluster and returns each with its creation time.
+pub async fn describe_tasks(
     client: &Client,
     cluster: &str,
     arns: Vec<String>,
@@ -24,42 +24,53 @@ pub async fn describe(
         .send()
         .await;
     let tasks = described
-        .map_err(|e| failure("DescribeTasks", cluster, &e))?
+        .map_err(|e| aws_error("DescribeTasks", cluster, &e))?
         .tasks
         .unwrap_or_default();
     Ok(tasks
         .into_iter()
-        .filter_map(|found| Some((found.created_at.and_then(time), task(found)?)))
+        .filter_map(|found| {
+            Some((
+                found.created_at.and_then(to_timestamp),
+                convert_task(found)?,
+            ))
+        })
         .collect())
 }
 
-/// The most tasks that one DescribeTasks call takes, and one page of ListTasks has.
+/// Maximum number of tasks per DescribeTasks call and per page of ListTasks.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html>
-const PER_CALL: usize = 100;
-/// Of what stopped so many tell enough: a large service that crashes leaves more than there is time to read.
-const MOST_STOPPED: usize = 1_000;
+const TASKS_PER_CALL: usize = 100;
+/// Number of stopped tasks after which listing ends.
+///
+/// That is enough evidence, and a large crashing service has more than there is time to read.
+const MAX_STOPPED_TASKS: usize = 1_000;
 
-pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+pub async fn list_tasks(
+    client: &Client,
+    of: TaskOwner<'_>,
+    which: TaskLifecycle,
+) -> Result<Vec<Task>, AwsError> {
     let status = match which {
-        Lifecycle::Running => DesiredStatus::Running,
-        Lifecycle::Stopped => DesiredStatus::Stopped,
+        TaskLifecycle::Running => DesiredStatus::Running,
+        TaskLifecycle::Stopped => DesiredStatus::Stopped,
     };
     let request = client.list_tasks().desired_status(status);
     let (request, cluster, about) = match of {
-        TasksOf::Service(service) => {
-            let (cluster, name) = service.ecs_service().unwrap_or_default();
+        TaskOwner::Service(service) => {
+            let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
             (
                 request.cluster(cluster).service_name(name),
                 cluster,
-                service.name(),
+                service.display_name(),
             )
         }
-        TasksOf::Instance(instance) => {
+        TaskOwner::Instance(instance) => {
             let (cluster, id) = instance.container_instance().unwrap_or_default();
             (
                 request.cluster(cluster).container_instance(id),
                 cluster,
-                instance.name(),
+                instance.display_name(),
             )
         }
     };
@@ -67,18 +78,18 @@ pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Ve
     let mut arns = Vec::new();
     while let Some(page) = pages.next().await {
         arns.extend(
-            page.map_err(|e| failure("ListTasks", &about, &e))?
+            page.map_err(|e| aws_error("ListTasks", &about, &e))?
                 .task_arns
                 .unwrap_or_default(),
         );
-        if which == Lifecycle::Stopped && arns.len() >= MOST_STOPPED {
+        if which == TaskLifecycle::Stopped && arns.len() >= MAX_STOPPED_TASKS {
             break;
         }
     }
     let mut found = Vec::new();
-    for chunk in arns.chunks(PER_CALL) {
+    for chunk in arns.chunks(TASKS_PER_CALL) {
         found.extend(
-            describe(client, cluster, chunk.to_vec())
+            describe_tasks(client, cluster, chunk.to_vec())
                 .await?
                 .into_iter()
                 .map(|(_, task)| task),
@@ -87,9 +98,9 @@ pub async fn of(client: &Client, of: TasksOf<'_>, which: Lifecycle) -> Result<Ve
     Ok(found)
 }
 
-/// Stops a task; one that is stopped already is what was wanted.
-pub async fn stop(client: &Client, replace: &Replace) -> Result<String, AwsError> {
-    let (cluster, _) = replace.service.ecs_service().unwrap_or_default();
+/// Stops a task. Idempotent: a task that has already stopped is not an error.
+pub async fn stop_task(client: &Client, replace: &ReplaceTask) -> Result<String, AwsError> {
+    let (cluster, _) = replace.service.ecs_cluster_and_name().unwrap_or_default();
     let request = client
         .stop_task()
         .cluster(cluster)
@@ -98,18 +109,18 @@ pub async fn stop(client: &Client, replace: &Replace) -> Result<String, AwsError
     request
         .send()
         .await
-        .map_err(|e| failure("StopTask", &replace.task, &e))?;
+        .map_err(|e| aws_error("StopTask", &replace.task, &e))?;
     Ok("it is being stopped".to_owned())
 }
 
-pub fn time(at: DateTime) -> Option<Timestamp> {
+pub fn to_timestamp(at: DateTime) -> Option<Timestamp> {
     at.to_millis()
         .ok()
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())
 }
 
-fn task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
-    // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html
+fn convert_task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
+    // Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html
     let of_interface = |key: &str| {
         let details = task
             .attachments()
@@ -130,13 +141,14 @@ fn task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
             .map(|code| code.as_str().to_owned())
             .unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
-        started_at: task.started_at.and_then(time),
-        // A load balancer may keep one that stops for minutes, and a host that is gone never says that it stopped.
+        started_at: task.started_at.and_then(to_timestamp),
+        // Use the earliest stage: a load balancer may delay a stopping task for minutes, and a
+        // lost host never reports the stop.
         stopped_at: task
             .stopping_at
             .or(task.execution_stopped_at)
             .or(task.stopped_at)
-            .and_then(time),
+            .and_then(to_timestamp),
         health: task
             .health_status
             .map(|health| health.as_str().to_owned())
@@ -147,12 +159,12 @@ fn task(task: aws_sdk_ecs::types::Task) -> Option<Task> {
             .containers
             .unwrap_or_default()
             .into_iter()
-            .map(container)
+            .map(convert_container)
             .collect(),
     })
 }
 
-fn container(container: aws_sdk_ecs::types::Container) -> TaskContainer {
+fn convert_container(container: aws_sdk_ecs::types::Container) -> TaskContainer {
     let bindings = container.network_bindings.unwrap_or_default();
     TaskContainer {
         name: container.name.unwrap_or_default(),
@@ -165,8 +177,8 @@ fn container(container: aws_sdk_ecs::types::Container) -> TaskContainer {
     }
 }
 
-/// The last lines of a container, the newest last.
-pub async fn last_lines(
+/// Returns the last log lines of a container, the newest last. Source: GetLogEvents.
+pub async fn read_last_lines(
     client: &aws_sdk_cloudwatchlogs::Client,
     stream: &LogStream,
     most: usize,
@@ -181,7 +193,7 @@ pub async fn last_lines(
         .limit(limit)
         .send()
         .await
-        .map_err(|e| failure("GetLogEvents", &stream.group, &e))
+        .map_err(|e| aws_error("GetLogEvents", &stream.group, &e))
     {
         Ok(answer) => Ok(answer
             .events
@@ -189,7 +201,7 @@ pub async fn last_lines(
             .into_iter()
             .filter_map(|event| event.message)
             .collect()),
-        // A container that never ran wrote nothing.
+        // A container that never ran has no log stream.
         Err(error) if error.code == "ResourceNotFoundException" => Ok(Vec::new()),
         Err(error) => Err(error),
     }

@@ -1,13 +1,13 @@
-//! The topic that people subscribe to: SNS.
+//! Amazon SNS: the notification topic and its subscriptions.
 
 use std::cell::OnceCell;
 
 use aws_sdk_sns::Client;
 
 use super::Config;
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::Unreached;
+use lamplighter::model::InactiveSubscription;
 
 pub struct Topic {
     config: Config,
@@ -28,7 +28,7 @@ impl Topic {
     /// Publishes one message.
     ///
     /// # Errors
-    /// [`AwsError`] where SNS did not take it.
+    /// [`AwsError`] if SNS did not accept the message.
     pub async fn publish(&self, subject: &str, body: &str) -> Result<(), AwsError> {
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let request = client
@@ -39,13 +39,18 @@ impl Topic {
         request
             .send()
             .await
-            .map_err(|e| failure("Publish", &self.arn, &e))?;
+            .map_err(|e| aws_error("Publish", &self.arn, &e))?;
         Ok(())
     }
 }
 
-/// Addresses that were subscribed to a topic and hear nothing, all pages.
-pub async fn unreached(client: &Client, arn: &str) -> Result<Vec<Unreached>, AwsError> {
+/// Lists the subscribed addresses that receive nothing: unconfirmed or unsubscribed ones.
+///
+/// Reads all pages. Source: ListSubscriptionsByTopic.
+pub async fn list_unconfirmed(
+    client: &Client,
+    arn: &str,
+) -> Result<Vec<InactiveSubscription>, AwsError> {
     let mut pages = client
         .list_subscriptions_by_topic()
         .topic_arn(arn)
@@ -53,20 +58,22 @@ pub async fn unreached(client: &Client, arn: &str) -> Result<Vec<Unreached>, Aws
         .send();
     let (mut unreached, mut reached) = (Vec::new(), Vec::new());
     while let Some(page) = pages.next().await {
-        let page = page.map_err(|e| failure("ListSubscriptionsByTopic", arn, &e))?;
+        let page = page.map_err(|e| aws_error("ListSubscriptionsByTopic", arn, &e))?;
         for subscription in page.subscriptions.unwrap_or_default() {
             let Some(address) = subscription.endpoint else {
                 continue;
             };
             match subscription.subscription_arn.as_deref() {
-                Some("PendingConfirmation") => unreached.push(Unreached::Unconfirmed(address)),
-                Some("Deleted") => unreached.push(Unreached::Unsubscribed(address)),
+                Some("PendingConfirmation") => {
+                    unreached.push(InactiveSubscription::Unconfirmed(address))
+                }
+                Some("Deleted") => unreached.push(InactiveSubscription::Unsubscribed(address)),
                 _ => reached.push(address),
             }
         }
     }
-    // One that came back.
+    // An address may have unsubscribed and subscribed again.
     unreached
-        .retain(|of| !matches!(of, Unreached::Unsubscribed(address) if reached.contains(address)));
+        .retain(|of| !matches!(of, InactiveSubscription::Unsubscribed(address) if reached.contains(address)));
     Ok(unreached)
 }

@@ -1,4 +1,4 @@
-//! The vault: another account, in which a role of ours copies snapshots that are shared with it.
+//! The vault: another account, where our role copies the snapshots that are shared with it.
 
 use std::cell::OnceCell;
 use std::time::{Duration, SystemTime};
@@ -9,15 +9,15 @@ use aws_credential_types::provider::future::ProvideCredentials as Provided;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 
 use super::Config;
-use super::failure::failure;
+use super::error::aws_error;
 use lamplighter::model::Arn;
 
-/// Which role, and what it asks for beside our own.
+/// The vault's role, its external id and its RDS client.
 #[derive(Debug, Default)]
 pub struct Vault {
-    /// Its ARN; empty where the stack has none.
+    /// ARN of the role; empty if the stack has no vault.
     role: Arn,
-    /// The name of the stack, as the external id.
+    /// Name of the stack, sent as the external id.
     stack: String,
     rds: OnceCell<aws_sdk_rds::Client>,
 }
@@ -31,13 +31,15 @@ impl Vault {
         }
     }
 
-    /// Empty where the stack has none.
+    /// Returns the account of the vault; empty if the stack has no vault.
     pub fn account(&self) -> &str {
-        self.role.account()
+        self.role.account_id()
     }
 
-    /// A client there, which takes on the role when it is first used and again before that ends.
-    pub fn rds(&self, config: &Config) -> &aws_sdk_rds::Client {
+    /// Returns the RDS client of the vault account.
+    ///
+    /// The client assumes the role on first use, and again before the credentials expire.
+    pub fn rds_client(&self, config: &Config) -> &aws_sdk_rds::Client {
         self.rds.get_or_init(|| {
             let sts = aws_sdk_sts::Client::new(config);
             let role = AssumedRole {
@@ -60,15 +62,16 @@ struct AssumedRole {
 }
 
 impl AssumedRole {
-    async fn credentials(&self) -> Result<Credentials, CredentialsError> {
+    async fn assume_role(&self) -> Result<Credentials, CredentialsError> {
         let request = self
             .sts
             .assume_role()
             .role_arn(&self.role)
             .role_session_name("lamplighter-backup");
         let answer = request.external_id(&self.stack).send().await;
-        let answer = answer
-            .map_err(|e| CredentialsError::provider_error(failure("AssumeRole", &self.role, &e)))?;
+        let answer = answer.map_err(|e| {
+            CredentialsError::provider_error(aws_error("AssumeRole", &self.role, &e))
+        })?;
         let given = answer
             .credentials
             .ok_or_else(|| CredentialsError::not_loaded("the answer has no credentials"))?;
@@ -88,6 +91,6 @@ impl ProvideCredentials for AssumedRole {
     where
         Self: 'a,
     {
-        Provided::new(self.credentials())
+        Provided::new(self.assume_role())
     }
 }

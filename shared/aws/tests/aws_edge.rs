@@ -26,13 +26,13 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::retry::RetryConfig;
 use jiff::Timestamp;
-use lamplighter::model::{Arn, Digest, Repository, Scan};
-use lamplighter::notify::{Message, Notice, Outbox};
-use lamplighter::plan::{Action, Redeploy};
+use lamplighter::model::{Arn, Digest, ImageScan, Repository};
+use lamplighter::notify::{Message, Notification, Outbox};
+use lamplighter::plan::{Action, RestartTasks};
 use lamplighter::ports::cloud::Cloud;
-use lamplighter::ports::ledger::{Kind, Lease, Ledger, LedgerError, Record};
-use lamplighter::state::Memory;
-use lamplighter_aws::{Aws, DynamoLedger, NoticeQueue};
+use lamplighter::ports::ledger::{Lease, Ledger, LedgerError, Record, RecordKind};
+use lamplighter::state::TargetState;
+use lamplighter_aws::{Aws, DynamoLedger, NotificationQueue};
 use rstest::rstest;
 use serde_json::json;
 
@@ -69,7 +69,7 @@ fn aws(
     ecr: Option<aws_sdk_ecr::Client>,
     tagging: Option<aws_sdk_resourcegroupstagging::Client>,
 ) -> Aws {
-    Aws::with_clients(
+    Aws::from_clients(
         ecs.unwrap_or_else(|| mock_client!(aws_sdk_ecs, [])),
         ecr.unwrap_or_else(|| mock_client!(aws_sdk_ecr, [])),
         tagging.unwrap_or_else(|| mock_client!(aws_sdk_resourcegroupstagging, [])),
@@ -110,8 +110,8 @@ async fn all_pages_of_tagged_services_are_read() {
         [&first, &second]
     );
     let services = aws(None, None, Some(tagging))
-        .tagged(
-            lamplighter::ports::cloud::Kind::Service,
+        .list_tagged(
+            lamplighter::ports::cloud::ResourceKind::Service,
             "lamplighter:deploy",
         )
         .await
@@ -134,8 +134,8 @@ async fn a_page_that_cannot_be_read_is_never_taken_for_the_end() {
         [&first, &second]
     );
     let error = aws(None, None, Some(tagging))
-        .tagged(
-            lamplighter::ports::cloud::Kind::Service,
+        .list_tagged(
+            lamplighter::ports::cloud::ResourceKind::Service,
             "lamplighter:deploy",
         )
         .await
@@ -153,7 +153,10 @@ async fn services_are_described_ten_at_a_time() {
         .then_output(|| DescribeServicesOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule]);
     let arns: Vec<Arn> = (0..25).map(service).collect();
-    aws(Some(ecs), None, None).services(&arns).await.unwrap();
+    aws(Some(ecs), None, None)
+        .describe_services(&arns)
+        .await
+        .unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
 
@@ -167,13 +170,13 @@ async fn a_throttled_call_is_made_again() {
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [&rule], |c| c
         .retry_config(quickly()));
-    let redeploy = Action::Redeploy(Redeploy {
+    let redeploy = Action::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
     });
-    aws(Some(ecs), None, None).perform(&redeploy).await.unwrap();
+    aws(Some(ecs), None, None).execute(&redeploy).await.unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
 
@@ -211,14 +214,14 @@ async fn an_error_names_the_call_the_target_the_code_and_the_reason(
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c
         .retry_config(quickly()));
-    let redeploy = Action::Redeploy(Redeploy {
+    let redeploy = Action::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
     });
     let error = aws(Some(ecs), None, None)
-        .perform(&redeploy)
+        .execute(&redeploy)
         .await
         .unwrap_err();
     assert_eq!(
@@ -235,14 +238,14 @@ async fn an_answer_that_is_no_json_is_an_error_with_its_status() {
     });
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c
         .retry_config(RetryConfig::disabled()));
-    let redeploy = Action::Redeploy(Redeploy {
+    let redeploy = Action::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
     });
     let error = aws(Some(ecs), None, None)
-        .perform(&redeploy)
+        .execute(&redeploy)
         .await
         .unwrap_err();
     assert!(
@@ -269,7 +272,7 @@ async fn a_missing_tag_is_no_error_and_a_missing_repository_is() {
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&rule]);
     assert_eq!(
         aws(None, Some(ecr), None)
-            .image(&repository(), "RC_1.0.0")
+            .find_image(&repository(), "RC_1.0.0")
             .await,
         Ok(None)
     );
@@ -283,7 +286,7 @@ async fn a_missing_tag_is_no_error_and_a_missing_repository_is() {
     });
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&rule]);
     let error = aws(None, Some(ecr), None)
-        .image(&repository(), "RC_1.0.0")
+        .find_image(&repository(), "RC_1.0.0")
         .await
         .unwrap_err();
     assert_eq!(
@@ -298,10 +301,10 @@ async fn an_image_that_was_never_scanned_is_not_clean() {
         .then_http_response(|| refused(400, "ScanNotFoundException", "no scan"));
     let ecr = mock_client!(aws_sdk_ecr, RuleMode::MatchAny, [&rule]);
     let scan = aws(None, Some(ecr), None)
-        .scan(&repository(), &Digest::new("sha256:ab"))
+        .image_scan(&repository(), &Digest::new("sha256:ab"))
         .await
         .unwrap();
-    assert!(matches!(scan, Scan::Impossible(why) if why.contains("never scanned")));
+    assert!(matches!(scan, ImageScan::Unavailable(why) if why.contains("never scanned")));
 }
 
 fn lease() -> Lease {
@@ -309,14 +312,14 @@ fn lease() -> Lease {
         target: service(1),
         fence: 7,
         until: now(),
-        memory: Memory::default(),
+        state: TargetState::default(),
     }
 }
 
 fn record() -> Record {
     Record {
         at: now(),
-        kind: Kind::Intent,
+        kind: RecordKind::Intent,
         event_id: "e1".into(),
         operation: "deploy".into(),
         target: service(1),
@@ -325,7 +328,7 @@ fn record() -> Record {
         plan: None,
         outcomes: Vec::new(),
         mode: "act".into(),
-        told: Vec::new(),
+        notified: Vec::new(),
         version: "0.1.0".into(),
     }
 }
@@ -346,11 +349,11 @@ async fn a_lease_comes_with_its_fence_and_the_memory() {
         });
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
     let lease = DynamoLedger::with_client(client, "ledger")
-        .acquire(&service(1), "me", now(), now())
+        .acquire_lease(&service(1), "me", now(), now())
         .await
         .unwrap();
     assert_eq!(lease.fence, 7);
-    assert_eq!(lease.memory.quarantined[&Digest::new("sha256:ab")], "5xx");
+    assert_eq!(lease.state.quarantined[&Digest::new("sha256:ab")], "5xx");
 }
 
 #[tokio::test]
@@ -371,7 +374,7 @@ async fn a_held_target_names_its_holder() {
     });
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
     let busy = DynamoLedger::with_client(client, "ledger")
-        .acquire(&service(1), "me", now(), now())
+        .acquire_lease(&service(1), "me", now(), now())
         .await;
     let expected = LedgerError::Busy {
         holder: "request-1".into(),
@@ -389,7 +392,7 @@ async fn a_memory_that_cannot_be_read_is_not_overwritten() {
     });
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
     let error = DynamoLedger::with_client(client, "ledger")
-        .acquire(&service(1), "me", now(), now())
+        .acquire_lease(&service(1), "me", now(), now())
         .await
         .unwrap_err();
     assert!(
@@ -417,7 +420,7 @@ async fn an_intent_is_one_transaction_under_the_fence() {
         .then_output(|| TransactWriteItemsOutput::builder().build());
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
     DynamoLedger::with_client(client, "ledger")
-        .intend(&lease(), &record())
+        .write_intent(&lease(), &record())
         .await
         .unwrap();
     assert_eq!(rule.num_calls(), 1);
@@ -434,7 +437,7 @@ async fn a_lease_that_was_lost_writes_nothing() {
     });
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
     let error = DynamoLedger::with_client(client, "ledger")
-        .intend(&lease(), &record())
+        .write_intent(&lease(), &record())
         .await
         .unwrap_err();
     assert_eq!(
@@ -443,8 +446,8 @@ async fn a_lease_that_was_lost_writes_nothing() {
     );
 }
 
-fn notices(n: usize) -> Vec<Notice> {
-    let notice = Notice {
+fn notices(n: usize) -> Vec<Notification> {
+    let notice = Notification {
         message: Message::info("rolling out"),
         at: now(),
         operation: "deploy".into(),
@@ -470,7 +473,7 @@ async fn notices_are_sent_ten_at_a_time() {
                 .unwrap()
         });
     let client = mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&rule]);
-    NoticeQueue::with_client(client, "https://queue")
+    NotificationQueue::with_client(client, "https://queue")
         .send(notices(21))
         .await
         .unwrap();
@@ -495,7 +498,7 @@ async fn only_the_notice_that_was_refused_comes_again() {
     let client = mock_client!(aws_sdk_sqs, RuleMode::MatchAny, [&rule]);
     let mut three = notices(3);
     three[1].name = "shop/web2".into();
-    let unsent = NoticeQueue::with_client(client, "https://queue")
+    let unsent = NotificationQueue::with_client(client, "https://queue")
         .send(three)
         .await
         .unwrap_err();

@@ -26,8 +26,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::Arn;
-use lamplighter::plan::{Action, Backup, Expire, Restore, RestorePart};
-use lamplighter::ports::cloud::{Cloud, Drills, Snapshots, Which};
+use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot, RestoreForDrill, RestorePart};
+use lamplighter::ports::cloud::{BackupActions, Cloud, DrillActions, SnapshotFilter};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
@@ -41,7 +41,7 @@ fn arn(resource: &str) -> Arn {
 fn aws(
     elasticache: aws_sdk_elasticache::Client,
     tagged: &'static [(&str, &str, &str)],
-) -> Aws<Snapshots> {
+) -> Aws<BackupActions> {
     let listing =
         mock!(aws_sdk_resourcegroupstagging::Client::get_resources).then_output(move || {
             let mapping = |(resource, key, value): &(&str, &str, &str)| {
@@ -56,7 +56,7 @@ fn aws(
                 .set_resource_tag_mapping_list(Some(mappings))
                 .build()
         });
-    let aws = Aws::with_clients(
+    let aws = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         mock_client!(
@@ -65,7 +65,7 @@ fn aws(
             [&listing]
         ),
     );
-    aws.and_caches(elasticache)
+    aws.with_elasticache_client(elasticache)
 }
 
 fn refused(code: &'static str) -> HttpResponse {
@@ -103,7 +103,7 @@ async fn a_group_comes_with_the_tags_that_its_listing_lacks() {
         &[],
     );
     let found = aws
-        .caches(&[arn("replicationgroup:sessions")])
+        .describe_caches(&[arn("replicationgroup:sessions")])
         .await
         .unwrap();
     assert_eq!(
@@ -136,7 +136,7 @@ async fn while_a_group_is_made_it_has_no_tags() {
         &[],
     );
     let found = aws
-        .caches(&[arn("replicationgroup:sessions")])
+        .describe_caches(&[arn("replicationgroup:sessions")])
         .await
         .unwrap();
     assert_eq!((found.len(), found[0].tags.len()), (1, 0));
@@ -165,7 +165,7 @@ async fn the_tags_of_many_come_from_one_listing() {
     let asked: Vec<Arn> = (0..5)
         .map(|n| arn(&format!("replicationgroup:{n}")))
         .collect();
-    let found = aws.caches(&asked).await.unwrap();
+    let found = aws.describe_caches(&asked).await.unwrap();
     assert_eq!(
         found
             .iter()
@@ -193,13 +193,13 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         .then_output(|| CreateReplicationGroupOutput::builder().build());
     let elasticache = mock_client!(aws_sdk_elasticache, [&made]);
     let tagging = mock_client!(aws_sdk_resourcegroupstagging, []);
-    let aws: Aws<Drills> = Aws::with_clients(
+    let aws: Aws<DrillActions> = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         tagging,
     )
-    .and_caches(elasticache);
-    let restore = Restore {
+    .with_elasticache_client(elasticache);
+    let restore = RestoreForDrill {
         source: arn("replicationgroup:sessions"),
         snapshot: arn("snapshot:lamplighter-sessions-20261121-0300"),
         into: "lamplighter-drill-sessions".into(),
@@ -217,7 +217,9 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         tags: BTreeMap::new(),
     };
     assert_eq!(
-        aws.perform(&Action::Restore(restore)).await.unwrap(),
+        aws.execute(&Action::RestoreForDrill(restore))
+            .await
+            .unwrap(),
         "lamplighter-drill-sessions is being made"
     );
 }
@@ -228,7 +230,7 @@ async fn a_group_that_is_gone_is_left_out() {
         .then_http_response(|| refused("ReplicationGroupNotFoundFault"));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
     assert_eq!(
-        aws.caches(&[arn("replicationgroup:sessions")])
+        aws.describe_caches(&[arn("replicationgroup:sessions")])
             .await
             .unwrap(),
         []
@@ -297,7 +299,7 @@ async fn snapshots_come_in_pages_with_tags_and_the_time_of_their_oldest_shard() 
         client,
         &[("snapshot:a", "lamplighter:stack", "lamplighter")],
     );
-    let found = aws.cache_snapshots(Which::All).await.unwrap();
+    let found = aws.list_cache_snapshots(SnapshotFilter::All).await.unwrap();
     let seen: Vec<(&str, Option<i64>, usize)> = found
         .iter()
         .map(|s| {
@@ -312,10 +314,10 @@ async fn snapshots_come_in_pages_with_tags_and_the_time_of_their_oldest_shard() 
         seen,
         [("a", Some(100), 1), ("b", None, 0), ("c", Some(300), 0)]
     );
-    assert!(found[0].is_named_after(&arn("replicationgroup:sessions")));
+    assert!(found[0].has_name_of(&arn("replicationgroup:sessions")));
     assert!(
-        found[2].is_named_after(&arn("serverlesscache:carts"))
-            && !found[2].is_named_after(&arn("replicationgroup:carts"))
+        found[2].has_name_of(&arn("serverlesscache:carts"))
+            && !found[2].has_name_of(&arn("replicationgroup:carts"))
     );
 }
 
@@ -336,16 +338,16 @@ async fn what_stands_against_a_snapshot_of_a_cache(
         .then_http_response(move || refused(code));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&refused]), &[]);
     let answer = aws
-        .perform(&backup())
+        .execute(&backup())
         .await
-        .map_err(|error| error.is_not_now());
+        .map_err(|error| error.is_transient_state());
     assert_eq!(answer, expected.map(str::to_owned));
 }
 
 fn backup() -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
     let identifier = "lamplighter-sessions-20261121-0300".to_owned();
-    Action::Backup(Backup {
+    Action::CreateSnapshot(CreateSnapshot {
         database: arn("replicationgroup:sessions"),
         identifier,
         tags,
@@ -362,7 +364,7 @@ async fn a_snapshot_of_a_cache_carries_its_tags() {
         .then_output(|| CreateSnapshotOutput::builder().build());
     let aws = aws(mock_client!(aws_sdk_elasticache, [&taken]), &[]);
     assert_eq!(
-        aws.perform(&backup()).await.unwrap(),
+        aws.execute(&backup()).await.unwrap(),
         "lamplighter-sessions-20261121-0300 is being made"
     );
 }
@@ -372,8 +374,8 @@ async fn one_of_a_serverless_cache_that_is_gone_is_as_good_as_deleted() {
     let gone = mock!(aws_sdk_elasticache::Client::delete_serverless_cache_snapshot)
         .then_http_response(|| refused("ServerlessCacheSnapshotNotFoundFault"));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
-    let expire = Action::Expire(Expire {
+    let expire = Action::DeleteSnapshot(DeleteSnapshot {
         snapshot: arn("serverlesscachesnapshot:c"),
     });
-    assert_eq!(aws.perform(&expire).await.unwrap(), "c was gone already");
+    assert_eq!(aws.execute(&expire).await.unwrap(), "c was gone already");
 }

@@ -15,15 +15,15 @@ use aws_smithy_mocks::{mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
-use lamplighter::model::{Arn, CodeGroup, Digest};
-use lamplighter::plan::{Action, GoBack, Report, Rollout};
-use lamplighter::ports::cloud::{Cloud, Revisions, Services, Verdicts};
+use lamplighter::model::{Arn, CodeDeployGroup, Digest};
+use lamplighter::plan::{Action, AnswerCodeDeployHook, Rollback, Rollout};
+use lamplighter::ports::cloud::{Cloud, DeployActions, HookActions, RolloutActions};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<Revisions> {
-    Aws::with_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
+fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
+    Aws::from_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
 }
 
 fn answer(status: u16, body: &'static str) -> HttpResponse {
@@ -34,8 +34,8 @@ fn web() -> Arn {
     Arn::new("arn:aws:ecs:us-east-1:123456789012:service/shop/web")
 }
 
-fn back(stop: Option<&str>, code_deploy: Option<CodeGroup>) -> GoBack {
-    GoBack {
+fn back(stop: Option<&str>, code_deploy: Option<CodeDeployGroup>) -> Rollback {
+    Rollback {
         service: web(),
         to: "shop-web:41".into(),
         stop: stop.map(str::to_owned),
@@ -46,8 +46,8 @@ fn back(stop: Option<&str>, code_deploy: Option<CodeGroup>) -> GoBack {
     }
 }
 
-fn group() -> CodeGroup {
-    CodeGroup {
+fn group() -> CodeDeployGroup {
+    CodeDeployGroup {
         application: "shop".into(),
         group: "web".into(),
         container: "web".into(),
@@ -94,14 +94,14 @@ async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask()
         digest: Digest::new("sha256:ab"),
         approved: false,
     };
-    let aws: Aws<Services> = Aws::with_clients(
+    let aws: Aws<DeployActions> = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     )
-    .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&created]));
+    .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&created]));
     assert_eq!(
-        aws.perform(&Action::Rollout(rollout)).await.unwrap(),
+        aws.execute(&Action::Rollout(rollout)).await.unwrap(),
         "d-1 of shop-web:42"
     );
 }
@@ -112,10 +112,10 @@ async fn a_second_deployment_of_a_group_is_not_now() {
         answer(400, r#"{"__type": "DeploymentLimitExceededException", "message": "The Deployment Group 'web' already has an active Deployment 'd-1'"}"#)
     });
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&refused]));
+        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&refused]));
     let back = back(None, Some(group()));
-    let error = aws.perform(&Action::GoBack(back)).await.unwrap_err();
-    assert!(error.is_not_now(), "{error}");
+    let error = aws.execute(&Action::Rollback(back)).await.unwrap_err();
+    assert!(error.is_transient_state(), "{error}");
 }
 
 #[tokio::test]
@@ -126,9 +126,9 @@ async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
         })
         .then_output(|| StopDeploymentOutput::builder().build());
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&stopped]));
+        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&stopped]));
     let back = back(Some("d-1"), Some(group()));
-    aws.perform(&Action::GoBack(back)).await.unwrap();
+    aws.execute(&Action::Rollback(back)).await.unwrap();
     assert_eq!(stopped.num_calls(), 1);
 }
 
@@ -156,20 +156,20 @@ async fn a_question_is_answered_once(
                 && r.status().unwrap().as_str() == "Succeeded"
         })
         .then_http_response(move || answer(status, body));
-    let aws: Aws<Verdicts> = Aws::with_clients(
+    let aws: Aws<HookActions> = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     )
-    .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&put]));
-    let report = Report {
+    .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&put]));
+    let report = AnswerCodeDeployHook {
         service: web(),
         deployment: "d-1".into(),
         execution: "x-1".into(),
         passed: true,
     };
     let done = aws
-        .perform(&Action::Report(report))
+        .execute(&Action::AnswerCodeDeployHook(report))
         .await
         .map_err(|error| error.code);
     assert_eq!(done, expected.map(str::to_owned).map_err(str::to_owned));
@@ -198,8 +198,8 @@ async fn a_code_deployment_and_its_service_are_found() {
             )
         });
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .and_codedeploy(mock_client!(aws_sdk_codedeploy, [&get, &list, &target]));
-    let found = aws.code_deployment("d-1").await.unwrap().unwrap();
+        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&get, &list, &target]));
+    let found = aws.describe_code_deployment("d-1").await.unwrap().unwrap();
     assert_eq!(
         (
             found.status.as_str(),
@@ -208,7 +208,7 @@ async fn a_code_deployment_and_its_service_are_found() {
         ),
         ("Failed", "an alarm", true)
     );
-    let found = aws.code_target("d-1").await.unwrap().unwrap();
+    let found = aws.find_code_deploy_target("d-1").await.unwrap().unwrap();
     assert_eq!(
         (found.service, found.stage.as_str()),
         (web(), "AfterAllowTestTraffic")
@@ -232,7 +232,7 @@ async fn a_service_of_code_deploy_runs_what_its_primary_task_set_says() {
         mock_client!(aws_sdk_ecs, [&found]),
         mock_client!(aws_sdk_ecr, []),
     );
-    let service = aws.services(&[web()]).await.unwrap().remove(0);
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
     assert_eq!(
         (service.task_definition.as_str(), service.task_sets),
         ("shop-web:41", 2)

@@ -21,23 +21,23 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Task as Probe, TaskContainer};
-use lamplighter::plan::{Action, Restore, RestorePart, RunProbe};
-use lamplighter::ports::cloud::{Cloud, Drills};
+use lamplighter::plan::{Action, RestoreForDrill, RestorePart, RunCheckTask};
+use lamplighter::ports::cloud::{Cloud, DrillActions};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
 const TOKEN: &str = "lamplighter-drill/4b1d0c8ff6a7e9d2";
 
-fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Drills> {
-    Aws::with_clients(
+fn aws(ecs: aws_sdk_ecs::Client) -> Aws<DrillActions> {
+    Aws::from_clients(
         ecs,
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     )
 }
 
-fn with_rds(rds: aws_sdk_rds::Client) -> Aws<Drills> {
-    aws(mock_client!(aws_sdk_ecs, [])).and_clients(
+fn with_rds(rds: aws_sdk_rds::Client) -> Aws<DrillActions> {
+    aws(mock_client!(aws_sdk_ecs, [])).with_monitoring_clients(
         mock_client!(aws_sdk_cloudwatch, []),
         mock_client!(aws_sdk_elasticloadbalancingv2, []),
         mock_client!(aws_sdk_applicationautoscaling, []),
@@ -65,7 +65,7 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         })
         .then_output(|| RestoreDbClusterFromSnapshotOutput::builder().build());
     let aws = with_rds(mock_client!(aws_sdk_rds, [&restored]));
-    let restore = Restore {
+    let restore = RestoreForDrill {
         source: Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:shop"),
         snapshot: Arn::new(
             "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:lamplighter-shop-20261121-0300",
@@ -85,7 +85,9 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         tags: BTreeMap::new(),
     };
     assert_eq!(
-        aws.perform(&Action::Restore(restore)).await.unwrap(),
+        aws.execute(&Action::RestoreForDrill(restore))
+            .await
+            .unwrap(),
         "lamplighter-drill-shop is being made"
     );
 }
@@ -122,7 +124,7 @@ async fn the_smallest_class_that_is_offered(#[case] multi_az: bool, #[case] clas
         [&rules[0], &rules[1], &rules[2], &rules[3]]
     );
     let found = with_rds(client)
-        .smallest_class("postgres", "16.4", multi_az)
+        .find_smallest_class("postgres", "16.4", multi_az)
         .await
         .unwrap();
     assert_eq!(found.as_deref(), class);
@@ -151,7 +153,7 @@ async fn a_check_that_is_not_tagged_for_it_is_not_started() {
         RuleMode::MatchAny,
         [&tagged("[]"), &run]
     ));
-    let error = aws.perform(&probe()).await.unwrap_err().to_string();
+    let error = aws.execute(&probe()).await.unwrap_err().to_string();
     assert_eq!(
         error,
         "RunTask shop-db-check:3: NotManaged: the task definition is not tagged lamplighter:managed = true"
@@ -160,7 +162,7 @@ async fn a_check_that_is_not_tagged_for_it_is_not_started() {
 }
 
 fn probe() -> Action {
-    Action::RunProbe(RunProbe {
+    Action::RunCheckTask(RunCheckTask {
         source: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
         cluster: "ops".into(),
         task_definition: "shop-db-check".into(),
@@ -204,7 +206,7 @@ async fn a_check_is_started_once_for_its_token_with_the_endpoint_in_every_contai
         RuleMode::MatchAny,
         [&definition(), &run]
     ));
-    assert_eq!(aws.perform(&probe()).await.unwrap(), "t-1");
+    assert_eq!(aws.execute(&probe()).await.unwrap(), "t-1");
 }
 
 #[tokio::test]
@@ -221,7 +223,7 @@ async fn what_ecs_refuses_in_its_answer_is_an_error() {
         RuleMode::MatchAny,
         [&definition(), &run]
     ));
-    let error = aws.perform(&probe()).await.unwrap_err();
+    let error = aws.execute(&probe()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "RunTask shop-db-check:3: RESOURCE:ENI: no address is left"
@@ -252,10 +254,10 @@ async fn a_check_that_ended_is_found_by_its_token() {
         RuleMode::MatchAny,
         [&running, &stopped, &described]
     ));
-    let probe = aws.probe("ops", TOKEN).await.unwrap().unwrap();
-    assert!(probe.is_over());
+    let probe = aws.find_check_task("ops", TOKEN).await.unwrap().unwrap();
+    assert!(probe.is_stopped());
     assert_eq!(
-        probe.failure().unwrap(),
+        probe.describe_failure().unwrap(),
         "ended with exit code 3 in the container check"
     );
 }
@@ -283,5 +285,5 @@ fn how_a_check_ended(
         containers,
         ..Probe::default()
     };
-    assert_eq!(probe.failure().as_deref(), failure);
+    assert_eq!(probe.describe_failure().as_deref(), failure);
 }

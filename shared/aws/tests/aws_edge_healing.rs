@@ -17,15 +17,17 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
-use lamplighter::model::Sizes;
+use lamplighter::model::TaskSizes;
 use lamplighter::model::{Arn, CapacityShare};
-use lamplighter::plan::{Action, Drain, Enlarge, Move, Replace};
-use lamplighter::ports::cloud::{Cloud, Lifecycle, Remedies, TasksOf};
+use lamplighter::plan::{
+    Action, DrainInstance, IncreaseMemory, ReplaceTask, SwitchCapacityProvider,
+};
+use lamplighter::ports::cloud::{Cloud, HealActions, TaskLifecycle, TaskOwner};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
-fn aws(ecs: aws_sdk_ecs::Client) -> Aws<Remedies> {
-    Aws::with_clients(
+fn aws(ecs: aws_sdk_ecs::Client) -> Aws<HealActions> {
+    Aws::from_clients(
         ecs,
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
@@ -82,7 +84,7 @@ async fn a_thousand_stopped_tasks_are_ten_pages() {
     let rules: Vec<_> = pages.iter().chain([&described]).collect();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, &rules);
     let tasks = aws(ecs)
-        .tasks(TasksOf::Service(&web()), Lifecycle::Stopped)
+        .list_tasks(TaskOwner::Service(&web()), TaskLifecycle::Stopped)
         .await
         .unwrap();
     assert_eq!((tasks.len(), described.num_calls()), (10, 10));
@@ -113,7 +115,7 @@ async fn tasks_on_an_instance_are_asked_for_by_its_identifier() {
     let ecs = mock_client!(aws_sdk_ecs, [&listed]);
     assert_eq!(
         aws(ecs)
-            .tasks(TasksOf::Instance(&host()), Lifecycle::Running)
+            .list_tasks(TaskOwner::Instance(&host()), TaskLifecycle::Running)
             .await
             .unwrap(),
         []
@@ -152,14 +154,14 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
         RuleMode::MatchAny,
         [&known, &gone]
     );
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).and_clients(
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_monitoring_clients(
         mock_client!(aws_sdk_cloudwatch, []),
         elb,
         mock_client!(aws_sdk_applicationautoscaling, []),
         mock_client!(aws_sdk_rds, []),
     );
     let found = aws
-        .target_health(&["a".to_owned(), "b".to_owned()])
+        .describe_target_health(&["a".to_owned(), "b".to_owned()])
         .await
         .unwrap();
     let health: Vec<_> = found
@@ -193,7 +195,7 @@ async fn instances_are_known_with_their_tags(
         .match_requests(|r| r.cluster() == Some("shop") && r.include()[0].as_str() == "TAGS")
         .then_http_response(move || answer(status, body));
     let found = aws(mock_client!(aws_sdk_ecs, [&described]))
-        .instances(&[host()])
+        .describe_instances(&[host()])
         .await
         .unwrap();
     assert_eq!(found.len(), known);
@@ -222,11 +224,14 @@ async fn an_instance_may_be_of_an_auto_scaling_group(
         let result = format!("<DescribeAutoScalingInstancesResult>{inner}</DescribeAutoScalingInstancesResult>");
         answer(200, format!("<DescribeAutoScalingInstancesResponse>{result}</DescribeAutoScalingInstancesResponse>"))
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).and_groups(
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_instance_clients(
         mock_client!(aws_sdk_autoscaling, [&grouped]),
         mock_client!(aws_sdk_cloudtrail, []),
     );
-    assert_eq!(aws.scaling_group("i-1").await.unwrap().as_deref(), expected);
+    assert_eq!(
+        aws.find_auto_scaling_group("i-1").await.unwrap().as_deref(),
+        expected
+    );
 }
 
 #[rstest]
@@ -252,17 +257,17 @@ async fn the_group_of_an_instance_is_told_and_it_is_drained(
                 "<SetInstanceHealthResponse></SetInstanceHealthResponse>",
             )
         });
-    let aws = aws(mock_client!(aws_sdk_ecs, [&drained])).and_groups(
+    let aws = aws(mock_client!(aws_sdk_ecs, [&drained])).with_instance_clients(
         mock_client!(aws_sdk_autoscaling, [&unhealthy]),
         mock_client!(aws_sdk_cloudtrail, []),
     );
-    let action = Action::Drain(Drain {
+    let action = Action::DrainInstance(DrainInstance {
         instance: host(),
         ec2: "i-1".into(),
         has_group: true,
     });
     let result = aws
-        .perform(&action)
+        .execute(&action)
         .await
         .map(drop)
         .map_err(|error| error.code);
@@ -281,12 +286,12 @@ async fn what_only_read_is_no_change() {
                     {"EventName": "DeleteSecret", "ReadOnly": "false", "EventTime": 80, "Username": "mallory"}]}"#,
             )
         });
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).and_groups(
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_instance_clients(
         mock_client!(aws_sdk_autoscaling, []),
         mock_client!(aws_sdk_cloudtrail, [&looked]),
     );
     let found = aws
-        .changes("arn:secret", Timestamp::UNIX_EPOCH)
+        .cloudtrail_events("arn:secret", Timestamp::UNIX_EPOCH)
         .await
         .unwrap();
     let found: Vec<_> = found
@@ -309,13 +314,13 @@ async fn a_task_is_stopped_with_the_reason_that_people_see() {
             r.cluster() == Some("shop") && r.task() == Some("t") && r.reason() == Some("why")
         })
         .then_output(|| StopTaskOutput::builder().build());
-    let replace = Replace {
+    let replace = ReplaceTask {
         service: web(),
         task: "t".into(),
         reason: "why".into(),
     };
     aws(mock_client!(aws_sdk_ecs, [&stopped]))
-        .perform(&Action::Replace(replace))
+        .execute(&Action::ReplaceTask(replace))
         .await
         .unwrap();
     assert_eq!(stopped.num_calls(), 1);
@@ -340,7 +345,7 @@ async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
         }]
     };
     let (from, to) = (share("FARGATE_SPOT"), share("FARGATE"));
-    let moving = Move {
+    let moving = SwitchCapacityProvider {
         service: web(),
         from,
         to,
@@ -349,7 +354,7 @@ async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
         shifts: false,
     };
     aws(mock_client!(aws_sdk_ecs, [&updated]))
-        .perform(&Action::Move(moving))
+        .execute(&Action::SwitchCapacityProvider(moving))
         .await
         .unwrap();
     assert_eq!(updated.num_calls(), 1);
@@ -374,18 +379,21 @@ async fn a_revision_with_more_memory_is_the_same_but_for_that() {
         })
         .then_output(|| UpdateServiceOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, [&described, &registered, &updated]);
-    let sizes = Sizes {
+    let sizes = TaskSizes {
         cpu: None,
         memory: Some(1_024),
         containers: BTreeMap::from([("web".to_owned(), 500)]),
     };
-    let enlarge = Enlarge {
+    let enlarge = IncreaseMemory {
         service: web(),
         base: "shop-web:42".into(),
         sizes,
         tags: BTreeMap::new(),
         shifts: false,
     };
-    let done = aws(ecs).perform(&Action::Enlarge(enlarge)).await.unwrap();
+    let done = aws(ecs)
+        .execute(&Action::IncreaseMemory(enlarge))
+        .await
+        .unwrap();
     assert_eq!(done, "accepted of shop-web:43");
 }

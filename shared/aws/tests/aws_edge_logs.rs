@@ -22,18 +22,18 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, LogDay};
-use lamplighter::plan::{Action, Complete, Export};
-use lamplighter::ports::cloud::{Cloud, Logs};
+use lamplighter::plan::{Action, ExportLogs, WriteManifest};
+use lamplighter::ports::cloud::{ArchiveActions, Cloud};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
-fn aws(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Aws<Logs> {
-    let aws = Aws::with_clients(
+fn aws(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Aws<ArchiveActions> {
+    let aws = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     );
-    aws.and_logs(logs, s3)
+    aws.with_log_clients(logs, s3)
 }
 
 fn group(name: &str) -> Arn {
@@ -54,7 +54,7 @@ fn web() -> LogDay {
 
 fn export() -> Action {
     let from = "2026-11-20T00:00:00Z".parse().unwrap();
-    Action::Export(Export {
+    Action::ExportLogs(ExportLogs {
         of: web(),
         from,
         to: from + SignedDuration::from_hours(24),
@@ -91,7 +91,7 @@ async fn log_groups_are_asked_for_by_name_fifty_at_a_time() {
         mock_client!(aws_sdk_s3, []),
     );
     let arns: Vec<Arn> = (0..60).map(|n| group(&format!("/ecs/{n}"))).collect();
-    let found = aws.log_groups(&arns).await.unwrap();
+    let found = aws.describe_log_groups(&arns).await.unwrap();
     assert_eq!(described.num_calls(), 2);
     assert_eq!(
         (found[0].retention_days, found[0].class.as_str()),
@@ -125,7 +125,7 @@ async fn an_export_names_the_day_and_answers_its_task() {
         mock_client!(aws_sdk_cloudwatchlogs, [&created]),
         mock_client!(aws_sdk_s3, []),
     );
-    assert_eq!(aws.perform(&export()).await.unwrap(), "t-1");
+    assert_eq!(aws.execute(&export()).await.unwrap(), "t-1");
 }
 
 #[rstest]
@@ -143,12 +143,15 @@ async fn that_another_export_runs_is_no_failure(
         mock_client!(aws_sdk_cloudwatchlogs, [&refused]),
         mock_client!(aws_sdk_s3, []),
     );
-    let error = aws.perform(&export()).await.unwrap_err();
+    let error = aws.execute(&export()).await.unwrap_err();
     assert_eq!(
         (error.code.as_str(), error.target.as_str()),
         (code, "/ecs/web")
     );
-    assert_eq!((error.is_not_now(), error.refused), (is_not_now, true));
+    assert_eq!(
+        (error.is_transient_state(), error.refused),
+        (is_not_now, true)
+    );
 }
 
 #[tokio::test]
@@ -176,15 +179,15 @@ async fn a_task_is_known_by_what_it_was_begun_with() {
         mock_client!(aws_sdk_cloudwatchlogs, RuleMode::MatchAny, [&described]),
         mock_client!(aws_sdk_s3, []),
     );
-    let task = aws.export("t-1").await.unwrap().unwrap();
+    let task = aws.find_export_task("t-1").await.unwrap().unwrap();
     assert_eq!(
-        (task.day(), task.status.as_str(), task.prefix),
+        (task.export_day(), task.status.as_str(), task.prefix),
         (Some(web().day), "RUNNING", web().prefix)
     );
     // RUNNING and PENDING are asked for one after the other.
     assert_eq!(
         (
-            aws.running_exports().await.unwrap().len(),
+            aws.running_export_tasks().await.unwrap().len(),
             described.num_calls()
         ),
         (2, 3)
@@ -200,7 +203,7 @@ async fn a_task_that_aws_has_forgotten_is_none() {
         mock_client!(aws_sdk_cloudwatchlogs, [&gone]),
         mock_client!(aws_sdk_s3, []),
     );
-    assert_eq!(aws.export("t-1").await.unwrap(), None);
+    assert_eq!(aws.find_export_task("t-1").await.unwrap(), None);
 }
 
 #[rstest]
@@ -215,7 +218,7 @@ async fn a_missing_manifest_is_no_error(#[case] status: u16, #[case] expected: R
         mock_client!(aws_sdk_s3, [&head]),
     );
     let answer = aws
-        .is_complete(&web())
+        .is_export_complete(&web())
         .await
         .map_err(|error| format!("{} {}", error.call, error.target));
     assert_eq!(answer, expected.map_err(str::to_owned));
@@ -256,7 +259,7 @@ async fn a_manifest_names_every_object_of_its_task_over_pages() {
         mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&first, &second, &put]),
     );
     let said = aws
-        .perform(&Action::Complete(Complete {
+        .execute(&Action::WriteManifest(WriteManifest {
             of: web(),
             task: "t-1".into(),
         }))

@@ -23,15 +23,15 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
-use lamplighter::model::{Arn, Digest, LogStream, Repository, Shifting};
-use lamplighter::plan::{Action, Continue, GoBack, Rollout, Shift};
-use lamplighter::policy::{Hook, Strategy};
-use lamplighter::ports::cloud::{Cloud, Revisions, Services};
+use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
+use lamplighter::plan::{Action, ContinueDeployment, Rollback, Rollout, TrafficShiftSettings};
+use lamplighter::policy::{LifecycleHook, Strategy};
+use lamplighter::ports::cloud::{Cloud, DeployActions, RolloutActions};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
-fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<Revisions> {
-    Aws::with_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
+fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
+    Aws::from_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
 }
 
 fn answer(status: u16, body: &'static str) -> HttpResponse {
@@ -42,8 +42,8 @@ fn web() -> Arn {
     Arn::new("arn:aws:ecs:us-east-1:123456789012:service/shop/web")
 }
 
-fn back(stop: Option<&str>) -> GoBack {
-    GoBack {
+fn back(stop: Option<&str>) -> Rollback {
+    Rollback {
         service: web(),
         to: "shop-web:41".into(),
         stop: stop.map(str::to_owned),
@@ -88,7 +88,7 @@ async fn a_revision_is_active_or_not(
         mock_client!(aws_sdk_ecr, []),
     );
     let found = aws
-        .is_active("shop-web:41")
+        .is_revision_active("shop-web:41")
         .await
         .map_err(|error| error.code);
     assert_eq!(found, expected.map_err(str::to_owned));
@@ -117,7 +117,7 @@ async fn what_ecs_says_is_the_newest_first_since_a_time_and_once() {
         mock_client!(aws_sdk_ecr, []),
     );
     let said = aws
-        .happened(&web(), Timestamp::from_second(100).unwrap())
+        .service_events(&web(), Timestamp::from_second(100).unwrap())
         .await
         .unwrap();
     assert_eq!(said, ["unable to place a task"]);
@@ -162,7 +162,7 @@ async fn going_back_changes_the_revision_and_nothing_else() {
         mock_client!(aws_sdk_ecr, []),
     );
     let back = back(None);
-    aws.perform(&Action::GoBack(back)).await.unwrap();
+    aws.execute(&Action::Rollback(back)).await.unwrap();
     assert_eq!(updated.num_calls(), 1);
 }
 
@@ -179,7 +179,7 @@ async fn a_deployment_that_is_moving_is_taken_back_by_ecs() {
         mock_client!(aws_sdk_ecr, []),
     );
     let back = back(Some("deployment-1"));
-    aws.perform(&Action::GoBack(back)).await.unwrap();
+    aws.execute(&Action::Rollback(back)).await.unwrap();
     assert_eq!(stopped.num_calls(), 1);
 }
 
@@ -216,12 +216,16 @@ async fn the_newest_deployment_is_described_with_what_ran_before() {
         });
     let ecs = mock_client!(aws_sdk_ecs, [&listed, &described, &revisions]);
     let found = aws(ecs, mock_client!(aws_sdk_ecr, []))
-        .deployment(&web())
+        .find_active_deployment(&web())
         .await
         .unwrap()
         .unwrap();
     assert_eq!(
-        (found.arn.as_str(), found.stage.as_str(), found.is_moving()),
+        (
+            found.arn.as_str(),
+            found.stage.as_str(),
+            found.is_in_progress()
+        ),
         ("new", "A_STAGE_OF_NEXT_YEAR", true)
     );
     let from = found.from.unwrap();
@@ -256,7 +260,7 @@ async fn where_it_is_not_one_that_ran_before_nobody_says_which(#[case] sources: 
         .then_http_response(|| answer(200, r#"{"serviceRevisions": []}"#));
     let ecs = mock_client!(aws_sdk_ecs, [&listed, &described, &revisions]);
     let found = aws(ecs, mock_client!(aws_sdk_ecr, []))
-        .deployment(&web())
+        .find_active_deployment(&web())
         .await
         .unwrap()
         .unwrap();
@@ -280,7 +284,7 @@ async fn the_last_lines_are_the_newest_ones(
     let read = mock!(aws_sdk_cloudwatchlogs::Client::get_log_events)
         .match_requests(|r| r.start_from_head() == Some(false) && r.limit() == Some(50))
         .then_http_response(move || answer(status, body));
-    let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, [])).and_logs(
+    let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, [])).with_log_clients(
         mock_client!(aws_sdk_cloudwatchlogs, [&read]),
         mock_client!(aws_sdk_s3, []),
     );
@@ -289,7 +293,7 @@ async fn the_last_lines_are_the_newest_ones(
         name: "ecs/web/1".into(),
     };
     let found = aws
-        .last_lines(&stream, 50)
+        .last_log_lines(&stream, 50)
         .await
         .map_err(|error| error.code);
     assert_eq!(
@@ -348,8 +352,8 @@ async fn a_service_says_how_long_its_traffic_takes(
         mock_client!(aws_sdk_ecs, [&found]),
         mock_client!(aws_sdk_ecr, []),
     );
-    let service = aws.services(&[web()]).await.unwrap().remove(0);
-    let Shifting {
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
+    let TrafficShift {
         is_possible: possible,
         steps: found,
         seconds: took,
@@ -411,7 +415,7 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
         })
         .then_output(|| UpdateServiceOutput::builder().build());
     let ecs = mock_client!(aws_sdk_ecs, [&found, &updated]);
-    let hook = Hook {
+    let hook = LifecycleHook {
         function: "verify".into(),
         role: "role".into(),
     };
@@ -422,7 +426,7 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
         tags: BTreeMap::new(),
         registered: Some("shop-web:42".into()),
         enable_circuit_breaker: false,
-        shift: Some(Shift {
+        shift: Some(TrafficShiftSettings {
             strategy,
             hook,
             pauses,
@@ -434,12 +438,12 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
         digest: Digest::new("sha256:ab"),
         approved: false,
     };
-    let aws: Aws<Services> = Aws::with_clients(
+    let aws: Aws<DeployActions> = Aws::from_clients(
         ecs,
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     );
-    aws.perform(&Action::Rollout(rollout)).await.unwrap();
+    aws.execute(&Action::Rollout(rollout)).await.unwrap();
     assert_eq!(updated.num_calls(), 1);
 }
 
@@ -463,20 +467,22 @@ async fn a_deployment_that_waits_for_a_person_goes_on_at_its_hook() {
     let ecs = mock_client!(aws_sdk_ecs, [&described, &revisions, &continued]);
     let aws = aws(ecs, mock_client!(aws_sdk_ecr, []));
     let hook = aws
-        .deployment_of("deployment-1")
+        .describe_service_deployment("deployment-1")
         .await
         .unwrap()
         .unwrap()
         .paused
         .unwrap();
     let (deployment, digest) = ("deployment-1".to_owned(), Some(Digest::new("sha256:ab")));
-    let go_on = Continue {
+    let go_on = ContinueDeployment {
         service: web(),
         deployment,
         hook,
         digest,
         tag: "RC_1.4.2".into(),
     };
-    aws.perform(&Action::Continue(go_on)).await.unwrap();
+    aws.execute(&Action::ContinueDeployment(go_on))
+        .await
+        .unwrap();
     assert_eq!(continued.num_calls(), 1);
 }

@@ -25,18 +25,18 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Quota};
-use lamplighter::plan::{Action, Backup, Expire};
-use lamplighter::ports::cloud::{Cloud, Snapshots, Which};
+use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot};
+use lamplighter::ports::cloud::{BackupActions, Cloud, SnapshotFilter};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
-fn aws(rds: aws_sdk_rds::Client) -> Aws<Snapshots> {
-    let aws = Aws::with_clients(
+fn aws(rds: aws_sdk_rds::Client) -> Aws<BackupActions> {
+    let aws = Aws::from_clients(
         mock_client!(aws_sdk_ecs, []),
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     );
-    aws.and_clients(
+    aws.with_monitoring_clients(
         mock_client!(aws_sdk_cloudwatch, []),
         mock_client!(aws_sdk_elasticloadbalancingv2, []),
         mock_client!(aws_sdk_applicationautoscaling, []),
@@ -58,7 +58,7 @@ fn refused(code: &'static str) -> HttpResponse {
 
 fn backup(resource: &str) -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
-    Action::Backup(Backup {
+    Action::CreateSnapshot(CreateSnapshot {
         database: arn(resource),
         identifier: "lamplighter-orders-20261121-0300".into(),
         tags,
@@ -113,10 +113,13 @@ async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
     });
     let rules: Vec<&_> = pages.iter().chain([&clusters]).collect();
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, rules);
-    let found = aws(rds).snapshots(None, Which::All).await.unwrap();
+    let found = aws(rds)
+        .list_snapshots(None, SnapshotFilter::All)
+        .await
+        .unwrap();
     assert_eq!(found.len(), 1_001);
     assert_eq!(found[0].tags["lamplighter:stack"], "lamplighter");
-    assert!(found[1_000].is_named_after(&arn("cluster:shop")));
+    assert!(found[1_000].has_name_of(&arn("cluster:shop")));
 }
 
 #[rstest]
@@ -132,7 +135,7 @@ async fn that_it_is_there_already_is_as_good(
     let cluster = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot)
         .then_http_response(move || refused(code));
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instance, &cluster]);
-    let answer = aws(rds).perform(&backup(resource)).await;
+    let answer = aws(rds).execute(&backup(resource)).await;
     assert_eq!(
         answer.unwrap(),
         "lamplighter-orders-20261121-0300 is there already"
@@ -145,12 +148,12 @@ async fn a_cluster_is_taken_as_one_and_carries_the_tags() {
         .match_requests(|r| r.db_cluster_identifier() == Some("shop") && r.tags().len() == 1)
         .then_output(|| CreateDbClusterSnapshotOutput::builder().build());
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&cluster]);
-    aws(rds).perform(&backup("cluster:shop")).await.unwrap();
+    aws(rds).execute(&backup("cluster:shop")).await.unwrap();
     let instance = mock!(aws_sdk_rds::Client::create_db_snapshot)
         .match_requests(|r| r.db_instance_identifier() == Some("orders") && r.tags().len() == 1)
         .then_output(|| CreateDbSnapshotOutput::builder().build());
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instance]);
-    aws(rds).perform(&backup("db:orders")).await.unwrap();
+    aws(rds).execute(&backup("db:orders")).await.unwrap();
 }
 
 #[rstest]
@@ -162,7 +165,7 @@ async fn a_snapshot_that_is_refused_is_an_error_with_its_code(#[case] code: &'st
     let rule =
         mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&rule]);
-    let error = aws(rds).perform(&backup("db:orders")).await.unwrap_err();
+    let error = aws(rds).execute(&backup("db:orders")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         format!("CreateDBSnapshot lamplighter-orders-20261121-0300: {code}: no")
@@ -186,16 +189,16 @@ async fn one_that_is_gone_is_as_good_as_deleted_and_one_in_use_is_an_error() {
         [&gone, &busy, &old]
     ));
     let expire = |name: &str| {
-        Action::Expire(Expire {
+        Action::DeleteSnapshot(DeleteSnapshot {
             snapshot: arn(&format!("snapshot:{name}")),
         })
     };
     assert_eq!(
-        aws.perform(&expire("gone")).await.unwrap(),
+        aws.execute(&expire("gone")).await.unwrap(),
         "gone was gone already"
     );
-    assert_eq!(aws.perform(&expire("old")).await.unwrap(), "old is deleted");
-    let error = aws.perform(&expire("busy")).await.unwrap_err();
+    assert_eq!(aws.execute(&expire("old")).await.unwrap(), "old is deleted");
+    let error = aws.execute(&expire("busy")).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "DeleteDBSnapshot busy: InvalidDBSnapshotState: no"
@@ -240,14 +243,23 @@ async fn quotas_and_shares_are_read() {
         RuleMode::MatchAny,
         [&quotas, &shared, &gone]
     ));
-    let read = aws.snapshot_quotas().await.unwrap();
+    let read = aws.get_snapshot_quotas().await.unwrap();
     assert_eq!(
         (read.instances, read.clusters),
         (Quota { used: 81, max: 100 }, Quota { used: 3, max: 100 })
     );
-    assert!(aws.is_shared(&arn("snapshot:shared")).await.unwrap());
-    assert!(!aws.is_shared(&arn("snapshot:gone")).await.unwrap());
+    assert!(
+        aws.is_snapshot_shared(&arn("snapshot:shared"))
+            .await
+            .unwrap()
+    );
+    assert!(!aws.is_snapshot_shared(&arn("snapshot:gone")).await.unwrap());
     // With the vault alone it is not.
     let with_vault = aws.with_vault("arn:aws:iam::210987654321:role/vault", "lamplighter");
-    assert!(!with_vault.is_shared(&arn("snapshot:shared")).await.unwrap());
+    assert!(
+        !with_vault
+            .is_snapshot_shared(&arn("snapshot:shared"))
+            .await
+            .unwrap()
+    );
 }

@@ -31,11 +31,11 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::model::{
-    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, LoadQuery, Measure,
+    Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, LoadQuery, Measure,
     ScalableTarget, Statistic, TargetGroup,
 };
-use lamplighter::plan::{Action, Alarms, Floor};
-use lamplighter::ports::cloud::{Cloud, ServicesAndBounds, Watching};
+use lamplighter::plan::{Action, ApplyAlarms, SetMinCapacity};
+use lamplighter::ports::cloud::{AlarmActions, Cloud, ScaleActions};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
@@ -58,16 +58,16 @@ impl Clients {
     }
 
     fn aws<R>(self) -> Aws<R> {
-        let aws = Aws::with_clients(
+        let aws = Aws::from_clients(
             mock_client!(aws_sdk_ecs, []),
             mock_client!(aws_sdk_ecr, []),
             mock_client!(aws_sdk_resourcegroupstagging, []),
         );
-        aws.and_clients(self.cloudwatch, self.elb, self.autoscaling, self.rds)
+        aws.with_monitoring_clients(self.cloudwatch, self.elb, self.autoscaling, self.rds)
     }
 }
 
-fn cloudwatch(client: aws_sdk_cloudwatch::Client) -> Aws<Watching> {
+fn cloudwatch(client: aws_sdk_cloudwatch::Client) -> Aws<AlarmActions> {
     Clients {
         cloudwatch: client,
         ..Clients::none()
@@ -162,7 +162,7 @@ async fn requests_are_summed_over_target_groups_and_pages_and_the_running_minute
     };
     let (from, to) = (at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:20Z"));
     let load = cloudwatch(client)
-        .loads(&[query], from, to)
+        .read_loads(&[query], from, to)
         .await
         .unwrap()
         .remove(0);
@@ -203,7 +203,7 @@ async fn what_went_through_a_target_group_counts_requests_that_nobody_answered_a
     let client = mock_client!(aws_sdk_cloudwatch, [&read]);
     let (from, to) = (at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:20Z"));
     let traffic = cloudwatch(client)
-        .traffic(&[group("blue"), group("green")], from, to)
+        .read_traffic(&[group("blue"), group("green")], from, to)
         .await
         .unwrap();
     let minute = at("2026-11-21T02:59:00Z");
@@ -232,7 +232,7 @@ async fn a_call_asks_for_500_metrics_at_most() {
         })
         .collect();
     let loads = cloudwatch(client)
-        .loads(
+        .read_loads(
             &queries,
             at("2026-11-21T02:45:00Z"),
             at("2026-11-21T03:00:00Z"),
@@ -268,9 +268,9 @@ fn alarm(measure: Measure) -> Alarm {
         minutes: 3,
         period: 1,
         missing_data: "notBreaching".into(),
-        actions: AlarmActions {
+        actions: AlarmTopics {
             alarm: vec!["arn:aws:sns:eu-west-1:123456789012:on-call".into()],
-            ..AlarmActions::default()
+            ..AlarmTopics::default()
         },
     }
 }
@@ -338,17 +338,17 @@ async fn an_alarm_that_was_put_is_known_again(
         service(1).as_str().to_owned(),
     )]
     .into();
-    let keep = Alarms {
+    let keep = ApplyAlarms {
         target: service(1),
         put: vec![wanted.clone()],
         tags,
         delete: Vec::new(),
     };
     assert_eq!(
-        aws.perform(&Action::Alarms(keep)).await.unwrap(),
+        aws.execute(&Action::ApplyAlarms(keep)).await.unwrap(),
         "1 set, 0 deleted"
     );
-    let found: Vec<HasAlarm> = aws.alarms("lamplighter/", false).await.unwrap();
+    let found: Vec<ExistingAlarm> = aws.describe_alarms("lamplighter/", false).await.unwrap();
     assert_eq!(found[0].alarm, Some(wanted));
     assert_eq!(
         (found[0].state, found[0].state_since),
@@ -390,7 +390,7 @@ async fn an_alarm_that_somebody_changed_is_not_taken_for_ours() {
         let client = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, [&rule]);
         assert_eq!(
             cloudwatch(client)
-                .alarms("lamplighter/", false)
+                .describe_alarms("lamplighter/", false)
                 .await
                 .unwrap()[0]
                 .alarm,
@@ -418,7 +418,7 @@ async fn all_pages_of_alarms_are_read_and_only_those_in_alarm_where_that_is_aske
     let client = mock_client!(aws_sdk_cloudwatch, RuleMode::MatchAny, [&first, &second]);
     assert_eq!(
         cloudwatch(client)
-            .alarms("lamplighter/", true)
+            .describe_alarms("lamplighter/", true)
             .await
             .unwrap()
             .len(),
@@ -435,14 +435,14 @@ async fn alarms_are_deleted_a_hundred_at_a_time() {
     let delete = (0..201)
         .map(|n| format!("lamplighter/shop/web{n}/cpu-peak"))
         .collect();
-    let alarms = Alarms {
+    let alarms = ApplyAlarms {
         target: service(1),
         put: Vec::new(),
         tags: BTreeMap::new(),
         delete,
     };
     cloudwatch(client)
-        .perform(&Action::Alarms(alarms))
+        .execute(&Action::ApplyAlarms(alarms))
         .await
         .unwrap();
     assert_eq!(rule.num_calls(), 3);
@@ -475,17 +475,19 @@ async fn a_target_group_that_is_gone_does_not_hide_the_others_and_what_is_known_
         RuleMode::MatchAny,
         [&gone, &one]
     );
-    let aws: Aws<Watching> = Clients {
+    let aws: Aws<AlarmActions> = Clients {
         elb,
         ..Clients::none()
     }
     .aws();
     let found = aws
-        .target_groups(&[group_arn("web"), group_arn("gone")])
+        .describe_target_groups(&[group_arn("web"), group_arn("gone")])
         .await
         .unwrap();
     assert_eq!(found.into_values().collect::<Vec<_>>(), [group("web")]);
-    aws.target_groups(&[group_arn("web")]).await.unwrap();
+    aws.describe_target_groups(&[group_arn("web")])
+        .await
+        .unwrap();
     assert_eq!(one.num_calls(), 1);
 }
 
@@ -522,7 +524,7 @@ async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
         RuleMode::MatchAny,
         [&describe, &register]
     );
-    let aws: Aws<ServicesAndBounds> = Clients {
+    let aws: Aws<ScaleActions> = Clients {
         autoscaling,
         ..Clients::none()
     }
@@ -536,17 +538,17 @@ async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
         scheduled_scaling_suspended: false,
     };
     assert_eq!(
-        aws.scalable_targets(&[service(1)]).await.unwrap(),
+        aws.describe_scalable_targets(&[service(1)]).await.unwrap(),
         [expected]
     );
-    let floor = Floor {
+    let floor = SetMinCapacity {
         service: service(1),
         from: 2,
         to: 4,
         restores: false,
     };
     assert_eq!(
-        aws.perform(&Action::Floor(floor)).await.unwrap(),
+        aws.execute(&Action::SetMinCapacity(floor)).await.unwrap(),
         "minimum 4"
     );
 }
@@ -587,13 +589,13 @@ async fn databases_are_found_by_name_and_kept_by_their_arn() {
                 .build()
         });
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instances, &clusters]);
-    let aws: Aws<Watching> = Clients {
+    let aws: Aws<AlarmActions> = Clients {
         rds,
         ..Clients::none()
     }
     .aws();
     let found = aws
-        .databases(&[arn("db:orders"), arn("cluster:carts")])
+        .describe_databases(&[arn("db:orders"), arn("cluster:carts")])
         .await
         .unwrap();
     let described: Vec<_> = found

@@ -1,39 +1,44 @@
-//! What can go wrong, in words that name the operation, the code and the target.
+//! Errors, with messages that name the API call, the error code and the target.
 
-/// A call to AWS that did not succeed. Reads `UpdateService shop/web: ServiceNotActiveException: draining`.
+/// A failed call to AWS, shown as `UpdateService shop/web: ServiceNotActiveException: draining`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{call} {target}: {code}: {message}")]
 pub struct AwsError {
     /// The API call, in AWS's spelling.
     pub call: &'static str,
-    /// What the call was about: a name or an ARN.
+    /// The target of the call: a name or an ARN.
     pub target: String,
-    /// AWS's error code, or `Timeout`, `DispatchFailure`, `ResponseError` where no answer came.
+    /// The error code of AWS, or `Timeout`, `DispatchFailure` or `ResponseError` if no answer
+    /// came.
     pub code: String,
     pub message: String,
-    /// AWS itself said no, so nothing was done. Otherwise nobody knows: the answer was lost, or it speaks of
-    /// trouble on AWS's side.
+    /// AWS rejected the call, so nothing changed. Otherwise the outcome is unknown: the answer was
+    /// lost, or it reports a fault on the side of AWS.
     pub refused: bool,
 }
 
 impl AwsError {
-    /// AWS says not now: the target is busy, or there is no room yet. A later look knows more.
+    /// Reports whether AWS rejected the call for a state that passes: the target is busy, or a
+    /// quota is used up. A later attempt may succeed.
     #[must_use]
-    pub fn is_not_now(&self) -> bool {
-        const NOT_NOW: [&str; 7] = [
+    pub fn is_transient_state(&self) -> bool {
+        const TRANSIENT_CODES: [&str; 7] = [
             "InvalidDBInstanceState",
             "InvalidDBClusterState",
             "InvalidReplicationGroupState",
             "InvalidServerlessCacheState",
             "SnapshotQuotaExceeded",
             "LimitExceeded",
-            // CodeDeploy: another deployment of the group is in progress.
+            // CodeDeploy allows one deployment of a deployment group at a time.
             "DeploymentLimitExceeded",
         ];
-        self.refused && NOT_NOW.iter().any(|code| self.code.starts_with(code))
+        self.refused
+            && TRANSIENT_CODES
+                .iter()
+                .any(|code| self.code.starts_with(code))
     }
 
-    /// AWS was asked too often, and had been asked again already.
+    /// Reports whether AWS throttled the call, after retries.
     #[must_use]
     pub fn is_throttling(&self) -> bool {
         [
@@ -46,12 +51,12 @@ impl AwsError {
     }
 }
 
-/// A payload that is not an event this system can read. The text says which field is wrong.
+/// A payload that is not an event Lamplighter can parse. The text names the wrong field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct MalformedEvent(pub String);
 
-/// A stack parameter that can't be used. Names the parameter as the template does.
+/// An invalid stack parameter, named as in the template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("stack parameter {parameter}: {problem}")]
 pub struct ParameterError {
@@ -59,8 +64,10 @@ pub struct ParameterError {
     pub problem: String,
 }
 
-/// Why an invocation failed. [`Error::kind`] is stable: it is the runtime's `errorType`, the metric
-/// label and what an alarm or a dead-letter queue is searched for.
+/// The reason why an invocation failed.
+///
+/// [`Error::kind`] is stable. It is the `errorType` of the runtime, the metric label, and the
+/// search term for alarms and dead-letter queues.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
@@ -82,12 +89,13 @@ pub enum Error {
 }
 
 impl Error {
-    /// DynamoDB did not take a lease, an intent or a memory, or the queue a notice: then nobody could be told.
-    pub(crate) fn is_of_ledger(&self) -> bool {
+    /// Reports whether a write of the ledger or of the notification queue failed. Such a failure
+    /// can't be reported by a notification.
+    pub(crate) fn is_ledger_failure(&self) -> bool {
         matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems", "SendMessageBatch"].contains(&error.call))
     }
 
-    /// The stable name of this kind of failure.
+    /// Returns the stable name of this kind of failure.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {

@@ -1,13 +1,13 @@
-//! Lamplighter's common crate: one engine that turns events into guarded, journalled changes on AWS.
+//! The core of Lamplighter: one engine that turns events into guarded, journalled changes on AWS.
 //!
-//! An *operation* (a folder under `functions/`) says which targets an event is about, what it must know
-//! of each, and, as a pure function, what should happen. Everything else stands here, once: parsing,
-//! leases, limits, the arbiter, modes, the journal, notices and the AWS calls themselves.
+//! An *operation* (a folder under `functions/`) finds the targets of an event and observes each of
+//! them. A pure function then decides what should happen. This crate implements everything else
+//! once: parsing, leases, limits, the arbiter, modes, the journal and notifications.
 //!
-//! It deliberately has no retry queue, no scheduler and no cache of the world: Lambda's retries, the
-//! sweep and AWS itself are those. Only `aws/` names an SDK crate.
+//! There is deliberately no retry queue, no scheduler and no cache of AWS state. Lambda's retries,
+//! the sweep and AWS itself take their place. Only `lamplighter-aws` depends on SDK crates.
 
-// The engine runs one invocation at a time on one thread, so its futures need not be `Send`.
+// The engine handles one invocation at a time on one thread, so its futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
 pub mod engine;

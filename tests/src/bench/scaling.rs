@@ -8,7 +8,7 @@ use e2e::stack::Stack;
 use e2e::traffic::{Traffic, behind_balancer, carry, set_count};
 use e2e::workload::{NewService, create_service, image};
 use e2e::world::World;
-use scale::Autoscaler;
+use scale::Scale;
 use serde_json::{Value, json};
 
 use crate::lambda::Lambda;
@@ -100,7 +100,7 @@ pub fn costs() -> Result<(), String> {
     let runs = day.rps.len() as f64;
     let calm = Ours::default();
     calm.world
-        .sweep(&Autoscaler)
+        .sweep(&Scale)
         .ok_or("killed")?
         .map_err(|e| e.to_string())?;
     let of_stack = spent(&calm.world) * runs + runs * price::INVOCATION;

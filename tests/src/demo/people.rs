@@ -6,7 +6,7 @@ use e2e::setup::root;
 use e2e::stack::Stack;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
-use lamplighter_aws::lambda::clock;
+use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
 use crate::scenes::Stage;
@@ -93,7 +93,7 @@ pub fn a_quiet_day(stage: &mut Stage<'_>) -> Result<(), String> {
 
 /// Tells the day until tomorrow's morning. Answers its text.
 fn page(stage: &mut Stage<'_>) -> String {
-    let tomorrow = clock()
+    let tomorrow = read_clock()
         .to_zoned(TimeZone::UTC)
         .date()
         .saturating_add(1.day());

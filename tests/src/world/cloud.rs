@@ -5,26 +5,31 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::{
-    AlarmState, Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database,
-    Digest, ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place,
-    Quotas, Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot,
-    TagInRepository, Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
+    AlarmState, Arn, CloudTrailEvent, CodeDeployTarget, CodeDeployment, ContainerInstance,
+    CopyDestination, Database, Digest, ExistingAlarm, ExportTask, Image, ImageScan, ImageTag,
+    InactiveSubscription, Load, LoadBalancerTarget, LoadQuery, LogDay, LogGroup, LogStream,
+    ProbeResult, Quotas, Repository, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged,
+    TargetGroup, Task, TaskDefinition, Traffic,
 };
-use lamplighter::plan::{Action, Alarms, Dashboard, Rollout};
+use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, Rollout};
 use lamplighter::policy::TARGET;
-use lamplighter::ports::cloud::{Cloud, Kind, Lifecycle, TasksOf, Which};
+use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner};
 
 use super::codedeploy::Deployed;
 use super::{World, error, heard};
 
 impl Cloud for World {
-    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+    async fn list_tagged(
+        &self,
+        kind: ResourceKind,
+        tag_key: &str,
+    ) -> Result<Vec<Tagged>, AwsError> {
         let service = match kind {
-            Kind::Service => "ecs",
-            Kind::Database => "rds",
-            Kind::DatabaseOrCache => "rds elasticache",
-            Kind::Cache => "elasticache",
-            Kind::LogGroup => "logs",
+            ResourceKind::Service => "ecs",
+            ResourceKind::Database => "rds",
+            ResourceKind::DatabaseOrCache => "rds elasticache",
+            ResourceKind::Cache => "elasticache",
+            ResourceKind::LogGroup => "logs",
         };
         let found: Vec<Tagged> = service
             .split(' ')
@@ -35,11 +40,15 @@ impl Cloud for World {
         Ok(found)
     }
 
-    async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
+    async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
         for chunk in arns.chunks(10) {
             self.call(
                 "DescribeServices",
-                &chunk.iter().map(Arn::name).collect::<Vec<_>>().join(", "),
+                &chunk
+                    .iter()
+                    .map(Arn::display_name)
+                    .collect::<Vec<_>>()
+                    .join(", "),
             )
             .await?;
         }
@@ -54,7 +63,7 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
+    async fn describe_task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
         self.call("DescribeTaskDefinition", arn).await?;
         let found = self
             .state()
@@ -72,37 +81,45 @@ impl Cloud for World {
         })
     }
 
-    async fn is_active(&self, revision: &str) -> Result<bool, AwsError> {
+    async fn is_revision_active(&self, revision: &str) -> Result<bool, AwsError> {
         self.call("DescribeTaskDefinition", revision).await?;
         let state = self.state();
         Ok(state.definitions.iter().any(|d| d.arn() == revision)
             && !state.inactive.contains(revision))
     }
 
-    async fn happened(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {
-        self.call("DescribeServices", &service.name()).await?;
+    async fn service_events(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {
+        self.call("DescribeServices", &service.display_name())
+            .await?;
         Ok(self.state().said.get(service).cloned().unwrap_or_default())
     }
 
-    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError> {
-        self.call("ListServiceDeployments", &service.name()).await?;
+    async fn find_active_deployment(
+        &self,
+        service: &Arn,
+    ) -> Result<Option<ServiceDeployment>, AwsError> {
+        self.call("ListServiceDeployments", &service.display_name())
+            .await?;
         let found = self.state().deployment(service);
         if found.is_some() {
-            self.call("DescribeServiceDeployments", &service.name())
+            self.call("DescribeServiceDeployments", &service.display_name())
                 .await?;
-            self.call("DescribeServiceRevisions", &service.name())
+            self.call("DescribeServiceRevisions", &service.display_name())
                 .await?;
         }
         Ok(found)
     }
 
-    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError> {
+    async fn describe_service_deployment(
+        &self,
+        arn: &str,
+    ) -> Result<Option<ServiceDeployment>, AwsError> {
         self.call("DescribeServiceDeployments", arn).await?;
         self.call("DescribeServiceRevisions", arn).await?;
         Ok(self.state().shifting.get(arn).cloned())
     }
 
-    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
         self.call("GetDeployment", id).await?;
         Ok(self
             .state()
@@ -111,17 +128,20 @@ impl Cloud for World {
             .map(|deployed| deployed.deployment.clone()))
     }
 
-    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError> {
+    async fn find_code_deploy_target(
+        &self,
+        id: &str,
+    ) -> Result<Option<CodeDeployTarget>, AwsError> {
         self.call("ListDeploymentTargets", id).await?;
         self.call("GetDeploymentTarget", id).await?;
-        let target = |deployed: &Deployed| CodeTarget {
+        let target = |deployed: &Deployed| CodeDeployTarget {
             service: deployed.service.clone(),
             stage: deployed.stage.clone(),
         };
         Ok(self.state().code_deployments.get(id).map(target))
     }
 
-    async fn traffic(
+    async fn read_traffic(
         &self,
         groups: &[TargetGroup],
         from: Timestamp,
@@ -135,11 +155,18 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError> {
+    async fn list_tasks(
+        &self,
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError> {
         self.tasks_of(of, which).await
     }
 
-    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError> {
+    async fn describe_target_health(
+        &self,
+        groups: &[String],
+    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
         for group in groups {
             self.call("DescribeTargetHealth", group).await?;
         }
@@ -149,7 +176,7 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
         self.call(
             "DescribeContainerInstances",
             &format!("{} instances", arns.len()),
@@ -161,12 +188,12 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
         self.call("DescribeAutoScalingInstances", ec2).await?;
         Ok(self.state().groups.get(ec2).cloned())
     }
 
-    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
         self.call("ListContainerInstances", cluster).await?;
         let state = self.state();
         let active = state.instances.values().filter(|instance| {
@@ -188,7 +215,11 @@ impl Cloud for World {
         ))
     }
 
-    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError> {
+    async fn cloudtrail_events(
+        &self,
+        resource: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
         self.call("LookupEvents", resource).await?;
         let mut found = self
             .state()
@@ -200,7 +231,7 @@ impl Cloud for World {
         Ok(found)
     }
 
-    async fn last_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
+    async fn last_log_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
         self.call("GetLogEvents", &stream.name).await?;
         Ok(self
             .state()
@@ -216,7 +247,7 @@ impl Cloud for World {
         Ok(!self.state().purged.contains(digest))
     }
 
-    async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError> {
+    async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError> {
         self.call("DescribeTaskDefinition", family).await?;
         let found = self
             .state()
@@ -235,7 +266,11 @@ impl Cloud for World {
         })
     }
 
-    async fn image(&self, repository: &Repository, tag: &str) -> Result<Option<Image>, AwsError> {
+    async fn find_image(
+        &self,
+        repository: &Repository,
+        tag: &str,
+    ) -> Result<Option<Image>, AwsError> {
         self.call("BatchGetImage", &format!("{}:{tag}", repository.name))
             .await?;
         let state = self.state();
@@ -247,7 +282,7 @@ impl Cloud for World {
         }))
     }
 
-    async fn tags(&self, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError> {
+    async fn image_tags(&self, repository: &Repository) -> Result<Vec<ImageTag>, AwsError> {
         self.call("DescribeImages", &repository.name).await?;
         let state = self.state();
         let tags = state
@@ -255,7 +290,7 @@ impl Cloud for World {
             .iter()
             .filter(|((name, _), _)| *name == repository.name);
         Ok(tags
-            .map(|((_, tag), (digest, _, at))| TagInRepository {
+            .map(|((_, tag), (digest, _, at))| ImageTag {
                 tag: tag.clone(),
                 digest: digest.clone(),
                 pushed_at: Some(*at),
@@ -263,13 +298,13 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn scan(&self, repository: &Repository, _: &Digest) -> Result<Scan, AwsError> {
+    async fn image_scan(&self, repository: &Repository, _: &Digest) -> Result<ImageScan, AwsError> {
         self.call("DescribeImageScanFindings", &repository.name)
             .await?;
-        Ok(Scan::Impossible("it was never scanned".to_owned()))
+        Ok(ImageScan::Unavailable("it was never scanned".to_owned()))
     }
 
-    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
         let mut found = self.state().tagged("cloudwatch", TARGET);
         found.retain(|alarm| of.is_none_or(|of| alarm.tags[TARGET] == of.as_str()));
         self.pages("GetResources", TARGET, found.len(), 100).await?;
@@ -286,19 +321,22 @@ impl Cloud for World {
             .unwrap_or_default())
     }
 
-    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
         self.pages("DescribeDBInstances", "all", arns.len(), 100)
             .await?;
         let state = self.state();
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
-    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError> {
+    async fn unconfirmed_subscriptions(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<InactiveSubscription>, AwsError> {
         self.call("ListSubscriptionsByTopic", topic).await?;
         Ok(self.state().unreached.clone())
     }
 
-    async fn target_groups(
+    async fn describe_target_groups(
         &self,
         arns: &[String],
     ) -> Result<BTreeMap<String, TargetGroup>, AwsError> {
@@ -312,7 +350,7 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn loads(
+    async fn read_loads(
         &self,
         queries: &[LoadQuery],
         from: Timestamp,
@@ -328,11 +366,15 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError> {
-        let wanted = |alarm: &&HasAlarm| {
+    async fn describe_alarms(
+        &self,
+        prefix: &str,
+        in_alarm: bool,
+    ) -> Result<Vec<ExistingAlarm>, AwsError> {
+        let wanted = |alarm: &&ExistingAlarm| {
             alarm.name.starts_with(prefix) && (!in_alarm || alarm.state == AlarmState::Alarm)
         };
-        let found: Vec<HasAlarm> = self
+        let found: Vec<ExistingAlarm> = self
             .state()
             .alarms
             .values()
@@ -344,7 +386,10 @@ impl Cloud for World {
         Ok(found)
     }
 
-    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError> {
+    async fn describe_scalable_targets(
+        &self,
+        services: &[Arn],
+    ) -> Result<Vec<ScalableTarget>, AwsError> {
         for chunk in services.chunks(50) {
             self.call(
                 "DescribeScalableTargets",
@@ -358,12 +403,12 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
+    async fn get_dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
         self.call("GetDashboard", name).await?;
         Ok(self.state().dashboards.get(name).cloned())
     }
 
-    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
+    async fn list_dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
         self.call("ListDashboards", prefix).await?;
         Ok(self
             .state()
@@ -374,10 +419,10 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn snapshots(
+    async fn list_snapshots(
         &self,
-        place: Option<&Place>,
-        which: Which<'_>,
+        place: Option<&CopyDestination>,
+        which: SnapshotFilter<'_>,
     ) -> Result<Vec<Snapshot>, AwsError> {
         let place = place.map_or("eu-west-1", |place| place.region().unwrap_or("vault"));
         if self.state().unreadable_regions.contains(place) {
@@ -395,14 +440,17 @@ impl Cloud for World {
         Ok(found)
     }
 
-    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
         self.pages("DescribeReplicationGroups", "all", arns.len(), 50)
             .await?;
         let state = self.state();
         Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
-    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
         let mut found = self.state().snapshots_of("eu-west-1", which);
         found.retain(|snapshot| snapshot.arn.service() == "elasticache");
         self.pages("DescribeSnapshots", "manual", found.len(), 50)
@@ -410,12 +458,12 @@ impl Cloud for World {
         Ok(found)
     }
 
-    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
         self.call("DescribeAccountAttributes", "RDS").await?;
         Ok(self.state().quotas())
     }
 
-    async fn smallest_class(
+    async fn find_smallest_class(
         &self,
         engine: &str,
         _: &str,
@@ -433,18 +481,18 @@ impl Cloud for World {
         ))
     }
 
-    async fn probe(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
+    async fn find_check_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
         self.call("ListTasks", token).await?;
         Ok(self.state().probe(token))
     }
 
-    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
-        self.call("DescribeDBSnapshotAttributes", &snapshot.name())
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        self.call("DescribeDBSnapshotAttributes", &snapshot.display_name())
             .await?;
         Ok(self.state().shared.contains(snapshot))
     }
 
-    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
+    async fn describe_log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
         self.pages("DescribeLogGroups", "tagged", arns.len(), 50)
             .await?;
         Ok(arns
@@ -453,22 +501,22 @@ impl Cloud for World {
             .collect())
     }
 
-    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError> {
+    async fn running_export_tasks(&self) -> Result<Vec<ExportTask>, AwsError> {
         self.call("DescribeExportTasks", "RUNNING").await?;
         Ok(self.state().running_exports())
     }
 
-    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
+    async fn find_export_task(&self, id: &str) -> Result<Option<ExportTask>, AwsError> {
         self.call("DescribeExportTasks", id).await?;
         Ok(self.state().export(id))
     }
 
-    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
-        self.call("HeadObject", &day.manifest()).await?;
-        Ok(self.state().manifests.contains(&day.manifest()))
+    async fn is_export_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
+        self.call("HeadObject", &day.manifest_key()).await?;
+        Ok(self.state().manifests.contains(&day.manifest_key()))
     }
 
-    async fn answer(&self, url: &str, _: Option<&str>) -> Answer {
+    async fn probe_url(&self, url: &str, _: Option<&str>) -> ProbeResult {
         let _ = self.call("Ask", url).await;
         let now = self.state().now;
         let problem = self
@@ -477,59 +525,61 @@ impl Cloud for World {
             .as_ref()
             .filter(|unwell| unwell(now))
             .map(|_| "it answers 503".to_owned());
-        Answer {
+        ProbeResult {
             url: url.to_owned(),
             problem,
         }
     }
 
-    async fn perform(&self, action: &Action) -> Result<String, AwsError> {
+    async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,
-            Action::Redeploy(redeploy) => {
-                let heard_of = self.call("UpdateService", &redeploy.service.name()).await?;
+            Action::RestartTasks(redeploy) => {
+                let heard_of = self
+                    .call("UpdateService", &redeploy.service.display_name())
+                    .await?;
                 let definition = self.state().services[&redeploy.service]
                     .task_definition
                     .clone();
                 self.state_mut().deploy(&redeploy.service, &definition);
-                heard(heard_of, "UpdateService", &redeploy.service.name())?;
+                heard(heard_of, "UpdateService", &redeploy.service.display_name())?;
                 Ok("accepted".to_owned())
             }
-            Action::GoBack(back) if back.code_deploy.is_some() => self.code_back(back).await,
-            Action::GoBack(back) => {
+            Action::Rollback(back) if back.code_deploy.is_some() => self.code_back(back).await,
+            Action::Rollback(back) => {
                 let call = if back.stop.is_some() {
                     "StopServiceDeployment"
                 } else {
                     "UpdateService"
                 };
-                let heard_of = self.call(call, &back.service.name()).await?;
+                let heard_of = self.call(call, &back.service.display_name()).await?;
                 self.state_mut().deploy(&back.service, &back.to);
-                heard(heard_of, call, &back.service.name())?;
+                heard(heard_of, call, &back.service.display_name())?;
                 Ok("accepted".to_owned())
             }
-            Action::Continue(go_on) => self.go_on(go_on).await,
-            Action::Report(report) => self.report(report).await,
-            Action::Judge(_) | Action::Recover(_) => Ok("remembered".to_owned()),
-            Action::Scale(scale) => self.set_desired(&scale.service, scale.to).await,
-            Action::Floor(floor) => self.set_minimum(&floor.service, floor.to).await,
-            Action::Alarms(alarms) => self.keep_alarms(alarms).await,
-            Action::Dashboard(dashboard) => self.keep_dashboard(dashboard).await,
-            Action::Backup(backup) => self.take_snapshot(backup).await,
-            Action::Copy(copy) => self.copy_snapshot(copy).await,
-            Action::Expire(expire) => self.delete_snapshot(expire).await,
-            Action::Restore(restore) => self.restore(restore).await,
-            Action::Remove(remove) => self.remove(remove).await,
-            Action::Verify(verify) => self.verify(verify).await,
-            Action::RunProbe(probe) => self.run_probe(probe).await,
-            Action::Halt(halt) => self.halt(halt).await,
-            Action::Export(export) => self.export_logs(export).await,
-            Action::Complete(complete) => self.write_manifest(complete).await,
-            Action::Retain(retain) => self.retain(retain).await,
-            Action::Replace(replace) => self.replace(replace).await,
-            Action::Park(park) => self.park(park).await,
-            Action::Enlarge(enlarge) => self.enlarge(enlarge).await,
-            Action::Move(moving) => self.place(moving).await,
-            Action::Drain(drain) => self.drain(drain).await,
+            Action::ContinueDeployment(go_on) => self.go_on(go_on).await,
+            Action::AnswerCodeDeployHook(report) => self.report(report).await,
+            Action::RecordVerdict(_) | Action::CloseIncident(_) => Ok("remembered".to_owned()),
+            Action::SetDesiredCount(scale) => self.set_desired(&scale.service, scale.to).await,
+            Action::SetMinCapacity(floor) => self.set_minimum(&floor.service, floor.to).await,
+            Action::ApplyAlarms(alarms) => self.keep_alarms(alarms).await,
+            Action::ApplyDashboard(dashboard) => self.keep_dashboard(dashboard).await,
+            Action::CreateSnapshot(backup) => self.take_snapshot(backup).await,
+            Action::CopySnapshot(copy) => self.copy_snapshot(copy).await,
+            Action::DeleteSnapshot(expire) => self.delete_snapshot(expire).await,
+            Action::RestoreForDrill(restore) => self.restore(restore).await,
+            Action::DeleteRestoredDatabase(remove) => self.remove(remove).await,
+            Action::MarkVerified(verify) => self.verify(verify).await,
+            Action::RunCheckTask(probe) => self.run_probe(probe).await,
+            Action::StopCheckTask(halt) => self.halt(halt).await,
+            Action::ExportLogs(export) => self.export_logs(export).await,
+            Action::WriteManifest(complete) => self.write_manifest(complete).await,
+            Action::SetRetention(retain) => self.retain(retain).await,
+            Action::ReplaceTask(replace) => self.replace(replace).await,
+            Action::ParkService(park) => self.park(park).await,
+            Action::IncreaseMemory(enlarge) => self.enlarge(enlarge).await,
+            Action::SwitchCapacityProvider(moving) => self.place(moving).await,
+            Action::DrainInstance(drain) => self.drain(drain).await,
         }
     }
 }
@@ -550,17 +600,19 @@ impl World {
     }
 
     async fn set_desired(&self, service: &Arn, count: u32) -> Result<String, AwsError> {
-        let heard_of = self.call("UpdateService", &service.name()).await?;
+        let heard_of = self.call("UpdateService", &service.display_name()).await?;
         if let Some(service) = self.state_mut().services.get_mut(service) {
             service.desired_count = i32::try_from(count).unwrap_or(i32::MAX);
         }
-        heard(heard_of, "UpdateService", &service.name())?;
+        heard(heard_of, "UpdateService", &service.display_name())?;
         Ok(format!("desired count {count}"))
     }
 
     /// As RegisterScalableTarget does: the desired count is raised to the minimum at once.
     async fn set_minimum(&self, service: &Arn, min: u32) -> Result<String, AwsError> {
-        let heard_of = self.call("RegisterScalableTarget", &service.name()).await?;
+        let heard_of = self
+            .call("RegisterScalableTarget", &service.display_name())
+            .await?;
         let mut state = self.state_mut();
         if let Some(target) = state.scalable.get_mut(service) {
             target.min = min;
@@ -571,11 +623,11 @@ impl World {
                 .max(i32::try_from(min).unwrap_or(i32::MAX));
         }
         drop(state);
-        heard(heard_of, "RegisterScalableTarget", &service.name())?;
+        heard(heard_of, "RegisterScalableTarget", &service.display_name())?;
         Ok(format!("minimum {min}"))
     }
 
-    async fn keep_alarms(&self, alarms: &Alarms) -> Result<String, AwsError> {
+    async fn keep_alarms(&self, alarms: &ApplyAlarms) -> Result<String, AwsError> {
         for alarm in &alarms.put {
             let heard_of = self.call("PutMetricAlarm", &alarm.name).await?;
             self.state_mut().put_alarm(alarm, &alarms.tags);
@@ -594,7 +646,7 @@ impl World {
         Ok("kept".to_owned())
     }
 
-    async fn keep_dashboard(&self, dashboard: &Dashboard) -> Result<String, AwsError> {
+    async fn keep_dashboard(&self, dashboard: &ApplyDashboard) -> Result<String, AwsError> {
         let call = if dashboard.body.is_some() {
             "PutDashboard"
         } else {
@@ -618,7 +670,7 @@ impl World {
             Some(arn) => arn.clone(),
             None => self.register(rollout).await?,
         };
-        let name = rollout.service.name();
+        let name = rollout.service.display_name();
         if rollout.code_deploy.is_some() {
             return self
                 .code_deploy(&rollout.service, &revision, rollout.ask.as_deref())
@@ -631,11 +683,12 @@ impl World {
     }
 
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
-        let base = self.task_definition(&rollout.base).await?;
+        let base = self.describe_task_definition(&rollout.base).await?;
         let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
-        let arn = self
-            .state_mut()
-            .register_document(base.with_images(&rollout.images), rollout.tags.clone());
+        let arn = self.state_mut().register_document(
+            base.build_request_with_images(&rollout.images),
+            rollout.tags.clone(),
+        );
         heard(heard_of, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }

@@ -2,7 +2,7 @@
 
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, CodeDeployment, DeploymentController};
-use lamplighter::plan::{GoBack, Report};
+use lamplighter::plan::{AnswerCodeDeployHook, Rollback};
 
 use super::{State, World, error, heard};
 
@@ -61,27 +61,27 @@ impl World {
         ask: Option<&str>,
     ) -> Result<String, AwsError> {
         let call = "CreateDeployment";
-        let heard_of = self.call(call, &service.name()).await?;
+        let heard_of = self.call(call, &service.display_name()).await?;
         let running = self
             .state()
             .code_deployments
             .values()
-            .any(|d| d.service == *service && !d.deployment.is_over());
+            .any(|d| d.service == *service && !d.deployment.is_finished());
         if running {
             let code = "DeploymentLimitExceededException";
             return Err(error(
                 call,
-                &service.name(),
+                &service.display_name(),
                 code,
                 "The group already has an active deployment",
             ));
         }
         let id = self.state_mut().begin(service, revision, ask);
-        heard(heard_of, call, &service.name())?;
+        heard(heard_of, call, &service.display_name())?;
         Ok(format!("{id} of {revision}"))
     }
 
-    pub(super) async fn code_back(&self, back: &GoBack) -> Result<String, AwsError> {
+    pub(super) async fn code_back(&self, back: &Rollback) -> Result<String, AwsError> {
         let Some(id) = &back.stop else {
             return self.code_deploy(&back.service, &back.to, None).await;
         };
@@ -91,7 +91,7 @@ impl World {
         Ok("stopped".to_owned())
     }
 
-    pub(super) async fn report(&self, report: &Report) -> Result<String, AwsError> {
+    pub(super) async fn report(&self, report: &AnswerCodeDeployHook) -> Result<String, AwsError> {
         let call = "PutLifecycleEventHookExecutionStatus";
         let heard_of = self.call(call, &report.deployment).await?;
         if let Some(deployed) = self

@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Quotas, Snapshot};
-use lamplighter::plan::{Backup, Copy, Expire, Remove, Restore, RestorePart, Verify};
+use lamplighter::plan::{
+    CopySnapshot, CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, MarkVerified,
+    RestoreForDrill, RestorePart,
+};
 use lamplighter::policy::VERIFIED;
-use lamplighter::ports::cloud::Which;
+use lamplighter::ports::cloud::SnapshotFilter;
 
 use super::{State, World, error, heard};
 
@@ -37,9 +40,9 @@ impl World {
     ) -> Arn {
         let database = Database {
             arn: arn.clone(),
-            identifier: arn.name(),
+            identifier: arn.display_name(),
             engine: "postgres".to_owned(),
-            resource_id: format!("db-{}", arn.name().to_uppercase()),
+            resource_id: format!("db-{}", arn.display_name().to_uppercase()),
             status: "available".to_owned(),
             class: "db.r6g.large".to_owned(),
             is_cluster: arn.is_cluster(),
@@ -85,7 +88,7 @@ impl World {
     pub fn taken_in(&self, place: &str, database: &Arn) -> Vec<Timestamp> {
         let state = self.state();
         let mut taken: Vec<Timestamp> = state
-            .snapshots_of(place, Which::Of(database))
+            .snapshots_of(place, SnapshotFilter::OfSource(database))
             .iter()
             .filter_map(|s| s.taken_at)
             .collect();
@@ -93,7 +96,7 @@ impl World {
         taken
     }
 
-    pub(super) async fn take_snapshot(&self, backup: &Backup) -> Result<String, AwsError> {
+    pub(super) async fn take_snapshot(&self, backup: &CreateSnapshot) -> Result<String, AwsError> {
         let identifier = &backup.identifier;
         let heard_of = self.call("CreateDBSnapshot", identifier).await?;
         {
@@ -118,13 +121,13 @@ impl World {
         Ok(format!("{identifier} is being made"))
     }
 
-    pub(super) async fn restore(&self, restore: &Restore) -> Result<String, AwsError> {
+    pub(super) async fn restore(&self, restore: &RestoreForDrill) -> Result<String, AwsError> {
         let heard_of = self
             .call("RestoreDBInstanceFromDBSnapshot", &restore.into)
             .await?;
         {
             let mut state = self.state_mut();
-            let (service, kind) = match (restore.part, restore.source.database()) {
+            let (service, kind) = match (restore.part, restore.source.database_kind()) {
                 (RestorePart::Cluster, _) => ("rds", "cluster"),
                 (_, Some(DatabaseKind::ServerlessCache)) => ("elasticache", "serverlesscache"),
                 (_, Some(DatabaseKind::ReplicationGroup)) => ("elasticache", "replicationgroup"),
@@ -174,8 +177,8 @@ impl World {
         Ok(format!("{} is being made", restore.into))
     }
 
-    pub(super) async fn remove(&self, remove: &Remove) -> Result<String, AwsError> {
-        let name = remove.database.name();
+    pub(super) async fn remove(&self, remove: &DeleteRestoredDatabase) -> Result<String, AwsError> {
+        let name = remove.database.display_name();
         let heard_of = self.call("DeleteDBInstance", &name).await?;
         {
             let mut state = self.state_mut();
@@ -186,8 +189,8 @@ impl World {
         Ok(format!("{name} is being deleted"))
     }
 
-    pub(super) async fn verify(&self, verify: &Verify) -> Result<String, AwsError> {
-        let name = verify.snapshot.name();
+    pub(super) async fn verify(&self, verify: &MarkVerified) -> Result<String, AwsError> {
+        let name = verify.snapshot.display_name();
         let heard_of = self.call("AddTagsToResource", &name).await?;
         if let Some(snapshot) = self.state_mut().snapshots.get_mut(&verify.snapshot) {
             snapshot
@@ -198,8 +201,8 @@ impl World {
         Ok(format!("{name} is verified"))
     }
 
-    pub(super) async fn copy_snapshot(&self, copy: &Copy) -> Result<String, AwsError> {
-        let name = copy.snapshot.name();
+    pub(super) async fn copy_snapshot(&self, copy: &CopySnapshot) -> Result<String, AwsError> {
+        let name = copy.snapshot.display_name();
         let heard_of = self.call("CopyDBSnapshot", &name).await?;
         {
             let mut state = self.state_mut();
@@ -230,8 +233,11 @@ impl World {
         Ok(format!("{name} is being copied to {}", copy.to))
     }
 
-    pub(super) async fn delete_snapshot(&self, expire: &Expire) -> Result<String, AwsError> {
-        let name = expire.snapshot.name();
+    pub(super) async fn delete_snapshot(
+        &self,
+        expire: &DeleteSnapshot,
+    ) -> Result<String, AwsError> {
+        let name = expire.snapshot.display_name();
         let heard_of = self.call("DeleteDBSnapshot", &name).await?;
         self.state_mut().snapshots.remove(&expire.snapshot);
         heard(heard_of, "DeleteDBSnapshot", &name)?;
@@ -267,7 +273,7 @@ impl State {
         at: Timestamp,
         tags: BTreeMap<String, String>,
     ) -> Arn {
-        let kind = database.database().unwrap_or_default();
+        let kind = database.database_kind().unwrap_or_default();
         let resource = match kind {
             DatabaseKind::Instance | DatabaseKind::ReplicationGroup => "snapshot",
             DatabaseKind::Cluster => "cluster-snapshot",
@@ -280,7 +286,7 @@ impl State {
         let snapshot = Snapshot {
             arn: arn.clone(),
             identifier: name.to_owned(),
-            database: database.name(),
+            database: database.display_name(),
             kind,
             status: "creating".to_owned(),
             taken_at: Some(at),
@@ -299,17 +305,17 @@ impl State {
     }
 
     /// As AWS lists them now.
-    pub(super) fn snapshots_of(&self, place: &str, which: Which<'_>) -> Vec<Snapshot> {
+    pub(super) fn snapshots_of(&self, place: &str, which: SnapshotFilter<'_>) -> Vec<Snapshot> {
         let is_wanted = |snapshot: &&Snapshot| match which {
-            _ if place == "vault" && snapshot.arn.account() != VAULT => false,
+            _ if place == "vault" && snapshot.arn.account_id() != VAULT => false,
             _ if place != "vault"
-                && (snapshot.arn.region(), snapshot.arn.account()) != (place, OWN) =>
+                && (snapshot.arn.region(), snapshot.arn.account_id()) != (place, OWN) =>
             {
                 false
             }
-            Which::All => true,
-            Which::Of(arn) => snapshot.is_named_after(arn),
-            Which::This(arn) => snapshot.arn == *arn,
+            SnapshotFilter::All => true,
+            SnapshotFilter::OfSource(arn) => snapshot.has_name_of(arn),
+            SnapshotFilter::ByArn(arn) => snapshot.arn == *arn,
         };
         let as_it_is = |snapshot: &Snapshot| {
             let begun = self
@@ -337,7 +343,9 @@ impl State {
 
     pub(super) fn quotas(&self) -> Quotas {
         let of = |kind: DatabaseKind| {
-            let here = self.snapshots_of("eu-west-1", Which::All).into_iter();
+            let here = self
+                .snapshots_of("eu-west-1", SnapshotFilter::All)
+                .into_iter();
             let used = here.filter(|snapshot| snapshot.kind == kind).count();
             Quota {
                 used: u32::try_from(used).unwrap_or(u32::MAX),

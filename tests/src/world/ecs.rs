@@ -102,7 +102,7 @@ impl Ecs {
     pub fn minute<Op: Operation>(&mut self, verify: &Op) {
         let service = self.described();
         let Some(primary) = service
-            .primary()
+            .primary_deployment()
             .filter(|primary| primary.rollout_state == "IN_PROGRESS")
             .cloned()
         else {

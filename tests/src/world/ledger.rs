@@ -1,28 +1,28 @@
 //! The simulated ledger and notice queue, with the rules of the DynamoDB one.
 
-use alert::gather::take;
+use alert::gather::ingest_notification;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::notify::incident::Incident;
-use lamplighter::notify::{Notice, Outbox, Unsent};
-use lamplighter::ports::costs::{Costs, Spent};
-use lamplighter::ports::incidents::Desk;
-use lamplighter::ports::ledger::{History, Lease, Ledger, LedgerError, Record};
-use lamplighter::state::Memory;
+use lamplighter::notify::{Notification, Outbox, Unsent};
+use lamplighter::ports::costs::{Costs, DailyCost};
+use lamplighter::ports::incidents::DispatcherState;
+use lamplighter::ports::ledger::{JournalReader, Lease, Ledger, LedgerError, Record};
+use lamplighter::state::TargetState;
 
 use super::{State, World, error, heard};
 
 impl Ledger for World {
-    async fn acquire(
+    async fn acquire_lease(
         &self,
         target: &Arn,
         holder: &str,
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Lease, LedgerError> {
-        self.call("Acquire", &target.name()).await?;
+        self.call("Acquire", &target.display_name()).await?;
         let mut state = self.state_mut();
         let held = state.held.entry(target.clone()).or_default();
         if let Some((holder, until)) = held.lease.as_ref().filter(|(_, until)| *until >= now) {
@@ -37,11 +37,11 @@ impl Ledger for World {
             target: target.clone(),
             fence: held.fence,
             until,
-            memory: held.memory.clone(),
+            state: held.memory.clone(),
         })
     }
 
-    async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
+    async fn list_watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError> {
         self.call("Watched", "all").await?;
         let state = self.state();
         let watched = state
@@ -51,21 +51,25 @@ impl Ledger for World {
         Ok(watched.map(|(arn, _)| arn.clone()).collect())
     }
 
-    async fn intend(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
-        let heard_of = self.call("Intend", &lease.target.name()).await?;
+    async fn write_intent(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
+        let heard_of = self.call("Intend", &lease.target.display_name()).await?;
         self.state_mut().write(lease, Some(record), false)?;
-        Ok(heard(heard_of, "Intend", &lease.target.name())?)
+        Ok(heard(heard_of, "Intend", &lease.target.display_name())?)
     }
 
-    async fn conclude(&self, lease: &Lease, record: Option<&Record>) -> Result<(), LedgerError> {
-        let heard_of = self.call("Conclude", &lease.target.name()).await?;
+    async fn write_outcome(
+        &self,
+        lease: &Lease,
+        record: Option<&Record>,
+    ) -> Result<(), LedgerError> {
+        let heard_of = self.call("Conclude", &lease.target.display_name()).await?;
         self.state_mut().write(lease, record, true)?;
-        Ok(heard(heard_of, "Conclude", &lease.target.name())?)
+        Ok(heard(heard_of, "Conclude", &lease.target.display_name())?)
     }
 }
 
-impl History for World {
-    async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
+impl JournalReader for World {
+    async fn list_records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError> {
         self.call("Query", "by-day").await?;
         Ok(self
             .state()
@@ -77,20 +81,26 @@ impl History for World {
     }
 
     /// What `alert` would have made of the notices.
-    async fn incidents(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Incident>, AwsError> {
+    async fn list_incidents(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Incident>, AwsError> {
         self.call("Query", "incidents").await?;
-        let mut desk = Desk::default();
+        let mut desk = DispatcherState::default();
         for notice in &self.state().notices {
-            take(&mut desk, notice);
+            ingest_notification(&mut desk, notice);
         }
         let all = desk.incidents.into_values();
         Ok(all
-            .filter(|incident| incident.since < to && incident.over.is_none_or(|over| over >= from))
+            .filter(|incident| {
+                incident.since < to && incident.resolved_at.is_none_or(|over| over >= from)
+            })
             .collect())
     }
 
-    async fn memory(&self, target: &Arn) -> Result<Memory, AwsError> {
-        self.call("GetItem", &target.name()).await?;
+    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError> {
+        self.call("GetItem", &target.display_name()).await?;
         Ok(self
             .state()
             .held
@@ -101,18 +111,18 @@ impl History for World {
 }
 
 impl Costs for World {
-    async fn spent(
+    async fn list_costs(
         &self,
         tag: &str,
         value: Option<&str>,
         from: Date,
         to: Date,
-    ) -> Result<Vec<Spent>, AwsError> {
+    ) -> Result<Vec<DailyCost>, AwsError> {
         self.call("GetCostAndUsage", tag).await?;
         let state = self.state();
-        let asked = |(of, spent): &&(String, Spent)| {
+        let asked = |(of, spent): &&(String, DailyCost)| {
             of == tag
-                && value.is_none_or(|value| spent.of == value)
+                && value.is_none_or(|value| spent.tag_value == value)
                 && (from..to).contains(&spent.day)
         };
         let spent = state.spent.iter().filter(asked);
@@ -131,12 +141,12 @@ impl State {
         if held.fence != lease.fence {
             return Err(error(
                 "Write",
-                &lease.target.name(),
+                &lease.target.display_name(),
                 "TransactionCanceledException",
                 "the fence has risen",
             ));
         }
-        held.memory = lease.memory.clone();
+        held.memory = lease.state.clone();
         if free {
             held.lease = None;
         }
@@ -146,7 +156,7 @@ impl State {
 }
 
 impl Outbox for World {
-    async fn send(&self, notices: Vec<Notice>) -> Result<(), Unsent> {
+    async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
         let heard_of = match self.call("SendMessageBatch", "notices").await {
             Ok(heard_of) => heard_of,
             Err(error) => return Err(Unsent { notices, error }),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
-    Alarm, AlarmActions, AlarmMetric, AlarmState, Arn, HasAlarm, Load, LoadQuery, Measure,
+    Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, Load, LoadQuery, Measure,
     ScalableTarget, Series, Statistic, TargetGroup,
 };
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ impl World {
 
     /// The alarms on CPU (three minutes) and on requests per target (one) of a service.
     pub fn alarms_on(&self, service: &Arn, cpu: f64, rps: f64) {
-        let (cluster, name) = service.ecs_service().unwrap_or_default();
+        let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
         let of_service = [("ClusterName", cluster), ("ServiceName", name)];
         let group = format!("targetgroup/{name}/0123456789abcdef");
         let alarm = |kind: &str,
@@ -85,7 +85,7 @@ impl World {
             minutes,
             period: 1,
             missing_data: "notBreaching".to_owned(),
-            actions: AlarmActions::default(),
+            actions: AlarmTopics::default(),
         };
         let requests = [("TargetGroup", group.as_str())];
         let both = [
@@ -223,7 +223,7 @@ impl State {
         }
         let state = before.map_or(AlarmState::InsufficientData, |before| before.state);
         let state_since = before.map_or(Some(self.now), |before| before.state_since);
-        let has = HasAlarm {
+        let has = ExistingAlarm {
             name: alarm.name.clone(),
             arn,
             state,
@@ -273,7 +273,7 @@ impl State {
             return None;
         };
         let of = |service: &Arn| {
-            let (cluster, name) = service.ecs_service()?;
+            let (cluster, name) = service.ecs_cluster_and_name()?;
             let [c, s] = SERVICE_AND_CLUSTER
                 .map(|dimension| metric.dimensions.get(dimension).map(String::as_str));
             (c == Some(cluster) && s == Some(name)).then_some(())
@@ -315,7 +315,7 @@ fn breaches(alarm: &Alarm, value: f64) -> bool {
     }
 }
 
-fn changed(has: &HasAlarm, alarm: &Alarm, state: AlarmState, now: Timestamp) -> Value {
+fn changed(has: &ExistingAlarm, alarm: &Alarm, state: AlarmState, now: Timestamp) -> Value {
     let at = now.strftime("%Y-%m-%dT%H:%M:%S.000+0000").to_string();
     let metrics = alarm.measure.metrics().iter().map(|metric| {
         json!({"id": "m1", "returnData": true, "metricStat": {"period": 60, "stat": metric.statistic.as_str(),

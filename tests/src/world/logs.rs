@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
-use lamplighter::plan::{Complete, Export, Retain};
+use lamplighter::plan::{ExportLogs, SetRetention, WriteManifest};
 
 use super::{State, World, error, heard};
 
@@ -35,8 +35,8 @@ impl World {
         arn
     }
 
-    pub(super) async fn export_logs(&self, export: &Export) -> Result<String, AwsError> {
-        let name = export.of.group.name();
+    pub(super) async fn export_logs(&self, export: &ExportLogs) -> Result<String, AwsError> {
+        let name = export.of.group.display_name();
         let heard_of = self.call("CreateExportTask", &export.of.prefix).await?;
         let id = {
             let mut state = self.state_mut();
@@ -66,16 +66,19 @@ impl World {
         Ok(id)
     }
 
-    pub(super) async fn write_manifest(&self, complete: &Complete) -> Result<String, AwsError> {
-        let key = complete.of.manifest();
+    pub(super) async fn write_manifest(
+        &self,
+        complete: &WriteManifest,
+    ) -> Result<String, AwsError> {
+        let key = complete.of.manifest_key();
         let heard_of = self.call("PutObject", &key).await?;
         self.state_mut().manifests.insert(key.clone());
         heard(heard_of, "PutObject", &key)?;
         Ok("0 objects, 0 bytes".to_owned())
     }
 
-    pub(super) async fn retain(&self, retain: &Retain) -> Result<String, AwsError> {
-        let name = retain.group.name();
+    pub(super) async fn retain(&self, retain: &SetRetention) -> Result<String, AwsError> {
+        let name = retain.group.display_name();
         let heard_of = self.call("PutRetentionPolicy", &name).await?;
         if let Some(group) = self.state_mut().log_groups.get_mut(&retain.group) {
             group.retention_days = Some(retain.days);

@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 use lamplighter::AwsError;
 use lamplighter::model::{Task, TaskContainer};
-use lamplighter::plan::{Halt, RunProbe};
+use lamplighter::plan::{RunCheckTask, StopCheckTask};
 
 use super::{State, World, heard};
 
@@ -11,7 +11,7 @@ use super::{State, World, heard};
 const TAKES: SignedDuration = SignedDuration::from_mins(4);
 
 impl World {
-    pub(super) async fn run_probe(&self, probe: &RunProbe) -> Result<String, AwsError> {
+    pub(super) async fn run_probe(&self, probe: &RunCheckTask) -> Result<String, AwsError> {
         let heard_of = self.call("RunTask", &probe.task_definition).await?;
         {
             let mut state = self.state_mut();
@@ -26,7 +26,7 @@ impl World {
         Ok(probe.token.clone())
     }
 
-    pub(super) async fn halt(&self, halt: &Halt) -> Result<String, AwsError> {
+    pub(super) async fn halt(&self, halt: &StopCheckTask) -> Result<String, AwsError> {
         let heard_of = self.call("StopTask", &halt.task).await?;
         self.state_mut().halted.push(halt.task.clone());
         heard(heard_of, "StopTask", &halt.task)?;

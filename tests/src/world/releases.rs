@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
     Arn, Deployment, Digest, Series, Service, ServiceDeployment, ServiceRevision, Traffic,
 };
-use lamplighter::state::Following;
+use lamplighter::state::ActiveRollout;
 use lamplighter::state::ProbeStreak;
 
 use lamplighter::AwsError;
-use lamplighter::plan::Continue;
+use lamplighter::plan::ContinueDeployment;
 
 use super::{State, World, heard};
 
@@ -17,7 +17,7 @@ impl State {
     pub(super) fn deployment(&self, service: &Arn) -> Option<ServiceDeployment> {
         let service = self.services.get(service)?;
         let primary = service
-            .primary()
+            .primary_deployment()
             .filter(|primary| primary.rollout_state == "IN_PROGRESS")?;
         let revision = |deployment: &Deployment| ServiceRevision {
             arn: format!("revision/{}", deployment.id),
@@ -71,14 +71,14 @@ impl World {
         state
             .services
             .entry(arn.clone())
-            .or_insert_with(|| Service::rolling(arn.clone(), 2));
+            .or_insert_with(|| Service::new_rolling(arn.clone(), 2));
         let tags = state.tags.entry(arn.clone()).or_default();
         tags.insert("lamplighter:managed".to_owned(), "true".to_owned());
         tags.insert("lamplighter:deploy".to_owned(), "tag=latest".to_owned());
         let (digest, tag) = (Digest::new("sha256:ab"), "latest".to_owned());
         let (base, at) = ("shop-web:1".to_owned(), state.now);
         let memory = &mut state.held.entry(arn.clone()).or_default().memory;
-        memory.following = Some(Following {
+        memory.active_rollout = Some(ActiveRollout {
             digest,
             tag,
             base,
@@ -86,10 +86,10 @@ impl World {
             deployment: None,
             looks: ProbeStreak::default(),
         });
-        memory.watch("rollout", true);
+        memory.set_requeue("rollout", true);
     }
 
-    pub(super) async fn go_on(&self, go_on: &Continue) -> Result<String, AwsError> {
+    pub(super) async fn go_on(&self, go_on: &ContinueDeployment) -> Result<String, AwsError> {
         let heard_of = self
             .call("ContinueServiceDeployment", &go_on.deployment)
             .await?;

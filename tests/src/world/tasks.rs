@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, Service, Target, Task, TaskContainer};
-use lamplighter::plan::{Drain, Enlarge, Move, Park, Replace};
-use lamplighter::ports::cloud::{Cloud, Lifecycle, TasksOf};
+use lamplighter::model::{Arn, LoadBalancerTarget, Service, Task, TaskContainer};
+use lamplighter::plan::{
+    DrainInstance, IncreaseMemory, ParkService, ReplaceTask, SwitchCapacityProvider,
+};
+use lamplighter::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
 use serde_json::{Value, json};
 
 use super::{State, World, error, heard};
@@ -98,7 +100,7 @@ impl Fleet {
             .get(service)
             .into_iter()
             .flatten()
-            .filter(|task| !task.is_over());
+            .filter(|task| !task.is_stopped());
         let addresses: Vec<String> = running.filter_map(|task| task.address.clone()).collect();
         for target in state
             .targets
@@ -134,7 +136,7 @@ impl Fleet {
         let (service, now) = (self.described(arn), self.world.state().now);
         let conduct = self.conduct_of(&service);
         let deployed = service
-            .primary()
+            .primary_deployment()
             .and_then(|primary| primary.created_at)
             .unwrap_or_default();
         let mut kept = 0;
@@ -239,12 +241,12 @@ impl Fleet {
                 task.address.clone().unwrap_or_default(),
                 "healthy".to_owned(),
             );
-            let target = Target {
+            let target = LoadBalancerTarget {
                 group: group.clone(),
                 id,
                 port: 80,
                 state: state_of,
-                ..Target::default()
+                ..LoadBalancerTarget::default()
             };
             state.targets.entry(group).or_default().push(target);
         }
@@ -300,7 +302,7 @@ impl Fleet {
             .get(arn)
             .into_iter()
             .flatten()
-            .filter(|task| !task.is_over())
+            .filter(|task| !task.is_stopped())
             .cloned()
             .collect()
     }
@@ -345,9 +347,9 @@ fn over(task: &mut Task, code: &str, reason: &str, now: Timestamp) {
 /// The event of a task that stopped.
 #[must_use]
 pub fn stopped(service: &Arn, task: &Task) -> Value {
-    let (cluster, name) = service.ecs_service().unwrap_or_default();
+    let (cluster, name) = service.ecs_cluster_and_name().unwrap_or_default();
     json!({
-        "version": "0", "id": format!("stopped-{}", task.id()), "detail-type": "ECS Task State Change",
+        "version": "0", "id": format!("stopped-{}", task.task_id()), "detail-type": "ECS Task State Change",
         "source": "aws.ecs", "account": "123456789012", "region": "eu-west-1", "resources": [task.task],
         "time": task.stopped_at.map(|at| at.to_string()),
         "detail": {
@@ -369,16 +371,16 @@ impl State {
 impl World {
     pub(super) async fn tasks_of(
         &self,
-        of: TasksOf<'_>,
-        which: Lifecycle,
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
     ) -> Result<Vec<Task>, AwsError> {
         let name = match of {
-            TasksOf::Service(arn) | TasksOf::Instance(arn) => arn.name(),
+            TaskOwner::Service(arn) | TaskOwner::Instance(arn) => arn.display_name(),
         };
         self.call("ListTasks", &name).await?;
         let mut found: Vec<Task> = match of {
-            TasksOf::Service(arn) => self.state().tasks.get(arn).cloned().unwrap_or_default(),
-            TasksOf::Instance(arn) => {
+            TaskOwner::Service(arn) => self.state().tasks.get(arn).cloned().unwrap_or_default(),
+            TaskOwner::Instance(arn) => {
                 let state = self.state();
                 let all = state.tasks.values().flatten();
                 all.filter(|task| task.instance.as_deref() == Some(arn.as_str()))
@@ -386,15 +388,17 @@ impl World {
                     .collect()
             }
         };
-        found.retain(|task| task.is_over() == (which == Lifecycle::Stopped));
+        found.retain(|task| task.is_stopped() == (which == TaskLifecycle::Stopped));
         for _ in 0..found.len().div_ceil(100) {
             self.call("DescribeTasks", &name).await?;
         }
         Ok(found)
     }
 
-    pub(super) async fn replace(&self, replace: &Replace) -> Result<String, AwsError> {
-        let heard_of = self.call("StopTask", &replace.service.name()).await?;
+    pub(super) async fn replace(&self, replace: &ReplaceTask) -> Result<String, AwsError> {
+        let heard_of = self
+            .call("StopTask", &replace.service.display_name())
+            .await?;
         {
             let mut state = self.state_mut();
             let now = state.now;
@@ -411,34 +415,41 @@ impl World {
             let task = task.clone();
             state.forget_target(&task);
         }
-        heard(heard_of, "StopTask", &replace.service.name())?;
+        heard(heard_of, "StopTask", &replace.service.display_name())?;
         Ok("it is being stopped".to_owned())
     }
 
-    pub(super) async fn park(&self, park: &Park) -> Result<String, AwsError> {
-        let heard_of = self.call("UpdateService", &park.service.name()).await?;
+    pub(super) async fn park(&self, park: &ParkService) -> Result<String, AwsError> {
+        let heard_of = self
+            .call("UpdateService", &park.service.display_name())
+            .await?;
         if let Some(service) = self.state_mut().services.get_mut(&park.service) {
             service.desired_count = i32::try_from(park.to).unwrap_or(i32::MAX);
         }
-        heard(heard_of, "UpdateService", &park.service.name())?;
+        heard(heard_of, "UpdateService", &park.service.display_name())?;
         Ok(format!("desired count {}", park.to))
     }
 
-    pub(super) async fn enlarge(&self, enlarge: &Enlarge) -> Result<String, AwsError> {
-        let base = self.task_definition(&enlarge.base).await?;
+    pub(super) async fn enlarge(&self, enlarge: &IncreaseMemory) -> Result<String, AwsError> {
+        let base = self.describe_task_definition(&enlarge.base).await?;
         let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
-        let revision = self
-            .state_mut()
-            .register_document(base.with_sizes(&enlarge.sizes), enlarge.tags.clone());
+        let revision = self.state_mut().register_document(
+            base.build_request_with_sizes(&enlarge.sizes),
+            enlarge.tags.clone(),
+        );
         heard(heard_of, "RegisterTaskDefinition", base.family())?;
-        let heard_of = self.call("UpdateService", &enlarge.service.name()).await?;
+        let heard_of = self
+            .call("UpdateService", &enlarge.service.display_name())
+            .await?;
         self.state_mut().deploy(&enlarge.service, &revision);
-        heard(heard_of, "UpdateService", &enlarge.service.name())?;
+        heard(heard_of, "UpdateService", &enlarge.service.display_name())?;
         Ok("accepted".to_owned())
     }
 
-    pub(super) async fn place(&self, moving: &Move) -> Result<String, AwsError> {
-        let heard_of = self.call("UpdateService", &moving.service.name()).await?;
+    pub(super) async fn place(&self, moving: &SwitchCapacityProvider) -> Result<String, AwsError> {
+        let heard_of = self
+            .call("UpdateService", &moving.service.display_name())
+            .await?;
         {
             let mut state = self.state_mut();
             let definition = state.services[&moving.service].task_definition.clone();
@@ -447,11 +458,11 @@ impl World {
                 service.capacity.clone_from(&moving.to);
             }
         }
-        heard(heard_of, "UpdateService", &moving.service.name())?;
+        heard(heard_of, "UpdateService", &moving.service.display_name())?;
         Ok("accepted".to_owned())
     }
 
-    pub(super) async fn drain(&self, drain: &Drain) -> Result<String, AwsError> {
+    pub(super) async fn drain(&self, drain: &DrainInstance) -> Result<String, AwsError> {
         if drain.has_group {
             let heard_of = self.call("SetInstanceHealth", &drain.ec2).await?;
             heard(heard_of, "SetInstanceHealth", &drain.ec2)?;

@@ -1,4 +1,4 @@
-//! The ways to people beside the stack's own topic, as the secret of the channels has them.
+//! Parses the channels beside the stack's own topic from the secret with the channels.
 //!
 //! ```json
 //! {"ops":   {"slack_token": "xoxb-…", "channel": "C0123ABC", "from": "warning"},
@@ -13,27 +13,28 @@ use std::collections::BTreeMap;
 use lamplighter::notify::Severity;
 use serde_json::{Map, Value};
 
-use super::MAIL;
+use super::EMAIL;
 
-/// Where Slack's methods are; `api` in the secret says another place, such as Slack for governments.
-const SLACK: &str = "https://slack.com/api";
+/// The base URL of Slack's Web API. `api` in the secret overrides it, such as for Slack for
+/// governments.
+const SLACK_API: &str = "https://slack.com/api";
 /// Source: <https://developer.pagerduty.com/docs/send-alert-event>
-const PAGER_DUTY: &str = "https://events.pagerduty.com/v2/enqueue";
+const PAGER_DUTY_API: &str = "https://events.pagerduty.com/v2/enqueue";
 
 const FILTERS: [&str; 2] = ["from", "apps"];
 
-/// One way to people. Not printable: it holds secrets.
+/// A channel from the secret. It has no `Debug`, because it holds secrets.
 #[derive(Clone)]
 pub struct Destination {
-    pub kind: Kind,
-    /// The least that is told: everything where nothing is said, and of PagerDuty warnings.
-    pub from: Severity,
-    /// Of which applications; of all where it is empty.
+    pub kind: DestinationKind,
+    /// The lowest severity that is sent. The default is everything, and for PagerDuty warnings.
+    pub min_severity: Severity,
+    /// The applications whose incidents are sent; all of them if empty.
     pub apps: Vec<String>,
 }
 
 #[derive(Clone)]
-pub enum Kind {
+pub enum DestinationKind {
     SlackWebhook {
         url: String,
     },
@@ -56,10 +57,10 @@ pub enum Kind {
     },
 }
 
-/// Reads the secret.
+/// Parses the secret's JSON document into channels by name.
 ///
 /// # Errors
-/// What is wrong, by the name of the channel and the field; never a value.
+/// A text that names the channel and the invalid field; it never contains a value.
 pub fn parse(document: &str) -> Result<BTreeMap<String, Destination>, String> {
     let all: Map<String, Value> = serde_json::from_str(document).map_err(|error| {
         format!(
@@ -69,13 +70,13 @@ pub fn parse(document: &str) -> Result<BTreeMap<String, Destination>, String> {
         )
     })?;
     all.iter()
-        .map(|(name, fields)| Ok((name.clone(), destination(name, fields)?)))
+        .map(|(name, fields)| Ok((name.clone(), parse_destination(name, fields)?)))
         .collect()
 }
 
-fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
+fn parse_destination(name: &str, fields: &Value) -> Result<Destination, String> {
     let wrong = |what: String| format!("channel {name}: {what}");
-    if name == MAIL {
+    if name == EMAIL {
         return Err(wrong(
             "is the stack's own topic; take another name".to_owned(),
         ));
@@ -84,7 +85,7 @@ fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
         .as_object()
         .ok_or_else(|| wrong("is no object".to_owned()))?;
     let fields = Fields(fields);
-    let (kind, known) = kind(&fields).map_err(wrong)?;
+    let (kind, known) = parse_kind(&fields).map_err(wrong)?;
     if let Some(unknown) = fields
         .0
         .keys()
@@ -95,9 +96,9 @@ fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
             known.join(", ")
         )));
     }
-    let from = match fields.optional("from").map_err(wrong)?.as_deref() {
-        // A page a day is nothing to page for.
-        None if matches!(kind, Kind::PagerDuty { .. }) => Severity::Warning,
+    let from = match fields.optional_text("from").map_err(wrong)?.as_deref() {
+        // The daily report is no reason to page someone.
+        None if matches!(kind, DestinationKind::PagerDuty { .. }) => Severity::Warning,
         None | Some("info") => Severity::Info,
         Some("warning") => Severity::Warning,
         Some("critical") => Severity::Critical,
@@ -112,41 +113,53 @@ fn destination(name: &str, fields: &Value) -> Result<Destination, String> {
         Some(apps) => serde_json::from_value(apps.clone())
             .map_err(|_| wrong("apps is no list of names".to_owned()))?,
     };
-    Ok(Destination { kind, from, apps })
+    Ok(Destination {
+        kind,
+        min_severity: from,
+        apps,
+    })
 }
 
-fn kind(fields: &Fields<'_>) -> Result<(Kind, &'static [&'static str]), String> {
-    Ok(if let Some(url) = fields.optional("slack_webhook")? {
-        (Kind::SlackWebhook { url }, &["slack_webhook"])
-    } else if let Some(token) = fields.optional("slack_token")? {
-        let api = fields.optional("api")?.unwrap_or_else(|| SLACK.to_owned());
+fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'static str]), String> {
+    Ok(if let Some(url) = fields.optional_text("slack_webhook")? {
+        (DestinationKind::SlackWebhook { url }, &["slack_webhook"])
+    } else if let Some(token) = fields.optional_text("slack_token")? {
+        let api = fields
+            .optional_text("api")?
+            .unwrap_or_else(|| SLACK_API.to_owned());
         (
-            Kind::SlackBot {
+            DestinationKind::SlackBot {
                 token,
-                channel: fields.required("channel")?,
+                channel: fields.required_text("channel")?,
                 api,
             },
             &["slack_token", "channel", "api"],
         )
-    } else if let Some(key) = fields.optional("pagerduty_key")? {
+    } else if let Some(key) = fields.optional_text("pagerduty_key")? {
         let api = fields
-            .optional("api")?
-            .unwrap_or_else(|| PAGER_DUTY.to_owned());
-        (Kind::PagerDuty { key, api }, &["pagerduty_key", "api"])
-    } else if let Some(url) = fields.optional("webhook")? {
+            .optional_text("api")?
+            .unwrap_or_else(|| PAGER_DUTY_API.to_owned());
         (
-            Kind::Webhook {
+            DestinationKind::PagerDuty { key, api },
+            &["pagerduty_key", "api"],
+        )
+    } else if let Some(url) = fields.optional_text("webhook")? {
+        (
+            DestinationKind::Webhook {
                 url,
-                signing_key: fields.required("signing_key")?,
+                signing_key: fields.required_text("signing_key")?,
             },
             &["webhook", "signing_key"],
         )
-    } else if let Some(arn) = fields.optional("topic")? {
+    } else if let Some(arn) = fields.optional_text("topic")? {
         let amazon_q = fields
             .0
             .get("amazon_q")
             .is_some_and(|yes| yes == &Value::Bool(true));
-        (Kind::Topic { arn, amazon_q }, &["topic", "amazon_q"])
+        (
+            DestinationKind::Topic { arn, amazon_q },
+            &["topic", "amazon_q"],
+        )
     } else {
         return Err(
             "has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned(),
@@ -157,7 +170,7 @@ fn kind(fields: &Fields<'_>) -> Result<(Kind, &'static [&'static str]), String> 
 struct Fields<'a>(&'a Map<String, Value>);
 
 impl Fields<'_> {
-    fn optional(&self, key: &str) -> Result<Option<String>, String> {
+    fn optional_text(&self, key: &str) -> Result<Option<String>, String> {
         match self.0.get(key) {
             None => Ok(None),
             Some(Value::String(text)) if !text.trim().is_empty() => {
@@ -167,8 +180,8 @@ impl Fields<'_> {
         }
     }
 
-    fn required(&self, key: &str) -> Result<String, String> {
-        self.optional(key)?
+    fn required_text(&self, key: &str) -> Result<String, String> {
+        self.optional_text(key)?
             .ok_or_else(|| format!("{key} is missing"))
     }
 }
@@ -189,13 +202,15 @@ mod tests {
             "chat": {"topic": "arn:aws:sns:eu-west-1:123456789012:lamplighter-chat", "amazon_q": true}}"#;
         let all = parse(document).unwrap_or_else(|problem| panic!("{problem}"));
         assert_eq!(
-            (all.len(), all["ops"].from, &all["shop"].apps[..]),
+            (all.len(), all["ops"].min_severity, &all["shop"].apps[..]),
             (5, Severity::Warning, &["shop".to_owned()][..])
         );
-        assert!(matches!(&all["ops"].kind, Kind::SlackBot { api, .. } if api == SLACK));
+        assert!(
+            matches!(&all["ops"].kind, DestinationKind::SlackBot { api, .. } if api == SLACK_API)
+        );
         assert!(matches!(
             all["chat"].kind,
-            Kind::Topic { amazon_q: true, .. }
+            DestinationKind::Topic { amazon_q: true, .. }
         ));
     }
 

@@ -1,33 +1,35 @@
-//! Messages as other programs read them.
+//! Renders messages as JSON documents for other programs.
 
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::Incident;
-use lamplighter_aws::signed_link::seal;
+use lamplighter_aws::signed_link::compute_signature;
 use serde_json::{Value, json};
 
-use crate::desk::Letter;
-use crate::due::Kind;
-use crate::text::{LISTED, Listing, Telling};
+use crate::desk::Outgoing;
+use crate::due::NotificationKind;
+use crate::text::{IncidentMessage, MAX_LISTED_INCIDENTS, SummaryMessage};
 
-/// PagerDuty refuses longer summaries. Source: <https://developer.pagerduty.com/docs/send-alert-event>
-const SUMMARY: usize = 1_024;
+/// The longest summary, in characters, that PagerDuty accepts.
+/// Source: <https://developer.pagerduty.com/docs/send-alert-event>
+const MAX_SUMMARY_CHARS: usize = 1_024;
 
-/// Events v2: one alert for each incident, which resolves by itself. Of many only those are one alert that are not named.
+/// Returns PagerDuty Events v2 documents: one alert per incident, which resolves by itself. The
+/// incidents that a summary doesn't name share one alert.
 #[must_use]
-pub fn pager_duty(letter: &Letter<'_>, key: &str) -> Vec<Value> {
-    let Letter::Many(listing) = letter else {
-        return vec![event(letter, key)];
+pub fn pager_duty_events(letter: &Outgoing<'_>, key: &str) -> Vec<Value> {
+    let Outgoing::Summary(listing) = letter else {
+        return vec![pager_duty_event(letter, key)];
     };
     let (now, stack) = (listing.now, listing.stack);
     let (named, rest) = listing
         .incidents
-        .split_at(listing.incidents.len().min(LISTED));
-    let one = |(incident, kind): &(&Incident, Kind)| {
-        event(
-            &Letter::One(Telling {
+        .split_at(listing.incidents.len().min(MAX_LISTED_INCIDENTS));
+    let one = |(incident, kind): &(&Incident, NotificationKind)| {
+        pager_duty_event(
+            &Outgoing::Single(IncidentMessage {
                 incident,
                 kind: *kind,
-                known: 0,
+                sent_lines: 0,
                 stack,
                 now,
                 links: None,
@@ -37,8 +39,8 @@ pub fn pager_duty(letter: &Letter<'_>, key: &str) -> Vec<Value> {
     };
     let mut events: Vec<Value> = named.iter().map(one).collect();
     if !rest.is_empty() {
-        events.push(event(
-            &Letter::Many(Listing {
+        events.push(pager_duty_event(
+            &Outgoing::Summary(SummaryMessage {
                 incidents: rest.to_vec(),
                 stack,
                 now,
@@ -49,13 +51,14 @@ pub fn pager_duty(letter: &Letter<'_>, key: &str) -> Vec<Value> {
     events
 }
 
-fn event(letter: &Letter<'_>, key: &str) -> Value {
+fn pager_duty_event(letter: &Outgoing<'_>, key: &str) -> Value {
     let (summary, severity, dedup_key, action, about) = match letter {
-        Letter::One(telling) => {
-            // What ends badly is over as well, where it was begun.
-            let is_over =
-                telling.incident.over.is_some() && telling.incident.lasted && telling.known > 0;
-            let action = if telling.kind == Kind::Over || is_over {
+        Outgoing::Single(telling) => {
+            // An incident that ended badly is resolved as well, if its alert was sent.
+            let is_over = telling.incident.resolved_at.is_some()
+                && telling.incident.was_firing
+                && telling.sent_lines > 0;
+            let action = if telling.kind == NotificationKind::Resolved || is_over {
                 "resolve"
             } else {
                 "trigger"
@@ -63,12 +66,12 @@ fn event(letter: &Letter<'_>, key: &str) -> Value {
             (
                 telling.subject(),
                 telling.incident.severity,
-                telling.incident.token(),
+                telling.incident.occurrence_token(),
                 action,
                 Some(telling.incident),
             )
         }
-        Letter::Many(listing) => {
+        Outgoing::Summary(listing) => {
             let key = format!("{}-many-{}", listing.stack, listing.now.as_second());
             (listing.subject(), Severity::Critical, key, "trigger", None)
         }
@@ -79,15 +82,15 @@ fn event(letter: &Letter<'_>, key: &str) -> Value {
         Severity::Critical => "critical",
     };
     let body = match letter {
-        Letter::One(telling) => telling.body(),
-        Letter::Many(listing) => listing.body(),
+        Outgoing::Single(telling) => telling.body(),
+        Outgoing::Summary(listing) => listing.body(),
     };
     json!({
         "routing_key": key,
         "event_action": action,
         "dedup_key": dedup_key,
         "payload": {
-            "summary": summary.chars().take(SUMMARY).collect::<String>(),
+            "summary": summary.chars().take(MAX_SUMMARY_CHARS).collect::<String>(),
             "source": about.map_or("lamplighter", |incident| incident.target.as_str()),
             "severity": severity,
             "component": about.map(|incident| &incident.name),
@@ -99,81 +102,84 @@ fn event(letter: &Letter<'_>, key: &str) -> Value {
     })
 }
 
-/// What a webhook gets, version 1.
+/// Returns the document that a webhook receives, version 1.
 #[must_use]
-pub fn webhook(letter: &Letter<'_>) -> Value {
+pub fn webhook_document(letter: &Outgoing<'_>) -> Value {
     match letter {
-        Letter::One(telling) => {
+        Outgoing::Single(telling) => {
             let more = json!({
-                "version": 1, "stack": telling.stack, "kind": word(telling.kind), "title": telling.title(), "text": telling.body(),
+                "version": 1, "stack": telling.stack, "kind": kind_name(telling.kind), "title": telling.title(), "text": telling.body(),
             });
-            with(about(telling.incident), more)
+            merge_objects(incident_document(telling.incident), more)
         }
-        Letter::Many(listing) => {
+        Outgoing::Summary(listing) => {
             let incidents: Vec<Value> = listing
                 .incidents
                 .iter()
-                .map(|(incident, _)| about(incident))
+                .map(|(incident, _)| incident_document(incident))
                 .collect();
             json!({"version": 1, "stack": listing.stack, "kind": "many", "title": listing.subject(), "incidents": incidents})
         }
     }
 }
 
-fn about(incident: &Incident) -> Value {
+fn incident_document(incident: &Incident) -> Value {
     json!({
-        "id": incident.token(),
+        "id": incident.occurrence_token(),
         "target": incident.target,
         "name": incident.name,
         "app": incident.app,
         "cause": incident.cause,
         "severity": incident.severity,
         "since": incident.since,
-        "over": incident.over,
+        "over": incident.resolved_at,
         "link": incident.link,
     })
 }
 
-/// A document with the fields of another one.
+/// Returns the document extended by the fields of another one.
 #[must_use]
-pub fn with(mut document: Value, more: Value) -> Value {
+pub fn merge_objects(mut document: Value, more: Value) -> Value {
     if let (Value::Object(all), Value::Object(more)) = (&mut document, more) {
         all.extend(more);
     }
     document
 }
 
-fn word(kind: Kind) -> &'static str {
+fn kind_name(kind: NotificationKind) -> &'static str {
     match kind {
-        Kind::Begins => "begins",
-        Kind::News => "news",
-        Kind::Goes => "changes",
-        Kind::Lasts => "lasts",
-        Kind::Over => "over",
-        Kind::Flaps => "flaps",
+        NotificationKind::Firing => "begins",
+        NotificationKind::Info => "news",
+        NotificationKind::Updated => "changes",
+        NotificationKind::Reminder => "lasts",
+        NotificationKind::Resolved => "over",
+        NotificationKind::Flaps => "flaps",
     }
 }
 
-/// `v1=` and the HMAC-SHA256, in hexadecimal, of the time in seconds, a dot and the body.
+/// Returns `v1=` and the hexadecimal HMAC-SHA256 of the time in seconds, a dot and the body.
 #[must_use]
-pub fn signature(key: &str, seconds: i64, body: &str) -> String {
-    format!("v1={}", seal(key, &format!("{seconds}.{body}")))
+pub fn webhook_signature(key: &str, seconds: i64, body: &str) -> String {
+    format!(
+        "v1={}",
+        compute_signature(key, &format!("{seconds}.{body}"))
+    )
 }
 
-/// What Amazon Q Developer in chat applications shows.
+/// Returns the custom notification that Amazon Q Developer in chat applications shows.
 /// Source: <https://docs.aws.amazon.com/chatbot/latest/adminguide/custom-notifs.html>
 #[must_use]
-pub fn amazon_q(letter: &Letter<'_>) -> Value {
+pub fn amazon_q_document(letter: &Outgoing<'_>) -> Value {
     let (title, description, thread, next) = match letter {
-        Letter::One(telling) => (
+        Outgoing::Single(telling) => (
             telling.subject(),
-            described(telling),
-            Some(telling.incident.token()),
-            next(telling),
+            describe_incident(telling),
+            Some(telling.incident.occurrence_token()),
+            list_next_steps(telling),
         ),
-        Letter::Many(listing) => (
+        Outgoing::Summary(listing) => (
             listing.subject(),
-            listing.lines().join("\n"),
+            listing.incident_lines().join("\n"),
             None,
             Vec::new(),
         ),
@@ -189,26 +195,26 @@ pub fn amazon_q(letter: &Letter<'_>) -> Value {
         Value::Null,
         |thread| json!({"metadata": {"threadId": thread, "summary": title}}),
     );
-    with(
-        json!({"version": "1.0", "source": "custom", "content": with(content, next)}),
+    merge_objects(
+        json!({"version": "1.0", "source": "custom", "content": merge_objects(content, next)}),
         metadata,
     )
 }
 
-fn described(telling: &Telling<'_>) -> String {
+fn describe_incident(telling: &IncidentMessage<'_>) -> String {
     let news = telling
-        .news()
+        .new_lines()
         .into_iter()
         .map(|line| format!("{}: {}\n{}", telling.incident.name, line.title, line.why));
-    news.chain(telling.span())
+    news.chain(telling.describe_duration())
         .chain([format!("<{}|AWS console>", telling.incident.link)])
         .collect::<Vec<_>>()
         .join("\n\n")
 }
 
-fn next(telling: &Telling<'_>) -> Vec<String> {
+fn list_next_steps(telling: &IncidentMessage<'_>) -> Vec<String> {
     telling
-        .news()
+        .new_lines()
         .into_iter()
         .map(|line| line.next.clone())
         .filter(|next| !next.is_empty())
@@ -223,7 +229,7 @@ mod tests {
     #[test]
     fn a_signature_is_what_openssl_says() {
         assert_eq!(
-            signature("key", 1_795_321_829, r#"{"a":1}"#),
+            webhook_signature("key", 1_795_321_829, r#"{"a":1}"#),
             "v1=7d1e588b26ef73c4ce6ff7fea601303e689e46cf9b1a124813a7119cfbe7b1f5"
         );
     }

@@ -1,61 +1,61 @@
-//! One view of a target for all operations: what may be done to it in the state it is in.
+//! The arbiter: decides whether an action is allowed in the current state of its target.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Service;
 use crate::plan::Action;
-use crate::state::Memory;
+use crate::state::TargetState;
 
-/// How long after its tasks were started anew a service is not made smaller.
-const CALM: SignedDuration = SignedDuration::from_mins(15);
+/// Minimum time between a restart of a service's tasks and a scale-in.
+const SCALE_IN_DELAY: SignedDuration = SignedDuration::from_mins(15);
 
-/// What the arbiter looks at.
+/// The facts about a target that the arbiter checks before an action.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TargetState {
-    /// AWS's word: `ACTIVE`, `DRAINING`, `INACTIVE`.
+pub struct Preconditions {
+    /// The service status as ECS spells it: `ACTIVE`, `DRAINING`, `INACTIVE`.
     pub status: String,
     /// `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
     pub deployment_controller: String,
     pub rollout_in_progress: bool,
-    /// What it depends on, and is down: `the database orders (storage-full)`.
-    pub down: Option<String>,
+    /// The dependency that is down, in words: `the database orders (storage-full)`.
+    pub dependency_outage: Option<String>,
 }
 
-impl TargetState {
-    /// A target of which nothing stands in the way of an action.
+impl Preconditions {
+    /// Returns the preconditions of an active target on which every action is allowed.
     #[must_use]
-    pub fn active() -> Self {
+    pub fn for_active_target() -> Self {
         let (status, deployment_controller) = ("ACTIVE".to_owned(), "ECS".to_owned());
         Self {
             status,
             deployment_controller,
             rollout_in_progress: false,
-            down: None,
+            dependency_outage: None,
         }
     }
 
-    /// A target that AWS does not know.
+    /// Returns the preconditions of a target that AWS does not know.
     #[must_use]
-    pub fn missing() -> Self {
+    pub fn for_missing_target() -> Self {
         Self {
             status: "MISSING".to_owned(),
-            ..Self::active()
+            ..Self::for_active_target()
         }
     }
 }
 
-impl From<&Service> for TargetState {
+impl From<&Service> for Preconditions {
     fn from(service: &Service) -> Self {
         Self {
             status: service.status.clone(),
             deployment_controller: service.deployment_controller.as_str().to_owned(),
-            rollout_in_progress: service.rollout_in_progress(),
-            down: None,
+            rollout_in_progress: service.has_rollout_in_progress(),
+            dependency_outage: None,
         }
     }
 }
 
-/// Why an action is not permitted now.
+/// The reason why the arbiter does not allow an action now.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Veto {
     #[error("the service is {0}, not ACTIVE")]
@@ -70,85 +70,89 @@ pub enum Veto {
     ReleaseFollowed,
     #[error("{0} is down, and nothing that is done to the service helps")]
     DependencyDown(String),
-    #[error("its tasks were started anew at {0}, less than {minutes} min ago", minutes = CALM.as_mins())]
+    #[error("its tasks were started anew at {0}, less than {minutes} min ago", minutes = SCALE_IN_DELAY.as_mins())]
     RecentlyRepaired(Timestamp),
 }
 
-/// Whether an action may be done to a target in this state.
+/// Checks whether an action is allowed on a target with these preconditions.
 ///
 /// # Errors
-/// The [`Veto`], which is journalled.
-pub fn permits(
+/// The [`Veto`], which the engine writes to the journal.
+pub fn check_action(
     action: &Action,
-    state: &TargetState,
-    memory: &Memory,
+    state: &Preconditions,
+    memory: &TargetState,
     now: Timestamp,
 ) -> Result<(), Veto> {
-    if action.can_wait() {
+    if action.is_deferrable() {
         return Ok(());
     }
     match action {
         _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
-        // With what it depends on down, every revision fails.
-        _ if state.down.is_some() && mends(action) => {
-            Err(Veto::DependencyDown(state.down.clone().unwrap_or_default()))
-        }
-        _ if memory.is_being_released(now)
-            && mends(action)
-            && !matches!(action, Action::GoBack(_)) =>
+        // While a dependency is down, every revision fails.
+        _ if state.dependency_outage.is_some() && is_repair(action) => Err(Veto::DependencyDown(
+            state.dependency_outage.clone().unwrap_or_default(),
+        )),
+        _ if memory.is_release_in_progress(now)
+            && is_repair(action)
+            && !matches!(action, Action::Rollback(_)) =>
         {
             Err(Veto::ReleaseFollowed)
         }
         Action::Rollout(_)
-        | Action::Redeploy(_)
-        | Action::GoBack(_)
-        | Action::Continue(_)
-        | Action::Enlarge(_)
-        | Action::Move(_)
-            if state.deployment_controller != "ECS" && !through_code_deploy(action, state) =>
+        | Action::RestartTasks(_)
+        | Action::Rollback(_)
+        | Action::ContinueDeployment(_)
+        | Action::IncreaseMemory(_)
+        | Action::SwitchCapacityProvider(_)
+            if state.deployment_controller != "ECS" && !uses_code_deploy(action, state) =>
         {
             Err(Veto::ForeignController(state.deployment_controller.clone()))
         }
-        // It crashes however many tasks it has.
-        Action::Scale(_) | Action::Floor(_) if memory.parked.is_some() => Err(Veto::Parked(
-            memory.parked.as_ref().map_or(0, |parked| parked.to),
-        )),
-        Action::Scale(scale) if scale.to < scale.from => shrinks(state, memory, now),
-        Action::Floor(floor) if floor.to < floor.from => shrinks(state, memory, now),
+        // The service crashes regardless of its number of tasks.
+        Action::SetDesiredCount(_) | Action::SetMinCapacity(_) if memory.parked.is_some() => Err(
+            Veto::Parked(memory.parked.as_ref().map_or(0, |parked| parked.to)),
+        ),
+        Action::SetDesiredCount(scale) if scale.to < scale.from => {
+            check_scale_in(state, memory, now)
+        }
+        Action::SetMinCapacity(floor) if floor.to < floor.from => {
+            check_scale_in(state, memory, now)
+        }
         _ => Ok(()),
     }
 }
 
-/// Whether it is CodeDeploy's service, and goes through CodeDeploy.
-fn through_code_deploy(action: &Action, state: &TargetState) -> bool {
+/// Reports whether a service belongs to CodeDeploy and the action deploys through CodeDeploy.
+fn uses_code_deploy(action: &Action, state: &Preconditions) -> bool {
     let goes_through = match action {
         Action::Rollout(rollout) => rollout.code_deploy.is_some(),
-        Action::GoBack(back) => back.code_deploy.is_some(),
+        Action::Rollback(back) => back.code_deploy.is_some(),
         _ => false,
     };
     goes_through && state.deployment_controller == "CODE_DEPLOY"
 }
 
-/// Whether it is done because the service is not well.
-fn mends(action: &Action) -> bool {
+/// Reports whether an action repairs an unhealthy service.
+fn is_repair(action: &Action) -> bool {
     match action {
-        Action::Redeploy(redeploy) => redeploy.heals,
-        Action::Park(park) => !park.restores,
-        Action::Move(moving) => !moving.restores,
+        Action::RestartTasks(redeploy) => redeploy.heals,
+        Action::ParkService(park) => !park.restores,
+        Action::SwitchCapacityProvider(moving) => !moving.restores,
         other => matches!(
             other,
-            Action::GoBack(_) | Action::Replace(_) | Action::Enlarge(_)
+            Action::Rollback(_) | Action::ReplaceTask(_) | Action::IncreaseMemory(_)
         ),
     }
 }
 
-fn shrinks(state: &TargetState, memory: &Memory, now: Timestamp) -> Result<(), Veto> {
+fn check_scale_in(state: &Preconditions, memory: &TargetState, now: Timestamp) -> Result<(), Veto> {
     if state.rollout_in_progress {
         return Err(Veto::RolloutInProgress);
     }
     match memory
         .last_restart()
-        .filter(|at| now.duration_since(*at) < CALM)
+        .filter(|at| now.duration_since(*at) < SCALE_IN_DELAY)
     {
         Some(at) => Err(Veto::RecentlyRepaired(at)),
         None => Ok(()),
@@ -161,22 +165,22 @@ mod tests {
 
     use super::*;
     use crate::model::Arn;
-    use crate::plan::{Redeploy, Scale};
+    use crate::plan::{RestartTasks, SetDesiredCount};
     use crate::state::Attempt;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn state(status: &str, controller: &str, rollout_in_progress: bool) -> TargetState {
-        TargetState {
+    fn state(status: &str, controller: &str, rollout_in_progress: bool) -> Preconditions {
+        Preconditions {
             status: status.into(),
             deployment_controller: controller.into(),
             rollout_in_progress,
-            down: None,
+            dependency_outage: None,
         }
     }
 
-    fn verdict(action: &Action, state: &TargetState, memory: &Memory) -> Option<String> {
-        permits(action, state, memory, NOW)
+    fn verdict(action: &Action, state: &Preconditions, memory: &TargetState) -> Option<String> {
+        check_action(action, state, memory, NOW)
             .err()
             .map(|veto| veto.to_string())
     }
@@ -194,7 +198,7 @@ mod tests {
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::Redeploy(Redeploy {
+        let action = Action::RestartTasks(RestartTasks {
             service: Arn::new("a"),
             since: NOW,
             shifts: false,
@@ -204,7 +208,7 @@ mod tests {
             verdict(
                 &action,
                 &state(status, controller, false),
-                &Memory::default()
+                &TargetState::default()
             )
             .as_deref(),
             veto
@@ -229,11 +233,11 @@ mod tests {
         #[case] restarted: i64,
         #[case] veto: Option<&str>,
     ) {
-        let memory = Memory {
+        let memory = TargetState {
             attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
-            ..Memory::default()
+            ..TargetState::default()
         };
-        let action = Action::Scale(Scale {
+        let action = Action::SetDesiredCount(SetDesiredCount {
             service: Arn::new("a"),
             from,
             to,

@@ -4,21 +4,22 @@ use jiff::Timestamp;
 
 use crate::policy::StackDefaults;
 
-/// An operation's world: AWS, the ledger, the notice queue, the stack's defaults, clock and metrics.
+/// The dependencies of an operation: AWS, ledger, notification queue, stack defaults, clock and
+/// metrics.
 pub struct Engine<C, L, O> {
     pub cloud: C,
     pub ledger: L,
     pub outbox: O,
     pub defaults: StackDefaults,
     pub clock: Box<dyn Fn() -> Timestamp>,
-    /// Where metric records go, a line each.
+    /// The sink of metric records, which takes one line each.
     pub metrics: fn(&str),
 }
 
-/// One invocation, as Lambda describes it.
+/// One invocation of the Lambda function.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     pub request_id: String,
-    /// When Lambda ends the function.
+    /// The time at which Lambda stops the function.
     pub deadline: Timestamp,
 }

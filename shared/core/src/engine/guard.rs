@@ -1,8 +1,8 @@
-//! What stands between a decision and doing it: what was begun before, the arbiter, the limits.
+//! The checks between a decision and its execution: earlier intents, the arbiter and the limits.
 
-use crate::engine::messages::limit_reached;
+use crate::engine::messages::limit_reached_message;
 use crate::engine::operation::Operation;
-use crate::engine::reconciliation::Visit;
+use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
 use crate::notify::Outbox;
 use crate::plan::{Action, Plan, Step};
@@ -10,40 +10,40 @@ use crate::ports::cloud::Cloud;
 use crate::ports::ledger::Ledger;
 use crate::state::Pending;
 
-impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
-    /// Looks for intents of earlier invocations whose end is not known. What shows on AWS was done, and
-    /// people are told now; what does not is decided again.
-    pub(super) fn reconcile(&mut self, observed: &Op::Observed) {
-        let in_effect = |pending: &Pending| Op::in_effect(&pending.action, observed);
-        for pending in self.lease.memory.reconcile(Op::NAME, self.now, in_effect) {
-            let target = self.target.arn.name();
+impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+    /// Resolves intents of earlier invocations whose outcome is unknown. An action that has taken
+    /// effect is notified now; any other is decided again.
+    pub(super) fn resolve_intents(&mut self, observed: &Op::Observed) {
+        let in_effect = |pending: &Pending| Op::is_applied(&pending.action, observed);
+        for pending in self.lease.state.take_applied(Op::NAME, self.now, in_effect) {
+            let target = self.target.arn.display_name();
             tracing::info!(
                 operation = Op::NAME,
                 target,
-                action = pending.action.in_words(),
+                action = pending.action.describe(),
                 "an interrupted action took effect"
             );
-            self.tell_if_any(pending.message);
+            self.notify_if_some(pending.message);
         }
-        // A restart in progress may still be taken back.
+        // A restart in progress may still be rolled back.
         let owed = self
             .lease
-            .memory
-            .owed
+            .state
+            .pending_restart
             .as_ref()
-            .map(|owed| Action::Redeploy(owed.restart.clone()));
-        let settled = !Op::state(observed).rollout_in_progress;
-        if settled && owed.is_some_and(|restart| Op::in_effect(&restart, observed)) {
-            self.lease.memory.owed = None;
+            .map(|owed| Action::RestartTasks(owed.restart.clone()));
+        let settled = !Op::preconditions(observed).rollout_in_progress;
+        if settled && owed.is_some_and(|restart| Op::is_applied(&restart, observed)) {
+            self.lease.state.pending_restart = None;
         }
-        Op::forget(&mut self.lease.memory, observed);
+        Op::prune_state(&mut self.lease.state, observed);
     }
 
-    /// Asks the arbiter and the limits about each step.
-    pub(super) fn guard(
+    /// Checks each step with the arbiter and the limits.
+    pub(super) fn check_steps(
         &mut self,
         plan: &Plan,
-        state: &arbiter::TargetState,
+        state: &arbiter::Preconditions,
     ) -> Vec<Result<Step, String>> {
         let mut permitted = 0;
         let mut steps = Vec::new();
@@ -51,20 +51,20 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             let before = self.counts.actions + permitted;
             steps.push(
                 if let Err(veto) =
-                    arbiter::permits(&step.action, state, &self.lease.memory, self.now)
+                    arbiter::check_action(&step.action, state, &self.lease.state, self.now)
                 {
                     Err(format!(
                         "not permitted to {}: {veto}",
-                        step.action.in_words()
+                        step.action.describe()
                     ))
-                } else if let Err(limit) = limits::allow(
+                } else if let Err(limit) = limits::check_limits(
                     &step.action,
-                    &self.lease.memory,
+                    &self.lease.state,
                     before,
                     &self.engine.defaults,
                     self.now,
                 ) {
-                    self.withhold(step, &limit);
+                    self.report_limit(step, &limit);
                     Err(format!("limit reached: {limit}"))
                 } else {
                     permitted += 1;
@@ -75,14 +75,16 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         steps
     }
 
-    /// A limit stands against a step. A limit of the run is told for the first target it meets; what no sweep
-    /// would find out again is remembered.
-    fn withhold(&mut self, step: &Step, limit: &limits::Reached) {
-        let of_run = matches!(limit, limits::Reached::ActionsPerRun(_));
-        if !(of_run && self.counts.limit_told) {
-            let told = self.tell(limit_reached(step, limit));
-            self.counts.limit_told |= of_run && told;
+    /// Reports a limit that withholds a step. A limit of the run is notified for the first target
+    /// only. A restart that no sweep would discover again stays pending.
+    fn report_limit(&mut self, step: &Step, limit: &limits::LimitReached) {
+        let of_run = matches!(limit, limits::LimitReached::ActionsPerRun(_));
+        if !(of_run && self.counts.limit_notified) {
+            let told = self.notify_once(limit_reached_message(step, limit));
+            self.counts.limit_notified |= of_run && told;
         }
-        self.lease.memory.owe(&step.action, step.message.as_ref());
+        self.lease
+            .state
+            .keep_pending_restart(&step.action, step.message.as_ref());
     }
 }

@@ -1,14 +1,14 @@
-//! What stops a runaway before it starts.
+//! Limits that stop a runaway before it starts.
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::Action;
 use crate::policy::StackDefaults;
-use crate::state::{Attempt, Memory};
+use crate::state::{Attempt, TargetState};
 
-/// A limit that stands against an action. Reaching one is a critical notice.
+/// The limit that withholds an action. Reaching one sends a critical notification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Reached {
+pub enum LimitReached {
     #[error("{0} rollouts of this service within the last hour (stack parameter RolloutsPerHour)")]
     RolloutsPerHour(u32),
     #[error("{0} actions in this run (stack parameter ActionsPerRun)")]
@@ -17,66 +17,68 @@ pub enum Reached {
     ScalingsPerHour(usize),
 }
 
-/// One a minute, which is how often the sweep runs; more is not its doing.
+/// One change per minute, the interval of the sweep. The sweep alone can't exceed it.
 const SCALINGS_PER_HOUR: usize = 60;
 
-/// Whether one more action is within the limits.
+/// Checks whether one more action is within the limits.
 ///
 /// # Errors
-/// The limit that is [`Reached`].
-pub fn allow(
+/// [`LimitReached`] with the limit that withholds the action.
+pub fn check_limits(
     action: &Action,
-    memory: &Memory,
+    memory: &TargetState,
     done_in_run: u32,
     defaults: &StackDefaults,
     now: Timestamp,
-) -> Result<(), Reached> {
+) -> Result<(), LimitReached> {
     let since = now - SignedDuration::from_hours(1);
     match action {
-        // Named after what they are for, so that there can never be more of them than targets.
-        Action::Alarms(_) | Action::Dashboard(_) => Ok(()),
-        _ if done_in_run >= defaults.actions_per_run => Err(Reached::ActionsPerRun(defaults.actions_per_run)),
-        Action::Scale(_) | Action::Floor(_) => {
+        // Alarms and dashboards are named after their target, so their number is bounded by the
+        // targets.
+        Action::ApplyAlarms(_) | Action::ApplyDashboard(_) => Ok(()),
+        _ if done_in_run >= defaults.actions_per_run => Err(LimitReached::ActionsPerRun(defaults.actions_per_run)),
+        Action::SetDesiredCount(_) | Action::SetMinCapacity(_) => {
             let recent = memory.scalings.iter().filter(|scaling| scaling.at > since).count();
-            if recent >= SCALINGS_PER_HOUR { Err(Reached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
+            if recent >= SCALINGS_PER_HOUR { Err(LimitReached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
         }
-        // A way back is never withheld.
-        Action::GoBack(_)
-        | Action::Continue(_)
-        | Action::Judge(_)
-        | Action::Report(_)
-        | Action::Backup(_)
-        | Action::Copy(_)
-        | Action::Expire(_)
-        | Action::Restore(_)
-        | Action::Remove(_)
-        | Action::Verify(_)
-        | Action::RunProbe(_)
-        | Action::Halt(_)
-        | Action::Export(_)
-        | Action::Complete(_)
-        | Action::Retain(_)
-        // Bounded by how many steps an incident may have.
-        | Action::Replace(_)
-        | Action::Park(_)
-        | Action::Drain(_)
-        | Action::Recover(_) => Ok(()),
-        Action::Rollout(_) | Action::Redeploy(_) | Action::Enlarge(_) | Action::Move(_) => {
-            // What mends a service is not withheld for the restarts that did not.
+        // Rollbacks are never withheld.
+        Action::Rollback(_)
+        | Action::ContinueDeployment(_)
+        | Action::RecordVerdict(_)
+        | Action::AnswerCodeDeployHook(_)
+        | Action::CreateSnapshot(_)
+        | Action::CopySnapshot(_)
+        | Action::DeleteSnapshot(_)
+        | Action::RestoreForDrill(_)
+        | Action::DeleteRestoredDatabase(_)
+        | Action::MarkVerified(_)
+        | Action::RunCheckTask(_)
+        | Action::StopCheckTask(_)
+        | Action::ExportLogs(_)
+        | Action::WriteManifest(_)
+        | Action::SetRetention(_)
+        // The number of steps in an incident bounds these.
+        | Action::ReplaceTask(_)
+        | Action::ParkService(_)
+        | Action::DrainInstance(_)
+        | Action::CloseIncident(_) => Ok(()),
+        Action::Rollout(_) | Action::RestartTasks(_) | Action::IncreaseMemory(_) | Action::SwitchCapacityProvider(_) => {
+            // Earlier restarts don't count against a rollout, since a rollout may fix what they
+            // did not.
             let counts = |attempt: &&Attempt| attempt.digest.is_some() || !matches!(action, Action::Rollout(_));
             let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).filter(counts).count();
             if recent >= defaults.rollouts_per_hour as usize {
-                return Err(Reached::RolloutsPerHour(defaults.rollouts_per_hour));
+                return Err(LimitReached::RolloutsPerHour(defaults.rollouts_per_hour));
             }
             Ok(())
         }
     }
 }
 
-impl Reached {
-    /// Under which one person is told of it once.
+impl LimitReached {
+    /// Returns the key that deduplicates notifications about this limit.
     #[must_use]
-    pub fn key(&self) -> &'static str {
+    pub fn notification_key(&self) -> &'static str {
         match self {
             Self::RolloutsPerHour(_) => "limit:rollouts-per-hour",
             Self::ActionsPerRun(_) => "limit:actions-per-run",
@@ -89,41 +91,41 @@ impl Reached {
 mod tests {
     use super::*;
     use crate::model::Arn;
-    use crate::plan::Redeploy;
+    use crate::plan::RestartTasks;
 
     #[test]
     fn six_rollouts_within_an_hour_are_enough() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let action = Action::Redeploy(Redeploy {
+        let action = Action::RestartTasks(RestartTasks {
             service: Arn::new("a"),
             since: jiff::Timestamp::UNIX_EPOCH,
             shifts: false,
             heals: false,
         });
-        let mut memory = Memory::default();
+        let mut memory = TargetState::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
             memory
                 .attempts
                 .push(Attempt::at(now - SignedDuration::from_mins(minutes)));
         }
         assert_eq!(
-            allow(&action, &memory, 0, &StackDefaults::default(), now),
+            check_limits(&action, &memory, 0, &StackDefaults::default(), now),
             Ok(())
         );
         memory.attempts.push(Attempt::at(now));
         assert_eq!(
-            allow(&action, &memory, 0, &StackDefaults::default(), now),
-            Err(Reached::RolloutsPerHour(6))
+            check_limits(&action, &memory, 0, &StackDefaults::default(), now),
+            Err(LimitReached::RolloutsPerHour(6))
         );
         assert_eq!(
-            allow(
+            check_limits(
                 &action,
-                &Memory::default(),
+                &TargetState::default(),
                 100,
                 &StackDefaults::default(),
                 now
             ),
-            Err(Reached::ActionsPerRun(100))
+            Err(LimitReached::ActionsPerRun(100))
         );
     }
 }

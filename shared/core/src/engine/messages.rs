@@ -1,24 +1,27 @@
-//! What the engine itself tells people, whichever operation it runs.
+//! Messages of the engine itself, whichever operation it runs.
 
 use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::engine::limits;
-use crate::notify::{ACKNOWLEDGED, Message, SILENCE};
+use crate::notify::{ACKNOWLEDGED_PREFIX, Message, SILENCE_PREFIX};
 use crate::plan::{Finding, Step};
 use crate::policy::TagError;
 
-/// For whoever tells people; nobody reads it.
-pub(super) fn silenced(until: Timestamp) -> Message {
-    Message::info(format!("is silenced until {until}")).once(format!("{SILENCE}{until}"))
+/// Builds the message that informs the alert function of a silence. It is never sent to people.
+pub(super) fn silence_message(until: Timestamp) -> Message {
+    Message::info(format!("is silenced until {until}"))
+        .deduplicated_by(format!("{SILENCE_PREFIX}{until}"))
 }
 
-/// The same.
-pub(super) fn acknowledged(incident: &str) -> Message {
-    Message::info(format!("somebody looks at {incident}")).once(format!("{ACKNOWLEDGED}{incident}"))
+/// Builds the message that informs the alert function of an acknowledgement. It is never sent to
+/// people.
+pub(super) fn acknowledgement_message(incident: &str) -> Message {
+    Message::info(format!("somebody looks at {incident}"))
+        .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{incident}"))
 }
 
-pub(super) fn bad_tag(mistake: &TagError) -> Message {
+pub(super) fn bad_tag_message(mistake: &TagError) -> Message {
     Message::warning(format!(
         "tag {} can't be read; nothing is done",
         mistake.tag
@@ -31,46 +34,46 @@ pub(super) fn bad_tag(mistake: &TagError) -> Message {
         "Correct the tag, for example: {} = {}",
         mistake.tag, mistake.example
     ))
-    .once(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+    .deduplicated_by(format!("bad-tag:{}={}", mistake.tag, mistake.value))
 }
 
-/// A key of ours that means nothing. What the other tags ask for goes on.
-pub(super) fn misspelt(mistake: &TagError) -> Message {
+/// Builds the message for an unknown key with our prefix. All other tags stay in effect.
+pub(super) fn unknown_tag_message(mistake: &TagError) -> Message {
     Message::warning(format!("tag {} is ignored", mistake.tag))
         .why(format!(
             "{} = \"{}\": {}",
             mistake.tag, mistake.value, mistake.problem
         ))
         .next("Correct or remove the tag.")
-        .once(format!("misspelt:{}", mistake.tag))
+        .deduplicated_by(format!("misspelt:{}", mistake.tag))
 }
 
-/// AWS could not be asked about the target.
-pub(super) fn unreadable(error: &AwsError) -> Message {
+/// Builds the message for a target that AWS could not describe.
+pub(super) fn unreadable_target_message(error: &AwsError) -> Message {
     Message::warning(format!("can't be looked after: {} failed", error.call))
         .why(error.to_string())
         .next("It is tried again by Lambda's retries and by every sweep.")
-        .once(format!("unreadable:{}:{}", error.call, error.code))
+        .deduplicated_by(format!("unreadable:{}:{}", error.call, error.code))
 }
 
-pub(super) fn unmanaged(operation: &str) -> Message {
+pub(super) fn unmanaged_target_message(operation: &str) -> Message {
     Message::warning(format!(
         "has lamplighter:{operation} but is not managed; nothing is done"
     ))
     .why("Lamplighter acts only on what carries lamplighter:managed.")
     .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
-    .once("unmanaged")
+    .deduplicated_by("unmanaged")
 }
 
-pub(super) fn limit_reached(step: &Step, limit: &limits::Reached) -> Message {
-    Message::critical(format!("limit reached, did not {}", step.action.in_words()))
+pub(super) fn limit_reached_message(step: &Step, limit: &limits::LimitReached) -> Message {
+    Message::critical(format!("limit reached, did not {}", step.action.describe()))
         .why(format!("{limit}. What was to be done: {}", step.reason))
         .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
-        .once(limit.key())
+        .deduplicated_by(limit.notification_key())
 }
 
-/// All that was newly found about a target, in one message.
-pub(super) fn found(findings: &[&Finding]) -> Option<Message> {
+/// Combines all new findings about a target into one message.
+pub(super) fn findings_message(findings: &[&Finding]) -> Option<Message> {
     let [one] = findings else {
         let titles: Vec<&str> = findings
             .iter()
@@ -97,16 +100,16 @@ pub(super) fn found(findings: &[&Finding]) -> Option<Message> {
     })
 }
 
-pub(super) fn only_observed(step: &Step) -> Message {
-    Message::info(format!("would {}", step.action.in_words()))
+pub(super) fn observe_only_message(step: &Step) -> Message {
+    Message::info(format!("would {}", step.action.describe()))
         .why(step.reason.clone())
         .next("Nothing was changed: this is observe mode.")
-        .once(format!("observe:{}", step.action.key()))
+        .deduplicated_by(format!("observe:{}", step.action.stable_key()))
 }
 
-/// An action failed, or nobody knows: AWS may have done it and the answer was lost.
-pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
-    let what = step.action.in_words();
+/// Builds the message for a failed action. If the answer was lost, AWS may have executed it.
+pub(super) fn action_failed_message(step: &Step, error: &AwsError) -> Message {
+    let what = step.action.describe();
     let title = if error.refused {
         format!("could not {what}")
     } else {
@@ -115,5 +118,9 @@ pub(super) fn failed(step: &Step, error: &AwsError) -> Message {
     Message::warning(title)
         .why(format!("{error}. What was to be done: {}", step.reason))
         .next("What became of it shows at the next look; where it was not done it is tried again.")
-        .once(format!("failed:{}:{}", step.action.key(), error.code))
+        .deduplicated_by(format!(
+            "failed:{}:{}",
+            step.action.stable_key(),
+            error.code
+        ))
 }

@@ -4,16 +4,16 @@ use jiff::Timestamp;
 
 use super::messages as words;
 use crate::AwsError;
-use crate::engine::limits::Reached;
+use crate::engine::limits::LimitReached;
 use crate::model::Arn;
 use crate::notify::Message;
-use crate::plan::{Action, Finding, Redeploy, Step};
+use crate::plan::{Action, Finding, RestartTasks, Step};
 use crate::policy::TagError;
 
 #[test]
 fn every_message_of_the_engine() {
     let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let redeploy = Redeploy {
+    let redeploy = RestartTasks {
         service,
         since: Timestamp::UNIX_EPOCH,
         shifts: false,
@@ -21,7 +21,7 @@ fn every_message_of_the_engine() {
     };
     let reason = "crashes again and again".to_owned();
     let step = Step {
-        action: Action::Redeploy(redeploy),
+        action: Action::RestartTasks(redeploy),
         reason,
         message: None,
     };
@@ -49,16 +49,16 @@ fn every_message_of_the_engine() {
         finding("no-logs", "no logs"),
     );
     let messages = [
-        words::bad_tag(&mistake),
-        words::misspelt(&mistake),
-        words::unreadable(&error("ThrottlingException", "Rate exceeded", true)),
-        words::unmanaged("heal"),
-        words::limit_reached(&step, &Reached::RolloutsPerHour(6)),
-        words::limit_reached(&step, &Reached::ActionsPerRun(20)),
-        words::found(&[&unchecked]).unwrap_or_else(|| Message::info("none")),
-        words::found(&[&unchecked, &unlogged]).unwrap_or_else(|| Message::info("none")),
-        words::only_observed(&step),
-        words::failed(
+        words::bad_tag_message(&mistake),
+        words::unknown_tag_message(&mistake),
+        words::unreadable_target_message(&error("ThrottlingException", "Rate exceeded", true)),
+        words::unmanaged_target_message("heal"),
+        words::limit_reached_message(&step, &LimitReached::RolloutsPerHour(6)),
+        words::limit_reached_message(&step, &LimitReached::ActionsPerRun(20)),
+        words::findings_message(&[&unchecked]).unwrap_or_else(|| Message::info("none")),
+        words::findings_message(&[&unchecked, &unlogged]).unwrap_or_else(|| Message::info("none")),
+        words::observe_only_message(&step),
+        words::action_failed_message(
             &step,
             &error(
                 "AccessDeniedException",
@@ -66,7 +66,7 @@ fn every_message_of_the_engine() {
                 true,
             ),
         ),
-        words::failed(&step, &error("Timeout", "no answer came", false)),
+        words::action_failed_message(&step, &error("Timeout", "no answer came", false)),
     ];
     insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));
 }

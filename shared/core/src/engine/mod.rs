@@ -16,4 +16,4 @@ mod run;
 pub mod telemetry;
 
 pub use context::{Engine, Invocation};
-pub use operation::{Operation, Search, Seen, Targets};
+pub use operation::{DiscoveryContext, Operation, TargetContext, Targets};

@@ -1,21 +1,21 @@
-//! How a visit is told, journalled and logged, and how it ends.
+//! Notifications, journal records and log lines of a reconciliation, and its end.
 
 use crate::Error;
 use crate::engine::operation::Operation;
-use crate::notify::{Message, Notice, Outbox, console_link};
+use crate::notify::{Message, Notification, Outbox, console_link};
 use crate::plan::{Finding, Outcome, Plan};
 use crate::policy;
 use crate::ports::cloud::Cloud;
-use crate::ports::ledger::{Kind, Ledger, Record};
+use crate::ports::ledger::{Ledger, Record, RecordKind};
 
-use crate::engine::messages::{acknowledged, found, silenced};
-use crate::engine::reconciliation::{Decision, Round, Visit, ledger_error};
+use crate::engine::messages::{acknowledgement_message, findings_message, silence_message};
+use crate::engine::reconciliation::{Decision, Reconciliation, RunContext, map_ledger_error};
 
-impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
-    /// Hands the notices over, writes the record and the memory, and frees the target. Notices that are
-    /// not taken are remembered and go first next time.
-    pub(super) async fn conclude(&mut self, record: Option<Record>) -> Result<(), Error> {
-        let mut notices = std::mem::take(&mut self.lease.memory.unsent);
+impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+    /// Sends the notifications, writes the record and the target state, and releases the lease.
+    /// Unsent notifications are kept in the target state, and sent first next time.
+    pub(super) async fn finish(&mut self, record: Option<Record>) -> Result<(), Error> {
+        let mut notices = std::mem::take(&mut self.lease.state.unsent);
         notices.append(&mut self.notices);
         let sent = if notices.is_empty() {
             Ok(())
@@ -23,88 +23,101 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             self.engine.outbox.send(notices).await
         };
         let sent = sent.map_err(|unsent| {
-            self.lease.memory.keep_unsent(unsent.notices);
+            self.lease.state.keep_unsent(unsent.notices);
             unsent.error
         });
         let written = self
             .engine
             .ledger
-            .conclude(&self.lease, record.as_ref())
+            .write_outcome(&self.lease, record.as_ref())
             .await;
-        written.map_err(|e| ledger_error(self.target, e))?;
+        written.map_err(|e| map_ledger_error(self.target, e))?;
         Ok(sent?)
     }
 
-    pub(super) fn tell_all(&mut self, plan: &Plan) {
+    pub(super) fn notify_plan(&mut self, plan: &Plan) {
         for message in plan.messages.clone() {
-            self.tell(message);
+            self.notify_once(message);
         }
         if let Some(findings) = &plan.findings {
-            self.tell_findings(findings);
+            self.notify_findings(findings);
         }
     }
 
-    /// Tells findings that are new, and forgets those that are gone. What is muted is told when it is not any
-    /// more.
-    fn tell_findings(&mut self, findings: &[Finding]) {
-        let known = |finding: &&Finding| self.lease.memory.findings.contains_key(&finding.key);
+    /// Notifies new findings, and forgets those that are gone. A silenced finding is notified
+    /// after the silence.
+    fn notify_findings(&mut self, findings: &[Finding]) {
+        let known = |finding: &&Finding| self.lease.state.findings.contains_key(&finding.key);
         let (known, new): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(known);
-        let told = found(&new).is_some_and(|message| self.tell(message));
+        let told = findings_message(&new).is_some_and(|message| self.notify_once(message));
         let held = known.into_iter().chain(new.into_iter().filter(|_| told));
-        self.lease.memory.findings = held
+        self.lease.state.findings = held
             .map(|f| (f.key.clone(), f.message.title.clone()))
             .collect();
     }
 
-    /// Puts a message among those to be told. Answers whether people hear it: not if it is muted, or was told within
-    /// a day.
-    pub(super) fn tell(&mut self, message: Message) -> bool {
-        let told = &self.lease.memory.told;
-        let was_told = |over: &String| told.contains_key(over) || told.contains_key(&muted(over));
+    /// Queues a message. Returns false if people don't receive it: its target is silenced, it was
+    /// sent within a day, or what it resolves was never sent.
+    pub(super) fn notify_once(&mut self, message: Message) -> bool {
+        let told = &self.lease.state.notified;
+        let was_told =
+            |over: &String| told.contains_key(over) || told.contains_key(&silenced_key(over));
         if !message.resolves.as_ref().is_none_or(was_told) {
             return false;
         }
-        // Muted is not told: people hear of it when the silence ends, if it still holds.
+        // A silenced message does not count as sent: it is sent after the silence, if it still
+        // applies.
         let key = message.key.as_ref().map(|key| {
             if self.silenced.is_some() {
-                muted(key)
+                silenced_key(key)
             } else {
                 key.clone()
             }
         });
-        let memory = &mut self.lease.memory;
-        if !memory.tell_once(key.as_deref(), self.now) {
+        let memory = &mut self.lease.state;
+        if !memory.should_notify(key.as_deref(), self.now) {
             return false;
         }
         if let Some(over) = &message.resolves {
-            memory.told.remove(over);
-            memory.told.remove(&muted(over));
+            memory.notified.remove(over);
+            memory.notified.remove(&silenced_key(over));
         }
         if self.silenced.is_some() {
             self.muted.push(format!("(silenced) {}", message.title));
         }
-        self.notify(message);
+        self.queue_notification(message);
         self.silenced.is_none()
     }
 
-    /// Whoever tells people must know that they want to hear nothing of the target, or look at it already.
-    pub(super) fn tell_wishes(&mut self) {
-        let acknowledged = policy::acknowledged(&self.target.tags).map(acknowledged);
-        for wish in self.silenced.map(silenced).into_iter().chain(acknowledged) {
-            if self.lease.memory.tell_once(wish.key.as_deref(), self.now) {
-                self.notify(wish);
+    /// Informs the alert function of a silence or an acknowledgement, so that it suppresses
+    /// messages.
+    pub(super) fn forward_silence_and_ack(&mut self) {
+        let acknowledged =
+            policy::find_acknowledgement(&self.target.tags).map(acknowledgement_message);
+        for wish in self
+            .silenced
+            .map(silence_message)
+            .into_iter()
+            .chain(acknowledged)
+        {
+            if self
+                .lease
+                .state
+                .should_notify(wish.key.as_deref(), self.now)
+            {
+                self.queue_notification(wish);
             }
         }
     }
 
-    fn notify(&mut self, message: Message) {
+    fn queue_notification(&mut self, message: Message) {
         let tags = &self.target.tags;
-        self.notices.push(Notice {
+        self.notices.push(Notification {
             message,
             at: self.now,
             operation: Op::NAME.to_owned(),
-            name: self.target.arn.name(),
-            app: policy::app(tags).map(str::to_owned),
+            name: self.target.arn.display_name(),
+            app: policy::app_name(tags).map(str::to_owned),
             stack: self.engine.defaults.stack.clone(),
             link: console_link(&self.target.arn),
             silenced_until: self.silenced,
@@ -112,14 +125,19 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         });
     }
 
-    pub(super) fn tell_if_any(&mut self, message: Option<Message>) {
+    pub(super) fn notify_if_some(&mut self, message: Option<Message>) {
         if let Some(message) = message {
-            self.tell(message);
+            self.notify_once(message);
         }
     }
 
-    pub(super) fn record(&self, kind: Kind, decision: &Decision, outcomes: Vec<Outcome>) -> Record {
-        let Round { event, run, .. } = self.round;
+    pub(super) fn build_record(
+        &self,
+        kind: RecordKind,
+        decision: &Decision,
+        outcomes: Vec<Outcome>,
+    ) -> Record {
+        let RunContext { event, run, .. } = self.round;
         let event_id = if event.id.is_empty() {
             &run.request_id
         } else {
@@ -131,10 +149,10 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
             event_id: event_id.clone(),
             operation: Op::NAME.to_owned(),
             target: self.target.arn.clone(),
-            reason: decision.reason(),
+            reason: decision.full_reason(),
             observed: decision.observed.clone(),
-            // The intent has the plan; the outcome need not repeat it.
-            plan: (kind != Kind::Outcome && !decision.plan.is_empty())
+            // The intent already has the plan; the outcome need not repeat it.
+            plan: (kind != RecordKind::Outcome && !decision.plan.is_empty())
                 .then(|| decision.plan.clone()),
             outcomes,
             mode: if decision.observe_only {
@@ -143,7 +161,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
                 "act"
             }
             .to_owned(),
-            told: match self.silenced {
+            notified: match self.silenced {
                 None => self
                     .notices
                     .iter()
@@ -155,10 +173,10 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
         }
     }
 
-    pub(super) fn log(&self, reason: &str, actions: u32) {
+    pub(super) fn log_decision(&self, reason: &str, actions: u32) {
         tracing::info!(
             operation = Op::NAME,
-            target = self.target.arn.name(),
+            target = self.target.arn.display_name(),
             event_id = self.round.event.id,
             actions,
             reason,
@@ -167,7 +185,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Visit<'_, Op, C, L, O> {
     }
 }
 
-/// Under which a message that is muted is remembered.
-fn muted(key: &str) -> String {
+/// Returns the key that records a message as silenced.
+fn silenced_key(key: &str) -> String {
     format!("muted:{key}")
 }

@@ -6,115 +6,129 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::engine::arbiter::TargetState;
+use crate::engine::arbiter::Preconditions;
 use crate::event::detail::Detail;
 use crate::model::Tagged;
 use crate::plan::Action;
 use crate::policy::{StackDefaults, TagError};
-use crate::ports::cloud::{Cloud, Reach};
+use crate::ports::cloud::{Capability, Cloud};
 use crate::ports::ledger::Ledger;
-use crate::state::Memory;
+use crate::state::TargetState;
 use crate::{AwsError, Error, Event, Plan};
 
-/// What one Lambda does, in as many words as it takes and no more. The engine does the rest.
+/// The domain logic of one Lambda function. The engine does the rest.
 pub trait Operation {
-    /// The verb: `deploy`.
+    /// The name, which is a verb: `deploy`.
     const NAME: &'static str;
-    /// What the operator wants, read from a target's tags.
+    /// The policy that is parsed from the tags of a target.
     type Policy;
-    /// What is read once for all targets of a run.
-    type Survey;
-    /// All that a decision needs to know.
+    /// Data that is read once for all targets of a run.
+    type Prefetched;
+    /// The observed facts that a decision needs.
     type Observed: Serialize;
-    /// What of AWS it changes.
-    type Reach: Reach;
-    /// Visits whatever is not managed any more, to take away what it made for it. Otherwise it visits only what
-    /// it watches.
-    const TIDIES: bool = false;
+    /// The capability: the changes of AWS that the operation may make.
+    type Capability: Capability;
+    /// Reconciles every target that is no longer managed, to delete what the operation created for
+    /// it. If false, it does so only for targets on its watch list.
+    const CLEANS_UP_UNMANAGED: bool = false;
 
-    /// What it made is taken away whatever the target's tags say: paused, observed or unreadable.
-    const TEARS_DOWN: bool = false;
+    /// Cleans up regardless of the tags of the target: even if it is paused, observed or has
+    /// invalid tags.
+    const ALWAYS_CLEANS_UP: bool = false;
 
-    /// Which targets an event is about, by what AWS says now, and what is read for all of them at once.
+    /// Finds the targets of an event from the current state of AWS, and prefetches data for all of
+    /// them.
     ///
     /// # Errors
-    /// [`AwsError`] where AWS or the ledger can't be asked.
-    async fn targets<C: Cloud, L: Ledger>(
+    /// [`AwsError`] if AWS or the ledger can't be read.
+    async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: Search<'_, C, L>,
-    ) -> Result<Targets<Self::Survey>, AwsError>;
+        search: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Self::Prefetched>, AwsError>;
 
-    /// Reads this operation's tag; `None` where the target has none.
+    /// Parses the tag of this operation. Returns `None` if the target does not have it.
     ///
     /// # Errors
-    /// [`TagError`], of which a person is told once; nothing is done to the target.
-    fn policy(
+    /// [`TagError`] if the tag is invalid. The engine then notifies once and leaves the target
+    /// alone.
+    fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self::Policy>, TagError>;
 
-    /// What applies to a target that is not managed any more, whatever its other tags say.
-    fn tidying(&self, _defaults: &StackDefaults) -> Option<Self::Policy> {
+    /// Returns the policy for a target that is no longer managed, whatever its other tags say.
+    fn cleanup_policy(&self, _defaults: &StackDefaults) -> Option<Self::Policy> {
         None
     }
 
-    /// Reads what AWS says now about one target, as far as the survey does not know it.
+    /// Reads the current state of one target from AWS, as far as the prefetched data lacks it.
     ///
     /// # Errors
-    /// [`AwsError`] where AWS can't be asked.
+    /// [`AwsError`] if AWS can't be read.
     async fn observe<C: Cloud>(
         &self,
-        seen: Seen<'_, Self::Policy>,
-        survey: &Self::Survey,
+        seen: TargetContext<'_, Self::Policy>,
+        survey: &Self::Prefetched,
         cloud: &C,
     ) -> Result<Self::Observed, AwsError>;
 
-    /// What should happen. No I/O, clock, environment or randomness: all it knows is in its arguments.
+    /// Decides what should happen. Pure: uses no I/O, clock, environment or randomness beside its
+    /// arguments.
     fn decide(
         &self,
-        seen: Seen<'_, Self::Policy>,
+        seen: TargetContext<'_, Self::Policy>,
         observed: &Self::Observed,
         now: Timestamp,
     ) -> Plan;
 
-    /// What the arbiter must know of the target.
-    fn state(observed: &Self::Observed) -> TargetState;
+    /// Returns the facts about the target that the arbiter checks.
+    fn preconditions(observed: &Self::Observed) -> Preconditions;
 
-    /// Whether an action shows in what is observed now.
-    fn in_effect(action: &Action, observed: &Self::Observed) -> bool;
+    /// Reports whether the observed state shows that an action has taken effect.
+    fn is_applied(action: &Action, observed: &Self::Observed) -> bool;
 
-    /// Whether a target that somebody else holds is left to the next sweep: the event is one of many that say the same.
+    /// Reports whether a locked target is left to the next sweep. True for an event that is one of
+    /// many with the same meaning.
     #[must_use]
-    fn leaves_busy(_event: &Event) -> bool {
+    fn skips_locked(_event: &Event) -> bool {
         false
     }
 
-    /// What of a target is measured, in seconds, beside what is decided: name and value.
-    fn gauges(_observed: &Self::Observed, _now: Timestamp) -> Vec<(&'static str, f64)> {
+    /// Returns metrics of a target, as name and value in seconds.
+    fn list_gauges(_observed: &Self::Observed, _now: Timestamp) -> Vec<(&'static str, f64)> {
         Vec::new()
     }
 
-    /// Forgets what AWS does not bear out any more.
-    fn forget(_memory: &mut Memory, _observed: &Self::Observed) {}
+    /// Removes from the target state what AWS no longer confirms.
+    fn prune_state(_memory: &mut TargetState, _observed: &Self::Observed) {}
 
-    /// What Lambda is answered, where whoever invokes the function reads the answer and must find a certain form in it.
+    /// Builds the response of Lambda, if the caller of the function expects a certain form.
     ///
     /// # Errors
-    /// What makes Lambda try again.
-    fn reply(&self, _payload: &Value, result: Result<Value, Error>) -> Result<Value, Error> {
+    /// The error that makes Lambda retry.
+    fn build_response(
+        &self,
+        _payload: &Value,
+        result: Result<Value, Error>,
+    ) -> Result<Value, Error> {
         result
     }
 
-    /// Whether the sweep must come back to the target even if nothing speaks of it ([`Ledger::watched`]).
-    fn watches(_seen: Seen<'_, Self::Policy>, _observed: &Self::Observed, _plan: &Plan) -> bool {
+    /// Reports whether the sweep must reconcile the target again even without an event
+    /// ([`Ledger::list_watched`]).
+    fn needs_requeue(
+        _seen: TargetContext<'_, Self::Policy>,
+        _observed: &Self::Observed,
+        _plan: &Plan,
+    ) -> bool {
         false
     }
 }
 
-/// What an operation is given to find its targets.
+/// The context in which an operation finds its targets.
 #[derive(Debug)]
-pub struct Search<'a, C, L> {
+pub struct DiscoveryContext<'a, C, L> {
     pub event: &'a Event,
     pub now: Timestamp,
     pub defaults: &'a StackDefaults,
@@ -122,36 +136,36 @@ pub struct Search<'a, C, L> {
     pub ledger: &'a L,
 }
 
-/// What an operation is given about one target.
+/// The context in which an operation observes and decides about one target.
 #[derive(Debug)]
-pub struct Seen<'a, P> {
+pub struct TargetContext<'a, P> {
     pub event: &'a Event,
     pub target: &'a Tagged,
     pub policy: &'a P,
-    pub memory: &'a Memory,
+    pub state: &'a TargetState,
 }
 
-impl<P> Clone for Seen<'_, P> {
+impl<P> Clone for TargetContext<'_, P> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<P> Copy for Seen<'_, P> {}
+impl<P> Copy for TargetContext<'_, P> {}
 
-/// The targets of an event, or why it has none.
+/// The targets of an event, or the reason why it has none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Targets<S> {
-    /// With what was read for all of them at once.
-    These(Vec<Tagged>, S),
-    None(String),
+    /// The targets, and the data that was prefetched for all of them.
+    Found(Vec<Tagged>, S),
+    Skipped(String),
 }
 
 impl<S> Targets<S> {
-    /// An event that `operation` does nothing about.
+    /// Returns the result for an event that `operation` does not handle.
     #[must_use]
-    pub fn not_for(operation: &str, detail: &Detail) -> Self {
-        Self::None(match detail {
+    pub fn unsupported_event(operation: &str, detail: &Detail) -> Self {
+        Self::Skipped(match detail {
             Detail::Other {
                 source,
                 detail_type,

@@ -6,53 +6,53 @@ use crate::engine::context::{Engine, Invocation};
 use crate::engine::operation::Operation;
 use crate::engine::telemetry::Counts;
 use crate::model::Tagged;
-use crate::notify::Notice;
+use crate::notify::Notification;
 use crate::plan::{HookStatus, Outcome, Plan, Step};
 use crate::ports::ledger::{Lease, LedgerError};
 use crate::{Error, Event};
 
-/// What came of a visit.
+/// The result of one reconciliation.
 #[derive(Debug, Clone)]
-pub(super) struct Concluded {
+pub(super) struct ReconcileResult {
     pub(super) reason: String,
     pub(super) hook: Option<HookStatus>,
 }
 
-/// What the visits of one event have in common.
-pub(super) struct Round<'a, Op: Operation> {
+/// The context that all reconciliations of one event share.
+pub(super) struct RunContext<'a, Op: Operation> {
     pub(super) op: &'a Op,
     pub(super) event: &'a Event,
-    pub(super) survey: &'a Op::Survey,
+    pub(super) prefetched: &'a Op::Prefetched,
     pub(super) run: &'a Invocation,
 }
 
-impl<Op: Operation> Clone for Round<'_, Op> {
+impl<Op: Operation> Clone for RunContext<'_, Op> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<Op: Operation> Copy for Round<'_, Op> {}
+impl<Op: Operation> Copy for RunContext<'_, Op> {}
 
-pub(super) struct Visit<'a, Op: Operation, C, L, O> {
+pub(super) struct Reconciliation<'a, Op: Operation, C, L, O> {
     pub(super) engine: &'a Engine<C, L, O>,
-    pub(super) round: Round<'a, Op>,
+    pub(super) round: RunContext<'a, Op>,
     pub(super) target: &'a Tagged,
     pub(super) lease: Lease,
     pub(super) now: Timestamp,
     pub(super) counts: &'a mut Counts,
-    /// Until when the target's tags mute messages.
+    /// The time until which the tags of the target silence it.
     pub(super) silenced: Option<Timestamp>,
-    /// Titles of messages that were muted.
+    /// The titles of silenced messages.
     pub(super) muted: Vec<String>,
-    /// What people are to be told, in order.
-    pub(super) notices: Vec<Notice>,
+    /// The notifications to send, in order.
+    pub(super) notices: Vec<Notification>,
 }
 
-/// What is known once AWS was asked: enough to write a record.
+/// A plan with the verdict about each step: the content of a journal record.
 pub(super) struct Decision {
     pub(super) plan: Plan,
-    /// Each step of the plan, in order, or why the arbiter or a limit stands against it.
+    /// Each step of the plan in order, or the veto or limit that withholds it.
     pub(super) steps: Vec<Result<Step, String>>,
     pub(super) observed: String,
     pub(super) observe_only: bool,
@@ -68,19 +68,19 @@ impl Decision {
         }
     }
 
-    pub(super) fn permitted(&self) -> impl Iterator<Item = &Step> {
+    pub(super) fn executable_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().flatten()
     }
 
-    pub(super) fn withheld(&self) -> Vec<Outcome> {
+    pub(super) fn list_withheld(&self) -> Vec<Outcome> {
         self.steps
             .iter()
             .filter_map(|step| step.as_ref().err().cloned().map(Outcome::Withheld))
             .collect()
     }
 
-    /// The plan's reason, and what stood against it.
-    pub(super) fn reason(&self) -> String {
+    /// Returns the reason of the plan, with all vetoes and limits that apply.
+    pub(super) fn full_reason(&self) -> String {
         let against = self
             .steps
             .iter()
@@ -92,10 +92,10 @@ impl Decision {
     }
 }
 
-pub(super) fn ledger_error(target: &Tagged, error: LedgerError) -> Error {
+pub(super) fn map_ledger_error(target: &Tagged, error: LedgerError) -> Error {
     match error {
         LedgerError::Busy { holder, until } => Error::TargetBusy {
-            target: target.arn.name(),
+            target: target.arn.display_name(),
             holder,
             until,
         },

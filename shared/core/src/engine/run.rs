@@ -4,11 +4,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::engine::context::{Engine, Invocation};
-use crate::engine::operation::{Operation, Search, Targets};
-use crate::engine::reconcile::{VISIT, visit};
-use crate::engine::reconciliation::{Concluded, Round};
+use crate::engine::operation::{DiscoveryContext, Operation, Targets};
+use crate::engine::reconcile::{RECONCILE_TIMEOUT, reconcile_target};
+use crate::engine::reconciliation::{ReconcileResult, RunContext};
 use crate::engine::telemetry::{self, Counts};
-use crate::event::delivery::{Delivery, Message};
+use crate::event::delivery::{Payload, QueueMessage};
 use crate::event::detail::Detail;
 use crate::model::Tagged;
 use crate::notify::Outbox;
@@ -21,19 +21,20 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     /// Handles one payload: an event, or SQS or SNS records with events in them.
     ///
     /// # Errors
-    /// [`Error`]; Lambda's retries and the dead-letter queue are what happens next. For SQS records the
-    /// answer is `batchItemFailures` instead, so that only what failed comes again.
-    pub async fn handle<Op: Operation>(
+    /// [`Error`] if the event failed; Lambda then retries it, and finally sends it to the
+    /// dead-letter queue. For SQS records the answer is `batchItemFailures` instead, so that only
+    /// failed messages return.
+    pub async fn handle_payload<Op: Operation>(
         &self,
         op: &Op,
         payload: Value,
         run: &Invocation,
     ) -> Result<Value, Error> {
-        let result = self.deliver(op, payload.clone(), run).await;
-        op.reply(&payload, result)
+        let result = self.dispatch_payload(op, payload.clone(), run).await;
+        op.build_response(&payload, result)
     }
 
-    async fn deliver<Op: Operation>(
+    async fn dispatch_payload<Op: Operation>(
         &self,
         op: &Op,
         payload: Value,
@@ -43,17 +44,17 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
             tracing::info!(operation = Op::NAME, "mode is off: nothing is decided");
             return Ok(json!({"mode": "off"}));
         }
-        match Delivery::parse(payload)? {
-            Delivery::Direct(event) => self
-                .event(op, &event, run)
+        match Payload::parse(payload)? {
+            Payload::Direct(event) => self
+                .handle_event(op, &event, run)
                 .await
                 .map(|targets| json!({"targets": targets})),
-            Delivery::Topic(events) => self.all(op, &events, run).await,
-            Delivery::Queue(messages) => Ok(self.batch(op, messages, run).await),
+            Payload::Topic(events) => self.handle_topic(op, &events, run).await,
+            Payload::Queue(messages) => Ok(self.handle_batch(op, messages, run).await),
         }
     }
 
-    async fn all<Op: Operation>(
+    async fn handle_topic<Op: Operation>(
         &self,
         op: &Op,
         events: &[Event],
@@ -61,35 +62,35 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     ) -> Result<Value, Error> {
         let mut first = None;
         for event in events {
-            if let Err(error) = self.event(op, event, run).await {
+            if let Err(error) = self.handle_event(op, event, run).await {
                 first.get_or_insert(error);
             }
         }
         first.map_or(Ok(json!({"events": events.len()})), Err)
     }
 
-    async fn batch<Op: Operation>(
+    async fn handle_batch<Op: Operation>(
         &self,
         op: &Op,
-        messages: Vec<Message>,
+        messages: Vec<QueueMessage>,
         run: &Invocation,
     ) -> Value {
         let mut failures = Vec::new();
-        for Message { message_id, event } in messages {
+        for QueueMessage { message_id, event } in messages {
             let result = match event {
-                Ok(event) => self.event(op, &event, run).await.map(drop),
+                Ok(event) => self.handle_event(op, &event, run).await.map(drop),
                 Err(malformed) => Err(malformed.into()),
             };
             if let Err(error) = result {
-                telemetry::message_failed(&message_id, &error);
+                telemetry::log_failed_message(&message_id, &error);
                 failures.push(json!({"itemIdentifier": message_id}));
             }
         }
         json!({"batchItemFailures": failures})
     }
 
-    /// Visits every target of one event, all of them even if some fail.
-    async fn event<Op: Operation>(
+    /// Reconciles every target of one event, even if some of them fail.
+    async fn handle_event<Op: Operation>(
         &self,
         op: &Op,
         event: &Event,
@@ -97,12 +98,12 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     ) -> Result<Vec<Value>, Error> {
         let started = (self.clock)();
         let mut counts = Counts::default();
-        let result = self.visit_all(op, event, run, &mut counts).await;
+        let result = self.reconcile_targets(op, event, run, &mut counts).await;
         let now = (self.clock)();
         if result.is_err() {
             counts.failures = counts.failures.max(1);
         }
-        let record = telemetry::emf(
+        let record = telemetry::build_emf_record(
             Op::NAME,
             &self.defaults.stack,
             counts,
@@ -113,23 +114,23 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         result
     }
 
-    async fn visit_all<Op: Operation>(
+    async fn reconcile_targets<Op: Operation>(
         &self,
         op: &Op,
         event: &Event,
         run: &Invocation,
         counts: &mut Counts,
     ) -> Result<Vec<Value>, Error> {
-        let search = Search {
+        let search = DiscoveryContext {
             event,
             now: (self.clock)(),
             defaults: &self.defaults,
             cloud: &self.cloud,
             ledger: &self.ledger,
         };
-        let (mut targets, survey) = match op.targets(search).await? {
-            Targets::These(targets, survey) => (targets, survey),
-            Targets::None(reason) => {
+        let (mut targets, survey) = match op.find_targets(search).await? {
+            Targets::Found(targets, survey) => (targets, survey),
+            Targets::Skipped(reason) => {
                 tracing::info!(
                     operation = Op::NAME,
                     event_id = event.id,
@@ -140,83 +141,85 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
             }
         };
         if matches!(event.detail, Detail::Sweep) {
-            turn(&mut targets, (self.clock)());
+            rotate_targets(&mut targets, (self.clock)());
         }
         let mut answers = Vec::new();
         let mut errors = Vec::new();
-        let round = Round {
+        let round = RunContext {
             op,
             event,
-            survey: &survey,
+            prefetched: &survey,
             run,
         };
         for target in &targets {
-            match self.target(round, target, counts).await {
-                Ok(Concluded { reason, hook: None }) => {
-                    answers.push(json!({"target": target.arn.name(), "reason": reason}));
+            match self.reconcile_in_time(round, target, counts).await {
+                Ok(ReconcileResult { reason, hook: None }) => {
+                    answers.push(json!({"target": target.arn.display_name(), "reason": reason}));
                 }
-                Ok(Concluded { reason, hook }) => {
+                Ok(ReconcileResult { reason, hook }) => {
                     answers
-                        .push(json!({"target": target.arn.name(), "reason": reason, "hook": hook}));
+                        .push(json!({"target": target.arn.display_name(), "reason": reason, "hook": hook}));
                 }
                 Err(error) => errors.push((target, error)),
             }
         }
-        if Op::leaves_busy(event) {
+        if Op::skips_locked(event) {
             let (busy, others) = errors
                 .into_iter()
                 .partition(|(_, error)| matches!(error, Error::TargetBusy { .. }));
             let busy: Vec<(&Tagged, Error)> = busy;
             answers.extend(busy.iter().map(
-                |(target, error)| json!({"target": target.arn.name(), "left": error.to_string()}),
+                |(target, error)| json!({"target": target.arn.display_name(), "left": error.to_string()}),
             ));
             errors = others;
         }
         counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
         if matches!(event.detail, Detail::Sweep) {
-            // The next sweep is the retry. What there was no time for, or what another function held, comes again at
-            // once, and that the ledger can't be written is nothing that a message could be told of.
+            // The next sweep is the retry. Targets without time left or with a lock held by
+            // another function are retried at once. If the ledger can't be written, no
+            // notification can be recorded either, so the invocation fails.
             let again =
                 |error: &Error| matches!(error, Error::OutOfTime { .. } | Error::TargetBusy { .. });
-            let waits = |error: &Error| !again(error) && !error.is_of_ledger();
+            let waits = |error: &Error| !again(error) && !error.is_ledger_failure();
             let failed = errors.iter().filter(|(_, error)| waits(error));
             answers.extend(failed.map(
-                |(target, error)| json!({"target": target.arn.name(), "error": error.to_string()}),
+                |(target, error)| json!({"target": target.arn.display_name(), "error": error.to_string()}),
             ));
             errors.retain(|(_, error)| !waits(error));
         }
         into_result(answers, errors, targets.len())
     }
 
-    async fn target<Op: Operation>(
+    async fn reconcile_in_time<Op: Operation>(
         &self,
-        round: Round<'_, Op>,
+        round: RunContext<'_, Op>,
         target: &Tagged,
         counts: &mut Counts,
-    ) -> Result<Concluded, Error> {
+    ) -> Result<ReconcileResult, Error> {
         let left = round.run.deadline.duration_since((self.clock)());
-        if left < SignedDuration::try_from(VISIT).unwrap_or(SignedDuration::MAX) {
+        if left < SignedDuration::try_from(RECONCILE_TIMEOUT).unwrap_or(SignedDuration::MAX) {
             return Err(Error::OutOfTime {
-                target: target.arn.name(),
-                seconds: VISIT.as_secs(),
+                target: target.arn.display_name(),
+                seconds: RECONCILE_TIMEOUT.as_secs(),
             });
         }
-        let concluded = visit(self, round, target, counts).await?;
+        let concluded = reconcile_target(self, round, target, counts).await?;
         counts.decisions += 1;
         Ok(concluded)
     }
 }
 
-/// Every sweep begins with another target, so that one which is cut short does not leave out the same ones
-/// each time.
-fn turn(targets: &mut [Tagged], now: Timestamp) {
+/// Rotates the targets by the minute, so that sweeps which are cut short don't always skip the
+/// same ones.
+fn rotate_targets(targets: &mut [Tagged], now: Timestamp) {
     let minute = usize::try_from(now.as_second() / 60).unwrap_or_default();
     if let Some(first) = minute.checked_rem(targets.len()) {
         targets.rotate_left(first);
     }
 }
 
-/// One target's error is the invocation's; several become one that names each.
+/// Combines the errors of targets: a single one is returned as it is, several become one that
+/// names each.
 fn into_result(
     answers: Vec<Value>,
     mut errors: Vec<(&Tagged, Error)>,
@@ -225,7 +228,7 @@ fn into_result(
     if errors.len() > 1 {
         let failures = errors
             .iter()
-            .map(|(target, error)| format!("{}: {error}", target.arn.name()))
+            .map(|(target, error)| format!("{}: {error}", target.arn.display_name()))
             .collect();
         return Err(Error::Targets { total, failures });
     }

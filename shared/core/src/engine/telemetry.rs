@@ -1,37 +1,37 @@
-//! One structured log line a decision, and metrics in CloudWatch's embedded metric format.
+//! One structured log line per decision, and metrics in CloudWatch's embedded metric format.
 //!
-//! Logs go to standard output, which Lambda hands to CloudWatch with its own time stamp. The most
-//! talkative level that is compiled in is `info`: the SDK's request and response bodies, which hold
-//! environment values, appear from `debug` on and so cannot be logged by any setting.
+//! Logs go to standard output, which Lambda forwards to CloudWatch with its own time stamp. The
+//! most verbose compiled-in level is `info`. From `debug` on the SDK logs request and response
+//! bodies, which contain environment values, so no setting can enable that.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-/// CloudWatch namespace of our metrics.
+/// The CloudWatch namespace of our metrics.
 pub const NAMESPACE: &str = "Lamplighter";
 
-/// Metric of a database: how old the newest point is to which it can be brought back, in seconds.
+/// A metric of a database: the age of its newest recovery point, in seconds.
 pub const RECOVERY_POINT: &str = "RecoveryPointAge";
 
-/// What one invocation did.
+/// Counters of one invocation.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub decisions: u32,
     pub actions: u32,
     pub failures: u32,
-    /// People know already that the run reached its limit.
-    pub limit_told: bool,
+    /// People were already notified that the run reached its limit.
+    pub limit_notified: bool,
 }
 
-/// Logs why a message of a batch goes back to its queue.
-pub fn message_failed(message_id: &str, error: &crate::Error) {
+/// Logs why a message of a batch returns to its queue.
+pub fn log_failed_message(message_id: &str, error: &crate::Error) {
     tracing::error!(message_id, error_type = error.kind(), error = %error, "message failed");
 }
 
-/// The metric record of one invocation.
+/// Builds the metric record of one invocation.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 #[must_use]
-pub fn emf(
+pub fn build_emf_record(
     operation: &str,
     stack: &str,
     counts: Counts,
@@ -61,9 +61,10 @@ pub fn emf(
     })
 }
 
-/// The metric record of one value of a target, in seconds, under the dimensions `Stack` and `Target`.
+/// Builds the metric record of one value of a target, in seconds, with the dimensions `Stack` and
+/// `Target`.
 #[must_use]
-pub fn gauge(
+pub fn build_gauge_record(
     stack: &str,
     target: &str,
     name: &str,
@@ -99,7 +100,7 @@ mod tests {
             actions: 1,
             ..Counts::default()
         };
-        let record = emf(
+        let record = build_emf_record(
             "deploy",
             "lamplighter",
             counts,

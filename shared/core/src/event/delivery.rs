@@ -1,29 +1,30 @@
-//! How an event reaches a function: directly from a rule, or inside SQS or SNS records.
+//! Lambda payloads: an event directly from a rule or schedule, or events inside SQS or SNS
+//! records.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{Event, MalformedEvent};
 
-/// A payload of one Lambda invocation.
+/// The payload of one Lambda invocation.
 #[derive(Debug)]
-pub enum Delivery {
-    /// From a rule or a schedule: fails as a whole.
+pub enum Payload {
+    /// An event from a rule or a schedule. It fails as a whole.
     Direct(Box<Event>),
-    /// From a queue: each message succeeds or fails by itself (`batchItemFailures`).
-    Queue(Vec<Message>),
-    /// From a topic: fails as a whole; Lambda retries the record it came in.
+    /// Messages of a queue. Each succeeds or fails on its own (`batchItemFailures`).
+    Queue(Vec<QueueMessage>),
+    /// Events of a topic. They fail as a whole, and Lambda retries the record they came in.
     Topic(Vec<Event>),
 }
 
-/// One SQS message and what it holds.
+/// One SQS message and its parsed event.
 #[derive(Debug)]
-pub struct Message {
+pub struct QueueMessage {
     pub message_id: String,
     pub event: Result<Event, MalformedEvent>,
 }
 
-/// One record's identifier and text, whatever the text is about.
+/// The identifier and raw text of one SQS message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct QueueRecord {
     pub message_id: String,
@@ -46,35 +47,35 @@ enum Record {
     },
     Sns {
         #[serde(rename = "Sns")]
-        sns: Notification,
+        sns: SnsEnvelope,
     },
 }
 
 #[derive(Deserialize)]
-struct Notification {
+struct SnsEnvelope {
     #[serde(rename = "Message")]
     message: String,
 }
 
-impl Delivery {
-    /// Takes a payload apart.
+impl Payload {
+    /// Parses a payload into its events.
     ///
     /// # Errors
-    /// [`MalformedEvent`] where the payload is neither an event nor SQS or SNS records, or where one of
-    /// an SNS delivery's events is malformed. A malformed SQS message fails alone.
+    /// [`MalformedEvent`] if the payload is neither an event nor SQS or SNS records, or if an
+    /// event inside an SNS record is malformed. A malformed SQS message fails alone.
     pub fn parse(payload: Value) -> Result<Self, MalformedEvent> {
         if payload.get("Records").is_none() {
             return Event::parse(payload).map(|event| Self::Direct(Box::new(event)));
         }
         let mut messages = Vec::new();
         let mut events = Vec::new();
-        for record in records(payload)? {
+        for record in parse_records(payload)? {
             match record {
-                Record::Sqs { message_id, body } => messages.push(Message {
+                Record::Sqs { message_id, body } => messages.push(QueueMessage {
                     message_id,
-                    event: event_in(&body),
+                    event: parse_message_text(&body),
                 }),
-                Record::Sns { sns } => events.push(event_in(&sns.message)?),
+                Record::Sns { sns } => events.push(parse_message_text(&sns.message)?),
             }
         }
         Ok(if messages.is_empty() {
@@ -85,12 +86,12 @@ impl Delivery {
     }
 }
 
-/// The messages of an SQS batch, unread.
+/// Returns the messages of an SQS batch without parsing their text.
 ///
 /// # Errors
-/// [`MalformedEvent`] where the payload is no SQS batch.
-pub fn queue_records(payload: Value) -> Result<Vec<QueueRecord>, MalformedEvent> {
-    records(payload)?
+/// [`MalformedEvent`] if the payload is not an SQS batch.
+pub fn parse_queue_records(payload: Value) -> Result<Vec<QueueRecord>, MalformedEvent> {
+    parse_records(payload)?
         .into_iter()
         .map(|record| match record {
             Record::Sqs { message_id, body } => Ok(QueueRecord { message_id, body }),
@@ -101,7 +102,7 @@ pub fn queue_records(payload: Value) -> Result<Vec<QueueRecord>, MalformedEvent>
         .collect()
 }
 
-fn records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
+fn parse_records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
     let parsed: Records = serde_json::from_value(payload).map_err(|_| {
         MalformedEvent("Records that are neither SQS messages nor SNS notifications".into())
     })?;
@@ -111,12 +112,12 @@ fn records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
     Ok(parsed.records)
 }
 
-/// The event in a message's text, which may be an SNS envelope around it (a queue subscribed to a topic
-/// without raw delivery).
-fn event_in(text: &str) -> Result<Event, MalformedEvent> {
+/// Parses the event in a message text. The text may be an SNS envelope around the event, if the
+/// queue subscribes to a topic without raw delivery.
+fn parse_message_text(text: &str) -> Result<Event, MalformedEvent> {
     let not_json = |e: serde_json::Error| MalformedEvent(format!("the message is not JSON: {e}"));
     let value: Value = serde_json::from_str(text).map_err(not_json)?;
-    match Notification::deserialize(&value) {
+    match SnsEnvelope::deserialize(&value) {
         Ok(inner) if value.get("detail-type").is_none() => {
             Event::parse(serde_json::from_str(&inner.message).map_err(not_json)?)
         }
@@ -141,7 +142,7 @@ mod tests {
             {"eventSource": "aws:sqs", "messageId": "m2", "body": "plain text"},
             {"eventSource": "aws:sqs", "messageId": "m3", "body": json!({"Type": "Notification", "Message": sweep()}).to_string()},
         ]});
-        let Delivery::Queue(messages) = Delivery::parse(payload).unwrap() else {
+        let Payload::Queue(messages) = Payload::parse(payload).unwrap() else {
             panic!("not a queue")
         };
         let ok: Vec<bool> = messages.iter().map(|m| m.event.is_ok()).collect();
@@ -152,13 +153,13 @@ mod tests {
     fn an_event_comes_out_of_a_topic() {
         let payload = json!({"Records": [{"EventSource": "aws:sns", "Sns": {"Message": sweep(), "Subject": null}}]});
         assert!(
-            matches!(Delivery::parse(payload).unwrap(), Delivery::Topic(events) if events[0].id == "s1")
+            matches!(Payload::parse(payload).unwrap(), Payload::Topic(events) if events[0].id == "s1")
         );
     }
 
     #[test]
     fn other_records_are_malformed() {
-        let error = Delivery::parse(json!({"Records": [{"s3": {}}]})).unwrap_err();
+        let error = Payload::parse(json!({"Records": [{"s3": {}}]})).unwrap_err();
         assert_eq!(
             error.to_string(),
             "Records that are neither SQS messages nor SNS notifications"

@@ -1,8 +1,8 @@
 //! The EventBridge envelope, parsed into a typed event.
 //!
-//! Unknown fields are ignored and unknown kinds are kept as [`Detail::Other`]; what a known kind must
-//! have and has not is a [`MalformedEvent`]. Optional in practice, whatever the schema says: `id`,
-//! `time`, `region`, `account` and `resources`.
+//! Unknown fields are ignored, and unknown kinds become [`Detail::Other`]. A missing field of a
+//! known kind is a [`MalformedEvent`]. `id`, `time`, `region`, `account` and `resources` are
+//! optional in practice, whatever the schema says.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,14 +13,20 @@ use crate::event::detail::hook::CodeDeployHook;
 use crate::event::detail::{Detail, alarm, hook};
 use crate::model::Arn;
 
-/// What an alarm sends by itself: to a function as its action, or to a topic as its message. `None` for
-/// anything else.
-fn alarm_without_envelope(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+/// Parses the payload that a CloudWatch alarm sends without EventBridge: to a function as its
+/// action, or to a topic as its message. Returns `None` for any other payload.
+fn parse_alarm_payload(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
     let (change, named) = if let Some(data) = value.get("alarmData") {
-        (alarm::native(data.clone(), text("alarmArn")), "alarmData")
+        (
+            alarm::parse_event_detail(data.clone(), text("alarmArn")),
+            "alarmData",
+        )
     } else if value.get("AlarmName").is_some() && value.get("NewStateValue").is_some() {
-        (alarm::published(value.clone()), "message of an alarm")
+        (
+            alarm::parse_sns_message(value.clone()),
+            "message of an alarm",
+        )
     } else {
         return None;
     };
@@ -30,22 +36,22 @@ fn alarm_without_envelope(value: &Value) -> Option<Result<Event, MalformedEvent>
     };
     let arn = Arn::new(change.arn.clone());
     Some(Ok(Event {
-        // The same change always has the same id.
+        // The id is derived from the change, so that repeated deliveries have the same id.
         id: format!("{}@{}", change.name, change.at),
         time: None,
-        account: arn.account().to_owned(),
+        account: arn.account_id().to_owned(),
         region: arn.region().to_owned(),
         resources: vec![change.arn.clone()],
         detail: Detail::AlarmChange(change),
     }))
 }
 
-/// One event: a hint about which target to look at, never the truth about it.
+/// One event: a hint about which target to reconcile, never the truth about its state.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// EventBridge's id, unique per account and region; empty where a payload has none.
+    /// The id from EventBridge, unique per account and region; empty if the payload has none.
     pub id: String,
-    /// When the service saw it happen (not when it was delivered).
+    /// The time at which the AWS service saw it happen, not the time of delivery.
     pub time: Option<Timestamp>,
     pub account: String,
     pub region: String,
@@ -72,8 +78,9 @@ struct Envelope {
     detail: Value,
 }
 
-/// What a person asks for by invoking a function: no event of any service has this form.
-fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+/// Parses the request of a person who invokes the function by hand. Returns `None` for any other
+/// payload: no AWS event has this form.
+fn parse_manual_request(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     (value.get("database").is_some() && value.get("detail-type").is_none()).then(|| {
         let request = serde_json::from_value(value.clone());
         let request = request.map_err(|e| {
@@ -81,30 +88,30 @@ fn by_hand(value: &Value) -> Option<Result<Event, MalformedEvent>> {
         })?;
         Ok(Event {
             detail: Detail::Drill(request),
-            ..Event::sweep("by-hand")
+            ..Event::scheduled_sweep("by-hand")
         })
     })
 }
 
-/// A question of CodeDeploy during a deployment.
-fn code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+/// Parses the call of a CodeDeploy lifecycle hook. Returns `None` for any other payload.
+fn parse_code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     value.get("LifecycleEventHookExecutionId")?;
     let call = CodeDeployHook::deserialize(value)
         .map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
     Some(call.map(|call| Event {
         detail: Detail::CodeDeployHook(call.clone()),
-        ..Event::sweep(&call.lifecycle_event_hook_execution_id)
+        ..Event::scheduled_sweep(&call.lifecycle_event_hook_execution_id)
     }))
 }
 
-/// A question of ECS during a deployment.
-fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
-    let call = hook::call(value)?
+/// Parses the call of an ECS deployment lifecycle hook. Returns `None` for any other payload.
+fn parse_hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let call = hook::parse_hook_call(value)?
         .map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
     Some(call.map(|call| Event {
         id: call.execution.clone(),
         time: None,
-        account: call.service.account().to_owned(),
+        account: call.service.account_id().to_owned(),
         region: call.service.region().to_owned(),
         resources: vec![call.service.to_string()],
         detail: Detail::Hook(call),
@@ -112,17 +119,17 @@ fn hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
 }
 
 impl Event {
-    /// Parses one EventBridge event.
+    /// Parses one event.
     ///
     /// # Errors
-    /// [`MalformedEvent`] where the value is no event or a known kind lacks a field it needs.
+    /// [`MalformedEvent`] if the value is not an event, or if a known kind lacks a required field.
     pub fn parse(value: Value) -> Result<Self, MalformedEvent> {
-        if let Some(alarm) = alarm_without_envelope(&value) {
+        if let Some(alarm) = parse_alarm_payload(&value) {
             return alarm;
         }
-        if let Some(request) = by_hand(&value)
-            .or_else(|| hook_call(&value))
-            .or_else(|| code_deploy_hook(&value))
+        if let Some(request) = parse_manual_request(&value)
+            .or_else(|| parse_hook_call(&value))
+            .or_else(|| parse_code_deploy_hook(&value))
         {
             return request;
         }
@@ -143,7 +150,8 @@ impl Event {
         })?;
         Ok(Self {
             id: envelope.id,
-            // A date that does not exist (documentation has some) must not lose the event.
+            // An invalid date (some samples in the AWS documentation have one) must not lose the
+            // event.
             time: envelope.time.and_then(|t| t.parse().ok()),
             account: envelope.account,
             region: envelope.region,
@@ -152,9 +160,9 @@ impl Event {
         })
     }
 
-    /// The event a schedule sends, for tests and for invoking by hand.
+    /// Returns the event that a schedule sends, for tests and for manual invocations.
     #[must_use]
-    pub fn sweep(id: &str) -> Self {
+    pub fn scheduled_sweep(id: &str) -> Self {
         Self {
             id: id.to_owned(),
             time: None,

@@ -1,13 +1,13 @@
-//! Addresses that people read messages at.
+//! Subscribed addresses (endpoints) of the SNS topic.
 
 use serde::Serialize;
 
-/// One that was subscribed to a topic and hears nothing.
+/// A topic subscription that receives no notifications.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Unreached {
-    /// It has not confirmed its subscription.
+pub enum InactiveSubscription {
+    /// The address has not confirmed its subscription.
     Unconfirmed(String),
-    /// It was unsubscribed. AWS shows that for 72 hours.
+    /// The address was unsubscribed. AWS lists such a subscription for 72 hours.
     /// Source: <https://repost.aws/knowledge-center/sns-cross-account-subscription>
     Unsubscribed(String),
 }

@@ -1,47 +1,47 @@
-//! A CloudWatch alarm, as far as one of ours can be described.
+//! CloudWatch alarms, limited to the settings that Lamplighter uses.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// All of an alarm that this system sets. Two alarms that are equal need no call.
+/// The alarm settings that Lamplighter manages. If two are equal, no API call is needed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {
     /// `lamplighter/shop/web/cpu-peak`
     pub name: String,
     pub description: String,
     pub measure: Measure,
-    /// AWS's word: `GreaterThanOrEqualToThreshold`.
+    /// The comparison operator in AWS's spelling: `GreaterThanOrEqualToThreshold`.
     pub comparison: String,
     pub threshold: f64,
-    /// Periods that are looked at, all of which must breach.
+    /// Number of evaluation periods; every one of them must breach the threshold.
     pub minutes: u32,
-    /// Minutes of one period.
+    /// Length of one period, in minutes.
     pub period: u32,
-    /// AWS's word: `notBreaching`, `missing`.
+    /// Treatment of missing data in AWS's spelling: `notBreaching`, `missing`.
     pub missing_data: String,
-    /// What people have attached to it. This system attaches nothing and takes nothing away.
+    /// Actions that operators attached to the alarm. Lamplighter neither adds nor removes any.
     #[serde(default)]
-    pub actions: AlarmActions,
+    pub actions: AlarmTopics,
 }
 
-/// ARNs that an alarm calls when it gets into a state.
+/// ARNs of the actions that an alarm runs, by the state it enters.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlarmActions {
+pub struct AlarmTopics {
     pub ok: Vec<String>,
     pub alarm: Vec<String>,
     pub insufficient_data: Vec<String>,
 }
 
-/// What an alarm measures: one metric, or the sum of several.
+/// The measured value of an alarm: one metric, or the sum of several.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Measure {
     One(AlarmMetric),
     Sum(Vec<AlarmMetric>),
 }
 
-/// One metric, by the minute.
+/// One metric at one-minute resolution.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AlarmMetric {
     pub namespace: String,
@@ -58,16 +58,16 @@ pub enum Statistic {
     Minimum,
 }
 
-/// An alarm that exists.
+/// An alarm that exists in CloudWatch, with its current state.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct HasAlarm {
+pub struct ExistingAlarm {
     pub name: String,
     pub arn: String,
     pub state: AlarmState,
     pub state_since: Option<Timestamp>,
     pub state_reason: String,
-    pub actions: AlarmActions,
-    /// `None` where it has a form that this system never sets.
+    pub actions: AlarmTopics,
+    /// The alarm's settings; `None` if it uses a form that Lamplighter never creates.
     pub alarm: Option<Alarm>,
 }
 
@@ -121,7 +121,7 @@ impl Statistic {
 }
 
 impl Measure {
-    /// Every metric that is looked at.
+    /// Returns every metric that the alarm evaluates.
     #[must_use]
     pub fn metrics(&self) -> &[AlarmMetric] {
         match self {

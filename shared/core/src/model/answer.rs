@@ -1,9 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// What an address answered.
+/// The result of probing a URL.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answer {
+pub struct ProbeResult {
     pub url: String,
-    /// What is wrong with it, `None` for an answer as it should be.
+    /// The reason why the probe failed; `None` if the response was as expected.
     pub problem: Option<String>,
 }

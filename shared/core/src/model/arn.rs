@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::DatabaseKind;
 
-/// An Amazon Resource Name. Parts that are missing read as empty.
+/// An Amazon Resource Name. A missing part reads as an empty string.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Arn(String);
@@ -21,35 +21,36 @@ impl Arn {
 
     #[must_use]
     pub fn partition(&self) -> &str {
-        self.part(1)
+        self.part_at(1)
     }
 
-    /// `ecs`, `rds`, …
+    /// Returns the service part: `ecs`, `rds`, …
     #[must_use]
     pub fn service(&self) -> &str {
-        self.part(2)
+        self.part_at(2)
     }
 
     #[must_use]
     pub fn region(&self) -> &str {
-        self.part(3)
+        self.part_at(3)
     }
 
     #[must_use]
-    pub fn account(&self) -> &str {
-        self.part(4)
+    pub fn account_id(&self) -> &str {
+        self.part_at(4)
     }
 
-    /// All after the account: `service/shop/web`.
+    /// Returns everything after the account: `service/shop/web`.
     #[must_use]
     pub fn resource(&self) -> &str {
         self.0.splitn(6, ':').nth(5).unwrap_or_default()
     }
 
-    /// Cluster and name of an ECS service, `None` for any other resource. ARNs of before 2018 have no
-    /// cluster; ECS looks for those in `default`.
+    /// Returns the cluster and the name of an ECS service; `None` for any other resource.
+    ///
+    /// ARNs created before 2018 have no cluster. ECS looks those services up in `default`.
     #[must_use]
-    pub fn ecs_service(&self) -> Option<(&str, &str)> {
+    pub fn ecs_cluster_and_name(&self) -> Option<(&str, &str)> {
         if self.service() != "ecs" {
             return None;
         }
@@ -57,9 +58,9 @@ impl Arn {
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
-    /// A service in the same partition, region and account.
+    /// Returns the ARN of an ECS service in the same partition, region and account.
     #[must_use]
-    pub fn service_beside(&self, cluster: &str, name: &str) -> Self {
+    pub fn sibling_service(&self, cluster: &str, name: &str) -> Self {
         let partition = if self.partition().is_empty() {
             "aws"
         } else {
@@ -68,11 +69,12 @@ impl Arn {
         Self(format!(
             "arn:{partition}:ecs:{}:{}:service/{cluster}/{name}",
             self.region(),
-            self.account()
+            self.account_id()
         ))
     }
 
-    /// Cluster and identifier of a container instance, `None` for any other resource.
+    /// Returns the cluster and the identifier of a container instance; `None` for any other
+    /// resource.
     #[must_use]
     pub fn container_instance(&self) -> Option<(&str, &str)> {
         let path = self
@@ -82,9 +84,10 @@ impl Arn {
         Some(path.split_once('/').unwrap_or(("default", path)))
     }
 
-    /// What kind of database it is, `None` for any other resource. RDS, Aurora and DocumentDB share their ARNs.
+    /// Returns the kind of database; `None` for any other resource. RDS, Aurora and DocumentDB use
+    /// the same ARN format.
     #[must_use]
-    pub fn database(&self) -> Option<DatabaseKind> {
+    pub fn database_kind(&self) -> Option<DatabaseKind> {
         match (self.service(), self.resource().split_once(':')?.0) {
             ("rds", "db") => Some(DatabaseKind::Instance),
             ("rds", "cluster") => Some(DatabaseKind::Cluster),
@@ -94,24 +97,24 @@ impl Arn {
         }
     }
 
-    /// Whether it is a database cluster.
+    /// Reports whether this is the ARN of a database cluster.
     #[must_use]
     pub fn is_cluster(&self) -> bool {
-        self.database() == Some(DatabaseKind::Cluster)
+        self.database_kind() == Some(DatabaseKind::Cluster)
     }
 
-    /// Whether it is a replication group or a serverless cache.
+    /// Reports whether this is the ARN of a replication group or a serverless cache.
     #[must_use]
     pub fn is_cache(&self) -> bool {
         matches!(
-            self.database(),
+            self.database_kind(),
             Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache)
         )
     }
 
-    /// The name of a log group, `None` for any other resource.
+    /// Returns the name of a log group; `None` for any other resource.
     #[must_use]
-    pub fn log_group(&self) -> Option<&str> {
+    pub fn log_group_name(&self) -> Option<&str> {
         let name = self
             .resource()
             .strip_prefix("log-group:")
@@ -119,11 +122,13 @@ impl Arn {
         Some(name.strip_suffix(":*").unwrap_or(name))
     }
 
-    /// What people call it: `shop/web` for a service, `/ecs/shop/web` for a log group, the last part of the
+    /// Returns the name used in messages.
+    ///
+    /// Examples: `shop/web` for a service, `/ecs/shop/web` for a log group and the last part of the
     /// resource for anything else.
     #[must_use]
-    pub fn name(&self) -> String {
-        match (self.ecs_service(), self.log_group()) {
+    pub fn display_name(&self) -> String {
+        match (self.ecs_cluster_and_name(), self.log_group_name()) {
             (Some((cluster, name)), _) => format!("{cluster}/{name}"),
             (None, Some(name)) => name.to_owned(),
             (None, None) => self
@@ -135,9 +140,9 @@ impl Arn {
         }
     }
 
-    /// The domain of the partition's endpoints.
+    /// Returns the domain of the partition's service endpoints.
     #[must_use]
-    pub fn domain(&self) -> &'static str {
+    pub fn endpoint_domain(&self) -> &'static str {
         match self.partition() {
             "aws-cn" => "amazonaws.com.cn",
             "aws-eusc" => "amazonaws.eu",
@@ -147,7 +152,7 @@ impl Arn {
         }
     }
 
-    fn part(&self, n: usize) -> &str {
+    fn part_at(&self, n: usize) -> &str {
         self.0.split(':').nth(n).unwrap_or_default()
     }
 }
@@ -174,6 +179,6 @@ mod tests {
     )]
     #[case("arn:aws:logs:eu-west-1:123456789012:log-group:web:*", "web")]
     fn reads_as_people_call_it(#[case] arn: &str, #[case] name: &str) {
-        assert_eq!(Arn::new(arn).name(), name);
+        assert_eq!(Arn::new(arn).display_name(), name);
     }
 }

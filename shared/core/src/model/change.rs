@@ -1,12 +1,12 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// Something that somebody did to a resource. Source: LookupEvents of CloudTrail.
+/// An API call that changed a resource. Source: CloudTrail LookupEvents.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct CloudTrailEvent {
     pub at: Timestamp,
-    /// The API call: `DeleteSecret`.
+    /// Name of the API call: `DeleteSecret`.
     pub call: String,
-    /// The name of a user, or of a role's session.
+    /// Name of the user or of the role session that made the call.
     pub by: String,
 }

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Arn;
 
-/// A deployment of AWS CodeDeploy. Source: GetDeployment.
+/// An AWS CodeDeploy deployment. Source: GetDeployment.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct CodeDeployment {
     /// `d-…`
@@ -11,25 +11,26 @@ pub struct CodeDeployment {
     pub group: String,
     /// `Created`, `Queued`, `InProgress`, `Baking`, `Ready`, `Succeeded`, `Failed`, `Stopped`.
     pub status: String,
-    /// What went wrong, as CodeDeploy says it; may be empty.
+    /// Error message from CodeDeploy; may be empty.
     pub error: String,
     /// `CodeDeployDefault.ECSCanary10Percent5Minutes`
     pub configuration: String,
-    /// It takes another deployment back.
+    /// True if this deployment rolls another one back.
     pub is_rollback: bool,
 }
 
-/// What of a service a CodeDeploy deployment is about. Source: GetDeploymentTarget.
+/// The ECS service that a CodeDeploy deployment targets. Source: GetDeploymentTarget.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct CodeTarget {
+pub struct CodeDeployTarget {
     pub service: Arn,
-    /// The lifecycle event that goes on: `AfterAllowTestTraffic`, …; empty where none does.
+    /// The lifecycle event in progress: `AfterAllowTestTraffic`, …; empty if there is none.
     pub stage: String,
 }
 
-/// Where releases of a CODE_DEPLOY service go through, and what traffic reaches.
+/// The CodeDeploy deployment group of a CODE_DEPLOY service, and the container port that receives
+/// its traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CodeGroup {
+pub struct CodeDeployGroup {
     pub application: String,
     pub group: String,
     pub container: String,
@@ -38,13 +39,14 @@ pub struct CodeGroup {
 
 impl CodeDeployment {
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_finished(&self) -> bool {
         matches!(self.status.as_str(), "Succeeded" | "Failed" | "Stopped")
     }
 
-    /// Seconds that its traffic takes by plan, as far as the name of its configuration says.
+    /// Returns the planned duration of the traffic shift in seconds, derived from the
+    /// configuration's name. Returns 0 if the name does not state it.
     #[must_use]
-    pub fn seconds(&self) -> u64 {
+    pub fn traffic_shift_seconds(&self) -> u64 {
         let number = |text: &str, before: &str| -> Option<u64> {
             let at = text.find(before)?;
             let digits: String = text
@@ -84,6 +86,6 @@ mod tests {
             configuration: configuration.into(),
             ..CodeDeployment::default()
         };
-        assert_eq!(deployment.seconds(), seconds);
+        assert_eq!(deployment.traffic_shift_seconds(), seconds);
     }
 }

@@ -1,4 +1,4 @@
-//! A database as DescribeDBInstances or DescribeDBClusters shows it.
+//! Databases as returned by DescribeDBInstances and DescribeDBClusters, and caches.
 
 use std::collections::BTreeMap;
 
@@ -7,21 +7,22 @@ use serde::Serialize;
 
 use super::Arn;
 
-/// What AWS calls it and by which API it is reached; what differs by it stands in `aws/`.
+/// The kind of a database, which determines the AWS API that manages it. The differences are
+/// handled in `aws/`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum DatabaseKind {
-    /// An instance of RDS.
+    /// An RDS DB instance.
     #[default]
     Instance,
-    /// A cluster of Aurora, DocumentDB or RDS.
+    /// An Aurora, DocumentDB or RDS cluster.
     Cluster,
-    /// A replication group of ElastiCache, of Redis OSS or Valkey.
+    /// An ElastiCache replication group (Redis OSS or Valkey).
     ReplicationGroup,
-    /// A serverless cache of ElastiCache.
+    /// An ElastiCache serverless cache.
     ServerlessCache,
 }
 
-/// A database, or a cache that is backed up like one.
+/// A database, or a cache that is backed up like a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]
 pub struct Database {
@@ -30,60 +31,62 @@ pub struct Database {
     /// `postgres`, `aurora-mysql`, `docdb`, `valkey`, …
     pub engine: String,
     pub engine_version: String,
-    /// What AWS knows it by whatever it is called.
+    /// AWS's immutable identifier, which survives a rename.
     pub resource_id: String,
-    /// AWS's word: `available`, `backing-up`, `modifying`, …
+    /// Status in AWS's spelling: `available`, `backing-up`, `modifying`, …
     pub status: String,
-    /// To when point-in-time recovery reaches, where automated backups are on.
+    /// Latest restorable time of point-in-time recovery; `None` without automated backups.
     pub latest_restorable: Option<Timestamp>,
-    /// `db.r6g.large`; of a cluster only where it is Multi-AZ.
+    /// Instance class, such as `db.r6g.large`. A cluster has one only if it is Multi-AZ.
     pub class: String,
     pub is_cluster: bool,
-    /// The cluster that an instance belongs to.
+    /// Identifier of the cluster that the instance belongs to.
     pub cluster: Option<String>,
-    /// Instances of a cluster.
+    /// Number of instances in the cluster.
     pub members: usize,
-    /// It replicates from another instance.
+    /// True if the instance replicates from another instance.
     pub is_replica: bool,
-    /// `gp3`, `io1`, …, and what of it was paid for.
+    /// Storage type: `gp3`, `io1`, …
     pub storage_type: Option<String>,
     pub iops: Option<i32>,
-    /// In GiB; `None` where storage grows by itself.
+    /// Allocated storage in GiB; `None` if storage grows automatically.
     pub allocated_gib: Option<u32>,
     pub backup_retention_days: u32,
     pub multi_az: bool,
     pub publicly_accessible: bool,
     pub encrypted: bool,
     pub deletion_protection: bool,
-    /// When the certificate that it shows to those who connect is good no longer.
+    /// Expiry of the TLS certificate that the database presents to clients.
     pub certificate_until: Option<Timestamp>,
     pub subnet_group: Option<String>,
-    /// The subnets of that group; a cluster does not tell them, its instances do.
+    /// Subnets of the subnet group. A cluster does not list them; its instances do.
     pub subnets: Vec<String>,
-    /// Where it answers; `None` while it is made.
+    /// Endpoint address; `None` while the database is being created.
     pub address: Option<String>,
     pub port: Option<i32>,
-    /// The name of its first schema.
+    /// Name of the initial database (schema).
     pub schema: Option<String>,
-    /// The name of its first user.
+    /// Name of the master user.
     pub user: String,
-    /// ARN of the secret in which RDS keeps the password of that user, where it does.
+    /// ARN of the secret in which RDS manages the master password; `None` if RDS does not manage
+    /// it.
     pub secret: Option<String>,
-    /// Of the instance, or of the cluster.
+    /// Parameter group of the instance or of the cluster.
     pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
 
 impl Database {
-    /// A Multi-AZ DB cluster of RDS: AWS makes and deletes its instances with it.
+    /// Reports whether this is an RDS Multi-AZ DB cluster, whose instances AWS creates and deletes
+    /// together with it.
     #[must_use]
     pub fn is_multi_az_cluster(&self) -> bool {
         self.is_cluster && ["mysql", "postgres"].contains(&self.engine.as_str())
     }
 
-    /// CloudWatch's namespace of its metrics.
+    /// Returns the CloudWatch namespace of the database's metrics.
     #[must_use]
-    pub fn namespace(&self) -> &'static str {
+    pub fn metric_namespace(&self) -> &'static str {
         match self.engine.as_str() {
             "docdb" => "AWS/DocDB",
             "neptune" => "AWS/Neptune",

@@ -1,4 +1,4 @@
-//! Container images and the registry they are in.
+//! Container images and their registries.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// `sha256:…`, the only name of an image that cannot be moved.
+/// An image digest, `sha256:…`: the only immutable name of an image.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Digest(String);
@@ -21,9 +21,9 @@ impl Digest {
         &self.0
     }
 
-    /// The first eight characters of the hash, for people: `sha256:ab12cd34`.
+    /// Returns the digest shortened to eight hash characters for messages: `sha256:ab12cd34`.
     #[must_use]
-    pub fn short(&self) -> String {
+    pub fn short_digest(&self) -> String {
         let (algorithm, hash) = self.0.split_once(':').unwrap_or(("", &self.0));
         format!("{algorithm}:{}", hash.chars().take(8).collect::<String>())
     }
@@ -35,7 +35,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// An ECR repository: where it is and its name.
+/// An ECR repository: its registry host and its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Repository {
     /// `123456789012.dkr.ecr.eu-west-1.amazonaws.com`
@@ -45,21 +45,22 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// The account the registry belongs to, which need not be the service's.
+    /// Returns the account that owns the registry, which may differ from the service's account.
     #[must_use]
     pub fn registry_id(&self) -> &str {
         self.host.split('.').next().unwrap_or_default()
     }
 
-    /// Whether a host name is that of a private ECR registry, by its IPv4 or its dual-stack name.
+    /// Reports whether the host is a private ECR registry, by its IPv4 or its dual-stack name.
     #[must_use]
     pub fn is_ecr(&self) -> bool {
         let registry = self.host.contains(".dkr.ecr") || self.host.contains(".dkr-ecr.");
         registry && self.registry_id().bytes().all(|b| b.is_ascii_digit())
     }
 
-    /// The region the registry is in, which need not be the service's:
-    /// `eu-west-1` of `123456789012.dkr.ecr.eu-west-1.amazonaws.com` and of
+    /// Returns the region of the registry, which may differ from the service's region.
+    ///
+    /// Example: `eu-west-1` for `123456789012.dkr.ecr.eu-west-1.amazonaws.com` and for
     /// `123456789012.dkr-ecr.eu-west-1.on.aws`.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
@@ -67,12 +68,12 @@ impl Repository {
             .host
             .split_once(".dkr.ecr")
             .or_else(|| self.host.split_once(".dkr-ecr"))?;
-        // `.dkr.ecr-fips.` is a registry as well.
+        // FIPS endpoints (`.dkr.ecr-fips.`) are registries as well.
         rest.split('.').nth(1)
     }
 }
 
-/// An image as a container names it: `host/name:tag@digest`, tag and digest each optional.
+/// An image reference of a container, `host/name:tag@digest`; tag and digest are optional.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageRef {
     pub repository: Repository,
@@ -81,7 +82,7 @@ pub struct ImageRef {
 }
 
 impl ImageRef {
-    /// Takes an image name apart. What has no registry host (`nginx:1.27`) has an empty one.
+    /// Parses an image reference. Without a registry host (`nginx:1.27`), `host` is empty.
     #[must_use]
     pub fn parse(image: &str) -> Self {
         let (image, digest) = match image.split_once('@') {
@@ -107,12 +108,12 @@ impl ImageRef {
         }
     }
 
-    /// What to call this image when talking to a person: its tag, else its digest, else `latest`.
+    /// Returns the version used in messages: the tag, else the digest, else `latest`.
     #[must_use]
-    pub fn label(&self) -> String {
+    pub fn version_label(&self) -> String {
         match (&self.tag, &self.digest) {
             (Some(tag), _) => tag.clone(),
-            (None, Some(digest)) => digest.short(),
+            (None, Some(digest)) => digest.short_digest(),
             (None, None) => "latest".to_owned(),
         }
     }
@@ -133,24 +134,24 @@ impl fmt::Display for ImageRef {
     }
 }
 
-/// What a tag points at now.
+/// The image that a tag currently points at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Image {
     pub tag: String,
     pub digest: Digest,
-    /// The images of an index by platform; `None` where the manifest names no platform, as that of a
-    /// single image does.
+    /// Images of a multi-platform index, by platform. `None` if the manifest names no platform, as
+    /// for a single image.
     pub platforms: Option<Vec<PlatformImage>>,
 }
 
-/// One image of an index.
+/// One platform's image in a multi-platform index.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlatformImage {
     pub platform: Platform,
     pub digest: Digest,
 }
 
-/// An operating system and a processor architecture in the spelling of OCI: `linux/arm64`.
+/// An operating system and a CPU architecture in OCI spelling: `linux/arm64`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Platform {
     pub os: String,
@@ -163,23 +164,23 @@ impl fmt::Display for Platform {
     }
 }
 
-/// One tag of a repository's listing.
+/// One tag from the list of a repository's images.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TagInRepository {
+pub struct ImageTag {
     pub tag: String,
     pub digest: Digest,
     pub pushed_at: Option<Timestamp>,
 }
 
-/// What the registry's scan says of an image.
+/// The state of an image's vulnerability scan in the registry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub enum Scan {
-    /// Still running or waiting. Not the same as clean.
-    Waiting(String),
-    /// There is none and, unless somebody acts, there will be none.
-    Impossible(String),
-    /// How many findings there are of each severity (`CRITICAL`, `HIGH`, …); severities without any
-    /// are absent.
+pub enum ImageScan {
+    /// The scan is queued or running. This does not mean that the image is clean.
+    Pending(String),
+    /// There is no scan, and none will run without manual action.
+    Unavailable(String),
+    /// Number of findings by severity (`CRITICAL`, `HIGH`, …). A severity without findings is
+    /// absent.
     Finished(BTreeMap<String, u32>),
 }
 

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Arn;
 
-/// An EC2 instance of a cluster. Source: DescribeContainerInstances.
+/// A container instance (EC2) of a cluster. Source: DescribeContainerInstances.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ContainerInstance {
     pub arn: Arn,
@@ -12,7 +12,8 @@ pub struct ContainerInstance {
     pub ec2: String,
     /// `ACTIVE`, `DRAINING`, …
     pub status: String,
-    /// ECS hears of it. Several times an hour it does not for a moment, as part of its normal life.
+    /// True if the ECS agent is connected. The agent disconnects briefly several times an hour in
+    /// normal operation.
     pub agent_connected: bool,
     pub tags: BTreeMap<String, String>,
 }

@@ -1,4 +1,4 @@
-//! What a service carries: metrics by the minute, and who else scales it.
+//! Load of a service: metrics at one-minute resolution, and its Application Auto Scaling settings.
 
 use std::collections::BTreeMap;
 
@@ -7,56 +7,56 @@ use serde::Serialize;
 
 use super::Arn;
 
-/// One metric by the beginning of each minute. A minute without data is not there.
+/// Values of one metric by the start of each minute. A minute without data is absent.
 pub type Series = BTreeMap<Timestamp, f64>;
 
-/// What was measured of one service.
+/// Measured load of one service.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Load {
-    /// Requests in a minute, over all target groups; `None` for a service without any.
+    /// Requests per minute over all target groups; `None` if the service has no target group.
     pub requests: Option<Series>,
-    /// Average CPU utilisation, in per cent of what the tasks reserve.
+    /// Average CPU utilization, in percent of the tasks' reservation.
     pub cpu: Series,
-    /// Average memory utilisation, in per cent.
+    /// Average memory utilization, in percent.
     pub memory: Series,
-    /// Tasks that reported. Source: the sample count of CPUUtilization,
+    /// Number of tasks that reported metrics. Source: the sample count of CPUUtilization,
     /// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/cloudwatch-metrics.html>
     pub tasks: Series,
-    /// Utilisation of the busiest task, where that was asked for.
+    /// Utilization of the busiest task; empty unless the query asked for it.
     pub busiest_cpu: Series,
     pub busiest_memory: Series,
 }
 
-/// What went through one target group.
+/// Traffic through one target group.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Traffic {
-    /// Requests in a minute.
+    /// Requests per minute.
     pub requests: Series,
-    /// Of these, answered with a status of 5xx, or by no target at all.
+    /// Requests that were answered with a 5xx status or reached no target.
     pub errors: Series,
-    /// Of these, answered by a target, whatever the status.
+    /// Requests that a target answered, whatever the status.
     pub answers: Series,
-    /// Seconds that nine of ten requests took at most.
+    /// 90th percentile of the response time, in seconds.
     pub p90: Series,
 }
 
-/// Which service, and what its requests are counted by.
+/// A query for the load of one service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadQuery {
     pub service: Arn,
     pub target_groups: Vec<TargetGroup>,
-    /// Reads the busiest task as well.
+    /// True to read the busiest task as well.
     pub busiest: bool,
 }
 
-/// A target group and the load balancers it stands behind.
+/// A target group and its load balancers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct TargetGroup {
     pub arn: String,
     pub load_balancers: Vec<String>,
 }
 
-/// A service that Application Auto Scaling may scale.
+/// A service that is registered with Application Auto Scaling as a scalable target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ScalableTarget {
     pub service: Arn,
@@ -68,14 +68,16 @@ pub struct ScalableTarget {
 }
 
 impl TargetGroup {
-    /// `targetgroup/web/0123456789abcdef`, as CloudWatch's dimension has it.
+    /// Returns the value of CloudWatch's `TargetGroup` dimension:
+    /// `targetgroup/web/0123456789abcdef`.
     #[must_use]
-    pub fn dimension(&self) -> &str {
+    pub fn metric_dimension(&self) -> &str {
         self.arn.rsplit(':').next().unwrap_or_default()
     }
 
-    /// `app/shop/0123456789abcdef` of each application load balancer; others count no requests.
-    pub fn balancer_dimensions(&self) -> impl Iterator<Item = &str> {
+    /// Returns `app/shop/0123456789abcdef` for each Application Load Balancer. Other types count no
+    /// requests.
+    pub fn load_balancer_dimensions(&self) -> impl Iterator<Item = &str> {
         let names = self
             .load_balancers
             .iter()

@@ -9,56 +9,56 @@ use super::Arn;
 pub struct LogGroup {
     pub arn: Arn,
     pub created: Option<Timestamp>,
-    /// Days after which CloudWatch Logs deletes an event; `None` for never.
+    /// Retention in days; `None` if events never expire.
     pub retention_days: Option<u32>,
-    /// `STANDARD`, `INFREQUENT_ACCESS`, `DELIVERY`; only the first can be exported.
+    /// Log class: `STANDARD`, `INFREQUENT_ACCESS` or `DELIVERY`. Only `STANDARD` can be exported.
     pub class: String,
 }
 
-/// A task that exports one day of one log group. Source: DescribeExportTasks.
+/// An export task for one day of one log group. Source: DescribeExportTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ExportTask {
     pub id: String,
-    /// What the caller named it.
+    /// Task name chosen by the caller.
     pub name: String,
     pub log_group: String,
-    /// The bucket that it exports to.
+    /// Destination bucket.
     pub bucket: String,
-    /// What the keys of its objects begin with.
+    /// Key prefix of the exported objects.
     pub prefix: String,
     /// `PENDING`, `RUNNING`, `COMPLETED`, `FAILED`, `CANCELLED`, `PENDING_CANCEL`.
     pub status: String,
-    /// What AWS says about the status; may be empty.
+    /// AWS's status message; may be empty.
     pub message: String,
 }
 
 impl ExportTask {
-    /// The day that it exports, `None` of a task that somebody else began.
+    /// Returns the exported day; `None` if Lamplighter did not create the task.
     #[must_use]
-    pub fn day(&self) -> Option<Date> {
+    pub fn export_day(&self) -> Option<Date> {
         self.name.strip_prefix("lamplighter ")?.parse().ok()
     }
 }
 
-/// Where the logs of one day of one log group are kept.
+/// The S3 location of one day of one log group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogDay {
     pub group: Arn,
     /// In UTC.
     pub day: Date,
     pub bucket: String,
-    /// What the keys of its objects begin with, without a slash at the end: `7d/ecs/shop/web/2026-11-20`.
+    /// Key prefix of the objects, without a trailing slash: `7d/ecs/shop/web/2026-11-20`.
     pub prefix: String,
 }
 
 impl LogDay {
-    /// The object that says that the day is complete.
+    /// Returns the key of the manifest, which marks the day as complete.
     #[must_use]
-    pub fn manifest(&self) -> String {
+    pub fn manifest_key(&self) -> String {
         format!("{}/manifest.json", self.prefix)
     }
 
-    /// The name of the task that exports it, by which [`ExportTask::day`] knows it.
+    /// Returns the name of the export task. [`ExportTask::export_day`] parses it.
     #[must_use]
     pub fn task_name(&self) -> String {
         format!("lamplighter {}", self.day)

@@ -1,4 +1,4 @@
-//! Plain data about what is on AWS. No SDK types.
+//! Plain data that describes AWS resources. Contains no SDK types.
 
 mod address;
 mod alarm;
@@ -21,35 +21,37 @@ mod target;
 mod task;
 mod task_definition;
 
-pub use address::Unreached;
-pub use alarm::{Alarm, AlarmActions, AlarmMetric, AlarmState, HasAlarm, Measure, Statistic};
-pub use answer::Answer;
+pub use address::InactiveSubscription;
+pub use alarm::{Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Statistic};
+pub use answer::ProbeResult;
 pub use arn::Arn;
-pub use change::Change;
-pub use code_deployment::{CodeDeployment, CodeGroup, CodeTarget};
+pub use change::CloudTrailEvent;
+pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 pub use database::{Database, DatabaseKind};
 pub use image::{
-    Digest, Image, ImageRef, Platform, PlatformImage, Repository, Scan, TagInRepository,
+    Digest, Image, ImageRef, ImageScan, ImageTag, Platform, PlatformImage, Repository,
 };
 pub use instance::ContainerInstance;
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
-pub use place::Place;
+pub use place::CopyDestination;
 pub use service::{
-    CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, Shifting,
+    CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TrafficShift,
 };
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
-pub use sizes::Sizes;
-pub use snapshot::{Quota, Quotas, READY, Snapshot, snapshot_name, snapshot_tags};
-pub use target::Target;
+pub use sizes::TaskSizes;
+pub use snapshot::{
+    Quota, Quotas, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
+};
+pub use target::LoadBalancerTarget;
 pub use task::{Task, TaskContainer};
 pub use task_definition::{Container, LogStream, TaskDefinition};
 
 use std::collections::BTreeMap;
 
-/// `1 task`, `2 tasks`.
+/// Returns a number with its noun in singular or plural: `1 task`, `2 tasks`.
 #[must_use]
-pub fn counted(n: usize, what: &str) -> String {
+pub fn pluralize(n: usize, what: &str) -> String {
     if n == 1 {
         format!("1 {what}")
     } else {
@@ -57,7 +59,7 @@ pub fn counted(n: usize, what: &str) -> String {
     }
 }
 
-/// A resource and its tags, as the tagging API lists it.
+/// A resource with its tags, as the tagging API lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tagged {
     pub arn: Arn,

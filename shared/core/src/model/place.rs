@@ -2,15 +2,16 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Where copies of backups are: another region, or the vault, which is another account in the same region.
+/// A destination for backup copies: another region, or the vault (another account in the same
+/// region).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Place(String);
+pub struct CopyDestination(String);
 
 const VAULT: &str = "vault";
 
-impl Place {
-    /// Reads `eu-central-1` or `vault`; `None` for what is neither.
+impl CopyDestination {
+    /// Parses `eu-central-1` or `vault`; returns `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
@@ -24,14 +25,14 @@ impl Place {
         self.0 == VAULT
     }
 
-    /// The region; `None` for the vault.
+    /// Returns the region; `None` for the vault.
     #[must_use]
     pub fn region(&self) -> Option<&str> {
         (!self.is_vault()).then_some(self.0.as_str())
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CopyDestination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.region().unwrap_or("the vault"))
     }

@@ -1,4 +1,4 @@
-//! An ECS service as DescribeServices shows it.
+//! An ECS service as returned by DescribeServices.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,68 +14,71 @@ pub struct Service {
     pub status: String,
     pub desired_count: i32,
     pub running_count: i32,
-    /// Tasks that are on their way to run.
+    /// Number of tasks that are starting.
     pub pending_count: i32,
-    /// Seconds in which health checks of load balancers say nothing about a task that was started.
+    /// Seconds after a task start during which load balancer health checks are ignored.
     pub health_check_grace_period: i32,
-    /// `REPLICA`, or `DAEMON`, which has no desired count of its own.
+    /// `REPLICA` or `DAEMON`. A daemon service has no desired count of its own.
     pub scheduling_strategy: String,
-    /// ARNs of all target groups that its tasks register with: both of them where traffic is shifted.
+    /// ARNs of all target groups that its tasks register with; both of the pair if traffic is
+    /// shifted.
     pub target_groups: Vec<String>,
-    /// In per cent of the desired count; what a rollout keeps and what it may reach.
+    /// Lower limit of running tasks during a rollout, in percent of the desired count.
     pub minimum_healthy_percent: Option<i32>,
     pub maximum_percent: Option<i32>,
-    /// A CODE_DEPLOY or EXTERNAL service has one for each revision that has tasks.
+    /// Number of task sets. CODE_DEPLOY and EXTERNAL services have one per revision with tasks.
     pub task_sets: usize,
-    /// The CodeDeploy deployments that made them, as far as ECS says, the one with the traffic first.
+    /// CodeDeploy deployments that created the task sets, if ECS names them. The one with
+    /// production traffic comes first.
     pub code_deployments: Vec<String>,
-    /// The container and port that its load balancer reaches.
+    /// Container and port that receive the load balancer's traffic.
     pub reached: Option<(String, i32)>,
     pub tags: BTreeMap<String, String>,
-    /// The ARN of the task definition of the newest deployment.
+    /// ARN of the task definition of the newest deployment.
     pub task_definition: String,
     pub deployment_controller: DeploymentController,
     /// `ROLLING` unless the service uses `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
-    pub shifting: Shifting,
+    pub shifting: TrafficShift,
     pub circuit_breaker: CircuitBreaker,
     pub deployments: Vec<Deployment>,
-    /// Where its tasks are placed; empty where it has a launch type instead.
+    /// Capacity provider strategy; empty if the service uses a launch type.
     pub capacity: Vec<CapacityShare>,
 }
 
-/// A part of a capacity provider strategy.
+/// One item of a capacity provider strategy.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CapacityShare {
-    /// `FARGATE`, `FARGATE_SPOT`, or the name of one of EC2.
+    /// `FARGATE`, `FARGATE_SPOT`, or the name of an EC2 capacity provider.
     pub provider: String,
     pub weight: i32,
     pub base: i32,
 }
 
-/// How traffic is shifted to a release, as far as it is.
+/// The service's configuration for shifting traffic to a release.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Shifting {
-    /// Every load balancer of the service can lead to two revisions.
+pub struct TrafficShift {
+    /// True if every load balancer of the service can route to two revisions.
     pub is_possible: bool,
-    /// Functions that are asked on the way, by ARN; `PAUSE` where a person is.
+    /// ARNs of the lifecycle hook functions; `PAUSE` for a hook that waits for manual approval.
     pub hooks: BTreeSet<String>,
-    /// Steps to all of the traffic, and the seconds that ECS waits between them and at the end.
+    /// Number of steps to 100 % of traffic, and the total wait of ECS in seconds, final bake time
+    /// included.
     pub steps: u32,
     pub seconds: u64,
-    /// Of these, the ones at the end.
+    /// Final bake time in seconds, a part of `seconds`.
     pub bake: u64,
 }
 
-impl Shifting {
-    /// Seconds that it may take where each step is looked at for so long.
+impl TrafficShift {
+    /// Returns the maximum duration in seconds if checking each step takes `step` seconds.
     #[must_use]
-    pub fn longest(&self, step: u64) -> u64 {
+    pub fn max_seconds(&self, step: u64) -> u64 {
         self.seconds + u64::from(self.steps) * step
     }
 }
 
-/// Who carries deployments out. AWS's list is open: what we do not know is kept.
+/// The deployment controller. AWS may add values, so an unknown one is kept as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub enum DeploymentController {
     Ecs,
@@ -88,7 +91,7 @@ pub enum DeploymentController {
 pub struct CircuitBreaker {
     pub enable: bool,
     pub rollback: bool,
-    /// A healthy task sets the count of failed ones back, so that a service that flaps never trips.
+    /// A healthy task resets the failure count, so a flapping service never trips the breaker.
     pub reset_on_healthy_task: bool,
 }
 
@@ -99,15 +102,16 @@ pub struct Deployment {
     /// `PRIMARY`, `ACTIVE` or `INACTIVE`.
     pub status: String,
     pub task_definition: String,
-    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; empty for services that do not roll.
+    /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; empty unless the service uses rolling updates.
     pub rollout_state: String,
     pub created_at: Option<Timestamp>,
 }
 
 impl Service {
-    /// One that rolls, with so many tasks that all run, the circuit breaker on, and no deployment yet.
+    /// Builds a service with rolling updates: all `tasks` running, circuit breaker on, no
+    /// deployment.
     #[must_use]
-    pub fn rolling(arn: Arn, tasks: i32) -> Self {
+    pub fn new_rolling(arn: Arn, tasks: i32) -> Self {
         Self {
             arn,
             status: "ACTIVE".to_owned(),
@@ -126,7 +130,7 @@ impl Service {
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,
             strategy: "ROLLING".to_owned(),
-            shifting: Shifting::default(),
+            shifting: TrafficShift::default(),
             circuit_breaker: CircuitBreaker {
                 enable: true,
                 rollback: true,
@@ -137,20 +141,22 @@ impl Service {
         }
     }
 
-    /// `3 tasks`, as many as are desired.
+    /// Describes the desired count: `3 tasks`.
     #[must_use]
-    pub fn tasks(&self) -> String {
-        super::counted(
+    pub fn describe_task_count(&self) -> String {
+        super::pluralize(
             usize::try_from(self.desired_count).unwrap_or_default(),
             "task",
         )
     }
 
-    /// How many tasks a rollout keeps and how many it may reach, where that leaves it no room: ECS may then neither stop
-    /// an old one nor start a new one. The least is rounded up, the most down.
+    /// Returns the minimum and maximum number of tasks during a rollout if these limits block it.
+    ///
+    /// A rollout is blocked if ECS may neither stop an old task nor start a new one. The minimum is
+    /// rounded up, the maximum down. Returns `None` if the rollout can proceed.
     /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html>
     #[must_use]
-    pub fn no_room(&self) -> Option<(i32, i32)> {
+    pub fn rollout_deadlock(&self) -> Option<(i32, i32)> {
         let desired = self.desired_count;
         let (least, most) = (
             self.minimum_healthy_percent? * desired,
@@ -162,37 +168,37 @@ impl Service {
         (rolls && desired > 0 && least >= desired && most <= desired).then_some((least, most))
     }
 
-    /// Whether a release gets its traffic step by step, or all at once after a test.
+    /// Reports whether a release gets its traffic in steps, or all at once after a test.
     #[must_use]
     pub fn shifts_traffic(&self) -> bool {
         self.strategy != "ROLLING"
     }
 
-    /// The deployment that the service is moving to or has reached.
+    /// Returns the `PRIMARY` deployment, which the service has reached or is moving to.
     #[must_use]
-    pub fn primary(&self) -> Option<&Deployment> {
+    pub fn primary_deployment(&self) -> Option<&Deployment> {
         self.deployments.iter().find(|d| d.status == "PRIMARY")
     }
 
-    /// Whether the tasks of the newest deployment were started at a time or after it.
+    /// Reports whether the primary deployment was created at or after `time`.
     #[must_use]
-    pub fn started_since(&self, time: Timestamp) -> bool {
-        self.primary()
+    pub fn was_deployed_since(&self, time: Timestamp) -> bool {
+        self.primary_deployment()
             .and_then(|deployment| deployment.created_at)
             .is_some_and(|created| created >= time)
     }
 
-    /// Tasks that are missing.
+    /// Returns how many tasks are missing: desired count minus running count, at least 0.
     #[must_use]
-    pub fn short(&self) -> i32 {
+    pub fn count_missing_tasks(&self) -> i32 {
         (self.desired_count - self.running_count).max(0)
     }
 
     #[must_use]
-    pub fn rollout_in_progress(&self) -> bool {
+    pub fn has_rollout_in_progress(&self) -> bool {
         self.task_sets > 1
             || self
-                .primary()
+                .primary_deployment()
                 .is_some_and(|d| d.rollout_state == "IN_PROGRESS")
     }
 }

@@ -1,43 +1,43 @@
 use serde::Serialize;
 
-/// A service deployment, as ECS carries one out. Source: DescribeServiceDeployments, DescribeServiceRevisions.
+/// An ECS service deployment. Source: DescribeServiceDeployments, DescribeServiceRevisions.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ServiceDeployment {
     pub arn: String,
     /// `PENDING`, `IN_PROGRESS`, `SUCCESSFUL`, `ROLLBACK_IN_PROGRESS`, …
     pub status: String,
-    /// `POST_TEST_TRAFFIC_SHIFT`, …; empty where ECS names none.
+    /// Lifecycle stage: `POST_TEST_TRAFFIC_SHIFT`, …; empty if ECS names none.
     pub stage: String,
-    /// The identifier of a hook at which it waits for a person.
+    /// Identifier of the hook at which the deployment is paused for manual approval.
     pub paused: Option<String>,
-    /// What was deployed before; `None` where that is nothing or several.
+    /// Source revision; `None` if there is none or more than one.
     pub from: Option<ServiceRevision>,
-    /// What is being deployed.
+    /// Target revision of the deployment.
     pub to: ServiceRevision,
 }
 
-/// What a service ran or is to run.
+/// A service revision, current or planned.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ServiceRevision {
     pub arn: String,
-    /// The ARN of the revision of its task definition.
+    /// ARN of the task definition revision.
     pub task_definition: String,
     /// ARNs of the target groups that its tasks register with.
     pub target_groups: Vec<String>,
-    /// Per cent of production traffic, where ECS shifts it.
+    /// Share of production traffic in percent; `None` if ECS does not shift traffic.
     pub weight: Option<f64>,
 }
 
 impl ServiceDeployment {
-    /// Whether ECS still moves towards what is being deployed.
+    /// Reports whether ECS is still deploying the target revision.
     #[must_use]
-    pub fn is_moving(&self) -> bool {
+    pub fn is_in_progress(&self) -> bool {
         matches!(self.status.as_str(), "PENDING" | "IN_PROGRESS")
     }
 
-    /// Whether ECS moves back.
+    /// Reports whether ECS is stopping the deployment, or rolling it back or has rolled it back.
     #[must_use]
-    pub fn goes_back(&self) -> bool {
+    pub fn is_rolling_back(&self) -> bool {
         self.status.starts_with("ROLLBACK") || self.status == "STOP_REQUESTED"
     }
 }

@@ -4,16 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-/// CPU units and MiB of a task, and MiB of its containers, as far as they change.
+/// The new CPU units and MiB of a task, and MiB of its containers, as far as they change.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sizes {
+pub struct TaskSizes {
     pub cpu: Option<u32>,
     pub memory: Option<u32>,
-    /// Container name → its hard limit.
+    /// The hard memory limit in MiB, by container name.
     pub containers: BTreeMap<String, u32>,
 }
 
-impl std::fmt::Display for Sizes {
+impl std::fmt::Display for TaskSizes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let task = self.memory.map(|mib| format!("{mib} MiB for the task"));
         let containers = self

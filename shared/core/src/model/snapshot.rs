@@ -1,4 +1,4 @@
-//! A manual snapshot of a database, of an instance or of a cluster.
+//! Manual snapshots of DB instances, clusters and caches.
 
 use std::collections::BTreeMap;
 
@@ -10,8 +10,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Arn, Database, DatabaseKind};
 use crate::model::tag_keys::{HOLD, MANAGED, SLOT, STACK, TARGET, TIER, VERIFIED};
 
-/// What the names of all that this system takes begin with.
-const PREFIX: &str = "lamplighter-";
+/// Name prefix of every snapshot that Lamplighter creates.
+const NAME_PREFIX: &str = "lamplighter-";
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Snapshot {
@@ -20,53 +20,57 @@ pub struct Snapshot {
     /// Identifier of the instance, cluster or cache.
     pub database: String,
     pub kind: DatabaseKind,
-    /// AWS's word: `creating`, `available`, `copying`, `failed`, …
+    /// Status in AWS's spelling: `creating`, `available`, `copying`, `failed`, …
     pub status: String,
-    /// `None` while AWS has not begun.
+    /// Time of the snapshot; `None` before AWS has started it.
     pub taken_at: Option<Timestamp>,
     pub encrypted: bool,
-    /// What tells a database from another one that had its name; empty where AWS does not say.
+    /// Immutable identifier of the database, which differs from that of an earlier database with
+    /// the same name. Empty if AWS does not return it.
     pub resource_id: String,
     pub engine_version: String,
     pub allocated_gib: Option<u32>,
-    /// Of a cache, which does not tell them itself.
+    /// Subnet group; set only for caches, which do not report it themselves.
     pub subnet_group: Option<String>,
     pub parameter_group: Option<String>,
     pub tags: BTreeMap<String, String>,
 }
 
-/// What every engine takes as a name, less what tells two databases of one name apart.
+/// Maximum length of a snapshot name for every engine, less a reserve of 5 characters to
+/// distinguish databases of the same name.
 /// Source: <https://docs.aws.amazon.com/documentdb/latest/developerguide/API_CreateDBClusterSnapshot.html>
-const LONGEST_NAME: usize = 63 - 5;
-/// States of a database in which a snapshot may be taken.
+const MAX_NAME_LENGTH: usize = 63 - 5;
+/// Database statuses in which a snapshot can be created.
 /// Source: <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_CreateDBSnapshot.html>
-pub const READY: [&str; 2] = ["available", "storage-optimization"];
-/// The most tags that a resource can have.
-const MOST_TAGS: usize = 50;
+pub const SNAPSHOT_READY_STATUSES: [&str; 2] = ["available", "storage-optimization"];
+/// Maximum number of tags on a resource.
+const MAX_TAGS: usize = 50;
 
-/// The name of a snapshot of a database: `lamplighter-orders-20261121-0300`. Of a long name a hash stands for the end.
+/// Builds the name of a database's snapshot: `lamplighter-orders-20261121-0300`. In a name that is
+/// too long, a hash replaces the end.
 #[must_use]
-pub fn snapshot_name(database: &Arn, what_for: &str) -> String {
-    let database = database.name();
-    let whole = format!("{PREFIX}{database}-{what_for}");
-    if whole.len() <= LONGEST_NAME {
+pub fn build_snapshot_name(database: &Arn, what_for: &str) -> String {
+    let database = database.display_name();
+    let whole = format!("{NAME_PREFIX}{database}-{what_for}");
+    if whole.len() <= MAX_NAME_LENGTH {
         return whole;
     }
     let hash = Sha256::digest(&database)
         .iter()
         .take(4)
         .fold(0_u32, |hash, byte| (hash << 8) | u32::from(*byte));
-    let room = LONGEST_NAME.saturating_sub(PREFIX.len() + what_for.len() + "-12345678-".len());
+    let room =
+        MAX_NAME_LENGTH.saturating_sub(NAME_PREFIX.len() + what_for.len() + "-12345678-".len());
     let short: String = database.chars().take(room).collect();
     format!(
-        "{PREFIX}{}-{hash:08x}-{what_for}",
+        "{NAME_PREFIX}{}-{hash:08x}-{what_for}",
         short.trim_end_matches('-')
     )
 }
 
-/// What a snapshot carries: the database's own tags, and whose it is, what for and how long.
+/// Builds the tags of a snapshot: the database's own tags, plus its owner, purpose and tier.
 #[must_use]
-pub fn snapshot_tags(
+pub fn build_snapshot_tags(
     database: &Database,
     stack: &str,
     what_for: &str,
@@ -87,61 +91,65 @@ pub fn snapshot_tags(
         .tags
         .iter()
         .filter(|(key, _)| !key.starts_with("aws:") && !key.starts_with("lamplighter:"));
-    for (key, value) in own.take(MOST_TAGS - tags.len()) {
+    for (key, value) in own.take(MAX_TAGS - tags.len()) {
         tags.insert(key.clone(), value.clone());
     }
     tags
 }
 
 impl Snapshot {
-    /// Whether this stack took it of this database.
+    /// Reports whether this stack took the snapshot of this database.
     #[must_use]
-    pub fn is_ours(&self, stack: &str, database: &Arn) -> bool {
+    pub fn is_taken_by(&self, stack: &str, database: &Arn) -> bool {
         let says = |key: &str, value: &str| self.tags.get(key).is_some_and(|tag| tag == value);
-        // A person's copy of one carries its tags, under another name.
-        self.identifier.starts_with(PREFIX) && says(STACK, stack) && says(TARGET, database.as_str())
+        // A manual copy carries the same tags, but has another name.
+        self.identifier.starts_with(NAME_PREFIX)
+            && says(STACK, stack)
+            && says(TARGET, database.as_str())
     }
 
-    /// Whether it is of the database, or of one that had its name before.
+    /// Reports whether the snapshot belongs to a database with this kind and name, including an
+    /// earlier one with the same name.
     #[must_use]
-    pub fn is_named_after(&self, database: &Arn) -> bool {
-        database.database() == Some(self.kind) && self.database == database.name()
+    pub fn has_name_of(&self, database: &Arn) -> bool {
+        database.database_kind() == Some(self.kind) && self.database == database.display_name()
     }
 
-    /// Whether it is of the database that now has this resource id, and not of one that had its name before.
+    /// Reports whether the snapshot belongs to the database with this resource id, not to an
+    /// earlier one with the same name. An unknown id matches.
     #[must_use]
-    pub fn is_of(&self, resource_id: &str) -> bool {
+    pub fn matches_resource_id(&self, resource_id: &str) -> bool {
         self.resource_id.is_empty() || resource_id.is_empty() || self.resource_id == resource_id
     }
 
-    /// Whether a database can be restored from it.
+    /// Reports whether a database can be restored from the snapshot.
     #[must_use]
-    pub fn is_good(&self) -> bool {
+    pub fn is_restorable(&self) -> bool {
         self.status == "available" && self.taken_at.is_some()
     }
 
-    /// A person wants it kept.
+    /// Reports whether an operator tagged the snapshot to keep it.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.tags.contains_key(HOLD)
     }
 
-    /// A database was restored from it and checked.
+    /// Reports whether a drill restored and checked this snapshot.
     #[must_use]
     pub fn is_verified(&self) -> bool {
         self.tags.contains_key(VERIFIED)
     }
 }
 
-/// How many manual snapshots there are, and how many there may be, in this account and region.
+/// Usage and limit of manual snapshots in this account and region.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Quota {
     pub used: u32,
-    /// 0 where AWS does not say.
+    /// 0 if AWS does not report the limit.
     pub max: u32,
 }
 
-/// The quotas of instances and of clusters, each on their own.
+/// The separate quotas of DB instances and of clusters.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Quotas {
     pub instances: Quota,
@@ -154,9 +162,9 @@ impl Quota {
         self.max > 0 && self.used >= self.max
     }
 
-    /// Four fifths or more are used.
+    /// Reports whether at least four fifths of the quota are used.
     #[must_use]
-    pub fn is_near(self) -> bool {
+    pub fn is_nearly_reached(self) -> bool {
         self.max > 0 && u64::from(self.used) * 5 >= u64::from(self.max) * 4
     }
 }

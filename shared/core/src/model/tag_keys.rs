@@ -1,6 +1,6 @@
 //! The keys of all tags that Lamplighter reads or sets.
 
-/// All our tags begin with this.
+/// The prefix of all our tags.
 pub const PREFIX: &str = "lamplighter:";
 pub const MANAGED: &str = "lamplighter:managed";
 pub const APP: &str = "lamplighter:app";
@@ -15,19 +15,19 @@ pub const LOGS: &str = "lamplighter:logs";
 pub const APPROVE: &str = "lamplighter:approve";
 pub const ACK: &str = "lamplighter:ack";
 
-/// On a revision: the one that its rollout took everything but the images from.
+/// On a revision: the revision from which its rollout copied everything but the images.
 pub const BASE: &str = "lamplighter:base";
-/// On what was made for a target: the target's ARN.
+/// On a resource created for a target: the ARN of the target.
 pub const TARGET: &str = "lamplighter:target";
-/// On what was made for a target: the stack that made it.
+/// On a resource created for a target: the stack that created it.
 pub const STACK: &str = "lamplighter:stack";
-/// On what we take: the slot of a backup that it is for, as an RFC 3339 time.
+/// On a snapshot that Lamplighter takes: the slot of the backup, as an RFC 3339 time.
 pub const SLOT: &str = "lamplighter:slot";
-/// On what we take: the tiers it was taken for, `24h+7d`, or `rollout`.
+/// On a snapshot that Lamplighter takes: its tiers, `24h+7d`, or `rollout`.
 pub const TIER: &str = "lamplighter:tier";
-/// On a snapshot, by a person: it stays.
+/// On a snapshot, set by a person: never delete it.
 pub const HOLD: &str = "lamplighter:hold";
-/// On a database that was restored to prove a backup: the ARN of the snapshot.
+/// On a database that was restored for a drill: the ARN of the snapshot.
 pub const DRILL: &str = "lamplighter:drill";
-/// On a snapshot that was restored and checked: when.
+/// On a snapshot that was restored and checked: the time.
 pub const VERIFIED: &str = "lamplighter:verified";

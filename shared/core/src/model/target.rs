@@ -1,21 +1,21 @@
 use serde::Serialize;
 
-/// A target of a load balancer, as its health checks see it. Source: DescribeTargetHealth.
+/// A load balancer target and its health state. Source: DescribeTargetHealth.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Target {
-    /// The ARN of the target group.
+pub struct LoadBalancerTarget {
+    /// ARN of the target group.
     pub group: String,
-    /// An address, or the identifier of an EC2 instance.
+    /// IP address, or the identifier of an EC2 instance.
     pub id: String,
     pub port: i32,
     /// `healthy`, `unhealthy`, `initial`, `draining`, `unused`, …
     pub state: String,
-    /// `Target.Timeout`, …, and in words; both empty where it is healthy.
+    /// Reason code (`Target.Timeout`, …), and the description of it. Both are empty if healthy.
     pub reason: String,
     pub description: String,
 }
 
-impl Target {
+impl LoadBalancerTarget {
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
         self.state == "unhealthy"

@@ -1,62 +1,64 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-/// A task, which ECS remembers for about an hour after it stopped. Source: DescribeTasks.
+/// An ECS task. ECS returns a stopped task for about an hour. Source: DescribeTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Task {
-    /// The ARN of the task.
+    /// ARN of the task.
     pub task: String,
-    /// The ARN of the revision that it is of.
+    /// ARN of its task definition revision.
     pub task_definition: String,
     /// `PROVISIONING`, `RUNNING`, `STOPPED`, …
     pub status: String,
-    /// AWS's word for why it stopped: `EssentialContainerExited`, `ServiceSchedulerInitiated`, …; may be empty.
+    /// AWS's stop code: `EssentialContainerExited`, `ServiceSchedulerInitiated`, …; may be empty.
     pub stop_code: String,
-    /// Why AWS stopped it; may be empty.
+    /// AWS's stop reason; may be empty.
     pub reason: String,
-    /// When its containers ran; `None` where they never did.
+    /// Start time of its containers; `None` if they never ran.
     pub started_at: Option<Timestamp>,
-    /// When it began to stop; `None` while it is to run.
+    /// Time at which it began to stop; `None` while it is meant to run.
     pub stopped_at: Option<Timestamp>,
-    /// What its own health checks say: `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
+    /// Result of the container health checks: `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health: String,
-    /// The availability zone.
+    /// Availability Zone.
     pub zone: String,
-    /// The address of its network interface, where it has one of its own.
+    /// IP address of its network interface; `None` if it has no interface of its own.
     pub address: Option<String>,
-    /// The ARN of the container instance, where it runs on one.
+    /// ARN of the container instance; `None` if the task runs on none.
     pub instance: Option<String>,
     pub containers: Vec<TaskContainer>,
 }
 
-/// How a container ended.
+/// The exit state of a container.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct TaskContainer {
     pub name: String,
-    /// `None` while it runs, and where it never ran.
+    /// Exit code; `None` while the container runs or if it never ran.
     pub exit_code: Option<i32>,
-    /// What AWS says about it; may be empty.
+    /// AWS's reason; may be empty.
     pub reason: String,
-    /// Ports of the host that lead to it.
+    /// Host ports that are mapped to the container.
     pub ports: Vec<i32>,
 }
 
 impl Task {
-    /// The last part of its ARN.
+    /// Returns the task id, the last part of the ARN.
     #[must_use]
-    pub fn id(&self) -> &str {
+    pub fn task_id(&self) -> &str {
         self.task.rsplit('/').next().unwrap_or_default()
     }
 
-    /// The container that ended by itself rather than with the others, which are killed when an essential one ends.
+    /// Finds the container that stopped by itself.
+    ///
+    /// When an essential container exits, ECS kills the others; these are not the cause.
     #[must_use]
-    pub fn failed_container(&self) -> Option<&TaskContainer> {
+    pub fn find_failed_container(&self) -> Option<&TaskContainer> {
         let ended = |how: fn(i32) -> bool| {
             self.containers
                 .iter()
                 .find(|c| c.exit_code.is_some_and(how))
         };
-        // 143 is SIGTERM, which ECS sends; 137 is SIGKILL, which others send as well.
+        // 143 is SIGTERM, which ECS sends. 137 is SIGKILL, which has other causes as well.
         let by_itself =
             ended(|code| ![0, 137, 143].contains(&code)).or_else(|| ended(|code| code == 137));
         by_itself
@@ -65,13 +67,13 @@ impl Task {
     }
 
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn is_stopped(&self) -> bool {
         self.status == "STOPPED"
     }
 
-    /// What is wrong with how it ended; `None` where every container ended with exit code 0.
+    /// Describes why the task failed; `None` if every container exited with code 0.
     #[must_use]
-    pub fn failure(&self) -> Option<String> {
+    pub fn describe_failure(&self) -> Option<String> {
         let bad = self
             .containers
             .iter()

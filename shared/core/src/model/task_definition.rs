@@ -1,8 +1,8 @@
-//! A task definition, kept as the JSON that ECS answered.
+//! A task definition, kept as the JSON document that ECS returned.
 //!
-//! Registering a new revision must carry over every field, those that AWS added after this was built
-//! included. A typed copy would lose what it does not know, so the document stays a document and only
-//! what decisions need is read from it.
+//! A new revision must carry over every field, including fields that AWS added after this build. A
+//! typed copy would drop unknown fields. The document therefore stays JSON, and only the fields
+//! that decisions need are read from it.
 
 use std::collections::BTreeMap;
 
@@ -11,10 +11,10 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::Platform;
-use crate::model::Sizes;
+use crate::model::TaskSizes;
 use crate::model::tag_keys::BASE;
 
-/// Fields of DescribeTaskDefinition that RegisterTaskDefinition does not take.
+/// Fields in the response of DescribeTaskDefinition that RegisterTaskDefinition rejects.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html>
 const RESPONSE_ONLY: [&str; 10] = [
     "taskDefinitionArn",
@@ -35,7 +35,7 @@ pub struct TaskDefinition {
     pub tags: BTreeMap<String, String>,
 }
 
-/// A stream of events in CloudWatch Logs.
+/// A log stream in CloudWatch Logs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct LogStream {
     pub group: String,
@@ -52,51 +52,52 @@ pub struct Container<'a> {
 impl TaskDefinition {
     #[must_use]
     pub fn arn(&self) -> &str {
-        self.text("taskDefinitionArn")
+        self.text_field("taskDefinitionArn")
     }
 
     #[must_use]
     pub fn family(&self) -> &str {
-        self.text("family")
+        self.text_field("family")
     }
 
-    /// `shop-web:41`
+    /// Returns the family and revision: `shop-web:41`.
     #[must_use]
-    pub fn label(&self) -> &str {
+    pub fn family_and_revision(&self) -> &str {
         self.arn().rsplit('/').next().unwrap_or_default()
     }
 
-    /// When it was registered, and by whom: the ARN of a role or a user.
+    /// Returns the registration time and the ARN of the role or user that registered it.
     #[must_use]
-    pub fn registered(&self) -> Option<(Timestamp, &str)> {
+    pub fn registration(&self) -> Option<(Timestamp, &str)> {
         let seconds = self.document.get("registeredAt").and_then(Value::as_f64)?;
         let since = SignedDuration::try_from_secs_f64(seconds).ok()?;
         Some((
             Timestamp::UNIX_EPOCH.checked_add(since).ok()?,
-            self.text("registeredBy"),
+            self.text_field("registeredBy"),
         ))
     }
 
-    /// Where a container of a task writes to, if that is CloudWatch Logs in this region.
+    /// Returns the log stream of a task's container; `None` unless it logs to CloudWatch Logs in
+    /// this region.
     /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
     #[must_use]
     pub fn log_stream(&self, container: &str, task: &str) -> Option<LogStream> {
         let configuration = self
-            .definitions()
-            .find(|c| text(c, "name") == container)?
+            .container_definitions()
+            .find(|c| text_at_key(c, "name") == container)?
             .get("logConfiguration")?;
         let options = configuration
             .get("options")
-            .filter(|_| text(configuration, "logDriver") == "awslogs")?;
+            .filter(|_| text_at_key(configuration, "logDriver") == "awslogs")?;
         let (group, prefix) = (
-            text(options, "awslogs-group"),
-            text(options, "awslogs-stream-prefix"),
+            text_at_key(options, "awslogs-group"),
+            text_at_key(options, "awslogs-stream-prefix"),
         );
         let here = self
             .arn()
             .split(':')
             .nth(3)
-            .is_some_and(|region| region == text(options, "awslogs-region"));
+            .is_some_and(|region| region == text_at_key(options, "awslogs-region"));
         let task = task.rsplit('/').next().unwrap_or_default();
         let name = format!("{prefix}/{container}/{task}");
         (here && !prefix.is_empty()).then(|| LogStream {
@@ -105,27 +106,29 @@ impl TaskDefinition {
         })
     }
 
-    /// Whether a rollout from here registered it.
+    /// Reports whether a rollout of Lamplighter registered this revision.
     #[must_use]
-    pub fn is_ours(&self) -> bool {
+    pub fn is_lamplighter_revision(&self) -> bool {
         self.tags.contains_key(BASE)
     }
 
     pub fn containers(&self) -> impl Iterator<Item = Container<'_>> {
-        self.definitions().map(|c| Container {
-            name: text(c, "name"),
-            image: text(c, "image"),
+        self.container_definitions().map(|c| Container {
+            name: text_at_key(c, "name"),
+            image: text_at_key(c, "image"),
         })
     }
 
-    /// Whether tasks of this definition run on a platform. On Fargate they run on X86_64 where none is
-    /// named; on EC2 they then run on whatever the instances are, so any architecture will do.
+    /// Reports whether tasks of this definition run on a platform.
+    ///
+    /// Without a declared architecture, Fargate uses X86_64. On EC2 the instances determine it, so
+    /// any architecture is accepted.
     #[must_use]
-    pub fn runs_on(&self, platform: &Platform) -> bool {
+    pub fn supports_platform(&self, platform: &Platform) -> bool {
         let named = |key: &str| {
             self.document
                 .get("runtimePlatform")
-                .map_or("", |p| text(p, key))
+                .map_or("", |p| text_at_key(p, key))
         };
         let os = if named("operatingSystemFamily").starts_with("WINDOWS") {
             "windows"
@@ -142,13 +145,13 @@ impl TaskDefinition {
             && architecture.is_none_or(|architecture| platform.architecture == architecture)
     }
 
-    /// What [`TaskDefinition::runs_on`] asks for, in words: `linux/arm64`.
+    /// Describes the platforms that [`TaskDefinition::supports_platform`] accepts: `linux/arm64`.
     #[must_use]
-    pub fn platform(&self) -> String {
+    pub fn describe_platforms(&self) -> String {
         let known = ["linux/amd64", "linux/arm64", "windows/amd64"];
         let fitting = known.into_iter().filter(|name| {
             let (os, architecture) = name.split_once('/').unwrap_or_default();
-            self.runs_on(&Platform {
+            self.supports_platform(&Platform {
                 os: os.to_owned(),
                 architecture: architecture.to_owned(),
             })
@@ -156,46 +159,55 @@ impl TaskDefinition {
         fitting.collect::<Vec<_>>().join(" or ")
     }
 
-    /// All that containers read from Secrets Manager: their secrets, those of their log drivers, and
-    /// registry credentials. A secret by its bare name is a parameter of Parameter Store, and left out.
+    /// Returns every Secrets Manager reference of the containers: secrets, log driver secrets and
+    /// registry credentials.
+    ///
+    /// A secret given by its bare name is a Parameter Store parameter and is left out.
     pub fn secret_references(&self) -> impl Iterator<Item = &str> {
-        self.definitions().flat_map(|container| {
-            let secrets = items(container.get("secrets"));
-            let log_options = items(
+        self.container_definitions().flat_map(|container| {
+            let secrets = array_items(container.get("secrets"));
+            let log_options = array_items(
                 container
                     .get("logConfiguration")
                     .and_then(|l| l.get("secretOptions")),
             );
             let credentials = container
                 .get("repositoryCredentials")
-                .map(|c| text(c, "credentialsParameter"));
-            let values = secrets.chain(log_options).map(|s| text(s, "valueFrom"));
+                .map(|c| text_at_key(c, "credentialsParameter"));
+            let values = secrets
+                .chain(log_options)
+                .map(|s| text_at_key(s, "valueFrom"));
             values
                 .filter(|reference| reference.starts_with("arn:"))
                 .chain(credentials)
         })
     }
 
-    /// The request that registers this definition again with other images, every other field as it is.
+    /// Builds the request that registers a new revision with other images. All other fields are
+    /// unchanged.
     #[must_use]
-    pub fn with_images(&self, images: &BTreeMap<String, String>) -> Map<String, Value> {
+    pub fn build_request_with_images(
+        &self,
+        images: &BTreeMap<String, String>,
+    ) -> Map<String, Value> {
         let mut request = self.document.clone();
         request.retain(|field, _| !RESPONSE_ONLY.contains(&field.as_str()));
         let containers = request
             .get_mut("containerDefinitions")
             .and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
-            if let Some(image) = images.get(text(container, "name")) {
+            if let Some(image) = images.get(text_at_key(container, "name")) {
                 container["image"] = Value::from(image.as_str());
             }
         }
         request
     }
 
-    /// The request that registers this definition again with other sizes, every other field as it is.
+    /// Builds the request that registers a new revision with other CPU and memory sizes. All other
+    /// fields are unchanged.
     #[must_use]
-    pub fn with_sizes(&self, sizes: &Sizes) -> Map<String, Value> {
-        let mut request = self.with_images(&BTreeMap::new());
+    pub fn build_request_with_sizes(&self, sizes: &TaskSizes) -> Map<String, Value> {
+        let mut request = self.build_request_with_images(&BTreeMap::new());
         for (key, size) in [("cpu", sizes.cpu), ("memory", sizes.memory)] {
             if let Some(size) = size {
                 request.insert(key.to_owned(), Value::from(size.to_string()));
@@ -205,26 +217,28 @@ impl TaskDefinition {
             .get_mut("containerDefinitions")
             .and_then(Value::as_array_mut);
         for container in containers.into_iter().flatten() {
-            if let Some(size) = sizes.containers.get(text(container, "name")) {
+            if let Some(size) = sizes.containers.get(text_at_key(container, "name")) {
                 container["memory"] = Value::from(*size);
             }
         }
         request
     }
 
-    /// CPU units and MiB of a task, where it says them.
+    /// Returns the task-level CPU units and memory in MiB, each `None` if undeclared.
     #[must_use]
     pub fn task_size(&self) -> (Option<u32>, Option<u32>) {
         (
-            self.text("cpu").parse().ok(),
-            self.text("memory").parse().ok(),
+            self.text_field("cpu").parse().ok(),
+            self.text_field("memory").parse().ok(),
         )
     }
 
-    /// MiB that a container is killed at, where it has a limit of its own.
+    /// Returns the memory hard limit of a container in MiB; `None` if it has none of its own.
     #[must_use]
-    pub fn hard_limit(&self, container: &str) -> Option<u32> {
-        let found = self.definitions().find(|c| text(c, "name") == container)?;
+    pub fn memory_hard_limit(&self, container: &str) -> Option<u32> {
+        let found = self
+            .container_definitions()
+            .find(|c| text_at_key(c, "name") == container)?;
         found
             .get("memory")
             .and_then(Value::as_u64)
@@ -233,14 +247,14 @@ impl TaskDefinition {
 
     #[must_use]
     pub fn is_fargate(&self) -> bool {
-        items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE")
+        array_items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE")
     }
 
-    fn definitions(&self) -> impl Iterator<Item = &Value> {
-        items(self.document.get("containerDefinitions"))
+    fn container_definitions(&self) -> impl Iterator<Item = &Value> {
+        array_items(self.document.get("containerDefinitions"))
     }
 
-    fn text(&self, field: &str) -> &str {
+    fn text_field(&self, field: &str) -> &str {
         self.document
             .get(field)
             .and_then(Value::as_str)
@@ -248,11 +262,11 @@ impl TaskDefinition {
     }
 }
 
-fn items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
+fn array_items(list: Option<&Value>) -> impl Iterator<Item = &Value> {
     list.and_then(Value::as_array).into_iter().flatten()
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+fn text_at_key<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -284,8 +298,8 @@ mod tests {
 
     #[test]
     fn a_new_revision_changes_one_image_and_nothing_else() {
-        let request =
-            definition().with_images(&BTreeMap::from([("web".into(), "web:2@sha256:ab".into())]));
+        let request = definition()
+            .build_request_with_images(&BTreeMap::from([("web".into(), "web:2@sha256:ab".into())]));
         let mut expected = definition().document;
         for field in ["taskDefinitionArn", "revision", "status", "compatibilities"] {
             expected.remove(field);
@@ -308,7 +322,7 @@ mod tests {
                 document,
                 tags: BTreeMap::new()
             }
-            .platform(),
+            .describe_platforms(),
             platform
         );
     }

@@ -1,8 +1,8 @@
-//! Pages of HTML.
+//! Helpers for HTML pages.
 
-/// A text in which nothing is markup, in an element or in an attribute.
+/// Escapes a text for use in an HTML element or attribute.
 #[must_use]
-pub fn escape(text: &str) -> String {
+pub fn escape_html(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
         .replace('>', "&gt;")

@@ -1,5 +1,7 @@
-//! Incidents: all that is told about one target for one cause, from its first notice until it has been over for a while.
-//! Plain data and the port behind which it is kept; what is told of it, and when, `alert` decides.
+//! Incidents: all notifications about one target for one cause, until the cause has been resolved
+//! for a while.
+//!
+//! Plain data and the port that stores it. The `alert` function decides what is sent, and when.
 
 use std::collections::BTreeMap;
 
@@ -8,47 +10,47 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::model::Arn;
-use crate::notify::{Notice, Severity};
+use crate::notify::{Notification, Severity};
 
-/// What an incident is found by: a hash of its target and cause, so that it fits into a sort key and a link.
+/// The key of an incident: a hash of its target and cause, short enough for a sort key and a link.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Id(String);
+pub struct IncidentId(String);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Incident {
     pub target: Arn,
-    /// The target as people call it: `shop/web`.
+    /// The display name of the target: `shop/web`.
     pub name: String,
     pub app: Option<String>,
-    /// [`Notice::cause`].
+    /// See [`Notification::cause`].
     pub cause: String,
-    /// The AWS console's page for the target.
+    /// The page of the target in the AWS console.
     pub link: String,
-    /// When it was first heard of.
+    /// The time of the first notification.
     pub since: Timestamp,
-    /// What lasts, and when it was last heard of.
-    pub lasting: BTreeMap<String, Timestamp>,
-    /// What is over, and since when. What is heard late does not begin it again.
-    pub ended: BTreeMap<String, Timestamp>,
-    /// Something lasted, so that people wait to hear that it is over.
-    pub lasted: bool,
-    /// The worst that was said since it began.
+    /// The firing conditions, and when each was last reported.
+    pub firing: BTreeMap<String, Timestamp>,
+    /// The resolved conditions, and since when. A late report does not fire them again.
+    pub resolved: BTreeMap<String, Timestamp>,
+    /// A condition was firing, so that people expect a resolution.
+    pub was_firing: bool,
+    /// The highest severity since the incident opened.
     pub severity: Severity,
-    /// The last lines of what was said, the oldest first.
+    /// The most recent lines, oldest first.
     pub lines: Vec<Line>,
-    /// How many lines were said in all; `lines` are the last of them.
-    pub said: u32,
-    /// Since when nothing lasts.
-    pub over: Option<Timestamp>,
-    /// When it came back after it was over.
-    pub returns: Vec<Timestamp>,
-    /// Somebody looks at it, so that it needs no reminders.
+    /// The number of all lines; `lines` holds the last of them.
+    pub line_count: u32,
+    /// The time since which no condition fires.
+    pub resolved_at: Option<Timestamp>,
+    /// The times at which the incident reopened after its resolution.
+    pub reopened_at: Vec<Timestamp>,
+    /// Someone acknowledged the incident, so that it needs no reminders.
     pub acknowledged: bool,
-    /// What was told, by channel.
-    pub told: BTreeMap<String, Told>,
+    /// The state of its notifications, by channel.
+    pub deliveries: BTreeMap<String, DeliveryState>,
 }
 
-/// One thing that was said.
+/// One entry of an incident, made from one notification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Line {
     pub at: Timestamp,
@@ -57,44 +59,44 @@ pub struct Line {
     pub title: String,
     pub why: String,
     pub next: String,
-    /// What lasts since then.
+    /// The condition that fires from this line on.
     pub begins: Option<String>,
 }
 
-/// How much of an incident people know by one channel.
+/// The part of an incident that was sent to one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Told {
-    /// When it was last told; `None` while the first message is owed.
+pub struct DeliveryState {
+    /// The time of the last message; `None` while the first one is outstanding.
     pub at: Option<Timestamp>,
-    /// How many of its lines.
+    /// The number of lines that were sent.
     pub said: u32,
-    /// The worst that was told.
+    /// The highest severity that was sent.
     pub severity: Option<Severity>,
-    /// They know that it is over.
-    pub over: bool,
-    /// They know that it comes and goes.
+    /// The resolution was sent.
+    pub resolved: bool,
+    /// The notice that the incident is flapping was sent.
     pub flapping: bool,
-    /// The channel's own name of the first message: Slack's `ts`.
+    /// The channel's identifier of the first message: `ts` in Slack.
     pub thread: Option<String>,
 }
 
-/// What is known of the channels, whatever the incident.
+/// The state of a channel, independent of incidents.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Channel {
-    /// When messages were sent within the last minute.
+    /// The times of the messages within the last minute.
     pub sent: Vec<Timestamp>,
-    /// When many incidents were last told in one message.
-    pub summed_up: Option<Timestamp>,
-    /// It asked for nothing before.
-    pub rests_until: Option<Timestamp>,
-    /// Since when it takes no message, and what it says.
+    /// The time of the last summary of several incidents in one message.
+    pub summarized_at: Option<Timestamp>,
+    /// The time until which the channel asked for no requests.
+    pub rate_limited_until: Option<Timestamp>,
+    /// The time since which the channel rejects messages, and its error.
     pub broken: Option<(Timestamp, String)>,
 }
 
-impl Id {
+impl IncidentId {
     #[must_use]
-    pub fn of(target: &Arn, cause: &str) -> Self {
+    pub fn for_target(target: &Arn, cause: &str) -> Self {
         let hash = Sha256::digest(format!("{target} {cause}"));
         Self(
             hash.iter()
@@ -110,9 +112,9 @@ impl Id {
 }
 
 impl Incident {
-    /// One of which nothing was said yet.
+    /// Returns a new incident without lines.
     #[must_use]
-    pub fn of(notice: &Notice) -> Self {
+    pub fn from_notification(notice: &Notification) -> Self {
         Self {
             target: notice.target.clone(),
             name: notice.name.clone(),
@@ -120,37 +122,38 @@ impl Incident {
             cause: notice.cause().to_owned(),
             link: notice.link.clone(),
             since: notice.at,
-            lasting: BTreeMap::new(),
-            ended: BTreeMap::new(),
-            lasted: false,
+            firing: BTreeMap::new(),
+            resolved: BTreeMap::new(),
+            was_firing: false,
             severity: notice.message.severity,
             lines: Vec::new(),
-            said: 0,
-            over: None,
-            returns: Vec::new(),
+            line_count: 0,
+            resolved_at: None,
+            reopened_at: Vec::new(),
             acknowledged: false,
-            told: BTreeMap::new(),
+            deliveries: BTreeMap::new(),
         }
     }
 
     #[must_use]
-    pub fn id(&self) -> Id {
-        Id::of(&self.target, &self.cause)
+    pub fn id(&self) -> IncidentId {
+        IncidentId::for_target(&self.target, &self.cause)
     }
 
-    /// Names this incident and no later one of the same target and cause.
+    /// Returns a token that names this incident, and no later one of the same target and cause.
     #[must_use]
-    pub fn token(&self) -> String {
+    pub fn occurrence_token(&self) -> String {
         format!("{}-{}", self.id().as_str(), self.since.as_second())
     }
 
-    /// What people call it by: the worst of what lasts, or of all that was said where nothing does; the newest of those.
+    /// Returns the line that stands for the incident: the newest of the highest severity. Prefers
+    /// firing conditions over all other lines.
     #[must_use]
     pub fn headline(&self) -> Option<&Line> {
         let lasts = |line: &&Line| {
             line.begins
                 .as_ref()
-                .is_some_and(|what| self.lasting.contains_key(what))
+                .is_some_and(|what| self.firing.contains_key(what))
         };
         let of_what_lasts = self
             .lines
@@ -163,8 +166,8 @@ impl Incident {
 
 impl Line {
     #[must_use]
-    pub fn of(notice: &Notice) -> Self {
-        let Notice {
+    pub fn from_notification(notice: &Notification) -> Self {
+        let Notification {
             message,
             at,
             operation,
@@ -189,7 +192,7 @@ impl Line {
     }
 }
 
-impl From<String> for Id {
+impl From<String> for IncidentId {
     fn from(id: String) -> Self {
         Self(id)
     }

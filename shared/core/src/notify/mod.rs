@@ -6,6 +6,6 @@ mod notification;
 pub mod redact;
 
 pub use notification::{
-    ACKNOWLEDGED, ALARM, DOWN, Message, Notice, Outbox, RELEASE, SILENCE, Severity, Unsent,
-    console, console_link,
+    ACKNOWLEDGED_PREFIX, ALARM_PREFIX, DATABASE_DOWN_CONDITION, Message, Notification, Outbox,
+    RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent, console_host, console_link,
 };

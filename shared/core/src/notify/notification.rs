@@ -1,4 +1,4 @@
-//! What people are told.
+//! Notifications to people.
 
 use std::fmt;
 
@@ -7,86 +7,90 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Arn;
 
-/// What lasts from when a release is rolled out until it is known how it ended.
-pub const RELEASE: &str = "release";
+/// The condition that fires from the rollout of a release until its result is known.
+pub const RELEASE_CONDITION: &str = "release";
 
-/// Under a key that begins so nothing is told: the notice says until when its target is silenced.
-pub const SILENCE: &str = "silence:";
-/// The same: somebody looks at the incident that the rest of the key names, and needs no reminders.
-pub const ACKNOWLEDGED: &str = "acknowledged:";
+/// Prefix of a key under which nothing is sent: the notification only states until when its target
+/// is silenced.
+pub const SILENCE_PREFIX: &str = "silence:";
+/// Prefix of a key under which nothing is sent: the rest of the key names an acknowledged
+/// incident, which needs no reminders.
+pub const ACKNOWLEDGED_PREFIX: &str = "acknowledged:";
 
-/// What lasts while a database serves nobody.
-pub const DOWN: &str = "down";
-/// What lasts while an alarm of somebody else is on begins so.
-pub const ALARM: &str = "alarm:";
+/// The condition that fires while a database is unavailable.
+pub const DATABASE_DOWN_CONDITION: &str = "down";
+/// Prefix of the condition that fires while an alarm is in ALARM that Lamplighter does not own.
+pub const ALARM_PREFIX: &str = "alarm:";
 
-/// How much of a hurry there is.
+/// The urgency of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
-    /// Good to know.
+    /// No action is needed.
     Info,
-    /// Somebody should look in working hours.
+    /// Someone should look during working hours.
     Warning,
-    /// Somebody should look now.
+    /// Someone should look now.
     Critical,
 }
 
-/// What a decision wants people to know, before it is known whom about.
+/// The content of a notification, as an operation decides it, without its target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     pub severity: Severity,
-    /// What is told under one key is told once a day; without a key every time.
+    /// The deduplication key: sent once a day under one key, and every time without a key.
     pub key: Option<String>,
-    /// The key of what is over now. Told only where that was told.
+    /// The key that is resolved. Sent only if a notification with that key was sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolves: Option<String>,
-    /// What lasts from now on, until a message [ends](Self::ends) it. Without it the message is news: said and done.
+    /// The condition that fires from now on, until a message [clears](Self::clears) it. Without it
+    /// the message is informational.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begins: Option<String>,
-    /// What lasts no longer: this, and all that begins with it and a colon.
+    /// The condition that no longer fires, together with all that start with it and a colon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<String>,
-    /// What happened, in one line, without the target's name.
+    /// The event in one line, without the name of the target.
     pub title: String,
-    /// Why, in one or a few sentences.
+    /// The cause, in one or a few sentences.
     pub why: String,
-    /// What happens next, or what to do.
+    /// The next step of Lamplighter, or what a person should do.
     pub next: String,
 }
 
-/// A message with all that a person needs to place it. Travels as JSON through the notice queue.
+/// A message with its context. It travels as JSON through the notification queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
+pub struct Notification {
     #[serde(flatten)]
     pub message: Message,
     pub at: Timestamp,
     pub operation: String,
     pub target: Arn,
-    /// The target as people call it: `shop/web`.
+    /// The display name of the target: `shop/web`.
     pub name: String,
     pub app: Option<String>,
     pub stack: String,
-    /// The AWS console's page for the target.
+    /// The page of the target in the AWS console.
     pub link: String,
-    /// People want to hear nothing of the target until then.
+    /// The time until which the target is silenced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silenced_until: Option<Timestamp>,
 }
 
-/// Where notices go. At least once: a notice may arrive twice, but is not lost.
+/// The queue that accepts notifications. Delivery is at least once: duplicates are possible,
+/// losses not.
 pub trait Outbox {
-    /// Hands notices over.
+    /// Sends notifications to the queue.
     ///
     /// # Errors
-    /// [`Unsent`], with those that were not taken, or of which that is not known.
-    async fn send(&self, notices: Vec<Notice>) -> Result<(), Unsent>;
+    /// [`Unsent`] with the notifications that the queue may not have accepted.
+    async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent>;
 }
 
-/// Notices that were not taken, and why.
+/// Notifications that were not accepted, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsent {
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Notification>,
     pub error: crate::AwsError,
 }
 
@@ -129,44 +133,45 @@ impl Message {
         self
     }
 
-    /// Says that what was told under this key is over.
+    /// Marks the notification under this key as resolved, and clears the condition of the same
+    /// name.
     #[must_use]
     pub fn resolves(mut self, key: impl Into<String>) -> Self {
         let key = key.into();
         self.resolves = Some(key.clone());
-        self.ends(key)
+        self.clears(key)
     }
 
-    /// Told once a day under this key, and lasts until a message [resolves](Self::resolves) it.
+    /// Deduplicates by this key, and fires until a message [resolves](Self::resolves) it.
     #[must_use]
-    pub fn lasts(self, key: impl Into<String>) -> Self {
+    pub fn fires_until_resolved(self, key: impl Into<String>) -> Self {
         let key = key.into();
-        self.once(key.clone()).begins(key)
+        self.deduplicated_by(key.clone()).fires(key)
     }
 
-    /// Something lasts from now on.
+    /// Fires a condition from now on.
     #[must_use]
-    pub fn begins(mut self, what: impl Into<String>) -> Self {
+    pub fn fires(mut self, what: impl Into<String>) -> Self {
         self.begins = Some(what.into());
         self
     }
 
-    /// Something lasts no longer.
+    /// Clears a condition.
     #[must_use]
-    pub fn ends(mut self, what: impl Into<String>) -> Self {
+    pub fn clears(mut self, what: impl Into<String>) -> Self {
         self.ends = Some(what.into());
         self
     }
 
-    /// Told once a day under this key.
+    /// Sends the message once a day under this key.
     #[must_use]
-    pub fn once(mut self, key: impl Into<String>) -> Self {
+    pub fn deduplicated_by(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 }
 
-/// As a person reads it, without what it is about.
+/// Formats the message for a person, without its target.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -180,14 +185,16 @@ impl fmt::Display for Message {
     }
 }
 
-impl Notice {
-    /// AWS says it by itself. It knows nothing of tags, and does not say again every day what lasts.
+impl Notification {
+    /// Reports whether AWS is the source, and not an operation. Such notifications ignore tags and
+    /// are not repeated daily while their condition fires.
     #[must_use]
-    pub fn is_of_aws(&self) -> bool {
+    pub fn is_from_aws(&self) -> bool {
         self.operation.starts_with(char::is_uppercase)
     }
 
-    /// What it belongs to: notices about one target for one cause are one incident, whoever sends them.
+    /// Returns the cause that groups notifications into incidents: one target and one cause are
+    /// one incident, whatever the source.
     #[must_use]
     pub fn cause(&self) -> &str {
         const OF_TAGS: [&str; 3] = ["bad-tag:", "misspelt:", "unmanaged"];
@@ -196,7 +203,7 @@ impl Notice {
             _ if self.message.key.as_ref().is_some_and(is_of_tags) => "tags",
             "deploy" | "rollout" | "verify" => "release",
             "heal" => "health",
-            "CloudWatch" if self.target.ecs_service().is_some() => "health",
+            "CloudWatch" if self.target.ecs_cluster_and_name().is_some() => "health",
             "scale" => "load",
             "backup" | "drill" => "backup",
             "archive" => "logs",
@@ -217,9 +224,9 @@ impl Severity {
     }
 }
 
-/// The host name of the console in a partition and region.
+/// Returns the host name of the AWS console for a partition and region.
 #[must_use]
-pub fn console(partition: &str, region: &str) -> String {
+pub fn console_host(partition: &str, region: &str) -> String {
     match partition {
         "aws-us-gov" => "console.amazonaws-us-gov.com".to_owned(),
         "aws-cn" => "console.amazonaws.cn".to_owned(),
@@ -227,12 +234,12 @@ pub fn console(partition: &str, region: &str) -> String {
     }
 }
 
-/// The console's page for a target, in its partition and region.
+/// Returns the URL of a target's page in the AWS console, in its partition and region.
 #[must_use]
 pub fn console_link(target: &Arn) -> String {
     let region = target.region();
-    let console = console(target.partition(), region);
-    if let Some((cluster, service)) = target.ecs_service() {
+    let console = console_host(target.partition(), region);
+    if let Some((cluster, service)) = target.ecs_cluster_and_name() {
         return format!(
             "https://{console}/ecs/v2/clusters/{cluster}/services/{service}/health?region={region}"
         );
@@ -257,7 +264,7 @@ pub fn console_link(target: &Arn) -> String {
             format!("rds/home?region={region}#snapshots-list:")
         }
         ("rds" | "elasticache", _) => format!("{}/home?region={region}", target.service()),
-        // The page's own escape of a slash, escaped.
+        // The console escapes a slash in its own way, and that is escaped again.
         ("logs", "log-group") => {
             let name = name.trim_end_matches(":*").replace('/', "$252F");
             format!("cloudwatch/home?region={region}#logsV2:log-groups/log-group/{name}")

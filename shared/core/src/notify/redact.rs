@@ -1,27 +1,27 @@
-//! Lines of other people's logs, made fit for a message: short, plain, and without what looks like a secret.
+//! Redaction of application log lines for messages: short, printable and without likely secrets.
 
 use std::sync::LazyLock;
 
 use regex_lite::{Captures, Regex};
 
-/// Letters of a line that are passed on.
-const LETTERS: usize = 200;
+/// The maximum length of a redacted line, in characters.
+const MAX_CHARS: usize = 200;
 
-/// What looks like a secret, and which group of it is one.
+/// Patterns of likely secrets. A group of each matches the secret itself.
 const SECRETS: [&str; 8] = [
-    // Keys of AWS, and of services that begin theirs alike.
+    // Access keys of AWS, and of services with similar prefixes.
     r"\b((?:AKIA|ASIA)[A-Z0-9]{16})\b",
     r"\b((?:sk|pk|rk|ghp|gho|ghs|xox[abp]|glpat)[_-][A-Za-z0-9_-]{8,})",
     // JSON Web Tokens.
     r"\b(eyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)?)",
-    // A user's password in an address.
+    // A user name and password in a URL.
     r"://([^\s/:@]*:[^\s/@]+)@",
-    // Headers, to their end.
+    // Headers, to the end of the line.
     r"(?i)\b(?:authorization|cookie|set-cookie)\s*[:=]\s*(.+)",
     r"(?i)\b(?:bearer|basic)\s+([a-z0-9._~+/=-]{8,})",
-    // In quotes, which may be escaped, or to the next space.
+    // A value in quotes, which may be escaped, or up to the next space.
     r#"(?i)(?:passw(?:or)?d|passwd|pwd|secret|token|api[_-]?key|credential)[a-z_-]*[\\"']*\s*[:=]\s*[\\]*(?:["']([^"'\\]{3,})|([^\s"'\\]{3,}))"#,
-    // Anything long that is no word.
+    // A long token that is not a word.
     r"\b([A-Za-z0-9+/_-]{40,}={0,2})",
 ];
 
@@ -32,12 +32,12 @@ static PATTERNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
         .collect()
 });
 
-/// One line of it.
+/// Redacts one line.
 ///
 /// # Panics
 /// Never: the patterns are constant, and tested.
 #[must_use]
-pub fn line(raw: &str) -> String {
+pub fn redact_line(raw: &str) -> String {
     let plain: String = raw
         .trim()
         .chars()
@@ -55,10 +55,10 @@ pub fn line(raw: &str) -> String {
         });
         line = hidden.into_owned();
     }
-    if line.chars().count() <= LETTERS {
+    if line.chars().count() <= MAX_CHARS {
         return line;
     }
-    line.chars().take(LETTERS).chain(['…']).collect()
+    line.chars().take(MAX_CHARS).chain(['…']).collect()
 }
 
 #[cfg(test)]
@@ -108,11 +108,14 @@ mod tests {
         "panicked at src/main.rs:12:5: [0m"
     )]
     fn what_looks_like_a_secret_is_hidden(#[case] raw: &str, #[case] shown: &str) {
-        assert_eq!(line(raw), shown);
+        assert_eq!(redact_line(raw), shown);
     }
 
     #[test]
     fn a_long_line_is_cut() {
-        assert_eq!(line(&"ab ".repeat(200)).chars().count(), LETTERS + 1);
+        assert_eq!(
+            redact_line(&"ab ".repeat(200)).chars().count(),
+            MAX_CHARS + 1
+        );
     }
 }

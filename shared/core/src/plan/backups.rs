@@ -1,126 +1,129 @@
-//! Actions on backups of databases, and on what is restored to prove them.
+//! Actions on database backups, and on resources of restore tests.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, Place};
+use crate::model::{Arn, CopyDestination};
 
-/// Take a manual snapshot of a database. Its name says of what and for when, so that it can't be taken twice.
+/// Takes a manual snapshot of a database. The name contains the database and slot, so that a
+/// repetition fails in AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Backup {
+pub struct CreateSnapshot {
     /// The instance or cluster.
     pub database: Arn,
     pub identifier: String,
     pub tags: BTreeMap<String, String>,
 }
 
-/// Copy a snapshot to another region, or to the vault after sharing it with that account, under its own name.
+/// Copies a snapshot under its own name to another region, or to the vault account after sharing
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Copy {
+pub struct CopySnapshot {
     pub snapshot: Arn,
-    pub to: Place,
-    /// A key there, where the snapshot is encrypted.
+    pub to: CopyDestination,
+    /// A KMS key at the destination, if the snapshot is encrypted.
     pub key: Option<String>,
-    /// A copy has no tags but these.
+    /// The only tags of the copy.
     pub tags: BTreeMap<String, String>,
 }
 
-/// Delete a snapshot that this stack took, in the region that its ARN names.
+/// Deletes a snapshot of this stack, in the region of its ARN.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Expire {
+pub struct DeleteSnapshot {
     pub snapshot: Arn,
 }
 
-/// Restore a snapshot to a throwaway database, to prove it. A cluster gets an instance by a second one of these.
+/// Restores a snapshot to a temporary database. A cluster needs a second action for its instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Restore {
-    /// The database that the snapshot is of.
+pub struct RestoreForDrill {
+    /// The database that the snapshot was taken of.
     pub source: Arn,
     pub snapshot: Arn,
-    /// What it is called.
+    /// The name of the temporary database.
     pub into: String,
-    /// The engine, which only a cluster and its instance must be told.
+    /// The engine, which AWS requires only for a cluster and its instance.
     pub engine: String,
-    /// That of the snapshot: a cluster would get the newest one otherwise.
+    /// The engine version of the snapshot. Without it AWS would use the newest one for a cluster.
     pub engine_version: Option<String>,
     pub part: RestorePart,
-    /// Of an instance, a member or a Multi-AZ DB cluster; empty for another cluster.
+    /// The class of an instance, cluster member or Multi-AZ DB cluster; empty for any other
+    /// cluster.
     pub class: String,
-    /// Of a Multi-AZ DB cluster.
+    /// The storage type of a Multi-AZ DB cluster.
     pub storage_type: Option<String>,
     pub iops: Option<i32>,
     pub subnet_group: Option<String>,
-    /// Of a serverless cache, which has no group of them.
+    /// The subnets of a serverless cache, which has no subnet group.
     pub subnets: Vec<String>,
-    /// At rest; only a cache must be told.
+    /// Encryption at rest, which AWS requires only for a cache.
     pub encrypted: bool,
     pub parameter_group: Option<String>,
     pub security_group: String,
     pub tags: BTreeMap<String, String>,
 }
 
-/// What of a database is restored.
+/// The part of a database to restore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RestorePart {
-    /// Or a cache, of the kind that its source is of.
+    /// An instance, or a cache of the kind of its source.
     Instance,
     Cluster,
-    /// The instance of a cluster that was restored.
+    /// The instance of a restored cluster.
     Member,
 }
 
-/// Delete a throwaway database, or one part of it: the instance of a cluster goes first.
+/// Deletes a temporary database, or one part of it: the instance of a cluster is deleted first.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Remove {
-    /// The database that it was restored from.
+pub struct DeleteRestoredDatabase {
+    /// The database whose snapshot was restored.
     pub source: Arn,
     pub database: Arn,
-    /// What becomes known by it; `None` where the check is still to come or was made before.
-    pub outcome: Option<Drilled>,
+    /// The result of the drill; `None` if the check is outstanding, or was recorded before.
+    pub outcome: Option<DrillResult>,
 }
 
-/// How a drill ended.
+/// The result of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drilled {
+pub struct DrillResult {
     pub snapshot: Arn,
     pub began: Timestamp,
     /// Seconds until the restored database was available.
     pub took: i64,
-    /// Seconds until its check had ended, if there was one.
+    /// Seconds until the check ended, if there was one.
     #[serde(default)]
     pub checked: Option<i64>,
     pub passed: bool,
 }
 
-/// Mark a snapshot as one that was restored and checked.
+/// Marks a snapshot as restored and checked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Verify {
+pub struct MarkVerified {
     pub snapshot: Arn,
     pub at: Timestamp,
 }
 
-/// Run a task that looks into a restored database.
+/// Runs a task that checks a restored database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunProbe {
-    /// The database that the restored one comes from.
+pub struct RunCheckTask {
+    /// The database whose snapshot was restored.
     pub source: Arn,
     pub cluster: String,
-    /// Family, or family and revision.
+    /// The family, or the family and revision.
     pub task_definition: String,
     pub subnets: Vec<String>,
     pub security_group: String,
-    /// Of every container, beside its own. It names a secret, and has none.
+    /// Variables that are added to every container. They name a secret but do not contain it.
     pub environment: BTreeMap<String, String>,
     pub tags: BTreeMap<String, String>,
-    /// What makes it this drill's; AWS starts one task for it.
+    /// The token that ties the task to this drill: AWS starts only one task for it.
     pub token: String,
 }
 
-/// Stop a task that looks into a restored database.
+/// Stops a task that checks a restored database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Halt {
+pub struct StopCheckTask {
     pub cluster: String,
     pub task: String,
 }

@@ -1,70 +1,70 @@
-//! Actions on services that are not well, and on what they run on.
+//! Actions that repair unhealthy services and container instances.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, CapacityShare, Sizes};
+use crate::model::{Arn, CapacityShare, TaskSizes};
 
-/// Stop one task, in place of which ECS starts another.
+/// Stops one task, which ECS then replaces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Replace {
+pub struct ReplaceTask {
     pub service: Arn,
     /// The ARN of the task.
     pub task: String,
-    /// As ECS tells it where the task is looked at.
+    /// The stop reason, which ECS shows with the task.
     pub reason: String,
 }
 
-/// Let a service that crashes run as few tasks as it may, or as many as before again.
+/// Parks a service in a crash loop at as few tasks as possible, or restores its former count.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Park {
+pub struct ParkService {
     pub service: Arn,
     pub from: u32,
     pub to: u32,
-    /// The ARN of the revision that crashes.
+    /// The ARN of the revision in the crash loop.
     pub revision: String,
     pub restores: bool,
 }
 
-/// Register a revision with more memory, and update the service to it.
+/// Registers a revision with more memory, and updates the service to it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Enlarge {
+pub struct IncreaseMemory {
     pub service: Arn,
-    /// The ARN of the revision that everything else is taken from.
+    /// The ARN of the revision from which everything else is copied.
     pub base: String,
-    pub sizes: Sizes,
-    /// Tags of the new revision, beside those of the base.
+    pub sizes: TaskSizes,
+    /// Tags of the new revision, in addition to those of the base.
     pub tags: BTreeMap<String, String>,
-    /// It gets its traffic step by step, and may pause on the way.
+    /// The deployment shifts traffic step by step, and may pause on the way.
     pub shifts: bool,
 }
 
-/// Place a service's tasks elsewhere, and start them anew there.
+/// Places the tasks of a service on other capacity, and restarts them there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Move {
+pub struct SwitchCapacityProvider {
     pub service: Arn,
     pub from: Vec<CapacityShare>,
     pub to: Vec<CapacityShare>,
-    /// It is where they were before they were first moved.
+    /// This restores the capacity from before the first switch.
     pub restores: bool,
-    /// How long they stay there.
+    /// The number of hours on the new capacity.
     pub hours: u32,
     pub shifts: bool,
 }
 
-/// Place no more tasks on an instance, and let its Auto Scaling group replace it.
+/// Drains a container instance, and lets its Auto Scaling group replace it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Drain {
+pub struct DrainInstance {
     pub instance: Arn,
-    /// `i-…`
+    /// The EC2 instance identifier: `i-…`
     pub ec2: String,
-    /// It is of an Auto Scaling group.
+    /// The instance belongs to an Auto Scaling group.
     pub has_group: bool,
 }
 
-/// Remember that a service is well again. Nothing on AWS is changed.
+/// Records that a service is healthy again. Changes nothing on AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Recover {
+pub struct CloseIncident {
     pub service: Arn,
 }

@@ -1,31 +1,31 @@
-//! Actions on logs.
+//! Actions on log groups.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, LogDay};
 
-/// Export a day of a log group. AWS answers the identifier of the task that does it.
+/// Exports one day of a log group. AWS answers with the identifier of the export task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Export {
+pub struct ExportLogs {
     pub of: LogDay,
-    /// From this on,
+    /// The start of the time range, inclusive.
     pub from: Timestamp,
-    /// and before this.
+    /// The end of the time range, exclusive.
     pub to: Timestamp,
 }
 
-/// Write the manifest of a day that was exported.
+/// Writes the manifest of an exported day.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Complete {
+pub struct WriteManifest {
     pub of: LogDay,
-    /// The identifier of the task, which AWS also puts the objects under.
+    /// The identifier of the export task, which is also the prefix of the objects.
     pub task: String,
 }
 
-/// Let a log group keep its events for so many days.
+/// Sets the retention of a log group, in days.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Retain {
+pub struct SetRetention {
     pub group: Arn,
     pub days: u32,
 }

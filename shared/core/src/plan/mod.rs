@@ -1,4 +1,5 @@
-//! What should happen, as data: complete, absolute, and with a reason for everything.
+//! Plans: what should happen, as data. A plan is complete and absolute, and each step has a
+//! reason.
 
 mod backups;
 mod healing;
@@ -9,16 +10,20 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Alarm, Arn, counted};
+use crate::model::{Alarm, Arn, pluralize};
 use crate::notify::Message;
 
 pub use backups::{
-    Backup, Copy, Drilled, Expire, Halt, Remove, Restore, RestorePart, RunProbe, Verify,
+    CopySnapshot, CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, DrillResult,
+    MarkVerified, RestoreForDrill, RestorePart, RunCheckTask, StopCheckTask,
 };
-pub use healing::{Drain, Enlarge, Move, Park, Recover, Replace};
-pub use logs::{Complete, Export, Retain};
+pub use healing::{
+    CloseIncident, DrainInstance, IncreaseMemory, ParkService, ReplaceTask, SwitchCapacityProvider,
+};
+pub use logs::{ExportLogs, SetRetention, WriteManifest};
 pub use releases::{
-    Continue, GoBack, HookStatus, Judge, Redeploy, Report, Rollout, Shift, Verdict,
+    AnswerCodeDeployHook, ContinueDeployment, HookStatus, RecordVerdict, RestartTasks, Rollback,
+    Rollout, TrafficShiftSettings, Verdict,
 };
 
 /// A decision about one target. An empty plan has a reason too.
@@ -26,30 +31,31 @@ pub use releases::{
 pub struct Plan {
     pub reason: String,
     pub steps: Vec<Step>,
-    /// What people are told whether or not anything is done.
+    /// Notifications to send regardless of the steps.
     pub messages: Vec<Message>,
-    /// All that was found wrong with how the target is set up; `None` where nobody looked. Each is told when it
-    /// is new.
+    /// All current findings about the configuration of the target; `None` if it was not checked. A
+    /// new finding is notified.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub findings: Option<Vec<Finding>>,
-    /// What the plan waits for. Since when it does is remembered, as long as it is the same.
+    /// The condition that the plan waits for. The target state records since when, while it stays
+    /// the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waits_for: Option<String>,
-    /// What the deployment that asks is answered.
+    /// The response to a deployment lifecycle hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookStatus>,
 }
 
-/// Something about a target that will hurt one day.
+/// A risk in the configuration of a target that has not caused harm yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Finding {
-    /// What makes it this finding and not another: `no-health-check`.
+    /// The key that identifies the finding: `no-health-check`.
     pub key: String,
     pub message: Message,
 }
 
-/// One action, why, and what people are told once it is done, if anything. Steps are independent of each
-/// other; what must happen in order is one action.
+/// One action with its reason, and the notification to send once it is done, if any. Steps are
+/// independent of each other; work that must happen in order is one action.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Step {
     pub action: Action,
@@ -57,90 +63,90 @@ pub struct Step {
     pub message: Option<Message>,
 }
 
-/// All that this system may do to AWS.
+/// All changes that Lamplighter can make, on AWS or in the target state.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Action {
     Rollout(Rollout),
-    Redeploy(Redeploy),
-    GoBack(GoBack),
-    Continue(Continue),
-    Judge(Judge),
-    Report(Report),
-    Scale(Scale),
-    Floor(Floor),
-    Alarms(Alarms),
-    Dashboard(Dashboard),
-    Backup(Backup),
-    Copy(Copy),
-    Expire(Expire),
-    Restore(Restore),
-    Remove(Remove),
-    Verify(Verify),
-    RunProbe(RunProbe),
-    Halt(Halt),
-    Export(Export),
-    Complete(Complete),
-    Retain(Retain),
-    Replace(Replace),
-    Park(Park),
-    Enlarge(Enlarge),
-    Move(Move),
-    Drain(Drain),
-    Recover(Recover),
+    RestartTasks(RestartTasks),
+    Rollback(Rollback),
+    ContinueDeployment(ContinueDeployment),
+    RecordVerdict(RecordVerdict),
+    AnswerCodeDeployHook(AnswerCodeDeployHook),
+    SetDesiredCount(SetDesiredCount),
+    SetMinCapacity(SetMinCapacity),
+    ApplyAlarms(ApplyAlarms),
+    ApplyDashboard(ApplyDashboard),
+    CreateSnapshot(CreateSnapshot),
+    CopySnapshot(CopySnapshot),
+    DeleteSnapshot(DeleteSnapshot),
+    RestoreForDrill(RestoreForDrill),
+    DeleteRestoredDatabase(DeleteRestoredDatabase),
+    MarkVerified(MarkVerified),
+    RunCheckTask(RunCheckTask),
+    StopCheckTask(StopCheckTask),
+    ExportLogs(ExportLogs),
+    WriteManifest(WriteManifest),
+    SetRetention(SetRetention),
+    ReplaceTask(ReplaceTask),
+    ParkService(ParkService),
+    IncreaseMemory(IncreaseMemory),
+    SwitchCapacityProvider(SwitchCapacityProvider),
+    DrainInstance(DrainInstance),
+    CloseIncident(CloseIncident),
 }
 
-/// Set a service's desired count.
+/// Sets the desired count of a service.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Scale {
+pub struct SetDesiredCount {
     pub service: Arn,
     pub from: u32,
     pub to: u32,
-    /// What the count is when nothing asks for more; above it a surge is counted.
+    /// The count without extra load. A count above it is a surge.
     pub base: u32,
 }
 
-/// Set the minimum capacity of a service's target in Application Auto Scaling. AWS raises the desired count to
-/// it at once.
+/// Sets the minimum capacity of a service in Application Auto Scaling. AWS raises the desired
+/// count to it at once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Floor {
+pub struct SetMinCapacity {
     pub service: Arn,
     pub from: u32,
     pub to: u32,
-    /// It is what the minimum was before it was first raised here.
+    /// This restores the minimum from before Lamplighter first raised it.
     pub restores: bool,
 }
 
-/// Make alarms what they should be, and delete those of ours that should not be.
+/// Creates or updates alarms, and deletes alarms of ours that are obsolete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Alarms {
+pub struct ApplyAlarms {
     pub target: Arn,
     pub put: Vec<Alarm>,
-    /// Tags of every alarm that is made.
+    /// The tags of every alarm that is created.
     pub tags: BTreeMap<String, String>,
     pub delete: Vec<String>,
 }
 
-/// Make a dashboard what it should be, or delete it.
+/// Creates, updates or deletes a dashboard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Dashboard {
+pub struct ApplyDashboard {
     pub name: String,
-    /// JSON as CloudWatch takes it; `None` to delete it.
+    /// The body as CloudWatch JSON; `None` deletes the dashboard.
     pub body: Option<String>,
 }
 
-/// How an action ended.
+/// The outcome of an action.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Outcome {
-    /// Done; says what AWS answered.
+    /// The action succeeded, with the answer of AWS.
     Done(String),
-    /// Not done, or not known to be.
+    /// The action failed, or its outcome is unknown.
     Failed(String),
-    /// Not tried: the arbiter or a limit stood against it.
+    /// The action was not tried: the arbiter or a limit withheld it.
     Withheld(String),
 }
 
 impl Plan {
-    /// Nothing to do, for this reason.
+    /// Returns an empty plan with this reason.
     pub fn nothing(reason: impl Into<String>) -> Self {
         Self {
             reason: reason.into(),
@@ -152,9 +158,9 @@ impl Plan {
         }
     }
 
-    /// Nothing to do, and people are told why.
+    /// Returns a plan without steps that sends one notification.
     #[must_use]
-    pub fn tell(message: Message) -> Self {
+    pub fn notify(message: Message) -> Self {
         Self {
             reason: message.title.clone(),
             steps: Vec::new(),
@@ -165,8 +171,8 @@ impl Plan {
         }
     }
 
-    /// One action, and nobody is told where there is no message.
-    pub fn act(
+    /// Returns a plan with one step. Without a message nobody is notified.
+    pub fn single_step(
         action: Action,
         reason: impl Into<String>,
         message: impl Into<Option<Message>>,
@@ -187,9 +193,9 @@ impl Plan {
         }
     }
 
-    /// The same, and a deployment that asks is answered so.
+    /// Returns the plan with a response to a deployment lifecycle hook.
     #[must_use]
-    pub fn answering(self, status: HookStatus) -> Self {
+    pub fn with_hook_status(self, status: HookStatus) -> Self {
         Self {
             hook: Some(status),
             ..self
@@ -203,178 +209,204 @@ impl Plan {
 }
 
 impl Action {
-    /// What it is, for people: `roll out RC_1.4.2 (sha256:ab12cd34)`.
+    /// Describes the action for people: `roll out RC_1.4.2 (sha256:ab12cd34)`.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn describe(&self) -> String {
         match self {
             Self::Rollout(rollout) => {
-                format!("roll out {} ({})", rollout.tag, rollout.digest.short())
+                format!(
+                    "roll out {} ({})",
+                    rollout.tag,
+                    rollout.digest.short_digest()
+                )
             }
-            Self::Redeploy(_) => "restart the tasks".to_owned(),
-            Self::GoBack(GoBack { to, .. }) => {
+            Self::RestartTasks(_) => "restart the tasks".to_owned(),
+            Self::Rollback(Rollback { to, .. }) => {
                 format!("go back to {}", to.rsplit('/').next().unwrap_or_default())
             }
-            Self::Continue(Continue { tag, .. }) => format!("let {tag} go on"),
-            Self::Judge(Judge { tag, verdict, .. }) => match verdict {
+            Self::ContinueDeployment(ContinueDeployment { tag, .. }) => format!("let {tag} go on"),
+            Self::RecordVerdict(RecordVerdict { tag, verdict, .. }) => match verdict {
                 Verdict::Passed { .. } => format!("remember {tag} as good"),
                 Verdict::Failed { .. } => format!("roll {tag} out no more"),
                 Verdict::Superseded => format!("follow {tag} no more"),
             },
-            Self::Report(Report {
+            Self::AnswerCodeDeployHook(AnswerCodeDeployHook {
                 deployment,
                 passed: true,
                 ..
             }) => format!("let {deployment} go on"),
-            Self::Report(Report { deployment, .. }) => format!("fail {deployment}"),
-            Self::Scale(Scale { from, to, .. }) => format!("scale from {from} to {to} tasks"),
-            Self::Floor(Floor { from, to, .. }) => {
+            Self::AnswerCodeDeployHook(AnswerCodeDeployHook { deployment, .. }) => {
+                format!("fail {deployment}")
+            }
+            Self::SetDesiredCount(SetDesiredCount { from, to, .. }) => {
+                format!("scale from {from} to {to} tasks")
+            }
+            Self::SetMinCapacity(SetMinCapacity { from, to, .. }) => {
                 format!("set Auto Scaling's minimum from {from} to {to} tasks")
             }
-            Self::Alarms(Alarms { put, delete, .. }) => match (put.len(), delete.len()) {
-                (put, 0) => format!("set {}", counted(put, "alarm")),
-                (0, delete) => format!("delete {}", counted(delete, "alarm")),
-                (put, delete) => format!("set {} and delete {delete}", counted(put, "alarm")),
+            Self::ApplyAlarms(ApplyAlarms { put, delete, .. }) => match (put.len(), delete.len()) {
+                (put, 0) => format!("set {}", pluralize(put, "alarm")),
+                (0, delete) => format!("delete {}", pluralize(delete, "alarm")),
+                (put, delete) => format!("set {} and delete {delete}", pluralize(put, "alarm")),
             },
-            Self::Dashboard(Dashboard {
+            Self::ApplyDashboard(ApplyDashboard {
                 name,
                 body: Some(_),
             }) => format!("set the dashboard {name}"),
-            Self::Dashboard(Dashboard { name, body: None }) => {
+            Self::ApplyDashboard(ApplyDashboard { name, body: None }) => {
                 format!("delete the dashboard {name}")
             }
-            Self::Backup(Backup { identifier, .. }) => format!("take the snapshot {identifier}"),
-            Self::Restore(Restore {
+            Self::CreateSnapshot(CreateSnapshot { identifier, .. }) => {
+                format!("take the snapshot {identifier}")
+            }
+            Self::RestoreForDrill(RestoreForDrill {
                 snapshot,
                 into,
                 part,
                 ..
             }) => match part {
                 RestorePart::Member => format!("add an instance to the restored cluster {into}"),
-                _ => format!("restore {} to {into}", snapshot.name()),
+                _ => format!("restore {} to {into}", snapshot.display_name()),
             },
-            Self::Remove(Remove { database, .. }) => {
-                format!("delete the throwaway database {}", database.name())
+            Self::DeleteRestoredDatabase(DeleteRestoredDatabase { database, .. }) => {
+                format!("delete the throwaway database {}", database.display_name())
             }
-            Self::Verify(Verify { snapshot, .. }) => {
-                format!("mark {} as verified", snapshot.name())
+            Self::MarkVerified(MarkVerified { snapshot, .. }) => {
+                format!("mark {} as verified", snapshot.display_name())
             }
-            Self::RunProbe(RunProbe {
+            Self::RunCheckTask(RunCheckTask {
                 task_definition, ..
             }) => format!("run the check {task_definition}"),
-            Self::Halt(_) => "stop the check".to_owned(),
-            Self::Export(Export { of, .. }) => format!("export the logs of {}", of.day),
-            Self::Complete(Complete { of, .. }) => format!("write the manifest of {}", of.day),
-            Self::Retain(Retain { days, .. }) => {
-                format!("keep logs for {}", counted(*days as usize, "day"))
+            Self::StopCheckTask(_) => "stop the check".to_owned(),
+            Self::ExportLogs(ExportLogs { of, .. }) => format!("export the logs of {}", of.day),
+            Self::WriteManifest(WriteManifest { of, .. }) => {
+                format!("write the manifest of {}", of.day)
             }
-            Self::Replace(Replace { task, .. }) => {
+            Self::SetRetention(SetRetention { days, .. }) => {
+                format!("keep logs for {}", pluralize(*days as usize, "day"))
+            }
+            Self::ReplaceTask(ReplaceTask { task, .. }) => {
                 format!(
                     "replace the task {}",
                     task.rsplit('/').next().unwrap_or_default()
                 )
             }
-            Self::Park(Park {
+            Self::ParkService(ParkService {
                 to,
                 restores: false,
                 ..
-            }) => format!("park at {}", counted(*to as usize, "task")),
-            Self::Park(Park { to, .. }) => format!("run {} again", counted(*to as usize, "task")),
-            Self::Enlarge(Enlarge { sizes, .. }) => format!("give it more memory: {sizes}"),
-            Self::Move(Move { to, .. }) => {
+            }) => format!("park at {}", pluralize(*to as usize, "task")),
+            Self::ParkService(ParkService { to, .. }) => {
+                format!("run {} again", pluralize(*to as usize, "task"))
+            }
+            Self::IncreaseMemory(IncreaseMemory { sizes, .. }) => {
+                format!("give it more memory: {sizes}")
+            }
+            Self::SwitchCapacityProvider(SwitchCapacityProvider { to, .. }) => {
                 let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
                 format!("place its tasks on {}", providers.join(" and "))
             }
-            Self::Drain(Drain { ec2, .. }) => format!("drain the instance {ec2}"),
-            Self::Recover(_) => "note that it is well".to_owned(),
-            Self::Copy(Copy { snapshot, to, .. }) => format!("copy {} to {to}", snapshot.name()),
-            Self::Expire(Expire { snapshot }) => format!("delete the snapshot {}", snapshot.name()),
+            Self::DrainInstance(DrainInstance { ec2, .. }) => format!("drain the instance {ec2}"),
+            Self::CloseIncident(_) => "note that it is well".to_owned(),
+            Self::CopySnapshot(CopySnapshot { snapshot, to, .. }) => {
+                format!("copy {} to {to}", snapshot.display_name())
+            }
+            Self::DeleteSnapshot(DeleteSnapshot { snapshot }) => {
+                format!("delete the snapshot {}", snapshot.display_name())
+            }
         }
     }
 
-    /// It does nothing to the target itself, so that nobody misses it for an hour.
+    /// Reports whether the action does not touch the target itself, so that an hour of delay does
+    /// no harm.
     #[must_use]
-    pub fn can_wait(&self) -> bool {
+    pub fn is_deferrable(&self) -> bool {
         matches!(
             self,
-            Self::Alarms(_)
-                | Self::Dashboard(_)
-                | Self::Expire(_)
-                | Self::Verify(_)
-                | Self::Copy(_)
-                | Self::Export(_)
-                | Self::Complete(_)
-                | Self::Retain(_)
-                | Self::Judge(_)
-                | Self::Report(_)
-                | Self::Recover(_)
+            Self::ApplyAlarms(_)
+                | Self::ApplyDashboard(_)
+                | Self::DeleteSnapshot(_)
+                | Self::MarkVerified(_)
+                | Self::CopySnapshot(_)
+                | Self::ExportLogs(_)
+                | Self::WriteManifest(_)
+                | Self::SetRetention(_)
+                | Self::RecordVerdict(_)
+                | Self::AnswerCodeDeployHook(_)
+                | Self::CloseIncident(_)
         )
     }
 
-    /// AWS may say that it is too early for it ([`crate::AwsError::is_not_now`]): then it waits for a later look.
+    /// Reports whether a transient state of AWS may block the action
+    /// ([`crate::AwsError::is_transient_state`]). It is then retried later.
     #[must_use]
-    pub fn has_its_time(&self) -> bool {
+    pub fn is_retriable_later(&self) -> bool {
         match self {
             Self::Rollout(rollout) => rollout.code_deploy.is_some(),
-            Self::GoBack(back) => back.code_deploy.is_some(),
-            other => matches!(other, Self::Backup(_) | Self::Export(_)),
+            Self::Rollback(back) => back.code_deploy.is_some(),
+            other => matches!(other, Self::CreateSnapshot(_) | Self::ExportLogs(_)),
         }
     }
 
-    /// What it starts gets its traffic step by step, and may pause on the way.
+    /// Reports whether the action shifts traffic step by step, and may pause on the way.
     #[must_use]
-    pub fn shifts(&self) -> bool {
+    pub fn shifts_traffic(&self) -> bool {
         match self {
-            Self::Redeploy(redeploy) => redeploy.shifts,
-            Self::Enlarge(enlarge) => enlarge.shifts,
-            Self::Move(moving) => moving.shifts,
+            Self::RestartTasks(redeploy) => redeploy.shifts,
+            Self::IncreaseMemory(enlarge) => enlarge.shifts,
+            Self::SwitchCapacityProvider(moving) => moving.shifts,
             _ => false,
         }
     }
 
-    /// It is a step by which a service is to get well.
+    /// Reports whether the action is a step towards a healthy service.
     #[must_use]
-    pub fn heals(&self) -> bool {
+    pub fn is_healing(&self) -> bool {
         match self {
-            Self::Redeploy(redeploy) => redeploy.heals,
+            Self::RestartTasks(redeploy) => redeploy.heals,
             other => {
                 matches!(
                     other,
-                    Self::GoBack(_)
-                        | Self::Replace(_)
-                        | Self::Park(_)
-                        | Self::Enlarge(_)
-                        | Self::Move(_)
+                    Self::Rollback(_)
+                        | Self::ReplaceTask(_)
+                        | Self::ParkService(_)
+                        | Self::IncreaseMemory(_)
+                        | Self::SwitchCapacityProvider(_)
                 )
             }
         }
     }
 
-    /// It takes away what this system made for a while, answers who waits for it, or only remembers: whatever the tags say
-    /// by now.
+    /// Reports whether the action runs regardless of the tags. It deletes a temporary resource,
+    /// answers a waiting hook, or only updates the target state.
     #[must_use]
-    pub fn is_teardown(&self) -> bool {
+    pub fn is_cleanup(&self) -> bool {
         matches!(
             self,
-            Self::Remove(_) | Self::Halt(_) | Self::Report(_) | Self::Recover(_)
+            Self::DeleteRestoredDatabase(_)
+                | Self::StopCheckTask(_)
+                | Self::AnswerCodeDeployHook(_)
+                | Self::CloseIncident(_)
         )
     }
 
-    /// What makes it this action and not another of its kind, whatever the hour.
+    /// Returns a key that identifies the action among others of its kind, independent of time.
     #[must_use]
-    pub fn key(&self) -> String {
+    pub fn stable_key(&self) -> String {
         match self {
             Self::Rollout(rollout) => format!("roll out {}", rollout.digest),
-            Self::Redeploy(redeploy) if redeploy.heals => "restart the tasks".to_owned(),
-            Self::Redeploy(redeploy) => format!("redeploy since {}", redeploy.since),
-            // What is refused for one slot or snapshot is refused for the next: one message.
-            Self::Replace(_) => "replace a task".to_owned(),
-            Self::Backup(_) => "take a snapshot".to_owned(),
-            Self::Expire(_) => "delete snapshots".to_owned(),
-            Self::Copy(copy) => format!("copy to {}", copy.to),
-            Self::Restore(_) => "restore for a drill".to_owned(),
-            Self::Export(_) => "export logs".to_owned(),
-            Self::Complete(_) => "write manifests".to_owned(),
-            _ => self.in_words(),
+            Self::RestartTasks(redeploy) if redeploy.heals => "restart the tasks".to_owned(),
+            Self::RestartTasks(redeploy) => format!("redeploy since {}", redeploy.since),
+            // An error for one slot or snapshot is an error for the next, and one notification is
+            // enough.
+            Self::ReplaceTask(_) => "replace a task".to_owned(),
+            Self::CreateSnapshot(_) => "take a snapshot".to_owned(),
+            Self::DeleteSnapshot(_) => "delete snapshots".to_owned(),
+            Self::CopySnapshot(copy) => format!("copy to {}", copy.to),
+            Self::RestoreForDrill(_) => "restore for a drill".to_owned(),
+            Self::ExportLogs(_) => "export logs".to_owned(),
+            Self::WriteManifest(_) => "write manifests".to_owned(),
+            _ => self.describe(),
         }
     }
 }

@@ -1,144 +1,145 @@
-//! Actions on what services run.
+//! Actions on the revisions that services run.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, CodeGroup, Digest};
-use crate::policy::{Hook, Strategy};
+use crate::model::{Arn, CodeDeployGroup, Digest};
+use crate::policy::{LifecycleHook, Strategy};
 
-/// The answer of a deployment lifecycle hook, in the form that ECS reads.
+/// The response to a deployment lifecycle hook, in the form that ECS expects.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "hookStatus", rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum HookStatus {
-    /// It goes on.
+    /// The deployment continues.
     Succeeded,
-    /// ECS takes it back.
+    /// ECS rolls the deployment back.
     Failed,
-    /// Not known yet; to be asked again after so many seconds.
+    /// The result is not known yet. ECS calls again after this many seconds.
     InProgress {
         #[serde(rename = "callBackDelay")]
         call_back_delay: u32,
     },
 }
 
-/// Register a revision of a service's task definition with other images, and update the service to it.
+/// Registers a revision of a service's task definition with new images, and updates the service to
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollout {
     pub service: Arn,
-    /// The ARN of the task definition that everything but the images is taken from.
+    /// The ARN of the task definition from which everything but the images is copied.
     pub base: String,
-    /// Container name → image, as `repository:tag@digest`.
+    /// The image as `repository:tag@digest`, by container name.
     pub images: BTreeMap<String, String>,
-    /// Tags of the new revision, beside those of the base.
+    /// Tags of the new revision, in addition to those of the base.
     pub tags: BTreeMap<String, String>,
-    /// The ARN of a revision that an attempt which died already registered.
+    /// The ARN of a revision that an interrupted attempt already registered.
     pub registered: Option<String>,
-    /// Switch ECS's deployment circuit breaker on, with rollback.
+    /// Enables the ECS deployment circuit breaker, with rollback.
     pub enable_circuit_breaker: bool,
-    /// Shift traffic in this way from now on.
+    /// The strategy for shifting traffic from now on.
     #[serde(default)]
-    pub shift: Option<Shift>,
+    pub shift: Option<TrafficShiftSettings>,
     /// Where it goes through, if CodeDeploy deploys the service.
     #[serde(default)]
-    pub code_deploy: Option<CodeGroup>,
-    /// The ARN of the function that CodeDeploy asks on the way.
+    pub code_deploy: Option<CodeDeployGroup>,
+    /// The ARN of the function that CodeDeploy calls as a lifecycle hook.
     #[serde(default)]
     pub ask: Option<String>,
     pub tag: String,
     pub digest: Digest,
-    /// A person had named the digest in `lamplighter:approve`.
+    /// A person approved the digest in `lamplighter:approve`.
     pub approved: bool,
 }
 
-/// How a service is to shift traffic to a release.
+/// The way in which a service shifts traffic to a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shift {
+pub struct TrafficShiftSettings {
     pub strategy: Strategy,
-    /// What is asked on the way.
-    pub hook: Hook,
-    /// Waits for a person before production traffic moves.
+    /// The lifecycle hook that ECS calls during the deployment.
+    pub hook: LifecycleHook,
+    /// The deployment waits for approval before production traffic shifts.
     pub pauses: bool,
-    /// Seconds that both revisions run on in the end; ECS counts minutes.
+    /// Seconds for which both revisions run at the end. ECS counts in minutes.
     pub bake: u64,
 }
 
-/// Let a deployment go on that waits for a person.
+/// Continues a deployment that waits for approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Continue {
+pub struct ContinueDeployment {
     pub service: Arn,
     /// The ARN of the service deployment.
     pub deployment: String,
-    /// The identifier of the hook that it waits at.
+    /// The identifier of the hook at which the deployment waits.
     pub hook: String,
-    /// What a person approved; `None` for a way back, which needs nobody's approval.
+    /// The approved digest; `None` for a rollback, which needs no approval.
     pub digest: Option<Digest>,
-    /// What goes on, for people.
+    /// The image tag, for messages.
     pub tag: String,
 }
 
-/// Start a service's tasks anew with what they run now.
+/// Restarts the tasks of a service with its current revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Redeploy {
+pub struct RestartTasks {
     pub service: Arn,
-    /// Tasks that were started since need no restart.
+    /// Tasks that started since then need no restart.
     pub since: Timestamp,
-    /// It gets its traffic step by step, and may pause on the way.
+    /// The deployment shifts traffic step by step, and may pause on the way.
     #[serde(default)]
     pub shifts: bool,
-    /// It is a step towards a service that is well, and not due by itself.
+    /// The restart repairs an unhealthy service, and is not due otherwise.
     #[serde(default)]
     pub heals: bool,
 }
 
-/// Bring a service back to an earlier revision, and roll the digest that it leaves out no more.
+/// Rolls a service back to an earlier revision, and quarantines the rejected digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GoBack {
+pub struct Rollback {
     pub service: Arn,
-    /// The ARN of the revision that it goes back to.
+    /// The ARN of the revision to roll back to.
     pub to: String,
-    /// The service deployment, by its ARN, or the deployment of CodeDeploy that is to be taken back to get there; else
-    /// the service is updated.
+    /// The ARN of the ECS service deployment, or the identifier of the CodeDeploy deployment, to
+    /// stop and roll back. If `None`, the service is updated instead.
     #[serde(default)]
     pub stop: Option<String>,
     /// Where it goes through, if CodeDeploy deploys the service.
     #[serde(default)]
-    pub code_deploy: Option<CodeGroup>,
-    /// What is left.
+    pub code_deploy: Option<CodeDeployGroup>,
+    /// The rejected digest.
     pub digest: Digest,
     pub tag: String,
-    /// Why, as it is told when the digest is pushed again.
+    /// The reason, which is repeated when the digest is pushed again.
     pub reason: String,
 }
 
-/// Answer a hook of a CodeDeploy deployment.
+/// Answers a lifecycle hook of a CodeDeploy deployment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Report {
+pub struct AnswerCodeDeployHook {
     pub service: Arn,
-    /// `d-…`
+    /// The CodeDeploy deployment: `d-…`
     pub deployment: String,
     pub execution: String,
     pub passed: bool,
 }
 
-/// Remember how a rollout ended. Nothing on AWS is changed.
+/// Records the result of a rollout. Changes nothing on AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judge {
+pub struct RecordVerdict {
     pub service: Arn,
     pub digest: Digest,
     pub tag: String,
     pub verdict: Verdict,
 }
 
-/// How a rollout ended.
+/// The result of a rollout.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Verdict {
-    /// Well: the service runs this revision, by its ARN.
+    /// Verified: the service runs this revision, given by its ARN.
     Passed { revision: String },
-    /// The service went back without us. The digest is not rolled out again.
+    /// Rejected: ECS or CodeDeploy rolled the service back. The digest is quarantined.
     Failed { reason: String },
-    /// Somebody rolled out something else meanwhile.
+    /// Superseded: someone else rolled out something else meanwhile.
     Superseded,
 }

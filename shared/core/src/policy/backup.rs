@@ -1,4 +1,4 @@
-//! `lamplighter:backup`: when, how long, how fresh, where else.
+//! `lamplighter:backup`: schedule, retention, RPO, copies and drills.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::clock::{time_of_day, time_zone};
-use super::grammar::{Pairs, TagError, seconds};
+use super::clock::{parse_time_of_day, parse_time_zone};
+use super::grammar::{TagError, TagPairs, parse_seconds};
 use super::{BACKUP, StackDefaults};
-use crate::model::Place;
+use crate::model::CopyDestination;
 
 const EXAMPLE: &str = "at=03:00 keep=7d";
 const KEYS: [&str; 11] = [
@@ -29,36 +29,36 @@ const KEYS: [&str; 11] = [
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
     pub slots: Slots,
-    /// Days, weeks and months are those of this zone.
+    /// Time zone for the boundaries of days, weeks and months.
     pub zone: TimeZone,
     pub keep: Retention,
-    /// The recovery point may be this old, in seconds.
+    /// Recovery point objective: maximum age of the newest snapshot, in seconds.
     pub rpo: Option<u64>,
-    /// What gets a copy of every backup: regions, the vault.
-    pub copy: Vec<Place>,
-    /// The key there of encrypted copies; RDS's own if absent.
+    /// Destinations that get a copy of every snapshot: regions, the vault.
+    pub copy: Vec<CopyDestination>,
+    /// KMS key at the destination for encrypted copies; RDS's default key if absent.
     pub copy_key: Option<String>,
-    pub drill: Option<Drill>,
-    /// The security group of what is restored for a drill; that of the stack if absent.
+    pub drill: Option<DrillSchedule>,
+    /// Security group of databases restored for a drill; the stack's by default.
     pub drill_group: Option<String>,
-    /// The task definition that looks into what is restored: a family, or a family and a revision.
+    /// Task definition that checks the restored database: a family, or a family and a revision.
     pub check_task: Option<String>,
-    /// How long a restore may take, its check included, in seconds.
+    /// Recovery time objective: maximum duration of a restore and its check, in seconds.
     pub rto: Option<u64>,
 }
 
-/// When backups are due.
+/// The schedule of backup slots.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Slots {
-    /// Every day at this time.
+    /// One slot a day at this time.
     Daily { at: Time },
-    /// Every so many seconds, counted from midnight UTC.
+    /// One slot every `seconds`, counted from midnight UTC.
     Every { seconds: u64 },
 }
 
-const DAY: i64 = 86_400;
+const SECONDS_PER_DAY: i64 = 86_400;
 
-/// How many of each tier are kept: `24h+7d+4w+12m` keeps hourly ones for 24 hours, and so on.
+/// Retention per tier. `24h+7d+4w+12m` keeps hourly snapshots for 24 hours, and so on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Retention {
     pub hours: u32,
@@ -84,10 +84,10 @@ impl std::fmt::Display for Retention {
     }
 }
 
-impl Drill {
-    /// From one drill to the next.
+impl DrillSchedule {
+    /// Returns the time between two drills.
     #[must_use]
-    pub fn period(self) -> SignedDuration {
+    pub fn repeat_interval(self) -> SignedDuration {
         SignedDuration::from_hours(match self {
             Self::Daily => 24,
             Self::Weekly => 7 * 24,
@@ -96,20 +96,20 @@ impl Drill {
     }
 }
 
-/// How often a backup is proven by restoring it.
+/// The frequency of drills (restore tests).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Drill {
+pub enum DrillSchedule {
     Daily,
     Weekly,
     Monthly,
 }
 
 impl BackupPolicy {
-    /// Reads the tag among others; `None` where it is absent.
+    /// Parses the backup tag of a target; `None` if it is absent.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
-    pub fn of(
+    /// [`TagError`] if the value is invalid.
+    pub fn from_tags(
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self>, TagError> {
@@ -118,29 +118,31 @@ impl BackupPolicy {
             .transpose()
     }
 
-    /// Reads the tag's value; the stack gives the hour and the days where the tag does not say.
+    /// Parses the tag's value. The stack provides the default time and retention.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
+    /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = Pairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
+        let pairs = TagPairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
         let keep = pairs
             .get("keep")
-            .map(|text| retention(&pairs, text))
+            .map(|text| parse_retention(&pairs, text))
             .transpose()?;
         let rpo = |text| {
-            seconds(text)
-                .ok_or_else(|| pairs.error(format!("rpo={text} is not a duration such as 1h")))
+            parse_seconds(text).ok_or_else(|| {
+                pairs.build_error(format!("rpo={text} is not a duration such as 1h"))
+            })
         };
         let rto = |text| {
-            seconds(text)
-                .ok_or_else(|| pairs.error(format!("rto={text} is not a duration such as 2h")))
+            parse_seconds(text).ok_or_else(|| {
+                pairs.build_error(format!("rto={text} is not a duration such as 2h"))
+            })
         };
         let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| {
-            time_zone(name).map_err(|e| pairs.error(e))
+            parse_time_zone(name).map_err(|e| pairs.build_error(e))
         })?;
         Ok(Self {
-            slots: slots(&pairs, defaults)?,
+            slots: parse_slots(&pairs, defaults)?,
             zone,
             keep: keep.unwrap_or(Retention {
                 days: defaults.retention_days,
@@ -149,29 +151,29 @@ impl BackupPolicy {
             rpo: pairs.get("rpo").map(rpo).transpose()?,
             copy: pairs
                 .get("copy")
-                .map(|text| places(&pairs, text))
+                .map(|text| parse_copy_destinations(&pairs, text))
                 .transpose()?
                 .unwrap_or_default(),
             copy_key: pairs.get("copy-key").map(str::to_owned),
             drill: pairs
                 .get("drill")
-                .map(|text| drill(&pairs, text))
+                .map(|text| parse_drill(&pairs, text))
                 .transpose()?,
             drill_group: pairs
                 .get("drill-group")
-                .map(|text| group(&pairs, text))
+                .map(|text| parse_drill_group(&pairs, text))
                 .transpose()?,
             check_task: pairs
                 .get("check-task")
-                .map(|text| task(&pairs, text))
+                .map(|text| parse_check_task(&pairs, text))
                 .transpose()?,
             rto: pairs.get("rto").map(rto).transpose()?,
         })
     }
 
-    /// The slot that is due: the last one that has begun.
+    /// Returns the start of the latest slot, which is the one due at `now`.
     #[must_use]
-    pub fn slot(&self, now: Timestamp) -> Timestamp {
+    pub fn due_slot(&self, now: Timestamp) -> Timestamp {
         match self.slots {
             Slots::Daily { at } => {
                 let today = now.to_zoned(self.zone.clone()).date();
@@ -181,7 +183,8 @@ impl BackupPolicy {
                         .ok()
                         .map(|zoned| zoned.timestamp())
                 };
-                // A time that a clock change skips is taken after it, so that a day has one slot all the same.
+                // If a clock change skips the time, the slot moves past the gap: each day keeps one
+                // slot.
                 let days = [
                     Some(today),
                     today.yesterday().ok(),
@@ -194,10 +197,10 @@ impl BackupPolicy {
                     .unwrap_or(now)
             }
             Slots::Every { seconds } => {
-                let of_day = now.as_second().rem_euclid(DAY);
-                let every = i64::try_from(seconds).unwrap_or(DAY).max(1);
-                // One longer than a day is counted from the epoch.
-                let since = if every < DAY {
+                let of_day = now.as_second().rem_euclid(SECONDS_PER_DAY);
+                let every = i64::try_from(seconds).unwrap_or(SECONDS_PER_DAY).max(1);
+                // An interval of a day or longer is counted from the epoch.
+                let since = if every < SECONDS_PER_DAY {
                     of_day % every
                 } else {
                     now.as_second().rem_euclid(every)
@@ -207,9 +210,9 @@ impl BackupPolicy {
         }
     }
 
-    /// From one slot to the next.
+    /// Returns the time between two slots.
     #[must_use]
-    pub fn interval(&self) -> SignedDuration {
+    pub fn slot_interval(&self) -> SignedDuration {
         match self.slots {
             Slots::Daily { .. } => SignedDuration::from_hours(24),
             Slots::Every { seconds } => {
@@ -218,37 +221,38 @@ impl BackupPolicy {
         }
     }
 
-    /// How old the recovery point may be: a quarter more than from slot to slot where the tag does not say.
+    /// Returns the maximum age of the recovery point: `rpo`, or by default the slot interval plus a
+    /// quarter.
     #[must_use]
-    pub fn recovery_point(&self) -> SignedDuration {
+    pub fn max_recovery_point_age(&self) -> SignedDuration {
         let said = self
             .rpo
             .map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
-        said.unwrap_or_else(|| self.interval() * 5 / 4)
+        said.unwrap_or_else(|| self.slot_interval() * 5 / 4)
     }
 }
 
-fn slots(pairs: &Pairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError> {
+fn parse_slots(pairs: &TagPairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError> {
     match (pairs.get("at"), pairs.get("every")) {
-        (Some(_), Some(_)) => Err(pairs.error("at= and every= exclude each other")),
-        (None, Some(text)) => match seconds(text) {
+        (Some(_), Some(_)) => Err(pairs.build_error("at= and every= exclude each other")),
+        (None, Some(text)) => match parse_seconds(text) {
             Some(seconds) if seconds >= 3_600 => Ok(Slots::Every { seconds }),
-            _ => Err(pairs.error(format!(
+            _ => Err(pairs.build_error(format!(
                 "every={text} is not a duration of an hour or more such as 1h"
             ))),
         },
         (at, None) => {
             let at = at.map_or(Ok(defaults.backup_at), |text| {
-                time_of_day(text).map_err(|e| pairs.error(e))
+                parse_time_of_day(text).map_err(|e| pairs.build_error(e))
             })?;
             Ok(Slots::Daily { at })
         }
     }
 }
 
-fn retention(pairs: &Pairs<'_>, text: &str) -> Result<Retention, TagError> {
+fn parse_retention(pairs: &TagPairs<'_>, text: &str) -> Result<Retention, TagError> {
     let wrong = |part: &str| {
-        pairs.error(format!(
+        pairs.build_error(format!(
             "keep={part} is not a number of h, d, w or m(onths) such as 7d"
         ))
     };
@@ -270,31 +274,34 @@ fn retention(pairs: &Pairs<'_>, text: &str) -> Result<Retention, TagError> {
             _ => return Err(wrong(part)),
         };
         if *tier > 0 {
-            return Err(pairs.error(format!("keep= names \"{unit}\" twice")));
+            return Err(pairs.build_error(format!("keep= names \"{unit}\" twice")));
         }
         *tier = number;
     }
     Ok(keep)
 }
 
-fn places(pairs: &Pairs<'_>, text: &str) -> Result<Vec<Place>, TagError> {
+fn parse_copy_destinations(
+    pairs: &TagPairs<'_>,
+    text: &str,
+) -> Result<Vec<CopyDestination>, TagError> {
     let place = |text| {
-        Place::parse(text)
-            .ok_or_else(|| pairs.error(format!("copy={text} is no region, and not vault")))
+        CopyDestination::parse(text)
+            .ok_or_else(|| pairs.build_error(format!("copy={text} is no region, and not vault")))
     };
     text.split('+').map(place).collect()
 }
 
-fn group(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
+fn parse_drill_group(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError> {
     if text.starts_with("sg-") {
         return Ok(text.to_owned());
     }
-    Err(pairs.error(format!(
+    Err(pairs.build_error(format!(
         "drill-group={text} is no security group such as sg-0123456789abcdef0"
     )))
 }
 
-fn task(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
+fn parse_check_task(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError> {
     let (family, revision) = text.split_once(':').unwrap_or((text, "1"));
     let is_family = family
         .chars()
@@ -303,17 +310,17 @@ fn task(pairs: &Pairs<'_>, text: &str) -> Result<String, TagError> {
     if is_family && revision.parse::<u32>().is_ok() {
         return Ok(text.to_owned());
     }
-    Err(pairs.error(format!(
+    Err(pairs.build_error(format!(
         "check-task={text} is no task definition such as shop-db-check or shop-db-check:3"
     )))
 }
 
-fn drill(pairs: &Pairs<'_>, text: &str) -> Result<Drill, TagError> {
+fn parse_drill(pairs: &TagPairs<'_>, text: &str) -> Result<DrillSchedule, TagError> {
     match text {
-        "daily" => Ok(Drill::Daily),
-        "weekly" => Ok(Drill::Weekly),
-        "monthly" => Ok(Drill::Monthly),
-        _ => Err(pairs.error(format!("drill={text} is not one of daily, weekly, monthly"))),
+        "daily" => Ok(DrillSchedule::Daily),
+        "weekly" => Ok(DrillSchedule::Weekly),
+        "monthly" => Ok(DrillSchedule::Monthly),
+        _ => Err(pairs.build_error(format!("drill={text} is not one of daily, weekly, monthly"))),
     }
 }
 
@@ -342,9 +349,9 @@ mod tests {
         );
         assert_eq!(
             (policy.rpo, policy.drill),
-            (Some(3_600), Some(Drill::Weekly))
+            (Some(3_600), Some(DrillSchedule::Weekly))
         );
-        assert_eq!(policy.copy, [Place::parse("eu-west-1").unwrap()]);
+        assert_eq!(policy.copy, [CopyDestination::parse("eu-west-1").unwrap()]);
     }
 
     #[test]
@@ -383,7 +390,10 @@ mod tests {
     #[case::from_midnight("every=5h", "2026-11-22T00:10:00Z", "2026-11-22T00:00:00Z")]
     fn a_slot_is_due(#[case] value: &str, #[case] now: &str, #[case] slot: &str) {
         assert_eq!(
-            parse(value).unwrap().slot(now.parse().unwrap()).to_string(),
+            parse(value)
+                .unwrap()
+                .due_slot(now.parse().unwrap())
+                .to_string(),
             slot
         );
     }
@@ -391,11 +401,11 @@ mod tests {
     #[test]
     fn the_recovery_point_may_be_a_quarter_older_than_a_slot() {
         assert_eq!(
-            parse("at=03:00").unwrap().recovery_point(),
+            parse("at=03:00").unwrap().max_recovery_point_age(),
             SignedDuration::from_hours(30)
         );
         assert_eq!(
-            parse("every=1h rpo=2h").unwrap().recovery_point(),
+            parse("every=1h rpo=2h").unwrap().max_recovery_point_age(),
             SignedDuration::from_hours(2)
         );
     }

@@ -1,16 +1,16 @@
-//! Windows of the week in a time zone: `lamplighter:schedule` and `lamplighter:freeze`.
+//! Weekly time windows in a time zone: `lamplighter:schedule` and `lamplighter:freeze`.
 
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::FREEZE;
-use super::grammar::{TagError, error};
+use super::grammar::{TagError, build_tag_error};
 
 const SCHEDULE_EXAMPLE: &str = "mon-fri 05:00-10:00 Europe/Rome min=6";
 const FREEZE_EXAMPLE: &str = "fri 16:00 - mon 08:00 Europe/Rome";
 
-/// A floor for a known burst.
+/// A weekly window with a minimum number of tasks, for a known burst of load.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleWindow {
     pub from: Weekday,
@@ -19,25 +19,25 @@ pub struct ScheduleWindow {
     pub end: Time,
     pub zone: TimeZone,
     pub min: u32,
-    /// The window without its floor, as it was written: `mon-fri 05:00-10:00 Europe/Rome`.
+    /// The window as written, without its minimum: `mon-fri 05:00-10:00 Europe/Rome`.
     pub text: String,
 }
 
-/// A stretch of every week in which new images wait.
+/// A weekly window in which new images are held.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Freeze {
+pub struct FreezeWindow {
     start: (Weekday, Time),
     end: (Weekday, Time),
     zone: TimeZone,
 }
 
 impl ScheduleWindow {
-    /// Reads one window.
+    /// Parses one window.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
+    /// [`TagError`] if the value is invalid.
     pub fn parse(tag: &str, value: &str) -> Result<Self, TagError> {
-        let wrong = |problem: String| error(tag, value, &problem, SCHEDULE_EXAMPLE);
+        let wrong = |problem: String| build_tag_error(tag, value, &problem, SCHEDULE_EXAMPLE);
         let words: Vec<&str> = value.split_whitespace().collect();
         let [days, hours, zone, min] = words[..] else {
             return Err(wrong("is not days, hours, time zone and min=".to_owned()));
@@ -47,8 +47,8 @@ impl ScheduleWindow {
             .split_once('-')
             .ok_or_else(|| wrong(format!("{hours} is not a stretch such as 05:00-10:00")))?;
         let (start, end) = (
-            time_of_day(begins).map_err(&wrong)?,
-            time_of_day(ends).map_err(&wrong)?,
+            parse_time_of_day(begins).map_err(&wrong)?,
+            parse_time_of_day(ends).map_err(&wrong)?,
         );
         if start >= end {
             return Err(wrong(format!(
@@ -57,11 +57,11 @@ impl ScheduleWindow {
         }
         Ok(Self {
             text: format!("{days} {hours} {zone}"),
-            from: weekday(from).map_err(&wrong)?,
-            to: weekday(to).map_err(&wrong)?,
+            from: parse_weekday(from).map_err(&wrong)?,
+            to: parse_weekday(to).map_err(&wrong)?,
             start,
             end,
-            zone: time_zone(zone).map_err(&wrong)?,
+            zone: parse_time_zone(zone).map_err(&wrong)?,
             min: min
                 .strip_prefix("min=")
                 .and_then(|n| n.parse().ok())
@@ -71,9 +71,10 @@ impl ScheduleWindow {
 }
 
 impl ScheduleWindow {
-    /// Whether the window is open. Days and hours are those of its time zone, summer time included.
+    /// Reports whether the window is open at `now`, in its own time zone, daylight saving time
+    /// included.
     #[must_use]
-    pub fn holds(&self, now: Timestamp) -> bool {
+    pub fn is_open(&self, now: Timestamp) -> bool {
         let local = now.to_zoned(self.zone.clone());
         let day = |weekday: Weekday| weekday.to_monday_zero_offset();
         let (from, to, today) = (day(self.from), day(self.to), day(local.weekday()));
@@ -86,13 +87,13 @@ impl ScheduleWindow {
     }
 }
 
-impl Freeze {
-    /// Reads the tag's value.
+impl FreezeWindow {
+    /// Parses the tag's value.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
+    /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str) -> Result<Self, TagError> {
-        let wrong = |problem: String| error(FREEZE, value, &problem, FREEZE_EXAMPLE);
+        let wrong = |problem: String| build_tag_error(FREEZE, value, &problem, FREEZE_EXAMPLE);
         let words: Vec<&str> = value.split_whitespace().collect();
         let [from, start, "-", to, end, zone] = words[..] else {
             return Err(wrong(
@@ -101,23 +102,23 @@ impl Freeze {
         };
         Ok(Self {
             start: (
-                weekday(from).map_err(&wrong)?,
-                time_of_day(start).map_err(&wrong)?,
+                parse_weekday(from).map_err(&wrong)?,
+                parse_time_of_day(start).map_err(&wrong)?,
             ),
             end: (
-                weekday(to).map_err(&wrong)?,
-                time_of_day(end).map_err(&wrong)?,
+                parse_weekday(to).map_err(&wrong)?,
+                parse_time_of_day(end).map_err(&wrong)?,
             ),
-            zone: time_zone(zone).map_err(&wrong)?,
+            zone: parse_time_zone(zone).map_err(&wrong)?,
         })
     }
 
-    /// When the freeze that holds at `now` ends; `None` outside of one.
+    /// Returns the end of the freeze that is active at `now`; `None` if there is none.
     #[must_use]
-    pub fn holds_until(&self, now: Timestamp) -> Option<Timestamp> {
+    pub fn active_until(&self, now: Timestamp) -> Option<Timestamp> {
         let local = now.to_zoned(self.zone.clone()).datetime();
-        let start = latest_before(local, self.start)?;
-        let end = first_after(start, self.end)?;
+        let start = find_latest_before(local, self.start)?;
+        let end = find_first_after(start, self.end)?;
         (local < end)
             .then(|| end.to_zoned(self.zone.clone()).ok())
             .flatten()
@@ -125,9 +126,9 @@ impl Freeze {
     }
 }
 
-/// The last moment at or before `at` that is this weekday and time.
-fn latest_before(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
-    let this_week = on_weekday(at.date(), day)?.to_datetime(time);
+/// Returns the latest time at or before `at` with this weekday and time of day.
+fn find_latest_before(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
+    let this_week = date_on_weekday(at.date(), day)?.to_datetime(time);
     if this_week <= at {
         Some(this_week)
     } else {
@@ -135,9 +136,9 @@ fn latest_before(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime>
     }
 }
 
-/// The first moment after `at` that is this weekday and time.
-fn first_after(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
-    let this_week = on_weekday(at.date(), day)?.to_datetime(time);
+/// Returns the first time after `at` with this weekday and time of day.
+fn find_first_after(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
+    let this_week = date_on_weekday(at.date(), day)?.to_datetime(time);
     if this_week > at {
         Some(this_week)
     } else {
@@ -145,24 +146,24 @@ fn first_after(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
     }
 }
 
-/// That weekday in the week (from Monday) of a date.
-fn on_weekday(date: Date, day: Weekday) -> Option<Date> {
+/// Returns the date of a weekday in the week of `date`. Weeks start on Monday.
+fn date_on_weekday(date: Date, day: Weekday) -> Option<Date> {
     let offset = day.to_monday_zero_offset() - date.weekday().to_monday_zero_offset();
     date.checked_add(i64::from(offset).days()).ok()
 }
 
-pub(super) fn time_of_day(text: &str) -> Result<Time, String> {
+pub(super) fn parse_time_of_day(text: &str) -> Result<Time, String> {
     let parsed = text
         .split_once(':')
         .and_then(|(h, m)| Time::new(h.parse().ok()?, m.parse().ok()?, 0, 0).ok());
     parsed.ok_or_else(|| format!("{text} is not a time of day such as 03:00"))
 }
 
-pub(super) fn time_zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name} is no time zone such as Europe/Rome"))
 }
 
-fn weekday(text: &str) -> Result<Weekday, String> {
+fn parse_weekday(text: &str) -> Result<Weekday, String> {
     match text {
         "mon" => Ok(Weekday::Monday),
         "tue" => Ok(Weekday::Tuesday),
@@ -190,9 +191,9 @@ mod tests {
     #[case::ends("2026-11-23T07:00:00Z", None)]
     #[case::summer_time_ends_within("2026-10-23T14:00:00Z", Some("2026-10-26T07:00:00Z"))]
     fn a_freeze_holds_over_the_weekend(#[case] now: Timestamp, #[case] until: Option<&str>) {
-        let freeze = Freeze::parse("fri 16:00 - mon 08:00 Europe/Rome").unwrap();
+        let freeze = FreezeWindow::parse("fri 16:00 - mon 08:00 Europe/Rome").unwrap();
         assert_eq!(
-            freeze.holds_until(now).map(|t| t.to_string()).as_deref(),
+            freeze.active_until(now).map(|t| t.to_string()).as_deref(),
             until
         );
     }
@@ -211,7 +212,7 @@ mod tests {
         "friday is not one of mon, tue, wed, thu, fri, sat, sun"
     )]
     fn a_mistaken_freeze_is_named(#[case] value: &str, #[case] problem: &str) {
-        assert_eq!(Freeze::parse(value).unwrap_err().problem, problem);
+        assert_eq!(FreezeWindow::parse(value).unwrap_err().problem, problem);
     }
 
     #[test]
@@ -232,7 +233,7 @@ mod tests {
     #[case::in_summer_an_hour_earlier("2026-07-20T03:00:00Z", true)]
     fn a_window_opens_by_the_local_clock(#[case] now: Timestamp, #[case] open: bool) {
         let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
-        assert_eq!(window.holds(now), open);
+        assert_eq!(window.is_open(now), open);
     }
 
     #[test]
@@ -244,7 +245,7 @@ mod tests {
             "2026-11-23T03:00:00Z",
             "2026-11-24T03:00:00Z",
         ]
-        .map(|now| window.holds(now.parse().unwrap()));
+        .map(|now| window.is_open(now.parse().unwrap()));
         assert_eq!(open, [true, true, false]);
     }
 

@@ -1,11 +1,11 @@
-//! `lamplighter:deploy`: which image a service follows and what holds it back.
+//! `lamplighter:deploy`: the image that a service tracks and the gates of its release.
 
 use std::cmp::Ordering;
 
 use serde::{Deserialize, Serialize};
 
-use super::grammar::{Pairs, TagError, seconds};
-use super::{DEPLOY, SemverLine, TagPattern};
+use super::grammar::{TagError, TagPairs, parse_seconds};
+use super::{DEPLOY, SemverRange, TagPattern};
 
 const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
 const KEYS: [&str; 18] = [
@@ -29,11 +29,12 @@ const KEYS: [&str; 18] = [
     "group",
 ];
 
-/// How traffic is shifted to a release; what the service uses where the tag does not say.
+/// The deployment strategy that shifts traffic to a release. Without one, the service's own
+/// applies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum Strategy {
-    /// A share first, all of it later.
+    /// A small share first, the rest later.
     Canary,
     /// In equal steps.
     Linear,
@@ -41,69 +42,70 @@ pub enum Strategy {
     BlueGreen,
 }
 
-/// What becomes of a release that nobody can say anything about.
+/// The reaction to a release whose checks are inconclusive.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Unclear {
+pub enum OnInconclusive {
     #[default]
     Keep,
-    GoBack,
+    Rollback,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
-    pub follows: Selector,
-    /// The repository, by name; that of the running task definition where absent.
+    pub follows: TagSelector,
+    /// Repository name; by default that of the running task definition.
     pub repo: Option<String>,
-    /// The container to change, where several could be meant.
+    /// The container to update; required if several match.
     pub container: Option<String>,
-    /// URLs that a finished rollout must answer on.
+    /// URLs to probe once the rollout has finished.
     pub verify: Vec<String>,
-    /// What each of these answers must have in it.
+    /// Text that every response must contain.
     pub expect: Option<String>,
-    /// Hold images whose scan has findings of this severity or worse.
+    /// Hold an image whose scan has findings of this severity or worse.
     pub scan: Option<Severity>,
-    /// Wait for a person to name the digest in `lamplighter:approve`.
+    /// Hold the image until an operator approves its digest with `lamplighter:approve`.
     pub approve: bool,
-    /// Back up the application's databases first.
+    /// Take a snapshot of the application's databases before the rollout.
     pub snapshot: bool,
-    /// How long a rollout waits for it, in seconds.
+    /// Maximum wait for that snapshot, in seconds.
     pub snapshot_limit: u64,
-    /// Keep ECS's deployment circuit breaker, with rollback, switched on.
+    /// Keep the ECS deployment circuit breaker enabled, with rollback.
     pub breaker: bool,
-    /// How long a rollout may take, in seconds.
+    /// Maximum duration of a rollout, in seconds.
     pub deadline: u64,
-    /// How long alarms may still speak against it once it is completed, in seconds.
+    /// Bake time after completion, in seconds, during which an alarm can still reject the release.
     pub bake: u64,
-    /// How traffic is to be shifted.
+    /// Deployment strategy for shifting traffic.
     pub strategy: Option<Strategy>,
-    /// Application and deployment group of CodeDeploy, where ECS does not say them.
+    /// CodeDeploy application and deployment group; needed if ECS does not report them.
     pub group: Option<(String, String)>,
-    /// An address behind the test listener, which leads to the new revision alone.
+    /// URL behind the test listener, which routes only to the new revision.
     pub verify_test: Option<String>,
-    /// What becomes of a release that nobody can say anything about.
-    pub unclear: Unclear,
+    /// Reaction to inconclusive checks.
+    pub unclear: OnInconclusive,
 }
 
-/// A quarter of an hour: what a rollout may take where the tag does not say.
-const DEADLINE: u64 = 900;
+/// Default maximum duration of a rollout in seconds: 15 minutes.
+const DEFAULT_DEADLINE: u64 = 900;
 
-/// Ten minutes: how long a step is judged at least; metrics lag.
-const STEP: u64 = 600;
-/// ECS takes back what is not answered for two hours.
-const LONGEST_STEP: u64 = 6_000;
-/// As many as can be asked within one visit.
-const MOST_URLS: usize = 5;
-/// Half an hour: what a rollout waits for a snapshot where the tag does not say.
-const SNAPSHOT_LIMIT: u64 = 1_800;
+/// Minimum time to check a traffic step, in seconds: 10 minutes, because metrics lag.
+const MIN_STEP: u64 = 600;
+/// Maximum time to check a traffic step, in seconds. ECS rolls back if a hook is unanswered for two
+/// hours.
+const MAX_STEP: u64 = 6_000;
+/// Maximum number of URLs that fit into one reconciliation.
+const MAX_URLS: usize = 5;
+/// Default maximum wait for a snapshot in seconds: 30 minutes.
+const DEFAULT_SNAPSHOT_LIMIT: u64 = 1_800;
 
-/// The tags a service follows.
+/// The image tags that a service tracks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Selector {
+pub enum TagSelector {
     Tag(TagPattern),
-    Semver(SemverLine),
+    Semver(SemverRange),
 }
 
-/// Severity of a scan's findings, the mildest first.
+/// Severity of scan findings, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
     Low,
@@ -113,45 +115,45 @@ pub enum Severity {
 }
 
 impl DeployPolicy {
-    /// Seconds that one step of a deployment which shifts traffic is judged for at most.
+    /// Returns the maximum time in seconds to check one traffic step.
     #[must_use]
-    pub fn step(&self) -> u64 {
-        self.bake.clamp(STEP, LONGEST_STEP)
+    pub fn max_step_seconds(&self) -> u64 {
+        self.bake.clamp(MIN_STEP, MAX_STEP)
     }
 
-    /// Reads the tag's value.
+    /// Parses the tag's value.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
+    /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str) -> Result<Self, TagError> {
-        let pairs = Pairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
+        let pairs = TagPairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
         let wrong = |text: &str| {
-            pairs.error(format!(
+            pairs.build_error(format!(
                 "snapshot-limit={text} is not a duration of up to 12h such as 30m"
             ))
         };
         let limit = |text: &str| {
-            seconds(text)
+            parse_seconds(text)
                 .filter(|limit| (60..=43_200).contains(limit))
                 .ok_or_else(|| wrong(text))
         };
         let late = |text: &str| {
-            pairs.error(format!(
+            pairs.build_error(format!(
                 "deadline={text} is not a duration of 2m to 12h such as 15m"
             ))
         };
         let deadline = |text: &str| {
-            seconds(text)
+            parse_seconds(text)
                 .filter(|limit| (120..=43_200).contains(limit))
                 .ok_or_else(|| late(text))
         };
         let long = |text: &str| {
-            pairs.error(format!(
+            pairs.build_error(format!(
                 "bake={text} is not a duration of up to 12h such as 5m"
             ))
         };
         let bake = |text: &str| {
-            seconds(text)
+            parse_seconds(text)
                 .filter(|bake| *bake <= 43_200)
                 .ok_or_else(|| long(text))
         };
@@ -161,119 +163,121 @@ impl DeployPolicy {
                 .get("deadline")
                 .map(deadline)
                 .transpose()?
-                .unwrap_or(DEADLINE),
-            follows: selector(&pairs)?,
+                .unwrap_or(DEFAULT_DEADLINE),
+            follows: parse_selector(&pairs)?,
             repo: pairs.get("repo").map(str::to_owned),
             container: pairs.get("container").map(str::to_owned),
-            verify: verify(&pairs)?,
+            verify: parse_verify_urls(&pairs)?,
             expect: pairs.get("expect").map(str::to_owned),
             scan: pairs
                 .get("scan")
-                .map(|word| severity(&pairs, word))
+                .map(|word| parse_severity(&pairs, word))
                 .transpose()?,
-            approve: pairs.switch("approve", false)?,
-            snapshot: pairs.switch("snapshot", false)?,
+            approve: pairs.parse_switch("approve", false)?,
+            snapshot: pairs.parse_switch("snapshot", false)?,
             snapshot_limit: pairs
                 .get("snapshot-limit")
                 .map(limit)
                 .transpose()?
-                .unwrap_or(SNAPSHOT_LIMIT),
-            breaker: pairs.switch("breaker", true)?,
+                .unwrap_or(DEFAULT_SNAPSHOT_LIMIT),
+            breaker: pairs.parse_switch("breaker", true)?,
             group: pairs
                 .get("group")
-                .map(|names| group(&pairs, names))
+                .map(|names| parse_deployment_group(&pairs, names))
                 .transpose()?,
             strategy: pairs
                 .get("strategy")
-                .map(|word| strategy(&pairs, word))
+                .map(|word| parse_strategy(&pairs, word))
                 .transpose()?,
             verify_test: pairs
                 .get("verify-test")
-                .map(|url| address(&pairs, "verify-test", url))
+                .map(|url| parse_url(&pairs, "verify-test", url))
                 .transpose()?,
             unclear: match pairs.get("unclear") {
-                None | Some("keep") => Unclear::Keep,
-                Some("back") => Unclear::GoBack,
+                None | Some("keep") => OnInconclusive::Keep,
+                Some("back") => OnInconclusive::Rollback,
                 Some(word) => {
-                    return Err(pairs.error(format!("unclear={word} is not one of keep, back")));
+                    return Err(
+                        pairs.build_error(format!("unclear={word} is not one of keep, back"))
+                    );
                 }
             },
         })
     }
 }
 
-fn selector(pairs: &Pairs<'_>) -> Result<Selector, TagError> {
+fn parse_selector(pairs: &TagPairs<'_>) -> Result<TagSelector, TagError> {
     match (pairs.get("tag"), pairs.get("semver")) {
-        (Some(tag), None) => Ok(Selector::Tag(TagPattern::parse(tag))),
-        (None, Some(line)) => SemverLine::parse(line)
-            .map(Selector::Semver)
+        (Some(tag), None) => Ok(TagSelector::Tag(TagPattern::parse(tag))),
+        (None, Some(line)) => SemverRange::parse(line)
+            .map(TagSelector::Semver)
             .ok_or_else(|| {
-                pairs.error(format!(
+                pairs.build_error(format!(
                     "semver={line} is not a line of versions such as 2.x or 1.4.x"
                 ))
             }),
-        (Some(_), Some(_)) => Err(pairs.error("tag= and semver= exclude each other")),
-        (None, None) => Err(pairs.error("tag= (or semver=) is missing")),
+        (Some(_), Some(_)) => Err(pairs.build_error("tag= and semver= exclude each other")),
+        (None, None) => Err(pairs.build_error("tag= (or semver=) is missing")),
     }
 }
 
-fn verify(pairs: &Pairs<'_>) -> Result<Vec<String>, TagError> {
+fn parse_verify_urls(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
     let urls: Vec<String> = pairs
-        .all("verify")
-        .map(|url| address(pairs, "verify", url))
+        .get_all("verify")
+        .map(|url| parse_url(pairs, "verify", url))
         .collect::<Result<_, _>>()?;
-    if urls.len() > MOST_URLS {
-        return Err(pairs.error(format!(
-            "{} addresses are more than the {MOST_URLS} that can be asked",
+    if urls.len() > MAX_URLS {
+        return Err(pairs.build_error(format!(
+            "{} addresses are more than the {MAX_URLS} that can be asked",
             urls.len()
         )));
     }
     Ok(urls)
 }
 
-fn address(pairs: &Pairs<'_>, key: &str, url: &str) -> Result<String, TagError> {
+fn parse_url(pairs: &TagPairs<'_>, key: &str, url: &str) -> Result<String, TagError> {
     if url.starts_with("https://") || url.starts_with("http://") {
         return Ok(url.to_owned());
     }
-    Err(pairs.error(format!("{key}={url} is not an http:// or https:// address")))
+    Err(pairs.build_error(format!("{key}={url} is not an http:// or https:// address")))
 }
 
-fn group(pairs: &Pairs<'_>, names: &str) -> Result<(String, String), TagError> {
+fn parse_deployment_group(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
     match names.split_once('/') {
         Some((application, group)) if !application.is_empty() && !group.is_empty() => {
             Ok((application.to_owned(), group.to_owned()))
         }
-        _ => Err(pairs.error(format!(
+        _ => Err(pairs.build_error(format!(
             "group={names} is not an application and a deployment group such as shop/web"
         ))),
     }
 }
 
-fn strategy(pairs: &Pairs<'_>, word: &str) -> Result<Strategy, TagError> {
+fn parse_strategy(pairs: &TagPairs<'_>, word: &str) -> Result<Strategy, TagError> {
     match word {
         "canary" => Ok(Strategy::Canary),
         "linear" => Ok(Strategy::Linear),
         "blue-green" => Ok(Strategy::BlueGreen),
-        _ => Err(pairs.error(format!(
+        _ => Err(pairs.build_error(format!(
             "strategy={word} is not one of canary, linear, blue-green"
         ))),
     }
 }
 
-fn severity(pairs: &Pairs<'_>, word: &str) -> Result<Severity, TagError> {
+fn parse_severity(pairs: &TagPairs<'_>, word: &str) -> Result<Severity, TagError> {
     match word {
         "low" => Ok(Severity::Low),
         "medium" => Ok(Severity::Medium),
         "high" => Ok(Severity::High),
         "critical" => Ok(Severity::Critical),
-        _ => Err(pairs.error(format!(
+        _ => Err(pairs.build_error(format!(
             "scan={word} is not one of low, medium, high, critical"
         ))),
     }
 }
 
 impl Strategy {
-    /// ECS's word for it.
+    /// Returns the strategy in ECS's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -285,7 +289,7 @@ impl Strategy {
 }
 
 impl Severity {
-    /// ECR's word for it.
+    /// Returns the severity in ECR's spelling.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -296,23 +300,23 @@ impl Severity {
         }
     }
 
-    /// This severity and all worse ones, the worst first.
-    pub fn and_worse(self) -> impl Iterator<Item = Self> {
+    /// Returns this severity and all worse ones, worst first.
+    pub fn self_and_worse(self) -> impl Iterator<Item = Self> {
         [Self::Critical, Self::High, Self::Medium, Self::Low]
             .into_iter()
             .filter(move |s| *s >= self)
     }
 }
 
-impl Selector {
+impl TagSelector {
     #[must_use]
-    pub fn matches(&self, tag: &str) -> bool {
-        self.compare(tag, tag).is_some()
+    pub fn matches_tag(&self, tag: &str) -> bool {
+        self.compare_tags(tag, tag).is_some()
     }
 
-    /// The one tag it stands for, where it stands for one.
+    /// Returns the tag if the selector matches exactly one, such as `latest`.
     #[must_use]
-    pub fn fixed(&self) -> Option<&str> {
+    pub fn as_fixed_tag(&self) -> Option<&str> {
         match self {
             Self::Tag(pattern) if pattern.is_fixed() => Some(pattern.as_str()),
             Self::Tag(_) | Self::Semver(_) => None,
@@ -321,15 +325,19 @@ impl Selector {
 
     /// Orders two tags by version; `None` unless both match.
     #[must_use]
-    pub fn compare(&self, a: &str, b: &str) -> Option<Ordering> {
+    pub fn compare_tags(&self, a: &str, b: &str) -> Option<Ordering> {
         match self {
-            Self::Tag(pattern) => Some(pattern.version_of(a)?.cmp(&pattern.version_of(b)?)),
-            Self::Semver(line) => Some(line.version_of(a)?.cmp(&line.version_of(b)?)),
+            Self::Tag(pattern) => Some(
+                pattern
+                    .extract_version(a)?
+                    .cmp(&pattern.extract_version(b)?),
+            ),
+            Self::Semver(line) => Some(line.extract_version(a)?.cmp(&line.extract_version(b)?)),
         }
     }
 }
 
-impl std::fmt::Display for Selector {
+impl std::fmt::Display for TagSelector {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Tag(pattern) => f.write_str(pattern.as_str()),
@@ -350,7 +358,7 @@ mod tests {
             "tag=RC_x.x.x repo=shop/web container=web verify=https://shop.example.com/health verify.2=http://a/b scan=critical",
         )
         .unwrap();
-        assert!(policy.follows.matches("RC_1.4.2"));
+        assert!(policy.follows.matches_tag("RC_1.4.2"));
         assert_eq!(policy.repo.as_deref(), Some("shop/web"));
         assert_eq!(
             policy.verify,

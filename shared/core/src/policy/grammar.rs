@@ -1,11 +1,11 @@
-//! The grammar all tags share: `key=value` pairs divided by spaces.
+//! The grammar that all tags share: `key=value` pairs separated by spaces.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A tag that can't be read: which, its value, what is wrong with it and a right example.
+/// An invalid tag: its key, its value, the problem and a valid example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub struct TagError {
     pub tag: String,
@@ -25,7 +25,7 @@ impl fmt::Display for TagError {
     }
 }
 
-pub(super) fn error(tag: &str, value: &str, problem: &str, example: &str) -> TagError {
+pub(super) fn build_tag_error(tag: &str, value: &str, problem: &str, example: &str) -> TagError {
     TagError {
         tag: tag.to_owned(),
         value: value.to_owned(),
@@ -34,17 +34,18 @@ pub(super) fn error(tag: &str, value: &str, problem: &str, example: &str) -> Tag
     }
 }
 
-/// The pairs of one tag, checked against the keys it may have.
+/// The `key=value` pairs of one tag, validated against its known keys.
 #[derive(Debug)]
-pub(super) struct Pairs<'a> {
+pub(super) struct TagPairs<'a> {
     tag: &'a str,
     value: &'a str,
     example: &'static str,
     given: BTreeMap<&'a str, &'a str>,
 }
 
-impl<'a> Pairs<'a> {
-    /// Splits a tag's value. A known key that ends in a dot may be continued (`verify.` by `verify.2=…`).
+impl<'a> TagPairs<'a> {
+    /// Parses a tag's value. A known key that ends in a dot allows continuations (`verify.` allows
+    /// `verify.2=…`).
     pub fn parse(
         tag: &'a str,
         value: &'a str,
@@ -59,7 +60,7 @@ impl<'a> Pairs<'a> {
         };
         for pair in value.split_whitespace() {
             let Some((key, text)) = pair.split_once('=') else {
-                return Err(parsed.error(format!("\"{pair}\" is not key=value")));
+                return Err(parsed.build_error(format!("\"{pair}\" is not key=value")));
             };
             let continued = key
                 .find('.')
@@ -71,19 +72,19 @@ impl<'a> Pairs<'a> {
                     .copied()
                     .filter(|k| !k.ends_with('.'))
                     .collect();
-                let meant = closest(key, &known)
+                let meant = find_closest(key, &known)
                     .map(|k| format!(", did you mean \"{k}\"?"))
                     .unwrap_or_default();
-                return Err(parsed.error(format!(
+                return Err(parsed.build_error(format!(
                     "unknown key \"{key}\"{meant} (known: {})",
                     known.join(", ")
                 )));
             }
             if text.is_empty() {
-                return Err(parsed.error(format!("{key}= has no value")));
+                return Err(parsed.build_error(format!("{key}= has no value")));
             }
             if parsed.given.insert(key, text).is_some() {
-                return Err(parsed.error(format!("{key}= is given twice")));
+                return Err(parsed.build_error(format!("{key}= is given twice")));
             }
         }
         Ok(parsed)
@@ -93,13 +94,13 @@ impl<'a> Pairs<'a> {
         self.given.get(key).copied()
     }
 
-    pub fn required(&self, key: &str) -> Result<&'a str, TagError> {
+    pub fn get_required(&self, key: &str) -> Result<&'a str, TagError> {
         self.get(key)
-            .ok_or_else(|| self.error(format!("{key}= is missing")))
+            .ok_or_else(|| self.build_error(format!("{key}= is missing")))
     }
 
-    /// The values of a key and its continuations (`verify`, `verify.2`, …).
-    pub fn all(&self, key: &str) -> impl Iterator<Item = &'a str> {
+    /// Returns the values of a key and its continuations (`verify`, `verify.2`, …).
+    pub fn get_all(&self, key: &str) -> impl Iterator<Item = &'a str> {
         let continued = move |k: &str| k.split_once('.').map_or(k, |(base, _)| base) == key;
         self.given
             .iter()
@@ -107,18 +108,18 @@ impl<'a> Pairs<'a> {
             .map(|(_, v)| *v)
     }
 
-    /// A switch: `yes`/`no`, `on`/`off`.
-    pub fn switch(&self, key: &str, default: bool) -> Result<bool, TagError> {
+    /// Parses a switch: `yes`/`no` or `on`/`off`.
+    pub fn parse_switch(&self, key: &str, default: bool) -> Result<bool, TagError> {
         match self.get(key) {
             None => Ok(default),
             Some("yes" | "on") => Ok(true),
             Some("no" | "off") => Ok(false),
-            Some(other) => Err(self.error(format!("{key}={other} is neither yes nor no"))),
+            Some(other) => Err(self.build_error(format!("{key}={other} is neither yes nor no"))),
         }
     }
 
-    /// A whole number within bounds.
-    pub fn number(
+    /// Parses a whole number within bounds; `None` if the key is absent.
+    pub fn parse_number(
         &self,
         key: &str,
         bounds: std::ops::RangeInclusive<u32>,
@@ -128,7 +129,7 @@ impl<'a> Pairs<'a> {
         };
         match text.parse() {
             Ok(number) if bounds.contains(&number) => Ok(Some(number)),
-            _ => Err(self.error(format!(
+            _ => Err(self.build_error(format!(
                 "{key}={text} is not a whole number from {} to {}",
                 bounds.start(),
                 bounds.end()
@@ -136,13 +137,13 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    pub fn error(&self, problem: impl fmt::Display) -> TagError {
-        error(self.tag, self.value, &problem.to_string(), self.example)
+    pub fn build_error(&self, problem: impl fmt::Display) -> TagError {
+        build_tag_error(self.tag, self.value, &problem.to_string(), self.example)
     }
 }
 
-/// The known word that a misspelt one most likely stands for: at most two letters away.
-pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+/// Finds the known word closest to a misspelt one, at most two edits away.
+pub(super) fn find_closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let distances = known.iter().map(|k| (strsim::osa_distance(word, k), *k));
     distances
         .filter(|(distance, _)| *distance <= 2)
@@ -150,8 +151,8 @@ pub(super) fn closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
         .map(|(_, k)| k)
 }
 
-/// A duration of one unit: `15m`, `24h`, `7d`. Answers seconds.
-pub(super) fn seconds(text: &str) -> Option<u64> {
+/// Parses a duration with one unit, such as `15m`, `24h` or `7d`, into seconds.
+pub(super) fn parse_seconds(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let factor = match unit {
         "s" => 1,
@@ -183,8 +184,8 @@ mod tests {
     #[case("tag=", "tag= has no value")]
     #[case("tag=a tag=b", "tag= is given twice")]
     fn a_mistake_is_named_with_a_right_example(#[case] value: &str, #[case] problem: &str) {
-        let error =
-            Pairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest").unwrap_err();
+        let error = TagPairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest")
+            .unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("tag lamplighter:deploy = \"{value}\": {problem}; for example: tag=latest")
@@ -200,6 +201,6 @@ mod tests {
     #[case("1.5h", None)]
     #[case("", None)]
     fn durations_have_one_unit(#[case] text: &str, #[case] expected: Option<u64>) {
-        assert_eq!(seconds(text), expected);
+        assert_eq!(parse_seconds(text), expected);
     }
 }

@@ -1,65 +1,65 @@
-//! `lamplighter:heal`: how far healing may go.
+//! `lamplighter:heal`: the healing actions that Lamplighter may take.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::grammar::{Pairs, TagError, error};
-use super::{HEAL, get};
+use super::grammar::{TagError, TagPairs, build_tag_error};
+use super::{HEAL, get_tag};
 
 const EXAMPLE: &str = "on steps=3 memory=+25";
 const KEYS: [&str; 4] = ["steps", "memory", "crash", "spot-fallback"];
-/// Steps before a person is called, where the tag does not say.
-const STEPS: u32 = 3;
+/// Default number of healing steps before escalation.
+const DEFAULT_STEPS: u32 = 3;
 
-/// What the operator allows for one service.
+/// The healing policy of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HealPolicy {
-    pub reach: Heal,
-    /// Steps that are taken before a person is called.
+    pub mode: HealMode,
+    /// Number of healing steps before escalation.
     pub steps: u32,
-    /// By how many per cent its memory may be raised, once, where it was too little.
+    /// Percentage by which memory may be raised, once, after a task ran out of memory.
     pub memory: Option<u32>,
-    pub crash: Crash,
-    /// Its tasks go on-demand while there is no Spot capacity.
+    pub crash: OnCrashLoop,
+    /// Move tasks to on-demand capacity while Spot capacity is unavailable.
     pub spot_fallback: bool,
 }
 
-/// How far healing may go.
+/// The mode of healing: act, only notify, or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Heal {
+pub enum HealMode {
     On,
     Notify,
     Off,
 }
 
-/// What becomes of a service that crashes whatever is tried.
+/// The handling of a crash loop that healing can't stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Crash {
-    /// ECS goes on starting it.
+pub enum OnCrashLoop {
+    /// Let ECS keep restarting the tasks.
     #[default]
     Retry,
-    /// It runs as few tasks as it may, and never none.
+    /// Park the service: run the fewest tasks allowed, never zero.
     Park,
 }
 
 impl HealPolicy {
-    /// Reads the tag among others; healing is on where a managed service does not say.
+    /// Parses the healing tag of a target. Healing is on by default.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
-    pub fn of(tags: &BTreeMap<String, String>) -> Result<Self, TagError> {
-        Self::parse(get(tags, HEAL).unwrap_or("on"))
+    /// [`TagError`] if the value is invalid.
+    pub fn from_tags(tags: &BTreeMap<String, String>) -> Result<Self, TagError> {
+        Self::parse(get_tag(tags, HEAL).unwrap_or("on"))
     }
 
     fn parse(value: &str) -> Result<Self, TagError> {
         let (word, options) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
         let reach = match word {
-            "on" => Heal::On,
-            "notify" => Heal::Notify,
-            "off" => Heal::Off,
+            "on" => HealMode::On,
+            "notify" => HealMode::Notify,
+            "off" => HealMode::Off,
             _ => {
-                return Err(error(
+                return Err(build_tag_error(
                     HEAL,
                     value,
                     "does not begin with on, notify or off",
@@ -71,8 +71,8 @@ impl HealPolicy {
             value: value.to_owned(),
             ..mistake
         };
-        let pairs = Pairs::parse(HEAL, options, &KEYS, EXAMPLE).map_err(named)?;
-        let wrong = |problem: String| error(HEAL, value, &problem, EXAMPLE);
+        let pairs = TagPairs::parse(HEAL, options, &KEYS, EXAMPLE).map_err(named)?;
+        let wrong = |problem: String| build_tag_error(HEAL, value, &problem, EXAMPLE);
         let memory = match pairs.get("memory") {
             None => None,
             Some(text) => {
@@ -85,17 +85,17 @@ impl HealPolicy {
             }
         };
         let crash = match pairs.get("crash") {
-            None | Some("retry") => Crash::Retry,
-            Some("park") => Crash::Park,
+            None | Some("retry") => OnCrashLoop::Retry,
+            Some("park") => OnCrashLoop::Park,
             Some(other) => return Err(wrong(format!("crash={other} is neither retry nor park"))),
         };
         let steps = pairs
-            .number("steps", 1..=10)
+            .parse_number("steps", 1..=10)
             .map_err(named)?
-            .unwrap_or(STEPS);
-        let spot_fallback = pairs.switch("spot-fallback", false).map_err(named)?;
+            .unwrap_or(DEFAULT_STEPS);
+        let spot_fallback = pairs.parse_switch("spot-fallback", false).map_err(named)?;
         Ok(Self {
-            reach,
+            mode: reach,
             steps,
             memory,
             crash,
@@ -113,24 +113,24 @@ mod tests {
     #[test]
     fn healing_is_on_unless_the_tag_says_otherwise() {
         let on = HealPolicy {
-            reach: Heal::On,
+            mode: HealMode::On,
             steps: 3,
             memory: None,
-            crash: Crash::Retry,
+            crash: OnCrashLoop::Retry,
             spot_fallback: false,
         };
-        assert_eq!(HealPolicy::of(&BTreeMap::new()), Ok(on));
+        assert_eq!(HealPolicy::from_tags(&BTreeMap::new()), Ok(on));
         assert_eq!(
             HealPolicy::parse("notify"),
             Ok(HealPolicy {
-                reach: Heal::Notify,
+                mode: HealMode::Notify,
                 ..on
             })
         );
         let all = HealPolicy {
             steps: 5,
             memory: Some(25),
-            crash: Crash::Park,
+            crash: OnCrashLoop::Park,
             spot_fallback: true,
             ..on
         };

@@ -1,17 +1,17 @@
-//! `lamplighter:logs`: whether a log group is exported, and how long its events are kept.
+//! `lamplighter:logs`: export and retention of a log group.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use super::LOGS;
-use super::grammar::{Pairs, TagError, seconds};
+use super::grammar::{TagError, TagPairs, parse_seconds};
 
 const EXAMPLE: &str = "export keep=7d retain=30d";
-/// Days that exported logs can be kept; the stack's bucket has a lifecycle rule for each.
-pub const KEEPS: [u32; 10] = [1, 3, 5, 7, 14, 30, 60, 90, 180, 365];
-/// Days that a log group can keep its events.
+/// Allowed retentions of exported logs, in days. The stack's bucket has a lifecycle rule for each.
+pub const EXPORT_RETENTION_DAYS: [u32; 10] = [1, 3, 5, 7, 14, 30, 60, 90, 180, 365];
+/// Retentions that CloudWatch Logs accepts for a log group, in days.
 /// Source: <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html>
-const RETENTIONS: [u32; 22] = [
+const LOG_GROUP_RETENTION_DAYS: [u32; 22] = [
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922,
     3288, 3653,
 ];
@@ -19,21 +19,22 @@ const SECONDS_PER_DAY: u64 = 86_400;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogsPolicy {
-    /// `None`: nothing is exported.
-    pub export: Option<Keep>,
-    /// Days that the log group is to keep its events; `None` leaves it as it is.
+    /// Retention of the export; `None` disables the export.
+    pub export: Option<ExportRetention>,
+    /// Retention of the log group in days; `None` leaves it unchanged.
     pub retain: Option<u32>,
 }
 
-/// How long exported logs are kept. Displays as the folder they are in, which the bucket's lifecycle goes by.
+/// Retention of exported logs. Its display form is the S3 folder that the bucket's lifecycle rule
+/// applies to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Keep {
+pub enum ExportRetention {
     Days(u32),
-    /// As long as the stack parameter RetentionDays says.
+    /// Retention from the stack parameter RetentionDays.
     Default,
 }
 
-impl fmt::Display for Keep {
+impl fmt::Display for ExportRetention {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Days(days) => write!(f, "{days}d"),
@@ -43,14 +44,17 @@ impl fmt::Display for Keep {
 }
 
 impl LogsPolicy {
-    /// An event that is deleted earlier may be gone before it is exported, a day and a half after its day began.
-    pub const LEAST_RETENTION: u32 = 3;
+    /// Minimum retention of an exported log group, in days.
+    ///
+    /// The export runs up to a day and a half after its day began. Events deleted earlier would be
+    /// lost.
+    pub const MIN_RETENTION_DAYS: u32 = 3;
 
-    /// Reads the tag among others; `None` where it is absent.
+    /// Parses the logs tag of a target; `None` if it is absent.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
-    pub fn of(tags: &BTreeMap<String, String>) -> Result<Option<Self>, TagError> {
+    /// [`TagError`] if the value is invalid.
+    pub fn from_tags(tags: &BTreeMap<String, String>) -> Result<Option<Self>, TagError> {
         let read = |value: &String| {
             Self::parse(value).map_err(|error| TagError {
                 value: value.clone(),
@@ -64,35 +68,42 @@ impl LogsPolicy {
         let (words, others): (Vec<&str>, Vec<&str>) =
             value.split_whitespace().partition(|word| *word == "export");
         let pairs = others.join(" ");
-        let pairs = Pairs::parse(LOGS, &pairs, &["keep", "retain"], EXAMPLE)?;
+        let pairs = TagPairs::parse(LOGS, &pairs, &["keep", "retain"], EXAMPLE)?;
         let is_exported = !words.is_empty();
         let retain = pairs
             .get("retain")
-            .map(|text| days(&pairs, "retain", text, &RETENTIONS))
+            .map(|text| parse_days(&pairs, "retain", text, &LOG_GROUP_RETENTION_DAYS))
             .transpose()?;
         let keep = pairs
             .get("keep")
-            .map(|text| days(&pairs, "keep", text, &KEEPS))
+            .map(|text| parse_days(&pairs, "keep", text, &EXPORT_RETENTION_DAYS))
             .transpose()?;
         match (is_exported, keep, retain) {
-            (false, None, None) => Err(pairs.error("says neither export nor retain=")),
-            (false, Some(_), _) => {
-                Err(pairs.error("keep= is about what is exported, and the word export is missing"))
+            (false, None, None) => Err(pairs.build_error("says neither export nor retain=")),
+            (false, Some(_), _) => Err(pairs
+                .build_error("keep= is about what is exported, and the word export is missing")),
+            (true, _, Some(retain)) if retain < Self::MIN_RETENTION_DAYS => {
+                Err(pairs.build_error(format!(
+                    "retain={retain}d deletes events before they are exported; {}d is the least",
+                    Self::MIN_RETENTION_DAYS
+                )))
             }
-            (true, _, Some(retain)) if retain < Self::LEAST_RETENTION => Err(pairs.error(format!(
-                "retain={retain}d deletes events before they are exported; {}d is the least",
-                Self::LEAST_RETENTION
-            ))),
             _ => Ok(Self {
-                export: is_exported.then(|| keep.map_or(Keep::Default, Keep::Days)),
+                export: is_exported
+                    .then(|| keep.map_or(ExportRetention::Default, ExportRetention::Days)),
                 retain,
             }),
         }
     }
 }
 
-fn days(pairs: &Pairs<'_>, key: &str, text: &str, allowed: &[u32]) -> Result<u32, TagError> {
-    let whole = seconds(text)
+fn parse_days(
+    pairs: &TagPairs<'_>,
+    key: &str,
+    text: &str,
+    allowed: &[u32],
+) -> Result<u32, TagError> {
+    let whole = parse_seconds(text)
         .filter(|seconds| seconds % SECONDS_PER_DAY == 0)
         .map(|seconds| seconds / SECONDS_PER_DAY);
     let known = whole.and_then(|days| {
@@ -103,7 +114,7 @@ fn days(pairs: &Pairs<'_>, key: &str, text: &str, allowed: &[u32]) -> Result<u32
     });
     known.ok_or_else(|| {
         let allowed: Vec<String> = allowed.iter().map(|days| format!("{days}d")).collect();
-        pairs.error(format!("{key}={text} is not one of {}", allowed.join(", ")))
+        pairs.build_error(format!("{key}={text} is not one of {}", allowed.join(", ")))
     })
 }
 
@@ -114,17 +125,18 @@ mod tests {
     use super::*;
 
     fn of(value: &str) -> Result<LogsPolicy, TagError> {
-        LogsPolicy::of(&BTreeMap::from([(LOGS.to_owned(), value.to_owned())])).map(Option::unwrap)
+        LogsPolicy::from_tags(&BTreeMap::from([(LOGS.to_owned(), value.to_owned())]))
+            .map(Option::unwrap)
     }
 
     #[rstest]
-    #[case("export", Some(Keep::Default), None)]
-    #[case("export keep=7d", Some(Keep::Days(7)), None)]
-    #[case("keep=2w retain=30d export", Some(Keep::Days(14)), Some(30))]
+    #[case("export", Some(ExportRetention::Default), None)]
+    #[case("export keep=7d", Some(ExportRetention::Days(7)), None)]
+    #[case("keep=2w retain=30d export", Some(ExportRetention::Days(14)), Some(30))]
     #[case("retain=1d", None, Some(1))]
     fn says_what_is_exported_and_how_long_it_stays(
         #[case] value: &str,
-        #[case] export: Option<Keep>,
+        #[case] export: Option<ExportRetention>,
         #[case] retain: Option<u32>,
     ) {
         assert_eq!(of(value), Ok(LogsPolicy { export, retain }));

@@ -1,7 +1,7 @@
-//! What operators want: tags say whether and what, the stack gives the defaults.
+//! Policies: tags say whether and what, the stack parameters give the defaults.
 //!
-//! Every tag is read by itself: an unreadable one disables the one operation it configures, on the one
-//! target that carries it, and is told to a person by [`TagError`]'s text.
+//! Every tag is parsed on its own. An invalid one disables the one operation it configures, on the
+//! target that carries it, and the notification carries the text of its [`TagError`].
 
 mod backup;
 mod clock;
@@ -17,39 +17,46 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-pub use backup::{BackupPolicy, Drill, Retention, Slots};
-pub use clock::{Freeze, ScheduleWindow};
-pub use deploy::{DeployPolicy, Selector, Severity as FindingSeverity, Strategy, Unclear};
+pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
+pub use clock::{FreezeWindow, ScheduleWindow};
+pub use deploy::{
+    DeployPolicy, OnInconclusive, Severity as FindingSeverity, Strategy, TagSelector,
+};
 pub use grammar::TagError;
-pub use heal::{Crash, Heal, HealPolicy};
-pub use logs::{Keep, LogsPolicy};
+pub use heal::{HealMode, HealPolicy, OnCrashLoop};
+pub use logs::{ExportRetention, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
-pub use stack::{HOOK_VARIABLE, Hook, LINKS_VARIABLE, Mode, SealedLinks, StackDefaults, VARIABLE};
-pub use version::{SemverLine, TagPattern};
+pub use stack::{
+    DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode, SignedLinks,
+    StackDefaults,
+};
+pub use version::{SemverRange, TagPattern};
 
-use grammar::{closest, error};
+use grammar::{build_tag_error, find_closest};
 
 pub use crate::model::tag_keys::{
     ACK, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED, PREFIX,
     SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
 };
 
-/// Every key an operator may set. `lamplighter:schedule.2`, `.3` … continue `lamplighter:schedule`.
+/// Every key that an operator may set. `lamplighter:schedule.2`, `.3` … continue
+/// `lamplighter:schedule`.
 const KEYS: [&str; 12] = [
     MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE, ACK,
 ];
 
-/// Every other key of ours: this system sets them, or a person on what it made.
+/// All other keys of ours. Lamplighter sets them, or a person does so on a resource that it
+/// created.
 const OURS: [&str; 7] = [TARGET, STACK, SLOT, TIER, HOLD, DRILL, VERIFIED];
 
-/// Whether a target is ours to act on.
+/// The value of `lamplighter:managed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Managed {
-    /// `true`: act.
+    /// `true`: act on the target.
     Act,
-    /// `observe`: plan and tell, change nothing.
+    /// `observe`: plan and notify, change nothing.
     Observe,
-    /// `paused`: leave alone.
+    /// `paused`: ignore the target.
     Paused,
     /// The tag is absent.
     No,
@@ -57,22 +64,22 @@ pub enum Managed {
 
 type Tags = BTreeMap<String, String>;
 
-fn get<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
+fn get_tag<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
     tags.get(key).map(|value| value.trim())
 }
 
-/// Reads `lamplighter:managed`.
+/// Parses `lamplighter:managed`.
 ///
 /// # Errors
 /// [`TagError`] for any value but `true`, `observe` and `paused`.
-pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
-    // Not trimmed: IAM compares the value as it is.
+pub fn parse_managed(tags: &Tags) -> Result<Managed, TagError> {
+    // Not trimmed, since the IAM condition compares the exact value.
     match tags.get(MANAGED).map(String::as_str) {
         None => Ok(Managed::No),
         Some("true") => Ok(Managed::Act),
         Some("observe") => Ok(Managed::Observe),
         Some("paused") => Ok(Managed::Paused),
-        Some(value) => Err(error(
+        Some(value) => Err(build_tag_error(
             MANAGED,
             value,
             "is not one of true, observe, paused",
@@ -81,61 +88,62 @@ pub fn managed(tags: &Tags) -> Result<Managed, TagError> {
     }
 }
 
-/// The application a target belongs to.
+/// Returns the name of the application that a target belongs to.
 #[must_use]
-pub fn app(tags: &Tags) -> Option<&str> {
-    get(tags, APP).filter(|app| !app.is_empty())
+pub fn app_name(tags: &Tags) -> Option<&str> {
+    get_tag(tags, APP).filter(|app| !app.is_empty())
 }
 
-/// The digest a person has approved by tag.
+/// Returns the image digest that a person approved by tag.
 #[must_use]
-pub fn approved(tags: &Tags) -> Option<&str> {
-    get(tags, APPROVE)
+pub fn find_approval(tags: &Tags) -> Option<&str> {
+    get_tag(tags, APPROVE)
 }
 
-/// The incident that somebody looks at, as its messages name it.
+/// Returns the incident that a person acknowledged by tag, as notifications name it.
 #[must_use]
-pub fn acknowledged(tags: &Tags) -> Option<&str> {
-    get(tags, ACK).filter(|incident| !incident.is_empty())
+pub fn find_acknowledgement(tags: &Tags) -> Option<&str> {
+    get_tag(tags, ACK).filter(|incident| !incident.is_empty())
 }
 
-/// Until when nothing is told about this target.
+/// Parses the time until which a target is silenced.
 ///
 /// # Errors
-/// [`TagError`] where the tag is not `until=` and a time with its zone.
-pub fn silenced_until(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
+/// [`TagError`] if the tag is not `until=` and a time with its zone.
+pub fn parse_silence(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
     const EXAMPLE: &str = "until=2026-12-01T08:00Z";
-    let Some(value) = get(tags, SILENCE) else {
+    let Some(value) = get_tag(tags, SILENCE) else {
         return Ok(None);
     };
-    let pairs = grammar::Pairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
-    let until = pairs.required("until")?;
+    let pairs = grammar::TagPairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
+    let until = pairs.get_required("until")?;
     until.parse().map(Some).map_err(|_| {
-        pairs.error(format!(
+        pairs.build_error(format!(
             "until={until} is not a time such as 2026-12-01T08:00Z"
         ))
     })
 }
 
-/// The floors that known bursts need: `lamplighter:schedule` and its continuations, in key order.
+/// Parses the schedule of minimum task counts: `lamplighter:schedule` and its continuations, in
+/// key order.
 ///
 /// # Errors
-/// [`TagError`] for the first window that can't be read.
-pub fn schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
+/// [`TagError`] for the first invalid window.
+pub fn parse_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
     tags.iter()
-        .filter(|(key, _)| base_of(key) == SCHEDULE)
+        .filter(|(key, _)| strip_continuation(key) == SCHEDULE)
         .map(|(key, value)| ScheduleWindow::parse(key, value))
         .collect()
 }
 
-/// The floors of a service that scales.
+/// Parses the schedule of a service that scales.
 ///
 /// # Errors
-/// [`TagError`] for the first window that can't be read, or where there are no bounds to keep it in.
-pub fn floors(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
-    let windows = schedule(tags)?;
+/// [`TagError`] for the first invalid window, or if `lamplighter:scale` is missing.
+pub fn parse_scaling_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
+    let windows = parse_schedule(tags)?;
     if let (false, None, Some(value)) = (windows.is_empty(), tags.get(SCALE), tags.get(SCHEDULE)) {
-        return Err(error(
+        return Err(build_tag_error(
             SCHEDULE,
             value,
             "needs lamplighter:scale, which is missing",
@@ -145,15 +153,17 @@ pub fn floors(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
     Ok(windows)
 }
 
-/// Our keys among the given ones that mean nothing to us, each told as a mistake with its likely meaning.
-pub fn misspelt(tags: &Tags) -> impl Iterator<Item = TagError> {
-    let known = |key: &String| KEYS.contains(&base_of(key)) || OURS.contains(&key.as_str());
+/// Returns an error for each tag with our prefix and an unknown key, with the key that was likely
+/// meant.
+pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
+    let known =
+        |key: &String| KEYS.contains(&strip_continuation(key)) || OURS.contains(&key.as_str());
     let unknown = move |key: &&String| key.starts_with(PREFIX) && !known(key);
     tags.keys().filter(unknown).map(|key| {
-        let meant = closest(key, &KEYS)
+        let meant = find_closest(key, &KEYS)
             .map(|k| format!("; did you mean {k}?"))
             .unwrap_or_default();
-        error(
+        build_tag_error(
             key,
             &tags[key],
             &format!("is no tag of Lamplighter{meant}"),
@@ -162,8 +172,8 @@ pub fn misspelt(tags: &Tags) -> impl Iterator<Item = TagError> {
     })
 }
 
-/// `lamplighter:schedule` of `lamplighter:schedule.2`.
-fn base_of(key: &str) -> &str {
+/// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.
+fn strip_continuation(key: &str) -> &str {
     match key.split_once('.') {
         Some((SCHEDULE, n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => SCHEDULE,
         _ => key,
@@ -188,7 +198,7 @@ mod tests {
             ("lamplighter:schedule.2", ""),
             ("team", "a"),
         ]);
-        let told: Vec<String> = misspelt(&tags).map(|e| e.to_string()).collect();
+        let told: Vec<String> = find_unknown_tags(&tags).map(|e| e.to_string()).collect();
         assert_eq!(
             told,
             [
@@ -200,11 +210,13 @@ mod tests {
     #[test]
     fn managed_takes_three_words() {
         assert_eq!(
-            managed(&tags(&[(MANAGED, "observe")])),
+            parse_managed(&tags(&[(MANAGED, "observe")])),
             Ok(Managed::Observe)
         );
         assert_eq!(
-            managed(&tags(&[(MANAGED, "yes")])).unwrap_err().to_string(),
+            parse_managed(&tags(&[(MANAGED, "yes")]))
+                .unwrap_err()
+                .to_string(),
             "tag lamplighter:managed = \"yes\": is not one of true, observe, paused; for example: true"
         );
     }
@@ -212,7 +224,7 @@ mod tests {
     #[test]
     fn a_schedule_may_be_continued_and_one_bad_window_spoils_it() {
         let night = ("lamplighter:schedule.2", "sat 02:00-04:00 UTC min=3");
-        let windows = schedule(&tags(&[
+        let windows = parse_schedule(&tags(&[
             (SCHEDULE, "mon-fri 05:00-10:00 Europe/Rome min=6"),
             night,
         ]))
@@ -221,17 +233,18 @@ mod tests {
             windows.iter().map(|window| window.min).collect::<Vec<_>>(),
             [6, 3]
         );
-        let error = schedule(&tags(&[night, ("lamplighter:schedule.3", "daily")])).unwrap_err();
+        let error =
+            parse_schedule(&tags(&[night, ("lamplighter:schedule.3", "daily")])).unwrap_err();
         assert_eq!(error.tag, "lamplighter:schedule.3");
     }
 
     #[test]
     fn silence_ends_at_a_time() {
-        let until = silenced_until(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")]))
+        let until = parse_silence(&tags(&[(SILENCE, "until=2026-12-01T08:00Z")]))
             .unwrap()
             .unwrap();
         assert_eq!(until.to_string(), "2026-12-01T08:00:00Z");
-        assert!(silenced_until(&tags(&[(SILENCE, "until=tomorrow")])).is_err());
-        assert!(silenced_until(&tags(&[(SILENCE, "2026-12-01T08:00Z")])).is_err());
+        assert!(parse_silence(&tags(&[(SILENCE, "until=tomorrow")])).is_err());
+        assert!(parse_silence(&tags(&[(SILENCE, "2026-12-01T08:00Z")])).is_err());
     }
 }

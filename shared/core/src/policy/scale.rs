@@ -1,8 +1,8 @@
-//! `lamplighter:scale`: bounds, and what one task can carry.
+//! `lamplighter:scale`: bounds of the task count, and the capacity of one task.
 
 use std::collections::BTreeMap;
 
-use super::grammar::{Pairs, TagError};
+use super::grammar::{TagError, TagPairs};
 use super::{SCALE, StackDefaults};
 
 const EXAMPLE: &str = "min=2 max=20 rps=10 cpu=70";
@@ -16,29 +16,29 @@ pub struct ScalePolicy {
     pub max: u32,
     /// Requests per second that one task serves.
     pub rps: u32,
-    /// Average CPU utilisation to hold, in per cent.
+    /// Target for average CPU utilization, in percent.
     pub cpu: u32,
-    /// Average memory utilisation to hold, in per cent; not looked at where absent.
+    /// Target for average memory utilization, in percent; `None` ignores memory.
     pub memory: Option<u32>,
     pub autoscaling: Autoscaling,
 }
 
-/// What is done about a service that Application Auto Scaling scales.
+/// The handling of a service that Application Auto Scaling scales as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Autoscaling {
-    /// Its minimum is raised while the load needs more, and set back afterwards.
+    /// Raise its minimum capacity while the load needs more, and restore it afterwards.
     #[default]
     Raise,
-    /// A person is told what is needed.
-    Tell,
+    /// Only notify the operator of the required capacity.
+    Notify,
 }
 
 impl ScalePolicy {
-    /// Reads the tag among others; `None` where it is absent.
+    /// Parses the scaling tag of a target; `None` if it is absent.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
-    pub fn of(
+    /// [`TagError`] if the value is invalid.
+    pub fn from_tags(
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self>, TagError> {
@@ -47,37 +47,45 @@ impl ScalePolicy {
             .transpose()
     }
 
-    /// Reads the tag's value; `rps` and `cpu` come from the stack where the tag does not say.
+    /// Parses the tag's value. The stack provides the defaults of `rps` and `cpu`.
     ///
     /// # Errors
-    /// [`TagError`] naming what is wrong.
+    /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = Pairs::parse(
+        let pairs = TagPairs::parse(
             SCALE,
             value,
             &["min", "max", "rps", "cpu", "memory", "autoscaling"],
             EXAMPLE,
         )?;
         let max = pairs
-            .number("max", 1..=TASKS_PER_SERVICE)?
-            .ok_or_else(|| pairs.error("max= is missing"))?;
-        let min = pairs.number("min", 1..=TASKS_PER_SERVICE)?.unwrap_or(1);
+            .parse_number("max", 1..=TASKS_PER_SERVICE)?
+            .ok_or_else(|| pairs.build_error("max= is missing"))?;
+        let min = pairs
+            .parse_number("min", 1..=TASKS_PER_SERVICE)?
+            .unwrap_or(1);
         if min > max {
-            return Err(pairs.error(format!("min={min} is more than max={max}")));
+            return Err(pairs.build_error(format!("min={min} is more than max={max}")));
         }
         let autoscaling = match pairs.get("autoscaling") {
             None | Some("raise") => Autoscaling::Raise,
-            Some("tell") => Autoscaling::Tell,
+            Some("tell") => Autoscaling::Notify,
             Some(other) => {
-                return Err(pairs.error(format!("autoscaling={other} is neither raise nor tell")));
+                return Err(
+                    pairs.build_error(format!("autoscaling={other} is neither raise nor tell"))
+                );
             }
         };
         Ok(Self {
             min,
             max,
-            rps: pairs.number("rps", 1..=1_000_000)?.unwrap_or(defaults.rps),
-            cpu: pairs.number("cpu", 1..=100)?.unwrap_or(defaults.cpu_peak),
-            memory: pairs.number("memory", 1..=100)?,
+            rps: pairs
+                .parse_number("rps", 1..=1_000_000)?
+                .unwrap_or(defaults.rps),
+            cpu: pairs
+                .parse_number("cpu", 1..=100)?
+                .unwrap_or(defaults.cpu_peak),
+            memory: pairs.parse_number("memory", 1..=100)?,
             autoscaling,
         })
     }

@@ -1,4 +1,4 @@
-//! The stack's defaults: one JSON document in the environment, written by `infra/template.yaml`.
+//! The stack's defaults: a JSON document in the environment, written by `infra/template.yaml`.
 
 use crate::ParameterError;
 use jiff::civil::Time;
@@ -6,105 +6,108 @@ use jiff::tz::TimeZone;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize};
 
-use super::clock::{time_of_day, time_zone};
+use super::clock::{parse_time_of_day, parse_time_zone};
 
-/// The environment variable that holds the document.
-pub const VARIABLE: &str = "LAMPLIGHTER";
+/// Environment variable with the stack's defaults.
+pub const DEFAULTS_VARIABLE: &str = "LAMPLIGHTER";
 
-/// The environment variable that says what deployments ask on their way. The function that is asked can't have its own
-/// ARN in its environment, so this is no part of the document that all functions share.
+/// Environment variable with the deployment lifecycle hook.
+///
+/// It is separate from the document that all functions share: the hook function can't have its own
+/// ARN in its environment.
 pub const HOOK_VARIABLE: &str = "LAMPLIGHTER_HOOK";
 
-/// The same for the links in messages, and the function that they lead to.
+/// Environment variable with the settings of signed links, separate for the same reason as
+/// [`HOOK_VARIABLE`].
 pub const LINKS_VARIABLE: &str = "LAMPLIGHTER_LINKS";
 
-/// Whether the stack acts.
+/// The stack-wide mode of operation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     #[default]
     Act,
-    /// Decide, journal and tell, change nothing.
+    /// Decide, journal and notify, but change nothing.
     Observe,
-    /// Do nothing at all.
+    /// Do nothing.
     Off,
 }
 
-/// What deployments ask on their way.
+/// The lifecycle hook that Lamplighter registers with ECS deployments.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hook {
-    /// The ARN of the function `verify`.
+pub struct LifecycleHook {
+    /// ARN of the `verify` function.
     pub function: String,
-    /// The ARN of the role under which ECS calls it.
+    /// ARN of the role with which ECS invokes the function.
     pub role: String,
 }
 
-/// Links that acknowledge an incident.
+/// Settings of the signed links that acknowledge an incident.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-pub struct SealedLinks {
-    /// Where they lead. Empty for the function that is there.
+pub struct SignedLinks {
+    /// URL of the function behind the links. Empty in that function itself.
     #[serde(default)]
     pub url: String,
-    /// The ARN of the secret that they are sealed with.
+    /// ARN of the secret with the signing key.
     pub key: String,
 }
 
-/// What holds where a tag does not say otherwise. The values here are the template's own defaults, but for
-/// `costs`, which asks for money.
+/// Defaults for settings that no tag overrides. The values match the template's defaults, except
+/// `costs`, which incurs charges.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct StackDefaults {
-    /// The CloudFormation stack, so that two can live in one account.
+    /// Name of the CloudFormation stack, which separates two stacks in one account.
     pub stack: String,
     pub mode: Mode,
-    /// Average CPU utilisation that counts as a peak, in per cent.
+    /// Average CPU utilization that counts as a peak, in percent.
     pub cpu_peak: u32,
     /// Requests per second that one task serves.
     pub rps: u32,
-    /// Days that backups and logs are kept.
+    /// Days for which backups and logs are kept.
     pub retention_days: u32,
-    #[serde(deserialize_with = "time")]
+    #[serde(deserialize_with = "deserialize_time")]
     pub backup_at: Time,
-    /// Rollouts of one target within an hour; more is a runaway.
+    /// Maximum rollouts of one target per hour. More count as a runaway.
     pub rollouts_per_hour: u32,
-    /// Actions of one invocation; the rest waits for the next sweep.
+    /// Maximum actions per invocation. The next sweep runs the rest.
     pub actions_per_run: u32,
-    /// Minutes between two messages about one incident while it changes.
+    /// Minimum minutes between two notifications about a changing incident.
     pub alert_interval: u32,
-    /// The most messages a minute, by each channel. More become one.
+    /// Maximum messages per minute and channel. More are merged into a summary.
     pub messages_per_minute: u32,
-    /// The hour, in `time_zone`, at which the digest is told.
+    /// Hour of the daily report, in `time_zone`.
     pub digest_hour: u32,
-    #[serde(deserialize_with = "zone")]
+    #[serde(deserialize_with = "deserialize_time_zone")]
     pub time_zone: TimeZone,
-    /// Whether the digest asks Cost Explorer.
-    #[serde(deserialize_with = "yes")]
+    /// True if the daily report queries Cost Explorer.
+    #[serde(deserialize_with = "deserialize_yes_no")]
     pub costs: bool,
-    /// Secret with the channels beside the topic. May be empty.
+    /// Secret with the notification channels other than the SNS topic. May be empty.
     pub channels_secret: String,
-    /// Security group without any rule, for databases that are restored to prove a backup. May be empty.
+    /// Security group without rules, for databases restored in a drill. May be empty.
     pub drill_group: String,
-    /// Role in another account that copies what is shared with it. May be empty.
+    /// Role in the vault account that copies the shared snapshots. May be empty.
     pub vault_role: String,
-    /// ECS cluster in which restored databases are looked into. May be empty.
+    /// ECS cluster that runs the check tasks. May be empty.
     pub check_cluster: String,
-    /// Subnets of the tasks that look, joined by commas; those of the database where it is empty.
+    /// Subnets of the check tasks, separated by commas; the database's subnets if empty.
     pub check_subnets: String,
-    /// Security group of these tasks.
+    /// Security group of the check tasks.
     pub check_group: String,
-    /// S3 bucket that logs are exported to.
+    /// S3 bucket for exported logs.
     pub log_bucket: String,
-    /// Only the function that registers it knows it, from an environment variable of its own.
+    /// Set only in the function that registers the hook, from [`HOOK_VARIABLE`].
     #[serde(skip)]
-    pub hook: Option<Hook>,
-    /// Only the functions that make and read them know it, from an environment variable of their own.
+    pub hook: Option<LifecycleHook>,
+    /// Set only in the functions that create or accept links, from [`LINKS_VARIABLE`].
     #[serde(skip)]
-    pub sealed_links: Option<SealedLinks>,
+    pub sealed_links: Option<SignedLinks>,
     /// DynamoDB table of the ledger.
     pub table: String,
-    /// SQS queue that notices go to.
+    /// SQS queue for notifications.
     pub notices: String,
-    /// SNS topic that people subscribe to.
+    /// SNS topic for subscribers.
     pub topic: String,
 }
 
@@ -141,13 +144,13 @@ impl Default for StackDefaults {
 }
 
 impl StackDefaults {
-    /// Reads and checks the document.
+    /// Parses and validates the document.
     ///
     /// # Errors
-    /// [`ParameterError`] naming the parameter, its value and its bounds.
+    /// [`ParameterError`] if the document is invalid or a parameter is out of range.
     pub fn parse(document: &str) -> Result<Self, ParameterError> {
         let parsed: Self = serde_json::from_str(document).map_err(|e| ParameterError {
-            parameter: VARIABLE.to_owned(),
+            parameter: DEFAULTS_VARIABLE.to_owned(),
             problem: e.to_string(),
         })?;
         let bounds = [
@@ -174,33 +177,33 @@ impl StackDefaults {
 }
 
 impl StackDefaults {
-    /// The same with what deployments ask, from a document of its own; empty where they ask nobody.
+    /// Adds the lifecycle hook from its own document; an empty document means no hook.
     ///
     /// # Errors
-    /// [`ParameterError`] naming the variable.
+    /// [`ParameterError`] naming the variable if the document is invalid.
     pub fn with_hook(self, document: &str) -> Result<Self, ParameterError> {
         Ok(Self {
-            hook: own(HOOK_VARIABLE, document)?,
+            hook: parse_optional_document(HOOK_VARIABLE, document)?,
             ..self
         })
     }
 
-    /// Reads what the links in messages are; an empty document where there are none.
+    /// Adds the settings of signed links from their own document; an empty document means no links.
     ///
     /// # Errors
-    /// [`ParameterError`] naming the variable.
+    /// [`ParameterError`] naming the variable if the document is invalid.
     pub fn with_links(self, document: &str) -> Result<Self, ParameterError> {
         Ok(Self {
-            sealed_links: own(LINKS_VARIABLE, document)?,
+            sealed_links: parse_optional_document(LINKS_VARIABLE, document)?,
             ..self
         })
     }
 
-    /// Checks that the parts of the stack that are named exist: `table`, `notices`, `topic`.
+    /// Checks that the given parts of the stack are set: `table`, `notices`, `topic`.
     ///
     /// # Errors
-    /// [`ParameterError`] naming the first that is missing.
-    pub fn require(&self, parts: &[&str]) -> Result<(), ParameterError> {
+    /// [`ParameterError`] naming the first part that is missing.
+    pub fn require_parts(&self, parts: &[&str]) -> Result<(), ParameterError> {
         let named = [
             ("table", &self.table),
             ("notices", &self.notices),
@@ -212,30 +215,36 @@ impl StackDefaults {
         missing.map_or(Ok(()), |(name, _)| {
             let problem = format!("\"{name}\" is missing; infra/template.yaml sets it");
             Err(ParameterError {
-                parameter: VARIABLE.to_owned(),
+                parameter: DEFAULTS_VARIABLE.to_owned(),
                 problem,
             })
         })
     }
 }
 
-fn time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
-    time_of_day(&String::deserialize(deserializer)?)
+fn deserialize_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Time, D::Error> {
+    parse_time_of_day(&String::deserialize(deserializer)?)
         .map_err(|e| serde::de::Error::custom(format!("BackupAt: {e}")))
 }
 
-/// CloudFormation knows no booleans.
-fn yes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+/// Deserializes `yes` as true, because CloudFormation has no booleans.
+fn deserialize_yes_no<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
     Ok(String::deserialize(deserializer)? == "yes")
 }
 
-fn zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
-    time_zone(&String::deserialize(deserializer)?)
+fn deserialize_time_zone<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TimeZone, D::Error> {
+    parse_time_zone(&String::deserialize(deserializer)?)
         .map_err(|e| serde::de::Error::custom(format!("TimeZone: {e}")))
 }
 
-/// A document that only some functions have.
-fn own<T: DeserializeOwned>(variable: &str, document: &str) -> Result<Option<T>, ParameterError> {
+/// Parses a document that only some functions have; an empty one is `None`.
+///
+/// # Errors
+/// [`ParameterError`] naming the variable if the document is invalid.
+fn parse_optional_document<T: DeserializeOwned>(
+    variable: &str,
+    document: &str,
+) -> Result<Option<T>, ParameterError> {
     if document.is_empty() {
         return Ok(None);
     }
@@ -260,7 +269,7 @@ mod tests {
     #[test]
     fn a_missing_part_of_the_stack_is_named() {
         let error = StackDefaults::default()
-            .require(&["table"])
+            .require_parts(&["table"])
             .unwrap_err()
             .to_string();
         assert_eq!(

@@ -1,8 +1,8 @@
-//! Which image tags a service follows, and which of two is newer.
+//! Image tag patterns and version ranges that a service tracks, and their order.
 
 use semver::{Version, VersionReq};
 
-/// A tag with numbers left open: a whole segment `x` stands for a number (`RC_x.x.x`, `v2.x.x`).
+/// A tag pattern in which a whole segment `x` stands for a number (`RC_x.x.x`, `v2.x.x`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagPattern {
     text: String,
@@ -16,11 +16,12 @@ enum Segment {
 }
 
 impl TagPattern {
-    /// Splits a pattern at everything that is not a letter or a digit.
+    /// Parses a pattern by splitting it at every boundary between alphanumeric and other
+    /// characters.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         let mut segments = Vec::new();
-        for word in words(text) {
+        for word in split_runs(text) {
             match (word, segments.last_mut()) {
                 ("x", _) => segments.push(Segment::Number),
                 (word, Some(Segment::Literal(literal))) => literal.push_str(word),
@@ -33,7 +34,7 @@ impl TagPattern {
         }
     }
 
-    /// Whether it stands for exactly one tag, as `latest` does.
+    /// Reports whether the pattern matches exactly one tag, such as `latest`.
     #[must_use]
     pub fn is_fixed(&self) -> bool {
         !self.segments.contains(&Segment::Number)
@@ -44,10 +45,10 @@ impl TagPattern {
         &self.text
     }
 
-    /// The numbers a tag has where the pattern has `x`, in order; `None` where it does not match.
-    /// Comparing two of these compares the versions.
+    /// Returns the numbers at the positions of `x`, in order; `None` if the tag does not match.
+    /// Comparing two results compares the versions.
     #[must_use]
-    pub fn version_of(&self, tag: &str) -> Option<Vec<u64>> {
+    pub fn extract_version(&self, tag: &str) -> Option<Vec<u64>> {
         let mut rest = tag;
         let mut numbers = Vec::new();
         for segment in &self.segments {
@@ -65,8 +66,8 @@ impl TagPattern {
     }
 }
 
-/// Runs of letters and digits, and what stands between them, in turn.
-fn words(text: &str) -> impl Iterator<Item = &str> {
+/// Splits a text into alternating runs of alphanumeric and other characters.
+fn split_runs(text: &str) -> impl Iterator<Item = &str> {
     let mut rest = text;
     std::iter::from_fn(move || {
         let first = rest.chars().next()?.is_ascii_alphanumeric();
@@ -79,24 +80,25 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// A line of semantic versions: `2.x`, `1.4.x`. A tag may begin with `v`; pre-releases do not belong.
+/// A range of semantic versions: `2.x`, `1.4.x`. Tags may start with `v`; pre-releases do not
+/// match.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SemverLine(VersionReq);
+pub struct SemverRange(VersionReq);
 
-impl SemverLine {
+impl SemverRange {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         VersionReq::parse(text).ok().map(Self)
     }
 
     #[must_use]
-    pub fn version_of(&self, tag: &str) -> Option<Version> {
+    pub fn extract_version(&self, tag: &str) -> Option<Version> {
         let version = Version::parse(tag.strip_prefix('v').unwrap_or(tag)).ok()?;
         self.0.matches(&version).then_some(version)
     }
 }
 
-impl std::fmt::Display for SemverLine {
+impl std::fmt::Display for SemverRange {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.fmt(f)
     }
@@ -124,13 +126,13 @@ mod tests {
         #[case] tag: &str,
         #[case] version: Option<Vec<u64>>,
     ) {
-        assert_eq!(TagPattern::parse(pattern).version_of(tag), version);
+        assert_eq!(TagPattern::parse(pattern).extract_version(tag), version);
     }
 
     #[test]
     fn versions_compare_by_number_not_by_letter() {
         let pattern = TagPattern::parse("RC_x.x.x");
-        assert!(pattern.version_of("RC_1.10.0") > pattern.version_of("RC_1.9.9"));
+        assert!(pattern.extract_version("RC_1.10.0") > pattern.extract_version("RC_1.9.9"));
     }
 
     #[rstest]
@@ -141,7 +143,10 @@ mod tests {
     #[case("1.4.x", "1.4.9", true)]
     fn a_line_of_versions(#[case] line: &str, #[case] tag: &str, #[case] belongs: bool) {
         assert_eq!(
-            SemverLine::parse(line).unwrap().version_of(tag).is_some(),
+            SemverRange::parse(line)
+                .unwrap()
+                .extract_version(tag)
+                .is_some(),
             belongs
         );
     }

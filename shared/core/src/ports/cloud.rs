@@ -1,6 +1,7 @@
-//! The port to AWS: what is read, and the one way anything is changed.
+//! The port to AWS: all reads, and the one way to change anything.
 //!
-//! Two implementations exist: `aws/` and the simulated world of the end-to-end package.
+//! It has two implementations: `lamplighter-aws` and the simulated world of the end-to-end
+//! package.
 
 use std::collections::BTreeMap;
 
@@ -8,415 +9,486 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::{
-    Answer, Arn, Change, CodeDeployment, CodeTarget, ContainerInstance, Database, Digest,
-    ExportTask, HasAlarm, Image, Load, LoadQuery, LogDay, LogGroup, LogStream, Place, Quotas,
-    Repository, ScalableTarget, Scan, Service, ServiceDeployment, Snapshot, TagInRepository,
-    Tagged, Target, TargetGroup, Task, TaskDefinition, Traffic, Unreached,
+    Arn, CloudTrailEvent, CodeDeployTarget, CodeDeployment, ContainerInstance, CopyDestination,
+    Database, Digest, ExistingAlarm, ExportTask, Image, ImageScan, ImageTag, InactiveSubscription,
+    Load, LoadBalancerTarget, LoadQuery, LogDay, LogGroup, LogStream, ProbeResult, Quotas,
+    Repository, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task,
+    TaskDefinition, Traffic,
 };
 use crate::plan::Action;
 
-/// What of AWS an operation changes. The code for what is beyond it is not even linked into its function.
-pub trait Reach {}
+/// The set of changes that an operation may make. Code outside of it is not linked into its
+/// function.
+pub trait Capability {}
 
-/// Nothing: it only reads.
+/// No changes: the operation only reads.
 #[derive(Debug)]
 pub struct ReadOnly;
 
-/// What services run, and snapshots of databases before they run something else.
+/// Deployments of services, and snapshots of databases before a deployment.
 #[derive(Debug)]
-pub struct Services;
+pub struct DeployActions;
 
-/// Which revision services run.
+/// Changes of the revision that a service runs.
 #[derive(Debug)]
-pub struct Revisions;
+pub struct RolloutActions;
 
-/// What deployments that ask are answered.
+/// Answers to deployment lifecycle hooks.
 #[derive(Debug)]
-pub struct Verdicts;
+pub struct HookActions;
 
-/// How many tasks services have, and the bounds that Application Auto Scaling keeps them in.
+/// Changes of desired counts, and of the bounds in Application Auto Scaling.
 #[derive(Debug)]
-pub struct ServicesAndBounds;
+pub struct ScaleActions;
 
-/// Alarms and dashboards.
+/// Changes of alarms and dashboards.
 #[derive(Debug)]
-pub struct Watching;
+pub struct AlarmActions;
 
-/// Snapshots of databases.
+/// Changes of database snapshots.
 #[derive(Debug)]
-pub struct Snapshots;
+pub struct BackupActions;
 
-/// Exports of logs, and how long log groups keep them.
+/// Exports of log groups, and their retention.
 #[derive(Debug)]
-pub struct Logs;
+pub struct ArchiveActions;
 
-/// Databases that are restored to prove a backup.
+/// Databases restored to test a backup.
 #[derive(Debug)]
-pub struct Drills;
+pub struct DrillActions;
 
-/// What a service that is not well needs: other tasks, another revision, more memory, other capacity.
+/// Repairs of unhealthy services: restarts, rollbacks, more memory, other capacity.
 #[derive(Debug)]
-pub struct Remedies;
+pub struct HealActions;
 
-impl Reach for ReadOnly {}
-impl Reach for Services {}
-impl Reach for Revisions {}
-impl Reach for Verdicts {}
-impl Reach for ServicesAndBounds {}
-impl Reach for Watching {}
-impl Reach for Snapshots {}
-impl Reach for Drills {}
-impl Reach for Logs {}
-impl Reach for Remedies {}
+impl Capability for ReadOnly {}
+impl Capability for DeployActions {}
+impl Capability for RolloutActions {}
+impl Capability for HookActions {}
+impl Capability for ScaleActions {}
+impl Capability for AlarmActions {}
+impl Capability for BackupActions {}
+impl Capability for DrillActions {}
+impl Capability for ArchiveActions {}
+impl Capability for HealActions {}
 
-/// Which snapshots are asked for.
+/// The snapshots to list.
 #[derive(Debug, Clone, Copy)]
-pub enum Which<'a> {
+pub enum SnapshotFilter<'a> {
     All,
-    /// Of one instance or cluster.
-    Of(&'a Arn),
-    /// One by its own ARN.
-    This(&'a Arn),
+    /// The snapshots of one instance or cluster.
+    OfSource(&'a Arn),
+    /// One snapshot, by its own ARN.
+    ByArn(&'a Arn),
 }
 
-/// Whose tasks are asked for.
+/// The service or container instance whose tasks to list.
 #[derive(Debug, Clone, Copy)]
-pub enum TasksOf<'a> {
+pub enum TaskOwner<'a> {
     Service(&'a Arn),
     Instance(&'a Arn),
 }
 
-/// Which of them: those that run or are to, or those that stopped within about the last hour.
+/// The tasks to list: running or starting ones, or those stopped within about the last hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lifecycle {
+pub enum TaskLifecycle {
     Running,
     Stopped,
 }
 
-/// What the tagging API can be asked for.
+/// A kind of resource that the tagging API can list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ResourceKind {
     Service,
     /// Instances and clusters of RDS, Aurora and DocumentDB.
     Database,
-    /// These, and replication groups and serverless caches of ElastiCache.
+    /// Databases, and the replication groups and serverless caches of ElastiCache.
     DatabaseOrCache,
     /// Clusters of ElastiCache.
     Cache,
     LogGroup,
 }
 
-/// AWS, as operations see it. Every read asks AWS now, except for task definitions named by revision,
-/// which never change.
+/// AWS, as operations see it.
+///
+/// Every read asks AWS at the time of the call. Task definitions read by revision are an
+/// exception, since a revision never changes.
 pub trait Cloud {
-    /// All resources of a kind in this account and region that carry a tag key, all pages.
-    /// Source: GetResources.
+    /// Lists all resources of a kind in this account and region that carry a tag key. Reads all
+    /// pages. Source: GetResources.
     ///
     /// # Errors
-    /// [`AwsError`] where a page can't be read: a part of the list is never taken for the whole.
-    async fn tagged(&self, kind: Kind, tag_key: &str) -> Result<Vec<Tagged>, AwsError>;
+    /// [`AwsError`] if a page can't be read: a partial list is never returned.
+    async fn list_tagged(&self, kind: ResourceKind, tag_key: &str)
+    -> Result<Vec<Tagged>, AwsError>;
 
-    /// The services with these ARNs; those that do not exist are left out. Source: DescribeServices.
+    /// Returns the services with these ARNs, without those that do not exist. Source:
+    /// DescribeServices.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError>;
 
-    /// What ECS says happened to a service since a time, the newest first, without what repeats. Source:
-    /// DescribeServices, which knows the last hundred events.
+    /// Returns the event messages of a service since a time, newest first, without repetitions.
+    /// ECS keeps the last hundred. Source: DescribeServices.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn happened(&self, service: &Arn, since: Timestamp) -> Result<Vec<String>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn service_events(
+        &self,
+        service: &Arn,
+        since: Timestamp,
+    ) -> Result<Vec<String>, AwsError>;
 
-    /// The newest deployment of a service that is not over. Sources: ListServiceDeployments,
+    /// Returns the newest unfinished deployment of a service. Sources: ListServiceDeployments,
     /// DescribeServiceDeployments, DescribeServiceRevisions.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn deployment(&self, service: &Arn) -> Result<Option<ServiceDeployment>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn find_active_deployment(
+        &self,
+        service: &Arn,
+    ) -> Result<Option<ServiceDeployment>, AwsError>;
 
-    /// One by its ARN; `None` where ECS does not know it. Sources: DescribeServiceDeployments, DescribeServiceRevisions.
+    /// Returns a service deployment by its ARN, or `None` if ECS does not know it.
+    /// Sources: DescribeServiceDeployments, DescribeServiceRevisions.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn deployment_of(&self, arn: &str) -> Result<Option<ServiceDeployment>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn describe_service_deployment(
+        &self,
+        arn: &str,
+    ) -> Result<Option<ServiceDeployment>, AwsError>;
 
-    /// A deployment of CodeDeploy; `None` where that does not know it. Source: GetDeployment.
+    /// Returns a CodeDeploy deployment, or `None` if CodeDeploy does not know it. Source:
+    /// GetDeployment.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError>;
 
-    /// The service that a CodeDeploy deployment is of, and where it stands. Sources: ListDeploymentTargets,
-    /// GetDeploymentTarget.
+    /// Returns the service of a CodeDeploy deployment and the state of that deployment.
+    /// Sources: ListDeploymentTargets, GetDeploymentTarget.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn code_target(&self, id: &str) -> Result<Option<CodeTarget>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn find_code_deploy_target(&self, id: &str)
+    -> Result<Option<CodeDeployTarget>, AwsError>;
 
-    /// What went through each of these target groups, in their order, from a time on. The minute that has only begun is
-    /// left out. Source: GetMetricData.
+    /// Returns the traffic of each of these target groups between two times, in the same order.
+    /// Leaves out the current, incomplete minute. Source: GetMetricData.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; a metric without data is no error.
-    async fn traffic(
+    /// [`AwsError`] if the call fails; a metric without data is no error.
+    async fn read_traffic(
         &self,
         groups: &[TargetGroup],
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Traffic>, AwsError>;
 
-    /// Tasks of a service or on an instance, all pages. Sources: ListTasks, DescribeTasks.
+    /// Lists tasks of a service or on a container instance. Reads all pages.
+    /// Sources: ListTasks, DescribeTasks.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn tasks(&self, of: TasksOf<'_>, which: Lifecycle) -> Result<Vec<Task>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn list_tasks(
+        &self,
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError>;
 
-    /// The targets of these target groups, as their health checks see them; a group that is gone has none. Source:
-    /// DescribeTargetHealth.
+    /// Returns the targets of these target groups with their health. A deleted group has none.
+    /// Source: DescribeTargetHealth.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn target_health(&self, groups: &[String]) -> Result<Vec<Target>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_target_health(
+        &self,
+        groups: &[String],
+    ) -> Result<Vec<LoadBalancerTarget>, AwsError>;
 
-    /// The container instances with these ARNs, which are of one cluster; those that are gone are left out. Source:
-    /// DescribeContainerInstances.
+    /// Returns the container instances with these ARNs, without those that do not exist.
+    /// All of them must belong to one cluster. Source: DescribeContainerInstances.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError>;
 
-    /// The name of the Auto Scaling group that an EC2 instance is of. Source: DescribeAutoScalingInstances.
+    /// Returns the name of the Auto Scaling group of an EC2 instance, or `None` if it has none.
+    /// Source: DescribeAutoScalingInstances.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; that it is of none is no error.
-    async fn scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError>;
 
-    /// The active container instances of a cluster that ECS does not hear of now, all pages; of how many, where they are
-    /// several. Source: ListContainerInstances.
+    /// Lists the active container instances of a cluster whose agent is disconnected. Reads all
+    /// pages. If several are disconnected, the number beside the list counts all active instances
+    /// of the cluster; otherwise it counts the disconnected ones. Source: ListContainerInstances.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn silent_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError>;
 
-    /// What was done to a resource, by its name or ARN, since a time, the newest first. Source: LookupEvents of
-    /// CloudTrail, which knows the last 90 days of this region.
+    /// Lists the changes of a resource, by its name or ARN, since a time, newest first.
+    /// CloudTrail keeps the last 90 days of this region. Source: LookupEvents.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn changes(&self, resource: &str, since: Timestamp) -> Result<Vec<Change>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn cloudtrail_events(
+        &self,
+        resource: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError>;
 
-    /// The last lines that a container wrote, the newest last; none where it wrote nothing. Source: GetLogEvents.
+    /// Returns up to `most` of a container's last log lines, newest last. Source: GetLogEvents.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn last_lines(&self, stream: &LogStream, most: usize) -> Result<Vec<String>, AwsError>;
+    /// [`AwsError`] if the call fails; a container without output is no error.
+    async fn last_log_lines(
+        &self,
+        stream: &LogStream,
+        most: usize,
+    ) -> Result<Vec<String>, AwsError>;
 
-    /// Whether a repository still has an image. Source: BatchGetImage.
+    /// Reports whether a repository still has an image. Source: BatchGetImage.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it, a missing repository included.
+    /// [`AwsError`] if the call fails, or if the repository does not exist.
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError>;
 
-    /// A task definition by its ARN. Source: DescribeTaskDefinition.
+    /// Returns a task definition by its ARN. Source: DescribeTaskDefinition.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError>;
 
-    /// Whether a revision exists and can be rolled out, now. Source: DescribeTaskDefinition.
+    /// Reports whether a revision exists and is ACTIVE. Source: DescribeTaskDefinition.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn is_active(&self, revision: &str) -> Result<bool, AwsError>;
+    /// [`AwsError`] if the call fails; a missing revision is no error.
+    async fn is_revision_active(&self, revision: &str) -> Result<bool, AwsError>;
 
-    /// The newest ACTIVE revision of a family. Source: DescribeTaskDefinition.
+    /// Returns the newest ACTIVE revision of a family. Source: DescribeTaskDefinition.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn newest_task_definition(&self, family: &str) -> Result<TaskDefinition, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError>;
 
-    /// What a tag points at now, `None` where the repository has no such tag. Source: BatchGetImage.
+    /// Returns the image behind a tag, or `None` if the repository has no such tag.
+    /// Source: BatchGetImage.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it, a missing repository included.
-    async fn image(&self, repository: &Repository, tag: &str) -> Result<Option<Image>, AwsError>;
+    /// [`AwsError`] if the call fails, or if the repository does not exist.
+    async fn find_image(
+        &self,
+        repository: &Repository,
+        tag: &str,
+    ) -> Result<Option<Image>, AwsError>;
 
-    /// All tags of a repository, all pages. Source: DescribeImages.
+    /// Lists all tags of a repository. Reads all pages. Source: DescribeImages.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn tags(&self, repository: &Repository) -> Result<Vec<TagInRepository>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn image_tags(&self, repository: &Repository) -> Result<Vec<ImageTag>, AwsError>;
 
-    /// The result of an image's scan. Source: DescribeImageScanFindings.
+    /// Returns the result of an image scan. Source: DescribeImageScanFindings.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; an image that was never scanned is no error.
-    async fn scan(&self, repository: &Repository, digest: &Digest) -> Result<Scan, AwsError>;
+    /// [`AwsError`] if the call fails; an image that was never scanned is no error.
+    async fn image_scan(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<ImageScan, AwsError>;
 
-    /// The alarms that carry the tag of their target (`lamplighter:target`), of one target or of all; all
-    /// pages. May lag what was made by minutes. Source: GetResources.
+    /// Lists our alarms, which carry the tag `lamplighter:target`, of one target or of all. Reads
+    /// all pages. The list may lag changes by minutes. Source: GetResources.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError>;
 
-    /// The tags of one alarm, now. Source: ListTagsForResource.
+    /// Returns the current tags of one alarm. Source: ListTagsForResource.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
+    /// [`AwsError`] if the call fails.
     async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError>;
 
-    /// The databases with these ARNs; those that do not exist are left out. Source: DescribeDBInstances and
-    /// DescribeDBClusters, which know RDS, Aurora and DocumentDB.
+    /// Returns the databases with these ARNs, without those that do not exist. Covers RDS, Aurora
+    /// and DocumentDB. Sources: DescribeDBInstances, DescribeDBClusters.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
 
-    /// Addresses that were subscribed to a topic and hear nothing. Source: ListSubscriptionsByTopic.
+    /// Lists the subscriptions of a topic that receive no messages. Source:
+    /// ListSubscriptionsByTopic.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn unreached(&self, topic: &str) -> Result<Vec<Unreached>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn unconfirmed_subscriptions(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<InactiveSubscription>, AwsError>;
 
-    /// These target groups, as far as they exist, by ARN. Source: DescribeTargetGroups; what stands behind a
-    /// load balancer is remembered for as long as the function lives.
+    /// Returns those of these target groups that exist, by ARN. Source: DescribeTargetGroups.
+    ///
+    /// The target groups of a load balancer are cached for as long as the function lives.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn target_groups(
+    /// [`AwsError`] if the call fails.
+    async fn describe_target_groups(
         &self,
         arns: &[String],
     ) -> Result<BTreeMap<String, TargetGroup>, AwsError>;
 
-    /// What was measured of each service from a time on, in the order of the queries, up to 500 metrics a
-    /// call. The minute that has only begun is left out. Source: GetMetricData.
+    /// Returns the metrics of each service between two times, in the order of the queries.
+    /// Leaves out the current, incomplete minute. Asks for up to 500 metrics a call.
+    /// Source: GetMetricData.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; a metric without data is no error.
-    async fn loads(
+    /// [`AwsError`] if a call fails; a metric without data is no error.
+    async fn read_loads(
         &self,
         queries: &[LoadQuery],
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Load>, AwsError>;
 
-    /// The metric alarms whose name begins so, all pages; those in ALARM alone where asked for.
-    /// Source: DescribeAlarms.
+    /// Lists the metric alarms whose name starts with a prefix. Reads all pages.
+    /// With `in_alarm`, only those in ALARM. Source: DescribeAlarms.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn alarms(&self, prefix: &str, in_alarm: bool) -> Result<Vec<HasAlarm>, AwsError>;
-
-    /// Those of these services that Application Auto Scaling scales. Source: DescribeScalableTargets.
-    ///
-    /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn scalable_targets(&self, services: &[Arn]) -> Result<Vec<ScalableTarget>, AwsError>;
-
-    /// The body of a dashboard, `None` where there is none of this name. Source: GetDashboard.
-    ///
-    /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn dashboard(&self, name: &str) -> Result<Option<String>, AwsError>;
-
-    /// The names of the dashboards that begin so, all pages. Source: ListDashboards.
-    ///
-    /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
-
-    /// Manual snapshots at a place, `None` for this account and region, all pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
-    ///
-    /// # Errors
-    /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn snapshots(
+    /// [`AwsError`] if the call fails.
+    async fn describe_alarms(
         &self,
-        place: Option<&Place>,
-        which: Which<'_>,
+        prefix: &str,
+        in_alarm: bool,
+    ) -> Result<Vec<ExistingAlarm>, AwsError>;
+
+    /// Returns the scalable targets in Application Auto Scaling of these services.
+    /// Source: DescribeScalableTargets.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn describe_scalable_targets(
+        &self,
+        services: &[Arn],
+    ) -> Result<Vec<ScalableTarget>, AwsError>;
+
+    /// Returns the body of a dashboard, or `None` if no dashboard has this name. Source:
+    /// GetDashboard.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn get_dashboard(&self, name: &str) -> Result<Option<String>, AwsError>;
+
+    /// Lists the names of the dashboards that start with a prefix. Reads all pages.
+    /// Source: ListDashboards.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn list_dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError>;
+
+    /// Lists manual database snapshots at a place; `None` is this account and region. Reads all
+    /// pages. Sources: DescribeDBSnapshots, DescribeDBClusterSnapshots.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails; an empty result is no error.
+    async fn list_snapshots(
+        &self,
+        place: Option<&CopyDestination>,
+        which: SnapshotFilter<'_>,
     ) -> Result<Vec<Snapshot>, AwsError>;
 
-    /// The replication groups and serverless caches with these ARNs; those that do not exist are left out.
-    /// Where many are asked for, their tags lag by minutes, and are none where they are not managed. Sources:
-    /// DescribeReplicationGroups, DescribeServerlessCaches, ListTagsForResource, GetResources.
+    /// Returns the replication groups and serverless caches with these ARNs, without those that do
+    /// not exist. If many are requested, tags lag by minutes and are empty for unmanaged caches.
+    /// Sources: DescribeReplicationGroups, DescribeServerlessCaches, ListTagsForResource,
+    /// GetResources.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError>;
 
-    /// Manual snapshots of caches in this region, all pages. Their tags lag by minutes. Sources: DescribeSnapshots,
-    /// DescribeServerlessCacheSnapshots, GetResources.
+    /// Lists manual snapshots of caches in this region. Reads all pages. Tags lag by minutes.
+    /// Sources: DescribeSnapshots, DescribeServerlessCacheSnapshots, GetResources.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it; that there is none is no error.
-    async fn cache_snapshots(&self, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError>;
+    /// [`AwsError`] if a call fails; an empty result is no error.
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError>;
 
-    /// How many manual snapshots there are and may be. Source: DescribeAccountAttributes.
+    /// Returns the number of manual snapshots and its quota. Source: DescribeAccountAttributes.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn snapshot_quotas(&self) -> Result<Quotas, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError>;
 
-    /// The smallest class in which this version of an engine is offered, as an instance or, where it says so, as a
-    /// Multi-AZ DB cluster; `None` where there is none.
-    /// Source: DescribeOrderableDBInstanceOptions.
+    /// Returns the smallest instance class that offers this engine version, or `None` if none
+    /// does. With `multi_az`, looks for classes of Multi-AZ DB clusters. Source:
+    /// DescribeOrderableDBInstanceOptions.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn smallest_class(
+    /// [`AwsError`] if the call fails.
+    async fn find_smallest_class(
         &self,
         engine: &str,
         version: &str,
         multi_az: bool,
     ) -> Result<Option<String>, AwsError>;
 
-    /// The newest task of a cluster that was started by this, as far as ECS remembers it. Sources: ListTasks,
-    /// DescribeTasks.
+    /// Returns the newest task of a cluster that was started with this token, as long as ECS keeps
+    /// it. Sources: ListTasks, DescribeTasks.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn probe(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError>;
 
-    /// Whether other accounts than the vault's may restore from a snapshot; one that is gone is not shared.
+    /// Reports whether accounts other than the vault account may restore a snapshot.
+    /// A deleted snapshot is not shared.
     /// Sources: DescribeDBSnapshotAttributes, DescribeDBClusterSnapshotAttributes.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn is_shared(&self, snapshot: &Arn) -> Result<bool, AwsError>;
+    /// [`AwsError`] if a call fails.
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError>;
 
-    /// The log groups with these ARNs; those that do not exist are left out. Source: DescribeLogGroups.
+    /// Returns the log groups with these ARNs, without those that do not exist.
+    /// Source: DescribeLogGroups.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn describe_log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError>;
 
-    /// The export tasks of this account and region that are not over, whoever began them; AWS runs one at a time.
+    /// Lists the unfinished export tasks of this account and region, including those of other
+    /// tools. AWS runs one at a time. Source: DescribeExportTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn running_export_tasks(&self) -> Result<Vec<ExportTask>, AwsError>;
+
+    /// Returns an export task by its identifier, or `None` if AWS no longer knows it.
     /// Source: DescribeExportTasks.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn running_exports(&self) -> Result<Vec<ExportTask>, AwsError>;
+    /// [`AwsError`] if the call fails.
+    async fn find_export_task(&self, id: &str) -> Result<Option<ExportTask>, AwsError>;
 
-    /// An export task by its identifier; `None` where AWS has forgotten it. Source: DescribeExportTasks.
+    /// Reports whether a day of logs has its manifest, which is written last. Source: HeadObject.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it.
-    async fn export(&self, id: &str) -> Result<Option<ExportTask>, AwsError>;
+    /// [`AwsError`] if the call fails, or if the bucket does not exist.
+    async fn is_export_complete(&self, day: &LogDay) -> Result<bool, AwsError>;
 
-    /// Whether the manifest of a day is there, which is written last. Source: HeadObject.
+    /// Sends one request to a user-supplied URL and returns the answer, or why there was none
+    /// (`http`).
+    async fn probe_url(&self, url: &str, expect: Option<&str>) -> ProbeResult;
+
+    /// Executes one action and returns the answer of AWS.
     ///
     /// # Errors
-    /// [`AwsError`] as AWS gives it, a missing bucket included.
-    async fn is_complete(&self, day: &LogDay) -> Result<bool, AwsError>;
-
-    /// What an address that a user named answers now, whatever that is: `web`.
-    async fn answer(&self, url: &str, expect: Option<&str>) -> Answer;
-
-    /// Carries out one action and says what AWS answered.
-    ///
-    /// # Errors
-    /// [`AwsError`] where it failed or its end is not known.
-    async fn perform(&self, action: &Action) -> Result<String, AwsError>;
+    /// [`AwsError`] if the action failed, or if its outcome is unknown.
+    async fn execute(&self, action: &Action) -> Result<String, AwsError>;
 }

@@ -1,36 +1,36 @@
-//! What applications cost, as AWS bills it.
+//! The port to the costs of applications, as AWS bills them.
 
 use jiff::civil::Date;
 
 use crate::AwsError;
 
-/// What one service of AWS cost an application on one day.
+/// The cost of one AWS service for one application on one day.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Spent {
-    /// In UTC, as AWS bills.
+pub struct DailyCost {
+    /// The day in UTC, as AWS bills.
     pub day: Date,
-    /// The value of the tag; empty for what has no such tag.
-    pub of: String,
-    /// AWS's name: `Amazon Elastic Container Service`.
+    /// The value of the tag; empty for costs without the tag.
+    pub tag_value: String,
+    /// The name of the AWS service: `Amazon Elastic Container Service`.
     pub service: String,
-    /// Unblended, in `unit`.
+    /// The unblended cost, in `unit`.
     pub amount: f64,
-    /// `USD`.
+    /// The currency: `USD`.
     pub unit: String,
 }
 
-/// Where costs are known.
+/// The source of billed costs.
 pub trait Costs {
-    /// What was spent from one day to the day before another one, by a tag and by service; all pages. `value`: of this
-    /// value of the tag alone.
+    /// Lists the costs from one day until the day before another, by tag and by service.
+    /// Reads all pages. With `value`, only the costs with this value of the tag.
     ///
     /// # Errors
-    /// [`AwsError`] where it can't be read: the account has not switched Cost Explorer on, or its data are not there.
-    async fn spent(
+    /// [`AwsError`] if Cost Explorer is not enabled in the account, or has no data yet.
+    async fn list_costs(
         &self,
         tag: &str,
         value: Option<&str>,
         from: Date,
         to: Date,
-    ) -> Result<Vec<Spent>, AwsError>;
+    ) -> Result<Vec<DailyCost>, AwsError>;
 }

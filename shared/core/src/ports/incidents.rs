@@ -6,71 +6,76 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::model::Arn;
-use crate::notify::Notice;
-use crate::notify::incident::{Channel, Id, Incident};
+use crate::notify::Notification;
+use crate::notify::incident::{Channel, Incident, IncidentId};
 use crate::ports::ledger::LedgerError;
 
-/// All that is open, held by one writer.
+/// All open incidents, locked by one writer.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Desk {
-    /// Rises with every holder; a write under an older one is refused.
+pub struct DispatcherState {
+    /// The fencing number: it rises with every holder, and a write with an older one is rejected.
     pub fence: u64,
-    pub incidents: BTreeMap<Id, Incident>,
+    pub incidents: BTreeMap<IncidentId, Incident>,
     pub channels: BTreeMap<String, Channel>,
-    /// Until when people want to hear nothing of a target, and when that was said.
+    /// The silenced targets: until when, and the time of the message that said so.
     pub silences: BTreeMap<Arn, (Timestamp, Option<Timestamp>)>,
-    /// What has come and belongs to no incident yet, by where it is kept.
-    pub inbox: BTreeMap<String, Notice>,
+    /// Notifications that belong to no incident yet, by their storage key.
+    pub inbox: BTreeMap<String, Notification>,
 }
 
-/// What has become of a desk.
+/// The changes of the dispatcher state that must be written.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Changes {
     pub written: Vec<Incident>,
-    pub forgotten: Vec<Id>,
-    /// What was in the inbox and is part of an incident now. Taken out last.
-    pub taken: Vec<String>,
+    pub expired: Vec<IncidentId>,
+    /// The keys of inbox items that are now part of an incident. Removed last.
+    pub ingested: Vec<String>,
 }
 
-/// Where incidents are kept. Anybody may add notices; one at a time makes incidents of them.
-pub trait Incidents {
-    /// Puts notices into the inbox. The same twice is there once.
+/// The store of incidents. Any invocation may add notifications; one at a time turns them into
+/// incidents.
+pub trait IncidentStore {
+    /// Adds notifications to the inbox. Adding one twice stores it once.
     ///
     /// # Errors
-    /// [`AwsError`] where not all of them are known to be there.
-    async fn add(&self, notices: &[Notice], now: Timestamp) -> Result<(), AwsError>;
+    /// [`AwsError`] if any of them may be missing from the inbox.
+    async fn add_notifications(
+        &self,
+        notices: &[Notification],
+        now: Timestamp,
+    ) -> Result<(), AwsError>;
 
-    /// Whether something is in the inbox.
+    /// Reports whether the inbox has items.
     ///
     /// # Errors
-    /// [`AwsError`] where that can't be read.
-    async fn has_new(&self) -> Result<bool, AwsError>;
+    /// [`AwsError`] if the inbox can't be read.
+    async fn has_inbox_items(&self) -> Result<bool, AwsError>;
 
-    /// Takes the right to write, with all that is open.
+    /// Acquires the lease for writing and returns all open incidents.
     ///
     /// # Errors
-    /// [`LedgerError::Busy`] while another holder's lease has not expired.
-    async fn take(
+    /// [`LedgerError::Busy`] while the lease of another holder has not expired.
+    async fn acquire_lease(
         &self,
         holder: &str,
         now: Timestamp,
         until: Timestamp,
-    ) -> Result<Desk, LedgerError>;
+    ) -> Result<DispatcherState, LedgerError>;
 
-    /// Writes what changed, if the lease is still ours.
+    /// Writes the changes, if the lease is still held.
     ///
     /// # Errors
-    /// [`LedgerError`] where not all of it is known to be written.
-    async fn write(
+    /// [`LedgerError`] if any of the changes may be unwritten.
+    async fn write_changes(
         &self,
-        desk: &Desk,
+        desk: &DispatcherState,
         changes: &Changes,
         now: Timestamp,
     ) -> Result<(), LedgerError>;
 
-    /// Writes what is known of the channels, and lets the next one write.
+    /// Writes the state of the channels and releases the lease.
     ///
     /// # Errors
-    /// [`LedgerError`] where it was not written; the lease then ends by itself.
-    async fn release(&self, desk: &Desk) -> Result<(), LedgerError>;
+    /// [`LedgerError`] if the write failed; the lease then expires.
+    async fn release_lease(&self, desk: &DispatcherState) -> Result<(), LedgerError>;
 }

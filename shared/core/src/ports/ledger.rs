@@ -1,4 +1,4 @@
-//! The ledger: leases, memory and an append-only journal, behind a port.
+//! The port to the ledger: leases, target states and an append-only journal.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -7,52 +7,53 @@ use crate::AwsError;
 use crate::model::Arn;
 use crate::notify::incident::Incident;
 use crate::plan::{Outcome, Plan};
-use crate::state::Memory;
+use crate::state::TargetState;
 
-/// The right to act on one target, for a while.
+/// The exclusive right to act on one target until a time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lease {
     pub target: Arn,
-    /// Rises with every holder; a write under an older one is refused.
+    /// The fencing number: it rises with every holder, and a write with an older one is rejected.
     pub fence: u64,
     pub until: Timestamp,
-    pub memory: Memory,
+    pub state: TargetState,
 }
 
-/// One line of the journal.
+/// One record of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
     pub at: Timestamp,
-    pub kind: Kind,
+    pub kind: RecordKind,
     pub event_id: String,
     pub operation: String,
     pub target: Arn,
     pub reason: String,
-    /// A hash of all that was observed: two decisions with the same one saw the same world.
+    /// A hash of all observed data: equal hashes mean equal observations.
     pub observed: String,
     pub plan: Option<Plan>,
-    /// Of each step of the plan, in order; of one that was not carried out, of the steps that something stood against.
+    /// The outcome of each step in order. If no step was executed, only the outcomes of withheld
+    /// steps.
     pub outcomes: Vec<Outcome>,
     /// `act` or `observe`.
     pub mode: String,
-    /// The titles of what people were told.
-    pub told: Vec<String>,
-    /// This product's version.
+    /// The titles of the notifications that were sent.
+    pub notified: Vec<String>,
+    /// The version of Lamplighter.
     pub version: String,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
-    /// Nothing was to be done.
+pub enum RecordKind {
+    /// A decision without an action.
     Nothing,
-    /// Written before anything is done.
+    /// Written before the first action.
     Intent,
-    /// What came of it.
+    /// Written after the last action.
     Outcome,
 }
 
-/// What a ledger may answer instead.
+/// The reason why a ledger operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     #[error("held by {holder} until {until}")]
@@ -61,13 +62,14 @@ pub enum LedgerError {
     Aws(#[from] AwsError),
 }
 
-/// The one writer of leases, memory and records.
+/// The only writer of leases, target states and journal records.
 pub trait Ledger {
-    /// Takes the lease on a target, with the memory of it, in one conditional write.
+    /// Acquires the lease on a target and returns it with the target state, in one conditional
+    /// write.
     ///
     /// # Errors
-    /// [`LedgerError::Busy`] while another holder's lease has not expired.
-    async fn acquire(
+    /// [`LedgerError::Busy`] while the lease of another holder has not expired.
+    async fn acquire_lease(
         &self,
         target: &Arn,
         holder: &str,
@@ -75,49 +77,59 @@ pub trait Ledger {
         until: Timestamp,
     ) -> Result<Lease, LedgerError>;
 
-    /// The targets that an operation's sweep must come back to (`Memory::watched`), all pages. May lag a
-    /// write by a moment.
+    /// Lists the targets on the watch list of an operation (`TargetState::watched`). Reads all
+    /// pages. The list may lag a write by a moment.
     ///
     /// # Errors
-    /// [`AwsError`] where the ledger can't be asked.
-    async fn watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError>;
+    /// [`AwsError`] if the ledger can't be read.
+    async fn list_watched(&self, operation: &str) -> Result<Vec<Arn>, AwsError>;
 
-    /// Writes an intent and the memory together, if the lease is still ours. Nothing may be done where
-    /// this fails.
+    /// Writes an intent and the target state together, if the lease is still held. If this fails,
+    /// no action may be executed.
     ///
     /// # Errors
-    /// [`LedgerError`] where it was not written.
-    async fn intend(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError>;
+    /// [`LedgerError`] if the write failed.
+    async fn write_intent(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError>;
 
-    /// Writes what came of it and the memory, and frees the target.
+    /// Writes the outcome and the target state, and releases the lease.
     ///
     /// # Errors
-    /// [`LedgerError`] where it was not written; the lease then ends by itself.
-    async fn conclude(&self, lease: &Lease, record: Option<&Record>) -> Result<(), LedgerError>;
+    /// [`LedgerError`] if the write failed; the lease then expires.
+    async fn write_outcome(
+        &self,
+        lease: &Lease,
+        record: Option<&Record>,
+    ) -> Result<(), LedgerError>;
 }
 
-/// What the ledger knows of what was.
-pub trait History {
-    /// The journal of a span of time, of all targets, in the order it was written; all pages.
+/// Read access to the past: the journal, incidents and target states.
+pub trait JournalReader {
+    /// Lists the journal records of all targets between two times, in the order of writing. Reads
+    /// all pages.
     ///
     /// # Errors
-    /// [`AwsError`] where it can't be read.
-    async fn records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError>;
+    /// [`AwsError`] if the journal can't be read.
+    async fn list_records(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Record>, AwsError>;
 
-    /// The incidents that began in a span of time, or last still, the oldest first; all pages.
+    /// Lists the incidents that opened between two times or are still open, oldest first. Reads
+    /// all pages.
     ///
     /// # Errors
-    /// [`AwsError`] where they can't be read.
-    async fn incidents(&self, from: Timestamp, to: Timestamp) -> Result<Vec<Incident>, AwsError>;
+    /// [`AwsError`] if the incidents can't be read.
+    async fn list_incidents(
+        &self,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Incident>, AwsError>;
 
-    /// What is remembered of a target, without taking it.
+    /// Returns the state of a target without acquiring its lease.
     ///
     /// # Errors
-    /// [`AwsError`] where it can't be read.
-    async fn memory(&self, target: &Arn) -> Result<Memory, AwsError>;
+    /// [`AwsError`] if the state can't be read.
+    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError>;
 }
 
-impl Kind {
+impl RecordKind {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {

@@ -1,15 +1,16 @@
-//! What an application depends on: databases and caches with its name.
+//! Dependencies of an application: the databases and caches that carry its `lamplighter:app` tag.
 
 use crate::AwsError;
 use crate::model::{Arn, Database};
 use crate::policy::{self, APP};
-use crate::ports::cloud::{Cloud, Kind};
+use crate::ports::cloud::{Cloud, ResourceKind};
 
-/// States in which a database or cache that served serves nobody, or not all; every other one is taken to be well.
+/// States in which an existing database or cache is unavailable, fully or in part. Every other
+/// state counts as available.
 /// Sources: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/accessing-monitoring.html>,
 /// <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/accessing-monitoring.html>,
 /// <https://docs.aws.amazon.com/AmazonElastiCache/latest/APIReference/API_ReplicationGroup.html>
-const DOWN: [&str; 19] = [
+const UNAVAILABLE_STATES: [&str; 19] = [
     "cloning-failed",
     "create-failed",
     "failed",
@@ -31,42 +32,49 @@ const DOWN: [&str; 19] = [
     "upgrading",
 ];
 
-/// What an application depends on and serves nobody now, in words: `the database orders (storage-full)`.
+/// Lists the unavailable dependencies of an application, in words: `the database orders
+/// (storage-full)`.
 ///
 /// # Errors
-/// [`AwsError`] where AWS can't be asked.
-pub async fn down<C: Cloud>(app: Option<&str>, cloud: &C) -> Result<Vec<String>, AwsError> {
+/// [`AwsError`] if a call fails.
+pub async fn find_unavailable<C: Cloud>(
+    app: Option<&str>,
+    cloud: &C,
+) -> Result<Vec<String>, AwsError> {
     let Some(app) = app else {
         return Ok(Vec::new());
     };
-    let tagged = cloud.tagged(Kind::DatabaseOrCache, APP).await?;
+    let tagged = cloud
+        .list_tagged(ResourceKind::DatabaseOrCache, APP)
+        .await?;
     let own = tagged
         .into_iter()
-        .filter(|found| policy::app(&found.tags) == Some(app))
+        .filter(|found| policy::app_name(&found.tags) == Some(app))
         .map(|found| found.arn);
     let (caches, databases): (Vec<Arn>, Vec<Arn>) = own.partition(Arn::is_cache);
     let mut found = if databases.is_empty() {
         Vec::new()
     } else {
-        cloud.databases(&databases).await?
+        cloud.describe_databases(&databases).await?
     };
     if !caches.is_empty() {
-        found.extend(cloud.caches(&caches).await?);
+        found.extend(cloud.describe_caches(&caches).await?);
     }
     Ok(found
         .iter()
-        .filter(|database| is_down(database))
-        .map(in_words)
+        .filter(|database| is_unavailable(database))
+        .map(describe_database)
         .collect())
 }
 
-fn is_down(database: &Database) -> bool {
-    // Others answer for a replica.
+fn is_unavailable(database: &Database) -> bool {
+    // A replica is not a dependency of its own: its primary is checked.
     let status = database.status.as_str();
-    !database.is_replica && (DOWN.contains(&status) || status.starts_with("incompatible-"))
+    !database.is_replica
+        && (UNAVAILABLE_STATES.contains(&status) || status.starts_with("incompatible-"))
 }
 
-fn in_words(database: &Database) -> String {
+fn describe_database(database: &Database) -> String {
     let what = if database.arn.is_cache() {
         "cache"
     } else {
@@ -93,8 +101,8 @@ mod tests {
             status: status.to_owned(),
             ..Database::default()
         };
-        assert_eq!(is_down(&database), down);
-        assert!(!is_down(&Database {
+        assert_eq!(is_unavailable(&database), down);
+        assert!(!is_unavailable(&Database {
             is_replica: true,
             ..database
         }));

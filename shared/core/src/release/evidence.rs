@@ -1,4 +1,4 @@
-//! What can be found out about why a service is not well: how its tasks stopped, and what they wrote last.
+//! Evidence for why a service is unhealthy: how its tasks stopped, and their last log lines.
 
 use std::collections::BTreeMap;
 
@@ -6,31 +6,31 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::AwsError;
-use crate::model::{Service, Task, TaskContainer, counted};
+use crate::model::{Service, Task, TaskContainer, pluralize};
 use crate::notify::redact;
-use crate::ports::cloud::{Cloud, Lifecycle, TasksOf};
+use crate::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
 
-/// Lines that are read, and those of them that are told.
-const READ: usize = 50;
-const TOLD: usize = 5;
-/// How a line is known to tell of an error.
-const SIGNS: [&str; 5] = ["error", "exception", "fatal", "panic", "fail"];
+/// The number of log lines that are read, and of those that are reported.
+const LINES_READ: usize = 50;
+const LINES_REPORTED: usize = 5;
+/// Words that mark a log line as an error.
+const ERROR_WORDS: [&str; 5] = ["error", "exception", "fatal", "panic", "fail"];
 
-/// In sentences; empty where nothing was found.
+/// Evidence as sentences; empty if nothing was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// How tasks stopped.
+    /// A summary of how tasks stopped.
     pub stops: Option<String>,
-    /// The container that wrote the lines, and the lines.
+    /// The name of a container and its log lines.
     pub lines: Option<(String, Vec<String>)>,
-    /// What could not be read.
+    /// The part of the evidence that could not be read.
     pub missing: Option<String>,
 }
 
 impl Evidence {
-    /// All of it as text; begins with a space where there is something.
+    /// Returns all evidence as text. The text starts with a space unless it is empty.
     #[must_use]
-    pub fn text(&self) -> String {
+    pub fn render_text(&self) -> String {
         let sentences = self
             .stops
             .iter()
@@ -46,39 +46,41 @@ impl Evidence {
     }
 }
 
-/// What is known of the tasks of a service that stopped since a time, or run; those of the revision `base` are left
-/// out. Never an error: that logs can't be read must not keep anything from being mended.
-pub async fn find<C: Cloud>(
+/// Collects evidence from tasks of a service that stopped since a time, or that run.
+///
+/// Tasks of the revision `base` are left out. Never fails: unreadable logs must not block a
+/// repair.
+pub async fn collect_evidence<C: Cloud>(
     service: &Service,
     since: Timestamp,
     base: &str,
     cloud: &C,
 ) -> Evidence {
     let mut evidence = Evidence::default();
-    if let Err(error) = fill(&mut evidence, service, since, base, cloud).await {
+    if let Err(error) = read_evidence(&mut evidence, service, since, base, cloud).await {
         evidence.missing = Some(format!("More could not be read: {error}."));
     }
     evidence
 }
 
-async fn fill<C: Cloud>(
+async fn read_evidence<C: Cloud>(
     evidence: &mut Evidence,
     service: &Service,
     since: Timestamp,
     base: &str,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    // What ran before, and what is gone back to, is not to blame.
+    // The previous revision, and the one that the service was rolled back to, are not to blame.
     let has_gone_back = service.task_definition == base;
     let is_to_blame = |task: &Task| {
         task.task_definition != base
             && (has_gone_back || task.task_definition == service.task_definition)
     };
     let mut stopped = cloud
-        .tasks(TasksOf::Service(&service.arn), Lifecycle::Stopped)
+        .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Stopped)
         .await?;
     stopped.retain(|task| is_to_blame(task) && task.stopped_at.is_none_or(|at| at >= since));
-    evidence.stops = stops(&stopped);
+    evidence.stops = summarize_stops(&stopped);
     let failed = |task: &&Task| {
         task.containers
             .iter()
@@ -91,7 +93,7 @@ async fn fill<C: Cloud>(
         .cloned();
     if newest.is_none() {
         let running = cloud
-            .tasks(TasksOf::Service(&service.arn), Lifecycle::Running)
+            .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
             .await?;
         newest = running
             .into_iter()
@@ -100,56 +102,69 @@ async fn fill<C: Cloud>(
     let Some(task) = newest.as_ref() else {
         return Ok(());
     };
-    let Some(container) = culprit(task) else {
+    let Some(container) = find_failed_container(task) else {
         return Ok(());
     };
-    let definition = cloud.task_definition(&task.task_definition).await?;
+    let definition = cloud
+        .describe_task_definition(&task.task_definition)
+        .await?;
     let Some(stream) = definition.log_stream(&container.name, &task.task) else {
         return Ok(());
     };
-    let lines = telling(&cloud.last_lines(&stream, READ).await?);
+    let lines = select_log_lines(&cloud.last_log_lines(&stream, LINES_READ).await?);
     evidence.lines = (!lines.is_empty()).then(|| (container.name.clone(), lines));
     Ok(())
 }
 
-/// The container that failed; the first one where none did.
-fn culprit(task: &Task) -> Option<&TaskContainer> {
-    task.failed_container().or_else(|| task.containers.first())
+/// Returns the container that failed, or the first container if none did.
+fn find_failed_container(task: &Task) -> Option<&TaskContainer> {
+    task.find_failed_container()
+        .or_else(|| task.containers.first())
 }
 
-/// The last lines that tell of an error, or else the last ones.
-fn telling(lines: &[String]) -> Vec<String> {
+/// Selects the last lines that contain an error word, or else the last lines.
+fn select_log_lines(lines: &[String]) -> Vec<String> {
     let tells = |line: &&String| {
         let line = line.to_lowercase();
-        SIGNS.iter().any(|sign| line.contains(sign))
+        ERROR_WORDS.iter().any(|sign| line.contains(sign))
     };
-    let mut told: Vec<&String> = lines.iter().rev().filter(tells).take(TOLD).collect();
+    let mut told: Vec<&String> = lines
+        .iter()
+        .rev()
+        .filter(tells)
+        .take(LINES_REPORTED)
+        .collect();
     if told.is_empty() {
-        told = lines.iter().rev().take(TOLD).collect();
+        told = lines.iter().rev().take(LINES_REPORTED).collect();
     }
     told.into_iter()
         .rev()
-        .map(|line| redact::line(line))
+        .map(|line| redact::redact_line(line))
         .filter(|line| !line.is_empty())
         .collect()
 }
 
-/// How most of the tasks stopped that did so by themselves.
-fn stops(tasks: &[Task]) -> Option<String> {
+/// Summarizes how most of the tasks stopped that were not stopped by a deployment.
+fn summarize_stops(tasks: &[Task]) -> Option<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for task in tasks.iter().filter(|task| task.is_over()) {
-        // By ECS itself, as its part of a deployment.
+    for task in tasks.iter().filter(|task| task.is_stopped()) {
+        // ECS stopped this task as part of a deployment.
         if task.reason.starts_with("Scaling activity initiated by") {
             continue;
         }
-        *counts.entry(redact::line(&how(task))).or_default() += 1;
+        *counts
+            .entry(redact::redact_line(&describe_stop(task)))
+            .or_default() += 1;
     }
     let (how, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(format!("{} of it stopped: {how}.", counted(count, "task")))
+    Some(format!(
+        "{} of it stopped: {how}.",
+        pluralize(count, "task")
+    ))
 }
 
-fn how(task: &Task) -> String {
-    let Some(container) = culprit(task) else {
+fn describe_stop(task: &Task) -> String {
+    let Some(container) = find_failed_container(task) else {
         return task.reason.clone();
     };
     let name = &container.name;

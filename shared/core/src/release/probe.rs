@@ -18,7 +18,7 @@ pub async fn probe_if_due<C: Cloud>(
     }
     let mut problem = None;
     for url in urls {
-        let answer = cloud.answer(url, expect).await;
+        let answer = cloud.probe_url(url, expect).await;
         problem = problem.or(answer.problem.map(|problem| format!("{url}: {problem}")));
     }
     streak.with_result(problem, now)

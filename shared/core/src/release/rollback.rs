@@ -1,16 +1,17 @@
-//! What a service can go back to.
+//! The revision that a service can be rolled back to.
 
 use crate::AwsError;
 use crate::model::{Digest, ImageRef};
 use crate::ports::cloud::Cloud;
-use crate::state::{Memory, Verified};
+use crate::state::{TargetState, Verified};
 
-/// The newest good revision with another image, if ECS and ECR still have it.
+/// Finds the newest verified revision with another image that ECS still has as ACTIVE. An ECR
+/// image must still exist.
 ///
 /// # Errors
-/// [`AwsError`] where AWS can't be asked.
-pub async fn find<C: Cloud>(
-    memory: &Memory,
+/// [`AwsError`] if AWS can't be read.
+pub async fn find_rollback_target<C: Cloud>(
+    memory: &TargetState,
     leaving: &Digest,
     cloud: &C,
 ) -> Result<Option<Verified>, AwsError> {
@@ -20,10 +21,10 @@ pub async fn find<C: Cloud>(
         .rev()
         .filter(|verified| verified.digest != *leaving);
     for verified in others {
-        if !cloud.is_active(&verified.revision).await? {
+        if !cloud.is_revision_active(&verified.revision).await? {
             continue;
         }
-        let definition = cloud.task_definition(&verified.revision).await?;
+        let definition = cloud.describe_task_definition(&verified.revision).await?;
         let images = definition
             .containers()
             .map(|container| ImageRef::parse(container.image));

@@ -1,69 +1,70 @@
-//! What is remembered of a service that is not well.
+//! The state of the health incident of a service.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Memory, Returning};
+use super::{ActiveRollback, TargetState};
 use crate::model::CapacityShare;
-use crate::plan::{Action, Move, Park};
+use crate::plan::{Action, ParkService, SwitchCapacityProvider};
 
-/// Steps that are remembered; more are never taken in one incident.
+/// The maximum number of steps that are stored; no incident takes more.
 const STEPS_KEPT: usize = 20;
 
-/// A way back that takes longer hangs itself.
-const RETURNS_WITHIN: SignedDuration = SignedDuration::from_mins(30);
+/// The time after which a rollback or restart counts as stuck.
+const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 
-/// From when a service was first seen unwell until it was well for a while.
+/// A health incident, from the first unhealthy observation until the service has been healthy for
+/// a while.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Healing {
+pub struct HealthIncident {
     pub since: Timestamp,
-    /// Since when it is not well without a break.
+    /// The time since which the service has been unhealthy without a break.
     pub unwell_since: Timestamp,
-    /// The ARN of the revision that is not well; empty where it was just replaced by one of ours.
+    /// The ARN of the unhealthy revision; empty if Lamplighter just replaced it.
     pub revision: String,
-    /// What was done, the oldest first.
-    pub steps: Vec<Taken>,
-    /// Since when it is well.
+    /// The steps that were taken, oldest first.
+    pub steps: Vec<HealStep>,
+    /// The time since which the service is healthy again.
     pub well_since: Option<Timestamp>,
-    /// What it depends on was down when it was last looked at, or many failed with it.
+    /// At the last observation a dependency was down, or many services failed at once.
     #[serde(default)]
     pub is_excused: bool,
-    /// When that was last over.
+    /// The time at which that last ended.
     #[serde(default)]
     pub excused_until: Option<Timestamp>,
 }
 
-/// A step that AWS took.
+/// A repair step that AWS accepted, or rejected for good.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Taken {
+pub struct HealStep {
     pub at: Timestamp,
     pub what: String,
 }
 
-/// A service that runs as few tasks as it may.
+/// The state of a parked service: it runs as few tasks as possible.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Parked {
     pub before: u32,
     pub to: u32,
-    /// The ARN of the revision that crashed.
+    /// The ARN of the revision in the crash loop.
     pub revision: String,
     pub at: Timestamp,
 }
 
-/// A service whose tasks are placed elsewhere for a while.
+/// The state of a service whose tasks run on other capacity for a while.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moved {
+pub struct SwitchedCapacity {
     pub before: Vec<CapacityShare>,
     pub to: Vec<CapacityShare>,
     pub at: Timestamp,
-    /// How long it stays there.
+    /// The number of hours on the other capacity.
     pub hours: u32,
 }
 
-impl Healing {
-    /// Something that begins now.
+impl HealthIncident {
+    /// Returns an incident that starts now.
     #[must_use]
-    pub fn begun(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp) -> Self {
         Self {
             since: now,
             unwell_since: now,
@@ -71,41 +72,42 @@ impl Healing {
         }
     }
 
-    /// Under which people are told of this incident.
+    /// Returns the notification key of this incident.
     #[must_use]
-    pub fn key(&self) -> String {
-        format!("{}{}", Self::KEYS, self.since)
+    pub fn incident_key(&self) -> String {
+        format!("{}{}", Self::KEY_PREFIX, self.since)
     }
 
-    /// What all keys of incidents begin with.
-    pub const KEYS: &str = "heal:";
+    /// The prefix of the notification keys of all health incidents.
+    pub const KEY_PREFIX: &str = "heal:";
 
-    /// The key of an incident in one that [`Self::key_of`] made.
+    /// Extracts the incident key from a key made by [`Self::build_subkey`].
     #[must_use]
-    pub fn key_in(key: &str) -> &str {
+    pub fn parse_incident_key(key: &str) -> &str {
         key.split_inclusive('Z').next().unwrap_or(key)
     }
 
-    /// The same where nothing that was tried helped.
+    /// Returns the key for the escalation, after no step has helped.
     #[must_use]
-    pub fn called_key(&self) -> String {
-        self.key_of("called")
+    pub fn escalation_key(&self) -> String {
+        self.build_subkey("called")
     }
 
-    /// The same of something that is told whatever else was.
+    /// Returns the key for one aspect of the incident, which is notified independently of the
+    /// others.
     #[must_use]
-    pub fn key_of(&self, what: &str) -> String {
-        format!("{}:{what}", self.key())
+    pub fn build_subkey(&self, what: &str) -> String {
+        format!("{}:{what}", self.incident_key())
     }
 }
 
-impl Memory {
-    /// Notes how a service is.
-    pub fn note_health(&mut self, revision: &str, well: bool, now: Timestamp) {
+impl TargetState {
+    /// Records whether a service is healthy.
+    pub fn record_health(&mut self, revision: &str, well: bool, now: Timestamp) {
         let Some(healing) = &mut self.healing else {
-            let begun = Healing {
+            let begun = HealthIncident {
                 revision: revision.to_owned(),
-                ..Healing::begun(now)
+                ..HealthIncident::new(now)
             };
             self.healing = (!well).then_some(begun);
             return;
@@ -123,26 +125,27 @@ impl Memory {
         let by_us = healing.revision.is_empty();
         revision.clone_into(&mut healing.revision);
         if !by_us {
-            // Somebody rolled out something else, which is looked at with fresh eyes.
+            // Someone else rolled out another revision, so the incident starts over for it.
             healing.steps.clear();
             (healing.unwell_since, healing.excused_until) = (now, None);
-            let (key, called) = (healing.key(), healing.called_key());
-            if let Some(at) = self.told.remove(&called) {
-                self.told.insert(key, at);
+            let (key, called) = (healing.incident_key(), healing.escalation_key());
+            if let Some(at) = self.notified.remove(&called) {
+                self.notified.insert(key, at);
             }
         }
     }
 
-    /// Forgets the incident of a service that is not looked after any more, but for one key that people were told of it
-    /// under.
-    pub fn leave(&mut self) {
+    /// Drops the incident of a service that is no longer managed. Keeps one key of a notification
+    /// about it, so that a resolution can still be sent.
+    pub fn drop_incident(&mut self) {
         let mut keeps = self.healing.take().is_some();
-        self.told
-            .retain(|key, _| !key.starts_with(Healing::KEYS) || std::mem::take(&mut keeps));
+        self.notified.retain(|key, _| {
+            !key.starts_with(HealthIncident::KEY_PREFIX) || std::mem::take(&mut keeps)
+        });
     }
 
-    /// Notes whether something else is at fault that a service is not well.
-    pub fn note_excuse(&mut self, is_excused: bool, now: Timestamp) {
+    /// Records whether an external cause excuses the unhealthy state of a service.
+    pub fn record_excuse(&mut self, is_excused: bool, now: Timestamp) {
         let Some(healing) = &mut self.healing else {
             return;
         };
@@ -152,40 +155,40 @@ impl Memory {
         healing.is_excused = is_excused;
     }
 
-    /// Since when a service is well that was not.
+    /// Returns how long a service has been healthy since its incident, or `None` if it isn't.
     #[must_use]
-    pub fn well_for(&self, now: Timestamp) -> Option<SignedDuration> {
+    pub fn healthy_duration(&self, now: Timestamp) -> Option<SignedDuration> {
         self.healing
             .as_ref()
             .and_then(|healing| healing.well_since)
             .map(|since| now.duration_since(since))
     }
 
-    /// Whether a release is followed, or a way back or a restart was begun a while ago: who else changes the
-    /// service waits.
+    /// Reports whether a release is tracked, or a rollback or restart is in progress. Other
+    /// changes of the service must wait.
     #[must_use]
-    pub fn is_being_released(&self, now: Timestamp) -> bool {
-        let returns = |way: &Returning| now.duration_since(way.at) < RETURNS_WITHIN;
-        self.following.is_some() || self.returning.as_ref().is_some_and(returns)
+    pub fn is_release_in_progress(&self, now: Timestamp) -> bool {
+        let returns = |way: &ActiveRollback| now.duration_since(way.at) < ROLLBACK_TIMEOUT;
+        self.active_rollout.is_some() || self.active_rollback.as_ref().is_some_and(returns)
     }
 
-    /// Notes a step that AWS refused: one that is never allowed must end with a person as well.
-    pub(super) fn healing_refused(&mut self, action: &Action, at: Timestamp) {
-        self.took(
+    /// Records a step that AWS rejected for good, so that it counts on the way to an escalation.
+    pub(super) fn record_refused_step(&mut self, action: &Action, at: Timestamp) {
+        self.push_step(
             action,
-            format!("tried to {}, which was refused", action.in_words()),
+            format!("tried to {}, which was refused", action.describe()),
             at,
         );
     }
 
-    pub(super) fn healed(&mut self, action: &Action, at: Timestamp) {
+    pub(super) fn record_heal_action(&mut self, action: &Action, at: Timestamp) {
         match action {
-            Action::Recover(_) => self.healing = None,
-            Action::Park(Park { restores: true, .. }) => self.parked = None,
-            Action::Move(Move { restores: true, .. }) => {
+            Action::CloseIncident(_) => self.healing = None,
+            Action::ParkService(ParkService { restores: true, .. }) => self.parked = None,
+            Action::SwitchCapacityProvider(SwitchCapacityProvider { restores: true, .. }) => {
                 self.back_on_spot = self.moved.take().map(|moved| (at, moved.hours));
             }
-            Action::Park(park) => {
+            Action::ParkService(park) => {
                 let (before, to, revision) = (park.from, park.to, park.revision.clone());
                 self.parked = Some(Parked {
                     before,
@@ -194,45 +197,45 @@ impl Memory {
                     at,
                 });
             }
-            Action::Move(moving) => {
+            Action::SwitchCapacityProvider(moving) => {
                 let (before, to, hours) = (moving.from.clone(), moving.to.clone(), moving.hours);
-                self.moved = Some(Moved {
+                self.moved = Some(SwitchedCapacity {
                     before,
                     to,
                     at,
                     hours,
                 });
             }
-            Action::Enlarge(_) => self.enlarged = Some(at),
+            Action::IncreaseMemory(_) => self.enlarged = Some(at),
             _ => {}
         }
         if matches!(
             action,
-            Action::Enlarge(_) | Action::Redeploy(_) | Action::Move(_)
-        ) && action.shifts()
+            Action::IncreaseMemory(_) | Action::RestartTasks(_) | Action::SwitchCapacityProvider(_)
+        ) && action.shifts_traffic()
         {
-            self.restarted(at);
+            self.record_restart(at);
         }
-        self.took(action, action.in_words(), at);
-        if matches!(action, Action::Enlarge(_) | Action::GoBack(_)) {
+        self.push_step(action, action.describe(), at);
+        if matches!(action, Action::IncreaseMemory(_) | Action::Rollback(_)) {
             self.healing
                 .iter_mut()
                 .for_each(|healing| healing.revision.clear());
         }
     }
 
-    fn took(&mut self, action: &Action, what: String, at: Timestamp) {
+    fn push_step(&mut self, action: &Action, what: String, at: Timestamp) {
         let is_step = match action {
-            Action::Park(park) => !park.restores,
-            Action::Move(moving) => !moving.restores,
-            other => !matches!(other, Action::Recover(_)),
+            Action::ParkService(park) => !park.restores,
+            Action::SwitchCapacityProvider(moving) => !moving.restores,
+            other => !matches!(other, Action::CloseIncident(_)),
         };
         if let Some(healing) = self
             .healing
             .as_mut()
             .filter(|healing| is_step && healing.steps.len() < STEPS_KEPT)
         {
-            healing.steps.push(Taken { at, what });
+            healing.steps.push(HealStep { at, what });
         }
     }
 }

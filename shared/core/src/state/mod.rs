@@ -1,4 +1,4 @@
-//! What is remembered of one target between invocations: only what AWS itself does not know.
+//! The state of one target between invocations: only what AWS itself does not store.
 
 mod healing;
 mod probe_streak;
@@ -12,138 +12,140 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, Digest};
-use crate::notify::{Message, Notice};
-use crate::plan::{Action, Drilled, Redeploy, Remove, RestorePart};
+use crate::notify::{Message, Notification};
+use crate::plan::{Action, DeleteRestoredDatabase, DrillResult, RestartTasks, RestorePart};
 
-pub use healing::{Healing, Moved, Parked, Taken};
-pub use probe_streak::{IN_A_ROW, ProbeStreak};
-pub use releases::{Following, Judging, Returning, Verified};
-pub use scaling::{Raised, Scaling, Surge};
+pub use healing::{HealStep, HealthIncident, Parked, SwitchedCapacity};
+pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
+pub use releases::{ActiveRollback, ActiveRollout, PendingVerdict, Verified};
+pub use scaling::{RaisedMinimum, Scaling, Surge};
 
-/// How long somebody who was told once is not told again.
-const REMIND_AFTER: SignedDuration = SignedDuration::from_hours(24);
-/// How long an intent without an end is remembered.
-const PENDING_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// More than a day of trouble is not retold.
+/// Time during which a notification is not repeated under the same key.
+const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Time until an intent without an outcome is dropped.
+const PENDING_TTL: SignedDuration = SignedDuration::from_hours(24);
+/// Unsent notifications that are kept, newest first to stay.
 const UNSENT_KEPT: usize = 50;
-/// Attempts older than the hour that limits look at are kept up to this many, as history for a person.
+/// Attempts that are kept as history for people. Those within the hour that limits count are
+/// always kept.
 const ATTEMPTS_KEPT: usize = 50;
 
-/// Written by the holder of the target's lease alone.
+/// The state of one target. Only the holder of its lease writes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Memory {
-    /// Rollouts and redeployments, the oldest first.
+pub struct TargetState {
+    /// Rollouts and restarts, oldest first.
     pub attempts: Vec<Attempt>,
-    /// A rollout that is followed until it is known how it ended.
-    pub following: Option<Following>,
-    /// A way back or a restart that was begun and is not over.
-    pub returning: Option<Returning>,
-    /// A deployment that asks whether it may go on.
-    pub judging: Option<Judging>,
-    /// Revisions that a rollout ended well with, the oldest first.
+    /// The rollout that is tracked until its result is known.
+    pub active_rollout: Option<ActiveRollout>,
+    /// The rollback or restart that has not completed.
+    pub active_rollback: Option<ActiveRollback>,
+    /// The deployment that waits for a verdict of its lifecycle hook.
+    pub pending_verdict: Option<PendingVerdict>,
+    /// The revisions of verified rollouts, oldest first.
     pub verified: Vec<Verified>,
-    /// Digests that are not rolled out again, and why.
+    /// The quarantined image digests, and why.
     pub quarantined: BTreeMap<Digest, String>,
-    /// What was told, by key, and when.
-    pub told: BTreeMap<String, Timestamp>,
-    /// Intents whose end is not known: the function died, or the call got no answer.
+    /// The notifications that were sent: key and time.
+    pub notified: BTreeMap<String, Timestamp>,
+    /// The intents with an unknown outcome: the function died, or the call got no answer.
     pub pending: Vec<Pending>,
-    /// A restart that no sweep would find out again. Kept until the tasks were started anew for good.
-    pub owed: Option<Owed>,
-    /// Changes of the desired count within the last hour and the last one before, the oldest first.
+    /// A restart that no sweep would discover again. Kept until the restart has completed.
+    pub pending_restart: Option<PendingRestart>,
+    /// The changes of the desired count within the last hour before the latest change, oldest
+    /// first.
     pub scalings: Vec<Scaling>,
-    /// Load has raised the count, and it is not back yet.
+    /// The surge that is in progress: load raised the desired count.
     pub surge: Option<Surge>,
-    /// Application Auto Scaling's minimum is raised from here.
-    pub raised: Option<Raised>,
-    /// When a restore began that is to prove a backup, and of what.
+    /// The minimum capacity in Application Auto Scaling that Lamplighter raised.
+    pub raised: Option<RaisedMinimum>,
+    /// The start of the running restore test, and the snapshot it restores.
     pub drill: Option<(Timestamp, Arn)>,
-    /// How the last such restore ended.
-    pub drilled: Option<Drilled>,
-    /// A day of logs that is being exported.
+    /// The result of the last restore test.
+    pub drilled: Option<DrillResult>,
+    /// The day of logs that is being exported.
     pub exporting: Option<Exporting>,
-    /// The last day of logs, in UTC, that is complete in the bucket.
+    /// The last day of logs, in UTC, with a complete export.
     pub exported: Option<Date>,
-    /// The service is not well, or was not until a while ago.
-    pub healing: Option<Healing>,
-    /// It runs as few tasks as it may, because it crashes.
+    /// The current health incident, which stays until the service has been healthy for a while.
+    pub healing: Option<HealthIncident>,
+    /// The service is parked at a few tasks, because it is in a crash loop.
     pub parked: Option<Parked>,
-    /// Its tasks are placed elsewhere for a while.
-    pub moved: Option<Moved>,
-    /// When its tasks last went back to Spot capacity, and after how many hours.
+    /// The tasks run on other capacity for a while.
+    pub moved: Option<SwitchedCapacity>,
+    /// The time at which the tasks last returned to Spot capacity, and after how many hours.
     pub back_on_spot: Option<(Timestamp, u32)>,
-    /// When it was last given more memory.
+    /// The time of the last memory increase.
     pub enlarged: Option<Timestamp>,
-    /// Findings that hold: key, and in one line what was found.
+    /// The current findings: key and title.
     pub findings: BTreeMap<String, String>,
-    /// What operations wait for, and since when.
+    /// The condition that each operation waits for, and since when.
     pub waiting: BTreeMap<String, (String, Timestamp)>,
-    /// Operations whose sweep comes back to this target.
+    /// The operations whose sweep must reconcile this target again.
     pub watched: BTreeSet<String>,
-    /// Notices that could not be handed over; they go first next time.
-    pub unsent: Vec<Notice>,
+    /// Notifications that could not be sent. They are sent first next time.
+    pub unsent: Vec<Notification>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
     pub at: Timestamp,
-    /// `None` for a redeployment of what runs.
+    /// The image digest; `None` for a restart.
     pub digest: Option<Digest>,
     pub tag: Option<String>,
-    /// A person had approved the digest.
+    /// A person approved the digest.
     #[serde(default)]
     pub approved: bool,
-    /// AWS is known to have taken it.
+    /// AWS is known to have accepted the change.
     pub finished: bool,
 }
 
-/// An action that was intended, and what people are to be told once it has taken effect.
+/// An intended action, and the notification to send once it has taken effect.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pending {
     pub at: Timestamp,
     pub operation: String,
     pub action: Action,
     pub message: Option<Message>,
-    /// AWS refused it: if it shows all the same, somebody else did it.
+    /// AWS rejected the action. If it takes effect all the same, someone else did it.
     #[serde(default)]
     pub refused: bool,
 }
 
-/// An export task that was begun.
+/// An export task that was started.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exporting {
     pub day: Date,
-    /// Its identifier; `None` where the answer was lost.
+    /// The identifier of the task; `None` if the answer was lost.
     pub task: Option<String>,
     pub at: Timestamp,
 }
 
-/// Tasks must be started anew, because what they read has changed.
+/// A restart that is due, because something that the tasks read has changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owed {
-    pub restart: Redeploy,
+pub struct PendingRestart {
+    pub restart: RestartTasks,
     pub message: Message,
 }
 
-impl Memory {
-    /// Drops the intents of an operation that never took effect: new ones take their place.
-    pub fn supersede(&mut self, operation: &str) {
+impl TargetState {
+    /// Drops the intents of an operation that never took effect; new ones replace them.
+    pub fn supersede_pending(&mut self, operation: &str) {
         self.pending
             .retain(|pending| pending.operation != operation);
     }
 
-    /// Notes that an action is about to be tried.
-    pub fn intend(
+    /// Records that an action is about to be executed.
+    pub fn record_intent(
         &mut self,
         operation: &str,
         action: &Action,
         message: Option<&Message>,
         at: Timestamp,
     ) {
-        if let Some(attempt) = Attempt::of(action, at) {
+        if let Some(attempt) = Attempt::from_action(action, at) {
             self.attempts.push(attempt);
-            self.forget_old_attempts(at);
+            self.prune_attempts(at);
         }
         self.pending.push(Pending {
             at,
@@ -152,32 +154,33 @@ impl Memory {
             message: message.cloned(),
             refused: false,
         });
-        self.owe(action, message);
+        self.keep_pending_restart(action, message);
     }
 
-    /// Notes a restart that is due, whatever stands against it now. A later one includes an earlier.
-    pub fn owe(&mut self, action: &Action, message: Option<&Message>) {
-        let (Action::Redeploy(restart), Some(message)) = (action, message) else {
+    /// Records a restart that is due, even if it is withheld now. A later restart replaces an
+    /// earlier one.
+    pub fn keep_pending_restart(&mut self, action: &Action, message: Option<&Message>) {
+        let (Action::RestartTasks(restart), Some(message)) = (action, message) else {
             return;
         };
-        // Whether a service that is not well still needs it, the next look knows.
+        // The next reconciliation finds out whether an unhealthy service still needs it.
         if restart.heals {
             return;
         }
         if self
-            .owed
+            .pending_restart
             .as_ref()
             .is_none_or(|owed| owed.restart.since < restart.since)
         {
-            self.owed = Some(Owed {
+            self.pending_restart = Some(PendingRestart {
                 restart: restart.clone(),
                 message: message.clone(),
             });
         }
     }
 
-    /// Notes that AWS refused an action: for good, or because of too many calls.
-    pub fn refuse(&mut self, action: &Action, for_good: bool) {
+    /// Records that AWS rejected an action; `for_good` is false if it was only throttled.
+    pub fn record_refusal(&mut self, action: &Action, for_good: bool) {
         let mut at = None;
         for pending in self
             .pending
@@ -187,18 +190,19 @@ impl Memory {
             pending.refused = true;
             at = Some(pending.at);
         }
-        if let (Some(at), true, true) = (at, for_good, action.heals()) {
-            self.healing_refused(action, at);
+        if let (Some(at), true, true) = (at, for_good, action.is_healing()) {
+            self.record_refused_step(action, at);
         }
     }
 
-    /// Keeps the newest notices that could not be handed over; a memory must not outgrow its item.
-    pub fn keep_unsent(&mut self, mut notices: Vec<Notice>) {
+    /// Keeps the newest notifications that could not be sent. The number is limited by the item
+    /// size.
+    pub fn keep_unsent(&mut self, mut notices: Vec<Notification>) {
         notices.drain(..notices.len().saturating_sub(UNSENT_KEPT));
         self.unsent = notices;
     }
 
-    fn forget_old_attempts(&mut self, now: Timestamp) {
+    fn prune_attempts(&mut self, now: Timestamp) {
         let surplus = self.attempts.len().saturating_sub(ATTEMPTS_KEPT);
         let last = self
             .attempts
@@ -212,8 +216,9 @@ impl Memory {
         });
     }
 
-    /// Notes that an action has taken effect, and what AWS answered; empty where nobody heard.
-    pub fn finish(&mut self, action: &Action, answer: &str) {
+    /// Records that an action has taken effect; `answer` is the answer of AWS, empty if it was
+    /// lost.
+    pub fn record_done(&mut self, action: &Action, answer: &str) {
         let Some(at) = self
             .pending
             .iter()
@@ -223,8 +228,8 @@ impl Memory {
             return;
         };
         self.pending.retain(|pending| pending.action != *action);
-        // Several steps of one plan have the same time; what they are about tells them apart.
-        let intended = Attempt::of(action, at);
+        // The steps of one plan have the same time, so compare their content too.
+        let intended = Attempt::from_action(action, at);
         for attempt in self
             .attempts
             .iter_mut()
@@ -233,33 +238,33 @@ impl Memory {
             attempt.finished = true;
         }
         match action {
-            Action::Scale(scale) => self.scaled(scale, at),
-            Action::Floor(floor) => self.floored(floor),
-            Action::Restore(restore) if restore.part != RestorePart::Member => {
+            Action::SetDesiredCount(scale) => self.record_scaling(scale, at),
+            Action::SetMinCapacity(floor) => self.record_min_capacity(floor),
+            Action::RestoreForDrill(restore) if restore.part != RestorePart::Member => {
                 self.drill = Some((at, restore.snapshot.clone()));
             }
-            Action::Remove(Remove {
+            Action::DeleteRestoredDatabase(DeleteRestoredDatabase {
                 outcome: Some(outcome),
                 ..
             }) => {
                 self.drilled = Some(outcome.clone());
             }
-            Action::Rollout(rollout) => self.follow(rollout, answer, at),
-            Action::Judge(judge) => self.judged(judge, at),
-            Action::GoBack(back) => {
-                self.gone_back(back, at);
-                self.healed(action, at);
+            Action::Rollout(rollout) => self.record_rollout(rollout, answer, at),
+            Action::RecordVerdict(judge) => self.record_verdict(judge, at),
+            Action::Rollback(back) => {
+                self.record_rollback(back, at);
+                self.record_heal_action(action, at);
             }
-            Action::Redeploy(Redeploy { heals: true, .. })
-            | Action::Replace(_)
-            | Action::Park(_)
-            | Action::Enlarge(_)
-            | Action::Move(_)
-            | Action::Recover(_) => self.healed(action, at),
-            Action::Redeploy(restart) if restart.shifts => self.restarted(at),
-            Action::Report(_) => self.judging = None,
-            Action::Continue(go_on) => self.went_on(go_on, at),
-            Action::Export(export) => {
+            Action::RestartTasks(RestartTasks { heals: true, .. })
+            | Action::ReplaceTask(_)
+            | Action::ParkService(_)
+            | Action::IncreaseMemory(_)
+            | Action::SwitchCapacityProvider(_)
+            | Action::CloseIncident(_) => self.record_heal_action(action, at),
+            Action::RestartTasks(restart) if restart.shifts => self.record_restart(at),
+            Action::AnswerCodeDeployHook(_) => self.pending_verdict = None,
+            Action::ContinueDeployment(go_on) => self.record_continuation(go_on, at),
+            Action::ExportLogs(export) => {
                 let task = (!answer.is_empty()).then(|| answer.to_owned());
                 self.exporting = Some(Exporting {
                     day: export.of.day,
@@ -267,7 +272,7 @@ impl Memory {
                     at,
                 });
             }
-            Action::Complete(complete) => {
+            Action::WriteManifest(complete) => {
                 self.exporting = None;
                 self.exported = Some(complete.of.day);
             }
@@ -275,10 +280,10 @@ impl Memory {
         }
     }
 
-    /// Notes what an operation waits for now, if anything.
-    pub fn wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
+    /// Records the condition that an operation waits for, or that it waits for none.
+    pub fn track_wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
         match what_for {
-            Some(what_for) if self.waits_since(operation, what_for).is_some() => {}
+            Some(what_for) if self.waiting_since(operation, what_for).is_some() => {}
             Some(what_for) => drop(
                 self.waiting
                     .insert(operation.to_owned(), (what_for.clone(), now)),
@@ -287,17 +292,17 @@ impl Memory {
         }
     }
 
-    /// Since when an operation waits for this, if it does.
+    /// Returns the time since which an operation waits for a condition, or `None` if it doesn't.
     #[must_use]
-    pub fn waits_since(&self, operation: &str, what_for: &str) -> Option<Timestamp> {
+    pub fn waiting_since(&self, operation: &str, what_for: &str) -> Option<Timestamp> {
         self.waiting
             .get(operation)
             .filter(|(waits, _)| waits == what_for)
             .map(|(_, since)| *since)
     }
 
-    /// Notes whether an operation's sweep must come back to this target.
-    pub fn watch(&mut self, operation: &str, watched: bool) {
+    /// Adds the target to the watch list of an operation, or removes it.
+    pub fn set_requeue(&mut self, operation: &str, watched: bool) {
         if watched {
             self.watched.insert(operation.to_owned());
         } else {
@@ -305,8 +310,9 @@ impl Memory {
         }
     }
 
-    /// Takes out the intents of an operation that now show on AWS, and forgets those that never will.
-    pub fn reconcile(
+    /// Removes and returns the intents of an operation that have taken effect. Drops rejected and
+    /// expired ones.
+    pub fn take_applied(
         &mut self,
         operation: &str,
         now: Timestamp,
@@ -321,15 +327,15 @@ impl Memory {
             .cloned()
             .partition(|pending| pending.refused);
         for pending in &shown {
-            self.finish(&pending.action, "");
+            self.record_done(&pending.action, "");
         }
         self.pending.retain(|pending| {
-            !refused.contains(pending) && now.duration_since(pending.at) < PENDING_FOR
+            !refused.contains(pending) && now.duration_since(pending.at) < PENDING_TTL
         });
         shown
     }
 
-    /// The last rollout that AWS took.
+    /// Returns the last rollout that AWS accepted.
     #[must_use]
     pub fn last_rollout(&self) -> Option<&Attempt> {
         self.attempts
@@ -338,21 +344,21 @@ impl Memory {
             .find(|attempt| attempt.finished && attempt.digest.is_some())
     }
 
-    /// Whether an approval of this digest was made use of.
+    /// Reports whether an approval of this digest was used by a rollout.
     #[must_use]
-    pub fn approval_is_spent(&self, digest: &Digest) -> bool {
+    pub fn is_approval_used(&self, digest: &Digest) -> bool {
         self.attempts
             .iter()
             .any(|a| a.finished && a.approved && a.digest.as_ref() == Some(digest))
     }
 
-    /// Whether the tasks were started anew since a time.
+    /// Reports whether the tasks were restarted at or after a time.
     #[must_use]
-    pub fn restarted_since(&self, time: Timestamp) -> bool {
+    pub fn has_restarted_since(&self, time: Timestamp) -> bool {
         self.last_restart().is_some_and(|at| at >= time)
     }
 
-    /// When the service was last changed from here, or may have been.
+    /// Returns the time of the last change, or possible change, of the service by Lamplighter.
     #[must_use]
     pub fn last_change(&self) -> Option<Timestamp> {
         let attempts = self.attempts.last().map(|attempt| attempt.at);
@@ -368,7 +374,7 @@ impl Memory {
             .max(self.pending.iter().map(|pending| pending.at).max())
     }
 
-    /// When tasks were last started anew with what they ran.
+    /// Returns the time of the last completed restart.
     #[must_use]
     pub fn last_restart(&self) -> Option<Timestamp> {
         self.attempts
@@ -378,37 +384,41 @@ impl Memory {
             .map(|a| a.at)
     }
 
-    /// Whether a rollout of this digest was begun and never heard of again.
+    /// Reports whether a rollout of this digest started and has no known outcome.
     #[must_use]
-    pub fn was_interrupted(&self, digest: &Digest) -> bool {
+    pub fn has_interrupted_rollout(&self, digest: &Digest) -> bool {
         self.pending
             .iter()
             .any(|pending| matches!(&pending.action, Action::Rollout(r) if r.digest == *digest))
     }
 
-    /// Whether people are to be told this, and if so remembers that they were.
-    pub fn tell_once(&mut self, key: Option<&str>, now: Timestamp) -> bool {
+    /// Reports whether a notification is due under this key, and records it as sent.
+    ///
+    /// Returns true without a key, and false if the key was notified within 24 hours.
+    pub fn should_notify(&mut self, key: Option<&str>, now: Timestamp) -> bool {
         let Some(key) = key else { return true };
-        self.told
-            .retain(|_, at| now.duration_since(*at) < REMIND_AFTER);
-        if self.told.contains_key(key) {
+        self.notified
+            .retain(|_, at| now.duration_since(*at) < REPEAT_AFTER);
+        if self.notified.contains_key(key) {
             return false;
         }
-        self.told.insert(key.to_owned(), now);
+        self.notified.insert(key.to_owned(), now);
         true
     }
 }
 
 impl Attempt {
-    /// What an action is remembered as when it begins; `None` for one that starts no tasks anew.
-    fn of(action: &Action, at: Timestamp) -> Option<Self> {
+    /// Returns the attempt to record for an action, or `None` if the action restarts no tasks.
+    fn from_action(action: &Action, at: Timestamp) -> Option<Self> {
         let (digest, tag, approved) = match action {
             Action::Rollout(rollout) => (
                 Some(rollout.digest.clone()),
                 Some(rollout.tag.clone()),
                 rollout.approved,
             ),
-            Action::Redeploy(_) | Action::Enlarge(_) | Action::Move(_) => (None, None, false),
+            Action::RestartTasks(_)
+            | Action::IncreaseMemory(_)
+            | Action::SwitchCapacityProvider(_) => (None, None, false),
             _ => return None,
         };
         Some(Self {
@@ -441,17 +451,17 @@ mod tests {
     #[test]
     fn people_are_told_once_a_day() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let mut memory = Memory::default();
-        assert!(memory.tell_once(Some("bad-tag"), now));
-        assert!(!memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(23)));
-        assert!(memory.tell_once(Some("bad-tag"), now + SignedDuration::from_hours(24)));
-        assert!(memory.tell_once(None, now) && memory.tell_once(None, now));
+        let mut memory = TargetState::default();
+        assert!(memory.should_notify(Some("bad-tag"), now));
+        assert!(!memory.should_notify(Some("bad-tag"), now + SignedDuration::from_hours(23)));
+        assert!(memory.should_notify(Some("bad-tag"), now + SignedDuration::from_hours(24)));
+        assert!(memory.should_notify(None, now) && memory.should_notify(None, now));
     }
 
     #[test]
     fn the_last_rollout_and_the_last_hour_are_never_forgotten() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let mut memory = Memory::default();
+        let mut memory = TargetState::default();
         let last = Attempt {
             digest: Some(Digest::new("sha256:ab")),
             ..Attempt::at(now - SignedDuration::from_hours(9))
@@ -461,7 +471,7 @@ mod tests {
             .attempts
             .extend((0..60).map(|n| Attempt::at(now - SignedDuration::from_mins(120 - n))));
         memory.attempts.extend((0..60).map(|_| Attempt::at(now)));
-        memory.forget_old_attempts(now);
+        memory.prune_attempts(now);
         assert_eq!(memory.attempts.len(), 61);
         assert_eq!(memory.last_rollout(), Some(&last));
     }
@@ -469,8 +479,8 @@ mod tests {
     #[test]
     fn a_memory_of_an_earlier_version_still_reads() {
         assert_eq!(
-            serde_json::from_str::<Memory>("{}").unwrap(),
-            Memory::default()
+            serde_json::from_str::<TargetState>("{}").unwrap(),
+            TargetState::default()
         );
     }
 }

@@ -1,32 +1,37 @@
-//! ProbeStreak at the addresses that a release must answer on. One says little, since answers are lost; several in a row settle
-//! it, and nothing is waited for in between: each visit looks once.
+//! Probes of the URLs that a release must answer on.
+//!
+//! Responses get lost, so a single probe proves little and several in a row decide. Each
+//! reconciliation probes at most once and never waits in between.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// ProbeStreak in a row that settle it, one way or the other, and looks after which it is given up.
-pub const IN_A_ROW: u32 = 3;
-const MOST: u32 = 10;
-/// From one look to the next, at least: events come in bursts, and what they see is one and the same moment.
-const APART: SignedDuration = SignedDuration::from_secs(5);
+/// Equal results in a row that decide the outcome; and probes after which an undecided one is
+/// given up.
+pub const REQUIRED_STREAK: u32 = 3;
+const MAX_PROBES: u32 = 10;
+/// Minimum time between two probes. Events come in bursts, and probes in one burst see the same
+/// moment.
+const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 
-/// What they have found until now.
+/// The results of the probes until now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeStreak {
     pub all: u32,
     pub passed: u32,
-    /// Of the last ones in a row, in which all addresses answered as they should.
+    /// The number of latest probes in a row in which all URLs answered as expected.
     pub good: u32,
-    /// Of the last ones in a row, in which one did not.
+    /// The number of latest probes in a row in which at least one URL failed.
     pub bad: u32,
-    /// What was wrong last.
+    /// The latest problem.
     pub problem: Option<String>,
-    /// When the last one was.
+    /// The time of the latest probe.
     pub last: Option<Timestamp>,
 }
 
 impl ProbeStreak {
-    /// The same with one more.
+    /// Returns the streak with one more probe; `problem` is `None` if all URLs answered as
+    /// expected.
     #[must_use]
     pub fn with_result(&self, problem: Option<String>, at: Timestamp) -> Self {
         let well = problem.is_none();
@@ -41,19 +46,19 @@ impl ProbeStreak {
     }
 
     #[must_use]
-    pub fn is_confirmed(&self) -> bool {
-        self.good >= IN_A_ROW
+    pub fn is_healthy(&self) -> bool {
+        self.good >= REQUIRED_STREAK
     }
 
     #[must_use]
-    pub fn is_refuted(&self) -> bool {
-        self.bad >= IN_A_ROW
+    pub fn is_unhealthy(&self) -> bool {
+        self.bad >= REQUIRED_STREAK
     }
 
-    /// It answers now and then.
+    /// Reports whether the probes ended without a clear result: some succeeded and some failed.
     #[must_use]
-    pub fn is_unclear(&self) -> bool {
-        self.all >= MOST && !self.is_confirmed() && !self.is_refuted()
+    pub fn is_inconclusive(&self) -> bool {
+        self.all >= MAX_PROBES && !self.is_healthy() && !self.is_unhealthy()
     }
 
     /// Returns whether another probe is needed, and the last one is long enough ago.
@@ -61,7 +66,7 @@ impl ProbeStreak {
     pub fn is_due(&self, now: Timestamp) -> bool {
         let is_too_soon = self
             .last
-            .is_some_and(|last| now.duration_since(last) < APART);
-        !is_too_soon && !self.is_confirmed() && !self.is_refuted() && !self.is_unclear()
+            .is_some_and(|last| now.duration_since(last) < MIN_INTERVAL);
+        !is_too_soon && !self.is_healthy() && !self.is_unhealthy() && !self.is_inconclusive()
     }
 }

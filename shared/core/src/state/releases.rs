@@ -1,74 +1,75 @@
-//! What is remembered of releases: what is followed, what was good, what is not rolled out again.
+//! The state of releases: the active rollout, verified revisions and quarantined digests.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Memory;
+use super::TargetState;
 use crate::model::Digest;
-use crate::plan::{Continue, GoBack, Judge, Rollout, Verdict};
+use crate::plan::{ContinueDeployment, RecordVerdict, Rollback, Rollout, Verdict};
 use crate::state::probe_streak::ProbeStreak;
 
-/// By what the ledger knows that a rollout is to be followed.
-const FOLLOWED_BY: &str = "rollout";
-/// Revisions that are remembered as good.
+/// The operation whose watch list has the targets with an active rollout.
+const TRACKING_OPERATION: &str = "rollout";
+/// The maximum number of verified revisions.
 const VERIFIED_KEPT: usize = 10;
 
-/// A rollout that AWS took.
+/// A rollout that AWS accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Following {
+pub struct ActiveRollout {
     pub digest: Digest,
     pub tag: String,
     /// The ARN of the revision that ran before.
     pub base: String,
     pub at: Timestamp,
-    /// The deployment of CodeDeploy, if it goes through that and its answer was heard.
+    /// The identifier of the CodeDeploy deployment, if CodeDeploy deploys the service and its
+    /// answer arrived.
     #[serde(default)]
     pub deployment: Option<String>,
-    /// What looks at its addresses have found since it is completed.
+    /// The results of probes since the rollout completed.
     #[serde(default)]
     pub looks: ProbeStreak,
 }
 
-/// A deployment that asks whether it may go on, and what was found out since it does.
+/// A deployment whose hook waits for a verdict, and the results so far.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Judging {
-    /// The ARN of the service deployment, or the identifier of one of CodeDeploy.
+pub struct PendingVerdict {
+    /// The ARN of the ECS service deployment, or the identifier of the CodeDeploy deployment.
     pub deployment: String,
-    /// What CodeDeploy waits to be answered: the identifier of its question.
+    /// The execution identifier of the CodeDeploy hook that waits for an answer.
     #[serde(default)]
     pub execution: Option<String>,
-    /// Since when it is asked about production traffic; `None` where that has not begun to shift.
+    /// The time since which the hook asks about production traffic; `None` before it shifts.
     pub since: Option<Timestamp>,
-    /// What is asked about: a stage, and in production the share of traffic.
+    /// The stage that the hook asks about, and in production the share of traffic.
     pub step: String,
     pub step_since: Timestamp,
-    /// It was judged, and failed: asked again, that is the answer.
+    /// The verdict was a failure, and is the answer to any further call of the hook.
     #[serde(default)]
     pub failed: bool,
-    /// What looks at its addresses have found in this step.
+    /// The results of probes in this step.
     pub looks: ProbeStreak,
 }
 
-/// A way back or a restart that was begun: no release, and judged and approved by nobody.
+/// A rollback or restart in progress. It is not a release, so it needs no verdict and no approval.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Returning {
-    /// The ARN of the revision that it leads to; `None` for a restart of what runs.
+pub struct ActiveRollback {
+    /// The ARN of the revision to roll back to; `None` for a restart.
     pub to: Option<String>,
     pub at: Timestamp,
 }
 
-/// A revision that a rollout ended well with.
+/// A revision whose rollout was verified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verified {
     pub digest: Digest,
     pub tag: String,
-    /// Its ARN.
+    /// The ARN of the revision.
     pub revision: String,
     pub at: Timestamp,
 }
 
-impl Memory {
-    pub(super) fn follow(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
+impl TargetState {
+    pub(super) fn record_rollout(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
         let (digest, tag, base) = (
             rollout.digest.clone(),
             rollout.tag.clone(),
@@ -79,8 +80,8 @@ impl Memory {
             .next()
             .filter(|id| id.starts_with("d-"))
             .map(str::to_owned);
-        self.returning = None;
-        self.following = Some(Following {
+        self.active_rollback = None;
+        self.active_rollout = Some(ActiveRollout {
             digest,
             tag,
             base,
@@ -88,10 +89,10 @@ impl Memory {
             deployment,
             looks: ProbeStreak::default(),
         });
-        self.watch(FOLLOWED_BY, true);
+        self.set_requeue(TRACKING_OPERATION, true);
     }
 
-    pub(super) fn judged(&mut self, judge: &Judge, at: Timestamp) {
+    pub(super) fn record_verdict(&mut self, judge: &RecordVerdict, at: Timestamp) {
         match &judge.verdict {
             Verdict::Passed { revision } => {
                 self.quarantined.remove(&judge.digest);
@@ -109,28 +110,29 @@ impl Memory {
                     .drain(..self.verified.len().saturating_sub(VERIFIED_KEPT));
             }
             Verdict::Failed { reason } => {
-                self.quarantine(&judge.digest, reason);
-                if let Some(judging) = &mut self.judging {
+                self.quarantine_digest(&judge.digest, reason);
+                if let Some(judging) = &mut self.pending_verdict {
                     judging.failed = true;
                 }
             }
             Verdict::Superseded => {}
         }
-        self.stop_following(&judge.digest);
+        self.clear_active_rollout(&judge.digest);
     }
 
-    pub(super) fn gone_back(&mut self, back: &GoBack, at: Timestamp) {
-        self.returning = Some(Returning {
+    pub(super) fn record_rollback(&mut self, back: &Rollback, at: Timestamp) {
+        self.active_rollback = Some(ActiveRollback {
             to: Some(back.to.clone()),
             at,
         });
-        self.watch(FOLLOWED_BY, true);
-        self.quarantine(&back.digest, &back.reason);
-        self.stop_following(&back.digest);
+        self.set_requeue(TRACKING_OPERATION, true);
+        self.quarantine_digest(&back.digest, &back.reason);
+        self.clear_active_rollout(&back.digest);
     }
 
-    /// A person let a rollout go on: its time begins anew, and the approval does not bring the digest once more.
-    pub(super) fn went_on(&mut self, go_on: &Continue, at: Timestamp) {
+    /// Records that a person approved a paused rollout. Its time limit starts over, and the
+    /// approval is used up.
+    pub(super) fn record_continuation(&mut self, go_on: &ContinueDeployment, at: Timestamp) {
         let last = self
             .attempts
             .iter_mut()
@@ -140,7 +142,7 @@ impl Memory {
             attempt.approved = true;
         }
         if let Some(following) = self
-            .following
+            .active_rollout
             .as_mut()
             .filter(|following| Some(&following.digest) == go_on.digest.as_ref())
         {
@@ -148,21 +150,21 @@ impl Memory {
         }
     }
 
-    pub(super) fn restarted(&mut self, at: Timestamp) {
-        // One during a rollout is part of that.
-        if self.following.is_none() {
-            self.returning = Some(Returning { to: None, at });
-            self.watch(FOLLOWED_BY, true);
+    pub(super) fn record_restart(&mut self, at: Timestamp) {
+        // A restart during a rollout is part of the rollout.
+        if self.active_rollout.is_none() {
+            self.active_rollback = Some(ActiveRollback { to: None, at });
+            self.set_requeue(TRACKING_OPERATION, true);
         }
     }
 
-    fn quarantine(&mut self, digest: &Digest, reason: &str) {
+    fn quarantine_digest(&mut self, digest: &Digest, reason: &str) {
         self.quarantined.insert(digest.clone(), reason.to_owned());
         self.verified.retain(|verified| verified.digest != *digest);
     }
 
-    fn stop_following(&mut self, digest: &Digest) {
-        self.following
+    fn clear_active_rollout(&mut self, digest: &Digest) {
+        self.active_rollout
             .take_if(|following| following.digest == *digest);
     }
 }

@@ -1,12 +1,12 @@
-//! What is remembered of a service's desired count.
+//! The state of the desired count of a service.
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::Memory;
-use crate::plan::{Action, Floor, Scale};
+use super::TargetState;
+use crate::plan::{Action, SetDesiredCount, SetMinCapacity};
 
-/// A change of the desired count that AWS took.
+/// A change of the desired count that AWS accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scaling {
     pub at: Timestamp,
@@ -14,37 +14,38 @@ pub struct Scaling {
     pub to: u32,
 }
 
-/// The minimum of a scalable target while it is raised from here.
+/// The minimum capacity of a scalable target while Lamplighter keeps it raised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Raised {
-    /// What it was before.
+pub struct RaisedMinimum {
+    /// The minimum before.
     pub before: u32,
-    /// What it was set to. Another value was set by somebody else, and is theirs.
+    /// The minimum that Lamplighter set. Any other value was set by someone else and is left
+    /// alone.
     pub to: u32,
 }
 
-/// From the first step out until the count is back.
+/// A surge: from the first scale-out until the count is back at its base.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Surge {
     pub since: Timestamp,
-    /// The count before.
+    /// The count before the surge.
     pub base: u32,
     pub peak: u32,
-    /// The count, and since when.
+    /// The current count, set at `at`.
     pub count: u32,
     pub at: Timestamp,
-    /// Tasks above the base × seconds, up to `at`.
+    /// Tasks above the base, multiplied by seconds, up to `at`.
     pub task_seconds: i64,
 }
 
 impl Surge {
-    /// What it cost up to a time: tasks above the base × minutes.
+    /// Returns the cost of the surge up to a time: tasks above the base, multiplied by minutes.
     #[must_use]
     pub fn task_minutes(&self, now: Timestamp) -> i64 {
-        self.until(now).task_seconds / 60
+        self.advance_to(now).task_seconds / 60
     }
 
-    fn until(mut self, now: Timestamp) -> Self {
+    fn advance_to(mut self, now: Timestamp) -> Self {
         let seconds = now.duration_since(self.at).as_secs().max(0);
         self.task_seconds += i64::from(self.count.saturating_sub(self.base)) * seconds;
         self.at = now;
@@ -52,25 +53,29 @@ impl Surge {
     }
 }
 
-impl Memory {
-    pub(super) fn floored(&mut self, floor: &Floor) {
+impl TargetState {
+    pub(super) fn record_min_capacity(&mut self, floor: &SetMinCapacity) {
         let before = self.raised.map_or(floor.from, |raised| raised.before);
-        self.raised = (!floor.restores).then_some(Raised {
+        self.raised = (!floor.restores).then_some(RaisedMinimum {
             before,
             to: floor.to,
         });
     }
 
-    /// Forgets what somebody else has ended: a surge where the count is not what was set last, and a raised
-    /// minimum that is another one now. An intent that does not show by now is decided anew.
-    pub fn forget_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
+    /// Drops what someone else has ended: a surge if the count has changed since, and a raised
+    /// minimum if it has another value now. Also drops pending intents, which are decided again.
+    pub fn prune_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
         self.surge = self.surge.filter(|surge| desired == Some(surge.count));
-        self.pending
-            .retain(|pending| !matches!(pending.action, Action::Scale(_) | Action::Floor(_)));
+        self.pending.retain(|pending| {
+            !matches!(
+                pending.action,
+                Action::SetDesiredCount(_) | Action::SetMinCapacity(_)
+            )
+        });
         self.raised = self.raised.filter(|raised| minimum == Some(raised.to));
     }
 
-    pub(super) fn scaled(&mut self, scale: &Scale, at: Timestamp) {
+    pub(super) fn record_scaling(&mut self, scale: &SetDesiredCount, at: Timestamp) {
         let recent =
             |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
         self.scalings.retain(recent);
@@ -92,7 +97,7 @@ impl Memory {
             Some(surge) => Some(Surge {
                 count: scale.to,
                 peak: surge.peak.max(scale.to),
-                ..surge.until(at)
+                ..surge.advance_to(at)
             }),
             None => (scale.to > scale.base && scale.to > scale.from).then_some(begun),
         };
@@ -107,21 +112,21 @@ mod tests {
     #[test]
     fn a_surge_counts_what_it_cost_and_ends_at_its_base() {
         let start: Timestamp = "2026-11-21T05:00:00Z".parse().unwrap();
-        let mut memory = Memory::default();
+        let mut memory = TargetState::default();
         for (minutes, from, to) in [(0, 2, 4), (10, 4, 8), (30, 8, 5)] {
-            let action = Action::Scale(Scale {
+            let action = Action::SetDesiredCount(SetDesiredCount {
                 service: Arn::new("web"),
                 from,
                 to,
                 base: 2,
             });
-            memory.intend(
+            memory.record_intent(
                 "scale",
                 &action,
                 None,
                 start + SignedDuration::from_mins(minutes),
             );
-            memory.finish(&action, "");
+            memory.record_done(&action, "");
         }
         let surge = memory.surge.unwrap();
         assert_eq!((surge.base, surge.peak, surge.count), (2, 8, 5));
@@ -130,8 +135,8 @@ mod tests {
             surge.task_minutes(start + SignedDuration::from_mins(35)),
             20 + 120 + 15
         );
-        memory.scaled(
-            &Scale {
+        memory.record_scaling(
+            &SetDesiredCount {
                 service: Arn::new("web"),
                 from: 5,
                 to: 2,

@@ -1,5 +1,7 @@
-//! CloudWatch alarms that changed their state, in each of the three forms in which AWS tells it: by EventBridge,
-//! by invoking a function as the alarm's action, and as an SNS message.
+//! CloudWatch alarm state changes in the three forms that AWS sends.
+//!
+//! The forms are an EventBridge event, a Lambda invocation as the alarm's action, and an SNS
+//! message.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-and-eventbridge.html>,
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-actions-lambda.html>
@@ -11,30 +13,30 @@ use serde_json::Value;
 
 use crate::model::AlarmState;
 
-/// An alarm's change of state. What it measures is there only for metric alarms.
+/// A state change of an alarm. Only metric alarms list their metrics.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AlarmChange {
     pub name: String,
-    /// Empty where the oldest SNS messages have none.
+    /// ARN of the alarm; empty in the oldest SNS messages.
     pub arn: String,
     pub state: AlarmState,
-    /// `None` where the form does not say, as for contributors of an alarm.
+    /// Previous state; `None` if the form omits it, as for alarm contributors.
     pub previous: Option<AlarmState>,
     pub reason: String,
-    /// AWS's time stamp as it came: equal for two deliveries of the same change.
+    /// AWS's time stamp, unparsed. Two deliveries of the same change have the same value.
     pub at: String,
-    pub metrics: Vec<AlarmedMetric>,
-    /// The bound of an alarm that has one.
+    pub metrics: Vec<MetricIdentity>,
+    /// Threshold of the alarm; `None` if it has none.
     pub threshold: Option<f64>,
-    /// Names of alarms that made a composite alarm change.
+    /// Names of the alarms that triggered a composite alarm.
     pub because_of: Vec<String>,
-    /// Somebody has muted the alarm for now.
+    /// True if the alarm is muted.
     pub muted: bool,
 }
 
-/// One metric that an alarm looks at.
+/// One metric that an alarm evaluates.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AlarmedMetric {
+pub struct MetricIdentity {
     pub namespace: String,
     pub name: String,
     pub dimensions: BTreeMap<String, String>,
@@ -42,7 +44,7 @@ pub struct AlarmedMetric {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Native {
+struct EventDetail {
     alarm_name: String,
     state: State,
     previous_state: Option<State>,
@@ -59,7 +61,7 @@ struct State {
     reason: String,
     #[serde(default)]
     timestamp: String,
-    /// JSON in a string, or absent.
+    /// JSON encoded as a string; may be absent.
     reason_data: Option<String>,
 }
 
@@ -71,7 +73,7 @@ struct Configuration {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Published {
+struct SnsMessage {
     alarm_name: String,
     #[serde(default)]
     alarm_arn: String,
@@ -85,9 +87,12 @@ struct Published {
     trigger: Value,
 }
 
-/// From `detail` of EventBridge, or `alarmData` of an alarm's own invocation.
-pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_json::Error> {
-    let parsed: Native = serde_json::from_value(detail)?;
+/// Parses `detail` of an EventBridge event, or `alarmData` of a Lambda invocation by the alarm.
+pub(crate) fn parse_event_detail(
+    detail: Value,
+    arn: String,
+) -> Result<AlarmChange, serde_json::Error> {
+    let parsed: EventDetail = serde_json::from_value(detail)?;
     let data: Value = parsed
         .state
         .reason_data
@@ -97,27 +102,27 @@ pub(crate) fn native(detail: Value, arn: String) -> Result<AlarmChange, serde_js
     Ok(AlarmChange {
         name: parsed.alarm_name,
         arn,
-        state: state(&parsed.state.value)?,
+        state: parse_state(&parsed.state.value)?,
         previous: parsed
             .previous_state
             .and_then(|previous| AlarmState::parse(&previous.value)),
         threshold: data.get("threshold").and_then(Value::as_f64),
-        because_of: triggering(&data),
+        because_of: parse_triggering_alarms(&data),
         reason: parsed.state.reason,
         at: parsed.state.timestamp,
         metrics: parsed
             .configuration
             .metrics
             .iter()
-            .filter_map(metric)
+            .filter_map(parse_metric)
             .collect(),
         muted: parsed.mute_detail.is_some(),
     })
 }
 
-/// From the text of an SNS message.
-pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error> {
-    let parsed: Published = serde_json::from_value(message)?;
+/// Parses the body of an SNS message.
+pub(crate) fn parse_sns_message(message: Value) -> Result<AlarmChange, serde_json::Error> {
+    let parsed: SnsMessage = serde_json::from_value(message)?;
     let several = parsed
         .trigger
         .get("Metrics")
@@ -133,21 +138,21 @@ pub(crate) fn published(message: Value) -> Result<AlarmChange, serde_json::Error
     Ok(AlarmChange {
         name: parsed.alarm_name,
         arn: parsed.alarm_arn,
-        state: state(&parsed.new_state_value)?,
+        state: parse_state(&parsed.new_state_value)?,
         previous: parsed
             .old_state_value
             .as_deref()
             .and_then(AlarmState::parse),
         reason: parsed.new_state_reason,
         at: parsed.state_change_time,
-        metrics: metrics.iter().filter_map(metric).collect(),
+        metrics: metrics.iter().filter_map(parse_metric).collect(),
         threshold,
         because_of: Vec::new(),
         muted: false,
     })
 }
 
-fn state(value: &str) -> Result<AlarmState, serde_json::Error> {
+fn parse_state(value: &str) -> Result<AlarmState, serde_json::Error> {
     AlarmState::parse(value).ok_or_else(|| {
         serde::de::Error::custom(format!(
             "state \"{value}\" is not one of OK, ALARM, INSUFFICIENT_DATA"
@@ -155,26 +160,27 @@ fn state(value: &str) -> Result<AlarmState, serde_json::Error> {
     })
 }
 
-/// A metric in any spelling: `metricStat.metric.name`, `MetricStat.Metric.MetricName`, or flat. `None` for an
-/// expression.
-fn metric(entry: &Value) -> Option<AlarmedMetric> {
+/// Parses a metric in any spelling: `metricStat.metric.name`, `MetricStat.Metric.MetricName`, or
+/// flat. Returns `None` for an expression.
+fn parse_metric(entry: &Value) -> Option<MetricIdentity> {
     let either =
         |value: &Value, keys: [&str; 2]| keys.iter().find_map(|key| value.get(*key)).cloned();
     let measured =
         either(entry, ["metricStat", "MetricStat"]).and_then(|m| either(&m, ["metric", "Metric"]));
     let metric = measured.unwrap_or_else(|| entry.clone());
     let text = |keys| either(&metric, keys).and_then(|value| value.as_str().map(str::to_owned));
-    Some(AlarmedMetric {
+    Some(MetricIdentity {
         namespace: text(["namespace", "Namespace"])?,
         name: text(["name", "MetricName"])?,
         dimensions: either(&metric, ["dimensions", "Dimensions"])
-            .map(|d| dimensions(&d))
+            .map(|d| parse_dimensions(&d))
             .unwrap_or_default(),
     })
 }
 
-/// `{name: value}` in events, `[{name, value}]` or `[{Name, Value}]` in messages.
-fn dimensions(value: &Value) -> BTreeMap<String, String> {
+/// Parses dimensions: `{name: value}` in events, `[{name, value}]` or `[{Name, Value}]` in
+/// messages.
+fn parse_dimensions(value: &Value) -> BTreeMap<String, String> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     if let Value::Object(map) = value {
         return map
@@ -194,8 +200,8 @@ fn dimensions(value: &Value) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The names of the alarms that a composite alarm's `reasonData` speaks of.
-fn triggering(data: &Value) -> Vec<String> {
+/// Returns the names of the triggering alarms in the `reasonData` of a composite alarm.
+fn parse_triggering_alarms(data: &Value) -> Vec<String> {
     let alarms = data
         .get("triggeringAlarms")
         .and_then(Value::as_array)
@@ -206,9 +212,12 @@ fn triggering(data: &Value) -> Vec<String> {
         .collect()
 }
 
-/// `((shop, web), cpu-peak)` of `lamplighter/shop/web/cpu-peak`: the service and the kind of an alarm that `enroll` made.
+/// Splits the name of an alarm that `enroll` created into its service and its kind.
+///
+/// `lamplighter/shop/web/cpu-peak` becomes `((shop, web), cpu-peak)`. Returns `None` for other
+/// names.
 #[must_use]
-pub fn ours(name: &str) -> Option<((&str, &str), &str)> {
+pub fn split_alarm_name(name: &str) -> Option<((&str, &str), &str)> {
     let parts: Vec<&str> = name.strip_prefix("lamplighter/")?.split('/').collect();
     let [cluster, service, kind] = parts[..] else {
         return None;
@@ -224,7 +233,7 @@ mod tests {
 
     #[test]
     fn an_event_names_its_metrics_and_skips_expressions() {
-        let change = native(
+        let change = parse_event_detail(
             json!({
                 "alarmName": "lamplighter/shop/web/requests",
                 "state": {"value": "ALARM", "reason": "Threshold Crossed", "timestamp": "2026-11-21T05:00:00.123+0000"},
@@ -253,7 +262,7 @@ mod tests {
             json!([{"name": "ServiceName", "value": "web"}]),
             json!([{"Name": "ServiceName", "Value": "web"}]),
         ] {
-            let change = published(json!({
+            let change = parse_sns_message(json!({
                 "AlarmName": "cpu", "NewStateValue": "ALARM", "OldStateValue": "OK",
                 "Trigger": {"Namespace": "AWS/ECS", "MetricName": "CPUUtilization", "Dimensions": dimensions},
             }));
@@ -265,15 +274,16 @@ mod tests {
     fn a_composite_alarm_names_those_that_made_it_change() {
         let arn = "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak";
         assert_eq!(
-            triggering(&json!({"triggeringAlarms": [{"arn": arn}]})),
+            parse_triggering_alarms(&json!({"triggeringAlarms": [{"arn": arn}]})),
             ["lamplighter/shop/web/cpu-peak"]
         );
-        assert!(triggering(&Value::Null).is_empty());
+        assert!(parse_triggering_alarms(&Value::Null).is_empty());
     }
 
     #[test]
     fn an_unknown_state_is_named() {
-        let error = published(json!({"AlarmName": "cpu", "NewStateValue": "BURNING"})).unwrap_err();
+        let error =
+            parse_sns_message(json!({"AlarmName": "cpu", "NewStateValue": "BURNING"})).unwrap_err();
         assert_eq!(
             error.to_string(),
             "state \"BURNING\" is not one of OK, ALARM, INSUFFICIENT_DATA"

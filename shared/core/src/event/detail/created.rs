@@ -1,11 +1,11 @@
-//! A service that was created, as CloudTrail tells it. ECS itself sends no event.
+//! Creation of an ECS service, as reported by CloudTrail. ECS sends no event for it.
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::model::Arn;
 
-/// The service that is new.
+/// A CreateService call that succeeded.
 #[derive(Debug, Clone)]
 pub struct ServiceCreated {
     pub service: Arn,
@@ -18,12 +18,13 @@ struct ApiCall {
     event_source: String,
     #[serde(default)]
     event_name: String,
-    /// Absent where the call failed.
+    /// Absent if the call failed.
     response_elements: Option<Value>,
 }
 
-/// The service in an `AWS API Call via CloudTrail`, `None` where it is about anything else or failed.
-pub(crate) fn service(detail: &Value) -> Option<ServiceCreated> {
+/// Parses the new service from `AWS API Call via CloudTrail`; `None` if the call failed or is
+/// another one.
+pub(crate) fn parse_service_created(detail: &Value) -> Option<ServiceCreated> {
     let call = ApiCall::deserialize(detail).ok()?;
     if call.event_source != "ecs.amazonaws.com" || call.event_name != "CreateService" {
         return None;

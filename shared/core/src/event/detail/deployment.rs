@@ -1,22 +1,23 @@
-//! ECS Deployment State Change, ECS Service Action, and ECS Hook State Change. Only says which service to look at.
+//! ECS Deployment State Change, ECS Service Action and ECS Hook State Change. Only the service they
+//! name is used.
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_service_deployment_events.html>
 
 use serde::Deserialize;
 
 use crate::model::Arn;
 
-/// Something happened to a deployment of the service named in the event's `resources`.
+/// A state change of an ECS deployment. The event's `resources` name the service.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct DeploymentChange {
     /// `SERVICE_DEPLOYMENT_COMPLETED`, `SERVICE_DEPLOYMENT_FAILED`, …
     #[serde(default)]
     pub event_name: String,
-    /// Where the event's `resources` name the deployment instead: a hook's.
+    /// The service, for hook events: their `resources` name the deployment instead.
     pub service_arn: Option<Arn>,
 }
 
-/// Something happened to a deployment of CodeDeploy.
+/// A state change of a CodeDeploy deployment.
 /// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/monitoring-cloudwatch-events.html>
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,7 +29,7 @@ pub struct CodeDeploymentChange {
     pub state: String,
     #[serde(default)]
     pub application: String,
-    /// The deployment group's name.
+    /// Name of the deployment group.
     #[serde(default, rename = "deploymentGroup")]
     pub group: String,
 }

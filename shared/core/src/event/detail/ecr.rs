@@ -1,9 +1,9 @@
-//! Amazon ECR: image actions and finished scans.
+//! Amazon ECR events: image actions and completed scans.
 //! Source: <https://docs.aws.amazon.com/AmazonECR/latest/userguide/ecr-eventbridge.html>
 
 use serde::Deserialize;
 
-/// `ECR Image Action`. One push of a multi-platform image makes several of these, about a second apart.
+/// `ECR Image Action`. Pushing a multi-platform image emits several events about a second apart.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageAction {
@@ -20,11 +20,12 @@ pub struct ImageAction {
     pub artifact_media_type: Option<String>,
 }
 
-/// `ECR Image Scan` (basic scanning) and `Inspector2 Scan` (enhanced): a scan came to its end.
+/// A completed scan: `ECR Image Scan` (basic scanning) or `Inspector2 Scan` (enhanced).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct ImageScanned {
-    /// A name with basic scanning, a whole ARN with enhanced: see [`ImageScanned::repository`].
+    /// A name with basic scanning, a full ARN with enhanced scanning: see
+    /// [`ImageScanned::repository`].
     pub repository_name: String,
     #[serde(default)]
     pub image_digest: String,
@@ -40,12 +41,14 @@ impl ImageScanned {
 }
 
 impl ImageAction {
-    /// Whether this is somebody pushing an image that can run.
+    /// Checks that the event is a successful push of a runnable image.
     ///
     /// # Errors
-    /// The reason, for a person, why it is not: a deletion, a failed push, the untagged child of an
-    /// index, an attestation, a signature, an SBOM, a Helm chart.
-    pub fn pushed(&self) -> Result<(), String> {
+    /// A readable reason for rejecting it.
+    ///
+    /// Rejected are deletions, failed pushes, untagged children of an index, attestations,
+    /// signatures, SBOMs and Helm charts.
+    pub fn check_push(&self) -> Result<(), String> {
         if self.action_type != "PUSH" {
             return Err(format!("{} is not a push", self.action_type));
         }
@@ -76,8 +79,9 @@ impl ImageAction {
     }
 }
 
-/// Cosign stores a signature beside its image under `sha256-<digest>.sig` (`.att`, `.sbom`), and some
-/// versions give it the media type of an ordinary image.
+/// Reports whether the tag is Cosign's `sha256-<digest>.sig` (`.att`, `.sbom`).
+///
+/// The media type is not sufficient: some versions of Cosign use that of an ordinary image.
 fn is_signature_tag(tag: &str) -> bool {
     tag.strip_prefix("sha256-").is_some_and(|rest| {
         rest.len() >= 64 && rest.bytes().take(64).all(|b| b.is_ascii_hexdigit())
@@ -130,7 +134,7 @@ mod tests {
     #[case::single_image(push("RC_1.0.0", Some(OCI), Some(CONFIG)))]
     #[case::event_of_2019_without_media_types(push("27", None, None))]
     fn counts_as_a_push(#[case] action: ImageAction) {
-        assert_eq!(action.pushed(), Ok(()));
+        assert_eq!(action.check_push(), Ok(()));
     }
 
     #[rstest]
@@ -148,7 +152,7 @@ mod tests {
     #[case::archived(ImageAction { action_type: "UPDATE_STORAGE_CLASS".into(), ..push("1", None, None) }, "UPDATE_STORAGE_CLASS")]
     #[case::failed(ImageAction { result: "FAILURE".into(), ..push("1", None, None) }, "FAILURE")]
     fn does_not_count_and_says_why(#[case] action: ImageAction, #[case] says: &str) {
-        let reason = action.pushed().unwrap_err();
+        let reason = action.check_push().unwrap_err();
         assert!(reason.contains(says), "{reason}");
     }
 }

@@ -1,6 +1,7 @@
-//! A deployment lifecycle hook of ECS: a question that waits for its answer, and no event.
+//! The ECS deployment lifecycle hook: a synchronous call whose response ECS waits for, not an
+//! event.
 //!
-//! Its payload is nested, and was flat in older documentation; both are read.
+//! The payload is nested, but was flat in older documentation. Both forms are accepted.
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
 
 use std::collections::BTreeMap;
@@ -10,24 +11,24 @@ use serde_json::Value;
 
 use crate::model::Arn;
 
-/// One call of a hook.
+/// One call of a lifecycle hook.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HookCall {
     pub service: Arn,
-    /// The ARN of the service deployment; `None` in the flat form.
+    /// ARN of the service deployment; `None` in the flat form.
     pub deployment: Option<String>,
-    /// `POST_TEST_TRAFFIC_SHIFT`, …; `None` in the flat form.
+    /// Lifecycle stage: `POST_TEST_TRAFFIC_SHIFT`, …; `None` in the flat form.
     pub stage: Option<String>,
-    /// The ARN of what is being deployed.
+    /// ARN of the service revision that is being deployed.
     pub target_revision: String,
-    /// Per cent of production traffic by the ARN of a service revision; empty in many stages.
+    /// Percent of production traffic by service revision ARN; empty in many stages.
     pub weights: BTreeMap<String, f64>,
     pub execution: String,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Nested {
+struct NestedPayload {
     #[serde(default)]
     execution_id: String,
     lifecycle_stage: Option<String>,
@@ -46,7 +47,8 @@ struct Details {
     production_traffic_weights: BTreeMap<String, f64>,
 }
 
-/// A question of CodeDeploy, which says no more than this. Its answer is a call of its own, within an hour.
+/// A CodeDeploy hook invocation; the payload has no other fields. The response is a separate API
+/// call within one hour.
 /// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/tutorial-ecs-deployment-with-hooks.html>
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -55,21 +57,21 @@ pub struct CodeDeployHook {
     pub lifecycle_event_hook_execution_id: String,
 }
 
-/// `None` for anything else.
-pub(crate) fn call(value: &Value) -> Option<Result<HookCall, serde_json::Error>> {
+/// Parses a hook call; `None` for any other payload.
+pub(crate) fn parse_hook_call(value: &Value) -> Option<Result<HookCall, serde_json::Error>> {
     if value.get("executionDetails").is_some() {
-        return Some(Nested::deserialize(value).map(|nested| HookCall {
+        return Some(NestedPayload::deserialize(value).map(|nested| HookCall {
             stage: nested.lifecycle_stage,
             deployment: nested.resource_arn,
             execution: nested.execution_id,
-            ..flat(nested.execution_details)
+            ..build_hook_call(nested.execution_details)
         }));
     }
     (value.get("targetServiceRevisionArn").is_some() && value.get("detail-type").is_none())
-        .then(|| Details::deserialize(value).map(flat))
+        .then(|| Details::deserialize(value).map(build_hook_call))
 }
 
-fn flat(details: Details) -> HookCall {
+fn build_hook_call(details: Details) -> HookCall {
     HookCall {
         service: Arn::new(details.service_arn),
         target_revision: details.target_service_revision_arn,
@@ -79,9 +81,10 @@ fn flat(details: Details) -> HookCall {
 }
 
 impl HookCall {
-    /// What share of production traffic goes to what is being deployed, in per cent, where the call says.
+    /// Returns the target revision's share of production traffic in percent; `None` if the call has
+    /// no weights.
     #[must_use]
-    pub fn weight(&self) -> Option<f64> {
+    pub fn target_weight(&self) -> Option<f64> {
         (!self.weights.is_empty()).then(|| {
             self.weights
                 .get(&self.target_revision)

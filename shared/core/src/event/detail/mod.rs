@@ -1,4 +1,4 @@
-//! The typed details of the events that some operation handles.
+//! Typed details of the events that at least one operation handles.
 
 pub mod alarm;
 pub mod created;
@@ -12,7 +12,7 @@ pub mod task;
 
 use serde_json::Value;
 
-/// What happened.
+/// The kind of an event, with its typed content.
 #[derive(Debug, Clone)]
 pub enum Detail {
     ImageAction(ecr::ImageAction),
@@ -28,14 +28,15 @@ pub enum Detail {
     BackupJob(rds::BackupJob),
     Database(rds::RdsEvent),
     Drill(rds::DrillRequest),
-    /// A question of ECS during a deployment, which waits for its answer.
+    /// A lifecycle hook of an ECS deployment, which waits for the response.
     Hook(hook::HookCall),
-    /// A question of CodeDeploy, which is answered by a call.
+    /// A lifecycle hook of a CodeDeploy deployment, which is answered by a separate API call.
     CodeDeployHook(hook::CodeDeployHook),
     CodeDeployment(deployment::CodeDeploymentChange),
-    /// A schedule: walk all targets and decide again.
+    /// A scheduled sweep: reconcile all targets.
     Sweep,
-    /// A kind no operation handles. Not an error: rules grow faster than code.
+    /// A kind that no operation handles. Not an error, since rules may match more than the code
+    /// knows.
     Other {
         source: String,
         detail_type: String,
@@ -60,14 +61,14 @@ impl Detail {
             }
             "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
             "AWS Service Event via CloudTrail" => {
-                secret::rotated(&detail).map_or_else(other, Self::SecretRotated)
+                secret::parse_rotation(&detail).map_or_else(other, Self::SecretRotated)
             }
             "AWS API Call via CloudTrail" => {
-                created::service(&detail).map_or_else(other, Self::ServiceCreated)
+                created::parse_service_created(&detail).map_or_else(other, Self::ServiceCreated)
             }
             "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change" => {
                 let arn = resources.first().cloned().unwrap_or_default();
-                Self::AlarmChange(alarm::native(detail, arn)?)
+                Self::AlarmChange(alarm::parse_event_detail(detail, arn)?)
             }
             "RDS DB Snapshot Event" | "RDS DB Cluster Snapshot Event" => {
                 Self::Snapshot(serde_json::from_value(detail)?)

@@ -1,17 +1,18 @@
-//! RDS events about snapshots, and AWS Backup jobs that failed.
+//! RDS events, drill requests, and AWS Backup job state changes.
 //! Sources: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/rds-cloudwatch-events.sample.html>,
 //! <https://docs.aws.amazon.com/aws-backup/latest/devguide/eventbridge.html>
 
 use serde::Deserialize;
 
-/// Something happened to an instance, a cluster or a snapshot. Best effort: none says that a snapshot failed.
+/// An event of a DB instance, a cluster or a snapshot. Delivery is best effort, and RDS emits no
+/// event for a failed snapshot.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct RdsEvent {
     pub source_arn: String,
 }
 
-/// A person wants a backup to be proven now: `{"database": "arn:aws:rds:…"}`.
+/// A manual request for an immediate drill: `{"database": "arn:aws:rds:…"}`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DrillRequest {
@@ -19,14 +20,14 @@ pub struct DrillRequest {
     pub database: String,
 }
 
-/// An AWS Backup job changed its state.
+/// A state change of an AWS Backup job.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BackupJob {
     /// `FAILED`, `ABORTED`, `EXPIRED`, `COMPLETED`, …
     #[serde(default)]
     pub state: String,
-    /// What was to be backed up.
+    /// ARN of the resource to back up.
     #[serde(default)]
     pub resource_arn: String,
     #[serde(default)]
@@ -36,15 +37,16 @@ pub struct BackupJob {
 }
 
 impl BackupJob {
-    /// It ended without a backup.
+    /// Reports whether the job ended without a backup.
     #[must_use]
-    pub fn failed(&self) -> bool {
+    pub fn has_failed(&self) -> bool {
         ["FAILED", "ABORTED", "EXPIRED"].contains(&self.state.as_str())
     }
 
-    /// Why, in a sentence of ours around AWS's, which comes in quotes.
+    /// Describes the cause in one sentence. AWS's status message arrives in quotes, which are
+    /// removed.
     #[must_use]
-    pub fn why(&self) -> String {
+    pub fn describe_cause(&self) -> String {
         match self.status_message.trim_matches('"') {
             "" => "AWS Backup does not say why.".to_owned(),
             said => format!("AWS Backup says: {said}"),

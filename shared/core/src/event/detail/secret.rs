@@ -1,9 +1,9 @@
-//! AWS Secrets Manager: a rotation that succeeded, as CloudTrail tells it.
+//! Successful rotations in AWS Secrets Manager, as reported by CloudTrail.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-/// The secret that has a new value.
+/// A secret that has been rotated.
 #[derive(Debug, Clone)]
 pub struct SecretRotated {
     pub secret_arn: String,
@@ -16,15 +16,15 @@ struct ServiceEvent {
     event_source: String,
     #[serde(default)]
     event_name: String,
-    // Where the ARN stands depends on who rotates: the user's function, RDS, or neither says.
+    // The ARN's location depends on the rotation: by the user's function, by RDS, or unspecified.
     additional_event_data: Option<Value>,
     #[serde(rename = "serviceEventDetails")]
     details: Option<Value>,
     response_elements: Option<Value>,
 }
 
-/// The rotation in an `AWS Service Event via CloudTrail`, `None` where it is about anything else.
-pub(crate) fn rotated(detail: &Value) -> Option<SecretRotated> {
+/// Parses the rotation from `AWS Service Event via CloudTrail`; `None` for any other event.
+pub(crate) fn parse_rotation(detail: &Value) -> Option<SecretRotated> {
     let event = ServiceEvent::deserialize(detail).ok()?;
     if event.event_source != "secretsmanager.amazonaws.com"
         || event.event_name != "RotationSucceeded"
@@ -44,14 +44,15 @@ pub(crate) fn rotated(detail: &Value) -> Option<SecretRotated> {
 }
 
 impl SecretRotated {
-    /// Whether a task definition's reference (`valueFrom`, `credentialsParameter`) reads this secret.
+    /// Reports whether a task definition's reference (`valueFrom`, `credentialsParameter`) points
+    /// to this secret.
     ///
-    /// The reference may be the full ARN, the ARN without its six random characters, either followed by
-    /// `:json-key:version-stage:version-id`, or the bare name.
+    /// The reference is the full ARN, the ARN without its six random characters, or the bare name.
+    /// An ARN may be followed by `:json-key:version-stage:version-id`.
     /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/specifying-sensitive-data.html>
     #[must_use]
-    pub fn is_read_by(&self, reference: &str) -> bool {
-        let full = name_in(&self.secret_arn);
+    pub fn matches_reference(&self, reference: &str) -> bool {
+        let full = extract_secret_name(&self.secret_arn);
         let partial = full
             .rsplit_once('-')
             .filter(|(_, random)| random.len() == 6)
@@ -66,14 +67,16 @@ impl SecretRotated {
             };
             place(reference) == place(&self.secret_arn)
         };
-        let named = name_in(reference);
+        let named = extract_secret_name(reference);
         (named == full || named == partial)
             && (!reference.starts_with("arn:") || same_place(reference))
     }
 }
 
-/// `prod/db-AbCdEf` of `arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::`.
-fn name_in(reference: &str) -> &str {
+/// Extracts the name of a secret, such as `prod/db-AbCdEf`, from a reference.
+///
+/// Example: `arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf:password::`.
+fn extract_secret_name(reference: &str) -> &str {
     let rest = reference
         .split_once(":secret:")
         .map_or(reference, |(_, rest)| rest);
@@ -115,6 +118,6 @@ mod tests {
             secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf"
                 .into(),
         };
-        assert_eq!(secret.is_read_by(reference), reads);
+        assert_eq!(secret.matches_reference(reference), reads);
     }
 }

@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// Tags were added, changed or removed on the resource named in the event's `resources`.
+/// A change of tags on the resource that the event's `resources` name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct TagChange {
-    /// Also names keys that were *removed*: then they are not in `tags`.
+    /// Includes the keys of *removed* tags, which are absent from `tags`.
     #[serde(default)]
     pub changed_tag_keys: Vec<String>,
     #[serde(default)]
     pub service: String,
     #[serde(default)]
     pub resource_type: String,
-    /// All tags the resource has now.
+    /// All current tags of the resource.
     #[serde(default)]
     pub tags: BTreeMap<String, String>,
 }

@@ -5,11 +5,11 @@ use serde::Deserialize;
 
 use crate::model::Arn;
 
-/// A task changed its state.
+/// A state change of an ECS task.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskChange {
-    /// What whoever started it gave; may be absent.
+    /// Value that the starter of the task provided; may be absent.
     #[serde(default)]
     pub started_by: String,
     /// `PENDING`, `RUNNING`, `STOPPED`, …
@@ -23,16 +23,16 @@ pub struct TaskChange {
 }
 
 impl TaskChange {
-    /// The service that it was a task of; `None` for any other task.
+    /// Returns the ARN of the task's service; `None` if the task belongs to no service.
     #[must_use]
-    pub fn service(&self) -> Option<Arn> {
+    pub fn service_arn(&self) -> Option<Arn> {
         let name = self.group.strip_prefix("service:")?;
         let (before, cluster) = self.cluster_arn.split_once(":cluster/")?;
         Some(Arn::new(format!("{before}:service/{cluster}/{name}")))
     }
 }
 
-/// A container instance changed its state, or ECS does not hear of it any more.
+/// A state change of a container instance, or of its agent's connection to ECS.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InstanceChange {

@@ -1,4 +1,5 @@
-//! What ECR and Inspector find in images: told by repository, so that a push with fifty findings is one message.
+//! Translates image findings of ECR and Inspector, grouped by repository: a push with fifty
+//! findings is one message.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +8,13 @@ use lamplighter::model::Arn;
 use lamplighter::notify::{Message, Severity};
 use serde::Deserialize;
 
-use super::{Event, Told, cut, link, message, read};
+use super::{
+    Event, TranslatedEvent, console_page_link, message_with_severity, parse_detail, shorten_text,
+};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Scan {
+struct ScanDetail {
     #[serde(default, rename = "scan-status")]
     status: String,
     #[serde(default)]
@@ -26,7 +29,7 @@ struct Scan {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Finding {
+struct FindingDetail {
     #[serde(default)]
     title: String,
     #[serde(default)]
@@ -37,15 +40,18 @@ struct Finding {
     status: String,
 }
 
-/// A scan that failed, or found what is critical or high; `None` where it found nothing of that.
-pub fn scan(event: &Event) -> Result<Option<Told>, MalformedEvent> {
-    let of: Scan = read(event)?;
+/// Translates a scan that failed or found critical or high vulnerabilities; `None` for any other.
+///
+/// # Errors
+/// [`MalformedEvent`] if the event's detail cannot be parsed.
+pub fn translate_scan(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let of: ScanDetail = parse_detail(event)?;
     // Inspector names the repository by its ARN.
     let named = Arn::new(&of.repository_name);
     let name = if named.resource().is_empty() {
         of.repository_name.clone()
     } else {
-        named.name()
+        named.display_name()
     };
     let name = name.trim_start_matches("repository/").to_owned();
     let count = |severity: &str| {
@@ -61,11 +67,11 @@ pub fn scan(event: &Event) -> Result<Option<Told>, MalformedEvent> {
         .cloned()
         .unwrap_or_else(|| of.image_digest.chars().take(15).collect());
     let said = if of.status.ends_with("FAILED") {
-        message(Severity::Warning, format!("the scan of {image} failed"))
+        message_with_severity(Severity::Warning, format!("the scan of {image} failed"))
             .why("ECR does not say why; it does not know every base image.")
             .next("A service with scan= in its tag does not get the image until a scan has succeeded.")
     } else if critical + high > 0 {
-        message(
+        message_with_severity(
             Severity::Warning,
             format!("the scan of {image} found {critical} critical and {high} high"),
         )
@@ -78,57 +84,65 @@ pub fn scan(event: &Event) -> Result<Option<Told>, MalformedEvent> {
         "repositories/private/{}/{name}?region={}",
         event.account, event.region
     );
-    let link = link(event, &event.resource(), "ecr", &page);
-    Ok(Some(told(event, said, name, link)))
+    let link = console_page_link(event, &event.first_resource(), "ecr", &page);
+    Ok(Some(build_repository_event(event, said, name, link)))
 }
 
-/// One finding of Inspector that is open, and critical or high.
-pub fn finding(event: &Event) -> Result<Option<Told>, MalformedEvent> {
-    let of: Finding = read(event)?;
+/// Translates an Inspector finding that is open and critical or high; `None` for any other.
+///
+/// # Errors
+/// [`MalformedEvent`] if the event's detail cannot be parsed.
+pub fn translate_finding(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let of: FindingDetail = parse_detail(event)?;
     let severity = match of.severity.as_str() {
         "CRITICAL" | "HIGH" if of.status != "CLOSED" && of.status != "SUPPRESSED" => {
             Severity::Warning
         }
         _ => return Ok(None),
     };
-    let resource = event.resource();
+    let resource = event.first_resource();
     let name = match resource
         .resource()
         .strip_prefix("repository/")
         .and_then(|path| path.split_once("/sha256:"))
     {
         Some((repository, _)) => repository.to_owned(),
-        None if resource.name().is_empty() => "Inspector".to_owned(),
-        None => resource.name(),
+        None if resource.display_name().is_empty() => "Inspector".to_owned(),
+        None => resource.display_name(),
     };
-    let said = message(
+    let said = message_with_severity(
         severity,
         format!(
             "has a {} finding: {}",
             of.severity.to_lowercase(),
-            cut(&of.title)
+            shorten_text(&of.title)
         ),
     )
-    .why(format!("Inspector says: {}", cut(&of.description)))
+    .why(format!("Inspector says: {}", shorten_text(&of.description)))
     .next("Push an image in which it is mended; Inspector closes the finding then.");
-    let link = link(
+    let link = console_page_link(
         event,
         &resource,
         "inspector/v2",
         &format!("home?region={}#/findings", event.region),
     );
-    Ok(Some(told(event, said, name, link)))
+    Ok(Some(build_repository_event(event, said, name, link)))
 }
 
-/// All images of a repository are one target.
-fn told(event: &Event, message: Message, name: String, link: String) -> Told {
+/// Builds the translation with the repository as target: all its images share it.
+fn build_repository_event(
+    event: &Event,
+    message: Message,
+    name: String,
+    link: String,
+) -> TranslatedEvent {
     let target = Arn::new(format!(
         "arn:{}:ecr:{}:{}:repository/{name}",
         event.partition(),
         event.region,
         event.account
     ));
-    Told {
+    TranslatedEvent {
         message,
         target,
         name,

@@ -1,4 +1,5 @@
-//! Backup jobs of AWS Backup and deployments of CodeDeploy that failed. What Lamplighter has a part in, it tells itself.
+//! Translates failed AWS Backup jobs and CodeDeploy deployments. Lamplighter reports those it takes
+//! part in itself.
 
 use lamplighter::MalformedEvent;
 use lamplighter::event::detail::deployment::CodeDeploymentChange;
@@ -8,38 +9,45 @@ use lamplighter::notify::Message;
 
 use crate::gather::FAILED;
 
-use super::{Event, Told, cut, link, read};
+use super::{Event, TranslatedEvent, console_page_link, parse_detail, shorten_text};
 
-/// A job that ended without a backup; `None` of any other.
-pub fn backup(event: &Event) -> Result<Option<Told>, MalformedEvent> {
-    let job: BackupJob = read(event)?;
-    if !job.failed() {
+/// Translates a backup job that ended without a backup; `None` for any other.
+///
+/// # Errors
+/// [`MalformedEvent`] if the event's detail cannot be parsed.
+pub fn translate_backup_job(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let job: BackupJob = parse_detail(event)?;
+    if !job.has_failed() {
         return Ok(None);
     }
     let message = Message::warning(format!(
         "AWS Backup took no backup: its job {}",
         job.state.to_lowercase()
     ))
-    .why(cut(&job.why()))
+    .why(shorten_text(&job.describe_cause()))
     .next("Its plan tries again at its next time. Mend the reason before, or start a job by hand.");
     let target = Arn::new(job.resource_arn);
     let page = format!(
         "home?region={}#/jobs/backup/details/{}",
         event.region, job.backup_job_id
     );
-    let link = link(event, &target, "backup", &page);
-    Ok(Some(Told {
+    let link = console_page_link(event, &target, "backup", &page);
+    Ok(Some(TranslatedEvent {
         message,
-        name: target.name(),
+        name: target.display_name(),
         target,
         app: None,
         link: Some(link),
     }))
 }
 
-/// A deployment that failed or was stopped, and one that succeeded, which ends that; `None` while it goes on.
-pub fn deployment(event: &Event) -> Result<Option<Told>, MalformedEvent> {
-    let of: CodeDeploymentChange = read(event)?;
+/// Translates a deployment that failed, was stopped or succeeded; success resolves the incident.
+/// Returns `None` while it is in progress.
+///
+/// # Errors
+/// [`MalformedEvent`] if the event's detail cannot be parsed.
+pub fn translate_code_deployment(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let of: CodeDeploymentChange = parse_detail(event)?;
     let (id, group) = (
         &of.deployment_id,
         format!("{}/{}", of.application, of.group),
@@ -49,15 +57,15 @@ pub fn deployment(event: &Event) -> Result<Option<Told>, MalformedEvent> {
         "FAILURE" => Message::warning(format!("its deployment {id} failed"))
             .why("CodeDeploy's event has no reason; its page has.")
             .next("See there what failed, and whether CodeDeploy went back by itself.")
-            .begins(lasts),
+            .fires(lasts),
         "STOP" => Message::info(format!("its deployment {id} was stopped"))
             .why("Somebody stopped it, or an alarm of its deployment group did.")
             .next("Deploy again once the reason is mended.")
-            .begins(lasts),
+            .fires(lasts),
         "SUCCESS" => Message::info(format!("its deployment {id} succeeded"))
             .why("CodeDeploy says so.")
             .next("Nothing to do.")
-            .ends(lasts),
+            .clears(lasts),
         _ => return Ok(None),
     };
     let target = format!(
@@ -68,8 +76,8 @@ pub fn deployment(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     );
     let target = Arn::new(format!("{target}:deploymentgroup:{group}"));
     let page = format!("deployments/{id}?region={}", event.region);
-    let link = link(event, &target, "codesuite/codedeploy", &page);
-    Ok(Some(Told {
+    let link = console_page_link(event, &target, "codesuite/codedeploy", &page);
+    Ok(Some(TranslatedEvent {
         message,
         target,
         name: group,

@@ -1,4 +1,4 @@
-//! The page as data: what was found, put in order. No I/O, no clock.
+//! Computes the daily report from its inputs. No I/O, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,40 +6,41 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::notify::Severity;
-use lamplighter::plan::{Action, Drilled, Outcome};
+use lamplighter::plan::{Action, DrillResult, Outcome};
 use lamplighter::policy::{self, ScalePolicy, StackDefaults};
-use lamplighter::ports::costs::Spent;
-use lamplighter::ports::ledger::{Kind, Record};
-use lamplighter::state::Memory;
+use lamplighter::ports::costs::DailyCost;
+use lamplighter::ports::ledger::{Record, RecordKind};
+use lamplighter::state::TargetState;
 
 use crate::Window;
-use crate::found::{Costs, Found};
+use crate::found::{Costs, ReportInputs};
 
-/// Services of AWS that are named of each application.
-const SERVICES: usize = 3;
-/// So long before people can choose another one in a maintenance window.
-const CERTIFICATE_ENDS: SignedDuration = SignedDuration::from_hours(60 * 24);
-const A_DAY: SignedDuration = SignedDuration::from_hours(24);
+/// The number of AWS services listed per application.
+const MAX_SERVICES: usize = 3;
+/// The time before a certificate expires from which the report warns, enough to replace it in a
+/// maintenance window.
+const CERTIFICATE_WARNING: SignedDuration = SignedDuration::from_hours(60 * 24);
+const ONE_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Page {
+pub struct DailyReport {
     pub window: Window,
     pub now: Timestamp,
     pub services: usize,
     pub databases: usize,
-    pub releases: Vec<Release>,
-    pub scaled: Vec<Scaled>,
-    pub backups: Vec<Backups>,
-    pub incidents: Vec<Happened>,
-    /// Name, and what waits, is silenced or refused.
+    pub releases: Vec<ReleaseSummary>,
+    pub scaling: Vec<ScalingSummary>,
+    pub backups: Vec<BackupStatus>,
+    pub incidents: Vec<IncidentSummary>,
+    /// Each target's name with what is held, silenced or quarantined.
     pub held: Vec<(String, String)>,
-    /// Name, and what ends soon.
+    /// Each target's name with what expires soon.
     pub expiring: Vec<(String, String)>,
-    /// Name and finding.
+    /// Each target's name with its finding.
     pub findings: Vec<(String, String)>,
-    /// By application, or why that is not known; `None` where nobody asks.
+    /// Costs by application; the error code if they are not available, `None` if they are disabled.
     pub costs: Option<Result<Vec<Spending>, String>>,
-    /// What the stack itself cost on the last day.
+    /// The cost of the stack itself on the last day.
     pub own_cost: Option<Money>,
 }
 
@@ -47,132 +48,140 @@ pub struct Page {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Money(pub f64, pub String);
 
-/// What an application cost on the last day, and on a day of the week before.
+/// The cost of an application on the last day, and the daily mean of the days before.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Spending {
     pub app: String,
-    /// The day that `last` is of, where Cost Explorer does not have the last one yet.
+    /// The day of `last`, if Cost Explorer does not have the most recent day yet.
     pub late: Option<Date>,
     pub last: Money,
     pub mean: Money,
-    /// The most expensive services of the last day.
+    /// The most expensive AWS services of the last day.
     pub services: Vec<(String, Money)>,
 }
 
-/// An image that was rolled out.
+/// A release of an image in the period.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Release {
+pub struct ReleaseSummary {
     pub name: String,
     pub tag: String,
-    /// `sha256:ab12cd34`.
+    /// The shortened image digest: `sha256:ab12cd34`.
     pub digest: String,
     pub at: Timestamp,
-    /// What has become of it.
+    /// The result of the release.
     pub state: String,
 }
 
-/// How a service's count changed.
+/// The changes of a service's task count.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Scaled {
+pub struct ScalingSummary {
     pub name: String,
     pub least: u32,
     pub most: u32,
     pub changes: usize,
-    /// The bound that its tag gives it, and how long it was there.
+    /// The maximum from the service's tag, and how long the service was at it.
     pub at_maximum: Option<(u32, SignedDuration)>,
     pub task_hours: f64,
 }
 
 /// The backups of one database.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Backups {
+pub struct BackupStatus {
     pub name: String,
-    /// When the newest good one was taken, and how many there are.
+    /// The time of the newest usable snapshot.
     pub newest: Option<Timestamp>,
     pub count: usize,
-    /// The newest point to which it can be brought back.
+    /// The newest recovery point.
     pub recovery_point: Option<Timestamp>,
-    pub drilled: Option<Drilled>,
+    pub drilled: Option<DrillResult>,
 }
 
-/// An incident that was told as worse than good to know.
+/// An incident above informational severity.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Happened {
+pub struct IncidentSummary {
     pub name: String,
     pub severity: Severity,
     pub title: String,
     pub since: Timestamp,
-    pub over: Option<Timestamp>,
+    pub resolved_at: Option<Timestamp>,
 }
 
-impl Page {
+impl DailyReport {
     #[must_use]
-    pub fn of(found: &Found, window: &Window, now: Timestamp, defaults: &StackDefaults) -> Self {
+    pub fn from_inputs(
+        found: &ReportInputs,
+        window: &Window,
+        now: Timestamp,
+        defaults: &StackDefaults,
+    ) -> Self {
         let targets = || found.services.iter().chain(&found.databases);
         Self {
             window: window.clone(),
             now,
             services: found.services.len(),
             databases: found.databases.len(),
-            releases: releases(found),
-            scaled: scaled(found, window, now, defaults),
+            releases: list_releases(found),
+            scaling: summarize_scaling(found, window, now, defaults),
             backups: found
                 .databases
                 .iter()
-                .map(|(tagged, memory)| backups(found, tagged, memory))
+                .map(|(tagged, memory)| summarize_backups(found, tagged, memory))
                 .collect(),
-            incidents: incidents(found),
+            incidents: list_incidents(found),
             held: targets()
-                .flat_map(|(tagged, memory)| held(tagged, memory, now))
+                .flat_map(|(tagged, memory)| list_holds(tagged, memory, now))
                 .collect(),
-            expiring: expiring(found, now),
+            expiring: list_expiring(found, now),
             findings: targets()
                 .flat_map(|(tagged, memory)| {
                     memory
                         .findings
                         .values()
-                        .map(|title| (tagged.arn.name(), title.clone()))
+                        .map(|title| (tagged.arn.display_name(), title.clone()))
                 })
                 .collect(),
             costs: found
                 .costs
                 .as_ref()
-                .map(|costs| costs.as_ref().map(spendings).map_err(Clone::clone)),
+                .map(|costs| costs.as_ref().map(summarize_spending).map_err(Clone::clone)),
             own_cost: found
                 .costs
                 .as_ref()
-                .and_then(|costs| own_cost(costs.as_ref().ok()?)),
+                .and_then(|costs| stack_cost(costs.as_ref().ok()?)),
         }
     }
 
-    /// Nothing happened that somebody must know of.
+    /// Reports whether the report has nothing that an operator must know.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
         let nothing_done =
-            self.releases.is_empty() && self.scaled.is_empty() && self.incidents.is_empty();
+            self.releases.is_empty() && self.scaling.is_empty() && self.incidents.is_empty();
         nothing_done && self.held.is_empty() && self.expiring.is_empty() && self.findings.is_empty()
     }
 
-    /// The oldest of all recovery points, and of which database; the first without one goes first.
+    /// Returns the database with the oldest recovery point; one without a recovery point comes
+    /// first.
     #[must_use]
-    pub fn oldest_recovery_point(&self) -> Option<&Backups> {
+    pub fn oldest_recovery_point(&self) -> Option<&BackupStatus> {
         self.backups
             .iter()
             .min_by_key(|backups| backups.recovery_point)
     }
 }
 
-/// What AWS took of a day's plans: when, and what.
-fn done(records: &[Record]) -> impl Iterator<Item = (Timestamp, &Action)> {
+/// Returns the actions that AWS accepted, with the time of their intent.
+fn list_completed_actions(records: &[Record]) -> impl Iterator<Item = (Timestamp, &Action)> {
     let outcomes = |intent: &Record| {
         let outcome = records.iter().find(|record| {
             let same = (&record.event_id, &record.operation, &record.target);
-            let is_of = record.kind == Kind::Outcome && record.at >= intent.at;
+            let is_of = record.kind == RecordKind::Outcome && record.at >= intent.at;
             is_of && same == (&intent.event_id, &intent.operation, &intent.target)
         });
         outcome.into_iter().flat_map(|record| &record.outcomes)
     };
-    let intents = records.iter().filter(|record| record.kind == Kind::Intent);
+    let intents = records
+        .iter()
+        .filter(|record| record.kind == RecordKind::Intent);
     intents.flat_map(move |intent| {
         let steps = intent
             .plan
@@ -184,7 +193,7 @@ fn done(records: &[Record]) -> impl Iterator<Item = (Timestamp, &Action)> {
     })
 }
 
-fn releases(found: &Found) -> Vec<Release> {
+fn list_releases(found: &ReportInputs) -> Vec<ReleaseSummary> {
     let memory_of = |arn: &Arn| {
         found
             .services
@@ -192,13 +201,13 @@ fn releases(found: &Found) -> Vec<Release> {
             .find(|(tagged, _)| tagged.arn == *arn)
             .map(|(_, memory)| memory)
     };
-    done(&found.records)
+    list_completed_actions(&found.records)
         .filter_map(|(at, action)| {
             let Action::Rollout(rollout) = action else {
                 return None;
             };
             let memory = memory_of(&rollout.service);
-            let is_verified = |memory: &Memory| {
+            let is_verified = |memory: &TargetState| {
                 memory
                     .verified
                     .iter()
@@ -208,15 +217,15 @@ fn releases(found: &Found) -> Vec<Release> {
             let state = match (refused, memory) {
                 (Some(why), _) => format!("refused: {why}"),
                 (None, Some(memory)) if is_verified(memory) => "verified".to_owned(),
-                (None, Some(memory)) if memory.following.is_some() => "in progress".to_owned(),
+                (None, Some(memory)) if memory.active_rollout.is_some() => "in progress".to_owned(),
                 (None, _) => "not verified".to_owned(),
             };
             let (name, tag, digest) = (
-                rollout.service.name(),
+                rollout.service.display_name(),
                 rollout.tag.clone(),
-                rollout.digest.short(),
+                rollout.digest.short_digest(),
             );
-            Some(Release {
+            Some(ReleaseSummary {
                 name,
                 tag,
                 digest,
@@ -227,10 +236,15 @@ fn releases(found: &Found) -> Vec<Release> {
         .collect()
 }
 
-fn scaled(found: &Found, window: &Window, now: Timestamp, defaults: &StackDefaults) -> Vec<Scaled> {
+fn summarize_scaling(
+    found: &ReportInputs,
+    window: &Window,
+    now: Timestamp,
+    defaults: &StackDefaults,
+) -> Vec<ScalingSummary> {
     let mut changes: BTreeMap<&Arn, Vec<(Timestamp, u32, u32)>> = BTreeMap::new();
-    for (at, action) in done(&found.records) {
-        if let Action::Scale(scale) = action {
+    for (at, action) in list_completed_actions(&found.records) {
+        if let Action::SetDesiredCount(scale) = action {
             changes
                 .entry(&scale.service)
                 .or_default()
@@ -248,17 +262,17 @@ fn scaled(found: &Found, window: &Window, now: Timestamp, defaults: &StackDefaul
     };
     let scaled = changes
         .into_iter()
-        .map(|(arn, changes)| scaled_service(arn, &changes, max_of(arn), window, now));
+        .map(|(arn, changes)| summarize_service_scaling(arn, &changes, max_of(arn), window, now));
     scaled.collect()
 }
 
-fn scaled_service(
+fn summarize_service_scaling(
     arn: &Arn,
     changes: &[(Timestamp, u32, u32)],
     max: Option<u32>,
     window: &Window,
     now: Timestamp,
-) -> Scaled {
+) -> ScalingSummary {
     let first = changes.first().map_or(0, |(_, from, _)| *from);
     let starts =
         std::iter::once((window.from, first)).chain(changes.iter().map(|(at, _, to)| (*at, *to)));
@@ -283,8 +297,8 @@ fn scaled_service(
             there.fold(SignedDuration::ZERO, SignedDuration::saturating_add),
         )
     };
-    Scaled {
-        name: arn.name(),
+    ScalingSummary {
+        name: arn.display_name(),
         least: spans
             .iter()
             .map(|(count, _)| *count)
@@ -304,17 +318,17 @@ fn scaled_service(
     }
 }
 
-fn backups(found: &Found, tagged: &Tagged, memory: &Memory) -> Backups {
+fn summarize_backups(found: &ReportInputs, tagged: &Tagged, memory: &TargetState) -> BackupStatus {
     let database = found
         .described
         .iter()
         .find(|database| database.arn == tagged.arn);
     let of = |database: &&lamplighter::model::Database| {
         let of = found.snapshots.iter().filter(|snapshot| {
-            snapshot.is_good()
+            snapshot.is_restorable()
                 && snapshot.database == database.identifier
-                && snapshot.is_of(&database.resource_id)
-                && tagged.arn.database() == Some(snapshot.kind)
+                && snapshot.matches_resource_id(&database.resource_id)
+                && tagged.arn.database_kind() == Some(snapshot.kind)
         });
         of.collect::<Vec<_>>()
     };
@@ -323,8 +337,8 @@ fn backups(found: &Found, tagged: &Tagged, memory: &Memory) -> Backups {
         .iter()
         .filter_map(|snapshot| snapshot.taken_at)
         .max();
-    Backups {
-        name: tagged.arn.name(),
+    BackupStatus {
+        name: tagged.arn.display_name(),
         newest,
         count: snapshots.len(),
         recovery_point: newest.max(database.and_then(|database| database.latest_restorable)),
@@ -332,15 +346,16 @@ fn backups(found: &Found, tagged: &Tagged, memory: &Memory) -> Backups {
     }
 }
 
-fn incidents(found: &Found) -> Vec<Happened> {
-    // News that nothing ends is one where it is critical; findings have a section of their own.
+fn list_incidents(found: &ReportInputs) -> Vec<IncidentSummary> {
+    // Without a firing condition only critical news counts as an incident; findings have their own
+    // section.
     let is_one =
         |severity, lasted| severity == Severity::Critical || lasted && severity > Severity::Info;
     let told = found
         .incidents
         .iter()
-        .filter(|incident| is_one(incident.severity, incident.lasted));
-    told.map(|incident| Happened {
+        .filter(|incident| is_one(incident.severity, incident.was_firing));
+    told.map(|incident| IncidentSummary {
         name: incident.name.clone(),
         severity: incident.severity,
         title: incident
@@ -348,14 +363,14 @@ fn incidents(found: &Found) -> Vec<Happened> {
             .map(|line| line.title.clone())
             .unwrap_or_default(),
         since: incident.since,
-        over: incident.over,
+        resolved_at: incident.resolved_at,
     })
     .collect()
 }
 
-/// What waits, is silenced, frozen or refused.
-fn held(tagged: &Tagged, memory: &Memory, now: Timestamp) -> Vec<(String, String)> {
-    let name = tagged.arn.name();
+/// Returns what is held, silenced, frozen or quarantined for a target.
+fn list_holds(tagged: &Tagged, memory: &TargetState, now: Timestamp) -> Vec<(String, String)> {
+    let name = tagged.arn.display_name();
     let mut held: Vec<String> = memory
         .waiting
         .iter()
@@ -366,7 +381,7 @@ fn held(tagged: &Tagged, memory: &Memory, now: Timestamp) -> Vec<(String, String
             )
         })
         .collect();
-    match policy::silenced_until(&tagged.tags) {
+    match policy::parse_silence(&tagged.tags) {
         Ok(Some(until)) if until > now => {
             held.push(format!("silenced until {}", until.strftime("%F %H:%M UTC")))
         }
@@ -380,33 +395,33 @@ fn held(tagged: &Tagged, memory: &Memory, now: Timestamp) -> Vec<(String, String
         memory
             .quarantined
             .iter()
-            .map(|(digest, why)| format!("{} is refused: {why}", digest.short())),
+            .map(|(digest, why)| format!("{} is refused: {why}", digest.short_digest())),
     );
     held.into_iter().map(|what| (name.clone(), what)).collect()
 }
 
-/// Certificates that clients will not take any more, and silences that end before the next page.
-fn expiring(found: &Found, now: Timestamp) -> Vec<(String, String)> {
+/// Returns certificates about to expire, and silences that end within a day.
+fn list_expiring(found: &ReportInputs, now: Timestamp) -> Vec<(String, String)> {
     let certificates = found.described.iter().filter_map(|database| {
         let until = database
             .certificate_until
-            .filter(|until| until.duration_since(now) < CERTIFICATE_ENDS)?;
+            .filter(|until| until.duration_since(now) < CERTIFICATE_WARNING)?;
         let text = format!(
             "its certificate is good until {}: choose another authority",
             until.strftime("%F")
         );
-        Some((database.arn.name(), text))
+        Some((database.arn.display_name(), text))
     });
     let silences = found
         .services
         .iter()
         .chain(&found.databases)
         .filter_map(|(tagged, _)| {
-            let until = policy::silenced_until(&tagged.tags).ok().flatten()?;
-            let ends = until > now && until.duration_since(now) < A_DAY;
+            let until = policy::parse_silence(&tagged.tags).ok().flatten()?;
+            let ends = until > now && until.duration_since(now) < ONE_DAY;
             ends.then(|| {
                 (
-                    tagged.arn.name(),
+                    tagged.arn.display_name(),
                     format!("its silence ends on {}", until.strftime("%F %H:%M UTC")),
                 )
             })
@@ -414,8 +429,8 @@ fn expiring(found: &Found, now: Timestamp) -> Vec<(String, String)> {
     certificates.chain(silences).collect()
 }
 
-/// The newest day that Cost Explorer has: it may take a day to know the last one.
-fn newest(costs: &Costs) -> Date {
+/// Returns the newest day with costs: Cost Explorer may be a day late.
+fn newest_cost_day(costs: &Costs) -> Date {
     costs
         .by_app
         .iter()
@@ -425,28 +440,33 @@ fn newest(costs: &Costs) -> Date {
         .unwrap_or(costs.last)
 }
 
-fn spendings(costs: &Costs) -> Vec<Spending> {
-    let last = newest(costs);
+fn summarize_spending(costs: &Costs) -> Vec<Spending> {
+    let last = newest_cost_day(costs);
     let apps: BTreeSet<&str> = costs
         .by_app
         .iter()
-        .map(|spent| spent.of.as_str())
+        .map(|spent| spent.tag_value.as_str())
         .filter(|app| !app.is_empty())
         .collect();
     let spendings = apps.into_iter().map(|app| {
-        let of_app = || costs.by_app.iter().filter(move |spent| spent.of == app);
+        let of_app = || {
+            costs
+                .by_app
+                .iter()
+                .filter(move |spent| spent.tag_value == app)
+        };
         let unit = of_app()
             .next()
             .map(|spent| spent.unit.clone())
             .unwrap_or_default();
         let money = |amount: f64| Money(amount, unit.clone());
-        let on_last = |spent: &&Spent| spent.day == last;
+        let on_last = |spent: &&DailyCost| spent.day == last;
         let mut services: Vec<(String, Money)> = of_app()
             .filter(on_last)
             .map(|spent| (spent.service.clone(), money(spent.amount)))
             .collect();
         services.sort_by(|(_, a), (_, b)| b.0.total_cmp(&a.0));
-        services.truncate(SERVICES);
+        services.truncate(MAX_SERVICES);
         let earlier = || of_app().filter(|spent| spent.day < last);
         let days = earlier()
             .map(|spent| spent.day)
@@ -465,9 +485,9 @@ fn spendings(costs: &Costs) -> Vec<Spending> {
     spendings.collect()
 }
 
-fn own_cost(costs: &Costs) -> Option<Money> {
-    let last = newest(costs);
-    let own: Vec<&Spent> = costs.own.iter().filter(|spent| spent.day == last).collect();
+fn stack_cost(costs: &Costs) -> Option<Money> {
+    let last = newest_cost_day(costs);
+    let own: Vec<&DailyCost> = costs.own.iter().filter(|spent| spent.day == last).collect();
     let unit = own.first()?.unit.clone();
     Some(Money(own.iter().map(|spent| spent.amount).sum(), unit))
 }

@@ -1,35 +1,38 @@
-//! Which container of a task definition a service's tag is about, and where its image comes from.
+//! Selects the container of a task definition that a service's tag manages, and its image
+//! repository.
 
 use lamplighter::model::{Arn, ImageRef, Repository, TaskDefinition};
 use lamplighter::policy::DeployPolicy;
 use serde::Serialize;
 
-/// The container to change, and what it runs now.
+/// The container whose image `deploy` replaces, and the image that it runs now.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Subject {
-    pub container: String,
-    /// The image as the task definition names it.
+pub struct SelectedContainer {
+    pub name: String,
+    /// The image reference as the task definition spells it.
     pub image: String,
-    /// Where new images are looked for.
+    /// The ECR repository to search for new images.
     pub repository: Repository,
 }
 
-impl Subject {
+impl SelectedContainer {
     #[must_use]
-    pub fn running(&self) -> ImageRef {
+    pub fn running_image(&self) -> ImageRef {
         ImageRef::parse(&self.image)
     }
 }
 
-/// Finds the container by `container=`, else by repository, else because there is only one.
+/// Selects the container by `container=`, else by `repo=`, else the only one with an ECR image.
+/// Without `container=`, a single container is selected in any case.
 ///
 /// # Errors
-/// What stands against it, for the person who wrote the tag.
-pub fn subject(
+/// Returns a description for the author of the tag if no container or several match. The same goes
+/// for an image outside ECR without `repo=`.
+pub fn select_container(
     policy: &DeployPolicy,
     definition: &TaskDefinition,
     service: &Arn,
-) -> Result<Subject, String> {
+) -> Result<SelectedContainer, String> {
     let containers: Vec<(&str, ImageRef)> = definition
         .containers()
         .map(|c| (c.name, ImageRef::parse(c.image)))
@@ -39,7 +42,7 @@ pub fn subject(
         .map(|(name, _)| *name)
         .collect::<Vec<_>>()
         .join(", ");
-    let label = definition.label();
+    let label = definition.family_and_revision();
     let chosen: Vec<&(&str, ImageRef)> = match (&policy.container, &policy.repo) {
         (Some(name), _) => containers.iter().filter(|(c, _)| c == name).collect(),
         (None, Some(repo)) => containers
@@ -53,9 +56,9 @@ pub fn subject(
     };
     let (name, image) = match (chosen.as_slice(), containers.as_slice()) {
         ([one], _) => one,
-        // A first rollout replaces a placeholder that is not from the repository.
+        // A first rollout replaces a placeholder image from another registry.
         ([], [only]) if policy.container.is_none() => only,
-        ([], _) => return Err(no_container(policy, label, &names)),
+        ([], _) => return Err(describe_no_match(policy, label, &names)),
         (several, _) => {
             let names = several
                 .iter()
@@ -67,17 +70,17 @@ pub fn subject(
             ));
         }
     };
-    let repository = repository(policy, image, service).ok_or_else(|| {
+    let repository = find_repository(policy, image, service).ok_or_else(|| {
         format!("container {name} of {label} runs {image}, which is not from ECR; say repo=")
     })?;
-    Ok(Subject {
-        container: (*name).to_owned(),
+    Ok(SelectedContainer {
+        name: (*name).to_owned(),
         image: image.to_string(),
         repository,
     })
 }
 
-fn no_container(policy: &DeployPolicy, label: &str, names: &str) -> String {
+fn describe_no_match(policy: &DeployPolicy, label: &str, names: &str) -> String {
     match (&policy.container, &policy.repo) {
         (Some(container), _) => format!("{label} has no container {container} (it has: {names})"),
         (None, Some(repo)) => {
@@ -93,8 +96,9 @@ fn no_container(policy: &DeployPolicy, label: &str, names: &str) -> String {
     }
 }
 
-/// The registry of the running image where that is ECR, else the one beside the service.
-fn repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Option<Repository> {
+/// Returns the ECR repository of the running image, or the one that `repo=` names in the service's
+/// account and region.
+fn find_repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Option<Repository> {
     match &policy.repo {
         Some(name) if running.repository.name == *name && running.repository.is_ecr() => {
             Some(running.repository.clone())
@@ -102,9 +106,9 @@ fn repository(policy: &DeployPolicy, running: &ImageRef, service: &Arn) -> Optio
         Some(name) => {
             let host = format!(
                 "{}.dkr.ecr.{}.{}",
-                service.account(),
+                service.account_id(),
                 service.region(),
-                service.domain()
+                service.endpoint_domain()
             );
             Some(Repository {
                 host,
@@ -129,7 +133,7 @@ mod tests {
 
     const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
-    fn find(tag: &str, containers: &[(&str, &str)]) -> Result<Subject, String> {
+    fn find(tag: &str, containers: &[(&str, &str)]) -> Result<SelectedContainer, String> {
         let containers: Vec<Value> = containers
             .iter()
             .map(|(n, i)| json!({"name": n, "image": i}))
@@ -143,7 +147,7 @@ mod tests {
             tags: BTreeMap::new(),
         };
         let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-        subject(&DeployPolicy::parse(tag).unwrap(), &definition, &service)
+        select_container(&DeployPolicy::parse(tag).unwrap(), &definition, &service)
     }
 
     #[rstest]
@@ -163,7 +167,7 @@ mod tests {
         let containers: Vec<(&str, &str)> =
             containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
         let found = find(tag, &containers).unwrap();
-        assert_eq!(found.container, expected);
+        assert_eq!(found.name, expected);
         assert_eq!(
             found.repository,
             Repository {

@@ -1,26 +1,27 @@
-//! Events of AWS that no operation handles, in words. Other parts of Lamplighter tell what they do themselves; this tells
-//! what AWS says by itself about databases, its own health, scaling that has come to its end, and secrets.
+//! Translates AWS events that no operation handles into notifications. Operations report their own
+//! actions; this module reports what AWS says about databases, its own health, scaling limits,
+//! secrets, images and failed jobs.
 
 mod alarms;
 mod databases;
 mod images;
 mod jobs;
-mod numbers;
-mod own;
+mod rds_events;
+mod stack_alarms;
 
 use jiff::Timestamp;
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Notice, Severity, console, console_link};
+use lamplighter::notify::{Message, Notification, Severity, console_host, console_link};
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::gather::FAILED;
 
-/// Letters of AWS's own text that are passed on.
-const LETTERS: usize = 1_000;
+/// The number of characters of AWS's own text that are passed on.
+const MAX_TEXT_CHARS: usize = 1_000;
 
-/// The envelope, as far as it is told.
+/// The fields of the EventBridge envelope that a notification needs.
 #[derive(Debug, Deserialize)]
 struct Event {
     #[serde(rename = "detail-type")]
@@ -39,8 +40,8 @@ struct Event {
 }
 
 impl Event {
-    /// Which part of AWS says it.
-    fn teller(&self) -> &str {
+    /// Returns the name of the AWS service that sent the event.
+    fn service_name(&self) -> &str {
         match self.source.as_str() {
             "aws.rds" => "RDS",
             "aws.health" => "AWS Health",
@@ -55,8 +56,8 @@ impl Event {
         }
     }
 
-    /// The first thing that it is about; empty where it names none.
-    fn resource(&self) -> Arn {
+    /// Returns the first resource of the event; empty if it names none.
+    fn first_resource(&self) -> Arn {
         Arn::new(
             self.resources
                 .iter()
@@ -76,59 +77,61 @@ impl Event {
     }
 }
 
-/// Whether a payload is an event of AWS and not a notice.
+/// Reports whether a payload is an AWS event and not a notification.
 #[must_use]
-pub fn is_event(payload: &Value) -> bool {
+pub fn is_aws_event(payload: &Value) -> bool {
     payload.get("detail-type").is_some()
 }
 
-/// What an event says to people; `None` where it is what happens every day.
+/// Translates an AWS event into a notification; `None` if it is routine.
 ///
 /// # Errors
-/// [`MalformedEvent`] where it is no event, or lacks what its kind needs.
-pub fn notice(
+/// [`MalformedEvent`] if it is no event, or lacks what its kind needs.
+pub fn translate_event(
     payload: Value,
     stack: &str,
     now: Timestamp,
-) -> Result<Option<Notice>, MalformedEvent> {
+) -> Result<Option<Notification>, MalformedEvent> {
     let event = Event::deserialize(&payload)
         .map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
     let told = match event.detail_type.as_str() {
-        "AWS Health Event" | "AWS Health Abuse Event" => Some(health(&event)?),
-        "Application Auto Scaling Scaling Activity State Change" => scaled_to_the_end(&event),
-        "AWS Service Event via CloudTrail" => rotation(&event),
-        "ECR Image Scan" | "Inspector2 Scan" => images::scan(&event)?,
-        "Inspector2 Finding" => images::finding(&event)?,
-        "CloudWatch Alarm State Change" => alarms::changed(payload, &event, stack)?,
-        "Backup Job State Change" => jobs::backup(&event)?,
-        "CodeDeploy Deployment State-change Notification" => jobs::deployment(&event)?,
-        kind if kind.starts_with("RDS ") => databases::said(&event)?,
-        _ => Some(unknown(&event)),
+        "AWS Health Event" | "AWS Health Abuse Event" => Some(translate_health_event(&event)?),
+        "Application Auto Scaling Scaling Activity State Change" => translate_scaling_limit(&event),
+        "AWS Service Event via CloudTrail" => translate_rotation_failure(&event),
+        "ECR Image Scan" | "Inspector2 Scan" => images::translate_scan(&event)?,
+        "Inspector2 Finding" => images::translate_finding(&event)?,
+        "CloudWatch Alarm State Change" => alarms::translate_alarm(payload, &event, stack)?,
+        "Backup Job State Change" => jobs::translate_backup_job(&event)?,
+        "CodeDeploy Deployment State-change Notification" => {
+            jobs::translate_code_deployment(&event)?
+        }
+        kind if kind.starts_with("RDS ") => databases::translate_rds_event(&event)?,
+        _ => Some(translate_unknown_event(&event)),
     };
-    Ok(told.map(|told| told.into_notice(&event, stack, now)))
+    Ok(told.map(|told| told.into_notification(&event, stack, now)))
 }
 
-/// What is told, and about what.
-struct Told {
+/// The translation of an event: a message and its target.
+struct TranslatedEvent {
     message: Message,
     target: Arn,
     name: String,
     app: Option<String>,
-    /// The console's page, where the target's own is not the right one.
+    /// The console page, if the target's own page is not the right one.
     link: Option<String>,
 }
 
-impl Told {
-    fn into_notice(self, event: &Event, stack: &str, now: Timestamp) -> Notice {
+impl TranslatedEvent {
+    fn into_notification(self, event: &Event, stack: &str, now: Timestamp) -> Notification {
         let link = self.link.unwrap_or_else(|| console_link(&self.target));
-        Notice {
+        Notification {
             message: self.message,
             at: event
                 .time
                 .as_deref()
                 .and_then(|time| time.parse().ok())
                 .unwrap_or(now),
-            operation: event.teller().to_owned(),
+            operation: event.service_name().to_owned(),
             name: self.name,
             app: self.app,
             stack: stack.to_owned(),
@@ -139,7 +142,7 @@ impl Told {
     }
 }
 
-fn message(severity: Severity, title: String) -> Message {
+fn message_with_severity(severity: Severity, title: String) -> Message {
     match severity {
         Severity::Info => Message::info(title),
         Severity::Warning => Message::warning(title),
@@ -147,22 +150,22 @@ fn message(severity: Severity, title: String) -> Message {
     }
 }
 
-fn read<'a, T: Deserialize<'a>>(event: &'a Event) -> Result<T, MalformedEvent> {
+fn parse_detail<'a, T: Deserialize<'a>>(event: &'a Event) -> Result<T, MalformedEvent> {
     T::deserialize(&event.detail)
         .map_err(|e| MalformedEvent(format!("event \"{}\": {e}", event.detail_type)))
 }
 
-/// Text of AWS as it is, cut, with its written-out line breaks made blanks.
-fn cut(text: &str) -> String {
+/// Shortens a text of AWS and replaces its written-out line breaks by blanks.
+fn shorten_text(text: &str) -> String {
     let plain = text.replace("\\n", " ");
     let words: Vec<&str> = plain.split_whitespace().collect();
-    let text: String = words.join(" ").chars().take(LETTERS).collect();
+    let text: String = words.join(" ").chars().take(MAX_TEXT_CHARS).collect();
     text
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct OfHealth {
+struct HealthDetail {
     #[serde(default)]
     service: String,
     #[serde(default)]
@@ -177,27 +180,27 @@ struct OfHealth {
     #[serde(default)]
     start_time: String,
     #[serde(default)]
-    event_description: Vec<Description>,
+    event_description: Vec<HealthDescription>,
     #[serde(default)]
-    affected_entities: Vec<Entity>,
+    affected_entities: Vec<AffectedEntity>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Description {
+struct HealthDescription {
     #[serde(default)]
     latest_description: String,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Entity {
+struct AffectedEntity {
     #[serde(default)]
     entity_value: String,
 }
 
-fn health(event: &Event) -> Result<Told, MalformedEvent> {
-    let of: OfHealth = read(event)?;
+fn translate_health_event(event: &Event) -> Result<TranslatedEvent, MalformedEvent> {
+    let of: HealthDetail = parse_detail(event)?;
     let is_closed = of.status_code == "closed";
     let severity = match of.event_type_category.as_str() {
         "issue" | "scheduledChange" if !is_closed => Severity::Warning,
@@ -213,7 +216,7 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
     let text = of
         .event_description
         .first()
-        .map(|description| cut(&description.latest_description))
+        .map(|description| shorten_text(&description.latest_description))
         .unwrap_or_default();
     let affected: Vec<&str> = of
         .affected_entities
@@ -231,13 +234,13 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
     } else {
         format!(" Since or from {}.", of.start_time)
     };
-    let message = message(severity, format!("{what}: {}", of.event_type_code))
+    let message = message_with_severity(severity, format!("{what}: {}", of.event_type_code))
         .why(format!("AWS Health says: {text}{affected}{since}"))
         .next("Follow it in the Health dashboard; nothing is done about it from here.");
     let lasts = format!("{FAILED}{}", of.event_arn);
     let message = match (of.event_type_category.as_str(), of.status_code.as_str()) {
-        (_, "closed") => message.ends(lasts),
-        ("issue", "open") => message.begins(lasts),
+        (_, "closed") => message.clears(lasts),
+        ("issue", "open") => message.fires(lasts),
         _ => message,
     };
     let host = if event.region.starts_with("cn-") {
@@ -246,7 +249,7 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
         "console.aws.amazon.com"
     };
     let link = format!("https://health.{host}/health/home#/account/dashboard/open-issues");
-    Ok(Told {
+    Ok(TranslatedEvent {
         message,
         target: Arn::new(of.event_arn),
         name: of.service,
@@ -255,8 +258,9 @@ fn health(event: &Event) -> Result<Told, MalformedEvent> {
     })
 }
 
-/// A scalable target that has reached its maximum; of one of ECS.
-fn scaled_to_the_end(event: &Event) -> Option<Told> {
+/// Translates the event that an ECS scalable target has reached its maximum capacity; `None` for
+/// any other.
+fn translate_scaling_limit(event: &Event) -> Option<TranslatedEvent> {
     let of = &event.detail;
     let text = |key: &str| of.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| of.get(key).and_then(Value::as_i64);
@@ -280,17 +284,17 @@ fn scaled_to_the_end(event: &Event) -> Option<Told> {
         "It had {from} tasks. What the load needs above {max} it does not get."
     ))
     .next("Raise its maximum capacity, or find out where the load comes from.");
-    Some(Told {
+    Some(TranslatedEvent {
         message,
-        name: arn.name(),
+        name: arn.display_name(),
         target: arn,
         app: None,
         link: None,
     })
 }
 
-/// A secret whose rotation failed.
-fn rotation(event: &Event) -> Option<Told> {
+/// Translates a failed rotation of a secret; `None` for any other event.
+fn translate_rotation_failure(event: &Event) -> Option<TranslatedEvent> {
     let of = &event.detail;
     if of.get("eventName").and_then(Value::as_str) != Some("RotationFailed") {
         return None;
@@ -302,24 +306,28 @@ fn rotation(event: &Event) -> Option<Told> {
     let why = of
         .get("errorMessage")
         .and_then(Value::as_str)
-        .map_or("Secrets Manager does not say why.".to_owned(), cut);
+        .map_or("Secrets Manager does not say why.".to_owned(), shorten_text);
     let message = Message::warning("its rotation failed")
         .why(format!("Secrets Manager says: {why}"))
         .next("Tasks go on with the value they have. See that the rotation function works, and rotate it by hand.");
-    // Six letters of Secrets Manager's own end the ARN.
+    // Secrets Manager appends a hyphen and six random characters to the name in the ARN.
     let name = secret
         .resource()
         .trim_start_matches("secret:")
         .rsplit_once('-')
         .map_or(String::new(), |(name, _)| name.to_owned());
-    let name = if name.is_empty() { secret.name() } else { name };
-    let link = link(
+    let name = if name.is_empty() {
+        secret.display_name()
+    } else {
+        name
+    };
+    let link = console_page_link(
         event,
         &secret,
         "secretsmanager",
         &format!("secret?name={name}&region={}", event.region),
     );
-    Some(Told {
+    Some(TranslatedEvent {
         message,
         target: secret,
         name,
@@ -328,18 +336,21 @@ fn rotation(event: &Event) -> Option<Told> {
     })
 }
 
-/// What nobody here knows is shown as it is.
-fn unknown(event: &Event) -> Told {
-    let target = event.resource();
-    let name = if target.name().is_empty() {
+/// Translates an event of an unknown kind by passing on its details.
+fn translate_unknown_event(event: &Event) -> TranslatedEvent {
+    let target = event.first_resource();
+    let name = if target.display_name().is_empty() {
         event.source.clone()
     } else {
-        target.name()
+        target.display_name()
     };
     let message = Message::info(format!("{} from {}", event.detail_type, event.source))
-        .why(format!("AWS says: {}", cut(&event.detail.to_string())))
+        .why(format!(
+            "AWS says: {}",
+            shorten_text(&event.detail.to_string())
+        ))
         .next("This version does not know this kind of event; it is passed on as it came.");
-    Told {
+    TranslatedEvent {
         message,
         target,
         name,
@@ -348,8 +359,8 @@ fn unknown(event: &Event) -> Told {
     }
 }
 
-/// A page of the console in the event's region and the target's partition.
-fn link(event: &Event, target: &Arn, service: &str, page: &str) -> String {
-    let host = console(target.partition(), &event.region);
+/// Returns the URL of a console page in the event's region and the target's partition.
+fn console_page_link(event: &Event, target: &Arn, service: &str, page: &str) -> String {
+    let host = console_host(target.partition(), &event.region);
     format!("https://{host}/{service}/{}", page.replace(' ', "%20"))
 }

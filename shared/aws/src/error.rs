@@ -1,4 +1,4 @@
-//! One mapping from every SDK error to ours.
+//! The mapping from SDK errors to [`AwsError`].
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
@@ -6,8 +6,8 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use lamplighter::AwsError;
 
-/// Names the call, the target and AWS's code.
-pub fn failure<E>(call: &'static str, target: &str, error: &SdkError<E, HttpResponse>) -> AwsError
+/// Converts an SDK error to an [`AwsError`] with the call, the target and AWS's error code.
+pub fn aws_error<E>(call: &'static str, target: &str, error: &SdkError<E, HttpResponse>) -> AwsError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
@@ -17,18 +17,18 @@ where
             service
                 .err()
                 .message()
-                .map_or_else(|| chain(service.err()), str::to_owned),
+                .map_or_else(|| format_error_chain(service.err()), str::to_owned),
         ),
-        SdkError::TimeoutError(_) => ("Timeout".to_owned(), chain(error)),
+        SdkError::TimeoutError(_) => ("Timeout".to_owned(), format_error_chain(error)),
         SdkError::DispatchFailure(dispatch) if dispatch.is_timeout() => {
-            ("Timeout".to_owned(), chain(error))
+            ("Timeout".to_owned(), format_error_chain(error))
         }
-        SdkError::DispatchFailure(_) => ("DispatchFailure".to_owned(), chain(error)),
+        SdkError::DispatchFailure(_) => ("DispatchFailure".to_owned(), format_error_chain(error)),
         SdkError::ResponseError(answer) => (
             format!("HTTP{}", answer.raw().status().as_u16()),
-            chain(error),
+            format_error_chain(error),
         ),
-        _ => ("RequestError".to_owned(), chain(error)),
+        _ => ("RequestError".to_owned(), format_error_chain(error)),
     };
     let status = error.raw_response().map(|answer| answer.status().as_u16());
     let refused = matches!(status, Some(400..=499));
@@ -41,8 +41,8 @@ where
     }
 }
 
-/// An answer that lacks what the call promises.
-pub fn incomplete(call: &'static str, target: &str, what: &str) -> AwsError {
+/// Returns the error for a response without a required field.
+pub fn incomplete_response(call: &'static str, target: &str, what: &str) -> AwsError {
     AwsError {
         call,
         target: target.to_owned(),
@@ -52,8 +52,8 @@ pub fn incomplete(call: &'static str, target: &str, what: &str) -> AwsError {
     }
 }
 
-/// An error and its causes in one line, without what one says twice.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+/// Formats an error and its causes in one line, without repetitions.
+fn format_error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! Why a task stopped, by what ECS says of it.
+//! Classifies why a task stopped, from the reasons that ECS reports.
 //!
 //! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
@@ -7,53 +7,54 @@ use jiff::Timestamp;
 use lamplighter::model::{Task, TaskContainer};
 use serde::Serialize;
 
-/// Why a task stopped.
+/// The cause for which a task stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub enum Cause {
-    /// A container was killed for the memory that it used.
+    /// A container was killed because it ran out of memory.
     OutOfMemory,
-    /// An essential container ended, with whatever code: one of a service is to run on.
+    /// An essential container exited. Any exit code is a failure, because a service must keep
+    /// running.
     Exit,
-    /// It failed the health checks of its load balancer, or its own.
+    /// The task failed its load balancer, container or Service Connect health checks.
     HealthCheck,
-    /// Its image can't be pulled.
+    /// The image can't be pulled.
     Image,
-    /// A secret, a role, a log group, a volume or a network that it needs is missing or out of reach.
+    /// A required secret, role, log group, volume or network is missing or unreachable.
     Setup,
-    /// It could not be started for another reason.
+    /// The task could not be started for another reason.
     Start,
-    /// There is no room for it.
+    /// There is no capacity for the task.
     Capacity,
-    /// AWS took its Spot capacity back.
+    /// AWS reclaimed the Spot capacity.
     Spot,
-    /// The instance or the hardware under it went away.
+    /// The instance or the hardware was lost or is under maintenance.
     Host,
-    /// It was to stop: scaled in, deployed over, or stopped by somebody.
+    /// The stop was intended: a scale-in, a deployment, or a StopTask call.
     Routine,
-    /// In words that are not known here.
+    /// The stop reason is not recognized.
     Unknown,
 }
 
 /// A task that stopped.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Stop {
+pub struct StoppedTask {
     /// The ARN of the task.
     pub task: String,
-    pub at: Option<Timestamp>,
-    /// When it began to run; `None` where it never did.
-    pub started: Option<Timestamp>,
-    /// The ARN of the revision that it was of.
+    pub stopped_at: Option<Timestamp>,
+    /// Time at which the task started to run; `None` if it never did.
+    pub started_at: Option<Timestamp>,
+    /// The ARN of its task definition revision.
     pub revision: String,
     pub cause: Cause,
-    /// The container that it stopped for, where one did.
+    /// The container that caused the stop, if it is known.
     pub container: Option<String>,
-    /// What ECS says, as it says it.
-    pub says: String,
+    /// The stop reason, verbatim from ECS.
+    pub reason: String,
     pub zone: String,
 }
 
-/// What says, wherever it stands, that something is missing or full: on EC2 it follows other words.
-const WITHIN: [(&str, Cause); 5] = [
+/// Signs that are matched anywhere in a stop reason, because on EC2 other text precedes them.
+const CONTAINED_SIGNS: [(&str, Cause); 5] = [
     ("failed to initialize logging driver", Cause::Setup),
     ("log group does not exist", Cause::Setup),
     ("Fetching secret data from", Cause::Setup),
@@ -61,8 +62,8 @@ const WITHIN: [(&str, Cause); 5] = [
     ("InsufficientFreeAddresses", Cause::Capacity),
 ];
 
-/// How what ECS says begins, and what that means; the first that fits counts.
-const SIGNS: [(&str, Cause); 35] = [
+/// Prefixes of stop reasons and their causes; the first match counts.
+const PREFIX_SIGNS: [(&str, Cause); 35] = [
     ("OutOfMemoryError", Cause::OutOfMemory),
     ("CannotPull", Cause::Image),
     ("Task failed ELB health checks", Cause::HealthCheck),
@@ -107,7 +108,7 @@ const SIGNS: [(&str, Cause); 35] = [
 ];
 
 impl Cause {
-    /// Something is wrong with the service, or with what it needs.
+    /// Reports whether the cause is a failure of the service or of a resource that it needs.
     #[must_use]
     pub fn is_failure(self) -> bool {
         match self {
@@ -118,33 +119,33 @@ impl Cause {
             | Self::Setup
             | Self::Start
             | Self::Capacity => true,
-            // ECS starts another one, and nothing is to be mended.
+            // ECS starts a replacement by itself, so there is nothing to heal.
             Self::Spot | Self::Host | Self::Routine | Self::Unknown => false,
         }
     }
 
-    /// No restart helps: something that is missing must be put there.
+    /// Reports whether an operator must act, because no restart restores a missing resource.
     #[must_use]
-    pub fn needs_person(self) -> bool {
+    pub fn needs_operator(self) -> bool {
         matches!(self, Self::Image | Self::Setup)
     }
 }
 
-impl Stop {
+impl StoppedTask {
     #[must_use]
-    pub fn of(task: &Task) -> Self {
-        let (cause, container) = classify(task);
+    pub fn from_task(task: &Task) -> Self {
+        let (cause, container) = classify_task(task);
         let own = container
             .filter(|container| !container.reason.is_empty())
             .map(|container| &container.reason);
         Self {
             task: task.task.clone(),
-            at: task.stopped_at,
-            started: task.started_at,
+            stopped_at: task.stopped_at,
+            started_at: task.started_at,
             revision: task.task_definition.clone(),
             cause,
             container: container.map(|container| container.name.clone()),
-            says: own.unwrap_or(&task.reason).clone(),
+            reason: own.unwrap_or(&task.reason).clone(),
             zone: task.zone.clone(),
         }
     }
@@ -155,47 +156,47 @@ impl Stop {
     }
 }
 
-/// The cause, and the container that shows it.
-fn classify(task: &Task) -> (Cause, Option<&TaskContainer>) {
+/// Returns the cause of a stop, and the container that caused it.
+fn classify_task(task: &Task) -> (Cause, Option<&TaskContainer>) {
     let killed = task
         .containers
         .iter()
-        .find(|container| by_sign(&container.reason) == Some(Cause::OutOfMemory));
+        .find(|container| match_cause(&container.reason) == Some(Cause::OutOfMemory));
     if killed.is_some() {
         return (Cause::OutOfMemory, killed);
     }
-    // What a container says is more precise than what is said of its task, unless AWS stopped it.
-    match by_sign(&task.reason) {
+    // A container's reason is more precise than its task's, unless AWS itself stopped the task.
+    match match_cause(&task.reason) {
         Some(Cause::Exit) | None => {}
         Some(cause) => return (cause, None),
     }
     let telling = task
         .containers
         .iter()
-        .find_map(|c| Some((by_sign(&c.reason)?, Some(c))));
-    let ended = || task.failed_container();
+        .find_map(|c| Some((match_cause(&c.reason)?, Some(c))));
+    let ended = || task.find_failed_container();
     telling.unwrap_or_else(|| match task.stop_code.as_str() {
         "SpotInterruption" | "TerminationNotice" => (Cause::Spot, None),
         "UserInitiated" | "ServiceSchedulerInitiated" => (Cause::Routine, None),
         "TaskFailedToStart" => (Cause::Start, None),
         "EssentialContainerExited" => (Cause::Exit, ended()),
-        _ if by_sign(&task.reason) == Some(Cause::Exit) => (Cause::Exit, ended()),
+        _ if match_cause(&task.reason) == Some(Cause::Exit) => (Cause::Exit, ended()),
         _ if task.reason.starts_with("Task failed to start") => (Cause::Start, None),
         _ => (Cause::Unknown, None),
     })
 }
 
-fn by_sign(says: &str) -> Option<Cause> {
-    let within = WITHIN.iter().find(|(sign, _)| says.contains(sign));
+fn match_cause(says: &str) -> Option<Cause> {
+    let within = CONTAINED_SIGNS.iter().find(|(sign, _)| says.contains(sign));
     within
-        .or_else(|| SIGNS.iter().find(|(sign, _)| says.starts_with(sign)))
+        .or_else(|| PREFIX_SIGNS.iter().find(|(sign, _)| says.starts_with(sign)))
         .map(|(_, cause)| *cause)
 }
 
-/// The ARN that ECS names as missing or out of reach, without what follows it.
+/// Returns the first ARN in a stop reason that ECS names as missing or unreachable.
 #[must_use]
-pub fn missing(says: &str) -> Option<&str> {
-    // Who was refused is named before what.
+pub fn extract_missing_arn(says: &str) -> Option<&str> {
+    // An access error names the denied principal before the resource.
     let says = says
         .split_once("on resource: ")
         .map_or(says, |(_, after)| after);

@@ -1,18 +1,18 @@
-//! What RDS says of databases.
+//! Translates RDS events.
 
 use std::collections::BTreeMap;
 
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notify::{DOWN, Severity};
+use lamplighter::notify::{DATABASE_DOWN_CONDITION, Severity};
 use serde::Deserialize;
 
-use super::numbers::{self, Course};
-use super::{Event, Told, cut, message, read};
+use super::rds_events::{self, AvailabilityChange};
+use super::{Event, TranslatedEvent, message_with_severity, parse_detail, shorten_text};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct OfRds {
+struct RdsDetail {
     #[serde(default)]
     event_categories: Vec<String>,
     #[serde(default)]
@@ -26,17 +26,22 @@ struct OfRds {
     tags: Option<BTreeMap<String, String>>,
 }
 
-/// An instance, a cluster, a snapshot or whatever else RDS speaks of; `None` where it happens every day.
-pub fn said(event: &Event) -> Result<Option<Told>, MalformedEvent> {
-    let of: OfRds = read(event)?;
-    let Some(severity) = numbers::severity(of.event_id.as_deref(), &of.event_categories) else {
+/// Translates an RDS event about an instance, a cluster, a snapshot or another resource; `None` if
+/// it is routine.
+///
+/// # Errors
+/// [`MalformedEvent`] if the event's detail cannot be parsed.
+pub fn translate_rds_event(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let of: RdsDetail = parse_detail(event)?;
+    let Some(severity) = rds_events::event_severity(of.event_id.as_deref(), &of.event_categories)
+    else {
         return Ok(None);
     };
-    let course = numbers::course(of.event_id.as_deref());
+    let course = rds_events::availability_change(of.event_id.as_deref());
     let next = match severity {
         Severity::Info => "Good to know: nothing has to be done about it.",
         Severity::Warning => "Look at it in working hours, before it grows.",
-        Severity::Critical if course == Course::GoesDown => {
+        Severity::Critical if course == AvailabilityChange::Down => {
             "Look at it now: it serves nobody, or will soon. Services of its application are left alone meanwhile."
         }
         Severity::Critical => "Look at it now, before it serves nobody.",
@@ -45,26 +50,26 @@ pub fn said(event: &Event) -> Result<Option<Told>, MalformedEvent> {
     let text = if of.message.is_empty() {
         "RDS says no more about it".to_owned()
     } else {
-        cut(&of.message)
+        shorten_text(&of.message)
     };
-    let message = message(severity, first_sentence(&text))
+    let message = message_with_severity(severity, first_sentence(&text))
         .why(format!("RDS says: {text} ({id})"))
         .next(next);
     let message = match course {
-        Course::GoesDown => message.begins(DOWN),
-        Course::IsBack => message.ends(DOWN),
-        Course::News => message,
+        AvailabilityChange::Down => message.fires(DATABASE_DOWN_CONDITION),
+        AvailabilityChange::Recovered => message.clears(DATABASE_DOWN_CONDITION),
+        AvailabilityChange::Unchanged => message,
     };
     let app = of
         .tags
         .and_then(|tags| tags.get("lamplighter:app").cloned());
     let target = Arn::new(of.source_arn);
     let name = if of.source_identifier.is_empty() {
-        target.name()
+        target.display_name()
     } else {
         of.source_identifier
     };
-    Ok(Some(Told {
+    Ok(Some(TranslatedEvent {
         message,
         target,
         name,
@@ -74,7 +79,7 @@ pub fn said(event: &Event) -> Result<Option<Told>, MalformedEvent> {
 }
 
 fn first_sentence(text: &str) -> String {
-    let text = cut(text);
+    let text = shorten_text(text);
     let end = text.find(". ").unwrap_or(text.len());
     text.get(..end)
         .unwrap_or(&text)

@@ -1,4 +1,4 @@
-//! Amazon ElastiCache: replication groups, serverless caches, and their manual snapshots.
+//! Amazon ElastiCache: replication groups, serverless caches and their manual snapshots.
 
 use std::collections::BTreeMap;
 
@@ -7,26 +7,31 @@ use aws_sdk_elasticache::types::{
     ReplicationGroup, ServerlessCache, ServerlessCacheSnapshot, Snapshot as GroupSnapshot, Tag,
 };
 
-use super::failure::failure;
-use super::snapshots::{is_missing, time};
+use super::error::aws_error;
+use super::snapshots::{is_snapshot_missing, to_timestamp};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, DatabaseKind, Snapshot};
-use lamplighter::plan::{Backup, Expire, Remove, Restore, Verify};
+use lamplighter::plan::{
+    CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, MarkVerified, RestoreForDrill,
+};
 use lamplighter::policy::VERIFIED;
-use lamplighter::ports::cloud::Which;
+use lamplighter::ports::cloud::SnapshotFilter;
 
-/// The most that every listing here allows.
-const PER_PAGE: i32 = 50;
+/// Maximum page size of every ElastiCache listing in this module.
+const PAGE_SIZE: i32 = 50;
 
-/// The caches that exist. There is no filter for several names: one is asked for, or all are.
-pub async fn caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+/// Describes the caches with these ARNs; missing ones are left out.
+///
+/// ElastiCache has no filter for several names, so several caches of a kind mean a full listing.
+/// Sources: DescribeReplicationGroups, DescribeServerlessCaches.
+pub async fn describe_caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
     let of = |kind| -> Vec<&Arn> {
         arns.iter()
-            .filter(|arn| arn.database() == Some(kind))
+            .filter(|arn| arn.database_kind() == Some(kind))
             .collect()
     };
     let name_of = |arns: &[&Arn]| match arns {
-        [one] => Some(one.name()),
+        [one] => Some(one.display_name()),
         _ => None,
     };
     let mut found = Vec::new();
@@ -35,14 +40,14 @@ pub async fn caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsE
         let request = client
             .describe_replication_groups()
             .set_replication_group_id(name_of(&groups));
-        let mut pages = request.max_records(PER_PAGE).into_paginator().send();
+        let mut pages = request.max_records(PAGE_SIZE).into_paginator().send();
         while let Some(page) = pages.next().await {
-            match page.map_err(|e| failure("DescribeReplicationGroups", "all", &e)) {
+            match page.map_err(|e| aws_error("DescribeReplicationGroups", "all", &e)) {
                 Ok(page) => found.extend(
                     page.replication_groups
                         .unwrap_or_default()
                         .into_iter()
-                        .filter_map(group),
+                        .filter_map(convert_replication_group),
                 ),
                 Err(error) if error.code.contains("NotFound") => break,
                 Err(error) => return Err(error),
@@ -54,15 +59,15 @@ pub async fn caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsE
         let request = client
             .describe_serverless_caches()
             .set_serverless_cache_name(name_of(&serverless));
-        let mut pages = request.max_results(PER_PAGE).into_paginator().send();
+        let mut pages = request.max_results(PAGE_SIZE).into_paginator().send();
         while let Some(page) = pages.next().await {
-            match page.map_err(|e| failure("DescribeServerlessCaches", "all", &e)) {
+            match page.map_err(|e| aws_error("DescribeServerlessCaches", "all", &e)) {
                 Ok(page) => {
                     found.extend(
                         page.serverless_caches
                             .unwrap_or_default()
                             .into_iter()
-                            .filter_map(serverless_cache),
+                            .filter_map(convert_serverless_cache),
                     );
                 }
                 Err(error) if error.code.contains("NotFound") => break,
@@ -74,7 +79,7 @@ pub async fn caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsE
     Ok(found)
 }
 
-fn group(group: ReplicationGroup) -> Option<Database> {
+fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
     let first = group
         .node_groups
         .and_then(|nodes| nodes.into_iter().next())
@@ -93,7 +98,7 @@ fn group(group: ReplicationGroup) -> Option<Database> {
     })
 }
 
-fn serverless_cache(cache: ServerlessCache) -> Option<Database> {
+fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
     Some(Database {
         arn: Arn::new(cache.arn?),
         identifier: cache.serverless_cache_name?,
@@ -108,54 +113,59 @@ fn serverless_cache(cache: ServerlessCache) -> Option<Database> {
     })
 }
 
-/// Manual snapshots, without their tags.
-pub async fn snapshots(client: &Client, which: Which<'_>) -> Result<Vec<Snapshot>, AwsError> {
+/// Lists manual snapshots without their tags.
+///
+/// Sources: DescribeSnapshots, DescribeServerlessCacheSnapshots.
+pub async fn list_snapshots(
+    client: &Client,
+    which: SnapshotFilter<'_>,
+) -> Result<Vec<Snapshot>, AwsError> {
     let (of_groups, of_serverless) = match which {
-        Which::All => (true, true),
-        Which::Of(arn) => {
-            let kind = arn.database();
+        SnapshotFilter::All => (true, true),
+        SnapshotFilter::OfSource(arn) => {
+            let kind = arn.database_kind();
             (
                 kind == Some(DatabaseKind::ReplicationGroup),
                 kind == Some(DatabaseKind::ServerlessCache),
             )
         }
-        Which::This(arn) => (
+        SnapshotFilter::ByArn(arn) => (
             arn.resource().starts_with("snapshot:"),
             arn.resource().starts_with("serverlesscachesnapshot:"),
         ),
     };
     let mut found = Vec::new();
     if of_groups {
-        found.extend(of_replication_groups(client, which).await?);
+        found.extend(list_group_snapshots(client, which).await?);
     }
     if of_serverless {
-        found.extend(of_serverless_caches(client, which).await?);
+        found.extend(list_serverless_snapshots(client, which).await?);
     }
     Ok(found)
 }
 
-async fn of_replication_groups(
+async fn list_group_snapshots(
     client: &Client,
-    which: Which<'_>,
+    which: SnapshotFilter<'_>,
 ) -> Result<Vec<Snapshot>, AwsError> {
     let mut request = client
         .describe_snapshots()
         .snapshot_source("user")
-        .max_records(PER_PAGE);
+        .max_records(PAGE_SIZE);
     request = match which {
-        Which::All => request,
-        Which::Of(arn) => request.replication_group_id(arn.name()),
-        Which::This(arn) => request.snapshot_name(arn.name()),
+        SnapshotFilter::All => request,
+        SnapshotFilter::OfSource(arn) => request.replication_group_id(arn.display_name()),
+        SnapshotFilter::ByArn(arn) => request.snapshot_name(arn.display_name()),
     };
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.map_err(|e| failure("DescribeSnapshots", "caches", &e)) {
+        match page.map_err(|e| aws_error("DescribeSnapshots", "caches", &e)) {
             Ok(page) => found.extend(
                 page.snapshots
                     .unwrap_or_default()
                     .into_iter()
-                    .filter_map(of_group),
+                    .filter_map(convert_group_snapshot),
             ),
             Err(error) if error.code.contains("NotFound") => break,
             Err(error) => return Err(error),
@@ -164,19 +174,19 @@ async fn of_replication_groups(
     Ok(found)
 }
 
-async fn of_serverless_caches(
+async fn list_serverless_snapshots(
     client: &Client,
-    which: Which<'_>,
+    which: SnapshotFilter<'_>,
 ) -> Result<Vec<Snapshot>, AwsError> {
     let mut request = client
         .describe_serverless_cache_snapshots()
-        .max_results(PER_PAGE);
+        .max_results(PAGE_SIZE);
     request = match which {
-        Which::All => request,
-        Which::Of(arn) => request.serverless_cache_name(arn.name()),
-        Which::This(arn) => request.serverless_cache_snapshot_name(arn.name()),
+        SnapshotFilter::All => request,
+        SnapshotFilter::OfSource(arn) => request.serverless_cache_name(arn.display_name()),
+        SnapshotFilter::ByArn(arn) => request.serverless_cache_snapshot_name(arn.display_name()),
     };
-    // Automatic ones are AWS's.
+    // AWS manages the automatic snapshots.
     let is_manual = |s: &ServerlessCacheSnapshot| {
         s.snapshot_type
             .as_deref()
@@ -185,13 +195,16 @@ async fn of_serverless_caches(
     let mut pages = request.into_paginator().send();
     let mut found = Vec::new();
     while let Some(page) = pages.next().await {
-        match page.map_err(|e| failure("DescribeServerlessCacheSnapshots", "caches", &e)) {
+        match page.map_err(|e| aws_error("DescribeServerlessCacheSnapshots", "caches", &e)) {
             Ok(page) => {
                 let all = page
                     .serverless_cache_snapshots
                     .unwrap_or_default()
                     .into_iter();
-                found.extend(all.filter(is_manual).filter_map(of_serverless_cache));
+                found.extend(
+                    all.filter(is_manual)
+                        .filter_map(convert_serverless_snapshot),
+                );
             }
             Err(error) if error.code.contains("NotFound") => break,
             Err(error) => return Err(error),
@@ -200,19 +213,19 @@ async fn of_serverless_caches(
     Ok(found)
 }
 
-fn of_group(snapshot: GroupSnapshot) -> Option<Snapshot> {
+fn convert_group_snapshot(snapshot: GroupSnapshot) -> Option<Snapshot> {
     let nodes = snapshot.node_snapshots.unwrap_or_default();
     Some(Snapshot {
         arn: Arn::new(snapshot.arn?),
         identifier: snapshot.snapshot_name?,
-        // That of a cluster without a replication group is of no target of ours.
+        // A cluster without a replication group is not a target of Lamplighter.
         database: snapshot.replication_group_id.unwrap_or_default(),
         kind: DatabaseKind::ReplicationGroup,
         status: snapshot.snapshot_status.unwrap_or_default(),
-        // Each shard is taken by itself: the oldest says what is certain.
+        // ElastiCache snapshots each shard separately, so the oldest time is the safe one.
         taken_at: nodes
             .into_iter()
-            .filter_map(|node| node.snapshot_create_time.and_then(time))
+            .filter_map(|node| node.snapshot_create_time.and_then(to_timestamp))
             .min(),
         encrypted: snapshot.kms_key_id.is_some(),
         engine_version: snapshot.engine_version.unwrap_or_default(),
@@ -222,7 +235,7 @@ fn of_group(snapshot: GroupSnapshot) -> Option<Snapshot> {
     })
 }
 
-fn of_serverless_cache(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
+fn convert_serverless_snapshot(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
     let of = snapshot.serverless_cache_configuration;
     Some(Snapshot {
         arn: Arn::new(snapshot.arn?),
@@ -232,41 +245,46 @@ fn of_serverless_cache(snapshot: ServerlessCacheSnapshot) -> Option<Snapshot> {
             .unwrap_or_default(),
         kind: DatabaseKind::ServerlessCache,
         status: snapshot.status.unwrap_or_default(),
-        taken_at: snapshot.create_time.and_then(time),
+        taken_at: snapshot.create_time.and_then(to_timestamp),
         encrypted: true,
         ..Snapshot::default()
     })
 }
 
-/// The tags of a cache, now; none while it is made or changed, when AWS does not tell them.
-pub async fn tags(client: &Client, cache: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
+/// Lists the current tags of a cache.
+///
+/// While a cache is being created or modified, AWS does not return tags; the result is then empty.
+pub async fn list_tags(client: &Client, cache: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
     let answer = client
         .list_tags_for_resource()
         .resource_name(cache.as_str())
         .send()
         .await;
-    let answer = match answer.map_err(|e| failure("ListTagsForResource", &cache.name(), &e)) {
-        Ok(answer) => answer,
-        Err(error) if error.is_not_now() || error.code.contains("NotFound") => {
-            return Ok(BTreeMap::new());
-        }
-        Err(error) => return Err(error),
-    };
+    let answer =
+        match answer.map_err(|e| aws_error("ListTagsForResource", &cache.display_name(), &e)) {
+            Ok(answer) => answer,
+            Err(error) if error.is_transient_state() || error.code.contains("NotFound") => {
+                return Ok(BTreeMap::new());
+            }
+            Err(error) => return Err(error),
+        };
     let tags = answer.tag_list.unwrap_or_default().into_iter();
     Ok(tags
         .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
         .collect())
 }
 
-/// Begins a restore. That it has begun already is as good.
-pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsError> {
+/// Starts the restore of a snapshot to a temporary cache.
+///
+/// Idempotent: an existing cache with that name is not an error.
+pub async fn restore_cache(client: &Client, restore: &RestoreForDrill) -> Result<String, AwsError> {
     let into = &restore.into;
     let tags = restore
         .tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
-    let begun = if restore.source.database() == Some(DatabaseKind::ServerlessCache) {
+    let begun = if restore.source.database_kind() == Some(DatabaseKind::ServerlessCache) {
         let request = client
             .create_serverless_cache()
             .serverless_cache_name(into)
@@ -280,7 +298,7 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateServerlessCache", into, &e))
+            .map_err(|e| aws_error("CreateServerlessCache", into, &e))
     } else {
         let request = client
             .create_replication_group()
@@ -290,11 +308,11 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
             .replication_group_description("a drill of Lamplighter")
             .cache_node_type(&restore.class);
         let request = request
-            .snapshot_name(restore.snapshot.name())
+            .snapshot_name(restore.snapshot.display_name())
             .at_rest_encryption_enabled(restore.encrypted);
         let request = request.set_cache_subnet_group_name(restore.subnet_group.clone());
         let request = request.set_cache_parameter_group_name(restore.parameter_group.clone());
-        // The primary of each shard is enough.
+        // A restore test needs only the primary of each shard.
         let request = request
             .automatic_failover_enabled(false)
             .set_tags(Some(tags));
@@ -303,7 +321,7 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateReplicationGroup", into, &e))
+            .map_err(|e| aws_error("CreateReplicationGroup", into, &e))
     };
     match begun {
         Ok(()) => Ok(format!("{into} is being made")),
@@ -314,17 +332,22 @@ pub async fn restore(client: &Client, restore: &Restore) -> Result<String, AwsEr
     }
 }
 
-/// Deletes a throwaway cache without a last snapshot.
-pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError> {
-    let name = remove.database.name();
-    let deleted = if remove.database.database() == Some(DatabaseKind::ServerlessCache) {
+/// Deletes a temporary cache without a final snapshot.
+///
+/// Idempotent: a missing cache is not an error.
+pub async fn delete_cache(
+    client: &Client,
+    remove: &DeleteRestoredDatabase,
+) -> Result<String, AwsError> {
+    let name = remove.database.display_name();
+    let deleted = if remove.database.database_kind() == Some(DatabaseKind::ServerlessCache) {
         let sent = client
             .delete_serverless_cache()
             .serverless_cache_name(&name)
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteServerlessCache", &name, &e))
+            .map_err(|e| aws_error("DeleteServerlessCache", &name, &e))
     } else {
         let sent = client
             .delete_replication_group()
@@ -332,7 +355,7 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteReplicationGroup", &name, &e))
+            .map_err(|e| aws_error("DeleteReplicationGroup", &name, &e))
     };
     match deleted {
         Ok(()) => Ok(format!("{name} is being deleted")),
@@ -341,9 +364,9 @@ pub async fn remove(client: &Client, remove: &Remove) -> Result<String, AwsError
     }
 }
 
-pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError> {
+pub async fn mark_verified(client: &Client, verify: &MarkVerified) -> Result<String, AwsError> {
     let (name, at) = (
-        verify.snapshot.name(),
+        verify.snapshot.display_name(),
         verify.at.strftime("%FT%H:%MZ").to_string(),
     );
     let request = client
@@ -353,19 +376,21 @@ pub async fn verify(client: &Client, verify: &Verify) -> Result<String, AwsError
         .tags(Tag::builder().key(VERIFIED).value(at).build())
         .send()
         .await;
-    sent.map_err(|e| failure("AddTagsToResource", &name, &e))?;
+    sent.map_err(|e| aws_error("AddTagsToResource", &name, &e))?;
     Ok(format!("{name} is verified"))
 }
 
-/// Takes a snapshot. That it is there already is as good.
-pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> {
-    let (name, identifier) = (backup.database.name(), &backup.identifier);
+/// Creates a snapshot of a cache.
+///
+/// Idempotent: an existing snapshot with that name is not an error.
+pub async fn create_snapshot(client: &Client, backup: &CreateSnapshot) -> Result<String, AwsError> {
+    let (name, identifier) = (backup.database.display_name(), &backup.identifier);
     let tags: Vec<Tag> = backup
         .tags
         .iter()
         .map(|(key, value)| Tag::builder().key(key).value(value).build())
         .collect();
-    let taken = if backup.database.database() == Some(DatabaseKind::ServerlessCache) {
+    let taken = if backup.database.database_kind() == Some(DatabaseKind::ServerlessCache) {
         let request = client
             .create_serverless_cache_snapshot()
             .serverless_cache_name(name);
@@ -375,7 +400,7 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateServerlessCacheSnapshot", identifier, &e))
+            .map_err(|e| aws_error("CreateServerlessCacheSnapshot", identifier, &e))
     } else {
         let request = client.create_snapshot().replication_group_id(name);
         let sent = request
@@ -384,7 +409,7 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("CreateSnapshot", identifier, &e))
+            .map_err(|e| aws_error("CreateSnapshot", identifier, &e))
     };
     match taken {
         Ok(()) => Ok(format!("{identifier} is being made")),
@@ -395,9 +420,11 @@ pub async fn take(client: &Client, backup: &Backup) -> Result<String, AwsError> 
     }
 }
 
-/// Deletes a snapshot. That it is gone already is as good.
-pub async fn delete(client: &Client, expire: &Expire) -> Result<String, AwsError> {
-    let name = expire.snapshot.name();
+/// Deletes a snapshot.
+///
+/// Idempotent: a missing snapshot is not an error.
+pub async fn delete_snapshot(client: &Client, expire: &DeleteSnapshot) -> Result<String, AwsError> {
+    let name = expire.snapshot.display_name();
     let deleted = if expire
         .snapshot
         .resource()
@@ -409,15 +436,15 @@ pub async fn delete(client: &Client, expire: &Expire) -> Result<String, AwsError
             .send()
             .await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteServerlessCacheSnapshot", &name, &e))
+            .map_err(|e| aws_error("DeleteServerlessCacheSnapshot", &name, &e))
     } else {
         let sent = client.delete_snapshot().snapshot_name(&name).send().await;
         sent.map(drop)
-            .map_err(|e| failure("DeleteSnapshot", &name, &e))
+            .map_err(|e| aws_error("DeleteSnapshot", &name, &e))
     };
     match deleted {
         Ok(()) => Ok(format!("{name} is deleted")),
-        Err(error) if is_missing(&error) => Ok(format!("{name} was gone already")),
+        Err(error) if is_snapshot_missing(&error) => Ok(format!("{name} was gone already")),
         Err(error) => Err(error),
     }
 }

@@ -1,17 +1,18 @@
-//! Events of RDS, Aurora and DocumentDB. How bad one is goes by its number: neither the category nor the text says it.
+//! Classifies events of RDS, Aurora and DocumentDB. The event number decides the severity: neither
+//! the category nor the text states it.
 //!
 //! Source: <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Events.Messages.html>,
 //! <https://docs.aws.amazon.com/AmazonRDS/latest/AuroraUserGuide/USER_Events.Messages.html>
 
 use lamplighter::notify::Severity;
 
-/// It serves nobody, or will soon.
+/// Events after which the database serves nobody, or soon won't.
 #[rustfmt::skip]
 const CRITICAL: [u16; 11] = [
     7, 31, 35, 36, 69, 221, 227, 239, 243, 418, 419,
 ];
 
-/// Something does not work, or will not for long. Some of them are in a category that sounds good.
+/// Events that report a failure or an imminent one. The category of some of them sounds harmless.
 #[rustfmt::skip]
 const WARNING: [u16; 78] = [
     22, 45, 57, 58, 66, 76, 77, 79, 80, 81, 82, 83, 84, 85, 86, 89, 143, 152, 157, 158, 159, 162, 165, 187, 188,
@@ -20,13 +21,14 @@ const WARNING: [u16; 78] = [
     358, 369, 387, 389, 403, 404, 412, 416, 421, 484, 489,
 ];
 
-/// It was not there for a moment, is back, or somebody stopped, started or deleted it.
+/// Events that report a short interruption, a recovery, or that somebody stopped, started or
+/// deleted the database.
 #[rustfmt::skip]
-const WORTH_KNOWING: [u16; 26] = [
+const INFORMATIONAL: [u16; 26] = [
     3, 4, 6, 13, 15, 20, 21, 34, 49, 50, 51, 52, 53, 65, 70, 71, 72, 73, 87, 88, 150, 151, 153, 154, 171, 420,
 ];
 
-/// What happens every day.
+/// Routine events, which are not reported.
 #[rustfmt::skip]
 const ROUTINE: [u16; 208] = [
     1, 2, 5, 11, 12, 14, 16, 17, 18, 19, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 37, 38, 39, 40, 41, 42, 43, 44,
@@ -41,44 +43,48 @@ const ROUTINE: [u16; 208] = [
     488, 491, 492, 493, 501, 502, 512, 513,
 ];
 
-/// Of those that are critical, what leaves it serving for now, or is no database.
-const SERVES: [u16; 3] = [227, 239, 243];
+/// Critical events that leave the database serving for now, or are not about a database.
+const STILL_SERVING: [u16; 3] = [227, 239, 243];
 
-/// It runs again: restarted, started, recovered, failed over, or its key is there again; or it is deleted.
+/// Events after which the database runs again (restarted, started, recovered, failed over, key
+/// restored) or is deleted.
 #[rustfmt::skip]
-const BACK: [u16; 12] = [
+const RECOVERED: [u16; 12] = [
     3, 6, 21, 49, 51, 53, 65, 71, 88, 151, 171, 420,
 ];
 
-/// What an event means for a database that may be down.
+/// The effect of an event on the availability of a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Course {
-    GoesDown,
-    IsBack,
-    News,
+pub enum AvailabilityChange {
+    Down,
+    Recovered,
+    Unchanged,
 }
 
-/// Whether a database goes down by it, or is back.
+/// Returns whether an event makes a database unavailable or reports its recovery.
 #[must_use]
-pub fn course(event_id: Option<&str>) -> Course {
-    match number(event_id) {
-        Some(number) if CRITICAL.contains(&number) && !SERVES.contains(&number) => Course::GoesDown,
-        Some(number) if BACK.contains(&number) => Course::IsBack,
-        _ => Course::News,
+pub fn availability_change(event_id: Option<&str>) -> AvailabilityChange {
+    match event_number(event_id) {
+        Some(number) if CRITICAL.contains(&number) && !STILL_SERVING.contains(&number) => {
+            AvailabilityChange::Down
+        }
+        Some(number) if RECOVERED.contains(&number) => AvailabilityChange::Recovered,
+        _ => AvailabilityChange::Unchanged,
     }
 }
 
-fn number(event_id: Option<&str>) -> Option<u16> {
+fn event_number(event_id: Option<&str>) -> Option<u16> {
     event_id?.rsplit('-').next()?.parse().ok()
 }
 
-/// Categories in which a number that is not known here is trouble until somebody says otherwise.
-const TROUBLE: [&str; 4] = ["failure", "low storage", "availability", "global failover"];
+/// Categories in which an unknown event number counts as a warning.
+const FAILURE_CATEGORIES: [&str; 4] = ["failure", "low storage", "availability", "global failover"];
 
-/// How bad an event is; `None` where it is what happens every day. One without a number goes by its categories.
+/// Returns the severity of an event; `None` if it is routine. An unknown or missing number is
+/// classified by its categories.
 #[must_use]
-pub fn severity(event_id: Option<&str>, categories: &[String]) -> Option<Severity> {
-    let number = number(event_id);
+pub fn event_severity(event_id: Option<&str>, categories: &[String]) -> Option<Severity> {
+    let number = event_number(event_id);
     let is_in = |numbers: &[u16]| number.is_some_and(|number| numbers.contains(&number));
     if is_in(&ROUTINE) {
         return None;
@@ -87,11 +93,11 @@ pub fn severity(event_id: Option<&str>, categories: &[String]) -> Option<Severit
         Severity::Critical
     } else if is_in(&WARNING) {
         Severity::Warning
-    } else if is_in(&WORTH_KNOWING) {
+    } else if is_in(&INFORMATIONAL) {
         Severity::Info
     } else if categories
         .iter()
-        .any(|category| TROUBLE.contains(&category.as_str()))
+        .any(|category| FAILURE_CATEGORIES.contains(&category.as_str()))
     {
         Severity::Warning
     } else {
@@ -126,33 +132,46 @@ mod tests {
         #[case] category: &str,
         #[case] expected: Option<Severity>,
     ) {
-        assert_eq!(severity(Some(id), &[category.to_owned()]), expected);
+        assert_eq!(event_severity(Some(id), &[category.to_owned()]), expected);
     }
 
     #[test]
     fn without_a_number_the_category_says_it() {
         assert_eq!(
-            severity(None, &["failure".to_owned()]),
+            event_severity(None, &["failure".to_owned()]),
             Some(Severity::Warning)
         );
-        assert_eq!(severity(None, &[]), Some(Severity::Info));
+        assert_eq!(event_severity(None, &[]), Some(Severity::Info));
     }
 
     #[test]
     fn what_is_back_is_worth_knowing() {
-        assert!(BACK.iter().all(|number| WORTH_KNOWING.contains(number)));
-        assert_eq!(course(Some("RDS-EVENT-0221")), Course::GoesDown);
-        assert_eq!(course(Some("RDS-EVENT-0227")), Course::News);
-        assert_eq!(
-            (
-                course(Some("RDS-EVENT-0088")),
-                course(Some("RDS-EVENT-0003"))
-            ),
-            (Course::IsBack, Course::IsBack)
+        assert!(
+            RECOVERED
+                .iter()
+                .all(|number| INFORMATIONAL.contains(number))
         );
         assert_eq!(
-            (course(Some("RDS-EVENT-0001")), course(None)),
-            (Course::News, Course::News)
+            availability_change(Some("RDS-EVENT-0221")),
+            AvailabilityChange::Down
+        );
+        assert_eq!(
+            availability_change(Some("RDS-EVENT-0227")),
+            AvailabilityChange::Unchanged
+        );
+        assert_eq!(
+            (
+                availability_change(Some("RDS-EVENT-0088")),
+                availability_change(Some("RDS-EVENT-0003"))
+            ),
+            (AvailabilityChange::Recovered, AvailabilityChange::Recovered)
+        );
+        assert_eq!(
+            (
+                availability_change(Some("RDS-EVENT-0001")),
+                availability_change(None)
+            ),
+            (AvailabilityChange::Unchanged, AvailabilityChange::Unchanged)
         );
     }
 
@@ -161,7 +180,7 @@ mod tests {
         let mut all = [
             &CRITICAL[..],
             &WARNING[..],
-            &WORTH_KNOWING[..],
+            &INFORMATIONAL[..],
             &ROUTINE[..],
         ]
         .concat();

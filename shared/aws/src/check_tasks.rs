@@ -1,4 +1,4 @@
-//! Amazon ECS: tasks that look into a restored database.
+//! Amazon ECS: check tasks, which inspect a restored database.
 
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
@@ -6,21 +6,26 @@ use aws_sdk_ecs::types::{
     LaunchType, NetworkConfiguration, Tag, TaskOverride,
 };
 
-use super::failure::{failure, incomplete};
+use super::error::{aws_error, incomplete_response};
 use super::tasks;
 use lamplighter::AwsError;
 use lamplighter::model::{Task, TaskDefinition};
-use lamplighter::plan::{Halt, RunProbe};
+use lamplighter::plan::{RunCheckTask, StopCheckTask};
 use lamplighter::policy::MANAGED;
 
-/// Starts the task, once for its token. `definition` names the containers, which all get the environment.
-pub async fn run(
+/// Starts a check task. Idempotent per token. Source: RunTask.
+///
+/// All containers of `definition` get the environment of the probe.
+///
+/// # Errors
+/// [`AwsError`] if the task definition is not tagged as managed, or RunTask fails.
+pub async fn run_check_task(
     client: &Client,
-    probe: &RunProbe,
+    probe: &RunCheckTask,
     definition: &TaskDefinition,
 ) -> Result<String, AwsError> {
-    let about = definition.label();
-    // IAM refuses it as well, without saying what is missing.
+    let about = definition.family_and_revision();
+    // IAM denies it as well, but without naming the missing tag.
     if definition
         .tags
         .get(MANAGED)
@@ -80,7 +85,7 @@ pub async fn run(
             .security_groups(&probe.security_group)
             .assign_public_ip(AssignPublicIp::Disabled)
             .build();
-        let vpc = vpc.map_err(|e| incomplete("RunTask", about, &e.to_string()))?;
+        let vpc = vpc.map_err(|e| incomplete_response("RunTask", about, &e.to_string()))?;
         request = request.network_configuration(
             NetworkConfiguration::builder()
                 .awsvpc_configuration(vpc)
@@ -97,8 +102,8 @@ pub async fn run(
     let answer = request
         .send()
         .await
-        .map_err(|e| failure("RunTask", about, &e))?;
-    // What stands against it comes with an answer that is none.
+        .map_err(|e| aws_error("RunTask", about, &e))?;
+    // ECS reports a rejected task in the body of a successful response.
     if let Some(refusal) = answer.failures.unwrap_or_default().into_iter().next() {
         let (code, message) = (
             refusal.reason.unwrap_or_default(),
@@ -117,11 +122,17 @@ pub async fn run(
         .unwrap_or_default()
         .into_iter()
         .find_map(|task| task.task_arn);
-    task.ok_or_else(|| incomplete("RunTask", about, "task"))
+    task.ok_or_else(|| incomplete_response("RunTask", about, "task"))
 }
 
-/// The newest task that was started by a token. ECS remembers one that ended for about an hour.
-pub async fn find(client: &Client, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
+/// Returns the newest task with this `startedBy` token, or `None`.
+///
+/// ECS lists a stopped task for about an hour. Sources: ListTasks, DescribeTasks.
+pub async fn find_check_task(
+    client: &Client,
+    cluster: &str,
+    token: &str,
+) -> Result<Option<Task>, AwsError> {
     for status in [DesiredStatus::Running, DesiredStatus::Stopped] {
         let listed = client
             .list_tasks()
@@ -131,13 +142,13 @@ pub async fn find(client: &Client, cluster: &str, token: &str) -> Result<Option<
             .send()
             .await;
         let arns = listed
-            .map_err(|e| failure("ListTasks", cluster, &e))?
+            .map_err(|e| aws_error("ListTasks", cluster, &e))?
             .task_arns
             .unwrap_or_default();
         if arns.is_empty() {
             continue;
         }
-        let tasks = tasks::describe(client, cluster, arns).await?;
+        let tasks = tasks::describe_tasks(client, cluster, arns).await?;
         return Ok(tasks
             .into_iter()
             .max_by_key(|(created, _)| *created)
@@ -146,7 +157,7 @@ pub async fn find(client: &Client, cluster: &str, token: &str) -> Result<Option<
     Ok(None)
 }
 
-pub async fn halt(client: &Client, halt: &Halt) -> Result<String, AwsError> {
+pub async fn stop_check_task(client: &Client, halt: &StopCheckTask) -> Result<String, AwsError> {
     let request = client
         .stop_task()
         .cluster(&halt.cluster)
@@ -155,6 +166,6 @@ pub async fn halt(client: &Client, halt: &Halt) -> Result<String, AwsError> {
     request
         .send()
         .await
-        .map_err(|e| failure("StopTask", &halt.task, &e))?;
+        .map_err(|e| aws_error("StopTask", &halt.task, &e))?;
     Ok("it is being stopped".to_owned())
 }
