@@ -16,7 +16,7 @@ use lamplighter::notify::{Message, Notification, Severity, console_host, console
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::gather::FAILED;
+use crate::grouping::FAILED;
 
 /// The number of characters of AWS's own text that are passed on.
 const MAX_TEXT_CHARS: usize = 1_000;

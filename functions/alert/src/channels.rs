@@ -20,9 +20,9 @@ use lamplighter_aws::{Config, Secret, Topic, is_local};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::desk::{Notifier, Outgoing, SendError};
-use crate::due::NotificationKind as Occasion;
-use crate::round::Route;
+use crate::dispatcher::{Notifier, Outgoing, SendError};
+use crate::notification::NotificationKind as Occasion;
+use crate::rate_limit::Route;
 use destination::{Destination, DestinationKind, parse};
 use documents::merge_objects;
 

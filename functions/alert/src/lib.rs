@@ -13,10 +13,10 @@
 
 pub mod aws_events;
 pub mod channels;
-pub mod desk;
-pub mod due;
-pub mod gather;
-pub mod round;
+pub mod dispatcher;
+pub mod grouping;
+pub mod notification;
+pub mod rate_limit;
 pub mod text;
 
 use std::rc::Rc;
@@ -33,7 +33,7 @@ use lamplighter_aws::{DynamoLedger, build_sdk_config};
 use serde_json::{Value, json};
 
 use channels::Channels;
-use desk::{Alert, Notifier};
+use dispatcher::{Alert, Notifier};
 use lamplighter::ports::incidents::IncidentStore;
 
 /// Runs the Lambda function; `main` only calls it.

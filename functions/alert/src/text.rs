@@ -6,7 +6,7 @@ use lamplighter::notify::incident::{Incident, Line};
 use lamplighter::policy;
 use lamplighter_aws::signed_link::LinkSigner;
 
-use crate::due::NotificationKind;
+use crate::notification::NotificationKind;
 
 /// The longest subject, in characters: SNS refuses 100 and more.
 /// Source: <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>

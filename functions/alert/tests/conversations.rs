@@ -7,11 +7,11 @@
     reason = "a failed expectation ends the test"
 )]
 
-use alert::due::{
+use alert::grouping::{expire_conditions, ingest_notification};
+use alert::notification::{
     NotificationKind, due_kind, list_expired_incidents, mark_notified, suppression_reason,
 };
-use alert::gather::{expire_conditions, ingest_notification};
-use alert::round::{Delivery, Route, plan_deliveries, record_delivery};
+use alert::rate_limit::{Delivery, Route, plan_deliveries, record_delivery};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
 use lamplighter::notify::incident::{Incident, IncidentId};

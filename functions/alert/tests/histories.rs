@@ -16,9 +16,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use alert::desk::{Alert, Notifier, Outgoing, SendError};
-use alert::due::NotificationKind;
-use alert::round::Route;
+use alert::dispatcher::{Alert, Notifier, Outgoing, SendError};
+use alert::notification::NotificationKind;
+use alert::rate_limit::Route;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::model::Arn;

@@ -10,8 +10,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use alert::due::NotificationKind;
-use alert::gather::{expire_conditions, ingest_notification};
+use alert::grouping::{expire_conditions, ingest_notification};
+use alert::notification::NotificationKind;
 use alert::text::IncidentMessage;
 use alert::{aws_events, parse_record};
 use jiff::{SignedDuration, Timestamp};

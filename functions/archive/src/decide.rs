@@ -8,7 +8,7 @@ use lamplighter::model::{ExportTask, LogDay, LogGroup, pluralize};
 use lamplighter::plan::{Action, ExportLogs, SetRetention, Step, WriteManifest};
 use lamplighter::policy::{ExportRetention, LogsPolicy};
 
-use crate::{Observed, Policy, export_days, words};
+use crate::{Observed, Policy, export_days, messages};
 
 /// Delay before a failed export task is retried.
 const RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
@@ -18,15 +18,15 @@ const STANDARD_CLASS: &str = "STANDARD";
 
 /// Decides the plan for one log group.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(group) = &observed.group else {
         return Plan::nothing(
             "the log group does not exist any more; what was exported stays for its time",
         );
     };
-    let mut plan = match seen.policy.logs.export {
+    let mut plan = match context.policy.logs.export {
         Some(keep) => Decision {
-            seen,
+            context,
             observed,
             group,
             keep,
@@ -35,7 +35,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         .plan_export(),
         None => Plan::nothing("its logs are not exported"),
     };
-    if let Some(days) = seen
+    if let Some(days) = context
         .policy
         .logs
         .retain
@@ -53,7 +53,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         plan.steps.push(Step {
             action,
             reason,
-            message: Some(words::retention_changed(group.retention_days, days)),
+            message: Some(messages::retention_changed(group.retention_days, days)),
         });
     }
     plan
@@ -62,11 +62,11 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 /// Reports whether the group may start an export: it has no task, or its task failed long enough
 /// ago.
 pub fn may_start_export(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     task: Option<&ExportTask>,
     now: Timestamp,
 ) -> bool {
-    let (Some(task), Some(exporting)) = (task, &seen.state.exporting) else {
+    let (Some(task), Some(exporting)) = (task, &context.state.exporting) else {
         return task.is_none();
     };
     has_failed(task) && now.duration_since(exporting.at) >= RETRY_DELAY
@@ -77,7 +77,7 @@ fn has_failed(task: &ExportTask) -> bool {
 }
 
 struct Decision<'a> {
-    seen: TargetContext<'a, Policy>,
+    context: TargetContext<'a, Policy>,
     observed: &'a Observed,
     group: &'a LogGroup,
     keep: ExportRetention,
@@ -87,15 +87,20 @@ struct Decision<'a> {
 impl Decision<'_> {
     fn plan_export(&self) -> Plan {
         if self.group.class != STANDARD_CLASS {
-            return Plan::notify(words::wrong_class(&self.group.class));
+            return Plan::notify(messages::wrong_class(&self.group.class));
         }
         // The retention that the tag requests takes effect in this run.
-        let retention = self.seen.policy.logs.retain.or(self.group.retention_days);
+        let retention = self
+            .context
+            .policy
+            .logs
+            .retain
+            .or(self.group.retention_days);
         if let Some(days) = retention.filter(|days| *days < LogsPolicy::MIN_RETENTION_DAYS) {
-            return Plan::notify(words::retention_too_short(days));
+            return Plan::notify(messages::retention_too_short(days));
         }
         let mut plan = match &self.observed.task {
-            Some(task) if !may_start_export(self.seen, Some(task), self.now) => {
+            Some(task) if !may_start_export(self.context, Some(task), self.now) => {
                 self.continue_export(task)
             }
             _ => self.start_export(),
@@ -103,8 +108,8 @@ impl Decision<'_> {
         plan.messages.extend(self.find_lost_days());
         plan.messages
             .push(match self.observed.day.filter(|day| self.is_late(*day)) {
-                Some(day) => words::export_late(day, &plan.reason),
-                None => words::export_on_schedule(),
+                Some(day) => messages::export_late(day, &plan.reason),
+                None => messages::export_on_schedule(),
             });
         plan
     }
@@ -114,11 +119,11 @@ impl Decision<'_> {
             return Plan::nothing(format!("the task {} is somebody else's", task.id));
         };
         if has_failed(task) {
-            return Plan::notify(words::export_failed(day, task));
+            return Plan::notify(messages::export_failed(day, task));
         }
         if task.status != "COMPLETED" {
             let since = self
-                .seen
+                .context
                 .state
                 .exporting
                 .as_ref()
@@ -169,7 +174,7 @@ impl Decision<'_> {
                 "{day} is due and waits for its turn: AWS exports {other} now, one at a time"
             ));
         }
-        let of = export_days::export_location(self.seen.policy, self.keep, self.group, day);
+        let of = export_days::export_location(self.context.policy, self.keep, self.group, day);
         let to = day
             .tomorrow()
             .map_or(Timestamp::MAX, export_days::day_start);
@@ -195,6 +200,6 @@ impl Decision<'_> {
         let next = self.observed.done?.tomorrow().ok()?;
         let retention = self.group.retention_days?;
         let there = export_days::oldest_complete_day(retention, self.now);
-        (next < there).then(|| words::logs_lost(next, there, retention))
+        (next < there).then(|| messages::logs_lost(next, there, retention))
     }
 }

@@ -7,12 +7,12 @@
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod discovery;
 mod export_days;
-mod survey;
-mod targets;
-mod words;
+mod messages;
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
+mod observation;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ use lamplighter::state::{Exporting, TargetState};
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
-pub use survey::{Observed, Prefetched};
+pub use observation::{Observed, Prefetched};
 
 pub struct Archive;
 
@@ -50,9 +50,9 @@ impl Operation for Archive {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -70,15 +70,20 @@ impl Operation for Archive {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {

@@ -11,9 +11,9 @@ use lamplighter::plan::{Action, CopySnapshot, DeleteSnapshot, Step};
 use lamplighter::policy::VERIFIED;
 
 use crate::decide::{Decision, MAX_DELETIONS_PER_RUN};
+use crate::messages;
+use crate::observation::Copies;
 use crate::rotate::{RotationDecision, rotate_snapshots};
-use crate::survey::Copies;
-use crate::words;
 
 /// Maximum number of copies that run at one place at a time, over all databases.
 pub const MAX_CONCURRENT_COPIES: usize = 5;
@@ -35,7 +35,7 @@ impl Decision<'_> {
             .flat_map(|copies| &copies.snapshots);
         let running = there.filter(|copy| !copy.is_restorable() && copy.status != "failed");
         let drill = self
-            .seen
+            .context
             .state
             .drill
             .as_ref()
@@ -53,14 +53,14 @@ impl Decision<'_> {
 
     /// Adds the copy and deletion steps for all copy places to the plan, with their messages.
     pub fn plan_copies(&self, plan: &mut Plan) {
-        let (stack, database) = (&self.seen.policy.stack, &self.database.arn);
+        let (stack, database) = (&self.context.policy.stack, &self.database.arn);
         let here = own_snapshots(&self.observed.snapshots, stack, database);
         let asks = self.policy.copy.iter().any(CopyDestination::is_vault);
-        if asks && !self.seen.policy.has_vault && !self.database.arn.is_cache() {
-            plan.messages.push(words::no_vault());
+        if asks && !self.context.policy.has_vault && !self.database.arn.is_cache() {
+            plan.messages.push(messages::no_vault());
         }
         for (place, error) in &self.observed.unreadable {
-            plan.messages.push(words::unreadable_place(place, error));
+            plan.messages.push(messages::unreadable_place(place, error));
         }
         for (place, there) in &self.observed.copies {
             let due =
@@ -122,7 +122,7 @@ impl Decision<'_> {
         settled: bool,
     ) -> Vec<Step> {
         let nothing = BTreeSet::new();
-        let rules = self.seen.policy.rotation_rules(
+        let rules = self.context.policy.rotation_rules(
             &self.database.arn,
             &self.database.resource_id,
             &nothing,
@@ -159,7 +159,7 @@ impl Decision<'_> {
             .filter_map(|copy| copy.taken_at);
         let newest = good.max().or_else(|| here.first()?.taken_at)?;
         let age = self.now.duration_since(newest);
-        (age > self.policy.max_recovery_point_age() * 2).then(|| words::copy_too_old(place, age))
+        (age > self.policy.max_recovery_point_age() * 2).then(|| messages::copy_too_old(place, age))
     }
 }
 

@@ -13,9 +13,9 @@ use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot, Step};
 use lamplighter::policy::BackupPolicy;
 use sha2::{Digest as _, Sha256};
 
+use crate::observation::Observed;
 use crate::rotate::{RotationDecision, rotate_snapshots};
-use crate::survey::Observed;
-use crate::{Policy, words};
+use crate::{Policy, messages};
 
 /// Maximum number of snapshots of one database deleted in one run. The next run continues.
 pub const MAX_DELETIONS_PER_RUN: usize = 10;
@@ -26,17 +26,17 @@ const MAX_CACHE_SNAPSHOTS_PER_DAY: i32 = 20;
 
 /// Decides the plan for one database.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(database) = &observed.database else {
         return Plan::nothing("the database does not exist any more; its snapshots stay");
     };
     if let Some(cluster) = &database.cluster {
-        return Plan::notify(words::cluster_member(cluster));
+        return Plan::notify(messages::cluster_member(cluster));
     }
-    let policy = &seen.policy.backup;
+    let policy = &context.policy.backup;
     let slot = policy.due_slot(now);
     let case = Decision {
-        seen,
+        context,
         database,
         policy,
         observed,
@@ -46,33 +46,33 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
     let mut plan = case.plan_backup();
     if observed.speaks && observed.quota.is_nearly_reached() {
         plan.messages
-            .push(words::quota_usage(database, observed.quota));
+            .push(messages::quota_usage(database, observed.quota));
     }
     case.plan_copies(&mut plan);
     let waits = plan.messages.iter().any(|message| {
         message
             .key
             .as_ref()
-            .is_some_and(|key| key.starts_with(words::OVERDUE_KEY))
+            .is_some_and(|key| key.starts_with(messages::OVERDUE_KEY))
     });
     plan.messages.extend(case.check_recovery_point(waits));
-    plan.messages.extend(job_failure(seen));
+    plan.messages.extend(job_failure(context));
     if database.arn.is_cache() {
         plan.messages
-            .extend((!policy.copy.is_empty()).then(words::cache_copies_unsupported));
+            .extend((!policy.copy.is_empty()).then(messages::cache_copies_unsupported));
         let a_day = SignedDuration::from_hours(24);
         plan.messages.extend(
             (policy.slot_interval() * MAX_CACHE_SNAPSHOTS_PER_DAY < a_day)
-                .then(words::too_many_cache_snapshots),
+                .then(messages::too_many_cache_snapshots),
         );
     }
     plan
 }
 
 /// Builds the notification about a failed AWS Backup job. Lamplighter only reports these jobs.
-fn job_failure(seen: TargetContext<'_, Policy>) -> Option<Message> {
-    match &seen.event.detail {
-        Detail::BackupJob(job) if job.has_failed() => Some(words::job_failed(job)),
+fn job_failure(context: TargetContext<'_, Policy>) -> Option<Message> {
+    match &context.event.detail {
+        Detail::BackupJob(job) if job.has_failed() => Some(messages::job_failed(job)),
         _ => None,
     }
 }
@@ -86,7 +86,7 @@ pub fn name_for_slot(database: &Arn, slot: Timestamp) -> String {
 
 /// Inputs of the decision for one database.
 pub struct Decision<'a> {
-    pub seen: TargetContext<'a, Policy>,
+    pub context: TargetContext<'a, Policy>,
     pub database: &'a Database,
     pub policy: &'a BackupPolicy,
     pub observed: &'a Observed,
@@ -142,7 +142,7 @@ impl Decision<'_> {
             let mut plan = Plan::nothing(reason.clone());
             plan.messages.extend(
                 self.is_overdue()
-                    .then(|| words::backup_overdue(&reason, self.slot, self.now)),
+                    .then(|| messages::backup_overdue(&reason, self.slot, self.now)),
             );
             plan
         };
@@ -164,7 +164,7 @@ impl Decision<'_> {
         let slot = self.slot.strftime("%FT%H:%MZ").to_string();
         let tags = build_snapshot_tags(
             self.database,
-            &self.seen.policy.stack,
+            &self.context.policy.stack,
             &slot,
             &self.policy.keep.to_string(),
         );
@@ -176,7 +176,7 @@ impl Decision<'_> {
         let reason = format!("due since {}", self.slot.strftime("%F %H:%M UTC"));
         let message = self
             .is_overdue()
-            .then(|| words::backup_late(self.slot, self.now));
+            .then(|| messages::backup_late(self.slot, self.now));
         Plan::single_step(Action::CreateSnapshot(backup), reason, message)
     }
 
@@ -193,7 +193,7 @@ impl Decision<'_> {
 
     fn delete_snapshots(&self, because: &str, may_go: impl Fn(&Snapshot) -> bool) -> Plan {
         let in_use = self.snapshots_in_use();
-        let rules = self.seen.policy.rotation_rules(
+        let rules = self.context.policy.rotation_rules(
             &self.database.arn,
             &self.database.resource_id,
             &in_use,
@@ -227,7 +227,7 @@ impl Decision<'_> {
                 && s.is_taken_by(rules.stack, rules.database)
         });
         let kept: Vec<String> = kept
-            .map(|(snapshot, verdict)| words::describe_kept(snapshot, verdict))
+            .map(|(snapshot, verdict)| messages::describe_kept(snapshot, verdict))
             .collect();
         let stay = pluralize(kept.len(), "good snapshot");
         if steps.is_empty() {
@@ -259,13 +259,13 @@ impl Decision<'_> {
             .observed
             .snapshots
             .iter()
-            .filter(|s| s.is_taken_by(&self.seen.policy.stack, &self.database.arn));
+            .filter(|s| s.is_taken_by(&self.context.policy.stack, &self.database.arn));
         let being_made = |snapshot: &Snapshot| {
             let asked = snapshot.taken_at.unwrap_or(self.slot);
             snapshot.status == "creating" && self.now.duration_since(asked) < allowed
         };
         let tried = self
-            .seen
+            .context
             .state
             .notified
             .keys()
@@ -301,11 +301,11 @@ impl Decision<'_> {
             return None;
         }
         match age {
-            _ if is_old => Some(words::recovery_point_too_old(age, allowed)),
+            _ if is_old => Some(messages::recovery_point_too_old(age, allowed)),
             Some(age) if self.nears_limit(age) && !waits => {
-                Some(words::recovery_point_aging(age, allowed))
+                Some(messages::recovery_point_aging(age, allowed))
             }
-            age => age.map(words::recovery_point_ok),
+            age => age.map(messages::recovery_point_ok),
         }
     }
 }

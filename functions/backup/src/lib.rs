@@ -9,14 +9,14 @@ mod copies;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod discovery;
+mod messages;
+#[cfg(test)]
+mod messages_tests;
+mod observation;
 mod rotate;
 #[cfg(test)]
 mod rotate_tests;
-mod survey;
-mod targets;
-mod words;
-#[cfg(test)]
-mod words_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -32,8 +32,8 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, name_for_slot};
+pub use observation::{Copies, Observed, Prefetched};
 pub use rotate::{RotationDecision, RotationRules, rotate_snapshots};
-pub use survey::{Copies, Observed, Prefetched};
 
 pub struct Backup;
 
@@ -76,9 +76,9 @@ impl Operation for Backup {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -97,15 +97,20 @@ impl Operation for Backup {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {

@@ -11,7 +11,7 @@ use lamplighter::policy::{APP, BACKUP, MANAGED};
 use lamplighter::{Operation, Plan};
 
 use crate::decide::Candidate;
-use crate::observe::DatabaseSnapshots;
+use crate::observation::DatabaseSnapshots;
 use crate::{Deploy, Policy};
 
 /// Tolerated difference between AWS's clock and ours; AWS reports whole seconds.
@@ -23,8 +23,13 @@ fn wait_key(digest: &Digest) -> String {
 }
 
 /// Returns when the image began to wait for snapshots, or `now` if it has not waited yet.
-fn find_wait_start(seen: TargetContext<'_, Policy>, digest: &Digest, now: Timestamp) -> Timestamp {
-    seen.state
+fn find_wait_start(
+    context: TargetContext<'_, Policy>,
+    digest: &Digest,
+    now: Timestamp,
+) -> Timestamp {
+    context
+        .state
         .waiting_since(Deploy::NAME, &wait_key(digest))
         .unwrap_or(now)
 }
@@ -33,14 +38,14 @@ impl Candidate<'_> {
     /// Returns the plan that holds the image until snapshots exist; `None` if all are usable or the
     /// time limit has passed.
     pub fn check_snapshots(&self) -> Option<Plan> {
-        if !self.seen.policy.deploy.snapshot {
+        if !self.context.policy.deploy.snapshot {
             return None;
         }
         if self.observed.databases.is_empty() {
             return Some(Plan::notify(self.build_no_database_message()));
         }
         let missing = self.databases_without_snapshot();
-        let limit = i64::try_from(self.seen.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
+        let limit = i64::try_from(self.context.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
         let waited = self.now.duration_since(self.wait_start());
         if missing.is_empty() || waited >= SignedDuration::from_secs(limit) {
             return None;
@@ -66,7 +71,7 @@ impl Candidate<'_> {
     }
 
     fn wait_start(&self) -> Timestamp {
-        find_wait_start(self.seen, &self.image.digest, self.now)
+        find_wait_start(self.context, &self.image.digest, self.now)
     }
 
     fn build_backup_step(&self, database: &Database) -> Step {
@@ -86,7 +91,7 @@ impl Candidate<'_> {
         let action = Action::CreateSnapshot(CreateSnapshot {
             database: database.arn.clone(),
             identifier: build_snapshot_name(&database.arn, &what_for),
-            tags: build_snapshot_tags(database, &self.seen.policy.stack, &what_for, "rollout"),
+            tags: build_snapshot_tags(database, &self.context.policy.stack, &what_for, "rollout"),
         });
         Step {
             action,
@@ -103,7 +108,7 @@ impl Candidate<'_> {
         let (since, database, stack) = (
             self.wait_start(),
             &before.database,
-            self.seen.policy.stack.clone(),
+            self.context.policy.stack.clone(),
         );
         before.snapshots.iter().filter(move |snapshot| {
             let ours = snapshot.is_taken_by(&stack, &database.arn)
@@ -152,7 +157,7 @@ impl Candidate<'_> {
     }
 
     fn build_wait_message(&self, names: &str) -> Message {
-        let limit = self.seen.policy.deploy.snapshot_limit / 60;
+        let limit = self.context.policy.deploy.snapshot_limit / 60;
         Message::info(format!("{} waits for a snapshot", self.label()))
             .why(format!("The tag says snapshot=yes: {names}."))
             .next(format!("It is rolled out when that is good, or after {limit} min without it (snapshot-limit=)."))
@@ -172,7 +177,7 @@ impl Candidate<'_> {
     /// there are none.
     pub fn describe_missing_snapshots(&self) -> Option<String> {
         let missing = self.databases_without_snapshot();
-        let says = self.seen.policy.deploy.snapshot && !missing.is_empty();
+        let says = self.context.policy.deploy.snapshot && !missing.is_empty();
         says.then(|| {
             format!(
                 " It has no snapshot to go back to: {}.",

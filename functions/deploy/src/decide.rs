@@ -13,11 +13,11 @@ use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::plan::{Action, Rollout};
 use lamplighter::policy;
 
-use crate::observe::{Observed, Offer};
-use crate::restart::{plan_pending_restart, plan_secret_restart};
-use crate::words::{
+use crate::messages::{
     container_not_found, format_age, format_findings, repository_not_found, unsupported_controller,
 };
+use crate::observation::{Observed, Offer};
+use crate::restart::{plan_pending_restart, plan_secret_restart};
 use crate::{Policy, SelectedContainer, code_deploy, shift};
 
 /// How long after a push ECR may still report no scan.
@@ -27,21 +27,21 @@ const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 
 /// Returns the plan for one service.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
     let Some(running) = &observed.running else {
         return Plan::notify(unsupported_controller(service, "anything"));
     };
-    if let Detail::SecretRotated(secret) = &seen.event.detail {
-        return plan_secret_restart(seen, service, running, secret);
+    if let Detail::SecretRotated(secret) = &context.event.detail {
+        return plan_secret_restart(context, service, running, secret);
     }
-    let plan = decide_image(seen, observed, service, running, now);
+    let plan = decide_image(context, observed, service, running, now);
     if !plan.is_empty() {
         return plan;
     }
-    match plan_pending_restart(seen, service) {
+    match plan_pending_restart(context, service) {
         Some(restart) => Plan {
             messages: plan.messages,
             ..restart
@@ -51,7 +51,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 }
 
 fn decide_image(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     observed: &Observed,
     service: &Service,
     running: &TaskDefinition,
@@ -66,11 +66,11 @@ fn decide_image(
         Offer::NoRepository => Plan::notify(repository_not_found(subject)),
         Offer::NoTag => Plan::nothing(format!(
             "the repository {} has no tag like {}",
-            subject.repository.name, seen.policy.deploy.follows
+            subject.repository.name, context.policy.deploy.follows
         )),
         Offer::Image { image, pushed_at } => {
             let case = Candidate {
-                seen,
+                context,
                 observed,
                 service,
                 running,
@@ -86,7 +86,7 @@ fn decide_image(
 
 /// An image offered to one service.
 pub struct Candidate<'a> {
-    pub seen: TargetContext<'a, Policy>,
+    pub context: TargetContext<'a, Policy>,
     pub observed: &'a Observed,
     service: &'a Service,
     running: &'a TaskDefinition,
@@ -126,7 +126,7 @@ impl Candidate<'_> {
     fn check_downgrade(&self) -> Option<Plan> {
         let running = self.container.running_image().tag?;
         let order = self
-            .seen
+            .context
             .policy
             .deploy
             .follows
@@ -155,7 +155,7 @@ impl Candidate<'_> {
 
     fn deployment_group(&self) -> Option<CodeDeployGroup> {
         code_deploy::find_deployment_group(
-            &self.seen.policy.deploy,
+            &self.context.policy.deploy,
             self.service,
             self.observed.code_deployment.as_ref(),
         )
@@ -172,7 +172,7 @@ impl Candidate<'_> {
     /// Holds a digest that is quarantined, was rolled back or is being rolled out. An approval
     /// allows one more attempt.
     fn check_quarantine(&self) -> Option<Plan> {
-        let memory = self.seen.state;
+        let memory = self.context.state;
         let approved = self.is_approved() && !memory.is_approval_used(&self.image.digest);
         if let Some(reason) = memory
             .quarantined
@@ -191,7 +191,7 @@ impl Candidate<'_> {
             .filter(|following| following.digest == self.image.digest);
         let is_fresh = |at: Timestamp| {
             let age = self.now.duration_since(at).as_secs();
-            u64::try_from(age).is_ok_and(|age| age < self.seen.policy.deploy.deadline)
+            u64::try_from(age).is_ok_and(|age| age < self.context.policy.deploy.deadline)
         };
         if !approved && follows.is_some_and(|following| is_fresh(following.at)) {
             return Some(Plan::nothing(format!(
@@ -213,7 +213,7 @@ impl Candidate<'_> {
     }
 
     fn build_rolled_back_message(&self, rolled_out: Timestamp) -> Message {
-        let next = if self.seen.state.is_approval_used(&self.image.digest) {
+        let next = if self.context.state.is_approval_used(&self.image.digest) {
             "Push a new image.".to_owned()
         } else {
             format!(
@@ -237,7 +237,7 @@ impl Candidate<'_> {
     }
 
     fn is_approved(&self) -> bool {
-        policy::find_approval(&self.seen.target.tags) == Some(self.image.digest.as_str())
+        policy::find_approval(&self.context.target.tags) == Some(self.image.digest.as_str())
     }
 
     /// Holds an index without the service's platform. Indexes are pushed platform by platform, and
@@ -265,7 +265,12 @@ impl Candidate<'_> {
     }
 
     fn check_freeze(&self) -> Option<Plan> {
-        let until = self.seen.policy.freeze.as_ref()?.active_until(self.now)?;
+        let until = self
+            .context
+            .policy
+            .freeze
+            .as_ref()?
+            .active_until(self.now)?;
         let until = until.strftime("%F %H:%M UTC");
         let message = Message::info(format!("{} is held until {until}", self.label()))
             .why(format!("{} holds new images now.", policy::FREEZE))
@@ -275,7 +280,7 @@ impl Candidate<'_> {
     }
 
     fn check_scan(&self) -> Option<Plan> {
-        let level = self.seen.policy.deploy.scan?;
+        let level = self.context.policy.deploy.scan?;
         match self.observed.scan.as_ref()? {
             ImageScan::Pending(why) => Some(Plan::nothing(format!(
                 "{} waits for its scan: {why}",
@@ -317,11 +322,11 @@ impl Candidate<'_> {
     }
 
     fn check_approval(&self) -> Option<Plan> {
-        let wanted = self.seen.policy.deploy.approve;
+        let wanted = self.context.policy.deploy.approve;
         // With traffic shifting, the deployment itself pauses for approval after its test stage.
         if !wanted
             || self.is_approved()
-            || shift::find_requested_shift(self.seen.policy, self.service).is_some()
+            || shift::find_requested_shift(self.context.policy, self.service).is_some()
         {
             return None;
         }
@@ -337,7 +342,7 @@ impl Candidate<'_> {
     }
 
     fn plan_rollout(&self) -> Plan {
-        let follows = &self.seen.policy.deploy.follows;
+        let follows = &self.context.policy.deploy.follows;
         let repository = &self.container.repository;
         let pushed = self
             .pushed_at
@@ -370,7 +375,7 @@ impl Candidate<'_> {
             message.next(self.describe_next()).fires(RELEASE_CONDITION),
         );
         plan.messages.extend(shift::warn_unsupported_shift(
-            self.seen.policy,
+            self.context.policy,
             self.service,
         ));
         if !taken.is_empty() {
@@ -396,7 +401,7 @@ impl Candidate<'_> {
             base: self.running.arn().to_owned(),
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.needs_circuit_breaker(),
-            shift: shift::find_shift_change(self.seen.policy, self.service),
+            shift: shift::find_shift_change(self.context.policy, self.service),
             code_deploy: self.deployment_group(),
             ask: self.hook_function(),
             tags: BTreeMap::from([
@@ -417,12 +422,12 @@ impl Candidate<'_> {
     fn needs_circuit_breaker(&self) -> bool {
         let breaker = self.service.circuit_breaker;
         let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
-        self.seen.policy.deploy.breaker && self.effective_strategy() == "ROLLING" && !already
+        self.context.policy.deploy.breaker && self.effective_strategy() == "ROLLING" && !already
     }
 
     /// Returns the hook function that CodeDeploy calls, if the tag gives it addresses to probe.
     fn hook_function(&self) -> Option<String> {
-        let policy = self.seen.policy;
+        let policy = self.context.policy;
         let has_addresses = !policy.deploy.verify.is_empty() || policy.deploy.verify_test.is_some();
         policy
             .hook
@@ -433,7 +438,7 @@ impl Candidate<'_> {
 
     /// Returns the strategy that ECS will use for the rollout.
     fn effective_strategy(&self) -> &str {
-        let wanted = shift::find_requested_shift(self.seen.policy, self.service);
+        let wanted = shift::find_requested_shift(self.context.policy, self.service);
         wanted.map_or(self.service.strategy.as_str(), |shift| {
             shift.strategy.as_str()
         })
@@ -455,7 +460,7 @@ impl Candidate<'_> {
             );
         }
         let rolling = self.effective_strategy() == "ROLLING";
-        let guarded = self.seen.policy.deploy.breaker || self.service.circuit_breaker.rollback;
+        let guarded = self.context.policy.deploy.breaker || self.service.circuit_breaker.rollback;
         let fate = if rolling && guarded {
             format!(
                 "ECS replaces the tasks; if they do not start, its circuit breaker goes back to {}.",
@@ -479,13 +484,13 @@ impl Candidate<'_> {
             "BLUE_GREEN" => "ECS starts it beside the old one and then gives it all of the traffic",
             _ => "ECS shifts traffic to it",
         };
-        let is_judged = self.seen.policy.deploy.strategy.is_some();
+        let is_judged = self.context.policy.deploy.strategy.is_some();
         let judged = if is_judged {
             "; each step is judged, and a bad one takes it back"
         } else {
             ""
         };
-        let waits = shift::find_requested_shift(self.seen.policy, self.service)
+        let waits = shift::find_requested_shift(self.context.policy, self.service)
             .is_some_and(|shift| shift.pauses);
         let approval = format!(
             " It waits for you after its test: tag the service {} = {} to let it go on.",

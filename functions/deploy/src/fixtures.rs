@@ -15,7 +15,7 @@ use lamplighter::state::{Attempt, TargetState};
 use lamplighter::{Event, Plan};
 use serde_json::{Value, json};
 
-use crate::{Deploy, Observed, Offer, select_container, decide};
+use crate::{Deploy, Observed, Offer, decide, select_container};
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -196,13 +196,13 @@ impl Given {
             arn,
             tags: self.tags,
         };
-        let seen = TargetContext {
+        let context = TargetContext {
             event: &self.event,
             target: &target,
             policy: &policy,
             state: &self.memory,
         };
-        decide(seen, &self.observed, self.now)
+        decide(context, &self.observed, self.now)
     }
 }
 

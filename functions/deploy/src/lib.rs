@@ -10,15 +10,15 @@ mod container;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod discovery;
 #[cfg(test)]
 mod fixtures;
-mod observe;
+mod messages;
+#[cfg(test)]
+mod messages_tests;
+mod observation;
 mod restart;
 mod shift;
-mod targets;
-mod words;
-#[cfg(test)]
-mod words_tests;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ use lamplighter::{AwsError, Operation, Plan};
 
 pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
-pub use observe::{Observed, Offer};
+pub use observation::{Observed, Offer};
 
 pub struct Deploy;
 
@@ -59,9 +59,9 @@ impl Operation for Deploy {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<()>, AwsError> {
-        targets::find_targets(search.event, search.cloud).await
+        discovery::find_targets(discovery.event, discovery.cloud).await
     }
 
     fn parse_policy(
@@ -87,15 +87,20 @@ impl Operation for Deploy {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
+        context: TargetContext<'_, Policy>,
         (): &(),
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        observe::observe(seen, cloud).await
+        observation::observe(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {

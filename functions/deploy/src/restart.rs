@@ -8,12 +8,12 @@ use lamplighter::notify::Message;
 use lamplighter::plan::{Action, RestartTasks};
 
 use crate::Policy;
-use crate::words::unsupported_controller;
+use crate::messages::unsupported_controller;
 
 /// Plans one restart per rotation, because tasks read a secret only when they start. The start time
 /// of the newest deployment shows whether a restart has happened since.
 pub fn plan_secret_restart(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     service: &Service,
     running: &TaskDefinition,
     secret: &SecretRotated,
@@ -28,10 +28,10 @@ pub fn plan_secret_restart(
             running.family_and_revision()
         ));
     }
-    let Some(rotated_at) = seen.event.time else {
+    let Some(rotated_at) = context.event.time else {
         return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
     };
-    if service.was_deployed_since(rotated_at) || seen.state.has_restarted_since(rotated_at) {
+    if service.was_deployed_since(rotated_at) || context.state.has_restarted_since(rotated_at) {
         return Plan::nothing(format!(
             "its tasks were started after the secret {name} was rotated"
         ));
@@ -59,8 +59,8 @@ pub fn plan_secret_restart(
 }
 
 /// Plans a restart again that a limit or an error prevented before.
-pub fn plan_pending_restart(seen: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
-    let owed = seen.state.pending_restart.as_ref()?;
+pub fn plan_pending_restart(context: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
+    let owed = context.state.pending_restart.as_ref()?;
     let due = !service.was_deployed_since(owed.restart.since);
     let (action, message) = (
         Action::RestartTasks(owed.restart.clone()),

@@ -15,12 +15,15 @@ const PAUSE_HOOK: &str = "PAUSE";
 pub fn find_requested_shift(policy: &Policy, service: &Service) -> Option<TrafficShiftSettings> {
     let (strategy, hook) = (policy.deploy.strategy?, policy.hook.clone()?);
     let pauses = policy.deploy.approve;
-    service.shifting.is_possible.then_some(TrafficShiftSettings {
-        strategy,
-        hook,
-        pauses,
-        bake: policy.deploy.bake,
-    })
+    service
+        .shifting
+        .is_possible
+        .then_some(TrafficShiftSettings {
+            strategy,
+            hook,
+            pauses,
+            bake: policy.deploy.bake,
+        })
 }
 
 /// Returns the requested traffic shift if it differs from the service's current configuration.

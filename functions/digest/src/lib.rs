@@ -6,7 +6,7 @@
 // The function runs one invocation at a time on one thread, so futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
-pub mod found;
+pub mod inputs;
 pub mod report;
 pub mod text;
 pub mod widget;
@@ -28,7 +28,7 @@ use lamplighter_aws::lambda;
 use lamplighter_aws::{Aws, CostExplorer, DynamoLedger, NotificationQueue, build_sdk_config};
 use serde_json::{Value, json};
 
-use found::ReportInputs;
+use inputs::ReportInputs;
 use report::DailyReport;
 
 /// Runs the Lambda function; `main` only calls it.

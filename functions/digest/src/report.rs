@@ -13,7 +13,7 @@ use lamplighter::ports::ledger::{Record, RecordKind};
 use lamplighter::state::TargetState;
 
 use crate::Window;
-use crate::found::{Costs, ReportInputs};
+use crate::inputs::{Costs, ReportInputs};
 
 /// The number of AWS services listed per application.
 const MAX_SERVICES: usize = 3;

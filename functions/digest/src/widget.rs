@@ -13,7 +13,7 @@ use lamplighter::ports::ledger::{Record, RecordKind};
 use serde_json::Value;
 
 use crate::Window;
-use crate::found::ReportInputs;
+use crate::inputs::ReportInputs;
 use crate::report::DailyReport;
 use crate::text::{format_duration, format_time};
 

@@ -10,7 +10,7 @@ use lamplighter::{Operation, Plan};
 use sha2::{Digest as _, Sha256};
 
 use crate::decide::{Decision, MAX_DURATION};
-use crate::{Drill, words};
+use crate::{Drill, messages};
 
 /// Prefix of `startedBy` on every task that a drill starts.
 pub const STARTED_BY_PREFIX: &str = "lamplighter-drill/";
@@ -36,20 +36,20 @@ impl Decision<'_> {
     /// Returns the task definition of the check, if one is configured and the stack has a cluster
     /// for it.
     fn check_task(&self) -> Option<&String> {
-        self.seen
+        self.context
             .policy
             .backup
             .as_ref()?
             .check_task
             .as_ref()
-            .filter(|_| !self.seen.policy.checks.cluster.is_empty())
+            .filter(|_| !self.context.policy.checks.cluster.is_empty())
     }
 
     /// Returns the seconds from the drill's start until the restored database was available, and
     /// until its check ended.
     pub fn measure_times(&self, began: Timestamp) -> (i64, Option<i64>) {
         let now = self.now.duration_since(began).as_secs();
-        match self.seen.state.waiting_since(Drill::NAME, &wait_key(began)) {
+        match self.context.state.waiting_since(Drill::NAME, &wait_key(began)) {
             Some(since) => (since.duration_since(began).as_secs(), Some(now)),
             None => (now, None),
         }
@@ -69,7 +69,7 @@ impl Decision<'_> {
             _ if took > MAX_DURATION => {
                 let mut plan =
                     self.delete_restored("its check took too long", Some(failed.clone()));
-                plan.messages.push(words::check_timed_out(
+                plan.messages.push(messages::check_timed_out(
                     &failed.snapshot,
                     &task_definition,
                     took,
@@ -99,7 +99,7 @@ impl Decision<'_> {
         restored: &Database,
         task_definition: String,
     ) -> Option<RunCheckTask> {
-        let checks = &self.seen.policy.checks;
+        let checks = &self.context.policy.checks;
         let member = self.observed.member.as_ref();
         let own = if restored.subnets.is_empty() {
             member.map(|member| &member.subnets)
@@ -127,7 +127,7 @@ impl Decision<'_> {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)));
         let tags = [
-            (STACK, self.seen.policy.stack.clone()),
+            (STACK, self.context.policy.stack.clone()),
             (TARGET, self.source_arn().to_string()),
             (DRILL, restored.tags.get(DRILL).cloned().unwrap_or_default()),
         ];
@@ -163,7 +163,7 @@ impl Decision<'_> {
             .as_ref()
             .filter(|probe| !probe.is_stopped())?;
         let halt = StopCheckTask {
-            cluster: self.seen.policy.checks.cluster.clone(),
+            cluster: self.context.policy.checks.cluster.clone(),
             task: probe.task.clone(),
         };
         Some(Step {
@@ -176,11 +176,11 @@ impl Decision<'_> {
     /// Reports whether a check is configured and the stack has no cluster for it.
     pub fn lacks_check_cluster(&self) -> bool {
         let asks = self
-            .seen
+            .context
             .policy
             .backup
             .as_ref()
             .is_some_and(|backup| backup.check_task.is_some());
-        asks && self.seen.policy.checks.cluster.is_empty()
+        asks && self.context.policy.checks.cluster.is_empty()
     }
 }

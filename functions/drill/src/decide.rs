@@ -11,8 +11,8 @@ use lamplighter::plan::{
 use lamplighter::policy::{DRILL, DrillSchedule, SLOT, STACK, TARGET};
 use sha2::{Digest as _, Sha256};
 
-use crate::survey::Observed;
-use crate::{Policy, words};
+use crate::observation::Observed;
+use crate::{Policy, messages};
 
 /// Age at which an unfinished drill fails and its temporary database is deleted.
 pub const MAX_DURATION: SignedDuration = SignedDuration::from_hours(6);
@@ -26,9 +26,9 @@ const MAX_CACHE_NAME_LENGTH: usize = 40;
 
 /// Decides the plan for one database.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let case = Decision {
-        seen,
+        context,
         observed,
         now,
     };
@@ -40,7 +40,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         {
             Plan::nothing(format!("{} is {}", cache.identifier, cache.status))
         }
-        Some(foreign) => Plan::notify(words::name_taken(&foreign.identifier)),
+        Some(foreign) => Plan::notify(messages::name_taken(&foreign.identifier)),
         None if left.count() > 0 => case.continue_drill(),
         None => case.mark_verified().unwrap_or_else(|| case.start_drill()),
     }
@@ -51,18 +51,18 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 /// A drill is due on a manual request, or when its period has elapsed. After AWS rejected a
 /// restore, scheduled drills pause for 24 hours.
 #[must_use]
-pub fn is_due(seen: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-    if matches!(seen.event.detail, Detail::Drill(_)) {
+pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
+    if matches!(context.event.detail, Detail::Drill(_)) {
         return true;
     }
-    let period = seen
+    let period = context
         .policy
         .backup
         .as_ref()
         .and_then(|backup| backup.drill)
         .map(DrillSchedule::repeat_interval);
-    let last = seen.state.drill.as_ref().map(|(at, _)| *at);
-    let was_refused = words::was_restore_rejected(seen.state, now);
+    let last = context.state.drill.as_ref().map(|(at, _)| *at);
+    let was_refused = messages::was_restore_rejected(context.state, now);
     period.is_some_and(|period| {
         last.is_none_or(|last| now.duration_since(last) >= period) && !was_refused
     })
@@ -98,19 +98,19 @@ pub fn member_name(source: &Arn) -> String {
 }
 
 pub struct Decision<'a> {
-    pub seen: TargetContext<'a, Policy>,
+    pub context: TargetContext<'a, Policy>,
     pub observed: &'a Observed,
     pub now: Timestamp,
 }
 
 impl Decision<'_> {
     pub fn source_arn(&self) -> &Arn {
-        &self.seen.target.arn
+        &self.context.target.arn
     }
 
     fn is_ours(&self, database: &Database) -> bool {
         let says = |key: &str, value: &str| database.tags.get(key).is_some_and(|tag| tag == value);
-        says(STACK, &self.seen.policy.stack)
+        says(STACK, &self.context.policy.stack)
             && says(TARGET, self.source_arn().as_str())
             && database.tags.contains_key(DRILL)
     }
@@ -118,7 +118,7 @@ impl Decision<'_> {
     /// Marks the snapshot of a passed drill as verified, if it isn't marked yet.
     fn mark_verified(&self) -> Option<Plan> {
         let passed = self
-            .seen
+            .context
             .state
             .drilled
             .as_ref()
@@ -144,23 +144,23 @@ impl Decision<'_> {
         if source.cluster.is_some() {
             return Plan::nothing("it is restored with its cluster");
         }
-        if !is_due(self.seen, self.now) {
-            return Plan::nothing(words::describe_not_due(self.seen.state, self.now));
+        if !is_due(self.context, self.now) {
+            return Plan::nothing(messages::describe_not_due(self.context.state, self.now));
         }
         if !self.observed.may_begin {
             return Plan::nothing("as many drills run as may at a time; it waits");
         }
-        let last = self.seen.state.drill.as_ref().map(|(at, _)| *at);
+        let last = self.context.state.drill.as_ref().map(|(at, _)| *at);
         let good = self.observed.snapshots.iter().filter(|s| {
             s.is_restorable()
                 && s.matches_resource_id(&source.resource_id)
-                && s.is_taken_by(&self.seen.policy.stack, self.source_arn())
+                && s.is_taken_by(&self.context.policy.stack, self.source_arn())
         });
         let Some(snapshot) = good.max_by_key(|snapshot| snapshot.taken_at) else {
             return Plan::nothing("there is no good snapshot yet");
         };
-        if self.seen.policy.group.is_empty() {
-            return Plan::notify(words::no_security_group());
+        if self.context.policy.group.is_empty() {
+            return Plan::notify(messages::no_security_group());
         }
         let part = if source.is_cluster {
             RestorePart::Cluster
@@ -177,7 +177,7 @@ impl Decision<'_> {
         let reason = format!(
             "{} is to be proven; {}",
             snapshot.identifier,
-            words::describe_last_drill(last)
+            messages::describe_last_drill(last)
         );
         Plan::single_step(Action::RestoreForDrill(restore), reason, None)
     }
@@ -200,7 +200,7 @@ impl Decision<'_> {
         });
         let (subnet_group, parameter_group) = groups.unwrap_or_default();
         let tags = [
-            (STACK, self.seen.policy.stack.clone()),
+            (STACK, self.context.policy.stack.clone()),
             (TARGET, self.source_arn().to_string()),
             (DRILL, snapshot.to_string()),
             (SLOT, began.strftime("%FT%H:%M:%SZ").to_string()),
@@ -227,7 +227,7 @@ impl Decision<'_> {
             subnets: source.subnets.clone(),
             encrypted: source.encrypted,
             parameter_group: source.parameter_group.clone().or(parameter_group),
-            security_group: self.seen.policy.group.clone(),
+            security_group: self.context.policy.group.clone(),
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
         }
     }
@@ -256,7 +256,7 @@ impl Decision<'_> {
             .unwrap_or(self.now);
         let snapshot = Arn::new(one.tags.get(DRILL).cloned().unwrap_or_default());
         let is_known = self
-            .seen
+            .context
             .state
             .drilled
             .as_ref()
@@ -270,7 +270,7 @@ impl Decision<'_> {
             checked,
             passed,
         };
-        if is_known || self.seen.policy.backup.is_none() {
+        if is_known || self.context.policy.backup.is_none() {
             return self.delete_restored("the drill is over", None);
         }
         let is_available =
@@ -284,12 +284,12 @@ impl Decision<'_> {
             let mut plan =
                 self.delete_restored("what was restored can't be used", Some(outcome(false)));
             plan.messages
-                .push(words::restore_unusable(&snapshot, broken, began));
+                .push(messages::restore_unusable(&snapshot, broken, began));
             return plan;
         }
         if took > MAX_DURATION && !ready {
             let mut plan = self.delete_restored("it took too long", Some(outcome(false)));
-            plan.messages.push(words::restore_timed_out(
+            plan.messages.push(messages::restore_timed_out(
                 &snapshot,
                 took,
                 &one.status,
@@ -324,7 +324,7 @@ impl Decision<'_> {
                     Some(failed.clone()),
                 );
                 plan.messages
-                    .push(words::no_instance_class(&source.engine, failed.began));
+                    .push(messages::no_instance_class(&source.engine, failed.began));
                 Some(plan)
             }
             None => {
@@ -361,12 +361,12 @@ impl Decision<'_> {
         differences.extend(self.check_failure());
         let outcome = outcome(differences.is_empty());
         let rto = self
-            .seen
+            .context
             .policy
             .backup
             .as_ref()
             .and_then(|backup| backup.rto);
-        let message = words::drill_result(snapshot, &outcome, &differences, rto);
+        let message = messages::drill_result(snapshot, &outcome, &differences, rto);
         let reason = message.title.clone();
         let mut plan = self.delete_restored(&reason, Some(outcome.clone()));
         if outcome.passed {
@@ -384,7 +384,7 @@ impl Decision<'_> {
             first.message = Some(message);
         }
         plan.messages
-            .extend(self.lacks_check_cluster().then(words::no_check_cluster));
+            .extend(self.lacks_check_cluster().then(messages::no_check_cluster));
         plan.reason = reason;
         plan
     }

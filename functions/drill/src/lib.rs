@@ -7,11 +7,11 @@
 
 mod check;
 mod decide;
-mod survey;
-mod targets;
-mod words;
+mod discovery;
+mod messages;
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
+mod observation;
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{decide, temporary_name};
-pub use survey::{Observed, Prefetched};
+pub use observation::{Observed, Prefetched};
 
 pub struct Drill;
 
@@ -77,9 +77,9 @@ impl Operation for Drill {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -115,15 +115,20 @@ impl Operation for Drill {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(_: &Observed) -> Preconditions {

@@ -8,7 +8,7 @@ use lamplighter::policy::{ScalePolicy, StackDefaults};
 use serde_json::{Value, json};
 
 use crate::Policy;
-use crate::survey::Subject;
+use crate::observation::Subject;
 
 /// A dashboard is 24 units wide.
 const WIDTH: u32 = 24;

@@ -9,34 +9,34 @@ use lamplighter::model::{Alarm, pluralize};
 use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
-use crate::survey::{Observed, Subject};
+use crate::observation::{Observed, Subject};
 use crate::{Policy, alarms, dashboard, findings};
 
 /// Decides the changes to the alarms or the dashboard of one target, and its findings.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let managed = seen.policy.managed != Managed::No;
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    let managed = context.policy.managed != Managed::No;
     let mut plan = match &observed.subject {
-        Subject::Application { .. } => reconcile_dashboard(seen, observed, managed),
+        Subject::Application { .. } => reconcile_dashboard(context, observed, managed),
         Subject::Topic(_) => Plan::nothing("the topic is looked at"),
         Subject::Service {
             service, groups, ..
         } if managed => reconcile_alarms(
-            seen,
+            context,
             observed,
-            alarms::service_alarms(seen.policy, service, groups),
+            alarms::service_alarms(context.policy, service, groups),
         ),
         Subject::Database(database) if managed => reconcile_alarms(
-            seen,
+            context,
             observed,
-            alarms::database_alarms(seen.policy, database),
+            alarms::database_alarms(context.policy, database),
         ),
         Subject::Service { .. } | Subject::Database(_) | Subject::Gone => {
-            reconcile_alarms(seen, observed, Vec::new())
+            reconcile_alarms(context, observed, Vec::new())
         }
     };
     plan.findings = Some(if managed {
-        findings::find_problems(seen, observed, now)
+        findings::find_problems(context, observed, now)
     } else {
         Vec::new()
     });
@@ -44,7 +44,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 }
 
 fn reconcile_alarms(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     observed: &Observed,
     mut wanted: Vec<Alarm>,
 ) -> Plan {
@@ -74,12 +74,12 @@ fn reconcile_alarms(
     let reason = describe_changes(&put, &delete, count);
     let tags = BTreeMap::from([
         (MANAGED.to_owned(), "true".to_owned()),
-        (TARGET.to_owned(), seen.target.arn.to_string()),
-        (STACK.to_owned(), seen.policy.stack.clone()),
+        (TARGET.to_owned(), context.target.arn.to_string()),
+        (STACK.to_owned(), context.policy.stack.clone()),
     ]);
     Plan::single_step(
         Action::ApplyAlarms(ApplyAlarms {
-            target: seen.target.arn.clone(),
+            target: context.target.arn.clone(),
             put,
             tags,
             delete,
@@ -105,20 +105,20 @@ fn describe_changes(put: &[Alarm], delete: &[String], wanted: usize) -> String {
 }
 
 fn reconcile_dashboard(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     observed: &Observed,
     managed: bool,
 ) -> Plan {
-    let name = seen.target.arn.display_name();
-    let app = policy::app_name(&seen.target.tags).unwrap_or_default();
+    let name = context.target.arn.display_name();
+    let app = policy::app_name(&context.target.tags).unwrap_or_default();
     let is_ours = observed
         .dashboard
         .as_ref()
-        .is_none_or(|body| dashboard::is_ours(body, &seen.policy.stack));
+        .is_none_or(|body| dashboard::is_ours(body, &context.policy.stack));
     if !is_ours {
         return Plan::nothing(format!("the dashboard {name} is somebody else's"));
     }
-    let body = managed.then(|| dashboard::render_body(app, seen.policy, &observed.subject));
+    let body = managed.then(|| dashboard::render_body(app, context.policy, &observed.subject));
     let is_so = match (&body, &observed.dashboard) {
         (Some(wanted), Some(has)) => dashboard::is_same_body(wanted, has),
         (wanted, has) => wanted.is_none() && has.is_none(),

@@ -14,13 +14,13 @@ use lamplighter::state::{RaisedMinimum, TargetState};
 
 use crate::Policy;
 use crate::alarms;
-use crate::survey::{Observed, Subject};
+use crate::observation::{Observed, Subject};
 
 /// An alarm that stays in ALARM for this long does not report a peak and becomes a finding.
 const STUCK_ALARM_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 pub fn find_problems(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     observed: &Observed,
     now: Timestamp,
 ) -> Vec<Finding> {
@@ -33,18 +33,18 @@ pub fn find_problems(
         } => {
             let mut found = check_service(
                 service,
-                seen.policy.scale.as_ref(),
+                context.policy.scale.as_ref(),
                 groups,
                 definition.as_ref(),
             );
-            let bounded = seen.policy.scale.as_ref().zip(scalable.as_ref());
+            let bounded = context.policy.scale.as_ref().zip(scalable.as_ref());
             found.extend(
                 definition
                     .as_ref()
-                    .and_then(|definition| check_drift(definition, seen.state)),
+                    .and_then(|definition| check_drift(definition, context.state)),
             );
             found.extend(bounded.and_then(|(scale, scalable)| {
-                check_scaling_bounds(scale, scalable, seen.state.raised)
+                check_scaling_bounds(scale, scalable, context.state.raised)
             }));
             found
         }
@@ -52,7 +52,7 @@ pub fn find_problems(
         Subject::Topic(unreached) => unreached.iter().map(check_subscription).collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
-    found.extend(check_alarms(seen.policy, observed, now));
+    found.extend(check_alarms(context.policy, observed, now));
     found
 }
 

@@ -8,9 +8,9 @@
 mod alarms;
 mod dashboard;
 mod decide;
+mod discovery;
 mod findings;
-mod survey;
-mod targets;
+mod observation;
 #[cfg(test)]
 mod tests;
 
@@ -26,7 +26,7 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
-pub use survey::{Observed, OwnAlarm, Prefetched, Subject};
+pub use observation::{Observed, OwnAlarm, Prefetched, Subject};
 
 pub struct Enroll;
 
@@ -52,9 +52,9 @@ impl Operation for Enroll {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -86,15 +86,20 @@ impl Operation for Enroll {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(_: &Observed) -> Preconditions {

@@ -25,11 +25,11 @@ const CHANGE_LOOKBACK: SignedDuration = SignedDuration::from_hours(24);
 pub async fn investigate_failure<C: Cloud>(
     unit: &mut ObservedService,
     failing: &Failing,
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     since: Timestamp,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    let memory = seen.state;
+    let memory = context.state;
     let definition = cloud
         .describe_task_definition(&unit.service.task_definition)
         .await?;
@@ -39,7 +39,7 @@ pub async fn investigate_failure<C: Cloud>(
     {
         unit.rollback_target = find_rollback_target(&definition, memory, cloud).await?;
     }
-    if !should_notify(seen) {
+    if !should_notify(context) {
         return Ok(());
     }
     if failing.cause.needs_operator() {
@@ -52,12 +52,12 @@ pub async fn investigate_failure<C: Cloud>(
 }
 
 /// Reports whether a notification is due: at the first step, and after the last one did not help.
-fn should_notify(seen: TargetContext<'_, Policy>) -> bool {
-    let told = |key: &str| seen.state.notified.contains_key(key);
-    let Some(healing) = &seen.state.healing else {
+fn should_notify(context: TargetContext<'_, Policy>) -> bool {
+    let told = |key: &str| context.state.notified.contains_key(key);
+    let Some(healing) = &context.state.healing else {
         return true;
     };
-    let last = healing.steps.len() >= seen.policy.heal.steps as usize;
+    let last = healing.steps.len() >= context.policy.heal.steps as usize;
     let called = told(&healing.escalation_key());
     !called && (last || !told(&healing.incident_key()))
 }

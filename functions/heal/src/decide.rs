@@ -17,7 +17,7 @@ use lamplighter::state::{HealthIncident, TargetState};
 use crate::health::{Failing, Health, Symptom};
 use crate::observed_service::ObservedService;
 use crate::stopped_task::Cause;
-use crate::{Policy, words};
+use crate::{Policy, messages};
 
 /// The time after which a healthy service counts as recovered and its healing steps are cleared.
 /// Kubernetes resets its restart back-off after the same time.
@@ -61,24 +61,24 @@ pub fn stop_managing(memory: &TargetState, why: &str) -> Plan {
         .keys()
         .find(|key| key.starts_with(HealthIncident::KEY_PREFIX))
     {
-        Some(key) => Plan::notify(words::no_longer_managed_message(why, key)),
+        Some(key) => Plan::notify(messages::no_longer_managed_message(why, key)),
         None => Plan::nothing(why),
     }
 }
 
 /// Decides the next healing step for a service.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, unit: &ObservedService, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, unit: &ObservedService, now: Timestamp) -> Plan {
     if !unit.is_healable() {
         let why = match (unit.heal_mode, unit.service.status.as_str()) {
             (Reach::Off, _) => "it is not to be healed",
             (_, "ACTIVE") => "it is stopped",
             _ => "it is deleted",
         };
-        return stop_managing(seen.state, why);
+        return stop_managing(context.state, why);
     }
     let case = Decision {
-        seen,
+        context,
         unit,
         now,
         observed_at: unit.at,
@@ -89,13 +89,13 @@ pub fn decide(seen: TargetContext<'_, Policy>, unit: &ObservedService, now: Time
     };
     if let (Some(memory), true) = (&unit.out_of_memory, unit.is_quiet()) {
         plan.messages
-            .push(words::out_of_memory_message(memory, unit));
+            .push(messages::out_of_memory_message(memory, unit));
     }
     plan
 }
 
 struct Decision<'a> {
-    seen: TargetContext<'a, Policy>,
+    context: TargetContext<'a, Policy>,
     unit: &'a ObservedService,
     now: Timestamp,
     /// The time of the observation. Due times are compared with it, as they were when AWS was read.
@@ -104,7 +104,7 @@ struct Decision<'a> {
 
 impl Decision<'_> {
     fn current_healing(&self) -> HealthIncident {
-        self.seen
+        self.context
             .state
             .healing
             .clone()
@@ -113,7 +113,7 @@ impl Decision<'_> {
 
     /// Plans for a service that is not unhealthy: reverts temporary changes or closes its incident.
     fn plan_when_healthy(&self) -> Plan {
-        let (service, memory) = (&self.unit.service, self.seen.state);
+        let (service, memory) = (&self.unit.service, self.context.state);
         if let Some(plan) = self.revert_temporary_changes() {
             return plan;
         }
@@ -136,7 +136,7 @@ impl Decision<'_> {
             .keys()
             .find(|key| key.starts_with(&own))
             .unwrap_or(&own);
-        let message = words::recovery_message(service, healing, self.observed_at)
+        let message = messages::recovery_message(service, healing, self.observed_at)
             .resolves(key)
             .clears(&own);
         Plan::single_step(
@@ -151,7 +151,7 @@ impl Decision<'_> {
     /// Reverts a temporary change (parked count, capacity provider) once the service is healthy and
     /// no release or rollout is in progress.
     fn revert_temporary_changes(&self) -> Option<Plan> {
-        let (service, memory) = (&self.unit.service, self.seen.state);
+        let (service, memory) = (&self.unit.service, self.context.state);
         let busy =
             memory.is_release_in_progress(self.observed_at) || service.has_rollout_in_progress();
         if busy || self.unit.health != Health::Healthy {
@@ -177,7 +177,7 @@ impl Decision<'_> {
                 revision,
                 restores: true,
             };
-            let message = words::unpark_message(parked);
+            let message = messages::unpark_message(parked);
             return Some(Plan::single_step(
                 Action::ParkService(park),
                 message.title.clone(),
@@ -207,13 +207,13 @@ impl Decision<'_> {
         Some(Plan::single_step(
             Action::SwitchCapacityProvider(moving),
             "Spot capacity is tried again",
-            words::spot_retry_message(moved.hours),
+            messages::spot_retry_message(moved.hours),
         ))
     }
 
     fn plan_when_unhealthy(&self, symptom: &Symptom) -> Plan {
-        let what = words::describe_symptom(symptom, &self.unit.service);
-        if self.seen.state.is_release_in_progress(self.observed_at) {
+        let what = messages::describe_symptom(symptom, &self.unit.service);
+        if self.context.state.is_release_in_progress(self.observed_at) {
             return Plan::nothing(format!(
                 "{what}; its release is followed, and judged by that"
             ));
@@ -242,14 +242,14 @@ impl Decision<'_> {
             ));
         }
         if !self.unit.down.is_empty() {
-            return Plan::notify(words::dependency_message(
+            return Plan::notify(messages::dependency_message(
                 symptom,
                 self.unit,
                 &self.current_healing(),
             ));
         }
-        if self.seen.policy.heal.mode == Reach::Notify {
-            return Plan::notify(words::notify_only_message(
+        if self.context.policy.heal.mode == Reach::Notify {
+            return Plan::notify(messages::notify_only_message(
                 symptom,
                 self.unit,
                 &self.current_healing(),
@@ -307,7 +307,7 @@ impl Decision<'_> {
             .as_ref()
             .filter(|_| self.is_deployed_by_ecs())?;
         let service = &self.unit.service;
-        let what = words::describe_symptom(symptom, service);
+        let what = messages::describe_symptom(symptom, service);
         let back = Rollback {
             service: service.arn.clone(),
             to: way.target.revision.clone(),
@@ -320,7 +320,7 @@ impl Decision<'_> {
                 self.now.strftime("%F %H:%M UTC")
             ),
         };
-        let message = words::rollback_message(symptom, self.unit, way, &self.current_healing());
+        let message = messages::rollback_message(symptom, self.unit, way, &self.current_healing());
         Some(Plan::single_step(
             Action::Rollback(back),
             message.title.clone(),
@@ -335,9 +335,9 @@ impl Decision<'_> {
             .out_of_memory
             .as_ref()
             .filter(|_| failing.cause == Cause::OutOfMemory && self.is_deployed_by_ecs())?;
-        let released = self.seen.state.last_rollout().map(|attempt| attempt.at);
+        let released = self.context.state.last_rollout().map(|attempt| attempt.at);
         if self
-            .seen
+            .context
             .state
             .enlarged
             .is_some_and(|at| released.is_none_or(|released| released <= at))
@@ -351,7 +351,7 @@ impl Decision<'_> {
             base.rsplit('/').next().unwrap_or_default().to_owned(),
         )]);
         let message =
-            words::memory_increase_message(memory, &sizes, self.unit, &self.current_healing());
+            messages::memory_increase_message(memory, &sizes, self.unit, &self.current_healing());
         let enlarge = IncreaseMemory {
             service: service.arn.clone(),
             base,
@@ -371,14 +371,14 @@ impl Decision<'_> {
     fn switch_capacity(&self, symptom: &Symptom) -> Plan {
         let service = &self.unit.service;
         let on_spot = service.capacity.iter().any(|share| share.provider == SPOT);
-        let no_room = words::describe_capacity_shortage(symptom, self.unit).is_some()
+        let no_room = messages::describe_capacity_shortage(symptom, self.unit).is_some()
             && self.is_deployed_by_ecs();
         if !(on_spot
             && no_room
-            && self.seen.policy.heal.spot_fallback
-            && self.seen.state.moved.is_none())
+            && self.context.policy.heal.spot_fallback
+            && self.context.state.moved.is_none())
         {
-            return Plan::notify(words::missing_tasks_message(
+            return Plan::notify(messages::missing_tasks_message(
                 symptom,
                 self.unit,
                 &self.current_healing(),
@@ -391,10 +391,10 @@ impl Decision<'_> {
             base,
         }];
         let (from, shifts) = (service.capacity.clone(), service.shifts_traffic());
-        let message = words::on_demand_message(symptom, self.unit, &self.current_healing());
+        let message = messages::on_demand_message(symptom, self.unit, &self.current_healing());
         // If the last return to Spot failed soon, the next retry waits twice as long.
         let recent = |(at, _): &(Timestamp, u32)| self.now.duration_since(*at) < SPOT_STABLE_AFTER;
-        let before = self.seen.state.back_on_spot.filter(recent);
+        let before = self.context.state.back_on_spot.filter(recent);
         let hours = before.map_or(1, |(_, hours)| (hours * 2).clamp(1, 24));
         let moving = SwitchCapacityProvider {
             service: service.arn.clone(),
@@ -414,12 +414,12 @@ impl Decision<'_> {
     /// Plans the next step of the ladder: replace one task, then restart all tasks with exponential
     /// back-off, then escalate.
     fn take_next_step(&self, symptom: &Symptom) -> Plan {
-        let (healing, policy) = (self.current_healing(), self.seen.policy);
-        let what = words::describe_symptom(symptom, &self.unit.service);
+        let (healing, policy) = (self.current_healing(), self.context.policy);
+        let what = messages::describe_symptom(symptom, &self.unit.service);
         let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
         let service = &self.unit.service;
-        if let Some(parked) = &self.seen.state.parked {
-            return Plan::notify(words::still_parked_message(
+        if let Some(parked) = &self.context.state.parked {
+            return Plan::notify(messages::still_parked_message(
                 symptom, self.unit, parked, &healing,
             ));
         }
@@ -433,7 +433,7 @@ impl Decision<'_> {
         }
         let arn = service.arn.clone();
         let message = |how: &str| {
-            words::step_message(
+            messages::step_message(
                 symptom,
                 self.unit,
                 how,
@@ -482,7 +482,7 @@ impl Decision<'_> {
     }
 
     fn park_service(&self, symptom: &Symptom) -> Plan {
-        let (service, to) = (&self.unit.service, self.seen.policy.min_tasks.max(1));
+        let (service, to) = (&self.unit.service, self.context.policy.min_tasks.max(1));
         let from = service.desired_count.unsigned_abs();
         // A DAEMON service runs one task per instance and has no desired count to reduce.
         if from <= to || service.scheduling_strategy != "REPLICA" {
@@ -496,12 +496,12 @@ impl Decision<'_> {
             revision,
             restores: false,
         };
-        let message = words::park_message(symptom, self.unit, to, &self.current_healing());
+        let message = messages::park_message(symptom, self.unit, to, &self.current_healing());
         Plan::single_step(Action::ParkService(park), message.title.clone(), message)
     }
 
     fn escalate(&self, symptom: &Symptom) -> Plan {
-        Plan::notify(words::escalation_message(
+        Plan::notify(messages::escalation_message(
             symptom,
             self.unit,
             &self.current_healing(),

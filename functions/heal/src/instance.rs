@@ -37,8 +37,8 @@ impl ObservedInstance {
     /// Reports whether the agent of an active instance is disconnected for longer than its grace
     /// period.
     #[must_use]
-    pub fn has_lost_agent(&self, seen: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-        let since = seen.state.waiting_since(Heal::NAME, WAIT_KEY);
+    pub fn has_lost_agent(&self, context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
+        let since = context.state.waiting_since(Heal::NAME, WAIT_KEY);
         !self.instance.agent_connected
             && self.instance.status == "ACTIVE"
             && since.is_some_and(|since| now.duration_since(since) >= AGENT_GRACE_PERIOD)
@@ -49,10 +49,10 @@ impl ObservedInstance {
     pub fn record_failures(
         &mut self,
         tasks: &[Task],
-        seen: TargetContext<'_, Policy>,
+        context: TargetContext<'_, Policy>,
         now: Timestamp,
     ) {
-        let since = seen
+        let since = context
             .state
             .waiting_since(Heal::NAME, WAIT_KEY)
             .unwrap_or(now);
@@ -75,13 +75,13 @@ impl ObservedInstance {
     }
 }
 
-pub fn decide(seen: TargetContext<'_, Policy>, host: &ObservedInstance, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, host: &ObservedInstance, now: Timestamp) -> Plan {
     let ObservedInstance {
         instance,
         failures: failing,
         ..
     } = host;
-    if seen.policy.heal.mode == Reach::Off {
+    if context.policy.heal.mode == Reach::Off {
         return Plan::nothing("it is not to be healed");
     }
     if instance.agent_connected {
@@ -90,7 +90,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, host: &ObservedInstance, now: Tim
     if instance.status != "ACTIVE" {
         return Plan::nothing(format!("it is {} already", instance.status));
     }
-    let since = seen
+    let since = context
         .state
         .waiting_since(Heal::NAME, WAIT_KEY)
         .unwrap_or(now);
@@ -135,7 +135,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, host: &ObservedInstance, now: Tim
     ))
     .next(format!("ECS starts its tasks elsewhere. {group}"))
     .deduplicated_by("drain");
-    if seen.policy.heal.mode == Reach::Notify {
+    if context.policy.heal.mode == Reach::Notify {
         return Plan {
             waits_for: Some(WAIT_KEY.to_owned()),
             ..Plan::notify(message)

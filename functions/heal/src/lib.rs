@@ -14,21 +14,21 @@ mod causes;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod discovery;
 mod health;
 #[cfg(test)]
 mod health_tests;
 mod instance;
+mod mass_failure;
+mod messages;
+#[cfg(test)]
+mod messages_tests;
+mod observation;
 mod observed_service;
 mod sizes;
 #[cfg(test)]
 mod stop_tests;
 mod stopped_task;
-mod storm;
-mod survey;
-mod targets;
-mod words;
-#[cfg(test)]
-mod words_tests;
 
 use std::collections::BTreeMap;
 
@@ -47,9 +47,9 @@ use lamplighter::{AwsError, Event, Operation, Plan};
 
 pub use decide::decide;
 pub use health::{Failing, Health, Symptom, Unhealthy, assess_health};
+pub use observation::{Observed, Prefetched, UNHEALTHY_WATCH_LIST};
 pub use observed_service::{ObservedService, OutOfMemory, WayBack};
 pub use stopped_task::{Cause, StoppedTask, extract_missing_arn};
-pub use survey::{Observed, Prefetched, UNHEALTHY_WATCH_LIST};
 
 pub struct Heal;
 
@@ -70,9 +70,9 @@ impl Operation for Heal {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -107,19 +107,24 @@ impl Operation for Heal {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
         match observed {
-            Observed::Service(unit) => decide(seen, unit, now),
-            Observed::Instance(instance) => instance::decide(seen, instance, now),
-            Observed::MassFailure(storm) => storm::decide(seen, storm, now),
-            Observed::Gone => decide::stop_managing(seen.state, "it does not exist any more"),
+            Observed::Service(unit) => decide(context, unit, now),
+            Observed::Instance(instance) => instance::decide(context, instance, now),
+            Observed::MassFailure(storm) => mass_failure::decide(context, storm, now),
+            Observed::Gone => decide::stop_managing(context.state, "it does not exist any more"),
         }
     }
 
@@ -187,8 +192,8 @@ impl Operation for Heal {
         matches!(event.detail, Detail::TaskChange(_) | Detail::Sweep)
     }
 
-    fn needs_requeue(seen: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
-        let memory = seen.state;
+    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
+        let memory = context.state;
         match observed {
             Observed::Service(unit) => {
                 // The out-of-memory notification waits until the service has stopped failing.

@@ -10,8 +10,8 @@ use lamplighter::state::{ActiveRollout, TargetState};
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
 
-use crate::survey::Observed;
-use crate::{Policy, Rollout, code_deploy, words};
+use crate::observation::Observed;
+use crate::{Policy, Rollout, code_deploy, messages};
 
 /// How long DescribeServices may return stale state after an update.
 pub(crate) const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
@@ -118,18 +118,18 @@ pub fn blames_release(alarm: &ExistingAlarm, following: &ActiveRollout) -> bool 
 
 /// Returns the plan for one service.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
-    let Some(following) = &seen.state.active_rollout else {
-        return decide_active_rollback(seen, service, observed);
+    let Some(following) = &context.state.active_rollout else {
+        return decide_active_rollback(context, service, observed);
     };
     let case = Decision {
         service,
         active_rollout: following,
         observed,
-        memory: seen.state,
+        memory: context.state,
         now,
     };
     match observed.stage {
@@ -140,15 +140,16 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
                 following.tag
             ))
         }
-        RolloutStage::Paused => case.decide_paused(seen),
+        RolloutStage::Paused => case.decide_paused(context),
         RolloutStage::Live => case
             .check_probes()
-            .or_else(|| case.check_bake(seen))
+            .or_else(|| case.check_bake(context))
             .unwrap_or_else(|| {
                 let verdict = Verdict::Passed {
                     revision: service.task_definition.clone(),
                 };
-                let message = words::release_completed(service, following, &observed.alarms, now);
+                let message =
+                    messages::release_completed(service, following, &observed.alarms, now);
                 let reason = message.title.clone();
                 Plan::single_step(case.record_verdict(verdict), reason, message)
             }),
@@ -158,11 +159,11 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
                 "{} is not followed any more: something newer runs, or the service is not ours",
                 following.tag
             ),
-            words::release_superseded(following, &seen.state.notified),
+            messages::release_superseded(following, &context.state.notified),
         ),
         // With a dependency down, any release would have failed.
         RolloutStage::RolledBack if !observed.down.is_empty() => {
-            let message = words::rollback_while_down(service, following, &observed.down);
+            let message = messages::rollback_while_down(service, following, &observed.down);
             Plan::single_step(
                 case.record_verdict(Verdict::Superseded),
                 message.title.clone(),
@@ -172,7 +173,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         RolloutStage::RolledBack => {
             let reason = format!("it went back on {}", now.strftime("%F %H:%M UTC"));
             let message =
-                words::rollback_detected(service, following, observed, case.approval_is_spent());
+                messages::rollback_detected(service, following, observed, case.approval_is_spent());
             Plan::single_step(
                 case.record_verdict(Verdict::Failed { reason }),
                 message.title.clone(),
@@ -188,11 +189,11 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 
 /// Continues a rollback or restart that paused at a hook, because neither needs an approval.
 fn decide_active_rollback(
-    seen: TargetContext<'_, Policy>,
+    context: TargetContext<'_, Policy>,
     service: &Service,
     observed: &Observed,
 ) -> Plan {
-    let Some(way) = &seen.state.active_rollback else {
+    let Some(way) = &context.state.active_rollback else {
         return Plan::nothing("no rollout is followed");
     };
     let tag = match &way.to {
@@ -250,7 +251,7 @@ impl Decision<'_> {
             .as_ref()
             .filter(|looks| !looks.is_healthy())?;
         if looks.is_inconclusive() {
-            let message = words::probes_inconclusive(self.active_rollout, looks);
+            let message = messages::probes_inconclusive(self.active_rollout, looks);
             return Some(Plan::single_step(
                 self.record_verdict(Verdict::Superseded),
                 message.title.clone(),
@@ -264,17 +265,18 @@ impl Decision<'_> {
     }
 
     /// Returns a waiting plan until the bake time has passed; `None` afterwards.
-    fn check_bake(&self, seen: TargetContext<'_, Policy>) -> Option<Plan> {
+    fn check_bake(&self, context: TargetContext<'_, Policy>) -> Option<Plan> {
         let key = format!("the bake of {}", self.active_rollout.digest);
         let baked = self.now.duration_since(
-            seen.state
+            context
+                .state
                 .waiting_since(Rollout::NAME, &key)
                 .unwrap_or(self.now),
         );
-        if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= seen.policy.bake) {
+        if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= context.policy.bake) {
             return None;
         }
-        let (tag, minutes) = (&self.active_rollout.tag, seen.policy.bake / 60);
+        let (tag, minutes) = (&self.active_rollout.tag, context.policy.bake / 60);
         let mut plan = Plan::nothing(format!(
             "{tag} is completed; alarms have {minutes} min to speak against it"
         ));
@@ -282,18 +284,18 @@ impl Decision<'_> {
         Some(plan)
     }
 
-    fn decide_paused(&self, seen: TargetContext<'_, Policy>) -> Plan {
+    fn decide_paused(&self, context: TargetContext<'_, Policy>) -> Plan {
         let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
         let Some((deployment, hook)) = self.observed.pause.clone() else {
             return Plan::nothing(format!("{tag} waits, and ECS does not say for what"));
         };
-        if policy::find_approval(&seen.target.tags) != Some(digest.as_str()) {
-            return Plan::notify(words::waits_for_approval(
+        if policy::find_approval(&context.target.tags) != Some(digest.as_str()) {
+            return Plan::notify(messages::waits_for_approval(
                 self.active_rollout,
-                seen.policy.approve,
+                context.policy.approve,
             ));
         }
-        let message = words::approval_received(self.active_rollout);
+        let message = messages::approval_received(self.active_rollout);
         let go_on = ContinueDeployment {
             service: self.service.arn.clone(),
             deployment,
@@ -317,23 +319,24 @@ impl Decision<'_> {
             .find(|alarm| blames_release(alarm, self.active_rollout));
         let (what, why) = match (self.observed.stage, guilty) {
             (_, Some(alarm)) => (
-                words::RAISED_ALARM,
-                words::describe_alarm(alarm, self.observed),
+                messages::RAISED_ALARM,
+                messages::describe_alarm(alarm, self.observed),
             ),
             (RolloutStage::ProbesFailed, None) => (
-                words::PROBES_FAILED,
-                words::describe_probe_failure(self.observed),
+                messages::PROBES_FAILED,
+                messages::describe_probe_failure(self.observed),
             ),
-            (RolloutStage::TimedOut, None) => {
-                (words::HUNG, words::describe_timeout(minutes, self.observed))
-            }
+            (RolloutStage::TimedOut, None) => (
+                messages::HUNG,
+                messages::describe_timeout(minutes, self.observed),
+            ),
             _ => (
-                words::FAILED,
-                words::describe_timeout(minutes, self.observed),
+                messages::FAILED,
+                messages::describe_timeout(minutes, self.observed),
             ),
         };
         if !self.observed.down.is_empty() {
-            return Plan::notify(words::dependency_down(
+            return Plan::notify(messages::dependency_down(
                 self.active_rollout,
                 what,
                 &why,
@@ -341,11 +344,15 @@ impl Decision<'_> {
             ));
         }
         let Some(to) = &self.observed.rollback_target else {
-            return Plan::notify(words::no_rollback_target(self.active_rollout, what, &why));
+            return Plan::notify(messages::no_rollback_target(
+                self.active_rollout,
+                what,
+                &why,
+            ));
         };
         let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
         let reason = format!("it {what} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = words::rollback_started(
+        let message = messages::rollback_started(
             self.active_rollout,
             what,
             to,

@@ -10,11 +10,11 @@ mod code_deploy;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
-mod survey;
-mod targets;
-mod words;
+mod discovery;
+mod messages;
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
+mod observation;
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::{RolloutStage, decide};
-pub use survey::{Observed, Prefetched};
+pub use observation::{Observed, Prefetched};
 
 pub struct Rollout;
 
@@ -60,9 +60,9 @@ impl Operation for Rollout {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -104,15 +104,20 @@ impl Operation for Rollout {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_service(seen, cloud).await
+        prefetched.observe_service(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {
@@ -160,7 +165,7 @@ impl Operation for Rollout {
         }
     }
 
-    fn needs_requeue(seen: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
-        seen.state.active_rollout.is_some() || seen.state.active_rollback.is_some()
+    fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
+        context.state.active_rollout.is_some() || context.state.active_rollback.is_some()
     }
 }

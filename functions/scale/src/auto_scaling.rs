@@ -10,7 +10,7 @@ use lamplighter::policy::Autoscaling;
 
 use crate::decide::Decision;
 use crate::demand::Need;
-use crate::words;
+use crate::messages;
 
 pub fn decide(case: &Decision<'_>, scalable: &ScalableTarget) -> Plan {
     let count = case.desired_count().max(scalable.min);
@@ -23,7 +23,7 @@ pub fn decide(case: &Decision<'_>, scalable: &ScalableTarget) -> Plan {
     let out = case.scale_out_target(count, max);
     let short = out.and_then(|(to, need)| {
         if to == max {
-            words::max_tasks_reached(case, max, need)
+            messages::max_tasks_reached(case, max, need)
         } else {
             None
         }
@@ -63,8 +63,8 @@ fn raise_min_capacity(
     need: Option<(&Need, u32)>,
 ) -> Plan {
     let why = need.map_or_else(
-        || words::describe_min_tasks(case),
-        |(need, max)| words::describe_scale_out(to, max, need),
+        || messages::describe_min_tasks(case),
+        |(need, max)| messages::describe_scale_out(to, max, need),
     );
     let suspended = match need {
         Some(_) if scalable.scaling_out_suspended => Some("DynamicScalingOutSuspended"),
@@ -72,17 +72,17 @@ fn raise_min_capacity(
         _ => None,
     };
     if let Some(flag) = suspended {
-        return Plan::notify(words::scaling_suspended(flag, &why));
+        return Plan::notify(messages::scaling_suspended(flag, &why));
     }
     if case.scale.autoscaling == Autoscaling::Notify {
-        return Plan::notify(words::min_capacity_unchanged(scalable, to, &why));
+        return Plan::notify(messages::min_capacity_unchanged(scalable, to, &why));
     }
     // Only the first raise notifies; the journal records the later ones.
     let message = case
         .memory
         .raised
         .is_none()
-        .then(|| words::min_capacity_raised(scalable, to, &why));
+        .then(|| messages::min_capacity_raised(scalable, to, &why));
     Plan::single_step(
         build_min_capacity_action(case.service, scalable.min, to, false),
         why,
@@ -103,9 +103,9 @@ fn lower_min_capacity(
     match case.scale_in_target(scalable.min, floor_now) {
         Err(reason) => Plan::nothing(reason),
         Ok(to) => {
-            let reason = words::describe_scale_in(case, to);
+            let reason = messages::describe_scale_in(case, to);
             let message =
-                (to == before).then(|| words::min_capacity_restored(scalable, to, &reason));
+                (to == before).then(|| messages::min_capacity_restored(scalable, to, &reason));
             Plan::single_step(
                 build_min_capacity_action(case.service, scalable.min, to, to == before),
                 reason,
@@ -121,7 +121,7 @@ pub fn restore_min_capacity(service: &Service, scalable: &ScalableTarget, before
     Plan::single_step(
         build_min_capacity_action(service, scalable.min, before, true),
         reason,
-        words::min_capacity_restored(scalable, before, reason),
+        messages::min_capacity_restored(scalable, before, reason),
     )
 }
 

@@ -11,9 +11,9 @@ use lamplighter::state::TargetState;
 use crate::Policy;
 use crate::auto_scaling;
 use crate::demand::{Demand, Need, round_up_tasks};
+use crate::messages;
+use crate::observation::{HISTORY, Observed};
 use crate::peak;
-use crate::survey::{HISTORY, Observed};
-use crate::words;
 
 /// Relative deviation of the need from the count that is ignored unless it is sustained. Equals the
 /// default of Kubernetes.
@@ -25,7 +25,7 @@ const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
 /// Decides the plan for one service.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
@@ -33,33 +33,33 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         return Plan::nothing(format!("the service is {}", service.status));
     }
     if service.scheduling_strategy == "DAEMON" {
-        return Plan::notify(words::daemon_service());
+        return Plan::notify(messages::daemon_service());
     }
-    let Some(scale) = &seen.policy.scale else {
-        let raised = observed.scalable.as_ref().zip(seen.state.raised);
+    let Some(scale) = &context.policy.scale else {
+        let raised = observed.scalable.as_ref().zip(context.state.raised);
         let restored = raised.map(|(scalable, raised)| {
             auto_scaling::restore_min_capacity(service, scalable, raised.before)
         });
-        return restored.unwrap_or_else(|| peak::report_peak(seen, service, &observed.load));
+        return restored.unwrap_or_else(|| peak::report_peak(context, service, &observed.load));
     };
     if service.desired_count == 0 {
         return Plan::nothing("a desired count of 0 is left alone");
     }
-    let demand = Demand::from_load(scale, &observed.load, service, seen.state, now);
-    let floor = MinTasks::for_time(scale, &seen.policy.windows, now);
+    let demand = Demand::from_load(scale, &observed.load, service, context.state, now);
+    let floor = MinTasks::for_time(scale, &context.policy.windows, now);
     let case = Decision {
         service,
         scale,
         floor,
         demand,
-        memory: seen.state,
+        memory: context.state,
         now,
     };
     let mut plan = match &observed.scalable {
         Some(scalable) => auto_scaling::decide(&case, scalable),
         None => case.decide(),
     };
-    plan.messages.extend(words::no_data(&case));
+    plan.messages.extend(messages::no_data(&case));
     plan
 }
 
@@ -104,14 +104,16 @@ impl Decision<'_> {
         let out = self.scale_out_target(desired, self.scale.max);
         match &out {
             Some((to, need)) if *to > desired && *to >= floor => self.scale_out(*to, need),
-            _ if desired < floor => self.set_desired_count(floor, words::describe_min_tasks(self)),
+            _ if desired < floor => {
+                self.set_desired_count(floor, messages::describe_min_tasks(self))
+            }
             _ if desired > self.scale.max => {
                 self.set_desired_count(self.scale.max, format!("max {}", self.scale.max))
             }
             Some((_, need)) => {
-                let mut plan = Plan::nothing(words::describe_unchanged(self, need));
+                let mut plan = Plan::nothing(messages::describe_unchanged(self, need));
                 plan.messages
-                    .extend(words::max_tasks_reached(self, self.scale.max, need));
+                    .extend(messages::max_tasks_reached(self, self.scale.max, need));
                 plan
             }
             None => self.scale_in(),
@@ -177,20 +179,20 @@ impl Decision<'_> {
             .demand
             .peak
             .as_ref()
-            .map_err(|missing| words::describe_missing_data(count, missing))?;
+            .map_err(|missing| messages::describe_missing_data(count, missing))?;
         let wanted = round_up_tasks(*peak).max(floor);
         if wanted >= count || *peak >= f64::from(count) * (1.0 - TOLERANCE) {
-            return Err(words::describe_peak(count, *peak, floor));
+            return Err(messages::describe_peak(count, *peak, floor));
         }
         Ok(wanted)
     }
 
     fn scale_out(&self, to: u32, need: &Need) -> Plan {
         let mut plan =
-            self.set_desired_count(to, words::describe_scale_out(to, self.scale.max, need));
+            self.set_desired_count(to, messages::describe_scale_out(to, self.scale.max, need));
         if to == self.scale.max {
             plan.messages
-                .extend(words::max_tasks_reached(self, to, need));
+                .extend(messages::max_tasks_reached(self, to, need));
         }
         plan
     }
@@ -213,7 +215,7 @@ impl Decision<'_> {
             ));
         }
         let to = wanted.max(desired.div_ceil(2));
-        self.set_desired_count(to, words::describe_scale_in(self, wanted))
+        self.set_desired_count(to, messages::describe_scale_in(self, wanted))
     }
 
     fn set_desired_count(&self, to: u32, reason: String) -> Plan {
@@ -228,7 +230,7 @@ impl Decision<'_> {
             to,
             base,
         });
-        let message = words::count_changed(self, to, &reason);
+        let message = messages::count_changed(self, to, &reason);
         Plan::single_step(action, reason, message)
     }
 }

@@ -7,7 +7,7 @@ use lamplighter::model::{Load, Series, Service};
 use lamplighter::policy::ScalePolicy;
 use lamplighter::state::TargetState;
 
-use crate::survey::HISTORY;
+use crate::observation::HISTORY;
 
 /// Maximum age of a value that describes the present. CloudWatch lags by a minute or two.
 const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);

@@ -157,13 +157,13 @@ impl Given {
         };
         let mut memory = self.memory.clone();
         Scale::prune_state(&mut memory, &self.observed);
-        let seen = TargetContext {
+        let context = TargetContext {
             event: &self.event,
             target: &target,
             policy: &policy,
             state: &memory,
         };
-        decide(seen, &self.observed, NOW)
+        decide(context, &self.observed, NOW)
     }
 
     /// The count that is set; `None` where it stays.

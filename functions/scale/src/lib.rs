@@ -10,14 +10,14 @@ mod decide;
 #[cfg(test)]
 mod decide_tests;
 mod demand;
+mod discovery;
 #[cfg(test)]
 mod fixtures;
-mod peak;
-mod survey;
-mod targets;
-mod words;
+mod messages;
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
+mod observation;
+mod peak;
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ use lamplighter::{AwsError, Operation, Plan};
 
 pub use decide::decide;
 pub use demand::{Demand, Need};
-pub use survey::{Observed, Prefetched};
+pub use observation::{Observed, Prefetched};
 
 pub struct Scale;
 
@@ -56,9 +56,9 @@ impl Operation for Scale {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -86,15 +86,20 @@ impl Operation for Scale {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_target(seen, cloud).await
+        prefetched.observe_target(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {
@@ -122,13 +127,13 @@ impl Operation for Scale {
         );
     }
 
-    fn needs_requeue(seen: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
+    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
         let above = |scale: &ScalePolicy| {
             observed
                 .desired_count()
                 .is_some_and(|desired| desired > scale.min)
         };
-        let grown = observed.scalable.is_none() && seen.policy.scale.as_ref().is_some_and(above);
-        !plan.is_empty() || grown || seen.state.raised.is_some()
+        let grown = observed.scalable.is_none() && context.policy.scale.as_ref().is_some_and(above);
+        !plan.is_empty() || grown || context.state.raised.is_some()
     }
 }

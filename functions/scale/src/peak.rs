@@ -17,8 +17,8 @@ const RECENT: usize = 5;
 const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Reports a peak of CPU or memory. Ignores other alarms, and alarms that fire on low utilisation.
-pub fn report_peak(seen: TargetContext<'_, Policy>, service: &Service, load: &Load) -> Plan {
-    let Detail::AlarmChange(change) = &seen.event.detail else {
+pub fn report_peak(context: TargetContext<'_, Policy>, service: &Service, load: &Load) -> Plan {
+    let Detail::AlarmChange(change) = &context.event.detail else {
         return Plan::nothing(format!("it has no {SCALE}"));
     };
     let Some(what) = alarm_subject(change) else {
@@ -41,7 +41,7 @@ pub fn report_peak(seen: TargetContext<'_, Policy>, service: &Service, load: &Lo
     };
     let bound = change
         .threshold
-        .unwrap_or_else(|| f64::from(seen.policy.cpu_peak));
+        .unwrap_or_else(|| f64::from(context.policy.cpu_peak));
     // The event has no comparison operator, but its reason names the comparison: `… were less than
     // the threshold (63.0)`.
     let says = |words: &str| change.reason.to_lowercase().contains(words);

@@ -10,18 +10,18 @@ use lamplighter::policy::OnInconclusive;
 use lamplighter::state::PendingVerdict;
 use lamplighter::state::REQUIRED_STREAK;
 
+use crate::observation::{HookStage, Observed};
 use crate::sequential::{Comparison, ComparisonResult};
-use crate::survey::{HookStage, Observed};
-use crate::{Policy, RETRY_LATER_SECONDS, RETRY_SOON_SECONDS, words};
+use crate::{Policy, RETRY_LATER_SECONDS, RETRY_SOON_SECONDS, messages};
 
 /// Returns the plan for one deployment.
 #[must_use]
-pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
+pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(judging) = &observed.pending_verdict else {
         return succeed_hook("nobody waits for a judgement: it goes back, or is not known");
     };
     let plan = decide_verdict(Decision {
-        seen,
+        context,
         observed,
         pending_verdict: judging,
         now,
@@ -34,7 +34,7 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
         HookStatus::InProgress { .. } => return Plan { hook: None, ..plan },
         status => status == HookStatus::Succeeded,
     };
-    let (service, deployment) = (seen.target.arn.clone(), judging.deployment.clone());
+    let (service, deployment) = (context.target.arn.clone(), judging.deployment.clone());
     let report = AnswerCodeDeployHook {
         service,
         deployment,
@@ -54,11 +54,13 @@ pub fn decide(seen: TargetContext<'_, Policy>, observed: &Observed, now: Timesta
 }
 
 fn decide_verdict(case: Decision<'_>) -> Plan {
-    let Decision { seen, observed, .. } = case;
+    let Decision {
+        context, observed, ..
+    } = case;
     if observed.stage == HookStage::RollingBack {
         return succeed_hook("it goes back, and nothing stands in its way");
     }
-    if !seen.policy.enabled {
+    if !context.policy.enabled {
         return succeed_hook("its tags do not let it be judged");
     }
     if case.pending_verdict.failed {
@@ -68,17 +70,17 @@ fn decide_verdict(case: Decision<'_>) -> Plan {
         return plan;
     }
     match (observed.stage, &observed.comparison) {
-        (HookStage::Tested, _) if seen.policy.verify_test.is_some() => {
+        (HookStage::Tested, _) if context.policy.verify_test.is_some() => {
             case.check_probes("the test listener")
         }
-        (HookStage::Shifted, _) if !seen.policy.verify.is_empty() => {
+        (HookStage::Shifted, _) if !context.policy.verify.is_empty() => {
             case.check_probes("its addresses")
         }
         (HookStage::Shifting(weight), Some(comparison)) => {
             case.check_comparison(weight, comparison)
         }
         (HookStage::Shifting(weight), None) => {
-            case.plan_inconclusive(words::not_comparable(&case.label(), weight))
+            case.plan_inconclusive(messages::not_comparable(&case.label(), weight))
         }
         (HookStage::Unknown, _) => postpone_hook(
             "CodeDeploy does not say yet at what it asks",
@@ -98,7 +100,7 @@ fn postpone_hook(reason: impl Into<String>, call_back_delay: u32) -> Plan {
 
 #[derive(Clone, Copy)]
 struct Decision<'a> {
-    seen: TargetContext<'a, Policy>,
+    context: TargetContext<'a, Policy>,
     observed: &'a Observed,
     pending_verdict: &'a PendingVerdict,
     now: Timestamp,
@@ -117,15 +119,15 @@ impl Decision<'_> {
     /// rollout is exempt, because it was approved.
     fn check_quarantine(&self) -> Option<Plan> {
         let (_, digest) = self.observed.image.as_ref()?;
-        let reason = self.seen.state.quarantined.get(digest)?;
+        let reason = self.context.state.quarantined.get(digest)?;
         let is_ours = self
-            .seen
+            .context
             .state
             .active_rollout
             .as_ref()
             .is_some_and(|following| following.digest == *digest);
         (!is_ours).then(|| {
-            let message = words::image_quarantined(&self.label(), digest, reason);
+            let message = messages::image_quarantined(&self.label(), digest, reason);
             Plan::notify(message).with_hook_status(HookStatus::Failed)
         })
     }
@@ -136,7 +138,7 @@ impl Decision<'_> {
             .now
             .duration_since(self.pending_verdict.step_since)
             .as_secs();
-        u64::try_from(waited).is_ok_and(|waited| waited >= self.seen.policy.step)
+        u64::try_from(waited).is_ok_and(|waited| waited >= self.context.policy.step)
     }
 
     fn check_probes(&self, place: &str) -> Plan {
@@ -149,12 +151,16 @@ impl Decision<'_> {
         }
         if looks.is_unhealthy() {
             return self.fail_release(
-                words::probes_failed(&self.label(), place, looks),
+                messages::probes_failed(&self.label(), place, looks),
                 &format!("it did not answer well at {place}"),
             );
         }
         if looks.is_inconclusive() || self.is_late() {
-            return self.plan_inconclusive(words::probes_inconclusive(&self.label(), place, looks));
+            return self.plan_inconclusive(messages::probes_inconclusive(
+                &self.label(),
+                place,
+                looks,
+            ));
         }
         postpone_hook(
             format!(
@@ -167,18 +173,18 @@ impl Decision<'_> {
     }
 
     fn check_comparison(&self, weight: f64, comparison: &Comparison) -> Plan {
-        let counts = words::describe_counts(comparison);
+        let counts = messages::describe_counts(comparison);
         match comparison.current_result() {
             ComparisonResult::MoreErrors => self.fail_release(
-                words::more_errors(&self.label(), weight, comparison),
+                messages::more_errors(&self.label(), weight, comparison),
                 &format!("it failed more often at {weight} %"),
             ),
             ComparisonResult::Slower => self.fail_release(
-                words::higher_latency(&self.label(), weight, comparison),
+                messages::higher_latency(&self.label(), weight, comparison),
                 &format!("it was slower at {weight} %"),
             ),
             ComparisonResult::Unresponsive => self.fail_release(
-                words::unanswered_requests(&self.label(), weight, comparison),
+                messages::unanswered_requests(&self.label(), weight, comparison),
                 &format!("it did not answer at {weight} %"),
             ),
             ComparisonResult::NoWorse => succeed_hook(format!(
@@ -186,7 +192,7 @@ impl Decision<'_> {
                 self.label()
             )),
             ComparisonResult::Inconclusive { minutes } if self.is_late() => self.plan_inconclusive(
-                words::not_enough_evidence(&self.label(), weight, comparison, minutes),
+                messages::not_enough_evidence(&self.label(), weight, comparison, minutes),
             ),
             ComparisonResult::Inconclusive { minutes } => {
                 let left = minutes
@@ -220,9 +226,9 @@ impl Decision<'_> {
             .with_hook_status(HookStatus::Failed);
         };
         let reason = format!("{because} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = message.next(words::describe_retry(
+        let message = message.next(messages::describe_retry(
             &digest,
-            self.seen.state.is_approval_used(&digest),
+            self.context.state.is_approval_used(&digest),
         ));
         self.plan_verdict(tag, digest, Verdict::Failed { reason }, message)
             .with_hook_status(HookStatus::Failed)
@@ -236,7 +242,7 @@ impl Decision<'_> {
         message: Message,
     ) -> Plan {
         let judge = RecordVerdict {
-            service: self.seen.target.arn.clone(),
+            service: self.context.target.arn.clone(),
             digest,
             tag,
             verdict,
@@ -245,7 +251,7 @@ impl Decision<'_> {
     }
 
     fn plan_inconclusive(&self, message: Message) -> Plan {
-        if self.seen.policy.unclear == OnInconclusive::Rollback {
+        if self.context.policy.unclear == OnInconclusive::Rollback {
             let title = format!("{}: going back", message.title);
             return self.fail_release(
                 Message { title, ..message },

@@ -9,12 +9,12 @@
 //! hooks.
 
 mod decide;
-pub mod sequential;
-mod survey;
-mod targets;
-mod words;
+mod discovery;
+mod messages;
 #[cfg(test)]
-mod words_tests;
+mod messages_tests;
+mod observation;
+pub mod sequential;
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ use lamplighter::{AwsError, Error, Operation, Plan};
 use serde_json::{Value, json};
 
 pub use decide::decide;
-pub use survey::{HookStage, Observed, Prefetched};
+pub use observation::{HookStage, Observed, Prefetched};
 
 pub struct Verify;
 
@@ -68,9 +68,9 @@ impl Operation for Verify {
 
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Prefetched>, AwsError> {
-        targets::find_targets(search).await
+        discovery::find_targets(discovery).await
     }
 
     fn parse_policy(
@@ -103,15 +103,20 @@ impl Operation for Verify {
 
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Policy>,
-        survey: &Prefetched,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        survey.observe_deployment(seen, cloud).await
+        prefetched.observe_deployment(context, cloud).await
     }
 
-    fn decide(&self, seen: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-        decide(seen, observed, now)
+    fn decide(
+        &self,
+        context: TargetContext<'_, Policy>,
+        observed: &Observed,
+        now: Timestamp,
+    ) -> Plan {
+        decide(context, observed, now)
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {

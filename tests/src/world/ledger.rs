@@ -1,6 +1,6 @@
 //! The simulated ledger and notice queue, with the rules of the DynamoDB one.
 
-use alert::gather::ingest_notification;
+use alert::grouping::ingest_notification;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;

@@ -7,7 +7,7 @@ use lamplighter::event::detail::rds::BackupJob;
 use lamplighter::model::Arn;
 use lamplighter::notify::Message;
 
-use crate::gather::FAILED;
+use crate::grouping::FAILED;
 
 use super::{Event, TranslatedEvent, console_page_link, parse_detail, shorten_text};
 

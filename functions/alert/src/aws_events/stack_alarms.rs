@@ -4,7 +4,7 @@ use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::AlarmState;
 use lamplighter::notify::Message;
 
-use crate::gather::STACK_ALARM;
+use crate::grouping::STACK_ALARM;
 
 use super::{Event, TranslatedEvent, console_page_link};
 

@@ -5,8 +5,8 @@ use lamplighter::notify::incident::Incident;
 use lamplighter_aws::signed_link::compute_signature;
 use serde_json::{Value, json};
 
-use crate::desk::Outgoing;
-use crate::due::NotificationKind;
+use crate::dispatcher::Outgoing;
+use crate::notification::NotificationKind;
 use crate::text::{IncidentMessage, MAX_LISTED_INCIDENTS, SummaryMessage};
 
 /// The longest summary, in characters, that PagerDuty accepts.

@@ -5,8 +5,8 @@
 use lamplighter::notify::Severity;
 use serde_json::{Value, json};
 
-use crate::desk::Outgoing;
-use crate::due::NotificationKind;
+use crate::dispatcher::Outgoing;
+use crate::notification::NotificationKind;
 use crate::text::{IncidentMessage, SummaryMessage, format_duration};
 
 /// The longest section, in characters: Slack refuses more than 3,000, and escaping lengthens a

@@ -43,7 +43,7 @@ pub trait Operation {
     /// [`AwsError`] if AWS or the ledger can't be read.
     async fn find_targets<C: Cloud, L: Ledger>(
         &self,
-        search: DiscoveryContext<'_, C, L>,
+        discovery: DiscoveryContext<'_, C, L>,
     ) -> Result<Targets<Self::Prefetched>, AwsError>;
 
     /// Parses the tag of this operation. Returns `None` if the target does not have it.
@@ -68,8 +68,8 @@ pub trait Operation {
     /// [`AwsError`] if AWS can't be read.
     async fn observe<C: Cloud>(
         &self,
-        seen: TargetContext<'_, Self::Policy>,
-        survey: &Self::Prefetched,
+        context: TargetContext<'_, Self::Policy>,
+        prefetched: &Self::Prefetched,
         cloud: &C,
     ) -> Result<Self::Observed, AwsError>;
 
@@ -77,7 +77,7 @@ pub trait Operation {
     /// arguments.
     fn decide(
         &self,
-        seen: TargetContext<'_, Self::Policy>,
+        context: TargetContext<'_, Self::Policy>,
         observed: &Self::Observed,
         now: Timestamp,
     ) -> Plan;

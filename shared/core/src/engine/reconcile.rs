@@ -118,25 +118,25 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L,
         let RunContext {
             op,
             event,
-            prefetched: survey,
+            prefetched,
             ..
         } = self.round;
         let (target, policy) = (self.target, &policy);
-        let seen = TargetContext {
+        let context = TargetContext {
             event,
             target,
             policy,
             state: &self.lease.state,
         };
-        let observed = op.observe(seen, survey, &self.engine.cloud).await?;
+        let observed = op.observe(context, prefetched, &self.engine.cloud).await?;
         self.resolve_intents(&observed);
-        let seen = TargetContext {
+        let context = TargetContext {
             event,
             target,
             policy,
             state: &self.lease.state,
         };
-        let plan = op.decide(seen, &observed, self.now);
+        let plan = op.decide(context, &observed, self.now);
         for (name, seconds) in Op::list_gauges(&observed, self.now) {
             let stack = &self.engine.defaults.stack;
             let record = telemetry::build_gauge_record(
@@ -148,7 +148,7 @@ impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L,
             );
             (self.engine.metrics)(&record.to_string());
         }
-        let watched = Op::needs_requeue(seen, &observed, &plan);
+        let watched = Op::needs_requeue(context, &observed, &plan);
         self.lease.state.set_requeue(Op::NAME, watched);
         let no_acting = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let observe_only = no_acting && !plan.steps.iter().any(|step| step.action.is_cleanup());

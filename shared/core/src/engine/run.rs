@@ -121,15 +121,15 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         run: &Invocation,
         counts: &mut Counts,
     ) -> Result<Vec<Value>, Error> {
-        let search = DiscoveryContext {
+        let discovery = DiscoveryContext {
             event,
             now: (self.clock)(),
             defaults: &self.defaults,
             cloud: &self.cloud,
             ledger: &self.ledger,
         };
-        let (mut targets, survey) = match op.find_targets(search).await? {
-            Targets::Found(targets, survey) => (targets, survey),
+        let (mut targets, prefetched) = match op.find_targets(discovery).await? {
+            Targets::Found(targets, prefetched) => (targets, prefetched),
             Targets::Skipped(reason) => {
                 tracing::info!(
                     operation = Op::NAME,
@@ -148,7 +148,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         let round = RunContext {
             op,
             event,
-            prefetched: &survey,
+            prefetched: &prefetched,
             run,
         };
         for target in &targets {

@@ -1,0 +1,65 @@
+//! Every message of `backup`, as people read it. A change of a text is a change of its snapshot.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::event::detail::rds::BackupJob;
+use lamplighter::model::{CopyDestination, Database, Quota};
+use lamplighter::notify::Message;
+
+use crate::messages;
+
+fn book(messages: &[Message]) -> String {
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+#[test]
+fn every_message() {
+    let slot = Timestamp::constant(1_795_230_000, 0);
+    let later = |hours: i64| slot + SignedDuration::from_hours(hours);
+    let hours = SignedDuration::from_hours;
+    let orders = Database {
+        identifier: "orders".into(),
+        ..Database::default()
+    };
+    let elsewhere = CopyDestination::parse("eu-central-1").unwrap();
+    let job = BackupJob {
+        state: "FAILED".into(),
+        status_message: "\"The role may not describe it.\"".into(),
+        backup_job_id: "5c3b".into(),
+        resource_arn: String::new(),
+    };
+    let messages = [
+        messages::cluster_member("shop"),
+        messages::cache_copies_unsupported(),
+        messages::too_many_cache_snapshots(),
+        messages::backup_overdue("orders is modifying", slot, later(3)),
+        messages::backup_late(slot, later(2)),
+        messages::quota_usage(
+            &orders,
+            Quota {
+                used: 100,
+                max: 100,
+            },
+        ),
+        messages::quota_usage(&orders, Quota { used: 82, max: 100 }),
+        messages::recovery_point_too_old(None, hours(30)),
+        messages::recovery_point_too_old(Some(hours(31)), hours(30)),
+        messages::recovery_point_aging(hours(26), hours(30)),
+        messages::recovery_point_ok(SignedDuration::from_mins(3)),
+        messages::copy_too_old(&elsewhere, hours(50)),
+        messages::no_vault(),
+        messages::unreadable_place(
+            &elsewhere,
+            "DescribeDBSnapshots: AccessDenied: not authorized",
+        ),
+        messages::job_failed(&job),
+        messages::job_failed(&BackupJob {
+            status_message: String::new(),
+            ..job.clone()
+        }),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}

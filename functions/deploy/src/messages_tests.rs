@@ -1,0 +1,93 @@
+//! Every message of `deploy`, as people read it. A change of a text is a change of its snapshot.
+
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
+use lamplighter::Plan;
+use lamplighter::model::{Database, DeploymentController, ImageScan};
+use lamplighter::notify::Message;
+
+use crate::fixtures::{Given, SECRET, given};
+use crate::observation::DatabaseSnapshots;
+use crate::{Offer, code_deploy, messages};
+
+fn book(messages: &[Message]) -> String {
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// All that a plan tells.
+fn told(plan: Plan) -> Vec<Message> {
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
+}
+
+fn with_database(status: &str) -> Given {
+    let mut given = given().deploy("tag=RC_x.x.x repo=shop/web snapshot=yes");
+    let database = Database {
+        identifier: "orders".into(),
+        status: status.into(),
+        ..Database::default()
+    };
+    given.observed.databases = vec![DatabaseSnapshots {
+        database,
+        snapshots: Vec::new(),
+    }];
+    given
+}
+
+#[test]
+fn every_message() {
+    let found = ImageScan::Finished(BTreeMap::from([
+        ("CRITICAL".to_owned(), 2),
+        ("HIGH".to_owned(), 5),
+    ]));
+    let unscanned = ImageScan::Unavailable("the repository is not scanned".to_owned());
+    let long = SignedDuration::from_hours(1);
+    let scanned = |scan: ImageScan| {
+        given()
+            .deploy("tag=RC_x.x.x repo=shop/web scan=high")
+            .offers_since("RC_1.4.2", 2, long)
+            .scanned(scan)
+    };
+    let late = {
+        let mut late = with_database("modifying");
+        let waits = format!("snapshots before {}", crate::fixtures::digest(2));
+        late.memory.waiting.insert(
+            "deploy".to_owned(),
+            (waits, late.now - SignedDuration::from_hours(9)),
+        );
+        late
+    };
+    let plans = vec![
+        given(),
+        late,
+        with_database("modifying"),
+        given().deploy("tag=RC_x.x.x repo=shop/web snapshot=yes"),
+        given().for_platforms(&[("windows", "amd64")]),
+        given().tag("freeze", "fri 16:00 - mon 08:00 Europe/Rome"),
+        scanned(found),
+        scanned(unscanned),
+        given().deploy("tag=RC_x.x.x repo=shop/web approve=yes"),
+        given().rolled_out(2, long),
+        given().offer(Offer::NoRepository),
+        given().deploy("tag=RC_x.x.x repo=shop/web container=api"),
+        given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary"),
+        given().rotated(SECRET, SignedDuration::from_secs(60)),
+    ];
+    let mut messages: Vec<Message> = plans
+        .into_iter()
+        .flat_map(|given| told(given.decide()))
+        .collect();
+    let mut external = given().observed.service.unwrap();
+    external.deployment_controller = DeploymentController::External;
+    messages.push(messages::unsupported_controller(&external, "RC_1.4.2"));
+    messages.push(code_deploy::unknown_deployment_group("RC_1.4.2"));
+    insta::assert_snapshot!(book(&messages));
+}

@@ -1,0 +1,220 @@
+//! Discovery: finds the services, databases and dashboards that an event affects.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lamplighter::AwsError;
+use lamplighter::engine::{DiscoveryContext, Targets};
+use lamplighter::event::detail::Detail;
+use lamplighter::model::{Arn, Tagged};
+use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
+use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ledger::Ledger;
+
+use crate::alarms;
+use crate::observation::Prefetched;
+
+type Discovery = Result<Targets<Prefetched>, AwsError>;
+
+/// Returns the name prefix of a region's dashboards. Dashboards are global to an account, so their
+/// names contain the region.
+fn dashboard_prefix(region: &str) -> String {
+    format!("lamplighter-{region}-")
+}
+
+pub async fn find_targets<C: Cloud, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
+    match &discovery.event.detail {
+        Detail::TagChange(change)
+            if change
+                .changed_tag_keys
+                .iter()
+                .any(|key| key.starts_with(PREFIX)) =>
+        {
+            match discovery.event.resources.first().map(Arn::new) {
+                Some(arn) => find_resource_targets(&discovery, arn).await,
+                None => Ok(Targets::Skipped("the event names no resource".to_owned())),
+            }
+        }
+        Detail::TagChange(_) => Ok(Targets::Skipped("no tag of ours changed".to_owned())),
+        Detail::ServiceCreated(created) => {
+            find_resource_targets(&discovery, created.service.clone()).await
+        }
+        Detail::Sweep => find_sweep_targets(&discovery).await,
+        other => Ok(Targets::unsupported_event("enroll", other)),
+    }
+}
+
+/// Finds one resource and the dashboard of its application.
+async fn find_resource_targets<C: Cloud, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    arn: Arn,
+) -> Discovery {
+    let Some(prefix) = alarms::alarm_prefix(&arn) else {
+        return Ok(Targets::Skipped(format!(
+            "{} is no ECS service, no database and no cache",
+            arn.display_name()
+        )));
+    };
+    let mut prefetched = Prefetched {
+        alarms: discovery.cloud.describe_alarms(&prefix, false).await?,
+        own_alarms: discovery.cloud.list_own_alarms(Some(&arn)).await?,
+        ..Prefetched::default()
+    };
+    prefetched
+        .read_resources(std::slice::from_ref(&arn), discovery.cloud)
+        .await?;
+    let target = prefetched.resource_with_tags(&arn);
+    let ours = target.tags.contains_key(MANAGED) || !prefetched.own_alarms.is_empty();
+    if !ours && policy::find_unknown_tags(&target.tags).next().is_none() {
+        return Ok(Targets::Skipped(format!(
+            "{} is not managed",
+            arn.display_name()
+        )));
+    }
+    let mut targets = vec![target];
+    if let Some(app) =
+        policy::app_name(&prefetched.resource_with_tags(&arn).tags).map(str::to_owned)
+    {
+        let members = list_managed(discovery.cloud).await?;
+        let of_app: Vec<Tagged> = members
+            .into_iter()
+            .filter(|m| policy::app_name(&m.tags) == Some(app.as_str()))
+            .collect();
+        let others: Vec<Arn> = of_app
+            .iter()
+            .map(|member| member.arn.clone())
+            .filter(|other| *other != arn)
+            .collect();
+        prefetched.read_resources(&others, discovery.cloud).await?;
+        prefetched.caches = discovery
+            .cloud
+            .list_tagged(ResourceKind::Cache, APP)
+            .await?;
+        targets.extend(dashboard_target(&arn, arn.region(), &app, true));
+    }
+    Ok(Targets::Found(targets, prefetched))
+}
+
+/// Finds all managed resources, and all that Lamplighter has created an alarm or a dashboard for.
+async fn find_sweep_targets<C: Cloud, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+) -> Discovery {
+    let managed = list_managed(discovery.cloud).await?;
+    let mut prefetched = Prefetched {
+        alarms: discovery
+            .cloud
+            .describe_alarms(alarms::ALARM_PREFIX, false)
+            .await?,
+        own_alarms: discovery.cloud.list_own_alarms(None).await?,
+        ..Prefetched::default()
+    };
+    let owners = prefetched
+        .own_alarms
+        .iter()
+        .filter_map(|alarm| alarm.tags.get(TARGET))
+        .map(Arn::new);
+    let arns: BTreeSet<Arn> = managed
+        .iter()
+        .map(|target| target.arn.clone())
+        .chain(owners)
+        .collect();
+    let arns: Vec<Arn> = arns.into_iter().collect();
+    prefetched.read_resources(&arns, discovery.cloud).await?;
+    prefetched.caches = discovery
+        .cloud
+        .list_tagged(ResourceKind::Cache, APP)
+        .await?;
+    let mut targets: Vec<Tagged> = arns
+        .iter()
+        .map(|arn| prefetched.resource_with_tags(arn))
+        .collect();
+    let topic = Arn::new(discovery.defaults.topic.clone());
+    let region = discovery.event.region.as_str();
+    let existing = discovery
+        .cloud
+        .list_dashboards(&dashboard_prefix(region))
+        .await?;
+    targets.extend(dashboard_targets(&targets, &existing, region, &topic));
+    if !topic.as_str().is_empty() {
+        prefetched.unconfirmed_subscriptions = discovery
+            .cloud
+            .unconfirmed_subscriptions(topic.as_str())
+            .await?;
+        targets.push(build_target(topic, true));
+    }
+    if targets.is_empty() {
+        return Ok(Targets::Skipped(format!("nothing carries {MANAGED}")));
+    }
+    Ok(Targets::Found(targets, prefetched))
+}
+
+/// Lists every managed service, database and cache.
+async fn list_managed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
+    let mut listed = cloud.list_tagged(ResourceKind::Service, MANAGED).await?;
+    listed.extend(
+        cloud
+            .list_tagged(ResourceKind::DatabaseOrCache, MANAGED)
+            .await?,
+    );
+    Ok(listed)
+}
+
+/// Returns the dashboards of all applications, including existing ones whose application is gone.
+fn dashboard_targets(
+    targets: &[Tagged],
+    existing: &[String],
+    region: &str,
+    topic: &Arn,
+) -> Vec<Tagged> {
+    let managed = targets
+        .iter()
+        .filter(|target| target.tags.contains_key(MANAGED));
+    let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
+    for target in managed {
+        let dashboard = policy::app_name(&target.tags)
+            .and_then(|app| dashboard_target(&target.arn, region, app, true));
+        found.extend(dashboard.map(|dashboard| (dashboard.arn.display_name(), dashboard)));
+    }
+    for name in existing
+        .iter()
+        .filter_map(|name| name.strip_prefix(&dashboard_prefix(region)))
+    {
+        let beside = targets.first().map_or(topic, |target| &target.arn);
+        let gone = dashboard_target(beside, region, name, false)
+            .filter(|gone| !found.contains_key(&gone.arn.display_name()));
+        found.extend(gone.map(|gone| (gone.arn.display_name(), gone)));
+    }
+    found.into_values().collect()
+}
+
+/// Returns the dashboard of an application as a target, or `None` if the application has no name.
+fn dashboard_target(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<Tagged> {
+    let name: String = app
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let arn = format!(
+        "arn:{}:cloudwatch::{}:dashboard/{}{name}",
+        member.partition(),
+        member.account_id(),
+        dashboard_prefix(region)
+    );
+    (!app.is_empty()).then(|| {
+        let mut target = build_target(Arn::new(arn), wanted);
+        target.tags.insert(APP.to_owned(), app.to_owned());
+        target
+    })
+}
+
+fn build_target(arn: Arn, managed: bool) -> Tagged {
+    let tags = managed.then(|| (MANAGED.to_owned(), "true".to_owned()));
+    Tagged {
+        arn,
+        tags: tags.into_iter().collect(),
+    }
+}

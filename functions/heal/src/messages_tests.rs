@@ -1,0 +1,301 @@
+//! Every message of `heal`, as people read it. A change of a text is a change of its snapshot.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::{Operation, TargetContext};
+use lamplighter::model::TaskSizes;
+use lamplighter::model::{
+    Arn, CapacityShare, CloudTrailEvent, ContainerInstance, Digest, Service, Tagged,
+};
+use lamplighter::notify::Message;
+use lamplighter::policy::StackDefaults;
+use lamplighter::state::{HealStep, HealthIncident, Parked, TargetState, Verified};
+use lamplighter::{Event, Plan};
+
+use crate::health::{Failing, Symptom, Unhealthy};
+use crate::instance::{self, ObservedInstance};
+use crate::mass_failure::{self, MassFailure};
+use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::stopped_task::Cause;
+use crate::{Heal, messages};
+
+fn book(messages: &[Message]) -> String {
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
+const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
+
+fn before(minutes: i64) -> Timestamp {
+    NOW - SignedDuration::from_mins(minutes)
+}
+
+fn failing(cause: Cause, says: &str) -> Symptom {
+    let (container, first) = (Some("web".to_owned()), Some(before(12)));
+    let within = SignedDuration::from_mins(30);
+    Symptom::Failing(Failing {
+        cause,
+        count: 4,
+        total: 5,
+        within,
+        container,
+        reason: says.to_owned(),
+        first_failure_at: first,
+    })
+}
+
+fn healing(steps: &[&str]) -> HealthIncident {
+    let steps = steps.iter().zip([9, 5, 1]).map(|(what, ago)| HealStep {
+        at: before(ago),
+        what: (*what).to_owned(),
+    });
+    let (since, revision) = (before(12), REVISION.to_owned());
+    HealthIncident {
+        revision,
+        steps: steps.collect(),
+        ..HealthIncident::new(since)
+    }
+}
+
+/// shop/web, of which one of three tasks runs.
+fn unit() -> ObservedService {
+    let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
+    let service = Service {
+        task_definition: REVISION.to_owned(),
+        running_count: 1,
+        ..Service::new_rolling(arn, 3)
+    };
+    ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
+}
+
+fn way_back() -> WayBack {
+    let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
+    let revision = REVISION.replace(":42", ":41");
+    let to = Verified {
+        digest: digest.clone(),
+        tag: tag.clone(),
+        revision,
+        at: before(600),
+    };
+    WayBack {
+        target: to,
+        digest,
+        tag,
+    }
+}
+
+#[test]
+fn every_message_of_a_step() {
+    let exit = failing(
+        Cause::Exit,
+        "Essential container in task exited (exit code 1)",
+    );
+    let (says, tasks) = (
+        "Request timed out".to_owned(),
+        vec!["task/shop/1".to_owned()],
+    );
+    let unhealthy = Symptom::Unhealthy(Unhealthy {
+        tasks,
+        targets: 1,
+        total: 3,
+        reason: says,
+    });
+    let memory = OutOfMemory {
+        container: "web".to_owned(),
+        limit: Some(512),
+        peak: Some(97.0),
+        larger: None,
+    };
+    let sizes = TaskSizes {
+        cpu: None,
+        memory: Some(1024),
+        containers: BTreeMap::from([("web".to_owned(), 640)]),
+    };
+    let full = failing(
+        Cause::OutOfMemory,
+        "OutOfMemoryError: container killed due to memory usage",
+    );
+    let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
+    let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
+    let out = ObservedService {
+        out_of_memory: Some(memory.clone()),
+        ..unit()
+    };
+    let parked = Parked {
+        before: 3,
+        to: 1,
+        revision: REVISION.to_owned(),
+        at: before(30),
+    };
+    let well = HealthIncident {
+        well_since: Some(before(2)),
+        ..tried.clone()
+    };
+    let messages = [
+        messages::step_message(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
+        messages::step_message(
+            &unhealthy,
+            &unit(),
+            "the one that has run longest is replaced",
+            (2, 3),
+            &tried,
+        ),
+        messages::rollback_message(&exit, &unit(), &way_back(), &new),
+        messages::memory_increase_message(&memory, &sizes, &out, &new),
+        messages::out_of_memory_message(
+            &OutOfMemory {
+                limit: None,
+                peak: None,
+                ..memory
+            },
+            &out,
+        ),
+        messages::park_message(&full, &out, 1, &new),
+        messages::still_parked_message(&full, &out, &parked, &new),
+        messages::unpark_message(&parked),
+        messages::on_demand_message(&room, &unit(), &new),
+        messages::spot_retry_message(2),
+        messages::recovery_message(&unit().service, &well, NOW),
+        messages::recovery_message(
+            &unit().service,
+            &HealthIncident {
+                steps: Vec::new(),
+                ..well.clone()
+            },
+            NOW,
+        ),
+        messages::no_longer_managed_message("it is stopped", &well.escalation_key()),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_that_calls_a_person() {
+    let exit = failing(
+        Cause::Exit,
+        "Essential container in task exited (exit code 1)",
+    );
+    let image = failing(
+        Cause::Image,
+        "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found",
+    );
+    let secret = "ResourceInitializationError: unable to pull secrets: not authorized to perform \
+                  secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    let setup = failing(Cause::Setup, secret);
+    let (new, tried) = (
+        healing(&[]),
+        healing(&["restart the tasks", "restart the tasks"]),
+    );
+    let change = Some(CloudTrailEvent {
+        at: before(20),
+        call: "DeleteSecret".to_owned(),
+        by: "deploy-role".to_owned(),
+    });
+    let room = "(service web) was unable to place a task because no container instance met all of its requirements.";
+    let no_room = ObservedService {
+        service_events: vec![room.to_owned()],
+        ..unit()
+    };
+    let mut spot = no_room.clone();
+    spot.service.capacity = vec![CapacityShare {
+        provider: "FARGATE_SPOT".to_owned(),
+        weight: 1,
+        base: 0,
+    }];
+    let mut none = unit();
+    none.service.running_count = 0;
+    let down = ObservedService {
+        down: vec!["orders".to_owned()],
+        ..unit()
+    };
+    let messages = [
+        messages::missing_tasks_message(&Symptom::MissingTasks, &no_room, &new),
+        messages::missing_tasks_message(&Symptom::MissingTasks, &spot, &new),
+        messages::missing_tasks_message(&Symptom::MissingTasks, &none, &new),
+        messages::dependency_message(&exit, &down, &new),
+        messages::notify_only_message(&exit, &unit(), &new),
+        messages::notify_only_message(&setup, &none, &new),
+        messages::escalation_message(&image, &unit(), &new),
+        messages::escalation_message(&setup, &ObservedService { change, ..unit() }, &new),
+        messages::escalation_message(&exit, &unit(), &tried),
+        messages::escalation_message(&Symptom::MissingTasks, &unit(), &tried),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+/// All that a plan tells.
+fn told(plan: Plan) -> Vec<Message> {
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
+}
+
+#[test]
+fn every_message_of_storms_and_instances() {
+    let arn = |n: usize| {
+        Arn::new(format!(
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"
+        ))
+    };
+    let all: Vec<Tagged> = (0..20)
+        .map(|n| Tagged {
+            arn: arn(n),
+            tags: BTreeMap::new(),
+        })
+        .collect();
+    let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
+    let storm = MassFailure {
+        stopped_by_zone: zones,
+        down: vec!["orders".to_owned()],
+        ..MassFailure::new((0..12).map(arn).collect(), &all)
+    };
+    let calm = MassFailure::new(vec![arn(0)], &all);
+    let host = |group: Option<&str>| ObservedInstance {
+        instance: ContainerInstance {
+            ec2: "i-0a1b2c3d".into(),
+            status: "ACTIVE".into(),
+            ..ContainerInstance::default()
+        },
+        disconnected: (1, 1),
+        failures: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
+        scaling_group: group.map(str::to_owned),
+    };
+    let (event, target) = (
+        Event::scheduled_sweep("sweep"),
+        Tagged {
+            arn: arn(0),
+            tags: BTreeMap::new(),
+        },
+    );
+    let policy = Heal
+        .parse_policy(&target.tags, &StackDefaults::default())
+        .unwrap()
+        .unwrap();
+    let waits = |key: &str| TargetState {
+        waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
+        ..TargetState::default()
+    };
+    let (stormy, silent) = (waits("storm"), waits("its agent"));
+    let context = |memory| TargetContext {
+        event: &event,
+        target: &target,
+        policy: &policy,
+        state: memory,
+    };
+    let plans = [
+        mass_failure::decide(context(&stormy), &storm, NOW),
+        mass_failure::decide(context(&stormy), &calm, NOW),
+        instance::decide(context(&silent), &host(Some("shop-hosts")), NOW),
+        instance::decide(context(&silent), &host(None), NOW),
+    ];
+    let messages: Vec<Message> = plans.into_iter().flat_map(told).collect();
+    assert_eq!(messages.len(), 4);
+    insta::assert_snapshot!(book(&messages));
+}

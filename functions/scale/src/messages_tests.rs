@@ -1,0 +1,84 @@
+//! Every message of `scale`, as people read it. A change of a text is a change of its snapshot.
+
+use lamplighter::Plan;
+use lamplighter::notify::Message;
+use serde_json::json;
+
+use crate::fixtures::{Given, flat, given};
+use crate::messages;
+
+fn book(messages: &[Message]) -> String {
+    messages
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n\n")
+}
+
+/// All that a plan tells.
+fn told(plan: Plan) -> Vec<Message> {
+    plan.steps
+        .into_iter()
+        .filter_map(|step| step.message)
+        .chain(plan.messages)
+        .collect()
+}
+
+fn suspended() -> Given {
+    let mut given = given().requests(37.2).auto_scaled(2, 8);
+    given
+        .observed
+        .scalable
+        .as_mut()
+        .unwrap()
+        .scaling_out_suspended = true;
+    given
+}
+
+fn peak() -> Given {
+    given().untag("scale").cpu(93.0).event(json!({
+        "detail-type": "CloudWatch Alarm State Change", "source": "aws.cloudwatch",
+        "resources": ["arn:aws:cloudwatch:eu-west-1:123456789012:alarm:lamplighter/shop/web/cpu-peak"],
+        "detail": {
+            "alarmName": "lamplighter/shop/web/cpu-peak",
+            "state": {"value": "ALARM", "reason": "Threshold Crossed: 3 datapoints were greater than the threshold (80.0)."}
+        }
+    }))
+}
+
+fn without_data() -> Given {
+    let mut given = given();
+    given.observed.load.cpu = flat(0.0).into_iter().take(0).collect();
+    given
+}
+
+#[test]
+fn every_message() {
+    let plans = vec![
+        given().requests(37.2),
+        given().runs(8).requests(137.2).surge(40, 2, 8),
+        given().runs(4).surge(40, 2, 4),
+        given().runs(9),
+        without_data(),
+        given().requests(37.2).auto_scaled(2, 8),
+        given().requests(137.2).auto_scaled(8, 8).runs(8),
+        suspended(),
+        given()
+            .tag("scale", "min=2 max=8 rps=10 autoscaling=tell")
+            .requests(37.2)
+            .auto_scaled(2, 8),
+        peak(),
+    ];
+    let mut messages: Vec<Message> = plans
+        .into_iter()
+        .flat_map(|given| told(given.decided()))
+        .collect();
+    messages.push(messages::daemon_service());
+    let scalable = given().auto_scaled(4, 8).observed.scalable.unwrap();
+    messages.push(messages::min_capacity_restored(
+        &scalable,
+        2,
+        "the last 15 minutes needed at most 2, the floor is 2",
+    ));
+    insta::assert_snapshot!(book(&messages));
+}
