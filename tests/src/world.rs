@@ -22,7 +22,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Engine, Invocation, Operation};
+use lamplighter::engine::{Engine, Invocation, Observe};
 use lamplighter::model::{
     Arn, CloudTrailEvent, ContainerInstance, Database, Deployment, Digest, ExistingAlarm,
     ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup, LogStream, PlatformImage,
@@ -255,7 +255,11 @@ impl World {
     ///
     /// # Panics
     /// Where there is no runtime to run it in.
-    pub fn invoke<Op: Operation>(&self, op: &Op, payload: Value) -> Option<Result<Value, Error>> {
+    pub fn invoke<Op: Observe<World, World>>(
+        &self,
+        op: &Op,
+        payload: Value,
+    ) -> Option<Result<Value, Error>> {
         self.invoke_with(op, payload, StackDefaults::default())
     }
 
@@ -263,7 +267,7 @@ impl World {
     ///
     /// # Panics
     /// Where there is no runtime to run it in.
-    pub fn invoke_with<Op: Operation>(
+    pub fn invoke_with<Op: Observe<World, World>>(
         &self,
         op: &Op,
         payload: Value,
@@ -308,7 +312,7 @@ impl World {
     }
 
     /// Runs the operation's sweep.
-    pub fn sweep<Op: Operation>(&self, op: &Op) -> Option<Result<Value, Error>> {
+    pub fn sweep<Op: Observe<World, World>>(&self, op: &Op) -> Option<Result<Value, Error>> {
         self.invoke(op, sweep())
     }
 

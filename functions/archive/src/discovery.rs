@@ -1,18 +1,19 @@
 //! Discovery of the log groups that an event refers to.
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{LOGS, MANAGED};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::observation::Prefetched;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     match &discovery.event.detail {
@@ -59,7 +60,7 @@ pub async fn find_targets<C: Cloud, L: Ledger>(
     }
 }
 
-async fn build_targets<C: Cloud, L: Ledger>(
+async fn build_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     groups: Vec<Tagged>,
 ) -> DiscoveryResult {

@@ -13,15 +13,18 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{LogsPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{ArchiveActions, Cloud};
+use lamplighter::ports::capability::ArchiveActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::{Exporting, TargetState};
 use lamplighter::{AwsError, Operation, Plan};
@@ -48,13 +51,6 @@ impl Operation for Archive {
     type Observed = Observed;
     type Capability = ArchiveActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -66,15 +62,6 @@ impl Operation for Archive {
             bucket,
             default_keep,
         }))
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -123,5 +110,23 @@ impl Operation for Archive {
                 at: exporting.map_or(observed.at, |exporting| exporting.at),
             }),
         };
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Archive {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

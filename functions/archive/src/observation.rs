@@ -4,13 +4,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
 use lamplighter::policy::ExportRetention;
-use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::decide::may_start_export;
@@ -48,7 +48,7 @@ pub struct Observed {
 }
 
 impl Prefetched {
-    pub(crate) async fn read_all<C: Cloud>(
+    pub(crate) async fn read_all<C: Reads>(
         arns: &[Arn],
         at: Timestamp,
         cloud: &C,
@@ -67,7 +67,7 @@ impl Prefetched {
         })
     }
 
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -97,7 +97,7 @@ impl Prefetched {
 
     /// Returns the group's export task: a running one, even if its start was not recorded, or the
     /// recorded one.
-    async fn find_task<C: Cloud>(
+    async fn find_task<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -121,7 +121,7 @@ impl Prefetched {
     }
 
     /// Returns the first day that is due and not complete. Advances `done` over complete days.
-    async fn find_due_day<C: Cloud>(
+    async fn find_due_day<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         keep: ExportRetention,

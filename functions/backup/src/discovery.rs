@@ -1,18 +1,19 @@
 //! Discovery of the databases that an event refers to.
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
 use lamplighter::policy::{BACKUP, MANAGED};
-use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
 use lamplighter::ports::ledger::Ledger;
+use lamplighter::ports::{ResourceKind, SnapshotFilter};
 
 use crate::observation::Prefetched;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     match &discovery.event.detail {
@@ -43,7 +44,7 @@ pub async fn find_targets<C: Cloud, L: Ledger>(
     }
 }
 
-async fn find_all<C: Cloud, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
+async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
     let listed = discovery
         .cloud
         .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
@@ -58,7 +59,7 @@ async fn find_all<C: Cloud, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -
 }
 
 /// Finds a database by ARN, if it supports backups and has the backup tag.
-async fn find_database<C: Cloud, L: Ledger>(
+async fn find_database<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: Arn,
 ) -> DiscoveryResult {
@@ -85,7 +86,7 @@ async fn find_database<C: Cloud, L: Ledger>(
 }
 
 /// Finds the database that a manual snapshot belongs to.
-async fn find_by_snapshot<C: Cloud, L: Ledger>(
+async fn find_by_snapshot<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: &Arn,
 ) -> DiscoveryResult {

@@ -14,20 +14,23 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 mod rotate;
 #[cfg(test)]
 mod rotate_tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::telemetry::RECOVERY_POINT;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::model::{Arn, Snapshot};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{BackupActions, Cloud};
+use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
@@ -74,13 +77,6 @@ impl Operation for Backup {
     type Observed = Observed;
     type Capability = BackupActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -93,15 +89,6 @@ impl Operation for Backup {
             stack,
             has_vault,
         }))
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -155,5 +142,23 @@ impl Operation for Backup {
             .recovery_point()
             .map(|at| now.duration_since(at).as_secs_f64().max(0.0));
         age.map(|age| (RECOVERY_POINT, age)).into_iter().collect()
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Backup {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

@@ -3,13 +3,14 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, CopyDestination, Database, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::policy::{BackupPolicy, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, SnapshotFilter};
+use lamplighter::ports::SnapshotFilter;
 use serde::Serialize;
 
 use crate::Policy;
@@ -83,7 +84,7 @@ impl Prefetched {
     ///
     /// # Errors
     /// [`AwsError`] if a call fails. An unreadable copy place is no error.
-    pub(crate) async fn read_all<C: Cloud>(
+    pub(crate) async fn read_all<C: Reads>(
         arns: &[Arn],
         now: Timestamp,
         defaults: &StackDefaults,
@@ -142,7 +143,7 @@ impl Prefetched {
     ///
     /// # Errors
     /// [`AwsError`] if a call fails.
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -266,7 +267,7 @@ fn copy_places(database: &Database, defaults: &StackDefaults) -> Vec<CopyDestina
 /// identifiers.
 ///
 /// Each check is a call, so only as many are checked as one run may delete.
-async fn find_shared<C: Cloud>(
+async fn find_shared<C: Reads>(
     snapshots: &[Snapshot],
     context: TargetContext<'_, Policy>,
     resource_id: &str,

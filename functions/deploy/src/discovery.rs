@@ -1,14 +1,15 @@
 //! Discovery: the services that an event affects.
 
+use crate::reads::Reads;
 use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::{AwsError, Event};
 
-pub async fn find_targets<C: Cloud>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
+pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
     match &event.detail {
         Detail::ImageAction(action) => match action.check_push() {
             Ok(()) => {
@@ -48,7 +49,7 @@ fn targets_or_skip(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targ
     }
 }
 
-async fn find_targets_for_push<C: Cloud>(
+async fn find_targets_for_push<C: Reads>(
     repository: &str,
     tag: &str,
     cloud: &C,
@@ -63,7 +64,7 @@ async fn find_targets_for_push<C: Cloud>(
     }))
 }
 
-async fn find_targets_for_scan<C: Cloud>(
+async fn find_targets_for_scan<C: Reads>(
     repository: &str,
     cloud: &C,
 ) -> Result<Targets<()>, AwsError> {
@@ -77,7 +78,7 @@ async fn find_targets_for_scan<C: Cloud>(
 
 /// Returns the services that track a repository and whose policy passes `wanted`. Services with an
 /// invalid tag are kept, so that the engine reports the error.
-async fn filter_by_repository<C: Cloud>(
+async fn filter_by_repository<C: Reads>(
     services: Vec<Tagged>,
     repository: &str,
     cloud: &C,
@@ -110,7 +111,7 @@ async fn filter_by_repository<C: Cloud>(
 
 /// Returns the services whose running task definition passes `is`. A service whose definition can't
 /// be read is kept: reconciling it returns the error without stopping the others.
-async fn filter_by_task_definition<C: Cloud>(
+async fn filter_by_task_definition<C: Reads>(
     services: Vec<Tagged>,
     cloud: &C,
     is: impl Fn(&TaskDefinition) -> bool,
@@ -140,7 +141,7 @@ async fn filter_by_task_definition<C: Cloud>(
 /// Returns the service whose tags changed, with its current tags. A service with only misspelt
 /// `lamplighter:` keys is included with the event's tags: the engine reports the error and changes
 /// nothing.
-async fn find_targets_for_tag_change<C: Cloud>(
+async fn find_targets_for_tag_change<C: Reads>(
     event: &Event,
     change: &TagChange,
     cloud: &C,

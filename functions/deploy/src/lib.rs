@@ -17,19 +17,22 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 mod restart;
 mod shift;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{
     self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
 };
-use lamplighter::ports::cloud::{Cloud, DeployActions};
+use lamplighter::ports::capability::DeployActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
@@ -57,13 +60,6 @@ impl Operation for Deploy {
     type Observed = Observed;
     type Capability = DeployActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<()>, AwsError> {
-        discovery::find_targets(discovery.event, discovery.cloud).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -83,15 +79,6 @@ impl Operation for Deploy {
             stack,
             hook,
         }))
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        (): &(),
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        observation::observe(context, cloud).await
     }
 
     fn decide(
@@ -128,5 +115,23 @@ impl Operation for Deploy {
             }
             _ => false,
         }
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Deploy {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<()>, AwsError> {
+        discovery::find_targets(discovery.event, discovery.cloud).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        (): &(),
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        observation::observe(context, cloud).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
@@ -12,7 +13,7 @@ use lamplighter::model::{
     Service, Snapshot, Tagged, TaskDefinition,
 };
 use lamplighter::policy::{self, APP, BACKUP, Managed};
-use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
+use lamplighter::ports::{ResourceKind, SnapshotFilter};
 use serde::Serialize;
 
 use crate::{Policy, SelectedContainer, select_container};
@@ -96,7 +97,7 @@ impl Observed {
     }
 }
 
-pub async fn observe<C: Cloud>(
+pub async fn observe<C: Reads>(
     context: TargetContext<'_, Policy>,
     cloud: &C,
 ) -> Result<Observed, AwsError> {
@@ -165,7 +166,7 @@ pub async fn observe<C: Cloud>(
 }
 
 /// Returns the last CodeDeploy deployment that ECS names: the one in progress, if there is one.
-async fn find_code_deployment<C: Cloud>(
+async fn find_code_deployment<C: Reads>(
     service: &Service,
     cloud: &C,
 ) -> Result<Option<CodeDeployment>, AwsError> {
@@ -178,7 +179,7 @@ async fn find_code_deployment<C: Cloud>(
 }
 
 /// Returns the application's managed databases that have a backup policy, with their snapshots.
-async fn read_databases<C: Cloud>(
+async fn read_databases<C: Reads>(
     context: TargetContext<'_, Policy>,
     cloud: &C,
 ) -> Result<Vec<DatabaseSnapshots>, AwsError> {
@@ -213,7 +214,7 @@ async fn read_databases<C: Cloud>(
     Ok(found)
 }
 
-async fn find_offer<C: Cloud>(
+async fn find_offer<C: Reads>(
     context: TargetContext<'_, Policy>,
     subject: &SelectedContainer,
     cloud: &C,
@@ -227,7 +228,7 @@ async fn find_offer<C: Cloud>(
 
 /// Returns the image of the newest matching tag. A push names its tag, so the repository is not
 /// listed if that tag is newer than the running one and all earlier rollout attempts.
-async fn find_newest_image<C: Cloud>(
+async fn find_newest_image<C: Reads>(
     context: TargetContext<'_, Policy>,
     subject: &SelectedContainer,
     cloud: &C,

@@ -1,5 +1,6 @@
 //! Reads the inputs of a daily report from AWS and the ledger.
 
+use crate::reads::Reads;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -7,9 +8,9 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, Database, Snapshot, Tagged};
 use lamplighter::notify::incident::Incident;
 use lamplighter::policy::{APP, MANAGED, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter};
 use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::{JournalReader, Record};
+use lamplighter::ports::{ResourceKind, SnapshotFilter};
 use lamplighter::state::TargetState;
 
 use crate::Window;
@@ -46,7 +47,7 @@ impl ReportInputs {
     ///
     /// # Errors
     /// [`AwsError`] of the first input that cannot be read: a report with gaps would mislead.
-    pub async fn read_all<C: Cloud, L: JournalReader, M: lamplighter::ports::costs::Costs>(
+    pub async fn read_all<C: Reads, L: JournalReader, M: lamplighter::ports::costs::Costs>(
         (cloud, ledger, costs): (&C, &L, &M),
         window: &Window,
         now: Timestamp,

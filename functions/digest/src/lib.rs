@@ -7,12 +7,14 @@
 #![allow(async_fn_in_trait)]
 
 pub mod inputs;
+mod reads;
 pub mod report;
 pub mod text;
 pub mod widget;
 
 use std::rc::Rc;
 
+use crate::reads::Reads;
 use jiff::civil::{Date, Time};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -20,7 +22,7 @@ use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
 use lamplighter::notify::{Message, Notification, Outbox, console_link};
 use lamplighter::policy::{Mode, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, ReadOnly};
+use lamplighter::ports::capability::ReadOnly;
 use lamplighter::ports::costs::Costs;
 use lamplighter::ports::ledger::JournalReader;
 use lamplighter::{Error, MalformedEvent};
@@ -72,7 +74,7 @@ pub struct Window {
     pub zone: TimeZone,
 }
 
-impl<C: Cloud, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
+impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
     /// Handles one Lambda event.
     ///
     /// - A dashboard's `describe` or `widgetContext`: returns a text for the widget.

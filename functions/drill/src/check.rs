@@ -49,7 +49,11 @@ impl Decision<'_> {
     /// until its check ended.
     pub fn measure_times(&self, began: Timestamp) -> (i64, Option<i64>) {
         let now = self.now.duration_since(began).as_secs();
-        match self.context.state.waiting_since(Drill::NAME, &wait_key(began)) {
+        match self
+            .context
+            .state
+            .waiting_since(Drill::NAME, &wait_key(began))
+        {
             Some(since) => (since.duration_since(began).as_secs(), Some(now)),
             None => (now, None),
         }

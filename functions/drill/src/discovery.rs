@@ -3,12 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::check::STARTED_BY_PREFIX;
@@ -16,7 +17,7 @@ use crate::observation::Prefetched;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     match &discovery.event.detail {
@@ -36,7 +37,7 @@ pub async fn find_targets<C: Cloud, L: Ledger>(
 }
 
 /// Finds the databases with a drill schedule, and the sources of all existing temporary databases.
-async fn find_all<C: Cloud, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
+async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
     let backed_up = discovery
         .cloud
         .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
@@ -82,7 +83,7 @@ async fn find_all<C: Cloud, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -
 }
 
 /// Finds the source of a temporary database.
-async fn find_by_restored<C: Cloud, L: Ledger>(
+async fn find_by_restored<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: &Arn,
 ) -> DiscoveryResult {
@@ -99,7 +100,7 @@ async fn find_by_restored<C: Cloud, L: Ledger>(
     }
 }
 
-async fn find_database<C: Cloud, L: Ledger>(
+async fn find_database<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: &Arn,
 ) -> DiscoveryResult {

@@ -12,15 +12,18 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, DrillActions};
+use lamplighter::ports::capability::DrillActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
@@ -75,13 +78,6 @@ impl Operation for Drill {
     type Observed = Observed;
     type Capability = DrillActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -111,15 +107,6 @@ impl Operation for Drill {
             stack,
             checks,
         })
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -155,5 +142,23 @@ impl Operation for Drill {
                 .any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified()),
             _ => false,
         }
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Drill {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

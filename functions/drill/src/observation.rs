@@ -2,11 +2,12 @@
 
 use std::cell::Cell;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Database, Snapshot, Task};
-use lamplighter::ports::cloud::{Cloud, SnapshotFilter};
+use lamplighter::ports::SnapshotFilter;
 use serde::Serialize;
 
 use crate::Policy;
@@ -44,7 +45,7 @@ pub struct Prefetched {
 }
 
 impl Prefetched {
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,

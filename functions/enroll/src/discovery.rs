@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::alarms;
@@ -21,7 +22,7 @@ fn dashboard_prefix(region: &str) -> String {
     format!("lamplighter-{region}-")
 }
 
-pub async fn find_targets<C: Cloud, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
+pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
     match &discovery.event.detail {
         Detail::TagChange(change)
             if change
@@ -44,7 +45,7 @@ pub async fn find_targets<C: Cloud, L: Ledger>(discovery: DiscoveryContext<'_, C
 }
 
 /// Finds one resource and the dashboard of its application.
-async fn find_resource_targets<C: Cloud, L: Ledger>(
+async fn find_resource_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: Arn,
 ) -> Discovery {
@@ -95,7 +96,7 @@ async fn find_resource_targets<C: Cloud, L: Ledger>(
 }
 
 /// Finds all managed resources, and all that Lamplighter has created an alarm or a dashboard for.
-async fn find_sweep_targets<C: Cloud, L: Ledger>(
+async fn find_sweep_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> Discovery {
     let managed = list_managed(discovery.cloud).await?;
@@ -148,7 +149,7 @@ async fn find_sweep_targets<C: Cloud, L: Ledger>(
 }
 
 /// Lists every managed service, database and cache.
-async fn list_managed<C: Cloud>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
+async fn list_managed<C: Reads>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
     let mut listed = cloud.list_tagged(ResourceKind::Service, MANAGED).await?;
     listed.extend(
         cloud

@@ -11,17 +11,20 @@ mod decide;
 mod discovery;
 mod findings;
 mod observation;
+mod reads;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
-use lamplighter::ports::cloud::{AlarmActions, Cloud};
+use lamplighter::ports::capability::AlarmActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
@@ -50,13 +53,6 @@ impl Operation for Enroll {
     type Observed = Observed;
     type Capability = AlarmActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -82,15 +78,6 @@ impl Operation for Enroll {
             cpu_peak,
             stack,
         })
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -128,5 +115,23 @@ impl Operation for Enroll {
             Action::ApplyDashboard(dashboard) => observed.dashboard == dashboard.body,
             _ => false,
         }
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Enroll {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

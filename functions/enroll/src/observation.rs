@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{
@@ -9,7 +10,6 @@ use lamplighter::model::{
     TargetGroup, TaskDefinition,
 };
 use lamplighter::policy::{self, STACK, TARGET};
-use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::{Policy, alarms};
@@ -70,7 +70,7 @@ pub struct OwnAlarm {
 
 impl Prefetched {
     /// Reads services, databases and caches, and adds them to the known ones.
-    pub(crate) async fn read_resources<C: Cloud>(
+    pub(crate) async fn read_resources<C: Reads>(
         &mut self,
         arns: &[Arn],
         cloud: &C,
@@ -137,7 +137,7 @@ impl Prefetched {
     }
 
     /// Returns the prefetched state of one target, and reads what only this target needs.
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -155,7 +155,7 @@ impl Prefetched {
         })
     }
 
-    async fn build_subject<C: Cloud>(
+    async fn build_subject<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -225,7 +225,7 @@ impl Prefetched {
 
     /// Finds the alarms under a target's names. The tag listing is eventually consistent, so the
     /// tags of an alarm that it lacks are read directly.
-    async fn find_alarms<C: Cloud>(
+    async fn find_alarms<C: Reads>(
         &self,
         arn: &Arn,
         stack: &str,

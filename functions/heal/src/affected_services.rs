@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
+use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::policy::{self, APP};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 
 /// Returns the unhealthy services that belong to the same application as a database.
 ///
 /// # Errors
 /// [`AwsError`] if AWS can't list the tagged resources.
-pub async fn find_affected_services<C: Cloud>(
+pub async fn find_affected_services<C: Reads>(
     database: &str,
     unwell: &[Arn],
     cloud: &C,

@@ -1,10 +1,10 @@
 //! Finds the cause of failing tasks: their revision, their memory, or a missing resource.
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{CloudTrailEvent, Digest, ImageRef, LoadQuery, TaskDefinition};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::{evidence, rollback};
 use lamplighter::state::TargetState;
 
@@ -22,7 +22,7 @@ const CHANGE_LOOKBACK: SignedDuration = SignedDuration::from_hours(24);
 ///
 /// # Errors
 /// [`AwsError`] if the task definition or the rollback target can't be read.
-pub async fn investigate_failure<C: Cloud>(
+pub async fn investigate_failure<C: Reads>(
     unit: &mut ObservedService,
     failing: &Failing,
     context: TargetContext<'_, Policy>,
@@ -107,7 +107,7 @@ fn started_with_revision(
     began <= start + START_WINDOW && others.count() == 0
 }
 
-async fn find_rollback_target<C: Cloud>(
+async fn find_rollback_target<C: Reads>(
     definition: &TaskDefinition,
     memory: &TargetState,
     cloud: &C,
@@ -137,7 +137,7 @@ async fn find_rollback_target<C: Cloud>(
 
 /// Returns the last CloudTrail change to the missing resource before the failures started. A failed
 /// lookup counts as no change, so that the notification is still sent.
-async fn find_last_change<C: Cloud>(
+async fn find_last_change<C: Reads>(
     failing: &Failing,
     since: Timestamp,
     cloud: &C,
@@ -151,7 +151,7 @@ async fn find_last_change<C: Cloud>(
     changes.into_iter().find(|change| change.at <= began)
 }
 
-pub async fn diagnose_out_of_memory<C: Cloud>(
+pub async fn diagnose_out_of_memory<C: Reads>(
     unit: &ObservedService,
     policy: &Policy,
     cloud: &C,

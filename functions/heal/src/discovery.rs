@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::split_alarm_name;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
 use lamplighter::policy::{self, HealMode as Reach, HealPolicy, MANAGED, Managed};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
@@ -26,7 +27,7 @@ const START_FAILURE_EVENTS: [&str; 2] = [
 
 type Discovery = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
+pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
     let event = discovery.event;
     match &event.detail {
         Detail::TaskChange(change) => {
@@ -108,7 +109,7 @@ fn filter_services(watched: Vec<Arn>) -> Vec<Arn> {
 }
 
 /// Finds the managed services among those that an event names.
-async fn find_named_services<C: Cloud, L: Ledger>(
+async fn find_named_services<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arns: Vec<Arn>,
 ) -> Discovery {
@@ -155,7 +156,7 @@ fn is_healing_possible(service: &Service) -> bool {
 /// Counts the services that were unhealthy when last observed, and all services if that may be a
 /// mass failure. After an alarm, other services may not have been observed yet, so alarms count as
 /// well.
-async fn detect_mass_failure<C: Cloud, L: Ledger>(
+async fn detect_mass_failure<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     services: &[Service],
     by_alarm: bool,
@@ -197,7 +198,7 @@ async fn detect_mass_failure<C: Cloud, L: Ledger>(
 }
 
 /// Returns cluster and name of the services whose unhealthy-targets alarm is in ALARM.
-async fn find_alarming_services<C: Cloud, L: Ledger>(
+async fn find_alarming_services<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> Result<BTreeSet<(String, String)>, AwsError> {
     let on = discovery.cloud.describe_alarms(ALARM_PREFIX, true).await?;
@@ -232,7 +233,7 @@ fn index_by_arn(services: Vec<Service>) -> BTreeMap<Arn, Service> {
 /// Finds the targets of a sweep: services with missing tasks, with an alarm in ALARM, or on the
 /// watch list, and container instances with a disconnected agent. A healthy service costs no API
 /// call beyond its description.
-async fn find_sweep_targets<C: Cloud, L: Ledger>(
+async fn find_sweep_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> Discovery {
     let listed = discovery
@@ -329,7 +330,7 @@ async fn find_sweep_targets<C: Cloud, L: Ledger>(
 }
 
 /// Finds the managed container instances, with their current tags.
-async fn find_managed_instances<C: Cloud, L: Ledger>(
+async fn find_managed_instances<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arns: Vec<Arn>,
 ) -> Result<Vec<Tagged>, AwsError> {

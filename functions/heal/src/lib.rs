@@ -25,6 +25,7 @@ mod messages;
 mod messages_tests;
 mod observation;
 mod observed_service;
+mod reads;
 mod sizes;
 #[cfg(test)]
 mod stop_tests;
@@ -32,7 +33,9 @@ mod stopped_task;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::event::detail::Detail;
@@ -40,7 +43,7 @@ use lamplighter::plan::Action;
 use lamplighter::policy::{
     HealMode as Reach, HealPolicy, OnCrashLoop, ScalePolicy, StackDefaults, TagError,
 };
-use lamplighter::ports::cloud::{Cloud, HealActions};
+use lamplighter::ports::capability::HealActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::{HealthIncident, TargetState};
 use lamplighter::{AwsError, Event, Operation, Plan};
@@ -67,13 +70,6 @@ impl Operation for Heal {
     type Prefetched = Prefetched;
     type Observed = Observed;
     type Capability = HealActions;
-
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
 
     fn parse_policy(
         &self,
@@ -103,15 +99,6 @@ impl Operation for Heal {
             },
             min_tasks: 1,
         })
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -208,5 +195,23 @@ impl Operation for Heal {
             Observed::MassFailure(storm) => storm.is_active(),
             Observed::Gone => false,
         }
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Heal {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Service};
-use lamplighter::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
+use lamplighter::ports::{TaskLifecycle, TaskOwner};
 use lamplighter::release::dependencies;
 use lamplighter::state::HealthIncident;
 use lamplighter::{AwsError, policy};
@@ -72,7 +73,7 @@ fn current_healing(context: TargetContext<'_, Policy>, now: Timestamp) -> Health
 }
 
 impl Prefetched {
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -106,7 +107,7 @@ impl Prefetched {
         Ok(Observed::Service(Box::new(unit)))
     }
 
-    async fn observe_service<C: Cloud>(
+    async fn observe_service<C: Reads>(
         &self,
         unit: &mut ObservedService,
         context: TargetContext<'_, Policy>,
@@ -154,7 +155,7 @@ impl Prefetched {
     }
 
     /// Reads the cause of a symptom, if a step or a notification may be due now.
-    async fn investigate_symptom<C: Cloud>(
+    async fn investigate_symptom<C: Reads>(
         &self,
         unit: &mut ObservedService,
         symptom: &Symptom,
@@ -199,7 +200,7 @@ impl Prefetched {
 
     /// Assesses the health of a service. It reads target health only if no task failure explains
     /// the symptom, and not for a single stopped task.
-    async fn diagnose_health<C: Cloud>(
+    async fn diagnose_health<C: Reads>(
         &self,
         unit: &mut ObservedService,
         context: TargetContext<'_, Policy>,
@@ -252,7 +253,7 @@ impl Prefetched {
     }
 
     /// Reads where the services of a mass failure fail, and which of their dependencies are down.
-    async fn observe_mass_failure<C: Cloud>(&self, cloud: &C) -> Result<MassFailure, AwsError> {
+    async fn observe_mass_failure<C: Reads>(&self, cloud: &C) -> Result<MassFailure, AwsError> {
         let mut storm = self.mass_failure.clone();
         if !storm.is_active() {
             return Ok(storm);
@@ -280,7 +281,7 @@ impl Prefetched {
         Ok(storm)
     }
 
-    async fn observe_instance<C: Cloud>(
+    async fn observe_instance<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,

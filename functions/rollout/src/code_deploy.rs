@@ -1,16 +1,16 @@
 //! The progress of a release that CodeDeploy deploys.
 
+use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{CodeDeployGroup, CodeDeployment, DeploymentController, Service};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::state::ActiveRollout;
 
 use crate::decide::{CONSISTENCY_DELAY, RolloutStage};
 
 /// Returns the deployment of the active rollout, or the newest one that ECS names if its identifier
 /// was lost.
-pub async fn find_deployment<C: Cloud>(
+pub async fn find_deployment<C: Reads>(
     service: &Service,
     following: &ActiveRollout,
     cloud: &C,

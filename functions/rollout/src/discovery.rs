@@ -1,9 +1,9 @@
 //! Discovery: the services that an event affects.
 
+use crate::reads::Reads;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event, Operation};
 
@@ -12,7 +12,7 @@ use crate::observation::Prefetched;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     let mut followed = match &discovery.event.detail {
@@ -46,7 +46,7 @@ fn event_service_arns(event: &Event) -> Vec<Arn> {
     event.resources.iter().map(Arn::new).chain(own).collect()
 }
 
-async fn build_targets<C: Cloud, L: Ledger>(
+async fn build_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arns: Vec<Arn>,
 ) -> DiscoveryResult {

@@ -15,15 +15,18 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{DEPLOY, DeployPolicy, OnInconclusive, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, RolloutActions};
+use lamplighter::ports::capability::RolloutActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
@@ -57,13 +60,6 @@ impl Operation for Rollout {
     type Prefetched = Prefetched;
     type Observed = Observed;
     type Capability = RolloutActions;
-
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
 
     fn parse_policy(
         &self,
@@ -100,15 +96,6 @@ impl Operation for Rollout {
 
     fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
         Some(Policy::default())
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_service(context, cloud).await
     }
 
     fn decide(
@@ -167,5 +154,23 @@ impl Operation for Rollout {
 
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
         context.state.active_rollout.is_some() || context.state.active_rollback.is_some()
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Rollout {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_service(context, cloud).await
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
@@ -11,7 +12,6 @@ use lamplighter::model::{
     TaskDefinition,
 };
 use lamplighter::policy::{self, OnInconclusive};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::evidence::{self, Evidence};
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::release::{dependencies, rollback};
@@ -79,7 +79,7 @@ impl Prefetched {
         }
     }
 
-    pub(crate) async fn observe_service<C: Cloud>(
+    pub(crate) async fn observe_service<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -169,7 +169,7 @@ impl Prefetched {
 
     /// Finds the rollback target and a deployment that can be reverted to it. Skips both if a
     /// dependency is down, because the target would fail as well.
-    async fn find_rollback<C: Cloud>(
+    async fn find_rollback<C: Reads>(
         &self,
         observed: &mut Observed,
         context: TargetContext<'_, Policy>,
@@ -195,7 +195,7 @@ impl Prefetched {
 
     /// Observes a service without an active rollout, and tracks its active rollback if there is
     /// one.
-    async fn observe_rollback<C: Cloud>(
+    async fn observe_rollback<C: Reads>(
         &self,
         memory: &TargetState,
         service: Option<Service>,
@@ -219,7 +219,7 @@ impl Prefetched {
     }
 
     /// Checks a completed release: its addresses first, then its alarms.
-    async fn check_completed<C: Cloud>(
+    async fn check_completed<C: Reads>(
         &self,
         observed: &mut Observed,
         context: TargetContext<'_, Policy>,
@@ -258,7 +258,7 @@ impl Prefetched {
 }
 
 /// Returns the deployment that waits for approval, and its pause hook.
-async fn find_pause<C: Cloud>(
+async fn find_pause<C: Reads>(
     service: &Arn,
     cloud: &C,
 ) -> Result<Option<(String, String)>, AwsError> {
@@ -270,7 +270,7 @@ async fn find_pause<C: Cloud>(
 }
 
 /// Returns the active deployment if ECS can revert it to the revision `to`.
-async fn find_revertible_deployment<C: Cloud>(
+async fn find_revertible_deployment<C: Reads>(
     service: &Arn,
     to: &Verified,
     cloud: &C,
@@ -300,7 +300,7 @@ fn has_failure_event(context: TargetContext<'_, Policy>, following: &ActiveRollo
 }
 
 /// Returns the service's firing alarms that a release can cause.
-async fn find_firing_alarms<C: Cloud>(
+async fn find_firing_alarms<C: Reads>(
     service: &Arn,
     cloud: &C,
 ) -> Result<Vec<ExistingAlarm>, AwsError> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
@@ -9,7 +10,7 @@ use lamplighter::event::detail::alarm::{AlarmChange, MetricIdentity, split_alarm
 use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{AlarmState, Arn, Service, Tagged};
 use lamplighter::policy::{self, SCALE, SCHEDULE, ScalePolicy, StackDefaults};
-use lamplighter::ports::cloud::{Cloud, ResourceKind};
+use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event};
 
@@ -24,7 +25,7 @@ const LOAD_ALARMS: [&str; 3] = ["cpu-peak", "memory-peak", "requests"];
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     match &discovery.event.detail {
@@ -36,7 +37,7 @@ pub async fn find_targets<C: Cloud, L: Ledger>(
 }
 
 /// Finds the services that an alarm's metrics refer to.
-async fn find_by_alarm<C: Cloud, L: Ledger>(
+async fn find_by_alarm<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     change: &AlarmChange,
 ) -> DiscoveryResult {
@@ -126,7 +127,7 @@ impl<'a> ArnScope<'a> {
 }
 
 /// Finds the tagged services behind the target groups of a load balancer alarm.
-async fn find_behind_target_groups<C: Cloud, L: Ledger>(
+async fn find_behind_target_groups<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     metrics: &[MetricIdentity],
 ) -> Result<Vec<Service>, AwsError> {
@@ -154,7 +155,7 @@ async fn find_behind_target_groups<C: Cloud, L: Ledger>(
 }
 
 /// Builds a target with current tags for every service, and prefetches their load.
-async fn build_targets<C: Cloud>(
+async fn build_targets<C: Reads>(
     services: Vec<Service>,
     now: Timestamp,
     cloud: &C,
@@ -172,7 +173,7 @@ async fn build_targets<C: Cloud>(
     ))
 }
 
-async fn find_by_tag_change<C: Cloud, L: Ledger>(
+async fn find_by_tag_change<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     change: &TagChange,
 ) -> DiscoveryResult {
@@ -210,7 +211,7 @@ async fn find_by_tag_change<C: Cloud, L: Ledger>(
 
 /// Finds the services that need a decision now. Services without a load alarm, an open window or a
 /// watch cost no call beyond the listing.
-async fn find_by_sweep<C: Cloud, L: Ledger>(
+async fn find_by_sweep<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     let listed = discovery

@@ -18,15 +18,18 @@ mod messages;
 mod messages_tests;
 mod observation;
 mod peak;
+mod reads;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::Action;
 use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
-use lamplighter::ports::cloud::{Cloud, ScaleActions};
+use lamplighter::ports::capability::ScaleActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
@@ -54,13 +57,6 @@ impl Operation for Scale {
     type Observed = Observed;
     type Capability = ScaleActions;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -82,15 +78,6 @@ impl Operation for Scale {
             windows: Vec::new(),
             cpu_peak: defaults.cpu_peak,
         })
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_target(context, cloud).await
     }
 
     fn decide(
@@ -135,5 +122,23 @@ impl Operation for Scale {
         };
         let grown = observed.scalable.is_none() && context.policy.scale.as_ref().is_some_and(above);
         !plan.is_empty() || grown || context.state.raised.is_some()
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Scale {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_target(context, cloud).await
     }
 }

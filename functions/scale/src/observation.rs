@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
 use lamplighter::policy::SCALE;
-use lamplighter::ports::cloud::Cloud;
 use serde::Serialize;
 
 use crate::Policy;
@@ -50,7 +50,7 @@ impl Prefetched {
     ///
     /// # Errors
     /// [`AwsError`] if a call fails.
-    pub(crate) async fn read_all<C: Cloud>(
+    pub(crate) async fn read_all<C: Reads>(
         services: Vec<Service>,
         now: Timestamp,
         cloud: &C,
@@ -109,7 +109,7 @@ impl Prefetched {
     ///
     /// # Errors
     /// [`AwsError`] if a call fails.
-    pub(crate) async fn observe_target<C: Cloud>(
+    pub(crate) async fn observe_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,

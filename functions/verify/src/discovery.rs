@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::hook::HookCall;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation};
 
 use crate::Verify;
 use crate::observation::{HookRequest, Prefetched};
 
-pub async fn find_targets<C: Cloud, L: Ledger>(
+pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> Result<Targets<Prefetched>, AwsError> {
     let (arns, question) = match &discovery.event.detail {

@@ -14,18 +14,21 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod reads;
 pub mod sequential;
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::{Action, HookStatus};
 use lamplighter::policy::{
     self, DEPLOY, DeployPolicy, Managed, Mode, OnInconclusive, StackDefaults, TagError,
 };
-use lamplighter::ports::cloud::{Cloud, HookActions};
+use lamplighter::ports::capability::HookActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Error, Operation, Plan};
@@ -66,13 +69,6 @@ impl Operation for Verify {
 
     const ALWAYS_CLEANS_UP: bool = true;
 
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Prefetched>, AwsError> {
-        discovery::find_targets(discovery).await
-    }
-
     fn parse_policy(
         &self,
         tags: &BTreeMap<String, String>,
@@ -99,15 +95,6 @@ impl Operation for Verify {
     /// Hooks are always answered, even without a tag.
     fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
         Some(Policy::default())
-    }
-
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Policy>,
-        prefetched: &Prefetched,
-        cloud: &C,
-    ) -> Result<Observed, AwsError> {
-        prefetched.observe_deployment(context, cloud).await
     }
 
     fn decide(
@@ -169,5 +156,23 @@ impl Operation for Verify {
                 call_back_delay: RETRY_SOON_SECONDS
             })),
         }
+    }
+}
+
+impl<C: Reads, L: Ledger> Observe<C, L> for Verify {
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        discovery::find_targets(discovery).await
+    }
+
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Policy>,
+        prefetched: &Prefetched,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        prefetched.observe_deployment(context, cloud).await
     }
 }

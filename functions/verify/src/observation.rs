@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp, Unit};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
@@ -9,7 +10,6 @@ use lamplighter::event::detail::hook::{CodeDeployHook, HookCall};
 use lamplighter::model::{
     Arn, CodeDeployTarget, Digest, ImageRef, Service, ServiceDeployment, ServiceRevision, Traffic,
 };
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::state::ProbeStreak;
 use lamplighter::state::{PendingVerdict, TargetState};
@@ -90,7 +90,7 @@ impl Prefetched {
         }
     }
 
-    pub(crate) async fn observe_deployment<C: Cloud>(
+    pub(crate) async fn observe_deployment<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
         cloud: &C,
@@ -154,7 +154,7 @@ impl Prefetched {
 
     /// Returns the deployment whose hook is open; `None` if there is none, it is unknown or it has
     /// ended.
-    async fn find_deployment<C: Cloud>(
+    async fn find_deployment<C: Reads>(
         &self,
         memory: &TargetState,
         service: &Arn,
@@ -245,7 +245,7 @@ impl Prefetched {
 
     /// Compares both revisions per minute since the traffic shift began; `None` if they are not
     /// comparable.
-    async fn compare_traffic<C: Cloud>(
+    async fn compare_traffic<C: Reads>(
         &self,
         judging: &PendingVerdict,
         old: &ServiceRevision,
@@ -362,7 +362,7 @@ fn build_comparison(old: &Traffic, new: &Traffic, since: Timestamp, step: Timest
 
 /// Sends requests to the test listener if the new revision has little traffic. The metrics of its
 /// target group count the responses.
-async fn send_test_requests<C: Cloud>(comparison: Option<&Comparison>, test: &[String], cloud: &C) {
+async fn send_test_requests<C: Reads>(comparison: Option<&Comparison>, test: &[String], cloud: &C) {
     let thin = comparison.is_some_and(|comparison| {
         let is_open = matches!(
             comparison.current_result(),
@@ -379,7 +379,7 @@ async fn send_test_requests<C: Cloud>(comparison: Option<&Comparison>, test: &[S
 
 /// Returns tag and digest of the deployed image: that of the active rollout, else the first that
 /// the old revision does not run. An image that the old revision runs too can't be the cause.
-async fn find_image<C: Cloud>(
+async fn find_image<C: Reads>(
     context: TargetContext<'_, Policy>,
     asked: &HookedDeployment,
     cloud: &C,
@@ -409,7 +409,7 @@ async fn find_image<C: Cloud>(
 }
 
 /// Returns tags and digests of the revision's images that are pinned by digest.
-async fn list_pinned_images<C: Cloud>(
+async fn list_pinned_images<C: Reads>(
     revision: &str,
     cloud: &C,
 ) -> Result<Vec<(String, Digest)>, AwsError> {

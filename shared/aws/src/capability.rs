@@ -7,8 +7,9 @@ use super::{
 };
 use lamplighter::AwsError;
 use lamplighter::plan::{Action, Rollback};
-use lamplighter::ports::cloud::{
-    AlarmActions, ArchiveActions, BackupActions, Capability, Cloud, DeployActions, DrillActions,
+use lamplighter::ports::Services;
+use lamplighter::ports::capability::{
+    AlarmActions, ArchiveActions, BackupActions, Capability, DeployActions, DrillActions,
     HealActions, HookActions, ReadOnly, RolloutActions, ScaleActions,
 };
 

@@ -15,7 +15,7 @@ use lamplighter::plan::{
     CreateSnapshot, DeleteRestoredDatabase, DeleteSnapshot, MarkVerified, RestoreForDrill,
 };
 use lamplighter::policy::VERIFIED;
-use lamplighter::ports::cloud::SnapshotFilter;
+use lamplighter::ports::SnapshotFilter;
 
 /// Maximum page size of every ElastiCache listing in this module.
 const PAGE_SIZE: i32 = 50;

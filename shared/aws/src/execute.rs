@@ -27,8 +27,11 @@ use lamplighter::model::{
 };
 use lamplighter::plan::{Action, IncreaseMemory, Rollout};
 use lamplighter::policy::MANAGED;
-use lamplighter::ports::cloud::{
-    Cloud, DeployActions, ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner,
+use lamplighter::ports::capability::DeployActions;
+use lamplighter::ports::{
+    Alarms, Caches, ChangeHistory, CodeDeployments, Dashboards, Databases, Executor, Images,
+    Instances, LoadBalancing, Logs, Metrics, Probes, ResourceKind, Scaling, Services,
+    SnapshotFilter, TaggedResources, TaskLifecycle, TaskOwner, Tasks, Topics,
 };
 
 /// Maximum number of caches whose tags are read one by one.
@@ -363,7 +366,7 @@ impl<R: Execute> Aws<R> {
     }
 }
 
-impl<R: Execute> Cloud for Aws<R> {
+impl<R: Execute> TaggedResources for Aws<R> {
     async fn list_tagged(
         &self,
         kind: ResourceKind,
@@ -371,7 +374,9 @@ impl<R: Execute> Cloud for Aws<R> {
     ) -> Result<Vec<Tagged>, AwsError> {
         tagging::list_tagged(self.tagging_client(), kind, tag_key).await
     }
+}
 
+impl<R: Execute> Services for Aws<R> {
     async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
         let described = ecs::describe_services(self.ecs_client(), arns).await?;
         let mut configurations = self.configurations.borrow_mut();
@@ -404,73 +409,6 @@ impl<R: Execute> Cloud for Aws<R> {
         deployments::describe_deployment(self.ecs_client(), arn).await
     }
 
-    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
-        codedeploy::describe_deployment(self.codedeploy_client(), id).await
-    }
-
-    async fn find_code_deploy_target(
-        &self,
-        id: &str,
-    ) -> Result<Option<CodeDeployTarget>, AwsError> {
-        codedeploy::find_target(self.codedeploy_client(), id).await
-    }
-
-    async fn read_traffic(
-        &self,
-        groups: &[TargetGroup],
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Traffic>, AwsError> {
-        metrics::read_traffic(self.cloudwatch_client(), groups, from, to).await
-    }
-
-    async fn list_tasks(
-        &self,
-        of: TaskOwner<'_>,
-        which: TaskLifecycle,
-    ) -> Result<Vec<Task>, AwsError> {
-        tasks::list_tasks(self.ecs_client(), of, which).await
-    }
-
-    async fn describe_target_health(
-        &self,
-        groups: &[String],
-    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
-        elb::describe_target_health(self.elb_client(), groups).await
-    }
-
-    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
-        instances::describe_instances(self.ecs_client(), arns).await
-    }
-
-    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
-        instances::find_auto_scaling_group(self.autoscaling_client(), ec2).await
-    }
-
-    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
-        instances::list_disconnected(self.ecs_client(), cluster).await
-    }
-
-    async fn cloudtrail_events(
-        &self,
-        resource: &str,
-        since: Timestamp,
-    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
-        cloudtrail::lookup_changes(self.cloudtrail_client(), resource, since).await
-    }
-
-    async fn last_log_lines(
-        &self,
-        stream: &LogStream,
-        most: usize,
-    ) -> Result<Vec<String>, AwsError> {
-        tasks::read_last_lines(self.logs_client(), stream, most).await
-    }
-
-    async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
-        ecr::has_image(&self.ecr_client(repository), repository, digest).await
-    }
-
     async fn describe_task_definition(&self, arn: &str) -> Result<TaskDefinition, AwsError> {
         if let Some(known) = self.revisions.borrow().get(arn) {
             return Ok(known.clone());
@@ -496,6 +434,25 @@ impl<R: Execute> Cloud for Aws<R> {
     async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError> {
         ecs::describe_task_definition(self.ecs_client(), family).await
     }
+}
+
+impl<R: Execute> CodeDeployments for Aws<R> {
+    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
+        codedeploy::describe_deployment(self.codedeploy_client(), id).await
+    }
+
+    async fn find_code_deploy_target(
+        &self,
+        id: &str,
+    ) -> Result<Option<CodeDeployTarget>, AwsError> {
+        codedeploy::find_target(self.codedeploy_client(), id).await
+    }
+}
+
+impl<R: Execute> Images for Aws<R> {
+    async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
+        ecr::has_image(&self.ecr_client(repository), repository, digest).await
+    }
 
     async fn find_image(
         &self,
@@ -516,27 +473,42 @@ impl<R: Execute> Cloud for Aws<R> {
     ) -> Result<ImageScan, AwsError> {
         ecr::describe_scan(&self.ecr_client(repository), repository, digest).await
     }
+}
 
-    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
-        tagging::list_own_alarms(self.tagging_client(), of).await
-    }
-
-    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        cloudwatch::list_alarm_tags(self.cloudwatch_client(), arn).await
-    }
-
-    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        rds::describe_databases(self.rds_client(), arns).await
-    }
-
-    async fn unconfirmed_subscriptions(
+impl<R: Execute> Tasks for Aws<R> {
+    async fn list_tasks(
         &self,
-        topic: &str,
-    ) -> Result<Vec<InactiveSubscription>, AwsError> {
-        let client = self
-            .sns
-            .get_or_init(|| aws_sdk_sns::Client::new(&self.config));
-        topic::list_unconfirmed(client, topic).await
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError> {
+        tasks::list_tasks(self.ecs_client(), of, which).await
+    }
+
+    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
+        check_tasks::find_check_task(self.ecs_client(), cluster, token).await
+    }
+}
+
+impl<R: Execute> Instances for Aws<R> {
+    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+        instances::describe_instances(self.ecs_client(), arns).await
+    }
+
+    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+        instances::find_auto_scaling_group(self.autoscaling_client(), ec2).await
+    }
+
+    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+        instances::list_disconnected(self.ecs_client(), cluster).await
+    }
+}
+
+impl<R: Execute> LoadBalancing for Aws<R> {
+    async fn describe_target_health(
+        &self,
+        groups: &[String],
+    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
+        elb::describe_target_health(self.elb_client(), groups).await
     }
 
     async fn describe_target_groups(
@@ -562,6 +534,17 @@ impl<R: Execute> Cloud for Aws<R> {
         );
         Ok(found)
     }
+}
+
+impl<R: Execute> Metrics for Aws<R> {
+    async fn read_traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError> {
+        metrics::read_traffic(self.cloudwatch_client(), groups, from, to).await
+    }
 
     async fn read_loads(
         &self,
@@ -571,6 +554,26 @@ impl<R: Execute> Cloud for Aws<R> {
     ) -> Result<Vec<Load>, AwsError> {
         metrics::read_loads(self.cloudwatch_client(), queries, from, to).await
     }
+}
+
+impl<R: Execute> Scaling for Aws<R> {
+    async fn describe_scalable_targets(
+        &self,
+        services: &[Arn],
+    ) -> Result<Vec<ScalableTarget>, AwsError> {
+        autoscaling::describe_scalable_targets(self.application_autoscaling_client(), services)
+            .await
+    }
+}
+
+impl<R: Execute> Alarms for Aws<R> {
+    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+        tagging::list_own_alarms(self.tagging_client(), of).await
+    }
+
+    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        cloudwatch::list_alarm_tags(self.cloudwatch_client(), arn).await
+    }
 
     async fn describe_alarms(
         &self,
@@ -579,21 +582,33 @@ impl<R: Execute> Cloud for Aws<R> {
     ) -> Result<Vec<ExistingAlarm>, AwsError> {
         cloudwatch::describe_alarms(self.cloudwatch_client(), prefix, in_alarm).await
     }
+}
 
-    async fn describe_scalable_targets(
-        &self,
-        services: &[Arn],
-    ) -> Result<Vec<ScalableTarget>, AwsError> {
-        autoscaling::describe_scalable_targets(self.application_autoscaling_client(), services)
-            .await
-    }
-
+impl<R: Execute> Dashboards for Aws<R> {
     async fn get_dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
         cloudwatch::get_dashboard(self.cloudwatch_client(), name).await
     }
 
     async fn list_dashboards(&self, prefix: &str) -> Result<Vec<String>, AwsError> {
         cloudwatch::list_dashboards(self.cloudwatch_client(), prefix).await
+    }
+}
+
+impl<R: Execute> Topics for Aws<R> {
+    async fn unconfirmed_subscriptions(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<InactiveSubscription>, AwsError> {
+        let client = self
+            .sns
+            .get_or_init(|| aws_sdk_sns::Client::new(&self.config));
+        topic::list_unconfirmed(client, topic).await
+    }
+}
+
+impl<R: Execute> Databases for Aws<R> {
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        rds::describe_databases(self.rds_client(), arns).await
     }
 
     async fn list_snapshots(
@@ -607,6 +622,25 @@ impl<R: Execute> Cloud for Aws<R> {
         }
     }
 
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        snapshots::read_quotas(self.rds_client()).await
+    }
+
+    async fn find_smallest_class(
+        &self,
+        engine: &str,
+        version: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError> {
+        drills::find_smallest_class(self.rds_client(), engine, version, multi_az).await
+    }
+
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        snapshots::is_shared(self.rds_client(), snapshot, self.vault.account()).await
+    }
+}
+
+impl<R: Execute> Caches for Aws<R> {
     async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
         let mut found = elasticache::describe_caches(self.elasticache_client(), arns).await?;
         if found.len() <= MAX_TAG_LOOKUPS {
@@ -642,26 +676,15 @@ impl<R: Execute> Cloud for Aws<R> {
         }
         Ok(found)
     }
+}
 
-    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
-        snapshots::read_quotas(self.rds_client()).await
-    }
-
-    async fn find_smallest_class(
+impl<R: Execute> Logs for Aws<R> {
+    async fn last_log_lines(
         &self,
-        engine: &str,
-        version: &str,
-        multi_az: bool,
-    ) -> Result<Option<String>, AwsError> {
-        drills::find_smallest_class(self.rds_client(), engine, version, multi_az).await
-    }
-
-    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
-        check_tasks::find_check_task(self.ecs_client(), cluster, token).await
-    }
-
-    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
-        snapshots::is_shared(self.rds_client(), snapshot, self.vault.account()).await
+        stream: &LogStream,
+        most: usize,
+    ) -> Result<Vec<String>, AwsError> {
+        tasks::read_last_lines(self.logs_client(), stream, most).await
     }
 
     async fn describe_log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
@@ -679,7 +702,19 @@ impl<R: Execute> Cloud for Aws<R> {
     async fn is_export_complete(&self, day: &LogDay) -> Result<bool, AwsError> {
         logs::is_export_complete(self.s3_client(), day).await
     }
+}
 
+impl<R: Execute> ChangeHistory for Aws<R> {
+    async fn cloudtrail_events(
+        &self,
+        resource: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
+        cloudtrail::lookup_changes(self.cloudtrail_client(), resource, since).await
+    }
+}
+
+impl<R: Execute> Probes for Aws<R> {
     async fn probe_url(&self, url: &str, expect: Option<&str>) -> ProbeResult {
         let (asked, expected) = (url.to_owned(), expect.map(str::to_owned));
         let asking = tokio::task::spawn_blocking(move || {
@@ -691,7 +726,9 @@ impl<R: Execute> Cloud for Aws<R> {
         };
         asking.await.unwrap_or_else(failed)
     }
+}
 
+impl<R: Execute> Executor for Aws<R> {
     async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         R::execute(self, action).await
     }

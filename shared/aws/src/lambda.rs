@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use lamplighter::engine::{Engine, Invocation, Operation};
+use lamplighter::engine::{Engine, Invocation, Observe, Operation};
 use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
 use lamplighter::{Error, ParameterError};
 
@@ -52,14 +52,14 @@ pub type StartupError = lambda_runtime::Error;
 /// [`StartupError`] if the process can't start.
 pub fn serve_operation<Op>(operation: Op) -> Result<(), StartupError>
 where
-    Op: Operation + 'static,
-    Op::Capability: Execute,
+    Op: Operation + Observe<Aws<<Op as Operation>::Capability>, DynamoLedger> + 'static,
+    <Op as Operation>::Capability: Execute,
 {
     serve_handler(|defaults| {
         defaults.require_parts(&["table", "notices"])?;
         let config = build_sdk_config()?;
         let engine = Engine {
-            cloud: Aws::<Op::Capability>::new(config.clone())
+            cloud: Aws::<<Op as Operation>::Capability>::new(config.clone())
                 .with_vault(&defaults.vault_role, &defaults.stack),
             ledger: DynamoLedger::new(config.clone(), &defaults.table),
             outbox: NotificationQueue::new(config, &defaults.notices),

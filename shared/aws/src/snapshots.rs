@@ -11,7 +11,7 @@ use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, DatabaseKind, Quota, Quotas, Snapshot};
 use lamplighter::plan::{CopySnapshot, CreateSnapshot, DeleteSnapshot};
-use lamplighter::ports::cloud::SnapshotFilter;
+use lamplighter::ports::SnapshotFilter;
 
 /// Maximum page size of the snapshot listings.
 const PAGE_SIZE: i32 = 100;

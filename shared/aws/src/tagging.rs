@@ -7,7 +7,7 @@ use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{STACK, TARGET};
-use lamplighter::ports::cloud::ResourceKind;
+use lamplighter::ports::ResourceKind;
 
 /// Maximum number of resources per page of GetResources.
 const PAGE_SIZE: i32 = 100;

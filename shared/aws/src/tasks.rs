@@ -9,7 +9,7 @@ use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{LogStream, Task, TaskContainer};
 use lamplighter::plan::ReplaceTask;
-use lamplighter::ports::cloud::{TaskLifecycle, TaskOwner};
+use lamplighter::ports::{TaskLifecycle, TaskOwner};
 
 /// Describes tasks of a cluster and returns each with its creation time.
 pub async fn describe_tasks(

@@ -29,8 +29,8 @@ use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, ImageScan, Repository};
 use lamplighter::notify::{Message, Notification, Outbox};
 use lamplighter::plan::{Action, RestartTasks};
-use lamplighter::ports::cloud::Cloud;
 use lamplighter::ports::ledger::{Lease, Ledger, LedgerError, Record, RecordKind};
+use lamplighter::ports::{Executor, Images, Services, TaggedResources};
 use lamplighter::state::TargetState;
 use lamplighter_aws::{Aws, DynamoLedger, NotificationQueue};
 use rstest::rstest;
@@ -111,7 +111,7 @@ async fn all_pages_of_tagged_services_are_read() {
     );
     let services = aws(None, None, Some(tagging))
         .list_tagged(
-            lamplighter::ports::cloud::ResourceKind::Service,
+            lamplighter::ports::ResourceKind::Service,
             "lamplighter:deploy",
         )
         .await
@@ -135,7 +135,7 @@ async fn a_page_that_cannot_be_read_is_never_taken_for_the_end() {
     );
     let error = aws(None, None, Some(tagging))
         .list_tagged(
-            lamplighter::ports::cloud::ResourceKind::Service,
+            lamplighter::ports::ResourceKind::Service,
             "lamplighter:deploy",
         )
         .await

@@ -27,7 +27,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::Arn;
 use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot, RestoreForDrill, RestorePart};
-use lamplighter::ports::cloud::{BackupActions, Cloud, DrillActions, SnapshotFilter};
+use lamplighter::ports::capability::{BackupActions, DrillActions};
+use lamplighter::ports::{Caches, Executor, SnapshotFilter};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

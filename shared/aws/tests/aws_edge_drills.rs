@@ -22,7 +22,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Task as Probe, TaskContainer};
 use lamplighter::plan::{Action, RestoreForDrill, RestorePart, RunCheckTask};
-use lamplighter::ports::cloud::{Cloud, DrillActions};
+use lamplighter::ports::capability::DrillActions;
+use lamplighter::ports::{Databases, Executor, Tasks};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

@@ -22,7 +22,10 @@ use lamplighter::model::{Arn, CapacityShare};
 use lamplighter::plan::{
     Action, DrainInstance, IncreaseMemory, ReplaceTask, SwitchCapacityProvider,
 };
-use lamplighter::ports::cloud::{Cloud, HealActions, TaskLifecycle, TaskOwner};
+use lamplighter::ports::capability::HealActions;
+use lamplighter::ports::{
+    ChangeHistory, Executor, Instances, LoadBalancing, TaskLifecycle, TaskOwner, Tasks,
+};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

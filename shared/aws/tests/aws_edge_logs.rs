@@ -23,7 +23,8 @@ use aws_smithy_types::body::SdkBody;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, LogDay};
 use lamplighter::plan::{Action, ExportLogs, WriteManifest};
-use lamplighter::ports::cloud::{ArchiveActions, Cloud};
+use lamplighter::ports::capability::ArchiveActions;
+use lamplighter::ports::{Executor, Logs};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

@@ -26,7 +26,8 @@ use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
 use lamplighter::plan::{Action, ContinueDeployment, Rollback, Rollout, TrafficShiftSettings};
 use lamplighter::policy::{LifecycleHook, Strategy};
-use lamplighter::ports::cloud::{Cloud, DeployActions, RolloutActions};
+use lamplighter::ports::capability::{DeployActions, RolloutActions};
+use lamplighter::ports::{Executor, Images, Logs, Services};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

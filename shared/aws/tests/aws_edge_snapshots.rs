@@ -26,7 +26,8 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Quota};
 use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot};
-use lamplighter::ports::cloud::{BackupActions, Cloud, SnapshotFilter};
+use lamplighter::ports::capability::BackupActions;
+use lamplighter::ports::{Databases, Executor, SnapshotFilter};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

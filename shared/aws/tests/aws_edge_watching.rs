@@ -35,7 +35,8 @@ use lamplighter::model::{
     ScalableTarget, Statistic, TargetGroup,
 };
 use lamplighter::plan::{Action, ApplyAlarms, SetMinCapacity};
-use lamplighter::ports::cloud::{AlarmActions, Cloud, ScaleActions};
+use lamplighter::ports::capability::{AlarmActions, ScaleActions};
+use lamplighter::ports::{Alarms, Databases, Executor, LoadBalancing, Metrics, Scaling};
 use lamplighter_aws::Aws;
 use rstest::rstest;
 

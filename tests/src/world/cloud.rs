@@ -13,12 +13,16 @@ use lamplighter::model::{
 };
 use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, Rollout};
 use lamplighter::policy::TARGET;
-use lamplighter::ports::cloud::{Cloud, ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner};
+use lamplighter::ports::{
+    Alarms, Caches, ChangeHistory, CodeDeployments, Dashboards, Databases, Executor, Images,
+    Instances, LoadBalancing, Logs, Metrics, Probes, ResourceKind, Scaling, Services,
+    SnapshotFilter, TaggedResources, TaskLifecycle, TaskOwner, Tasks, Topics,
+};
 
 use super::codedeploy::Deployed;
 use super::{World, error, heard};
 
-impl Cloud for World {
+impl TaggedResources for World {
     async fn list_tagged(
         &self,
         kind: ResourceKind,
@@ -39,7 +43,9 @@ impl Cloud for World {
             .await?;
         Ok(found)
     }
+}
 
+impl Services for World {
     async fn describe_services(&self, arns: &[Arn]) -> Result<Vec<Service>, AwsError> {
         for chunk in arns.chunks(10) {
             self.call(
@@ -119,6 +125,27 @@ impl Cloud for World {
         Ok(self.state().shifting.get(arn).cloned())
     }
 
+    async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError> {
+        self.call("DescribeTaskDefinition", family).await?;
+        let found = self
+            .state()
+            .definitions
+            .iter()
+            .rev()
+            .find(|d| d.family() == family)
+            .cloned();
+        found.ok_or_else(|| {
+            error(
+                "DescribeTaskDefinition",
+                family,
+                "ClientException",
+                "Unable to describe task definition.",
+            )
+        })
+    }
+}
+
+impl CodeDeployments for World {
     async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError> {
         self.call("GetDeployment", id).await?;
         Ok(self
@@ -140,130 +167,13 @@ impl Cloud for World {
         };
         Ok(self.state().code_deployments.get(id).map(target))
     }
+}
 
-    async fn read_traffic(
-        &self,
-        groups: &[TargetGroup],
-        from: Timestamp,
-        to: Timestamp,
-    ) -> Result<Vec<Traffic>, AwsError> {
-        self.call("GetMetricData", &format!("{} groups", groups.len()))
-            .await?;
-        Ok(groups
-            .iter()
-            .map(|group| self.state().through(&group.arn, from, to))
-            .collect())
-    }
-
-    async fn list_tasks(
-        &self,
-        of: TaskOwner<'_>,
-        which: TaskLifecycle,
-    ) -> Result<Vec<Task>, AwsError> {
-        self.tasks_of(of, which).await
-    }
-
-    async fn describe_target_health(
-        &self,
-        groups: &[String],
-    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
-        for group in groups {
-            self.call("DescribeTargetHealth", group).await?;
-        }
-        Ok(groups
-            .iter()
-            .flat_map(|group| self.state().targets.get(group).cloned().unwrap_or_default())
-            .collect())
-    }
-
-    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
-        self.call(
-            "DescribeContainerInstances",
-            &format!("{} instances", arns.len()),
-        )
-        .await?;
-        Ok(arns
-            .iter()
-            .filter_map(|arn| self.state().instances.get(arn).cloned())
-            .collect())
-    }
-
-    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
-        self.call("DescribeAutoScalingInstances", ec2).await?;
-        Ok(self.state().groups.get(ec2).cloned())
-    }
-
-    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
-        self.call("ListContainerInstances", cluster).await?;
-        let state = self.state();
-        let active = state.instances.values().filter(|instance| {
-            instance
-                .arn
-                .container_instance()
-                .is_some_and(|(of, _)| of == cluster)
-                && instance.status == "ACTIVE"
-        });
-        let (silent, heard): (Vec<_>, Vec<_>) =
-            active.partition(|instance| !instance.agent_connected);
-        let all = silent.len() + if silent.len() > 1 { heard.len() } else { 0 };
-        Ok((
-            silent
-                .into_iter()
-                .map(|instance| instance.arn.clone())
-                .collect(),
-            all,
-        ))
-    }
-
-    async fn cloudtrail_events(
-        &self,
-        resource: &str,
-        since: Timestamp,
-    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
-        self.call("LookupEvents", resource).await?;
-        let mut found = self
-            .state()
-            .changes
-            .get(resource)
-            .cloned()
-            .unwrap_or_default();
-        found.retain(|change| change.at >= since);
-        Ok(found)
-    }
-
-    async fn last_log_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
-        self.call("GetLogEvents", &stream.name).await?;
-        Ok(self
-            .state()
-            .written
-            .get(stream)
-            .cloned()
-            .unwrap_or_default())
-    }
-
+impl Images for World {
     async fn has_image(&self, repository: &Repository, digest: &Digest) -> Result<bool, AwsError> {
         self.call("BatchGetImage", &format!("{}@{digest}", repository.name))
             .await?;
         Ok(!self.state().purged.contains(digest))
-    }
-
-    async fn newest_revision(&self, family: &str) -> Result<TaskDefinition, AwsError> {
-        self.call("DescribeTaskDefinition", family).await?;
-        let found = self
-            .state()
-            .definitions
-            .iter()
-            .rev()
-            .find(|d| d.family() == family)
-            .cloned();
-        found.ok_or_else(|| {
-            error(
-                "DescribeTaskDefinition",
-                family,
-                "ClientException",
-                "Unable to describe task definition.",
-            )
-        })
     }
 
     async fn find_image(
@@ -303,37 +213,76 @@ impl Cloud for World {
             .await?;
         Ok(ImageScan::Unavailable("it was never scanned".to_owned()))
     }
+}
 
-    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
-        let mut found = self.state().tagged("cloudwatch", TARGET);
-        found.retain(|alarm| of.is_none_or(|of| alarm.tags[TARGET] == of.as_str()));
-        self.pages("GetResources", TARGET, found.len(), 100).await?;
-        Ok(found)
-    }
-
-    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
-        self.call("ListTagsForResource", arn).await?;
-        Ok(self
-            .state()
-            .tags
-            .get(&Arn::new(arn))
-            .cloned()
-            .unwrap_or_default())
-    }
-
-    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        self.pages("DescribeDBInstances", "all", arns.len(), 100)
-            .await?;
-        let state = self.state();
-        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
-    }
-
-    async fn unconfirmed_subscriptions(
+impl Tasks for World {
+    async fn list_tasks(
         &self,
-        topic: &str,
-    ) -> Result<Vec<InactiveSubscription>, AwsError> {
-        self.call("ListSubscriptionsByTopic", topic).await?;
-        Ok(self.state().unreached.clone())
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError> {
+        self.tasks_of(of, which).await
+    }
+
+    async fn find_check_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
+        self.call("ListTasks", token).await?;
+        Ok(self.state().probe(token))
+    }
+}
+
+impl Instances for World {
+    async fn describe_instances(&self, arns: &[Arn]) -> Result<Vec<ContainerInstance>, AwsError> {
+        self.call(
+            "DescribeContainerInstances",
+            &format!("{} instances", arns.len()),
+        )
+        .await?;
+        Ok(arns
+            .iter()
+            .filter_map(|arn| self.state().instances.get(arn).cloned())
+            .collect())
+    }
+
+    async fn find_auto_scaling_group(&self, ec2: &str) -> Result<Option<String>, AwsError> {
+        self.call("DescribeAutoScalingInstances", ec2).await?;
+        Ok(self.state().groups.get(ec2).cloned())
+    }
+
+    async fn disconnected_instances(&self, cluster: &str) -> Result<(Vec<Arn>, usize), AwsError> {
+        self.call("ListContainerInstances", cluster).await?;
+        let state = self.state();
+        let active = state.instances.values().filter(|instance| {
+            instance
+                .arn
+                .container_instance()
+                .is_some_and(|(of, _)| of == cluster)
+                && instance.status == "ACTIVE"
+        });
+        let (silent, heard): (Vec<_>, Vec<_>) =
+            active.partition(|instance| !instance.agent_connected);
+        let all = silent.len() + if silent.len() > 1 { heard.len() } else { 0 };
+        Ok((
+            silent
+                .into_iter()
+                .map(|instance| instance.arn.clone())
+                .collect(),
+            all,
+        ))
+    }
+}
+
+impl LoadBalancing for World {
+    async fn describe_target_health(
+        &self,
+        groups: &[String],
+    ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
+        for group in groups {
+            self.call("DescribeTargetHealth", group).await?;
+        }
+        Ok(groups
+            .iter()
+            .flat_map(|group| self.state().targets.get(group).cloned().unwrap_or_default())
+            .collect())
     }
 
     async fn describe_target_groups(
@@ -347,6 +296,22 @@ impl Cloud for World {
         Ok(arns
             .iter()
             .filter_map(|arn| Some((arn.clone(), state.target_groups.get(arn)?.clone())))
+            .collect())
+    }
+}
+
+impl Metrics for World {
+    async fn read_traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError> {
+        self.call("GetMetricData", &format!("{} groups", groups.len()))
+            .await?;
+        Ok(groups
+            .iter()
+            .map(|group| self.state().through(&group.arn, from, to))
             .collect())
     }
 
@@ -364,6 +329,44 @@ impl Cloud for World {
             .iter()
             .map(|query| self.state().measured(query, from, to))
             .collect())
+    }
+}
+
+impl Scaling for World {
+    async fn describe_scalable_targets(
+        &self,
+        services: &[Arn],
+    ) -> Result<Vec<ScalableTarget>, AwsError> {
+        for chunk in services.chunks(50) {
+            self.call(
+                "DescribeScalableTargets",
+                &format!("{} services", chunk.len()),
+            )
+            .await?;
+        }
+        Ok(services
+            .iter()
+            .filter_map(|arn| self.state().scalable.get(arn).cloned())
+            .collect())
+    }
+}
+
+impl Alarms for World {
+    async fn list_own_alarms(&self, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
+        let mut found = self.state().tagged("cloudwatch", TARGET);
+        found.retain(|alarm| of.is_none_or(|of| alarm.tags[TARGET] == of.as_str()));
+        self.pages("GetResources", TARGET, found.len(), 100).await?;
+        Ok(found)
+    }
+
+    async fn alarm_tags(&self, arn: &str) -> Result<BTreeMap<String, String>, AwsError> {
+        self.call("ListTagsForResource", arn).await?;
+        Ok(self
+            .state()
+            .tags
+            .get(&Arn::new(arn))
+            .cloned()
+            .unwrap_or_default())
     }
 
     async fn describe_alarms(
@@ -385,24 +388,9 @@ impl Cloud for World {
             .await?;
         Ok(found)
     }
+}
 
-    async fn describe_scalable_targets(
-        &self,
-        services: &[Arn],
-    ) -> Result<Vec<ScalableTarget>, AwsError> {
-        for chunk in services.chunks(50) {
-            self.call(
-                "DescribeScalableTargets",
-                &format!("{} services", chunk.len()),
-            )
-            .await?;
-        }
-        Ok(services
-            .iter()
-            .filter_map(|arn| self.state().scalable.get(arn).cloned())
-            .collect())
-    }
-
+impl Dashboards for World {
     async fn get_dashboard(&self, name: &str) -> Result<Option<String>, AwsError> {
         self.call("GetDashboard", name).await?;
         Ok(self.state().dashboards.get(name).cloned())
@@ -417,6 +405,25 @@ impl Cloud for World {
             .filter(|name| name.starts_with(prefix))
             .cloned()
             .collect())
+    }
+}
+
+impl Topics for World {
+    async fn unconfirmed_subscriptions(
+        &self,
+        topic: &str,
+    ) -> Result<Vec<InactiveSubscription>, AwsError> {
+        self.call("ListSubscriptionsByTopic", topic).await?;
+        Ok(self.state().unreached.clone())
+    }
+}
+
+impl Databases for World {
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeDBInstances", "all", arns.len(), 100)
+            .await?;
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
     }
 
     async fn list_snapshots(
@@ -436,24 +443,6 @@ impl Cloud for World {
         let mut found = self.state().snapshots_of(place, which);
         found.retain(|snapshot| snapshot.arn.service() == "rds");
         self.pages("DescribeDBSnapshots", "manual", found.len(), 100)
-            .await?;
-        Ok(found)
-    }
-
-    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
-        self.pages("DescribeReplicationGroups", "all", arns.len(), 50)
-            .await?;
-        let state = self.state();
-        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
-    }
-
-    async fn list_cache_snapshots(
-        &self,
-        which: SnapshotFilter<'_>,
-    ) -> Result<Vec<Snapshot>, AwsError> {
-        let mut found = self.state().snapshots_of("eu-west-1", which);
-        found.retain(|snapshot| snapshot.arn.service() == "elasticache");
-        self.pages("DescribeSnapshots", "manual", found.len(), 50)
             .await?;
         Ok(found)
     }
@@ -481,15 +470,42 @@ impl Cloud for World {
         ))
     }
 
-    async fn find_check_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
-        self.call("ListTasks", token).await?;
-        Ok(self.state().probe(token))
-    }
-
     async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
         self.call("DescribeDBSnapshotAttributes", &snapshot.display_name())
             .await?;
         Ok(self.state().shared.contains(snapshot))
+    }
+}
+
+impl Caches for World {
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeReplicationGroups", "all", arns.len(), 50)
+            .await?;
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
+    }
+
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let mut found = self.state().snapshots_of("eu-west-1", which);
+        found.retain(|snapshot| snapshot.arn.service() == "elasticache");
+        self.pages("DescribeSnapshots", "manual", found.len(), 50)
+            .await?;
+        Ok(found)
+    }
+}
+
+impl Logs for World {
+    async fn last_log_lines(&self, stream: &LogStream, _: usize) -> Result<Vec<String>, AwsError> {
+        self.call("GetLogEvents", &stream.name).await?;
+        Ok(self
+            .state()
+            .written
+            .get(stream)
+            .cloned()
+            .unwrap_or_default())
     }
 
     async fn describe_log_groups(&self, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
@@ -515,7 +531,27 @@ impl Cloud for World {
         self.call("HeadObject", &day.manifest_key()).await?;
         Ok(self.state().manifests.contains(&day.manifest_key()))
     }
+}
 
+impl ChangeHistory for World {
+    async fn cloudtrail_events(
+        &self,
+        resource: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
+        self.call("LookupEvents", resource).await?;
+        let mut found = self
+            .state()
+            .changes
+            .get(resource)
+            .cloned()
+            .unwrap_or_default();
+        found.retain(|change| change.at >= since);
+        Ok(found)
+    }
+}
+
+impl Probes for World {
     async fn probe_url(&self, url: &str, _: Option<&str>) -> ProbeResult {
         let _ = self.call("Ask", url).await;
         let now = self.state().now;
@@ -530,7 +566,9 @@ impl Cloud for World {
             problem,
         }
     }
+}
 
+impl Executor for World {
     async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Rollout(rollout) => self.roll_out(rollout).await,

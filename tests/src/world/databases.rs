@@ -10,7 +10,7 @@ use lamplighter::plan::{
     RestoreForDrill, RestorePart,
 };
 use lamplighter::policy::VERIFIED;
-use lamplighter::ports::cloud::SnapshotFilter;
+use lamplighter::ports::SnapshotFilter;
 
 use super::{State, World, error, heard};
 

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use jiff::SignedDuration;
-use lamplighter::Operation;
+use lamplighter::engine::Observe;
 use lamplighter::model::{Arn, ImageRef, Service, ServiceDeployment, ServiceRevision, TargetGroup};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ impl Ecs {
     }
 
     /// A minute of ECS, and of the requests that come meanwhile. `verify`: who answers its hooks.
-    pub fn minute<Op: Operation>(&mut self, verify: &Op) {
+    pub fn minute<Op: Observe<World, World>>(&mut self, verify: &Op) {
         let service = self.described();
         let Some(primary) = service
             .primary_deployment()
@@ -167,7 +167,7 @@ impl Ecs {
     }
 
     /// One question, and the next step where it is answered and its time is over.
-    fn shift<Op: Operation>(&mut self, verify: &Op) {
+    fn shift<Op: Observe<World, World>>(&mut self, verify: &Op) {
         let Some((stage, weight, wait)) = CANARY.get(self.progress.step).copied() else {
             self.world.state_mut().settle(&self.service);
             return;
@@ -259,7 +259,7 @@ impl Ecs {
         }
     }
 
-    fn ask<Op: Operation>(&self, verify: &Op, stage: &str, weights: &Value) -> String {
+    fn ask<Op: Observe<World, World>>(&self, verify: &Op, stage: &str, weights: &Value) -> String {
         let call = json!({
             "executionId": "e", "lifecycleStage": stage, "resourceArn": self.arn(),
             "executionDetails": {

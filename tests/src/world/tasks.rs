@@ -10,7 +10,7 @@ use lamplighter::model::{Arn, LoadBalancerTarget, Service, Task, TaskContainer};
 use lamplighter::plan::{
     DrainInstance, IncreaseMemory, ParkService, ReplaceTask, SwitchCapacityProvider,
 };
-use lamplighter::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
+use lamplighter::ports::{Services, TaskLifecycle, TaskOwner};
 use serde_json::{Value, json};
 
 use super::{State, World, error, heard};

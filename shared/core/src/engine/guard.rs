@@ -1,16 +1,17 @@
 //! The checks between a decision and its execution: earlier intents, the arbiter and the limits.
 
 use crate::engine::messages::limit_reached_message;
-use crate::engine::operation::Operation;
+use crate::engine::operation::Observe;
 use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
 use crate::notify::Outbox;
 use crate::plan::{Action, Plan, Step};
-use crate::ports::cloud::Cloud;
+use crate::ports::Executor;
+
 use crate::ports::ledger::Ledger;
 use crate::state::Pending;
 
-impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Resolves intents of earlier invocations whose outcome is unknown. An action that has taken
     /// effect is notified now; any other is decided again.
     pub(super) fn resolve_intents(&mut self, observed: &Op::Observed) {

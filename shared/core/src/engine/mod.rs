@@ -16,4 +16,4 @@ mod run;
 pub mod telemetry;
 
 pub use context::{Engine, Invocation};
-pub use operation::{DiscoveryContext, Operation, TargetContext, Targets};
+pub use operation::{DiscoveryContext, Observe, Operation, TargetContext, Targets};

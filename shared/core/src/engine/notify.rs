@@ -1,17 +1,18 @@
 //! Notifications, journal records and log lines of a reconciliation, and its end.
 
 use crate::Error;
-use crate::engine::operation::Operation;
+use crate::engine::operation::Observe;
 use crate::notify::{Message, Notification, Outbox, console_link};
 use crate::plan::{Finding, Outcome, Plan};
 use crate::policy;
-use crate::ports::cloud::Cloud;
+use crate::ports::Executor;
+
 use crate::ports::ledger::{Ledger, Record, RecordKind};
 
 use crate::engine::messages::{acknowledgement_message, findings_message, silence_message};
 use crate::engine::reconciliation::{Decision, Reconciliation, RunContext, map_ledger_error};
 
-impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Sends the notifications, writes the record and the target state, and releases the lease.
     /// Unsent notifications are kept in the target state, and sent first next time.
     pub(super) async fn finish(&mut self, record: Option<Record>) -> Result<(), Error> {

@@ -11,8 +11,7 @@ use crate::event::detail::Detail;
 use crate::model::Tagged;
 use crate::plan::Action;
 use crate::policy::{StackDefaults, TagError};
-use crate::ports::cloud::{Capability, Cloud};
-use crate::ports::ledger::Ledger;
+use crate::ports::capability::Capability;
 use crate::state::TargetState;
 use crate::{AwsError, Error, Event, Plan};
 
@@ -36,16 +35,6 @@ pub trait Operation {
     /// invalid tags.
     const ALWAYS_CLEANS_UP: bool = false;
 
-    /// Finds the targets of an event from the current state of AWS, and prefetches data for all of
-    /// them.
-    ///
-    /// # Errors
-    /// [`AwsError`] if AWS or the ledger can't be read.
-    async fn find_targets<C: Cloud, L: Ledger>(
-        &self,
-        discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Self::Prefetched>, AwsError>;
-
     /// Parses the tag of this operation. Returns `None` if the target does not have it.
     ///
     /// # Errors
@@ -61,17 +50,6 @@ pub trait Operation {
     fn cleanup_policy(&self, _defaults: &StackDefaults) -> Option<Self::Policy> {
         None
     }
-
-    /// Reads the current state of one target from AWS, as far as the prefetched data lacks it.
-    ///
-    /// # Errors
-    /// [`AwsError`] if AWS can't be read.
-    async fn observe<C: Cloud>(
-        &self,
-        context: TargetContext<'_, Self::Policy>,
-        prefetched: &Self::Prefetched,
-        cloud: &C,
-    ) -> Result<Self::Observed, AwsError>;
 
     /// Decides what should happen. Pure: uses no I/O, clock, environment or randomness beside its
     /// arguments.
@@ -116,7 +94,7 @@ pub trait Operation {
     }
 
     /// Reports whether the sweep must reconcile the target again even without an event
-    /// ([`Ledger::list_watched`]).
+    /// (`Ledger::list_watched`).
     fn needs_requeue(
         _seen: TargetContext<'_, Self::Policy>,
         _observed: &Self::Observed,
@@ -124,6 +102,30 @@ pub trait Operation {
     ) -> bool {
         false
     }
+}
+
+/// The reads of an operation. The bounds on `C` in its implementation say which parts of AWS it reads.
+pub trait Observe<C, L>: Operation {
+    /// Finds the targets of an event from the current state of AWS, and prefetches data for all of
+    /// them.
+    ///
+    /// # Errors
+    /// [`AwsError`] if AWS or the ledger can't be read.
+    async fn find_targets(
+        &self,
+        discovery: DiscoveryContext<'_, C, L>,
+    ) -> Result<Targets<Self::Prefetched>, AwsError>;
+
+    /// Reads the current state of one target from AWS, as far as the prefetched data lacks it.
+    ///
+    /// # Errors
+    /// [`AwsError`] if AWS can't be read.
+    async fn observe(
+        &self,
+        context: TargetContext<'_, Self::Policy>,
+        prefetched: &Self::Prefetched,
+        cloud: &C,
+    ) -> Result<Self::Observed, AwsError>;
 }
 
 /// The context in which an operation finds its targets.

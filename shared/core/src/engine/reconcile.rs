@@ -10,7 +10,7 @@ use crate::engine::messages::{
     action_failed_message, bad_tag_message, observe_only_message, unknown_tag_message,
     unmanaged_target_message, unreadable_target_message,
 };
-use crate::engine::operation::{Operation, TargetContext};
+use crate::engine::operation::{Observe, TargetContext};
 use crate::engine::reconciliation::{
     Decision, ReconcileResult, Reconciliation, RunContext, map_ledger_error,
 };
@@ -20,7 +20,8 @@ use crate::model::Tagged;
 use crate::notify::Outbox;
 use crate::plan::{Outcome, Plan};
 use crate::policy::{self, Managed, Mode, TagError};
-use crate::ports::cloud::Cloud;
+use crate::ports::Executor;
+
 use crate::ports::ledger::{Ledger, RecordKind};
 use crate::{AwsError, Error};
 
@@ -34,7 +35,7 @@ pub(super) const LEASE_DURATION: Duration = Duration::from_mins(1);
 ///
 /// # Errors
 /// [`Error`] if the target is locked, AWS or the ledger fails, or [`RECONCILE_TIMEOUT`] passes.
-pub(super) async fn reconcile_target<Op: Operation, C: Cloud, L: Ledger, O: Outbox>(
+pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox>(
     engine: &Engine<C, L, O>,
     round: RunContext<'_, Op>,
     target: &Tagged,
@@ -71,7 +72,7 @@ pub(super) async fn reconcile_target<Op: Operation, C: Cloud, L: Ledger, O: Outb
         .map_err(|_| out_of_time())?
 }
 
-impl<Op: Operation, C: Cloud, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     async fn run(&mut self) -> Result<ReconcileResult, Error> {
         let result = match self.observe_and_decide().await {
             Ok(decision) if decision.executable_steps().next().is_none() => {

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use crate::engine::context::{Engine, Invocation};
-use crate::engine::operation::{DiscoveryContext, Operation, Targets};
+use crate::engine::operation::{DiscoveryContext, Observe, Targets};
 use crate::engine::reconcile::{RECONCILE_TIMEOUT, reconcile_target};
 use crate::engine::reconciliation::{ReconcileResult, RunContext};
 use crate::engine::telemetry::{self, Counts};
@@ -13,18 +13,19 @@ use crate::event::detail::Detail;
 use crate::model::Tagged;
 use crate::notify::Outbox;
 use crate::policy::Mode;
-use crate::ports::cloud::Cloud;
+use crate::ports::Executor;
+
 use crate::ports::ledger::Ledger;
 use crate::{Error, Event};
 
-impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
+impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
     /// Handles one payload: an event, or SQS or SNS records with events in them.
     ///
     /// # Errors
     /// [`Error`] if the event failed; Lambda then retries it, and finally sends it to the
     /// dead-letter queue. For SQS records the answer is `batchItemFailures` instead, so that only
     /// failed messages return.
-    pub async fn handle_payload<Op: Operation>(
+    pub async fn handle_payload<Op: Observe<C, L>>(
         &self,
         op: &Op,
         payload: Value,
@@ -34,7 +35,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         op.build_response(&payload, result)
     }
 
-    async fn dispatch_payload<Op: Operation>(
+    async fn dispatch_payload<Op: Observe<C, L>>(
         &self,
         op: &Op,
         payload: Value,
@@ -54,7 +55,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         }
     }
 
-    async fn handle_topic<Op: Operation>(
+    async fn handle_topic<Op: Observe<C, L>>(
         &self,
         op: &Op,
         events: &[Event],
@@ -69,7 +70,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         first.map_or(Ok(json!({"events": events.len()})), Err)
     }
 
-    async fn handle_batch<Op: Operation>(
+    async fn handle_batch<Op: Observe<C, L>>(
         &self,
         op: &Op,
         messages: Vec<QueueMessage>,
@@ -90,7 +91,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
     }
 
     /// Reconciles every target of one event, even if some of them fail.
-    async fn handle_event<Op: Operation>(
+    async fn handle_event<Op: Observe<C, L>>(
         &self,
         op: &Op,
         event: &Event,
@@ -114,7 +115,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         result
     }
 
-    async fn reconcile_targets<Op: Operation>(
+    async fn reconcile_targets<Op: Observe<C, L>>(
         &self,
         op: &Op,
         event: &Event,
@@ -190,7 +191,7 @@ impl<C: Cloud, L: Ledger, O: Outbox> Engine<C, L, O> {
         into_result(answers, errors, targets.len())
     }
 
-    async fn reconcile_in_time<Op: Operation>(
+    async fn reconcile_in_time<Op: Observe<C, L>>(
         &self,
         round: RunContext<'_, Op>,
         target: &Tagged,

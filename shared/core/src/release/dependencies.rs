@@ -3,7 +3,7 @@
 use crate::AwsError;
 use crate::model::{Arn, Database};
 use crate::policy::{self, APP};
-use crate::ports::cloud::{Cloud, ResourceKind};
+use crate::ports::{Caches, Databases, ResourceKind, TaggedResources};
 
 /// States in which an existing database or cache is unavailable, fully or in part. Every other
 /// state counts as available.
@@ -37,7 +37,7 @@ const UNAVAILABLE_STATES: [&str; 19] = [
 ///
 /// # Errors
 /// [`AwsError`] if a call fails.
-pub async fn find_unavailable<C: Cloud>(
+pub async fn find_unavailable<C: TaggedResources + Databases + Caches>(
     app: Option<&str>,
     cloud: &C,
 ) -> Result<Vec<String>, AwsError> {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::AwsError;
 use crate::model::{Service, Task, TaskContainer, pluralize};
 use crate::notify::redact;
-use crate::ports::cloud::{Cloud, TaskLifecycle, TaskOwner};
+use crate::ports::{Logs, Services, TaskLifecycle, TaskOwner, Tasks};
 
 /// The number of log lines that are read, and of those that are reported.
 const LINES_READ: usize = 50;
@@ -50,7 +50,7 @@ impl Evidence {
 ///
 /// Tasks of the revision `base` are left out. Never fails: unreadable logs must not block a
 /// repair.
-pub async fn collect_evidence<C: Cloud>(
+pub async fn collect_evidence<C: Services + Tasks + Logs>(
     service: &Service,
     since: Timestamp,
     base: &str,
@@ -63,7 +63,7 @@ pub async fn collect_evidence<C: Cloud>(
     evidence
 }
 
-async fn read_evidence<C: Cloud>(
+async fn read_evidence<C: Services + Tasks + Logs>(
     evidence: &mut Evidence,
     service: &Service,
     since: Timestamp,

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::ports::cloud::Cloud;
+use crate::ports::Probes;
 use crate::state::ProbeStreak;
 
 /// Probes all addresses once and returns the streak with the result, or the streak unchanged if no probe is due.
-pub async fn probe_if_due<C: Cloud>(
+pub async fn probe_if_due<C: Probes>(
     streak: &ProbeStreak,
     urls: &[String],
     expect: Option<&str>,

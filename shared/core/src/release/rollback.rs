@@ -2,7 +2,8 @@
 
 use crate::AwsError;
 use crate::model::{Digest, ImageRef};
-use crate::ports::cloud::Cloud;
+use crate::ports::{Images, Services};
+
 use crate::state::{TargetState, Verified};
 
 /// Finds the newest verified revision with another image that ECS still has as ACTIVE. An ECR
@@ -10,7 +11,7 @@ use crate::state::{TargetState, Verified};
 ///
 /// # Errors
 /// [`AwsError`] if AWS can't be read.
-pub async fn find_rollback_target<C: Cloud>(
+pub async fn find_rollback_target<C: Services + Images>(
     memory: &TargetState,
     leaving: &Digest,
     cloud: &C,

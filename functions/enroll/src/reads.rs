@@ -1,0 +1,34 @@
+//! The parts of AWS that `enroll` reads.
+
+use lamplighter::ports::{
+    Alarms, Caches, Dashboards, Databases, LoadBalancing, Scaling, Services, TaggedResources,
+    Topics,
+};
+
+/// The parts of AWS that `enroll` reads.
+pub trait Reads:
+    TaggedResources
+    + Services
+    + LoadBalancing
+    + Scaling
+    + Alarms
+    + Dashboards
+    + Topics
+    + Databases
+    + Caches
+{
+}
+
+impl<
+    T: TaggedResources
+        + Services
+        + LoadBalancing
+        + Scaling
+        + Alarms
+        + Dashboards
+        + Topics
+        + Databases
+        + Caches,
+> Reads for T
+{
+}

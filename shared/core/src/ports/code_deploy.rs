@@ -1,0 +1,22 @@
+//! Deployments of CodeDeploy.
+
+use crate::AwsError;
+use crate::model::{CodeDeployTarget, CodeDeployment};
+
+/// Deployments of CodeDeploy.
+pub trait CodeDeployments {
+    /// Returns a CodeDeploy deployment, or `None` if CodeDeploy does not know it. Source:
+    /// GetDeployment.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError>;
+
+    /// Returns the service of a CodeDeploy deployment and the state of that deployment.
+    /// Sources: ListDeploymentTargets, GetDeploymentTarget.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    async fn find_code_deploy_target(&self, id: &str)
+    -> Result<Option<CodeDeployTarget>, AwsError>;
+}

@@ -1,0 +1,34 @@
+//! CloudWatch metrics.
+
+use jiff::Timestamp;
+
+use crate::AwsError;
+use crate::model::{Load, LoadQuery, TargetGroup, Traffic};
+
+/// CloudWatch metrics.
+pub trait Metrics {
+    /// Returns the traffic of each of these target groups between two times, in the same order.
+    /// Leaves out the current, incomplete minute. Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails; a metric without data is no error.
+    async fn read_traffic(
+        &self,
+        groups: &[TargetGroup],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Traffic>, AwsError>;
+
+    /// Returns the metrics of each service between two times, in the order of the queries.
+    /// Leaves out the current, incomplete minute. Asks for up to 500 metrics a call.
+    /// Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails; a metric without data is no error.
+    async fn read_loads(
+        &self,
+        queries: &[LoadQuery],
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Vec<Load>, AwsError>;
+}

@@ -1,0 +1,26 @@
+//! ECS tasks.
+
+use crate::AwsError;
+use crate::model::Task;
+use crate::ports::filters::{TaskLifecycle, TaskOwner};
+
+/// ECS tasks.
+pub trait Tasks {
+    /// Lists tasks of a service or on a container instance. Reads all pages.
+    /// Sources: ListTasks, DescribeTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    async fn list_tasks(
+        &self,
+        of: TaskOwner<'_>,
+        which: TaskLifecycle,
+    ) -> Result<Vec<Task>, AwsError>;
+
+    /// Returns the newest task of a cluster that was started with this token, as long as ECS keeps
+    /// it. Sources: ListTasks, DescribeTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError>;
+}
