@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{ExportTask, LogDay, LogGroup, pluralize};
-use lamplighter::plan::{Action, ExportLogs, SetRetention, Step, WriteManifest};
+use lamplighter::plan::{Action, ExportLogs, LogAction, SetRetention, Step, WriteManifest};
 use lamplighter::policy::{ExportRetention, LogsPolicy};
 
 use crate::{Observed, Policy, export_days, messages};
@@ -46,10 +46,10 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         });
         let reason = format!("events are kept {was}, and the tag says {days}d");
         plan.reason = format!("{}; {reason}", plan.reason);
-        let action = Action::SetRetention(SetRetention {
+        let action = Action::Log(LogAction::SetRetention(SetRetention {
             group: group.arn.clone(),
             days,
-        });
+        }));
         plan.steps.push(Step {
             action,
             reason,
@@ -147,7 +147,7 @@ impl Decision<'_> {
             task: task.id.clone(),
         };
         Plan::single_step(
-            Action::WriteManifest(complete),
+            Action::Log(LogAction::WriteManifest(complete)),
             format!("the export of {day} is complete"),
             None,
         )
@@ -185,7 +185,7 @@ impl Decision<'_> {
         };
         let since = export_days::due_since(day).strftime("%F %H:%M UTC");
         Plan::single_step(
-            Action::ExportLogs(export),
+            Action::Log(LogAction::ExportLogs(export)),
             format!("{day} is due since {since}"),
             None,
         )

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, LogAction};
 use lamplighter::policy::{LogsPolicy, StackDefaults, TagError};
 use lamplighter::ports::capability::ArchiveActions;
 use lamplighter::ports::ledger::Ledger;
@@ -83,12 +83,14 @@ impl Operation for Archive {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::ExportLogs(export) => observed
+            Action::Log(LogAction::ExportLogs(export)) => observed
                 .task
                 .as_ref()
                 .is_some_and(|task| task.export_day() == Some(export.of.day)),
-            Action::WriteManifest(complete) => observed.done >= Some(complete.of.day),
-            Action::SetRetention(retain) => observed
+            Action::Log(LogAction::WriteManifest(complete)) => {
+                observed.done >= Some(complete.of.day)
+            }
+            Action::Log(LogAction::SetRetention(retain)) => observed
                 .group
                 .as_ref()
                 .is_some_and(|group| group.retention_days == Some(retain.days)),

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::model::{Arn, CopyDestination, Snapshot};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, CopySnapshot, DeleteSnapshot, Step};
+use lamplighter::plan::{Action, BackupAction, CopySnapshot, DeleteSnapshot, Step};
 use lamplighter::policy::VERIFIED;
 
 use crate::decide::{Decision, MAX_DELETIONS_PER_RUN};
@@ -107,7 +107,7 @@ impl Decision<'_> {
         };
         let reason = format!("{} is not in {place} yet", snapshot.identifier);
         Step {
-            action: Action::CopySnapshot(copy),
+            action: Action::Backup(BackupAction::CopySnapshot(copy)),
             reason,
             message: None,
         }
@@ -133,9 +133,9 @@ impl Decision<'_> {
             .filter_map(|(copy, verdict)| match verdict {
                 RotationDecision::Delete(reason) if settled || !copy.is_restorable() => {
                     Some(Step {
-                        action: Action::DeleteSnapshot(DeleteSnapshot {
+                        action: Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
                             snapshot: copy.arn.clone(),
-                        }),
+                        })),
                         reason: format!("{} in {place}: {reason}", copy.identifier),
                         message: None,
                     })

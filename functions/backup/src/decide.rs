@@ -9,7 +9,7 @@ use lamplighter::model::{
     pluralize,
 };
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot, Step};
+use lamplighter::plan::{Action, BackupAction, CreateSnapshot, DeleteSnapshot, Step};
 use lamplighter::policy::BackupPolicy;
 use sha2::{Digest as _, Sha256};
 
@@ -177,7 +177,11 @@ impl Decision<'_> {
         let message = self
             .is_overdue()
             .then(|| messages::backup_late(self.slot, self.now));
-        Plan::single_step(Action::CreateSnapshot(backup), reason, message)
+        Plan::single_step(
+            Action::Backup(BackupAction::CreateSnapshot(backup)),
+            reason,
+            message,
+        )
     }
 
     /// Deletes the snapshots that the policy doesn't keep. Callers require a good backup of the
@@ -214,9 +218,9 @@ impl Decision<'_> {
                 _ => None,
             });
         let step = |(snapshot, reason): (&Snapshot, &String)| Step {
-            action: Action::DeleteSnapshot(DeleteSnapshot {
+            action: Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
                 snapshot: snapshot.arn.clone(),
-            }),
+            })),
             reason: format!("{}: {reason}", snapshot.identifier),
             message: None,
         };

@@ -8,7 +8,7 @@ use lamplighter::Plan;
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
 use lamplighter::notify::Severity;
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, BackupAction};
 use lamplighter::policy::{STACK, StackDefaults, TARGET};
 use lamplighter::state::TargetState;
 use rstest::rstest;
@@ -125,8 +125,12 @@ impl Given {
     /// `+name` for each that is taken, `-name` for each that goes.
     fn steps(&self) -> Vec<String> {
         let said = |action: &Action| match action {
-            Action::CreateSnapshot(backup) => format!("+{}", backup.identifier),
-            Action::DeleteSnapshot(expire) => format!("-{}", expire.snapshot.display_name()),
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
+                format!("+{}", backup.identifier)
+            }
+            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
+                format!("-{}", expire.snapshot.display_name())
+            }
             other => panic!("{other:?}"),
         };
         self.decided()
@@ -153,7 +157,7 @@ fn the_snapshot_of_the_slot_is_taken_with_what_tells_whose_it_is() {
     let [step] = &plan.steps[..] else {
         panic!("{plan:?}")
     };
-    let Action::CreateSnapshot(backup) = &step.action else {
+    let Action::Backup(BackupAction::CreateSnapshot(backup)) = &step.action else {
         panic!("{step:?}")
     };
     assert_eq!(backup.identifier, "lamplighter-orders-20261121-0300");

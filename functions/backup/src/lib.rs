@@ -28,7 +28,7 @@ use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::telemetry::RECOVERY_POINT;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::model::{Arn, Snapshot};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, BackupAction};
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::ledger::Ledger;
@@ -118,7 +118,7 @@ impl Operation for Backup {
         };
         let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
-            Action::CopySnapshot(copy) => {
+            Action::Backup(BackupAction::CopySnapshot(copy)) => {
                 let there = observed.copies.get(&copy.to);
                 there.is_some_and(|there| {
                     there
@@ -127,10 +127,10 @@ impl Operation for Backup {
                         .any(|s| s.identifier == copy.snapshot.display_name())
                 })
             }
-            Action::CreateSnapshot(backup) => {
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
                 is_there(&|snapshot| snapshot.identifier == backup.identifier)
             }
-            Action::DeleteSnapshot(expire) => {
+            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
                 !is_there(&|snapshot| snapshot.arn == expire.snapshot)
             }
             _ => false,

@@ -6,7 +6,7 @@ use lamplighter::model::{
     Database, Digest, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
 };
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, CreateSnapshot, Step};
+use lamplighter::plan::{Action, BackupAction, CreateSnapshot, Step};
 use lamplighter::policy::{APP, BACKUP, MANAGED};
 use lamplighter::{Operation, Plan};
 
@@ -88,11 +88,11 @@ impl Candidate<'_> {
             "{}-before-{short}",
             self.wait_start().strftime("%Y%m%d-%H%M")
         );
-        let action = Action::CreateSnapshot(CreateSnapshot {
+        let action = Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
             database: database.arn.clone(),
             identifier: build_snapshot_name(&database.arn, &what_for),
             tags: build_snapshot_tags(database, &self.context.policy.stack, &what_for, "rollout"),
-        });
+        }));
         Step {
             action,
             reason: format!("before {} is rolled out", self.label()),

@@ -10,7 +10,7 @@ use lamplighter::model::{
     CodeDeployGroup, DeploymentController, Image, ImageRef, ImageScan, Service, TaskDefinition,
 };
 use lamplighter::notify::{Message, RELEASE_CONDITION};
-use lamplighter::plan::{Action, Rollout};
+use lamplighter::plan::{Action, ReleaseAction, Rollout};
 use lamplighter::policy;
 
 use crate::messages::{
@@ -370,7 +370,7 @@ impl Candidate<'_> {
             }
         };
         let mut plan = Plan::single_step(
-            Action::Rollout(self.build_rollout()),
+            Action::Release(ReleaseAction::Rollout(self.build_rollout())),
             title,
             message.next(self.describe_next()).fires(RELEASE_CONDITION),
         );

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::model::{DeploymentController, ImageScan};
-use lamplighter::plan::{Action, Rollout};
+use lamplighter::plan::{Action, ReleaseAction, Rollout};
 use lamplighter::policy::Strategy;
 use proptest::prelude::*;
 use rstest::rstest;
@@ -25,7 +25,7 @@ fn findings(counts: &[(&str, u32)]) -> ImageScan {
 
 fn rollout(given: Given) -> Rollout {
     match given.decide().steps.pop().map(|step| step.action) {
-        Some(Action::Rollout(rollout)) => rollout,
+        Some(Action::Release(ReleaseAction::Rollout(rollout))) => rollout,
         other => panic!("no rollout: {other:?}"),
     }
 }
@@ -314,7 +314,9 @@ fn what_the_load_balancer_does_not_allow_is_told_and_the_release_rolls() {
         plan.messages[0].title,
         "can't shift traffic (CANARY); releases are rolled out as ROLLING"
     );
-    assert!(matches!(&plan.steps[0].action, Action::Rollout(rollout) if rollout.shift.is_none()));
+    assert!(
+        matches!(&plan.steps[0].action, Action::Release(ReleaseAction::Rollout(rollout)) if rollout.shift.is_none())
+    );
     // Then a person is asked before anything rolls.
     let plan = given()
         .deploy("tag=RC_x.x.x repo=shop/web strategy=canary approve=yes")

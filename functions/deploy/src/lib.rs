@@ -28,7 +28,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, BackupAction, ReleaseAction};
 use lamplighter::policy::{
     self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
 };
@@ -99,14 +99,14 @@ impl Operation for Deploy {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Rollout(rollout) => observed
+            Action::Release(ReleaseAction::Rollout(rollout)) => observed
                 .running_digest()
                 .is_some_and(|digest| digest == rollout.digest),
-            Action::RestartTasks(redeploy) => observed
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => observed
                 .service
                 .as_ref()
                 .is_some_and(|s| s.was_deployed_since(redeploy.since)),
-            Action::CreateSnapshot(backup) => {
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
                 let mut taken = observed
                     .databases
                     .iter()

@@ -5,7 +5,7 @@ use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::model::{Service, TaskDefinition};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, RestartTasks};
+use lamplighter::plan::{Action, ReleaseAction, RestartTasks};
 
 use crate::Policy;
 use crate::messages::unsupported_controller;
@@ -55,7 +55,11 @@ pub fn plan_secret_restart(
         shifts: service.shifts_traffic(),
         heals: false,
     };
-    Plan::single_step(Action::RestartTasks(restart), title, message)
+    Plan::single_step(
+        Action::Release(ReleaseAction::RestartTasks(restart)),
+        title,
+        message,
+    )
 }
 
 /// Plans a restart again that a limit or an error prevented before.
@@ -63,7 +67,7 @@ pub fn plan_pending_restart(context: TargetContext<'_, Policy>, service: &Servic
     let owed = context.state.pending_restart.as_ref()?;
     let due = !service.was_deployed_since(owed.restart.since);
     let (action, message) = (
-        Action::RestartTasks(owed.restart.clone()),
+        Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())),
         owed.message.clone(),
     );
     due.then(|| Plan::single_step(action, message.title.clone(), message))

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::notify::Severity;
-use lamplighter::plan::{Action, DrillResult, Outcome};
+use lamplighter::plan::{Action, DrillResult, Outcome, ReleaseAction, ScalingAction};
 use lamplighter::policy::{self, ScalePolicy, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::{Record, RecordKind};
@@ -203,7 +203,7 @@ fn list_releases(found: &ReportInputs) -> Vec<ReleaseSummary> {
     };
     list_completed_actions(&found.records)
         .filter_map(|(at, action)| {
-            let Action::Rollout(rollout) = action else {
+            let Action::Release(ReleaseAction::Rollout(rollout)) = action else {
                 return None;
             };
             let memory = memory_of(&rollout.service);
@@ -244,7 +244,7 @@ fn summarize_scaling(
 ) -> Vec<ScalingSummary> {
     let mut changes: BTreeMap<&Arn, Vec<(Timestamp, u32, u32)>> = BTreeMap::new();
     for (at, action) in list_completed_actions(&found.records) {
-        if let Action::SetDesiredCount(scale) = action {
+        if let Action::Scaling(ScalingAction::SetDesiredCount(scale)) = action {
             changes
                 .entry(&scale.service)
                 .or_default()

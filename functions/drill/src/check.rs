@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::Database;
-use lamplighter::plan::{Action, DrillResult, RunCheckTask, Step, StopCheckTask};
+use lamplighter::plan::{Action, DrillAction, DrillResult, RunCheckTask, Step, StopCheckTask};
 use lamplighter::policy::{DRILL, SLOT, STACK, TARGET};
 use lamplighter::{Operation, Plan};
 use sha2::{Digest as _, Sha256};
@@ -87,7 +87,7 @@ impl Decision<'_> {
             None => {
                 let probe = self.build_check_task(source, restored, task_definition)?;
                 Plan::single_step(
-                    Action::RunCheckTask(probe),
+                    Action::Drill(DrillAction::RunCheckTask(probe)),
                     "what was restored is available and is to be looked into",
                     None,
                 )
@@ -171,7 +171,7 @@ impl Decision<'_> {
             task: probe.task.clone(),
         };
         Some(Step {
-            action: Action::StopCheckTask(halt),
+            action: Action::Drill(DrillAction::StopCheckTask(halt)),
             reason: "its drill is over".to_owned(),
             message: None,
         })

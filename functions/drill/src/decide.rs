@@ -6,7 +6,8 @@ use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Database, Snapshot};
 use lamplighter::plan::{
-    Action, DeleteRestoredDatabase, DrillResult, MarkVerified, RestoreForDrill, RestorePart, Step,
+    Action, DeleteRestoredDatabase, DrillAction, DrillResult, MarkVerified, RestoreForDrill,
+    RestorePart, Step,
 };
 use lamplighter::policy::{DRILL, DrillSchedule, SLOT, STACK, TARGET};
 use sha2::{Digest as _, Sha256};
@@ -126,10 +127,10 @@ impl Decision<'_> {
         let is_it =
             |snapshot: &&Snapshot| snapshot.arn == passed.snapshot && !snapshot.is_verified();
         let snapshot = self.observed.snapshots.iter().find(is_it)?;
-        let verify = Action::MarkVerified(MarkVerified {
+        let verify = Action::Drill(DrillAction::MarkVerified(MarkVerified {
             snapshot: snapshot.arn.clone(),
             at: self.now,
-        });
+        }));
         Some(Plan::single_step(
             verify,
             format!("{} was proven and is not marked yet", snapshot.identifier),
@@ -179,7 +180,11 @@ impl Decision<'_> {
             snapshot.identifier,
             messages::describe_last_drill(last)
         );
-        Plan::single_step(Action::RestoreForDrill(restore), reason, None)
+        Plan::single_step(
+            Action::Drill(DrillAction::RestoreForDrill(restore)),
+            reason,
+            None,
+        )
     }
 
     fn build_restore(
@@ -337,7 +342,7 @@ impl Decision<'_> {
                     failed.began,
                 );
                 Some(Plan::single_step(
-                    Action::RestoreForDrill(part),
+                    Action::Drill(DrillAction::RestoreForDrill(part)),
                     "the restored cluster is available and has no instance",
                     None,
                 ))
@@ -370,10 +375,10 @@ impl Decision<'_> {
         let reason = message.title.clone();
         let mut plan = self.delete_restored(&reason, Some(outcome.clone()));
         if outcome.passed {
-            let verify = Action::MarkVerified(MarkVerified {
+            let verify = Action::Drill(DrillAction::MarkVerified(MarkVerified {
                 snapshot: outcome.snapshot,
                 at: self.now,
-            });
+            }));
             plan.steps.push(Step {
                 action: verify,
                 reason: reason.clone(),
@@ -408,7 +413,11 @@ impl Decision<'_> {
                 database: next.arn.clone(),
                 outcome,
             };
-            Plan::single_step(Action::DeleteRestoredDatabase(remove), because, None)
+            Plan::single_step(
+                Action::Drill(DrillAction::DeleteRestoredDatabase(remove)),
+                because,
+                None,
+            )
         };
         plan.steps.extend(self.stop_check_task());
         plan

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, DrillAction};
 use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
 use lamplighter::ports::capability::DrillActions;
 use lamplighter::ports::ledger::Ledger;
@@ -126,17 +126,17 @@ impl Operation for Drill {
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         let there = || [&observed.restored, &observed.member].into_iter().flatten();
         match action {
-            Action::RestoreForDrill(restore) => {
+            Action::Drill(DrillAction::RestoreForDrill(restore)) => {
                 there().any(|database| database.identifier == restore.into)
             }
-            Action::DeleteRestoredDatabase(remove) => !there()
+            Action::Drill(DrillAction::DeleteRestoredDatabase(remove)) => !there()
                 .any(|database| database.arn == remove.database && database.status != "deleting"),
-            Action::RunCheckTask(_) => observed.probe.is_some(),
-            Action::StopCheckTask(halt) => observed
+            Action::Drill(DrillAction::RunCheckTask(_)) => observed.probe.is_some(),
+            Action::Drill(DrillAction::StopCheckTask(halt)) => observed
                 .probe
                 .as_ref()
                 .is_none_or(|probe| probe.task != halt.task || probe.is_stopped()),
-            Action::MarkVerified(verify) => observed
+            Action::Drill(DrillAction::MarkVerified(verify)) => observed
                 .snapshots
                 .iter()
                 .any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified()),

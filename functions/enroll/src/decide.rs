@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Alarm, pluralize};
-use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard};
+use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, MonitoringAction};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
 use crate::observation::{Observed, Subject};
@@ -78,12 +78,12 @@ fn reconcile_alarms(
         (STACK.to_owned(), context.policy.stack.clone()),
     ]);
     Plan::single_step(
-        Action::ApplyAlarms(ApplyAlarms {
+        Action::Monitoring(MonitoringAction::ApplyAlarms(ApplyAlarms {
             target: context.target.arn.clone(),
             put,
             tags,
             delete,
-        }),
+        })),
         reason,
         None,
     )
@@ -132,7 +132,10 @@ fn reconcile_dashboard(
         "its application is gone"
     };
     Plan::single_step(
-        Action::ApplyDashboard(ApplyDashboard { name, body }),
+        Action::Monitoring(MonitoringAction::ApplyDashboard(ApplyDashboard {
+            name,
+            body,
+        })),
         reason,
         None,
     )

@@ -22,7 +22,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, MonitoringAction};
 use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
 use lamplighter::ports::capability::AlarmActions;
 use lamplighter::ports::ledger::Ledger;
@@ -96,7 +96,7 @@ impl Operation for Enroll {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::ApplyAlarms(alarms) => {
+            Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)) => {
                 let exists = |name: &String| {
                     observed
                         .alarms
@@ -112,7 +112,9 @@ impl Operation for Enroll {
                 alarms.put.iter().all(is_so)
                     && alarms.delete.iter().all(|name| exists(name).is_none())
             }
-            Action::ApplyDashboard(dashboard) => observed.dashboard == dashboard.body,
+            Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard)) => {
+                observed.dashboard == dashboard.body
+            }
             _ => false,
         }
     }

@@ -8,7 +8,7 @@ use lamplighter::model::{
     AlarmState, Arn, Database, ExistingAlarm, InactiveSubscription, Measure, Service, Tagged,
     TargetGroup, TaskDefinition,
 };
-use lamplighter::plan::{Action, ApplyAlarms};
+use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction};
 use lamplighter::policy::StackDefaults;
 use lamplighter::state::TargetState;
 use lamplighter::{Event, Plan};
@@ -125,7 +125,7 @@ impl Given {
             .next()
             .map(|step| step.action)
         {
-            Some(Action::ApplyAlarms(alarms)) => alarms,
+            Some(Action::Monitoring(MonitoringAction::ApplyAlarms(alarms))) => alarms,
             None => ApplyAlarms {
                 target: self.arn.clone(),
                 put: Vec::new(),
@@ -458,7 +458,7 @@ fn body_of(given: &Given) -> Option<String> {
         .next()
         .map(|step| step.action)
     {
-        Some(Action::ApplyDashboard(dashboard)) => dashboard.body,
+        Some(Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard))) => dashboard.body,
         other => panic!("{other:?}"),
     }
 }

@@ -8,8 +8,8 @@ use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{CapacityShare, DeploymentController};
 use lamplighter::plan::{
-    Action, CloseIncident, IncreaseMemory, ParkService, ReplaceTask, RestartTasks, Rollback,
-    SwitchCapacityProvider,
+    Action, CloseIncident, HealingAction, IncreaseMemory, ParkService, ReleaseAction, ReplaceTask,
+    RestartTasks, Rollback, SwitchCapacityProvider,
 };
 use lamplighter::policy::{BASE, HealMode as Reach, OnCrashLoop};
 use lamplighter::state::{HealthIncident, TargetState};
@@ -140,9 +140,9 @@ impl Decision<'_> {
             .resolves(key)
             .clears(&own);
         Plan::single_step(
-            Action::CloseIncident(CloseIncident {
+            Action::Healing(HealingAction::CloseIncident(CloseIncident {
                 service: service.arn.clone(),
-            }),
+            })),
             message.title.clone(),
             message,
         )
@@ -179,7 +179,7 @@ impl Decision<'_> {
             };
             let message = messages::unpark_message(parked);
             return Some(Plan::single_step(
-                Action::ParkService(park),
+                Action::Healing(HealingAction::ParkService(park)),
                 message.title.clone(),
                 message,
             ));
@@ -205,7 +205,7 @@ impl Decision<'_> {
             shifts,
         };
         Some(Plan::single_step(
-            Action::SwitchCapacityProvider(moving),
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)),
             "Spot capacity is tried again",
             messages::spot_retry_message(moved.hours),
         ))
@@ -322,7 +322,7 @@ impl Decision<'_> {
         };
         let message = messages::rollback_message(symptom, self.unit, way, &self.current_healing());
         Some(Plan::single_step(
-            Action::Rollback(back),
+            Action::Release(ReleaseAction::Rollback(back)),
             message.title.clone(),
             message,
         ))
@@ -360,7 +360,7 @@ impl Decision<'_> {
             shifts,
         };
         Some(Plan::single_step(
-            Action::IncreaseMemory(enlarge),
+            Action::Healing(HealingAction::IncreaseMemory(enlarge)),
             message.title.clone(),
             message,
         ))
@@ -405,7 +405,7 @@ impl Decision<'_> {
             shifts,
         };
         Plan::single_step(
-            Action::SwitchCapacityProvider(moving),
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)),
             message.title.clone(),
             message,
         )
@@ -453,11 +453,11 @@ impl Decision<'_> {
                 let reason = "lamplighter: its targets are unhealthy".to_owned();
                 let message = message("the one that has run longest is replaced");
                 Plan::single_step(
-                    Action::ReplaceTask(ReplaceTask {
+                    Action::Healing(HealingAction::ReplaceTask(ReplaceTask {
                         service: arn,
                         task,
                         reason,
-                    }),
+                    })),
                     message.title.clone(),
                     message,
                 )
@@ -473,7 +473,7 @@ impl Decision<'_> {
                     heals: true,
                 };
                 Plan::single_step(
-                    Action::RestartTasks(redeploy),
+                    Action::Release(ReleaseAction::RestartTasks(redeploy)),
                     message.title.clone(),
                     message,
                 )
@@ -497,7 +497,11 @@ impl Decision<'_> {
             restores: false,
         };
         let message = messages::park_message(symptom, self.unit, to, &self.current_healing());
-        Plan::single_step(Action::ParkService(park), message.title.clone(), message)
+        Plan::single_step(
+            Action::Healing(HealingAction::ParkService(park)),
+            message.title.clone(),
+            message,
+        )
     }
 
     fn escalate(&self, symptom: &Symptom) -> Plan {

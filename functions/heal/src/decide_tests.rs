@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Deployment, DeploymentController, Service, Tagged};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, ReleaseAction};
 use lamplighter::policy::{HealPolicy, StackDefaults};
 use lamplighter::state::{HealStep, HealthIncident, TargetState};
 use lamplighter::{Event, Operation, Plan};
@@ -257,6 +257,6 @@ fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
     );
     assert!(matches!(
         decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
-        Action::RestartTasks(_)
+        Action::Release(ReleaseAction::RestartTasks(_))
     ));
 }

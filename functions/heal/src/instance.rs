@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{ContainerInstance, Task, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, DrainInstance};
+use lamplighter::plan::{Action, DrainInstance, HealingAction};
 use lamplighter::policy::HealMode as Reach;
 use lamplighter::{Operation, Plan};
 use serde::Serialize;
@@ -146,5 +146,9 @@ pub fn decide(context: TargetContext<'_, Policy>, host: &ObservedInstance, now: 
         ec2: instance.ec2.clone(),
         has_group: host.scaling_group.is_some(),
     };
-    Plan::single_step(Action::DrainInstance(drain), message.title.clone(), message)
+    Plan::single_step(
+        Action::Healing(HealingAction::DrainInstance(drain)),
+        message.title.clone(),
+        message,
+    )
 }

@@ -39,7 +39,7 @@ use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, HealingAction};
 use lamplighter::policy::{
     HealMode as Reach, HealPolicy, OnCrashLoop, ScalePolicy, StackDefaults, TagError,
 };
@@ -132,7 +132,7 @@ impl Operation for Heal {
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match (action, observed) {
             (action, Observed::Service(unit)) => unit.is_applied(action),
-            (Action::DrainInstance(_), Observed::Instance(host)) => {
+            (Action::Healing(HealingAction::DrainInstance(_)), Observed::Instance(host)) => {
                 host.instance.status == "DRAINING"
             }
             _ => false,

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::TaskSizes;
 use lamplighter::model::{CloudTrailEvent, Digest, Service};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, HealingAction, ReleaseAction};
 use lamplighter::policy::HealMode as Reach;
 use lamplighter::release::evidence::Evidence;
 use lamplighter::state::{TargetState, Verified};
@@ -126,15 +126,23 @@ impl ObservedService {
     pub fn is_applied(&self, action: &Action) -> bool {
         let service = &self.service;
         match action {
-            Action::RestartTasks(redeploy) => service.was_deployed_since(redeploy.since),
-            Action::Rollback(back) => service.task_definition == back.to,
-            Action::ReplaceTask(replace) => self
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
+                service.was_deployed_since(redeploy.since)
+            }
+            Action::Release(ReleaseAction::Rollback(back)) => service.task_definition == back.to,
+            Action::Healing(HealingAction::ReplaceTask(replace)) => self
                 .stopped_tasks
                 .iter()
                 .any(|stop| stop.task == replace.task),
-            Action::ParkService(park) => service.desired_count.unsigned_abs() == park.to,
-            Action::IncreaseMemory(enlarge) => service.task_definition != enlarge.base,
-            Action::SwitchCapacityProvider(moving) => service.capacity == moving.to,
+            Action::Healing(HealingAction::ParkService(park)) => {
+                service.desired_count.unsigned_abs() == park.to
+            }
+            Action::Healing(HealingAction::IncreaseMemory(enlarge)) => {
+                service.task_definition != enlarge.base
+            }
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)) => {
+                service.capacity == moving.to
+            }
             _ => false,
         }
     }

@@ -3,7 +3,9 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{ExistingAlarm, Service};
-use lamplighter::plan::{Action, ContinueDeployment, RecordVerdict, Rollback, Verdict};
+use lamplighter::plan::{
+    Action, ContinueDeployment, RecordVerdict, ReleaseAction, Rollback, Verdict,
+};
 use lamplighter::policy;
 use lamplighter::state::REQUIRED_STREAK;
 use lamplighter::state::{ActiveRollout, TargetState};
@@ -213,7 +215,11 @@ fn decide_active_rollback(
                 digest: None,
                 tag,
             };
-            Plan::single_step(Action::ContinueDeployment(go_on), reason, None)
+            Plan::single_step(
+                Action::Release(ReleaseAction::ContinueDeployment(go_on)),
+                reason,
+                None,
+            )
         }
         None => Plan::nothing(format!("{tag} goes on")),
     }
@@ -234,12 +240,12 @@ impl Decision<'_> {
 
     fn record_verdict(&self, verdict: Verdict) -> Action {
         let ActiveRollout { digest, tag, .. } = self.active_rollout.clone();
-        Action::RecordVerdict(RecordVerdict {
+        Action::Release(ReleaseAction::RecordVerdict(RecordVerdict {
             service: self.service.arn.clone(),
             digest,
             tag,
             verdict,
-        })
+        }))
     }
 
     /// Returns a plan while the probes are still running or if they are inconclusive. `None` if the
@@ -304,7 +310,7 @@ impl Decision<'_> {
             tag,
         };
         Plan::single_step(
-            Action::ContinueDeployment(go_on),
+            Action::Release(ReleaseAction::ContinueDeployment(go_on)),
             message.title.clone(),
             message,
         )
@@ -377,6 +383,10 @@ impl Decision<'_> {
             tag,
             reason,
         };
-        Plan::single_step(Action::Rollback(back), message.title.clone(), message)
+        Plan::single_step(
+            Action::Release(ReleaseAction::Rollback(back)),
+            message.title.clone(),
+            message,
+        )
     }
 }

@@ -24,7 +24,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, ReleaseAction};
 use lamplighter::policy::{DEPLOY, DeployPolicy, OnInconclusive, StackDefaults, TagError};
 use lamplighter::ports::capability::RolloutActions;
 use lamplighter::ports::ledger::Ledger;
@@ -121,7 +121,7 @@ impl Operation for Rollout {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Rollback(back) => observed
+            Action::Release(ReleaseAction::Rollback(back)) => observed
                 .service
                 .as_ref()
                 .is_some_and(|s| s.task_definition == back.to),

@@ -5,7 +5,7 @@
 
 use lamplighter::Plan;
 use lamplighter::model::{ScalableTarget, Service};
-use lamplighter::plan::{Action, SetMinCapacity};
+use lamplighter::plan::{Action, ScalingAction, SetMinCapacity};
 use lamplighter::policy::Autoscaling;
 
 use crate::decide::Decision;
@@ -126,10 +126,10 @@ pub fn restore_min_capacity(service: &Service, scalable: &ScalableTarget, before
 }
 
 fn build_min_capacity_action(service: &Service, from: u32, to: u32, restores: bool) -> Action {
-    Action::SetMinCapacity(SetMinCapacity {
+    Action::Scaling(ScalingAction::SetMinCapacity(SetMinCapacity {
         service: service.arn.clone(),
         from,
         to,
         restores,
-    })
+    }))
 }

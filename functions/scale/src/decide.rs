@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
-use lamplighter::plan::{Action, SetDesiredCount};
+use lamplighter::plan::{Action, ScalingAction, SetDesiredCount};
 use lamplighter::policy::{ScalePolicy, ScheduleWindow};
 use lamplighter::state::TargetState;
 
@@ -224,12 +224,12 @@ impl Decision<'_> {
             .memory
             .surge
             .map_or(from.max(self.scale.min), |surge| surge.base);
-        let action = Action::SetDesiredCount(SetDesiredCount {
+        let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {
             service: self.service.arn.clone(),
             from,
             to,
             base,
-        });
+        }));
         let message = messages::count_changed(self, to, &reason);
         Plan::single_step(action, reason, message)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Deployment, Load, ScalableTarget, Series, Service, Tagged};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, ScalingAction};
 use lamplighter::policy::StackDefaults;
 use lamplighter::state::{Scaling, Surge, TargetState};
 use lamplighter::{Event, Plan};
@@ -171,7 +171,7 @@ impl Given {
         match &self.decided().steps[..] {
             [] => None,
             [step] => match &step.action {
-                Action::SetDesiredCount(scale) => Some(scale.to),
+                Action::Scaling(ScalingAction::SetDesiredCount(scale)) => Some(scale.to),
                 other => panic!("{other:?}"),
             },
             several => panic!("{several:?}"),
@@ -183,7 +183,9 @@ impl Given {
         match &self.decided().steps[..] {
             [] => None,
             [step] => match &step.action {
-                Action::SetMinCapacity(floor) => Some((floor.to, floor.restores)),
+                Action::Scaling(ScalingAction::SetMinCapacity(floor)) => {
+                    Some((floor.to, floor.restores))
+                }
                 other => panic!("{other:?}"),
             },
             several => panic!("{several:?}"),

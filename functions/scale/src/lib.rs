@@ -27,7 +27,7 @@ use jiff::Timestamp;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::plan::Action;
+use lamplighter::plan::{Action, ScalingAction};
 use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
 use lamplighter::ports::capability::ScaleActions;
 use lamplighter::ports::ledger::Ledger;
@@ -98,8 +98,10 @@ impl Operation for Scale {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::SetDesiredCount(scale) => observed.desired_count() == Some(scale.to),
-            Action::SetMinCapacity(floor) => observed
+            Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
+                observed.desired_count() == Some(scale.to)
+            }
+            Action::Scaling(ScalingAction::SetMinCapacity(floor)) => observed
                 .scalable
                 .as_ref()
                 .is_some_and(|scalable| scalable.min == floor.to),

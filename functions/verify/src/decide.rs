@@ -5,7 +5,9 @@ use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Digest;
 use lamplighter::notify::{Message, RELEASE_CONDITION};
-use lamplighter::plan::{Action, AnswerCodeDeployHook, HookStatus, RecordVerdict, Step, Verdict};
+use lamplighter::plan::{
+    Action, AnswerCodeDeployHook, HookStatus, RecordVerdict, ReleaseAction, Step, Verdict,
+};
 use lamplighter::policy::OnInconclusive;
 use lamplighter::state::PendingVerdict;
 use lamplighter::state::REQUIRED_STREAK;
@@ -42,7 +44,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         passed,
     };
     let step = Step {
-        action: Action::AnswerCodeDeployHook(report),
+        action: Action::Release(ReleaseAction::AnswerCodeDeployHook(report)),
         reason: plan.reason.clone(),
         message: None,
     };
@@ -247,7 +249,11 @@ impl Decision<'_> {
             tag,
             verdict,
         };
-        Plan::single_step(Action::RecordVerdict(judge), message.title.clone(), message)
+        Plan::single_step(
+            Action::Release(ReleaseAction::RecordVerdict(judge)),
+            message.title.clone(),
+            message,
+        )
     }
 
     fn plan_inconclusive(&self, message: Message) -> Plan {

@@ -6,7 +6,10 @@ use super::{
     instances, logs, snapshots, tasks,
 };
 use lamplighter::AwsError;
-use lamplighter::plan::{Action, Rollback};
+use lamplighter::plan::{
+    Action, BackupAction, DrillAction, HealingAction, LogAction, MonitoringAction, ReleaseAction,
+    Rollback, ScalingAction,
+};
 use lamplighter::ports::Services;
 use lamplighter::ports::capability::{
     AlarmActions, ArchiveActions, BackupActions, Capability, DeployActions, DrillActions,
@@ -42,11 +45,11 @@ impl Execute for ReadOnly {
 impl Execute for DeployActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Rollout(rollout) => aws.execute_rollout(rollout).await,
-            Action::CreateSnapshot(backup) => {
+            Action::Release(ReleaseAction::Rollout(rollout)) => aws.execute_rollout(rollout).await,
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
                 snapshots::create_snapshot(aws.rds_client(), backup).await
             }
-            Action::RestartTasks(redeploy) => {
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
                 ecs::force_new_deployment(aws.ecs_client(), &redeploy.service).await
             }
             other => Err(unsupported(other)),
@@ -57,27 +60,27 @@ impl Execute for DeployActions {
 impl Execute for RolloutActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::ContinueDeployment(go_on) => {
+            Action::Release(ReleaseAction::ContinueDeployment(go_on)) => {
                 deployments::continue_deployment(aws.ecs_client(), go_on).await
             }
-            Action::Rollback(Rollback {
+            Action::Release(ReleaseAction::Rollback(Rollback {
                 stop: Some(id),
                 code_deploy: Some(_),
                 ..
-            }) => codedeploy::stop_deployment(aws.codedeploy_client(), id).await,
-            Action::Rollback(Rollback {
+            })) => codedeploy::stop_deployment(aws.codedeploy_client(), id).await,
+            Action::Release(ReleaseAction::Rollback(Rollback {
                 code_deploy: Some(group),
                 to,
                 ..
-            }) => codedeploy::create_deployment(aws.codedeploy_client(), group, to, None).await,
-            Action::Rollback(Rollback {
+            })) => codedeploy::create_deployment(aws.codedeploy_client(), group, to, None).await,
+            Action::Release(ReleaseAction::Rollback(Rollback {
                 stop: Some(deployment),
                 ..
-            }) => deployments::roll_back_deployment(aws.ecs_client(), deployment).await,
-            Action::Rollback(back) => {
+            })) => deployments::roll_back_deployment(aws.ecs_client(), deployment).await,
+            Action::Release(ReleaseAction::Rollback(back)) => {
                 ecs::update_service(aws.ecs_client(), &back.service, &back.to, None).await
             }
-            Action::RecordVerdict(_) => Ok("remembered".to_owned()),
+            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok("remembered".to_owned()),
             other => Err(unsupported(other)),
         }
     }
@@ -86,24 +89,28 @@ impl Execute for RolloutActions {
 impl Execute for HealActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::ReplaceTask(replace) => tasks::stop_task(aws.ecs_client(), replace).await,
-            Action::RestartTasks(redeploy) => {
+            Action::Healing(HealingAction::ReplaceTask(replace)) => {
+                tasks::stop_task(aws.ecs_client(), replace).await
+            }
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
                 ecs::force_new_deployment(aws.ecs_client(), &redeploy.service).await
             }
-            Action::Rollback(back) => {
+            Action::Release(ReleaseAction::Rollback(back)) => {
                 ecs::update_service(aws.ecs_client(), &back.service, &back.to, None).await
             }
-            Action::ParkService(park) => {
+            Action::Healing(HealingAction::ParkService(park)) => {
                 ecs::set_desired_count(aws.ecs_client(), &park.service, park.to).await
             }
-            Action::IncreaseMemory(enlarge) => aws.increase_memory(enlarge).await,
-            Action::SwitchCapacityProvider(moving) => {
+            Action::Healing(HealingAction::IncreaseMemory(enlarge)) => {
+                aws.increase_memory(enlarge).await
+            }
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)) => {
                 ecs::set_capacity_strategy(aws.ecs_client(), &moving.service, &moving.to).await
             }
-            Action::DrainInstance(drain) => {
+            Action::Healing(HealingAction::DrainInstance(drain)) => {
                 instances::drain_instance(aws.ecs_client(), aws.autoscaling_client(), drain).await
             }
-            Action::CloseIncident(_) => Ok("remembered".to_owned()),
+            Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
             other => Err(unsupported(other)),
         }
     }
@@ -112,10 +119,10 @@ impl Execute for HealActions {
 impl Execute for HookActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::AnswerCodeDeployHook(report) => {
+            Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
                 codedeploy::answer_hook(aws.codedeploy_client(), report).await
             }
-            Action::RecordVerdict(_) => Ok("remembered".to_owned()),
+            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok("remembered".to_owned()),
             other => Err(unsupported(other)),
         }
     }
@@ -124,10 +131,10 @@ impl Execute for HookActions {
 impl Execute for ScaleActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::SetDesiredCount(scale) => {
+            Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
                 ecs::set_desired_count(aws.ecs_client(), &scale.service, scale.to).await
             }
-            Action::SetMinCapacity(floor) => {
+            Action::Scaling(ScalingAction::SetMinCapacity(floor)) => {
                 autoscaling::set_min_capacity(
                     aws.application_autoscaling_client(),
                     &floor.service,
@@ -143,10 +150,10 @@ impl Execute for ScaleActions {
 impl Execute for AlarmActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::ApplyAlarms(alarms) => {
+            Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)) => {
                 cloudwatch::apply_alarms(aws.cloudwatch_client(), alarms).await
             }
-            Action::ApplyDashboard(dashboard) => {
+            Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard)) => {
                 cloudwatch::apply_dashboard(aws.cloudwatch_client(), dashboard).await
             }
             other => Err(unsupported(other)),
@@ -157,16 +164,18 @@ impl Execute for AlarmActions {
 impl Execute for BackupActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::CreateSnapshot(backup) if backup.database.is_cache() => {
+            Action::Backup(BackupAction::CreateSnapshot(backup)) if backup.database.is_cache() => {
                 elasticache::create_snapshot(aws.elasticache_client(), backup).await
             }
-            Action::DeleteSnapshot(expire) if expire.snapshot.service() == "elasticache" => {
+            Action::Backup(BackupAction::DeleteSnapshot(expire))
+                if expire.snapshot.service() == "elasticache" =>
+            {
                 elasticache::delete_snapshot(aws.elasticache_client(), expire).await
             }
-            Action::CreateSnapshot(backup) => {
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
                 snapshots::create_snapshot(aws.rds_client(), backup).await
             }
-            Action::CopySnapshot(copy) => {
+            Action::Backup(BackupAction::CopySnapshot(copy)) => {
                 if copy.to.is_vault() {
                     snapshots::share_snapshot(
                         aws.rds_client(),
@@ -177,7 +186,7 @@ impl Execute for BackupActions {
                 }
                 snapshots::copy_snapshot(&aws.rds_client_at(&copy.to), copy).await
             }
-            Action::DeleteSnapshot(expire) => {
+            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
                 snapshots::delete_snapshot(&aws.rds_client_of(&expire.snapshot), expire).await
             }
             other => Err(unsupported(other)),
@@ -188,11 +197,15 @@ impl Execute for BackupActions {
 impl Execute for ArchiveActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::ExportLogs(export) => logs::create_export_task(aws.logs_client(), export).await,
-            Action::WriteManifest(complete) => {
+            Action::Log(LogAction::ExportLogs(export)) => {
+                logs::create_export_task(aws.logs_client(), export).await
+            }
+            Action::Log(LogAction::WriteManifest(complete)) => {
                 logs::write_manifest(aws.s3_client(), complete).await
             }
-            Action::SetRetention(retain) => logs::set_retention(aws.logs_client(), retain).await,
+            Action::Log(LogAction::SetRetention(retain)) => {
+                logs::set_retention(aws.logs_client(), retain).await
+            }
             other => Err(unsupported(other)),
         }
     }
@@ -201,27 +214,33 @@ impl Execute for ArchiveActions {
 impl Execute for DrillActions {
     async fn execute(aws: &Aws<Self>, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::RestoreForDrill(restore) if restore.source.is_cache() => {
+            Action::Drill(DrillAction::RestoreForDrill(restore)) if restore.source.is_cache() => {
                 elasticache::restore_cache(aws.elasticache_client(), restore).await
             }
-            Action::DeleteRestoredDatabase(remove) if remove.database.is_cache() => {
+            Action::Drill(DrillAction::DeleteRestoredDatabase(remove))
+                if remove.database.is_cache() =>
+            {
                 elasticache::delete_cache(aws.elasticache_client(), remove).await
             }
-            Action::MarkVerified(verify) if verify.snapshot.service() == "elasticache" => {
+            Action::Drill(DrillAction::MarkVerified(verify))
+                if verify.snapshot.service() == "elasticache" =>
+            {
                 elasticache::mark_verified(aws.elasticache_client(), verify).await
             }
-            Action::RestoreForDrill(restore) => {
+            Action::Drill(DrillAction::RestoreForDrill(restore)) => {
                 drills::restore_database(aws.rds_client(), restore).await
             }
-            Action::DeleteRestoredDatabase(remove) => {
+            Action::Drill(DrillAction::DeleteRestoredDatabase(remove)) => {
                 drills::delete_database(aws.rds_client(), remove).await
             }
-            Action::MarkVerified(verify) => drills::mark_verified(aws.rds_client(), verify).await,
-            Action::RunCheckTask(probe) => {
+            Action::Drill(DrillAction::MarkVerified(verify)) => {
+                drills::mark_verified(aws.rds_client(), verify).await
+            }
+            Action::Drill(DrillAction::RunCheckTask(probe)) => {
                 let definition = aws.describe_task_definition(&probe.task_definition).await?;
                 check_tasks::run_check_task(aws.ecs_client(), probe, &definition).await
             }
-            Action::StopCheckTask(halt) => {
+            Action::Drill(DrillAction::StopCheckTask(halt)) => {
                 check_tasks::stop_check_task(aws.ecs_client(), halt).await
             }
             other => Err(unsupported(other)),

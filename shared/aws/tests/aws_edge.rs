@@ -28,7 +28,7 @@ use aws_smithy_types::retry::RetryConfig;
 use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, ImageScan, Repository};
 use lamplighter::notify::{Message, Notification, Outbox};
-use lamplighter::plan::{Action, RestartTasks};
+use lamplighter::plan::{Action, ReleaseAction, RestartTasks};
 use lamplighter::ports::ledger::{Lease, Ledger, LedgerError, Record, RecordKind};
 use lamplighter::ports::{Executor, Images, Services, TaggedResources};
 use lamplighter::state::TargetState;
@@ -170,12 +170,12 @@ async fn a_throttled_call_is_made_again() {
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::Sequential, [&rule], |c| c
         .retry_config(quickly()));
-    let redeploy = Action::RestartTasks(RestartTasks {
+    let redeploy = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
-    });
+    }));
     aws(Some(ecs), None, None).execute(&redeploy).await.unwrap();
     assert_eq!(rule.num_calls(), 3);
 }
@@ -214,12 +214,12 @@ async fn an_error_names_the_call_the_target_the_code_and_the_reason(
         .build();
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c
         .retry_config(quickly()));
-    let redeploy = Action::RestartTasks(RestartTasks {
+    let redeploy = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
-    });
+    }));
     let error = aws(Some(ecs), None, None)
         .execute(&redeploy)
         .await
@@ -238,12 +238,12 @@ async fn an_answer_that_is_no_json_is_an_error_with_its_status() {
     });
     let ecs = mock_client!(aws_sdk_ecs, RuleMode::MatchAny, [&rule], |c| c
         .retry_config(RetryConfig::disabled()));
-    let redeploy = Action::RestartTasks(RestartTasks {
+    let redeploy = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
         service: service(1),
         since: now(),
         shifts: false,
         heals: false,
-    });
+    }));
     let error = aws(Some(ecs), None, None)
         .execute(&redeploy)
         .await

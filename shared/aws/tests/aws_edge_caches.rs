@@ -26,7 +26,9 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::Arn;
-use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot, RestoreForDrill, RestorePart};
+use lamplighter::plan::{
+    Action, BackupAction, CreateSnapshot, DeleteSnapshot, DrillAction, RestoreForDrill, RestorePart,
+};
 use lamplighter::ports::capability::{BackupActions, DrillActions};
 use lamplighter::ports::{Caches, Executor, SnapshotFilter};
 use lamplighter_aws::Aws;
@@ -218,7 +220,7 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         tags: BTreeMap::new(),
     };
     assert_eq!(
-        aws.execute(&Action::RestoreForDrill(restore))
+        aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))
             .await
             .unwrap(),
         "lamplighter-drill-sessions is being made"
@@ -348,11 +350,11 @@ async fn what_stands_against_a_snapshot_of_a_cache(
 fn backup() -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
     let identifier = "lamplighter-sessions-20261121-0300".to_owned();
-    Action::CreateSnapshot(CreateSnapshot {
+    Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
         database: arn("replicationgroup:sessions"),
         identifier,
         tags,
-    })
+    }))
 }
 
 #[tokio::test]
@@ -375,8 +377,8 @@ async fn one_of_a_serverless_cache_that_is_gone_is_as_good_as_deleted() {
     let gone = mock!(aws_sdk_elasticache::Client::delete_serverless_cache_snapshot)
         .then_http_response(|| refused("ServerlessCacheSnapshotNotFoundFault"));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
-    let expire = Action::DeleteSnapshot(DeleteSnapshot {
+    let expire = Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
         snapshot: arn("serverlesscachesnapshot:c"),
-    });
+    }));
     assert_eq!(aws.execute(&expire).await.unwrap(), "c was gone already");
 }

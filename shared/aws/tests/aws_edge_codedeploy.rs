@@ -16,7 +16,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, CodeDeployGroup, Digest};
-use lamplighter::plan::{Action, AnswerCodeDeployHook, Rollback, Rollout};
+use lamplighter::plan::{Action, AnswerCodeDeployHook, ReleaseAction, Rollback, Rollout};
 use lamplighter::ports::capability::{DeployActions, HookActions, RolloutActions};
 use lamplighter::ports::{CodeDeployments, Executor, Services};
 use lamplighter_aws::Aws;
@@ -102,7 +102,9 @@ async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask()
     )
     .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&created]));
     assert_eq!(
-        aws.execute(&Action::Rollout(rollout)).await.unwrap(),
+        aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))
+            .await
+            .unwrap(),
         "d-1 of shop-web:42"
     );
 }
@@ -115,7 +117,10 @@ async fn a_second_deployment_of_a_group_is_not_now() {
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
         .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&refused]));
     let back = back(None, Some(group()));
-    let error = aws.execute(&Action::Rollback(back)).await.unwrap_err();
+    let error = aws
+        .execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap_err();
     assert!(error.is_transient_state(), "{error}");
 }
 
@@ -129,7 +134,9 @@ async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
         .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&stopped]));
     let back = back(Some("d-1"), Some(group()));
-    aws.execute(&Action::Rollback(back)).await.unwrap();
+    aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap();
     assert_eq!(stopped.num_calls(), 1);
 }
 
@@ -170,7 +177,9 @@ async fn a_question_is_answered_once(
         passed: true,
     };
     let done = aws
-        .execute(&Action::AnswerCodeDeployHook(report))
+        .execute(&Action::Release(ReleaseAction::AnswerCodeDeployHook(
+            report,
+        )))
         .await
         .map_err(|error| error.code);
     assert_eq!(done, expected.map(str::to_owned).map_err(str::to_owned));

@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Task as Probe, TaskContainer};
-use lamplighter::plan::{Action, RestoreForDrill, RestorePart, RunCheckTask};
+use lamplighter::plan::{Action, DrillAction, RestoreForDrill, RestorePart, RunCheckTask};
 use lamplighter::ports::capability::DrillActions;
 use lamplighter::ports::{Databases, Executor, Tasks};
 use lamplighter_aws::Aws;
@@ -86,7 +86,7 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         tags: BTreeMap::new(),
     };
     assert_eq!(
-        aws.execute(&Action::RestoreForDrill(restore))
+        aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))
             .await
             .unwrap(),
         "lamplighter-drill-shop is being made"
@@ -163,7 +163,7 @@ async fn a_check_that_is_not_tagged_for_it_is_not_started() {
 }
 
 fn probe() -> Action {
-    Action::RunCheckTask(RunCheckTask {
+    Action::Drill(DrillAction::RunCheckTask(RunCheckTask {
         source: Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
         cluster: "ops".into(),
         task_definition: "shop-db-check".into(),
@@ -172,7 +172,7 @@ fn probe() -> Action {
         environment: BTreeMap::from([("DB_HOST".to_owned(), "drill.example.com".to_owned())]),
         tags: BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]),
         token: TOKEN.into(),
-    })
+    }))
 }
 
 #[tokio::test]

@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use lamplighter::model::TaskSizes;
 use lamplighter::model::{Arn, CapacityShare};
 use lamplighter::plan::{
-    Action, DrainInstance, IncreaseMemory, ReplaceTask, SwitchCapacityProvider,
+    Action, DrainInstance, HealingAction, IncreaseMemory, ReplaceTask, SwitchCapacityProvider,
 };
 use lamplighter::ports::capability::HealActions;
 use lamplighter::ports::{
@@ -264,11 +264,11 @@ async fn the_group_of_an_instance_is_told_and_it_is_drained(
         mock_client!(aws_sdk_autoscaling, [&unhealthy]),
         mock_client!(aws_sdk_cloudtrail, []),
     );
-    let action = Action::DrainInstance(DrainInstance {
+    let action = Action::Healing(HealingAction::DrainInstance(DrainInstance {
         instance: host(),
         ec2: "i-1".into(),
         has_group: true,
-    });
+    }));
     let result = aws
         .execute(&action)
         .await
@@ -323,7 +323,7 @@ async fn a_task_is_stopped_with_the_reason_that_people_see() {
         reason: "why".into(),
     };
     aws(mock_client!(aws_sdk_ecs, [&stopped]))
-        .execute(&Action::ReplaceTask(replace))
+        .execute(&Action::Healing(HealingAction::ReplaceTask(replace)))
         .await
         .unwrap();
     assert_eq!(stopped.num_calls(), 1);
@@ -357,7 +357,9 @@ async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
         shifts: false,
     };
     aws(mock_client!(aws_sdk_ecs, [&updated]))
-        .execute(&Action::SwitchCapacityProvider(moving))
+        .execute(&Action::Healing(HealingAction::SwitchCapacityProvider(
+            moving,
+        )))
         .await
         .unwrap();
     assert_eq!(updated.num_calls(), 1);
@@ -395,7 +397,7 @@ async fn a_revision_with_more_memory_is_the_same_but_for_that() {
         shifts: false,
     };
     let done = aws(ecs)
-        .execute(&Action::IncreaseMemory(enlarge))
+        .execute(&Action::Healing(HealingAction::IncreaseMemory(enlarge)))
         .await
         .unwrap();
     assert_eq!(done, "accepted of shop-web:43");

@@ -22,7 +22,7 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, LogDay};
-use lamplighter::plan::{Action, ExportLogs, WriteManifest};
+use lamplighter::plan::{Action, ExportLogs, LogAction, WriteManifest};
 use lamplighter::ports::capability::ArchiveActions;
 use lamplighter::ports::{Executor, Logs};
 use lamplighter_aws::Aws;
@@ -55,11 +55,11 @@ fn web() -> LogDay {
 
 fn export() -> Action {
     let from = "2026-11-20T00:00:00Z".parse().unwrap();
-    Action::ExportLogs(ExportLogs {
+    Action::Log(LogAction::ExportLogs(ExportLogs {
         of: web(),
         from,
         to: from + SignedDuration::from_hours(24),
-    })
+    }))
 }
 
 fn answer(status: u16, body: &str) -> HttpResponse {
@@ -260,10 +260,10 @@ async fn a_manifest_names_every_object_of_its_task_over_pages() {
         mock_client!(aws_sdk_s3, RuleMode::MatchAny, [&first, &second, &put]),
     );
     let said = aws
-        .execute(&Action::WriteManifest(WriteManifest {
+        .execute(&Action::Log(LogAction::WriteManifest(WriteManifest {
             of: web(),
             task: "t-1".into(),
-        }))
+        })))
         .await
         .unwrap();
     assert_eq!((said.as_str(), put.num_calls()), ("3 objects, 30 bytes", 1));

@@ -24,7 +24,9 @@ use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
-use lamplighter::plan::{Action, ContinueDeployment, Rollback, Rollout, TrafficShiftSettings};
+use lamplighter::plan::{
+    Action, ContinueDeployment, ReleaseAction, Rollback, Rollout, TrafficShiftSettings,
+};
 use lamplighter::policy::{LifecycleHook, Strategy};
 use lamplighter::ports::capability::{DeployActions, RolloutActions};
 use lamplighter::ports::{Executor, Images, Logs, Services};
@@ -163,7 +165,9 @@ async fn going_back_changes_the_revision_and_nothing_else() {
         mock_client!(aws_sdk_ecr, []),
     );
     let back = back(None);
-    aws.execute(&Action::Rollback(back)).await.unwrap();
+    aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap();
     assert_eq!(updated.num_calls(), 1);
 }
 
@@ -180,7 +184,9 @@ async fn a_deployment_that_is_moving_is_taken_back_by_ecs() {
         mock_client!(aws_sdk_ecr, []),
     );
     let back = back(Some("deployment-1"));
-    aws.execute(&Action::Rollback(back)).await.unwrap();
+    aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap();
     assert_eq!(stopped.num_calls(), 1);
 }
 
@@ -444,7 +450,9 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
         mock_client!(aws_sdk_ecr, []),
         mock_client!(aws_sdk_resourcegroupstagging, []),
     );
-    aws.execute(&Action::Rollout(rollout)).await.unwrap();
+    aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))
+        .await
+        .unwrap();
     assert_eq!(updated.num_calls(), 1);
 }
 
@@ -482,7 +490,7 @@ async fn a_deployment_that_waits_for_a_person_goes_on_at_its_hook() {
         digest,
         tag: "RC_1.4.2".into(),
     };
-    aws.execute(&Action::ContinueDeployment(go_on))
+    aws.execute(&Action::Release(ReleaseAction::ContinueDeployment(go_on)))
         .await
         .unwrap();
     assert_eq!(continued.num_calls(), 1);

@@ -25,7 +25,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use lamplighter::model::{Arn, Quota};
-use lamplighter::plan::{Action, CreateSnapshot, DeleteSnapshot};
+use lamplighter::plan::{Action, BackupAction, CreateSnapshot, DeleteSnapshot};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::{Databases, Executor, SnapshotFilter};
 use lamplighter_aws::Aws;
@@ -59,11 +59,11 @@ fn refused(code: &'static str) -> HttpResponse {
 
 fn backup(resource: &str) -> Action {
     let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
-    Action::CreateSnapshot(CreateSnapshot {
+    Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
         database: arn(resource),
         identifier: "lamplighter-orders-20261121-0300".into(),
         tags,
-    })
+    }))
 }
 
 #[tokio::test]
@@ -190,9 +190,9 @@ async fn one_that_is_gone_is_as_good_as_deleted_and_one_in_use_is_an_error() {
         [&gone, &busy, &old]
     ));
     let expire = |name: &str| {
-        Action::DeleteSnapshot(DeleteSnapshot {
+        Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
             snapshot: arn(&format!("snapshot:{name}")),
-        })
+        }))
     };
     assert_eq!(
         aws.execute(&expire("gone")).await.unwrap(),

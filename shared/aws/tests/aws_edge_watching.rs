@@ -34,7 +34,7 @@ use lamplighter::model::{
     Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, LoadQuery, Measure,
     ScalableTarget, Statistic, TargetGroup,
 };
-use lamplighter::plan::{Action, ApplyAlarms, SetMinCapacity};
+use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction, ScalingAction, SetMinCapacity};
 use lamplighter::ports::capability::{AlarmActions, ScaleActions};
 use lamplighter::ports::{Alarms, Databases, Executor, LoadBalancing, Metrics, Scaling};
 use lamplighter_aws::Aws;
@@ -346,7 +346,9 @@ async fn an_alarm_that_was_put_is_known_again(
         delete: Vec::new(),
     };
     assert_eq!(
-        aws.execute(&Action::ApplyAlarms(keep)).await.unwrap(),
+        aws.execute(&Action::Monitoring(MonitoringAction::ApplyAlarms(keep)))
+            .await
+            .unwrap(),
         "1 set, 0 deleted"
     );
     let found: Vec<ExistingAlarm> = aws.describe_alarms("lamplighter/", false).await.unwrap();
@@ -443,7 +445,7 @@ async fn alarms_are_deleted_a_hundred_at_a_time() {
         delete,
     };
     cloudwatch(client)
-        .execute(&Action::ApplyAlarms(alarms))
+        .execute(&Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)))
         .await
         .unwrap();
     assert_eq!(rule.num_calls(), 3);
@@ -549,7 +551,9 @@ async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
         restores: false,
     };
     assert_eq!(
-        aws.execute(&Action::SetMinCapacity(floor)).await.unwrap(),
+        aws.execute(&Action::Scaling(ScalingAction::SetMinCapacity(floor)))
+            .await
+            .unwrap(),
         "minimum 4"
     );
 }

@@ -11,7 +11,10 @@ use lamplighter::model::{
     ProbeResult, Quotas, Repository, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged,
     TargetGroup, Task, TaskDefinition, Traffic,
 };
-use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, Rollout};
+use lamplighter::plan::{
+    Action, ApplyAlarms, ApplyDashboard, BackupAction, DrillAction, HealingAction, LogAction,
+    MonitoringAction, ReleaseAction, Rollout, ScalingAction,
+};
 use lamplighter::policy::TARGET;
 use lamplighter::ports::{
     Alarms, Caches, ChangeHistory, CodeDeployments, Dashboards, Databases, Executor, Images,
@@ -571,8 +574,8 @@ impl Probes for World {
 impl Executor for World {
     async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         match action {
-            Action::Rollout(rollout) => self.roll_out(rollout).await,
-            Action::RestartTasks(redeploy) => {
+            Action::Release(ReleaseAction::Rollout(rollout)) => self.roll_out(rollout).await,
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
                 let heard_of = self
                     .call("UpdateService", &redeploy.service.display_name())
                     .await?;
@@ -583,8 +586,10 @@ impl Executor for World {
                 heard(heard_of, "UpdateService", &redeploy.service.display_name())?;
                 Ok("accepted".to_owned())
             }
-            Action::Rollback(back) if back.code_deploy.is_some() => self.code_back(back).await,
-            Action::Rollback(back) => {
+            Action::Release(ReleaseAction::Rollback(back)) if back.code_deploy.is_some() => {
+                self.code_back(back).await
+            }
+            Action::Release(ReleaseAction::Rollback(back)) => {
                 let call = if back.stop.is_some() {
                     "StopServiceDeployment"
                 } else {
@@ -595,29 +600,46 @@ impl Executor for World {
                 heard(heard_of, call, &back.service.display_name())?;
                 Ok("accepted".to_owned())
             }
-            Action::ContinueDeployment(go_on) => self.go_on(go_on).await,
-            Action::AnswerCodeDeployHook(report) => self.report(report).await,
-            Action::RecordVerdict(_) | Action::CloseIncident(_) => Ok("remembered".to_owned()),
-            Action::SetDesiredCount(scale) => self.set_desired(&scale.service, scale.to).await,
-            Action::SetMinCapacity(floor) => self.set_minimum(&floor.service, floor.to).await,
-            Action::ApplyAlarms(alarms) => self.keep_alarms(alarms).await,
-            Action::ApplyDashboard(dashboard) => self.keep_dashboard(dashboard).await,
-            Action::CreateSnapshot(backup) => self.take_snapshot(backup).await,
-            Action::CopySnapshot(copy) => self.copy_snapshot(copy).await,
-            Action::DeleteSnapshot(expire) => self.delete_snapshot(expire).await,
-            Action::RestoreForDrill(restore) => self.restore(restore).await,
-            Action::DeleteRestoredDatabase(remove) => self.remove(remove).await,
-            Action::MarkVerified(verify) => self.verify(verify).await,
-            Action::RunCheckTask(probe) => self.run_probe(probe).await,
-            Action::StopCheckTask(halt) => self.halt(halt).await,
-            Action::ExportLogs(export) => self.export_logs(export).await,
-            Action::WriteManifest(complete) => self.write_manifest(complete).await,
-            Action::SetRetention(retain) => self.retain(retain).await,
-            Action::ReplaceTask(replace) => self.replace(replace).await,
-            Action::ParkService(park) => self.park(park).await,
-            Action::IncreaseMemory(enlarge) => self.enlarge(enlarge).await,
-            Action::SwitchCapacityProvider(moving) => self.place(moving).await,
-            Action::DrainInstance(drain) => self.drain(drain).await,
+            Action::Release(ReleaseAction::ContinueDeployment(go_on)) => self.go_on(go_on).await,
+            Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
+                self.report(report).await
+            }
+            Action::Release(ReleaseAction::RecordVerdict(_))
+            | Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
+            Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
+                self.set_desired(&scale.service, scale.to).await
+            }
+            Action::Scaling(ScalingAction::SetMinCapacity(floor)) => {
+                self.set_minimum(&floor.service, floor.to).await
+            }
+            Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)) => {
+                self.keep_alarms(alarms).await
+            }
+            Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard)) => {
+                self.keep_dashboard(dashboard).await
+            }
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
+                self.take_snapshot(backup).await
+            }
+            Action::Backup(BackupAction::CopySnapshot(copy)) => self.copy_snapshot(copy).await,
+            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
+                self.delete_snapshot(expire).await
+            }
+            Action::Drill(DrillAction::RestoreForDrill(restore)) => self.restore(restore).await,
+            Action::Drill(DrillAction::DeleteRestoredDatabase(remove)) => self.remove(remove).await,
+            Action::Drill(DrillAction::MarkVerified(verify)) => self.verify(verify).await,
+            Action::Drill(DrillAction::RunCheckTask(probe)) => self.run_probe(probe).await,
+            Action::Drill(DrillAction::StopCheckTask(halt)) => self.halt(halt).await,
+            Action::Log(LogAction::ExportLogs(export)) => self.export_logs(export).await,
+            Action::Log(LogAction::WriteManifest(complete)) => self.write_manifest(complete).await,
+            Action::Log(LogAction::SetRetention(retain)) => self.retain(retain).await,
+            Action::Healing(HealingAction::ReplaceTask(replace)) => self.replace(replace).await,
+            Action::Healing(HealingAction::ParkService(park)) => self.park(park).await,
+            Action::Healing(HealingAction::IncreaseMemory(enlarge)) => self.enlarge(enlarge).await,
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)) => {
+                self.place(moving).await
+            }
+            Action::Healing(HealingAction::DrainInstance(drain)) => self.drain(drain).await,
         }
     }
 }

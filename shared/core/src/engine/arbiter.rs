@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Service;
-use crate::plan::Action;
+use crate::plan::{Action, ArbiterRule, Repair};
 use crate::state::TargetState;
 
 /// Minimum time between a restart of a service's tasks and a scale-in.
@@ -84,65 +84,54 @@ pub fn check_action(
     memory: &TargetState,
     now: Timestamp,
 ) -> Result<(), Veto> {
-    if action.is_deferrable() {
+    let rule = action.arbiter_rule();
+    if rule == ArbiterRule::Always {
         return Ok(());
     }
-    match action {
-        _ if state.status != "ACTIVE" => Err(Veto::NotActive(state.status.clone())),
-        // While a dependency is down, every revision fails.
-        _ if state.dependency_outage.is_some() && is_repair(action) => Err(Veto::DependencyDown(
-            state.dependency_outage.clone().unwrap_or_default(),
-        )),
-        _ if memory.is_release_in_progress(now)
-            && is_repair(action)
-            && !matches!(action, Action::Rollback(_)) =>
-        {
-            Err(Veto::ReleaseFollowed)
-        }
-        Action::Rollout(_)
-        | Action::RestartTasks(_)
-        | Action::Rollback(_)
-        | Action::ContinueDeployment(_)
-        | Action::IncreaseMemory(_)
-        | Action::SwitchCapacityProvider(_)
-            if state.deployment_controller != "ECS" && !uses_code_deploy(action, state) =>
-        {
-            Err(Veto::ForeignController(state.deployment_controller.clone()))
-        }
-        // The service crashes regardless of its number of tasks.
-        Action::SetDesiredCount(_) | Action::SetMinCapacity(_) if memory.parked.is_some() => Err(
-            Veto::Parked(memory.parked.as_ref().map_or(0, |parked| parked.to)),
-        ),
-        Action::SetDesiredCount(scale) if scale.to < scale.from => {
-            check_scale_in(state, memory, now)
-        }
-        Action::SetMinCapacity(floor) if floor.to < floor.from => {
-            check_scale_in(state, memory, now)
-        }
-        _ => Ok(()),
+    if state.status != "ACTIVE" {
+        return Err(Veto::NotActive(state.status.clone()));
+    }
+    let repair = action.repair();
+    // While a dependency is down, every revision fails.
+    if let (Some(outage), Repair::Rollback | Repair::Step) = (&state.dependency_outage, repair) {
+        return Err(Veto::DependencyDown(outage.clone()));
+    }
+    if repair == Repair::Step && memory.is_release_in_progress(now) {
+        return Err(Veto::ReleaseFollowed);
+    }
+    match rule {
+        ArbiterRule::Always | ArbiterRule::ActiveTarget => Ok(()),
+        ArbiterRule::Deployment {
+            through_code_deploy,
+        } => check_controller(state, through_code_deploy),
+        ArbiterRule::TaskCount { scales_in } => check_task_count(state, memory, scales_in, now),
     }
 }
 
-/// Reports whether a service belongs to CodeDeploy and the action deploys through CodeDeploy.
-fn uses_code_deploy(action: &Action, state: &Preconditions) -> bool {
-    let goes_through = match action {
-        Action::Rollout(rollout) => rollout.code_deploy.is_some(),
-        Action::Rollback(back) => back.code_deploy.is_some(),
-        _ => false,
-    };
-    goes_through && state.deployment_controller == "CODE_DEPLOY"
+/// Checks that ECS deploys the service, or CodeDeploy and the action goes through it.
+fn check_controller(state: &Preconditions, through_code_deploy: bool) -> Result<(), Veto> {
+    match state.deployment_controller.as_str() {
+        "ECS" => Ok(()),
+        "CODE_DEPLOY" if through_code_deploy => Ok(()),
+        other => Err(Veto::ForeignController(other.to_owned())),
+    }
 }
 
-/// Reports whether an action repairs an unhealthy service.
-fn is_repair(action: &Action) -> bool {
-    match action {
-        Action::RestartTasks(redeploy) => redeploy.heals,
-        Action::ParkService(park) => !park.restores,
-        Action::SwitchCapacityProvider(moving) => !moving.restores,
-        other => matches!(
-            other,
-            Action::Rollback(_) | Action::ReplaceTask(_) | Action::IncreaseMemory(_)
-        ),
+/// Checks that the service is not parked, and that a scale-in waits for rollouts and restarts.
+fn check_task_count(
+    state: &Preconditions,
+    memory: &TargetState,
+    scales_in: bool,
+    now: Timestamp,
+) -> Result<(), Veto> {
+    // A parked service crashes regardless of its number of tasks.
+    if let Some(parked) = &memory.parked {
+        return Err(Veto::Parked(parked.to));
+    }
+    if scales_in {
+        check_scale_in(state, memory, now)
+    } else {
+        Ok(())
     }
 }
 
@@ -165,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::model::Arn;
-    use crate::plan::{RestartTasks, SetDesiredCount};
+    use crate::plan::{ReleaseAction, RestartTasks, ScalingAction, SetDesiredCount};
     use crate::state::Attempt;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -198,12 +187,12 @@ mod tests {
         #[case] controller: &str,
         #[case] veto: Option<&str>,
     ) {
-        let action = Action::RestartTasks(RestartTasks {
+        let action = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
             service: Arn::new("a"),
             since: NOW,
             shifts: false,
             heals: false,
-        });
+        }));
         assert_eq!(
             verdict(
                 &action,
@@ -237,12 +226,12 @@ mod tests {
             attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
             ..TargetState::default()
         };
-        let action = Action::SetDesiredCount(SetDesiredCount {
+        let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {
             service: Arn::new("a"),
             from,
             to,
             base: 2,
-        });
+        }));
         assert_eq!(
             verdict(&action, &state("ACTIVE", "CODE_DEPLOY", rollout), &memory).as_deref(),
             veto

@@ -5,7 +5,7 @@ use crate::engine::operation::Observe;
 use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
 use crate::notify::Outbox;
-use crate::plan::{Action, Plan, Step};
+use crate::plan::{Action, Plan, ReleaseAction, Step};
 use crate::ports::Executor;
 
 use crate::ports::ledger::Ledger;
@@ -32,7 +32,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             .state
             .pending_restart
             .as_ref()
-            .map(|owed| Action::RestartTasks(owed.restart.clone()));
+            .map(|owed| Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())));
         let settled = !Op::preconditions(observed).rollout_in_progress;
         if settled && owed.is_some_and(|restart| Op::is_applied(&restart, observed)) {
             self.lease.state.pending_restart = None;

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::Action;
+use crate::plan::{Action, LimitRule};
 use crate::policy::StackDefaults;
 use crate::state::{Attempt, TargetState};
 
@@ -32,47 +32,48 @@ pub fn check_limits(
     now: Timestamp,
 ) -> Result<(), LimitReached> {
     let since = now - SignedDuration::from_hours(1);
-    match action {
-        // Alarms and dashboards are named after their target, so their number is bounded by the
-        // targets.
-        Action::ApplyAlarms(_) | Action::ApplyDashboard(_) => Ok(()),
-        _ if done_in_run >= defaults.actions_per_run => Err(LimitReached::ActionsPerRun(defaults.actions_per_run)),
-        Action::SetDesiredCount(_) | Action::SetMinCapacity(_) => {
-            let recent = memory.scalings.iter().filter(|scaling| scaling.at > since).count();
-            if recent >= SCALINGS_PER_HOUR { Err(LimitReached::ScalingsPerHour(SCALINGS_PER_HOUR)) } else { Ok(()) }
+    let rule = action.limit_rule();
+    // Alarms and dashboards are named after their target, so the targets bound their number.
+    if rule != LimitRule::Unlimited && done_in_run >= defaults.actions_per_run {
+        return Err(LimitReached::ActionsPerRun(defaults.actions_per_run));
+    }
+    match rule {
+        // Rollbacks are never withheld; the steps of an incident bound the repairs.
+        LimitRule::Unlimited | LimitRule::PerRun => Ok(()),
+        LimitRule::Scalings => {
+            let recent = memory.scalings.iter().filter(|scaling| scaling.at > since);
+            check_count(
+                recent.count(),
+                SCALINGS_PER_HOUR,
+                LimitReached::ScalingsPerHour(SCALINGS_PER_HOUR),
+            )
         }
-        // Rollbacks are never withheld.
-        Action::Rollback(_)
-        | Action::ContinueDeployment(_)
-        | Action::RecordVerdict(_)
-        | Action::AnswerCodeDeployHook(_)
-        | Action::CreateSnapshot(_)
-        | Action::CopySnapshot(_)
-        | Action::DeleteSnapshot(_)
-        | Action::RestoreForDrill(_)
-        | Action::DeleteRestoredDatabase(_)
-        | Action::MarkVerified(_)
-        | Action::RunCheckTask(_)
-        | Action::StopCheckTask(_)
-        | Action::ExportLogs(_)
-        | Action::WriteManifest(_)
-        | Action::SetRetention(_)
-        // The number of steps in an incident bounds these.
-        | Action::ReplaceTask(_)
-        | Action::ParkService(_)
-        | Action::DrainInstance(_)
-        | Action::CloseIncident(_) => Ok(()),
-        Action::Rollout(_) | Action::RestartTasks(_) | Action::IncreaseMemory(_) | Action::SwitchCapacityProvider(_) => {
-            // Earlier restarts don't count against a rollout, since a rollout may fix what they
-            // did not.
-            let counts = |attempt: &&Attempt| attempt.digest.is_some() || !matches!(action, Action::Rollout(_));
-            let recent = memory.attempts.iter().filter(|attempt| attempt.at > since).filter(counts).count();
-            if recent >= defaults.rollouts_per_hour as usize {
-                return Err(LimitReached::RolloutsPerHour(defaults.rollouts_per_hour));
-            }
-            Ok(())
+        LimitRule::Restarts => check_rollouts(memory, since, defaults, |_| true),
+        LimitRule::Rollouts => {
+            check_rollouts(memory, since, defaults, |attempt| attempt.digest.is_some())
         }
     }
+}
+
+fn check_rollouts(
+    memory: &TargetState,
+    since: Timestamp,
+    defaults: &StackDefaults,
+    counts: impl Fn(&Attempt) -> bool,
+) -> Result<(), LimitReached> {
+    let recent = memory
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.at > since && counts(attempt));
+    check_count(
+        recent.count(),
+        defaults.rollouts_per_hour as usize,
+        LimitReached::RolloutsPerHour(defaults.rollouts_per_hour),
+    )
+}
+
+fn check_count(count: usize, limit: usize, reached: LimitReached) -> Result<(), LimitReached> {
+    if count >= limit { Err(reached) } else { Ok(()) }
 }
 
 impl LimitReached {
@@ -91,17 +92,17 @@ impl LimitReached {
 mod tests {
     use super::*;
     use crate::model::Arn;
-    use crate::plan::RestartTasks;
+    use crate::plan::{ReleaseAction, RestartTasks};
 
     #[test]
     fn six_rollouts_within_an_hour_are_enough() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-        let action = Action::RestartTasks(RestartTasks {
+        let action = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
             service: Arn::new("a"),
             since: jiff::Timestamp::UNIX_EPOCH,
             shifts: false,
             heals: false,
-        });
+        }));
         let mut memory = TargetState::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
             memory

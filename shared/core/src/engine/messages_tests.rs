@@ -7,7 +7,7 @@ use crate::AwsError;
 use crate::engine::limits::LimitReached;
 use crate::model::Arn;
 use crate::notify::Message;
-use crate::plan::{Action, Finding, RestartTasks, Step};
+use crate::plan::{Action, Finding, ReleaseAction, RestartTasks, Step};
 use crate::policy::TagError;
 
 #[test]
@@ -21,7 +21,7 @@ fn every_message_of_the_engine() {
     };
     let reason = "crashes again and again".to_owned();
     let step = Step {
-        action: Action::RestartTasks(redeploy),
+        action: Action::Release(ReleaseAction::RestartTasks(redeploy)),
         reason,
         message: None,
     };

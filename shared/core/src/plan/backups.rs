@@ -1,11 +1,19 @@
-//! Actions on database backups, and on resources of restore tests.
+//! Actions on database backups.
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, CopyDestination};
+use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
+
+/// An action on a backup.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum BackupAction {
+    CreateSnapshot(CreateSnapshot),
+    CopySnapshot(CopySnapshot),
+    DeleteSnapshot(DeleteSnapshot),
+}
 
 /// Takes a manual snapshot of a database. The name contains the database and slot, so that a
 /// repetition fails in AWS.
@@ -35,95 +43,78 @@ pub struct DeleteSnapshot {
     pub snapshot: Arn,
 }
 
-/// Restores a snapshot to a temporary database. A cluster needs a second action for its instance.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RestoreForDrill {
-    /// The database that the snapshot was taken of.
-    pub source: Arn,
-    pub snapshot: Arn,
-    /// The name of the temporary database.
-    pub into: String,
-    /// The engine, which AWS requires only for a cluster and its instance.
-    pub engine: String,
-    /// The engine version of the snapshot. Without it AWS would use the newest one for a cluster.
-    pub engine_version: Option<String>,
-    pub part: RestorePart,
-    /// The class of an instance, cluster member or Multi-AZ DB cluster; empty for any other
-    /// cluster.
-    pub class: String,
-    /// The storage type of a Multi-AZ DB cluster.
-    pub storage_type: Option<String>,
-    pub iops: Option<i32>,
-    pub subnet_group: Option<String>,
-    /// The subnets of a serverless cache, which has no subnet group.
-    pub subnets: Vec<String>,
-    /// Encryption at rest, which AWS requires only for a cache.
-    pub encrypted: bool,
-    pub parameter_group: Option<String>,
-    pub security_group: String,
-    pub tags: BTreeMap<String, String>,
-}
+impl ActionProperties for BackupAction {
+    fn describe(&self) -> String {
+        match self {
+            Self::CreateSnapshot(create) => format!("take the snapshot {}", create.identifier),
+            Self::CopySnapshot(copy) => {
+                format!("copy {} to {}", copy.snapshot.display_name(), copy.to)
+            }
+            Self::DeleteSnapshot(delete) => {
+                format!("delete the snapshot {}", delete.snapshot.display_name())
+            }
+        }
+    }
 
-/// The part of a database to restore.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RestorePart {
-    /// An instance, or a cache of the kind of its source.
-    Instance,
-    Cluster,
-    /// The instance of a restored cluster.
-    Member,
-}
+    fn stable_key(&self) -> String {
+        match self {
+            // A rejection for one slot or snapshot is a rejection for the next: one notification.
+            Self::CreateSnapshot(_) => "create-snapshot".to_owned(),
+            Self::CopySnapshot(copy) => format!("copy-snapshot:{}", copy.to),
+            Self::DeleteSnapshot(_) => "delete-snapshot".to_owned(),
+        }
+    }
 
-/// Deletes a temporary database, or one part of it: the instance of a cluster is deleted first.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DeleteRestoredDatabase {
-    /// The database whose snapshot was restored.
-    pub source: Arn,
-    pub database: Arn,
-    /// The result of the drill; `None` if the check is outstanding, or was recorded before.
-    pub outcome: Option<DrillResult>,
-}
+    fn is_deferrable(&self) -> bool {
+        match self {
+            Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => true,
+            Self::CreateSnapshot(_) => false,
+        }
+    }
 
-/// The result of a drill.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DrillResult {
-    pub snapshot: Arn,
-    pub began: Timestamp,
-    /// Seconds until the restored database was available.
-    pub took: i64,
-    /// Seconds until the check ended, if there was one.
-    #[serde(default)]
-    pub checked: Option<i64>,
-    pub passed: bool,
-}
+    fn is_retriable_later(&self) -> bool {
+        match self {
+            Self::CreateSnapshot(_) => true,
+            Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => false,
+        }
+    }
 
-/// Marks a snapshot as restored and checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct MarkVerified {
-    pub snapshot: Arn,
-    pub at: Timestamp,
-}
+    fn shifts_traffic(&self) -> bool {
+        match self {
+            Self::CreateSnapshot(_) | Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => false,
+        }
+    }
 
-/// Runs a task that checks a restored database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunCheckTask {
-    /// The database whose snapshot was restored.
-    pub source: Arn,
-    pub cluster: String,
-    /// The family, or the family and revision.
-    pub task_definition: String,
-    pub subnets: Vec<String>,
-    pub security_group: String,
-    /// Variables that are added to every container. They name a secret but do not contain it.
-    pub environment: BTreeMap<String, String>,
-    pub tags: BTreeMap<String, String>,
-    /// The token that ties the task to this drill: AWS starts only one task for it.
-    pub token: String,
-}
+    fn is_healing(&self) -> bool {
+        match self {
+            Self::CreateSnapshot(_) | Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => false,
+        }
+    }
 
-/// Stops a task that checks a restored database.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StopCheckTask {
-    pub cluster: String,
-    pub task: String,
+    fn is_cleanup(&self) -> bool {
+        match self {
+            Self::CreateSnapshot(_) | Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => false,
+        }
+    }
+
+    fn arbiter_rule(&self) -> ArbiterRule {
+        match self {
+            Self::CreateSnapshot(_) => ArbiterRule::ActiveTarget,
+            Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => ArbiterRule::Always,
+        }
+    }
+
+    fn limit_rule(&self) -> LimitRule {
+        match self {
+            Self::CreateSnapshot(_) | Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => {
+                LimitRule::PerRun
+            }
+        }
+    }
+
+    fn repair(&self) -> Repair {
+        match self {
+            Self::CreateSnapshot(_) | Self::CopySnapshot(_) | Self::DeleteSnapshot(_) => Repair::No,
+        }
+    }
 }

@@ -4,7 +4,19 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, CapacityShare, TaskSizes};
+use crate::model::{Arn, CapacityShare, TaskSizes, pluralize};
+use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
+
+/// A step that repairs a service or the host of its tasks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum HealingAction {
+    ReplaceTask(ReplaceTask),
+    ParkService(ParkService),
+    IncreaseMemory(IncreaseMemory),
+    SwitchCapacityProvider(SwitchCapacityProvider),
+    DrainInstance(DrainInstance),
+    CloseIncident(CloseIncident),
+}
 
 /// Stops one task, which ECS then replaces.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,4 +79,134 @@ pub struct DrainInstance {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CloseIncident {
     pub service: Arn,
+}
+
+impl ActionProperties for HealingAction {
+    fn describe(&self) -> String {
+        match self {
+            Self::ReplaceTask(replace) => {
+                let task = replace.task.rsplit('/').next().unwrap_or_default();
+                format!("replace the task {task}")
+            }
+            Self::ParkService(ParkService {
+                to,
+                restores: false,
+                ..
+            }) => {
+                format!("park at {}", pluralize(*to as usize, "task"))
+            }
+            Self::ParkService(ParkService { to, .. }) => {
+                format!("run {} again", pluralize(*to as usize, "task"))
+            }
+            Self::IncreaseMemory(increase) => format!("increase the memory: {}", increase.sizes),
+            Self::SwitchCapacityProvider(SwitchCapacityProvider { to, .. }) => {
+                let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
+                format!("move its tasks to {}", providers.join(" and "))
+            }
+            Self::DrainInstance(drain) => format!("drain the instance {}", drain.ec2),
+            Self::CloseIncident(_) => "close the incident".to_owned(),
+        }
+    }
+
+    fn stable_key(&self) -> String {
+        match self {
+            Self::ReplaceTask(_) => "replace-task".to_owned(),
+            Self::ParkService(park) => format!("park:{}:{}", park.to, park.restores),
+            Self::IncreaseMemory(increase) => format!("increase-memory:{}", increase.sizes),
+            Self::SwitchCapacityProvider(SwitchCapacityProvider { to, .. }) => {
+                let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
+                format!("switch-capacity:{}", providers.join("+"))
+            }
+            Self::DrainInstance(drain) => format!("drain:{}", drain.ec2),
+            Self::CloseIncident(_) => "close-incident".to_owned(),
+        }
+    }
+
+    fn is_deferrable(&self) -> bool {
+        match self {
+            Self::CloseIncident(_) => true,
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::IncreaseMemory(_)
+            | Self::SwitchCapacityProvider(_)
+            | Self::DrainInstance(_) => false,
+        }
+    }
+
+    fn is_retriable_later(&self) -> bool {
+        match self {
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::IncreaseMemory(_)
+            | Self::SwitchCapacityProvider(_)
+            | Self::DrainInstance(_)
+            | Self::CloseIncident(_) => false,
+        }
+    }
+
+    fn shifts_traffic(&self) -> bool {
+        match self {
+            Self::IncreaseMemory(increase) => increase.shifts,
+            Self::SwitchCapacityProvider(switch) => switch.shifts,
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::DrainInstance(_)
+            | Self::CloseIncident(_) => false,
+        }
+    }
+
+    fn is_healing(&self) -> bool {
+        match self {
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::IncreaseMemory(_)
+            | Self::SwitchCapacityProvider(_) => true,
+            Self::DrainInstance(_) | Self::CloseIncident(_) => false,
+        }
+    }
+
+    fn is_cleanup(&self) -> bool {
+        match self {
+            Self::CloseIncident(_) => true,
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::IncreaseMemory(_)
+            | Self::SwitchCapacityProvider(_)
+            | Self::DrainInstance(_) => false,
+        }
+    }
+
+    fn arbiter_rule(&self) -> ArbiterRule {
+        match self {
+            Self::IncreaseMemory(_) | Self::SwitchCapacityProvider(_) => ArbiterRule::Deployment {
+                through_code_deploy: false,
+            },
+            Self::ReplaceTask(_) | Self::ParkService(_) | Self::DrainInstance(_) => {
+                ArbiterRule::ActiveTarget
+            }
+            Self::CloseIncident(_) => ArbiterRule::Always,
+        }
+    }
+
+    fn limit_rule(&self) -> LimitRule {
+        match self {
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::DrainInstance(_)
+            | Self::CloseIncident(_) => LimitRule::PerRun,
+            Self::IncreaseMemory(_) | Self::SwitchCapacityProvider(_) => LimitRule::Restarts,
+        }
+    }
+
+    fn repair(&self) -> Repair {
+        match self {
+            Self::ParkService(park) if park.restores => Repair::No,
+            Self::SwitchCapacityProvider(switch) if switch.restores => Repair::No,
+            Self::ReplaceTask(_)
+            | Self::ParkService(_)
+            | Self::IncreaseMemory(_)
+            | Self::SwitchCapacityProvider(_) => Repair::Step,
+            Self::DrainInstance(_) | Self::CloseIncident(_) => Repair::No,
+        }
+    }
 }

@@ -6,7 +6,19 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, CodeDeployGroup, Digest};
+use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 use crate::policy::{LifecycleHook, Strategy};
+
+/// An action of a release.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ReleaseAction {
+    Rollout(Rollout),
+    RestartTasks(RestartTasks),
+    Rollback(Rollback),
+    ContinueDeployment(ContinueDeployment),
+    RecordVerdict(RecordVerdict),
+    AnswerCodeDeployHook(AnswerCodeDeployHook),
+}
 
 /// The response to a deployment lifecycle hook, in the form that ECS expects.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/deployment-lifecycle-hooks.html>
@@ -142,4 +154,147 @@ pub enum Verdict {
     Failed { reason: String },
     /// Superseded: someone else rolled out something else meanwhile.
     Superseded,
+}
+
+impl ActionProperties for ReleaseAction {
+    fn describe(&self) -> String {
+        match self {
+            Self::Rollout(rollout) => {
+                format!(
+                    "roll out {} ({})",
+                    rollout.tag,
+                    rollout.digest.short_digest()
+                )
+            }
+            Self::RestartTasks(_) => "restart the tasks".to_owned(),
+            Self::Rollback(back) => {
+                let revision = back.to.rsplit('/').next().unwrap_or_default();
+                format!("roll back to {revision}")
+            }
+            Self::ContinueDeployment(resume) => {
+                format!("continue the deployment of {}", resume.tag)
+            }
+            Self::RecordVerdict(RecordVerdict { tag, verdict, .. }) => match verdict {
+                Verdict::Passed { .. } => format!("record {tag} as verified"),
+                Verdict::Failed { .. } => format!("quarantine {tag}"),
+                Verdict::Superseded => format!("stop tracking {tag}"),
+            },
+            Self::AnswerCodeDeployHook(answer) if answer.passed => {
+                format!("let {} proceed", answer.deployment)
+            }
+            Self::AnswerCodeDeployHook(answer) => format!("fail {}", answer.deployment),
+        }
+    }
+
+    fn stable_key(&self) -> String {
+        match self {
+            Self::Rollout(rollout) => format!("rollout:{}", rollout.digest),
+            Self::RestartTasks(restart) if restart.heals => "restart".to_owned(),
+            Self::RestartTasks(restart) => format!("restart:{}", restart.since),
+            Self::Rollback(back) => format!("rollback:{}", back.to),
+            Self::ContinueDeployment(resume) => format!("continue:{}", resume.deployment),
+            Self::RecordVerdict(RecordVerdict {
+                digest, verdict, ..
+            }) => match verdict {
+                Verdict::Passed { .. } => format!("verdict:passed:{digest}"),
+                Verdict::Failed { .. } => format!("verdict:failed:{digest}"),
+                Verdict::Superseded => format!("verdict:superseded:{digest}"),
+            },
+            Self::AnswerCodeDeployHook(answer) => {
+                format!("hook:{}:{}", answer.deployment, answer.passed)
+            }
+        }
+    }
+
+    fn is_deferrable(&self) -> bool {
+        match self {
+            Self::RecordVerdict(_) | Self::AnswerCodeDeployHook(_) => true,
+            Self::Rollout(_)
+            | Self::RestartTasks(_)
+            | Self::Rollback(_)
+            | Self::ContinueDeployment(_) => false,
+        }
+    }
+
+    fn is_retriable_later(&self) -> bool {
+        match self {
+            Self::Rollout(rollout) => rollout.code_deploy.is_some(),
+            Self::Rollback(back) => back.code_deploy.is_some(),
+            Self::RestartTasks(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_)
+            | Self::AnswerCodeDeployHook(_) => false,
+        }
+    }
+
+    fn shifts_traffic(&self) -> bool {
+        match self {
+            Self::RestartTasks(restart) => restart.shifts,
+            Self::Rollout(_)
+            | Self::Rollback(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_)
+            | Self::AnswerCodeDeployHook(_) => false,
+        }
+    }
+
+    fn is_healing(&self) -> bool {
+        match self {
+            Self::RestartTasks(restart) => restart.heals,
+            Self::Rollback(_) => true,
+            Self::Rollout(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_)
+            | Self::AnswerCodeDeployHook(_) => false,
+        }
+    }
+
+    fn is_cleanup(&self) -> bool {
+        match self {
+            Self::AnswerCodeDeployHook(_) => true,
+            Self::Rollout(_)
+            | Self::RestartTasks(_)
+            | Self::Rollback(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_) => false,
+        }
+    }
+
+    fn arbiter_rule(&self) -> ArbiterRule {
+        match self {
+            Self::Rollout(rollout) => ArbiterRule::Deployment {
+                through_code_deploy: rollout.code_deploy.is_some(),
+            },
+            Self::RestartTasks(_) | Self::ContinueDeployment(_) => ArbiterRule::Deployment {
+                through_code_deploy: false,
+            },
+            Self::Rollback(back) => ArbiterRule::Deployment {
+                through_code_deploy: back.code_deploy.is_some(),
+            },
+            Self::RecordVerdict(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
+        }
+    }
+
+    fn limit_rule(&self) -> LimitRule {
+        match self {
+            Self::Rollout(_) => LimitRule::Rollouts,
+            Self::RestartTasks(_) => LimitRule::Restarts,
+            Self::Rollback(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_)
+            | Self::AnswerCodeDeployHook(_) => LimitRule::PerRun,
+        }
+    }
+
+    fn repair(&self) -> Repair {
+        match self {
+            Self::RestartTasks(restart) if restart.heals => Repair::Step,
+            Self::Rollout(_)
+            | Self::RestartTasks(_)
+            | Self::ContinueDeployment(_)
+            | Self::RecordVerdict(_)
+            | Self::AnswerCodeDeployHook(_) => Repair::No,
+            Self::Rollback(_) => Repair::Rollback,
+        }
+    }
 }

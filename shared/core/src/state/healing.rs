@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ActiveRollback, TargetState};
 use crate::model::CapacityShare;
-use crate::plan::{Action, ParkService, SwitchCapacityProvider};
+use crate::plan::{Action, HealingAction, Repair, SwitchCapacityProvider};
 
 /// The maximum number of steps that are stored; no incident takes more.
 const STEPS_KEPT: usize = 20;
@@ -181,55 +181,66 @@ impl TargetState {
         );
     }
 
-    pub(super) fn record_heal_action(&mut self, action: &Action, at: Timestamp) {
+    /// Records that a healing action has taken effect.
+    pub(super) fn record_healing_action(&mut self, action: &HealingAction, at: Timestamp) {
         match action {
-            Action::CloseIncident(_) => self.healing = None,
-            Action::ParkService(ParkService { restores: true, .. }) => self.parked = None,
-            Action::SwitchCapacityProvider(SwitchCapacityProvider { restores: true, .. }) => {
-                self.back_on_spot = self.moved.take().map(|moved| (at, moved.hours));
-            }
-            Action::ParkService(park) => {
-                let (before, to, revision) = (park.from, park.to, park.revision.clone());
+            HealingAction::CloseIncident(_) => self.healing = None,
+            HealingAction::ParkService(park) if park.restores => self.parked = None,
+            HealingAction::ParkService(park) => {
                 self.parked = Some(Parked {
-                    before,
-                    to,
-                    revision,
+                    before: park.from,
+                    to: park.to,
+                    revision: park.revision.clone(),
                     at,
                 });
             }
-            Action::SwitchCapacityProvider(moving) => {
-                let (before, to, hours) = (moving.from.clone(), moving.to.clone(), moving.hours);
-                self.moved = Some(SwitchedCapacity {
-                    before,
-                    to,
-                    at,
-                    hours,
-                });
+            HealingAction::SwitchCapacityProvider(switch) => {
+                self.record_capacity_switch(switch, at);
+                self.record_shifting_restart(switch.shifts, at);
             }
-            Action::IncreaseMemory(_) => self.enlarged = Some(at),
-            _ => {}
+            HealingAction::IncreaseMemory(increase) => {
+                self.enlarged = Some(at);
+                self.record_shifting_restart(increase.shifts, at);
+            }
+            HealingAction::ReplaceTask(_) => {}
+            // The instance is the target, and ECS remembers that it drains.
+            HealingAction::DrainInstance(_) => return,
         }
-        if matches!(
-            action,
-            Action::IncreaseMemory(_) | Action::RestartTasks(_) | Action::SwitchCapacityProvider(_)
-        ) && action.shifts_traffic()
-        {
-            self.record_restart(at);
-        }
-        self.push_step(action, action.describe(), at);
-        if matches!(action, Action::IncreaseMemory(_) | Action::Rollback(_)) {
-            self.healing
-                .iter_mut()
-                .for_each(|healing| healing.revision.clear());
+        let action = Action::Healing(action.clone());
+        self.push_step(&action, action.describe(), at);
+        if let Action::Healing(HealingAction::IncreaseMemory(_)) = action {
+            self.forget_incident_revision();
         }
     }
 
-    fn push_step(&mut self, action: &Action, what: String, at: Timestamp) {
-        let is_step = match action {
-            Action::ParkService(park) => !park.restores,
-            Action::SwitchCapacityProvider(moving) => !moving.restores,
-            other => !matches!(other, Action::CloseIncident(_)),
-        };
+    fn record_capacity_switch(&mut self, switch: &SwitchCapacityProvider, at: Timestamp) {
+        if switch.restores {
+            self.back_on_spot = self.moved.take().map(|moved| (at, moved.hours));
+        } else {
+            self.moved = Some(SwitchedCapacity {
+                before: switch.from.clone(),
+                to: switch.to.clone(),
+                at,
+                hours: switch.hours,
+            });
+        }
+    }
+
+    pub(super) fn record_shifting_restart(&mut self, shifts: bool, at: Timestamp) {
+        if shifts {
+            self.record_restart(at);
+        }
+    }
+
+    /// Clears the revision of the health incident, because the service runs another one from now on.
+    pub(super) fn forget_incident_revision(&mut self) {
+        if let Some(healing) = &mut self.healing {
+            healing.revision.clear();
+        }
+    }
+
+    pub(super) fn push_step(&mut self, action: &Action, what: String, at: Timestamp) {
+        let is_step = action.repair() != Repair::No;
         if let Some(healing) = self
             .healing
             .as_mut()

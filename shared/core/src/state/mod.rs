@@ -1,6 +1,8 @@
 //! The state of one target between invocations: only what AWS itself does not store.
 
+mod backups;
 mod healing;
+mod logs;
 mod probe_streak;
 mod releases;
 mod scaling;
@@ -13,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, Digest};
 use crate::notify::{Message, Notification};
-use crate::plan::{Action, DeleteRestoredDatabase, DrillResult, RestartTasks, RestorePart};
+use crate::plan::{Action, DrillResult, LimitRule, ReleaseAction, RestartTasks};
 
 pub use healing::{HealStep, HealthIncident, Parked, SwitchedCapacity};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
@@ -160,7 +162,9 @@ impl TargetState {
     /// Records a restart that is due, even if it is withheld now. A later restart replaces an
     /// earlier one.
     pub fn keep_pending_restart(&mut self, action: &Action, message: Option<&Message>) {
-        let (Action::RestartTasks(restart), Some(message)) = (action, message) else {
+        let (Action::Release(ReleaseAction::RestartTasks(restart)), Some(message)) =
+            (action, message)
+        else {
             return;
         };
         // The next reconciliation finds out whether an unhealthy service still needs it.
@@ -238,45 +242,13 @@ impl TargetState {
             attempt.finished = true;
         }
         match action {
-            Action::SetDesiredCount(scale) => self.record_scaling(scale, at),
-            Action::SetMinCapacity(floor) => self.record_min_capacity(floor),
-            Action::RestoreForDrill(restore) if restore.part != RestorePart::Member => {
-                self.drill = Some((at, restore.snapshot.clone()));
-            }
-            Action::DeleteRestoredDatabase(DeleteRestoredDatabase {
-                outcome: Some(outcome),
-                ..
-            }) => {
-                self.drilled = Some(outcome.clone());
-            }
-            Action::Rollout(rollout) => self.record_rollout(rollout, answer, at),
-            Action::RecordVerdict(judge) => self.record_verdict(judge, at),
-            Action::Rollback(back) => {
-                self.record_rollback(back, at);
-                self.record_heal_action(action, at);
-            }
-            Action::RestartTasks(RestartTasks { heals: true, .. })
-            | Action::ReplaceTask(_)
-            | Action::ParkService(_)
-            | Action::IncreaseMemory(_)
-            | Action::SwitchCapacityProvider(_)
-            | Action::CloseIncident(_) => self.record_heal_action(action, at),
-            Action::RestartTasks(restart) if restart.shifts => self.record_restart(at),
-            Action::AnswerCodeDeployHook(_) => self.pending_verdict = None,
-            Action::ContinueDeployment(go_on) => self.record_continuation(go_on, at),
-            Action::ExportLogs(export) => {
-                let task = (!answer.is_empty()).then(|| answer.to_owned());
-                self.exporting = Some(Exporting {
-                    day: export.of.day,
-                    task,
-                    at,
-                });
-            }
-            Action::WriteManifest(complete) => {
-                self.exporting = None;
-                self.exported = Some(complete.of.day);
-            }
-            _ => {}
+            Action::Release(action) => self.record_release_action(action, answer, at),
+            Action::Scaling(action) => self.record_scaling_action(action, at),
+            Action::Healing(action) => self.record_healing_action(action, at),
+            Action::Drill(action) => self.record_drill_action(action, at),
+            Action::Log(action) => self.record_log_action(action, answer, at),
+            // AWS itself is the record of these.
+            Action::Monitoring(_) | Action::Backup(_) => {}
         }
     }
 
@@ -389,7 +361,7 @@ impl TargetState {
     pub fn has_interrupted_rollout(&self, digest: &Digest) -> bool {
         self.pending
             .iter()
-            .any(|pending| matches!(&pending.action, Action::Rollout(r) if r.digest == *digest))
+            .any(|pending| matches!(&pending.action, Action::Release(ReleaseAction::Rollout(r)) if r.digest == *digest))
     }
 
     /// Reports whether a notification is due under this key, and records it as sent.
@@ -410,16 +382,20 @@ impl TargetState {
 impl Attempt {
     /// Returns the attempt to record for an action, or `None` if the action restarts no tasks.
     fn from_action(action: &Action, at: Timestamp) -> Option<Self> {
-        let (digest, tag, approved) = match action {
-            Action::Rollout(rollout) => (
+        let (digest, tag, approved) = match (action, action.limit_rule()) {
+            (Action::Release(ReleaseAction::Rollout(rollout)), _) => (
                 Some(rollout.digest.clone()),
                 Some(rollout.tag.clone()),
                 rollout.approved,
             ),
-            Action::RestartTasks(_)
-            | Action::IncreaseMemory(_)
-            | Action::SwitchCapacityProvider(_) => (None, None, false),
-            _ => return None,
+            (_, LimitRule::Restarts) => (None, None, false),
+            (
+                _,
+                LimitRule::Unlimited
+                | LimitRule::PerRun
+                | LimitRule::Scalings
+                | LimitRule::Rollouts,
+            ) => return None,
         };
         Some(Self {
             at,

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::TargetState;
 use crate::model::Digest;
-use crate::plan::{ContinueDeployment, RecordVerdict, Rollback, Rollout, Verdict};
+use crate::plan::{
+    Action, ContinueDeployment, RecordVerdict, ReleaseAction, Rollback, Rollout, Verdict,
+};
 use crate::state::probe_streak::ProbeStreak;
 
 /// The operation whose watch list has the targets with an active rollout.
@@ -69,6 +71,32 @@ pub struct Verified {
 }
 
 impl TargetState {
+    /// Records that an action of a release has taken effect; `answer` is the answer of AWS.
+    pub(super) fn record_release_action(
+        &mut self,
+        action: &ReleaseAction,
+        answer: &str,
+        at: Timestamp,
+    ) {
+        match action {
+            ReleaseAction::Rollout(rollout) => self.record_rollout(rollout, answer, at),
+            ReleaseAction::RestartTasks(restart) => {
+                self.record_shifting_restart(restart.shifts, at);
+                let action = Action::Release(action.clone());
+                self.push_step(&action, action.describe(), at);
+            }
+            ReleaseAction::Rollback(back) => {
+                self.record_rollback(back, at);
+                let action = Action::Release(action.clone());
+                self.push_step(&action, action.describe(), at);
+                self.forget_incident_revision();
+            }
+            ReleaseAction::ContinueDeployment(resume) => self.record_continuation(resume, at),
+            ReleaseAction::RecordVerdict(verdict) => self.record_verdict(verdict, at),
+            ReleaseAction::AnswerCodeDeployHook(_) => self.pending_verdict = None,
+        }
+    }
+
     pub(super) fn record_rollout(&mut self, rollout: &Rollout, answer: &str, at: Timestamp) {
         let (digest, tag, base) = (
             rollout.digest.clone(),

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::TargetState;
-use crate::plan::{Action, SetDesiredCount, SetMinCapacity};
+use crate::plan::{Action, ScalingAction, SetDesiredCount, SetMinCapacity};
 
 /// A change of the desired count that AWS accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,13 +66,17 @@ impl TargetState {
     /// minimum if it has another value now. Also drops pending intents, which are decided again.
     pub fn prune_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
         self.surge = self.surge.filter(|surge| desired == Some(surge.count));
-        self.pending.retain(|pending| {
-            !matches!(
-                pending.action,
-                Action::SetDesiredCount(_) | Action::SetMinCapacity(_)
-            )
-        });
+        self.pending
+            .retain(|pending| !matches!(pending.action, Action::Scaling(_)));
         self.raised = self.raised.filter(|raised| minimum == Some(raised.to));
+    }
+
+    /// Records that a scaling action has taken effect.
+    pub(super) fn record_scaling_action(&mut self, action: &ScalingAction, at: Timestamp) {
+        match action {
+            ScalingAction::SetDesiredCount(scale) => self.record_scaling(scale, at),
+            ScalingAction::SetMinCapacity(bound) => self.record_min_capacity(bound),
+        }
     }
 
     pub(super) fn record_scaling(&mut self, scale: &SetDesiredCount, at: Timestamp) {
@@ -114,12 +118,12 @@ mod tests {
         let start: Timestamp = "2026-11-21T05:00:00Z".parse().unwrap();
         let mut memory = TargetState::default();
         for (minutes, from, to) in [(0, 2, 4), (10, 4, 8), (30, 8, 5)] {
-            let action = Action::SetDesiredCount(SetDesiredCount {
+            let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {
                 service: Arn::new("web"),
                 from,
                 to,
                 base: 2,
-            });
+            }));
             memory.record_intent(
                 "scale",
                 &action,
