@@ -281,7 +281,7 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
             .state()
             .notices
             .iter()
-            .filter(|notice| notice.operation == "digest")
+            .filter(|notice| notice.source == lamplighter::Function::Digest.into())
             .count(),
         0
     );

@@ -7,6 +7,7 @@
 
 mod page;
 
+use lamplighter::Function;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
@@ -136,7 +137,7 @@ impl Acknowledge {
         Notification {
             message,
             at: (self.clock)(),
-            operation: "acknowledge".to_owned(),
+            source: Function::Acknowledge.into(),
             target: self.topic.clone(),
             name: link.name.clone(),
             app: None,

@@ -11,8 +11,8 @@ mod stack_alarms;
 
 use jiff::Timestamp;
 use lamplighter::MalformedEvent;
-use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Notification, Severity, console_host, console_link};
+use lamplighter::model::{Arn, AwsService};
+use lamplighter::notify::{Message, Notification, Severity, Source, console_host, console_link};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -40,20 +40,9 @@ struct Event {
 }
 
 impl Event {
-    /// Returns the name of the AWS service that sent the event.
-    fn service_name(&self) -> &str {
-        match self.source.as_str() {
-            "aws.rds" => "RDS",
-            "aws.health" => "AWS Health",
-            "aws.application-autoscaling" => "Application Auto Scaling",
-            "aws.secretsmanager" => "Secrets Manager",
-            "aws.ecr" => "ECR",
-            "aws.inspector2" => "Inspector",
-            "aws.backup" => "AWS Backup",
-            "aws.codedeploy" => "CodeDeploy",
-            "aws.cloudwatch" => "CloudWatch",
-            _ => "AWS",
-        }
+    /// Returns the AWS service that sent the event.
+    fn service(&self) -> AwsService {
+        AwsService::from_event_source(&self.source)
     }
 
     /// Returns the first resource of the event; empty if it names none.
@@ -131,7 +120,7 @@ impl TranslatedEvent {
                 .as_deref()
                 .and_then(|time| time.parse().ok())
                 .unwrap_or(now),
-            operation: event.service_name().to_owned(),
+            source: Source::Aws(event.service()),
             name: self.name,
             app: self.app,
             stack: stack.to_owned(),

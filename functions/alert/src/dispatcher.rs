@@ -3,6 +3,8 @@
 //! Pending messages are stored before anything is sent, so a function that is killed loses nothing.
 //! The next invocation, at most a minute later, sends them. A message may therefore arrive twice.
 
+use lamplighter::model::Cause;
+use lamplighter::notify::Source;
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,9 +18,7 @@ use lamplighter_aws::signed_link::LinkSigner;
 
 use crate::grouping::{expire_conditions, ingest_notification};
 use crate::notification::{list_expired_incidents, mark_notified};
-use crate::rate_limit::{
-    Delivery, Route, channel_cause, due_notifications, plan_deliveries, record_delivery,
-};
+use crate::rate_limit::{Delivery, Route, due_notifications, plan_deliveries, record_delivery};
 use crate::text::{IncidentMessage, SummaryMessage};
 
 /// The longest time that sending one message takes, with pauses and one retry: `aws/config.rs`,
@@ -29,7 +29,8 @@ const MAX_REFUSALS: u32 = 3;
 /// The time reserved for storing what was sent.
 const WRITE_RESERVE: SignedDuration = SignedDuration::from_secs(5);
 /// The cause of an incident about the secret with the channels.
-const CHANNELS_CAUSE: &str = "channels";
+/// The condition that fires while the secret of the channels is invalid.
+const SETTINGS_CONDITION: &str = "channels";
 /// The time after which the other channels report a channel that accepts no messages.
 const BROKEN_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
@@ -298,30 +299,27 @@ impl<I: IncidentStore, O: Notifier> Alert<I, O> {
         now: Timestamp,
     ) {
         let mut notices = Vec::new();
-        let is_open = |desk: &DispatcherState, cause: &str| {
-            desk.incidents
-                .get(&IncidentId::for_target(&self.topic, cause))
-                .is_some_and(|incident| incident.resolved_at.is_none())
-        };
         match problem {
-            Some(problem) if !is_open(desk, CHANNELS_CAUSE) => {
+            Some(problem) if !self.has_open_incident(desk, &Cause::ChannelSettings) => {
                 notices.push(self.build_notification(
-                    CHANNELS_CAUSE,
-                    secret_invalid_message(&problem).fires(CHANNELS_CAUSE),
+                    Source::ChannelSettings,
+                    secret_invalid_message(&problem).fires(SETTINGS_CONDITION),
                     now,
                 ));
             }
-            None if is_open(desk, CHANNELS_CAUSE) => notices.push(self.build_notification(
-                CHANNELS_CAUSE,
-                secret_valid_message().clears(CHANNELS_CAUSE),
-                now,
-            )),
+            None if self.has_open_incident(desk, &Cause::ChannelSettings) => {
+                notices.push(self.build_notification(
+                    Source::ChannelSettings,
+                    secret_valid_message().clears(SETTINGS_CONDITION),
+                    now,
+                ))
+            }
             Some(_) | None => {}
         }
         for route in self.notifier.routes() {
             let waits = !due_notifications(desk, &route, now).is_empty();
             let channel = route.channel;
-            let is_told = is_open(desk, &channel_cause(&channel));
+            let is_told = self.has_open_incident(desk, &Cause::Channel(channel.clone()));
             let Some(state) = desk.channels.get_mut(&channel) else {
                 continue;
             };
@@ -329,13 +327,13 @@ impl<I: IncidentStore, O: Notifier> Alert<I, O> {
             match &state.broken {
                 Some((since, error)) if !is_told && now.duration_since(*since) >= BROKEN_AFTER => {
                     notices.push(self.build_notification(
-                        &channel_cause(&channel),
+                        Source::Channel(channel.clone()),
                         channel_broken_message(&channel, *since, error).fires(&channel),
                         now,
                     ));
                 }
                 None if is_told => notices.push(self.build_notification(
-                    &channel_cause(&channel),
+                    Source::Channel(channel.clone()),
                     channel_recovered_message(&channel).clears(&channel),
                     now,
                 )),
@@ -347,11 +345,18 @@ impl<I: IncidentStore, O: Notifier> Alert<I, O> {
         }
     }
 
-    fn build_notification(&self, channel: &str, message: Message, at: Timestamp) -> Notification {
+    /// Reports whether an incident about the channels has this cause and is not resolved.
+    fn has_open_incident(&self, desk: &DispatcherState, cause: &Cause) -> bool {
+        desk.incidents
+            .get(&IncidentId::for_target(&self.topic, cause))
+            .is_some_and(|incident| incident.resolved_at.is_none())
+    }
+
+    fn build_notification(&self, source: Source, message: Message, at: Timestamp) -> Notification {
         Notification {
             message,
             at,
-            operation: channel.to_owned(),
+            source,
             target: self.topic.clone(),
             name: self.stack.clone(),
             app: None,

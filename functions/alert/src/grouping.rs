@@ -1,6 +1,7 @@
 //! Groups notifications into incidents, whatever their order and however often each one arrives.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::Function;
 use lamplighter::notify::incident::{Incident, IncidentId, Line};
 use lamplighter::notify::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, DATABASE_DOWN_CONDITION, Notification, SILENCE_PREFIX,
@@ -42,7 +43,7 @@ pub fn ingest_notification(desk: &mut DispatcherState, notice: &Notification) {
     if key.starts_with(ACKNOWLEDGED_PREFIX) || key.starts_with(SILENCE_PREFIX) {
         return;
     }
-    let id = IncidentId::for_target(&notice.target, notice.cause());
+    let id = IncidentId::for_target(&notice.target, &notice.cause());
     let ends = notice.is_from_aws() && notice.message.ends.is_some();
     if ends
         && desk
@@ -192,7 +193,8 @@ fn expiry_line(now: Timestamp) -> Line {
     Line {
         at: now,
         severity: Severity::Info,
-        operation: "alert".to_owned(),
+        source: Function::Alert.name().to_owned(),
+        action: String::new(),
         title: "is taken as over".to_owned(),
         why: "Nothing was heard of it for longer than whoever says it waits: a day, or a week of what AWS says."
             .to_owned(),

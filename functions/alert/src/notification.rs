@@ -5,6 +5,7 @@
 //! Source: <https://prometheus.io/docs/alerting/latest/configuration/#route>
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::Cause;
 use lamplighter::notify::incident::{DeliveryState, Incident, IncidentId};
 use lamplighter::notify::{ALARM_PREFIX, DATABASE_DOWN_CONDITION, RELEASE_CONDITION, Severity};
 use lamplighter::ports::incidents::DispatcherState;
@@ -156,7 +157,7 @@ pub fn suppression_reason(
             return Some(format!("{} is down", other.name));
         }
         // An alarm created by the user may be about just this release.
-        let is_its_own = incident.cause == "health"
+        let is_its_own = incident.cause == Cause::Health
             && !incident
                 .firing
                 .keys()

@@ -2,6 +2,7 @@
 //! is reached.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Channel, Incident, IncidentId};
 use lamplighter::ports::incidents::DispatcherState;
@@ -30,12 +31,6 @@ pub struct Route {
     pub apps: Vec<String>,
 }
 
-/// Returns the cause of an incident about the channel itself.
-#[must_use]
-pub fn channel_cause(channel: &str) -> String {
-    format!("channel {channel}")
-}
-
 impl Route {
     /// Reports whether this channel accepts an incident. Other channels report that this one is
     /// broken.
@@ -44,7 +39,7 @@ impl Route {
         let is_its = self.apps.is_empty() || incident.app.as_ref().is_some_and(of_app);
         is_its
             && incident.severity >= self.min_severity
-            && incident.cause != channel_cause(&self.channel)
+            && incident.cause != Cause::Channel(self.channel.clone())
     }
 }
 

@@ -207,7 +207,7 @@ impl<'a> IncidentMessage<'a> {
             .map(|app| format!(" of {app}"))
             .unwrap_or_default();
         let (severity, operation, at) = line.map_or((Severity::Info, "alert", self.now), |line| {
-            (line.severity, line.operation.as_str(), line.at)
+            (line.severity, line.source.as_str(), line.at)
         });
         let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
         format!(

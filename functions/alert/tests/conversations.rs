@@ -13,7 +13,10 @@ use alert::notification::{
 };
 use alert::rate_limit::{Delivery, Route, plan_deliveries, record_delivery};
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::Function;
 use lamplighter::model::Arn;
+use lamplighter::model::{AwsService, Cause};
+use lamplighter::notify::Source;
 use lamplighter::notify::incident::{Incident, IncidentId};
 use lamplighter::notify::{
     ACKNOWLEDGED_PREFIX, Message, Notification, RELEASE_CONDITION, SILENCE_PREFIX, Severity,
@@ -44,11 +47,11 @@ fn service(name: &str) -> Arn {
     ))
 }
 
-fn notice(operation: &str, target: Arn, minute: i64, message: Message) -> Notification {
+fn notice(source: impl Into<Source>, target: Arn, minute: i64, message: Message) -> Notification {
     Notification {
         message,
         at: at(minute),
-        operation: operation.into(),
+        source: source.into(),
         name: target.display_name(),
         app: Some("shop".into()),
         stack: "lamplighter".into(),
@@ -60,7 +63,7 @@ fn notice(operation: &str, target: Arn, minute: i64, message: Message) -> Notifi
 
 fn crash(minute: i64) -> Notification {
     notice(
-        "heal",
+        Function::Heal,
         service("web"),
         minute,
         Message::warning(format!("crashes ({minute})")).fires_until_resolved("heal:1"),
@@ -69,7 +72,7 @@ fn crash(minute: i64) -> Notification {
 
 fn well(minute: i64) -> Notification {
     notice(
-        "heal",
+        Function::Heal,
         service("web"),
         minute,
         Message::info("is well again").resolves("heal:1"),
@@ -78,7 +81,7 @@ fn well(minute: i64) -> Notification {
 
 fn called(minute: i64) -> Notification {
     notice(
-        "heal",
+        Function::Heal,
         service("web"),
         minute,
         Message::critical("nothing helped").fires_until_resolved("heal:1:called"),
@@ -88,7 +91,7 @@ fn called(minute: i64) -> Notification {
 fn down(minute: i64) -> Notification {
     let orders = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
     notice(
-        "RDS",
+        Source::Aws(AwsService::Rds),
         orders,
         minute,
         Message::critical("is full and was shut down").fires("down"),
@@ -154,10 +157,10 @@ fn what_was_over_before_anybody_had_to_be_told_is_not_told() {
 
 #[test]
 fn a_release_that_is_quick_is_told_all_the_same() {
-    let release = |message| notice("deploy", service("web"), 0, message);
+    let release = |message| notice(Function::Deploy, service("web"), 0, message);
     let begins = release(Message::info("rolling out").fires(RELEASE_CONDITION));
     let live = notice(
-        "rollout",
+        Function::Rollout,
         service("web"),
         0,
         Message::info("is live").clears(RELEASE_CONDITION),
@@ -171,13 +174,13 @@ fn a_release_that_is_quick_is_told_all_the_same() {
 #[test]
 fn a_release_that_fails_is_news_to_everybody() {
     let begins = notice(
-        "deploy",
+        Function::Deploy,
         service("web"),
         0,
         Message::info("rolling out").fires(RELEASE_CONDITION),
     );
     let back = notice(
-        "rollout",
+        Function::Rollout,
         service("web"),
         9,
         Message::warning("failed and went back").clears(RELEASE_CONDITION),
@@ -209,14 +212,14 @@ fn trouble_that_was_over_before_it_could_be_sent_is_told_and_ended() {
 #[test]
 fn an_alarm_that_goes_off_without_having_been_on_is_not_told() {
     let off = notice(
-        "CloudWatch",
+        Source::Aws(AwsService::CloudWatch),
         service("web"),
         0,
         Message::info("the alarm x is off").clears("alarm:x"),
     );
     assert!(desk(std::slice::from_ref(&off)).incidents.is_empty());
     let on = notice(
-        "CloudWatch",
+        Source::Aws(AwsService::CloudWatch),
         service("web"),
         1,
         Message::warning("the alarm x is on").fires("alarm:x"),
@@ -228,11 +231,11 @@ fn an_alarm_that_goes_off_without_having_been_on_is_not_told() {
 
 #[test]
 fn a_warning_within_a_release_that_was_quick_is_told() {
-    let said = |message| notice("deploy", service("web"), 0, message);
+    let said = |message| notice(Function::Deploy, service("web"), 0, message);
     let warning = said(Message::warning("can't shift traffic"));
     let begins = said(Message::info("rolling out").fires(RELEASE_CONDITION));
     let live = notice(
-        "rollout",
+        Function::Rollout,
         service("web"),
         0,
         Message::info("is live").clears(RELEASE_CONDITION),
@@ -262,7 +265,7 @@ fn who_acknowledges_hears_no_reminder_and_hears_the_end() {
     tell(only(&mut desk), 0);
     let acknowledge = |token: &str| {
         notice(
-            "heal",
+            Function::Heal,
             service("web"),
             1,
             Message::info("").deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{token}")),
@@ -302,7 +305,7 @@ fn a_silence_ends_by_itself() {
     ingest_notification(
         &mut desk,
         &silenced(notice(
-            "scale",
+            Function::Scale,
             service("web"),
             1,
             Message::info("").deduplicated_by(format!("{SILENCE_PREFIX}4")),
@@ -323,7 +326,12 @@ fn a_database_that_is_down_speaks_for_its_services() {
     let orders = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
     ingest_notification(
         &mut desk,
-        &notice("RDS", orders, 9, Message::info("is back").clears("down")),
+        &notice(
+            Source::Aws(AwsService::Rds),
+            orders,
+            9,
+            Message::info("is back").clears("down"),
+        ),
     );
     assert_eq!(
         plan_deliveries(&desk, &mail(), at(9)).len(),
@@ -335,13 +343,13 @@ fn a_database_that_is_down_speaks_for_its_services() {
 #[test]
 fn a_release_in_progress_speaks_for_its_tasks() {
     let release = notice(
-        "deploy",
+        Function::Deploy,
         service("web"),
         0,
         Message::info("rolling out").fires(RELEASE_CONDITION),
     );
     let desk = desk(&[release, crash(1)]);
-    let crash = IncidentId::for_target(&service("web"), "health");
+    let crash = IncidentId::for_target(&service("web"), &Cause::Health);
     assert_eq!(
         suppression_reason(&desk.incidents[&crash], &desk, at(1)),
         Some("a release is rolled out".to_owned())
@@ -427,7 +435,7 @@ fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
     let many: Vec<Notification> = (0..100)
         .map(|n| {
             notice(
-                "heal",
+                Function::Heal,
                 service(&format!("s{n}")),
                 0,
                 Message::warning("crashes").fires_until_resolved("heal:1"),
@@ -464,7 +472,7 @@ fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
     }
     let more = (0..900).map(|n| {
         notice(
-            "heal",
+            Function::Heal,
             service(&format!("t{n}")),
             0,
             Message::warning("crashes").fires_until_resolved("heal:1"),

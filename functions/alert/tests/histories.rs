@@ -207,7 +207,7 @@ fn notice(n: u32, at: Timestamp, message: Message) -> Notification {
     Notification {
         message,
         at,
-        operation: "heal".into(),
+        source: lamplighter::Function::Heal.into(),
         name: target.display_name(),
         app: None,
         stack: "lamplighter".into(),
@@ -272,7 +272,7 @@ impl Story {
                 if now.duration_since(*since).as_mins() >= minutes {
                     self.lasted.insert(IncidentId::for_target(
                         &notice(n, now, Message::info("")).target,
-                        "health",
+                        &lamplighter::model::Cause::Health,
                     ));
                 }
                 if self.world.chance(gets_well) {

@@ -183,7 +183,10 @@ fn what_is_found_in_images_and_alarms_of_others_read_well() {
     let on = sample("alarm-of-others-on").unwrap();
     assert_eq!(
         (on.cause(), on.message.begins.as_deref()),
-        ("health", Some("alarm:checkout-latency"))
+        (
+            lamplighter::model::Cause::Health,
+            Some("alarm:checkout-latency")
+        )
     );
     assert!(
         body(&on).contains("CloudWatch says: Threshold Crossed"),

@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -45,7 +46,7 @@ pub struct Policy {
 }
 
 impl Operation for Archive {
-    const NAME: &'static str = "archive";
+    const FUNCTION: Function = Function::Archive;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::telemetry::RECOVERY_POINT;
@@ -71,7 +72,7 @@ impl Policy {
 }
 
 impl Operation for Backup {
-    const NAME: &'static str = "backup";
+    const FUNCTION: Function = Function::Backup;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

@@ -30,7 +30,7 @@ fn find_wait_start(
 ) -> Timestamp {
     context
         .state
-        .waiting_since(Deploy::NAME, &wait_key(digest))
+        .waiting_since(Deploy::FUNCTION.name(), &wait_key(digest))
         .unwrap_or(now)
 }
 

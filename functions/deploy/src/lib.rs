@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -54,7 +55,7 @@ pub struct Policy {
 }
 
 impl Operation for Deploy {
-    const NAME: &'static str = "deploy";
+    const FUNCTION: Function = Function::Deploy;
     type Policy = Policy;
     type Prefetched = ();
     type Observed = Observed;

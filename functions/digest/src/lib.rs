@@ -12,6 +12,7 @@ pub mod report;
 pub mod text;
 pub mod widget;
 
+use lamplighter::Function;
 use std::rc::Rc;
 
 use crate::reads::Reads;
@@ -152,7 +153,7 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
             message: Message::info(text::render_title(page)).why(text::render_body(page)),
             // The time makes the report of a day idempotent, however often it is sent.
             at: window.to,
-            operation: "digest".to_owned(),
+            source: Function::Digest.into(),
             name: self.defaults.stack.clone(),
             app: None,
             stack: self.defaults.stack.clone(),

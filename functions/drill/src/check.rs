@@ -52,7 +52,7 @@ impl Decision<'_> {
         match self
             .context
             .state
-            .waiting_since(Drill::NAME, &wait_key(began))
+            .waiting_since(Drill::FUNCTION.name(), &wait_key(began))
         {
             Some(since) => (since.duration_since(began).as_secs(), Some(now)),
             None => (now, None),

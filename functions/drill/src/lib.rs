@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -70,7 +71,7 @@ impl CheckSettings {
 }
 
 impl Operation for Drill {
-    const NAME: &'static str = "drill";
+    const FUNCTION: Function = Function::Drill;
     const CLEANS_UP_UNMANAGED: bool = true;
     const ALWAYS_CLEANS_UP: bool = true;
     type Policy = Policy;

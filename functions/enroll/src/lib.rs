@@ -19,6 +19,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -46,7 +47,7 @@ pub struct Policy {
 }
 
 impl Operation for Enroll {
-    const NAME: &'static str = "enroll";
+    const FUNCTION: Function = Function::Enroll;
     const CLEANS_UP_UNMANAGED: bool = true;
     type Policy = Policy;
     type Prefetched = Prefetched;

@@ -227,7 +227,12 @@ fn every_step_settles() {
         let (unit, mut memory) = (unit(symptom), after(&[]));
         let plan = decided(&unit, &memory, "on");
         let step = plan.steps.first().unwrap();
-        memory.record_intent(Heal::NAME, &step.action, step.message.as_ref(), NOW);
+        memory.record_intent(
+            Heal::FUNCTION.name(),
+            &step.action,
+            step.message.as_ref(),
+            NOW,
+        );
         memory.record_done(&step.action, "accepted");
         let again = decided(&unit, &memory, "on");
         assert!(

@@ -79,7 +79,8 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
             ))
         }
         Detail::Database(change) => {
-            let unwell = filter_services(discovery.ledger.list_watched(Heal::NAME).await?);
+            let unwell =
+                filter_services(discovery.ledger.list_watched(Heal::FUNCTION.name()).await?);
             let services = affected_services::find_affected_services(
                 &change.source_arn,
                 &unwell,
@@ -89,7 +90,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
             find_named_services(&discovery, services).await
         }
         Detail::Sweep => find_sweep_targets(&discovery).await,
-        other => Ok(Targets::unsupported_event(Heal::NAME, other)),
+        other => Ok(Targets::unsupported_event(Heal::FUNCTION.name(), other)),
     }
 }
 
@@ -240,7 +241,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
         .cloud
         .list_tagged(ResourceKind::Service, MANAGED)
         .await?;
-    let watched = discovery.ledger.list_watched(Heal::NAME).await?;
+    let watched = discovery.ledger.list_watched(Heal::FUNCTION.name()).await?;
     let mut arns: BTreeSet<Arn> = listed.iter().map(|service| service.arn.clone()).collect();
     arns.extend(filter_services(watched.clone()));
     let Some(one) = arns.first().cloned() else {

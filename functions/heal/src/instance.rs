@@ -38,7 +38,7 @@ impl ObservedInstance {
     /// period.
     #[must_use]
     pub fn has_lost_agent(&self, context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-        let since = context.state.waiting_since(Heal::NAME, WAIT_KEY);
+        let since = context.state.waiting_since(Heal::FUNCTION.name(), WAIT_KEY);
         !self.instance.agent_connected
             && self.instance.status == "ACTIVE"
             && since.is_some_and(|since| now.duration_since(since) >= AGENT_GRACE_PERIOD)
@@ -54,7 +54,7 @@ impl ObservedInstance {
     ) {
         let since = context
             .state
-            .waiting_since(Heal::NAME, WAIT_KEY)
+            .waiting_since(Heal::FUNCTION.name(), WAIT_KEY)
             .unwrap_or(now);
         let how = |task: &Task| {
             let stop = StoppedTask::from_task(task);
@@ -92,7 +92,7 @@ pub fn decide(context: TargetContext<'_, Policy>, host: &ObservedInstance, now: 
     }
     let since = context
         .state
-        .waiting_since(Heal::NAME, WAIT_KEY)
+        .waiting_since(Heal::FUNCTION.name(), WAIT_KEY)
         .unwrap_or(now);
     let silent_for = now.duration_since(since);
     let waits = |reason: String| Plan {

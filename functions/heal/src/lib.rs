@@ -35,6 +35,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -65,7 +66,7 @@ pub struct Policy {
 }
 
 impl Operation for Heal {
-    const NAME: &'static str = "heal";
+    const FUNCTION: Function = Function::Heal;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

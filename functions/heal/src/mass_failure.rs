@@ -123,7 +123,10 @@ pub fn is_all_services(arn: &Arn) -> bool {
 
 pub fn decide(context: TargetContext<'_, Policy>, storm: &MassFailure, now: Timestamp) -> Plan {
     if storm.is_active() {
-        let since = context.state.waiting_since(Heal::NAME, KEY).unwrap_or(now);
+        let since = context
+            .state
+            .waiting_since(Heal::FUNCTION.name(), KEY)
+            .unwrap_or(now);
         let lasts = now.duration_since(since) >= NOTIFY_AFTER;
         let plan = if lasts {
             Plan::notify(build_alert(storm))

@@ -279,7 +279,11 @@ fn every_message_of_storms_and_instances() {
         .unwrap()
         .unwrap();
     let waits = |key: &str| TargetState {
-        waiting: [(Heal::NAME.to_owned(), (key.to_owned(), before(12)))].into(),
+        waiting: [(
+            Heal::FUNCTION.name().to_owned(),
+            (key.to_owned(), before(12)),
+        )]
+        .into(),
         ..TargetState::default()
     };
     let (stormy, silent) = (waits("storm"), waits("its agent"));

@@ -276,7 +276,7 @@ impl Decision<'_> {
         let baked = self.now.duration_since(
             context
                 .state
-                .waiting_since(Rollout::NAME, &key)
+                .waiting_since(Rollout::FUNCTION.name(), &key)
                 .unwrap_or(self.now),
         );
         if u64::try_from(baked.as_secs()).is_ok_and(|baked| baked >= context.policy.bake) {

@@ -19,7 +19,12 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::DeploymentChange(_)
         | Detail::TagChange(_)
         | Detail::CodeDeployment(_)
-        | Detail::Sweep => discovery.ledger.list_watched(Rollout::NAME).await?,
+        | Detail::Sweep => {
+            discovery
+                .ledger
+                .list_watched(Rollout::FUNCTION.name())
+                .await?
+        }
         other => return Ok(Targets::unsupported_event("rollout", other)),
     };
     // Other services have no active rollout, so only those that the event names are locked.

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -55,7 +56,7 @@ pub struct Policy {
 }
 
 impl Operation for Rollout {
-    const NAME: &'static str = "rollout";
+    const FUNCTION: Function = Function::Rollout;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

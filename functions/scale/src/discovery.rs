@@ -17,7 +17,7 @@ use lamplighter::{AwsError, Event};
 use crate::Prefetched;
 
 /// Operation name under which the ledger keeps the watch list.
-const NAME: &str = <crate::Scale as lamplighter::Operation>::NAME;
+const NAME: &str = lamplighter::Function::Scale.name();
 /// Prefix of the names of Lamplighter's alarms, before the cluster.
 const ALARM_PREFIX: &str = "lamplighter/";
 /// Kinds of Lamplighter's alarms that indicate load.

@@ -24,6 +24,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -51,7 +52,7 @@ pub struct Policy {
 }
 
 impl Operation for Scale {
-    const NAME: &'static str = "scale";
+    const FUNCTION: Function = Function::Scale;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

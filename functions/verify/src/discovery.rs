@@ -37,7 +37,10 @@ pub async fn find_targets<C: Reads, L: Ledger>(
             }
         }
         Detail::Sweep => (
-            discovery.ledger.list_watched(Verify::NAME).await?,
+            discovery
+                .ledger
+                .list_watched(Verify::FUNCTION.name())
+                .await?,
             HookRequest::Pending,
         ),
         other => return Ok(Targets::unsupported_event("verify", other)),

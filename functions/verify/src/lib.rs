@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 use crate::reads::Reads;
 use jiff::Timestamp;
+use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
@@ -61,7 +62,7 @@ const RETRY_SOON_SECONDS: u32 = 15;
 const RETRY_LATER_SECONDS: u32 = 30;
 
 impl Operation for Verify {
-    const NAME: &'static str = "verify";
+    const FUNCTION: Function = Function::Verify;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

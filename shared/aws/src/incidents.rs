@@ -116,7 +116,7 @@ impl IncidentStore for DynamoLedger {
                     format!(
                         "new#{:.6}#{}",
                         notice.at,
-                        IncidentId::for_target(&notice.target, &document).as_str()
+                        IncidentId::hash(&notice.target, &document).as_str()
                     ),
                     document,
                 )

@@ -450,7 +450,7 @@ fn notices(n: usize) -> Vec<Notification> {
     let notice = Notification {
         message: Message::info("rolling out"),
         at: now(),
-        operation: "deploy".into(),
+        source: lamplighter::Function::Deploy.into(),
         target: service(1),
         name: "shop/web1".into(),
         app: None,

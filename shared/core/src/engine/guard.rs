@@ -16,10 +16,14 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// effect is notified now; any other is decided again.
     pub(super) fn resolve_intents(&mut self, observed: &Op::Observed) {
         let in_effect = |pending: &Pending| Op::is_applied(&pending.action, observed);
-        for pending in self.lease.state.take_applied(Op::NAME, self.now, in_effect) {
+        for pending in self
+            .lease
+            .state
+            .take_applied(Op::FUNCTION.name(), self.now, in_effect)
+        {
             let target = self.target.arn.display_name();
             tracing::info!(
-                operation = Op::NAME,
+                operation = Op::FUNCTION.name(),
                 target,
                 action = pending.action.describe(),
                 "an interrupted action took effect"

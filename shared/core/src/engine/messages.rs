@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::AwsError;
 use crate::engine::limits;
+use crate::model::Cause;
 use crate::notify::{ACKNOWLEDGED_PREFIX, Message, SILENCE_PREFIX};
 use crate::plan::{Finding, Step};
 use crate::policy::TagError;
@@ -35,6 +36,7 @@ pub(super) fn bad_tag_message(mistake: &TagError) -> Message {
         mistake.tag, mistake.example
     ))
     .deduplicated_by(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+    .caused_by(Cause::Tags)
 }
 
 /// Builds the message for an unknown key with our prefix. All other tags stay in effect.
@@ -46,6 +48,7 @@ pub(super) fn unknown_tag_message(mistake: &TagError) -> Message {
         ))
         .next("Correct or remove the tag.")
         .deduplicated_by(format!("misspelt:{}", mistake.tag))
+        .caused_by(Cause::Tags)
 }
 
 /// Builds the message for a target that AWS could not describe.
@@ -63,6 +66,7 @@ pub(super) fn unmanaged_target_message(operation: &str) -> Message {
     .why("Lamplighter acts only on what carries lamplighter:managed.")
     .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
     .deduplicated_by("unmanaged")
+    .caused_by(Cause::Tags)
 }
 
 pub(super) fn limit_reached_message(step: &Step, limit: &limits::LimitReached) -> Message {

@@ -116,7 +116,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         self.notices.push(Notification {
             message,
             at: self.now,
-            operation: Op::NAME.to_owned(),
+            source: Op::FUNCTION.into(),
             name: self.target.arn.display_name(),
             app: policy::app_name(tags).map(str::to_owned),
             stack: self.engine.defaults.stack.clone(),
@@ -148,7 +148,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             at: (self.engine.clock)(),
             kind,
             event_id: event_id.clone(),
-            operation: Op::NAME.to_owned(),
+            operation: Op::FUNCTION.name().to_owned(),
             target: self.target.arn.clone(),
             reason: decision.full_reason(),
             observed: decision.observed.clone(),
@@ -176,7 +176,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     pub(super) fn log_decision(&self, reason: &str, actions: u32) {
         tracing::info!(
-            operation = Op::NAME,
+            operation = Op::FUNCTION.name(),
             target = self.target.arn.display_name(),
             event_id = self.round.event.id,
             actions,

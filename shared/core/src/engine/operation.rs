@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::engine::arbiter::Preconditions;
 use crate::event::detail::Detail;
 use crate::model::Tagged;
+use crate::operations::Function;
 use crate::plan::Action;
 use crate::policy::{StackDefaults, TagError};
 use crate::ports::capability::Capability;
@@ -17,8 +18,8 @@ use crate::{AwsError, Error, Event, Plan};
 
 /// The domain logic of one Lambda function. The engine does the rest.
 pub trait Operation {
-    /// The name, which is a verb: `deploy`.
-    const NAME: &'static str;
+    /// The function that runs the operation.
+    const FUNCTION: Function;
     /// The policy that is parsed from the tags of a target.
     type Policy;
     /// Data that is read once for all targets of a run.

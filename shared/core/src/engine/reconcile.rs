@@ -83,7 +83,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             Err(error) => self.finish_with_error(error).await,
         };
         if let Err(error) = &result {
-            tracing::error!(operation = Op::NAME, target = self.target.arn.display_name(), error_type = error.kind(), error = %error, "visit failed");
+            tracing::error!(operation = Op::FUNCTION.name(), target = self.target.arn.display_name(), error_type = error.kind(), error = %error, "visit failed");
         }
         result
     }
@@ -100,7 +100,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             Ok(None) => {
                 return Ok(Decision::nothing(format!(
                     "not managed by {}: its tags do not say so",
-                    Op::NAME
+                    Op::FUNCTION.name()
                 )));
             }
             Err(mistake) => {
@@ -111,7 +111,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         match managed {
             Managed::Paused => return Ok(Decision::nothing("paused by lamplighter:managed")),
             Managed::No if !self.cleans_up_unmanaged() => {
-                self.notify_once(unmanaged_target_message(Op::NAME));
+                self.notify_once(unmanaged_target_message(Op::FUNCTION.name()));
                 return Ok(Decision::nothing("lamplighter:managed is missing"));
             }
             Managed::Act | Managed::Observe | Managed::No => {}
@@ -150,7 +150,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             (self.engine.metrics)(&record.to_string());
         }
         let watched = Op::needs_requeue(context, &observed, &plan);
-        self.lease.state.set_requeue(Op::NAME, watched);
+        self.lease.state.set_requeue(Op::FUNCTION.name(), watched);
         let no_acting = managed == Managed::Observe || self.engine.defaults.mode == Mode::Observe;
         let observe_only = no_acting && !plan.steps.iter().any(|step| step.action.is_cleanup());
         let steps = self.check_steps(&plan, &Op::preconditions(&observed));
@@ -197,7 +197,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// Reports whether the operation has something to clean up on a target that is no longer
     /// managed.
     fn cleans_up_unmanaged(&self) -> bool {
-        Op::CLEANS_UP_UNMANAGED || self.lease.state.watched.contains(Op::NAME)
+        Op::CLEANS_UP_UNMANAGED || self.lease.state.watched.contains(Op::FUNCTION.name())
     }
 
     /// Reports and journals that AWS could not be read, and fails the event.
@@ -216,9 +216,11 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         &mut self,
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
-        self.lease
-            .state
-            .track_wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
+        self.lease.state.track_wait(
+            Op::FUNCTION.name(),
+            decision.plan.waits_for.as_ref(),
+            self.now,
+        );
         self.notify_plan(&decision.plan);
         let reason = decision.full_reason();
         let record = self.build_record(RecordKind::Nothing, &decision, decision.list_withheld());
@@ -252,14 +254,19 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     /// Journals the intent, executes every step, notifies, and journals the outcome.
     async fn execute_plan(&mut self, decision: Decision) -> Result<ReconcileResult, Error> {
-        self.lease
-            .state
-            .track_wait(Op::NAME, decision.plan.waits_for.as_ref(), self.now);
-        self.lease.state.supersede_pending(Op::NAME);
+        self.lease.state.track_wait(
+            Op::FUNCTION.name(),
+            decision.plan.waits_for.as_ref(),
+            self.now,
+        );
+        self.lease.state.supersede_pending(Op::FUNCTION.name());
         for step in decision.executable_steps() {
-            self.lease
-                .state
-                .record_intent(Op::NAME, &step.action, step.message.as_ref(), self.now);
+            self.lease.state.record_intent(
+                Op::FUNCTION.name(),
+                &step.action,
+                step.message.as_ref(),
+                self.now,
+            );
         }
         self.notify_plan(&decision.plan);
         let intent = self.build_record(RecordKind::Intent, &decision, Vec::new());

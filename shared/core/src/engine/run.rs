@@ -42,7 +42,10 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         run: &Invocation,
     ) -> Result<Value, Error> {
         if self.defaults.mode == Mode::Off {
-            tracing::info!(operation = Op::NAME, "mode is off: nothing is decided");
+            tracing::info!(
+                operation = Op::FUNCTION.name(),
+                "mode is off: nothing is decided"
+            );
             return Ok(json!({"mode": "off"}));
         }
         match Payload::parse(payload)? {
@@ -105,7 +108,7 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
             counts.failures = counts.failures.max(1);
         }
         let record = telemetry::build_emf_record(
-            Op::NAME,
+            Op::FUNCTION.name(),
             &self.defaults.stack,
             counts,
             now.duration_since(started),
@@ -133,7 +136,7 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
             Targets::Found(targets, prefetched) => (targets, prefetched),
             Targets::Skipped(reason) => {
                 tracing::info!(
-                    operation = Op::NAME,
+                    operation = Op::FUNCTION.name(),
                     event_id = event.id,
                     reason,
                     "no target"

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::model::Arn;
+use crate::model::{Arn, Cause};
 use crate::notify::{Notification, Severity};
 
 /// The key of an incident: a hash of its target and cause, short enough for a sort key and a link.
@@ -23,7 +23,7 @@ pub struct Incident {
     pub name: String,
     pub app: Option<String>,
     /// See [`Notification::cause`].
-    pub cause: String,
+    pub cause: Cause,
     /// The page of the target in the AWS console.
     pub link: String,
     /// The time of the first notification.
@@ -55,8 +55,12 @@ pub struct Incident {
 pub struct Line {
     pub at: Timestamp,
     pub severity: Severity,
-    pub operation: String,
+    /// The name of the source, for people.
+    pub source: String,
     pub title: String,
+    /// What Lamplighter did or will do next.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub action: String,
     pub why: String,
     pub next: String,
     /// The condition that fires from this line on.
@@ -96,8 +100,14 @@ pub struct Channel {
 
 impl IncidentId {
     #[must_use]
-    pub fn for_target(target: &Arn, cause: &str) -> Self {
-        let hash = Sha256::digest(format!("{target} {cause}"));
+    pub fn for_target(target: &Arn, cause: &Cause) -> Self {
+        Self::hash(target, &cause.to_string())
+    }
+
+    /// Returns the identifier of a text about a target, such as a notification in the inbox.
+    #[must_use]
+    pub fn hash(target: &Arn, text: &str) -> Self {
+        let hash = Sha256::digest(format!("{target} {text}"));
         Self(
             hash.iter()
                 .take(6)
@@ -119,7 +129,7 @@ impl Incident {
             target: notice.target.clone(),
             name: notice.name.clone(),
             app: notice.app.clone(),
-            cause: notice.cause().to_owned(),
+            cause: notice.cause(),
             link: notice.link.clone(),
             since: notice.at,
             firing: BTreeMap::new(),
@@ -167,27 +177,16 @@ impl Incident {
 impl Line {
     #[must_use]
     pub fn from_notification(notice: &Notification) -> Self {
-        let Notification {
-            message,
-            at,
-            operation,
-            ..
-        } = notice.clone();
-        let (severity, title, why, next, begins) = (
-            message.severity,
-            message.title,
-            message.why,
-            message.next,
-            message.begins,
-        );
+        let message = notice.message.clone();
         Self {
-            at,
-            severity,
-            operation,
-            title,
-            why,
-            next,
-            begins,
+            at: notice.at,
+            severity: message.severity,
+            source: notice.source.to_string(),
+            title: message.title,
+            action: message.action,
+            why: message.why,
+            next: message.next,
+            begins: message.begins,
         }
     }
 }

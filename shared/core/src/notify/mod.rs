@@ -4,8 +4,10 @@ pub mod html;
 pub mod incident;
 mod notification;
 pub mod redact;
+mod source;
 
 pub use notification::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, DATABASE_DOWN_CONDITION, Message, Notification, Outbox,
     RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent, console_host, console_link,
 };
+pub use source::Source;

@@ -5,7 +5,8 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Arn;
+use crate::model::{Arn, AwsService, Cause};
+use crate::notify::source::Source;
 
 /// The condition that fires from the rollout of a release until its result is known.
 pub const RELEASE_CONDITION: &str = "release";
@@ -50,8 +51,14 @@ pub struct Message {
     /// The condition that no longer fires, together with all that start with it and a colon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ends: Option<String>,
+    /// What the message is about, if not what its source is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<Cause>,
     /// The event in one line, without the name of the target.
     pub title: String,
+    /// What Lamplighter did or will do next, in one sentence; empty if it does nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub action: String,
     /// The cause, in one or a few sentences.
     pub why: String,
     /// The next step of Lamplighter, or what a person should do.
@@ -64,7 +71,7 @@ pub struct Notification {
     #[serde(flatten)]
     pub message: Message,
     pub at: Timestamp,
-    pub operation: String,
+    pub source: Source,
     pub target: Arn,
     /// The display name of the target: `shop/web`.
     pub name: String,
@@ -115,10 +122,26 @@ impl Message {
             resolves: None,
             begins: None,
             ends: None,
+            cause: None,
             title,
+            action: String::new(),
             why,
             next,
         }
+    }
+
+    /// Says what Lamplighter did or will do next.
+    #[must_use]
+    pub fn action(mut self, action: impl Into<String>) -> Self {
+        self.action = action.into();
+        self
+    }
+
+    /// Says what the message is about, if not what its source is about.
+    #[must_use]
+    pub fn caused_by(mut self, cause: Cause) -> Self {
+        self.cause = Some(cause);
+        self
     }
 
     #[must_use]
@@ -174,14 +197,11 @@ impl Message {
 /// Formats the message for a person, without its target.
 impl fmt::Display for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "[{}] {}\n  Why: {}\n  Next: {}",
-            self.severity.as_str(),
-            self.title,
-            self.why,
-            self.next
-        )
+        write!(f, "[{}] {}", self.severity.as_str(), self.title)?;
+        if !self.action.is_empty() {
+            write!(f, "\n  {}", self.action)?;
+        }
+        write!(f, "\n  Why: {}\n  Next: {}", self.why, self.next)
     }
 }
 
@@ -190,25 +210,25 @@ impl Notification {
     /// are not repeated daily while their condition fires.
     #[must_use]
     pub fn is_from_aws(&self) -> bool {
-        self.operation.starts_with(char::is_uppercase)
+        match self.source {
+            Source::Aws(_) => true,
+            Source::Function(_) | Source::Channel(_) | Source::ChannelSettings => false,
+        }
     }
 
     /// Returns the cause that groups notifications into incidents: one target and one cause are
     /// one incident, whatever the source.
     #[must_use]
-    pub fn cause(&self) -> &str {
-        const OF_TAGS: [&str; 3] = ["bad-tag:", "misspelt:", "unmanaged"];
-        let is_of_tags = |key: &String| OF_TAGS.iter().any(|prefix| key.starts_with(prefix));
-        match self.operation.as_str() {
-            _ if self.message.key.as_ref().is_some_and(is_of_tags) => "tags",
-            "deploy" | "rollout" | "verify" => "release",
-            "heal" => "health",
-            "CloudWatch" if self.target.ecs_cluster_and_name().is_some() => "health",
-            "scale" => "load",
-            "backup" | "drill" => "backup",
-            "archive" => "logs",
-            "enroll" => "set-up",
-            of_aws => of_aws,
+    pub fn cause(&self) -> Cause {
+        match (&self.message.cause, &self.source) {
+            (Some(cause), _) => cause.clone(),
+            // An alarm of a service is about its health, whoever reports it.
+            (None, Source::Aws(AwsService::CloudWatch))
+                if self.target.ecs_cluster_and_name().is_some() =>
+            {
+                Cause::Health
+            }
+            (None, source) => source.cause(),
         }
     }
 }

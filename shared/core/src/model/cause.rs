@@ -1,0 +1,105 @@
+//! What an incident is about.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What an incident is about. Notifications about one target with one cause are one incident.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Tags of the target that can't be used.
+    Tags,
+    /// A release, from push to verdict.
+    Release,
+    /// The health of a service or of the host of its tasks.
+    Health,
+    /// The load of a service.
+    Load,
+    /// Backups and drills.
+    Backup,
+    /// Retention and exports of logs.
+    Logs,
+    /// Findings and alarms that are managed.
+    Setup,
+    /// The stack's own alerts, acknowledgements and daily report.
+    Stack,
+    /// An AWS service that reports something.
+    Aws(AwsService),
+    /// A notification channel that does not work, by name.
+    Channel(String),
+    /// The secret that configures the channels.
+    ChannelSettings,
+}
+
+/// An AWS service whose events are passed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AwsService {
+    Rds,
+    Health,
+    ApplicationAutoScaling,
+    SecretsManager,
+    Ecr,
+    Inspector,
+    Backup,
+    CodeDeploy,
+    CloudWatch,
+    /// One without a name here.
+    Other,
+}
+
+impl AwsService {
+    /// Returns the service that sends events with this EventBridge source: `aws.rds`.
+    #[must_use]
+    pub fn from_event_source(source: &str) -> Self {
+        match source {
+            "aws.rds" => Self::Rds,
+            "aws.health" => Self::Health,
+            "aws.application-autoscaling" => Self::ApplicationAutoScaling,
+            "aws.secretsmanager" => Self::SecretsManager,
+            "aws.ecr" => Self::Ecr,
+            "aws.inspector2" => Self::Inspector,
+            "aws.backup" => Self::Backup,
+            "aws.codedeploy" => Self::CodeDeploy,
+            "aws.cloudwatch" => Self::CloudWatch,
+            _ => Self::Other,
+        }
+    }
+
+    /// Returns the name as AWS spells it: `Application Auto Scaling`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Rds => "RDS",
+            Self::Health => "AWS Health",
+            Self::ApplicationAutoScaling => "Application Auto Scaling",
+            Self::SecretsManager => "Secrets Manager",
+            Self::Ecr => "ECR",
+            Self::Inspector => "Inspector",
+            Self::Backup => "AWS Backup",
+            Self::CodeDeploy => "CodeDeploy",
+            Self::CloudWatch => "CloudWatch",
+            Self::Other => "AWS",
+        }
+    }
+}
+
+/// Formats the cause for people and for fields of other systems: `release`.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tags => f.write_str("tags"),
+            Self::Release => f.write_str("release"),
+            Self::Health => f.write_str("health"),
+            Self::Load => f.write_str("load"),
+            Self::Backup => f.write_str("backup"),
+            Self::Logs => f.write_str("logs"),
+            Self::Setup => f.write_str("set-up"),
+            Self::Stack => f.write_str("stack"),
+            Self::Aws(service) => f.write_str(service.name()),
+            Self::Channel(channel) => write!(f, "channel {channel}"),
+            Self::ChannelSettings => f.write_str("channels"),
+        }
+    }
+}
