@@ -101,8 +101,13 @@ class Crate:
         """Maps each module to the modules it depends on."""
         graph = {}
         for module, text in self.texts.items():
-            paths = [path for is_public, path, _ in self.uses[module] if not is_public]
             body = re.sub(r"(?ms)^\s*(?:pub(?:\([a-z ]+\))? )?use [^;]+;", "", text)
+            # A re-export is a dependency only where the module uses the item itself.
+            paths = [
+                path
+                for is_public, path, name in self.uses[module]
+                if not is_public or re.search(rf"\b{name}\b", body)
+            ]
             for match in re.finditer(rf"(?<![\w:])({IDENTIFIER}(?:::{IDENTIFIER})+)", body):
                 paths.append(match.group(1).split("::"))
             imported = {name: path for _, path, name in self.uses[module]}

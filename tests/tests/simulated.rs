@@ -538,6 +538,7 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
     world.push("shop/web", "RC_1.0.5", 5);
     let mut held = e2e::world::Held::default();
     held.memory
+        .releases
         .quarantined
         .insert(Digest::new(format!("sha256:{:064x}", 11)), "5xx".into());
     world.state_mut().held.insert(arn.clone(), held);
@@ -548,7 +549,7 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
         world.image_of(&arn).contains("RC_1.0.5@"),
         "the newest that is not quarantined is rolled out"
     );
-    let attempts: Vec<Attempt> = world.state().held[&arn].memory.attempts.clone();
+    let attempts: Vec<Attempt> = world.state().held[&arn].memory.releases.attempts.clone();
     assert!(attempts.iter().all(|attempt| attempt.finished));
 }
 

@@ -76,7 +76,10 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
     world.state_mut().roll_back(&web);
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
+    assert_eq!(
+        world.state().held[&web].memory.releases.quarantined.len(),
+        1
+    );
 }
 
 /// A canary of the old revision would wait for approval too, and nobody is to be asked about that.
@@ -97,7 +100,10 @@ fn a_way_back_waits_for_nobody() {
     minutes(&world, 2);
     world.state_mut().settle(&web);
     minutes(&world, 3);
-    assert_eq!(world.state().held[&web].memory.active_rollback, None);
+    assert_eq!(
+        world.state().held[&web].memory.releases.active_rollback,
+        None
+    );
     assert_eq!(
         world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
         "no rollout is followed",
@@ -131,7 +137,10 @@ fn a_restart_waits_for_nobody() {
     assert_eq!(world.count("ContinueServiceDeployment"), 1);
     world.state_mut().settle(&web);
     minutes(&world, 4);
-    assert_eq!(world.state().held[&web].memory.active_rollback, None);
+    assert_eq!(
+        world.state().held[&web].memory.releases.active_rollback,
+        None
+    );
 }
 
 /// Nobody has to use the tag.
@@ -173,7 +182,10 @@ fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
     minutes(&world, 3);
     world.state_mut().roll_back(&web);
     minutes(&world, 2);
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 1);
+    assert_eq!(
+        world.state().held[&web].memory.releases.quarantined.len(),
+        1
+    );
     world
         .state_mut()
         .tags
@@ -187,5 +199,8 @@ fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
         world.titles(),
         world.state().journal.last()
     );
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 0);
+    assert_eq!(
+        world.state().held[&web].memory.releases.quarantined.len(),
+        0
+    );
 }

@@ -118,7 +118,7 @@ fn what_cloudwatch_has_deleted_meanwhile_is_told() {
         ["2026-11-19", "2026-11-27", "2026-11-28", "2026-11-29"]
     );
     assert_eq!(
-        world.state().held[&web].memory.exported,
+        world.state().held[&web].memory.logs.exported,
         Some(day("2026-11-29"))
     );
 }
@@ -132,7 +132,7 @@ fn a_memory_that_was_lost_is_found_again_in_the_bucket() {
     sweeps(&world, 1);
     assert_eq!(world.count("CreateExportTask"), 1);
     assert_eq!(
-        world.state().held[&web].memory.exported,
+        world.state().held[&web].memory.logs.exported,
         Some(day("2026-11-19"))
     );
 }
@@ -304,7 +304,7 @@ proptest! {
         }
         world.state_mut().faults.clear();
         sweeps(&world, 26);
-        let last = world.state().held[&groups[0]].memory.exported.unwrap();
+        let last = world.state().held[&groups[0]].memory.logs.exported.unwrap();
         let days = usize::try_from((last - day("2026-11-19")).get_days()).unwrap() + 1;
         for group in ["ecs/a", "ecs/b", "_/c"] {
             let there = complete(&world, &format!("30d/{group}/"));

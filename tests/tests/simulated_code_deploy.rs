@@ -245,13 +245,14 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
     minutes(&world, 4);
     assert_eq!(newest(&world).answers, [passed]);
     assert_eq!(
-        world.state().held[&web].memory.pending_verdict,
+        world.state().held[&web].memory.releases.pending_verdict,
         None,
         "nothing is waited for any more"
     );
     assert_eq!(
         world.state().held[&web]
             .memory
+            .releases
             .quarantined
             .contains_key(&digest(12)),
         unwell
@@ -292,6 +293,7 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
     assert!(
         world.state().held[&web]
             .memory
+            .releases
             .quarantined
             .contains_key(&digest(12))
     );

@@ -53,7 +53,13 @@ fn a_task_that_ecs_replaces_is_no_incident() {
         ward.world.titles()
     );
     // Once it is well nothing is left to come back for.
-    assert!(ward.world.state().held[&web].memory.healing.is_none());
+    assert!(
+        ward.world.state().held[&web]
+            .memory
+            .health
+            .healing
+            .is_none()
+    );
     assert!(
         !ward.world.state().held[&web]
             .memory
@@ -120,6 +126,7 @@ fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
     assert!(
         ward.world.state().held[&web]
             .memory
+            .releases
             .quarantined
             .contains_key(&digest)
     );
@@ -154,6 +161,7 @@ fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person
     assert_eq!(told.len(), 2);
     let steps = ward.world.state().held[&web]
         .memory
+        .health
         .healing
         .clone()
         .unwrap()
@@ -592,6 +600,7 @@ fn a_release_that_is_followed_is_left_to_rollout() {
     assert!(
         ward.world.state().held[&web]
             .memory
+            .releases
             .active_rollout
             .is_some()
     );
@@ -681,7 +690,13 @@ fn a_missing_secret_takes_no_release_back() {
             .starts_with("misses something that its tasks need"),
         "{told:?}"
     );
-    assert!(ward.world.state().held[&web].memory.quarantined.is_empty());
+    assert!(
+        ward.world.state().held[&web]
+            .memory
+            .releases
+            .quarantined
+            .is_empty()
+    );
 }
 
 /// A canary's hook leaves what it has judged in the memory.
@@ -698,6 +713,7 @@ fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
         .entry(web.clone())
         .or_default()
         .memory
+        .releases
         .pending_verdict = serde_json::from_value(judging).unwrap();
     ward.set(&web, Conduct::Crashes);
     ward.minutes(20);

@@ -27,7 +27,7 @@ fn a_release_that_is_live_is_told_and_remembered_as_good() {
         titles.last().unwrap(),
         "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min"
     );
-    let verified = world.state().held[&web].memory.verified.clone();
+    let verified = world.state().held[&web].memory.releases.verified.clone();
     assert_eq!(
         (verified.len(), verified[0].digest.clone()),
         (1, digest(11))
@@ -158,7 +158,10 @@ fn after_two_bad_releases_in_a_row_it_is_the_last_good_one_that_runs() {
         minutes(&world, 17);
         assert!(runs(&world, &web, "RC_1.1.0"), "{}", world.image_of(&web));
     }
-    assert_eq!(world.state().held[&web].memory.quarantined.len(), 2);
+    assert_eq!(
+        world.state().held[&web].memory.releases.quarantined.len(),
+        2
+    );
 }
 
 #[test]
@@ -355,6 +358,7 @@ fn a_release_that_does_not_answer_well_goes_back() {
     assert!(
         state.held[&web]
             .memory
+            .releases
             .quarantined
             .contains_key(&digest(12))
     );
@@ -373,7 +377,7 @@ fn one_that_answers_now_and_then_stays_and_is_told_as_unclear() {
     let title = "RC_1.2.0 (sha256:00000000) is live, and nobody can say whether it is well";
     assert_eq!(world.titles().last().unwrap(), title);
     // It is nothing to go back to.
-    assert_eq!(world.state().held[&web].memory.verified.len(), 1);
+    assert_eq!(world.state().held[&web].memory.releases.verified.len(), 1);
 }
 
 #[test]
@@ -493,6 +497,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     assert!(
         world.state().held[&web]
             .memory
+            .releases
             .quarantined
             .contains_key(&digest(12))
     );

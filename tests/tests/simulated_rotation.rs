@@ -63,7 +63,10 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
         .deployments[0]
         .rollout_state = "COMPLETED".into();
     world.sweep(&Deploy).unwrap().unwrap();
-    assert_eq!(world.state().held[&arn].memory.pending_restart, None);
+    assert_eq!(
+        world.state().held[&arn].memory.releases.pending_restart,
+        None
+    );
     let restarts = world.state().services[&arn]
         .deployments
         .iter()
@@ -90,12 +93,24 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
         .invoke_with(&Deploy, rotation(&world), none)
         .unwrap()
         .unwrap();
-    assert!(world.state().held[&arn].memory.pending_restart.is_some());
+    assert!(
+        world.state().held[&arn]
+            .memory
+            .releases
+            .pending_restart
+            .is_some()
+    );
     // A rollout is tried and refused, then held for good.
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.fault("RegisterTaskDefinition", Fault::Throttled);
     assert!(world.invoke(&Deploy, push).unwrap().is_err());
-    assert!(world.state().held[&arn].memory.pending_restart.is_some());
+    assert!(
+        world.state().held[&arn]
+            .memory
+            .releases
+            .pending_restart
+            .is_some()
+    );
     // A person rolls another image out by hand.
     world.pass(SignedDuration::from_mins(1));
     let first = world.state().definitions[0].arn().to_owned();
@@ -108,7 +123,10 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
         .unwrap()
         .insert("lamplighter:deploy".into(), "tag=none repo=shop/web".into());
     world.sweep(&Deploy).unwrap().unwrap();
-    assert_eq!(world.state().held[&arn].memory.pending_restart, None);
+    assert_eq!(
+        world.state().held[&arn].memory.releases.pending_restart,
+        None
+    );
     assert!(
         !world
             .titles()

@@ -148,11 +148,12 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
     let memory = world.state().held[&web].memory.clone();
     assert!(
         memory
+            .releases
             .quarantined
             .contains_key(&Digest::new(format!("sha256:{:064x}", 11)))
     );
     assert!(
-        memory.active_rollout.is_none(),
+        memory.releases.active_rollout.is_none(),
         "`rollout` has nothing to add"
     );
     // While ECS goes back it asks again, and nothing may stand in its way.
@@ -338,6 +339,7 @@ fn what_failed_before_is_not_let_in_by_another_door() {
         .get_mut(&web)
         .unwrap()
         .memory
+        .releases
         .pending_verdict = None;
     shift(&world, &web, 0.0);
     for stage in ["PRE_SCALE_UP", "PRE_SCALE_UP"] {
@@ -436,7 +438,13 @@ fn a_way_back_is_not_judged() {
     let at = world.state().now;
     {
         let mut state = world.state_mut();
-        state.held.get_mut(&web).unwrap().memory.active_rollback = Some(ActiveRollback {
+        state
+            .held
+            .get_mut(&web)
+            .unwrap()
+            .memory
+            .releases
+            .active_rollback = Some(ActiveRollback {
             to: Some(to.clone()),
             at,
         });
@@ -452,7 +460,13 @@ fn a_way_back_is_not_judged() {
         call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 95, "old": 5})),
     );
     assert_eq!(answer.unwrap().unwrap()["hookStatus"], "SUCCEEDED");
-    assert!(world.state().held[&web].memory.quarantined.is_empty());
+    assert!(
+        world.state().held[&web]
+            .memory
+            .releases
+            .quarantined
+            .is_empty()
+    );
 }
 
 /// Its tasks take requests and never answer.
@@ -513,7 +527,13 @@ fn an_image_that_ran_before_is_not_quarantined() {
         "{:?}",
         world.titles()
     );
-    assert!(world.state().held[&web].memory.quarantined.is_empty());
+    assert!(
+        world.state().held[&web]
+            .memory
+            .releases
+            .quarantined
+            .is_empty()
+    );
 }
 
 /// A secret was rotated: the tasks are started anew with what they run.

@@ -66,7 +66,7 @@ pub fn may_start_export(
     task: Option<&ExportTask>,
     now: Timestamp,
 ) -> bool {
-    let (Some(task), Some(exporting)) = (task, &context.state.exporting) else {
+    let (Some(task), Some(exporting)) = (task, &context.state.logs.exporting) else {
         return task.is_none();
     };
     has_failed(task) && now.duration_since(exporting.at) >= RETRY_DELAY
@@ -125,6 +125,7 @@ impl Decision<'_> {
             let since = self
                 .context
                 .state
+                .logs
                 .exporting
                 .as_ref()
                 .map_or(self.now, |exporting| exporting.at);

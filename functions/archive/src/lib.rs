@@ -104,8 +104,8 @@ impl Operation for Archive {
     /// Adopts an export task whose start was not recorded, based on its content. Drops a task that
     /// AWS doesn't know, so that the export starts again.
     fn prune_state(memory: &mut TargetState, observed: &Observed) {
-        memory.exported = memory.exported.max(observed.done);
-        memory.exporting = match (&observed.task, memory.exporting.take()) {
+        memory.logs.exported = memory.logs.exported.max(observed.done);
+        memory.logs.exporting = match (&observed.task, memory.logs.exporting.take()) {
             (None, _) => None,
             (Some(task), exporting) => task.export_day().map(|day| Exporting {
                 day,

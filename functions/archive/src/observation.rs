@@ -75,7 +75,7 @@ impl Prefetched {
         let arn = &context.target.arn;
         let mut observed = Observed {
             at: self.at,
-            done: context.state.exported,
+            done: context.state.logs.exported,
             ..Observed::default()
         };
         let Some(group) = self.groups.get(arn) else {
@@ -111,6 +111,7 @@ impl Prefetched {
         }
         match context
             .state
+            .logs
             .exporting
             .as_ref()
             .and_then(|exporting| exporting.task.as_ref())
@@ -136,7 +137,7 @@ impl Prefetched {
             };
             // If the target state was lost, the manifests in the bucket show which days are
             // complete.
-            let is_known = context.state.exporting.is_some();
+            let is_known = context.state.logs.exporting.is_some();
             if is_known
                 || !cloud
                     .is_export_complete(&export_days::export_location(

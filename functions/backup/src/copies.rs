@@ -37,6 +37,7 @@ impl Decision<'_> {
         let drill = self
             .context
             .state
+            .backups
             .drill
             .as_ref()
             .filter(|(at, _)| self.now.duration_since(*at) < MAX_DRILL_DURATION);

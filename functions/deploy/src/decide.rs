@@ -175,6 +175,7 @@ impl Candidate<'_> {
         let memory = self.context.state;
         let approved = self.is_approved() && !memory.is_approval_used(&self.image.digest);
         if let Some(reason) = memory
+            .releases
             .quarantined
             .get(&self.image.digest)
             .filter(|_| !approved)
@@ -186,6 +187,7 @@ impl Candidate<'_> {
         }
         // `rollout` reports the result of an active rollout, unless its deadline has long passed.
         let follows = memory
+            .releases
             .active_rollout
             .as_ref()
             .filter(|following| following.digest == self.image.digest);

@@ -157,7 +157,7 @@ fn an_approval_brings_back_what_went_back_once() {
     };
     assert!(rollout(gone_back()).approved);
     let mut again = gone_back();
-    again.memory.attempts[0].approved = true;
+    again.memory.releases.attempts[0].approved = true;
     let plan = again.decide();
     assert!(
         plan.is_empty() && plan.messages[0].next == "Push a new image.",

@@ -146,7 +146,10 @@ impl Given {
     }
 
     pub fn quarantined(mut self, image: u64, reason: &str) -> Self {
-        self.memory.quarantined.insert(digest(image), reason.into());
+        self.memory
+            .releases
+            .quarantined
+            .insert(digest(image), reason.into());
         self
     }
 
@@ -159,7 +162,7 @@ impl Given {
             approved: false,
             finished: true,
         };
-        self.memory.attempts.push(attempt);
+        self.memory.releases.attempts.push(attempt);
         self
     }
 

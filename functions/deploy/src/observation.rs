@@ -263,6 +263,7 @@ fn is_newest(
         |tag: &str| follows.compare_tags(&push.image_tag, tag) == Some(Ordering::Greater);
     let tried = context
         .state
+        .releases
         .attempts
         .iter()
         .filter_map(|attempt| attempt.tag.as_deref());
@@ -277,7 +278,10 @@ fn is_newest(
 /// Returns the matching tag with the highest version, skipping quarantined digests unless approved.
 /// Among equal versions, the last push wins.
 fn choose_tag(context: TargetContext<'_, Policy>, tags: Vec<ImageTag>) -> Option<ImageTag> {
-    let (follows, quarantined) = (&context.policy.deploy.follows, &context.state.quarantined);
+    let (follows, quarantined) = (
+        &context.policy.deploy.follows,
+        &context.state.releases.quarantined,
+    );
     let approved = policy::find_approval(&context.target.tags);
     let is_open =
         |t: &ImageTag| !quarantined.contains_key(&t.digest) || approved == Some(t.digest.as_str());

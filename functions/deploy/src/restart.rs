@@ -64,7 +64,7 @@ pub fn plan_secret_restart(
 
 /// Plans a restart again that a limit or an error prevented before.
 pub fn plan_pending_restart(context: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
-    let owed = context.state.pending_restart.as_ref()?;
+    let owed = context.state.releases.pending_restart.as_ref()?;
     let due = !service.was_deployed_since(owed.restart.since);
     let (action, message) = (
         Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())),

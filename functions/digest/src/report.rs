@@ -209,15 +209,19 @@ fn list_releases(found: &ReportInputs) -> Vec<ReleaseSummary> {
             let memory = memory_of(&rollout.service);
             let is_verified = |memory: &TargetState| {
                 memory
+                    .releases
                     .verified
                     .iter()
                     .any(|known| known.digest == rollout.digest)
             };
-            let refused = memory.and_then(|memory| memory.quarantined.get(&rollout.digest));
+            let refused =
+                memory.and_then(|memory| memory.releases.quarantined.get(&rollout.digest));
             let state = match (refused, memory) {
                 (Some(why), _) => format!("refused: {why}"),
                 (None, Some(memory)) if is_verified(memory) => "verified".to_owned(),
-                (None, Some(memory)) if memory.active_rollout.is_some() => "in progress".to_owned(),
+                (None, Some(memory)) if memory.releases.active_rollout.is_some() => {
+                    "in progress".to_owned()
+                }
                 (None, _) => "not verified".to_owned(),
             };
             let (name, tag, digest) = (
@@ -342,7 +346,7 @@ fn summarize_backups(found: &ReportInputs, tagged: &Tagged, memory: &TargetState
         newest,
         count: snapshots.len(),
         recovery_point: newest.max(database.and_then(|database| database.latest_restorable)),
-        drilled: memory.drilled.clone(),
+        drilled: memory.backups.drilled.clone(),
     }
 }
 
@@ -393,6 +397,7 @@ fn list_holds(tagged: &Tagged, memory: &TargetState, now: Timestamp) -> Vec<(Str
     }
     held.extend(
         memory
+            .releases
             .quarantined
             .iter()
             .map(|(digest, why)| format!("{} is refused: {why}", digest.short_digest())),

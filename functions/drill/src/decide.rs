@@ -62,7 +62,7 @@ pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
         .as_ref()
         .and_then(|backup| backup.drill)
         .map(DrillSchedule::repeat_interval);
-    let last = context.state.drill.as_ref().map(|(at, _)| *at);
+    let last = context.state.backups.drill.as_ref().map(|(at, _)| *at);
     let was_refused = messages::was_restore_rejected(context.state, now);
     period.is_some_and(|period| {
         last.is_none_or(|last| now.duration_since(last) >= period) && !was_refused
@@ -121,6 +121,7 @@ impl Decision<'_> {
         let passed = self
             .context
             .state
+            .backups
             .drilled
             .as_ref()
             .filter(|drilled| drilled.passed)?;
@@ -151,7 +152,7 @@ impl Decision<'_> {
         if !self.observed.may_begin {
             return Plan::nothing("as many drills run as may at a time; it waits");
         }
-        let last = self.context.state.drill.as_ref().map(|(at, _)| *at);
+        let last = self.context.state.backups.drill.as_ref().map(|(at, _)| *at);
         let good = self.observed.snapshots.iter().filter(|s| {
             s.is_restorable()
                 && s.matches_resource_id(&source.resource_id)
@@ -263,6 +264,7 @@ impl Decision<'_> {
         let is_known = self
             .context
             .state
+            .backups
             .drilled
             .as_ref()
             .is_some_and(|drilled| drilled.began == began);

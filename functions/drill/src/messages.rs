@@ -47,7 +47,7 @@ pub fn describe_not_due(memory: &TargetState, now: Timestamp) -> String {
         return "AWS refused a restore within the last day; it is tried again after that"
             .to_owned();
     }
-    describe_last_drill(memory.drill.as_ref().map(|(at, _)| *at))
+    describe_last_drill(memory.backups.drill.as_ref().map(|(at, _)| *at))
 }
 
 pub fn no_instance_class(engine: &str, began: Timestamp) -> Message {

@@ -44,7 +44,7 @@ pub fn find_problems(
                     .and_then(|definition| check_drift(definition, context.state)),
             );
             found.extend(bounded.and_then(|(scale, scalable)| {
-                check_scaling_bounds(scale, scalable, context.state.raised)
+                check_scaling_bounds(scale, scalable, context.state.scaling.raised)
             }));
             found
         }

@@ -54,7 +54,7 @@ pub async fn investigate_failure<C: Reads>(
 /// Reports whether a notification is due: at the first step, and after the last one did not help.
 fn should_notify(context: TargetContext<'_, Policy>) -> bool {
     let told = |key: &str| context.state.notified.contains_key(key);
-    let Some(healing) = &context.state.healing else {
+    let Some(healing) = &context.state.health.healing else {
         return true;
     };
     let last = healing.steps.len() >= context.policy.heal.steps as usize;
@@ -73,6 +73,7 @@ fn started_with_revision(
     const START_WINDOW: SignedDuration = SignedDuration::from_mins(30);
     let service = &unit.service;
     let verified = memory
+        .releases
         .verified
         .iter()
         .find(|verified| verified.revision == service.task_definition);
@@ -94,6 +95,7 @@ fn started_with_revision(
     }
     let began = failing.first_failure_at.unwrap_or(since).min(since);
     let excused_until = memory
+        .health
         .healing
         .as_ref()
         .and_then(|healing| healing.excused_until);
@@ -117,6 +119,7 @@ async fn find_rollback_target<C: Reads>(
         .map(|container| ImageRef::parse(container.image));
     let ours = |digest: &Digest| {
         memory
+            .releases
             .attempts
             .iter()
             .any(|attempt| attempt.digest.as_ref() == Some(digest))

@@ -106,6 +106,7 @@ impl Decision<'_> {
     fn current_healing(&self) -> HealthIncident {
         self.context
             .state
+            .health
             .healing
             .clone()
             .unwrap_or_else(|| HealthIncident::new(self.now))
@@ -122,9 +123,10 @@ impl Decision<'_> {
             service.running_count,
             service.describe_task_count()
         );
-        let (Some(healing), Some(well_for)) =
-            (&memory.healing, memory.healthy_duration(self.observed_at))
-        else {
+        let (Some(healing), Some(well_for)) = (
+            &memory.health.healing,
+            memory.healthy_duration(self.observed_at),
+        ) else {
             return Plan::nothing(running);
         };
         if self.unit.health != Health::Healthy || well_for < HEALTHY_PERIOD {
@@ -165,6 +167,7 @@ impl Decision<'_> {
                     .is_some_and(is_well)
         };
         if let Some(parked) = memory
+            .health
             .parked
             .as_ref()
             .filter(|parked| mended(&parked.revision))
@@ -188,6 +191,7 @@ impl Decision<'_> {
             self.observed_at.duration_since(at) >= SignedDuration::from_hours(hours.into())
         };
         let moved = memory
+            .health
             .moved
             .as_ref()
             .filter(|moved| again(moved.at, moved.hours))?;
@@ -339,6 +343,7 @@ impl Decision<'_> {
         if self
             .context
             .state
+            .health
             .enlarged
             .is_some_and(|at| released.is_none_or(|released| released <= at))
         {
@@ -376,7 +381,7 @@ impl Decision<'_> {
         if !(on_spot
             && no_room
             && self.context.policy.heal.spot_fallback
-            && self.context.state.moved.is_none())
+            && self.context.state.health.moved.is_none())
         {
             return Plan::notify(messages::missing_tasks_message(
                 symptom,
@@ -394,7 +399,7 @@ impl Decision<'_> {
         let message = messages::on_demand_message(symptom, self.unit, &self.current_healing());
         // If the last return to Spot failed soon, the next retry waits twice as long.
         let recent = |(at, _): &(Timestamp, u32)| self.now.duration_since(*at) < SPOT_STABLE_AFTER;
-        let before = self.context.state.back_on_spot.filter(recent);
+        let before = self.context.state.health.back_on_spot.filter(recent);
         let hours = before.map_or(1, |(_, hours)| (hours * 2).clamp(1, 24));
         let moving = SwitchCapacityProvider {
             service: service.arn.clone(),
@@ -418,7 +423,7 @@ impl Decision<'_> {
         let what = messages::describe_symptom(symptom, &self.unit.service);
         let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
         let service = &self.unit.service;
-        if let Some(parked) = &self.context.state.parked {
+        if let Some(parked) = &self.context.state.health.parked {
             return Plan::notify(messages::still_parked_message(
                 symptom, self.unit, parked, &healing,
             ));

@@ -77,7 +77,10 @@ fn after(steps: &[i64]) -> TargetState {
         ..HealthIncident::new(since)
     };
     TargetState {
-        healing: Some(healing),
+        health: lamplighter::state::HealthState {
+            healing: Some(healing),
+            ..Default::default()
+        },
         ..TargetState::default()
     }
 }
@@ -163,7 +166,7 @@ fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &
 #[case::storm(|unit: &mut ObservedService, _: &mut TargetState| unit.mass_failure = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
 #[case::database(|unit: &mut ObservedService, _: &mut TargetState| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
 #[case::returning(
-    |_: &mut ObservedService, memory: &mut TargetState| memory.active_rollback = Some(lamplighter::state::ActiveRollback { to: None, at: NOW }),
+    |_: &mut ObservedService, memory: &mut TargetState| memory.releases.active_rollback = Some(lamplighter::state::ActiveRollback { to: None, at: NOW }),
     "nothing: crashes again and again; its release is followed, and judged by that"
 )]
 #[case::others_roll(
@@ -216,7 +219,7 @@ fn ten_minutes_make_it_well(
     let mut unit = unit(failing(Cause::Exit));
     unit.health = health;
     let mut memory = after(&[30]);
-    memory.healing.as_mut().unwrap().well_since = Some(NOW - minutes(for_minutes));
+    memory.health.healing.as_mut().unwrap().well_since = Some(NOW - minutes(for_minutes));
     assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
 }
 
@@ -241,7 +244,7 @@ fn every_step_settles() {
             in_words(&again)
         );
         // That nobody heard of a restart makes no person owe one.
-        assert_eq!(memory.pending_restart, None);
+        assert_eq!(memory.releases.pending_restart, None);
     }
 }
 

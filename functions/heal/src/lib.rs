@@ -143,7 +143,7 @@ impl Operation for Heal {
     fn prune_state(memory: &mut TargetState, observed: &Observed) {
         let Observed::Service(unit) = observed else {
             memory.drop_incident();
-            (memory.parked, memory.moved) = (None, None);
+            (memory.health.parked, memory.health.moved) = (None, None);
             memory.set_requeue(UNHEALTHY_WATCH_LIST, false);
             return;
         };
@@ -153,7 +153,7 @@ impl Operation for Heal {
                 .iter()
                 .any(|key| memory.notified.contains_key(key))
         };
-        let alone = memory.healing.as_ref().is_some_and(is_told);
+        let alone = memory.health.healing.as_ref().is_some_and(is_told);
         memory.set_requeue(
             UNHEALTHY_WATCH_LIST,
             unit.is_healable() && unit.is_unhealthy() && !alone,
@@ -162,7 +162,7 @@ impl Operation for Heal {
             memory.drop_incident();
             // A service that is stopped overnight keeps its temporary capacity provider.
             if unit.heal_mode == Reach::Off {
-                (memory.parked, memory.moved) = (None, None);
+                (memory.health.parked, memory.health.moved) = (None, None);
             }
             return;
         }
@@ -188,8 +188,9 @@ impl Operation for Heal {
                 let is_news = unit
                     .out_of_memory_key()
                     .is_some_and(|key| !memory.notified.contains_key(&key));
-                let goes_on =
-                    memory.healing.is_some() || memory.parked.is_some() || memory.moved.is_some();
+                let goes_on = memory.health.healing.is_some()
+                    || memory.health.parked.is_some()
+                    || memory.health.moved.is_some();
                 unit.heal_mode != Reach::Off && (goes_on || is_news)
             }
             Observed::Instance(_) => plan.waits_for.is_some(),

@@ -58,6 +58,7 @@ pub enum Observed {
 fn current_healing(context: TargetContext<'_, Policy>, now: Timestamp) -> HealthIncident {
     let healing = context
         .state
+        .health
         .healing
         .clone()
         .unwrap_or_else(|| HealthIncident::new(now));
@@ -140,6 +141,7 @@ impl Prefetched {
                 let told = &context.state.notified;
                 let incident = context
                     .state
+                    .health
                     .healing
                     .as_ref()
                     .map(HealthIncident::incident_key);
@@ -213,6 +215,7 @@ impl Prefetched {
         } = &*unit;
         let step = context
             .state
+            .health
             .healing
             .as_ref()
             .and_then(|healing| healing.steps.last())
@@ -220,7 +223,7 @@ impl Prefetched {
         let by_tasks = assess_health(service, stops, &[], &[], &BTreeMap::new(), step, self.at);
         let fails = matches!(by_tasks, Health::Unhealthy(Symptom::Failing(_)));
         let one_stopped = matches!(context.event.detail, Detail::TaskChange(_))
-            && context.state.healing.is_none();
+            && context.state.health.healing.is_none();
         if fails || one_stopped || service.target_groups.is_empty() {
             unit.health = by_tasks;
             return Ok(());

@@ -154,9 +154,11 @@ impl ObservedService {
         let settled = |at: Timestamp| self.at.duration_since(at) >= UPDATE_LAG;
         let count = self.service.desired_count.unsigned_abs();
         memory
+            .health
             .parked
             .take_if(|parked| settled(parked.at) && count != parked.to);
         memory
+            .health
             .moved
             .take_if(|moved| settled(moved.at) && self.service.capacity != moved.to);
     }

@@ -124,7 +124,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
-    let Some(following) = &context.state.active_rollout else {
+    let Some(following) = &context.state.releases.active_rollout else {
         return decide_active_rollback(context, service, observed);
     };
     let case = Decision {
@@ -195,7 +195,7 @@ fn decide_active_rollback(
     service: &Service,
     observed: &Observed,
 ) -> Plan {
-    let Some(way) = &context.state.active_rollback else {
+    let Some(way) = &context.state.releases.active_rollback else {
         return Plan::nothing("no rollout is followed");
     };
     let tag = match &way.to {

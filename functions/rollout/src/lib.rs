@@ -136,25 +136,28 @@ impl Operation for Rollout {
             .as_ref()
             .is_none_or(|service| service.status == "INACTIVE")
         {
-            memory.active_rollout = None;
+            memory.releases.active_rollout = None;
         }
         if observed.rollback_finished {
-            memory.active_rollback = None;
+            memory.releases.active_rollback = None;
         }
         // Time spent waiting for an approval doesn't count against the deadline.
-        if let (Some(following), Some(at)) =
-            (&mut memory.active_rollout, observed.deadline_restarts_at)
-        {
+        if let (Some(following), Some(at)) = (
+            &mut memory.releases.active_rollout,
+            observed.deadline_restarts_at,
+        ) {
             following.at = at;
         }
-        if let (Some(following), Some(looks)) = (&mut memory.active_rollout, &observed.probe_streak)
+        if let (Some(following), Some(looks)) =
+            (&mut memory.releases.active_rollout, &observed.probe_streak)
         {
             following.looks = looks.clone();
         }
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
-        context.state.active_rollout.is_some() || context.state.active_rollback.is_some()
+        context.state.releases.active_rollout.is_some()
+            || context.state.releases.active_rollback.is_some()
     }
 }
 

@@ -95,7 +95,8 @@ impl Prefetched {
         } else {
             self.services.get(arn).cloned()
         };
-        let (Some(service), Some(following)) = (&service, &context.state.active_rollout) else {
+        let (Some(service), Some(following)) = (&service, &context.state.releases.active_rollout)
+        else {
             return self.observe_rollback(context.state, service, cloud).await;
         };
         let runs_it = match service.task_definition.as_str() {
@@ -205,7 +206,8 @@ impl Prefetched {
             service,
             ..Observed::default()
         };
-        let (Some(service), Some(way)) = (&observed.service, &memory.active_rollback) else {
+        let (Some(service), Some(way)) = (&observed.service, &memory.releases.active_rollback)
+        else {
             return Ok(observed);
         };
         let age = self.at.duration_since(way.at);

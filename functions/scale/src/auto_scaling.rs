@@ -17,6 +17,7 @@ pub fn decide(case: &Decision<'_>, scalable: &ScalableTarget) -> Plan {
     let max = scalable.max.min(case.scale.max);
     let before = case
         .memory
+        .scaling
         .raised
         .map_or(scalable.min, |raised| raised.before.min(scalable.min));
     let window = case.floor.window.map_or(0, |_| case.floor.tasks.min(max));
@@ -80,6 +81,7 @@ fn raise_min_capacity(
     // Only the first raise notifies; the journal records the later ones.
     let message = case
         .memory
+        .scaling
         .raised
         .is_none()
         .then(|| messages::min_capacity_raised(scalable, to, &why));

@@ -36,7 +36,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         return Plan::notify(messages::daemon_service());
     }
     let Some(scale) = &context.policy.scale else {
-        let raised = observed.scalable.as_ref().zip(context.state.raised);
+        let raised = observed.scalable.as_ref().zip(context.state.scaling.raised);
         let restored = raised.map(|(scalable, raised)| {
             auto_scaling::restore_min_capacity(service, scalable, raised.before)
         });
@@ -151,6 +151,7 @@ impl Decision<'_> {
         let within_a_minute = |at: Timestamp| self.now.duration_since(at) < MINUTE;
         let recent = self
             .memory
+            .scaling
             .scalings
             .iter()
             .find(|s| within_a_minute(s.at) && s.to > s.from);
@@ -206,6 +207,7 @@ impl Decision<'_> {
         };
         let recent = self
             .memory
+            .scaling
             .scalings
             .iter()
             .any(|scaling| self.now.duration_since(scaling.at) < MINUTE);
@@ -222,6 +224,7 @@ impl Decision<'_> {
         let from = self.desired_count();
         let base = self
             .memory
+            .scaling
             .surge
             .map_or(from.max(self.scale.min), |surge| surge.base);
         let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {

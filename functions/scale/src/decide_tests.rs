@@ -224,7 +224,7 @@ fn under_application_auto_scaling_the_minimum_moves(
 #[test]
 fn the_minimum_is_put_back() {
     let mut raised = given().runs(5).auto_scaled(5, 6);
-    raised.memory.raised = Some(RaisedMinimum { before: 2, to: 5 });
+    raised.memory.scaling.raised = Some(RaisedMinimum { before: 2, to: 5 });
     assert_eq!(raised.floor(), Some((2, true)));
     let raised = raised.requests(34.0);
     assert_eq!(raised.floor(), Some((4, false)));
@@ -254,7 +254,7 @@ fn what_a_person_suspended_stays_suspended() {
         .scheduled_scaling_suspended = true;
     assert_eq!(window.floor(), None);
     let mut lower = given().runs(5).auto_scaled(5, 6);
-    lower.memory.raised = Some(RaisedMinimum { before: 2, to: 5 });
+    lower.memory.scaling.raised = Some(RaisedMinimum { before: 2, to: 5 });
     lower
         .observed
         .scalable
@@ -393,14 +393,14 @@ fn a_minimum_that_somebody_else_has_set_is_left_alone() {
         .runs(10)
         .auto_scaled(10, 20)
         .tag("scale", "min=2 max=20");
-    theirs.memory.raised = Some(RaisedMinimum { before: 2, to: 6 });
+    theirs.memory.scaling.raised = Some(RaisedMinimum { before: 2, to: 6 });
     assert_eq!(theirs.floor(), None);
 }
 
 #[test]
 fn what_is_not_scaled_any_more_gets_its_minimum_back() {
     let mut untagged = given().runs(5).auto_scaled(5, 6).untag("scale");
-    untagged.memory.raised = Some(RaisedMinimum { before: 2, to: 5 });
+    untagged.memory.scaling.raised = Some(RaisedMinimum { before: 2, to: 5 });
     assert_eq!(untagged.floor(), Some((2, true)));
 }
 

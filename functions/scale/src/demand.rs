@@ -157,6 +157,7 @@ impl History<'_> {
     fn count_at(&self, minute: Timestamp) -> u32 {
         let later = self
             .memory
+            .scaling
             .scalings
             .iter()
             .find(|scaling| scaling.at > minute);

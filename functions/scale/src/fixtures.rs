@@ -112,13 +112,13 @@ impl Given {
 
     pub fn scaled(mut self, seconds_ago: i64, from: u32, to: u32) -> Self {
         let at = NOW - SignedDuration::from_secs(seconds_ago);
-        self.memory.scalings.push(Scaling { at, from, to });
+        self.memory.scaling.scalings.push(Scaling { at, from, to });
         self
     }
 
     pub fn surge(mut self, minutes_ago: i64, base: u32, count: u32) -> Self {
         let since = NOW - SignedDuration::from_mins(minutes_ago);
-        self.memory.surge = Some(Surge {
+        self.memory.scaling.surge = Some(Surge {
             since,
             base,
             peak: count,

@@ -124,7 +124,7 @@ impl Operation for Scale {
                 .is_some_and(|desired| desired > scale.min)
         };
         let grown = observed.scalable.is_none() && context.policy.scale.as_ref().is_some_and(above);
-        !plan.is_empty() || grown || context.state.raised.is_some()
+        !plan.is_empty() || grown || context.state.scaling.raised.is_some()
     }
 }
 

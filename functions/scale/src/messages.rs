@@ -75,7 +75,7 @@ pub fn describe_scale_in(case: &Decision<'_>, wanted: u32) -> String {
 pub fn count_changed(case: &Decision<'_>, to: u32, reason: &str) -> Option<Message> {
     let from = case.desired_count();
     let title = format!("{from} → {to} tasks — {reason}");
-    match case.memory.surge {
+    match case.memory.scaling.surge {
         Some(surge) if to <= surge.base => Some(
             Message::info(format!(
                 "back to {to} tasks after {} — up to {}, {} task-minutes above {}",
@@ -112,6 +112,7 @@ fn describe_bounds(case: &Decision<'_>) -> String {
 pub fn max_tasks_reached(case: &Decision<'_>, max: u32, need: &Need) -> Option<Message> {
     let since = case
         .memory
+        .scaling
         .surge
         .map_or(String::new(), |surge| surge.since.to_string());
     let (who, where_to) = if max < case.scale.max {
@@ -150,7 +151,7 @@ pub fn no_data(case: &Decision<'_>) -> Option<Message> {
         .primary_deployment()
         .and_then(|deployment| deployment.created_at)
         .is_none_or(old);
-    let stuck = case.memory.surge.is_some_and(|surge| old(surge.at));
+    let stuck = case.memory.scaling.surge.is_some_and(|surge| old(surge.at));
     if !settled || (missing.minutes > 0 && !stuck) {
         return None;
     }

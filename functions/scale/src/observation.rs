@@ -132,6 +132,7 @@ impl Prefetched {
         let known = scalable.as_ref().map(|scalable| scalable.min);
         if context
             .state
+            .scaling
             .raised
             .is_some_and(|raised| known != Some(raised.to))
         {

@@ -121,10 +121,11 @@ impl Decision<'_> {
     /// rollout is exempt, because it was approved.
     fn check_quarantine(&self) -> Option<Plan> {
         let (_, digest) = self.observed.image.as_ref()?;
-        let reason = self.context.state.quarantined.get(digest)?;
+        let reason = self.context.state.releases.quarantined.get(digest)?;
         let is_ours = self
             .context
             .state
+            .releases
             .active_rollout
             .as_ref()
             .is_some_and(|following| following.digest == *digest);

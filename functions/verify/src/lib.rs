@@ -119,7 +119,10 @@ impl Operation for Verify {
     }
 
     fn prune_state(memory: &mut TargetState, observed: &Observed) {
-        memory.pending_verdict.clone_from(&observed.pending_verdict);
+        memory
+            .releases
+            .pending_verdict
+            .clone_from(&observed.pending_verdict);
     }
 
     fn needs_requeue(_: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {

@@ -176,7 +176,7 @@ impl Prefetched {
                 Some(target.clone()),
             ),
             HookRequest::Pending => {
-                let judging = memory.pending_verdict.clone();
+                let judging = memory.releases.pending_verdict.clone();
                 let Some((id, execution)) =
                     judging.and_then(|judging| Some((judging.deployment, judging.execution?)))
                 else {
@@ -214,6 +214,7 @@ impl Prefetched {
             other => format!("{other:?}"),
         };
         let known = memory
+            .releases
             .pending_verdict
             .clone()
             .filter(|judging| judging.deployment == asked.deployment);
@@ -294,6 +295,7 @@ fn is_rollback_or_restart(memory: &TargetState, asked: &HookedDeployment) -> boo
         .is_some_and(|old| !new.is_empty() && old.task_definition == *new);
     is_restart
         || memory
+            .releases
             .active_rollback
             .as_ref()
             .is_some_and(|way| way.to.as_ref() == Some(new))
@@ -384,7 +386,7 @@ async fn find_image<C: Reads>(
     asked: &HookedDeployment,
     cloud: &C,
 ) -> Result<Option<(String, Digest)>, AwsError> {
-    let following = context.state.active_rollout.as_ref();
+    let following = context.state.releases.active_rollout.as_ref();
     if asked.execution.is_some() {
         // CodeDeploy does not report which image it deploys.
         let own = following.filter(|f| {

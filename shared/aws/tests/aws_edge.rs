@@ -353,7 +353,10 @@ async fn a_lease_comes_with_its_fence_and_the_memory() {
         .await
         .unwrap();
     assert_eq!(lease.fence, 7);
-    assert_eq!(lease.state.quarantined[&Digest::new("sha256:ab")], "5xx");
+    assert_eq!(
+        lease.state.releases.quarantined[&Digest::new("sha256:ab")],
+        "5xx"
+    );
 }
 
 #[tokio::test]

@@ -78,7 +78,7 @@ impl World {
         let (digest, tag) = (Digest::new("sha256:ab"), "latest".to_owned());
         let (base, at) = ("shop-web:1".to_owned(), state.now);
         let memory = &mut state.held.entry(arn.clone()).or_default().memory;
-        memory.active_rollout = Some(ActiveRollout {
+        memory.releases.active_rollout = Some(ActiveRollout {
             digest,
             tag,
             base,

@@ -125,7 +125,7 @@ fn check_task_count(
     now: Timestamp,
 ) -> Result<(), Veto> {
     // A parked service crashes regardless of its number of tasks.
-    if let Some(parked) = &memory.parked {
+    if let Some(parked) = &memory.health.parked {
         return Err(Veto::Parked(parked.to));
     }
     if scales_in {
@@ -223,7 +223,10 @@ mod tests {
         #[case] veto: Option<&str>,
     ) {
         let memory = TargetState {
-            attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
+            releases: crate::state::ReleaseState {
+                attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
+                ..Default::default()
+            },
             ..TargetState::default()
         };
         let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {

@@ -34,12 +34,13 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let owed = self
             .lease
             .state
+            .releases
             .pending_restart
             .as_ref()
             .map(|owed| Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())));
         let settled = !Op::preconditions(observed).rollout_in_progress;
         if settled && owed.is_some_and(|restart| Op::is_applied(&restart, observed)) {
-            self.lease.state.pending_restart = None;
+            self.lease.state.releases.pending_restart = None;
         }
         Op::prune_state(&mut self.lease.state, observed);
     }

@@ -41,7 +41,11 @@ pub fn check_limits(
         // Rollbacks are never withheld; the steps of an incident bound the repairs.
         LimitRule::Unlimited | LimitRule::PerRun => Ok(()),
         LimitRule::Scalings => {
-            let recent = memory.scalings.iter().filter(|scaling| scaling.at > since);
+            let recent = memory
+                .scaling
+                .scalings
+                .iter()
+                .filter(|scaling| scaling.at > since);
             check_count(
                 recent.count(),
                 SCALINGS_PER_HOUR,
@@ -62,6 +66,7 @@ fn check_rollouts(
     counts: impl Fn(&Attempt) -> bool,
 ) -> Result<(), LimitReached> {
     let recent = memory
+        .releases
         .attempts
         .iter()
         .filter(|attempt| attempt.at > since && counts(attempt));
@@ -106,6 +111,7 @@ mod tests {
         let mut memory = TargetState::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
             memory
+                .releases
                 .attempts
                 .push(Attempt::at(now - SignedDuration::from_mins(minutes)));
         }
@@ -113,7 +119,7 @@ mod tests {
             check_limits(&action, &memory, 0, &StackDefaults::default(), now),
             Ok(())
         );
-        memory.attempts.push(Attempt::at(now));
+        memory.releases.attempts.push(Attempt::at(now));
         assert_eq!(
             check_limits(&action, &memory, 0, &StackDefaults::default(), now),
             Err(LimitReached::RolloutsPerHour(6))

@@ -2,7 +2,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::DatabaseKind;
+use super::database_kind::DatabaseKind;
 
 /// An Amazon Resource Name. A missing part reads as an empty string.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

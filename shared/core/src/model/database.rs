@@ -7,21 +7,6 @@ use serde::Serialize;
 
 use super::Arn;
 
-/// The kind of a database, which determines the AWS API that manages it. The differences are
-/// handled in `aws/`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum DatabaseKind {
-    /// An RDS DB instance.
-    #[default]
-    Instance,
-    /// An Aurora, DocumentDB or RDS cluster.
-    Cluster,
-    /// An ElastiCache replication group (Redis OSS or Valkey).
-    ReplicationGroup,
-    /// An ElastiCache serverless cache.
-    ServerlessCache,
-}
-
 /// A database, or a cache that is backed up like a database.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[expect(clippy::struct_excessive_bools, reason = "AWS has one switch for each")]

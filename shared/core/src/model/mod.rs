@@ -8,6 +8,7 @@ mod cause;
 mod change;
 mod code_deployment;
 mod database;
+mod database_kind;
 mod image;
 mod instance;
 mod load;
@@ -29,7 +30,8 @@ pub use arn::Arn;
 pub use cause::{AwsService, Cause};
 pub use change::CloudTrailEvent;
 pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
-pub use database::{Database, DatabaseKind};
+pub use database::Database;
+pub use database_kind::DatabaseKind;
 pub use image::{
     Digest, Image, ImageRef, ImageScan, ImageTag, Platform, PlatformImage, Repository,
 };

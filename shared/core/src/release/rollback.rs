@@ -17,6 +17,7 @@ pub async fn find_rollback_target<C: Services + Images>(
     cloud: &C,
 ) -> Result<Option<Verified>, AwsError> {
     let others = memory
+        .releases
         .verified
         .iter()
         .rev()

@@ -1,28 +1,16 @@
 //! What the target state records about drills.
 
+use crate::model::Arn;
+use crate::plan::DrillResult;
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::{DrillAction, RestorePart};
-use crate::state::TargetState;
-
-impl TargetState {
-    /// Records that an action of a drill has taken effect.
-    pub(super) fn record_drill_action(&mut self, action: &DrillAction, at: Timestamp) {
-        match action {
-            DrillAction::RestoreForDrill(restore) => match restore.part {
-                RestorePart::Instance | RestorePart::Cluster => {
-                    self.drill = Some((at, restore.snapshot.clone()));
-                }
-                RestorePart::Member => {}
-            },
-            DrillAction::DeleteRestoredDatabase(delete) => {
-                if let Some(outcome) = &delete.outcome {
-                    self.drilled = Some(outcome.clone());
-                }
-            }
-            DrillAction::MarkVerified(_)
-            | DrillAction::RunCheckTask(_)
-            | DrillAction::StopCheckTask(_) => {}
-        }
-    }
+/// The state of drills.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BackupState {
+    /// The start of the running restore test, and the snapshot it restores.
+    pub drill: Option<(Timestamp, Arn)>,
+    /// The result of the last restore test.
+    pub drilled: Option<DrillResult>,
 }

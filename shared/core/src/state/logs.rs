@@ -1,27 +1,24 @@
 //! What the target state records about exports of logs.
 
 use jiff::Timestamp;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
-use crate::plan::LogAction;
-use crate::state::{Exporting, TargetState};
+/// The state of exports of logs.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct LogState {
+    /// The day of logs that is being exported.
+    pub exporting: Option<Exporting>,
+    /// The last day of logs, in UTC, with a complete export.
+    pub exported: Option<Date>,
+}
 
-impl TargetState {
-    /// Records that an action on a log group has taken effect; `answer` is the identifier of the export task.
-    pub(super) fn record_log_action(&mut self, action: &LogAction, answer: &str, at: Timestamp) {
-        match action {
-            LogAction::ExportLogs(export) => {
-                let task = (!answer.is_empty()).then(|| answer.to_owned());
-                self.exporting = Some(Exporting {
-                    day: export.of.day,
-                    task,
-                    at,
-                });
-            }
-            LogAction::WriteManifest(manifest) => {
-                self.exporting = None;
-                self.exported = Some(manifest.of.day);
-            }
-            LogAction::SetRetention(_) => {}
-        }
-    }
+/// An export task that was started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exporting {
+    pub day: Date,
+    /// The identifier of the task; `None` if the answer was lost.
+    pub task: Option<String>,
+    pub at: Timestamp,
 }

@@ -1,10 +1,20 @@
 //! The state of the desired count of a service.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::TargetState;
-use crate::plan::{Action, ScalingAction, SetDesiredCount, SetMinCapacity};
+/// The state of scaling.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ScalingState {
+    /// The changes of the desired count within the last hour before the latest change, oldest
+    /// first.
+    pub scalings: Vec<Scaling>,
+    /// The surge that is in progress: load raised the desired count.
+    pub surge: Option<Surge>,
+    /// The minimum capacity in Application Auto Scaling that Lamplighter raised.
+    pub raised: Option<RaisedMinimum>,
+}
 
 /// A change of the desired count that AWS accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,7 +55,7 @@ impl Surge {
         self.advance_to(now).task_seconds / 60
     }
 
-    fn advance_to(mut self, now: Timestamp) -> Self {
+    pub(super) fn advance_to(mut self, now: Timestamp) -> Self {
         let seconds = now.duration_since(self.at).as_secs().max(0);
         self.task_seconds += i64::from(self.count.saturating_sub(self.base)) * seconds;
         self.at = now;
@@ -53,65 +63,13 @@ impl Surge {
     }
 }
 
-impl TargetState {
-    pub(super) fn record_min_capacity(&mut self, floor: &SetMinCapacity) {
-        let before = self.raised.map_or(floor.from, |raised| raised.before);
-        self.raised = (!floor.restores).then_some(RaisedMinimum {
-            before,
-            to: floor.to,
-        });
-    }
-
-    /// Drops what someone else has ended: a surge if the count has changed since, and a raised
-    /// minimum if it has another value now. Also drops pending intents, which are decided again.
-    pub fn prune_scaling(&mut self, desired: Option<u32>, minimum: Option<u32>) {
-        self.surge = self.surge.filter(|surge| desired == Some(surge.count));
-        self.pending
-            .retain(|pending| !matches!(pending.action, Action::Scaling(_)));
-        self.raised = self.raised.filter(|raised| minimum == Some(raised.to));
-    }
-
-    /// Records that a scaling action has taken effect.
-    pub(super) fn record_scaling_action(&mut self, action: &ScalingAction, at: Timestamp) {
-        match action {
-            ScalingAction::SetDesiredCount(scale) => self.record_scaling(scale, at),
-            ScalingAction::SetMinCapacity(bound) => self.record_min_capacity(bound),
-        }
-    }
-
-    pub(super) fn record_scaling(&mut self, scale: &SetDesiredCount, at: Timestamp) {
-        let recent =
-            |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
-        self.scalings.retain(recent);
-        self.scalings.push(Scaling {
-            at,
-            from: scale.from,
-            to: scale.to,
-        });
-        let begun = Surge {
-            since: at,
-            base: scale.base,
-            peak: scale.to,
-            count: scale.to,
-            at,
-            task_seconds: 0,
-        };
-        self.surge = match self.surge {
-            Some(surge) if scale.to <= surge.base => None,
-            Some(surge) => Some(Surge {
-                count: scale.to,
-                peak: surge.peak.max(scale.to),
-                ..surge.advance_to(at)
-            }),
-            None => (scale.to > scale.base && scale.to > scale.from).then_some(begun),
-        };
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Arn;
+    use crate::plan::{Action, ScalingAction, SetDesiredCount};
+    use crate::state::TargetState;
+    use jiff::SignedDuration;
 
     #[test]
     fn a_surge_counts_what_it_cost_and_ends_at_its_base() {
@@ -132,7 +90,7 @@ mod tests {
             );
             memory.record_done(&action, "");
         }
-        let surge = memory.surge.unwrap();
+        let surge = memory.scaling.surge.unwrap();
         assert_eq!((surge.base, surge.peak, surge.count), (2, 8, 5));
         // 2 tasks more for 10 minutes, 6 for 20, 3 for 5.
         assert_eq!(
@@ -148,7 +106,7 @@ mod tests {
             },
             start + SignedDuration::from_mins(35),
         );
-        assert_eq!(memory.surge, None);
-        assert_eq!(memory.scalings.len(), 4);
+        assert_eq!(memory.scaling.surge, None);
+        assert_eq!(memory.scaling.scalings.len(), 4);
     }
 }

@@ -1,0 +1,171 @@
+//! What healing leaves in the target state.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::plan::{Action, HealingAction, Repair, SwitchCapacityProvider};
+use crate::state::healing::{HealStep, HealthIncident, Parked, SwitchedCapacity};
+use crate::state::releases::ActiveRollback;
+use crate::state::target::TargetState;
+
+/// The maximum number of steps that are stored; no incident takes more.
+const STEPS_KEPT: usize = 20;
+
+/// The time after which a rollback or restart counts as stuck.
+const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
+
+impl TargetState {
+    /// Records whether a service is healthy.
+    pub fn record_health(&mut self, revision: &str, well: bool, now: Timestamp) {
+        let Some(healing) = &mut self.health.healing else {
+            let begun = HealthIncident {
+                revision: revision.to_owned(),
+                ..HealthIncident::new(now)
+            };
+            self.health.healing = (!well).then_some(begun);
+            return;
+        };
+        if well {
+            healing.well_since.get_or_insert(now);
+            return;
+        }
+        if healing.well_since.take().is_some() {
+            healing.unwell_since = now;
+        }
+        if healing.revision == revision {
+            return;
+        }
+        let by_us = healing.revision.is_empty();
+        revision.clone_into(&mut healing.revision);
+        if !by_us {
+            // Someone else rolled out another revision, so the incident starts over for it.
+            healing.steps.clear();
+            (healing.unwell_since, healing.excused_until) = (now, None);
+            let (key, called) = (healing.incident_key(), healing.escalation_key());
+            if let Some(at) = self.notified.remove(&called) {
+                self.notified.insert(key, at);
+            }
+        }
+    }
+
+    /// Drops the incident of a service that is no longer managed. Keeps one key of a notification
+    /// about it, so that a resolution can still be sent.
+    pub fn drop_incident(&mut self) {
+        let mut keeps = self.health.healing.take().is_some();
+        self.notified.retain(|key, _| {
+            !key.starts_with(HealthIncident::KEY_PREFIX) || std::mem::take(&mut keeps)
+        });
+    }
+
+    /// Records whether an external cause excuses the unhealthy state of a service.
+    pub fn record_excuse(&mut self, is_excused: bool, now: Timestamp) {
+        let Some(healing) = &mut self.health.healing else {
+            return;
+        };
+        if healing.is_excused && !is_excused {
+            healing.excused_until = Some(now);
+        }
+        healing.is_excused = is_excused;
+    }
+
+    /// Returns how long a service has been healthy since its incident, or `None` if it isn't.
+    #[must_use]
+    pub fn healthy_duration(&self, now: Timestamp) -> Option<SignedDuration> {
+        self.health
+            .healing
+            .as_ref()
+            .and_then(|healing| healing.well_since)
+            .map(|since| now.duration_since(since))
+    }
+
+    /// Reports whether a release is tracked, or a rollback or restart is in progress. Other
+    /// changes of the service must wait.
+    #[must_use]
+    pub fn is_release_in_progress(&self, now: Timestamp) -> bool {
+        let returns = |way: &ActiveRollback| now.duration_since(way.at) < ROLLBACK_TIMEOUT;
+        self.releases.active_rollout.is_some()
+            || self.releases.active_rollback.as_ref().is_some_and(returns)
+    }
+
+    /// Records a step that AWS rejected for good, so that it counts on the way to an escalation.
+    pub(in crate::state) fn record_refused_step(&mut self, action: &Action, at: Timestamp) {
+        self.push_step(
+            action,
+            format!("tried to {}, which was refused", action.describe()),
+            at,
+        );
+    }
+
+    /// Records that a healing action has taken effect.
+    pub(in crate::state) fn record_healing_action(
+        &mut self,
+        action: &HealingAction,
+        at: Timestamp,
+    ) {
+        match action {
+            HealingAction::CloseIncident(_) => self.health.healing = None,
+            HealingAction::ParkService(park) if park.restores => self.health.parked = None,
+            HealingAction::ParkService(park) => {
+                self.health.parked = Some(Parked {
+                    before: park.from,
+                    to: park.to,
+                    revision: park.revision.clone(),
+                    at,
+                });
+            }
+            HealingAction::SwitchCapacityProvider(switch) => {
+                self.record_capacity_switch(switch, at);
+                self.record_shifting_restart(switch.shifts, at);
+            }
+            HealingAction::IncreaseMemory(increase) => {
+                self.health.enlarged = Some(at);
+                self.record_shifting_restart(increase.shifts, at);
+            }
+            HealingAction::ReplaceTask(_) => {}
+            // The instance is the target, and ECS remembers that it drains.
+            HealingAction::DrainInstance(_) => return,
+        }
+        let action = Action::Healing(action.clone());
+        self.push_step(&action, action.describe(), at);
+        if let Action::Healing(HealingAction::IncreaseMemory(_)) = action {
+            self.forget_incident_revision();
+        }
+    }
+
+    fn record_capacity_switch(&mut self, switch: &SwitchCapacityProvider, at: Timestamp) {
+        if switch.restores {
+            self.health.back_on_spot = self.health.moved.take().map(|moved| (at, moved.hours));
+        } else {
+            self.health.moved = Some(SwitchedCapacity {
+                before: switch.from.clone(),
+                to: switch.to.clone(),
+                at,
+                hours: switch.hours,
+            });
+        }
+    }
+
+    pub(in crate::state) fn record_shifting_restart(&mut self, shifts: bool, at: Timestamp) {
+        if shifts {
+            self.record_restart(at);
+        }
+    }
+
+    /// Clears the revision of the health incident, because the service runs another one from now on.
+    pub(in crate::state) fn forget_incident_revision(&mut self) {
+        if let Some(healing) = &mut self.health.healing {
+            healing.revision.clear();
+        }
+    }
+
+    pub(in crate::state) fn push_step(&mut self, action: &Action, what: String, at: Timestamp) {
+        let is_step = action.repair() != Repair::No;
+        if let Some(healing) = self
+            .health
+            .healing
+            .as_mut()
+            .filter(|healing| is_step && healing.steps.len() < STEPS_KEPT)
+        {
+            healing.steps.push(HealStep { at, what });
+        }
+    }
+}

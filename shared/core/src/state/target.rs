@@ -1,0 +1,170 @@
+//! The state of one target.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
+use crate::notify::{Message, Notification};
+use crate::plan::{Action, ReleaseAction};
+use crate::state::attempt::Attempt;
+use crate::state::backups::BackupState;
+use crate::state::healing::HealthState;
+use crate::state::logs::LogState;
+use crate::state::releases::ReleaseState;
+use crate::state::scaling::ScalingState;
+
+/// Time during which a notification is not repeated under the same key.
+const REPEAT_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// Unsent notifications that are kept, newest first to stay.
+const UNSENT_KEPT: usize = 50;
+
+/// The state of one target. Only the holder of its lease writes it.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TargetState {
+    /// The notifications that were sent: key and time.
+    pub notified: BTreeMap<String, Timestamp>,
+    /// The intents with an unknown outcome: the function died, or the call got no answer.
+    pub pending: Vec<Pending>,
+    /// The current findings: key and title.
+    pub findings: BTreeMap<String, String>,
+    /// The condition that each operation waits for, and since when.
+    pub waiting: BTreeMap<String, (String, Timestamp)>,
+    /// The operations whose sweep must reconcile this target again.
+    pub watched: BTreeSet<String>,
+    /// Notifications that could not be sent. They are sent first next time.
+    pub unsent: Vec<Notification>,
+    pub releases: ReleaseState,
+    pub scaling: ScalingState,
+    pub health: HealthState,
+    pub backups: BackupState,
+    pub logs: LogState,
+}
+
+impl TargetState {
+    /// Keeps the newest notifications that could not be sent. The number is limited by the item
+    /// size.
+    pub fn keep_unsent(&mut self, mut notices: Vec<Notification>) {
+        notices.drain(..notices.len().saturating_sub(UNSENT_KEPT));
+        self.unsent = notices;
+    }
+
+    /// Records the condition that an operation waits for, or that it waits for none.
+    pub fn track_wait(&mut self, operation: &str, what_for: Option<&String>, now: Timestamp) {
+        match what_for {
+            Some(what_for) if self.waiting_since(operation, what_for).is_some() => {}
+            Some(what_for) => drop(
+                self.waiting
+                    .insert(operation.to_owned(), (what_for.clone(), now)),
+            ),
+            None => drop(self.waiting.remove(operation)),
+        }
+    }
+
+    /// Returns the time since which an operation waits for a condition, or `None` if it doesn't.
+    #[must_use]
+    pub fn waiting_since(&self, operation: &str, what_for: &str) -> Option<Timestamp> {
+        self.waiting
+            .get(operation)
+            .filter(|(waits, _)| waits == what_for)
+            .map(|(_, since)| *since)
+    }
+
+    /// Adds the target to the watch list of an operation, or removes it.
+    pub fn set_requeue(&mut self, operation: &str, watched: bool) {
+        if watched {
+            self.watched.insert(operation.to_owned());
+        } else {
+            self.watched.remove(operation);
+        }
+    }
+
+    /// Returns the last rollout that AWS accepted.
+    #[must_use]
+    pub fn last_rollout(&self) -> Option<&Attempt> {
+        self.releases
+            .attempts
+            .iter()
+            .rev()
+            .find(|attempt| attempt.finished && attempt.digest.is_some())
+    }
+
+    /// Reports whether an approval of this digest was used by a rollout.
+    #[must_use]
+    pub fn is_approval_used(&self, digest: &Digest) -> bool {
+        self.releases
+            .attempts
+            .iter()
+            .any(|a| a.finished && a.approved && a.digest.as_ref() == Some(digest))
+    }
+
+    /// Reports whether the tasks were restarted at or after a time.
+    #[must_use]
+    pub fn has_restarted_since(&self, time: Timestamp) -> bool {
+        self.last_restart().is_some_and(|at| at >= time)
+    }
+
+    /// Returns the time of the last change, or possible change, of the service by Lamplighter.
+    #[must_use]
+    pub fn last_change(&self) -> Option<Timestamp> {
+        let attempts = self.releases.attempts.last().map(|attempt| attempt.at);
+        let scalings = self.scaling.scalings.last().map(|scaling| scaling.at);
+        let steps = self
+            .health
+            .healing
+            .as_ref()
+            .and_then(|healing| healing.steps.last())
+            .map(|step| step.at);
+        attempts
+            .max(scalings)
+            .max(steps)
+            .max(self.pending.iter().map(|pending| pending.at).max())
+    }
+
+    /// Returns the time of the last completed restart.
+    #[must_use]
+    pub fn last_restart(&self) -> Option<Timestamp> {
+        self.releases
+            .attempts
+            .iter()
+            .rev()
+            .find(|a| a.finished && a.digest.is_none())
+            .map(|a| a.at)
+    }
+
+    /// Reports whether a rollout of this digest started and has no known outcome.
+    #[must_use]
+    pub fn has_interrupted_rollout(&self, digest: &Digest) -> bool {
+        self.pending
+            .iter()
+            .any(|pending| matches!(&pending.action, Action::Release(ReleaseAction::Rollout(r)) if r.digest == *digest))
+    }
+
+    /// Reports whether a notification is due under this key, and records it as sent.
+    ///
+    /// Returns true without a key, and false if the key was notified within 24 hours.
+    pub fn should_notify(&mut self, key: Option<&str>, now: Timestamp) -> bool {
+        let Some(key) = key else { return true };
+        self.notified
+            .retain(|_, at| now.duration_since(*at) < REPEAT_AFTER);
+        if self.notified.contains_key(key) {
+            return false;
+        }
+        self.notified.insert(key.to_owned(), now);
+        true
+    }
+}
+
+/// An intended action, and the notification to send once it has taken effect.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pending {
+    pub at: Timestamp,
+    pub operation: String,
+    pub action: Action,
+    pub message: Option<Message>,
+    /// AWS rejected the action. If it takes effect all the same, someone else did it.
+    #[serde(default)]
+    pub refused: bool,
+}
