@@ -122,10 +122,10 @@ impl Function {
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
             Self::Rollout | Self::Verify | Self::Scale | Self::Alert => Some("rate(1 minute)"),
-            Self::Deploy | Self::Heal | Self::Drill => Some("rate(5 minutes)"),
+            Self::Deploy | Self::Heal | Self::Archive => Some("rate(5 minutes)"),
             Self::Enroll => Some("rate(1 hour)"),
             Self::Backup => Some("cron(0/15 * * * ? *)"),
-            Self::Archive => Some("cron(5/15 * * * ? *)"),
+            Self::Drill => Some("cron(5/15 * * * ? *)"),
             Self::Digest => Some("cron(0 * * * ? *)"),
             Self::Acknowledge => None,
         }
