@@ -21,7 +21,7 @@ export enum Mode {
 export interface LamplighterProps {
   /** Address that gets the messages; AWS asks it to confirm. */
   readonly alertEmail?: string;
-  /** Secret that names the channels beside e-mail: Slack, PagerDuty, webhooks (docs/messages.md). */
+  /** Secret that names the channels beside e-mail: Slack, PagerDuty, webhooks (docs/notifications.md). */
   readonly channels?: secrets.ISecret;
   /** Minutes between two messages about one incident while it changes. Default: 5. */
   readonly alertInterval?: number;
