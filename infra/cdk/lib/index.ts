@@ -1,5 +1,5 @@
 /**
- * Lamplighter as a construct: the same template that SAM deploys, `infra/template.yaml`, with its functions as assets.
+ * Lamplighter as a CDK construct: the template `infra/template.yaml` that SAM deploys, with its functions as assets.
  */
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -7,65 +7,65 @@ import { Stack, aws_iam as iam, aws_s3_assets as assets, aws_secretsmanager as s
 import { Construct } from "constructs";
 import { Included, Known, Section, read, withValues } from "./template";
 
-/** What Lamplighter may do. */
+/** The mode of the stack. */
 export enum Mode {
-  /** Changes AWS. */
+  /** Change AWS. */
   ACT = "act",
-  /** Decides, journals and tells, and changes nothing. */
+  /** Decide, journal and notify, but change nothing. */
   OBSERVE = "observe",
-  /** Does nothing. */
+  /** Do nothing. */
   OFF = "off",
 }
 
-/** Each is a parameter of the template; what is left out is the template's own default. */
+/** The parameters of the template. An omitted one has the template's default. */
 export interface LamplighterProps {
-  /** Address that gets the messages; AWS asks it to confirm. */
+  /** E-mail address for notifications, which AWS asks to confirm. */
   readonly alertEmail?: string;
-  /** Secret that names the channels beside e-mail: Slack, PagerDuty, webhooks (docs/notifications.md). */
+  /** Secret that configures further channels: Slack, PagerDuty, webhooks (docs/notifications.md). */
   readonly channels?: secrets.ISecret;
   /** Minutes between two messages about one incident while it changes. Default: 5. */
   readonly alertInterval?: number;
-  /** The most messages a minute, by each channel. Default: 8. */
+  /** The most messages a minute for each channel. Default: 8. */
   readonly messagesPerMinute?: number;
-  /** Whether messages have a link that stops their reminders, to a page that anybody can reach. Default: false. */
+  /** Adds a link to messages that stops their reminders, to a public page. Default: false. */
   readonly ackLinks?: boolean;
-  /** Whether people are told what ECR and Inspector find in images. Default: true. */
-  readonly tellFindings?: boolean;
-  /** Whether people are told of alarms that are not Lamplighter's own. Default: false. */
-  readonly tellAlarms?: boolean;
-  /** Whether people are told of jobs of AWS Backup and deployments of CodeDeploy that failed. Default: false. */
-  readonly tellJobs?: boolean;
-  /** The hour, in `timeZone`, at which the day is told. Default: 7. */
+  /** Notifies of what ECR and Inspector find in images. Default: true. */
+  readonly notifyFindings?: boolean;
+  /** Notifies of alarms that Lamplighter did not create. Default: false. */
+  readonly notifyAlarms?: boolean;
+  /** Notifies of failed AWS Backup jobs and CodeDeploy deployments. Default: false. */
+  readonly notifyJobs?: boolean;
+  /** The hour, in `timeZone`, of the daily report. Default: 7. */
   readonly digestHour?: number;
   /** The time zone of `digestHour`, such as `Europe/Rome`. Default: UTC. */
   readonly timeZone?: string;
-  /** Whether the day's message has costs, for which Cost Explorer charges two cents a day. Default: true. */
+  /** Adds costs to the daily report, for which Cost Explorer charges two cents a day. Default: true. */
   readonly costs?: boolean;
-  /** Default: act. */
+  /** The mode of the stack. Default: act. */
   readonly mode?: Mode;
-  /** Average CPU utilisation in per cent that counts as a peak. Default: 80. */
+  /** Average CPU utilization, in percent, that counts as a peak. Default: 80. */
   readonly cpuPeak?: number;
-  /** Requests a second that one task serves. Default: 10. */
+  /** Requests per second that one task serves. Default: 10. */
   readonly requestsPerSecond?: number;
-  /** When databases are backed up, in UTC, such as `03:00`. Default: 03:00. */
+  /** Time of the daily backup in UTC, such as `03:00`. Default: 03:00. */
   readonly backupAt?: string;
-  /** Days that have a backup, from 1 to 35. Default: 7. */
+  /** Days for which backups are kept, from 1 to 35. Default: 7. */
   readonly retentionDays?: number;
   /** Role in another account that copies backups there: the output of infra/vault.yaml. */
   readonly vaultRole?: iam.IRole;
-  /** VPC of the databases whose backups are proven by restoring them, by its identifier. */
+  /** Identifier of the VPC of the databases that drills restore. */
   readonly drillVpc?: string;
-  /** Name of the ECS cluster in which restored databases are looked into. Needs `drillVpc`. */
+  /** Name of the ECS cluster for the tasks that check restored databases. Needs `drillVpc`. */
   readonly checkCluster?: string;
-  /** Identifiers of subnets for the tasks that look into them; those of the database where there are none. */
+  /** Identifiers of the subnets for these tasks. Default: the subnets of the database. */
   readonly checkSubnets?: string[];
-  /** Rollouts of one service within an hour; one more is withheld. Default: 6. */
+  /** The most rollouts of one service within an hour. Default: 6. */
   readonly rolloutsPerHour?: number;
-  /** Actions of one invocation; the rest waits for the next sweep. Default: 100. */
+  /** The most actions of one invocation. The rest waits for the next sweep. Default: 100. */
   readonly actionsPerRun?: number;
-  /** Days that the functions' logs are kept. Default: 30. */
+  /** Retention of the functions' logs, in days. Default: 30. */
   readonly logRetentionDays?: number;
-  /** Whether the journal can't be deleted; a deletion of the stack ends at it, with everything else gone. Default: false. */
+  /** Protects the journal from deletion. The deletion of the stack then removes everything else and fails. Default: false. */
   readonly protectLedger?: boolean;
   /** File of root certificates to trust instead of the built-in Amazon roots. */
   readonly caBundle?: string;
@@ -76,11 +76,11 @@ export interface LamplighterProps {
   readonly binaries?: string;
 }
 
-/** Everything of the template, in the stack that this is in; several such stacks can live in one account. */
+/** All resources of the template, in the stack of this construct. One account can have several such stacks. */
 export class Lamplighter extends Construct {
-  /** Subscribe more people to this topic. */
+  /** The topic of notifications, for further subscriptions. */
   readonly topic: sns.ITopic;
-  /** The function that makes services grow: an action for alarms of your own. */
+  /** The function that scales services out: an action for your own alarms. */
   readonly scaleArn: string;
 
   constructor(scope: Construct, id: string, props: LamplighterProps = {}) {
@@ -116,9 +116,9 @@ function parameters(props: LamplighterProps): Record<string, unknown> {
     AlertInterval: props.alertInterval,
     MessagesPerMinute: props.messagesPerMinute,
     AckLinks: yes(props.ackLinks),
-    TellFindings: yes(props.tellFindings),
-    TellAlarms: yes(props.tellAlarms),
-    TellJobs: yes(props.tellJobs),
+    NotifyFindings: yes(props.notifyFindings),
+    NotifyAlarms: yes(props.notifyAlarms),
+    NotifyJobs: yes(props.notifyJobs),
     DigestHour: props.digestHour,
     TimeZone: props.timeZone,
     Costs: yes(props.costs),
@@ -140,7 +140,7 @@ function parameters(props: LamplighterProps): Record<string, unknown> {
   return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
 }
 
-/** The first of these that exists: of the published package, then of the repository. */
+/** Returns the first path that exists: in the published package, then in the repository. */
 function templateFile(): string {
   const files = [join(__dirname, "../../template.yaml"), join(__dirname, "../../../template.yaml")];
   const file = files.find(existsSync);
@@ -148,7 +148,7 @@ function templateFile(): string {
   return file;
 }
 
-/** A function's folder, or its zip where it was last built as one. */
+/** Returns a function's folder, or its zip if it was built as one. */
 function executable(folder: string): string {
   const age = (file: string) => (existsSync(join(folder, file)) ? statSync(join(folder, file)).mtimeMs : -1);
   if (age("bootstrap.zip") > age("bootstrap")) return join(folder, "bootstrap.zip");

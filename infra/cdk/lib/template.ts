@@ -1,6 +1,6 @@
 /**
- * The template as it is, in a stack of the CDK. The constructs that the CDK has for SAM's types know fewer properties than SAM
- * does, and refuse some that SAM takes; so it goes in unread.
+ * Includes the template in a CDK stack unchanged. The CDK's constructs for SAM resources lack some properties and reject others
+ * that SAM accepts, so the template is not converted.
  */
 import { readFileSync } from "node:fs";
 import { CfnElement, CfnResource, Token } from "aws-cdk-lib";
@@ -13,7 +13,7 @@ export type Section = any;
 
 const SHORT = ["Ref", "Condition", "Sub", "GetAtt", "If", "Equals", "Not", "And", "Or", "Join", "Select", "Split"];
 
-/** Reads a template; the short forms of its functions are written out. */
+/** Parses a template and expands the short forms of intrinsic functions. */
 export function read(file: string): Section {
   const whole = (name: string, value: Section): Section => {
     const isPath = name === "GetAtt" && typeof value === "string";
@@ -28,24 +28,24 @@ export function read(file: string): Section {
     resolve: (value) => whole(name, (value as Section).toJSON()),
   }));
   const document = parse(readFileSync(file, "utf8"), { customTags: [...scalars, ...lists] });
-  // What was made of short forms within short forms is plain now as well.
+  // Nested short forms are expanded, too.
   return JSON.parse(JSON.stringify(document));
 }
 
-/** The template with values in place of parameters. */
+/** Returns the template with values in place of parameters. */
 export function withValues(template: Section, values: Record<string, unknown>): Section {
   const unknown = Object.keys(values).filter((name) => !(name in template.Parameters));
   if (unknown.length > 0) throw new Error(`the template has no parameter ${unknown.join(", ")}`);
   const { Parameters, Conditions, ...rest } = template;
   for (const [name, value] of Object.entries(values)) check(name, Parameters[name], value);
-  // No condition may ask for what is made in a stack; all that they ask of it is whether it is given.
+  // Conditions can't refer to resources of a stack. They only test if a parameter is given.
   const asked = Object.entries(values).map(([name, value]) => [name, Token.isUnresolved(value) ? "given" : value]);
   const open = Object.fromEntries(Object.entries(Parameters).filter(([name]) => !(name in values)));
   const conditions = replaced(Conditions, Object.fromEntries(asked));
   return { ...replaced(rest, values), Conditions: conditions, ...(Object.keys(open).length > 0 && { Parameters: open }) };
 }
 
-/** What CloudFormation would refuse of a parameter. */
+/** Returns the error that CloudFormation would give for a parameter value. */
 function check(name: string, parameter: Section, value: unknown): void {
   if (Token.isUnresolved(value)) return;
   const { AllowedPattern, AllowedValues, MinValue, MaxValue, ConstraintDescription } = parameter;
@@ -74,32 +74,32 @@ function replaced(part: Section, values: Record<string, unknown>): Section {
   return Object.fromEntries(Object.entries(part).map(([key, one]) => [key, replaced(one, values)]));
 }
 
-/** Parameters are text wherever they are used. */
+/** Converts a parameter value to text, as CloudFormation does. */
 function text(value: unknown): unknown {
   return typeof value === "number" ? String(value) : value;
 }
 
-/** All sections of a template, beside what else is in the stack. */
+/** Adds all sections of a template to the stack. */
 export class Included extends CfnElement {
   constructor(scope: Construct, id: string, private readonly template: Section) {
     super(scope, id);
   }
 
-  /** What the CDK merges into the stack's template. */
+  /** The sections that the CDK merges into the stack's template. */
   _toCloudFormation(): object {
     const { Resources, Parameters, Conditions, Outputs, Globals } = this.template;
     return { Resources, Parameters, Conditions, Outputs, Globals };
   }
 }
 
-/** A resource that the template has, for what refers to it: within its stack by its name, from another one by an export. */
+/** A reference to a resource of the template: by name within its stack, by an export from another one. */
 export class Known extends CfnResource {
   constructor(scope: Construct, name: string, type: string) {
     super(scope, `The${name}`, { type });
     this.overrideLogicalId(name);
   }
 
-  /** The template has it already. */
+  /** The template already contains it. */
   _toCloudFormation(): object {
     return {};
   }

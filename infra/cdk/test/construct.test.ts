@@ -73,8 +73,8 @@ test("every function's code is an asset", () => {
 
 test("every parameter of the template is a property, and stands where it belongs", () => {
   const all: LamplighterProps = {
-    alertEmail: "ops@example.com", alertInterval: 1, messagesPerMinute: 2, ackLinks: true, tellFindings: false, tellAlarms: true,
-    tellJobs: true, digestHour: 8, timeZone: "Europe/Rome", costs: false, mode: Mode.OBSERVE, cpuPeak: 70, requestsPerSecond: 20,
+    alertEmail: "ops@example.com", alertInterval: 1, messagesPerMinute: 2, ackLinks: true, notifyFindings: false, notifyAlarms: true,
+    notifyJobs: true, digestHour: 8, timeZone: "Europe/Rome", costs: false, mode: Mode.OBSERVE, cpuPeak: 70, requestsPerSecond: 20,
     backupAt: "04:00", retentionDays: 14, drillVpc: "vpc-0123456789abcdef0", checkCluster: "checks",
     checkSubnets: ["subnet-0123456789abcdef0"], rolloutsPerHour: 3, actionsPerRun: 50, logRetentionDays: 7, caBundle: "/etc/roots.pem",
     protectLedger: true,
