@@ -70,8 +70,8 @@ export interface LamplighterProps {
   /** File of root certificates to trust instead of the built-in Amazon roots. */
   readonly caBundle?: string;
   /**
-   * Folder with a folder for each function and its `bootstrap` in it, as `cargo lambda build --release --arm64` leaves them.
-   * Default: those of this package, or `target/lambda` of the repository.
+   * Folder with one folder per function that contains its `bootstrap`, as `cargo lambda build --release --arm64` creates them.
+   * Default: the folder of this package, or `target/lambda` of the repository.
    */
   readonly binaries?: string;
 }
