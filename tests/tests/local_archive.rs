@@ -74,7 +74,7 @@ fn one_export_runs_at_a_time_and_one_that_fails_is_told() {
     tag_log_group(&stack, WEB, "export keep=7d");
     tag_log_group(&stack, "worker", "export keep=7d");
     stack.sweep_until("ArchiveSweep", "one waits", || {
-        stack.logs().contains("waits for its turn").then_some(())
+        stack.logs().contains("is due and waits").then_some(())
     });
     assert_eq!(stack.calls_of("CreateExportTask"), 1);
     stack.control(

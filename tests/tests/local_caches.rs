@@ -119,7 +119,7 @@ fn a_backup_of_a_cache_is_proven(
                 mail["body"]
                     .as_str()
                     .unwrap()
-                    .contains("sessions: backup of")
+                    .contains("sessions: drill passed")
             })
             .then_some(())
     };

@@ -89,8 +89,8 @@ fn after_a_week_without_sweeps_all_days_are_made_up_for() {
     assert_eq!(
         titles,
         [
-            "the logs of 2026-11-20 are not exported yet",
-            "exports of its logs are in time again"
+            "export of logs of 2026-11-20 more than 24 h late",
+            "log exports on schedule again"
         ]
     );
 }
@@ -108,11 +108,9 @@ fn what_cloudwatch_has_deleted_meanwhile_is_told() {
         .retention_days = Some(5);
     world.pass(SignedDuration::from_hours(10 * 24));
     sweeps(&world, 4);
-    assert!(
-        world.titles().contains(
-            &"logs of 2026-11-20 to 2026-11-26 were not exported and are gone".to_owned()
-        )
-    );
+    assert!(world.titles().contains(
+        &"7 days of logs lost (2026-11-20 to 2026-11-26) - deleted before export".to_owned()
+    ));
     assert_eq!(
         complete(&world, "30d/ecs/shop/web/"),
         ["2026-11-19", "2026-11-27", "2026-11-28", "2026-11-29"]
@@ -177,7 +175,7 @@ fn somebody_elses_export_goes_first_and_is_left_alone() {
     let answer = sweep(&world).unwrap();
     assert_eq!(
         answer["targets"][0]["reason"],
-        "2026-11-19 is due and waits for its turn: AWS exports /ecs/shop/web now, one at a time"
+        "2026-11-19 is due and waits: AWS runs one export at a time, now of /ecs/shop/web"
     );
     sweeps(&world, 1);
     assert_eq!(complete(&world, "default/ecs/shop/web/"), ["2026-11-19"]);
@@ -199,7 +197,7 @@ fn an_export_that_fails_is_told_and_tried_again_an_hour_later() {
     assert_eq!(world.state().manifests.len(), 1);
     assert_eq!(
         world.titles(),
-        ["the export of the logs of 2026-11-19 failed"]
+        ["logs of 2026-11-19 not exported - export task FAILED"]
     );
     sweeps(&world, 1);
     assert_eq!(
@@ -216,13 +214,13 @@ fn an_export_that_fails_is_told_and_tried_again_an_hour_later() {
     "export",
     "INFREQUENT_ACCESS",
     None,
-    "can't be exported: its log class is INFREQUENT_ACCESS"
+    "logs not exported - log class is INFREQUENT_ACCESS"
 )]
 #[case::that_forgets(
     "export",
     "STANDARD",
     Some(1),
-    "can't be exported: events are deleted after 1 day"
+    "logs not exported - events deleted after 1 day"
 )]
 #[case::misspelt(
     "exprot",
@@ -258,7 +256,10 @@ fn retention_is_set_once_and_told() {
     assert_eq!(world.state().log_groups[&web].retention_days, Some(30));
     assert_eq!(
         (world.count("PutRetentionPolicy"), world.titles()),
-        (1, vec!["keeps its events for 30 days".into()])
+        (
+            1,
+            vec!["log retention set to 30 days, was unlimited".into()]
+        )
     );
 }
 

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database};
 use lamplighter::notify::Severity;
 use lamplighter::plan::Outcome;
-use lamplighter::policy::StackDefaults;
+use lamplighter::policy::{ROLLOUT_TIER, StackDefaults, TIER};
 use proptest::prelude::*;
 use rstest::rstest;
 use serde_json::json;
@@ -68,7 +68,7 @@ fn seven_nights_are_kept_and_somebody_elses_snapshot_stays() {
     assert_eq!(nights[6], "2026-12-01 03");
     assert_eq!(
         world.titles(),
-        ["backup of 2026-11-21 03:00 UTC was taken 13 h late"]
+        ["backup of 2026-11-21 03:00 UTC taken 13 h late"]
     );
     let expired = world.count("DeleteDBSnapshot");
     sweep(&world);
@@ -160,14 +160,14 @@ fn when_backups_stop_nothing_is_deleted_and_one_critical_message_says_so() {
         all
     };
     let told = critical(&world);
-    assert_eq!(told[0], "recovery point is 31 h old, 30 h is allowed");
+    assert_eq!(told[0], "recovery point 31 h old, RPO 30 h");
     // Once a day while it lasts.
     assert!(told.len() <= 10, "{told:?}");
     world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
     days(&world, 1, 1);
     assert_eq!(
         world.titles().last().unwrap(),
-        "recovery point is 60 min old again"
+        "recovery point 60 min old again, within the RPO"
     );
     assert_eq!(count(&world, &orders), 7);
 }
@@ -243,7 +243,7 @@ fn a_cluster_is_backed_up_once() {
     assert!(
         world
             .titles()
-            .contains(&"is part of the cluster shop; nothing is done".to_owned())
+            .contains(&"no backup of its own - member of cluster shop".to_owned())
     );
 }
 
@@ -517,7 +517,7 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
         world
             .titles()
             .iter()
-            .any(|title| title.starts_with("the newest copy in eu-central-1 is")),
+            .any(|title| title.starts_with("no new copy in eu-central-1 for")),
         "{:?}",
         world.titles()
     );
@@ -540,8 +540,9 @@ fn a_region_that_cannot_be_read_stops_nothing_here() {
         world.pass(HOUR);
     }
     assert_eq!((count(&world, &orders), count(&world, &carts)), (1, 1));
-    let about =
-        |title: &&String| title.as_str() == "backups are not copied to eu-west-9: it can't be read";
+    let about = |title: &&String| {
+        title.as_str() == "backups not copied to eu-west-9 - snapshots there can't be read"
+    };
     assert_eq!(
         world.titles().iter().filter(about).count(),
         1,
@@ -556,22 +557,21 @@ fn a_snapshot_of_before_a_rollout_is_one_among_others() {
     let world = afternoon();
     let orders = world.database("orders", "at=03:00 keep=3d copy=eu-central-1");
     days(&world, 2, 1);
-    let tags = |world: &World| {
-        world
-            .state()
-            .snapshots
-            .values()
-            .next()
-            .unwrap()
-            .tags
-            .clone()
-    };
+    let mut tags = world
+        .state()
+        .snapshots
+        .values()
+        .next()
+        .unwrap()
+        .tags
+        .clone();
+    tags.insert(TIER.to_owned(), ROLLOUT_TIER.to_owned());
     let now = world.state().now;
     let name = format!(
         "lamplighter-orders-{}-before-ab12cd34",
         now.strftime("%Y%m%d-%H%M")
     );
-    world.snapshot(&orders, &name, now, tags(&world));
+    world.snapshot(&orders, &name, now, tags);
     world.pass(HOUR);
     sweep(&world);
     let there = |world: &World, name: &str| {

@@ -85,7 +85,7 @@ fn a_backup_is_restored_checked_timed_and_nothing_is_left() {
     assert_eq!(verified(&world), 1);
     assert_eq!(
         world.titles(),
-        ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min"]
+        ["drill passed in 30 min - backup of 2026-11-21 03:00 UTC usable"]
     );
     // The next one is a week away.
     steps(&world, 4 * 24 * 6);
@@ -176,7 +176,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     let proven = world
         .titles()
         .iter()
-        .filter(|title| title.contains("is proven"))
+        .filter(|title| title.contains("drill passed"))
         .count();
     assert!((1..=2).contains(&proven), "{:?}", world.titles());
     assert_eq!(verified(&world), 1);
@@ -190,7 +190,10 @@ fn what_is_never_available_is_deleted_after_six_hours_and_told() {
     world.state_mut().databases.get_mut(&arn).unwrap().status = "modifying".into();
     steps(&world, 4 * 7);
     assert_eq!(restored(&world), [""; 0]);
-    assert_eq!(world.titles(), ["drill failed: not restored within 6 h"]);
+    assert_eq!(
+        world.titles(),
+        ["drill failed - restore not finished within 6 h"]
+    );
     assert_eq!(verified(&world), 0);
 }
 
@@ -208,7 +211,7 @@ fn a_restore_that_is_not_the_source_is_critical() {
     steps(&world, 3);
     assert_eq!(
         world.titles(),
-        ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]
+        ["drill failed - 1 problem in backup of 2026-11-21 03:00 UTC"]
     );
     assert_eq!((restored(&world).len(), verified(&world)), (0, 0));
 }
@@ -219,7 +222,7 @@ fn a_restore_that_takes_too_long_is_a_warning() {
     steps(&world, 4);
     assert_eq!(
         world.titles(),
-        ["backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, 20 min are allowed"]
+        ["drill took 30 min, RTO 20 min - backup of 2026-11-21 03:00 UTC usable"]
     );
 }
 
@@ -229,10 +232,7 @@ fn without_a_closed_security_group_nothing_is_restored() {
     for _ in 0..3 {
         world.sweep(&Drill).unwrap().unwrap();
     }
-    assert_eq!(
-        world.titles(),
-        ["can't be drilled: there is no closed security group"]
-    );
+    assert_eq!(world.titles(), ["no drill - no closed security group"]);
     assert_eq!(restored(&world), [""; 0]);
 }
 
@@ -246,7 +246,7 @@ fn somebody_elses_database_of_that_name_stays() {
     assert!(world.state().databases.contains_key(&theirs));
     assert_eq!(
         world.titles(),
-        ["can't be drilled: lamplighter-drill-orders is somebody else's"]
+        ["no drill - name of the temporary database is taken"]
     );
 }
 
@@ -287,7 +287,7 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
         .unwrap();
     assert_eq!(
         wrong["targets"][0]["reason"],
-        "orders is no ARN of an instance or cluster of RDS, or of a cache"
+        "orders is not the ARN of an RDS instance, an RDS cluster or a cache"
     );
 }
 
@@ -324,7 +324,7 @@ fn what_can_never_be_used_is_deleted_at_once_and_told_once() {
     assert_eq!(restored(&world), [""; 0]);
     assert_eq!(
         world.titles(),
-        ["drill failed: the restored database is incompatible-parameters"]
+        ["drill failed - restored database is incompatible-parameters"]
     );
 }
 
@@ -386,7 +386,7 @@ fn a_restored_database_is_looked_into_and_both_times_are_told() {
         (database.subnets, database.user) = (vec!["subnet-1".into()], "shop".into());
     }
     looked_into(&world, 6, &checked());
-    let title = "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min, checked after 45 min, 40 min are allowed";
+    let title = "drill took 45 min, RTO 40 min - backup of 2026-11-21 03:00 UTC usable";
     assert_eq!(
         (world.titles(), restored(&world).len(), verified(&world)),
         (vec![title.to_owned()], 0, 1)
@@ -422,7 +422,7 @@ fn a_check_that_fails_is_critical_and_says_with_what() {
     looked_into(&world, 6, &checked());
     assert_eq!(
         world.titles(),
-        ["drill failed: the backup of 2026-11-21 03:00 UTC is not what it should be"]
+        ["drill failed - 1 problem in backup of 2026-11-21 03:00 UTC"]
     );
     let why = world.state().notices[0].message.why.clone();
     assert!(
@@ -439,7 +439,7 @@ fn a_check_that_never_ends_is_stopped_with_its_drill() {
     looked_into(&world, 4 * 7, &checked());
     assert_eq!(
         world.titles(),
-        ["drill failed: its check shop-db-check did not end within 6 h"]
+        ["drill failed - check shop-db-check not finished within 6 h"]
     );
     assert_eq!(
         (
@@ -476,8 +476,8 @@ fn without_a_cluster_for_it_a_check_is_not_run_and_that_is_told() {
     assert_eq!(
         titles,
         [
-            "backup of 2026-11-21 03:00 UTC is proven: restored in 30 min",
-            "check-task= is not run: the stack has no cluster for it",
+            "drill passed in 30 min - backup of 2026-11-21 03:00 UTC usable",
+            "drill without check-task= - the stack has no cluster for it",
         ]
     );
 }

@@ -70,7 +70,7 @@ fn without_a_vault_that_is_told_and_nothing_else_suffers() {
     );
     assert_eq!(
         world.titles(),
-        ["copy=vault does nothing: the stack has no vault"]
+        ["no copies in the vault - the stack has no vault"]
     );
 }
 
@@ -88,9 +88,9 @@ fn a_vault_that_cannot_be_reached_stops_nothing_here() {
         (4, 0)
     );
     assert!(
-        world
-            .titles()
-            .contains(&"backups are not copied to the vault: it can't be read".to_owned())
+        world.titles().contains(
+            &"backups not copied to the vault - snapshots there can't be read".to_owned()
+        )
     );
     world.state_mut().unreadable_regions.clear();
     hours(&world, 24 + 3, &with_vault());

@@ -5,15 +5,19 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{ExportTask, LogDay, LogGroup, pluralize};
+use lamplighter::notify::Message;
 use lamplighter::plan::{Action, ExportLogs, LogAction, SetRetention, Step, WriteManifest};
 use lamplighter::policy::{ExportRetention, LogsPolicy};
 
-use crate::{Observed, Policy, export_days, messages};
+use crate::export_days;
+use crate::messages;
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::retry::{has_failed, may_start_export};
 
-/// Delay before a failed export task is retried.
-const RETRY_DELAY: SignedDuration = SignedDuration::from_hours(1);
 /// Time for which a day may be due before a notification.
 const GRACE_PERIOD: SignedDuration = SignedDuration::from_hours(24);
+/// The only class of log groups that CloudWatch Logs exports.
 const STANDARD_CLASS: &str = "STANDARD";
 
 /// Decides the plan for one log group.
@@ -21,7 +25,7 @@ const STANDARD_CLASS: &str = "STANDARD";
 pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
     let Some(group) = &observed.group else {
         return Plan::nothing(
-            "the log group does not exist any more; what was exported stays for its time",
+            "the log group no longer exists; its exports are kept as long as set",
         );
     };
     let mut plan = match context.policy.logs.export {
@@ -33,47 +37,33 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
             now,
         }
         .plan_export(),
-        None => Plan::nothing("its logs are not exported"),
+        None => Plan::nothing("the logs are not to be exported"),
     };
-    if let Some(days) = context
-        .policy
-        .logs
-        .retain
-        .filter(|days| group.retention_days != Some(*days))
-    {
-        let was = group.retention_days.map_or("for ever".to_owned(), |was| {
-            format!("for {}", pluralize(was as usize, "day"))
-        });
-        let reason = format!("events are kept {was}, and the tag says {days}d");
-        plan.reason = format!("{}; {reason}", plan.reason);
-        let action = Action::Log(LogAction::SetRetention(SetRetention {
-            group: group.arn.clone(),
-            days,
-        }));
-        plan.steps.push(Step {
-            action,
-            reason,
-            message: Some(messages::retention_changed(group.retention_days, days)),
-        });
+    if let Some(step) = build_retention_step(context.policy, group) {
+        plan.reason = format!("{}; {}", plan.reason, step.reason);
+        plan.steps.push(step);
     }
     plan
 }
 
-/// Reports whether the group may start an export: it has no task, or its task failed long enough
-/// ago.
-pub fn may_start_export(
-    context: TargetContext<'_, Policy>,
-    task: Option<&ExportTask>,
-    now: Timestamp,
-) -> bool {
-    let (Some(task), Some(exporting)) = (task, &context.state.logs.exporting) else {
-        return task.is_none();
-    };
-    has_failed(task) && now.duration_since(exporting.at) >= RETRY_DELAY
-}
-
-fn has_failed(task: &ExportTask) -> bool {
-    ["FAILED", "CANCELLED"].contains(&task.status.as_str())
+/// Builds the step that sets the retention of the tag; `None` if the group already has it.
+fn build_retention_step(policy: &Policy, group: &LogGroup) -> Option<Step> {
+    let days = policy.logs.retain?;
+    let current = group.retention_days;
+    if current == Some(days) {
+        return None;
+    }
+    let kept = current.map_or("kept forever".to_owned(), |current| {
+        format!("kept for {}", pluralize(current as usize, "day"))
+    });
+    Some(Step {
+        action: Action::Log(LogAction::SetRetention(SetRetention {
+            group: group.arn.clone(),
+            days,
+        })),
+        reason: format!("events are {kept}, and the tag says {days}d"),
+        message: Some(messages::retention_changed(current, days)),
+    })
 }
 
 struct Decision<'a> {
@@ -103,52 +93,45 @@ impl Decision<'_> {
             Some(task) if !may_start_export(self.context, Some(task), self.now) => {
                 self.continue_export(task)
             }
-            _ => self.start_export(),
+            Some(_) | None => self.start_export(),
         };
         plan.messages.extend(self.find_lost_days());
-        plan.messages
-            .push(match self.observed.day.filter(|day| self.is_late(*day)) {
-                Some(day) => messages::export_late(day, &plan.reason),
-                None => messages::export_on_schedule(),
-            });
+        let late_day = self.observed.day.filter(|day| self.is_late(*day));
+        plan.messages.push(match late_day {
+            Some(day) => messages::export_late(day, &plan.reason),
+            None => messages::export_on_schedule(),
+        });
         plan
     }
 
     fn continue_export(&self, task: &ExportTask) -> Plan {
         let Some(day) = task.export_day() else {
-            return Plan::nothing(format!("the task {} is somebody else's", task.id));
+            return Plan::nothing(format!("Lamplighter did not start the task {}", task.id));
         };
         if has_failed(task) {
             return Plan::notify(messages::export_failed(day, task));
         }
         if task.status != "COMPLETED" {
-            let since = self
-                .context
-                .state
-                .logs
-                .exporting
-                .as_ref()
-                .map_or(self.now, |exporting| exporting.at);
-            let minutes = self.now.duration_since(since).as_mins();
+            let exporting = self.context.state.logs.exporting.as_ref();
+            let since = exporting.map_or(self.now, |exporting| exporting.at);
             return Plan::nothing(format!(
-                "the export of {day} is {} for {minutes} min",
-                task.status
+                "the export of {day} has been {} for {} min",
+                task.status,
+                self.now.duration_since(since).as_mins()
             ));
         }
-        // The manifest goes where the task exported to, even if the tag has changed since.
-        let (bucket, prefix) = (task.bucket.clone(), task.prefix.clone());
-        let of = LogDay {
-            group: self.group.arn.clone(),
-            day,
-            bucket,
-            prefix,
-        };
-        let complete = WriteManifest {
-            of,
+        let manifest = WriteManifest {
+            // The manifest goes where the task exported to, even if the tag has changed since.
+            of: LogDay {
+                group: self.group.arn.clone(),
+                day,
+                bucket: task.bucket.clone(),
+                prefix: task.prefix.clone(),
+            },
             task: task.id.clone(),
         };
         Plan::single_step(
-            Action::Log(LogAction::WriteManifest(complete)),
+            Action::Log(LogAction::WriteManifest(manifest)),
             format!("the export of {day} is complete"),
             None,
         )
@@ -156,33 +139,19 @@ impl Decision<'_> {
 
     fn start_export(&self) -> Plan {
         let Some(day) = self.observed.day else {
-            let next = export_days::last_due_day(self.now)
-                .tomorrow()
-                .map_or(self.now, export_days::due_since);
-            let done = self
-                .observed
-                .done
-                .map_or("nothing is exported yet".to_owned(), |day| {
-                    format!("complete up to {day}")
-                });
-            return Plan::nothing(format!(
-                "{done}; the next day is due on {}",
-                next.strftime("%F %H:%M UTC")
-            ));
+            return Plan::nothing(self.describe_next_day());
         };
         if let Some(other) = &self.observed.waits_for {
             return Plan::nothing(format!(
-                "{day} is due and waits for its turn: AWS exports {other} now, one at a time"
+                "{day} is due and waits: AWS runs one export at a time, now of {other}"
             ));
         }
-        let of = export_days::export_location(self.context.policy, self.keep, self.group, day);
-        let to = day
-            .tomorrow()
-            .map_or(Timestamp::MAX, export_days::day_start);
         let export = ExportLogs {
-            of,
+            of: export_days::export_location(self.context.policy, self.keep, self.group, day),
             from: export_days::day_start(day),
-            to,
+            to: day
+                .tomorrow()
+                .map_or(Timestamp::MAX, export_days::day_start),
         };
         let since = export_days::due_since(day).strftime("%F %H:%M UTC");
         Plan::single_step(
@@ -192,15 +161,32 @@ impl Decision<'_> {
         )
     }
 
+    /// Describes the last complete day, and when the next one is due.
+    fn describe_next_day(&self) -> String {
+        let next = export_days::last_due_day(self.now)
+            .tomorrow()
+            .map_or(self.now, export_days::due_since);
+        let done = self
+            .observed
+            .done
+            .map_or("nothing is exported yet".to_owned(), |day| {
+                format!("complete up to {day}")
+            });
+        format!(
+            "{done}; the next day is due on {}",
+            next.strftime("%F %H:%M UTC")
+        )
+    }
+
     fn is_late(&self, day: Date) -> bool {
         self.now.duration_since(export_days::due_since(day)) >= GRACE_PERIOD
     }
 
     /// Reports days that were deleted before they were exported.
-    fn find_lost_days(&self) -> Option<lamplighter::notify::Message> {
+    fn find_lost_days(&self) -> Option<Message> {
         let next = self.observed.done?.tomorrow().ok()?;
         let retention = self.group.retention_days?;
-        let there = export_days::oldest_complete_day(retention, self.now);
-        (next < there).then(|| messages::logs_lost(next, there, retention))
+        let oldest = export_days::oldest_complete_day(retention, self.now);
+        (next < oldest).then(|| messages::logs_lost(next, oldest, retention))
     }
 }

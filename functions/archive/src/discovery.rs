@@ -1,15 +1,16 @@
 //! Discovery of the log groups that an event refers to.
 
-use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, Tagged};
 use lamplighter::policy::{LOGS, MANAGED};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::observation::Prefetched;
+use crate::reads::Reads;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
@@ -17,47 +18,64 @@ pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
     match &discovery.event.detail {
-        Detail::Sweep => {
-            let listed = discovery
-                .cloud
-                .list_tagged(ResourceKind::LogGroup, LOGS)
-                .await?;
-            if listed.is_empty() {
-                return Ok(Targets::Skipped(format!("no log group carries {LOGS}")));
-            }
-            build_targets(&discovery, listed).await
-        }
-        Detail::TagChange(change)
-            if change
-                .changed_tag_keys
-                .iter()
-                .any(|key| key == LOGS || key == MANAGED) =>
-        {
-            let arn = discovery
-                .event
-                .resources
-                .first()
-                .map(|arn| Arn::new(arn.trim_end_matches(":*")));
-            match arn.filter(|arn| arn.log_group_name().is_some() && change.tags.contains_key(LOGS))
-            {
-                Some(arn) => {
-                    build_targets(
-                        &discovery,
-                        vec![Tagged {
-                            arn,
-                            tags: change.tags.clone(),
-                        }],
-                    )
-                    .await
-                }
-                None => Ok(Targets::Skipped(format!(
-                    "it is about no log group that has {LOGS}"
-                ))),
-            }
-        }
-        Detail::TagChange(_) => Ok(Targets::Skipped("no tag about logs changed".to_owned())),
-        other => Ok(Targets::unsupported_event("archive", other)),
+        Detail::Sweep => find_all(&discovery).await,
+        Detail::TagChange(change) => find_by_tag_change(&discovery, change).await,
+        other @ (Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. }) => Ok(Targets::unsupported_event("archive", other)),
     }
+}
+
+/// Finds all log groups with the logs tag.
+async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
+    let listed = discovery
+        .cloud
+        .list_tagged(ResourceKind::LogGroup, LOGS)
+        .await?;
+    if listed.is_empty() {
+        return Ok(Targets::Skipped(format!("no log group has the tag {LOGS}")));
+    }
+    build_targets(discovery, listed).await
+}
+
+/// Finds the log group whose logs tag changed.
+async fn find_by_tag_change<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    change: &TagChange,
+) -> DiscoveryResult {
+    let has_changed = change
+        .changed_tag_keys
+        .iter()
+        .any(|key| key == LOGS || key == MANAGED);
+    if !has_changed {
+        return Ok(Targets::Skipped("no logs tag changed".to_owned()));
+    }
+    let arn = discovery
+        .event
+        .resources
+        .first()
+        .map(|arn| Arn::new(arn.trim_end_matches(":*")))
+        .filter(|arn| arn.log_group_name().is_some() && change.tags.contains_key(LOGS));
+    let Some(arn) = arn else {
+        return Ok(Targets::Skipped(format!(
+            "the event is not about a log group with the tag {LOGS}"
+        )));
+    };
+    let tags = change.tags.clone();
+    build_targets(discovery, vec![Tagged { arn, tags }]).await
 }
 
 async fn build_targets<C: Reads, L: Ledger>(

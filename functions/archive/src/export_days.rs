@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan};
 use lamplighter::model::{LogDay, LogGroup};
 use lamplighter::policy::ExportRetention;
 
-use crate::Policy;
+use crate::policy::Policy;
 
 /// Delay from the start of a day (UTC) to its export, at noon of the next day. By then CloudWatch
 /// Logs has all of its events.
@@ -49,11 +49,11 @@ pub fn first_due_day(
         ExportRetention::Default => policy.default_keep,
     };
     // At least two days, because a day only becomes due in the middle of the next one.
-    let of_use = days_ago(kept.max(2), now);
-    let there = group
+    let oldest_useful = days_ago(kept.max(2), now);
+    let oldest_complete = group
         .retention_days
-        .map_or(of_use, |days| oldest_complete_day(days, now));
-    let first = wanted.max(of_use).max(there);
+        .map_or(oldest_useful, |days| oldest_complete_day(days, now));
+    let first = wanted.max(oldest_useful).max(oldest_complete);
     (first <= last && existed_on(group, last)).then_some(first)
 }
 

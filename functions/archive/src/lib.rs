@@ -13,37 +13,33 @@ mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
+mod retry;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::{Action, LogAction};
-use lamplighter::policy::{LogsPolicy, StackDefaults, TagError};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::ArchiveActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::{Exporting, TargetState};
 use lamplighter::{AwsError, Operation, Plan};
 
+use crate::reads::Reads;
+
 pub use decide::decide;
-pub use observation::{Observed, Prefetched};
+pub use observation::Prefetched;
+pub use observed::Observed;
+pub use policy::Policy;
 
 pub struct Archive;
-
-/// Archive policy of one log group, read from its tags and the stack defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    pub logs: LogsPolicy,
-    /// Bucket that receives the exports.
-    pub bucket: String,
-    /// Days to keep exports if the tag doesn't say.
-    pub default_keep: u32,
-}
 
 impl Operation for Archive {
     const FUNCTION: Function = Function::Archive;
@@ -57,12 +53,7 @@ impl Operation for Archive {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let (bucket, default_keep) = (defaults.log_bucket.clone(), defaults.retention_days);
-        Ok(LogsPolicy::from_tags(tags)?.map(|logs| Policy {
-            logs,
-            bucket,
-            default_keep,
-        }))
+        Policy::from_tags(tags, defaults)
     }
 
     fn decide(
@@ -88,14 +79,19 @@ impl Operation for Archive {
                 .task
                 .as_ref()
                 .is_some_and(|task| task.export_day() == Some(export.of.day)),
-            Action::Log(LogAction::WriteManifest(complete)) => {
-                observed.done >= Some(complete.of.day)
+            Action::Log(LogAction::WriteManifest(manifest)) => {
+                observed.done >= Some(manifest.of.day)
             }
-            Action::Log(LogAction::SetRetention(retain)) => observed
+            Action::Log(LogAction::SetRetention(retention)) => observed
                 .group
                 .as_ref()
-                .is_some_and(|group| group.retention_days == Some(retain.days)),
-            _ => false,
+                .is_some_and(|group| group.retention_days == Some(retention.days)),
+            Action::Release(_)
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Healing(_) => false,
         }
     }
 
@@ -103,9 +99,9 @@ impl Operation for Archive {
     ///
     /// Adopts an export task whose start was not recorded, based on its content. Drops a task that
     /// AWS doesn't know, so that the export starts again.
-    fn prune_state(memory: &mut TargetState, observed: &Observed) {
-        memory.logs.exported = memory.logs.exported.max(observed.done);
-        memory.logs.exporting = match (&observed.task, memory.logs.exporting.take()) {
+    fn prune_state(state: &mut TargetState, observed: &Observed) {
+        state.logs.exported = state.logs.exported.max(observed.done);
+        state.logs.exporting = match (&observed.task, state.logs.exporting.take()) {
             (None, _) => None,
             (Some(task), exporting) => task.export_day().map(|day| Exporting {
                 day,

@@ -1,20 +1,21 @@
-//! Inputs of a decision: log groups and running tasks, prefetched at once, and the export task of
-//! each group.
+//! Reads of `archive`: log groups and running tasks, prefetched at once, and the export task of each
+//! group.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
 use lamplighter::policy::ExportRetention;
-use serde::Serialize;
 
-use crate::decide::may_start_export;
-use crate::{Policy, export_days};
+use crate::export_days;
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::reads::Reads;
+use crate::retry::may_start_export;
 
 /// Maximum number of days that one run checks for completeness. The next run continues.
 const MAX_DAYS_PER_RUN: usize = 31;
@@ -26,25 +27,7 @@ pub struct Prefetched {
     pub groups: BTreeMap<Arn, LogGroup>,
     pub running: Vec<ExportTask>,
     /// Log group that may start an export in this run.
-    pub given: RefCell<Option<Arn>>,
-}
-
-/// Observed state that [`crate::decide`] decides on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Observed {
-    /// Time of the observation.
-    #[serde(skip)]
-    pub at: Timestamp,
-    /// `None` if the log group no longer exists.
-    pub group: Option<LogGroup>,
-    /// Export task of this group that Lamplighter started.
-    pub task: Option<ExportTask>,
-    /// Last complete day.
-    pub done: Option<Date>,
-    /// Next day to export, if one is due.
-    pub day: Option<Date>,
-    /// Log group of the other export that this one waits for.
-    pub waits_for: Option<String>,
+    pub claimed_by: RefCell<Option<Arn>>,
 }
 
 impl Prefetched {
@@ -63,7 +46,7 @@ impl Prefetched {
             at,
             groups,
             running: cloud.running_export_tasks().await?,
-            given: RefCell::default(),
+            claimed_by: RefCell::default(),
         })
     }
 
@@ -102,20 +85,16 @@ impl Prefetched {
         context: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Option<ExportTask>, AwsError> {
-        let (name, bucket) = (context.target.arn.display_name(), &context.policy.bucket);
-        let is_own = |task: &&ExportTask| {
+        let name = context.target.arn.display_name();
+        let bucket = &context.policy.bucket;
+        let running = self.running.iter().find(|task| {
             task.log_group == name && task.bucket == *bucket && task.export_day().is_some()
-        };
-        if let Some(running) = self.running.iter().find(is_own) {
+        });
+        if let Some(running) = running {
             return Ok(Some(running.clone()));
         }
-        match context
-            .state
-            .logs
-            .exporting
-            .as_ref()
-            .and_then(|exporting| exporting.task.as_ref())
-        {
+        let exporting = context.state.logs.exporting.as_ref();
+        match exporting.and_then(|exporting| exporting.task.as_ref()) {
             Some(id) => cloud.find_export_task(id).await,
             None => Ok(None),
         }
@@ -135,19 +114,11 @@ impl Prefetched {
             else {
                 return Ok(None);
             };
+            let location = export_days::export_location(context.policy, keep, group, day);
             // If the target state was lost, the manifests in the bucket show which days are
             // complete.
             let is_known = context.state.logs.exporting.is_some();
-            if is_known
-                || !cloud
-                    .is_export_complete(&export_days::export_location(
-                        context.policy,
-                        keep,
-                        group,
-                        day,
-                    ))
-                    .await?
-            {
+            if is_known || !cloud.is_export_complete(&location).await? {
                 return Ok(Some(day));
             }
             *done = Some(day);
@@ -158,16 +129,14 @@ impl Prefetched {
     /// Claims the one export of this run for a group. Returns the log group to wait for if another
     /// one has it.
     fn claim_export(&self, arn: &Arn) -> Option<String> {
-        let other = self.running.first().map(|task| task.log_group.clone());
-        let given = self
-            .given
-            .borrow()
-            .clone()
-            .filter(|given| given != arn)
-            .map(|given| given.display_name());
-        let waits_for = other.or(given);
+        let running = self.running.first().map(|task| task.log_group.clone());
+        let claimed_by = self.claimed_by.borrow().clone();
+        let claimed = claimed_by
+            .filter(|other| other != arn)
+            .map(|other| other.display_name());
+        let waits_for = running.or(claimed);
         if waits_for.is_none() {
-            *self.given.borrow_mut() = Some(arn.clone());
+            *self.claimed_by.borrow_mut() = Some(arn.clone());
         }
         waits_for
     }

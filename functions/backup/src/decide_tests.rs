@@ -8,7 +8,7 @@ use lamplighter::Plan;
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{Arn, Database, DatabaseKind, Quota, Snapshot, Tagged};
 use lamplighter::notify::Severity;
-use lamplighter::plan::{Action, BackupAction};
+use lamplighter::plan::{Action, BackupAction, CreateSnapshot};
 use lamplighter::policy::{STACK, StackDefaults, TARGET};
 use lamplighter::state::TargetState;
 use rstest::rstest;
@@ -23,6 +23,7 @@ struct Given {
     backup: String,
     observed: Observed,
     event: Event,
+    state: TargetState,
 }
 
 fn orders() -> Arn {
@@ -57,6 +58,7 @@ fn given(nights: i64) -> Given {
         backup: "at=03:00 keep=7d".into(),
         observed,
         event: Event::scheduled_sweep("sweep"),
+        state: TargetState::default(),
     };
     for night in 1..=nights {
         given = given.snapshot(25 + (night - 1) * 24, "available");
@@ -86,7 +88,7 @@ impl Given {
             tags: tags.map(|(key, value)| (key.to_owned(), value)).into(),
             ..Snapshot::default()
         });
-        self.observed.asked.extend(
+        self.observed.sharing_checked.extend(
             self.observed
                 .snapshots
                 .iter()
@@ -109,13 +111,12 @@ impl Given {
             arn: orders(),
             tags,
         };
-        let memory = TargetState::default();
         decide(
             TargetContext {
                 event: &self.event,
                 target: &target,
                 policy: &policy,
-                state: &memory,
+                state: &self.state,
             },
             &self.observed,
             NOW,
@@ -193,7 +194,7 @@ fn when_it_is_there_the_oldest_go_and_the_reasons_are_listed() {
     let reason = ten.decided().reason;
     assert!(
         reason.starts_with(
-            "lamplighter-orders-20261121-0300 is there; 3 go; 7 good snapshots stay: "
+            "lamplighter-orders-20261121-0300 is available; 3 snapshots to delete; 7 good snapshots kept: "
         ),
         "{reason}"
     );
@@ -237,7 +238,7 @@ fn one_that_failed_goes_and_comes_again() {
         failed
             .decided()
             .reason
-            .starts_with("lamplighter-orders-20261121-0300 failed; 1 go")
+            .starts_with("lamplighter-orders-20261121-0300 failed; 1 snapshot to delete")
     );
 }
 
@@ -267,7 +268,9 @@ fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
     assert_eq!(full(given(7)).steps(), [""; 0]);
     let reason = full(given(7)).decided().reason;
     assert!(
-        reason.ends_with("waits: the quota of manual snapshots is reached, and none may go"),
+        reason.ends_with(
+            "waits: the quota of manual snapshots is reached, and the policy keeps them all"
+        ),
         "{reason}"
     );
     assert_eq!(
@@ -276,18 +279,21 @@ fn at_the_quota_rotation_goes_first_and_never_out_of_turn() {
         "one database speaks for all"
     );
     let mut speaks = full(given(7));
-    speaks.observed.speaks = true;
+    speaks.observed.reports_quota = true;
     let message = &speaks.decided().messages[0];
     assert_eq!(
         message.title,
-        "all 100 manual snapshots of this account and region are used"
+        "100 of 100 manual snapshots used - new instance backups blocked"
     );
     assert_eq!(message.severity, Severity::Critical);
     let mut near = given(7);
     near.observed.quota = Quota { used: 80, max: 100 };
     assert_eq!(near.titles(), [""; 0], "one database speaks for all");
-    near.observed.speaks = true;
-    assert_eq!(near.titles(), ["80 of 100 manual snapshots are used"]);
+    near.observed.reports_quota = true;
+    assert_eq!(
+        near.titles(),
+        ["80 of 100 manual snapshots used - instance backups stop at the limit"]
+    );
     assert_eq!(near.steps().len(), 1);
 }
 
@@ -301,20 +307,46 @@ fn the_recovery_point_is_watched() {
     assert_eq!(old(27).titles(), [""; 0]);
     assert_eq!(
         old(29).titles(),
-        ["recovery point is 28 h old and grows; 30 h is allowed"]
+        ["RPO 30 h missed in 61 min - recovery point 28 h old"]
     );
-    assert_eq!(
-        old(31).titles(),
-        ["recovery point is 30 h old, 30 h is allowed"]
-    );
+    assert_eq!(old(31).titles(), ["recovery point 30 h old, RPO 30 h"]);
     let mut by_log = old(31);
     by_log.database().latest_restorable = Some(NOW - SignedDuration::from_mins(5));
     assert_eq!(by_log.titles(), [""; 0]);
     let over = by_log.decided().messages.remove(0);
     assert_eq!(
         (over.title.as_str(), over.resolves.as_deref()),
-        ("recovery point is 5 min old again", Some("recovery-point"))
+        (
+            "recovery point 5 min old again, within the RPO",
+            Some("recovery-point")
+        )
     );
+}
+
+#[test]
+fn a_first_backup_that_failed_is_critical_however_the_failure_is_worded() {
+    let mut first = given(0);
+    first.backup = "at=00:30 keep=7d".into();
+    let late = "backup of 2026-11-21 00:30 UTC taken 3 h late";
+    assert_eq!(first.titles(), [late], "it is about to be taken");
+    let failed = |identifier: &str| {
+        Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
+            database: orders(),
+            identifier: identifier.into(),
+            tags: BTreeMap::new(),
+        }))
+    };
+    let described = failed("lamplighter-orders").describe();
+    first
+        .state
+        .notified
+        .insert(format!("failed:{described}"), NOW);
+    assert_eq!(first.titles(), [late], "the text decides nothing");
+    for identifier in ["lamplighter-orders-20261121-0030", "reworded"] {
+        first.state = TargetState::default();
+        first.state.record_failure(&failed(identifier), NOW);
+        assert_eq!(first.titles(), [late, "no recovery point, RPO 30 h"]);
+    }
 }
 
 #[test]
@@ -335,10 +367,13 @@ fn a_backup_that_waits_too_long_is_told() {
     late.backup = "at=00:30 keep=7d".into();
     assert_eq!(
         late.titles(),
-        ["backup of 2026-11-21 00:30 UTC was taken 3 h late"]
+        ["backup of 2026-11-21 00:30 UTC taken 3 h late"]
     );
     late.database().status = "modifying".into();
-    assert_eq!(late.titles(), ["no backup for 3 h"]);
+    assert_eq!(
+        late.titles(),
+        ["backup 3 h overdue - database is modifying"]
+    );
 }
 
 #[test]
@@ -347,7 +382,7 @@ fn a_member_is_backed_up_with_its_cluster() {
     member.database().cluster = Some("shop".into());
     assert_eq!(
         member.titles(),
-        ["is part of the cluster shop; nothing is done"]
+        ["no backup of its own - member of cluster shop"]
     );
 }
 
@@ -359,7 +394,7 @@ fn a_job_of_aws_backup_that_failed_is_told() {
         "detail": {"state": "FAILED", "backupJobId": "j1", "resourceArn": orders().as_str(), "statusMessage": "\"no vault\""},
     }))
     .unwrap();
-    assert_eq!(job.titles(), ["an AWS Backup job is FAILED"]);
+    assert_eq!(job.titles(), ["AWS Backup job FAILED"]);
 }
 
 #[rstest]
@@ -398,6 +433,6 @@ fn a_database_of_the_same_name_is_another_one() {
 #[test]
 fn what_was_not_asked_about_stays() {
     let mut unasked = given(9).snapshot(1, "available");
-    unasked.observed.asked = ["lamplighter-orders-20261112-0300".to_owned()].into();
+    unasked.observed.sharing_checked = ["lamplighter-orders-20261112-0300".to_owned()].into();
     assert_eq!(unasked.steps(), ["-lamplighter-orders-20261112-0300"]);
 }

@@ -1,15 +1,16 @@
 //! Discovery of the databases that an event refers to.
 
-use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
 use lamplighter::policy::{BACKUP, MANAGED};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
 
 use crate::observation::Prefetched;
+use crate::reads::Reads;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
@@ -25,22 +26,42 @@ pub async fn find_targets<C: Reads, L: Ledger>(
             find_database(&discovery, Arn::new(job.resource_arn.clone())).await
         }
         Detail::BackupJob(job) => Ok(Targets::Skipped(format!(
-            "the job {} is {}",
+            "the AWS Backup job {} is {}",
             job.backup_job_id, job.state
         ))),
-        Detail::TagChange(change)
-            if change
-                .changed_tag_keys
-                .iter()
-                .any(|key| key == BACKUP || key == MANAGED) =>
-        {
-            match discovery.event.resources.first() {
-                Some(arn) => find_database(&discovery, Arn::new(arn)).await,
-                None => Ok(Targets::Skipped("the event names no resource".to_owned())),
-            }
-        }
-        Detail::TagChange(_) => Ok(Targets::Skipped("no tag about backups changed".to_owned())),
-        other => Ok(Targets::unsupported_event("backup", other)),
+        Detail::TagChange(change) => find_by_tag_change(&discovery, change).await,
+        other @ (Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. }) => Ok(Targets::unsupported_event("backup", other)),
+    }
+}
+
+/// Finds the database whose backup tag changed.
+async fn find_by_tag_change<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    change: &TagChange,
+) -> DiscoveryResult {
+    let has_changed = change
+        .changed_tag_keys
+        .iter()
+        .any(|key| key == BACKUP || key == MANAGED);
+    if !has_changed {
+        return Ok(Targets::Skipped("no backup tag changed".to_owned()));
+    }
+    match discovery.event.resources.first() {
+        Some(arn) => find_database(discovery, Arn::new(arn)).await,
+        None => Ok(Targets::Skipped("the event names no resource".to_owned())),
     }
 }
 
@@ -50,7 +71,9 @@ async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -
         .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
         .await?;
     if listed.is_empty() {
-        return Ok(Targets::Skipped(format!("no database carries {BACKUP}")));
+        return Ok(Targets::Skipped(format!(
+            "no database has the tag {BACKUP}"
+        )));
     }
     let arns: Vec<Arn> = listed.iter().map(|database| database.arn.clone()).collect();
     let prefetched =
@@ -65,7 +88,7 @@ async fn find_database<C: Reads, L: Ledger>(
 ) -> DiscoveryResult {
     if arn.database_kind().is_none() {
         return Ok(Targets::Skipped(format!(
-            "{arn} is no database of RDS and no cache that can be backed up"
+            "{arn} is neither an RDS database nor a cache that can be backed up"
         )));
     }
     let prefetched = Prefetched::read_all(
@@ -78,7 +101,7 @@ async fn find_database<C: Reads, L: Ledger>(
     let tags = prefetched.database_tags(&arn);
     if !tags.contains_key(BACKUP) {
         return Ok(Targets::Skipped(format!(
-            "{} has no {BACKUP}",
+            "{} has no tag {BACKUP}",
             arn.display_name()
         )));
     }
@@ -94,23 +117,27 @@ async fn find_by_snapshot<C: Reads, L: Ledger>(
         .cloud
         .list_snapshots(None, SnapshotFilter::ByArn(arn))
         .await?;
-    let Some(Snapshot { database, kind, .. }) = found.first() else {
+    let Some(snapshot) = found.first() else {
         return Ok(Targets::Skipped(format!(
-            "{} is no manual snapshot, or is gone",
+            "{} is not a manual snapshot, or no longer exists",
             arn.display_name()
         )));
     };
-    let kind = if *kind == DatabaseKind::Cluster {
+    find_database(discovery, database_of(snapshot, arn)).await
+}
+
+/// Returns the ARN of the database that an RDS snapshot was taken of.
+fn database_of(snapshot: &Snapshot, snapshot_arn: &Arn) -> Arn {
+    let resource_type = if snapshot.kind == DatabaseKind::Cluster {
         "cluster"
     } else {
         "db"
     };
-    let (partition, region, account) = (arn.partition(), arn.region(), arn.account_id());
-    find_database(
-        discovery,
-        Arn::new(format!(
-            "arn:{partition}:rds:{region}:{account}:{kind}:{database}"
-        )),
-    )
-    .await
+    Arn::new(format!(
+        "arn:{}:rds:{}:{}:{resource_type}:{}",
+        snapshot_arn.partition(),
+        snapshot_arn.region(),
+        snapshot_arn.account_id(),
+        snapshot.database
+    ))
 }

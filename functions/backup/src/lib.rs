@@ -9,67 +9,48 @@ mod copies;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod decision;
+mod deletions;
 mod discovery;
+mod due_copies;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
+mod recovery_point;
 mod rotate;
 #[cfg(test)]
 mod rotate_tests;
+mod sharing;
+mod tiers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::telemetry::RECOVERY_POINT;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
-use lamplighter::model::{Arn, Snapshot};
 use lamplighter::plan::{Action, BackupAction};
-use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::BackupActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
-pub use decide::{decide, name_for_slot};
-pub use observation::{Copies, Observed, Prefetched};
+use crate::reads::Reads;
+
+pub use decide::decide;
+pub use decision::name_for_slot;
+pub use observation::Prefetched;
+pub use observed::{Copies, Observed};
+pub use policy::Policy;
 pub use rotate::{RotationDecision, RotationRules, rotate_snapshots};
 
 pub struct Backup;
-
-/// Backup policy of one database, read from its tags and the stack defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    pub backup: BackupPolicy,
-    /// Name of the stack that owns the snapshots.
-    pub stack: String,
-    /// Whether the stack has a vault: another account for copies.
-    pub has_vault: bool,
-}
-
-impl Policy {
-    /// Returns the rotation rules for the snapshots of one database.
-    fn rotation_rules<'a>(
-        &'a self,
-        database: &'a Arn,
-        resource_id: &'a str,
-        in_use: &'a BTreeSet<String>,
-    ) -> RotationRules<'a> {
-        let (keep, zone) = (&self.backup.keep, &self.backup.zone);
-        RotationRules {
-            stack: &self.stack,
-            database,
-            resource_id,
-            keep,
-            zone,
-            in_use,
-        }
-    }
-}
 
 impl Operation for Backup {
     const FUNCTION: Function = Function::Backup;
@@ -83,13 +64,7 @@ impl Operation for Backup {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let backup = BackupPolicy::from_tags(tags, defaults)?;
-        let (stack, has_vault) = (defaults.stack.clone(), !defaults.vault_role.is_empty());
-        Ok(backup.map(|backup| Policy {
-            backup,
-            stack,
-            has_vault,
-        }))
+        Policy::from_tags(tags, defaults)
     }
 
     fn decide(
@@ -111,30 +86,22 @@ impl Operation for Backup {
     }
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
-        let everywhere = || {
-            observed
-                .snapshots
-                .iter()
-                .chain(observed.copies.values().flat_map(|there| &there.snapshots))
-        };
-        let is_there = |is: &dyn Fn(&Snapshot) -> bool| everywhere().any(is);
         match action {
+            Action::Backup(BackupAction::CreateSnapshot(create)) => observed
+                .all_snapshots()
+                .any(|snapshot| snapshot.identifier == create.identifier),
             Action::Backup(BackupAction::CopySnapshot(copy)) => {
-                let there = observed.copies.get(&copy.to);
-                there.is_some_and(|there| {
-                    there
-                        .snapshots
-                        .iter()
-                        .any(|s| s.identifier == copy.snapshot.display_name())
-                })
+                observed.has_copy(&copy.to, &copy.snapshot.display_name())
             }
-            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
-                is_there(&|snapshot| snapshot.identifier == backup.identifier)
-            }
-            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
-                !is_there(&|snapshot| snapshot.arn == expire.snapshot)
-            }
-            _ => false,
+            Action::Backup(BackupAction::DeleteSnapshot(delete)) => !observed
+                .all_snapshots()
+                .any(|snapshot| snapshot.arn == delete.snapshot),
+            Action::Release(_)
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
     }
 

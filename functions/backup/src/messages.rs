@@ -6,142 +6,182 @@ use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
 use lamplighter::notify::Message;
 use lamplighter::policy::BACKUP;
 
-use crate::rotate::RotationDecision;
-
 const RPO_KEY: &str = "recovery-point";
-/// Prefix of the message key of an overdue backup.
-pub const OVERDUE_KEY: &str = "overdue:";
+const RETRIES: &str = "Lamplighter retries the backup every 15 minutes.";
 
 /// Describes a snapshot with its reasons, such as `2026-11-21 03:00 (day 2026-11-21)`.
-pub fn describe_kept(snapshot: &Snapshot, verdict: &RotationDecision) -> String {
+pub fn describe_kept(snapshot: &Snapshot, reasons: &[String]) -> String {
     let at = snapshot.taken_at.unwrap_or_default().strftime("%F %H:%M");
-    match verdict {
-        RotationDecision::Keep(reasons) => format!("{at} ({})", reasons.join(", ")),
-        RotationDecision::Delete(reason) => format!("{at} ({reason})"),
-    }
+    format!("{at} ({})", reasons.join(", "))
 }
 
 pub fn cluster_member(cluster: &str) -> Message {
-    Message::warning(format!("is part of the cluster {cluster}; nothing is done"))
-        .why("Instances of Aurora, DocumentDB and Multi-AZ clusters are backed up with their cluster, once.")
-        .next(format!("Move the tag {BACKUP} to the cluster {cluster}."))
-        .deduplicated_by("member")
+    Message::warning(format!(
+        "no backup of its own - member of cluster {cluster}"
+    ))
+    .action("Lamplighter takes no backup of this instance.")
+    .why("A backup of an Aurora, DocumentDB or Multi-AZ cluster covers all of its instances.")
+    .next(format!("Move the tag {BACKUP} to the cluster {cluster}."))
+    .deduplicated_by("member")
 }
 
 pub fn cache_copies_unsupported() -> Message {
-    Message::warning("copy= does nothing for a cache")
-        .why("ElastiCache copies no backup to another region or account; they are taken here all the same.")
+    Message::warning("no backup copies - ElastiCache does not support copy=")
+        .action("Lamplighter backs the cache up in this region only.")
+        .why("ElastiCache can't copy a backup to another region or account.")
         .next(format!("Remove copy= from the tag {BACKUP}."))
         .deduplicated_by("copies-of-caches")
 }
 
-pub fn too_many_cache_snapshots() -> Message {
-    Message::warning("is to be backed up more often than ElastiCache allows")
-        .why("It takes 20 backups of a cache within 24 hours at most; those after that are refused until the next day.")
-        .next(format!("Say every=2h or more in the tag {BACKUP}."))
-        .deduplicated_by("too-many-of-a-cache")
+pub fn too_many_cache_snapshots(requested: u64, allowed: u64) -> Message {
+    Message::warning(format!(
+        "{requested} backups a day requested, ElastiCache allows {allowed}"
+    ))
+    .action("Lamplighter requests them all; ElastiCache rejects the surplus until the next day.")
+    .why("The tag asks for more backups than ElastiCache takes of one cache within 24 hours.")
+    .next(format!("Set every=2h or longer in the tag {BACKUP}."))
+    .deduplicated_by("too-many-of-a-cache")
 }
 
-pub fn backup_overdue(reason: &str, slot: Timestamp, now: Timestamp) -> Message {
-    Message::warning(format!("no backup for {}", format_duration(now.duration_since(slot))))
-        .why(format!("It has been due since {}. {reason}.", slot.strftime("%F %H:%M UTC")))
-        .next("It is tried again every quarter of an hour. See in the RDS console what keeps it from being available.")
-        .deduplicated_by(format!("{OVERDUE_KEY}{slot}"))
+pub fn backup_overdue(status: &str, slot: Timestamp, now: Timestamp) -> Message {
+    let overdue = format_duration(now.duration_since(slot));
+    Message::warning(format!("backup {overdue} overdue - database is {status}"))
+        .action(RETRIES)
+        .why(format!(
+            "The backup was due at {}. AWS takes no snapshot in this status.",
+            slot.strftime("%F %H:%M UTC")
+        ))
+        .next("Check in the AWS console why the database is not available.")
+        .deduplicated_by(format!("overdue:{slot}"))
 }
 
 pub fn backup_late(slot: Timestamp, now: Timestamp) -> Message {
     Message::info(format!(
-        "backup of {} was taken {} late",
+        "backup of {} taken {} late",
         slot.strftime("%F %H:%M UTC"),
         format_duration(now.duration_since(slot))
     ))
-    .why("The slot was missed: the database was busy, it was tagged only now, or nothing ran.")
+    .action("Lamplighter made up for the missed slot.")
+    .why("The database was busy, was tagged only now, or no sweep ran at the slot.")
     .next("Nothing to do.")
     .deduplicated_by(format!("late:{slot}"))
 }
 
 pub fn quota_usage(database: &Database, quota: Quota) -> Message {
+    let kind = database_kind(database);
+    let used = format!("{} of {} manual snapshots used", quota.used, quota.max);
     if quota.is_reached() {
-        return Message::critical(format!("all {} manual snapshots of this account and region are used", quota.max))
-            .why(format!("No {} can be backed up before one goes, and what is kept is what its policy promises.", database_kind(database)))
-            .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's. Where a policy lets old ones go, they go first.")
-            .deduplicated_by(format!("quota-reached:{}", database_kind(database)));
+        return Message::critical(format!("{used} - new {kind} backups blocked"))
+            .action("Lamplighter deletes what no policy keeps, and retries every 15 minutes.")
+            .why("The quota of this account and region is reached.")
+            .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's.")
+            .deduplicated_by(format!("quota-reached:{kind}"));
     }
-    Message::warning(format!(
-        "{} of {} manual snapshots are used",
-        quota.used, quota.max
-    ))
-    .why(format!(
-        "At the limit no {} can be backed up in this account and region.",
-        database_kind(database)
-    ))
-    .next(format!(
-        "Raise the quota, or keep fewer: keep= in the tag {BACKUP}."
-    ))
-    .deduplicated_by("quota-near")
+    Message::warning(format!("{used} - {kind} backups stop at the limit"))
+        .why("The quota of this account and region is nearly reached.")
+        .next(format!(
+            "Raise the quota, or keep fewer snapshots with keep= in the tag {BACKUP}."
+        ))
+        .deduplicated_by("quota-near")
 }
 
 pub fn recovery_point_too_old(age: Option<SignedDuration>, allowed: SignedDuration) -> Message {
-    let title = age.map_or_else(
-        || "has no recovery point".to_owned(),
-        |age| {
-            format!(
-                "recovery point is {} old, {} is allowed",
-                format_duration(age),
-                format_duration(allowed)
-            )
-        },
-    );
-    Message::critical(title)
-        .why("Neither a good snapshot nor point-in-time recovery reaches closer to now.")
-        .next("What was written since then would be lost: take a snapshot by hand now. Why backups wait or fail, earlier messages and the journal say; nothing is deleted meanwhile.")
+    let allowed = format_duration(allowed);
+    let message = match age {
+        Some(age) => Message::critical(format!(
+            "recovery point {} old, RPO {allowed}",
+            format_duration(age)
+        ))
+        .why(
+            "There is no newer usable snapshot, and point-in-time recovery does not reach further.",
+        ),
+        None => Message::critical(format!("no recovery point, RPO {allowed}"))
+            .why("There is no usable snapshot and no point-in-time recovery."),
+    };
+    message
+        .action(format!(
+            "{RETRIES} It deletes no snapshot that the policy keeps."
+        ))
+        .next(
+            "Take a manual snapshot now. Earlier notifications and the journal say why backups \
+             wait or fail.",
+        )
         .fires_until_resolved(RPO_KEY)
 }
 
 pub fn recovery_point_aging(age: SignedDuration, allowed: SignedDuration) -> Message {
-    Message::warning(format!("recovery point is {} old and grows; {} is allowed", format_duration(age), format_duration(allowed)))
-        .why(format!("At this rate that is crossed in {}: no snapshot was good since.", format_duration(allowed - age)))
-        .next("It is tried again every quarter of an hour. Look at the journal for why the last ones failed or wait.")
-        .deduplicated_by("recovery-point-grows")
+    Message::warning(format!(
+        "RPO {} missed in {} - recovery point {} old",
+        format_duration(allowed),
+        format_duration(allowed - age),
+        format_duration(age)
+    ))
+    .action(RETRIES)
+    .why("No snapshot has succeeded since.")
+    .next("See in the journal why the last backups wait or failed.")
+    .deduplicated_by("recovery-point-grows")
 }
 
 pub fn recovery_point_ok(age: SignedDuration) -> Message {
     Message::info(format!(
-        "recovery point is {} old again",
+        "recovery point {} old again, within the RPO",
         format_duration(age)
     ))
-    .why("There is a newer good snapshot, or point-in-time recovery reaches on.")
+    .why("There is a newer usable snapshot, or point-in-time recovery reaches further.")
     .next("Nothing to do.")
     .resolves(RPO_KEY)
 }
 
 pub fn copy_too_old(place: &CopyDestination, age: SignedDuration) -> Message {
-    Message::warning(format!("the newest copy in {place} is {} old", format_duration(age)))
-        .why("Copies wait, fail, or take longer than they may.")
-        .next(format!("Look at the snapshots in {place}: a key that may not be used is the usual cause. It is tried again by every sweep."))
-        .deduplicated_by(format!("copy-old:{place}"))
+    Message::warning(format!(
+        "no new copy in {place} for {}",
+        format_duration(age)
+    ))
+    .action("Lamplighter retries the copies at every sweep.")
+    .why("Copies wait, fail or take too long.")
+    .next(format!(
+        "Check the snapshots in {place}. The usual cause is a KMS key that may not be used."
+    ))
+    .deduplicated_by(format!("copy-old:{place}"))
 }
 
 pub fn no_vault() -> Message {
-    Message::warning("copy=vault does nothing: the stack has no vault")
-        .why("Copies for another account are made by a role there, which the stack parameter VaultRole names.")
-        .next(format!("Deploy infra/vault.yaml in the other account and set VaultRole to its output, or take vault out of copy= in {BACKUP}."))
+    Message::warning("no copies in the vault - the stack has no vault")
+        .action("Lamplighter takes the backups in this account only.")
+        .why("The stack parameter VaultRole is empty. It names the role that makes the copies in another account.")
+        .next(format!(
+            "Deploy infra/vault.yaml in the other account and set VaultRole to its output. Or remove vault from copy= in the tag {BACKUP}."
+        ))
         .deduplicated_by("no-vault")
 }
 
 pub fn unreadable_place(place: &CopyDestination, error: &str) -> Message {
-    Message::warning(format!("backups are not copied to {place}: it can't be read"))
-        .why(error.to_owned())
-        .next(format!(
-            "Look whether the region is one, is enabled for the account, and may be used, or whether the role of the vault may be taken on; copy= in {BACKUP} names it."
-        ))
-        .deduplicated_by(format!("unreadable-place:{place}"))
+    let next = if place.is_vault() {
+        "Check that the role in the stack parameter VaultRole exists and may be assumed.".to_owned()
+    } else {
+        format!(
+            "Check that the region in copy= of the tag {BACKUP} exists and is enabled for the account."
+        )
+    };
+    Message::warning(format!(
+        "backups not copied to {place} - snapshots there can't be read"
+    ))
+    .action("Lamplighter continues with backups here, and retries the copies at every sweep.")
+    .why(error.to_owned())
+    .next(next)
+    .deduplicated_by(format!("unreadable-place:{place}"))
 }
 
 pub fn job_failed(job: &BackupJob) -> Message {
-    Message::warning(format!("an AWS Backup job is {}", job.state))
-        .why(job.describe_cause())
-        .next("The snapshots that Lamplighter takes do not depend on it.")
+    Message::warning(format!("AWS Backup job {}", job.state))
+        .why(format!(
+            "{} Lamplighter's own snapshots do not depend on this job.",
+            job.describe_cause()
+        ))
+        .next(format!(
+            "Check the job {} in the AWS Backup console.",
+            job.backup_job_id
+        ))
         .deduplicated_by(format!("job:{}", job.backup_job_id))
 }
 

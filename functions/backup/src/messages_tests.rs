@@ -34,8 +34,8 @@ fn every_message() {
     let messages = [
         messages::cluster_member("shop"),
         messages::cache_copies_unsupported(),
-        messages::too_many_cache_snapshots(),
-        messages::backup_overdue("orders is modifying", slot, later(3)),
+        messages::too_many_cache_snapshots(24, 20),
+        messages::backup_overdue("modifying", slot, later(3)),
         messages::backup_late(slot, later(2)),
         messages::quota_usage(
             &orders,
@@ -54,6 +54,10 @@ fn every_message() {
         messages::unreadable_place(
             &elsewhere,
             "DescribeDBSnapshots: AccessDenied: not authorized",
+        ),
+        messages::unreadable_place(
+            &CopyDestination::parse("vault").unwrap(),
+            "AssumeRole: AccessDenied: not authorized",
         ),
         messages::job_failed(&job),
         messages::job_failed(&BackupJob {

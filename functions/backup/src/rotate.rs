@@ -1,20 +1,25 @@
 //! Rotation: decides which snapshots to keep and which to delete. Pure.
 //!
-//! A tier keeps the newest snapshot of each hour, day, week or month, for as many periods as the
-//! policy says. Periods without a snapshot don't count. While a tier is not full, it also keeps the
-//! oldest snapshot. restic's `forget` works the same way:
-//! <https://restic.readthedocs.io/en/stable/060_forget.html>. Some snapshots are never deleted,
-//! whatever the tiers say.
+//! A snapshot is kept if a tier of the policy keeps it. Some snapshots are never deleted, whatever
+//! the tiers say: the newest good one, the newest verified one, and those in use or held.
 
 use std::collections::BTreeSet;
 
 use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, Zoned};
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Snapshot};
 use lamplighter::policy::Retention;
 
+use crate::tiers::reasons_of_tiers;
+
 /// Age from which a snapshot in state `creating` is considered stuck.
 const STUCK_AFTER: SignedDuration = SignedDuration::from_hours(24);
+
+/// Maximum number of snapshots of one database deleted in one run. The next run continues.
+pub const MAX_DELETIONS_PER_RUN: usize = 10;
+
+/// Reason to keep a snapshot that an operator tagged.
+const HELD: &str = "held by lamplighter:hold";
 
 /// Maximum time that a rollout waits for a snapshot.
 const MAX_ROLLOUT_WAIT: SignedDuration = SignedDuration::from_hours(12);
@@ -40,12 +45,28 @@ pub struct RotationRules<'a> {
     pub in_use: &'a BTreeSet<String>,
 }
 
-/// State of one tier while walking the snapshots, newest first.
-struct Tier {
-    unit: &'static str,
-    left: u32,
-    last: Option<String>,
-    name: fn(&Zoned) -> String,
+impl RotationDecision {
+    /// Returns the reasons to keep the snapshot; `None` if it is to be deleted.
+    #[must_use]
+    pub fn keep_reasons(&self) -> Option<&[String]> {
+        match self {
+            Self::Keep(reasons) => Some(reasons),
+            Self::Delete(_) => None,
+        }
+    }
+
+    /// Returns the reason to delete the snapshot; `None` if it is kept.
+    #[must_use]
+    pub fn delete_reason(&self) -> Option<&str> {
+        match self {
+            Self::Keep(_) => None,
+            Self::Delete(reason) => Some(reason),
+        }
+    }
+
+    fn keep(reason: &str) -> Self {
+        Self::Keep(vec![reason.to_owned()])
+    }
 }
 
 /// Decides for each snapshot whether to keep it, in the given order.
@@ -55,6 +76,27 @@ pub fn rotate_snapshots<'s>(
     rules: RotationRules<'_>,
     now: Timestamp,
 ) -> Vec<(&'s Snapshot, RotationDecision)> {
+    let good = good_snapshots(snapshots, rules);
+    let tier_reasons = reasons_of_tiers(&good, rules.keep, rules.zone);
+    snapshots
+        .iter()
+        .map(|snapshot| {
+            let place = good.iter().position(|good| std::ptr::eq(*good, snapshot));
+            let decision = match place {
+                Some(place) => {
+                    let mut reasons = tier_reasons.get(place).cloned().unwrap_or_default();
+                    reasons.extend(other_keep_reasons(snapshot, &good, rules, now));
+                    decide_good(reasons, rules)
+                }
+                None => decide_unusable(snapshot, rules, now),
+            };
+            (snapshot, decision)
+        })
+        .collect()
+}
+
+/// Returns the restorable snapshots that the stack took of the current database, newest first.
+fn good_snapshots<'s>(snapshots: &'s [Snapshot], rules: RotationRules<'_>) -> Vec<&'s Snapshot> {
     let mut good: Vec<&Snapshot> = snapshots
         .iter()
         .filter(|s| {
@@ -64,116 +106,57 @@ pub fn rotate_snapshots<'s>(
         })
         .collect();
     good.sort_by(|a, b| (b.taken_at, &b.identifier).cmp(&(a.taken_at, &a.identifier)));
-    let newest = good.first().map(|snapshot| &snapshot.identifier);
-    let proven = good
+    good
+}
+
+fn decide_good(reasons: Vec<String>, rules: RotationRules<'_>) -> RotationDecision {
+    if reasons.is_empty() {
+        RotationDecision::Delete(format!("newer snapshots fill keep={}", rules.keep))
+    } else {
+        RotationDecision::Keep(reasons)
+    }
+}
+
+/// Returns the reasons beside the tiers to keep a good snapshot. `good` is sorted newest first.
+fn other_keep_reasons(
+    snapshot: &Snapshot,
+    good: &[&Snapshot],
+    rules: RotationRules<'_>,
+    now: Timestamp,
+) -> Vec<String> {
+    let newest = good.first().map(|newest| &newest.identifier);
+    let newest_verified = good
         .iter()
-        .find(|snapshot| snapshot.is_verified())
-        .map(|snapshot| &snapshot.identifier);
-    let kept = keep_reasons(&good, rules);
-    let verdict = |snapshot: &'s Snapshot| {
-        let Some(place) = good.iter().position(|good| std::ptr::eq(*good, snapshot)) else {
-            return decide_unusable(snapshot, rules, now);
-        };
-        let mut reasons = kept.get(place).cloned().unwrap_or_default();
-        let mut also = |holds: bool, reason: &str| {
-            if holds {
-                reasons.push(reason.to_owned());
-            }
-        };
-        also(newest == Some(&snapshot.identifier), "the newest good one");
-        also(
-            proven == Some(&snapshot.identifier),
-            "the newest that was restored and checked",
-        );
-        also(snapshot.is_held(), "held by a person");
-        also(
+        .find(|good| good.is_verified())
+        .map(|verified| &verified.identifier);
+    let is_recent = snapshot
+        .taken_at
+        .is_some_and(|at| now.duration_since(at) < MAX_ROLLOUT_WAIT);
+    let reasons = [
+        (newest == Some(&snapshot.identifier), "newest good snapshot"),
+        (
+            newest_verified == Some(&snapshot.identifier),
+            "newest verified snapshot",
+        ),
+        (snapshot.is_held(), HELD),
+        (
             rules.in_use.contains(&snapshot.identifier),
-            "shared or in use",
-        );
-        let fresh = snapshot
-            .taken_at
-            .is_some_and(|at| now.duration_since(at) < MAX_ROLLOUT_WAIT);
-        also(
-            fresh && snapshot.identifier.contains("-before-"),
+            "shared, being copied or being restored",
+        ),
+        (
+            is_recent && snapshot.is_before_rollout(),
             "a rollout may wait for it",
-        );
-        also(
+        ),
+        (
             *rules.keep == Retention::default(),
             "the policy names no tier",
-        );
-        if reasons.is_empty() {
-            return RotationDecision::Delete(format!("newer ones fill keep={}", rules.keep));
-        }
-        RotationDecision::Keep(reasons)
-    };
-    snapshots
-        .iter()
-        .map(|snapshot| (snapshot, verdict(snapshot)))
-        .collect()
-}
-
-/// Returns the tiers' reasons to keep each good snapshot, newest first.
-fn keep_reasons(good: &[&Snapshot], rules: RotationRules<'_>) -> Vec<Vec<String>> {
-    let keep = rules.keep;
-    let mut tiers = [
-        Tier {
-            unit: "hour",
-            left: keep.hours,
-            last: None,
-            name: |at| at.strftime("%F %H:00 %:z").to_string(),
-        },
-        Tier {
-            unit: "day",
-            left: keep.days,
-            last: None,
-            name: |at| at.strftime("%F").to_string(),
-        },
-        Tier {
-            unit: "week",
-            left: keep.weeks,
-            last: None,
-            name: |at| at.strftime("%G-W%V").to_string(),
-        },
-        Tier {
-            unit: "month",
-            left: keep.months,
-            last: None,
-            name: |at| at.strftime("%Y-%m").to_string(),
-        },
+        ),
     ];
-    let mut kept = Vec::new();
-    for (place, snapshot) in good.iter().enumerate() {
-        let at = snapshot
-            .taken_at
-            .unwrap_or_default()
-            .to_zoned(rules.zone.clone());
-        let oldest = place + 1 == good.len();
-        kept.push(
-            tiers
-                .iter_mut()
-                .filter_map(|tier| tier.claim_period(&at, oldest))
-                .collect(),
-        );
-    }
-    kept
-}
-
-impl Tier {
-    fn claim_period(&mut self, at: &Zoned, oldest: bool) -> Option<String> {
-        let bucket = (self.name)(at);
-        let is_new = self.last.as_ref() != Some(&bucket);
-        if self.left == 0 || !(is_new || oldest) {
-            return None;
-        }
-        self.left -= 1;
-        let reason = if is_new {
-            format!("{} {bucket}", self.unit)
-        } else {
-            format!("the oldest, {}s are not full", self.unit)
-        };
-        self.last = Some(bucket);
-        Some(reason)
-    }
+    reasons
+        .into_iter()
+        .filter(|(applies, _)| *applies)
+        .map(|(_, reason)| reason.to_owned())
+        .collect()
 }
 
 fn decide_unusable(
@@ -181,25 +164,24 @@ fn decide_unusable(
     rules: RotationRules<'_>,
     now: Timestamp,
 ) -> RotationDecision {
-    let keep = |reason: &str| RotationDecision::Keep(vec![reason.to_owned()]);
     if !snapshot.is_taken_by(rules.stack, rules.database) {
-        return keep("not ours");
+        return RotationDecision::keep("not taken by this stack");
     }
     if snapshot.is_held() {
-        return keep("held by a person");
+        return RotationDecision::keep(HELD);
     }
     if !snapshot.matches_resource_id(rules.resource_id) {
-        return keep("of an earlier database of this name");
+        return RotationDecision::keep("from an earlier database of this name");
     }
     let age = snapshot.taken_at.map(|at| now.duration_since(at));
     match snapshot.status.as_str() {
-        "failed" => RotationDecision::Delete("it failed".to_owned()),
+        "failed" => RotationDecision::Delete("failed".to_owned()),
         "creating" => match age.filter(|age| *age >= STUCK_AFTER) {
             Some(age) => {
                 RotationDecision::Delete(format!("still creating after {} h", age.as_hours()))
             }
-            None => keep("being made"),
+            None => RotationDecision::keep("being created"),
         },
-        status => keep(status),
+        status => RotationDecision::keep(status),
     }
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, DatabaseKind, Snapshot};
-use lamplighter::policy::{BackupPolicy, HOLD, Retention, STACK, StackDefaults, TARGET, VERIFIED};
+use lamplighter::policy::{
+    BackupPolicy, HOLD, Retention, STACK, StackDefaults, TARGET, TIER, VERIFIED,
+};
 use proptest::prelude::*;
 use rstest::rstest;
 
@@ -192,20 +194,39 @@ fn what_is_not_ours_or_wanted_for_another_reason_stays() {
         })
         .collect();
     insta::assert_snapshot!(said.join("\n"), @"
-    + not ours
-    + held by a person
-    + the newest that was restored and checked
+    + not taken by this stack
+    + held by lamplighter:hold
+    + newest verified snapshot
     + copying
-    - it failed
-    + not ours
-    - newer ones fill keep=2d
-    - newer ones fill keep=2d
+    - failed
+    + not taken by this stack
+    - newer snapshots fill keep=2d
+    - newer snapshots fill keep=2d
     + day 2026-11-18
-    + day 2026-11-19, the newest good one
+    + day 2026-11-19, newest good snapshot
     ");
     let nothing = Retention::default();
     snapshots.remove(4);
     assert_eq!(stay(&snapshots, &nothing, &TimeZone::UTC), snapshots);
+}
+
+#[rstest]
+#[case::before_a_rollout("rollout", "lamplighter-orders-20261121-0100", 1, true)]
+#[case::of_a_slot_with_such_a_name("1d", "lamplighter-orders-before-ab12cd34", 1, false)]
+#[case::long_before_a_rollout("rollout", "lamplighter-orders-before-ab12cd34", 12, false)]
+fn a_snapshot_that_a_rollout_may_wait_for_stays(
+    #[case] tier: &str,
+    #[case] identifier: &str,
+    #[case] hours_ago: i64,
+    #[case] kept: bool,
+) {
+    let now: Timestamp = "2026-11-21T23:00:00Z".parse().unwrap();
+    let mut before = snapshot(now - SignedDuration::from_hours(hours_ago));
+    before.tags.insert(TIER.into(), tier.into());
+    before.identifier = identifier.into();
+    let snapshots = [before, snapshot(now)];
+    let stays = stay(&snapshots, &keep("1d"), &TimeZone::UTC).contains(&snapshots[0]);
+    assert_eq!(stays, kept);
 }
 
 #[test]
@@ -227,7 +248,7 @@ fn one_that_is_being_made_for_a_day_is_stuck() {
     snapshots[0].taken_at = Some("2026-11-20T12:00:00Z".parse().unwrap());
     assert_eq!(
         first(&snapshots),
-        RotationDecision::Keep(vec!["being made".into()])
+        RotationDecision::Keep(vec!["being created".into()])
     );
 }
 
@@ -317,7 +338,7 @@ fn snapshots_of_a_database_that_had_the_name_before_stay_and_fill_no_tier() {
         in_use: &in_use,
     };
     let said = rotate_snapshots(&snapshots, rules, snapshots[9].taken_at.unwrap());
-    let earlier = RotationDecision::Keep(vec!["of an earlier database of this name".into()]);
+    let earlier = RotationDecision::Keep(vec!["from an earlier database of this name".into()]);
     assert!(said[..5].iter().all(|(_, verdict)| *verdict == earlier));
     assert_eq!(
         said[5..]

@@ -3,7 +3,6 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
@@ -12,8 +11,9 @@ use lamplighter::policy::{BACKUP, DRILL, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
-use crate::check::STARTED_BY_PREFIX;
 use crate::observation::Prefetched;
+use crate::reads::Reads;
+use crate::temporary_names::STARTED_BY_PREFIX;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
@@ -32,7 +32,21 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::Drill(request) => {
             find_database(&discovery, &Arn::new(request.database.clone())).await
         }
-        other => Ok(Targets::unsupported_event("drill", other)),
+        other @ (Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::TagChange(_)
+        | Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. }) => Ok(Targets::unsupported_event("drill", other)),
     }
 }
 
@@ -42,44 +56,51 @@ async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -
         .cloud
         .list_tagged(ResourceKind::DatabaseOrCache, BACKUP)
         .await?;
-    let asks = |value: &String| {
-        value
-            .split_whitespace()
-            .any(|pair| pair.starts_with("drill="))
-    };
-    let wants = |database: &Tagged| database.tags.get(BACKUP).is_some_and(asks);
-    let mut found: BTreeMap<Arn, Tagged> = backed_up
-        .iter()
-        .filter(|database| wants(database))
-        .map(|d| (d.arn.clone(), d.clone()))
-        .collect();
-    let left = discovery
+    let temporary = discovery
         .cloud
         .list_tagged(ResourceKind::DatabaseOrCache, DRILL)
         .await?;
-    let prefetched = Prefetched {
-        now: discovery.now,
-        running: Cell::new(left.len()),
-    };
-    for left in left {
-        let Some(source) = left.tags.get(TARGET).map(Arn::new) else {
-            continue;
-        };
-        let tags = backed_up
-            .iter()
-            .find(|database| database.arn == source)
-            .map(|d| d.tags.clone())
-            .unwrap_or_default();
-        found
-            .entry(source.clone())
-            .or_insert(Tagged { arn: source, tags });
+    let mut found: BTreeMap<Arn, Tagged> = backed_up
+        .iter()
+        .filter(|database| wants_drill(database))
+        .map(|database| (database.arn.clone(), database.clone()))
+        .collect();
+    for source in temporary
+        .iter()
+        .filter_map(|database| database.tags.get(TARGET))
+    {
+        let source = find_source(&backed_up, Arn::new(source));
+        found.entry(source.arn.clone()).or_insert(source);
     }
     if found.is_empty() {
         return Ok(Targets::Skipped(format!(
-            "no database has drill= in {BACKUP}"
+            "no database has drill= in the tag {BACKUP}"
         )));
     }
+    let prefetched = Prefetched {
+        now: discovery.now,
+        running: Cell::new(temporary.len()),
+    };
     Ok(Targets::Found(found.into_values().collect(), prefetched))
+}
+
+/// Returns the source of a temporary database, without tags if it is no longer backed up.
+fn find_source(backed_up: &[Tagged], arn: Arn) -> Tagged {
+    let tags = backed_up
+        .iter()
+        .find(|database| database.arn == arn)
+        .map(|database| database.tags.clone())
+        .unwrap_or_default();
+    Tagged { arn, tags }
+}
+
+/// Reports whether the backup tag has a drill schedule. An invalid one is reported later.
+fn wants_drill(database: &Tagged) -> bool {
+    database.tags.get(BACKUP).is_some_and(|value| {
+        value
+            .split_whitespace()
+            .any(|pair| pair.starts_with("drill="))
+    })
 }
 
 /// Finds the source of a temporary database.
@@ -94,7 +115,7 @@ async fn find_by_restored<C: Reads, L: Ledger>(
     match found.first().and_then(|database| database.tags.get(TARGET)) {
         Some(source) => find_database(discovery, &Arn::new(source)).await,
         None => Ok(Targets::Skipped(format!(
-            "{} was not restored for a drill, or is gone",
+            "{} was not restored for a drill, or no longer exists",
             arn.display_name()
         ))),
     }
@@ -106,7 +127,7 @@ async fn find_database<C: Reads, L: Ledger>(
 ) -> DiscoveryResult {
     if arn.database_kind().is_none() {
         return Ok(Targets::Skipped(format!(
-            "{arn} is no ARN of an instance or cluster of RDS, or of a cache"
+            "{arn} is not the ARN of an RDS instance, an RDS cluster or a cache"
         )));
     }
     let asked = std::slice::from_ref(arn);

@@ -7,68 +7,45 @@
 
 mod check;
 mod decide;
+mod decision;
 mod discovery;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
+mod restore;
+mod result;
+mod schedule;
+#[cfg(test)]
+mod schedule_tests;
+mod temporary_names;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
+use lamplighter::model::Snapshot;
 use lamplighter::plan::{Action, DrillAction};
-use lamplighter::policy::{BackupPolicy, StackDefaults, TagError};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::DrillActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
-pub use decide::{decide, temporary_name};
-pub use observation::{Observed, Prefetched};
+use crate::reads::Reads;
+
+pub use decide::decide;
+pub use observation::Prefetched;
+pub use observed::Observed;
+pub use policy::{CheckSettings, Policy};
+pub use temporary_names::temporary_name;
 
 pub struct Drill;
-
-/// Drill policy of one database, read from its tags and the stack defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// `None`: starts no drill, and deletes the temporary resources of an earlier one.
-    pub backup: Option<BackupPolicy>,
-    /// Security group of the temporary database; may be empty.
-    pub group: String,
-    /// Name of the stack that owns the temporary database.
-    pub stack: String,
-    pub checks: CheckSettings,
-}
-
-/// Network settings of the tasks that check a restored database.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CheckSettings {
-    /// ECS cluster for check tasks. If empty, no check runs.
-    pub cluster: String,
-    /// Subnets for check tasks. If empty, those of the database are used.
-    pub subnets: Vec<String>,
-    pub group: String,
-}
-
-impl CheckSettings {
-    fn from_defaults(defaults: &StackDefaults) -> Self {
-        let subnets = defaults
-            .check_subnets
-            .split(',')
-            .filter(|subnet| !subnet.is_empty())
-            .map(str::to_owned);
-        Self {
-            cluster: defaults.check_cluster.clone(),
-            subnets: subnets.collect(),
-            group: defaults.check_group.clone(),
-        }
-    }
-}
 
 impl Operation for Drill {
     const FUNCTION: Function = Function::Drill;
@@ -84,30 +61,11 @@ impl Operation for Drill {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let backup = BackupPolicy::from_tags(tags, defaults)?;
-        let own = backup
-            .as_ref()
-            .and_then(|backup| backup.drill_group.clone());
-        let group = own.unwrap_or_else(|| defaults.drill_group.clone());
-        Ok(Some(Policy {
-            backup,
-            group,
-            stack: defaults.stack.clone(),
-            checks: CheckSettings::from_defaults(defaults),
-        }))
+        Policy::from_tags(tags, defaults).map(Some)
     }
 
     fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
-        let (stack, checks) = (
-            defaults.stack.clone(),
-            CheckSettings::from_defaults(defaults),
-        );
-        Some(Policy {
-            backup: None,
-            group: String::new(),
-            stack,
-            checks,
-        })
+        Some(Policy::cleanup_only(defaults))
     }
 
     fn decide(
@@ -125,24 +83,34 @@ impl Operation for Drill {
     }
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
-        let there = || [&observed.restored, &observed.member].into_iter().flatten();
         match action {
-            Action::Drill(DrillAction::RestoreForDrill(restore)) => {
-                there().any(|database| database.identifier == restore.into)
-            }
-            Action::Drill(DrillAction::DeleteRestoredDatabase(remove)) => !there()
-                .any(|database| database.arn == remove.database && database.status != "deleting"),
-            Action::Drill(DrillAction::RunCheckTask(_)) => observed.probe.is_some(),
-            Action::Drill(DrillAction::StopCheckTask(halt)) => observed
-                .probe
-                .as_ref()
-                .is_none_or(|probe| probe.task != halt.task || probe.is_stopped()),
-            Action::Drill(DrillAction::MarkVerified(verify)) => observed
-                .snapshots
-                .iter()
-                .any(|snapshot| snapshot.arn == verify.snapshot && snapshot.is_verified()),
-            _ => false,
+            Action::Drill(action) => is_drill_action_applied(action, observed),
+            Action::Release(_)
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
+    }
+}
+
+fn is_drill_action_applied(action: &DrillAction, observed: &Observed) -> bool {
+    match action {
+        DrillAction::RestoreForDrill(restore) => observed
+            .temporary_databases()
+            .any(|database| database.identifier == restore.into),
+        DrillAction::DeleteRestoredDatabase(delete) => !observed
+            .temporary_databases()
+            .any(|database| database.arn == delete.database && database.status != "deleting"),
+        DrillAction::RunCheckTask(_) => observed.check_task.is_some(),
+        DrillAction::StopCheckTask(stop) => observed
+            .check_task
+            .as_ref()
+            .is_none_or(|task| task.task != stop.task || task.is_stopped()),
+        DrillAction::MarkVerified(mark) => observed
+            .find_snapshot(&mark.snapshot)
+            .is_some_and(Snapshot::is_verified),
     }
 }
 

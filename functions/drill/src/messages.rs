@@ -1,14 +1,13 @@
 //! Messages and reasons of `drill`.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Arn, Database, Snapshot};
+use lamplighter::model::{Arn, Database, Snapshot, pluralize};
 use lamplighter::notify::Message;
 use lamplighter::plan::DrillResult;
 use lamplighter::policy::BACKUP;
-use lamplighter::state::TargetState;
 
-/// Prefix of the message keys for a restore that AWS rejected.
-const RESTORE_FAILED_KEY: &str = "failed:restore for a drill";
+const DELETES: &str = "Lamplighter deletes the temporary database.";
+const RESTORE_BY_HAND: &str = "Restore the snapshot by hand to find the cause: see RESTORE.md.";
 
 pub fn describe_last_drill(last: Option<Timestamp>) -> String {
     last.map_or_else(
@@ -18,56 +17,48 @@ pub fn describe_last_drill(last: Option<Timestamp>) -> String {
 }
 
 pub fn name_taken(name: &str) -> Message {
-    Message::warning(format!("can't be drilled: {name} is somebody else's"))
-        .why("A database of this name exists and lacks the tags of one that this stack restored.")
-        .next("Rename or delete it; it is left alone.")
+    Message::warning("no drill - name of the temporary database is taken")
+        .action("Lamplighter starts no drill, and leaves that database alone.")
+        .why(format!(
+            "A database {name} exists without the tags of a drill of this stack."
+        ))
+        .next("Rename or delete that database.")
         .deduplicated_by(format!("taken:{name}"))
 }
 
 pub fn no_security_group() -> Message {
-    Message::warning("can't be drilled: there is no closed security group")
-        .why("What is restored must be reachable by nobody.")
+    Message::warning("no drill - no closed security group")
+        .action("Lamplighter starts no drill.")
+        .why("A restored database must not be reachable by anyone.")
         .next(format!(
             "Set the stack parameter DrillVpc to the VPC of the database, or drill-group=sg-… in the tag {BACKUP}."
         ))
         .deduplicated_by("no-drill-group")
 }
 
-/// Reports whether AWS rejected a restore, with a notification, within the last 24 hours.
-pub fn was_restore_rejected(memory: &TargetState, now: Timestamp) -> bool {
-    let today = |at: &Timestamp| now.duration_since(*at) < SignedDuration::from_hours(24);
-    memory
-        .notified
-        .iter()
-        .any(|(key, at)| key.starts_with(RESTORE_FAILED_KEY) && today(at))
-}
-
-pub fn describe_not_due(memory: &TargetState, now: Timestamp) -> String {
-    if was_restore_rejected(memory, now) {
-        return "AWS refused a restore within the last day; it is tried again after that"
-            .to_owned();
-    }
-    describe_last_drill(memory.backups.drill.as_ref().map(|(at, _)| *at))
-}
-
 pub fn no_instance_class(engine: &str, began: Timestamp) -> Message {
-    Message::warning("drill failed: no instance class is known for its engine")
-        .why(format!("A restored cluster needs an instance, and none of the small classes is offered for {engine}."))
-        .next("Restore it by hand now and then: RESTORE.md says how. The throwaway cluster is deleted.")
+    Message::warning(format!("drill failed - no instance class known for {engine}"))
+        .action("Lamplighter deletes the temporary cluster.")
+        .why("A restored cluster needs an instance, and AWS offers none of the small classes for this engine.")
+        .next("Restore a snapshot by hand regularly: see RESTORE.md.")
         .deduplicated_by(format!("no-class:{began}"))
 }
 
 /// Builds the message about a restored database in a status that it doesn't leave by itself.
 pub fn restore_unusable(snapshot: &Arn, broken: &Database, began: Timestamp) -> Message {
-    Message::warning(format!("drill failed: the restored database is {}", broken.status))
-        .why(format!(
-            "{} was restored to {} in the class {}. The parameter group of the source may ask for more than that has.",
-            snapshot.display_name(),
-            broken.identifier,
-            broken.class
-        ))
-        .next("Restore it by hand to see why: RESTORE.md says how. The throwaway database is deleted.")
-        .deduplicated_by(format!("broken:{began}"))
+    Message::warning(format!(
+        "drill failed - restored database is {}",
+        broken.status
+    ))
+    .action(DELETES)
+    .why(format!(
+        "{} was restored to {} in the class {}. The parameter group of the source may need a larger class.",
+        snapshot.display_name(),
+        broken.identifier,
+        broken.class
+    ))
+    .next(RESTORE_BY_HAND)
+    .deduplicated_by(format!("broken:{began}"))
 }
 
 pub fn restore_timed_out(
@@ -77,14 +68,15 @@ pub fn restore_timed_out(
     began: Timestamp,
 ) -> Message {
     Message::critical(format!(
-        "drill failed: not restored within {} h",
+        "drill failed - restore not finished within {} h",
         took.as_hours()
     ))
+    .action(DELETES)
     .why(format!(
-        "What was restored from {} is still {status}. It is deleted, so that it costs no more.",
+        "The database restored from {} is still {status}.",
         snapshot.display_name()
     ))
-    .next("Restore it by hand to see why: RESTORE.md says how.")
+    .next(RESTORE_BY_HAND)
     .deduplicated_by(format!("too-long:{began}"))
 }
 
@@ -94,64 +86,80 @@ pub fn check_timed_out(
     took: SignedDuration,
     began: Timestamp,
 ) -> Message {
-    Message::critical(format!("drill failed: its check {task} did not end within {} h", took.as_hours()))
-        .why(format!("{} was restored, and the task that looks into it still runs, or could never be started.", snapshot.display_name()))
-        .next("Give the command a time limit of its own, and look at its logs. The task is stopped and the throwaway database deleted.")
-        .deduplicated_by(format!("check-too-long:{began}"))
+    Message::critical(format!(
+        "drill failed - check {task} not finished within {} h",
+        took.as_hours()
+    ))
+    .action("Lamplighter stops the check task and deletes the temporary database.")
+    .why(format!(
+        "{} was restored. The check task still runs or could not be started.",
+        snapshot.display_name()
+    ))
+    .next("Look at the logs of the check task, and give its command a time limit.")
+    .deduplicated_by(format!("check-too-long:{began}"))
 }
 
 pub fn no_check_cluster() -> Message {
-    Message::warning("check-task= is not run: the stack has no cluster for it")
-        .why("Restored databases are looked into by a task in the cluster that the stack parameter CheckCluster names.")
-        .next(format!("Set CheckCluster, or take check-task= out of the tag {BACKUP}. What can be seen from outside is checked all the same."))
+    Message::warning("drill without check-task= - the stack has no cluster for it")
+        .action("Lamplighter compares the restored database with its source, but does not run the check task.")
+        .why("The stack parameter CheckCluster is empty. It names the cluster in which check tasks run.")
+        .next(format!(
+            "Set CheckCluster, or remove check-task= from the tag {BACKUP}."
+        ))
         .deduplicated_by("no-check-cluster")
 }
 
 /// Builds the message about the result of a drill.
 pub fn drill_result(
     snapshot: Option<&Snapshot>,
-    outcome: &DrillResult,
-    differences: &[String],
+    result: &DrillResult,
+    problems: &[String],
     rto: Option<u64>,
 ) -> Message {
-    let name = outcome.snapshot.display_name();
-    let of = snapshot
+    let name = result.snapshot.display_name();
+    let taken_at = snapshot
         .and_then(|snapshot| snapshot.taken_at)
         .map_or(name.clone(), |at| at.strftime("%F %H:%M UTC").to_string());
-    let minutes = outcome.took / 60;
-    if !differences.is_empty() {
-        return Message::critical(format!(
-            "drill failed: the backup of {of} is not what it should be"
-        ))
-        .why(format!(
-            "{name} was restored, and {}.",
-            differences.join("; ")
-        ))
-        .next(
-            "Restore it by hand and look: RESTORE.md says how. The throwaway database is deleted.",
-        );
+    if !problems.is_empty() {
+        return drill_failed(&name, &taken_at, problems);
     }
-    let checked = outcome
-        .checked
-        .map(|checked| format!(", checked after {} min", checked / 60));
-    let proven = format!(
-        "backup of {of} is proven: restored in {minutes} min{}",
-        checked.unwrap_or_default()
-    );
-    let looked = if outcome.checked.is_some() {
-        ", and its check passed"
-    } else {
-        ""
-    };
-    let why = format!(
-        "{name} was restored to a throwaway database, which had the engine and the storage of the source{looked}."
-    );
-    let took = outcome.checked.unwrap_or(outcome.took);
-    let too_long = rto.filter(|rto| u64::try_from(took).is_ok_and(|took| took > *rto));
-    match too_long {
-        Some(rto) => Message::warning(format!("{proven}, {} min are allowed", rto / 60)).why(why).next(format!(
-            "Raise rto= in the tag {BACKUP}, or find a faster way back: a read replica, a smaller database."
+    let took = result.checked.unwrap_or(result.took);
+    let exceeded = rto.filter(|rto| u64::try_from(took).is_ok_and(|took| took > *rto));
+    let minutes = took / 60;
+    let message = match exceeded {
+        Some(rto) => Message::warning(format!(
+            "drill took {minutes} min, RTO {} min - backup of {taken_at} usable",
+            rto / 60
+        ))
+        .next(format!(
+            "Raise rto= in the tag {BACKUP}, or recover faster: with a read replica or a smaller database."
         )),
-        None => Message::info(proven).why(why).next("Nothing to do; the throwaway database is deleted."),
+        None => Message::info(format!("drill passed in {minutes} min - backup of {taken_at} usable"))
+            .next("Nothing to do."),
+    };
+    message.action(DELETES).why(describe_success(&name, result))
+}
+
+fn drill_failed(name: &str, taken_at: &str, problems: &[String]) -> Message {
+    Message::critical(format!(
+        "drill failed - {} in backup of {taken_at}",
+        pluralize(problems.len(), "problem")
+    ))
+    .action(DELETES)
+    .why(format!("{name} was restored, but {}.", problems.join("; ")))
+    .next(RESTORE_BY_HAND)
+}
+
+/// Describes a restore that has the engine and storage of its source, and its check.
+fn describe_success(name: &str, result: &DrillResult) -> String {
+    let restored = format!(
+        "{name} was restored to a temporary database with the engine and storage of its source"
+    );
+    match result.checked {
+        Some(_) => format!(
+            "{restored}. It was available after {} min, and its check passed.",
+            result.took / 60
+        ),
+        None => format!("{restored}."),
     }
 }

@@ -1,37 +1,18 @@
-//! Inputs of a drill decision for one database.
+//! Reads of `drill`: the databases and snapshots of one target.
 
 use std::cell::Cell;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Database, Snapshot, Task};
 use lamplighter::ports::SnapshotFilter;
-use serde::Serialize;
 
-use crate::Policy;
-use crate::check::check_token;
-use crate::decide::{is_due, member_name, temporary_name};
-
-/// Observed state that [`crate::decide`] decides on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Observed {
-    /// Source database; `None` if it no longer exists.
-    pub source: Option<Database>,
-    /// Manual snapshots of the source, including those that Lamplighter did not take.
-    pub snapshots: Vec<Snapshot>,
-    /// Temporary instance or cluster.
-    pub restored: Option<Database>,
-    /// Instance of a temporary cluster.
-    pub member: Option<Database>,
-    /// Instance class for the restore; empty if none is needed now.
-    pub class: String,
-    /// Task that checks the restored database.
-    pub probe: Option<Task>,
-    /// Whether the number of running drills allows another one.
-    pub may_begin: bool,
-}
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::reads::Reads;
+use crate::schedule::is_due;
+use crate::temporary_names::{check_token, member_name, temporary_name};
 
 /// Maximum number of temporary databases at a time.
 const MAX_CONCURRENT_DRILLS: usize = 3;
@@ -51,81 +32,116 @@ impl Prefetched {
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let source = &context.target.arn;
-        let beside = |kind: &str, name: String| {
-            let (partition, service) = (source.partition(), source.service());
-            Arn::new(format!(
-                "arn:{partition}:{service}:{}:{}:{kind}:{name}",
-                source.region(),
-                source.account_id()
-            ))
-        };
-        let is_cluster = source.is_cluster();
-        let kind = source.resource().split(':').next().unwrap_or_default();
-        let restored = beside(kind, temporary_name(source));
-        let member = is_cluster.then(|| beside("db", member_name(source)));
-        let arns: Vec<Arn> = [Some(source.clone()), Some(restored.clone()), member.clone()]
+        let restored = temporary_arn(source, resource_type(source), &temporary_name(source));
+        let member = source
+            .is_cluster()
+            .then(|| temporary_arn(source, "db", &member_name(source)));
+        let arns: Vec<Arn> = [source.clone(), restored.clone()]
             .into_iter()
-            .flatten()
+            .chain(member.clone())
             .collect();
-        let (found, snapshots) = if source.is_cache() {
-            (
-                cloud.describe_caches(&arns).await?,
-                cloud
-                    .list_cache_snapshots(SnapshotFilter::OfSource(source))
-                    .await?,
-            )
-        } else {
-            (
-                cloud.describe_databases(&arns).await?,
-                cloud
-                    .list_snapshots(None, SnapshotFilter::OfSource(source))
-                    .await?,
-            )
-        };
-        let of = |arn: &Arn| found.iter().find(|database| database.arn == *arn).cloned();
+        let found = describe(&arns, source, cloud).await?;
         let mut observed = Observed {
-            source: of(source),
-            snapshots,
-            restored: of(&restored),
-            member: member.as_ref().and_then(of),
-            class: String::new(),
-            probe: None,
-            may_begin: false,
+            source: find_by_arn(&found, source),
+            snapshots: list_snapshots(source, cloud).await?,
+            restored: find_by_arn(&found, &restored),
+            member: member.and_then(|member| find_by_arn(&found, &member)),
+            ..Observed::default()
         };
-        if observed.restored.is_none() && is_due(context, self.now) {
-            observed.may_begin = self.running.get() < MAX_CONCURRENT_DRILLS;
-            self.running
-                .set(self.running.get() + usize::from(observed.may_begin));
-        }
-        let token = observed
-            .restored
-            .as_ref()
-            .or(observed.member.as_ref())
-            .and_then(check_token);
-        let cluster = &context.policy.checks.cluster;
-        if let Some(token) = token.filter(|_| !cluster.is_empty()) {
-            observed.probe = cloud.find_check_task(cluster, &token).await?;
-        }
-        // A temporary database that is only deleted needs no instance class.
-        let waits_for_member =
-            is_cluster && observed.restored.is_some() && observed.member.is_none();
-        let needs_class = |source: &&Database| {
-            observed.may_begin || (waits_for_member && !source.is_multi_az_cluster())
-        };
-        if let Some(source) = observed
-            .source
-            .as_ref()
-            .filter(|source| source.arn.is_cache())
-        {
-            // Only the source's own node type has enough memory for its data for certain.
-            observed.class.clone_from(&source.class);
-        } else if let Some(source) = observed.source.as_ref().filter(needs_class) {
-            let multi_az = source.is_multi_az_cluster();
-            let class = cloud
-                .find_smallest_class(&source.engine, &source.engine_version, multi_az)
-                .await?;
-            observed.class = class.unwrap_or_else(|| source.class.clone());
-        }
+        observed.may_begin = observed.restored.is_none() && self.claim_drill(context);
+        observed.check_task = find_check_task(context, &observed, cloud).await?;
+        observed.class = find_class(&observed, cloud).await?;
         Ok(observed)
     }
+
+    /// Claims one of the concurrent drills for a target whose drill is due. Returns false if none
+    /// is free.
+    fn claim_drill(&self, context: TargetContext<'_, Policy>) -> bool {
+        let may_begin = is_due(context, self.now) && self.running.get() < MAX_CONCURRENT_DRILLS;
+        self.running
+            .set(self.running.get() + usize::from(may_begin));
+        may_begin
+    }
+}
+
+/// Returns the ARN of a temporary database beside its source.
+fn temporary_arn(source: &Arn, resource_type: &str, name: &str) -> Arn {
+    Arn::new(format!(
+        "arn:{}:{}:{}:{}:{resource_type}:{name}",
+        source.partition(),
+        source.service(),
+        source.region(),
+        source.account_id()
+    ))
+}
+
+/// Returns the resource type in the ARN of a database: `db`, `cluster`, `replicationgroup`, …
+fn resource_type(database: &Arn) -> &str {
+    database.resource().split(':').next().unwrap_or_default()
+}
+
+fn find_by_arn(databases: &[Database], arn: &Arn) -> Option<Database> {
+    databases
+        .iter()
+        .find(|database| database.arn == *arn)
+        .cloned()
+}
+
+async fn describe<C: Reads>(
+    arns: &[Arn],
+    source: &Arn,
+    cloud: &C,
+) -> Result<Vec<Database>, AwsError> {
+    if source.is_cache() {
+        cloud.describe_caches(arns).await
+    } else {
+        cloud.describe_databases(arns).await
+    }
+}
+
+async fn list_snapshots<C: Reads>(source: &Arn, cloud: &C) -> Result<Vec<Snapshot>, AwsError> {
+    let filter = SnapshotFilter::OfSource(source);
+    if source.is_cache() {
+        cloud.list_cache_snapshots(filter).await
+    } else {
+        cloud.list_snapshots(None, filter).await
+    }
+}
+
+/// Finds the task that checks the restored database, if the stack has a cluster for checks.
+async fn find_check_task<C: Reads>(
+    context: TargetContext<'_, Policy>,
+    observed: &Observed,
+    cloud: &C,
+) -> Result<Option<Task>, AwsError> {
+    let cluster = &context.policy.checks.cluster;
+    let token = observed.temporary_databases().next().and_then(check_token);
+    match token.filter(|_| !cluster.is_empty()) {
+        Some(token) => cloud.find_check_task(cluster, &token).await,
+        None => Ok(None),
+    }
+}
+
+/// Finds the instance class for a restore; empty if this run restores nothing.
+async fn find_class<C: Reads>(observed: &Observed, cloud: &C) -> Result<String, AwsError> {
+    let Some(source) = &observed.source else {
+        return Ok(String::new());
+    };
+    if source.arn.is_cache() {
+        // Only the source's own node type has enough memory for its data for certain.
+        return Ok(source.class.clone());
+    }
+    let is_multi_az = source.is_multi_az_cluster();
+    let lacks_member = source.arn.is_cluster()
+        && !is_multi_az
+        && observed.restored.is_some()
+        && observed.member.is_none();
+    // A temporary database that is only deleted needs no instance class.
+    if !observed.may_begin && !lacks_member {
+        return Ok(String::new());
+    }
+    let class = cloud
+        .find_smallest_class(&source.engine, &source.engine_version, is_multi_az)
+        .await?;
+    Ok(class.unwrap_or_else(|| source.class.clone()))
 }

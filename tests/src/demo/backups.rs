@@ -48,7 +48,7 @@ pub fn stopped(stage: &mut Stage<'_>) -> Result<(), String> {
         stage
             .stack
             .control("schedule", json!({"name": "BackupSweep"}));
-        stage.told("carts: recovery point is 10 days old, 30 h is allowed")?;
+        stage.told("carts: recovery point 10 days old, RPO 30 h")?;
         stage.free()?;
     }
     match snapshots(stage.stack, "carts").len() {
@@ -61,7 +61,7 @@ pub fn drill(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("schedule", json!({"name": "DrillSweep"}));
-    stage.told("orders: backup of")?;
+    stage.told("orders: drill passed")?;
     stage.free()?;
     let drills = stage.stack.control("drills", json!({}));
     if drills["restored"]["lamplighter-drill-orders"].is_null() {
@@ -86,6 +86,6 @@ pub fn goes_on(stage: &mut Stage<'_>) -> Result<(), String> {
         .control("schedule", json!({"name": "BackupSweep"}));
     let seven = |stage: &Stage<'_>| snapshots(stage.stack, "carts").len() == 7;
     stage.wait(seven).map_err(|()| "there are not seven")?;
-    stage.told("carts: recovery point is 0 min old again")?;
+    stage.told("carts: recovery point 0 min old again")?;
     stage.free()
 }

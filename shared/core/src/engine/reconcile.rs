@@ -298,6 +298,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
                     outcomes.push(Outcome::Withheld(format!("not now: {error}")));
                 }
                 Err(error) => {
+                    self.lease.state.record_failure(&step.action, self.now);
                     if error.refused {
                         self.lease
                             .state

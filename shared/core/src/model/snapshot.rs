@@ -8,7 +8,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::{Arn, Database, DatabaseKind};
-use crate::model::tag_keys::{HOLD, MANAGED, SLOT, STACK, TARGET, TIER, VERIFIED};
+use crate::model::tag_keys::{HOLD, MANAGED, ROLLOUT_TIER, SLOT, STACK, TARGET, TIER, VERIFIED};
 
 /// Name prefix of every snapshot that Lamplighter creates.
 const NAME_PREFIX: &str = "lamplighter-";
@@ -132,6 +132,12 @@ impl Snapshot {
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.tags.contains_key(HOLD)
+    }
+
+    /// Reports whether the snapshot was taken before a rollout, and not for a backup slot.
+    #[must_use]
+    pub fn is_before_rollout(&self) -> bool {
+        self.tags.get(TIER).is_some_and(|tier| tier == ROLLOUT_TIER)
     }
 
     /// Reports whether a drill restored and checked this snapshot.

@@ -25,6 +25,8 @@ pub const STACK: &str = "lamplighter:stack";
 pub const SLOT: &str = "lamplighter:slot";
 /// On a snapshot that Lamplighter takes: its tiers, `24h+7d`, or `rollout`.
 pub const TIER: &str = "lamplighter:tier";
+/// The value of [`TIER`] on a snapshot that was taken before a rollout.
+pub const ROLLOUT_TIER: &str = "rollout";
 /// On a snapshot, set by a person: never delete it.
 pub const HOLD: &str = "lamplighter:hold";
 /// On a database that was restored for a drill: the ARN of the snapshot.

@@ -36,7 +36,7 @@ use grammar::{build_tag_error, find_closest};
 
 pub use crate::model::tag_keys::{
     ACK, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED, PREFIX,
-    SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
+    ROLLOUT_TIER, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
 };
 
 /// Every key that an operator may set. `lamplighter:schedule.2`, `.3` … continue

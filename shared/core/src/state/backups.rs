@@ -1,11 +1,11 @@
-//! What the target state records about drills.
+//! What the target state records about backups and drills.
 
 use crate::model::Arn;
 use crate::plan::DrillResult;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The state of drills.
+/// The state of backups and drills.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct BackupState {
@@ -13,4 +13,10 @@ pub struct BackupState {
     pub drill: Option<(Timestamp, Arn)>,
     /// The result of the last restore test.
     pub drilled: Option<DrillResult>,
+    /// The time of the last attempt to take a snapshot that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub snapshot_failed_at: Option<Timestamp>,
+    /// The time of the last attempt to restore a snapshot for a drill that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restore_failed_at: Option<Timestamp>,
 }

@@ -1,5 +1,6 @@
 //! Records intents, outcomes and rejections of actions in the target state.
 
+mod backups;
 mod drills;
 mod healing;
 mod logs;

@@ -1,0 +1,111 @@
+//! The inputs of the decision about one database, and what follows from them directly.
+
+use std::collections::BTreeSet;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{Arn, Database, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name};
+use lamplighter::policy::BackupPolicy;
+use sha2::{Digest as _, Sha256};
+
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::rotate::RotationRules;
+
+/// Maximum time that a drill uses its snapshot.
+const MAX_DRILL_DURATION: SignedDuration = SignedDuration::from_hours(8);
+
+/// Inputs of the decision for one database.
+pub struct Decision<'a> {
+    pub context: TargetContext<'a, Policy>,
+    pub database: &'a Database,
+    pub policy: &'a BackupPolicy,
+    pub observed: &'a Observed,
+    /// Start of the current slot.
+    pub slot: Timestamp,
+    pub now: Timestamp,
+}
+
+/// Returns the name of a database's snapshot for a slot, in UTC:
+/// `lamplighter-orders-20261121-0300`.
+#[must_use]
+pub fn name_for_slot(database: &Arn, slot: Timestamp) -> String {
+    build_snapshot_name(database, &slot.strftime("%Y%m%d-%H%M").to_string())
+}
+
+impl<'a> Decision<'a> {
+    /// Returns the snapshot name for the slot. Adds a hash if an earlier database of the same name
+    /// already used it.
+    pub fn snapshot_identifier(&self) -> String {
+        let name = name_for_slot(&self.database.arn, self.slot);
+        let resource_id = &self.database.resource_id;
+        let is_taken = self
+            .observed
+            .snapshots
+            .iter()
+            .any(|s| s.identifier == name && !s.matches_resource_id(resource_id));
+        if !is_taken {
+            return name;
+        }
+        let hash = Sha256::digest(resource_id)
+            .iter()
+            .take(2)
+            .fold(0_u16, |hash, byte| (hash << 8) | u16::from(*byte));
+        format!("{name}-{hash:04x}")
+    }
+
+    /// Returns the snapshot of the current slot, in whatever status.
+    pub fn slot_snapshot(&self) -> Option<&'a Snapshot> {
+        let identifier = self.snapshot_identifier();
+        self.observed
+            .snapshots
+            .iter()
+            .find(|snapshot| snapshot.identifier == identifier)
+    }
+
+    /// Reports whether AWS takes a snapshot in the current status of the database.
+    pub fn is_ready(&self) -> bool {
+        SNAPSHOT_READY_STATUSES.contains(&self.database.status.as_str())
+    }
+
+    /// Reports whether the backup is overdue by at least half of the allowed slack.
+    pub fn is_overdue(&self) -> bool {
+        let allowed = self.policy.max_recovery_point_age();
+        let slack = allowed - self.policy.slot_interval();
+        let limit = if slack.is_positive() { slack } else { allowed };
+        self.now.duration_since(self.slot) >= limit / 2
+    }
+
+    /// Reports whether the backup is overdue and waits for another status of the database.
+    pub fn is_held_up(&self) -> bool {
+        self.slot_snapshot().is_none() && !self.is_ready() && self.is_overdue()
+    }
+
+    /// Returns the rotation rules for the snapshots of this database.
+    pub fn rotation_rules<'r>(&'r self, in_use: &'r BTreeSet<String>) -> RotationRules<'r> {
+        self.context
+            .policy
+            .rotation_rules(&self.database.arn, &self.database.resource_id, in_use)
+    }
+
+    /// Returns the identifiers of snapshots that are shared, being copied or being restored, and
+    /// must stay.
+    pub fn snapshots_in_use(&self) -> BTreeSet<String> {
+        let copied = self
+            .observed
+            .all_copies()
+            .filter(|copy| !copy.is_restorable() && copy.status != "failed")
+            .map(|copy| copy.identifier.clone());
+        let drill = self.context.state.backups.drill.as_ref();
+        let restored = drill
+            .filter(|(at, _)| self.now.duration_since(*at) < MAX_DRILL_DURATION)
+            .map(|(_, snapshot)| snapshot.display_name());
+        self.observed
+            .shared
+            .iter()
+            .cloned()
+            .chain(copied)
+            .chain(restored)
+            .collect()
+    }
+}

@@ -1,0 +1,72 @@
+//! The observed state of one database, on which `backup` decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use lamplighter::model::{CopyDestination, Database, Quota, Snapshot};
+use serde::Serialize;
+
+/// Observed state that [`crate::decide`] decides on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Observed {
+    /// `None` if the database no longer exists.
+    pub database: Option<Database>,
+    /// Manual snapshots of the database, including those that Lamplighter did not take.
+    pub snapshots: Vec<Snapshot>,
+    /// Quota of manual snapshots of this kind in the account and region.
+    pub quota: Quota,
+    /// Identifiers of snapshots that other accounts may restore from.
+    pub shared: BTreeSet<String>,
+    /// Identifiers of snapshots whose sharing was checked. No other snapshot may be deleted.
+    pub sharing_checked: BTreeSet<String>,
+    /// Whether this database reports the quota for all databases of its kind in the run.
+    pub reports_quota: bool,
+    /// Copy places that can't be read, with the error.
+    pub unreadable: BTreeMap<CopyDestination, String>,
+    /// Copies by place.
+    pub copies: BTreeMap<CopyDestination, Copies>,
+}
+
+/// Copies of one database in another region or in the vault.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Copies {
+    pub snapshots: Vec<Snapshot>,
+    /// Number of copies of this database that may start there now.
+    pub may_begin: usize,
+}
+
+impl Observed {
+    /// Returns the newest point in time to which the database can be restored.
+    #[must_use]
+    pub fn recovery_point(&self) -> Option<Timestamp> {
+        let database = self.database.as_ref()?;
+        self.snapshots
+            .iter()
+            .filter(|snapshot| {
+                snapshot.is_restorable() && snapshot.matches_resource_id(&database.resource_id)
+            })
+            .filter_map(|snapshot| snapshot.taken_at)
+            .max()
+            .max(database.latest_restorable)
+    }
+
+    /// Iterates over the snapshots of the database here and at all copy places.
+    pub(crate) fn all_snapshots(&self) -> impl Iterator<Item = &Snapshot> {
+        self.snapshots.iter().chain(self.all_copies())
+    }
+
+    /// Iterates over the copies at all places.
+    pub(crate) fn all_copies(&self) -> impl Iterator<Item = &Snapshot> {
+        self.copies.values().flat_map(|copies| &copies.snapshots)
+    }
+
+    /// Reports whether a place has a copy with this identifier, in whatever status.
+    pub(crate) fn has_copy(&self, place: &CopyDestination, identifier: &str) -> bool {
+        self.copies.get(place).is_some_and(|copies| {
+            copies
+                .snapshots
+                .iter()
+                .any(|copy| copy.identifier == identifier)
+        })
+    }
+}
