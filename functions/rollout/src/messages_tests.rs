@@ -8,8 +8,9 @@ use lamplighter::state::ProbeStreak;
 use lamplighter::state::{ActiveRollout, Verified};
 
 use crate::Observed;
-use crate::decide::RolloutStage;
+use crate::failure::{self, Failure};
 use crate::messages;
+use crate::stage::RolloutStage;
 
 fn book(messages: &[Message]) -> String {
     messages
@@ -22,7 +23,7 @@ fn book(messages: &[Message]) -> String {
 const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
 const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41";
 
-fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
+fn observed(service: &Service, events: &[&str], evidence: Evidence) -> Observed {
     Observed {
         service: Some(service.clone()),
         code_deployment: None,
@@ -31,7 +32,7 @@ fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
         probe_streak: None,
         alarms: Vec::new(),
         down: Vec::new(),
-        service_events: said.iter().map(|text| (*text).to_owned()).collect(),
+        service_events: events.iter().map(|text| (*text).to_owned()).collect(),
         evidence,
         pause: None,
         deadline_restarts_at: None,
@@ -44,18 +45,13 @@ fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
 fn every_message() {
     let digest = Digest::new(format!("sha256:{:064x}", 2));
     let at = NOW - SignedDuration::from_mins(16);
-    let (tag, base, looks) = (
-        "RC_1.4.2".to_owned(),
-        REVISION.to_owned(),
-        ProbeStreak::default(),
-    );
-    let following = ActiveRollout {
+    let active = ActiveRollout {
         digest: digest.clone(),
-        tag,
-        base,
+        tag: "RC_1.4.2".to_owned(),
+        base: REVISION.to_owned(),
         at,
         deployment: None,
-        looks,
+        looks: ProbeStreak::default(),
     };
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service {
@@ -81,9 +77,9 @@ fn every_message() {
     let ecs = [
         "(service web) was unable to place a task because no container instance met all of its requirements.",
     ];
-    let told = observed(&service, &ecs, evidence);
+    let explained = observed(&service, &ecs, evidence);
     let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = ProbeStreak {
+    let streak = ProbeStreak {
         all: 20,
         passed: 14,
         bad: 3,
@@ -92,7 +88,7 @@ fn every_message() {
     };
     let unclear = ProbeStreak {
         bad: 0,
-        ..looks.clone()
+        ..streak.clone()
     };
     let alarm = ExistingAlarm {
         name: "checkout-errors".into(),
@@ -105,41 +101,40 @@ fn every_message() {
         alarm: None,
     };
     let orders = ["orders".to_owned()];
-    let (late, refuted) = (
-        messages::describe_timeout(16, &told),
-        |looks: &ProbeStreak| {
-            messages::describe_probe_failure(&Observed {
-                probe_streak: Some(looks.clone()),
-                ..silent.clone()
-            })
-        },
-    );
-    let back = |what: &str, why: &str, spent: bool| {
-        messages::rollback_started(&following, what, &good, why, spent)
+    let late = failure::describe_incomplete_rollout(&explained);
+    let probed = |streak: &ProbeStreak| {
+        failure::describe_probe_failure(&Observed {
+            probe_streak: Some(streak.clone()),
+            ..silent.clone()
+        })
     };
+    let rollback = |failure: Failure, why: &str, used: bool| {
+        messages::rollback_started(&active, 16, failure, &good, why, used)
+    };
+    let alarms = std::slice::from_ref(&alarm);
     let messages = [
-        messages::release_completed(&service, &following, &[], NOW),
-        messages::release_completed(&service, &following, std::slice::from_ref(&alarm), NOW),
-        messages::waits_for_approval(&following, true),
-        messages::waits_for_approval(&following, false),
-        messages::approval_received(&following),
-        messages::rollback_detected(&service, &following, &silent, false),
-        messages::rollback_detected(&service, &following, &told, true),
-        back(messages::HUNG, &late, false),
-        back(messages::PROBES_FAILED, &refuted(&looks), true),
-        back(messages::FAILED, &refuted(&unclear), false),
-        back(
-            messages::RAISED_ALARM,
-            &messages::describe_alarm(&alarm, &silent),
+        messages::release_verified(&service, &active, 16, &[]),
+        messages::release_verified(&service, &active, 16, alarms),
+        messages::waits_for_approval(&active, true),
+        messages::waits_for_approval(&active, false),
+        messages::approval_received(&active),
+        messages::rollback_detected(&active, 16, &silent, false),
+        messages::rollback_detected(&active, 16, &explained, true),
+        rollback(Failure::Deadline, &late, false),
+        rollback(Failure::FailedProbes, &probed(&streak), true),
+        rollback(Failure::FailedDeployment, &probed(&unclear), false),
+        rollback(
+            Failure::FiringAlarm,
+            &failure::describe_alarm(&alarm, &silent),
             false,
         ),
-        messages::no_rollback_target(&following, messages::HUNG, &late),
-        messages::dependency_down(&following, messages::HUNG, &late, &orders),
-        messages::rollback_while_down(&service, &following, &orders),
-        messages::probes_inconclusive(&following, &unclear),
+        messages::no_rollback_target(&service, &active, 16, &late),
+        messages::rollback_held_by_outage(&service, &active, 16, &late, &orders),
+        messages::rolled_back_during_outage(&service, &active, 16, &orders),
+        messages::probes_inconclusive(&active, &unclear),
         messages::release_superseded(
-            &following,
-            &[(format!("depends:{}", following.digest), NOW)].into(),
+            &active,
+            &[(format!("depends:{}", active.digest), NOW)].into(),
         )
         .unwrap(),
     ];
