@@ -134,7 +134,7 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     let subject = mail["subject"].as_str().unwrap();
     assert!(
         subject.starts_with(&format!(
-            "shop/web: rolling out RC_1.4.2 ({short}) - was RC_1.0.0; pushed "
+            "shop/web: deploying RC_1.4.2 ({short}), was RC_1.0.0, pushed "
         )),
         "{subject}"
     );
@@ -244,7 +244,7 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
     let told = || {
         subjects(&stack)
             .iter()
-            .filter(|subject| subject.contains(": rolling out RC_1.4.2"))
+            .filter(|subject| subject.contains(": deploying RC_1.4.2"))
             .count()
     };
     stack.until("the retry finds it done and tells", || {
@@ -408,7 +408,7 @@ fn a_rotated_secret_restarts_its_readers_once() {
     settle(&stack, &arn);
     assert_eq!(
         subjects(&stack),
-        ["shop/web: restarting tasks: the secret shop-web-AbCdEf was rotated"]
+        ["shop/web: restarting 3 tasks - secret shop-web-AbCdEf rotated"]
     );
     assert_eq!(describe(&stack, &other)["deployments"][0]["id"], before[1]);
     assert_eq!(stack.calls_of("UpdateService"), 1);
@@ -431,7 +431,7 @@ fn what_the_circuit_breaker_took_back_is_not_rolled_out_again() {
         let told = |mail: &Value| {
             mail["subject"]
                 .as_str()
-                .is_some_and(|s| s.contains("failed and went back to"))
+                .is_some_and(|s| s.contains(", rolled back to "))
         };
         stack.mail().iter().any(told).then_some(())
     });

@@ -103,13 +103,13 @@ fn a_function_killed_anywhere_is_made_up_for(
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.starts_with("rolling out RC_1.1.0"))
+        .filter(|title| title.starts_with("deploying RC_1.1.0"))
         .count();
     // At least once; twice only where it is not known whether the first one arrived.
     assert!((1..=2).contains(&told), "{:?}", world.titles());
     assert_eq!(
         world.sweep(&Deploy).unwrap().unwrap()["targets"][0]["reason"],
-        "already rolling out RC_1.1.0 (sha256:00000000)"
+        "already deploying RC_1.1.0 (sha256:00000000)"
     );
 }
 
@@ -147,7 +147,7 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
     assert_eq!(world.count("UpdateService"), 1);
     assert_eq!(
         world.titles()[1..],
-        ["RC_1.1.0 (sha256:00000000) went back to RC_1.0.0; not rolled out again"]
+        ["RC_1.1.0 held - ECS or a person rolled it back to RC_1.0.0"]
     );
     let digest = format!("sha256:{:064x}", 11);
     world
@@ -368,7 +368,7 @@ fn what_was_to_be_told_survives_a_killed_function() {
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles()[0], "tag lamplighter:aap is ignored");
     assert!(
-        world.titles()[1].starts_with("rolling out RC_1.1.0"),
+        world.titles()[1].starts_with("deploying RC_1.1.0"),
         "{:?}",
         world.titles()
     );
@@ -391,7 +391,7 @@ fn one_service_that_cannot_be_read_does_not_stop_the_others() {
     assert!(
         world
             .titles()
-            .contains(&"can't roll out anything".to_owned()),
+            .contains(&"deployments disabled - deployment controller ECS".to_owned()),
         "{:?}",
         world.titles()
     );
@@ -593,9 +593,12 @@ fn with_snapshot_yes_the_databases_are_backed_up_before() {
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     assert_eq!(world.taken(&orders).len(), 1);
     let titles = world.titles();
-    assert_eq!(titles[0], "RC_1.1.0 (sha256:00000000) waits for a snapshot");
+    assert_eq!(
+        titles[0],
+        "RC_1.1.0 held for up to 30 min - snapshot pending"
+    );
     assert!(
-        titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2,
+        titles[1].starts_with("deploying RC_1.1.0") && titles.len() == 2,
         "{titles:?}"
     );
     let snapshot = "lamplighter-orders-20261121-0300-before-00000000";
@@ -622,7 +625,8 @@ fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     let title = world.titles().pop().unwrap();
     assert!(
-        title.starts_with("rolling out RC_1.1.0") && title.ends_with("; without a snapshot"),
+        title.starts_with("deploying RC_1.1.0")
+            && title.contains(" without a snapshot, was RC_1.0.0"),
         "{title}"
     );
 }
@@ -639,10 +643,7 @@ fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
-    assert_eq!(
-        world.titles(),
-        ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]
-    );
+    assert_eq!(world.titles(), ["RC_1.1.0 held - no database to back up"]);
 }
 
 #[test]

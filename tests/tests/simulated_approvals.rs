@@ -55,7 +55,7 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
         runs(&world, &web, "RC_1.2.0"),
         "it waits, and is not taken back"
     );
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
+    let waits = "RC_1.2.0 held at 0 % of traffic - waiting for approval";
     assert_eq!(
         world
             .titles()
@@ -106,7 +106,7 @@ fn a_way_back_waits_for_nobody() {
     );
     assert_eq!(
         world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
-        "no rollout is followed",
+        "no rollout is active",
         "it is over"
     );
 }
@@ -153,7 +153,7 @@ fn what_a_person_lets_on_in_the_console_is_not_late() {
     world.state_mut().paused.insert(web.clone());
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 120);
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
+    let waits = "RC_1.2.0 held at 0 % of traffic - waiting for approval";
     assert_eq!(
         world
             .titles()
@@ -168,7 +168,7 @@ fn what_a_person_lets_on_in_the_console_is_not_late() {
     world.state_mut().settle(&web);
     minutes(&world, 2);
     assert!(
-        world.titles().last().unwrap().contains("is live"),
+        world.titles().last().unwrap().contains("verified: "),
         "{:?}",
         world.titles()
     );

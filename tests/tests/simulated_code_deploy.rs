@@ -100,7 +100,7 @@ fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
         world
             .titles()
             .iter()
-            .any(|title| title.starts_with("RC_1.1.0") && title.contains("is live"))
+            .any(|title| title.starts_with("RC_1.1.0") && title.contains("verified: "))
     );
     minutes(&world, 6);
     assert_eq!(
@@ -139,7 +139,7 @@ fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
     let last = world.state().notices.last().unwrap().message.clone();
     assert_eq!(
         last.title,
-        "RC_1.2.0 (sha256:00000000) failed and went back to shop-web:2"
+        "RC_1.2.0 rejected after 3 min, rolled back to shop-web:2"
     );
     assert!(last.why.contains("an alarm was on"), "{}", last.why);
     minutes(&world, 20);
@@ -162,7 +162,7 @@ fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
         ),
         (1, 2)
     );
-    let title = "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)";
+    let title = "RC_1.2.0 rejected after 15 min, rolling back to RC_1.1.0 - deadline";
     assert_eq!(world.titles().last().unwrap(), title);
     minutes(&world, 20);
     assert_eq!(world.count("CreateDeployment"), 2);
@@ -213,7 +213,7 @@ fn an_event_is_quicker_than_the_sweep() {
         .unwrap()
         .unwrap();
     assert!(
-        world.titles().last().unwrap().contains("is live"),
+        world.titles().last().unwrap().contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -275,7 +275,7 @@ fn a_service_that_is_gone_is_watched_no_more() {
     }
     assert_eq!(newest(&world).answers, [true]);
     let idle = world.sweep(&Verify).unwrap().unwrap();
-    assert_eq!(idle["targets"][0]["reason"], "nobody waits for an answer");
+    assert_eq!(idle["targets"][0]["reason"], "no hook waits for an answer");
 }
 
 /// The verdict is remembered, whatever becomes of the call.
@@ -300,7 +300,7 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.contains("does not answer well"))
+        .filter(|title| title.contains("failed probes"))
         .count();
     assert_eq!(told, 1, "{:?}", world.titles());
 }

@@ -25,7 +25,7 @@ fn a_release_that_is_live_is_told_and_remembered_as_good() {
     let titles = world.titles();
     assert_eq!(
         titles.last().unwrap(),
-        "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min"
+        "RC_1.1.0 verified: 2 tasks running after 3 min"
     );
     let verified = world.state().held[&web].memory.releases.verified.clone();
     assert_eq!(
@@ -62,11 +62,11 @@ fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
     let titles = world.titles();
     assert_eq!(
         titles[1..],
-        ["RC_1.1.0 (sha256:00000000) failed and went back to shop-web:1".to_owned()]
+        ["RC_1.1.0 rejected after 4 min, rolled back to shop-web:1".to_owned()]
     );
     let why = world.state().notices[1].message.why.clone();
     assert!(
-        why.contains("do not pass the health check of the load balancer") && why.contains(said),
+        why.contains("fail the health check of the load balancer") && why.contains(said),
         "{why}"
     );
     assert!(!why.contains("has started"), "{why}");
@@ -100,7 +100,7 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     let titles = world.titles();
     assert_eq!(
         titles.last().unwrap(),
-        "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)"
+        "RC_1.2.0 rejected after 10 min, rolling back to RC_1.1.0 - deadline"
     );
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
@@ -180,7 +180,7 @@ fn without_a_good_one_it_stays_and_that_is_critical_once() {
         .collect();
     assert_eq!(
         critical,
-        ["RC_1.1.0 (sha256:00000000) hung, and there is nothing to go back to"]
+        ["2/2 tasks running - RC_1.1.0 failed after 15 min, no rollback target"]
     );
 }
 
@@ -208,7 +208,7 @@ fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
         world
             .titles()
             .iter()
-            .any(|title| title.ends_with("hung: going back to RC_1.1.0 (shop-web:2)"))
+            .any(|title| title.ends_with("rolling back to RC_1.1.0 - deadline"))
     );
     minutes(&world, 10);
     // Of an image that is still there `deploy` makes a new revision.
@@ -252,7 +252,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     assert_eq!(world.titles().len(), 1, "it bakes: {:?}", world.titles());
     minutes(&world, 6);
     assert!(
-        world.titles()[1].contains("is live"),
+        world.titles()[1].contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -261,7 +261,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     alarm(&world, "errors-5xx");
     minutes(&world, 2);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    let title = "RC_1.2.0 (sha256:00000000) raised an alarm: going back to RC_1.1.0 (shop-web:2)";
+    let title = "RC_1.2.0 rejected after 6 min, rolling back to RC_1.1.0 - alarm";
     assert_eq!(world.titles().last().unwrap(), title);
     assert!(
         world
@@ -271,7 +271,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
             .unwrap()
             .message
             .why
-            .contains("errors-5xx is on since")
+            .contains("errors-5xx is firing since")
     );
 }
 
@@ -304,7 +304,7 @@ fn an_alarm_that_cannot_judge_takes_nothing_back(
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert_eq!(
-        why.contains("had been on before, and could not judge it"),
+        why.contains("Already firing before the release, and so not counted against it"),
         is_named,
         "{why}"
     );
@@ -318,7 +318,7 @@ fn a_release_that_answers_well_three_times_in_a_row_is_good() {
     assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
     minutes(&world, 2);
     assert!(
-        world.titles()[1].contains("is live"),
+        world.titles()[1].contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -347,11 +347,11 @@ fn a_release_that_does_not_answer_well_goes_back() {
     let told = &state.notices.last().unwrap().message;
     assert_eq!(
         told.title,
-        "RC_1.2.0 (sha256:00000000) does not answer well: going back to RC_1.1.0 (shop-web:2)"
+        "RC_1.2.0 rejected after 5 min, rolling back to RC_1.1.0 - failed probes"
     );
     assert!(
         told.why
-            .ends_with("three times in a row: https://shop.example.com/health: it answers 503."),
+            .ends_with("3 probes in a row failed. Last failure: https://shop.example.com/health: it answers 503."),
         "{}",
         told.why
     );
@@ -374,7 +374,7 @@ fn one_that_answers_now_and_then_stays_and_is_told_as_unclear() {
     release(&world, &web, "RC_1.2.0", 12);
     minutes(&world, 12);
     assert!(runs(&world, &web, "RC_1.2.0"));
-    let title = "RC_1.2.0 (sha256:00000000) is live, and nobody can say whether it is well";
+    let title = "RC_1.2.0 inconclusive: 5 of 10 probes passed";
     assert_eq!(world.titles().last().unwrap(), title);
     // It is nothing to go back to.
     assert_eq!(world.state().held[&web].memory.releases.verified.len(), 1);
@@ -412,7 +412,7 @@ fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(
         world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
-        "no rollout is followed"
+        "no rollout is active"
     );
 }
 
@@ -491,7 +491,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.contains("hung: going back"))
+        .filter(|title| title.ends_with(" - deadline"))
         .count();
     assert!((1..=2).contains(&told), "{:?}", world.titles());
     assert!(

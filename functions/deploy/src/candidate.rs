@@ -49,9 +49,9 @@ impl Candidate<'_> {
 
     /// Returns the strategy that ECS will use for the rollout.
     pub fn effective_strategy(&self) -> &str {
-        shift::find_requested_shift(self.context.policy, self.service).map_or(
-            self.service.strategy.as_str(),
-            |shift| shift.strategy.as_str(),
-        )
+        shift::find_requested_shift(self.context.policy, self.service)
+            .map_or(self.service.strategy.as_str(), |shift| {
+                shift.strategy.as_str()
+            })
     }
 }

@@ -91,12 +91,12 @@ fn does_nothing_for_a_reason(#[case] given: Given, #[case] reason: &str) {
 #[case::findings(
     given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("CRITICAL", 2), ("HIGH", 5), ("LOW", 1)])),
     "RC_1.4.2 held - scan found 2 CRITICAL, 5 HIGH",
-    "The tag sets scan="
+    "lamplighter:deploy sets scan="
 )]
 #[case::unapproved(
     given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(1).as_str()),
     "RC_1.4.2 held - waiting for approval",
-    "The tag sets approve=yes."
+    "lamplighter:deploy sets approve=yes."
 )]
 #[case::code_deploy(
     given().service(|s| s.deployment_controller = DeploymentController::CodeDeploy),
@@ -142,10 +142,7 @@ fn an_unscanned_image_is_held_and_notified_after_the_scan_had_time_to_start() {
         .deploy("tag=RC_x.x.x scan=high")
         .scanned(scan())
         .decide();
-    assert_eq!(
-        old.reason,
-        "RC_1.4.2 held - it was never scanned"
-    );
+    assert_eq!(old.reason, "RC_1.4.2 held - it was never scanned");
 }
 
 #[test]

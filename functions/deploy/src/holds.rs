@@ -23,7 +23,7 @@ impl Candidate<'_> {
             .or_else(|| self.check_downgrade())
             .or_else(|| self.check_controller())
             .or_else(|| self.check_active_deployment())
-            .or_else(|| self.check_quarantine())
+            .or_else(|| self.check_earlier_attempts())
             .or_else(|| self.check_platform())
             .or_else(|| self.check_freeze())
             .or_else(|| self.check_scan())
@@ -85,48 +85,59 @@ impl Candidate<'_> {
 
     /// Holds a digest that is quarantined, was rolled back or is being rolled out. An approval
     /// allows one more attempt.
+    fn check_earlier_attempts(&self) -> Option<Plan> {
+        let is_approval_used = self.context.state.is_approval_used(&self.image.digest);
+        if self.is_approved() && !is_approval_used {
+            return self.check_recent_rollout();
+        }
+        self.check_quarantine()
+            .or_else(|| self.check_tracked_rollout())
+            .or_else(|| self.check_recent_rollout())
+            .or_else(|| self.check_rolled_back(is_approval_used))
+    }
+
     fn check_quarantine(&self) -> Option<Plan> {
-        let state = self.context.state;
-        let is_approval_used = state.is_approval_used(&self.image.digest);
-        let approved = self.is_approved() && !is_approval_used;
-        if let Some(reason) = state
-            .releases
-            .quarantined
-            .get(&self.image.digest)
-            .filter(|_| !approved)
-        {
-            return Some(Plan::nothing(format!(
-                "{} is quarantined: {reason}",
-                self.label()
-            )));
-        }
-        if !approved && self.is_tracked_by_rollout() {
-            return Some(Plan::nothing(format!(
-                "the rollout of {} is being tracked",
-                self.label()
-            )));
-        }
-        let last = state
-            .last_rollout()
-            .filter(|last| last.digest.as_ref() == Some(&self.image.digest))?;
-        if self.now.duration_since(last.at) < CONSISTENCY_DELAY {
-            return Some(Plan::nothing(format!(
+        let quarantined = &self.context.state.releases.quarantined;
+        let reason = quarantined.get(&self.image.digest)?;
+        Some(Plan::nothing(format!(
+            "{} is quarantined: {reason}",
+            self.label()
+        )))
+    }
+
+    fn check_tracked_rollout(&self) -> Option<Plan> {
+        self.is_tracked_by_rollout()
+            .then(|| Plan::nothing(format!("the rollout of {} is being tracked", self.label())))
+    }
+
+    /// Holds a digest whose rollout DescribeServices may not show yet.
+    fn check_recent_rollout(&self) -> Option<Plan> {
+        let started = self.last_rollout_start()?;
+        (self.now.duration_since(started) < CONSISTENCY_DELAY).then(|| {
+            Plan::nothing(format!(
                 "the rollout of {} was started {}",
                 self.label(),
-                format_age(last.at, self.now)
-            )));
-        }
-        if approved {
-            return None;
-        }
+                format_age(started, self.now)
+            ))
+        })
+    }
+
+    /// Holds a digest that was rolled out before, and which the service does not run any more.
+    fn check_rolled_back(&self, is_approval_used: bool) -> Option<Plan> {
         Some(Plan::notify(messages::release_rolled_back(
             self.image,
             &self.running_label(),
             self.running.family_and_revision(),
-            last.at,
+            self.last_rollout_start()?,
             self.now,
             is_approval_used,
         )))
+    }
+
+    /// Returns when the newest rollout began, if it was of this digest.
+    fn last_rollout_start(&self) -> Option<Timestamp> {
+        let last = self.context.state.last_rollout()?;
+        (last.digest.as_ref() == Some(&self.image.digest)).then_some(last.at)
     }
 
     /// Reports whether `rollout` will report the result of this digest's rollout. It does, unless
@@ -204,14 +215,12 @@ impl Candidate<'_> {
         counts: &BTreeMap<String, u32>,
     ) -> Option<Plan> {
         let findings = format_findings(level, counts);
-        (!findings.is_empty())
-            .then(|| Plan::notify(messages::scan_findings(self.image, &findings)))
+        (!findings.is_empty()).then(|| Plan::notify(messages::scan_findings(self.image, &findings)))
     }
 
     fn check_approval(&self) -> Option<Plan> {
         // With traffic shifting, the deployment itself pauses for approval after its test stage.
-        let pauses_later =
-            shift::find_requested_shift(self.context.policy, self.service).is_some();
+        let pauses_later = shift::find_requested_shift(self.context.policy, self.service).is_some();
         if !self.context.policy.deploy.approve || self.is_approved() || pauses_later {
             return None;
         }

@@ -113,8 +113,10 @@ pub fn held_by_freeze(image: &Image, until: Timestamp) -> Message {
 pub fn not_scanned(image: &Image, why: &str) -> Message {
     Message::warning(format!("{} held - {why}", image.tag))
         .action("Lamplighter deploys it once its scan is finished and clean.")
-        .why("The tag sets scan=, and only a scanned image is known to be clean.")
-        .next("Enable scanning for the repository and scan the image, or remove scan= from the tag.")
+        .why("lamplighter:deploy sets scan=, and only a scanned image is known to be clean.")
+        .next(
+            "Enable scanning for the repository and scan the image, or remove scan= from the tag.",
+        )
         .deduplicated_by(format!("not-scanned:{}", image.digest))
 }
 
@@ -122,7 +124,7 @@ pub fn scan_findings(image: &Image, findings: &str) -> Message {
     Message::warning(format!("{} held - scan found {findings}", image.tag))
         .action("Lamplighter does not deploy this image.")
         .why(format!(
-            "The tag sets scan=, and image {} has these findings.",
+            "lamplighter:deploy sets scan=, and image {} has these findings.",
             image.digest
         ))
         .next("Push an image without them, or change scan= in the tag.")
@@ -132,7 +134,7 @@ pub fn scan_findings(image: &Image, findings: &str) -> Message {
 pub fn waits_for_approval(image: &Image) -> Message {
     Message::info(format!("{} held - waiting for approval", image.tag))
         .action("Lamplighter deploys it as soon as it is approved.")
-        .why("The tag sets approve=yes.")
+        .why("lamplighter:deploy sets approve=yes.")
         .next(format!(
             "To approve it, tag the service {} = {}",
             policy::APPROVE,
@@ -148,8 +150,12 @@ pub fn waits_for_snapshot(image: &Image, databases: &str, limit: u64) -> Message
         image.tag,
         limit / 60
     ))
-    .action("Lamplighter deploys it once the snapshot is usable, or without it after snapshot-limit=.")
-    .why(format!("The tag sets snapshot=yes: {databases}."))
+    .action(
+        "Lamplighter deploys it once the snapshot is usable, or without it after snapshot-limit=.",
+    )
+    .why(format!(
+        "lamplighter:deploy sets snapshot=yes: {databases}."
+    ))
     .next("Nothing to do.")
     .deduplicated_by(format!("snapshot:{}", image.digest))
 }
@@ -158,7 +164,7 @@ pub fn no_database(image: &Image) -> Message {
     Message::warning(format!("{} held - no database to back up", image.tag))
         .action("Lamplighter deploys it once there is one with a usable snapshot.")
         .why(format!(
-            "The tag sets snapshot=yes, but no database with the service's {} has {} = true and {}.",
+            "lamplighter:deploy sets snapshot=yes, but no database with the service's {} has {} = true and {}.",
             policy::APP,
             policy::MANAGED,
             policy::BACKUP
@@ -172,7 +178,7 @@ pub fn unsupported_shift(requested: &str, actual: &str) -> Message {
     Message::warning(format!(
         "releases deploy as {actual}, not {requested} - load balancers don't support it"
     ))
-    .why("The tag sets strategy=, and that needs load balancers that can route to two revisions of the service.")
+    .why("lamplighter:deploy sets strategy=, and that needs load balancers that can route to two revisions of the service.")
     .next(
         "Give each of its load balancers an alternate target group and a production listener rule \
          (advancedConfiguration), or remove strategy= from the tag.",
@@ -187,7 +193,9 @@ pub fn restarting_tasks(service: &Service, revision: &str, secret: &str) -> Mess
         service.describe_task_count()
     ))
     .action("ECS replaces the tasks with the same image.")
-    .why(format!("{revision} reads the secret only when a task starts."))
+    .why(format!(
+        "{revision} reads the secret only when a task starts."
+    ))
     .next("Nothing to do.")
 }
 

@@ -88,7 +88,10 @@ fn every_message() {
         .collect();
     let mut external = given().observed.service.unwrap();
     external.deployment_controller = DeploymentController::External;
-    messages.push(messages::unsupported_controller(&external, "RC_1.4.2 not deployed"));
+    messages.push(messages::unsupported_controller(
+        &external,
+        "RC_1.4.2 not deployed",
+    ));
     messages.push(messages::unknown_deployment_group("RC_1.4.2"));
     insta::assert_snapshot!(book(&messages));
 }

@@ -28,7 +28,9 @@ pub fn plan_secret_restart(
         ));
     }
     let Some(rotated_at) = context.event.time else {
-        return Plan::nothing("the event has no time, so it can't be distinguished from an earlier rotation");
+        return Plan::nothing(
+            "the event has no time, so it can't be distinguished from an earlier rotation",
+        );
     };
     if service.was_deployed_since(rotated_at) || context.state.has_restarted_since(rotated_at) {
         return Plan::nothing(format!(

@@ -19,12 +19,16 @@ impl Candidate<'_> {
             .pushed_at
             .map(|at| format!(", pushed {}", format_age(at, self.now)))
             .unwrap_or_default();
-        let origin = format!("was {}{pushed}", self.running_label());
+        let title = format!(
+            "deploying {}, was {}{pushed}",
+            self.label(),
+            self.running_label()
+        );
         let snapshots = self.usable_snapshots();
         let mut plan = Plan::single_step(
             Action::Release(ReleaseAction::Rollout(self.build_rollout())),
-            format!("deploying {}, {origin}", self.label()),
-            self.build_rollout_message(&origin, &snapshots),
+            title.clone(),
+            self.build_rollout_message(title, &snapshots),
         );
         plan.messages.extend(shift::warn_unsupported_shift(
             self.context.policy,
@@ -97,15 +101,15 @@ impl Candidate<'_> {
     }
 
     /// Builds the notification; a warning if the time limit for snapshots passed without one.
-    fn build_rollout_message(&self, origin: &str, snapshots: &[String]) -> Message {
-        let label = self.label();
+    fn build_rollout_message(&self, title: String, snapshots: &[String]) -> Message {
         let message = match self.describe_missing_snapshots() {
-            None => Message::info(format!("deploying {label}, {origin}"))
-                .why(self.describe_rollout(&describe_snapshots(snapshots))),
-            Some(missing) => {
-                Message::warning(format!("deploying {label} without a snapshot, {origin}"))
-                    .why(self.describe_rollout(&missing))
-            }
+            None => Message::info(title).why(self.describe_rollout(&describe_snapshots(snapshots))),
+            Some(missing) => Message::warning(format!(
+                "deploying {} without a snapshot, was {}",
+                self.label(),
+                self.running_label()
+            ))
+            .why(self.describe_rollout(&missing)),
         };
         message
             .action(self.describe_deployment())
@@ -156,7 +160,9 @@ impl Candidate<'_> {
         let how = match self.effective_strategy() {
             "CANARY" => "ECS gives it a small share of the traffic first, then all of it",
             "LINEAR" => "ECS shifts the traffic to it in equal steps",
-            "BLUE_GREEN" => "ECS starts it beside the old revision, then gives it all of the traffic",
+            "BLUE_GREEN" => {
+                "ECS starts it beside the old revision, then gives it all of the traffic"
+            }
             _ => "ECS shifts traffic to it",
         };
         if self.context.policy.deploy.strategy.is_some() {

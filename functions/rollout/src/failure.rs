@@ -56,7 +56,10 @@ impl Failure {
 
 /// Explains a rollout that did not complete.
 pub fn describe_incomplete_rollout(observed: &Observed) -> String {
-    format!("The rollout did not complete. {}", describe_failure(observed))
+    format!(
+        "The rollout did not complete. {}",
+        describe_failure(observed)
+    )
 }
 
 /// Explains the failed or inconclusive probes of a completed rollout.
@@ -68,11 +71,13 @@ pub fn describe_probe_failure(observed: &Observed) -> String {
         format!("{} probes in a row failed", streak.bad)
     } else {
         format!(
-            "only {} of {} probes passed, and the tag sets unclear=back",
+            "only {} of {} probes passed, and lamplighter:deploy sets unclear=back",
             streak.passed, streak.all
         )
     };
-    format!("ECS reports the rollout as completed, but {result}. Last failure: {problem}.{evidence}")
+    format!(
+        "ECS reports the rollout as completed, but {result}. Last failure: {problem}.{evidence}"
+    )
 }
 
 /// Explains the alarm that rejected a release.
@@ -138,7 +143,10 @@ fn find_cause(event: &str) -> Option<&'static str> {
             "ResourceInitializationError",
             "A secret, a log group or the network of the tasks can't be set up.",
         ),
-        ("unable to place a task", "There is no capacity for the tasks."),
+        (
+            "unable to place a task",
+            "There is no capacity for the tasks.",
+        ),
         (
             "Capacity is unavailable",
             "AWS has no capacity for the tasks now.",

@@ -9,6 +9,7 @@
 mod code_deploy;
 mod completion;
 mod decide;
+mod deployments;
 mod discovery;
 mod failure;
 mod messages;

@@ -41,7 +41,7 @@ pub fn release_verified(
 /// `is_requested`: the tag asks for the approval, and not only a hook of the service itself.
 pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message {
     let why = if is_requested {
-        "The tag sets approve=yes."
+        "lamplighter:deploy sets approve=yes."
     } else {
         "A hook of the service itself pauses the deployment."
     };
@@ -61,7 +61,9 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
 
 pub fn approval_received(active: &ActiveRollout) -> Message {
     Message::info(format!("{} approved, shifting traffic", active.tag))
-        .action("Lamplighter continues the deployment, evaluates each step and rolls a bad one back.")
+        .action(
+            "Lamplighter continues the deployment, evaluates each step and rolls a bad one back.",
+        )
         .why(format!("The service is tagged {APPROVE} with its digest."))
         .next("Nothing to do.")
 }
@@ -103,14 +105,14 @@ pub fn rollback_started(
     is_approval_used: bool,
 ) -> Message {
     Message::warning(format!(
-        "{} rejected after {minutes} min, rolling back to {} ({}) - {}",
+        "{} rejected after {minutes} min, rolling back to {} - {}",
         active.tag,
         target.tag,
-        revision_name(&target.revision),
         failure.cause()
     ))
     .action(format!(
-        "Lamplighter rolls the service back and quarantines the image {}.",
+        "Lamplighter rolls the service back to {} and quarantines the image {}.",
+        revision_name(&target.revision),
         active.digest.short_digest()
     ))
     .why(why)

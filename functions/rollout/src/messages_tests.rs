@@ -122,7 +122,8 @@ fn every_message() {
         messages::rollback_detected(&active, 16, &explained, true),
         rollback(Failure::Deadline, &late, false),
         rollback(Failure::FailedProbes, &probed(&streak), true),
-        rollback(Failure::FailedDeployment, &probed(&unclear), false),
+        rollback(Failure::FailedProbes, &probed(&unclear), false),
+        rollback(Failure::FailedDeployment, &late, false),
         rollback(
             Failure::FiringAlarm,
             &failure::describe_alarm(&alarm, &silent),

@@ -6,13 +6,14 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Digest, ImageRef, Service, ServiceDeployment, TaskDefinition};
+use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
 use lamplighter::policy;
 use lamplighter::release::{dependencies, evidence, rollback};
-use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState, Verified};
+use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState};
 
 use crate::code_deploy;
 use crate::completion;
+use crate::deployments::{find_pause, find_revertible_deployment};
 use crate::observed::Observed;
 use crate::policy::Policy;
 use crate::reads::Reads;
@@ -209,9 +210,7 @@ async fn collect_evidence<C: Reads>(
     active: &ActiveRollout,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    observed.service_events = cloud
-        .service_events(&context.target.arn, active.at)
-        .await?;
+    observed.service_events = cloud.service_events(&context.target.arn, active.at).await?;
     let error = observed
         .code_deployment
         .as_ref()
@@ -225,37 +224,6 @@ async fn collect_evidence<C: Reads>(
             evidence::collect_evidence(service, active.at, &active.base, cloud).await;
     }
     Ok(())
-}
-
-/// Returns the deployment that waits for approval, and its pause hook.
-async fn find_pause<C: Reads>(
-    service: &Arn,
-    cloud: &C,
-) -> Result<Option<(String, String)>, AwsError> {
-    let waiting = cloud
-        .find_active_deployment(service)
-        .await?
-        .filter(ServiceDeployment::is_in_progress);
-    Ok(waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?))))
-}
-
-/// Returns the active deployment if ECS can revert it to the revision `target`.
-async fn find_revertible_deployment<C: Reads>(
-    service: &Arn,
-    target: &Verified,
-    cloud: &C,
-) -> Result<Option<String>, AwsError> {
-    let deployment = cloud
-        .find_active_deployment(service)
-        .await?
-        .filter(ServiceDeployment::is_in_progress)
-        .filter(|deployment| {
-            deployment
-                .from
-                .as_ref()
-                .is_some_and(|from| from.task_definition == target.revision)
-        });
-    Ok(deployment.map(|deployment| deployment.arn))
 }
 
 /// Reports whether the event says that a deployment failed after the rollout began.

@@ -50,9 +50,11 @@ impl TrackedRollout<'_> {
             service: self.service.arn.clone(),
             to: target.revision.clone(),
             stop: self.observed.revertible_deployment.clone(),
-            code_deploy: self.observed.code_deployment.as_ref().and_then(|deployment| {
-                code_deploy::deployment_group(deployment, self.service)
-            }),
+            code_deploy: self
+                .observed
+                .code_deployment
+                .as_ref()
+                .and_then(|deployment| code_deploy::deployment_group(deployment, self.service)),
             digest: self.active.digest.clone(),
             tag: self.active.tag.clone(),
             reason: format!(

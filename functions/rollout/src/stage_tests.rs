@@ -80,7 +80,14 @@ fn stage_while_the_service_runs_something_else(
     // A rollback ends in COMPLETED as well.
     let service = service(revision, "COMPLETED", deployed);
     assert_eq!(
-        derive_stage(&service, &active_rollout(age), false, failed, Some(900), NOW),
+        derive_stage(
+            &service,
+            &active_rollout(age),
+            false,
+            failed,
+            Some(900),
+            NOW
+        ),
         expected
     );
 }

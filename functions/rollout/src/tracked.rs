@@ -77,7 +77,10 @@ impl TrackedRollout<'_> {
             );
             return self.plan_verdict(Verdict::Superseded, message);
         }
-        let reason = format!("it was rolled back on {}", self.now.strftime("%F %H:%M UTC"));
+        let reason = format!(
+            "it was rolled back on {}",
+            self.now.strftime("%F %H:%M UTC")
+        );
         let message = messages::rollback_detected(
             self.active,
             minutes,
