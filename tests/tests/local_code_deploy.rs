@@ -73,7 +73,7 @@ fn push(stack: &Stack, tag: &str, content: &str, deployments: usize) {
 }
 
 #[test]
-fn a_release_is_deployed_and_one_that_fails_is_told_and_refused() {
+fn a_release_is_deployed_and_a_failed_one_quarantined() {
     let (stack, _) = live("");
     push(&stack, "RC_1.2.0", "b", 2);
     moves(&stack, "Failed");
@@ -116,7 +116,7 @@ fn the_newest_release_waits_for_the_deployment_before() {
 }
 
 #[test]
-fn a_test_listener_that_does_not_answer_fails_the_deployment() {
+fn an_unresponsive_test_listener_fails_the_deployment() {
     // Nobody listens there any more.
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()

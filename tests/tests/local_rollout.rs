@@ -98,7 +98,7 @@ fn push(stack: &Stack, web: &str, tag: &str, content: &str) -> String {
 }
 
 #[test]
-fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
+fn a_circuit_breaker_rollback_is_notified_and_quarantines_the_image() {
     let (stack, web, good) = live();
     let bad = push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "FAILED");
@@ -127,7 +127,7 @@ fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
 }
 
 #[test]
-fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
+fn a_failed_deployment_is_rolled_back_to_the_last_verified_revision() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "GIVEN_UP");
@@ -149,7 +149,7 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
 }
 
 #[test]
-fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
+fn ecs_rolls_a_hanging_release_back_with_evidence_of_its_tasks() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     free(&stack);
@@ -178,7 +178,7 @@ fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
 }
 
 #[test]
-fn an_alarm_within_the_bake_time_takes_a_release_back() {
+fn an_alarm_within_the_bake_time_rolls_the_release_back() {
     let (stack, web, good) = live();
     tag_service(
         &stack,
@@ -230,7 +230,7 @@ fn server(status: &Arc<AtomicU16>) -> String {
 }
 
 #[test]
-fn a_release_that_does_not_answer_well_goes_back() {
+fn failed_probes_roll_a_release_back() {
     let (stack, web, good) = live();
     let status = Arc::new(AtomicU16::new(503));
     let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));

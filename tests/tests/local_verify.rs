@@ -87,7 +87,7 @@ fn answer(stack: &Stack, name: &str, weight: u32) -> String {
 }
 
 #[test]
-fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
+fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
     let (stack, web, groups) = shifting("strategy=canary");
     let configuration = describe(&stack, &web)["deploymentConfiguration"].clone();
     assert_eq!(
@@ -141,7 +141,7 @@ fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
 }
 
 #[test]
-fn one_that_is_no_worse_is_let_on_to_its_end() {
+fn a_release_that_is_no_worse_proceeds_to_its_end() {
     let (stack, web, groups) = shifting("strategy=canary");
     assert_eq!(ask(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "IN_PROGRESS");
     free(&stack);
@@ -170,7 +170,7 @@ fn one_that_is_no_worse_is_let_on_to_its_end() {
 }
 
 #[test]
-fn with_approval_it_waits_for_a_person_after_its_test() {
+fn approve_yes_holds_the_release_after_its_test() {
     let (stack, web, _) = shifting("strategy=blue-green");
     assert_eq!(
         answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0),
@@ -221,7 +221,7 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
 }
 
 #[test]
-fn where_the_load_balancer_does_not_allow_it_the_release_rolls_and_that_is_told() {
+fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
     let stack = Stack::start(&[]).unwrap();
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");

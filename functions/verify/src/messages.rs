@@ -125,7 +125,7 @@ pub fn not_enough_evidence(
 
 /// Builds the warning that the two revisions can't be compared.
 pub fn not_comparable(version: &str, place: &str, unclear: OnInconclusive) -> Message {
-    inconclusive(version, place, unclear, "nothing to compare with").why(
+    inconclusive(version, place, unclear, "no comparison").why(
         "A comparison needs exactly one old revision, and for each revision a target group of an Application Load Balancer.",
     )
 }
