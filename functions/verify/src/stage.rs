@@ -23,7 +23,7 @@ pub enum HookStage {
 
 impl HookStage {
     /// Returns the stage of an ECS deployment. The call states it, or else the deployment.
-    pub fn from_ecs(call: &HookCall, deployment: &ServiceDeployment) -> Self {
+    pub(crate) fn from_ecs(call: &HookCall, deployment: &ServiceDeployment) -> Self {
         let name = call.stage.as_deref().unwrap_or(&deployment.stage);
         let weight = call.target_weight().or(deployment.to.weight);
         let is_shift = matches!(
@@ -44,7 +44,7 @@ impl HookStage {
     }
 
     /// Returns the stage of a CodeDeploy deployment: the lifecycle event that its target is in.
-    pub fn from_code_deploy(deployment: &CodeDeployment, target: &CodeDeployTarget) -> Self {
+    pub(crate) fn from_code_deploy(deployment: &CodeDeployment, target: &CodeDeployTarget) -> Self {
         match target.stage.as_str() {
             _ if deployment.is_rollback => Self::RollingBack,
             "AfterAllowTestTraffic" => Self::Tested,
@@ -55,7 +55,7 @@ impl HookStage {
     }
 
     /// Returns the key of the step under which the target state keeps its probes and time limit.
-    pub fn step_key(self) -> String {
+    pub(crate) fn step_key(self) -> String {
         match self {
             Self::Prepared => "Prepared".to_owned(),
             Self::Unknown => "Unknown".to_owned(),
@@ -67,7 +67,7 @@ impl HookStage {
     }
 
     /// Reports whether both revisions have production traffic.
-    pub fn is_shifting(self) -> bool {
+    pub(crate) fn is_shifting(self) -> bool {
         match self {
             Self::Shifting(_) => true,
             Self::Prepared | Self::Unknown | Self::Tested | Self::Shifted | Self::RollingBack => {
