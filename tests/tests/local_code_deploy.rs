@@ -59,7 +59,7 @@ fn live(tag: &str) -> (Stack, String) {
     push(&stack, "RC_1.1.0", "a", 1);
     moves(&stack, "Succeeded");
     stack.until("it is live", || {
-        (told(&stack, ") is live: ") == 1).then_some(())
+        (told(&stack, " verified: ") == 1).then_some(())
     });
     free(&stack);
     (stack, web)
@@ -73,19 +73,19 @@ fn push(stack: &Stack, tag: &str, content: &str, deployments: usize) {
 }
 
 #[test]
-fn a_release_is_deployed_and_one_that_fails_is_told_and_refused() {
+fn a_release_is_deployed_and_a_failed_one_quarantined() {
     let (stack, _) = live("");
     push(&stack, "RC_1.2.0", "b", 2);
     moves(&stack, "Failed");
     stack.sweep_until("RolloutSweep", "it is told", || {
-        (told(&stack, "failed and went back to") == 1).then_some(())
+        (told(&stack, ", rolled back to ") == 1).then_some(())
     });
     free(&stack);
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
     stack.until("it is refused", || {
         stack
             .logs()
-            .contains("is quarantined: it went back on")
+            .contains("is quarantined: it was rolled back on")
             .then_some(())
     });
     free(&stack);
@@ -116,7 +116,7 @@ fn the_newest_release_waits_for_the_deployment_before() {
 }
 
 #[test]
-fn a_test_listener_that_does_not_answer_fails_the_deployment() {
+fn an_unresponsive_test_listener_fails_the_deployment() {
     // Nobody listens there any more.
     let address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -129,12 +129,12 @@ fn a_test_listener_that_does_not_answer_fails_the_deployment() {
         (stack.control("code_answers", json!({})) == json!(["Failed"])).then_some(())
     });
     stack.until("it is told", || {
-        (told(&stack, "does not answer well at the test listener") == 1).then_some(())
+        (told(
+            &stack,
+            "rejected at the test listener, rolling back - failed probes",
+        ) == 1)
+            .then_some(())
     });
     free(&stack);
-    assert_eq!(
-        told(&stack, "failed and went back to"),
-        0,
-        "it is told once"
-    );
+    assert_eq!(told(&stack, ", rolled back to "), 0, "it is told once");
 }

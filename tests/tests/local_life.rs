@@ -93,7 +93,7 @@ fn a_second_stack_stands_beside_the_first_and_only_watches() {
     stack.until("both have told", || {
         let told = subjects(&stack);
         let says = |text: &str| told.iter().any(|subject| subject.contains(text));
-        (says("rolling out RC_1.1.0") && says("would roll out RC_1.1.0")).then_some(())
+        (says("deploying RC_1.1.0") && says("would roll out RC_1.1.0")).then_some(())
     });
     stack.delete("second");
     roll_out(&stack, &web, "RC_1.2.0");
@@ -259,7 +259,7 @@ fn the_example_workload_is_looked_after_by_its_tags_alone() {
     let told = subjects(&stack);
     assert!(
         told.iter()
-            .any(|subject| subject.contains("shop/web: rolling out RC_1.0.0")),
+            .any(|subject| subject.contains("shop/web: deploying RC_1.0.0")),
         "{told:?}"
     );
     // It is set up well: what people are told to do, the example does.

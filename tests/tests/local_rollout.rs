@@ -29,6 +29,11 @@ fn told(stack: &Stack, what: &str) -> usize {
         .count()
 }
 
+/// Reports whether exactly one mail says that RC_1.2.0 is rolled back to RC_1.1.0 for this cause.
+fn rejected(stack: &Stack, cause: &str) -> bool {
+    told(stack, &format!(", rolling back to RC_1.1.0 - {cause}")) == 1
+}
+
 /// Events that the function gave up on; here others have theirs retried within half a second, and may meet it.
 fn given_up(stack: &Stack) -> usize {
     let of_ours = |letter: &Value| {
@@ -78,7 +83,7 @@ fn live() -> (Stack, String, String) {
     let good = push(&stack, &web, "RC_1.1.0", "a");
     ends(&stack, "COMPLETED");
     stack.until("it is live", || {
-        (told(&stack, "RC_1.1.0 (") >= 2 && told(&stack, ") is live: ") == 1).then_some(())
+        (told(&stack, "RC_1.1.0 ") >= 2 && told(&stack, " verified: ") == 1).then_some(())
     });
     free(&stack);
     (stack, web, good)
@@ -93,12 +98,12 @@ fn push(stack: &Stack, web: &str, tag: &str, content: &str) -> String {
 }
 
 #[test]
-fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
+fn a_circuit_breaker_rollback_is_notified_and_quarantines_the_image() {
     let (stack, web, good) = live();
     let bad = push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "FAILED");
     stack.until("it is told", || {
-        (told(&stack, "failed and went back to") == 1).then_some(())
+        (told(&stack, ", rolled back to ") == 1).then_some(())
     });
     free(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&good));
@@ -107,7 +112,7 @@ fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
     stack.until("it is refused", || {
         stack
             .logs()
-            .contains("is quarantined: it went back on")
+            .contains("is quarantined: it was rolled back on")
             .then_some(())
     });
     free(&stack);
@@ -122,7 +127,7 @@ fn what_the_circuit_breaker_takes_back_is_told_and_refused_from_then_on() {
 }
 
 #[test]
-fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
+fn a_failed_deployment_is_rolled_back_to_the_last_verified_revision() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "GIVEN_UP");
@@ -130,7 +135,7 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
         deployed_image(&stack, &web).ends_with(&good).then_some(())
     });
     stack.until("it is told", || {
-        (told(&stack, "failed: going back to RC_1.1.0") == 1).then_some(())
+        rejected(&stack, "failed deployment").then_some(())
     });
     free(&stack);
     let updates = stack.calls_of("UpdateService");
@@ -144,7 +149,7 @@ fn what_ecs_gives_up_goes_back_to_the_last_good_revision() {
 }
 
 #[test]
-fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
+fn ecs_rolls_a_hanging_release_back_with_evidence_of_its_tasks() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
     free(&stack);
@@ -158,9 +163,7 @@ fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
     stack.sweep_until("RolloutSweep", "it goes back", || {
         deployed_image(&stack, &web).ends_with(&good).then_some(())
     });
-    stack.until("it is told", || {
-        (told(&stack, "hung: going back to RC_1.1.0") == 1).then_some(())
-    });
+    stack.until("it is told", || rejected(&stack, "deadline").then_some(()));
     assert_eq!(stack.calls_of("StopServiceDeployment"), 1);
     let body = stack
         .mail()
@@ -175,7 +178,7 @@ fn what_hangs_is_taken_back_by_ecs_with_what_its_tasks_said() {
 }
 
 #[test]
-fn an_alarm_within_the_bake_time_takes_a_release_back() {
+fn an_alarm_within_the_bake_time_rolls_the_release_back() {
     let (stack, web, good) = live();
     tag_service(
         &stack,
@@ -188,7 +191,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     stack.until("it bakes", || {
         stack
             .logs()
-            .contains("alarms have 10 min to speak against it")
+            .contains("an alarm can still reject it within its bake time of 10 min")
             .then_some(())
     });
     free(&stack);
@@ -203,9 +206,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     stack.sweep_until("RolloutSweep", "it goes back", || {
         deployed_image(&stack, &web).ends_with(&good).then_some(())
     });
-    stack.until("it is told", || {
-        (told(&stack, "raised an alarm: going back to RC_1.1.0") == 1).then_some(())
-    });
+    stack.until("it is told", || rejected(&stack, "alarm").then_some(()));
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }
 
@@ -229,7 +230,7 @@ fn server(status: &Arc<AtomicU16>) -> String {
 }
 
 #[test]
-fn a_release_that_does_not_answer_well_goes_back() {
+fn failed_probes_roll_a_release_back() {
     let (stack, web, good) = live();
     let status = Arc::new(AtomicU16::new(503));
     let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));
@@ -237,9 +238,8 @@ fn a_release_that_does_not_answer_well_goes_back() {
     free(&stack);
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
-    let refuted = "does not answer well: going back to RC_1.1.0";
-    stack.sweep_until("RolloutSweep", refuted, || {
-        (told(&stack, refuted) == 1).then_some(())
+    stack.sweep_until("RolloutSweep", "it is rolled back", || {
+        rejected(&stack, "failed probes").then_some(())
     });
     assert!(deployed_image(&stack, &web).ends_with(&good));
     let body = stack
@@ -249,16 +249,16 @@ fn a_release_that_does_not_answer_well_goes_back() {
         .find_map(|mail| mail["body"].as_str().map(str::to_owned))
         .unwrap();
     assert!(
-        body.contains("three times in a row") && body.contains("it answers 503"),
+        body.contains("3 probes in a row failed") && body.contains("it answers 503"),
         "{body}"
     );
     ends(&stack, "COMPLETED");
     status.store(200, Ordering::SeqCst);
     push(&stack, &web, "RC_1.3.0", "c");
     ends(&stack, "COMPLETED");
-    let live = told(&stack, ") is live: ");
+    let live = told(&stack, " verified: ");
     stack.sweep_until("RolloutSweep", "it is live", || {
-        (told(&stack, ") is live: ") > live).then_some(())
+        (told(&stack, " verified: ") > live).then_some(())
     });
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }

@@ -90,7 +90,7 @@ fn until_deployed(stack: &Stack, arn: &str, digest: &str) {
 }
 
 #[test]
-fn a_push_is_rolled_out_and_somebody_is_told() {
+fn a_push_is_deployed_and_notified() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
@@ -134,7 +134,7 @@ fn a_push_is_rolled_out_and_somebody_is_told() {
     let subject = mail["subject"].as_str().unwrap();
     assert!(
         subject.starts_with(&format!(
-            "shop/web: rolling out RC_1.4.2 ({short}) - was RC_1.0.0; pushed "
+            "shop/web: deploying RC_1.4.2 ({short}), was RC_1.0.0, pushed "
         )),
         "{subject}"
     );
@@ -175,7 +175,7 @@ fn the_demo_proves_its_scenes() {
 }
 
 #[test]
-fn a_function_killed_between_registering_and_updating_is_made_up_for() {
+fn a_function_killed_between_registering_and_updating_is_completed() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
@@ -213,7 +213,7 @@ fn a_function_killed_between_registering_and_updating_is_made_up_for() {
 }
 
 #[test]
-fn a_throttled_update_is_retried_until_it_is_taken() {
+fn a_throttled_update_is_retried_until_it_is_accepted() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
@@ -231,7 +231,7 @@ fn a_throttled_update_is_retried_until_it_is_taken() {
 }
 
 #[test]
-fn an_update_whose_answers_are_lost_is_found_and_told_once() {
+fn an_update_whose_answers_are_lost_is_notified_once() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
@@ -244,7 +244,7 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
     let told = || {
         subjects(&stack)
             .iter()
-            .filter(|subject| subject.contains(": rolling out RC_1.4.2"))
+            .filter(|subject| subject.contains(": deploying RC_1.4.2"))
             .count()
     };
     stack.until("the retry finds it done and tells", || {
@@ -262,7 +262,7 @@ fn an_update_whose_answers_are_lost_is_found_and_told_once() {
 }
 
 #[test]
-fn a_revision_whose_registration_was_not_heard_of_is_used() {
+fn a_revision_whose_registration_answer_was_lost_is_reused() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stack.control(
@@ -408,14 +408,14 @@ fn a_rotated_secret_restarts_its_readers_once() {
     settle(&stack, &arn);
     assert_eq!(
         subjects(&stack),
-        ["shop/web: restarting tasks: the secret shop-web-AbCdEf was rotated"]
+        ["shop/web: restarting 3 tasks - secret shop-web-AbCdEf rotated"]
     );
     assert_eq!(describe(&stack, &other)["deployments"][0]["id"], before[1]);
     assert_eq!(stack.calls_of("UpdateService"), 1);
 }
 
 #[test]
-fn what_the_circuit_breaker_took_back_is_not_rolled_out_again() {
+fn a_circuit_breaker_rollback_is_not_deployed_again() {
     let stack = stack();
     let arn = service(&stack, "web", &FOLLOWS);
     stay_under_way(&stack);
@@ -431,7 +431,7 @@ fn what_the_circuit_breaker_took_back_is_not_rolled_out_again() {
         let told = |mail: &Value| {
             mail["subject"]
                 .as_str()
-                .is_some_and(|s| s.contains("failed and went back to"))
+                .is_some_and(|s| s.contains(", rolled back to "))
         };
         stack.mail().iter().any(told).then_some(())
     });

@@ -58,7 +58,7 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
     );
     stack.until("it is live", || {
-        (told(&stack, ") is live: ") == 1).then_some(())
+        (told(&stack, " verified: ") == 1).then_some(())
     });
     free(&stack);
     push(&stack, &web, "RC_1.2.0", "b");
@@ -87,7 +87,7 @@ fn answer(stack: &Stack, name: &str, weight: u32) -> String {
 }
 
 #[test]
-fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
+fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
     let (stack, web, groups) = shifting("strategy=canary");
     let configuration = describe(&stack, &web)["deploymentConfiguration"].clone();
     assert_eq!(
@@ -118,7 +118,11 @@ fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
         stack.logs()
     );
     stack.until("it is told", || {
-        (told(&stack, "fails more often than the old one") == 1).then_some(())
+        (told(
+            &stack,
+            "rejected at 5 % of traffic, rolling back - more errors",
+        ) == 1)
+            .then_some(())
     });
     free(&stack);
     assert!(deployed_image(&stack, &web).contains("RC_1.1.0"));
@@ -128,16 +132,16 @@ fn a_canary_that_fails_more_often_goes_back_at_its_first_step() {
     stack.until("it is refused", || {
         stack
             .logs()
-            .contains("is quarantined: it failed more often at 5 %")
+            .contains("is quarantined: it had more errors at 5 %")
             .then_some(())
     });
     free(&stack);
     assert_eq!(stack.calls_of("UpdateService"), updates);
-    assert_eq!(told(&stack, "went back to"), 0, "it is told once");
+    assert_eq!(told(&stack, "rolled back to"), 0, "it is told once");
 }
 
 #[test]
-fn one_that_is_no_worse_is_let_on_to_its_end() {
+fn a_release_that_is_no_worse_proceeds_to_its_end() {
     let (stack, web, groups) = shifting("strategy=canary");
     assert_eq!(ask(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "IN_PROGRESS");
     free(&stack);
@@ -160,13 +164,13 @@ fn one_that_is_no_worse_is_let_on_to_its_end() {
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
     );
     stack.until("it is live", || {
-        (told(&stack, ") is live: ") == 2).then_some(())
+        (told(&stack, " verified: ") == 2).then_some(())
     });
     assert!(deployed_image(&stack, &web).contains("RC_1.2.0"));
 }
 
 #[test]
-fn with_approval_it_waits_for_a_person_after_its_test() {
+fn approve_yes_holds_the_release_after_its_test() {
     let (stack, web, _) = shifting("strategy=blue-green");
     assert_eq!(
         answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0),
@@ -180,7 +184,7 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
     );
     stack.until("it is live", || {
-        (told(&stack, ") is live: ") == 2).then_some(())
+        (told(&stack, " verified: ") == 2).then_some(())
     });
     let tag = "tag=RC_x.x.x repo=shop/web strategy=blue-green approve=yes";
     tag_service(&stack, &web, &[("lamplighter:deploy", tag)]);
@@ -188,7 +192,7 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
     push(&stack, &web, "RC_1.3.0", "c");
     assert_eq!(ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "IN_PROGRESS");
     stack.until("it is told", || {
-        (told(&stack, "waits for approval before traffic is shifted to it") == 1).then_some(())
+        (told(&stack, "held at 0 % of traffic - waiting for approval") == 1).then_some(())
     });
     free(&stack);
     assert_eq!(
@@ -212,12 +216,12 @@ fn with_approval_it_waits_for_a_person_after_its_test() {
     });
     assert_eq!(answer(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "SUCCEEDED");
     stack.until("it is told", || {
-        (told(&stack, "was approved: traffic is shifted to it") == 1).then_some(())
+        (told(&stack, "approved, shifting traffic") == 1).then_some(())
     });
 }
 
 #[test]
-fn where_the_load_balancer_does_not_allow_it_the_release_rolls_and_that_is_told() {
+fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
     let stack = Stack::start(&[]).unwrap();
     create_repository(&stack, "shop/web");
     let image = image("shop/web", "RC_1.0.0");
@@ -239,7 +243,7 @@ fn where_the_load_balancer_does_not_allow_it_the_release_rolls_and_that_is_told(
     free(&stack);
     push(&stack, &web, "RC_1.1.0", "a");
     stack.until("it is told", || {
-        (told(&stack, "can't shift traffic (LINEAR)") == 1).then_some(())
+        (told(&stack, "releases deploy as ROLLING, not LINEAR") == 1).then_some(())
     });
     assert!(
         describe(&stack, &web)["deploymentConfiguration"]["strategy"]

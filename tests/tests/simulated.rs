@@ -82,7 +82,7 @@ fn two_services_on_one_repository_both_roll_out_and_an_untagged_one_is_not_touch
 #[case::telling("SendMessageBatch")]
 #[case::journalling("Intend")]
 #[case::concluding("Conclude")]
-fn a_function_killed_anywhere_is_made_up_for(
+fn a_killed_function_is_completed_by_the_next_sweep(
     #[case] call: &'static str,
     #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
 ) {
@@ -103,18 +103,18 @@ fn a_function_killed_anywhere_is_made_up_for(
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.starts_with("rolling out RC_1.1.0"))
+        .filter(|title| title.starts_with("deploying RC_1.1.0"))
         .count();
     // At least once; twice only where it is not known whether the first one arrived.
     assert!((1..=2).contains(&told), "{:?}", world.titles());
     assert_eq!(
         world.sweep(&Deploy).unwrap().unwrap()["targets"][0]["reason"],
-        "already rolling out RC_1.1.0 (sha256:00000000)"
+        "already deploying RC_1.1.0 (sha256:00000000)"
     );
 }
 
 #[test]
-fn a_busy_target_is_refused_and_the_event_comes_again() {
+fn a_locked_target_is_rejected_and_the_event_is_retried() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -132,7 +132,7 @@ fn a_busy_target_is_refused_and_the_event_comes_again() {
 }
 
 #[test]
-fn what_went_back_does_not_come_again_until_it_is_approved() {
+fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -147,7 +147,7 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
     assert_eq!(world.count("UpdateService"), 1);
     assert_eq!(
         world.titles()[1..],
-        ["RC_1.1.0 (sha256:00000000) went back to RC_1.0.0; not rolled out again"]
+        ["RC_1.1.0 held - ECS or a person rolled it back to RC_1.0.0"]
     );
     let digest = format!("sha256:{:064x}", 11);
     world
@@ -168,7 +168,7 @@ fn what_went_back_does_not_come_again_until_it_is_approved() {
 }
 
 #[test]
-fn observe_changes_nothing_and_tells_once() {
+fn observe_changes_nothing_and_notifies_once() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -199,7 +199,7 @@ fn observe_changes_nothing_and_tells_once() {
 }
 
 #[test]
-fn paused_and_off_do_not_even_look() {
+fn paused_and_off_read_nothing() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -273,7 +273,7 @@ fn a_bad_tag_is_told_once_and_touches_nothing(
 }
 
 #[test]
-fn a_misspelt_key_is_told_when_it_is_set() {
+fn a_misspelt_key_is_notified_when_it_is_set() {
     let world = World::new();
     let arn = world.web();
     let tags = json!({"lamplighter:managed": "true", "lamplighter:depoly": "tag=latest"});
@@ -301,7 +301,7 @@ fn a_misspelt_key_is_told_when_it_is_set() {
 }
 
 #[test]
-fn a_late_event_of_an_older_image_does_not_bring_it_back() {
+fn a_late_event_of_an_older_image_does_not_downgrade() {
     let world = World::new();
     let arn = world.web();
     let older = world.push("shop/web", "RC_1.2.0", 12);
@@ -318,7 +318,7 @@ fn a_late_event_of_an_older_image_does_not_bring_it_back() {
 }
 
 #[test]
-fn what_was_muted_is_told_when_the_silence_ends() {
+fn a_silenced_notification_is_sent_when_the_silence_ends() {
     let world = World::new();
     let arn = world.web();
     let tag = |key: &str, value: &str| {
@@ -352,7 +352,7 @@ fn what_was_muted_is_told_when_the_silence_ends() {
 }
 
 #[test]
-fn what_was_to_be_told_survives_a_killed_function() {
+fn a_notification_survives_a_killed_function() {
     let world = World::new();
     let arn = world.web();
     world
@@ -368,14 +368,14 @@ fn what_was_to_be_told_survives_a_killed_function() {
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles()[0], "tag lamplighter:aap is ignored");
     assert!(
-        world.titles()[1].starts_with("rolling out RC_1.1.0"),
+        world.titles()[1].starts_with("deploying RC_1.1.0"),
         "{:?}",
         world.titles()
     );
 }
 
 #[test]
-fn one_service_that_cannot_be_read_does_not_stop_the_others() {
+fn an_unreadable_service_does_not_stop_the_others() {
     let world = World::new();
     let good = world.service("good", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
     let external = world.service("external", "shop/web", "RC_1.0.0", "tag=RC_x.x.x");
@@ -391,14 +391,14 @@ fn one_service_that_cannot_be_read_does_not_stop_the_others() {
     assert!(
         world
             .titles()
-            .contains(&"can't roll out anything".to_owned()),
+            .contains(&"deployments disabled - deployment controller ECS".to_owned()),
         "{:?}",
         world.titles()
     );
 }
 
 #[test]
-fn a_target_that_cannot_be_looked_at_is_told_once() {
+fn an_unreadable_target_is_notified_once() {
     let world = World::new();
     world.web();
     for _ in 0..3 {
@@ -414,7 +414,7 @@ fn a_target_that_cannot_be_looked_at_is_told_once() {
 }
 
 #[test]
-fn a_runaway_is_stopped_and_told_as_critical() {
+fn a_runaway_is_stopped_and_notified_as_critical() {
     let world = World::new();
     let arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
     for content in 1..=9 {
@@ -473,7 +473,7 @@ fn actions_of_one_run_are_bounded_and_the_rest_follows() {
 }
 
 #[test]
-fn where_the_intent_cannot_be_written_nothing_is_done() {
+fn nothing_is_done_without_a_written_intent() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -485,7 +485,7 @@ fn where_the_intent_cannot_be_written_nothing_is_done() {
 }
 
 #[test]
-fn a_failed_action_is_journalled_told_and_returned() {
+fn a_failed_action_is_journalled_notified_and_returned() {
     let world = World::new();
     world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
@@ -575,7 +575,7 @@ fn of_one_application() -> (World, Arn, Arn) {
 }
 
 #[test]
-fn with_snapshot_yes_the_databases_are_backed_up_before() {
+fn snapshot_yes_backs_the_databases_up_before_the_rollout() {
     let (world, web, orders) = of_one_application();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push.clone()).unwrap().unwrap();
@@ -593,9 +593,12 @@ fn with_snapshot_yes_the_databases_are_backed_up_before() {
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     assert_eq!(world.taken(&orders).len(), 1);
     let titles = world.titles();
-    assert_eq!(titles[0], "RC_1.1.0 (sha256:00000000) waits for a snapshot");
+    assert_eq!(
+        titles[0],
+        "RC_1.1.0 held for up to 30 min - snapshot pending"
+    );
     assert!(
-        titles[1].starts_with("rolling out RC_1.1.0") && titles.len() == 2,
+        titles[1].starts_with("deploying RC_1.1.0") && titles.len() == 2,
         "{titles:?}"
     );
     let snapshot = "lamplighter-orders-20261121-0300-before-00000000";
@@ -622,13 +625,14 @@ fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     let title = world.titles().pop().unwrap();
     assert!(
-        title.starts_with("rolling out RC_1.1.0") && title.ends_with("; without a snapshot"),
+        title.starts_with("deploying RC_1.1.0")
+            && title.contains(" without a snapshot, was RC_1.0.0"),
         "{title}"
     );
 }
 
 #[test]
-fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
+fn a_rollout_without_a_database_to_back_up_is_held() {
     let world = World::new();
     let web = world.service(
         "web",
@@ -639,14 +643,11 @@ fn a_rollout_that_asks_for_a_snapshot_of_nothing_is_held() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
-    assert_eq!(
-        world.titles(),
-        ["RC_1.1.0 (sha256:00000000) is held: there is no database to take a snapshot of"]
-    );
+    assert_eq!(world.titles(), ["RC_1.1.0 held - no database to back up"]);
 }
 
 #[test]
-fn an_old_snapshot_is_none_of_before_a_rollout() {
+fn an_old_snapshot_does_not_count_for_a_rollout() {
     let (world, web, orders) = of_one_application();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();

@@ -17,7 +17,7 @@ use serde_json::json;
 
 /// Two target groups, and a week to approve in.
 #[test]
-fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
+fn waiting_for_approval_has_no_deadline_and_an_approval_counts_once() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
     release(&world, &web, "RC_1.1.0", 11);
@@ -55,7 +55,7 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
         runs(&world, &web, "RC_1.2.0"),
         "it waits, and is not taken back"
     );
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
+    let waits = "RC_1.2.0 held at 0 % of traffic - waiting for approval";
     assert_eq!(
         world
             .titles()
@@ -84,7 +84,7 @@ fn what_waits_for_a_person_is_not_stuck_and_an_approval_is_good_for_once() {
 
 /// A canary of the old revision would wait for approval too, and nobody is to be asked about that.
 #[test]
-fn a_way_back_waits_for_nobody() {
+fn a_rollback_needs_no_approval() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
     release(&world, &web, "RC_1.1.0", 11);
@@ -106,14 +106,14 @@ fn a_way_back_waits_for_nobody() {
     );
     assert_eq!(
         world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
-        "no rollout is followed",
+        "no rollout is active",
         "it is over"
     );
 }
 
 /// A rotated secret restarts the tasks by a deployment that pauses as every one does.
 #[test]
-fn a_restart_waits_for_nobody() {
+fn a_restart_needs_no_approval() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
@@ -145,7 +145,7 @@ fn a_restart_waits_for_nobody() {
 
 /// Nobody has to use the tag.
 #[test]
-fn what_a_person_lets_on_in_the_console_is_not_late() {
+fn an_approval_in_the_console_restarts_the_deadline() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", "tag=RC_x.x.x repo=shop/web");
     release(&world, &web, "RC_1.1.0", 11);
@@ -153,7 +153,7 @@ fn what_a_person_lets_on_in_the_console_is_not_late() {
     world.state_mut().paused.insert(web.clone());
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 120);
-    let waits = "RC_1.2.0 (sha256:00000000) waits for approval before traffic is shifted to it";
+    let waits = "RC_1.2.0 held at 0 % of traffic - waiting for approval";
     assert_eq!(
         world
             .titles()
@@ -168,14 +168,14 @@ fn what_a_person_lets_on_in_the_console_is_not_late() {
     world.state_mut().settle(&web);
     minutes(&world, 2);
     assert!(
-        world.titles().last().unwrap().contains("is live"),
+        world.titles().last().unwrap().contains("verified: "),
         "{:?}",
         world.titles()
     );
 }
 
 #[test]
-fn an_approval_brings_it_once_more_and_success_lifts_the_quarantine() {
+fn an_approval_allows_a_retry_and_success_lifts_the_quarantine() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);

@@ -100,7 +100,7 @@ fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
         world
             .titles()
             .iter()
-            .any(|title| title.starts_with("RC_1.1.0") && title.contains("is live"))
+            .any(|title| title.starts_with("RC_1.1.0") && title.contains("verified: "))
     );
     minutes(&world, 6);
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_release_goes_through_code_deploy_one_at_a_time_and_the_newest_waits() {
 }
 
 #[test]
-fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
+fn a_rollback_by_code_deploy_is_notified_and_quarantines_the_image() {
     let (world, web) = web(TAG);
     release(&world, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
@@ -139,7 +139,7 @@ fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
     let last = world.state().notices.last().unwrap().message.clone();
     assert_eq!(
         last.title,
-        "RC_1.2.0 (sha256:00000000) failed and went back to shop-web:2"
+        "RC_1.2.0 rejected after 3 min, rolled back to shop-web:2"
     );
     assert!(last.why.contains("an alarm was on"), "{}", last.why);
     minutes(&world, 20);
@@ -148,7 +148,7 @@ fn what_code_deploy_takes_back_is_told_with_its_reason_and_refused() {
 }
 
 #[test]
-fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
+fn a_hanging_release_is_stopped_and_rolled_back_by_code_deploy() {
     let (world, web) = web(TAG);
     release(&world, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
@@ -162,7 +162,7 @@ fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
         ),
         (1, 2)
     );
-    let title = "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)";
+    let title = "RC_1.2.0 rejected after 15 min, rolling back to RC_1.1.0 - deadline";
     assert_eq!(world.titles().last().unwrap(), title);
     minutes(&world, 20);
     assert_eq!(world.count("CreateDeployment"), 2);
@@ -171,7 +171,7 @@ fn one_that_hangs_is_stopped_and_code_deploy_takes_it_back() {
 
 /// What is completed and fails its check goes back by a deployment of its own.
 #[test]
-fn one_that_does_not_answer_well_goes_back_through_code_deploy() {
+fn failed_probes_roll_a_release_back_through_code_deploy() {
     let (world, web) = web("tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health");
     release(&world, "RC_1.1.0", 11);
     minutes(&world, 3);
@@ -188,7 +188,7 @@ fn one_that_does_not_answer_well_goes_back_through_code_deploy() {
 }
 
 #[test]
-fn an_event_is_quicker_than_the_sweep() {
+fn an_event_reports_the_result_before_the_sweep() {
     let (world, _) = web(TAG);
     push(&world, "RC_1.1.0", 11);
     world.pass(SignedDuration::from_mins(3));
@@ -213,7 +213,7 @@ fn an_event_is_quicker_than_the_sweep() {
         .unwrap()
         .unwrap();
     assert!(
-        world.titles().last().unwrap().contains("is live"),
+        world.titles().last().unwrap().contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -232,7 +232,10 @@ fn asks(world: &World, stage: &str) -> Option<Result<Value, lamplighter::Error>>
 #[rstest]
 #[case::well(false, true)]
 #[case::unwell(true, false)]
-fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[case] passed: bool) {
+fn the_test_listener_is_probed_and_the_hook_answered_by_a_call(
+    #[case] unwell: bool,
+    #[case] passed: bool,
+) {
     let (world, web) = web(TESTED);
     release(&world, "RC_1.1.0", 11);
     if unwell {
@@ -264,7 +267,7 @@ fn the_test_listener_is_asked_and_the_answer_is_a_call(#[case] unwell: bool, #[c
 
 /// A service that is deleted while CodeDeploy waits is watched no more.
 #[test]
-fn a_service_that_is_gone_is_watched_no_more() {
+fn a_deleted_service_leaves_the_watch_list() {
     let (world, web) = web(TESTED);
     push(&world, "RC_1.1.0", 11);
     asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
@@ -275,12 +278,12 @@ fn a_service_that_is_gone_is_watched_no_more() {
     }
     assert_eq!(newest(&world).answers, [true]);
     let idle = world.sweep(&Verify).unwrap().unwrap();
-    assert_eq!(idle["targets"][0]["reason"], "nobody waits for an answer");
+    assert_eq!(idle["targets"][0]["reason"], "no hook waits for an answer");
 }
 
 /// The verdict is remembered, whatever becomes of the call.
 #[test]
-fn what_failed_is_failed_although_the_first_call_is_lost() {
+fn a_rejection_stands_although_the_first_call_is_lost() {
     let (world, web) = web(TESTED);
     release(&world, "RC_1.1.0", 11);
     world.state_mut().unwell = Some(|_| true);
@@ -300,7 +303,7 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.contains("does not answer well"))
+        .filter(|title| title.contains("failed probes"))
         .count();
     assert_eq!(told, 1, "{:?}", world.titles());
 }
@@ -311,10 +314,7 @@ fn what_failed_is_failed_although_the_first_call_is_lost() {
 #[case::observed("lamplighter:managed", Some("observe"))]
 #[case::misspelt("lamplighter:deploy", Some("tga=RC_x.x.x"))]
 #[case::untagged("lamplighter:deploy", None)]
-fn whoever_waits_is_answered_whatever_the_tags_say_by_now(
-    #[case] key: &str,
-    #[case] value: Option<&str>,
-) {
+fn an_open_hook_is_answered_whatever_the_tags_say(#[case] key: &str, #[case] value: Option<&str>) {
     let (world, web) = web(TESTED);
     push(&world, "RC_1.1.0", 11);
     world.state_mut().unwell = Some(|_| true);
@@ -330,7 +330,7 @@ fn whoever_waits_is_answered_whatever_the_tags_say_by_now(
 }
 
 #[rstest]
-fn an_answer_comes_whatever_fails_on_the_way(
+fn a_hook_is_answered_whatever_fails(
     #[values(
         "GetDeployment",
         "ListDeploymentTargets",
@@ -363,7 +363,7 @@ fn an_answer_comes_whatever_fails_on_the_way(
 #[case::lost(Fault::AnswerLost)]
 #[case::throttled(Fault::Throttled)]
 #[case::killed(Fault::Killed)]
-fn a_deployment_whose_beginning_nobody_heard_of_is_followed_all_the_same(#[case] fault: Fault) {
+fn a_deployment_whose_identifier_was_lost_is_tracked(#[case] fault: Fault) {
     let (world, web) = web(TAG);
     world.fault("CreateDeployment", fault);
     push(&world, "RC_1.1.0", 11);

@@ -32,7 +32,7 @@ fn a_service_without_room_to_roll_is_told_as_such() {
     minutes(&world, 17);
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert!(
-        why.contains("At least 1 of 1 task must stay and at most 1 may run"),
+        why.contains("Of 1 task, at least 1 must keep running and at most 1 may run"),
         "{why}"
     );
 }
@@ -90,7 +90,7 @@ fn a_message_says_how_tasks_stopped_and_what_they_wrote_last() {
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert_eq!(
         why,
-        "It was not live after 15 min. 2 tasks of it stopped: the container web ended with exit code 1.\n\
+        "The rollout did not complete. 2 tasks of it stopped: the container web ended with exit code 1.\n\
          Last lines of the container web:\n  ERROR: no table orders\n  ERROR: password=[hidden] refused"
     );
 }

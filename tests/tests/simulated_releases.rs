@@ -162,7 +162,7 @@ fn play(seed: u64, shifts: bool) -> (u32, u32) {
 #[rstest]
 #[case::rolling(false)]
 #[case::canary(true)]
-fn bad_releases_do_not_stay_and_good_ones_do(#[case] shifts: bool) {
+fn bad_releases_are_rolled_back_and_good_ones_stay(#[case] shifts: bool) {
     let (mut taken_back, mut good) = (0, 0);
     for seed in 1..=HISTORIES {
         let (back, all) = play(seed, shifts);

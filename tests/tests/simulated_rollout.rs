@@ -18,14 +18,14 @@ use rstest::rstest;
 use serde_json::json;
 
 #[test]
-fn a_release_that_is_live_is_told_and_remembered_as_good() {
+fn a_completed_release_is_verified_and_notified() {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
     let titles = world.titles();
     assert_eq!(
         titles.last().unwrap(),
-        "RC_1.1.0 (sha256:00000000) is live: 2 tasks run it after 3 min"
+        "RC_1.1.0 verified: 2 tasks running after 3 min"
     );
     let verified = world.state().held[&web].memory.releases.verified.clone();
     assert_eq!(
@@ -44,7 +44,7 @@ fn a_release_that_is_live_is_told_and_remembered_as_good() {
 }
 
 #[test]
-fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
+fn a_circuit_breaker_rollback_is_notified_and_quarantines_the_image() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);
@@ -62,11 +62,11 @@ fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
     let titles = world.titles();
     assert_eq!(
         titles[1..],
-        ["RC_1.1.0 (sha256:00000000) failed and went back to shop-web:1".to_owned()]
+        ["RC_1.1.0 rejected after 4 min, rolled back to shop-web:1".to_owned()]
     );
     let why = world.state().notices[1].message.why.clone();
     assert!(
-        why.contains("do not pass the health check of the load balancer") && why.contains(said),
+        why.contains("fail the health check of the load balancer") && why.contains(said),
         "{why}"
     );
     assert!(!why.contains("has started"), "{why}");
@@ -83,7 +83,7 @@ fn what_the_circuit_breaker_took_back_is_told_with_the_reason_and_refused() {
 }
 
 #[test]
-fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
+fn a_hanging_release_is_rolled_back_after_its_deadline() {
     let world = World::new();
     let web = world.service(
         "web",
@@ -100,7 +100,7 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
     let titles = world.titles();
     assert_eq!(
         titles.last().unwrap(),
-        "RC_1.2.0 (sha256:00000000) hung: going back to RC_1.1.0 (shop-web:2)"
+        "RC_1.2.0 rejected after 10 min, rolling back to RC_1.1.0 - deadline"
     );
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
@@ -109,7 +109,7 @@ fn one_that_hangs_goes_back_to_the_last_good_one_after_its_deadline() {
 
 /// ECS takes a deployment back to where it began.
 #[test]
-fn what_hangs_is_taken_back_by_ecs() {
+fn ecs_rolls_a_hanging_release_back() {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
@@ -127,7 +127,7 @@ fn what_hangs_is_taken_back_by_ecs() {
 
 /// That would be a release which was completed and failed its checks after that: so the service is updated.
 #[test]
-fn what_began_at_a_bad_one_is_not_taken_back_by_ecs() {
+fn ecs_does_not_roll_back_to_a_rejected_revision() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
     release(&world, &web, "RC_1.1.0", 11);
@@ -149,7 +149,7 @@ fn what_began_at_a_bad_one_is_not_taken_back_by_ecs() {
 }
 
 #[test]
-fn after_two_bad_releases_in_a_row_it_is_the_last_good_one_that_runs() {
+fn after_two_rejected_releases_the_last_verified_one_runs() {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
@@ -165,7 +165,7 @@ fn after_two_bad_releases_in_a_row_it_is_the_last_good_one_that_runs() {
 }
 
 #[test]
-fn without_a_good_one_it_stays_and_that_is_critical_once() {
+fn without_a_rollback_target_the_release_stays_with_one_critical_alert() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);
@@ -180,14 +180,14 @@ fn without_a_good_one_it_stays_and_that_is_critical_once() {
         .collect();
     assert_eq!(
         critical,
-        ["RC_1.1.0 (sha256:00000000) hung, and there is nothing to go back to"]
+        ["2/2 tasks running - RC_1.1.0 failed after 15 min, no rollback target"]
     );
 }
 
 #[rstest]
 #[case::revision_deregistered(true)]
 #[case::image_deleted(false)]
-fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
+fn a_deleted_revision_or_image_is_no_rollback_target(#[case] deregistered: bool) {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
@@ -208,7 +208,7 @@ fn what_is_gone_is_not_gone_back_to(#[case] deregistered: bool) {
         world
             .titles()
             .iter()
-            .any(|title| title.ends_with("hung: going back to RC_1.1.0 (shop-web:2)"))
+            .any(|title| title.ends_with("rolling back to RC_1.1.0 - deadline"))
     );
     minutes(&world, 10);
     // Of an image that is still there `deploy` makes a new revision.
@@ -240,7 +240,7 @@ fn alarm(world: &World, kind: &str) {
 }
 
 #[test]
-fn an_alarm_within_the_bake_time_takes_a_release_back() {
+fn an_alarm_within_the_bake_time_rolls_the_release_back() {
     let world = World::new();
     let web = world.service(
         "web",
@@ -252,7 +252,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     assert_eq!(world.titles().len(), 1, "it bakes: {:?}", world.titles());
     minutes(&world, 6);
     assert!(
-        world.titles()[1].contains("is live"),
+        world.titles()[1].contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -261,7 +261,7 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
     alarm(&world, "errors-5xx");
     minutes(&world, 2);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
-    let title = "RC_1.2.0 (sha256:00000000) raised an alarm: going back to RC_1.1.0 (shop-web:2)";
+    let title = "RC_1.2.0 rejected after 6 min, rolling back to RC_1.1.0 - alarm";
     assert_eq!(world.titles().last().unwrap(), title);
     assert!(
         world
@@ -271,14 +271,14 @@ fn an_alarm_within_the_bake_time_takes_a_release_back() {
             .unwrap()
             .message
             .why
-            .contains("errors-5xx is on since")
+            .contains("errors-5xx is firing since")
     );
 }
 
 #[rstest]
 #[case::on_before("errors-5xx", true, true)]
 #[case::of_load("cpu-peak", false, false)]
-fn an_alarm_that_cannot_judge_takes_nothing_back(
+fn an_unrelated_alarm_rolls_nothing_back(
     #[case] kind: &str,
     #[case] before: bool,
     #[case] is_named: bool,
@@ -304,21 +304,21 @@ fn an_alarm_that_cannot_judge_takes_nothing_back(
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert_eq!(
-        why.contains("had been on before, and could not judge it"),
+        why.contains("Already firing before the release, and so not counted against it"),
         is_named,
         "{why}"
     );
 }
 
 #[test]
-fn a_release_that_answers_well_three_times_in_a_row_is_good() {
+fn three_passed_probes_in_a_row_verify_a_release() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
     release(&world, &web, "RC_1.1.0", 11);
     assert_eq!(world.titles().len(), 1, "{:?}", world.titles());
     minutes(&world, 2);
     assert!(
-        world.titles()[1].contains("is live"),
+        world.titles()[1].contains("verified: "),
         "{:?}",
         world.titles()
     );
@@ -328,7 +328,7 @@ fn a_release_that_answers_well_three_times_in_a_row_is_good() {
 }
 
 #[test]
-fn a_release_that_does_not_answer_well_goes_back() {
+fn failed_probes_roll_a_release_back() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
     release(&world, &web, "RC_1.1.0", 11);
@@ -347,11 +347,11 @@ fn a_release_that_does_not_answer_well_goes_back() {
     let told = &state.notices.last().unwrap().message;
     assert_eq!(
         told.title,
-        "RC_1.2.0 (sha256:00000000) does not answer well: going back to RC_1.1.0 (shop-web:2)"
+        "RC_1.2.0 rejected after 5 min, rolling back to RC_1.1.0 - failed probes"
     );
     assert!(
         told.why
-            .ends_with("three times in a row: https://shop.example.com/health: it answers 503."),
+            .ends_with("3 probes in a row failed. Last failure: https://shop.example.com/health: it answers 503."),
         "{}",
         told.why
     );
@@ -365,7 +365,7 @@ fn a_release_that_does_not_answer_well_goes_back() {
 }
 
 #[test]
-fn one_that_answers_now_and_then_stays_and_is_told_as_unclear() {
+fn a_release_with_mixed_probes_stays_and_is_notified_as_inconclusive() {
     let world = World::new();
     let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
     release(&world, &web, "RC_1.1.0", 11);
@@ -374,14 +374,14 @@ fn one_that_answers_now_and_then_stays_and_is_told_as_unclear() {
     release(&world, &web, "RC_1.2.0", 12);
     minutes(&world, 12);
     assert!(runs(&world, &web, "RC_1.2.0"));
-    let title = "RC_1.2.0 (sha256:00000000) is live, and nobody can say whether it is well";
+    let title = "RC_1.2.0 inconclusive: 5 of 10 probes passed";
     assert_eq!(world.titles().last().unwrap(), title);
     // It is nothing to go back to.
     assert_eq!(world.state().held[&web].memory.releases.verified.len(), 1);
 }
 
 #[test]
-fn what_a_person_rolls_out_meanwhile_is_left_alone() {
+fn a_manual_rollout_meanwhile_is_left_alone() {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
@@ -403,7 +403,7 @@ fn what_a_person_rolls_out_meanwhile_is_left_alone() {
 }
 
 #[test]
-fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
+fn an_unmanaged_service_is_no_longer_tracked() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);
@@ -412,13 +412,13 @@ fn a_service_that_is_not_ours_any_more_is_followed_no_more() {
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(
         world.sweep(&Rollout).unwrap().unwrap()["targets"][0]["reason"],
-        "no rollout is followed"
+        "no rollout is active"
     );
 }
 
 /// The calls that a look at a rollout costs, and those that it costs to take one back.
 #[test]
-fn a_look_costs_two_calls_and_a_way_back_ten() {
+fn an_observation_takes_two_calls_and_a_rollback_ten() {
     let world = World::new();
     let web = world.web();
     release(&world, &web, "RC_1.1.0", 11);
@@ -453,7 +453,7 @@ fn a_look_costs_two_calls_and_a_way_back_ten() {
 }
 
 #[test]
-fn an_event_is_quicker_than_the_sweep() {
+fn an_event_reports_the_result_before_the_sweep() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);
@@ -476,7 +476,7 @@ fn an_event_is_quicker_than_the_sweep() {
 #[case::journalling("Intend")]
 #[case::telling("SendMessageBatch")]
 #[case::concluding("Conclude")]
-fn a_function_killed_anywhere_is_made_up_for(
+fn a_killed_function_is_completed_by_the_next_sweep(
     #[case] call: &'static str,
     #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
 ) {
@@ -491,7 +491,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.contains("hung: going back"))
+        .filter(|title| title.ends_with(" - deadline"))
         .count();
     assert!((1..=2).contains(&told), "{:?}", world.titles());
     assert!(

@@ -76,7 +76,7 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
     let told = world
         .titles()
         .iter()
-        .filter(|title| title.starts_with("restarting tasks"))
+        .filter(|title| title.starts_with("restarting "))
         .count();
     assert_eq!(told, 1, "{:?}", world.titles());
 }

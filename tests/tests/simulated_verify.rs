@@ -129,7 +129,7 @@ fn last_why(world: &World) -> String {
 }
 
 #[test]
-fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
+fn more_errors_roll_the_release_back_and_quarantine_it() {
     let (world, web) = canary(TAG, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, minutes) = until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
@@ -138,10 +138,10 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
         ("FAILED", true),
         "{minutes}"
     );
-    let title = "RC_1.1.0 (sha256:00000000) fails more often than the old one: going back from 5 % of traffic";
+    let title = "RC_1.1.0 rejected at 5 % of traffic, rolling back - more errors";
     assert_eq!(world.titles().last().unwrap(), title);
     assert!(
-        last_why(&world).contains("requests (10.0 %) fail with it"),
+        last_why(&world).contains("requests (10.0 %) failed with the new revision"),
         "{}",
         last_why(&world)
     );
@@ -162,7 +162,7 @@ fn one_that_fails_more_often_goes_back_and_is_not_rolled_out_again() {
 }
 
 #[test]
-fn one_that_is_no_worse_goes_on_step_by_step() {
+fn a_release_that_is_no_worse_proceeds_step_by_step() {
     let (world, web) = canary(TAG, 5.0);
     let (answer, minutes) = until_answered(&world, (1_140.0, 1.0), (60.0, 0.0));
     assert_eq!(
@@ -183,7 +183,7 @@ fn one_that_is_no_worse_goes_on_step_by_step() {
 
 /// The calls that a question costs; task definitions and target groups are remembered by a function that stays warm.
 #[test]
-fn a_question_costs_seven_calls_the_first_time() {
+fn the_first_hook_takes_seven_calls() {
     let (world, _) = canary(TAG, 5.0);
     let before = world.state().calls.len();
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
@@ -207,7 +207,7 @@ fn a_question_costs_seven_calls_the_first_time() {
 
 /// What is bad for both is not the new one's fault.
 #[test]
-fn a_database_that_is_down_for_both_takes_nothing_back() {
+fn an_outage_of_both_revisions_rolls_nothing_back() {
     let (world, _) = canary(TAG, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let (answer, _) = until_answered(&world, (1_140.0, 456.0), (60.0, 24.0));
@@ -217,7 +217,7 @@ fn a_database_that_is_down_for_both_takes_nothing_back() {
             .titles()
             .last()
             .unwrap()
-            .starts_with("not enough evidence"),
+            .ends_with(" - not enough evidence"),
         "{:?}",
         world.titles()
     );
@@ -227,14 +227,14 @@ fn a_database_that_is_down_for_both_takes_nothing_back() {
 #[case::kept(
     TAG,
     "SUCCEEDED",
-    "not enough evidence about RC_1.1.0 (sha256:00000000) at 5 % of traffic"
+    "RC_1.1.0 inconclusive at 5 % of traffic - not enough evidence"
 )]
 #[case::taken_back(
     "tag=RC_x.x.x repo=shop/web unclear=back",
     "FAILED",
-    "not enough evidence about RC_1.1.0 (sha256:00000000) at 5 % of traffic: going back"
+    "RC_1.1.0 inconclusive at 5 % of traffic, rolling back - not enough evidence"
 )]
-fn too_few_requests_are_told_as_such(
+fn too_few_requests_are_notified_as_inconclusive(
     #[case] tag: &str,
     #[case] expected: &str,
     #[case] title: &str,
@@ -252,7 +252,7 @@ fn too_few_requests_are_told_as_such(
 }
 
 #[test]
-fn one_that_is_slower_goes_back() {
+fn a_slower_release_is_rolled_back() {
     let (world, _) = canary("tag=RC_x.x.x repo=shop/web bake=30m unclear=back", 50.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let mut answer = String::new();
@@ -281,7 +281,7 @@ fn one_that_is_slower_goes_back() {
             .titles()
             .last()
             .unwrap()
-            .contains("is slower than the old one"),
+            .ends_with(" - higher latency"),
         "{:?}",
         world.titles()
     );
@@ -292,7 +292,7 @@ const TESTED: &str = "tag=RC_x.x.x repo=shop/web verify-test=https://test.exampl
 #[rstest]
 #[case::well(false, "SUCCEEDED")]
 #[case::unwell(true, "FAILED")]
-fn the_test_listener_is_asked_before_production_traffic_moves(
+fn the_test_listener_is_probed_before_production_traffic_shifts(
     #[case] unwell: bool,
     #[case] expected: &str,
 ) {
@@ -311,7 +311,7 @@ fn the_test_listener_is_asked_before_production_traffic_moves(
 
 /// Where real requests are few, the test listener is asked for more of them.
 #[test]
-fn thin_traffic_is_topped_up() {
+fn low_traffic_is_complemented_by_test_requests() {
     let (world, _) = canary(TESTED, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     minute(&world, (28.0, 0.0), (2.0, 0.0));
@@ -328,7 +328,7 @@ fn thin_traffic_is_topped_up() {
 }
 
 #[test]
-fn what_failed_before_is_not_let_in_by_another_door() {
+fn a_quarantined_image_is_rejected_however_it_is_deployed() {
     let (world, web) = canary(TAG, 5.0);
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
     until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
@@ -345,7 +345,7 @@ fn what_failed_before_is_not_let_in_by_another_door() {
     for stage in ["PRE_SCALE_UP", "PRE_SCALE_UP"] {
         assert_eq!(ask(&world, stage), "FAILED");
     }
-    let refused = "RC_1.1.0 (sha256:00000000) is refused: it failed before";
+    let refused = "RC_1.1.0 rejected, rolling back - quarantined image";
     assert_eq!(
         world
             .titles()
@@ -359,7 +359,7 @@ fn what_failed_before_is_not_let_in_by_another_door() {
 #[rstest]
 #[case::throttled(Fault::Throttled)]
 #[case::no_answer(Fault::AnswerLost)]
-fn whatever_happens_the_answer_is_valid(
+fn the_response_is_valid_whatever_fails(
     #[case] fault: Fault,
     #[values(
         "DescribeServices",
@@ -385,7 +385,7 @@ fn whatever_happens_the_answer_is_valid(
 #[case::unreadable(json!({"executionDetails": 7}))]
 #[case::nothing(json!({}))]
 #[case::a_service_that_is_gone(json!({"serviceArn": "arn:aws:ecs:eu-west-1:123456789012:service/shop/gone", "targetServiceRevisionArn": "r"}))]
-fn what_cannot_be_judged_goes_on(#[case] payload: Value) {
+fn an_unverifiable_deployment_proceeds(#[case] payload: Value) {
     let (world, _) = canary(TAG, 5.0);
     assert_eq!(
         world.invoke(&Verify, payload).unwrap().unwrap(),
@@ -398,7 +398,7 @@ fn what_cannot_be_judged_goes_on(#[case] payload: Value) {
 #[case::paused("lamplighter:managed", Some("paused"))]
 #[case::observed("lamplighter:managed", Some("observe"))]
 #[case::misspelt("lamplighter:deploy", Some("tga=RC_x.x.x"))]
-fn who_does_not_act_stands_in_nobodys_way(#[case] key: &str, #[case] value: Option<&str>) {
+fn a_service_without_verification_proceeds(#[case] key: &str, #[case] value: Option<&str>) {
     let (world, web) = canary(TAG, 5.0);
     ask(&world, "PRODUCTION_TRAFFIC_SHIFT");
     {
@@ -415,7 +415,7 @@ fn who_does_not_act_stands_in_nobodys_way(#[case] key: &str, #[case] value: Opti
 
 /// A function that is killed answers nothing, and ECS takes the deployment back; one that was killed before answers the next.
 #[test]
-fn a_lease_that_another_function_left_is_waited_for() {
+fn the_lease_of_a_killed_function_is_waited_for() {
     let (world, _) = canary(TAG, 5.0);
     world.fault("GetMetricData", Fault::Killed);
 
@@ -432,7 +432,7 @@ fn a_lease_that_another_function_left_is_waited_for() {
 
 /// A release that failed is taken back by a deployment of its own where that is all there is: it is nobody's release.
 #[test]
-fn a_way_back_is_not_judged() {
+fn a_rollback_is_not_verified() {
     let (world, web) = canary(TAG, 5.0);
     let to = revision(&world, &web, "old", 0.0).task_definition;
     let at = world.state().now;
@@ -471,7 +471,7 @@ fn a_way_back_is_not_judged() {
 
 /// Its tasks take requests and never answer.
 #[test]
-fn one_that_hangs_goes_back_although_nothing_counts_as_an_error() {
+fn an_unresponsive_release_is_rolled_back_without_any_error() {
     let (world, _) = canary(TAG, 5.0);
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let mut answer = String::new();
@@ -492,7 +492,7 @@ fn one_that_hangs_goes_back_although_nothing_counts_as_an_error() {
     }
     assert_eq!(answer, "FAILED");
     assert!(
-        world.titles().last().unwrap().contains("does not answer"),
+        world.titles().last().unwrap().ends_with(" - no responses"),
         "{:?}",
         world.titles()
     );
@@ -523,7 +523,7 @@ fn an_image_that_ran_before_is_not_quarantined() {
             .titles()
             .last()
             .unwrap()
-            .starts_with("the new revision fails more often"),
+            .starts_with("new revision rejected at 5 % of traffic"),
         "{:?}",
         world.titles()
     );
@@ -538,7 +538,7 @@ fn an_image_that_ran_before_is_not_quarantined() {
 
 /// A secret was rotated: the tasks are started anew with what they run.
 #[test]
-fn a_restart_is_not_judged() {
+fn a_restart_is_not_verified() {
     let (world, web) = canary(TAG, 5.0);
     let definition = world.state().services[&web].task_definition.clone();
     world
@@ -556,16 +556,12 @@ fn a_restart_is_not_judged() {
 #[rstest]
 #[case::kept(TAG, "SUCCEEDED")]
 #[case::taken_back("tag=RC_x.x.x repo=shop/web unclear=back", "FAILED")]
-fn what_cannot_be_compared_is_told(#[case] tag: &str, #[case] expected: &str) {
+fn a_missing_comparison_is_notified(#[case] tag: &str, #[case] expected: &str) {
     let (world, _) = canary(tag, 5.0);
     world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from = None;
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), expected);
     assert!(
-        world
-            .titles()
-            .last()
-            .unwrap()
-            .contains("can't be judged at 5 % of traffic"),
+        world.titles().last().unwrap().ends_with(" - no comparison"),
         "{:?}",
         world.titles()
     );

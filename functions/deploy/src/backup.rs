@@ -1,38 +1,18 @@
 //! `snapshot=yes`: backs up the application's databases before a rollout. Pure.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::TargetContext;
 use lamplighter::model::{
-    Database, Digest, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
+    Database, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
 };
-use lamplighter::notify::Message;
 use lamplighter::plan::{Action, BackupAction, CreateSnapshot, Step};
-use lamplighter::policy::{APP, BACKUP, MANAGED};
-use lamplighter::{Operation, Plan};
+use lamplighter::{Function, Plan};
 
-use crate::decide::Candidate;
-use crate::observation::DatabaseSnapshots;
-use crate::{Deploy, Policy};
+use crate::candidate::Candidate;
+use crate::messages;
+use crate::observed::DatabaseSnapshots;
 
 /// Tolerated difference between AWS's clock and ours; AWS reports whole seconds.
 const CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(1);
-
-/// Returns the key under which the target state tracks the wait for snapshots.
-fn wait_key(digest: &Digest) -> String {
-    format!("snapshots before {digest}")
-}
-
-/// Returns when the image began to wait for snapshots, or `now` if it has not waited yet.
-fn find_wait_start(
-    context: TargetContext<'_, Policy>,
-    digest: &Digest,
-    now: Timestamp,
-) -> Timestamp {
-    context
-        .state
-        .waiting_since(Deploy::FUNCTION.name(), &wait_key(digest))
-        .unwrap_or(now)
-}
 
 impl Candidate<'_> {
     /// Returns the plan that holds the image until snapshots exist; `None` if all are usable or the
@@ -42,36 +22,51 @@ impl Candidate<'_> {
             return None;
         }
         if self.observed.databases.is_empty() {
-            return Some(Plan::notify(self.build_no_database_message()));
+            return Some(Plan::notify(messages::no_database(self.image)));
         }
         let missing = self.databases_without_snapshot();
-        let limit = i64::try_from(self.context.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
-        let waited = self.now.duration_since(self.wait_start());
-        if missing.is_empty() || waited >= SignedDuration::from_secs(limit) {
+        if missing.is_empty() || self.has_waited_enough() {
             return None;
         }
-        let steps = missing
-            .iter()
-            .filter(|before| self.snapshots_since_wait(before).next().is_none());
-        let ready = steps
-            .filter(|before| SNAPSHOT_READY_STATUSES.contains(&before.database.status.as_str()));
-        let steps: Vec<Step> = ready
-            .map(|before| self.build_backup_step(&before.database))
-            .collect();
-        let names = self.describe_databases(&missing);
-        let reason = format!("{} waits: {names}", self.label());
-        let waits_for = Some(wait_key(&self.image.digest));
+        let databases = self.describe_databases(&missing);
         Some(Plan {
-            reason,
-            steps,
-            messages: vec![self.build_wait_message(&names)],
-            waits_for,
-            ..Plan::nothing("")
+            steps: self.build_backup_steps(&missing),
+            messages: vec![messages::waits_for_snapshot(
+                self.image,
+                &databases,
+                self.context.policy.deploy.snapshot_limit,
+            )],
+            waits_for: Some(self.wait_key()),
+            ..Plan::nothing(format!("{} is held: {databases}", self.label()))
         })
     }
 
+    /// Returns the key under which the target state tracks the wait for snapshots.
+    fn wait_key(&self) -> String {
+        format!("snapshots before {}", self.image.digest)
+    }
+
+    /// Returns when the image began to wait for snapshots, or `now` if it has not waited yet.
     fn wait_start(&self) -> Timestamp {
-        find_wait_start(self.context, &self.image.digest, self.now)
+        self.context
+            .state
+            .waiting_since(Function::Deploy.name(), &self.wait_key())
+            .unwrap_or(self.now)
+    }
+
+    fn has_waited_enough(&self) -> bool {
+        let limit = i64::try_from(self.context.policy.deploy.snapshot_limit).unwrap_or(i64::MAX);
+        self.now.duration_since(self.wait_start()) >= SignedDuration::from_secs(limit)
+    }
+
+    /// Builds a backup for each database that has none in progress and can be backed up now.
+    fn build_backup_steps(&self, missing: &[&DatabaseSnapshots]) -> Vec<Step> {
+        missing
+            .iter()
+            .filter(|entry| self.snapshots_since_wait(entry).next().is_none())
+            .filter(|entry| is_ready(&entry.database))
+            .map(|entry| self.build_backup_step(&entry.database))
+            .collect()
     }
 
     fn build_backup_step(&self, database: &Database) -> Step {
@@ -84,18 +79,18 @@ impl Candidate<'_> {
             .unwrap_or_default();
         let short: String = hex.chars().take(8).collect();
         // The time comes first, so that names sort chronologically.
-        let what_for = format!(
+        let purpose = format!(
             "{}-before-{short}",
             self.wait_start().strftime("%Y%m%d-%H%M")
         );
         let action = Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
             database: database.arn.clone(),
-            identifier: build_snapshot_name(&database.arn, &what_for),
-            tags: build_snapshot_tags(database, &self.context.policy.stack, &what_for, "rollout"),
+            identifier: build_snapshot_name(&database.arn, &purpose),
+            tags: build_snapshot_tags(database, &self.context.policy.stack, &purpose, "rollout"),
         }));
         Step {
             action,
-            reason: format!("before {} is rolled out", self.label()),
+            reason: format!("before {} is deployed", self.label()),
             message: None,
         }
     }
@@ -103,14 +98,12 @@ impl Candidate<'_> {
     /// Returns Lamplighter's snapshots of a database since the wait began, except failed ones.
     fn snapshots_since_wait<'b>(
         &self,
-        before: &'b DatabaseSnapshots,
+        entry: &'b DatabaseSnapshots,
     ) -> impl Iterator<Item = &'b Snapshot> {
-        let (since, database, stack) = (
-            self.wait_start(),
-            &before.database,
-            self.context.policy.stack.clone(),
-        );
-        before.snapshots.iter().filter(move |snapshot| {
+        let since = self.wait_start();
+        let database = &entry.database;
+        let stack = self.context.policy.stack.clone();
+        entry.snapshots.iter().filter(move |snapshot| {
             let ours = snapshot.is_taken_by(&stack, &database.arn)
                 && snapshot.matches_resource_id(&database.resource_id);
             ours && snapshot.status != "failed"
@@ -118,71 +111,69 @@ impl Candidate<'_> {
         })
     }
 
-    /// Returns the databases without a usable snapshot.
-    fn databases_without_snapshot(&self) -> Vec<&DatabaseSnapshots> {
-        let has = |before: &&DatabaseSnapshots| {
-            !self
-                .snapshots_since_wait(before)
-                .any(Snapshot::is_restorable)
-        };
-        self.observed.databases.iter().filter(has).collect()
+    fn has_usable_snapshot(&self, entry: &DatabaseSnapshots) -> bool {
+        self.snapshots_since_wait(entry)
+            .any(Snapshot::is_restorable)
     }
 
-    /// Formats the state of each database: `orders is modifying, carts has none yet`.
+    /// Returns the databases without a usable snapshot.
+    fn databases_without_snapshot(&self) -> Vec<&DatabaseSnapshots> {
+        self.observed
+            .databases
+            .iter()
+            .filter(|entry| !self.has_usable_snapshot(entry))
+            .collect()
+    }
+
+    /// Formats the state of each database: `orders is modifying, carts has no snapshot yet`.
     fn describe_databases(&self, missing: &[&DatabaseSnapshots]) -> String {
-        let each = missing.iter().map(|before| {
-            let Database {
-                identifier, status, ..
-            } = &before.database;
-            match self.snapshots_since_wait(before).next() {
-                Some(snapshot) => format!("{} is {}", snapshot.identifier, snapshot.status),
-                None if SNAPSHOT_READY_STATUSES.contains(&status.as_str()) => {
-                    format!("{identifier} has none yet")
-                }
-                None => format!("{identifier} is {status}"),
-            }
-        });
-        each.collect::<Vec<_>>().join(", ")
+        missing
+            .iter()
+            .map(|entry| self.describe_database(entry))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+
+    fn describe_database(&self, entry: &DatabaseSnapshots) -> String {
+        let database = &entry.database;
+        match self.snapshots_since_wait(entry).next() {
+            Some(snapshot) => format!("{} is {}", snapshot.identifier, snapshot.status),
+            None if is_ready(database) => format!("{} has no snapshot yet", database.identifier),
+            None => format!("{} is {}", database.identifier, database.status),
+        }
     }
 
     /// Returns the identifiers of the usable snapshots taken before this rollout.
     pub fn usable_snapshots(&self) -> Vec<String> {
-        let newest = |before: &DatabaseSnapshots| {
-            self.snapshots_since_wait(before)
-                .filter(|s| s.is_restorable())
-                .max_by_key(|s| s.taken_at)
-                .map(|s| s.identifier.clone())
-        };
-        self.observed.databases.iter().filter_map(newest).collect()
+        self.observed
+            .databases
+            .iter()
+            .filter_map(|entry| self.newest_usable_snapshot(entry))
+            .map(|snapshot| snapshot.identifier.clone())
+            .collect()
     }
 
-    fn build_wait_message(&self, names: &str) -> Message {
-        let limit = self.context.policy.deploy.snapshot_limit / 60;
-        Message::info(format!("{} waits for a snapshot", self.label()))
-            .why(format!("The tag says snapshot=yes: {names}."))
-            .next(format!("It is rolled out when that is good, or after {limit} min without it (snapshot-limit=)."))
-            .deduplicated_by(format!("snapshot:{}", self.image.digest))
-    }
-
-    fn build_no_database_message(&self) -> Message {
-        Message::warning(format!("{} is held: there is no database to take a snapshot of", self.label()))
-            .why(format!(
-                "The tag says snapshot=yes, and no database with the {APP} of the service has {MANAGED} = true and {BACKUP}."
-            ))
-            .next("Tag the database so, or take snapshot=yes out of the tag.")
-            .deduplicated_by(format!("no-database:{}", self.image.digest))
+    fn newest_usable_snapshot<'b>(&self, entry: &'b DatabaseSnapshots) -> Option<&'b Snapshot> {
+        self.snapshots_since_wait(entry)
+            .filter(|snapshot| snapshot.is_restorable())
+            .max_by_key(|snapshot| snapshot.taken_at)
     }
 
     /// Describes the missing snapshots of a rollout that starts after the time limit; `None` if
     /// there are none.
     pub fn describe_missing_snapshots(&self) -> Option<String> {
         let missing = self.databases_without_snapshot();
-        let says = self.context.policy.deploy.snapshot && !missing.is_empty();
-        says.then(|| {
-            format!(
-                " It has no snapshot to go back to: {}.",
-                self.describe_databases(&missing)
-            )
-        })
+        if !self.context.policy.deploy.snapshot || missing.is_empty() {
+            return None;
+        }
+        Some(format!(
+            " It has no snapshot to restore: {}.",
+            self.describe_databases(&missing)
+        ))
     }
+}
+
+/// Reports whether RDS accepts a request for a snapshot now.
+fn is_ready(database: &Database) -> bool {
+    SNAPSHOT_READY_STATUSES.contains(&database.status.as_str())
 }

@@ -1,8 +1,7 @@
 //! Services whose deployments CodeDeploy performs.
 
 use lamplighter::model::{CodeDeployGroup, CodeDeployment, DeploymentController, Service};
-use lamplighter::notify::Message;
-use lamplighter::policy::{self, DeployPolicy};
+use lamplighter::policy::DeployPolicy;
 
 /// Returns the deployment group for a release: from the tag, else from the last deployment.
 pub fn find_deployment_group(
@@ -40,16 +39,4 @@ pub fn describe_active_deployment(
         }
         None => (service.task_sets > 1).then(|| "another deployment is in progress".to_owned()),
     }
-}
-
-pub fn unknown_deployment_group(what: &str) -> Message {
-    Message::warning(format!(
-        "can't roll out {what}: which deployment group it is in is not known"
-    ))
-    .why("CodeDeploy deploys this service, and ECS does not say by which application and group.")
-    .next(format!(
-        "Name them in the tag {}: group=APPLICATION/GROUP.",
-        policy::DEPLOY
-    ))
-    .deduplicated_by("no-deployment-group")
 }

@@ -33,38 +33,22 @@ pub fn select_container(
     definition: &TaskDefinition,
     service: &Arn,
 ) -> Result<SelectedContainer, String> {
-    let containers: Vec<(&str, ImageRef)> = definition
+    let containers: Vec<Candidate> = definition
         .containers()
-        .map(|c| (c.name, ImageRef::parse(c.image)))
+        .map(|container| (container.name, ImageRef::parse(container.image)))
         .collect();
-    let names = containers
-        .iter()
-        .map(|(name, _)| *name)
-        .collect::<Vec<_>>()
-        .join(", ");
     let label = definition.family_and_revision();
-    let chosen: Vec<&(&str, ImageRef)> = match (&policy.container, &policy.repo) {
-        (Some(name), _) => containers.iter().filter(|(c, _)| c == name).collect(),
-        (None, Some(repo)) => containers
-            .iter()
-            .filter(|(_, image)| image.repository.name == *repo)
-            .collect(),
-        (None, None) => containers
-            .iter()
-            .filter(|(_, image)| image.repository.is_ecr())
-            .collect(),
-    };
-    let (name, image) = match (chosen.as_slice(), containers.as_slice()) {
+    let matching: Vec<&Candidate> = containers
+        .iter()
+        .filter(|candidate| matches_policy(policy, candidate))
+        .collect();
+    let (name, image) = match (matching.as_slice(), containers.as_slice()) {
         ([one], _) => one,
         // A first rollout replaces a placeholder image from another registry.
         ([], [only]) if policy.container.is_none() => only,
-        ([], _) => return Err(describe_no_match(policy, label, &names)),
+        ([], all) => return Err(describe_no_match(policy, label, &join_names(all))),
         (several, _) => {
-            let names = several
-                .iter()
-                .map(|(name, _)| *name)
-                .collect::<Vec<_>>()
-                .join(", ");
+            let names = join_names(several.iter().copied());
             return Err(format!(
                 "containers {names} of {label} could be meant; name one with container="
             ));
@@ -78,6 +62,22 @@ pub fn select_container(
         image: image.to_string(),
         repository,
     })
+}
+
+/// A container's name and image.
+type Candidate<'a> = (&'a str, ImageRef);
+
+fn matches_policy(policy: &DeployPolicy, (name, image): &Candidate) -> bool {
+    match (&policy.container, &policy.repo) {
+        (Some(container), _) => container == name,
+        (None, Some(repo)) => image.repository.name == *repo,
+        (None, None) => image.repository.is_ecr(),
+    }
+}
+
+fn join_names<'a>(containers: impl IntoIterator<Item = &'a Candidate<'a>>) -> String {
+    let names: Vec<&str> = containers.into_iter().map(|(name, _)| *name).collect();
+    names.join(", ")
 }
 
 fn describe_no_match(policy: &DeployPolicy, label: &str, names: &str) -> String {

@@ -1,4 +1,4 @@
-//! What `decide` does, as a table: a state, and what a person reads of it.
+//! Table of decisions: a state, and the reason or message that follows.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use rstest::rstest;
 
 use crate::Offer;
-use crate::fixtures::{Given, HOST, SECRET, digest, given};
+use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 
 const MINUTES: SignedDuration = SignedDuration::from_mins(10);
 
@@ -33,30 +33,30 @@ fn rollout(given: Given) -> Rollout {
 #[rstest]
 #[case::newer(
     given(),
-    "rolling out RC_1.4.2 (sha256:00000000) — was RC_1.4.1; pushed 12 s ago"
+    "deploying RC_1.4.2 (sha256:00000000), was RC_1.4.1, pushed 12 s ago"
 )]
-#[case::same_tag_pushed_again(given().offers("RC_1.4.1", 2), "rolling out RC_1.4.1")]
-#[case::latest_moved(given().deploy("tag=latest repo=shop/web").offers("latest", 2), "rolling out latest")]
-#[case::semver(given().deploy("semver=2.x repo=shop/web").running("v2.0.9", 1).offers("v2.0.10", 2), "rolling out v2.0.10")]
-#[case::placeholder_before(given().deploy("tag=RC_x.x.x repo=shop/web container=web").running_image("nginx:1"), "rolling out RC_1.4.2 (sha256:00000000) — was 1;")]
-#[case::unpinned_before(given().running_image(&format!("{HOST}/shop/web:RC_1.4.1")), "rolling out RC_1.4.2")]
-#[case::has_our_platform(given().for_platforms(&[("linux", "arm64"), ("linux", "amd64")]), "rolling out RC_1.4.2")]
-#[case::clean_scan(given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("MEDIUM", 9)])), "rolling out RC_1.4.2")]
-#[case::approved(given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(2).as_str()), "rolling out RC_1.4.2")]
-#[case::freeze_over(given().tag("freeze", "fri 16:00 - sat 03:00 UTC"), "rolling out RC_1.4.2")]
-#[case::supersedes_a_rollout(given().rolling(), "rolling out RC_1.4.2")]
-#[case::quarantine_lifted(given().quarantined(2, "5xx").tag("approve", digest(2).as_str()), "rolling out RC_1.4.2")]
-fn rolls_out(#[case] given: Given, #[case] says: &str) {
+#[case::same_tag_pushed_again(given().offers("RC_1.4.1", 2), "deploying RC_1.4.1")]
+#[case::latest_moved(given().deploy("tag=latest repo=shop/web").offers("latest", 2), "deploying latest")]
+#[case::semver(given().deploy("semver=2.x repo=shop/web").running("v2.0.9", 1).offers("v2.0.10", 2), "deploying v2.0.10")]
+#[case::placeholder_before(given().deploy("tag=RC_x.x.x repo=shop/web container=web").running_image("nginx:1"), "deploying RC_1.4.2 (sha256:00000000), was 1,")]
+#[case::unpinned_before(given().running_image(&format!("{HOST}/shop/web:RC_1.4.1")), "deploying RC_1.4.2")]
+#[case::has_our_platform(given().for_platforms(&[("linux", "arm64"), ("linux", "amd64")]), "deploying RC_1.4.2")]
+#[case::clean_scan(given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("MEDIUM", 9)])), "deploying RC_1.4.2")]
+#[case::approved(given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(2).as_str()), "deploying RC_1.4.2")]
+#[case::freeze_over(given().tag("freeze", "fri 16:00 - sat 03:00 UTC"), "deploying RC_1.4.2")]
+#[case::supersedes_a_rollout(given().rolling(), "deploying RC_1.4.2")]
+#[case::quarantine_lifted(given().quarantined(2, "5xx").tag("approve", digest(2).as_str()), "deploying RC_1.4.2")]
+fn rolls_out(#[case] given: Given, #[case] expected: &str) {
     let plan = given.decide();
     assert_eq!(plan.steps.len(), 1, "{}", plan.reason);
-    assert!(plan.reason.starts_with(says), "{}", plan.reason);
+    assert!(plan.reason.starts_with(expected), "{}", plan.reason);
 }
 
 #[rstest]
 #[case::gone(Given { observed: crate::Observed { service: None, ..given().observed }, ..given() }, "the service does not exist any more")]
 #[case::runs_it(given().offers("RC_1.4.1", 1), "already runs RC_1.4.1 (sha256:00000000)")]
 #[case::same_digest_under_a_new_tag(given().offers("RC_1.4.2", 1), "already runs RC_1.4.2")]
-#[case::rolls_it_out(given().offers("RC_1.4.1", 1).rolling(), "already rolling out RC_1.4.1")]
+#[case::rolls_it_out(given().offers("RC_1.4.1", 1).rolling(), "already deploying RC_1.4.1")]
 #[case::older(given().offers("RC_1.3.9", 2), "RC_1.3.9 is older than RC_1.4.1, which runs")]
 #[case::older_semver(given().deploy("semver=2.x repo=shop/web").running("2.0.10", 1).offers("2.0.9", 2), "2.0.9 is older than 2.0.10")]
 #[case::quarantined(given().quarantined(2, "5xx over 4 %"), "RC_1.4.2 (sha256:00000000) is quarantined: 5xx over 4 %")]
@@ -66,59 +66,59 @@ fn rolls_out(#[case] given: Given, #[case] says: &str) {
     given().deploy("tag=RC_x.x.x scan=high").scanned(ImageScan::Pending("the scan is IN_PROGRESS".into())),
     "RC_1.4.2 (sha256:00000000) waits for its scan: the scan is IN_PROGRESS"
 )]
-fn does_nothing_and_says_why(#[case] given: Given, #[case] reason: &str) {
+fn does_nothing_for_a_reason(#[case] given: Given, #[case] reason: &str) {
     let plan = given.decide();
     assert!(plan.is_empty() && plan.messages.is_empty(), "{plan:?}");
     assert!(plan.reason.starts_with(reason), "{}", plan.reason);
 }
 
 #[rstest]
-#[case::went_back(
+#[case::rolled_back(
     given().rolled_out(2, MINUTES),
-    "RC_1.4.2 (sha256:00000000) went back to RC_1.4.1; not rolled out again",
-    "It was rolled out 10 min ago, and since then ECS or a person returned the service to shop-web:41."
+    "RC_1.4.2 held - ECS or a person rolled it back to RC_1.4.1",
+    "It was deployed 10 min ago, and the service has returned to shop-web:41 since."
 )]
 #[case::wrong_platform(
     given().for_platforms(&[("linux", "arm64")]),
-    "RC_1.4.2 (sha256:00000000) waits: it has no linux/amd64",
+    "RC_1.4.2 held - image has no linux/amd64",
     "The service runs on linux/amd64; the image has linux/arm64."
 )]
 #[case::frozen(
     given().tag("freeze", "fri 16:00 - mon 08:00 Europe/Rome"),
-    "RC_1.4.2 (sha256:00000000) is held until 2026-11-23 07:00 UTC",
-    "lamplighter:freeze holds new images now."
+    "RC_1.4.2 held until 2026-11-23 07:00 UTC - freeze",
+    "lamplighter:freeze holds new images at this time."
 )]
 #[case::findings(
     given().deploy("tag=RC_x.x.x scan=high").scanned(findings(&[("CRITICAL", 2), ("HIGH", 5), ("LOW", 1)])),
-    "RC_1.4.2 (sha256:00000000) is held: its scan found 2 CRITICAL, 5 HIGH",
-    "The tag says scan="
+    "RC_1.4.2 held - scan found 2 CRITICAL, 5 HIGH",
+    "lamplighter:deploy sets scan="
 )]
 #[case::unapproved(
     given().deploy("tag=RC_x.x.x approve=yes").tag("approve", digest(1).as_str()),
-    "RC_1.4.2 (sha256:00000000) waits for approval",
-    "The tag says approve=yes."
+    "RC_1.4.2 held - waiting for approval",
+    "lamplighter:deploy sets approve=yes."
 )]
 #[case::code_deploy(
     given().service(|s| s.deployment_controller = DeploymentController::CodeDeploy),
-    "can't roll out RC_1.4.2 (sha256:00000000): which deployment group it is in is not known",
-    "CodeDeploy deploys this service, and ECS does not say by which application and group."
+    "RC_1.4.2 not deployed - deployment group unknown",
+    "CodeDeploy deploys this service, and ECS does not report its application and group."
 )]
 #[case::external(
     Given { observed: crate::Observed { running: None, ..given().service(|s| s.deployment_controller = DeploymentController::External).observed }, ..given() },
-    "can't roll out anything",
-    "Its deployment controller is EXTERNAL, which is not supported yet."
+    "deployments disabled - deployment controller EXTERNAL",
+    "Lamplighter supports the deployment controllers ECS and CODE_DEPLOY."
 )]
 #[case::no_container(
     given().deploy("tag=RC_x.x.x container=wbe repo=shop/web"),
-    "tag lamplighter:deploy does not fit the service; nothing is done",
+    "deployments disabled - lamplighter:deploy does not match the service",
     "shop-web:41 has no container wbe (it has: web, proxy)"
 )]
 #[case::no_repository(
     given().offer(Offer::NoRepository),
-    "there is no repository shop/web; nothing is done",
-    "ECR knows no shop/web in 123456789012.dkr.ecr.eu-west-1.amazonaws.com."
+    "deployments disabled - no ECR repository shop/web",
+    "ECR has no repository shop/web in 123456789012.dkr.ecr.eu-west-1.amazonaws.com."
 )]
-fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case] why: &str) {
+fn does_nothing_and_notifies_once(#[case] given: Given, #[case] title: &str, #[case] why: &str) {
     let plan = given.decide();
     assert!(plan.is_empty(), "{plan:?}");
     let [message] = plan.messages.as_slice() else {
@@ -130,7 +130,7 @@ fn does_nothing_and_tells_once(#[case] given: Given, #[case] title: &str, #[case
 }
 
 #[test]
-fn an_image_that_nobody_scans_is_held_and_told_once_the_scan_had_time_to_start() {
+fn an_unscanned_image_is_held_and_notified_after_the_scan_had_time_to_start() {
     let scan = || ImageScan::Unavailable("it was never scanned".into());
     let fresh = given()
         .deploy("tag=RC_x.x.x scan=high")
@@ -142,21 +142,18 @@ fn an_image_that_nobody_scans_is_held_and_told_once_the_scan_had_time_to_start()
         .deploy("tag=RC_x.x.x scan=high")
         .scanned(scan())
         .decide();
-    assert_eq!(
-        old.reason,
-        "RC_1.4.2 (sha256:00000000) is held: it was never scanned"
-    );
+    assert_eq!(old.reason, "RC_1.4.2 held - it was never scanned");
 }
 
 #[test]
-fn an_approval_brings_back_what_went_back_once() {
-    let gone_back = || {
+fn an_approval_allows_one_retry_of_a_rolled_back_image() {
+    let rolled_back = || {
         given()
             .tag("approve", digest(2).as_str())
             .rolled_out(2, MINUTES)
     };
-    assert!(rollout(gone_back()).approved);
-    let mut again = gone_back();
+    assert!(rollout(rolled_back()).approved);
+    let mut again = rolled_back();
     again.memory.releases.attempts[0].approved = true;
     let plan = again.decide();
     assert!(
@@ -166,7 +163,7 @@ fn an_approval_brings_back_what_went_back_once() {
 }
 
 #[test]
-fn an_approval_does_not_hurry_a_rollout_that_was_just_started() {
+fn an_approval_does_not_repeat_a_rollout_that_was_just_started() {
     let plan = given()
         .tag("approve", digest(2).as_str())
         .rolled_out(2, SignedDuration::from_secs(3))
@@ -190,11 +187,11 @@ fn a_rollout_names_everything_absolutely() {
 }
 
 #[test]
-fn a_revision_left_by_a_killed_attempt_is_used() {
+fn a_revision_of_an_interrupted_attempt_is_reused() {
     let left = given().newest_revision(&format!("{HOST}/shop/web:RC_1.4.2@{}", digest(2)));
     assert!(rollout(left).registered.unwrap().ends_with("shop-web:42"));
-    let of_somebody_else = given().newest_revision(&format!("{HOST}/shop/web:RC_9@{}", digest(9)));
-    assert_eq!(rollout(of_somebody_else).registered, None);
+    let of_another_image = given().newest_revision(&format!("{HOST}/shop/web:RC_9@{}", digest(9)));
+    assert_eq!(rollout(of_another_image).registered, None);
 }
 
 #[rstest]
@@ -211,7 +208,7 @@ fn the_circuit_breaker_is_switched_on_where_it_works(
 }
 
 #[rstest]
-#[case::reads_it(given().rotated(SECRET, MINUTES), 1, "restarting tasks: the secret shop/db-AbCdEf was rotated")]
+#[case::reads_it(given().rotated(SECRET, MINUTES), 1, "restarting 3 tasks - secret shop/db-AbCdEf rotated")]
 #[case::reads_another(given().rotated("arn:aws:secretsmanager:eu-west-1:123456789012:secret:x-AbCdEf", MINUTES), 0, "shop-web:41 does not read the secret x-AbCdEf")]
 #[case::restarted_since(
     given().rotated(SECRET, MINUTES).service(|s| s.deployments[0].created_at = Some(crate::fixtures::NOW)),
@@ -229,7 +226,7 @@ fn a_rotated_secret_restarts_its_readers_once(
 
 proptest! {
     #[test]
-    fn never_goes_backwards(running in 0_u64..30, offered in 0_u64..30) {
+    fn never_downgrades(running in 0_u64..30, offered in 0_u64..30) {
         let plan = given()
             .running(&format!("RC_1.{}.{}", running / 10, running % 10), running)
             .offers(&format!("RC_1.{}.{}", offered / 10, offered % 10), offered)
@@ -256,22 +253,11 @@ proptest! {
     }
 }
 
-/// A service behind load balancers that can lead to two revisions.
-fn two_groups(strategy: &str) -> Given {
-    given()
-        .service(|service| {
-            service.shifting.is_possible = true;
-            service.strategy = "CANARY".into();
-            service.shifting.hooks = ["verify".to_owned()].into();
-        })
-        .deploy(&format!("tag=RC_x.x.x repo=shop/web {strategy}"))
-}
-
 #[rstest]
-#[case::nobody_asks("", None)]
-#[case::as_it_does_already("strategy=canary", None)]
-#[case::other("strategy=linear bake=20m", Some((Strategy::Linear, false, 1_200)))]
-#[case::with_a_person("strategy=canary approve=yes", Some((Strategy::Canary, true, 0)))]
+#[case::no_strategy("", None)]
+#[case::current_strategy("strategy=canary", None)]
+#[case::other_strategy("strategy=linear bake=20m", Some((Strategy::Linear, false, 1_200)))]
+#[case::with_approval("strategy=canary approve=yes", Some((Strategy::Canary, true, 0)))]
 fn a_strategy_is_set_where_the_tag_asks_for_another(
     #[case] asked: &str,
     #[case] expected: Option<(Strategy, bool, u64)>,
@@ -285,39 +271,39 @@ fn a_strategy_is_set_where_the_tag_asks_for_another(
     );
     assert!(
         !rollout.enable_circuit_breaker,
-        "that is for deployments that roll"
+        "only rolling deployments have a circuit breaker"
     );
 }
 
 #[test]
-fn the_message_says_what_happens_to_the_traffic() {
-    let message = |given: Given| given.decide().steps.remove(0).message.unwrap().next;
+fn the_message_describes_the_traffic_shift() {
+    let message = |given: Given| given.decide().steps.remove(0).message.unwrap();
     assert_eq!(
-        message(two_groups("strategy=canary")),
-        "ECS gives it a small share of the traffic first, and all of it later; each step is judged, and a bad one takes it back."
+        message(two_groups("strategy=canary")).action,
+        "ECS gives it a small share of the traffic first, then all of it; Lamplighter evaluates each step and rolls a bad one back."
     );
-    let waits = message(two_groups("strategy=blue-green approve=yes"));
+    let next = message(two_groups("strategy=blue-green approve=yes")).next;
     assert!(
-        waits.contains(
-            "It waits for you after its test: tag the service lamplighter:approve = sha256:"
+        next.contains(
+            "To approve it after its test, tag the service lamplighter:approve = sha256:"
         ),
-        "{waits}"
+        "{next}"
     );
 }
 
 #[test]
-fn what_the_load_balancer_does_not_allow_is_told_and_the_release_rolls() {
+fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
     let plan = given()
         .deploy("tag=RC_x.x.x repo=shop/web strategy=canary")
         .decide();
     assert_eq!(
         plan.messages[0].title,
-        "can't shift traffic (CANARY); releases are rolled out as ROLLING"
+        "releases deploy as ROLLING, not CANARY - load balancers don't support it"
     );
     assert!(
         matches!(&plan.steps[0].action, Action::Release(ReleaseAction::Rollout(rollout)) if rollout.shift.is_none())
     );
-    // Then a person is asked before anything rolls.
+    // Then the rollout waits for approval, because nothing pauses it later.
     let plan = given()
         .deploy("tag=RC_x.x.x repo=shop/web strategy=canary approve=yes")
         .decide();

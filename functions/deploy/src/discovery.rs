@@ -3,12 +3,14 @@
 use crate::reads::Reads;
 use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::event::detail::tag::TagChange;
 use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
 use lamplighter::ports::ResourceKind;
 use lamplighter::{AwsError, Event};
 
+/// Returns the services that the event affects, or the reason why there are none.
 pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<()>, AwsError> {
     match &event.detail {
         Detail::ImageAction(action) => match action.check_push() {
@@ -18,26 +20,27 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
             Err(reason) => Ok(Targets::Skipped(reason)),
         },
         Detail::ImageScanned(scan) => find_targets_for_scan(scan.repository(), cloud).await,
-        Detail::SecretRotated(secret) => {
-            let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
-            let reads = |definition: &TaskDefinition| {
-                definition
-                    .secret_references()
-                    .any(|r| secret.matches_reference(r))
-            };
-            let readers = filter_by_task_definition(services, cloud, reads).await?;
-            Ok(targets_or_skip(readers, || {
-                format!("no service with {DEPLOY} reads {}", secret.secret_arn)
-            }))
-        }
+        Detail::SecretRotated(secret) => find_targets_for_rotation(secret, cloud).await,
         Detail::TagChange(change) => find_targets_for_tag_change(event, change, cloud).await,
         Detail::Sweep => {
             let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
             Ok(targets_or_skip(services, || {
-                format!("no service carries {DEPLOY}")
+                format!("no service has the tag {DEPLOY}")
             }))
         }
-        other => Ok(Targets::unsupported_event("deploy", other)),
+        other @ (Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. }) => Ok(Targets::unsupported_event("deploy", other)),
     }
 }
 
@@ -55,12 +58,12 @@ async fn find_targets_for_push<C: Reads>(
     cloud: &C,
 ) -> Result<Targets<()>, AwsError> {
     let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
-    let followers = filter_by_repository(services, repository, cloud, |policy| {
+    let matching = filter_by_repository(services, repository, cloud, |policy| {
         policy.follows.matches_tag(tag)
     })
     .await?;
-    Ok(targets_or_skip(followers, || {
-        format!("no service follows {repository}:{tag}")
+    Ok(targets_or_skip(matching, || {
+        format!("no service tracks {repository}:{tag}")
     }))
 }
 
@@ -72,7 +75,23 @@ async fn find_targets_for_scan<C: Reads>(
     let waiting =
         filter_by_repository(services, repository, cloud, |policy| policy.scan.is_some()).await?;
     Ok(targets_or_skip(waiting, || {
-        format!("no service with scan= follows {repository}")
+        format!("no service with scan= tracks {repository}")
+    }))
+}
+
+async fn find_targets_for_rotation<C: Reads>(
+    secret: &SecretRotated,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    let readers = filter_by_task_definition(services, cloud, |definition| {
+        definition
+            .secret_references()
+            .any(|reference| secret.matches_reference(reference))
+    })
+    .await?;
+    Ok(targets_or_skip(readers, || {
+        format!("no service with {DEPLOY} reads {}", secret.secret_arn)
     }))
 }
 
@@ -84,37 +103,38 @@ async fn filter_by_repository<C: Reads>(
     cloud: &C,
     wanted: impl Fn(&DeployPolicy) -> bool,
 ) -> Result<Vec<Tagged>, AwsError> {
-    let mut followers = Vec::new();
-    let mut unnamed = Vec::new();
+    let mut matching = Vec::new();
+    let mut without_repository = Vec::new();
     for service in services {
-        match service
-            .tags
-            .get(DEPLOY)
-            .map(|value| DeployPolicy::parse(value))
-        {
-            Some(Ok(policy)) if !wanted(&policy) => {}
-            Some(Ok(DeployPolicy { repo: None, .. })) => unnamed.push(service),
-            Some(Ok(DeployPolicy {
-                repo: Some(named), ..
-            })) if named != repository => {}
-            _ => followers.push(service),
+        let Some(Ok(policy)) = service.tags.get(DEPLOY).map(|tag| DeployPolicy::parse(tag)) else {
+            matching.push(service);
+            continue;
+        };
+        if !wanted(&policy) {
+            continue;
+        }
+        match policy.repo {
+            None => without_repository.push(service),
+            Some(named) if named == repository => matching.push(service),
+            Some(_) => {}
         }
     }
-    let runs = |definition: &TaskDefinition| {
+    let running = filter_by_task_definition(without_repository, cloud, |definition| {
         definition
             .containers()
-            .any(|c| ImageRef::parse(c.image).repository.name == repository)
-    };
-    followers.extend(filter_by_task_definition(unnamed, cloud, runs).await?);
-    Ok(followers)
+            .any(|container| ImageRef::parse(container.image).repository.name == repository)
+    })
+    .await?;
+    matching.extend(running);
+    Ok(matching)
 }
 
-/// Returns the services whose running task definition passes `is`. A service whose definition can't
+/// Returns the services whose running task definition passes `wanted`. A service whose definition can't
 /// be read is kept: reconciling it returns the error without stopping the others.
 async fn filter_by_task_definition<C: Reads>(
     services: Vec<Tagged>,
     cloud: &C,
-    is: impl Fn(&TaskDefinition) -> bool,
+    wanted: impl Fn(&TaskDefinition) -> bool,
 ) -> Result<Vec<Tagged>, AwsError> {
     if services.is_empty() {
         return Ok(services);
@@ -129,7 +149,7 @@ async fn filter_by_task_definition<C: Reads>(
         if cloud
             .describe_task_definition(&description.task_definition)
             .await
-            .is_ok_and(|definition| !is(&definition))
+            .is_ok_and(|definition| !wanted(&definition))
         {
             continue;
         }
@@ -157,7 +177,7 @@ async fn find_targets_for_tag_change<C: Reads>(
         .any(|key| key.starts_with(PREFIX));
     let (Some(arn), true) = (arn, ours) else {
         return Ok(Targets::Skipped(
-            "no tag of ours on a service changed".to_owned(),
+            "no Lamplighter tag of a service changed".to_owned(),
         ));
     };
     let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
@@ -173,6 +193,6 @@ async fn find_targets_for_tag_change<C: Reads>(
         } else {
             Vec::new()
         },
-        || format!("the service has no {DEPLOY}"),
+        || format!("the service has no tag {DEPLOY}"),
     ))
 }

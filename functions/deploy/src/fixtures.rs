@@ -21,7 +21,7 @@ pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
 
-/// The digest of the nth image.
+/// Returns the digest of the nth image.
 pub fn digest(n: u64) -> Digest {
     Digest::new(format!("sha256:{n:064x}"))
 }
@@ -34,7 +34,7 @@ pub struct Given {
     pub now: Timestamp,
 }
 
-/// shop/web runs `RC_1.4.1` (image 1), follows `RC_x.x.x`, and is offered `RC_1.4.2` (image 2).
+/// shop/web runs `RC_1.4.1` (image 1), tracks `RC_x.x.x`, and is offered `RC_1.4.2` (image 2).
 pub fn given() -> Given {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let tags = BTreeMap::from([("lamplighter:managed".to_owned(), "true".to_owned())]);
@@ -153,7 +153,7 @@ impl Given {
         self
     }
 
-    /// This image was rolled out so long ago.
+    /// Records a rollout of this image, so long ago.
     pub fn rolled_out(mut self, image: u64, ago: SignedDuration) -> Self {
         let attempt = Attempt {
             at: self.now - ago,
@@ -166,13 +166,13 @@ impl Given {
         self
     }
 
-    /// The newest revision of the family runs this image.
+    /// Gives the newest revision of the family this image.
     pub fn newest_revision(mut self, image: &str) -> Self {
         self.observed.newest_revision = Some(definition(42, image));
         self
     }
 
-    /// The secret was rotated so long ago.
+    /// Makes the event a rotation of this secret, so long ago.
     pub fn rotated(mut self, secret_arn: &str, ago: SignedDuration) -> Self {
         self.event.detail = Detail::SecretRotated(SecretRotated {
             secret_arn: secret_arn.into(),
@@ -224,4 +224,15 @@ fn definition(revision: u32, image: &str) -> TaskDefinition {
         document,
         tags: BTreeMap::new(),
     }
+}
+
+/// A canary service behind load balancers that can route to two revisions.
+pub fn two_groups(strategy: &str) -> Given {
+    given()
+        .service(|service| {
+            service.shifting.is_possible = true;
+            service.strategy = "CANARY".into();
+            service.shifting.hooks = ["verify".to_owned()].into();
+        })
+        .deploy(&format!("tag=RC_x.x.x repo=shop/web {strategy}"))
 }

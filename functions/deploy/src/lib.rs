@@ -5,6 +5,7 @@
 //! images.
 
 mod backup;
+mod candidate;
 mod code_deploy;
 mod container;
 mod decide;
@@ -13,46 +14,38 @@ mod decide_tests;
 mod discovery;
 #[cfg(test)]
 mod fixtures;
+mod holds;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod offer;
+mod policy;
 mod reads;
 mod restart;
+mod rollout;
 mod shift;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
-use lamplighter::Function;
-use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
-use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
+use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
 use lamplighter::plan::{Action, BackupAction, ReleaseAction};
-use lamplighter::policy::{
-    self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
-};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::DeployActions;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::{AwsError, Operation, Plan};
+use lamplighter::{AwsError, Function, Operation, Plan};
+
+use crate::reads::Reads;
 
 pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
-pub use observation::{Observed, Offer};
+pub use observed::{Observed, Offer};
+pub use policy::Policy;
 
 pub struct Deploy;
-
-/// The parsed tag policy of one service.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    pub deploy: DeployPolicy,
-    pub freeze: Option<FreezeWindow>,
-    /// The stack that owns the snapshots.
-    pub stack: String,
-    /// The lifecycle hook that deployments with traffic shifting call.
-    pub hook: Option<LifecycleHook>,
-}
 
 impl Operation for Deploy {
     const FUNCTION: Function = Function::Deploy;
@@ -66,20 +59,7 @@ impl Operation for Deploy {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let Some(value) = tags.get(policy::DEPLOY) else {
-            return Ok(None);
-        };
-        let freeze = tags
-            .get(policy::FREEZE)
-            .map(|value| FreezeWindow::parse(value))
-            .transpose()?;
-        let (stack, hook) = (defaults.stack.clone(), defaults.hook.clone());
-        Ok(Some(Policy {
-            deploy: DeployPolicy::parse(value)?,
-            freeze,
-            stack,
-            hook,
-        }))
+        Policy::parse(tags, defaults)
     }
 
     fn decide(
@@ -100,22 +80,41 @@ impl Operation for Deploy {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Release(ReleaseAction::Rollout(rollout)) => observed
-                .running_digest()
-                .is_some_and(|digest| digest == rollout.digest),
-            Action::Release(ReleaseAction::RestartTasks(redeploy)) => observed
-                .service
-                .as_ref()
-                .is_some_and(|s| s.was_deployed_since(redeploy.since)),
-            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
-                let mut taken = observed
-                    .databases
-                    .iter()
-                    .flat_map(|before| &before.snapshots);
-                taken.any(|snapshot| snapshot.identifier == backup.identifier)
-            }
-            _ => false,
+            Action::Release(action) => is_release_applied(action, observed),
+            Action::Backup(action) => is_backup_applied(action, observed),
+            Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
+    }
+}
+
+fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
+    match action {
+        ReleaseAction::Rollout(rollout) => observed
+            .running_digest()
+            .is_some_and(|digest| digest == rollout.digest),
+        ReleaseAction::RestartTasks(restart) => observed
+            .service
+            .as_ref()
+            .is_some_and(|service| service.was_deployed_since(restart.since)),
+        ReleaseAction::Rollback(_)
+        | ReleaseAction::ContinueDeployment(_)
+        | ReleaseAction::RecordVerdict(_)
+        | ReleaseAction::AnswerCodeDeployHook(_) => false,
+    }
+}
+
+fn is_backup_applied(action: &BackupAction, observed: &Observed) -> bool {
+    match action {
+        BackupAction::CreateSnapshot(backup) => observed
+            .databases
+            .iter()
+            .flat_map(|entry| &entry.snapshots)
+            .any(|snapshot| snapshot.identifier == backup.identifier),
+        BackupAction::CopySnapshot(_) | BackupAction::DeleteSnapshot(_) => false,
     }
 }
 

@@ -1,46 +1,202 @@
-//! Messages of `decide` that need more than one line.
+//! The messages of `deploy`.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::Service;
+use lamplighter::model::{Image, Service};
 use lamplighter::notify::Message;
 use lamplighter::policy::{self, FindingSeverity};
 
-use crate::SelectedContainer;
+use crate::container::SelectedContainer;
 
 pub fn container_not_found(problem: &str) -> Message {
     Message::warning(format!(
-        "tag {} does not fit the service; nothing is done",
+        "deployments disabled - {} does not match the service",
         policy::DEPLOY
     ))
-    .why(problem)
-    .next("Correct the tag; the next sweep goes on.")
+    .action("Lamplighter checks the tag again at the next sweep.")
+    .why(format!("{problem}."))
+    .next(format!("Correct the tag {}.", policy::DEPLOY))
     .deduplicated_by(format!("subject:{problem}"))
 }
 
-pub fn unsupported_controller(service: &Service, what: &str) -> Message {
+/// `impact`: what does not happen because of the controller.
+pub fn unsupported_controller(service: &Service, impact: &str) -> Message {
     let controller = service.deployment_controller.as_str();
-    Message::warning(format!("can't roll out {what}"))
-        .why(format!(
-            "Its deployment controller is {controller}, which is not supported yet."
-        ))
-        .next("Roll it out as before, or give the service the ECS deployment controller.")
+    Message::warning(format!("{impact} - deployment controller {controller}"))
+        .why("Lamplighter supports the deployment controllers ECS and CODE_DEPLOY.")
+        .next("Deploy as before, or give the service the ECS deployment controller.")
         .deduplicated_by(format!("controller:{controller}"))
 }
 
-pub fn repository_not_found(subject: &SelectedContainer) -> Message {
-    let name = &subject.repository.name;
-    Message::warning(format!("there is no repository {name}; nothing is done"))
+pub fn unknown_deployment_group(tag: &str) -> Message {
+    Message::warning(format!("{tag} not deployed - deployment group unknown"))
+        .why("CodeDeploy deploys this service, and ECS does not report its application and group.")
+        .next(format!(
+            "Add group=APPLICATION/GROUP to the tag {}.",
+            policy::DEPLOY
+        ))
+        .deduplicated_by("no-deployment-group")
+}
+
+pub fn repository_not_found(container: &SelectedContainer) -> Message {
+    let name = &container.repository.name;
+    Message::warning(format!("deployments disabled - no ECR repository {name}"))
+        .action("Lamplighter deploys no image until the repository exists.")
         .why(format!(
-            "ECR knows no {name} in {}.",
-            subject.repository.host
+            "ECR has no repository {name} in {}.",
+            container.repository.host
         ))
         .next(format!(
             "Correct repo= in the tag {}, or create the repository.",
             policy::DEPLOY
         ))
         .deduplicated_by(format!("repository:{name}"))
+}
+
+/// Warns that ECS or a person rolled the image back to `version`. `revision`: the one that runs.
+pub fn release_rolled_back(
+    image: &Image,
+    version: &str,
+    revision: &str,
+    rolled_out: Timestamp,
+    now: Timestamp,
+    is_approval_used: bool,
+) -> Message {
+    let next = if is_approval_used {
+        "Push a new image.".to_owned()
+    } else {
+        format!(
+            "Push a new image, or tag the service {} = {} to try this one again.",
+            policy::APPROVE,
+            image.digest
+        )
+    };
+    Message::warning(format!(
+        "{} held - ECS or a person rolled it back to {version}",
+        image.tag
+    ))
+    .action("Lamplighter does not deploy it again.")
+    .why(format!(
+        "It was deployed {}, and the service has returned to {revision} since.",
+        format_age(rolled_out, now)
+    ))
+    .next(next)
+    .deduplicated_by(format!("went-back:{}:{rolled_out}", image.digest))
+}
+
+pub fn platform_missing(image: &Image, needed: &str, available: &str) -> Message {
+    Message::warning(format!("{} held - image has no {needed}", image.tag))
+        .action("Lamplighter deploys it once the image has this platform.")
+        .why(format!(
+            "The service runs on {needed}; the image has {available}."
+        ))
+        .next(format!("Push the same tag with {needed} in it."))
+        .deduplicated_by(format!("platform:{}", image.digest))
+}
+
+pub fn held_by_freeze(image: &Image, until: Timestamp) -> Message {
+    Message::info(format!(
+        "{} held until {} - freeze",
+        image.tag,
+        until.strftime("%F %H:%M UTC")
+    ))
+    .action("Lamplighter deploys the newest push when the freeze ends.")
+    .why(format!("{} holds new images at this time.", policy::FREEZE))
+    .next(format!(
+        "Nothing to do. To deploy it now, remove the tag {}.",
+        policy::FREEZE
+    ))
+    .deduplicated_by(format!("frozen:{}", image.digest))
+}
+
+pub fn not_scanned(image: &Image, why: &str) -> Message {
+    Message::warning(format!("{} held - {why}", image.tag))
+        .action("Lamplighter deploys it once its scan is finished and clean.")
+        .why("lamplighter:deploy sets scan=, and only a scanned image is known to be clean.")
+        .next(
+            "Enable scanning for the repository and scan the image, or remove scan= from the tag.",
+        )
+        .deduplicated_by(format!("not-scanned:{}", image.digest))
+}
+
+pub fn scan_findings(image: &Image, findings: &str) -> Message {
+    Message::warning(format!("{} held - scan found {findings}", image.tag))
+        .action("Lamplighter does not deploy this image.")
+        .why(format!(
+            "lamplighter:deploy sets scan=, and image {} has these findings.",
+            image.digest
+        ))
+        .next("Push an image without them, or change scan= in the tag.")
+        .deduplicated_by(format!("scan:{}", image.digest))
+}
+
+pub fn waits_for_approval(image: &Image) -> Message {
+    Message::info(format!("{} held - waiting for approval", image.tag))
+        .action("Lamplighter deploys it as soon as it is approved.")
+        .why("lamplighter:deploy sets approve=yes.")
+        .next(format!(
+            "To approve it, tag the service {} = {}",
+            policy::APPROVE,
+            image.digest
+        ))
+        .deduplicated_by(format!("approve:{}", image.digest))
+}
+
+/// `databases`: the state of each database without a usable snapshot. `limit` is in seconds.
+pub fn waits_for_snapshot(image: &Image, databases: &str, limit: u64) -> Message {
+    Message::info(format!(
+        "{} held for up to {} min - snapshot pending",
+        image.tag,
+        limit / 60
+    ))
+    .action(
+        "Lamplighter deploys it once the snapshot is usable, or without it after snapshot-limit=.",
+    )
+    .why(format!(
+        "lamplighter:deploy sets snapshot=yes: {databases}."
+    ))
+    .next("Nothing to do.")
+    .deduplicated_by(format!("snapshot:{}", image.digest))
+}
+
+pub fn no_database(image: &Image) -> Message {
+    Message::warning(format!("{} held - no database to back up", image.tag))
+        .action("Lamplighter deploys it once there is one with a usable snapshot.")
+        .why(format!(
+            "lamplighter:deploy sets snapshot=yes, but no database with the service's {} has {} = true and {}.",
+            policy::APP,
+            policy::MANAGED,
+            policy::BACKUP
+        ))
+        .next("Tag the database like this, or remove snapshot=yes from the tag.")
+        .deduplicated_by(format!("no-database:{}", image.digest))
+}
+
+/// Warns that the service keeps `actual` as its strategy, not the `requested` one.
+pub fn unsupported_shift(requested: &str, actual: &str) -> Message {
+    Message::warning(format!(
+        "releases deploy as {actual}, not {requested} - load balancers don't support it"
+    ))
+    .why("lamplighter:deploy sets strategy=, and that needs load balancers that can route to two revisions of the service.")
+    .next(
+        "Give each of its load balancers an alternate target group and a production listener rule \
+         (advancedConfiguration), or remove strategy= from the tag.",
+    )
+    .deduplicated_by(format!("no-shift:{requested}"))
+}
+
+/// Announces the restart after a rotation. `revision`: the one that reads the secret.
+pub fn restarting_tasks(service: &Service, revision: &str, secret: &str) -> Message {
+    Message::info(format!(
+        "restarting {} - secret {secret} rotated",
+        service.describe_task_count()
+    ))
+    .action("ECS replaces the tasks with the same image.")
+    .why(format!(
+        "{revision} reads the secret only when a task starts."
+    ))
+    .next("Nothing to do.")
 }
 
 /// Formats the number of scan findings at or above a severity: `2 CRITICAL, 5 HIGH`.

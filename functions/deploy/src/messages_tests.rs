@@ -7,9 +7,9 @@ use lamplighter::Plan;
 use lamplighter::model::{Database, DeploymentController, ImageScan};
 use lamplighter::notify::Message;
 
-use crate::fixtures::{Given, SECRET, given};
-use crate::observation::DatabaseSnapshots;
-use crate::{Offer, code_deploy, messages};
+use crate::fixtures::{Given, SECRET, given, two_groups};
+use crate::observed::DatabaseSnapshots;
+use crate::{Offer, messages};
 
 fn book(messages: &[Message]) -> String {
     messages
@@ -19,8 +19,8 @@ fn book(messages: &[Message]) -> String {
         .join("\n\n")
 }
 
-/// All that a plan tells.
-fn told(plan: Plan) -> Vec<Message> {
+/// Returns all messages of a plan.
+fn messages_of(plan: Plan) -> Vec<Message> {
     plan.steps
         .into_iter()
         .filter_map(|step| step.message)
@@ -79,15 +79,19 @@ fn every_message() {
         given().offer(Offer::NoRepository),
         given().deploy("tag=RC_x.x.x repo=shop/web container=api"),
         given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary"),
+        two_groups("strategy=canary approve=yes"),
         given().rotated(SECRET, SignedDuration::from_secs(60)),
     ];
     let mut messages: Vec<Message> = plans
         .into_iter()
-        .flat_map(|given| told(given.decide()))
+        .flat_map(|given| messages_of(given.decide()))
         .collect();
     let mut external = given().observed.service.unwrap();
     external.deployment_controller = DeploymentController::External;
-    messages.push(messages::unsupported_controller(&external, "RC_1.4.2"));
-    messages.push(code_deploy::unknown_deployment_group("RC_1.4.2"));
+    messages.push(messages::unsupported_controller(
+        &external,
+        "RC_1.4.2 not deployed",
+    ));
+    messages.push(messages::unknown_deployment_group("RC_1.4.2"));
     insta::assert_snapshot!(book(&messages));
 }

@@ -3,12 +3,11 @@
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::secret::SecretRotated;
-use lamplighter::model::{Service, TaskDefinition};
-use lamplighter::notify::Message;
+use lamplighter::model::{DeploymentController, Service, TaskDefinition};
 use lamplighter::plan::{Action, ReleaseAction, RestartTasks};
 
-use crate::Policy;
-use crate::messages::unsupported_controller;
+use crate::messages;
+use crate::policy::Policy;
 
 /// Plans one restart per rotation, because tasks read a secret only when they start. The start time
 /// of the newest deployment shows whether a restart has happened since.
@@ -29,26 +28,22 @@ pub fn plan_secret_restart(
         ));
     }
     let Some(rotated_at) = context.event.time else {
-        return Plan::nothing("the rotation has no time, so it can't be told from an earlier one");
+        return Plan::nothing(
+            "the event has no time, so it can't be distinguished from an earlier rotation",
+        );
     };
     if service.was_deployed_since(rotated_at) || context.state.has_restarted_since(rotated_at) {
         return Plan::nothing(format!(
             "its tasks were started after the secret {name} was rotated"
         ));
     }
-    if service.deployment_controller.as_str() != "ECS" {
-        return Plan::notify(unsupported_controller(
+    if service.deployment_controller != DeploymentController::Ecs {
+        return Plan::notify(messages::unsupported_controller(
             service,
-            &format!("the rotated secret {name}"),
+            &format!("tasks not restarted for secret {name}"),
         ));
     }
-    let title = format!("restarting tasks: the secret {name} was rotated");
-    let message = Message::info(title.clone())
-        .why(format!(
-            "{} reads it when a task starts.",
-            running.family_and_revision()
-        ))
-        .next("ECS replaces the tasks with the same image.");
+    let message = messages::restarting_tasks(service, running.family_and_revision(), name);
     let restart = RestartTasks {
         service: service.arn.clone(),
         since: rotated_at,
@@ -57,18 +52,18 @@ pub fn plan_secret_restart(
     };
     Plan::single_step(
         Action::Release(ReleaseAction::RestartTasks(restart)),
-        title,
+        message.title.clone(),
         message,
     )
 }
 
 /// Plans a restart again that a limit or an error prevented before.
 pub fn plan_pending_restart(context: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
-    let owed = context.state.releases.pending_restart.as_ref()?;
-    let due = !service.was_deployed_since(owed.restart.since);
-    let (action, message) = (
-        Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())),
-        owed.message.clone(),
-    );
-    due.then(|| Plan::single_step(action, message.title.clone(), message))
+    let pending = context.state.releases.pending_restart.as_ref()?;
+    if service.was_deployed_since(pending.restart.since) {
+        return None;
+    }
+    let action = Action::Release(ReleaseAction::RestartTasks(pending.restart.clone()));
+    let message = pending.message.clone();
+    Some(Plan::single_step(action, message.title.clone(), message))
 }

@@ -1,24 +1,24 @@
 //! The progress of a release that CodeDeploy deploys.
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{CodeDeployGroup, CodeDeployment, DeploymentController, Service};
 use lamplighter::state::ActiveRollout;
 
-use crate::decide::{CONSISTENCY_DELAY, RolloutStage};
+use crate::reads::Reads;
+use crate::stage::{CONSISTENCY_DELAY, RolloutStage};
 
 /// Returns the deployment of the active rollout, or the newest one that ECS names if its identifier
 /// was lost.
 pub async fn find_deployment<C: Reads>(
     service: &Service,
-    following: &ActiveRollout,
+    active: &ActiveRollout,
     cloud: &C,
 ) -> Result<Option<CodeDeployment>, AwsError> {
     if service.deployment_controller != DeploymentController::CodeDeploy {
         return Ok(None);
     }
-    match following
+    match active
         .deployment
         .as_ref()
         .or(service.code_deployments.last())
@@ -32,12 +32,12 @@ pub async fn find_deployment<C: Reads>(
 /// traffic time is added to it.
 pub fn derive_stage(
     deployment: &CodeDeployment,
-    following: &ActiveRollout,
+    active: &ActiveRollout,
     runs_it: bool,
     deadline: Option<u64>,
     now: Timestamp,
 ) -> RolloutStage {
-    let age = now.duration_since(following.at);
+    let age = now.duration_since(active.at);
     let Some(deadline) = deadline else {
         return RolloutStage::Superseded;
     };

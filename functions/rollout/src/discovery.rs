@@ -1,54 +1,70 @@
 //! Discovery: the services that an event affects.
 
-use crate::reads::Reads;
+use std::collections::BTreeMap;
+
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Tagged};
+use lamplighter::model::{Arn, Service, Tagged};
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::{AwsError, Event, Operation};
+use lamplighter::{AwsError, Event, Function};
 
-use crate::Rollout;
 use crate::observation::Prefetched;
+use crate::reads::Reads;
 
 type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 
+/// Returns the services with an active rollout that the event affects.
 pub async fn find_targets<C: Reads, L: Ledger>(
     discovery: DiscoveryContext<'_, C, L>,
 ) -> DiscoveryResult {
-    let mut followed = match &discovery.event.detail {
-        Detail::DeploymentChange(_)
-        | Detail::TagChange(_)
-        | Detail::CodeDeployment(_)
-        | Detail::Sweep => {
-            discovery
-                .ledger
-                .list_watched(Rollout::FUNCTION.name())
-                .await?
-        }
-        other => return Ok(Targets::unsupported_event("rollout", other)),
-    };
     // Other services have no active rollout, so only those that the event names are locked.
-    if !matches!(
-        discovery.event.detail,
-        Detail::CodeDeployment(_) | Detail::Sweep
-    ) {
-        let named = event_service_arns(discovery.event);
-        followed.retain(|arn| named.contains(arn));
+    let named = match &discovery.event.detail {
+        Detail::CodeDeployment(_) | Detail::Sweep => None,
+        Detail::DeploymentChange(_) | Detail::TagChange(_) => {
+            Some(event_service_arns(discovery.event))
+        }
+        other @ (Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::Other { .. }) => return Ok(Targets::unsupported_event("rollout", other)),
+    };
+    let mut affected = discovery
+        .ledger
+        .list_watched(Function::Rollout.name())
+        .await?;
+    if let Some(named) = named {
+        affected.retain(|arn| named.contains(arn));
     }
-    if followed.is_empty() {
-        return Ok(Targets::Skipped("no rollout is followed".to_owned()));
+    if affected.is_empty() {
+        return Ok(Targets::Skipped("no rollout is active".to_owned()));
     }
-    build_targets(&discovery, followed).await
+    build_targets(&discovery, affected).await
 }
 
 /// Returns the services that an event names. A hook event lists its deployment as the resource, and
 /// the service in its detail.
 fn event_service_arns(event: &Event) -> Vec<Arn> {
-    let own = match &event.detail {
-        Detail::DeploymentChange(change) => change.service_arn.clone(),
-        _ => None,
+    let in_detail = if let Detail::DeploymentChange(change) = &event.detail {
+        change.service_arn.clone()
+    } else {
+        None
     };
-    event.resources.iter().map(Arn::new).chain(own).collect()
+    event
+        .resources
+        .iter()
+        .map(Arn::new)
+        .chain(in_detail)
+        .collect()
 }
 
 async fn build_targets<C: Reads, L: Ledger>(
@@ -63,27 +79,29 @@ async fn build_targets<C: Reads, L: Ledger>(
         arns.retain(|arn| services.iter().any(|service| service.arn == *arn));
         if services.is_empty() {
             return Ok(Targets::Skipped(format!(
-                "no service that is followed is deployed by {}",
+                "{} deploys no service with an active rollout",
                 change.deployment_id
             )));
         }
     }
-    let tags = |arn: &Arn| {
-        services
-            .iter()
-            .find(|s| s.arn == *arn)
-            .map(|s| s.tags.clone())
-            .unwrap_or_default()
-    };
     let targets = arns
-        .iter()
-        .map(|arn| Tagged {
-            arn: arn.clone(),
-            tags: tags(arn),
+        .into_iter()
+        .map(|arn| {
+            let tags = find_tags(&services, &arn);
+            Tagged { arn, tags }
         })
         .collect();
     Ok(Targets::Found(
         targets,
         Prefetched::new(services, discovery.now),
     ))
+}
+
+/// Returns the tags of a service; none if it no longer exists.
+fn find_tags(services: &[Service], arn: &Arn) -> BTreeMap<String, String> {
+    services
+        .iter()
+        .find(|service| service.arn == *arn)
+        .map(|service| service.tags.clone())
+        .unwrap_or_default()
 }

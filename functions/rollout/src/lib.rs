@@ -7,53 +7,45 @@
 //! minute over the services with an active rollout.
 
 mod code_deploy;
+mod completion;
 mod decide;
-#[cfg(test)]
-mod decide_tests;
+mod deployments;
 mod discovery;
+mod failure;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
+mod rollback;
+mod stage;
+#[cfg(test)]
+mod stage_tests;
+mod tracked;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
-use lamplighter::Function;
-use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
-use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
+use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
 use lamplighter::plan::{Action, ReleaseAction};
-use lamplighter::policy::{DEPLOY, DeployPolicy, OnInconclusive, StackDefaults, TagError};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::RolloutActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
-use lamplighter::{AwsError, Operation, Plan};
+use lamplighter::{AwsError, Function, Operation, Plan};
 
-pub use decide::{RolloutStage, decide};
-pub use observation::{Observed, Prefetched};
+use crate::reads::Reads;
+
+pub use decide::decide;
+pub use observation::Prefetched;
+pub use observed::Observed;
+pub use policy::Policy;
+pub use stage::RolloutStage;
 
 pub struct Rollout;
-
-/// The parsed tag policy of one service.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Policy {
-    /// Seconds that a rollout may take; `None` if rollouts are no longer tracked.
-    pub deadline: Option<u64>,
-    /// Seconds after completion during which alarms can still fail a rollout.
-    pub bake: u64,
-    /// Seconds that each traffic step may be evaluated for.
-    pub step: u64,
-    /// The addresses to probe after completion, and the text that responses must contain.
-    pub verify: Vec<String>,
-    pub expect: Option<String>,
-    /// Whether paused deployments wait for an approval before traffic shifts.
-    pub approve: bool,
-    /// How to treat a release whose probes are inconclusive.
-    pub unclear: OnInconclusive,
-}
 
 impl Operation for Rollout {
     const FUNCTION: Function = Function::Rollout;
@@ -67,32 +59,8 @@ impl Operation for Rollout {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let deploy = tags
-            .get(DEPLOY)
-            .map(|value| DeployPolicy::parse(value))
-            .transpose()?;
-        let Some(deploy) = deploy else {
-            return Ok(self.cleanup_policy(defaults));
-        };
-        let step = deploy.max_step_seconds();
-        let DeployPolicy {
-            deadline,
-            bake,
-            verify,
-            expect,
-            approve,
-            unclear,
-            ..
-        } = deploy;
-        Ok(Some(Policy {
-            deadline: Some(deadline),
-            bake,
-            step,
-            verify,
-            expect,
-            approve,
-            unclear,
-        }))
+        let parsed = Policy::parse(tags)?;
+        Ok(parsed.or_else(|| self.cleanup_policy(defaults)))
     }
 
     fn cleanup_policy(&self, _: &StackDefaults) -> Option<Policy> {
@@ -122,42 +90,57 @@ impl Operation for Rollout {
 
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
-            Action::Release(ReleaseAction::Rollback(back)) => observed
-                .service
-                .as_ref()
-                .is_some_and(|s| s.task_definition == back.to),
-            _ => false,
+            Action::Release(action) => is_release_applied(action, observed),
+            Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
     }
 
-    fn prune_state(memory: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed) {
+        let releases = &mut state.releases;
         if observed
             .service
             .as_ref()
             .is_none_or(|service| service.status == "INACTIVE")
         {
-            memory.releases.active_rollout = None;
+            releases.active_rollout = None;
         }
         if observed.rollback_finished {
-            memory.releases.active_rollback = None;
+            releases.active_rollback = None;
         }
+        let Some(active) = &mut releases.active_rollout else {
+            return;
+        };
         // Time spent waiting for an approval doesn't count against the deadline.
-        if let (Some(following), Some(at)) = (
-            &mut memory.releases.active_rollout,
-            observed.deadline_restarts_at,
-        ) {
-            following.at = at;
+        if let Some(at) = observed.deadline_restarts_at {
+            active.at = at;
         }
-        if let (Some(following), Some(looks)) =
-            (&mut memory.releases.active_rollout, &observed.probe_streak)
-        {
-            following.looks = looks.clone();
+        if let Some(streak) = &observed.probe_streak {
+            active.looks = streak.clone();
         }
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
         context.state.releases.active_rollout.is_some()
             || context.state.releases.active_rollback.is_some()
+    }
+}
+
+fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
+    match action {
+        ReleaseAction::Rollback(rollback) => observed
+            .service
+            .as_ref()
+            .is_some_and(|service| service.task_definition == rollback.to),
+        ReleaseAction::Rollout(_)
+        | ReleaseAction::RestartTasks(_)
+        | ReleaseAction::ContinueDeployment(_)
+        | ReleaseAction::RecordVerdict(_)
+        | ReleaseAction::AnswerCodeDeployHook(_) => false,
     }
 }
 

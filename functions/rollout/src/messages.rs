@@ -6,337 +6,251 @@ use jiff::Timestamp;
 use lamplighter::model::{ExistingAlarm, Service, pluralize};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
-use lamplighter::state::ProbeStreak;
-use lamplighter::state::{ActiveRollout, Verified};
+use lamplighter::state::{ActiveRollout, ProbeStreak, Verified};
 
-use crate::Observed;
+use crate::failure::{self, Failure};
+use crate::observed::Observed;
 
-/// Limits of the quoted service events: the number of messages and of characters.
-const MAX_SENTENCES: usize = 3;
-const MAX_CHARS: usize = 600;
-
-/// The failures that cause a rollback, as they appear in messages.
-pub const HUNG: &str = "hung";
-pub const FAILED: &str = "failed";
-pub const PROBES_FAILED: &str = "does not answer well";
-pub const RAISED_ALARM: &str = "raised an alarm";
-
-fn label(following: &ActiveRollout) -> String {
-    format!("{} ({})", following.tag, following.digest.short_digest())
-}
-
-fn revision_name(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or_default()
-}
-
-/// Describes a failure: the likely cause, the helpful service events and the evidence.
-fn describe_failure(observed: &Observed) -> String {
-    let found = observed.evidence.render_text();
-    if let Some((service, (least, most))) = observed
-        .service
-        .as_ref()
-        .and_then(|s| Some((s, s.rollout_deadlock()?)))
-    {
-        return format!(
-            "At least {least} of {} must stay and at most {most} may run, so ECS can neither stop an old one nor start a new \
-             one: raise maximumPercent, or lower minimumHealthyPercent.",
-            service.describe_task_count()
-        );
-    }
-    // Started or stopped tasks alone explain nothing.
-    let tells = |message: &&String| {
-        [
-            "unable",
-            "fail",
-            "unhealthy",
-            "error",
-            "rolled back",
-            "rolling back",
-        ]
-        .iter()
-        .any(|word| message.contains(word))
-    };
-    let told: Vec<&str> = observed
-        .service_events
-        .iter()
-        .filter(tells)
-        .take(MAX_SENTENCES)
-        .map(String::as_str)
-        .collect();
-    if told.is_empty() && found.is_empty() {
-        return "ECS does not say why: look at the stopped tasks.".to_owned();
-    }
-    let text: String = told.join(" ").chars().take(MAX_CHARS).collect();
-    let cause = match_cause(&text)
-        .or_else(|| match_cause(&found))
-        .map(|cause| format!("{cause} "))
-        .unwrap_or_default();
-    let says = if text.is_empty() {
-        String::new()
-    } else {
-        format!("ECS says: {text}")
-    };
-    format!("{cause}{says}{found}").trim().to_owned()
-}
-
-/// Returns the likely cause of an ECS service event message.
-/// Source:
-/// <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
-fn match_cause(said: &str) -> Option<&'static str> {
-    const CAUSES: [(&str, &str); 7] = [
-        ("CannotPullContainer", "The image can't be pulled."),
-        (
-            "ResourceInitializationError",
-            "A secret, a log group or the network of the tasks can't be set up.",
-        ),
-        ("unable to place a task", "There is no room for the tasks."),
-        (
-            "Capacity is unavailable",
-            "AWS has no capacity for the tasks now.",
-        ),
-        (
-            "failed ELB health checks",
-            "The tasks do not pass the health check of the load balancer.",
-        ),
-        (
-            "unhealthy in",
-            "The tasks do not pass the health check of the load balancer.",
-        ),
-        (
-            "failed container health checks",
-            "The tasks do not pass their own health check.",
-        ),
-    ];
-    CAUSES
-        .iter()
-        .find(|(sign, _)| said.contains(sign))
-        .map(|(_, cause)| *cause)
-}
-
-pub fn release_completed(
+/// Announces a verified release. `firing`: the alarms that fire without counting against it.
+pub fn release_verified(
     service: &Service,
-    following: &ActiveRollout,
-    on: &[ExistingAlarm],
-    now: Timestamp,
+    active: &ActiveRollout,
+    minutes: i64,
+    firing: &[ExistingAlarm],
 ) -> Message {
-    let minutes = now.duration_since(following.at).as_mins();
     let tasks = pluralize(
         usize::try_from(service.running_count).unwrap_or_default(),
         "task",
     );
     Message::info(format!(
-        "{} is live: {tasks} run it after {minutes} min",
-        label(following)
+        "{} verified: {tasks} running after {minutes} min",
+        active.tag
+    ))
+    .action(format!(
+        "Lamplighter uses {} as the rollback target from now on.",
+        revision_name(&service.task_definition)
     ))
     .why(format!(
         "ECS reports the rollout as completed, so its health checks have passed.{}",
-        describe_muted_alarms(on)
+        describe_earlier_alarms(firing)
     ))
-    .next(format!(
-        "Nothing to do. {} is what a later release that fails goes back to.",
-        revision_name(&service.task_definition)
-    ))
+    .next("Nothing to do.")
     .clears(RELEASE_CONDITION)
 }
 
-pub fn waits_for_approval(following: &ActiveRollout, asked_for: bool) -> Message {
-    let why = if asked_for {
-        "The tag says approve=yes."
+/// `is_requested`: the tag asks for the approval, and not only a hook of the service itself.
+pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message {
+    let why = if is_requested {
+        "lamplighter:deploy sets approve=yes."
     } else {
-        "A hook of the service's own lets it pause."
+        "A hook of the service itself pauses the deployment."
     };
-    Message::info(format!("{} waits for approval before traffic is shifted to it", label(following)))
-        .why(format!("{why} Its tasks run, and no production traffic goes to them."))
-        .next(format!(
-            "To let it go on, tag the service {APPROVE} = {}, or continue it in the console; to stop it, stop the service \
-             deployment.",
-            following.digest
-        ))
-        .deduplicated_by(format!("approve:{}", following.digest))
-}
-
-pub fn approval_received(following: &ActiveRollout) -> Message {
     Message::info(format!(
-        "{} was approved: traffic is shifted to it",
-        label(following)
+        "{} held at 0 % of traffic - waiting for approval",
+        active.tag
     ))
-    .why(format!("The service is tagged {APPROVE} with its digest."))
-    .next("Each step is judged; a bad one takes it back.")
+    .action("Lamplighter continues the deployment as soon as it is approved.")
+    .why(format!("{why} Its tasks run without production traffic."))
+    .next(format!(
+        "To approve it, tag the service {APPROVE} = {}, or continue it in the console. To stop it, stop the service \
+         deployment.",
+        active.digest
+    ))
+    .deduplicated_by(format!("approve:{}", active.digest))
 }
 
+pub fn approval_received(active: &ActiveRollout) -> Message {
+    Message::info(format!("{} approved, shifting traffic", active.tag))
+        .action(
+            "Lamplighter continues the deployment, evaluates each step and rolls a bad one back.",
+        )
+        .why(format!("The service is tagged {APPROVE} with its digest."))
+        .next("Nothing to do.")
+}
+
+/// Warns that ECS or a person rolled the release back, and that it is quarantined.
 pub fn rollback_detected(
-    service: &Service,
-    following: &ActiveRollout,
+    active: &ActiveRollout,
+    minutes: i64,
     observed: &Observed,
-    spent: bool,
+    is_approval_used: bool,
 ) -> Message {
+    let revision = observed
+        .service
+        .as_ref()
+        .map_or("", |service| revision_name(&service.task_definition));
     Message::warning(format!(
-        "{} failed and went back to {}",
-        label(following),
-        revision_name(&service.task_definition)
+        "{} rejected after {minutes} min, rolled back to {revision}",
+        active.tag
+    ))
+    .action(format!(
+        "Lamplighter quarantines the image {}.",
+        active.digest.short_digest()
     ))
     .why(format!(
-        "ECS's circuit breaker or a person took it back. {}",
-        describe_failure(observed)
+        "ECS's circuit breaker or a person rolled it back. {}",
+        failure::describe_failure(observed)
     ))
-    .next(describe_retry(following, spent))
+    .next(describe_retry(active, is_approval_used))
     .clears(RELEASE_CONDITION)
 }
 
+/// Warns that Lamplighter rolls the release back to a verified revision.
 pub fn rollback_started(
-    following: &ActiveRollout,
-    what: &str,
-    to: &Verified,
+    active: &ActiveRollout,
+    minutes: i64,
+    failure: Failure,
+    target: &Verified,
     why: &str,
-    spent: bool,
+    is_approval_used: bool,
 ) -> Message {
     Message::warning(format!(
-        "{} {what}: going back to {} ({})",
-        label(following),
-        to.tag,
-        revision_name(&to.revision)
+        "{} rejected after {minutes} min, rolling back to {} - {}",
+        active.tag,
+        target.tag,
+        failure.cause()
     ))
-    .why(why.to_owned())
-    .next(describe_retry(following, spent))
+    .action(format!(
+        "Lamplighter rolls the service back to {} and quarantines the image {}.",
+        revision_name(&target.revision),
+        active.digest.short_digest()
+    ))
+    .why(why)
+    .next(describe_retry(active, is_approval_used))
     .clears(RELEASE_CONDITION)
 }
 
-pub fn no_rollback_target(following: &ActiveRollout, what: &str, why: &str) -> Message {
+pub fn no_rollback_target(
+    service: &Service,
+    active: &ActiveRollout,
+    minutes: i64,
+    why: &str,
+) -> Message {
     Message::critical(format!(
-        "{} {what}, and there is nothing to go back to",
-        label(following)
+        "{} - {} failed after {minutes} min, no rollback target",
+        describe_running_tasks(service),
+        active.tag
     ))
+    .action("Lamplighter leaves the service as it is.")
     .why(format!(
-        "No earlier revision is known to be good, active and still in ECR. {why}"
+        "No earlier revision is verified, active and still in ECR. {why}"
     ))
-    .next("Push a release that works, or update the service by hand. It is left as it is.")
-    .deduplicated_by(no_rollback_target_key(following))
+    .next("Push a release that works, or update the service by hand.")
+    .deduplicated_by(no_rollback_target_key(active))
     .clears(RELEASE_CONDITION)
     .fires(format!("{RELEASE_CONDITION}:failed"))
 }
 
-fn no_rollback_target_key(following: &ActiveRollout) -> String {
-    format!("no-way-back:{}", following.digest)
+fn no_rollback_target_key(active: &ActiveRollout) -> String {
+    format!("no-way-back:{}", active.digest)
 }
 
-fn dependency_down_key(following: &ActiveRollout) -> String {
-    format!("depends:{}", following.digest)
+fn outage_key(active: &ActiveRollout) -> String {
+    format!("depends:{}", active.digest)
 }
 
 /// Resolves an earlier alert about a failed release, because it no longer runs or is no longer
-/// managed.
+/// managed. `notified`: the keys of the alerts that were sent.
 pub fn release_superseded(
-    following: &ActiveRollout,
-    told: &BTreeMap<String, Timestamp>,
+    active: &ActiveRollout,
+    notified: &BTreeMap<String, Timestamp>,
 ) -> Option<Message> {
-    let key = [
-        no_rollback_target_key(following),
-        dependency_down_key(following),
-    ]
-    .into_iter()
-    .find(|key| told.contains_key(key))?;
-    let message = Message::info(format!("{} runs no more", label(following)))
-        .why("Something newer runs, or the service is not looked after any more.")
+    let key = [no_rollback_target_key(active), outage_key(active)]
+        .into_iter()
+        .find(|key| notified.contains_key(key))?;
+    let message = Message::info(format!("{} no longer running, alert resolved", active.tag))
+        .why("The service runs something newer, or it is no longer managed.")
         .next("Nothing to do.");
     Some(message.resolves(key).clears(RELEASE_CONDITION))
 }
 
 /// Builds the alert for a release that fails during a dependency outage, when every revision would
-/// fail.
-pub fn dependency_down(
-    following: &ActiveRollout,
-    what: &str,
+/// fail. `down`: the names of the dependencies.
+pub fn rollback_held_by_outage(
+    service: &Service,
+    active: &ActiveRollout,
+    minutes: i64,
     why: &str,
     down: &[String],
 ) -> Message {
     let down = down.join(", ");
-    Message::critical(format!("{} {what} while {down} is down: it is not taken back", label(following)))
-        .why(format!("It shares the tag lamplighter:app with it, and an earlier revision would fail as well. {why}"))
-        .next("It is looked at again once that is back, and then has its whole time.")
-        .deduplicated_by(dependency_down_key(following))
-        .fires(format!("{RELEASE_CONDITION}:failed"))
+    Message::critical(format!(
+        "{} - {} failed after {minutes} min, dependency outage ({down})",
+        describe_running_tasks(service),
+        active.tag
+    ))
+    .action("Lamplighter holds the rollback until the outage ends, then gives the release its full deadline.")
+    .why(format!(
+        "The service shares the tag lamplighter:app with {down}, so an earlier revision would fail as well. {why}"
+    ))
+    .next(format!("Bring {down} back."))
+    .deduplicated_by(outage_key(active))
+    .fires(format!("{RELEASE_CONDITION}:failed"))
 }
 
-pub fn rollback_while_down(
+/// Warns that ECS or a person rolled the release back, which a dependency outage explains.
+pub fn rolled_back_during_outage(
     service: &Service,
-    following: &ActiveRollout,
+    active: &ActiveRollout,
+    minutes: i64,
     down: &[String],
 ) -> Message {
     let down = down.join(", ");
-    Message::warning(format!("{} went back to {} while {down} is down", label(following), revision_name(&service.task_definition)))
-        .why("ECS's circuit breaker or a person took it back. With what it depends on down that says nothing about the image.")
-        .next("It is not refused: once that is back, push it again.")
-        .clears(RELEASE_CONDITION)
+    Message::warning(format!(
+        "{} rolled back to {} after {minutes} min - dependency outage ({down})",
+        active.tag,
+        revision_name(&service.task_definition)
+    ))
+    .action("Lamplighter does not quarantine the image.")
+    .why("ECS's circuit breaker or a person rolled it back. During a dependency outage any revision fails.")
+    .next(format!("Push the image again once {down} is back."))
+    .clears(RELEASE_CONDITION)
 }
 
-pub fn describe_timeout(minutes: i64, observed: &Observed) -> String {
-    format!(
-        "It was not live after {minutes} min. {}",
-        describe_failure(observed)
-    )
-}
-
-pub fn describe_probe_failure(observed: &Observed) -> String {
-    let looks = observed.probe_streak.clone().unwrap_or_default();
-    let (problem, found) = (
-        looks.problem.clone().unwrap_or_default(),
-        observed.evidence.render_text(),
-    );
-    let how = if looks.is_unhealthy() {
-        "it failed its check three times in a row".to_owned()
-    } else {
-        format!(
-            "{} of {} looks at its addresses passed, and its tag says unclear=back",
-            looks.passed, looks.all
-        )
-    };
-    format!("ECS reports it as completed, but {how}: {problem}.{found}")
-}
-
-pub fn probes_inconclusive(following: &ActiveRollout, looks: &ProbeStreak) -> Message {
-    let ProbeStreak {
-        all,
-        passed,
-        problem,
-        ..
-    } = looks;
-    Message::warning(format!("{} is live, and nobody can say whether it is well", label(following)))
-        .why(format!("{passed} of {all} looks at its addresses passed. Last: {}.", problem.clone().unwrap_or_default()))
-        .next("See whether it works, and push another one if not. It is left as it is, and no later release goes back to it.")
-        .clears(RELEASE_CONDITION)
-}
-
-pub fn describe_alarm(alarm: &ExistingAlarm, observed: &Observed) -> String {
-    let since = alarm
-        .state_since
-        .map(|at| at.strftime(" since %H:%M UTC").to_string())
-        .unwrap_or_default();
-    format!(
-        "The alarm {} is on{since}: {}{}",
-        alarm.name,
-        alarm.state_reason,
-        observed.evidence.render_text()
-    )
+pub fn probes_inconclusive(active: &ActiveRollout, streak: &ProbeStreak) -> Message {
+    Message::warning(format!(
+        "{} inconclusive: {} of {} probes passed",
+        active.tag, streak.passed, streak.all
+    ))
+    .action("Lamplighter leaves the release running, and does not use it as a rollback target.")
+    .why(format!(
+        "ECS reports the rollout as completed. Last failed probe: {}.",
+        streak.problem.clone().unwrap_or_default()
+    ))
+    .next("Check whether the release works, and push another one if not.")
+    .clears(RELEASE_CONDITION)
 }
 
 /// Lists the alarms that fired before the release and so could not count against it.
-fn describe_muted_alarms(on: &[ExistingAlarm]) -> String {
-    let names: Vec<&str> = on.iter().map(|alarm| alarm.name.as_str()).collect();
+fn describe_earlier_alarms(firing: &[ExistingAlarm]) -> String {
+    let names: Vec<&str> = firing.iter().map(|alarm| alarm.name.as_str()).collect();
     if names.is_empty() {
         return String::new();
     }
     format!(
-        " {} had been on before, and could not judge it.",
+        " Already firing before the release, and so not counted against it: {}.",
         names.join(", ")
     )
 }
 
-fn describe_retry(following: &ActiveRollout, approval_is_spent: bool) -> String {
-    if approval_is_spent {
-        return "This image is not rolled out again: push another one.".to_owned();
+fn describe_retry(active: &ActiveRollout, is_approval_used: bool) -> String {
+    if is_approval_used {
+        return "Push a new image.".to_owned();
     }
     format!(
-        "This image is not rolled out again: push another one, or tag the service {APPROVE} = {} to try it once more.",
-        following.digest
+        "Push a new image, or tag the service {APPROVE} = {} to try this one again.",
+        active.digest
     )
+}
+
+/// Formats the running and desired counts: `0/3 tasks running`.
+fn describe_running_tasks(service: &Service) -> String {
+    format!(
+        "{}/{} tasks running",
+        service.running_count, service.desired_count
+    )
+}
+
+fn revision_name(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
 }

@@ -1,6 +1,6 @@
 //! Every message of `rollout`, as people read it. A change of a text is a change of its snapshot.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use lamplighter::model::{AlarmState, AlarmTopics, Arn, Digest, ExistingAlarm, Service};
 use lamplighter::notify::Message;
 use lamplighter::release::evidence::Evidence;
@@ -8,8 +8,9 @@ use lamplighter::state::ProbeStreak;
 use lamplighter::state::{ActiveRollout, Verified};
 
 use crate::Observed;
-use crate::decide::RolloutStage;
+use crate::failure::{self, Failure};
 use crate::messages;
+use crate::stage::RolloutStage;
 
 fn book(messages: &[Message]) -> String {
     messages
@@ -20,126 +21,127 @@ fn book(messages: &[Message]) -> String {
 }
 
 const NOW: Timestamp = Timestamp::constant(1_795_233_600, 0); // 2026-11-21T04:00:00Z
+const STARTED: Timestamp = Timestamp::constant(1_795_232_640, 0); // 16 min before
 const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:41";
 
-fn observed(service: &Service, said: &[&str], evidence: Evidence) -> Observed {
-    Observed {
-        service: Some(service.clone()),
-        code_deployment: None,
-        stage: RolloutStage::TimedOut,
-        rollback_target: None,
-        probe_streak: None,
-        alarms: Vec::new(),
-        down: Vec::new(),
-        service_events: said.iter().map(|text| (*text).to_owned()).collect(),
-        evidence,
-        pause: None,
-        deadline_restarts_at: None,
-        rollback_finished: false,
-        revertible_deployment: None,
-    }
+fn digest() -> Digest {
+    Digest::new(format!("sha256:{:064x}", 2))
 }
 
-#[test]
-fn every_message() {
-    let digest = Digest::new(format!("sha256:{:064x}", 2));
-    let at = NOW - SignedDuration::from_mins(16);
-    let (tag, base, looks) = (
-        "RC_1.4.2".to_owned(),
-        REVISION.to_owned(),
-        ProbeStreak::default(),
-    );
-    let following = ActiveRollout {
-        digest: digest.clone(),
-        tag,
-        base,
-        at,
-        deployment: None,
-        looks,
-    };
+fn service() -> Service {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-    let service = Service {
+    Service {
         task_definition: REVISION.to_owned(),
         running_count: 2,
         ..Service::new_rolling(arn, 2)
-    };
-    let good = Verified {
-        digest,
-        tag: "RC_1.4.1".to_owned(),
-        revision: REVISION.to_owned(),
-        at,
-    };
-    let stops =
-        Some("3 tasks stopped: Essential container in task exited (web: exit code 1).".to_owned());
-    let lines = Some(("web".to_owned(), vec!["panic: no configuration".to_owned()]));
-    let evidence = Evidence {
-        stops,
-        lines,
-        missing: None,
-    };
-    let silent = observed(&service, &[], Evidence::default());
-    let ecs = [
-        "(service web) was unable to place a task because no container instance met all of its requirements.",
-    ];
-    let told = observed(&service, &ecs, evidence);
-    let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = ProbeStreak {
+    }
+}
+
+fn active() -> ActiveRollout {
+    ActiveRollout {
+        digest: digest(),
+        tag: "RC_1.4.2".to_owned(),
+        base: REVISION.to_owned(),
+        at: STARTED,
+        deployment: None,
+        looks: ProbeStreak::default(),
+    }
+}
+
+/// Returns a rollout whose failure ECS does not explain.
+fn unexplained() -> Observed {
+    Observed {
+        service: Some(service()),
+        stage: RolloutStage::TimedOut,
+        ..Observed::default()
+    }
+}
+
+/// Returns a rollout with a service event, stopped tasks and log lines.
+fn explained() -> Observed {
+    let event = "(service web) was unable to place a task because no container instance met all of its requirements.";
+    Observed {
+        service_events: vec![event.to_owned()],
+        evidence: Evidence {
+            stops: Some(
+                "3 tasks stopped: Essential container in task exited (web: exit code 1)."
+                    .to_owned(),
+            ),
+            lines: Some(("web".to_owned(), vec!["panic: no configuration".to_owned()])),
+            missing: None,
+        },
+        ..unexplained()
+    }
+}
+
+/// Returns probes of which so many failed in a row at last.
+fn probes(bad: u32) -> ProbeStreak {
+    ProbeStreak {
         all: 20,
         passed: 14,
-        bad: 3,
-        problem,
+        bad,
+        problem: Some("https://shop.example.com/health: it answers 503".to_owned()),
         ..ProbeStreak::default()
-    };
-    let unclear = ProbeStreak {
-        bad: 0,
-        ..looks.clone()
-    };
-    let alarm = ExistingAlarm {
+    }
+}
+
+fn describe_probes(bad: u32) -> String {
+    failure::describe_probe_failure(&Observed {
+        probe_streak: Some(probes(bad)),
+        ..unexplained()
+    })
+}
+
+fn alarm() -> ExistingAlarm {
+    ExistingAlarm {
         name: "checkout-errors".into(),
         arn: String::new(),
         state: AlarmState::Alarm,
-        state_since: Some(at),
+        state_since: Some(STARTED),
         state_reason: "Threshold Crossed: 3 datapoints were greater than the threshold (5.0)."
             .into(),
         actions: AlarmTopics::default(),
         alarm: None,
+    }
+}
+
+fn rollback(failure: Failure, why: &str, is_approval_used: bool) -> Message {
+    let target = Verified {
+        digest: digest(),
+        tag: "RC_1.4.1".to_owned(),
+        revision: REVISION.to_owned(),
+        at: STARTED,
     };
+    messages::rollback_started(&active(), 16, failure, &target, why, is_approval_used)
+}
+
+#[test]
+fn every_message() {
+    let active = active();
+    let service = service();
     let orders = ["orders".to_owned()];
-    let (late, refuted) = (
-        messages::describe_timeout(16, &told),
-        |looks: &ProbeStreak| {
-            messages::describe_probe_failure(&Observed {
-                probe_streak: Some(looks.clone()),
-                ..silent.clone()
-            })
-        },
-    );
-    let back = |what: &str, why: &str, spent: bool| {
-        messages::rollback_started(&following, what, &good, why, spent)
-    };
+    let late = failure::describe_incomplete_rollout(&explained());
+    let fired = failure::describe_alarm(&alarm(), &unexplained());
     let messages = [
-        messages::release_completed(&service, &following, &[], NOW),
-        messages::release_completed(&service, &following, std::slice::from_ref(&alarm), NOW),
-        messages::waits_for_approval(&following, true),
-        messages::waits_for_approval(&following, false),
-        messages::approval_received(&following),
-        messages::rollback_detected(&service, &following, &silent, false),
-        messages::rollback_detected(&service, &following, &told, true),
-        back(messages::HUNG, &late, false),
-        back(messages::PROBES_FAILED, &refuted(&looks), true),
-        back(messages::FAILED, &refuted(&unclear), false),
-        back(
-            messages::RAISED_ALARM,
-            &messages::describe_alarm(&alarm, &silent),
-            false,
-        ),
-        messages::no_rollback_target(&following, messages::HUNG, &late),
-        messages::dependency_down(&following, messages::HUNG, &late, &orders),
-        messages::rollback_while_down(&service, &following, &orders),
-        messages::probes_inconclusive(&following, &unclear),
+        messages::release_verified(&service, &active, 16, &[]),
+        messages::release_verified(&service, &active, 16, &[alarm()]),
+        messages::waits_for_approval(&active, true),
+        messages::waits_for_approval(&active, false),
+        messages::approval_received(&active),
+        messages::rollback_detected(&active, 16, &unexplained(), false),
+        messages::rollback_detected(&active, 16, &explained(), true),
+        rollback(Failure::Deadline, &late, false),
+        rollback(Failure::FailedProbes, &describe_probes(3), true),
+        rollback(Failure::FailedProbes, &describe_probes(0), false),
+        rollback(Failure::FailedDeployment, &late, false),
+        rollback(Failure::FiringAlarm, &fired, false),
+        messages::no_rollback_target(&service, &active, 16, &late),
+        messages::rollback_held_by_outage(&service, &active, 16, &late, &orders),
+        messages::rolled_back_during_outage(&service, &active, 16, &orders),
+        messages::probes_inconclusive(&active, &probes(0)),
         messages::release_superseded(
-            &following,
-            &[(format!("depends:{}", following.digest), NOW)].into(),
+            &active,
+            &[(format!("depends:{}", active.digest), NOW)].into(),
         )
         .unwrap(),
     ];

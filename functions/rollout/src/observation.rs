@@ -2,28 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{
-    Arn, CodeDeployment, Digest, ExistingAlarm, ImageRef, Service, ServiceDeployment,
-    TaskDefinition,
-};
-use lamplighter::policy::{self, OnInconclusive};
-use lamplighter::release::evidence::{self, Evidence};
-use lamplighter::release::probe::probe_if_due;
-use lamplighter::release::{dependencies, rollback};
-use lamplighter::state::ProbeStreak;
-use lamplighter::state::{ActiveRollout, TargetState, Verified};
-use serde::Serialize;
+use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
+use lamplighter::policy;
+use lamplighter::release::{dependencies, evidence, rollback};
+use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState};
 
-use crate::decide::{CONSISTENCY_DELAY, RolloutStage, blames_release, derive_stage};
-use crate::{Policy, code_deploy};
+use crate::code_deploy;
+use crate::completion;
+use crate::deployments::{find_pause, find_revertible_deployment};
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::reads::Reads;
+use crate::stage::{CONSISTENCY_DELAY, RolloutStage, derive_stage};
 
-/// Alarms of `enroll` that a release can cause.
-const ERROR_ALARMS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
 /// How long Lamplighter tracks a rollback.
 const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_hours(6);
 const DEPLOYMENT_FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
@@ -33,39 +28,6 @@ const DEPLOYMENT_FAILED: &str = "SERVICE_DEPLOYMENT_FAILED";
 pub struct Prefetched {
     at: Timestamp,
     services: BTreeMap<Arn, Service>,
-}
-
-/// The input of [`crate::decide`].
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Observed {
-    /// `None` if the service does not exist.
-    pub service: Option<Service>,
-    /// The CodeDeploy deployment, if CodeDeploy deploys the service.
-    pub code_deployment: Option<CodeDeployment>,
-    /// The progress of the active rollout.
-    pub stage: RolloutStage,
-    /// The newest verified revision to roll back to; read only if a rollback is needed.
-    pub rollback_target: Option<Verified>,
-    /// The probe results so far, if the tag gives addresses to probe.
-    pub probe_streak: Option<ProbeStreak>,
-    /// Firing error alarms; read only after completion, if there is a bake time.
-    pub alarms: Vec<ExistingAlarm>,
-    /// Dependencies of the application that are down; read only for a failed release.
-    pub down: Vec<String>,
-    /// Service events since the rollout began, newest first, after any CodeDeploy error. Read only
-    /// for a failed release.
-    pub service_events: Vec<String>,
-    /// Stopped tasks, log lines and other evidence; read only for a failed release.
-    pub evidence: Evidence,
-    /// The ARN of the deployment that waits for approval, and the identifier of its pause hook.
-    pub pause: Option<(String, String)>,
-    /// The time of this observation if the deadline starts again from it.
-    pub deadline_restarts_at: Option<Timestamp>,
-    /// Whether the active rollback has finished.
-    pub rollback_finished: bool,
-    /// The deployment that can be reverted to the rollback target: its ECS ARN or CodeDeploy
-    /// identifier.
-    pub revertible_deployment: Option<String>,
 }
 
 impl Prefetched {
@@ -84,88 +46,107 @@ impl Prefetched {
         context: TargetContext<'_, Policy>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
+        let service = self.read_service(context, cloud).await?;
+        match (service, &context.state.releases.active_rollout) {
+            (Some(service), Some(active)) => {
+                self.observe_rollout(context, service, active, cloud).await
+            }
+            (service, _) => self.observe_rollback(context.state, service, cloud).await,
+        }
+    }
+
+    /// Returns the prefetched service, or reads it again if another invocation changed it since.
+    async fn read_service<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Option<Service>, AwsError> {
         let arn = &context.target.arn;
-        // Read the service again if another invocation changed it after the prefetch.
-        let service = if context.state.last_change().is_some_and(|at| at >= self.at) {
-            cloud
-                .describe_services(std::slice::from_ref(arn))
-                .await?
-                .into_iter()
-                .next()
-        } else {
-            self.services.get(arn).cloned()
-        };
-        let (Some(service), Some(following)) = (&service, &context.state.releases.active_rollout)
-        else {
-            return self.observe_rollback(context.state, service, cloud).await;
-        };
+        if context.state.last_change().is_none_or(|at| at < self.at) {
+            return Ok(self.services.get(arn).cloned());
+        }
+        let services = cloud.describe_services(std::slice::from_ref(arn)).await?;
+        Ok(services.into_iter().next())
+    }
+
+    async fn observe_rollout<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        service: Service,
+        active: &ActiveRollout,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
+        let mut observed = self.read_stage(context, service, active, cloud).await?;
+        if observed.stage.may_be_paused() {
+            self.check_pause(&mut observed, cloud).await?;
+        }
+        if observed.stage == RolloutStage::Live {
+            completion::check_completed(&mut observed, context, active, self.at, cloud).await?;
+        }
+        if observed.stage.is_failure() {
+            collect_evidence(&mut observed, context, active, cloud).await?;
+        }
+        if observed.stage.needs_rollback() {
+            self.find_rollback(&mut observed, context, active, cloud)
+                .await?;
+        }
+        Ok(observed)
+    }
+
+    /// Reads how far the rollout has come, by CodeDeploy or by ECS.
+    async fn read_stage<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        service: Service,
+        active: &ActiveRollout,
+        cloud: &C,
+    ) -> Result<Observed, AwsError> {
         let runs_it = match service.task_definition.as_str() {
             "" => false,
             revision => runs_image(
                 &cloud.describe_task_definition(revision).await?,
-                &following.digest,
+                &active.digest,
             ),
         };
-        // ECS waits between traffic steps, and each step may be evaluated for a while.
-        let shift = service.shifting.max_seconds(context.policy.step);
-        let deadline = context.policy.deadline.map(|deadline| deadline + shift);
-        let code_deployment = code_deploy::find_deployment(service, following, cloud).await?;
-        let stage = match &code_deployment {
-            Some(deployment) => code_deploy::derive_stage(
-                deployment,
-                following,
-                runs_it,
-                context.policy.deadline,
-                self.at,
-            ),
-            None => derive_stage(
-                service,
-                following,
-                runs_it,
-                has_failure_event(context, following),
-                deadline,
-                self.at,
-            ),
+        let deadline = context.policy.deadline;
+        let code_deployment = code_deploy::find_deployment(&service, active, cloud).await?;
+        let stage = if let Some(deployment) = &code_deployment {
+            code_deploy::derive_stage(deployment, active, runs_it, deadline, self.at)
+        } else {
+            // ECS waits between traffic steps, and each step may be evaluated for a while.
+            let shift = service.shifting.max_seconds(context.policy.step);
+            let deadline = deadline.map(|deadline| deadline + shift);
+            let failed = has_failure_event(context, active);
+            derive_stage(&service, active, runs_it, failed, deadline, self.at)
         };
-        let mut observed = Observed {
-            service: Some(service.clone()),
+        Ok(Observed {
+            service: Some(service),
             stage,
             code_deployment,
             ..Observed::default()
+        })
+    }
+
+    /// Finds out whether the deployment waits for an approval, which stops the clock of its
+    /// deadline.
+    async fn check_pause<C: Reads>(
+        &self,
+        observed: &mut Observed,
+        cloud: &C,
+    ) -> Result<(), AwsError> {
+        let Some(service) = observed
+            .service
+            .as_ref()
+            .filter(|service| service.shifts_traffic())
+        else {
+            return Ok(());
         };
-        if matches!(stage, RolloutStage::InProgress | RolloutStage::TimedOut)
-            && service.shifts_traffic()
-        {
-            observed.pause = find_pause(arn, cloud).await?;
-            if observed.pause.is_some() {
-                (observed.stage, observed.deadline_restarts_at) =
-                    (RolloutStage::Paused, Some(self.at));
-            }
+        observed.pause = find_pause(&service.arn, cloud).await?;
+        if observed.pause.is_some() {
+            observed.stage = RolloutStage::Paused;
+            observed.deadline_restarts_at = Some(self.at);
         }
-        if stage == RolloutStage::Live {
-            self.check_completed(&mut observed, context, following, cloud)
-                .await?;
-        }
-        if observed.stage.is_failure() {
-            observed.service_events = cloud.service_events(arn, following.at).await?;
-            let error = observed
-                .code_deployment
-                .as_ref()
-                .map(|deployment| deployment.error.clone());
-            observed
-                .service_events
-                .splice(0..0, error.filter(|error| !error.is_empty()));
-            observed.down =
-                dependencies::find_unavailable(policy::app_name(&context.target.tags), cloud)
-                    .await?;
-            observed.evidence =
-                evidence::collect_evidence(service, following.at, &following.base, cloud).await;
-        }
-        if observed.stage.needs_rollback() {
-            self.find_rollback(&mut observed, context, following, cloud)
-                .await?;
-        }
-        Ok(observed)
+        Ok(())
     }
 
     /// Finds the rollback target and a deployment that can be reverted to it. Skips both if a
@@ -174,7 +155,7 @@ impl Prefetched {
         &self,
         observed: &mut Observed,
         context: TargetContext<'_, Policy>,
-        following: &ActiveRollout,
+        active: &ActiveRollout,
         cloud: &C,
     ) -> Result<(), AwsError> {
         if !observed.down.is_empty() {
@@ -184,11 +165,12 @@ impl Prefetched {
             return Ok(());
         }
         observed.rollback_target =
-            rollback::find_rollback_target(context.state, &following.digest, cloud).await?;
-        if let (RolloutStage::TimedOut, Some(to)) = (observed.stage, &observed.rollback_target) {
+            rollback::find_rollback_target(context.state, &active.digest, cloud).await?;
+        if let (RolloutStage::TimedOut, Some(target)) = (observed.stage, &observed.rollback_target)
+        {
             observed.revertible_deployment = match &observed.code_deployment {
                 Some(deployment) => Some(deployment.id.clone()),
-                None => find_revertible_deployment(&context.target.arn, to, cloud).await?,
+                None => find_revertible_deployment(&context.target.arn, target, cloud).await?,
             };
         }
         Ok(())
@@ -198,7 +180,7 @@ impl Prefetched {
     /// one.
     async fn observe_rollback<C: Reads>(
         &self,
-        memory: &TargetState,
+        state: &TargetState,
         service: Option<Service>,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
@@ -206,115 +188,55 @@ impl Prefetched {
             service,
             ..Observed::default()
         };
-        let (Some(service), Some(way)) = (&observed.service, &memory.releases.active_rollback)
+        let (Some(service), Some(rollback)) = (&observed.service, &state.releases.active_rollback)
         else {
             return Ok(observed);
         };
-        let age = self.at.duration_since(way.at);
-        let settled = age >= CONSISTENCY_DELAY && !service.has_rollout_in_progress();
-        if settled || age >= ROLLBACK_TIMEOUT {
+        let age = self.at.duration_since(rollback.at);
+        let is_settled = age >= CONSISTENCY_DELAY && !service.has_rollout_in_progress();
+        if is_settled || age >= ROLLBACK_TIMEOUT {
             observed.rollback_finished = true;
         } else if service.shifts_traffic() {
             observed.pause = find_pause(&service.arn, cloud).await?;
         }
         Ok(observed)
     }
+}
 
-    /// Checks a completed release: its addresses first, then its alarms.
-    async fn check_completed<C: Reads>(
-        &self,
-        observed: &mut Observed,
-        context: TargetContext<'_, Policy>,
-        following: &ActiveRollout,
-        cloud: &C,
-    ) -> Result<(), AwsError> {
-        let Policy {
-            verify,
-            expect,
-            unclear,
-            bake,
-            ..
-        } = context.policy;
-        if !verify.is_empty() {
-            let looks =
-                probe_if_due(&following.looks, verify, expect.as_deref(), self.at, cloud).await;
-            if looks.is_unhealthy()
-                || looks.is_inconclusive() && *unclear == OnInconclusive::Rollback
-            {
-                observed.stage = RolloutStage::ProbesFailed;
-            }
-            observed.probe_streak = Some(looks);
-        }
-        if observed.stage == RolloutStage::Live && *bake > 0 {
-            observed.alarms = find_firing_alarms(&context.target.arn, cloud).await?;
-            if observed
-                .alarms
-                .iter()
-                .any(|alarm| blames_release(alarm, following))
-            {
-                observed.stage = RolloutStage::AlarmFiring;
-            }
-        }
-        Ok(())
+/// Collects the reasons for a failed release: service events, dependencies and stopped tasks.
+async fn collect_evidence<C: Reads>(
+    observed: &mut Observed,
+    context: TargetContext<'_, Policy>,
+    active: &ActiveRollout,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    observed.service_events = cloud.service_events(&context.target.arn, active.at).await?;
+    let error = observed
+        .code_deployment
+        .as_ref()
+        .map(|deployment| deployment.error.clone())
+        .filter(|error| !error.is_empty());
+    observed.service_events.splice(0..0, error);
+    observed.down =
+        dependencies::find_unavailable(policy::app_name(&context.target.tags), cloud).await?;
+    if let Some(service) = &observed.service {
+        observed.evidence =
+            evidence::collect_evidence(service, active.at, &active.base, cloud).await;
     }
-}
-
-/// Returns the deployment that waits for approval, and its pause hook.
-async fn find_pause<C: Reads>(
-    service: &Arn,
-    cloud: &C,
-) -> Result<Option<(String, String)>, AwsError> {
-    let waiting = cloud
-        .find_active_deployment(service)
-        .await?
-        .filter(ServiceDeployment::is_in_progress);
-    Ok(waiting.and_then(|deployment| Some((deployment.arn, deployment.paused?))))
-}
-
-/// Returns the active deployment if ECS can revert it to the revision `to`.
-async fn find_revertible_deployment<C: Reads>(
-    service: &Arn,
-    to: &Verified,
-    cloud: &C,
-) -> Result<Option<String>, AwsError> {
-    let deployment = cloud
-        .find_active_deployment(service)
-        .await?
-        .filter(ServiceDeployment::is_in_progress);
-    let leads_there = |d: &ServiceDeployment| {
-        d.from
-            .as_ref()
-            .is_some_and(|f| f.task_definition == to.revision)
-    };
-    Ok(deployment
-        .filter(leads_there)
-        .map(|deployment| deployment.arn))
+    Ok(())
 }
 
 /// Reports whether the event says that a deployment failed after the rollout began.
-fn has_failure_event(context: TargetContext<'_, Policy>, following: &ActiveRollout) -> bool {
-    let says = matches!(&context.event.detail, Detail::DeploymentChange(change) if change.event_name == DEPLOYMENT_FAILED);
+fn has_failure_event(context: TargetContext<'_, Policy>, active: &ActiveRollout) -> bool {
+    let Detail::DeploymentChange(change) = &context.event.detail else {
+        return false;
+    };
     // Event times are in whole seconds.
-    says && context
-        .event
-        .time
-        .is_some_and(|at| at + SignedDuration::from_secs(1) >= following.at)
-}
-
-/// Returns the service's firing alarms that a release can cause.
-async fn find_firing_alarms<C: Reads>(
-    service: &Arn,
-    cloud: &C,
-) -> Result<Vec<ExistingAlarm>, AwsError> {
-    let prefix = format!("lamplighter/{}/", service.display_name());
-    let mut on = cloud.describe_alarms(&prefix, true).await?;
-    on.retain(|alarm| {
-        alarm
-            .name
-            .strip_prefix(&prefix)
-            .is_some_and(|kind| ERROR_ALARMS.contains(&kind))
-    });
-    Ok(on)
+    change.event_name == DEPLOYMENT_FAILED
+        && context
+            .event
+            .time
+            .is_some_and(|at| at + SignedDuration::from_secs(1) >= active.at)
 }
 
 /// Reports whether a container of the revision runs the image with this digest.

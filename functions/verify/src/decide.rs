@@ -3,48 +3,46 @@
 use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::Digest;
-use lamplighter::notify::{Message, RELEASE_CONDITION};
-use lamplighter::plan::{
-    Action, AnswerCodeDeployHook, HookStatus, RecordVerdict, ReleaseAction, Step, Verdict,
-};
-use lamplighter::policy::OnInconclusive;
-use lamplighter::state::PendingVerdict;
-use lamplighter::state::REQUIRED_STREAK;
+use lamplighter::plan::{Action, AnswerCodeDeployHook, HookStatus, ReleaseAction, Step};
 
-use crate::observation::{HookStage, Observed};
-use crate::sequential::{Comparison, ComparisonResult};
-use crate::{Policy, RETRY_LATER_SECONDS, RETRY_SOON_SECONDS, messages};
+use crate::hook_plan::{RETRY_SOON_SECONDS, postpone_hook, succeed_hook};
+use crate::messages;
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::stage::HookStage;
+use crate::verdict::OpenVerdict;
 
 /// Returns the plan for one deployment.
 #[must_use]
 pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let Some(judging) = &observed.pending_verdict else {
-        return succeed_hook("nobody waits for a judgement: it goes back, or is not known");
+    let Some(pending) = &observed.pending_verdict else {
+        return succeed_hook(
+            "no hook waits for a verdict: the deployment rolls back, or is unknown",
+        );
     };
-    let plan = decide_verdict(Decision {
+    let plan = decide_verdict(&OpenVerdict {
         context,
         observed,
-        pending_verdict: judging,
+        pending,
         now,
     });
-    let (Some(execution), Some(status)) = (&judging.execution, plan.hook) else {
+    let (Some(execution), Some(status)) = (&pending.execution, plan.hook) else {
         return plan;
     };
     // CodeDeploy reads no response; it receives the result by an API call.
     let passed = match status {
         HookStatus::InProgress { .. } => return Plan { hook: None, ..plan },
-        status => status == HookStatus::Succeeded,
+        HookStatus::Succeeded => true,
+        HookStatus::Failed => false,
     };
-    let (service, deployment) = (context.target.arn.clone(), judging.deployment.clone());
-    let report = AnswerCodeDeployHook {
-        service,
-        deployment,
+    let answer = AnswerCodeDeployHook {
+        service: context.target.arn.clone(),
+        deployment: pending.deployment.clone(),
         execution: execution.clone(),
         passed,
     };
     let step = Step {
-        action: Action::Release(ReleaseAction::AnswerCodeDeployHook(report)),
+        action: Action::Release(ReleaseAction::AnswerCodeDeployHook(answer)),
         reason: plan.reason.clone(),
         message: None,
     };
@@ -55,223 +53,47 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     }
 }
 
-fn decide_verdict(case: Decision<'_>) -> Plan {
-    let Decision {
-        context, observed, ..
-    } = case;
-    if observed.stage == HookStage::RollingBack {
-        return succeed_hook("it goes back, and nothing stands in its way");
+/// Returns the plan with the response to the hook, as ECS reads it.
+fn decide_verdict(verdict: &OpenVerdict<'_>) -> Plan {
+    let stage = verdict.observed.stage;
+    let policy = verdict.context.policy;
+    if stage == HookStage::RollingBack {
+        return succeed_hook("the deployment rolls back, which needs no verdict");
     }
-    if !context.policy.enabled {
-        return succeed_hook("its tags do not let it be judged");
+    if !policy.enabled {
+        return succeed_hook("the tags of the service disable verification");
     }
-    if case.pending_verdict.failed {
-        return Plan::nothing("it was judged, and failed").with_hook_status(HookStatus::Failed);
+    if verdict.pending.failed {
+        return Plan::nothing("the release was already rejected")
+            .with_hook_status(HookStatus::Failed);
     }
-    if let Some(plan) = case.check_quarantine() {
+    if let Some(plan) = verdict.check_quarantine() {
         return plan;
     }
-    match (observed.stage, &observed.comparison) {
-        (HookStage::Tested, _) if context.policy.verify_test.is_some() => {
-            case.check_probes("the test listener")
+    match stage {
+        HookStage::Tested if policy.verify_test.is_some() => {
+            verdict.check_probes("the test listener")
         }
-        (HookStage::Shifted, _) if !context.policy.verify.is_empty() => {
-            case.check_probes("its addresses")
-        }
-        (HookStage::Shifting(weight), Some(comparison)) => {
-            case.check_comparison(weight, comparison)
-        }
-        (HookStage::Shifting(weight), None) => {
-            case.plan_inconclusive(messages::not_comparable(&case.label(), weight))
-        }
-        (HookStage::Unknown, _) => postpone_hook(
-            "CodeDeploy does not say yet at what it asks",
+        HookStage::Shifted if !policy.verify.is_empty() => verdict.check_probes("its addresses"),
+        HookStage::Shifting(weight) => decide_traffic_step(verdict, weight),
+        HookStage::Unknown => postpone_hook(
+            "CodeDeploy does not report the stage of its hook yet",
             RETRY_SOON_SECONDS,
         ),
-        _ => succeed_hook("there is nothing to be judged in this stage"),
+        HookStage::Prepared | HookStage::Tested | HookStage::Shifted | HookStage::RollingBack => {
+            succeed_hook("this stage needs no verification")
+        }
     }
 }
 
-fn succeed_hook(reason: impl Into<String>) -> Plan {
-    Plan::nothing(reason).with_hook_status(HookStatus::Succeeded)
-}
-
-fn postpone_hook(reason: impl Into<String>, call_back_delay: u32) -> Plan {
-    Plan::nothing(reason).with_hook_status(HookStatus::InProgress { call_back_delay })
-}
-
-#[derive(Clone, Copy)]
-struct Decision<'a> {
-    context: TargetContext<'a, Policy>,
-    observed: &'a Observed,
-    pending_verdict: &'a PendingVerdict,
-    now: Timestamp,
-}
-
-impl Decision<'_> {
-    fn label(&self) -> String {
-        let image = self.observed.image.as_ref();
-        image.map_or_else(
-            || "the new revision".to_owned(),
-            |(tag, digest)| format!("{tag} ({})", digest.short_digest()),
-        )
-    }
-
-    /// Rejects a quarantined digest that someone deploys outside `lamplighter:deploy`. The active
-    /// rollout is exempt, because it was approved.
-    fn check_quarantine(&self) -> Option<Plan> {
-        let (_, digest) = self.observed.image.as_ref()?;
-        let reason = self.context.state.releases.quarantined.get(digest)?;
-        let is_ours = self
-            .context
-            .state
-            .releases
-            .active_rollout
-            .as_ref()
-            .is_some_and(|following| following.digest == *digest);
-        (!is_ours).then(|| {
-            let message = messages::image_quarantined(&self.label(), digest, reason);
-            Plan::notify(message).with_hook_status(HookStatus::Failed)
-        })
-    }
-
-    /// Reports whether the time limit of this step has passed.
-    fn is_late(&self) -> bool {
-        let waited = self
-            .now
-            .duration_since(self.pending_verdict.step_since)
-            .as_secs();
-        u64::try_from(waited).is_ok_and(|waited| waited >= self.context.policy.step)
-    }
-
-    fn check_probes(&self, place: &str) -> Plan {
-        let looks = &self.pending_verdict.looks;
-        if looks.is_healthy() {
-            return succeed_hook(format!(
-                "{} has answered well {REQUIRED_STREAK} times in a row at {place}",
-                self.label()
-            ));
-        }
-        if looks.is_unhealthy() {
-            return self.fail_release(
-                messages::probes_failed(&self.label(), place, looks),
-                &format!("it did not answer well at {place}"),
-            );
-        }
-        if looks.is_inconclusive() || self.is_late() {
-            return self.plan_inconclusive(messages::probes_inconclusive(
-                &self.label(),
-                place,
-                looks,
-            ));
-        }
-        postpone_hook(
-            format!(
-                "{} has answered well {} times of {REQUIRED_STREAK} in a row at {place}",
-                self.label(),
-                looks.good
-            ),
-            RETRY_SOON_SECONDS,
-        )
-    }
-
-    fn check_comparison(&self, weight: f64, comparison: &Comparison) -> Plan {
-        let counts = messages::describe_counts(comparison);
-        match comparison.current_result() {
-            ComparisonResult::MoreErrors => self.fail_release(
-                messages::more_errors(&self.label(), weight, comparison),
-                &format!("it failed more often at {weight} %"),
-            ),
-            ComparisonResult::Slower => self.fail_release(
-                messages::higher_latency(&self.label(), weight, comparison),
-                &format!("it was slower at {weight} %"),
-            ),
-            ComparisonResult::Unresponsive => self.fail_release(
-                messages::unanswered_requests(&self.label(), weight, comparison),
-                &format!("it did not answer at {weight} %"),
-            ),
-            ComparisonResult::NoWorse => succeed_hook(format!(
-                "{} is no worse at {weight} %: {counts}",
-                self.label()
-            )),
-            ComparisonResult::Inconclusive { minutes } if self.is_late() => self.plan_inconclusive(
-                messages::not_enough_evidence(&self.label(), weight, comparison, minutes),
-            ),
-            ComparisonResult::Inconclusive { minutes } => {
-                let left = minutes
-                    .map(|minutes| format!("; about {minutes} min more at this rate"))
-                    .unwrap_or_default();
-                postpone_hook(
-                    format!(
-                        "not enough evidence yet about {} at {weight} %: {counts}{left}",
-                        self.label()
-                    ),
-                    RETRY_LATER_SECONDS,
-                )
-            }
-        }
-    }
-
-    /// Fails the hook, so that the deployment rolls back and the image is quarantined.
-    fn fail_release(&self, message: Message, because: &str) -> Plan {
-        // For CodeDeploy, no other notification reports the end of the release.
-        let message = message.clears(RELEASE_CONDITION);
-        let Some((tag, digest)) = self.observed.image.clone() else {
-            let once = format!(
-                "failed:{}:{}",
-                self.pending_verdict.deployment, self.pending_verdict.step
-            );
-            return Plan::notify(
-                message
-                    .next("Traffic goes back to the old revision.")
-                    .deduplicated_by(once),
-            )
-            .with_hook_status(HookStatus::Failed);
-        };
-        let reason = format!("{because} on {}", self.now.strftime("%F %H:%M UTC"));
-        let message = message.next(messages::describe_retry(
-            &digest,
-            self.context.state.is_approval_used(&digest),
-        ));
-        self.plan_verdict(tag, digest, Verdict::Failed { reason }, message)
-            .with_hook_status(HookStatus::Failed)
-    }
-
-    fn plan_verdict(
-        &self,
-        tag: String,
-        digest: Digest,
-        verdict: Verdict,
-        message: Message,
-    ) -> Plan {
-        let judge = RecordVerdict {
-            service: self.context.target.arn.clone(),
-            digest,
-            tag,
-            verdict,
-        };
-        Plan::single_step(
-            Action::Release(ReleaseAction::RecordVerdict(judge)),
-            message.title.clone(),
-            message,
-        )
-    }
-
-    fn plan_inconclusive(&self, message: Message) -> Plan {
-        if self.context.policy.unclear == OnInconclusive::Rollback {
-            let title = format!("{}: going back", message.title);
-            return self.fail_release(
-                Message { title, ..message },
-                "nobody could say whether it is well",
-            );
-        }
-        let step = format!(
-            "unclear:{}:{}",
-            self.pending_verdict.deployment, self.pending_verdict.step
-        );
-        let message = message
-            .next("It goes on; with unclear=back in the tag it would go back.")
-            .deduplicated_by(step);
-        Plan::notify(message).with_hook_status(HookStatus::Succeeded)
+fn decide_traffic_step(verdict: &OpenVerdict<'_>, weight: f64) -> Plan {
+    let place = format!("{weight} % of traffic");
+    match &verdict.observed.comparison {
+        Some(comparison) => verdict.check_comparison(&place, comparison),
+        None => verdict.plan_inconclusive(messages::not_comparable(
+            &verdict.version(),
+            &place,
+            verdict.context.policy.unclear,
+        )),
     }
 }

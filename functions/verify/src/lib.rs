@@ -10,56 +10,48 @@
 
 mod decide;
 mod discovery;
+mod hook;
+mod hook_plan;
+mod image;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
 pub mod sequential;
+mod stage;
+mod traffic;
+mod verdict;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
-use lamplighter::Function;
-use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
-use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
+use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
 use lamplighter::plan::{Action, HookStatus};
-use lamplighter::policy::{
-    self, DEPLOY, DeployPolicy, Managed, Mode, OnInconclusive, StackDefaults, TagError,
-};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::HookActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
-use lamplighter::{AwsError, Error, Operation, Plan};
+use lamplighter::{AwsError, Error, Function, Operation, Plan};
 use serde_json::{Value, json};
 
+use crate::hook_plan::RETRY_SOON_SECONDS;
+use crate::reads::Reads;
+
 pub use decide::decide;
-pub use observation::{HookStage, Observed, Prefetched};
+pub use observation::Prefetched;
+pub use observed::Observed;
+pub use policy::Policy;
+pub use stage::HookStage;
+
+/// The keys of payloads that are not a direct call of an ECS lifecycle hook: an event, a batch of
+/// records or a call of CodeDeploy.
+const OTHER_PAYLOADS: [&str; 3] = ["detail-type", "Records", "LifecycleEventHookExecutionId"];
 
 pub struct Verify;
-
-/// The parsed tag policy of one service.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Policy {
-    /// Whether deployments are verified; if not, all of them proceed.
-    pub enabled: bool,
-    /// The addresses to probe once the release has production traffic, and the text that responses
-    /// must contain.
-    pub verify: Vec<String>,
-    pub expect: Option<String>,
-    /// The address to probe at the test listener.
-    pub verify_test: Option<String>,
-    /// Seconds that one step may be evaluated for.
-    pub step: u64,
-    /// How to treat an inconclusive result.
-    pub unclear: OnInconclusive,
-}
-
-/// Seconds until ECS invokes the hook again.
-const RETRY_SOON_SECONDS: u32 = 15;
-const RETRY_LATER_SECONDS: u32 = 30;
 
 impl Operation for Verify {
     const FUNCTION: Function = Function::Verify;
@@ -75,22 +67,8 @@ impl Operation for Verify {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let deploy = tags
-            .get(DEPLOY)
-            .map(|value| DeployPolicy::parse(value))
-            .transpose()?;
-        let acts = policy::parse_managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
-        let Some(deploy) = deploy.filter(|_| acts) else {
-            return Ok(self.cleanup_policy(defaults));
-        };
-        Ok(Some(Policy {
-            enabled: true,
-            step: deploy.max_step_seconds(),
-            verify: deploy.verify,
-            expect: deploy.expect,
-            verify_test: deploy.verify_test,
-            unclear: deploy.unclear,
-        }))
+        let parsed = Policy::parse(tags, defaults)?;
+        Ok(parsed.or_else(|| self.cleanup_policy(defaults)))
     }
 
     /// Hooks are always answered, even without a tag.
@@ -114,12 +92,13 @@ impl Operation for Verify {
             .map_or_else(Preconditions::for_missing_target, Preconditions::from)
     }
 
+    /// A verdict changes nothing on AWS that could be observed.
     fn is_applied(_: &Action, _: &Observed) -> bool {
         false
     }
 
-    fn prune_state(memory: &mut TargetState, observed: &Observed) {
-        memory
+    fn prune_state(state: &mut TargetState, observed: &Observed) {
+        state
             .releases
             .pending_verdict
             .clone_from(&observed.pending_verdict);
@@ -129,7 +108,7 @@ impl Operation for Verify {
         observed
             .pending_verdict
             .as_ref()
-            .is_some_and(|judging| judging.execution.is_some())
+            .is_some_and(|verdict| verdict.execution.is_some())
     }
 
     fn build_response(
@@ -138,9 +117,7 @@ impl Operation for Verify {
         result: Result<Value, Error>,
     ) -> Result<Value, Error> {
         // CodeDeploy receives its result by an API call, so errors are returned and retried.
-        let others = ["detail-type", "Records", "LifecycleEventHookExecutionId"];
-        let is_call = !others.iter().any(|key| payload.get(key).is_some());
-        if !is_call {
+        if OTHER_PAYLOADS.iter().any(|key| payload.get(key).is_some()) {
             return result;
         }
         match result {
@@ -153,7 +130,7 @@ impl Operation for Verify {
             }
             // An unreadable invocation can't be verified, and a retry would be just as unreadable.
             Err(Error::MalformedEvent(error)) => {
-                tracing::error!(error = %error, "a call that can't be read is answered with SUCCEEDED");
+                tracing::error!(error = %error, "unreadable hook call, answering SUCCEEDED");
                 Ok(json!(HookStatus::Succeeded))
             }
             Err(_) => Ok(json!(HookStatus::InProgress {

@@ -2,10 +2,10 @@
 
 use lamplighter::model::{Digest, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::policy::APPROVE;
+use lamplighter::policy::{APPROVE, OnInconclusive};
 use lamplighter::state::ProbeStreak;
 
-use crate::sequential::{Comparison, FALSE_ALARM_RATE, MARGIN, Minute};
+use crate::sequential::{Comparison, FALSE_ALARM_RATE, MARGIN, Minute, SLOWDOWN_FACTOR};
 
 /// Formats the share of failed requests: `12 of 300 requests (4.0 %)`.
 fn format_error_share(minute: &Minute) -> String {
@@ -20,9 +20,10 @@ fn format_error_share(minute: &Minute) -> String {
     )
 }
 
+/// Formats the errors of both revisions.
 pub fn describe_counts(comparison: &Comparison) -> String {
     format!(
-        "{} fail with it, {} with the old revision",
+        "{} failed with the new revision, {} with the old one",
         format_error_share(&comparison.new),
         format_error_share(&comparison.old)
     )
@@ -30,100 +31,142 @@ pub fn describe_counts(comparison: &Comparison) -> String {
 
 /// Describes how to retry after a failure. An approval that was already used does not allow another
 /// attempt.
-pub fn describe_retry(digest: &Digest, approval_is_spent: bool) -> String {
-    let next = if approval_is_spent {
-        "push another one.".to_owned()
-    } else {
-        format!("push another one, or tag the service {APPROVE} = {digest} to try it once more.")
-    };
-    format!("Traffic goes back to the old revision. This image is not rolled out again: {next}")
+pub fn describe_retry(digest: &Digest, is_approval_used: bool) -> String {
+    if is_approval_used {
+        return "Push a new image.".to_owned();
+    }
+    format!("Push a new image, or tag the service {APPROVE} = {digest} to try this one again.")
 }
 
-pub fn more_errors(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    Message::warning(format!(
-        "{label} fails more often than the old one: going back from {weight} % of traffic"
-    ))
-    .why(format!(
-        "In the same minutes {}. That this is chance is less likely than {:.1} %.",
-        describe_counts(comparison),
+/// Describes the consequences of a rejection.
+pub fn describe_rejection(digest: &Digest) -> String {
+    format!(
+        "The deployment rolls back to the old revision, and Lamplighter quarantines the image {}.",
+        digest.short_digest()
+    )
+}
+
+fn describe_false_alarm_rate() -> String {
+    format!(
+        "The probability of a false alarm is below {:.1} %.",
         FALSE_ALARM_RATE * 100.0
+    )
+}
+
+/// `place`: the stage at which the release was rejected, such as `10 % of traffic`.
+fn rejected(version: &str, place: &str, cause: &str) -> Message {
+    Message::warning(format!(
+        "{version} rejected at {place}, rolling back - {cause}"
     ))
 }
 
-pub fn higher_latency(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    Message::warning(format!("{label} is slower than the old one: going back from {weight} % of traffic")).why(format!(
-        "In {} of {} nine tenths of its requests took half as long again. That this is chance is less likely than {:.1} %.",
+/// Builds the warning about an undecided stage; by policy the deployment proceeds or rolls back.
+fn inconclusive(version: &str, place: &str, unclear: OnInconclusive, cause: &str) -> Message {
+    Message::warning(match unclear {
+        OnInconclusive::Keep => format!("{version} inconclusive at {place} - {cause}"),
+        OnInconclusive::Rollback => {
+            format!("{version} inconclusive at {place}, rolling back - {cause}")
+        }
+    })
+}
+
+/// Completes a message about a deployment that proceeds without a result.
+pub fn proceeding(message: Message) -> Message {
+    message.action("The deployment proceeds.").next(
+        "Check whether the release works. To roll back in such a case, add unclear=back to the tag.",
+    )
+}
+
+pub fn more_errors(version: &str, place: &str, comparison: &Comparison) -> Message {
+    rejected(version, place, "more errors").why(format!(
+        "In the same minutes, {}. {}",
+        describe_counts(comparison),
+        describe_false_alarm_rate()
+    ))
+}
+
+pub fn higher_latency(version: &str, place: &str, comparison: &Comparison) -> Message {
+    rejected(version, place, "higher latency").why(format!(
+        "In {} of {}, its p90 latency was over {SLOWDOWN_FACTOR} times that of the old revision. {}",
         comparison.slow_minutes,
         pluralize(comparison.compared_minutes as usize, "minute"),
-        FALSE_ALARM_RATE * 100.0
+        describe_false_alarm_rate()
     ))
-}
-
-pub fn not_enough_evidence(
-    label: &str,
-    weight: f64,
-    comparison: &Comparison,
-    minutes: Option<u32>,
-) -> Message {
-    let left = minutes.map_or_else(
-        || "At this rate it can't be known".to_owned(),
-        |minutes| format!("At this rate it would take about {minutes} min more"),
-    );
-    Message::warning(format!(
-        "not enough evidence about {label} at {weight} % of traffic"
-    ))
-    .why(format!(
-        "{}. {left} whether it fails more often by {:.0} in a hundred.",
-        describe_counts(comparison),
-        MARGIN * 100.0
-    ))
-}
-
-/// Builds the warning that the two revisions can't be compared.
-pub fn not_comparable(label: &str, weight: f64) -> Message {
-    Message::warning(format!("{label} can't be judged at {weight} % of traffic"))
-        .why("There is not one old revision beside it, or not each of them has a target group behind an application load balancer.")
 }
 
 /// Builds the warning that most requests to the new revision get no response.
-pub fn unanswered_requests(label: &str, weight: f64, comparison: &Comparison) -> Message {
-    let Minute { requests, .. } = comparison.new;
-    Message::warning(format!("{label} does not answer: going back from {weight} % of traffic")).why(format!(
-        "Of {requests:.0} requests to it less than half were answered by its tasks; of those to the old revision nearly all."
+pub fn unanswered_requests(version: &str, place: &str, comparison: &Comparison) -> Message {
+    rejected(version, place, "no responses").why(format!(
+        "Its tasks answered less than half of {:.0} requests; the old revision answered nearly all of its own.",
+        comparison.new.requests
     ))
 }
 
-pub fn probes_failed(label: &str, place: &str, looks: &ProbeStreak) -> Message {
-    let problem = looks.problem.clone().unwrap_or_default();
-    Message::warning(format!(
-        "{label} does not answer well at {place}: going back"
-    ))
-    .why(format!(
-        "It failed its check {} times in a row: {problem}.",
-        looks.bad
+/// `minutes`: the estimated minutes until a result, if any is expected.
+pub fn not_enough_evidence(
+    version: &str,
+    place: &str,
+    unclear: OnInconclusive,
+    comparison: &Comparison,
+    minutes: Option<u32>,
+) -> Message {
+    let margin = format!("{:.0} percentage points", MARGIN * 100.0);
+    let outlook = minutes.map_or_else(
+        || format!("At this rate, an error rate higher by {margin} can never be excluded."),
+        |minutes| {
+            format!(
+                "At this rate it would take about {minutes} min more to exclude an error rate higher by {margin}."
+            )
+        },
+    );
+    inconclusive(version, place, unclear, "not enough evidence")
+        .why(format!("{}. {outlook}", describe_counts(comparison)))
+}
+
+/// Builds the warning that the two revisions can't be compared.
+pub fn not_comparable(version: &str, place: &str, unclear: OnInconclusive) -> Message {
+    inconclusive(version, place, unclear, "no comparison").why(
+        "A comparison needs exactly one old revision, and for each revision a target group of an Application Load Balancer.",
+    )
+}
+
+pub fn probes_failed(version: &str, place: &str, streak: &ProbeStreak) -> Message {
+    rejected(version, place, "failed probes").why(format!(
+        "{} probes in a row failed. Last failure: {}.",
+        streak.bad,
+        streak.problem.clone().unwrap_or_default()
     ))
 }
 
-pub fn probes_inconclusive(label: &str, place: &str, looks: &ProbeStreak) -> Message {
-    let ProbeStreak {
-        all,
-        passed,
-        problem,
-        ..
-    } = looks;
-    let last = problem
+pub fn probes_inconclusive(
+    version: &str,
+    place: &str,
+    unclear: OnInconclusive,
+    streak: &ProbeStreak,
+) -> Message {
+    let last = streak
+        .problem
         .as_ref()
-        .map(|problem| format!(" Last: {problem}."))
+        .map(|problem| format!(" Last failure: {problem}."))
         .unwrap_or_default();
-    Message::warning(format!("nobody can say whether {label} is well at {place}")).why(format!(
-        "{passed} of {} passed.{last}",
-        pluralize(*all as usize, "look")
-    ))
+    let cause = format!(
+        "{} of {} passed",
+        streak.passed,
+        pluralize(streak.all as usize, "probe")
+    );
+    inconclusive(version, place, unclear, &cause).why(format!("The probes did not agree.{last}"))
 }
 
-pub fn image_quarantined(label: &str, digest: &Digest, reason: &str) -> Message {
-    Message::warning(format!("{label} is refused: it failed before"))
-        .why(format!("It is deployed again, not by lamplighter:deploy, and that is taken back. {reason}."))
-        .next(format!("Deploy another image, or tag the service {APPROVE} = {digest} to have it rolled out once more."))
-        .deduplicated_by(format!("refused:{digest}"))
+pub fn image_quarantined(version: &str, digest: &Digest, reason: &str) -> Message {
+    Message::warning(format!(
+        "{version} rejected, rolling back - quarantined image"
+    ))
+    .action("The deployment rolls back to the old revision.")
+    .why(format!(
+        "It was deployed again, but not by lamplighter:deploy. Reason of the quarantine: {reason}."
+    ))
+    .next(format!(
+        "Deploy another image, or tag the service {APPROVE} = {digest} to try this one again."
+    ))
+    .deduplicated_by(format!("refused:{digest}"))
 }

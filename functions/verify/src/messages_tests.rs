@@ -2,6 +2,7 @@
 
 use lamplighter::model::Digest;
 use lamplighter::notify::Message;
+use lamplighter::policy::OnInconclusive;
 use lamplighter::state::ProbeStreak;
 
 use crate::messages;
@@ -15,54 +16,87 @@ fn book(messages: &[Message]) -> String {
         .join("\n\n")
 }
 
+const VERSION: &str = "RC_1.4.2";
+const STEP: &str = "10 % of traffic";
+const LISTENER: &str = "the test listener";
+
+fn digest() -> Digest {
+    Digest::new(format!("sha256:{:064x}", 2))
+}
+
+/// Completes a message about a release that rolls back.
+fn rejected(message: Message, is_approval_used: bool) -> Message {
+    message
+        .action(messages::describe_rejection(&digest()))
+        .next(messages::describe_retry(&digest(), is_approval_used))
+}
+
+fn traffic_messages() -> Vec<Message> {
+    let mut comparison = Comparison::default();
+    comparison.old = minute(2_700.0, 8.0);
+    comparison.new = minute(300.0, 12.0);
+    comparison.compared_minutes = 6;
+    comparison.slow_minutes = 5;
+    let back = OnInconclusive::Rollback;
+    vec![
+        rejected(messages::more_errors(VERSION, STEP, &comparison), false),
+        rejected(messages::higher_latency(VERSION, STEP, &comparison), false),
+        rejected(
+            messages::not_enough_evidence(VERSION, STEP, back, &comparison, Some(40)),
+            true,
+        ),
+        rejected(
+            messages::not_enough_evidence(VERSION, STEP, back, &comparison, None),
+            true,
+        ),
+        rejected(messages::not_comparable(VERSION, STEP, back), false),
+        rejected(
+            messages::unanswered_requests(VERSION, STEP, &comparison),
+            false,
+        ),
+    ]
+}
+
+fn probe_messages() -> Vec<Message> {
+    let streak = ProbeStreak {
+        all: 9,
+        passed: 6,
+        bad: 3,
+        problem: Some("https://shop.example.com/health: it answers 503".to_owned()),
+        ..ProbeStreak::default()
+    };
+    let back = OnInconclusive::Rollback;
+    let keep = OnInconclusive::Keep;
+    vec![
+        rejected(messages::probes_failed(VERSION, LISTENER, &streak), false),
+        rejected(
+            messages::probes_inconclusive(VERSION, LISTENER, back, &streak),
+            false,
+        ),
+        messages::proceeding(messages::probes_inconclusive(
+            VERSION, LISTENER, keep, &streak,
+        )),
+    ]
+}
+
 #[test]
 fn every_message() {
-    let label = "RC_1.4.2 (sha256:00000000)";
-    let digest = Digest::new(format!("sha256:{:064x}", 2));
-    let minute = |requests: f64, errors: f64| Minute {
+    let mut messages = traffic_messages();
+    messages.extend(probe_messages());
+    messages.push(messages::image_quarantined(
+        VERSION,
+        &digest(),
+        "it had more errors at 10 % of traffic on 2026-11-21 03:44 UTC",
+    ));
+    insta::assert_snapshot!(book(&messages));
+}
+
+/// Returns a minute in which every request was answered.
+fn minute(requests: f64, errors: f64) -> Minute {
+    Minute {
         requests,
         errors,
         answers: requests,
         p90: None,
-    };
-    let mut comparison = Comparison::default();
-    (comparison.old, comparison.new) = (minute(2_700.0, 8.0), minute(300.0, 12.0));
-    (comparison.compared_minutes, comparison.slow_minutes) = (6, 5);
-    let problem = Some("https://shop.example.com/health: it answers 503".to_owned());
-    let looks = ProbeStreak {
-        all: 9,
-        passed: 6,
-        bad: 3,
-        problem,
-        ..ProbeStreak::default()
-    };
-    let again =
-        |message: Message, spent: bool| message.next(messages::describe_retry(&digest, spent));
-    let messages = [
-        again(messages::more_errors(label, 10.0, &comparison), false),
-        again(messages::higher_latency(label, 10.0, &comparison), false),
-        again(
-            messages::not_enough_evidence(label, 10.0, &comparison, Some(40)),
-            true,
-        ),
-        again(
-            messages::not_enough_evidence(label, 10.0, &comparison, None),
-            true,
-        ),
-        again(messages::not_comparable(label, 10.0), false),
-        again(
-            messages::unanswered_requests(label, 10.0, &comparison),
-            false,
-        ),
-        again(
-            messages::probes_failed(label, "the test listener", &looks),
-            false,
-        ),
-        again(
-            messages::probes_inconclusive(label, "the test listener", &looks),
-            false,
-        ),
-        messages::image_quarantined(label, &digest, "It failed more often at 10 % of traffic"),
-    ];
-    insta::assert_snapshot!(book(&messages));
+    }
 }

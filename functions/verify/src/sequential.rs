@@ -33,7 +33,7 @@ const PRIOR: (f64, f64) = (0.5, 50.0);
 const MIN_REQUESTS: f64 = 20.0;
 /// A minute is slow if the new revision's p90 latency exceeds the old one's by this factor plus
 /// this many seconds.
-const SLOWDOWN_FACTOR: f64 = 1.5;
+pub(crate) const SLOWDOWN_FACTOR: f64 = 1.5;
 const MIN_SLOWDOWN_SECONDS: f64 = 0.02;
 
 /// The metrics of one revision in one minute.
@@ -91,7 +91,8 @@ impl Comparison {
     /// Adds a minute of both revisions. `begun`: the minute belongs to the current step. Evidence
     /// against a release accumulates over all steps.
     pub fn add_minute(&mut self, old: Minute, new: Minute, begun: bool) {
-        let (old, new) = (clamp_counts(old), clamp_counts(new));
+        let old = clamp_counts(old);
+        let new = clamp_counts(new);
         let rates = self.error_rates();
         for (bet, margin) in self.worse.iter_mut().zip(ERROR_BETS) {
             *bet += log_worse(&rates, margin, &old, &new);
@@ -122,10 +123,9 @@ impl Comparison {
         add_counts(&mut old, &self.old);
         let mut both = old;
         add_counts(&mut both, &self.new);
-        let rate = |sum: &Minute| (sum.errors + PRIOR.0) / (sum.requests + PRIOR.1);
         ErrorRates {
-            old: rate(&old),
-            both: rate(&both),
+            old: estimate_error_rate(&old),
+            both: estimate_error_rate(&both),
         }
     }
 
@@ -156,11 +156,10 @@ impl Comparison {
     /// Reports whether most requests to the new revision get neither a response nor an error. A few
     /// are always in flight at the edges of a minute, but never half.
     fn is_unresponsive(&self) -> bool {
-        let answered = |sum: &Minute| sum.answers / sum.requests.max(1.0);
         self.minutes > 1
             && self.new.requests >= MIN_REQUESTS
-            && answered(&self.new) < 0.5
-            && answered(&self.old) > 0.9
+            && answered_share(&self.new) < 0.5
+            && answered_share(&self.old) > 0.9
     }
 
     fn minutes_left(&self) -> Option<u32> {
@@ -174,6 +173,16 @@ impl Comparison {
         )]
         (gained > 0.0 && minutes <= 1_440.0).then_some(minutes as u32)
     }
+}
+
+/// Returns the share of requests with a response.
+fn answered_share(sum: &Minute) -> f64 {
+    sum.answers / sum.requests.max(1.0)
+}
+
+/// Estimates the error rate from counts and the prior.
+fn estimate_error_rate(sum: &Minute) -> f64 {
+    (sum.errors + PRIOR.0) / (sum.requests + PRIOR.1)
 }
 
 /// Corrects late or partial metrics, so that errors never exceed requests.
@@ -233,17 +242,24 @@ fn log_no_worse(rates: &ErrorRates, old: &Minute, new: &Minute) -> f64 {
         return 0.0;
     }
     let rate = rates.both.min(0.99 - MARGIN);
-    // The derivative of the divergence from a pair (low, low + margin). It rises with `low`, and is
-    // zero at the nearest pair.
-    let slope = |p: f64| (p - rate) / (p * (1.0 - p));
-    let (mut below, mut above) = ((rate - MARGIN).max(0.0), rate);
+    let mut below = (rate - MARGIN).max(0.0);
+    let mut above = rate;
     for _ in 0..60 {
         let middle = f64::midpoint(below, above);
-        if old.requests * slope(middle) + new.requests * slope(middle + MARGIN) < 0.0 {
+        // The derivative of the divergence from a pair (low, low + margin). It rises with `low`,
+        // and is zero at the nearest pair.
+        let slope = old.requests * divergence_slope(middle, rate)
+            + new.requests * divergence_slope(middle + MARGIN, rate);
+        if slope < 0.0 {
             below = middle;
         } else {
             above = middle;
         }
     }
     log_likelihood_ratio(old, rate, above) + log_likelihood_ratio(new, rate, above + MARGIN)
+}
+
+/// Returns the derivative, with respect to `p`, of the divergence of a rate `p` from `rate`.
+fn divergence_slope(p: f64, rate: f64) -> f64 {
+    (p - rate) / (p * (1.0 - p))
 }

@@ -1,4 +1,4 @@
-//! The stated error rates, tried: 10,000 releases a case.
+//! The stated error rates, measured with 10,000 simulated releases a case.
 
 use rstest::rstest;
 use verify::sequential::{
@@ -6,10 +6,10 @@ use verify::sequential::{
 };
 
 const RUNS: u32 = 10_000;
-/// Of the requests, the canary gets one in twenty.
+/// The share of requests that the canary gets.
 const CANARY: f64 = 0.05;
 const MINUTES: u32 = 60;
-/// Of the old revision alone, before.
+/// Minutes with the old revision alone, before the traffic shift.
 const HISTORY: u32 = 5;
 
 struct Dice(fastrand::Rng);
@@ -23,8 +23,9 @@ impl Dice {
         self.0.f64()
     }
 
-    /// How many of `n` happen that have this chance each: from one to the next by the geometric distribution.
-    fn of(&mut self, n: f64, chance: f64) -> f64 {
+    /// Draws the number of successes among `n` trials with this chance each, from one success to the
+    /// next by the geometric distribution.
+    fn successes(&mut self, n: f64, chance: f64) -> f64 {
         if chance <= 0.0 {
             return 0.0;
         }
@@ -38,7 +39,8 @@ impl Dice {
         }
     }
 
-    /// How many come within a minute, by the Poisson distribution; large ones as a sum of small ones.
+    /// Draws the requests of a minute from the Poisson distribution; large means as a sum of small
+    /// ones.
     fn arrivals(&mut self, mut mean: f64) -> f64 {
         let mut sum = 0.0;
         while mean > 30.0 {
@@ -57,17 +59,18 @@ impl Dice {
         let requests = self.arrivals(per_minute);
         Minute {
             requests,
-            errors: self.of(requests, errors),
+            errors: self.successes(requests, errors),
             answers: requests,
             p90: None,
         }
     }
 }
 
-/// How often a release is taken back and passed, looked at every minute; the rest is unclear.
+/// Returns the shares of releases that are rejected and passed, evaluated every minute. The rest is
+/// inconclusive.
 fn share(per_second: f64, old: f64, new: f64) -> (f64, f64) {
     let mut dice = Dice::new();
-    let (mut back, mut passed) = (0_u32, 0_u32);
+    let (mut rejected, mut passed) = (0_u32, 0_u32);
     for _ in 0..RUNS {
         let mut comparison = Comparison::default();
         for _ in 0..HISTORY {
@@ -81,27 +84,27 @@ fn share(per_second: f64, old: f64, new: f64) -> (f64, f64) {
                 ComparisonResult::NoWorse => passed += 1,
                 ComparisonResult::MoreErrors
                 | ComparisonResult::Slower
-                | ComparisonResult::Unresponsive => back += 1,
+                | ComparisonResult::Unresponsive => rejected += 1,
             }
             break;
         }
     }
     (
-        f64::from(back) / f64::from(RUNS),
+        f64::from(rejected) / f64::from(RUNS),
         f64::from(passed) / f64::from(RUNS),
     )
 }
 
 #[rstest]
-fn a_release_that_is_no_worse_is_taken_back_no_more_often_than_stated(
+fn a_release_that_is_no_worse_is_rejected_no_more_often_than_stated(
     #[values(0.5, 5.0, 50.0)] per_second: f64,
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
-    let (back, passed) = share(per_second, errors, errors);
+    let (rejected, passed) = share(per_second, errors, errors);
     eprintln!(
-        "{per_second} requests a second, {errors} errors: {back} taken back, {passed} passed"
+        "{per_second} requests a second, {errors} errors: {rejected} rejected, {passed} passed"
     );
-    assert!(back <= FALSE_ALARM_RATE / 2.0, "{back}");
+    assert!(rejected <= FALSE_ALARM_RATE / 2.0, "{rejected}");
 }
 
 #[rstest]
@@ -109,20 +112,20 @@ fn a_release_that_is_worse_by_the_margin_is_passed_no_more_often_than_stated(
     #[values(0.5, 5.0, 50.0)] per_second: f64,
     #[values(0.0, 0.001, 0.01, 0.05, 0.3)] errors: f64,
 ) {
-    let (back, passed) = share(per_second, errors, errors + MARGIN);
+    let (rejected, passed) = share(per_second, errors, errors + MARGIN);
     eprintln!(
-        "{per_second} requests a second, {errors} errors and the margin: {back} taken back, {passed} passed"
+        "{per_second} requests a second, {errors} errors and the margin: {rejected} rejected, {passed} passed"
     );
     assert!(passed <= MISS_RATE, "{passed}");
 }
 
-/// Where it is plain, it is found soon.
+/// Plain differences are found soon.
 #[rstest]
 #[case::every_request(1.0, 0.999)]
 #[case::one_in_three(0.33, 0.999)]
 #[case::one_in_ten(0.1, 0.99)]
-fn a_release_that_is_plainly_worse_is_taken_back(#[case] errors: f64, #[case] at_least: f64) {
-    let (back, passed) = share(5.0, 0.001, errors);
-    eprintln!("5 requests a second, {errors} errors: {back} taken back, {passed} passed");
-    assert!(back >= at_least, "{back}");
+fn a_release_that_is_plainly_worse_is_rejected(#[case] errors: f64, #[case] at_least: f64) {
+    let (rejected, passed) = share(5.0, 0.001, errors);
+    eprintln!("5 requests a second, {errors} errors: {rejected} rejected, {passed} passed");
+    assert!(rejected >= at_least, "{rejected}");
 }

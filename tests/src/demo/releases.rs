@@ -33,14 +33,14 @@ pub fn bad(stage: &mut Stage<'_>) -> Result<(), String> {
         "no task becomes healthy; ECS's circuit breaker takes it back",
     );
     ends(stage, "FAILED")?;
-    stage.told("failed and went back to")?;
+    stage.told(", rolled back to ")?;
     stage.free()?;
     stage.unchanged(4)?;
     stage
         .story
         .line("stack", "the same image is pushed again under another tag");
     stage.push("RC_1.4.6", &["arm64"], "four");
-    stage.decided("is quarantined: it went back on")?;
+    stage.decided("is quarantined: it was rolled back on")?;
     stage.free()?;
     stage.unchanged(4)?;
     if deployed_image(stage.stack, &stage.web) == good {
@@ -55,7 +55,7 @@ pub fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
     let digest = stage.push("RC_1.4.7", &["arm64"], "seven");
     stage.rolled_out("RC_1.4.7", &digest)?;
     ends(stage, "GIVEN_UP")?;
-    stage.told("failed: going back to RC_1.4.3")?;
+    stage.told("rolling back to RC_1.4.3")?;
     stage
         .wait(|stage| deployed_image(stage.stack, &stage.web) == good)
         .map_err(|()| "it did not go back")?;
@@ -118,7 +118,7 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
         &[(60.0, 12.0); 6],
     );
     is("FAILED", &answered(stage, "PRODUCTION_TRAFFIC_SHIFT", 5)?)?;
-    stage.told("fails more often than the old one")?;
+    stage.told("rejected at 5 % of traffic, rolling back - more errors")?;
     stage.free()?;
     if deployed_image(stage.stack, &stage.web) == good {
         Ok(())
@@ -134,7 +134,7 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     let digest = stage.push("RC_1.5.1", &["arm64"], "approved");
     stage.rolled_out("RC_1.5.1", &digest)?;
     ask(stage.stack, "web", "POST_TEST_TRAFFIC_SHIFT", 0);
-    stage.told("waits for approval before traffic is shifted to it")?;
+    stage.told("held at 0 % of traffic - waiting for approval")?;
     stage.free()?;
     stage
         .story
@@ -143,12 +143,12 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("schedule", json!({"name": "RolloutSweep"}));
-    stage.told("was approved: traffic is shifted to it")?;
+    stage.told("approved, shifting traffic")?;
     is("SUCCEEDED", &answered(stage, "POST_TEST_TRAFFIC_SHIFT", 0)?)?;
     ends(stage, "COMPLETED")?;
     stage
-        .wait(|stage| stage.mails("RC_1.5.1 (") == 4)
-        .map_err(|()| "no mail says that it is live")?;
+        .wait(|stage| stage.mails("RC_1.5.1 ") == 4)
+        .map_err(|()| "no mail says that it is verified")?;
     stage
         .stack
         .control("settings", json!({"rollouts": "instant"}));
@@ -178,7 +178,7 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     stage.free()?;
     push_image(stage.stack, "shop/pay", "RC_1.1.0", &["arm64"], "pay-one");
-    stage.told("pay: rolling out RC_1.1.0")?;
+    stage.told("pay: deploying RC_1.1.0")?;
     stage.free()?;
     push_image(stage.stack, "shop/pay", "RC_1.2.0", &["arm64"], "pay-two");
     stage.decided("RC_1.2.0")?;
@@ -187,7 +187,7 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("schedule", json!({"name": "DeploySweep"}));
-    stage.told("pay: rolling out RC_1.2.0")?;
+    stage.told("pay: deploying RC_1.2.0")?;
     stage.free()?;
     move_on(stage, "AfterAllowTestTraffic")?;
     let failed =
@@ -201,7 +201,7 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
             .control("schedule", json!({"name": "VerifySweep"}));
     }
     stage.wait(failed).map_err(|()| "CodeDeploy is not told")?;
-    stage.told("does not answer well at the test listener")?;
+    stage.told("rejected at the test listener, rolling back - failed probes")?;
     stage.free()?;
     if stage.stack.calls_of("CreateDeployment") == 2 {
         Ok(())

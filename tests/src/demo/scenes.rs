@@ -240,7 +240,7 @@ impl<'a> Stage<'a> {
     pub fn rolled_out(&mut self, tag: &str, digest: &str) -> Result<(), String> {
         self.wait(|stage| deployed_image(stage.stack, &stage.web).ends_with(digest))
             .map_err(|()| format!("{tag} was not rolled out"))?;
-        self.told(&format!("rolling out {tag}"))?;
+        self.told(&format!("deploying {tag}"))?;
         self.free()
     }
 
@@ -300,7 +300,7 @@ fn same_digest(stage: &mut Stage<'_>) -> Result<(), String> {
 
 fn wrong_platform(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.push("RC_1.4.2", &["amd64"], "two");
-    stage.told("waits: it has no linux/arm64")?;
+    stage.told("held - image has no linux/arm64")?;
     stage.free()?;
     stage.unchanged(1)?;
     let digest = stage.push("RC_1.4.2", &["amd64", "arm64"], "two");

@@ -1,0 +1,229 @@
+//! The reasons not to roll an image out now, the most basic ones first.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::Plan;
+use lamplighter::model::{DeploymentController, ImageScan};
+use lamplighter::policy::FindingSeverity;
+
+use crate::candidate::Candidate;
+use crate::messages::{self, format_age, format_findings};
+use crate::{code_deploy, shift};
+
+/// How long after a push ECR may still report no scan.
+const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// How long DescribeServices may return stale state after an update.
+const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
+
+impl Candidate<'_> {
+    /// Returns the first reason not to roll the image out now; `None` if there is none.
+    pub fn check_holds(&self) -> Option<Plan> {
+        self.check_already_running()
+            .or_else(|| self.check_downgrade())
+            .or_else(|| self.check_controller())
+            .or_else(|| self.check_active_deployment())
+            .or_else(|| self.check_earlier_attempts())
+            .or_else(|| self.check_platform())
+            .or_else(|| self.check_freeze())
+            .or_else(|| self.check_scan())
+            .or_else(|| self.check_approval())
+            .or_else(|| self.check_snapshots())
+    }
+
+    fn check_already_running(&self) -> Option<Plan> {
+        if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
+            return None;
+        }
+        let verb = if self.service.has_rollout_in_progress() {
+            "deploying"
+        } else {
+            "runs"
+        };
+        Some(Plan::nothing(format!("already {verb} {}", self.label())))
+    }
+
+    fn check_downgrade(&self) -> Option<Plan> {
+        let running = self.container.running_image().tag?;
+        let order = self
+            .context
+            .policy
+            .deploy
+            .follows
+            .compare_tags(&self.image.tag, &running)?;
+        order.is_lt().then(|| {
+            Plan::nothing(format!(
+                "{} is older than {running}, which runs",
+                self.image.tag
+            ))
+        })
+    }
+
+    fn check_controller(&self) -> Option<Plan> {
+        match &self.service.deployment_controller {
+            DeploymentController::Ecs => None,
+            DeploymentController::CodeDeploy if self.deployment_group().is_some() => None,
+            DeploymentController::CodeDeploy => Some(Plan::notify(
+                messages::unknown_deployment_group(&self.image.tag),
+            )),
+            DeploymentController::External | DeploymentController::Other(_) => {
+                Some(Plan::notify(messages::unsupported_controller(
+                    self.service,
+                    &format!("{} not deployed", self.image.tag),
+                )))
+            }
+        }
+    }
+
+    fn check_active_deployment(&self) -> Option<Plan> {
+        let why = code_deploy::describe_active_deployment(
+            self.service,
+            self.observed.code_deployment.as_ref(),
+        )?;
+        Some(Plan::nothing(format!("{} is held: {why}", self.label())))
+    }
+
+    /// Holds a digest that is quarantined, was rolled back or is being rolled out. An approval
+    /// allows one more attempt.
+    fn check_earlier_attempts(&self) -> Option<Plan> {
+        let is_approval_used = self.context.state.is_approval_used(&self.image.digest);
+        if self.is_approved() && !is_approval_used {
+            return self.check_recent_rollout();
+        }
+        self.check_quarantine()
+            .or_else(|| self.check_tracked_rollout())
+            .or_else(|| self.check_recent_rollout())
+            .or_else(|| self.check_rolled_back(is_approval_used))
+    }
+
+    fn check_quarantine(&self) -> Option<Plan> {
+        let quarantined = &self.context.state.releases.quarantined;
+        let reason = quarantined.get(&self.image.digest)?;
+        Some(Plan::nothing(format!(
+            "{} is quarantined: {reason}",
+            self.label()
+        )))
+    }
+
+    fn check_tracked_rollout(&self) -> Option<Plan> {
+        self.is_tracked_by_rollout()
+            .then(|| Plan::nothing(format!("the rollout of {} is being tracked", self.label())))
+    }
+
+    /// Holds a digest whose rollout DescribeServices may not show yet.
+    fn check_recent_rollout(&self) -> Option<Plan> {
+        let started = self.last_rollout_start()?;
+        (self.now.duration_since(started) < CONSISTENCY_DELAY).then(|| {
+            Plan::nothing(format!(
+                "the rollout of {} was started {}",
+                self.label(),
+                format_age(started, self.now)
+            ))
+        })
+    }
+
+    /// Holds a digest that was rolled out before, and which the service does not run any more.
+    fn check_rolled_back(&self, is_approval_used: bool) -> Option<Plan> {
+        Some(Plan::notify(messages::release_rolled_back(
+            self.image,
+            &self.running_label(),
+            self.running.family_and_revision(),
+            self.last_rollout_start()?,
+            self.now,
+            is_approval_used,
+        )))
+    }
+
+    /// Returns when the newest rollout began, if it was of this digest.
+    fn last_rollout_start(&self) -> Option<Timestamp> {
+        let last = self.context.state.last_rollout()?;
+        (last.digest.as_ref() == Some(&self.image.digest)).then_some(last.at)
+    }
+
+    /// Reports whether `rollout` will report the result of this digest's rollout. It does, unless
+    /// the deadline has long passed.
+    fn is_tracked_by_rollout(&self) -> bool {
+        self.context
+            .state
+            .releases
+            .active_rollout
+            .as_ref()
+            .is_some_and(|active| {
+                active.digest == self.image.digest && self.is_within_deadline(active.at)
+            })
+    }
+
+    fn is_within_deadline(&self, started: Timestamp) -> bool {
+        let age = self.now.duration_since(started).as_secs();
+        u64::try_from(age).is_ok_and(|age| age < self.context.policy.deploy.deadline)
+    }
+
+    /// Holds an index without the service's platform. Indexes are pushed platform by platform, and
+    /// some platforms are never built.
+    fn check_platform(&self) -> Option<Plan> {
+        let platforms = self.image.platforms.as_ref()?;
+        if self.observed.image_to_run(self.image).is_some() {
+            return None;
+        }
+        let needed = self.running.describe_platforms();
+        let available = platforms
+            .iter()
+            .map(|child| child.platform.to_string())
+            .collect::<Vec<_>>()
+            .join(", ");
+        Some(Plan::notify(messages::platform_missing(
+            self.image, &needed, &available,
+        )))
+    }
+
+    fn check_freeze(&self) -> Option<Plan> {
+        let until = self
+            .context
+            .policy
+            .freeze
+            .as_ref()?
+            .active_until(self.now)?;
+        Some(Plan::notify(messages::held_by_freeze(self.image, until)))
+    }
+
+    fn check_scan(&self) -> Option<Plan> {
+        let level = self.context.policy.deploy.scan?;
+        match self.observed.scan.as_ref()? {
+            ImageScan::Pending(why) => Some(self.wait_for_scan(why)),
+            ImageScan::Unavailable(why) if self.can_scan_still_start() => {
+                Some(self.wait_for_scan(why))
+            }
+            ImageScan::Unavailable(why) => {
+                Some(Plan::notify(messages::not_scanned(self.image, why)))
+            }
+            ImageScan::Finished(counts) => self.check_findings(level, counts),
+        }
+    }
+
+    fn can_scan_still_start(&self) -> bool {
+        self.pushed_at
+            .is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN)
+    }
+
+    fn wait_for_scan(&self, why: &str) -> Plan {
+        Plan::nothing(format!("{} waits for its scan: {why}", self.label()))
+    }
+
+    fn check_findings(
+        &self,
+        level: FindingSeverity,
+        counts: &BTreeMap<String, u32>,
+    ) -> Option<Plan> {
+        let findings = format_findings(level, counts);
+        (!findings.is_empty()).then(|| Plan::notify(messages::scan_findings(self.image, &findings)))
+    }
+
+    fn check_approval(&self) -> Option<Plan> {
+        // With traffic shifting, the deployment itself pauses for approval after its test stage.
+        let pauses_later = shift::find_requested_shift(self.context.policy, self.service).is_some();
+        if !self.context.policy.deploy.approve || self.is_approved() || pauses_later {
+            return None;
+        }
+        Some(Plan::notify(messages::waits_for_approval(self.image)))
+    }
+}

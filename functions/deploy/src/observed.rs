@@ -1,0 +1,88 @@
+//! The input of a decision: what AWS reports about one service and the offered image.
+
+use jiff::Timestamp;
+use lamplighter::model::{
+    CodeDeployment, Database, Digest, Image, ImageScan, Service, Snapshot, TaskDefinition,
+};
+use serde::Serialize;
+
+use crate::container::SelectedContainer;
+
+/// The input of [`crate::decide`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Observed {
+    /// `None` if the service does not exist.
+    pub service: Option<Service>,
+    /// The task definition of the service's newest deployment.
+    pub running: Option<TaskDefinition>,
+    /// The newest CodeDeploy deployment, if CodeDeploy deploys the service.
+    pub code_deployment: Option<CodeDeployment>,
+    /// The container to change, or the reason why none could be selected.
+    pub container: Result<SelectedContainer, String>,
+    pub offer: Offer,
+    /// Read only if the tag sets `scan=`.
+    pub scan: Option<ImageScan>,
+    /// The newest revision of the family; read only after an interrupted rollout.
+    pub newest_revision: Option<TaskDefinition>,
+    /// The databases of the application; read only if the tag sets `snapshot=yes`.
+    pub databases: Vec<DatabaseSnapshots>,
+}
+
+/// A database and its manual snapshots.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DatabaseSnapshots {
+    pub database: Database,
+    pub snapshots: Vec<Snapshot>,
+}
+
+/// The image that the registry offers for a rollout.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Offer {
+    Image {
+        image: Image,
+        pushed_at: Option<Timestamp>,
+    },
+    /// No tag matches the policy, or every matching one is quarantined.
+    NoTag,
+    NoRepository,
+    /// The event is not about an image.
+    NotApplicable,
+}
+
+impl Observed {
+    pub(crate) fn for_missing_service() -> Self {
+        Self {
+            service: None,
+            code_deployment: None,
+            running: None,
+            container: Err("the service does not exist".to_owned()),
+            offer: Offer::NotApplicable,
+            scan: None,
+            newest_revision: None,
+            databases: Vec::new(),
+        }
+    }
+
+    /// Returns the digest of the platform image in an image index that the service's tasks would
+    /// run.
+    #[must_use]
+    pub fn image_to_run<'a>(&self, image: &'a Image) -> Option<&'a Digest> {
+        let running = self.running.as_ref()?;
+        let fitting = image
+            .platforms
+            .iter()
+            .flatten()
+            .find(|child| running.supports_platform(&child.platform))?;
+        Some(&fitting.digest)
+    }
+
+    /// Returns the digest that the service runs or is rolling out, if its image is pinned by
+    /// digest.
+    #[must_use]
+    pub fn running_digest(&self) -> Option<Digest> {
+        self.container
+            .as_ref()
+            .ok()
+            .and_then(|container| container.running_image().digest)
+    }
+}

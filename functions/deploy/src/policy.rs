@@ -1,0 +1,40 @@
+//! The tag policy of `deploy`.
+
+use std::collections::BTreeMap;
+
+use lamplighter::policy::{
+    self, DeployPolicy, FreezeWindow, LifecycleHook, StackDefaults, TagError,
+};
+
+/// The parsed tag policy of one service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub deploy: DeployPolicy,
+    pub freeze: Option<FreezeWindow>,
+    /// The stack that owns the snapshots.
+    pub stack: String,
+    /// The lifecycle hook that deployments with traffic shifting call.
+    pub hook: Option<LifecycleHook>,
+}
+
+impl Policy {
+    /// Parses the tags of a service; `None` if `lamplighter:deploy` is missing.
+    pub(crate) fn parse(
+        tags: &BTreeMap<String, String>,
+        defaults: &StackDefaults,
+    ) -> Result<Option<Self>, TagError> {
+        let Some(value) = tags.get(policy::DEPLOY) else {
+            return Ok(None);
+        };
+        let freeze = tags
+            .get(policy::FREEZE)
+            .map(|value| FreezeWindow::parse(value))
+            .transpose()?;
+        Ok(Some(Self {
+            deploy: DeployPolicy::parse(value)?,
+            freeze,
+            stack: defaults.stack.clone(),
+            hook: defaults.hook.clone(),
+        }))
+    }
+}

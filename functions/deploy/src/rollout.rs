@@ -1,0 +1,198 @@
+//! The rollout of an image, and its notification.
+
+use std::collections::BTreeMap;
+
+use lamplighter::Plan;
+use lamplighter::model::ImageRef;
+use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::plan::{Action, ReleaseAction, Rollout};
+use lamplighter::policy;
+
+use crate::candidate::Candidate;
+use crate::messages::format_age;
+use crate::shift;
+
+impl Candidate<'_> {
+    /// Returns the plan that rolls the image out.
+    pub fn plan_rollout(&self) -> Plan {
+        let pushed = self
+            .pushed_at
+            .map(|at| format!(", pushed {}", format_age(at, self.now)))
+            .unwrap_or_default();
+        let title = format!(
+            "deploying {}, was {}{pushed}",
+            self.label(),
+            self.running_label()
+        );
+        let snapshots = self.usable_snapshots();
+        let mut plan = Plan::single_step(
+            Action::Release(ReleaseAction::Rollout(self.build_rollout())),
+            title.clone(),
+            self.build_rollout_message(title, &snapshots),
+        );
+        plan.messages.extend(shift::warn_unsupported_shift(
+            self.context.policy,
+            self.service,
+        ));
+        if !snapshots.is_empty() {
+            plan.reason = format!(
+                "{}; snapshot taken before: {}",
+                plan.reason,
+                snapshots.join(", ")
+            );
+        }
+        plan
+    }
+
+    fn build_rollout(&self) -> Rollout {
+        let image = ImageRef {
+            repository: self.container.repository.clone(),
+            tag: Some(self.image.tag.clone()),
+            digest: Some(self.image.digest.clone()),
+        };
+        let images = BTreeMap::from([(self.container.name.clone(), image.to_string())]);
+        let registered = self.observed.newest_revision.as_ref().filter(|newest| {
+            newest.arn() != self.running.arn()
+                && newest.build_request_with_images(&BTreeMap::new())
+                    == self.running.build_request_with_images(&images)
+        });
+        Rollout {
+            service: self.service.arn.clone(),
+            base: self.running.arn().to_owned(),
+            registered: registered.map(|revision| revision.arn().to_owned()),
+            enable_circuit_breaker: self.needs_circuit_breaker(),
+            shift: shift::find_shift_change(self.context.policy, self.service),
+            code_deploy: self.deployment_group(),
+            ask: self.hook_function(),
+            tags: BTreeMap::from([
+                (
+                    policy::BASE.to_owned(),
+                    self.running.family_and_revision().to_owned(),
+                ),
+                ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
+            ]),
+            tag: self.image.tag.clone(),
+            digest: self.image.digest.clone(),
+            approved: self.is_approved(),
+            images,
+        }
+    }
+
+    /// Reports whether to enable the circuit breaker, which only rolling deployments have.
+    fn needs_circuit_breaker(&self) -> bool {
+        let breaker = self.service.circuit_breaker;
+        let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
+        self.context.policy.deploy.breaker && self.is_rolling() && !already
+    }
+
+    /// Returns the hook function that CodeDeploy calls, if the tag gives it addresses to probe.
+    fn hook_function(&self) -> Option<String> {
+        let policy = self.context.policy;
+        let has_addresses = !policy.deploy.verify.is_empty() || policy.deploy.verify_test.is_some();
+        policy
+            .hook
+            .as_ref()
+            .filter(|_| has_addresses && self.deployment_group().is_some())
+            .map(|hook| hook.function.clone())
+    }
+
+    fn is_rolling(&self) -> bool {
+        self.effective_strategy() == "ROLLING"
+    }
+
+    /// Builds the notification; a warning if the time limit for snapshots passed without one.
+    fn build_rollout_message(&self, title: String, snapshots: &[String]) -> Message {
+        let message = match self.describe_missing_snapshots() {
+            None => Message::info(title).why(self.describe_rollout(&describe_snapshots(snapshots))),
+            Some(missing) => Message::warning(format!(
+                "deploying {} without a snapshot, was {}",
+                self.label(),
+                self.running_label()
+            ))
+            .why(self.describe_rollout(&missing)),
+        };
+        message
+            .action(self.describe_deployment())
+            .next(self.describe_next())
+            .fires(RELEASE_CONDITION)
+    }
+
+    fn describe_rollout(&self, snapshots: &str) -> String {
+        let superseded = if self.service.has_rollout_in_progress() {
+            format!(
+                " It supersedes the rollout of {} that was in progress.",
+                self.running_label()
+            )
+        } else {
+            String::new()
+        };
+        format!(
+            "The service tracks {} in {}, and {} is its newest match.{superseded}{snapshots}",
+            self.context.policy.deploy.follows, self.container.repository.name, self.image.tag
+        )
+    }
+
+    /// Describes how ECS or CodeDeploy performs the rollout, and what happens if it fails.
+    fn describe_deployment(&self) -> String {
+        if let Some(group) = self.deployment_group() {
+            return format!(
+                "CodeDeploy shifts traffic to it in the deployment group {}/{}.",
+                group.application, group.group
+            );
+        }
+        let revision = self.running.family_and_revision();
+        let has_breaker =
+            self.context.policy.deploy.breaker || self.service.circuit_breaker.rollback;
+        if !self.is_rolling() {
+            self.describe_traffic_shift()
+        } else if has_breaker {
+            format!(
+                "ECS replaces the tasks, and its circuit breaker rolls back to {revision} if they don't start."
+            )
+        } else {
+            format!(
+                "ECS replaces the tasks; with breaker=off its circuit breaker does not roll back to {revision}."
+            )
+        }
+    }
+
+    fn describe_traffic_shift(&self) -> String {
+        let how = match self.effective_strategy() {
+            "CANARY" => "ECS gives it a small share of the traffic first, then all of it",
+            "LINEAR" => "ECS shifts the traffic to it in equal steps",
+            "BLUE_GREEN" => {
+                "ECS starts it beside the old revision, then gives it all of the traffic"
+            }
+            _ => "ECS shifts traffic to it",
+        };
+        if self.context.policy.deploy.strategy.is_some() {
+            format!("{how}; Lamplighter evaluates each step and rolls a bad one back.")
+        } else {
+            format!("{how}.")
+        }
+    }
+
+    fn describe_next(&self) -> String {
+        let pauses = self.deployment_group().is_none()
+            && !self.is_rolling()
+            && shift::find_requested_shift(self.context.policy, self.service)
+                .is_some_and(|shift| shift.pauses);
+        if pauses {
+            format!(
+                "To approve it after its test, tag the service {} = {}",
+                policy::APPROVE,
+                self.image.digest
+            )
+        } else {
+            "Nothing to do.".to_owned()
+        }
+    }
+}
+
+fn describe_snapshots(snapshots: &[String]) -> String {
+    if snapshots.is_empty() {
+        String::new()
+    } else {
+        format!(" Snapshot taken before it: {}.", snapshots.join(", "))
+    }
+}

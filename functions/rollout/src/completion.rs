@@ -1,0 +1,66 @@
+//! The checks of a completed release: its addresses first, then its alarms.
+
+use jiff::Timestamp;
+use lamplighter::AwsError;
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{Arn, ExistingAlarm};
+use lamplighter::policy::OnInconclusive;
+use lamplighter::release::probe::probe_if_due;
+use lamplighter::state::ActiveRollout;
+
+use crate::observed::Observed;
+use crate::policy::Policy;
+use crate::reads::Reads;
+use crate::stage::{RolloutStage, blames_release};
+
+/// Alarms of `enroll` that a release can cause.
+const ERROR_ALARMS: [&str; 2] = ["errors-5xx", "unhealthy-targets"];
+
+/// Probes the addresses of a completed release and reads its alarms. Changes the stage if either
+/// rejects the release.
+pub async fn check_completed<C: Reads>(
+    observed: &mut Observed,
+    context: TargetContext<'_, Policy>,
+    active: &ActiveRollout,
+    now: Timestamp,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    let policy = context.policy;
+    if !policy.verify.is_empty() {
+        let expect = policy.expect.as_deref();
+        let streak = probe_if_due(&active.looks, &policy.verify, expect, now, cloud).await;
+        let is_rejected = streak.is_unhealthy()
+            || streak.is_inconclusive() && policy.unclear == OnInconclusive::Rollback;
+        if is_rejected {
+            observed.stage = RolloutStage::ProbesFailed;
+        }
+        observed.probe_streak = Some(streak);
+    }
+    if observed.stage == RolloutStage::Live && policy.bake > 0 {
+        observed.alarms = find_firing_alarms(&context.target.arn, cloud).await?;
+        let is_rejected = observed
+            .alarms
+            .iter()
+            .any(|alarm| blames_release(alarm, active));
+        if is_rejected {
+            observed.stage = RolloutStage::AlarmFiring;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the service's firing alarms that a release can cause.
+async fn find_firing_alarms<C: Reads>(
+    service: &Arn,
+    cloud: &C,
+) -> Result<Vec<ExistingAlarm>, AwsError> {
+    let prefix = format!("lamplighter/{}/", service.display_name());
+    let mut firing = cloud.describe_alarms(&prefix, true).await?;
+    firing.retain(|alarm| {
+        alarm
+            .name
+            .strip_prefix(&prefix)
+            .is_some_and(|kind| ERROR_ALARMS.contains(&kind))
+    });
+    Ok(firing)
+}

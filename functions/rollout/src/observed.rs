@@ -1,0 +1,42 @@
+//! The input of a decision: what AWS reports about one rollout.
+
+use jiff::Timestamp;
+use lamplighter::model::{CodeDeployment, ExistingAlarm, Service};
+use lamplighter::release::evidence::Evidence;
+use lamplighter::state::{ProbeStreak, Verified};
+use serde::Serialize;
+
+use crate::stage::RolloutStage;
+
+/// The input of [`crate::decide`].
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Observed {
+    /// `None` if the service does not exist.
+    pub service: Option<Service>,
+    /// The CodeDeploy deployment, if CodeDeploy deploys the service.
+    pub code_deployment: Option<CodeDeployment>,
+    /// The progress of the active rollout.
+    pub stage: RolloutStage,
+    /// The newest verified revision to roll back to; read only if a rollback is needed.
+    pub rollback_target: Option<Verified>,
+    /// The probe results so far, if the tag gives addresses to probe.
+    pub probe_streak: Option<ProbeStreak>,
+    /// Firing error alarms; read only after completion, if there is a bake time.
+    pub alarms: Vec<ExistingAlarm>,
+    /// Dependencies of the application that are down; read only for a failed release.
+    pub down: Vec<String>,
+    /// Service events since the rollout began, newest first, after any CodeDeploy error. Read only
+    /// for a failed release.
+    pub service_events: Vec<String>,
+    /// Stopped tasks, log lines and other evidence; read only for a failed release.
+    pub evidence: Evidence,
+    /// The ARN of the deployment that waits for approval, and the identifier of its pause hook.
+    pub pause: Option<(String, String)>,
+    /// The time of this observation if the deadline starts again from it.
+    pub deadline_restarts_at: Option<Timestamp>,
+    /// Whether the active rollback has finished.
+    pub rollback_finished: bool,
+    /// The deployment that can be reverted to the rollback target: its ECS ARN or CodeDeploy
+    /// identifier.
+    pub revertible_deployment: Option<String>,
+}

@@ -1,0 +1,107 @@
+//! The rollback of a release that failed.
+
+use lamplighter::Plan;
+use lamplighter::model::ExistingAlarm;
+use lamplighter::plan::{Action, ReleaseAction, Rollback};
+use lamplighter::state::Verified;
+
+use crate::code_deploy;
+use crate::failure::{self, Failure};
+use crate::messages;
+use crate::stage::{RolloutStage, blames_release};
+use crate::tracked::TrackedRollout;
+
+impl TrackedRollout<'_> {
+    /// Rolls the service back, or notifies why that is impossible now.
+    pub fn plan_rollback(&self) -> Plan {
+        let alarm = self.find_blaming_alarm();
+        let failure = self.classify_failure(alarm);
+        let why = self.describe_failure(failure, alarm);
+        if !self.observed.down.is_empty() {
+            return Plan::notify(messages::rollback_held_by_outage(
+                self.service,
+                self.active,
+                self.age_minutes(),
+                &why,
+                &self.observed.down,
+            ));
+        }
+        match &self.observed.rollback_target {
+            Some(target) => self.roll_back_to(target, failure, &why),
+            None => Plan::notify(messages::no_rollback_target(
+                self.service,
+                self.active,
+                self.age_minutes(),
+                &why,
+            )),
+        }
+    }
+
+    fn roll_back_to(&self, target: &Verified, failure: Failure, why: &str) -> Plan {
+        let message = messages::rollback_started(
+            self.active,
+            self.age_minutes(),
+            failure,
+            target,
+            why,
+            self.is_approval_used(),
+        );
+        let rollback = Rollback {
+            service: self.service.arn.clone(),
+            to: target.revision.clone(),
+            stop: self.observed.revertible_deployment.clone(),
+            code_deploy: self
+                .observed
+                .code_deployment
+                .as_ref()
+                .and_then(|deployment| code_deploy::deployment_group(deployment, self.service)),
+            digest: self.active.digest.clone(),
+            tag: self.active.tag.clone(),
+            reason: format!(
+                "{} on {}",
+                failure.quarantine_reason(),
+                self.now.strftime("%F %H:%M UTC")
+            ),
+        };
+        Plan::single_step(
+            Action::Release(ReleaseAction::Rollback(rollback)),
+            message.title.clone(),
+            message,
+        )
+    }
+
+    /// Returns the first alarm that counts against the release.
+    fn find_blaming_alarm(&self) -> Option<&ExistingAlarm> {
+        self.observed
+            .alarms
+            .iter()
+            .find(|alarm| blames_release(alarm, self.active))
+    }
+
+    fn classify_failure(&self, alarm: Option<&ExistingAlarm>) -> Failure {
+        if alarm.is_some() {
+            return Failure::FiringAlarm;
+        }
+        match self.observed.stage {
+            RolloutStage::ProbesFailed => Failure::FailedProbes,
+            RolloutStage::TimedOut => Failure::Deadline,
+            RolloutStage::Failed
+            | RolloutStage::AlarmFiring
+            | RolloutStage::RolledBack
+            | RolloutStage::InProgress
+            | RolloutStage::Paused
+            | RolloutStage::Live
+            | RolloutStage::Superseded => Failure::FailedDeployment,
+        }
+    }
+
+    fn describe_failure(&self, failure: Failure, alarm: Option<&ExistingAlarm>) -> String {
+        match (failure, alarm) {
+            (Failure::FiringAlarm, Some(alarm)) => failure::describe_alarm(alarm, self.observed),
+            (Failure::FailedProbes, _) => failure::describe_probe_failure(self.observed),
+            (Failure::Deadline | Failure::FailedDeployment | Failure::FiringAlarm, _) => {
+                failure::describe_incomplete_rollout(self.observed)
+            }
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! A rollout that Lamplighter tracks until its result is known.
+
+use jiff::Timestamp;
+use lamplighter::engine::TargetContext;
+use lamplighter::model::Service;
+use lamplighter::notify::Message;
+use lamplighter::plan::{Action, ContinueDeployment, RecordVerdict, ReleaseAction, Verdict};
+use lamplighter::policy;
+use lamplighter::state::{ActiveRollout, REQUIRED_STREAK};
+use lamplighter::{Function, Plan};
+
+use crate::messages;
+use crate::observed::Observed;
+use crate::policy::Policy;
+
+/// The active rollout of one service, with all that its result depends on.
+pub struct TrackedRollout<'a> {
+    pub context: TargetContext<'a, Policy>,
+    pub service: &'a Service,
+    pub active: &'a ActiveRollout,
+    pub observed: &'a Observed,
+    pub now: Timestamp,
+}
+
+impl TrackedRollout<'_> {
+    /// Returns the whole minutes since the rollout began.
+    pub fn age_minutes(&self) -> i64 {
+        self.now.duration_since(self.active.at).as_mins()
+    }
+
+    /// Reports whether an approval of this digest was used, so that it allows no more attempts.
+    pub fn is_approval_used(&self) -> bool {
+        self.context.state.is_approval_used(&self.active.digest)
+    }
+
+    /// Returns the plan for a completed rollout: probes first, then the bake time.
+    pub fn decide_completed(&self) -> Plan {
+        self.check_probes()
+            .or_else(|| self.check_bake())
+            .unwrap_or_else(|| self.plan_verified())
+    }
+
+    fn plan_verified(&self) -> Plan {
+        let verdict = Verdict::Passed {
+            revision: self.service.task_definition.clone(),
+        };
+        let message = messages::release_verified(
+            self.service,
+            self.active,
+            self.age_minutes(),
+            &self.observed.alarms,
+        );
+        self.plan_verdict(verdict, message)
+    }
+
+    pub fn plan_superseded(&self) -> Plan {
+        Plan::single_step(
+            self.record_verdict(Verdict::Superseded),
+            format!(
+                "{} is no longer tracked: something newer runs, or the service is not managed",
+                self.active.tag
+            ),
+            messages::release_superseded(self.active, &self.context.state.notified),
+        )
+    }
+
+    /// Records that ECS, CodeDeploy or a person rolled the release back.
+    pub fn plan_rolled_back(&self) -> Plan {
+        let minutes = self.age_minutes();
+        if !self.observed.down.is_empty() {
+            // With a dependency down, any release would have failed, so the image is not blamed.
+            let message = messages::rolled_back_during_outage(
+                self.service,
+                self.active,
+                minutes,
+                &self.observed.down,
+            );
+            return self.plan_verdict(Verdict::Superseded, message);
+        }
+        let reason = format!(
+            "it was rolled back on {}",
+            self.now.strftime("%F %H:%M UTC")
+        );
+        let message = messages::rollback_detected(
+            self.active,
+            minutes,
+            self.observed,
+            self.is_approval_used(),
+        );
+        self.plan_verdict(Verdict::Failed { reason }, message)
+    }
+
+    fn plan_verdict(&self, verdict: Verdict, message: Message) -> Plan {
+        let reason = message.title.clone();
+        Plan::single_step(self.record_verdict(verdict), reason, message)
+    }
+
+    fn record_verdict(&self, verdict: Verdict) -> Action {
+        Action::Release(ReleaseAction::RecordVerdict(RecordVerdict {
+            service: self.service.arn.clone(),
+            digest: self.active.digest.clone(),
+            tag: self.active.tag.clone(),
+            verdict,
+        }))
+    }
+
+    /// Returns a plan while the probes are still running or if they are inconclusive. `None` if the
+    /// release is confirmed or has no addresses.
+    fn check_probes(&self) -> Option<Plan> {
+        let streak = self
+            .observed
+            .probe_streak
+            .as_ref()
+            .filter(|streak| !streak.is_healthy())?;
+        if streak.is_inconclusive() {
+            let message = messages::probes_inconclusive(self.active, streak);
+            return Some(self.plan_verdict(Verdict::Superseded, message));
+        }
+        Some(Plan::nothing(format!(
+            "{} is completed, and {} of {REQUIRED_STREAK} probes in a row have passed",
+            self.active.tag, streak.good
+        )))
+    }
+
+    /// Returns a waiting plan until the bake time has passed; `None` afterwards.
+    fn check_bake(&self) -> Option<Plan> {
+        let key = format!("the bake of {}", self.active.digest);
+        let since = self
+            .context
+            .state
+            .waiting_since(Function::Rollout.name(), &key)
+            .unwrap_or(self.now);
+        let baked = self.now.duration_since(since).as_secs();
+        if u64::try_from(baked).is_ok_and(|baked| baked >= self.context.policy.bake) {
+            return None;
+        }
+        let mut plan = Plan::nothing(format!(
+            "{} is completed, and an alarm can still reject it within its bake time of {} min",
+            self.active.tag,
+            self.context.policy.bake / 60
+        ));
+        plan.waits_for = Some(key);
+        Some(plan)
+    }
+
+    /// Continues a paused deployment if its digest is approved.
+    pub fn decide_paused(&self) -> Plan {
+        let tag = self.active.tag.clone();
+        let Some((deployment, hook)) = self.observed.pause.clone() else {
+            return Plan::nothing(format!("{tag} is paused, and ECS does not report a hook"));
+        };
+        let digest = self.active.digest.clone();
+        if policy::find_approval(&self.context.target.tags) != Some(digest.as_str()) {
+            return Plan::notify(messages::waits_for_approval(
+                self.active,
+                self.context.policy.approve,
+            ));
+        }
+        let message = messages::approval_received(self.active);
+        let resume = ContinueDeployment {
+            service: self.service.arn.clone(),
+            deployment,
+            hook,
+            digest: Some(digest),
+            tag,
+        };
+        Plan::single_step(
+            Action::Release(ReleaseAction::ContinueDeployment(resume)),
+            message.title.clone(),
+            message,
+        )
+    }
+}
