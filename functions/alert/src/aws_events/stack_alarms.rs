@@ -22,8 +22,8 @@ pub enum StackAlarm<'a> {
 struct AlarmTexts {
     firing: Message,
     resolved: Message,
-    /// The service of the console, and its page.
-    console: (&'static str, String),
+    console_service: &'static str,
+    console_page: String,
 }
 
 /// Returns which alarm of the stack changed; `None` if it is not one of them.
@@ -62,8 +62,7 @@ pub fn translate_stack_alarm(
         AlarmState::InsufficientData => return None,
     };
     let target = event.first_resource();
-    let (service, page) = texts.console;
-    let link = console_page_link(event, &target, service, &page);
+    let link = console_page_link(event, &target, texts.console_service, &texts.console_page);
     Some(TranslatedEvent {
         message,
         target,
@@ -86,11 +85,11 @@ fn dead_letter_texts(queue: &str, region: &str) -> AlarmTexts {
     let resolved = Message::info("dead-letter queue is empty")
         .why("Its messages were removed, or expired after 14 days.")
         .next("Nothing to do.");
-    let page = format!("home?region={region}#/queues/{}", encode_url(queue));
     AlarmTexts {
         firing,
         resolved,
-        console: ("sqs/v3", page),
+        console_service: "sqs/v3",
+        console_page: format!("home?region={region}#/queues/{}", encode_url(queue)),
     }
 }
 
@@ -111,11 +110,11 @@ fn silent_sweep_texts(operation: &str, rule: &str, region: &str) -> AlarmTexts {
         .action("Lamplighter now reconciles what the missed sweeps left.")
         .why(format!("The rule {rule} started it."))
         .next("Nothing to do.");
-    let page = format!("home?region={region}#/eventbus/default/rules/{rule}");
     AlarmTexts {
         firing,
         resolved,
-        console: ("events", page),
+        console_service: "events",
+        console_page: format!("home?region={region}#/eventbus/default/rules/{rule}"),
     }
 }
 
