@@ -33,6 +33,12 @@ fn subjects(stack: &Stack) -> Vec<String> {
         .collect()
 }
 
+fn wait_for_messages(stack: &Stack, count: usize) {
+    stack.until(&format!("{count} messages are sent"), || {
+        (subjects(stack).len() == count).then_some(())
+    });
+}
+
 #[test]
 fn aws_events_become_messages() {
     let stack = Stack::start(&[("TellJobs", "yes")]).unwrap();
@@ -57,9 +63,7 @@ fn aws_events_become_messages() {
     ] {
         send(&stack, sample);
     }
-    stack.until("seven messages are sent", || {
-        (subjects(&stack).len() == 7).then_some(())
-    });
+    wait_for_messages(&stack, 7);
     let sent = subjects(&stack);
     for expected in [
         "[CRITICAL] orders: DB instance has reached the storage-full threshold",
@@ -153,39 +157,42 @@ fn count_sent(stack: &Stack) -> usize {
 
 const TEMPLATE: [(&str, &str); 2] = [("AlertInterval", "5"), ("MessagesPerMinute", "8")];
 
+/// Sends a notification about one service.
+fn report(stack: &Stack, severity: &str, title: &str, course: &Value) {
+    tell(stack, &[notice("web", severity, title, course)]);
+}
+
+/// Waits until an incident has a line with this text.
+fn wait_for_line(stack: &Stack, text: &str) {
+    stack.until("the line is stored", || {
+        let incidents = items(stack);
+        let mut incidents = incidents
+            .iter()
+            .filter_map(|item| item["incident"]["S"].as_str());
+        incidents
+            .any(|incident| incident.contains(text))
+            .then_some(())
+    });
+}
+
 #[test]
 fn an_incident_fires_is_updated_reminds_and_resolves() {
     let stack = Stack::start(&TEMPLATE).unwrap();
     let lasts = json!({"begins": "heal"});
-    tell(
+    report(
         &stack,
-        &[notice(
-            "web",
-            "warning",
-            "0/2 tasks running - crash loop (exit 3)",
-            &lasts,
-        )],
+        "warning",
+        "0/2 tasks running - crash loop (exit 3)",
+        &lasts,
     );
-    stack.until("the alert is sent", || {
-        (subjects(&stack).len() == 1).then_some(())
-    });
-    tell(
+    wait_for_messages(&stack, 1);
+    report(
         &stack,
-        &[notice(
-            "web",
-            "warning",
-            "0/2 tasks running - crash loop after the second restart",
-            &lasts,
-        )],
+        "warning",
+        "0/2 tasks running - crash loop after the second restart",
+        &lasts,
     );
-    stack.until("the second line is stored", || {
-        (items(&stack).iter().any(|i| {
-            i["incident"]["S"]
-                .as_str()
-                .is_some_and(|i| i.contains("second restart"))
-        }))
-        .then_some(())
-    });
+    wait_for_line(&stack, "second restart");
     sweep(&stack);
     assert_eq!(
         subjects(&stack).len(),
@@ -196,20 +203,15 @@ fn an_incident_fires_is_updated_reminds_and_resolves() {
     sweep(&stack);
     let_alerts_wait(&stack, 240);
     sweep(&stack);
-    tell(
+    report(
         &stack,
-        &[notice(
-            "web",
-            "info",
-            "2/2 tasks healthy again",
-            &json!({"ends": "heal"}),
-        )],
+        "info",
+        "2/2 tasks healthy again",
+        &json!({"ends": "heal"}),
     );
     let_alerts_wait(&stack, 5);
     sweep(&stack);
-    stack.until("it is resolved", || {
-        (subjects(&stack).len() == 4).then_some(())
-    });
+    wait_for_messages(&stack, 4);
     assert_eq!(
         subjects(&stack),
         [

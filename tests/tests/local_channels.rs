@@ -85,23 +85,46 @@ fn well() -> Value {
     )
 }
 
+fn wait_for_calls(stack: &Stack, method: &str, count: usize) {
+    stack.until(&format!("{count} calls of {method}"), || {
+        (heard(stack, method).len() == count).then_some(())
+    });
+}
+
+/// Returns the text of a Slack message's first section.
+fn first_section(call: &Value) -> &str {
+    call["body"]["blocks"][0]["text"]["text"].as_str().unwrap()
+}
+
+/// Asserts that all later messages reply to the first one, and that only the one of the higher severity is also shown
+/// in the channel.
+fn assert_replies(posted: &[Value], first: &Value) {
+    assert!(
+        posted[1..]
+            .iter()
+            .all(|reply| reply["body"]["thread_ts"] == *first),
+        "{posted:?}"
+    );
+    assert_eq!(
+        (
+            &posted[1]["body"]["reply_broadcast"],
+            &posted[2]["body"]["reply_broadcast"]
+        ),
+        (&json!(true), &json!(false))
+    );
+}
+
 #[test]
 fn in_slack_an_incident_is_one_thread_whose_first_message_has_its_status() {
     let stack = stack(
         |people| json!({"ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people}}),
     );
     tell(&stack, &[crash()]);
-    stack.until("the alert is posted", || {
-        (heard(&stack, "chat.postMessage").len() == 1).then_some(())
-    });
+    wait_for_calls(&stack, "chat.postMessage", 1);
     tell(&stack, &[called()]);
-    stack.until("the first message is updated", || {
-        (heard(&stack, "chat.update").len() == 1).then_some(())
-    });
+    wait_for_calls(&stack, "chat.update", 1);
     tell(&stack, &[well()]);
-    stack.until("the resolution is posted", || {
-        (heard(&stack, "chat.update").len() == 2).then_some(())
-    });
+    wait_for_calls(&stack, "chat.update", 2);
     let (posted, updated) = (
         heard(&stack, "chat.postMessage"),
         heard(&stack, "chat.update"),
@@ -114,32 +137,15 @@ fn in_slack_an_incident_is_one_thread_whose_first_message_has_its_status() {
         ),
         (&json!("C0123"), None)
     );
-    let first = updated[1]["body"]["ts"].clone();
-    assert!(
-        posted[1..]
-            .iter()
-            .all(|reply| reply["body"]["thread_ts"] == first),
-        "{posted:?}"
-    );
-    assert_eq!(
-        (
-            &posted[1]["body"]["reply_broadcast"],
-            &posted[2]["body"]["reply_broadcast"]
-        ),
-        (&json!(true), &json!(false))
-    );
-    let text = posted[0]["body"]["blocks"][0]["text"]["text"]
-        .as_str()
-        .unwrap();
+    assert_replies(&posted, &updated[1]["body"]["ts"]);
+    let text = first_section(&posted[0]);
     assert!(
         text.starts_with(
             ":large_orange_circle: *shop/web: crash loop &lt;exit 3&gt; &amp; no healthy task*"
         ),
         "{text}"
     );
-    let now = updated[1]["body"]["blocks"][0]["text"]["text"]
-        .as_str()
-        .unwrap();
+    let now = first_section(&updated[1]);
     assert!(
         now.starts_with(":white_check_mark: *shop/web: 0/2 tasks running")
             && now.contains("Resolved after"),

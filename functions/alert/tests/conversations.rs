@@ -70,6 +70,15 @@ fn crash(minute: i64) -> Notification {
     )
 }
 
+fn crash_of(name: &str) -> Notification {
+    notice(
+        Function::Heal,
+        service(name),
+        0,
+        Message::warning("crashes").fires_until_resolved("heal:1"),
+    )
+}
+
 fn well(minute: i64) -> Notification {
     notice(
         Function::Heal,
@@ -433,14 +442,7 @@ fn a_route_filters_by_severity_and_application() {
 #[test]
 fn beyond_the_rate_limit_one_summary_lists_the_rest_and_the_next_one_waits() {
     let many: Vec<Notification> = (0..100)
-        .map(|n| {
-            notice(
-                Function::Heal,
-                service(&format!("s{n}")),
-                0,
-                Message::warning("crashes").fires_until_resolved("heal:1"),
-            )
-        })
+        .map(|n| crash_of(&format!("s{n}")))
         .chain([called(0)])
         .collect();
     let mut desk = desk(&many);
@@ -470,14 +472,7 @@ fn beyond_the_rate_limit_one_summary_lists_the_rest_and_the_next_one_waits() {
             );
         }
     }
-    let more = (0..900).map(|n| {
-        notice(
-            Function::Heal,
-            service(&format!("t{n}")),
-            0,
-            Message::warning("crashes").fires_until_resolved("heal:1"),
-        )
-    });
+    let more = (0..900).map(|n| crash_of(&format!("t{n}")));
     more.for_each(|notice| ingest_notification(&mut desk, &notice));
     assert_eq!(plan_deliveries(&desk, &mail(), at(0)), []);
     assert_eq!(plan_deliveries(&desk, &mail(), at(1)), []);
