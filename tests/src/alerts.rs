@@ -1,4 +1,4 @@
-//! Notices as operations send them, and the function that makes messages of them.
+//! Notifications as operations send them, and the function that turns them into messages.
 
 use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::ledger::free;
 use crate::stack::Stack;
 
-/// Sends notices as an operation would, through the queue.
+/// Sends notifications through the queue, as an operation does.
 ///
 /// # Panics
-/// Where the queue does not take them.
+/// If the queue does not accept them.
 pub fn tell(stack: &Stack, notices: &[Value]) {
     let queues = stack
         .call("sqs", "ListQueues", json!({}))
@@ -38,12 +38,12 @@ pub fn tell(stack: &Stack, notices: &[Value]) {
     }
 }
 
-/// A notice of `heal` about a service of `shop`, with `begins` or `ends` in its course.
+/// Returns a notification of `heal` about a service of `shop`. `course` adds `begins` or `ends`.
 #[must_use]
 pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Value {
     let mut notice = json!({
         "severity": severity, "key": null, "title": title, "why": "Its tasks end with exit code 3.",
-        "next": "Nothing to do.", "at": read_clock(), "operation": "heal", "name": format!("shop/{service}"),
+        "next": "Nothing to do.", "at": read_clock(), "source": {"function": "heal"}, "name": format!("shop/{service}"),
         "target": format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{service}"), "app": "shop",
         "stack": "lamplighter", "link": "https://eu-west-1.console.aws.amazon.com/ecs/v2",
     });
@@ -53,23 +53,23 @@ pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Val
     notice
 }
 
-/// Lets what is due be told.
+/// Runs the sweep of `alert`, which sends what is due.
 pub fn sweep(stack: &Stack) {
     stack.control("schedule", json!({"name": "AlertSweep"}));
     free(stack);
 }
 
-/// The link in a message that stops reminders.
+/// Returns the link in a message that stops reminders.
 #[must_use]
 pub fn link(body: &str) -> Option<&str> {
     body.lines()
         .find(|line| line.starts_with("http") && line.contains(".execute-api."))
 }
 
-/// Follows a link as a browser does. Answers the status and the page.
+/// Follows a link as a browser does. Returns the status and the page.
 ///
 /// # Panics
-/// Where nobody answers.
+/// If there is no response.
 #[must_use]
 pub fn follow(stack: &Stack, method: &str, link: &str) -> (u16, String) {
     let (_, rest) = link
@@ -79,7 +79,7 @@ pub fn follow(stack: &Stack, method: &str, link: &str) -> (u16, String) {
         .split_once('/')
         .unwrap_or_else(|| panic!("{link} has no path"));
     let id = host.split('.').next().unwrap_or_default();
-    // No machine resolves the names of its APIs: the emulator takes them in the path as well.
+    // The host names of the emulator's APIs do not resolve, so the API is named in the path.
     let url = format!(
         "{}/_aws/execute-api/{id}/$default/{query}",
         stack.endpoint()

@@ -1,4 +1,4 @@
-//! What AWS says by itself, end to end: from its event over the queue to a mail.
+//! Incidents and AWS events, end to end: from an event over the queue to an e-mail.
 
 #![allow(
     clippy::expect_used,
@@ -33,10 +33,16 @@ fn subjects(stack: &Stack) -> Vec<String> {
         .collect()
 }
 
+fn wait_for_messages(stack: &Stack, count: usize) {
+    stack.until(&format!("{count} messages are sent"), || {
+        (subjects(stack).len() == count).then_some(())
+    });
+}
+
 #[test]
-fn what_aws_says_reaches_people_in_words() {
+fn aws_events_become_messages() {
     let stack = Stack::start(&[("TellJobs", "yes")]).unwrap();
-    // What happens every day goes first, and makes no mail.
+    // A routine event goes first, and makes no message.
     stack.control(
         "event",
         json!({
@@ -57,40 +63,38 @@ fn what_aws_says_reaches_people_in_words() {
     ] {
         send(&stack, sample);
     }
-    stack.until("seven are told", || {
-        (subjects(&stack).len() == 7).then_some(())
-    });
-    let told = subjects(&stack);
+    wait_for_messages(&stack, 7);
+    let sent = subjects(&stack);
     for expected in [
         "[CRITICAL] orders: DB instance has reached the storage-full threshold",
-        "[warning] EC2: AWS will change something",
-        "[warning] shop/web: is at the maximum of Application Auto Scaling: 8 tasks",
-        "[warning] shop/db: its rotation failed",
-        "[warning] fs-0a1b2c3d4e5f67890: AWS Backup took no backup: its job failed",
-        "[warning] reports/production: its deployment d-4Q7K2M9XE failed",
-        "[CRITICAL] lamplighter: an event was given up on",
+        "[warning] EC2: scheduled change for 1 resource - AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+        "[warning] shop/web: 8/8 tasks - Application Auto Scaling is at its maximum",
+        "[warning] shop/db: secret rotation failed - tasks keep the current value",
+        "[warning] fs-0a1b2c3d4e5f67890: no recovery point created - AWS Backup job failed",
+        "[warning] reports/production: deployment d-4Q7K2M9XE failed",
+        "[CRITICAL] lamplighter: events failed all retries - dead-letter queue is not empty",
     ] {
         assert_eq!(
-            told.iter()
+            sent.iter()
                 .filter(|subject| subject.starts_with(expected))
                 .count(),
             1,
-            "{expected}: {told:?}"
+            "{expected}: {sent:?}"
         );
     }
     send(&stack, "dead-letters-taken-out");
-    let over = "[over] lamplighter: the dead-letter queue is empty";
-    stack.until("it is over", || {
+    let resolved = "[RESOLVED] lamplighter: dead-letter queue is empty";
+    stack.until("it is resolved", || {
         subjects(&stack)
             .iter()
-            .any(|subject| subject == over)
+            .any(|subject| subject == resolved)
             .then_some(())
     });
     assert_eq!(stack.dead_letters(), Vec::<Value>::new());
 }
 
 #[test]
-fn a_sweep_that_somebody_turned_off_is_told_until_it_runs_again() {
+fn a_disabled_sweep_fires_until_it_runs_again() {
     let stack = Stack::start(&[]).unwrap();
     let rules = stack.call("events", "ListRules", json!({})).unwrap();
     let names = rules["Rules"]
@@ -109,18 +113,18 @@ fn a_sweep_that_somebody_turned_off_is_told_until_it_runs_again() {
     assert_eq!(started(&json!([null])), "INSUFFICIENT_DATA");
     assert_eq!(started(&json!([1])), "OK");
     assert_eq!(started(&json!([1, null, null, null, null])), "ALARM");
-    // Beside the two alarms that go past Alert, which say that they are well.
-    let told = || {
+    // The two alarms that publish to the topic directly report OK as well.
+    let sweep_mails = || {
         stack.mail().into_iter().filter(|mail| {
             mail["subject"]
                 .as_str()
                 .is_some_and(|s| s.contains("sweep"))
         })
     };
-    let mail = stack.until("it is told", || told().next());
+    let mail = stack.until("the alert is sent", || sweep_mails().next());
     assert_eq!(
         mail["subject"],
-        "[CRITICAL] lamplighter: the sweep of heal does not run"
+        "[CRITICAL] lamplighter: heal sweep is not running - its EventBridge rule started nothing"
     );
     assert!(
         mail["body"]
@@ -130,15 +134,15 @@ fn a_sweep_that_somebody_turned_off_is_told_until_it_runs_again() {
         "{mail}"
     );
     assert_eq!(started(&json!([null, null, null, 1])), "OK");
-    let mail = stack.until("it is over", || told().nth(1));
+    let mail = stack.until("it is resolved", || sweep_mails().nth(1));
     assert_eq!(
         mail["subject"],
-        "[over] lamplighter: the sweep of heal runs again"
+        "[RESOLVED] lamplighter: heal sweep is running again"
     );
 }
 
-/// Incidents of which the topic was told.
-fn told(stack: &Stack) -> usize {
+/// Returns the number of incidents that were sent to the topic.
+fn count_sent(stack: &Stack) -> usize {
     let all = items(stack);
     let open = all
         .iter()
@@ -147,43 +151,48 @@ fn told(stack: &Stack) -> usize {
         serde_json::from_str::<Value>(item["incident"]["S"].as_str().unwrap()).unwrap()
     });
     incidents
-        .filter(|incident| incident["told"]["e-mail"]["at"].is_string())
+        .filter(|incident| incident["deliveries"]["e-mail"]["at"].is_string())
         .count()
 }
 
 const TEMPLATE: [(&str, &str); 2] = [("AlertInterval", "5"), ("MessagesPerMinute", "8")];
 
+/// Sends a notification about one service.
+fn report(stack: &Stack, severity: &str, title: &str, course: &Value) {
+    tell(stack, &[notice("web", severity, title, course)]);
+}
+
+/// Waits until an incident has a line with this text.
+fn wait_for_line(stack: &Stack, text: &str) {
+    stack.until("the line is stored", || {
+        let incidents = items(stack);
+        let mut incidents = incidents
+            .iter()
+            .filter_map(|item| item["incident"]["S"].as_str());
+        incidents
+            .any(|incident| incident.contains(text))
+            .then_some(())
+    });
+}
+
 #[test]
-fn one_incident_is_told_when_it_begins_changes_lasts_and_is_over() {
+fn an_incident_fires_is_updated_reminds_and_resolves() {
     let stack = Stack::start(&TEMPLATE).unwrap();
     let lasts = json!({"begins": "heal"});
-    tell(
+    report(
         &stack,
-        &[notice(
-            "web",
-            "warning",
-            "crashes again and again: its tasks are started anew",
-            &lasts,
-        )],
+        "warning",
+        "0/2 tasks running - crash loop (exit 3)",
+        &lasts,
     );
-    stack.until("it is told", || (subjects(&stack).len() == 1).then_some(()));
-    tell(
+    wait_for_messages(&stack, 1);
+    report(
         &stack,
-        &[notice(
-            "web",
-            "warning",
-            "crashes again and again: the second restart",
-            &lasts,
-        )],
+        "warning",
+        "0/2 tasks running - crash loop after the second restart",
+        &lasts,
     );
-    stack.until("the second is heard", || {
-        (items(&stack).iter().any(|i| {
-            i["incident"]["S"]
-                .as_str()
-                .is_some_and(|i| i.contains("second restart"))
-        }))
-        .then_some(())
-    });
+    wait_for_line(&stack, "second restart");
     sweep(&stack);
     assert_eq!(
         subjects(&stack).len(),
@@ -194,30 +203,27 @@ fn one_incident_is_told_when_it_begins_changes_lasts_and_is_over() {
     sweep(&stack);
     let_alerts_wait(&stack, 240);
     sweep(&stack);
-    tell(
+    report(
         &stack,
-        &[notice(
-            "web",
-            "info",
-            "is well again: 2 tasks run",
-            &json!({"ends": "heal"}),
-        )],
+        "info",
+        "2/2 tasks healthy again",
+        &json!({"ends": "heal"}),
     );
     let_alerts_wait(&stack, 5);
     sweep(&stack);
-    stack.until("it is over", || (subjects(&stack).len() == 4).then_some(()));
+    wait_for_messages(&stack, 4);
     assert_eq!(
         subjects(&stack),
         [
-            "[warning] shop/web: crashes again and again: its tasks are started anew",
-            "[warning] shop/web: crashes again and again: the second restart",
-            "[warning] shop/web: still: crashes again and again: the second restart",
-            "[over] shop/web: is well again: 2 tasks run",
+            "[warning] shop/web: 0/2 tasks running - crash loop (exit 3)",
+            "[warning] shop/web: 0/2 tasks running - crash loop after the second restart",
+            "[warning] shop/web: reminder: 0/2 tasks running - crash loop after the second restart",
+            "[RESOLVED] shop/web: 2/2 tasks healthy again",
         ]
     );
     let body = stack.mail()[3]["body"].as_str().unwrap().to_owned();
     assert!(
-        body.contains("It lasted 4 h") && body.contains("crashes again and again: its tasks"),
+        body.contains("Duration: 4 h") && body.contains("crash loop (exit 3)"),
         "{body}"
     );
 }
@@ -239,12 +245,12 @@ fn a_thousand_incidents_in_a_minute_end_in_at_most_ten_messages() {
     stack.until("all are known", || (known() == 1_000).then_some(()));
     // Everything that did not fit into the first minute.
     for _ in 0..10 {
-        if told(&stack) < 1_000 {
+        if count_sent(&stack) < 1_000 {
             let_alerts_wait(&stack, 6);
             sweep(&stack);
         }
     }
-    assert_eq!(told(&stack), 1_000);
+    assert_eq!(count_sent(&stack), 1_000);
     assert!(subjects(&stack).len() <= 10, "{:?}", subjects(&stack));
     assert_eq!(stack.dead_letters(), Vec::<Value>::new());
 }

@@ -1,4 +1,4 @@
-//! People by Slack, PagerDuty and webhooks, end to end: the real function and stand-ins that keep what they get.
+//! Messages to Slack, PagerDuty and webhooks, end to end: the real function and servers that record what they get.
 
 #![allow(
     clippy::expect_used,
@@ -40,7 +40,7 @@ fn change(stack: &Stack, channels: &Value) {
     }
 }
 
-/// Another one each time.
+/// Returns another token each time.
 fn token() -> String {
     format!(
         "{:032}",
@@ -62,7 +62,7 @@ fn crash() -> Value {
     notice(
         "web",
         "warning",
-        "crashes again <and> again & again",
+        "crash loop <exit 3> & no healthy task",
         &json!({"begins": "heal"}),
     )
 }
@@ -71,7 +71,7 @@ fn called() -> Value {
     notice(
         "web",
         "critical",
-        "crashes, and nothing that was tried helped",
+        "0/2 tasks running - no restart helped",
         &json!({"begins": "heal:called"}),
     )
 }
@@ -80,28 +80,51 @@ fn well() -> Value {
     notice(
         "web",
         "info",
-        "is well again: 2 tasks run",
+        "2/2 tasks healthy again",
         &json!({"ends": "heal"}),
     )
 }
 
+fn wait_for_calls(stack: &Stack, method: &str, count: usize) {
+    stack.until(&format!("{count} calls of {method}"), || {
+        (heard(stack, method).len() == count).then_some(())
+    });
+}
+
+/// Returns the text of a Slack message's first section.
+fn first_section(call: &Value) -> &str {
+    call["body"]["blocks"][0]["text"]["text"].as_str().unwrap()
+}
+
+/// Asserts that all later messages reply to the first one, and that only the one of the higher severity is also shown
+/// in the channel.
+fn assert_replies(posted: &[Value], first: &Value) {
+    assert!(
+        posted[1..]
+            .iter()
+            .all(|reply| reply["body"]["thread_ts"] == *first),
+        "{posted:?}"
+    );
+    assert_eq!(
+        (
+            &posted[1]["body"]["reply_broadcast"],
+            &posted[2]["body"]["reply_broadcast"]
+        ),
+        (&json!(true), &json!(false))
+    );
+}
+
 #[test]
-fn in_slack_an_incident_is_one_thread_whose_first_message_says_how_it_stands() {
+fn in_slack_an_incident_is_one_thread_whose_first_message_has_its_status() {
     let stack = stack(
         |people| json!({"ops": {"slack_token": "xoxb-secret", "channel": "C0123", "api": people}}),
     );
     tell(&stack, &[crash()]);
-    stack.until("it begins", || {
-        (heard(&stack, "chat.postMessage").len() == 1).then_some(())
-    });
+    wait_for_calls(&stack, "chat.postMessage", 1);
     tell(&stack, &[called()]);
-    stack.until("it goes on", || {
-        (heard(&stack, "chat.update").len() == 1).then_some(())
-    });
+    wait_for_calls(&stack, "chat.update", 1);
     tell(&stack, &[well()]);
-    stack.until("it is over", || {
-        (heard(&stack, "chat.update").len() == 2).then_some(())
-    });
+    wait_for_calls(&stack, "chat.update", 2);
     let (posted, updated) = (
         heard(&stack, "chat.postMessage"),
         heard(&stack, "chat.update"),
@@ -114,35 +137,18 @@ fn in_slack_an_incident_is_one_thread_whose_first_message_says_how_it_stands() {
         ),
         (&json!("C0123"), None)
     );
-    let first = updated[1]["body"]["ts"].clone();
-    assert!(
-        posted[1..]
-            .iter()
-            .all(|reply| reply["body"]["thread_ts"] == first),
-        "{posted:?}"
-    );
-    assert_eq!(
-        (
-            &posted[1]["body"]["reply_broadcast"],
-            &posted[2]["body"]["reply_broadcast"]
-        ),
-        (&json!(true), &json!(false))
-    );
-    let text = posted[0]["body"]["blocks"][0]["text"]["text"]
-        .as_str()
-        .unwrap();
+    assert_replies(&posted, &updated[1]["body"]["ts"]);
+    let text = first_section(&posted[0]);
     assert!(
         text.starts_with(
-            ":large_orange_circle: *shop/web: crashes again &lt;and&gt; again &amp; again*"
+            ":large_orange_circle: *shop/web: crash loop &lt;exit 3&gt; &amp; no healthy task*"
         ),
         "{text}"
     );
-    let now = updated[1]["body"]["blocks"][0]["text"]["text"]
-        .as_str()
-        .unwrap();
+    let now = first_section(&updated[1]);
     assert!(
-        now.starts_with(":white_check_mark: *shop/web: crashes, and nothing")
-            && now.contains("Over after"),
+        now.starts_with(":white_check_mark: *shop/web: 0/2 tasks running")
+            && now.contains("Resolved after"),
         "{now}"
     );
     assert!(
@@ -155,7 +161,7 @@ fn in_slack_an_incident_is_one_thread_whose_first_message_says_how_it_stands() {
 }
 
 #[test]
-fn pagerduty_gets_what_is_critical_and_its_end_and_a_webhook_all_of_it_signed() {
+fn pagerduty_gets_critical_incidents_and_a_webhook_all_of_them_signed() {
     let stack = stack(|people| {
         json!({
             "pager": {"pagerduty_key": "key", "from": "critical", "api": format!("{people}/enqueue")},
@@ -164,7 +170,7 @@ fn pagerduty_gets_what_is_critical_and_its_end_and_a_webhook_all_of_it_signed() 
         })
     });
     tell(&stack, &[crash()]);
-    stack.until("the webhook hears of it", || {
+    stack.until("the webhook gets it", || {
         (heard(&stack, "hook").len() == 1).then_some(())
     });
     assert_eq!(heard(&stack, "enqueue").len(), 0);
@@ -203,7 +209,7 @@ fn pagerduty_gets_what_is_critical_and_its_end_and_a_webhook_all_of_it_signed() 
 }
 
 #[test]
-fn what_slack_does_not_take_waits_and_a_new_secret_is_read() {
+fn messages_that_slack_rejects_are_retried_and_a_new_secret_is_read() {
     let stack =
         stack(|people| json!({"ops": {"slack_token": "old", "channel": "C0123", "api": people}}));
     stack.control(
@@ -239,7 +245,7 @@ fn what_slack_does_not_take_waits_and_a_new_secret_is_read() {
 }
 
 #[test]
-fn a_secret_that_makes_no_sense_is_told_by_mail_without_its_values() {
+fn an_invalid_secret_is_reported_by_e_mail_without_its_values() {
     let stack = stack(|_| json!({"ops": {"slack_tokn": "xoxb-secret"}}));
     tell(&stack, &[crash()]);
     let told = |what: &str| {
@@ -248,8 +254,8 @@ fn a_secret_that_makes_no_sense_is_told_by_mail_without_its_values() {
             .iter()
             .any(|mail| mail["subject"].as_str().unwrap().contains(what))
     };
-    stack.until("it is told", || {
-        told("can't use its channels").then_some(())
+    stack.until("the invalid secret is reported", || {
+        told("ChannelsSecret can't be used").then_some(())
     });
     let body = stack
         .mail()
@@ -265,10 +271,10 @@ fn a_secret_that_makes_no_sense_is_told_by_mail_without_its_values() {
         &json!({"ops": {"slack_webhook": format!("{}/ops", stack.people())}}),
     );
     sweep(&stack);
-    stack.until("it is well again", || {
-        told("can use its channels again").then_some(())
+    stack.until("the valid secret is reported", || {
+        told("all channels of ChannelsSecret are in use again").then_some(())
     });
-    stack.sweep_until("AlertSweep", "what waited is sent", || {
+    stack.sweep_until("AlertSweep", "the pending message is sent", || {
         (!heard(&stack, "ops").is_empty()).then_some(())
     });
 }

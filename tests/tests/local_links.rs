@@ -1,4 +1,4 @@
-//! Reminders that stop by the link in a message, end to end: from the mail over the page behind its link to the next reminder.
+//! Links that stop reminders, end to end: from the e-mail over the page behind its link to the next reminder.
 
 #![allow(
     clippy::expect_used,
@@ -15,18 +15,18 @@ use serde_json::json;
 
 const LINKS: (&str, &str) = ("AckLinks", "yes");
 
-/// The link of the first mail.
-fn told(stack: &Stack) -> String {
+/// Fires an incident and returns the link in its e-mail.
+fn fire_incident(stack: &Stack) -> String {
     tell(
         stack,
         &[notice(
             "web",
             "warning",
-            "crashes again and again",
+            "0/2 tasks running - crash loop (exit 3)",
             &json!({"begins": "heal"}),
         )],
     );
-    let mail = stack.until("it is told", || stack.mail().pop());
+    let mail = stack.until("the alert is sent", || stack.mail().pop());
     link(mail["body"].as_str().unwrap())
         .unwrap_or_else(|| panic!("no link in {mail}"))
         .to_owned()
@@ -40,29 +40,29 @@ fn acknowledged(stack: &Stack) -> bool {
 }
 
 #[test]
-fn the_button_behind_the_link_stops_reminders_once_and_not_the_end() {
+fn the_button_behind_the_link_stops_reminders_once_and_not_the_resolution() {
     let stack = Stack::start(&[LINKS]).unwrap();
-    let link = told(&stack);
+    let link = fire_incident(&stack);
     let (status, page) = follow(&stack, "GET", &link);
     assert_eq!(status, 200);
     assert!(
-        page.contains("Stop the reminders of shop/web?")
+        page.contains("Stop the reminders for shop/web?")
             && page.contains(r#"<form method="post">"#),
         "{page}"
     );
     sweep(&stack);
-    assert!(!acknowledged(&stack), "whoever scans mails opens links");
+    assert!(!acknowledged(&stack), "mail scanners open links");
 
     let (status, page) = follow(&stack, "POST", &link);
     assert_eq!(
-        (status, page.contains("No more reminders of shop/web")),
+        (status, page.contains("Reminders for shop/web are stopped")),
         (200, true),
         "{page}"
     );
     stack.until("it is acknowledged", || acknowledged(&stack).then_some(()));
     let (status, page) = follow(&stack, "POST", &link);
     assert_eq!(
-        (status, page.contains("used already")),
+        (status, page.contains("already used")),
         (410, true),
         "{page}"
     );
@@ -75,19 +75,22 @@ fn the_button_behind_the_link_stops_reminders_once_and_not_the_end() {
         &[notice(
             "web",
             "info",
-            "is well again",
+            "2/2 tasks healthy again",
             &json!({"ends": "heal"}),
         )],
     );
-    let over = stack.until("it is over", || stack.mail().into_iter().nth(1));
-    assert_eq!(over["subject"], "[over] shop/web: is well again");
+    let resolved = stack.until("the resolution is sent", || stack.mail().into_iter().nth(1));
+    assert_eq!(
+        resolved["subject"],
+        "[RESOLVED] shop/web: 2/2 tasks healthy again"
+    );
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
 
 #[test]
-fn a_link_that_was_changed_does_nothing_and_one_that_was_not_written_down_can_be_used_again() {
+fn an_altered_link_does_nothing_and_one_whose_use_was_not_saved_works_again() {
     let stack = Stack::start(&[LINKS]).unwrap();
-    let link = told(&stack);
+    let link = fire_incident(&stack);
     for wrong in [
         link.replace("shop%2Fweb", "shop%2Fapi"),
         link.split('?').next().unwrap().to_owned(),
@@ -120,10 +123,10 @@ fn without_the_parameter_no_message_has_a_link() {
         &[notice(
             "web",
             "warning",
-            "crashes again and again",
+            "0/2 tasks running - crash loop (exit 3)",
             &json!({"begins": "heal"}),
         )],
     );
-    let mail = stack.until("it is told", || stack.mail().pop());
+    let mail = stack.until("the alert is sent", || stack.mail().pop());
     assert_eq!(link(mail["body"].as_str().unwrap()), None, "{mail}");
 }

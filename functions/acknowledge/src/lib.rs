@@ -7,17 +7,15 @@
 
 mod page;
 
-use lamplighter::Function;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
 use jiff::Timestamp;
-use lamplighter::ParameterError;
 use lamplighter::engine::Invocation;
 use lamplighter::model::Arn;
 use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Message, Notification, Outbox, console_link};
 use lamplighter::policy::LINKS_VARIABLE;
-use lamplighter::{AwsError, Error, MalformedEvent};
+use lamplighter::{AwsError, Error, Function, MalformedEvent, ParameterError};
 use lamplighter_aws::lambda;
 use lamplighter_aws::signed_link::{LinkSigner, VerifiedLink};
 use lamplighter_aws::{DynamoLedger, NotificationQueue, Secret, build_sdk_config};
@@ -26,15 +24,14 @@ use serde_json::{Value, json};
 /// Runs the Lambda function; `main` only calls it.
 ///
 /// # Errors
-/// [`lambda::Failure`] if the process cannot start.
+/// [`lambda::StartupError`] if the process cannot start.
 pub fn serve() -> Result<(), lambda::StartupError> {
     lambda::serve_handler(|defaults| {
         defaults.require_parts(&["table", "notices", "topic"])?;
         let Some(links) = defaults.sealed_links else {
-            let problem = "it is missing; infra/template.yaml sets it".to_owned();
             return Err(ParameterError {
                 parameter: LINKS_VARIABLE.to_owned(),
-                problem,
+                problem: "missing; infra/template.yaml sets it".to_owned(),
             }
             .into());
         };
@@ -74,35 +71,26 @@ impl Acknowledge {
     /// [`MalformedEvent`] if the payload is not such a request.
     /// Source: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
     pub async fn handle_request(&self, payload: &Value) -> Result<Value, Error> {
-        let text = |pointer: &str| payload.pointer(pointer).and_then(Value::as_str);
-        let method = text("/requestContext/http/method").ok_or_else(|| {
+        let method = text_at(payload, "/requestContext/http/method").ok_or_else(|| {
             MalformedEvent("not a request of an HTTP API: it has no method".to_owned())
         })?;
-        let query = text("/rawQueryString").unwrap_or_default();
+        let query = text_at(payload, "/rawQueryString").unwrap_or_default();
         Ok(match self.follow_link(method, query).await {
             Ok((status, page)) => html_response(status, &page),
             Err(error) => {
-                tracing::error!(error = %error, "an acknowledgement was not taken");
+                tracing::error!(error = %error, "an acknowledgement was not saved");
                 html_response(503, &page::render_unavailable())
             }
         })
     }
 
+    /// Verifies the link and acknowledges its incident where the button was pressed. Returns the
+    /// status and the page.
     async fn follow_link(&self, method: &str, query: &str) -> Result<(u16, String), AwsError> {
-        let links = if let Some(links) = self.links.get() {
-            links
-        } else {
-            let links = LinkSigner::new("", self.key.read_text().await?);
-            self.links.get_or_init(|| links)
-        };
+        let links = self.load_links().await?;
         let link = match links.verify_query(query, (self.clock)()) {
             Ok(link) => link,
-            Err(bad) => {
-                return Ok((
-                    403,
-                    page::render_message("Nothing was changed", &bad.to_string()),
-                ));
-            }
+            Err(error) => return Ok((403, page::render_rejected(&error.to_string()))),
         };
         if self.used.is_link_used(&link.signature).await? {
             return Ok((410, page::render_already_used(&link)));
@@ -111,23 +99,37 @@ impl Acknowledge {
             // Mail scanners open links, but press no buttons.
             "GET" | "HEAD" => Ok((200, page::render_confirmation(&link))),
             "POST" => {
-                self.outbox
-                    .send(vec![self.build_notification(&link)])
-                    .await
-                    .map_err(|unsent| unsent.error)?;
-                // The notification is sent first. If the function is killed in between, the link
-                // can be used again, which has no further effect.
-                self.used
-                    .mark_link_used(&link.signature, link.until)
-                    .await?;
-                tracing::info!(incident = link.incident, "acknowledged by a link");
+                self.acknowledge_incident(&link).await?;
                 Ok((200, page::render_success(&link)))
             }
             _ => Ok((
                 405,
-                page::render_message("Nothing was changed", "Only GET and POST are answered."),
+                page::render_rejected("Only GET and POST are supported."),
             )),
         }
+    }
+
+    /// Returns the signer of links, whose key is read once.
+    async fn load_links(&self) -> Result<&LinkSigner, AwsError> {
+        if let Some(links) = self.links.get() {
+            return Ok(links);
+        }
+        let links = LinkSigner::new("", self.key.read_text().await?);
+        Ok(self.links.get_or_init(|| links))
+    }
+
+    /// Sends the notification, then marks the link as used. If the function is killed in between,
+    /// the link can be used again, which has no further effect.
+    async fn acknowledge_incident(&self, link: &VerifiedLink) -> Result<(), AwsError> {
+        self.outbox
+            .send(vec![self.build_notification(link)])
+            .await
+            .map_err(|unsent| unsent.error)?;
+        self.used
+            .mark_link_used(&link.signature, link.until)
+            .await?;
+        tracing::info!(incident = link.incident, "acknowledged by a link");
+        Ok(())
     }
 
     /// Builds the notification by which `alert` recognizes an acknowledgement.
@@ -146,6 +148,11 @@ impl Acknowledge {
             silenced_until: None,
         }
     }
+}
+
+/// Returns the text at a JSON pointer.
+fn text_at<'a>(payload: &'a Value, pointer: &str) -> Option<&'a str> {
+    payload.pointer(pointer).and_then(Value::as_str)
 }
 
 /// Builds the HTTP response. Its headers forbid other content, caching, indexing and sending the

@@ -4,19 +4,27 @@
 //! notifications into incidents.
 //! `notification` decides what each channel gets: an alert when an incident fires, updates every
 //! few minutes at most, a reminder every four hours, and the resolution.
-//! `rate_limit` replaces many simultaneous alerts by one summary. `dispatcher` stores pending
-//! messages before it sends them.
+//! `suppression` holds back what is silenced or explained by another incident. `rate_limit`
+//! replaces many simultaneous alerts by one summary. `dispatcher` stores pending messages before
+//! `delivery` sends them. `text` and `channels` render them.
 //! The function reads nothing from AWS about the targets, and takes no decisions about them.
 
 // The function runs one invocation at a time on one thread, so futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
 pub mod aws_events;
+mod channel_incidents;
 pub mod channels;
+mod conditions;
+mod delivery;
 pub mod dispatcher;
+pub mod expiry;
 pub mod grouping;
+mod messages;
 pub mod notification;
+pub mod notifier;
 pub mod rate_limit;
+pub mod suppression;
 pub mod text;
 
 use std::rc::Rc;
@@ -24,22 +32,23 @@ use std::rc::Rc;
 use jiff::Timestamp;
 
 use lamplighter::engine::Invocation;
+use lamplighter::engine::telemetry::log_failed_message;
 use lamplighter::event::delivery::parse_queue_records;
 use lamplighter::model::Arn;
 use lamplighter::notify::Notification;
+use lamplighter::ports::incidents::IncidentStore;
 use lamplighter::{Error, MalformedEvent};
-use lamplighter_aws::lambda;
-use lamplighter_aws::{DynamoLedger, build_sdk_config};
+use lamplighter_aws::{DynamoLedger, build_sdk_config, lambda};
 use serde_json::{Value, json};
 
 use channels::Channels;
-use dispatcher::{Alert, Notifier};
-use lamplighter::ports::incidents::IncidentStore;
+use dispatcher::Alert;
+use notifier::Notifier;
 
 /// Runs the Lambda function; `main` only calls it.
 ///
 /// # Errors
-/// [`lambda::Failure`] if the process cannot start.
+/// [`lambda::StartupError`] if the process cannot start.
 pub fn serve() -> Result<(), lambda::StartupError> {
     lambda::serve_handler(|defaults| {
         defaults.require_parts(&["table", "topic"])?;
@@ -64,8 +73,8 @@ pub fn serve() -> Result<(), lambda::StartupError> {
 /// # Errors
 /// [`Error`] if the notifications could not be stored. Lambda then retries the event and finally
 /// sends it to the dead-letter queue.
-pub async fn handle_event<I: IncidentStore, O: Notifier>(
-    alert: &Alert<I, O>,
+pub async fn handle_event<I: IncidentStore, N: Notifier>(
+    alert: &Alert<I, N>,
     payload: Value,
     run: &Invocation,
 ) -> Result<Value, Error> {
@@ -75,26 +84,24 @@ pub async fn handle_event<I: IncidentStore, O: Notifier>(
             .await?;
         return Ok(json!({"sent": sent}));
     }
-    let (mut notices, mut failures) = (Vec::new(), Vec::new());
+    let mut notifications = Vec::new();
+    let mut failures = Vec::new();
     for record in parse_queue_records(payload)? {
         match parse_record(&record.body, &alert.stack, (alert.clock)()) {
-            Ok(Some(notice)) => notices.push(notice),
+            Ok(Some(notification)) => notifications.push(notification),
             Ok(None) => tracing::info!(
                 message_id = record.message_id,
-                "an event that happens every day is not told"
+                "a routine event makes no notification"
             ),
             Err(error) => {
-                lamplighter::engine::telemetry::log_failed_message(
-                    &record.message_id,
-                    &error.into(),
-                );
+                log_failed_message(&record.message_id, &error.into());
                 failures.push(json!({"itemIdentifier": record.message_id}));
             }
         }
     }
-    if !notices.is_empty() {
+    if !notifications.is_empty() {
         alert
-            .dispatch_notifications(&notices, &run.request_id, run.deadline)
+            .dispatch_notifications(&notifications, &run.request_id, run.deadline)
             .await?;
     }
     Ok(json!({"batchItemFailures": failures}))
@@ -117,5 +124,5 @@ pub fn parse_record(
     }
     serde_json::from_value(payload)
         .map(Some)
-        .map_err(|e| MalformedEvent(format!("not a notice: {e}")))
+        .map_err(|e| MalformedEvent(format!("not a notification: {e}")))
 }

@@ -5,26 +5,15 @@
 //! Source: <https://prometheus.io/docs/alerting/latest/configuration/#route>
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::Cause;
-use lamplighter::notify::incident::{DeliveryState, Incident, IncidentId};
-use lamplighter::notify::{ALARM_PREFIX, DATABASE_DOWN_CONDITION, RELEASE_CONDITION, Severity};
-use lamplighter::ports::incidents::DispatcherState;
-
-use crate::grouping::RESOLVED_RETENTION;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::{DeliveryState, Incident};
 
 /// The time between two reminders of an incident that is still firing.
 pub const REPEAT_INTERVAL: SignedDuration = SignedDuration::from_hours(4);
 /// The number of returns within an hour from which an incident counts as flapping.
 const FLAPPING_RETURNS: usize = 3;
 /// The time without a change after which an incident no longer counts as flapping.
-const FLAPPING_QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(30);
-/// The longest time for which a release inhibits the other notifications of its service.
-const MAX_RELEASE_INHIBITION: SignedDuration = SignedDuration::from_hours(1);
-/// The longest time for which an unavailable database inhibits the notifications of its
-/// application's services.
-const MAX_DATABASE_INHIBITION: SignedDuration = SignedDuration::from_hours(4);
-/// The time after which a resolved incident is dropped, even if notifications are still pending.
-const MAX_RESOLVED_RETENTION: SignedDuration = SignedDuration::from_hours(24);
+pub const FLAPPING_QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 
 /// The kind of a notification about an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +28,21 @@ pub enum NotificationKind {
     Reminder,
     Resolved,
     /// The incident is flapping; no more notifications follow until it is quiet.
-    Flaps,
+    Flapping,
 }
 
 /// Returns the kind of notification that a channel must send about an incident now, if any.
+///
+/// The rules apply in this order, and the first one decides:
+///
+/// | the incident | notification |
+/// |---|---|
+/// | is new, and resolved before anyone was notified | none |
+/// | is new to the channel | the first one, at once |
+/// | became more severe | the change, at once |
+/// | is flapping | one `Flapping`, then none until it is quiet |
+/// | changed | the change, at most once per `interval` |
+/// | is unchanged, firing and not acknowledged | a reminder every [`REPEAT_INTERVAL`] |
 #[must_use]
 pub fn due_kind(
     incident: &Incident,
@@ -50,36 +50,30 @@ pub fn due_kind(
     interval: SignedDuration,
     now: Timestamp,
 ) -> Option<NotificationKind> {
-    let (told, at) = match incident.deliveries.get(channel) {
-        Some(told @ DeliveryState { at: Some(at), .. }) => (told, *at),
-        Some(_) => return Some(first_kind(incident)),
-        None => return (!was_resolved_before_notified(incident)).then(|| first_kind(incident)),
+    let Some(delivery) = incident.deliveries.get(channel) else {
+        return (!was_resolved_before_notified(incident)).then(|| first_kind(incident));
     };
-    let (is_over, waited) = (incident.resolved_at.is_some(), now.duration_since(at));
-    let worse = incident.line_count > told.said && Some(incident.severity) > told.severity;
-    if is_flapping(incident, now) && !worse {
-        return (!told.flapping).then_some(NotificationKind::Flaps);
+    // The first notification was planned and stored, but not sent: the channel was broken, or the
+    // function was killed. It stays due even if the incident has resolved meanwhile, because the
+    // incident was not short enough to be dropped.
+    let Some(sent_at) = delivery.at else {
+        return Some(first_kind(incident));
+    };
+    let waited = now.duration_since(sent_at);
+    // People must hear of a higher severity at once, so it overrides interval and flapping.
+    let has_worsened = has_worsened(incident, delivery);
+    if is_flapping(incident, now) && !has_worsened {
+        return (!delivery.flapping).then_some(NotificationKind::Flapping);
     }
-    if worse || has_unsent_changes(incident, told) && waited >= interval {
-        return Some(
-            match (is_over && incident.was_firing, last_line_is_info(incident)) {
-                (true, true) => NotificationKind::Resolved,
-                (false, _) if incident.was_firing => NotificationKind::Updated,
-                (true, false) | (false, _) => NotificationKind::Info,
-            },
-        );
+    if has_worsened || has_unsent_changes(incident, delivery) && waited >= interval {
+        return Some(change_kind(incident));
     }
-    let reminds = !is_over && incident.severity > Severity::Info && !incident.acknowledged;
-    (reminds && waited >= REPEAT_INTERVAL).then_some(NotificationKind::Reminder)
+    (needs_reminders(incident) && waited >= REPEAT_INTERVAL).then_some(NotificationKind::Reminder)
 }
 
-/// Reports whether the incident has lines the channel has not sent, or a change of its resolution
-/// worth sending.
-fn has_unsent_changes(incident: &Incident, told: &DeliveryState) -> bool {
-    incident.line_count > told.said
-        || incident.resolved_at.is_some() != told.resolved && incident.severity > Severity::Info
-}
-
+/// Returns the kind of the first notification about an incident. If the incident was firing and has
+/// resolved by now, it still begins with `Firing`, so that `Resolved` can follow. An incident that
+/// ended badly has nothing more to follow: it is one message.
 fn first_kind(incident: &Incident) -> NotificationKind {
     if incident.was_firing && (incident.resolved_at.is_none() || last_line_is_info(incident)) {
         NotificationKind::Firing
@@ -88,8 +82,40 @@ fn first_kind(incident: &Incident) -> NotificationKind {
     }
 }
 
-/// Reports whether the last line is informational. A release that ends with a rollback does not end
-/// well.
+/// Returns the kind of a later notification. An incident that ends with a warning, such as a
+/// release that is rolled back, is not announced as resolved.
+fn change_kind(incident: &Incident) -> NotificationKind {
+    if !incident.was_firing {
+        NotificationKind::Info
+    } else if incident.resolved_at.is_none() {
+        NotificationKind::Updated
+    } else if last_line_is_info(incident) {
+        NotificationKind::Resolved
+    } else {
+        NotificationKind::Info
+    }
+}
+
+/// Reports whether the incident has lines that the channel has not sent, and is more severe than
+/// what it has sent.
+fn has_worsened(incident: &Incident, delivery: &DeliveryState) -> bool {
+    incident.line_count > delivery.said && Some(incident.severity) > delivery.severity
+}
+
+/// Reports whether the incident has lines that the channel has not sent, or resolved or reopened
+/// since. The end of an informational incident is not worth a message of its own.
+#[must_use]
+pub fn has_unsent_changes(incident: &Incident, delivery: &DeliveryState) -> bool {
+    incident.line_count > delivery.said
+        || incident.resolved_at.is_some() != delivery.resolved && incident.severity > Severity::Info
+}
+
+/// Reports whether the incident is worth a reminder if nothing changes.
+#[must_use]
+pub fn needs_reminders(incident: &Incident) -> bool {
+    incident.resolved_at.is_none() && incident.severity > Severity::Info && !incident.acknowledged
+}
+
 fn last_line_is_info(incident: &Incident) -> bool {
     incident
         .lines
@@ -97,86 +123,43 @@ fn last_line_is_info(incident: &Incident) -> bool {
         .is_none_or(|line| line.severity == Severity::Info)
 }
 
-/// Reports whether the incident resolved before it had to be notified.
+/// Reports whether the incident resolved before anyone had to be notified: each of its problems was
+/// a condition that fired and cleared again.
 fn was_resolved_before_notified(incident: &Incident) -> bool {
-    // A warning without a firing condition must be sent, even if it came during a quick release.
-    let mut troubles = incident
+    if incident.lines.is_empty() {
+        return true;
+    }
+    let mut problems = incident
         .lines
         .iter()
         .filter(|line| line.severity > Severity::Info)
         .peekable();
-    let was_trouble = incident.was_firing
-        && troubles.peek().is_some()
-        && troubles.all(|line| line.begins.is_some());
-    incident.lines.is_empty()
-        || was_trouble && incident.resolved_at.is_some() && last_line_is_info(incident)
+    // An incident without problems, such as a quick release, is news in itself. A warning without a
+    // condition never clears, so it must be sent even if it came during a quick release.
+    let only_had_conditions =
+        problems.peek().is_some() && problems.all(|line| line.begins.is_some());
+    incident.was_firing
+        && only_had_conditions
+        && incident.resolved_at.is_some()
+        && last_line_is_info(incident)
 }
 
+/// Reports whether the incident returned too often, and changed too recently, to announce every
+/// change.
 fn is_flapping(incident: &Incident, now: Timestamp) -> bool {
-    let changed = incident
-        .reopened_at
-        .last()
-        .copied()
-        .max(incident.resolved_at);
+    let last_return = incident.reopened_at.last().copied();
+    let changed_at = last_return.max(incident.resolved_at);
     incident.reopened_at.len() >= FLAPPING_RETURNS
-        && changed.is_some_and(|at| now.duration_since(at) < FLAPPING_QUIET_PERIOD)
+        && changed_at.is_some_and(|at| now.duration_since(at) < FLAPPING_QUIET_PERIOD)
 }
 
-/// Returns why an incident is suppressed for now: its target is silenced, or another incident
-/// inhibits it.
+/// Reports whether any channel has sent a message about the incident.
 #[must_use]
-pub fn suppression_reason(
-    incident: &Incident,
-    desk: &DispatcherState,
-    now: Timestamp,
-) -> Option<String> {
-    let silence = desk
-        .silences
-        .get(&incident.target)
-        .and_then(|(_, until)| *until);
-    if let Some(until) = silence.filter(|until| now < *until) {
-        return Some(format!("silenced until {until}"));
-    }
-    incident.target.ecs_cluster_and_name()?;
-    // A resolution follows its alert, so it is never inhibited.
-    if incident.resolved_at.is_some() && was_notified(incident) {
-        return None;
-    }
-    let others = desk
-        .incidents
+pub fn was_notified(incident: &Incident) -> bool {
+    incident
+        .deliveries
         .values()
-        .filter(|other| other.resolved_at.is_none());
-    others.into_iter().find_map(|other| {
-        let down = other
-            .firing
-            .get(DATABASE_DOWN_CONDITION)
-            .filter(|_| other.severity == Severity::Critical);
-        let is_down =
-            down.is_some_and(|since| now.duration_since(*since) < MAX_DATABASE_INHIBITION);
-        if is_down && other.app.is_some() && other.app == incident.app {
-            return Some(format!("{} is down", other.name));
-        }
-        // An alarm created by the user may be about just this release.
-        let is_its_own = incident.cause == Cause::Health
-            && !incident
-                .firing
-                .keys()
-                .any(|what| what.starts_with(ALARM_PREFIX));
-        let began = other
-            .firing
-            .get(RELEASE_CONDITION)
-            .filter(|_| is_its_own && other.target == incident.target)?;
-        (now.duration_since(*began) < MAX_RELEASE_INHIBITION)
-            .then(|| "a release is rolled out".to_owned())
-    })
-}
-
-fn was_notified(incident: &Incident) -> bool {
-    incident.deliveries.values().any(|told| told.at.is_some())
-}
-
-fn is_informational(incident: &Incident) -> bool {
-    !incident.was_firing || incident.severity == Severity::Info
+        .any(|delivery| delivery.at.is_some())
 }
 
 /// Records that a channel sent everything there is to know about an incident.
@@ -187,39 +170,28 @@ pub fn mark_notified(
     thread: Option<String>,
     now: Timestamp,
 ) {
-    // If the trouble is resolved by now, the resolution must follow: an alert must not stay open.
-    let is_told = is_informational(incident)
-        || !matches!(kind, NotificationKind::Firing | NotificationKind::Flaps);
-    let told = incident.deliveries.entry(channel.to_owned()).or_default();
-    *told = DeliveryState {
+    let resolved = incident.resolved_at.is_some() && includes_resolution(incident, kind);
+    let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
+    *delivery = DeliveryState {
         at: Some(now),
         said: incident.line_count,
         severity: Some(incident.severity),
-        resolved: incident.resolved_at.is_some() && is_told,
-        flapping: kind == NotificationKind::Flaps,
-        thread: thread.or(told.thread.take()),
+        resolved,
+        flapping: kind == NotificationKind::Flapping,
+        thread: thread.or(delivery.thread.take()),
     };
 }
 
-/// Returns the incidents that resolved long enough ago and have no pending notifications.
-#[must_use]
-pub fn list_expired_incidents(desk: &DispatcherState, now: Timestamp) -> Vec<IncidentId> {
-    let is_owed = |incident: &Incident| {
-        incident
-            .deliveries
-            .values()
-            .any(|told| has_unsent_changes(incident, told))
-    };
-    let old = desk.incidents.iter().filter(|(_, incident)| {
-        let over = |ago| {
-            incident
-                .resolved_at
-                .is_some_and(|over| now.duration_since(over) >= ago)
-        };
-        over(MAX_RESOLVED_RETENTION)
-            || over(RESOLVED_RETENTION)
-                && (!is_owed(incident)
-                    || suppression_reason(incident, desk, now).is_some() && !was_notified(incident))
-    });
-    old.map(|(id, _)| id.clone()).collect()
+/// Reports whether a notification of this kind also tells people that the incident resolved. An
+/// alert does not: even if the incident has resolved by the time it is sent, the resolution must
+/// follow, or the alert stays open in the reader's mind and in PagerDuty.
+fn includes_resolution(incident: &Incident, kind: NotificationKind) -> bool {
+    let is_informational = !incident.was_firing || incident.severity == Severity::Info;
+    match kind {
+        NotificationKind::Firing | NotificationKind::Flapping => is_informational,
+        NotificationKind::Info
+        | NotificationKind::Updated
+        | NotificationKind::Reminder
+        | NotificationKind::Resolved => true,
+    }
 }

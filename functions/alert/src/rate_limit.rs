@@ -1,13 +1,16 @@
 //! Decides which messages a channel gets now: one per incident, or a summary where the rate limit
 //! is reached.
 
+use std::cmp::Reverse;
+
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Channel, Incident, IncidentId};
 use lamplighter::ports::incidents::DispatcherState;
 
-use crate::notification::{NotificationKind, due_kind, suppression_reason};
+use crate::notification::{NotificationKind, due_kind};
+use crate::suppression::suppression_reason;
 
 /// The window of the rate limit.
 const MINUTE: SignedDuration = SignedDuration::from_mins(1);
@@ -35,9 +38,12 @@ impl Route {
     /// Reports whether this channel accepts an incident. Other channels report that this one is
     /// broken.
     fn accepts_incident(&self, incident: &Incident) -> bool {
-        let of_app = |app: &String| self.apps.contains(app);
-        let is_its = self.apps.is_empty() || incident.app.as_ref().is_some_and(of_app);
-        is_its
+        let is_of_app = self.apps.is_empty()
+            || incident
+                .app
+                .as_ref()
+                .is_some_and(|app| self.apps.contains(app));
+        is_of_app
             && incident.severity >= self.min_severity
             && incident.cause != Cause::Channel(self.channel.clone())
     }
@@ -51,72 +57,83 @@ pub enum Delivery {
     Summary(Vec<(IncidentId, NotificationKind)>),
 }
 
+impl Delivery {
+    fn single((id, kind): (IncidentId, NotificationKind)) -> Self {
+        Self::Single(id, kind)
+    }
+}
+
 /// Returns the messages that a channel must send now, the most severe first.
 #[must_use]
-pub fn plan_deliveries(desk: &DispatcherState, route: &Route, now: Timestamp) -> Vec<Delivery> {
-    let state = desk.channels.get(&route.channel);
-    if state
-        .and_then(|state| state.rate_limited_until)
+pub fn plan_deliveries(state: &DispatcherState, route: &Route, now: Timestamp) -> Vec<Delivery> {
+    let channel = state.channels.get(&route.channel);
+    if channel
+        .and_then(|channel| channel.rate_limited_until)
         .is_some_and(|until| now < until)
     {
         return Vec::new();
     }
-    let mut all = due_notifications(desk, route, now);
-    let room = route
-        .messages_per_minute
-        .saturating_sub(state.map_or(0, |state| count_recent_messages(state, now)));
-    if room >= all.len() {
-        return all
-            .into_iter()
-            .map(|(id, kind)| Delivery::Single(id, kind))
-            .collect();
+    let due = due_notifications(state, route, now);
+    let recent = channel.map_or(0, |channel| count_recent_messages(channel, now));
+    let capacity = route.messages_per_minute.saturating_sub(recent);
+    if capacity >= due.len() {
+        return due.into_iter().map(Delivery::single).collect();
     }
-    let summed_up = state
-        .and_then(|state| state.summarized_at)
+    let since_summary = channel
+        .and_then(|channel| channel.summarized_at)
         .map(|at| now.duration_since(at));
-    if room == 0 || summed_up.is_some_and(|ago| ago < SUMMARY_INTERVAL) {
+    summarize_surplus(due, capacity, since_summary)
+}
+
+/// Returns the most severe notifications as single messages and a summary of the rest, as one
+/// message of the capacity. While summaries go on, the summary holds all of them.
+fn summarize_surplus(
+    mut due: Vec<(IncidentId, NotificationKind)>,
+    capacity: usize,
+    since_summary: Option<SignedDuration>,
+) -> Vec<Delivery> {
+    if capacity == 0 || since_summary.is_some_and(|ago| ago < SUMMARY_INTERVAL) {
         return Vec::new();
     }
-    let alone = if summed_up.is_some_and(|ago| ago < SUMMARY_ONLY_PERIOD) {
+    let singles = if since_summary.is_some_and(|ago| ago < SUMMARY_ONLY_PERIOD) {
         0
     } else {
-        room - 1
+        capacity - 1
     };
-    let rest = all.split_off(alone);
-    all.into_iter()
-        .map(|(id, kind)| Delivery::Single(id, kind))
-        .chain([Delivery::Summary(rest)])
+    let surplus = due.split_off(singles);
+    due.into_iter()
+        .map(Delivery::single)
+        .chain([Delivery::Summary(surplus)])
         .collect()
 }
 
 /// Returns the incidents with a notification due on a channel, the most severe and oldest first.
 #[must_use]
 pub fn due_notifications(
-    desk: &DispatcherState,
+    state: &DispatcherState,
     route: &Route,
     now: Timestamp,
 ) -> Vec<(IncidentId, NotificationKind)> {
-    let mut all: Vec<_> = desk
-        .incidents
-        .iter()
-        .filter(|(_, incident)| route.accepts_incident(incident))
-        .filter_map(|(id, incident)| {
-            Some((
-                id,
-                incident,
-                due_kind(incident, &route.channel, route.interval, now)?,
-            ))
-        })
-        .filter(|(_, incident, _)| suppression_reason(incident, desk, now).is_none())
-        .collect();
-    all.sort_by_key(|(_, incident, _)| (std::cmp::Reverse(incident.severity), incident.since));
-    all.into_iter()
+    let mut due = Vec::new();
+    for (id, incident) in &state.incidents {
+        if !route.accepts_incident(incident) {
+            continue;
+        }
+        let Some(kind) = due_kind(incident, &route.channel, route.interval, now) else {
+            continue;
+        };
+        if suppression_reason(incident, state, now).is_none() {
+            due.push((id, incident, kind));
+        }
+    }
+    due.sort_by_key(|(_, incident, _)| (Reverse(incident.severity), incident.since));
+    due.into_iter()
         .map(|(id, _, kind)| (id.clone(), kind))
         .collect()
 }
 
-fn count_recent_messages(state: &Channel, now: Timestamp) -> usize {
-    state
+fn count_recent_messages(channel: &Channel, now: Timestamp) -> usize {
+    channel
         .sent
         .iter()
         .filter(|at| now.duration_since(**at) < MINUTE)
@@ -124,10 +141,11 @@ fn count_recent_messages(state: &Channel, now: Timestamp) -> usize {
 }
 
 /// Counts a sent message against the channel's rate limit.
-pub fn record_delivery(state: &mut Channel, post: &Delivery, now: Timestamp) {
-    state.sent.retain(|at| now.duration_since(*at) < MINUTE);
-    state.sent.push(now);
-    if matches!(post, Delivery::Summary(_)) {
-        state.summarized_at = Some(now);
+pub fn record_delivery(channel: &mut Channel, delivery: &Delivery, now: Timestamp) {
+    channel.sent.retain(|at| now.duration_since(*at) < MINUTE);
+    channel.sent.push(now);
+    match delivery {
+        Delivery::Single(..) => {}
+        Delivery::Summary(_) => channel.summarized_at = Some(now),
     }
 }

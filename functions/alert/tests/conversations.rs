@@ -1,4 +1,4 @@
-//! What belongs together, when it is told and when not: decisions on constant times.
+//! Grouping, timing and suppression of notifications: decisions on constant times.
 
 #![allow(
     clippy::expect_used,
@@ -7,11 +7,11 @@
     reason = "a failed expectation ends the test"
 )]
 
-use alert::grouping::{expire_conditions, ingest_notification};
-use alert::notification::{
-    NotificationKind, due_kind, list_expired_incidents, mark_notified, suppression_reason,
-};
+use alert::expiry::{expire_conditions, list_expired_incidents};
+use alert::grouping::ingest_notification;
+use alert::notification::{NotificationKind, due_kind, mark_notified};
 use alert::rate_limit::{Delivery, Route, plan_deliveries, record_delivery};
+use alert::suppression::suppression_reason;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Function;
 use lamplighter::model::Arn;
@@ -70,12 +70,21 @@ fn crash(minute: i64) -> Notification {
     )
 }
 
+fn crash_of(name: &str) -> Notification {
+    notice(
+        Function::Heal,
+        service(name),
+        0,
+        Message::warning("crashes").fires_until_resolved("heal:1"),
+    )
+}
+
 fn well(minute: i64) -> Notification {
     notice(
         Function::Heal,
         service("web"),
         minute,
-        Message::info("is well again").resolves("heal:1"),
+        Message::info("2/2 tasks healthy again").resolves("heal:1"),
     )
 }
 
@@ -122,7 +131,7 @@ fn tell(incident: &mut Incident, minute: i64) -> Option<NotificationKind> {
 }
 
 #[test]
-fn an_incident_is_told_when_it_begins_changes_at_most_every_five_minutes_lasts_and_is_over() {
+fn an_incident_fires_is_updated_every_five_minutes_reminds_and_resolves() {
     let mut desk = desk(&[crash(0)]);
     assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
     ingest_notification(&mut desk, &crash(2));
@@ -139,7 +148,7 @@ fn an_incident_is_told_when_it_begins_changes_at_most_every_five_minutes_lasts_a
 }
 
 #[test]
-fn that_it_gets_worse_is_told_at_once() {
+fn a_higher_severity_is_sent_at_once() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
     ingest_notification(&mut desk, &called(1));
@@ -149,14 +158,14 @@ fn that_it_gets_worse_is_told_at_once() {
 }
 
 #[test]
-fn what_was_over_before_anybody_had_to_be_told_is_not_told() {
+fn an_incident_that_resolves_before_it_is_notified_is_not_sent() {
     let mut desk = desk(&[crash(0), called(0), well(0)]);
     assert_eq!(now_due(only(&mut desk), 0), None);
     assert_eq!(list_expired_incidents(&desk, at(60)).len(), 1);
 }
 
 #[test]
-fn a_release_that_is_quick_is_told_all_the_same() {
+fn a_quick_release_is_sent_all_the_same() {
     let release = |message| notice(Function::Deploy, service("web"), 0, message);
     let begins = release(Message::info("rolling out").fires(RELEASE_CONDITION));
     let live = notice(
@@ -170,9 +179,9 @@ fn a_release_that_is_quick_is_told_all_the_same() {
     assert_eq!(now_due(only(&mut desk), 10), None);
 }
 
-/// Nobody is told that a release which went back is over, and nobody fails to hear of it.
+/// A release that was rolled back is not announced as resolved, but every channel reports it.
 #[test]
-fn a_release_that_fails_is_news_to_everybody() {
+fn a_failed_release_is_news_on_every_channel() {
     let begins = notice(
         Function::Deploy,
         service("web"),
@@ -183,7 +192,7 @@ fn a_release_that_fails_is_news_to_everybody() {
         Function::Rollout,
         service("web"),
         9,
-        Message::warning("failed and went back").clears(RELEASE_CONDITION),
+        Message::warning("failed and was rolled back").clears(RELEASE_CONDITION),
     );
     let mut desk = desk(&[begins]);
     assert_eq!(tell(only(&mut desk), 0), Some(NotificationKind::Firing));
@@ -201,7 +210,7 @@ fn a_release_that_fails_is_news_to_everybody() {
 }
 
 #[test]
-fn trouble_that_was_over_before_it_could_be_sent_is_told_and_ended() {
+fn an_incident_that_resolves_while_its_channel_is_broken_is_sent_and_resolved() {
     let mut desk = desk(&[crash(0)]);
     only(&mut desk).deliveries.entry(MAIL.into()).or_default();
     ingest_notification(&mut desk, &well(30));
@@ -210,19 +219,19 @@ fn trouble_that_was_over_before_it_could_be_sent_is_told_and_ended() {
 }
 
 #[test]
-fn an_alarm_that_goes_off_without_having_been_on_is_not_told() {
+fn an_alarm_that_returns_to_ok_without_having_fired_is_not_sent() {
     let off = notice(
         Source::Aws(AwsService::CloudWatch),
         service("web"),
         0,
-        Message::info("the alarm x is off").clears("alarm:x"),
+        Message::info("alarm x is OK").clears("alarm:x"),
     );
     assert!(desk(std::slice::from_ref(&off)).incidents.is_empty());
     let on = notice(
         Source::Aws(AwsService::CloudWatch),
         service("web"),
         1,
-        Message::warning("the alarm x is on").fires("alarm:x"),
+        Message::warning("alarm x is in ALARM").fires("alarm:x"),
     );
     let off = Notification { at: at(2), ..off };
     let mut desk = desk(&[on, off]);
@@ -230,7 +239,7 @@ fn an_alarm_that_goes_off_without_having_been_on_is_not_told() {
 }
 
 #[test]
-fn a_warning_within_a_release_that_was_quick_is_told() {
+fn a_warning_during_a_quick_release_is_sent() {
     let said = |message| notice(Function::Deploy, service("web"), 0, message);
     let warning = said(Message::warning("can't shift traffic"));
     let begins = said(Message::info("rolling out").fires(RELEASE_CONDITION));
@@ -246,7 +255,7 @@ fn a_warning_within_a_release_that_was_quick_is_told() {
 }
 
 #[test]
-fn the_same_twice_and_the_end_before_the_beginning_change_nothing() {
+fn duplicates_and_late_notifications_change_nothing() {
     let mut desk = desk(&[crash(0), crash(0)]);
     assert_eq!(only(&mut desk).line_count, 1);
     let mut late = self::desk(&[well(2), crash(0)]);
@@ -260,7 +269,7 @@ fn the_same_twice_and_the_end_before_the_beginning_change_nothing() {
 }
 
 #[test]
-fn who_acknowledges_hears_no_reminder_and_hears_the_end() {
+fn an_acknowledged_incident_sends_no_reminder_and_still_resolves() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
     let acknowledge = |token: &str| {
@@ -299,7 +308,7 @@ fn a_silence_ends_by_itself() {
         Some("silenced until 2026-11-21T04:00:00Z".to_owned())
     );
     assert_eq!(suppression_reason(incident, &desk, at(60)), None);
-    // What was told before is silenced as well.
+    // An incident that was notified before is silenced as well.
     let mut desk = self::desk(&[crash(0)]);
     tell(only(&mut desk), 0);
     ingest_notification(
@@ -316,7 +325,7 @@ fn a_silence_ends_by_itself() {
 }
 
 #[test]
-fn a_database_that_is_down_speaks_for_its_services() {
+fn a_database_that_is_down_inhibits_its_services() {
     let mut desk = desk(&[down(0), crash(1)]);
     let texts = plan_deliveries(&desk, &mail(), at(1));
     assert!(
@@ -336,12 +345,12 @@ fn a_database_that_is_down_speaks_for_its_services() {
     assert_eq!(
         plan_deliveries(&desk, &mail(), at(9)).len(),
         1,
-        "the service, which is not well still"
+        "the service, which is still unhealthy"
     );
 }
 
 #[test]
-fn a_release_in_progress_speaks_for_its_tasks() {
+fn a_release_in_progress_inhibits_the_health_of_its_tasks() {
     let release = notice(
         Function::Deploy,
         service("web"),
@@ -352,7 +361,7 @@ fn a_release_in_progress_speaks_for_its_tasks() {
     let crash = IncidentId::for_target(&service("web"), &Cause::Health);
     assert_eq!(
         suppression_reason(&desk.incidents[&crash], &desk, at(1)),
-        Some("a release is rolled out".to_owned())
+        Some("a release is in progress".to_owned())
     );
     assert_eq!(
         suppression_reason(&desk.incidents[&crash], &desk, at(60)),
@@ -361,7 +370,7 @@ fn a_release_in_progress_speaks_for_its_tasks() {
 }
 
 #[test]
-fn what_comes_and_goes_is_told_as_that_and_then_when_it_is_calm() {
+fn a_flapping_incident_is_announced_once_and_resolved_once_quiet() {
     let mut desk = desk(&[]);
     let mut heard = Vec::new();
     for n in 0..6 {
@@ -378,7 +387,7 @@ fn what_comes_and_goes_is_told_as_that_and_then_when_it_is_calm() {
         NotificationKind::Updated,
         NotificationKind::Resolved,
     ];
-    assert_eq!(heard, [&begun[..], &[NotificationKind::Flaps]].concat());
+    assert_eq!(heard, [&begun[..], &[NotificationKind::Flapping]].concat());
     assert_eq!(now_due(only(&mut desk), 84), None);
     assert_eq!(
         now_due(only(&mut desk), 85),
@@ -387,7 +396,7 @@ fn what_comes_and_goes_is_told_as_that_and_then_when_it_is_calm() {
 }
 
 #[test]
-fn what_nobody_speaks_of_for_a_day_is_over() {
+fn an_incident_without_a_report_for_27_hours_is_closed() {
     let mut desk = desk(&[crash(0)]);
     tell(only(&mut desk), 0);
     expire_conditions(&mut desk, at(27 * 60 - 1));
@@ -399,12 +408,12 @@ fn what_nobody_speaks_of_for_a_day_is_over() {
     );
     assert_eq!(
         only(&mut desk).lines.last().unwrap().title,
-        "is taken as over"
+        "closed - no report for 27 h"
     );
 }
 
 #[test]
-fn a_route_takes_what_is_bad_enough_and_of_its_applications() {
+fn a_route_filters_by_severity_and_application() {
     let desk = desk(&[crash(0), down(0)]);
     let takes = |from, apps: &[&str]| {
         let apps = apps.iter().map(|app| (*app).to_owned()).collect();
@@ -431,23 +440,16 @@ fn a_route_takes_what_is_bad_enough_and_of_its_applications() {
 }
 
 #[test]
-fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
+fn beyond_the_rate_limit_one_summary_lists_the_rest_and_the_next_one_waits() {
     let many: Vec<Notification> = (0..100)
-        .map(|n| {
-            notice(
-                Function::Heal,
-                service(&format!("s{n}")),
-                0,
-                Message::warning("crashes").fires_until_resolved("heal:1"),
-            )
-        })
+        .map(|n| crash_of(&format!("s{n}")))
         .chain([called(0)])
         .collect();
     let mut desk = desk(&many);
     let first = plan_deliveries(&desk, &mail(), at(0));
     assert!(
         matches!(&first[0], Delivery::Single(id, _) if desk.incidents[id].name == "shop/web"),
-        "the worst first"
+        "the most severe comes first"
     );
     assert!(
         first.len() == 8 && matches!(&first[7], Delivery::Summary(rest) if rest.len() == 94),
@@ -470,14 +472,7 @@ fn past_the_limit_one_message_lists_the_rest_and_the_next_one_waits() {
             );
         }
     }
-    let more = (0..900).map(|n| {
-        notice(
-            Function::Heal,
-            service(&format!("t{n}")),
-            0,
-            Message::warning("crashes").fires_until_resolved("heal:1"),
-        )
-    });
+    let more = (0..900).map(|n| crash_of(&format!("t{n}")));
     more.for_each(|notice| ingest_notification(&mut desk, &notice));
     assert_eq!(plan_deliveries(&desk, &mail(), at(0)), []);
     assert_eq!(plan_deliveries(&desk, &mail(), at(1)), []);

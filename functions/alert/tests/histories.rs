@@ -1,5 +1,5 @@
-//! Random histories of many incidents: nothing is lost, everything ends, and there is never too much of it, whatever
-//! happens to the function, the ledger and the channels meanwhile.
+//! Random histories of many incidents: nothing is lost, everything resolves and the rate limit holds, whatever happens to
+//! the function, the ledger and the channels meanwhile.
 
 #![allow(
     async_fn_in_trait,
@@ -16,8 +16,9 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use alert::dispatcher::{Alert, Notifier, Outgoing, SendError};
+use alert::dispatcher::Alert;
 use alert::notification::NotificationKind;
+use alert::notifier::{Notifier, Outgoing, SendError};
 use alert::rate_limit::Route;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
@@ -28,7 +29,7 @@ use lamplighter::ports::incidents::{Changes, DispatcherState, IncidentStore};
 use lamplighter::ports::ledger::LedgerError;
 use proptest::prelude::*;
 
-/// What is sent, by whom it was heard of, and when.
+/// When each message was sent, on which channel, and about which incidents.
 type Heard = Vec<(Timestamp, &'static str, Vec<(String, NotificationKind)>)>;
 
 #[derive(Default)]
@@ -170,7 +171,7 @@ impl Notifier for People {
     async fn send(
         &self,
         channel: &str,
-        letter: &Outgoing<'_>,
+        message: &Outgoing<'_>,
     ) -> Result<Option<String>, SendError> {
         let now = self.0.now.get();
         let name = CHANNELS.into_iter().find(|name| *name == channel).unwrap();
@@ -183,9 +184,9 @@ impl Notifier for People {
         {
             return Err(SendError::Failed(trouble()));
         }
-        let about = match letter {
-            Outgoing::Single(telling) => {
-                vec![(telling.incident.id().as_str().to_owned(), telling.kind)]
+        let about = match message {
+            Outgoing::Single(single) => {
+                vec![(single.incident.id().as_str().to_owned(), single.kind)]
             }
             Outgoing::Summary(list) => list
                 .incidents
@@ -280,7 +281,7 @@ impl Story {
                     self.queue.push(notice(
                         n,
                         now,
-                        Message::info("is well again").resolves("heal"),
+                        Message::info("2/2 tasks healthy again").resolves("heal"),
                     ));
                 }
             } else if self.world.chance(falls_sick) {
@@ -304,7 +305,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 20, max_shrink_iters: 30, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn every_incident_is_told_and_ended_and_there_is_never_too_much(
+    fn every_incident_is_sent_and_resolved_within_the_rate_limit(
         seed in any::<[u8; 32]>(), faults in 0_u32..8, services in 1_u32..60, falls_sick in 1_u32..10, gets_well in 3_u32..40,
     ) {
         let rng = proptest::test_runner::TestRng::from_seed(proptest::test_runner::RngAlgorithm::ChaCha, &seed);

@@ -1,4 +1,4 @@
-//! The scenes about people: what they read, and where.
+//! The scenes about messages: Slack threads and the daily report.
 
 use std::fs;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::scenes::Stage;
 
-/// What the demo's stack is told of its channels: Slack hears of the application `till` alone.
+/// The ARN of the secret with the demo's channels. Slack gets the incidents of the application `till` only.
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels";
 
-/// Makes the secret that names Slack.
+/// Creates the secret that names Slack.
 pub fn with_slack(stack: &Stack) -> Result<(), String> {
     let channels = json!({"ops": {"slack_token": "xoxb-demo", "channel": "C0123", "api": stack.people(), "apps": ["till"]}});
     let secret = json!({"Name": "channels", "SecretString": channels.to_string(), "ClientRequestToken": format!("{:032}", 1)});
@@ -54,7 +54,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
         .map_err(|()| "nothing was updated in Slack")?;
     let all = heard(stage);
     let is_of_it =
-        |body: &&Value| body.get("thread_ts").is_some() || first_line(body).contains("crashes");
+        |body: &&Value| body.get("thread_ts").is_some() || first_line(body).contains("crash");
     let (posted, updated) = (said(&all, "chat.postMessage"), said(&all, "chat.update"));
     let posted: Vec<&Value> = posted.into_iter().filter(is_of_it).collect();
     for body in &posted {
@@ -73,7 +73,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
         .unwrap_or_default();
     stage
         .story
-        .line("slack", &format!("the first message says now: {last}"));
+        .line("slack", &format!("the first message of the thread: {last}"));
     let threads = posted
         .iter()
         .filter(|body| body.get("thread_ts").is_none())
@@ -82,7 +82,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "{threads} threads, and the first message says {last:?}"
+        "{threads} threads, and their first message is {last:?}"
     ))
 }
 
@@ -91,7 +91,7 @@ pub fn a_quiet_day(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.told("lamplighter: a quiet day")
 }
 
-/// Tells the day until tomorrow's morning. Answers its text.
+/// Sends the daily report until tomorrow morning. Returns its text.
 fn page(stage: &mut Stage<'_>) -> String {
     let tomorrow = read_clock()
         .to_zoned(TimeZone::UTC)
@@ -120,7 +120,7 @@ pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
     .iter()
     .find(|part| !text.contains(*part))
     {
-        return Err(format!("the page has no {missing}"));
+        return Err(format!("the report has no {missing}"));
     }
     let folder = root().join("target/demo");
     fs::create_dir_all(&folder).map_err(|error| error.to_string())?;
@@ -132,8 +132,9 @@ pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
         let file = folder.join(format!("widget-{theme}.html"));
         fs::write(file, widget.as_str().unwrap_or_default()).map_err(|error| error.to_string())?;
     }
-    stage
-        .story
-        .line("stack", "what the dashboard's widget shows is in target/demo/widget-light.html and widget-dark.html");
+    stage.story.line(
+        "stack",
+        "the dashboard's widget is in target/demo/widget-light.html and widget-dark.html",
+    );
     stage.told("lamplighter: the day: ")
 }

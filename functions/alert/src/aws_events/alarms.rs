@@ -4,22 +4,22 @@
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::{AlarmChange, split_alarm_name};
 use lamplighter::model::{AlarmState, Arn};
-use lamplighter::notify::{ALARM_PREFIX, Message, Severity};
-use lamplighter::{Event as Parsed, MalformedEvent};
+use lamplighter::notify::{ALARM_PREFIX, Message};
+use lamplighter::{Event, MalformedEvent};
 use serde_json::Value;
 
-use super::{
-    Event, TranslatedEvent, console_page_link, message_with_severity, shorten_text, stack_alarms,
-};
+use super::envelope::{AwsEvent, shorten_text};
+use super::stack_alarms;
+use super::translation::{TranslatedEvent, console_page_link};
 
 /// Translates a state change of an alarm. Returns `None` if the alarm is muted or one of ours, or
 /// the change is not worth a notification.
 pub fn translate_alarm(
     payload: Value,
-    event: &Event,
+    event: &AwsEvent,
     stack: &str,
 ) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let Detail::AlarmChange(change) = Parsed::parse(payload)?.detail else {
+    let Detail::AlarmChange(change) = Event::parse(payload)?.detail else {
         return Ok(None);
     };
     // An alarm that returns to OK while muted resolves what was notified before.
@@ -33,59 +33,60 @@ pub fn translate_alarm(
         ));
     }
     let condition = format!("{ALARM_PREFIX}{}", change.name);
-    let said = match change.state {
+    let message = match change.state {
         AlarmState::Alarm => alarm_firing_message(&change).fires(condition),
-        AlarmState::Ok => Message::info(format!("the alarm {} is off", change.name))
-            .why(format!("CloudWatch says: {}", shorten_text(&change.reason)))
-            .next("Nothing to do.")
-            .clears(condition),
+        AlarmState::Ok => alarm_resolved_message(&change).clears(condition),
         // No data is no recovery.
         AlarmState::InsufficientData => return Ok(None),
     };
-    let arn = event.first_resource();
+    Ok(Some(translate_user_alarm(message, &change, event)))
+}
+
+fn translate_user_alarm(
+    message: Message,
+    change: &AlarmChange,
+    event: &AwsEvent,
+) -> TranslatedEvent {
+    let alarm = event.first_resource();
     let page = format!(
         "home?region={}#alarmsV2:alarm/{}",
         event.region, change.name
     );
-    let link = console_page_link(event, &arn, "cloudwatch", &page);
-    let (target, name) = match find_measured_service(&change, event) {
-        Some(service) => (service.clone(), service.display_name()),
-        None => (arn, change.name.clone()),
-    };
-    Ok(Some(TranslatedEvent {
-        message: said,
-        target,
+    let link = console_page_link(event, &alarm, "cloudwatch", &page);
+    let service = find_measured_service(change, event);
+    let name = service
+        .as_ref()
+        .map_or_else(|| change.name.clone(), Arn::display_name);
+    TranslatedEvent {
+        message,
+        target: service.unwrap_or(alarm),
         name,
         app: None,
         link: Some(link),
-    }))
+    }
 }
 
 fn alarm_firing_message(change: &AlarmChange) -> Message {
-    let because = if change.because_of.is_empty() {
-        String::new()
-    } else {
-        format!(" Because of {}.", change.because_of.join(", "))
-    };
-    message_with_severity(
-        Severity::Warning,
-        format!("the alarm {} is on", change.name),
-    )
-    .why(format!(
-        "CloudWatch says: {}{because}",
-        shorten_text(&change.reason)
-    ))
-    .next("Whoever made the alarm knows what it means; nothing is done about it from here.")
+    let mut why = format!("CloudWatch: {}", shorten_text(&change.reason));
+    if !change.because_of.is_empty() {
+        why = format!("{why} Caused by {}.", change.because_of.join(", "));
+    }
+    Message::warning(format!("alarm {} is in ALARM", change.name))
+        .why(why)
+        .next("Follow the runbook of this alarm. Lamplighter does not act on it.")
+}
+
+fn alarm_resolved_message(change: &AlarmChange) -> Message {
+    Message::info(format!("alarm {} is OK", change.name))
+        .why(format!("CloudWatch: {}", shorten_text(&change.reason)))
+        .next("Nothing to do.")
 }
 
 /// Returns the ECS service that an alarm measures, so that alarm and service share one incident.
-fn find_measured_service(change: &AlarmChange, event: &Event) -> Option<Arn> {
-    let mut dimensions = change.metrics.iter().map(|metric| &metric.dimensions);
-    let (cluster, service) =
-        dimensions.find_map(|of| Some((of.get("ClusterName")?, of.get("ServiceName")?)))?;
-    let partition = event.partition();
-    Some(Arn::new(format!(
-        "arn:{partition}:ecs:{}:{}:service/{cluster}/{service}",
-        event.region, event.account
-    )))
+fn find_measured_service(change: &AlarmChange, event: &AwsEvent) -> Option<Arn> {
+    change.metrics.iter().find_map(|metric| {
+        let cluster = metric.dimensions.get("ClusterName")?;
+        let service = metric.dimensions.get("ServiceName")?;
+        Some(event.build_arn("ecs", &format!("service/{cluster}/{service}")))
+    })
 }

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use lamplighter::MalformedEvent;
-use lamplighter::model::Arn;
-use lamplighter::notify::{DATABASE_DOWN_CONDITION, Severity};
+use lamplighter::model::{Arn, tag_keys};
+use lamplighter::notify::{DATABASE_DOWN_CONDITION, Message, Severity};
 use serde::Deserialize;
 
+use super::envelope::{AwsEvent, shorten_text};
 use super::rds_events::{self, AvailabilityChange};
-use super::{Event, TranslatedEvent, message_with_severity, parse_detail, shorten_text};
+use super::translation::{TranslatedEvent, message_with_severity};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -31,51 +32,65 @@ struct RdsDetail {
 ///
 /// # Errors
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
-pub fn translate_rds_event(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let of: RdsDetail = parse_detail(event)?;
-    let Some(severity) = rds_events::event_severity(of.event_id.as_deref(), &of.event_categories)
-    else {
+pub fn translate_rds_event(event: &AwsEvent) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let detail: RdsDetail = event.parse_detail()?;
+    let event_id = detail.event_id.as_deref();
+    let Some(severity) = rds_events::event_severity(event_id, &detail.event_categories) else {
         return Ok(None);
     };
-    let course = rds_events::availability_change(of.event_id.as_deref());
-    let next = match severity {
-        Severity::Info => "Good to know: nothing has to be done about it.",
-        Severity::Warning => "Look at it in working hours, before it grows.",
-        Severity::Critical if course == AvailabilityChange::Down => {
-            "Look at it now: it serves nobody, or will soon. Services of its application are left alone meanwhile."
-        }
-        Severity::Critical => "Look at it now, before it serves nobody.",
-    };
-    let id = of.event_id.unwrap_or_else(|| "no number".to_owned());
-    let text = if of.message.is_empty() {
-        "RDS says no more about it".to_owned()
-    } else {
-        shorten_text(&of.message)
-    };
-    let message = message_with_severity(severity, first_sentence(&text))
-        .why(format!("RDS says: {text} ({id})"))
-        .next(next);
-    let message = match course {
-        AvailabilityChange::Down => message.fires(DATABASE_DOWN_CONDITION),
-        AvailabilityChange::Recovered => message.clears(DATABASE_DOWN_CONDITION),
-        AvailabilityChange::Unchanged => message,
-    };
-    let app = of
-        .tags
-        .and_then(|tags| tags.get("lamplighter:app").cloned());
-    let target = Arn::new(of.source_arn);
-    let name = if of.source_identifier.is_empty() {
+    let message = build_message(&detail, severity);
+    let target = Arn::new(detail.source_arn);
+    let name = if detail.source_identifier.is_empty() {
         target.display_name()
     } else {
-        of.source_identifier
+        detail.source_identifier
     };
     Ok(Some(TranslatedEvent {
         message,
         target,
         name,
-        app,
+        app: detail.tags.and_then(|mut tags| tags.remove(tag_keys::APP)),
         link: None,
     }))
+}
+
+/// Builds the message, whose title is the first sentence of RDS.
+fn build_message(detail: &RdsDetail, severity: Severity) -> Message {
+    let event_id = detail.event_id.as_deref();
+    let text = if detail.message.is_empty() {
+        "RDS event without a text".to_owned()
+    } else {
+        shorten_text(&detail.message)
+    };
+    let change = rds_events::availability_change(event_id);
+    let message = message_with_severity(severity, first_sentence(&text))
+        .why(format!(
+            "RDS: {text} ({})",
+            event_id.unwrap_or("no event ID")
+        ))
+        .next(next_step(severity, change));
+    match change {
+        AvailabilityChange::Down => message
+            .action(
+                "Lamplighter leaves the services of its application alone until it is available.",
+            )
+            .fires(DATABASE_DOWN_CONDITION),
+        AvailabilityChange::Recovered => message.clears(DATABASE_DOWN_CONDITION),
+        AvailabilityChange::Unchanged => message,
+    }
+}
+
+fn next_step(severity: Severity, change: AvailabilityChange) -> &'static str {
+    match (severity, change) {
+        (Severity::Info, _) => "Nothing to do.",
+        (Severity::Warning, _) => "Check the database during working hours.",
+        (Severity::Critical, AvailabilityChange::Down) => {
+            "Check the database now: it is unavailable, or will be soon."
+        }
+        (Severity::Critical, AvailabilityChange::Recovered | AvailabilityChange::Unchanged) => {
+            "Check the database now, before it becomes unavailable."
+        }
+    }
 }
 
 fn first_sentence(text: &str) -> String {

@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 
 use lamplighter::MalformedEvent;
 use lamplighter::model::Arn;
-use lamplighter::notify::{Message, Severity};
+use lamplighter::notify::Message;
 use serde::Deserialize;
 
-use super::{
-    Event, TranslatedEvent, console_page_link, message_with_severity, parse_detail, shorten_text,
-};
+use super::envelope::{AwsEvent, shorten_text};
+use super::translation::{TranslatedEvent, console_page_link};
+
+/// The number of characters of a digest that stand for an untagged image.
+const DIGEST_CHARS: usize = 15;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,6 +29,34 @@ struct ScanDetail {
     image_tags: Vec<String>,
 }
 
+impl ScanDetail {
+    /// Returns the name of the repository. Inspector names it by its ARN.
+    fn repository(&self) -> String {
+        let arn = Arn::new(&self.repository_name);
+        let name = if arn.resource().is_empty() {
+            self.repository_name.clone()
+        } else {
+            arn.display_name()
+        };
+        name.trim_start_matches("repository/").to_owned()
+    }
+
+    fn count_findings(&self, severity: &str) -> u32 {
+        self.finding_severity_counts
+            .get(severity)
+            .copied()
+            .unwrap_or_default()
+    }
+
+    /// Returns the first tag of the image, or the start of its digest.
+    fn image(&self) -> String {
+        self.image_tags
+            .first()
+            .cloned()
+            .unwrap_or_else(|| self.image_digest.chars().take(DIGEST_CHARS).collect())
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FindingDetail {
@@ -40,111 +70,105 @@ struct FindingDetail {
     status: String,
 }
 
+impl FindingDetail {
+    fn is_open(&self) -> bool {
+        self.status != "CLOSED" && self.status != "SUPPRESSED"
+    }
+
+    fn is_severe(&self) -> bool {
+        ["CRITICAL", "HIGH"].contains(&self.severity.as_str())
+    }
+}
+
 /// Translates a scan that failed or found critical or high vulnerabilities; `None` for any other.
 ///
 /// # Errors
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
-pub fn translate_scan(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let of: ScanDetail = parse_detail(event)?;
-    // Inspector names the repository by its ARN.
-    let named = Arn::new(&of.repository_name);
-    let name = if named.resource().is_empty() {
-        of.repository_name.clone()
-    } else {
-        named.display_name()
-    };
-    let name = name.trim_start_matches("repository/").to_owned();
-    let count = |severity: &str| {
-        of.finding_severity_counts
-            .get(severity)
-            .copied()
-            .unwrap_or_default()
-    };
-    let (critical, high) = (count("CRITICAL"), count("HIGH"));
-    let image = of
-        .image_tags
-        .first()
-        .cloned()
-        .unwrap_or_else(|| of.image_digest.chars().take(15).collect());
-    let said = if of.status.ends_with("FAILED") {
-        message_with_severity(Severity::Warning, format!("the scan of {image} failed"))
-            .why("ECR does not say why; it does not know every base image.")
-            .next("A service with scan= in its tag does not get the image until a scan has succeeded.")
+pub fn translate_scan(event: &AwsEvent) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let detail: ScanDetail = event.parse_detail()?;
+    let critical = detail.count_findings("CRITICAL");
+    let high = detail.count_findings("HIGH");
+    let message = if detail.status.ends_with("FAILED") {
+        scan_failed_message(&detail.image())
     } else if critical + high > 0 {
-        message_with_severity(
-            Severity::Warning,
-            format!("the scan of {image} found {critical} critical and {high} high"),
-        )
-        .why(format!("It is about {}.", of.image_digest))
-        .next("Push an image without them. A service with scan= in its tag does not get this one.")
+        vulnerabilities_message(&detail, critical, high)
     } else {
         return Ok(None);
     };
+    let name = detail.repository();
     let page = format!(
         "repositories/private/{}/{name}?region={}",
         event.account, event.region
     );
     let link = console_page_link(event, &event.first_resource(), "ecr", &page);
-    Ok(Some(build_repository_event(event, said, name, link)))
+    Ok(Some(build_repository_event(event, message, name, link)))
+}
+
+fn scan_failed_message(image: &str) -> Message {
+    Message::warning(format!("scan of {image} failed"))
+        .action("Lamplighter holds the image for services with scan= in their tag until a scan succeeds.")
+        .why("ECR gives no reason. It does not support every base image.")
+        .next("Scan the image again, or push one with a supported base image.")
+}
+
+fn vulnerabilities_message(detail: &ScanDetail, critical: u32, high: u32) -> Message {
+    Message::warning(format!(
+        "{critical} critical and {high} high vulnerabilities in {}",
+        detail.image()
+    ))
+    .action(
+        "Lamplighter holds the image for services whose tag excludes these severities with scan=.",
+    )
+    .why(format!("The scan of {} found them.", detail.image_digest))
+    .next("Push an image without these vulnerabilities.")
 }
 
 /// Translates an Inspector finding that is open and critical or high; `None` for any other.
 ///
 /// # Errors
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
-pub fn translate_finding(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let of: FindingDetail = parse_detail(event)?;
-    let severity = match of.severity.as_str() {
-        "CRITICAL" | "HIGH" if of.status != "CLOSED" && of.status != "SUPPRESSED" => {
-            Severity::Warning
-        }
-        _ => return Ok(None),
-    };
+pub fn translate_finding(event: &AwsEvent) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let detail: FindingDetail = event.parse_detail()?;
+    if !detail.is_severe() || !detail.is_open() {
+        return Ok(None);
+    }
     let resource = event.first_resource();
-    let name = match resource
+    let message = Message::warning(format!(
+        "{} vulnerability - {}",
+        detail.severity.to_lowercase(),
+        shorten_text(&detail.title)
+    ))
+    .why(format!("Inspector: {}", shorten_text(&detail.description)))
+    .next("Push an image with the fix. Inspector then closes the finding.");
+    let page = format!("home?region={}#/findings", event.region);
+    let link = console_page_link(event, &resource, "inspector/v2", &page);
+    let name = finding_repository(&resource);
+    Ok(Some(build_repository_event(event, message, name, link)))
+}
+
+/// Returns the repository of the image that a finding is about, or the name of another resource.
+fn finding_repository(resource: &Arn) -> String {
+    let image = resource
         .resource()
         .strip_prefix("repository/")
-        .and_then(|path| path.split_once("/sha256:"))
-    {
+        .and_then(|path| path.split_once("/sha256:"));
+    match image {
         Some((repository, _)) => repository.to_owned(),
         None if resource.display_name().is_empty() => "Inspector".to_owned(),
         None => resource.display_name(),
-    };
-    let said = message_with_severity(
-        severity,
-        format!(
-            "has a {} finding: {}",
-            of.severity.to_lowercase(),
-            shorten_text(&of.title)
-        ),
-    )
-    .why(format!("Inspector says: {}", shorten_text(&of.description)))
-    .next("Push an image in which it is mended; Inspector closes the finding then.");
-    let link = console_page_link(
-        event,
-        &resource,
-        "inspector/v2",
-        &format!("home?region={}#/findings", event.region),
-    );
-    Ok(Some(build_repository_event(event, said, name, link)))
+    }
 }
 
 /// Builds the translation with the repository as target: all its images share it.
 fn build_repository_event(
-    event: &Event,
+    event: &AwsEvent,
     message: Message,
     name: String,
     link: String,
 ) -> TranslatedEvent {
-    let target = Arn::new(format!(
-        "arn:{}:ecr:{}:{}:repository/{name}",
-        event.partition(),
-        event.region,
-        event.account
-    ));
     TranslatedEvent {
         message,
-        target,
+        target: event.build_arn("ecr", &format!("repository/{name}")),
         name,
         app: None,
         link: Some(link),

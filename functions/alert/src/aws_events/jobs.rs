@@ -7,25 +7,25 @@ use lamplighter::event::detail::rds::BackupJob;
 use lamplighter::model::Arn;
 use lamplighter::notify::Message;
 
-use crate::grouping::FAILED;
-
-use super::{Event, TranslatedEvent, console_page_link, parse_detail, shorten_text};
+use super::envelope::{AwsEvent, shorten_text};
+use super::translation::{TranslatedEvent, console_page_link};
+use crate::conditions::FAILED_PREFIX;
 
 /// Translates a backup job that ended without a backup; `None` for any other.
 ///
 /// # Errors
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
-pub fn translate_backup_job(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let job: BackupJob = parse_detail(event)?;
+pub fn translate_backup_job(event: &AwsEvent) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let job: BackupJob = event.parse_detail()?;
     if !job.has_failed() {
         return Ok(None);
     }
     let message = Message::warning(format!(
-        "AWS Backup took no backup: its job {}",
+        "no recovery point created - AWS Backup job {}",
         job.state.to_lowercase()
     ))
     .why(shorten_text(&job.describe_cause()))
-    .next("Its plan tries again at its next time. Mend the reason before, or start a job by hand.");
+    .next("Fix the cause, or start a job by hand. The backup plan retries at its next scheduled time.");
     let target = Arn::new(job.resource_arn);
     let page = format!(
         "home?region={}#/jobs/backup/details/{}",
@@ -46,35 +46,20 @@ pub fn translate_backup_job(event: &Event) -> Result<Option<TranslatedEvent>, Ma
 ///
 /// # Errors
 /// [`MalformedEvent`] if the event's detail cannot be parsed.
-pub fn translate_code_deployment(event: &Event) -> Result<Option<TranslatedEvent>, MalformedEvent> {
-    let of: CodeDeploymentChange = parse_detail(event)?;
-    let (id, group) = (
-        &of.deployment_id,
-        format!("{}/{}", of.application, of.group),
-    );
-    let lasts = format!("{FAILED}{group}");
-    let message = match of.state.as_str() {
-        "FAILURE" => Message::warning(format!("its deployment {id} failed"))
-            .why("CodeDeploy's event has no reason; its page has.")
-            .next("See there what failed, and whether CodeDeploy went back by itself.")
-            .fires(lasts),
-        "STOP" => Message::info(format!("its deployment {id} was stopped"))
-            .why("Somebody stopped it, or an alarm of its deployment group did.")
-            .next("Deploy again once the reason is mended.")
-            .fires(lasts),
-        "SUCCESS" => Message::info(format!("its deployment {id} succeeded"))
-            .why("CodeDeploy says so.")
-            .next("Nothing to do.")
-            .clears(lasts),
+pub fn translate_code_deployment(
+    event: &AwsEvent,
+) -> Result<Option<TranslatedEvent>, MalformedEvent> {
+    let detail: CodeDeploymentChange = event.parse_detail()?;
+    let id = &detail.deployment_id;
+    let group = format!("{}/{}", detail.application, detail.group);
+    let condition = format!("{FAILED_PREFIX}{group}");
+    let message = match detail.state.as_str() {
+        "FAILURE" => deployment_failed_message(id).fires(condition),
+        "STOP" => deployment_stopped_message(id).fires(condition),
+        "SUCCESS" => deployment_succeeded_message(id).clears(condition),
         _ => return Ok(None),
     };
-    let target = format!(
-        "arn:{}:codedeploy:{}:{}",
-        event.partition(),
-        event.region,
-        event.account
-    );
-    let target = Arn::new(format!("{target}:deploymentgroup:{group}"));
+    let target = event.build_arn("codedeploy", &format!("deploymentgroup:{group}"));
     let page = format!("deployments/{id}?region={}", event.region);
     let link = console_page_link(event, &target, "codesuite/codedeploy", &page);
     Ok(Some(TranslatedEvent {
@@ -84,4 +69,22 @@ pub fn translate_code_deployment(event: &Event) -> Result<Option<TranslatedEvent
         app: None,
         link: Some(link),
     }))
+}
+
+fn deployment_failed_message(id: &str) -> Message {
+    Message::warning(format!("deployment {id} failed"))
+        .why("The event of CodeDeploy gives no reason; the deployment's page does.")
+        .next("Open the deployment's page. Check the cause, and whether CodeDeploy rolled back.")
+}
+
+fn deployment_stopped_message(id: &str) -> Message {
+    Message::info(format!("deployment {id} was stopped"))
+        .why("A person or an alarm of the deployment group stopped it.")
+        .next("Fix the cause, then deploy again.")
+}
+
+fn deployment_succeeded_message(id: &str) -> Message {
+    Message::info(format!("deployment {id} succeeded"))
+        .why("CodeDeploy reports success.")
+        .next("Nothing to do.")
 }

@@ -6,7 +6,7 @@
 
 use lamplighter::notify::Severity;
 
-/// Events after which the database serves nobody, or soon won't.
+/// Events after which the database is unavailable, or will be soon.
 #[rustfmt::skip]
 const CRITICAL: [u16; 11] = [
     7, 31, 35, 36, 69, 221, 227, 239, 243, 418, 419,
@@ -21,7 +21,7 @@ const WARNING: [u16; 78] = [
     358, 369, 387, 389, 403, 404, 412, 416, 421, 484, 489,
 ];
 
-/// Events that report a short interruption, a recovery, or that somebody stopped, started or
+/// Events that report a short interruption, a recovery, or that a person stopped, started or
 /// deleted the database.
 #[rustfmt::skip]
 const INFORMATIONAL: [u16; 26] = [
@@ -69,7 +69,7 @@ pub fn availability_change(event_id: Option<&str>) -> AvailabilityChange {
             AvailabilityChange::Down
         }
         Some(number) if RECOVERED.contains(&number) => AvailabilityChange::Recovered,
-        _ => AvailabilityChange::Unchanged,
+        Some(_) | None => AvailabilityChange::Unchanged,
     }
 }
 
@@ -84,25 +84,24 @@ const FAILURE_CATEGORIES: [&str; 4] = ["failure", "low storage", "availability",
 /// classified by its categories.
 #[must_use]
 pub fn event_severity(event_id: Option<&str>, categories: &[String]) -> Option<Severity> {
-    let number = event_number(event_id);
-    let is_in = |numbers: &[u16]| number.is_some_and(|number| numbers.contains(&number));
-    if is_in(&ROUTINE) {
-        return None;
+    match event_number(event_id) {
+        Some(number) if ROUTINE.contains(&number) => None,
+        Some(number) if CRITICAL.contains(&number) => Some(Severity::Critical),
+        Some(number) if WARNING.contains(&number) => Some(Severity::Warning),
+        Some(number) if INFORMATIONAL.contains(&number) => Some(Severity::Info),
+        Some(_) | None => Some(category_severity(categories)),
     }
-    Some(if is_in(&CRITICAL) {
-        Severity::Critical
-    } else if is_in(&WARNING) {
-        Severity::Warning
-    } else if is_in(&INFORMATIONAL) {
-        Severity::Info
-    } else if categories
+}
+
+fn category_severity(categories: &[String]) -> Severity {
+    let is_failure = categories
         .iter()
-        .any(|category| FAILURE_CATEGORIES.contains(&category.as_str()))
-    {
+        .any(|category| FAILURE_CATEGORIES.contains(&category.as_str()));
+    if is_failure {
         Severity::Warning
     } else {
         Severity::Info
-    })
+    }
 }
 
 #[cfg(test)]
@@ -117,17 +116,17 @@ mod tests {
         "availability",
         Some(Severity::Critical)
     )]
-    #[case::key_is_back_is_in_failure("RDS-EVENT-0420", "failure", Some(Severity::Info))]
+    #[case::restored_key_is_in_failure("RDS-EVENT-0420", "failure", Some(Severity::Info))]
     #[case::stop_failed_is_a_notification(
         "RDS-EVENT-0152",
         "notification",
         Some(Severity::Warning)
     )]
-    #[case::failover_is_over("RDS-EVENT-0049", "failover", Some(Severity::Info))]
+    #[case::failover_completed("RDS-EVENT-0049", "failover", Some(Severity::Info))]
     #[case::backup_finished("RDS-EVENT-0002", "backup", None)]
-    #[case::new_and_bad("RDS-EVENT-9998", "failure", Some(Severity::Warning))]
-    #[case::new_and_unclear("RDS-EVENT-9999", "notification", Some(Severity::Info))]
-    fn the_number_says_how_bad_it_is(
+    #[case::unknown_failure("RDS-EVENT-9998", "failure", Some(Severity::Warning))]
+    #[case::unknown_notification("RDS-EVENT-9999", "notification", Some(Severity::Info))]
+    fn the_event_number_decides_the_severity(
         #[case] id: &str,
         #[case] category: &str,
         #[case] expected: Option<Severity>,
@@ -136,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_number_the_category_says_it() {
+    fn without_a_number_the_category_decides_the_severity() {
         assert_eq!(
             event_severity(None, &["failure".to_owned()]),
             Some(Severity::Warning)
@@ -145,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_back_is_worth_knowing() {
+    fn a_recovery_is_informational_and_changes_the_availability() {
         assert!(
             RECOVERED
                 .iter()

@@ -4,9 +4,9 @@ use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::AlarmState;
 use lamplighter::notify::Message;
 
-use crate::grouping::STACK_ALARM;
-
-use super::{Event, TranslatedEvent, console_page_link};
+use super::envelope::AwsEvent;
+use super::translation::{TranslatedEvent, console_page_link};
+use crate::conditions::STACK_ALARM_PREFIX;
 
 /// A CloudWatch alarm that the stack creates on itself.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +16,14 @@ pub enum StackAlarm<'a> {
     SweepSilent(&'a str),
     /// An alarm that publishes to the topic directly, without this function.
     DirectToTopic,
+}
+
+/// The texts about one alarm of the stack.
+struct AlarmTexts {
+    firing: Message,
+    resolved: Message,
+    console_service: &'static str,
+    console_page: String,
 }
 
 /// Returns which alarm of the stack changed; `None` if it is not one of them.
@@ -33,83 +41,81 @@ pub fn classify_alarm<'a>(change: &'a AlarmChange, stack: &str) -> Option<StackA
 pub fn translate_stack_alarm(
     alarm: StackAlarm<'_>,
     change: &AlarmChange,
-    event: &Event,
+    event: &AwsEvent,
     stack: &str,
 ) -> Option<TranslatedEvent> {
-    let (begins, ends, page) = match alarm {
-        StackAlarm::DeadLetters => dead_letter_messages(&queue_url(change, event), &event.region),
+    let texts = match alarm {
+        StackAlarm::DeadLetters => dead_letter_texts(&queue_url(change, event), &event.region),
         StackAlarm::DirectToTopic => return None,
         StackAlarm::SweepSilent(_) if change.previous == Some(AlarmState::InsufficientData) => {
             return None;
         }
-        StackAlarm::SweepSilent(operation) => silent_sweep_messages(
-            operation,
-            alarm_dimension(change, "RuleName"),
-            &event.region,
-        ),
+        StackAlarm::SweepSilent(operation) => {
+            let rule = alarm_dimension(change, "RuleName");
+            silent_sweep_texts(operation, rule, &event.region)
+        }
     };
-    let condition = format!("{STACK_ALARM}{}", change.name);
+    let condition = format!("{STACK_ALARM_PREFIX}{}", change.name);
     let message = match change.state {
-        AlarmState::Alarm => begins.fires(condition),
-        AlarmState::Ok => ends.clears(condition),
+        AlarmState::Alarm => texts.firing.fires(condition),
+        AlarmState::Ok => texts.resolved.clears(condition),
         AlarmState::InsufficientData => return None,
     };
-    let arn = event.first_resource();
-    let link = console_page_link(event, &arn, &page.0, &page.1);
+    let target = event.first_resource();
+    let link = console_page_link(event, &target, texts.console_service, &texts.console_page);
     Some(TranslatedEvent {
         message,
-        target: arn,
+        target,
         name: stack.to_owned(),
         app: None,
         link: Some(link),
     })
 }
 
-/// The message when an alarm fires, the message when it resolves, and the console's service and
-/// page.
-type AlarmMessages = (Message, Message, (String, String));
-
-/// Returns the messages about dead-lettered events; `queue` is the URL of the dead-letter queue.
-fn dead_letter_messages(queue: &str, region: &str) -> AlarmMessages {
-    let begins = Message::critical("an event was given up on")
-        .why("A function failed with it every time. The dead-letter queue has the event and the reason.")
+/// Returns the texts about dead-lettered events; `queue` is the URL of the dead-letter queue.
+fn dead_letter_texts(queue: &str, region: &str) -> AlarmTexts {
+    let firing = Message::critical("events failed all retries - dead-letter queue is not empty")
+        .action("The next sweep reconciles their targets, except after the rotation of a secret.")
+        .why("A function failed on every attempt. Each message in the queue has the event and the error.")
         .next(format!(
-            "What it was about, the next sweep looks at again; only of a secret's rotation there is no sweep: invoke Deploy with \
-             its event. Purge the queue when all is well. To read it: aws sqs receive-message --region {region} \
-             --visibility-timeout 0 --attribute-names All --message-attribute-names All --queue-url {queue}"
+            "Read the queue:\naws sqs receive-message --region {region} --visibility-timeout 0 \
+             --attribute-names All --message-attribute-names All --queue-url {queue}\n\
+             Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event."
         ));
-    let ends = Message::info("the dead-letter queue is empty")
-        .why("Its messages were taken out of it, or are older than 14 days.")
+    let resolved = Message::info("dead-letter queue is empty")
+        .why("Its messages were removed, or expired after 14 days.")
         .next("Nothing to do.");
-    (
-        begins,
-        ends,
-        (
-            "sqs/v3".to_owned(),
-            format!("home?region={region}#/queues/{}", encode_url(queue)),
-        ),
-    )
+    AlarmTexts {
+        firing,
+        resolved,
+        console_service: "sqs/v3",
+        console_page: format!("home?region={region}#/queues/{}", encode_url(queue)),
+    }
 }
 
-/// Returns the messages about a sweep whose EventBridge rule has started nothing.
-fn silent_sweep_messages(operation: &str, rule: &str, region: &str) -> AlarmMessages {
-    let begins = Message::critical(format!("the sweep of {operation} does not run"))
-        .why(format!("The rule {rule} has started nothing for several of its turns. What no event tells, {operation} does not see."))
-        .next(format!(
-            "Look whether somebody turned it off: aws events describe-rule --region {region} --name {rule} says its State. If it is \
-             DISABLED: aws events enable-rule --region {region} --name {rule}. If there is no such rule, OPERATIONS.md says how it comes back."
-        ));
-    let ends = Message::info(format!("the sweep of {operation} runs again"))
-        .why(format!("The rule {rule} has started it."))
-        .next("Nothing to do. What happened meanwhile is looked at now.");
-    (
-        begins,
-        ends,
-        (
-            "events".to_owned(),
-            format!("home?region={region}#/eventbus/default/rules/{rule}"),
-        ),
-    )
+/// Returns the texts about a sweep whose EventBridge rule has started nothing.
+fn silent_sweep_texts(operation: &str, rule: &str, region: &str) -> AlarmTexts {
+    let firing = Message::critical(format!(
+        "{operation} sweep is not running - its EventBridge rule started nothing"
+    ))
+    .why(format!(
+        "The rule {rule} missed several intervals. {operation} now sees only what AWS sends as an event."
+    ))
+    .next(format!(
+        "Check the State of the rule:\naws events describe-rule --region {region} --name {rule}\n\
+         If it is DISABLED, enable it:\naws events enable-rule --region {region} --name {rule}\n\
+         If the rule does not exist, follow the section Disaster of OPERATIONS.md."
+    ));
+    let resolved = Message::info(format!("{operation} sweep is running again"))
+        .action("Lamplighter now reconciles what the missed sweeps left.")
+        .why(format!("The rule {rule} started it."))
+        .next("Nothing to do.");
+    AlarmTexts {
+        firing,
+        resolved,
+        console_service: "events",
+        console_page: format!("home?region={region}#/eventbus/default/rules/{rule}"),
+    }
 }
 
 /// Returns the value of a dimension of the alarm's metrics, or `?` if there is none.
@@ -121,19 +127,16 @@ fn alarm_dimension<'a>(change: &'a AlarmChange, dimension: &str) -> &'a str {
         .map_or("?", String::as_str)
 }
 
-fn queue_url(change: &AlarmChange, event: &Event) -> String {
-    let Event {
-        region, account, ..
-    } = event;
-    let host = if event.partition() == "aws-cn" {
+fn queue_url(change: &AlarmChange, event: &AwsEvent) -> String {
+    let domain = if event.partition() == "aws-cn" {
         "amazonaws.com.cn"
     } else {
         "amazonaws.com"
     };
-    format!(
-        "https://sqs.{region}.{host}/{account}/{}",
-        alarm_dimension(change, "QueueName")
-    )
+    let region = &event.region;
+    let account = &event.account;
+    let queue = alarm_dimension(change, "QueueName");
+    format!("https://sqs.{region}.{domain}/{account}/{queue}")
 }
 
 /// Encodes a URL for use within a console URL.

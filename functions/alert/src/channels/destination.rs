@@ -13,8 +13,10 @@ use std::collections::BTreeMap;
 use lamplighter::notify::Severity;
 use serde_json::{Map, Value};
 
-use super::EMAIL;
+use super::slack::SlackBot;
 
+/// The name of the channel of the stack's own topic.
+pub const EMAIL: &str = "e-mail";
 /// The base URL of Slack's Web API. `api` in the secret overrides it, such as for Slack for
 /// governments.
 const SLACK_API: &str = "https://slack.com/api";
@@ -33,28 +35,14 @@ pub struct Destination {
     pub apps: Vec<String>,
 }
 
+/// The settings of a channel, by what it sends to.
 #[derive(Clone)]
 pub enum DestinationKind {
-    SlackWebhook {
-        url: String,
-    },
-    SlackBot {
-        token: String,
-        channel: String,
-        api: String,
-    },
-    PagerDuty {
-        key: String,
-        api: String,
-    },
-    Webhook {
-        url: String,
-        signing_key: String,
-    },
-    Topic {
-        arn: String,
-        amazon_q: bool,
-    },
+    SlackWebhook { url: String },
+    SlackBot(SlackBot),
+    PagerDuty { key: String, api: String },
+    Webhook { url: String, signing_key: String },
+    Topic { arn: String, amazon_q: bool },
 }
 
 /// Parses the secret's JSON document into channels by name.
@@ -64,7 +52,7 @@ pub enum DestinationKind {
 pub fn parse(document: &str) -> Result<BTreeMap<String, Destination>, String> {
     let all: Map<String, Value> = serde_json::from_str(document).map_err(|error| {
         format!(
-            "it is no JSON object (line {}, column {})",
+            "not a JSON object (line {}, column {})",
             error.line(),
             error.column()
         )
@@ -75,98 +63,87 @@ pub fn parse(document: &str) -> Result<BTreeMap<String, Destination>, String> {
 }
 
 fn parse_destination(name: &str, fields: &Value) -> Result<Destination, String> {
-    let wrong = |what: String| format!("channel {name}: {what}");
+    parse_settings(name, fields).map_err(|problem| format!("channel {name}: {problem}"))
+}
+
+fn parse_settings(name: &str, fields: &Value) -> Result<Destination, String> {
     if name == EMAIL {
-        return Err(wrong(
-            "is the stack's own topic; take another name".to_owned(),
-        ));
+        return Err("this is the name of the stack's own topic; choose another name".to_owned());
     }
-    let fields = fields
-        .as_object()
-        .ok_or_else(|| wrong("is no object".to_owned()))?;
+    let Some(fields) = fields.as_object() else {
+        return Err("is not a JSON object".to_owned());
+    };
     let fields = Fields(fields);
-    let (kind, known) = parse_kind(&fields).map_err(wrong)?;
-    if let Some(unknown) = fields
-        .0
-        .keys()
-        .find(|key| !known.contains(&key.as_str()) && !FILTERS.contains(&key.as_str()))
-    {
-        return Err(wrong(format!(
-            "{unknown} means nothing; it may have {}, from and apps",
-            known.join(", ")
-        )));
-    }
-    let from = match fields.optional_text("from").map_err(wrong)?.as_deref() {
-        // The daily report is no reason to page someone.
-        None if matches!(kind, DestinationKind::PagerDuty { .. }) => Severity::Warning,
-        None | Some("info") => Severity::Info,
-        Some("warning") => Severity::Warning,
-        Some("critical") => Severity::Critical,
-        Some(_) => {
-            return Err(wrong(
-                "from is not one of info, warning, critical".to_owned(),
-            ));
-        }
-    };
-    let apps = match fields.0.get("apps") {
-        None => Vec::new(),
-        Some(apps) => serde_json::from_value(apps.clone())
-            .map_err(|_| wrong("apps is no list of names".to_owned()))?,
-    };
+    let (kind, known) = parse_kind(&fields)?;
+    fields.reject_unknown(known)?;
     Ok(Destination {
+        min_severity: parse_min_severity(&fields, &kind)?,
+        apps: fields.names("apps")?,
         kind,
-        min_severity: from,
-        apps,
     })
 }
 
+fn parse_min_severity(fields: &Fields<'_>, kind: &DestinationKind) -> Result<Severity, String> {
+    match fields.optional_text("from")?.as_deref() {
+        None => Ok(default_min_severity(kind)),
+        Some("info") => Ok(Severity::Info),
+        Some("warning") => Ok(Severity::Warning),
+        Some("critical") => Ok(Severity::Critical),
+        Some(_) => Err("from is not one of info, warning, critical".to_owned()),
+    }
+}
+
+/// Returns the lowest severity that is sent by default. The daily report is no reason to page
+/// someone.
+fn default_min_severity(kind: &DestinationKind) -> Severity {
+    match kind {
+        DestinationKind::PagerDuty { .. } => Severity::Warning,
+        DestinationKind::SlackWebhook { .. }
+        | DestinationKind::SlackBot(_)
+        | DestinationKind::Webhook { .. }
+        | DestinationKind::Topic { .. } => Severity::Info,
+    }
+}
+
+/// Parses the fields that say what the channel sends to. Returns their names as well.
 fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'static str]), String> {
-    Ok(if let Some(url) = fields.optional_text("slack_webhook")? {
-        (DestinationKind::SlackWebhook { url }, &["slack_webhook"])
-    } else if let Some(token) = fields.optional_text("slack_token")? {
-        let api = fields
-            .optional_text("api")?
-            .unwrap_or_else(|| SLACK_API.to_owned());
-        (
-            DestinationKind::SlackBot {
-                token,
-                channel: fields.required_text("channel")?,
-                api,
-            },
-            &["slack_token", "channel", "api"],
-        )
-    } else if let Some(key) = fields.optional_text("pagerduty_key")? {
-        let api = fields
-            .optional_text("api")?
-            .unwrap_or_else(|| PAGER_DUTY_API.to_owned());
-        (
+    if let Some(url) = fields.optional_text("slack_webhook")? {
+        return Ok((DestinationKind::SlackWebhook { url }, &["slack_webhook"]));
+    }
+    if let Some(token) = fields.optional_text("slack_token")? {
+        let bot = SlackBot {
+            token,
+            api: fields.text_or("api", SLACK_API)?,
+            channel: fields.required_text("channel")?,
+        };
+        let known = &["slack_token", "channel", "api"];
+        return Ok((DestinationKind::SlackBot(bot), known));
+    }
+    if let Some(key) = fields.optional_text("pagerduty_key")? {
+        let api = fields.text_or("api", PAGER_DUTY_API)?;
+        return Ok((
             DestinationKind::PagerDuty { key, api },
             &["pagerduty_key", "api"],
-        )
-    } else if let Some(url) = fields.optional_text("webhook")? {
-        (
-            DestinationKind::Webhook {
-                url,
-                signing_key: fields.required_text("signing_key")?,
-            },
+        ));
+    }
+    if let Some(url) = fields.optional_text("webhook")? {
+        let signing_key = fields.required_text("signing_key")?;
+        return Ok((
+            DestinationKind::Webhook { url, signing_key },
             &["webhook", "signing_key"],
-        )
-    } else if let Some(arn) = fields.optional_text("topic")? {
-        let amazon_q = fields
-            .0
-            .get("amazon_q")
-            .is_some_and(|yes| yes == &Value::Bool(true));
-        (
+        ));
+    }
+    if let Some(arn) = fields.optional_text("topic")? {
+        let amazon_q = fields.0.get("amazon_q") == Some(&Value::Bool(true));
+        return Ok((
             DestinationKind::Topic { arn, amazon_q },
             &["topic", "amazon_q"],
-        )
-    } else {
-        return Err(
-            "has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned(),
-        );
-    })
+        ));
+    }
+    Err("has none of slack_webhook, slack_token, pagerduty_key, webhook and topic".to_owned())
 }
 
+/// The fields of one channel in the secret.
 struct Fields<'a>(&'a Map<String, Value>);
 
 impl Fields<'_> {
@@ -176,13 +153,42 @@ impl Fields<'_> {
             Some(Value::String(text)) if !text.trim().is_empty() => {
                 Ok(Some(text.trim().to_owned()))
             }
-            Some(_) => Err(format!("{key} is no text, or an empty one")),
+            Some(_) => Err(format!("{key} is not a text, or empty")),
         }
+    }
+
+    fn text_or(&self, key: &str, default: &str) -> Result<String, String> {
+        Ok(self
+            .optional_text(key)?
+            .unwrap_or_else(|| default.to_owned()))
     }
 
     fn required_text(&self, key: &str) -> Result<String, String> {
         self.optional_text(key)?
             .ok_or_else(|| format!("{key} is missing"))
+    }
+
+    fn names(&self, key: &str) -> Result<Vec<String>, String> {
+        match self.0.get(key) {
+            None => Ok(Vec::new()),
+            Some(names) => serde_json::from_value(names.clone())
+                .map_err(|_| format!("{key} is not a list of names")),
+        }
+    }
+
+    /// Returns an error if a field is neither known nor a filter, so that a misspelt one is noticed.
+    fn reject_unknown(&self, known: &[&str]) -> Result<(), String> {
+        let unknown = self
+            .0
+            .keys()
+            .find(|key| !known.contains(&key.as_str()) && !FILTERS.contains(&key.as_str()));
+        match unknown {
+            None => Ok(()),
+            Some(unknown) => Err(format!(
+                "{unknown} is unknown; allowed are {}, from and apps",
+                known.join(", ")
+            )),
+        }
     }
 }
 
@@ -193,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_kind_is_read() {
+    fn every_kind_of_channel_is_parsed() {
         let document = r#"{
             "ops": {"slack_token": "xoxb-1", "channel": "C1", "from": "warning"},
             "shop": {"slack_webhook": "https://hooks.slack.com/services/1", "apps": ["shop"]},
@@ -205,9 +211,7 @@ mod tests {
             (all.len(), all["ops"].min_severity, &all["shop"].apps[..]),
             (5, Severity::Warning, &["shop".to_owned()][..])
         );
-        assert!(
-            matches!(&all["ops"].kind, DestinationKind::SlackBot { api, .. } if api == SLACK_API)
-        );
+        assert!(matches!(&all["ops"].kind, DestinationKind::SlackBot(bot) if bot.api == SLACK_API));
         assert!(matches!(
             all["chat"].kind,
             DestinationKind::Topic { amazon_q: true, .. }
@@ -215,8 +219,8 @@ mod tests {
     }
 
     #[rstest]
-    #[case("xoxb-secret", "it is no JSON object (line 1, column 1)")]
-    #[case(r#"{"ops": "xoxb-secret"}"#, "channel ops: is no object")]
+    #[case("xoxb-secret", "not a JSON object (line 1, column 1)")]
+    #[case(r#"{"ops": "xoxb-secret"}"#, "channel ops: is not a JSON object")]
     #[case(
         r#"{"ops": {"token": "xoxb-secret"}}"#,
         "channel ops: has none of slack_webhook, slack_token, pagerduty_key, webhook and topic"
@@ -227,21 +231,21 @@ mod tests {
     )]
     #[case(
         r#"{"e-mail": {"slack_webhook": "x"}}"#,
-        "channel e-mail: is the stack's own topic; take another name"
+        "channel e-mail: this is the name of the stack's own topic; choose another name"
     )]
     #[case(
         r#"{"ops": {"slack_webhook": 7}}"#,
-        "channel ops: slack_webhook is no text, or an empty one"
+        "channel ops: slack_webhook is not a text, or empty"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "form": "critical"}}"#,
-        "channel ops: form means nothing; it may have pagerduty_key, api, from and apps"
+        "channel ops: form is unknown; allowed are pagerduty_key, api, from and apps"
     )]
     #[case(
         r#"{"ops": {"pagerduty_key": "secret", "from": "secret"}}"#,
         "channel ops: from is not one of info, warning, critical"
     )]
-    fn what_is_wrong_is_named_and_no_value_is(#[case] document: &str, #[case] says: &str) {
-        assert_eq!(parse(document).err().as_deref(), Some(says));
+    fn an_error_names_the_field_and_never_a_value(#[case] document: &str, #[case] problem: &str) {
+        assert_eq!(parse(document).err().as_deref(), Some(problem));
     }
 }

@@ -1,190 +1,202 @@
-//! Renders messages for Slack in Block Kit.
+//! Sends messages to Slack: to incoming webhooks, and as a bot with one thread per incident.
 //!
-//! Source: <https://docs.slack.dev/block-kit/>, <https://docs.slack.dev/messaging/formatting-message-text/>
+//! Source: <https://docs.slack.dev/reference/methods/chat.postMessage>
 
-use lamplighter::notify::Severity;
+use std::cell::Cell;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter_aws::lambda;
 use serde_json::{Value, json};
 
-use crate::dispatcher::Outgoing;
-use crate::notification::NotificationKind;
-use crate::text::{IncidentMessage, SummaryMessage, format_duration};
+use super::json::merge_objects;
+use super::request::{DeliveryAttempt, SendFailure};
+use super::slack_blocks::{build_message, thread_head_message};
+use crate::notifier::Outgoing;
 
-/// The longest section, in characters: Slack refuses more than 3,000, and escaping lengthens a
-/// text.
-const MAX_SECTION_CHARS: usize = 2_900;
-/// The number of sections per text: Slack refuses messages of more than 50 blocks.
-const MAX_SECTIONS: usize = 10;
+/// The pause between two calls to one Slack channel.
+/// Source: <https://docs.slack.dev/apis/web-api/rate-limits/>
+const PAUSE: SignedDuration = SignedDuration::from_millis(1_050);
 
-/// Returns the Slack message: `text`, which push notifications show, and `blocks`.
-#[must_use]
-pub fn build_message(letter: &Outgoing<'_>) -> Value {
-    match letter {
-        Outgoing::Single(telling) => incident_message(telling),
-        Outgoing::Summary(listing) => summary_message(listing),
+/// A bot with the permission `chat:write`, and the Slack channel that it posts to. It has no
+/// `Debug`, because it holds a secret.
+#[derive(Clone)]
+pub struct SlackBot {
+    pub token: String,
+    pub channel: String,
+    /// The base URL of Slack's Web API.
+    pub api: String,
+}
+
+/// Calls Slack at the rate that it accepts.
+#[derive(Default)]
+pub struct SlackClient {
+    last_call: Cell<Timestamp>,
+}
+
+/// A thread: the Slack channel and the `ts` of its first message.
+struct Thread {
+    channel: String,
+    ts: String,
+}
+
+impl Thread {
+    fn from_text(text: &str) -> Option<Self> {
+        let (channel, ts) = text.split_once(':')?;
+        Some(Self {
+            channel: channel.to_owned(),
+            ts: ts.to_owned(),
+        })
+    }
+
+    fn from_response(response: &Value) -> Self {
+        Self {
+            channel: text_field(response, "channel"),
+            ts: text_field(response, "ts"),
+        }
+    }
+
+    fn into_text(self) -> String {
+        format!("{}:{}", self.channel, self.ts)
     }
 }
 
-fn incident_message(telling: &IncidentMessage<'_>) -> Value {
-    let incident = telling.incident;
-    let mut blocks = Vec::new();
-    for (n, line) in telling.new_lines().into_iter().enumerate() {
-        let title = if n == 0 {
-            telling.title()
-        } else {
-            line.title.clone()
+fn text_field(response: &Value, key: &str) -> String {
+    response
+        .get(key)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+        .to_owned()
+}
+
+impl SlackClient {
+    /// Posts a message to an incoming webhook, which has no threads.
+    pub async fn post_to_webhook(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        url: &str,
+    ) -> Result<(), SendFailure> {
+        self.wait_for_rate_limit().await;
+        let body = build_message(attempt.message);
+        attempt.post_document("webhook", url, &[], &body).await
+    }
+
+    /// Posts a message as a bot. The first message of an incident starts a thread, later ones reply
+    /// to it and update the first one's status. Returns `channel:ts` of the thread.
+    pub async fn post_as_bot(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        bot: &SlackBot,
+    ) -> Result<String, SendFailure> {
+        let thread = attempt
+            .existing_thread()
+            .and_then(|text| Thread::from_text(&text));
+        if let Some(thread) = thread {
+            match self.post_reply(attempt, bot, &thread).await {
+                Ok(()) => {
+                    self.update_first_message(attempt, bot, &thread).await;
+                    return Ok(thread.into_text());
+                }
+                // The bot left the thread's channel, or it is archived: the conversation goes on in
+                // the configured one.
+                Err(failure)
+                    if is_channel_gone(&failure.error.code) && thread.channel != bot.channel => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        let place = json!({"channel": bot.channel, "unfurl_links": false});
+        let response = self.post_message(attempt, bot, place).await?;
+        Ok(Thread::from_response(&response).into_text())
+    }
+
+    /// Replies in a thread. A reply is also shown in the channel if the severity rose, for readers
+    /// who don't follow the thread.
+    async fn post_reply(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        bot: &SlackBot,
+        thread: &Thread,
+    ) -> Result<(), SendFailure> {
+        let place = json!({
+            "channel": thread.channel,
+            "thread_ts": thread.ts,
+            "reply_broadcast": attempt.has_worsened(),
+        });
+        self.post_message(attempt, bot, place).await.map(drop)
+    }
+
+    /// Updates the first message of a thread with the incident's status. A failure is only logged:
+    /// the reply was sent, and a retry would send it twice.
+    async fn update_first_message(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        bot: &SlackBot,
+        thread: &Thread,
+    ) {
+        let message = match attempt.message {
+            Outgoing::Single(message) => message,
+            Outgoing::Summary(_) => return,
         };
-        let sign = if n == 0 {
-            format!("{} ", status_emoji(telling))
-        } else {
-            String::new()
-        };
-        let (why, next) = (escape_mrkdwn(&line.why), escape_mrkdwn(&line.next));
-        let explained = if next.is_empty() {
-            why
-        } else {
-            format!("*Why:* {why}\n*Next:* {next}")
-        };
-        blocks.extend(section_blocks(&format!(
-            "{sign}*{}: {}*\n{explained}",
-            escape_mrkdwn(&incident.name),
-            escape_mrkdwn(&title)
-        )));
+        let body = merge_objects(
+            thread_head_message(message),
+            json!({"channel": thread.channel, "ts": thread.ts}),
+        );
+        if let Err(failure) = self.call_method(attempt, bot, "chat.update", &body).await {
+            tracing::warn!(
+                channel = attempt.channel, error = %failure.error,
+                "the first message of the thread was not updated"
+            );
+        }
     }
-    blocks.extend(
-        telling
-            .describe_duration()
-            .map(|span| section_block(&escape_mrkdwn(&span))),
-    );
-    blocks.extend(
-        telling
-            .acknowledge_hint()
-            .map(|reminders| context_block(&reminders)),
-    );
-    blocks.push(context_block(&telling.footer()));
-    blocks.push(buttons_block(telling));
-    json!({"text": escape_mrkdwn(&telling.subject()), "blocks": blocks})
-}
 
-/// Returns the first message of a thread with the incident's current status.
-#[must_use]
-pub fn thread_head_message(telling: &IncidentMessage<'_>) -> Value {
-    let incident = telling.incident;
-    let title = incident
-        .headline()
-        .map(|line| escape_mrkdwn(&line.title))
-        .unwrap_or_default();
-    let state = match incident.resolved_at {
-        Some(over) => {
-            let end = incident
-                .lines
-                .last()
-                .map(|line| format!(" — {}", escape_mrkdwn(&line.title)))
-                .unwrap_or_default();
-            format!(
-                "Over after {}{end}",
-                format_duration(over.duration_since(incident.since))
-            )
+    async fn post_message(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        bot: &SlackBot,
+        place: Value,
+    ) -> Result<Value, SendFailure> {
+        let body = merge_objects(build_message(attempt.message), place);
+        self.call_method(attempt, bot, "chat.postMessage", &body)
+            .await
+    }
+
+    /// Calls a method of the Web API and returns its response. Slack reports errors with status 200
+    /// and `"ok": false`.
+    async fn call_method(
+        &self,
+        attempt: DeliveryAttempt<'_>,
+        bot: &SlackBot,
+        method: &'static str,
+        body: &Value,
+    ) -> Result<Value, SendFailure> {
+        self.wait_for_rate_limit().await;
+        let url = format!("{}/{method}", bot.api);
+        let bearer = format!("Bearer {}", bot.token);
+        let response = attempt
+            .fetch_response(method, &url, &[("authorization", &bearer)], body)
+            .await?;
+        let response: Value = serde_json::from_str(&response.body).unwrap_or_default();
+        if response.get("ok") == Some(&Value::Bool(true)) {
+            return Ok(response);
         }
-        None => {
-            format!(
-                "Since {}",
-                format_date(
-                    incident.since.as_second(),
-                    &incident.since.strftime("%F %H:%M UTC").to_string()
-                )
-            )
+        let code = response
+            .get("error")
+            .and_then(Value::as_str)
+            .unwrap_or("UnreadableResponse");
+        Err(attempt.build_failure(method, code, "rejected by Slack"))
+    }
+
+    /// Waits until Slack accepts the next call: about one message a second per channel.
+    async fn wait_for_rate_limit(&self) {
+        let elapsed = lambda::read_clock().duration_since(self.last_call.get());
+        if let Ok(pause) = Duration::try_from(PAUSE.saturating_sub(elapsed)) {
+            tokio::time::sleep(pause).await;
         }
-    };
-    let text = format!(
-        "{} *{}: {title}*\n{state}",
-        status_emoji(telling),
-        escape_mrkdwn(&incident.name)
-    );
-    let subject = escape_mrkdwn(&telling.subject());
-    json!({"text": subject, "blocks": [section_block(&text), context_block(&telling.footer()), buttons_block(telling)]})
-}
-
-fn summary_message(listing: &SummaryMessage<'_>) -> Value {
-    let lines: Vec<String> = listing
-        .incident_lines()
-        .iter()
-        .map(|line| escape_mrkdwn(line))
-        .collect();
-    let rest = listing.incidents.len().saturating_sub(lines.len());
-    let rest = if rest > 0 {
-        format!("\nand {rest} more, which the journal has")
-    } else {
-        String::new()
-    };
-    let subject = escape_mrkdwn(&listing.subject());
-    json!({"text": subject, "blocks": section_blocks(&format!("*{subject}*\n{}{rest}", lines.join("\n")))})
-}
-
-fn status_emoji(telling: &IncidentMessage<'_>) -> &'static str {
-    let incident = telling.incident;
-    match (incident.resolved_at, incident.severity) {
-        (Some(_), _) if telling.kind != NotificationKind::Info => ":white_check_mark:",
-        (_, Severity::Critical) => ":red_circle:",
-        (_, Severity::Warning) => ":large_orange_circle:",
-        (_, Severity::Info) => ":large_blue_circle:",
+        self.last_call.set(lambda::read_clock());
     }
 }
 
-fn section_block(text: &str) -> Value {
-    let text: String = text.chars().take(MAX_SECTION_CHARS).collect();
-    json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
-}
-
-/// Splits a text into sections, cut between its lines.
-fn section_blocks(text: &str) -> Vec<Value> {
-    let mut parts = vec![String::new()];
-    for line in text.lines() {
-        let full = parts
-            .last()
-            .is_none_or(|part| part.len() + line.len() > MAX_SECTION_CHARS);
-        if full {
-            parts.push(String::new());
-        }
-        if let Some(part) = parts.last_mut() {
-            part.push_str(line);
-            part.push('\n');
-        }
-    }
-    parts
-        .iter()
-        .filter(|part| !part.is_empty())
-        .take(MAX_SECTIONS)
-        .map(|part| section_block(part.trim_end()))
-        .collect()
-}
-
-fn context_block(text: &str) -> Value {
-    json!({"type": "context", "elements": [{"type": "mrkdwn", "text": escape_mrkdwn(text)}]})
-}
-
-fn buttons_block(telling: &IncidentMessage<'_>) -> Value {
-    let mut buttons = vec![link_button("Open in the console", &telling.incident.link)];
-    buttons.extend(
-        telling
-            .acknowledge_link()
-            .map(|(link, _)| link_button("No more reminders", &link)),
-    );
-    json!({"type": "actions", "elements": buttons})
-}
-
-fn link_button(text: &str, url: &str) -> Value {
-    let text = json!({"type": "plain_text", "text": text});
-    json!({"type": "button", "text": text, "url": url})
-}
-
-/// Formats a time that Slack shows in the reader's time zone, with a fallback text.
-fn format_date(seconds: i64, otherwise: &str) -> String {
-    format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{otherwise}>")
-}
-
-/// Escapes a text, so that nothing in it becomes a link, a mention or a command.
-fn escape_mrkdwn(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
+/// Reports whether a Slack channel no longer accepts messages.
+fn is_channel_gone(code: &str) -> bool {
+    ["channel_not_found", "is_archived", "not_in_channel"].contains(&code)
 }

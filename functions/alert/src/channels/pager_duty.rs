@@ -1,0 +1,133 @@
+//! Sends messages to PagerDuty as Events v2: one alert per incident, which resolves by itself.
+//!
+//! Source: <https://developer.pagerduty.com/docs/send-alert-event>
+
+use lamplighter::notify::Severity;
+use serde_json::{Value, json};
+
+use super::request::{DeliveryAttempt, SendFailure, start_post};
+use crate::notification::NotificationKind;
+use crate::notifier::Outgoing;
+use crate::text::{IncidentMessage, MAX_LISTED_INCIDENTS, SummaryMessage};
+
+/// The longest summary, in characters, that PagerDuty accepts.
+const MAX_SUMMARY_CHARS: usize = 1_024;
+
+/// Sends the events of a message, in parallel: one after the other, those of a summary would
+/// outlast this function.
+pub async fn send_events(
+    attempt: DeliveryAttempt<'_>,
+    key: &str,
+    api: &str,
+) -> Result<(), SendFailure> {
+    let posts: Vec<_> = build_events(attempt.message, key)
+        .iter()
+        .map(|event| start_post(api, &[], event))
+        .collect();
+    for post in posts {
+        let response = attempt.await_response("enqueue", post).await?;
+        attempt.check_status("enqueue", &response)?;
+    }
+    Ok(())
+}
+
+/// Returns the events of a message. The incidents that a summary doesn't name share one alert.
+fn build_events(message: &Outgoing<'_>, key: &str) -> Vec<Value> {
+    match message {
+        Outgoing::Single(message) => vec![build_incident_event(message, key)],
+        Outgoing::Summary(summary) => build_summary_events(summary, key),
+    }
+}
+
+fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
+    let named = summary.incidents.iter().take(MAX_LISTED_INCIDENTS);
+    let mut events: Vec<Value> = named
+        .map(|(incident, kind)| {
+            let message = IncidentMessage {
+                incident,
+                kind: *kind,
+                sent_lines: 0,
+                stack: summary.stack,
+                now: summary.now,
+                links: None,
+            };
+            build_incident_event(&message, key)
+        })
+        .collect();
+    let others: Vec<_> = summary
+        .incidents
+        .iter()
+        .skip(MAX_LISTED_INCIDENTS)
+        .copied()
+        .collect();
+    if !others.is_empty() {
+        let others = SummaryMessage {
+            incidents: others,
+            ..*summary
+        };
+        events.push(build_shared_event(&others, key));
+    }
+    events
+}
+
+fn build_incident_event(message: &IncidentMessage<'_>, key: &str) -> Value {
+    let incident = message.incident;
+    json!({
+        "routing_key": key,
+        "event_action": event_action(message),
+        "dedup_key": incident.occurrence_token(),
+        "payload": {
+            "summary": truncate_summary(&message.subject()),
+            "source": incident.target.as_str(),
+            "severity": severity_name(incident.severity),
+            "component": incident.name,
+            "group": incident.app,
+            "class": incident.cause.to_string(),
+            "custom_details": {"text": message.body()},
+        },
+        "links": [{"href": incident.link, "text": "AWS console"}],
+    })
+}
+
+/// Returns the event about the incidents that a summary doesn't name.
+fn build_shared_event(summary: &SummaryMessage<'_>, key: &str) -> Value {
+    json!({
+        "routing_key": key,
+        "event_action": "trigger",
+        "dedup_key": format!("{}-many-{}", summary.stack, summary.now.as_second()),
+        "payload": {
+            "summary": truncate_summary(&summary.subject()),
+            "source": "lamplighter",
+            "severity": severity_name(Severity::Critical),
+            "component": Value::Null,
+            "group": Value::Null,
+            "class": Value::Null,
+            "custom_details": {"text": summary.body()},
+        },
+        "links": [],
+    })
+}
+
+/// Returns whether an event opens or resolves its alert. An incident that ended badly, such as a
+/// release that was rolled back, resolves its alert as well, if it was sent.
+fn event_action(message: &IncidentMessage<'_>) -> &'static str {
+    let incident = message.incident;
+    let has_ended = incident.resolved_at.is_some() && incident.was_firing && message.sent_lines > 0;
+    if message.kind == NotificationKind::Resolved || has_ended {
+        "resolve"
+    } else {
+        "trigger"
+    }
+}
+
+fn severity_name(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "info",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+fn truncate_summary(text: &str) -> String {
+    text.chars().take(MAX_SUMMARY_CHARS).collect()
+}

@@ -1,0 +1,179 @@
+//! Renders messages for Slack in Block Kit.
+//!
+//! Source: <https://docs.slack.dev/block-kit/>, <https://docs.slack.dev/messaging/formatting-message-text/>
+
+use jiff::Timestamp;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::{Incident, Line};
+use serde_json::{Value, json};
+
+use crate::notification::NotificationKind;
+use crate::notifier::Outgoing;
+use crate::text::{IncidentMessage, SummaryMessage, format_duration};
+
+/// The longest section, in characters: Slack refuses more than 3,000, and escaping lengthens a
+/// text.
+const MAX_SECTION_CHARS: usize = 2_900;
+/// The number of sections per text: Slack refuses messages of more than 50 blocks.
+const MAX_SECTIONS: usize = 10;
+
+/// Returns the Slack message: `text`, which push notifications show, and `blocks`.
+#[must_use]
+pub fn build_message(message: &Outgoing<'_>) -> Value {
+    match message {
+        Outgoing::Single(message) => incident_message(message),
+        Outgoing::Summary(summary) => summary_message(summary),
+    }
+}
+
+fn incident_message(message: &IncidentMessage<'_>) -> Value {
+    let mut blocks = Vec::new();
+    for (title, line) in message.titled_lines() {
+        let emoji = if blocks.is_empty() {
+            format!("{} ", status_emoji(message))
+        } else {
+            String::new()
+        };
+        let name = escape_mrkdwn(&message.incident.name);
+        let title = escape_mrkdwn(&title);
+        let explanation = format_explanation(line);
+        blocks.extend(section_blocks(&format!(
+            "{emoji}*{name}: {title}*\n{explanation}"
+        )));
+    }
+    blocks.extend(
+        message
+            .describe_duration()
+            .map(|duration| section_block(&escape_mrkdwn(&duration))),
+    );
+    blocks.extend(message.acknowledge_hint().map(|hint| context_block(&hint)));
+    blocks.push(context_block(&message.footer()));
+    blocks.push(buttons_block(message));
+    json!({"text": escape_mrkdwn(&message.subject()), "blocks": blocks})
+}
+
+/// Formats what Lamplighter does, the reason and the next step, as in the body of an e-mail.
+fn format_explanation(line: &Line) -> String {
+    let mut parts = Vec::new();
+    if !line.action.is_empty() {
+        parts.push(escape_mrkdwn(&line.action));
+    }
+    let why = escape_mrkdwn(&line.why);
+    if line.next.is_empty() {
+        parts.push(why);
+    } else {
+        parts.push(format!("*Why:* {why}"));
+        parts.push(format!("*Next:* {}", escape_mrkdwn(&line.next)));
+    }
+    parts.join("\n")
+}
+
+/// Returns the first message of a thread with the incident's current status.
+#[must_use]
+pub fn thread_head_message(message: &IncidentMessage<'_>) -> Value {
+    let incident = message.incident;
+    let title = incident
+        .headline()
+        .map(|line| escape_mrkdwn(&line.title))
+        .unwrap_or_default();
+    let status = match incident.resolved_at {
+        Some(resolved_at) => describe_resolution(incident, resolved_at),
+        None => format!("Since {}", format_date(incident.since)),
+    };
+    let text = format!(
+        "{} *{}: {title}*\n{status}",
+        status_emoji(message),
+        escape_mrkdwn(&incident.name)
+    );
+    json!({
+        "text": escape_mrkdwn(&message.subject()),
+        "blocks": [section_block(&text), context_block(&message.footer()), buttons_block(message)],
+    })
+}
+
+fn describe_resolution(incident: &Incident, resolved_at: Timestamp) -> String {
+    let duration = format_duration(resolved_at.duration_since(incident.since));
+    let title = incident
+        .lines
+        .last()
+        .map(|line| format!(" — {}", escape_mrkdwn(&line.title)))
+        .unwrap_or_default();
+    format!("Resolved after {duration}{title}")
+}
+
+fn summary_message(summary: &SummaryMessage<'_>) -> Value {
+    let subject = escape_mrkdwn(&summary.subject());
+    let list = escape_mrkdwn(&summary.list());
+    json!({"text": subject, "blocks": section_blocks(&format!("*{subject}*\n{list}"))})
+}
+
+fn status_emoji(message: &IncidentMessage<'_>) -> &'static str {
+    let incident = message.incident;
+    match (incident.resolved_at, incident.severity) {
+        (Some(_), _) if message.kind != NotificationKind::Info => ":white_check_mark:",
+        (_, Severity::Critical) => ":red_circle:",
+        (_, Severity::Warning) => ":large_orange_circle:",
+        (_, Severity::Info) => ":large_blue_circle:",
+    }
+}
+
+fn section_block(text: &str) -> Value {
+    let text: String = text.chars().take(MAX_SECTION_CHARS).collect();
+    json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
+}
+
+/// Splits a text into sections, cut between its lines.
+fn section_blocks(text: &str) -> Vec<Value> {
+    let mut parts = vec![String::new()];
+    for line in text.lines() {
+        let full = parts
+            .last()
+            .is_none_or(|part| part.len() + line.len() > MAX_SECTION_CHARS);
+        if full {
+            parts.push(String::new());
+        }
+        if let Some(part) = parts.last_mut() {
+            part.push_str(line);
+            part.push('\n');
+        }
+    }
+    parts
+        .iter()
+        .filter(|part| !part.is_empty())
+        .take(MAX_SECTIONS)
+        .map(|part| section_block(part.trim_end()))
+        .collect()
+}
+
+fn context_block(text: &str) -> Value {
+    json!({"type": "context", "elements": [{"type": "mrkdwn", "text": escape_mrkdwn(text)}]})
+}
+
+fn buttons_block(message: &IncidentMessage<'_>) -> Value {
+    let mut buttons = vec![link_button("Open in the console", &message.incident.link)];
+    buttons.extend(
+        message
+            .acknowledge_link()
+            .map(|(link, _)| link_button("Stop reminders", &link)),
+    );
+    json!({"type": "actions", "elements": buttons})
+}
+
+fn link_button(text: &str, url: &str) -> Value {
+    let text = json!({"type": "plain_text", "text": text});
+    json!({"type": "button", "text": text, "url": url})
+}
+
+/// Formats a time that Slack shows in the reader's time zone, with a fallback text in UTC.
+fn format_date(at: Timestamp) -> String {
+    let seconds = at.as_second();
+    let fallback = at.strftime("%F %H:%M UTC");
+    format!("<!date^{seconds}^{{date_short_pretty}} {{time}}|{fallback}>")
+}
+
+/// Escapes a text, so that nothing in it becomes a link, a mention or a command.
+fn escape_mrkdwn(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

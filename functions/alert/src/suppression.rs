@@ -1,0 +1,83 @@
+//! Decides which incidents are suppressed for now: silenced by a tag, or inhibited by another
+//! incident that explains them.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::Cause;
+use lamplighter::notify::incident::Incident;
+use lamplighter::notify::{DATABASE_DOWN_CONDITION, RELEASE_CONDITION, Severity};
+use lamplighter::ports::incidents::DispatcherState;
+
+use crate::conditions::ConditionKind;
+use crate::notification::was_notified;
+
+/// The longest time for which a release inhibits the other notifications of its service.
+const MAX_RELEASE_INHIBITION: SignedDuration = SignedDuration::from_hours(1);
+/// The longest time for which an unavailable database inhibits the notifications of its
+/// application's services.
+const MAX_DATABASE_INHIBITION: SignedDuration = SignedDuration::from_hours(4);
+
+/// Returns why an incident is suppressed for now: its target is silenced, or another incident
+/// inhibits it.
+#[must_use]
+pub fn suppression_reason(
+    incident: &Incident,
+    state: &DispatcherState,
+    now: Timestamp,
+) -> Option<String> {
+    silence_reason(incident, state, now).or_else(|| inhibition_reason(incident, state, now))
+}
+
+fn silence_reason(incident: &Incident, state: &DispatcherState, now: Timestamp) -> Option<String> {
+    let (_, until) = state.silences.get(&incident.target)?;
+    until
+        .filter(|until| now < *until)
+        .map(|until| format!("silenced until {until}"))
+}
+
+fn inhibition_reason(
+    incident: &Incident,
+    state: &DispatcherState,
+    now: Timestamp,
+) -> Option<String> {
+    // Only services depend on databases and releases.
+    incident.target.ecs_cluster_and_name()?;
+    // A resolution follows its alert, so it is never inhibited.
+    if incident.resolved_at.is_some() && was_notified(incident) {
+        return None;
+    }
+    state
+        .incidents
+        .values()
+        .filter(|other| other.resolved_at.is_none())
+        .find_map(|other| {
+            database_inhibition(incident, other, now)
+                .or_else(|| release_inhibition(incident, other, now))
+        })
+}
+
+/// Returns a reason if the other incident is an unavailable database of the same application.
+fn database_inhibition(incident: &Incident, other: &Incident, now: Timestamp) -> Option<String> {
+    let since = other.firing.get(DATABASE_DOWN_CONDITION)?;
+    let is_down = other.severity == Severity::Critical
+        && now.duration_since(*since) < MAX_DATABASE_INHIBITION;
+    let is_shared = other.app.is_some() && other.app == incident.app;
+    (is_down && is_shared).then(|| format!("the database {} is down", other.name))
+}
+
+/// Returns a reason if the other incident is a release of the same service.
+fn release_inhibition(incident: &Incident, other: &Incident, now: Timestamp) -> Option<String> {
+    let since = other.firing.get(RELEASE_CONDITION)?;
+    let is_recent = now.duration_since(*since) < MAX_RELEASE_INHIBITION;
+    let is_explained = other.target == incident.target && can_be_caused_by_release(incident);
+    (is_recent && is_explained).then(|| "a release is in progress".to_owned())
+}
+
+/// Reports whether a release in progress can explain an incident: the health of its tasks. An alarm
+/// of the user is never inhibited, because it may have been created to watch releases.
+fn can_be_caused_by_release(incident: &Incident) -> bool {
+    let has_user_alarm = incident
+        .firing
+        .keys()
+        .any(|condition| ConditionKind::from_key(condition) == ConditionKind::UserAlarm);
+    incident.cause == Cause::Health && !has_user_alarm
+}

@@ -1,0 +1,153 @@
+//! A message about one incident: its title, its severity and the lines that it shows.
+
+use std::cmp::Reverse;
+
+use jiff::Timestamp;
+use lamplighter::notify::Severity;
+use lamplighter::notify::incident::{Incident, Line};
+use lamplighter_aws::signed_link::LinkSigner;
+
+use super::format::truncate_subject;
+use crate::notification::NotificationKind;
+
+/// The number of earlier lines that a message lists.
+const MAX_EARLIER_LINES: usize = 10;
+/// The number of new lines that a message shows in full.
+const MAX_NEW_LINES: usize = 4;
+/// The label of a resolved incident, in the place of its severity.
+pub const RESOLVED_LABEL: &str = "RESOLVED";
+
+/// A message about one incident.
+#[derive(Debug, Clone, Copy)]
+pub struct IncidentMessage<'a> {
+    pub incident: &'a Incident,
+    pub kind: NotificationKind,
+    /// The number of lines that the channel has sent before.
+    pub sent_lines: u32,
+    pub stack: &'a str,
+    pub now: Timestamp,
+    /// The signer of links that stop reminders, if links are configured.
+    pub links: Option<&'a LinkSigner>,
+}
+
+impl<'a> IncidentMessage<'a> {
+    /// Returns one line of ASCII, at most 99 characters, that begins with the severity of a warning
+    /// or critical message.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let label = self
+            .severity_label()
+            .map(|label| format!("[{label}] "))
+            .unwrap_or_default();
+        truncate_subject(&format!("{label}{}: {}", self.incident.name, self.title()))
+    }
+
+    /// Returns the topic of this message in one line, without the target's name.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let title = self
+            .subject_line()
+            .map(|line| line.title.as_str())
+            .unwrap_or_default();
+        match self.kind {
+            NotificationKind::Reminder => format!("reminder: {title}"),
+            NotificationKind::Flapping => format!("flapping: {title}"),
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Updated
+            | NotificationKind::Resolved => title.to_owned(),
+        }
+    }
+
+    /// Returns the label of the subject, such as `CRITICAL`; `None` for an informational message.
+    #[must_use]
+    pub fn severity_label(&self) -> Option<&'static str> {
+        let severity = match self.kind {
+            NotificationKind::Resolved => {
+                return (self.incident.severity > Severity::Info).then_some(RESOLVED_LABEL);
+            }
+            NotificationKind::Info => self
+                .subject_line()
+                .map_or(Severity::Info, |line| line.severity),
+            NotificationKind::Firing
+            | NotificationKind::Updated
+            | NotificationKind::Reminder
+            | NotificationKind::Flapping => self
+                .incident
+                .headline()
+                .map_or(self.incident.severity, |line| line.severity),
+        };
+        (severity > Severity::Info).then(|| severity.as_str())
+    }
+
+    /// Returns the new lines to show in full, the most severe first.
+    #[must_use]
+    pub fn new_lines(&self) -> Vec<&'a Line> {
+        let mut lines: Vec<&Line> = match self.kind {
+            NotificationKind::Reminder | NotificationKind::Flapping => {
+                self.incident.headline().into_iter().collect()
+            }
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Updated
+            | NotificationKind::Resolved => self.unsent_lines().iter().collect(),
+        };
+        // For a resolved incident the resolution comes first; of equally severe lines, the newest.
+        lines.reverse();
+        if self.kind != NotificationKind::Resolved {
+            lines.sort_by_key(|line| Reverse(line.severity));
+        }
+        lines.truncate(MAX_NEW_LINES);
+        lines
+    }
+
+    /// Returns the lines to show in full with their titles. The first one has the title of the
+    /// message.
+    #[must_use]
+    pub fn titled_lines(&self) -> Vec<(String, &'a Line)> {
+        let mut titled = Vec::new();
+        for line in self.new_lines() {
+            let title = if titled.is_empty() {
+                self.title()
+            } else {
+                line.title.clone()
+            };
+            titled.push((title, line));
+        }
+        titled
+    }
+
+    /// Returns the lines that are not shown in full, the oldest first.
+    #[must_use]
+    pub fn earlier_lines(&self) -> Vec<&'a Line> {
+        let shown = self.new_lines();
+        let mut earlier: Vec<&Line> = self
+            .incident
+            .lines
+            .iter()
+            .filter(|line| !shown.contains(line))
+            .collect();
+        let surplus = earlier.len().saturating_sub(MAX_EARLIER_LINES);
+        earlier.drain(..surplus);
+        earlier
+    }
+
+    /// Returns the line that the subject and the footer are about.
+    #[must_use]
+    pub fn subject_line(&self) -> Option<&'a Line> {
+        self.new_lines()
+            .first()
+            .copied()
+            .or_else(|| self.incident.lines.last())
+    }
+
+    /// Returns the lines that the channel has not sent; the last line if it has sent all of them.
+    fn unsent_lines(&self) -> &'a [Line] {
+        let lines = &self.incident.lines;
+        let unsent = usize::try_from(self.incident.line_count.saturating_sub(self.sent_lines))
+            .unwrap_or_default();
+        lines
+            .get(lines.len().saturating_sub(unsent.max(1))..)
+            .unwrap_or_default()
+    }
+}
