@@ -1,4 +1,4 @@
-//! Every message of `heal`, as people read it. A change of a text is a change of its snapshot.
+//! Every message of `heal`, as people read it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ use lamplighter::{Event, Plan};
 use crate::health::{Failing, Symptom, Unhealthy};
 use crate::instance::{self, ObservedInstance};
 use crate::mass_failure::{self, MassFailure};
-use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::messages::Remedy;
+use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
 use crate::stopped_task::Cause;
 use crate::{Heal, messages};
 
@@ -37,6 +38,7 @@ fn before(minutes: i64) -> Timestamp {
 
 fn failing(cause: Cause, says: &str) -> Symptom {
     let (container, first) = (Some("web".to_owned()), Some(before(12)));
+    let exit_code = (cause == Cause::Exit).then_some(1);
     let within = SignedDuration::from_mins(30);
     Symptom::Failing(Failing {
         cause,
@@ -44,6 +46,7 @@ fn failing(cause: Cause, says: &str) -> Symptom {
         total: 5,
         within,
         container,
+        exit_code,
         reason: says.to_owned(),
         first_failure_at: first,
     })
@@ -62,7 +65,14 @@ fn healing(steps: &[&str]) -> HealthIncident {
     }
 }
 
-/// shop/web, of which one of three tasks runs.
+/// shop/web with all of its three tasks running.
+fn healthy_unit() -> ObservedService {
+    let mut healthy = unit();
+    healthy.service.running_count = 3;
+    healthy
+}
+
+/// shop/web with one of three tasks running.
 fn unit() -> ObservedService {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service {
@@ -73,7 +83,7 @@ fn unit() -> ObservedService {
     ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
 }
 
-fn way_back() -> WayBack {
+fn rollback_target() -> RollbackTarget {
     let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
     let revision = REVISION.replace(":42", ":41");
     let to = Verified {
@@ -82,7 +92,7 @@ fn way_back() -> WayBack {
         revision,
         at: before(600),
     };
-    WayBack {
+    RollbackTarget {
         target: to,
         digest,
         tag,
@@ -91,10 +101,7 @@ fn way_back() -> WayBack {
 
 #[test]
 fn every_message_of_a_step() {
-    let exit = failing(
-        Cause::Exit,
-        "Essential container in task exited (exit code 1)",
-    );
+    let exit = failing(Cause::Exit, "Essential container in task exited");
     let (says, tasks) = (
         "Request timed out".to_owned(),
         vec!["task/shop/1".to_owned()],
@@ -137,49 +144,46 @@ fn every_message_of_a_step() {
         ..tried.clone()
     };
     let messages = [
-        messages::step_message(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
+        messages::step_message(&exit, &unit(), Remedy::RestartTasks, (1, 3), &new),
         messages::step_message(
             &unhealthy,
-            &unit(),
-            "the one that has run longest is replaced",
+            &healthy_unit(),
+            Remedy::ReplaceTask,
             (2, 3),
             &tried,
         ),
-        messages::rollback_message(&exit, &unit(), &way_back(), &new),
-        messages::memory_increase_message(&memory, &sizes, &out, &new),
+        messages::rollback_message(&exit, &unit(), &rollback_target(), &new),
+        messages::memory_increase_message(&full, &memory, &sizes, &out, &new),
         messages::out_of_memory_message(
             &OutOfMemory {
                 limit: None,
                 peak: None,
                 ..memory
             },
-            &out,
+            &healthy_unit(),
         ),
         messages::park_message(&full, &out, 1, &new),
         messages::still_parked_message(&full, &out, &parked, &new),
         messages::unpark_message(&parked),
-        messages::on_demand_message(&room, &unit(), &new),
+        messages::on_demand_message(&room, &unit(), 1, &new),
         messages::spot_retry_message(2),
-        messages::recovery_message(&unit().service, &well, NOW),
+        messages::recovery_message(&healthy_unit().service, &well, NOW),
         messages::recovery_message(
-            &unit().service,
+            &healthy_unit().service,
             &HealthIncident {
                 steps: Vec::new(),
                 ..well.clone()
             },
             NOW,
         ),
-        messages::no_longer_managed_message("it is stopped", &well.escalation_key()),
+        messages::no_longer_managed_message("the desired count is 0", &well.escalation_key()),
     ];
     insta::assert_snapshot!(book(&messages));
 }
 
 #[test]
-fn every_message_that_calls_a_person() {
-    let exit = failing(
-        Cause::Exit,
-        "Essential container in task exited (exit code 1)",
-    );
+fn every_escalation_message() {
+    let exit = failing(Cause::Exit, "Essential container in task exited");
     let image = failing(
         Cause::Image,
         "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found",
@@ -228,8 +232,8 @@ fn every_message_that_calls_a_person() {
     insta::assert_snapshot!(book(&messages));
 }
 
-/// All that a plan tells.
-fn told(plan: Plan) -> Vec<Message> {
+/// Lists all messages of a plan.
+fn list_messages(plan: Plan) -> Vec<Message> {
     plan.steps
         .into_iter()
         .filter_map(|step| step.message)
@@ -238,7 +242,7 @@ fn told(plan: Plan) -> Vec<Message> {
 }
 
 #[test]
-fn every_message_of_storms_and_instances() {
+fn every_message_of_mass_failures_and_instances() {
     let arn = |n: usize| {
         Arn::new(format!(
             "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"
@@ -251,7 +255,7 @@ fn every_message_of_storms_and_instances() {
         })
         .collect();
     let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
-    let storm = MassFailure {
+    let failure = MassFailure {
         stopped_by_zone: zones,
         down: vec!["orders".to_owned()],
         ..MassFailure::new((0..12).map(arn).collect(), &all)
@@ -264,7 +268,7 @@ fn every_message_of_storms_and_instances() {
             ..ContainerInstance::default()
         },
         disconnected: (1, 1),
-        failures: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
+        failures: vec!["task 1 stopped: Essential container in task exited".to_owned()],
         scaling_group: group.map(str::to_owned),
     };
     let (event, target) = (
@@ -286,7 +290,7 @@ fn every_message_of_storms_and_instances() {
         .into(),
         ..TargetState::default()
     };
-    let (stormy, silent) = (waits("storm"), waits("its agent"));
+    let (failing_since, silent) = (waits("storm"), waits("its agent"));
     let context = |memory| TargetContext {
         event: &event,
         target: &target,
@@ -294,12 +298,12 @@ fn every_message_of_storms_and_instances() {
         state: memory,
     };
     let plans = [
-        mass_failure::decide(context(&stormy), &storm, NOW),
-        mass_failure::decide(context(&stormy), &calm, NOW),
+        mass_failure::decide(context(&failing_since), &failure, NOW),
+        mass_failure::decide(context(&failing_since), &calm, NOW),
         instance::decide(context(&silent), &host(Some("shop-hosts")), NOW),
         instance::decide(context(&silent), &host(None), NOW),
     ];
-    let messages: Vec<Message> = plans.into_iter().flat_map(told).collect();
+    let messages: Vec<Message> = plans.into_iter().flat_map(list_messages).collect();
     assert_eq!(messages.len(), 4);
     insta::assert_snapshot!(book(&messages));
 }
