@@ -8,11 +8,12 @@ use lamplighter::release::{evidence, rollback};
 use lamplighter::state::TargetState;
 
 use crate::health::Failing;
+use crate::missing_resource::extract_missing_arn;
 use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
 use crate::policy::Policy;
 use crate::reads::Reads;
 use crate::sizes;
-use crate::stopped_task::{Cause, extract_missing_arn};
+use crate::stopped_task::Cause;
 
 /// The window over which peak memory utilization is read.
 const MEMORY_PEAK_WINDOW: SignedDuration = SignedDuration::from_hours(1);

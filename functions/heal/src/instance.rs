@@ -142,11 +142,13 @@ fn build_alert(host: &ObservedInstance, silent_for: SignedDuration, is_drained: 
     let ec2 = &host.instance.ec2;
     let (action, next) = match (&host.scaling_group, is_drained) {
         (Some(group), true) => (
-            format!("Lamplighter drains the instance; its Auto Scaling group {group} replaces it."),
+            format!(
+                "Lamplighter drained the instance; its Auto Scaling group {group} replaces it."
+            ),
             "Nothing to do. ECS starts the tasks on other instances.".to_owned(),
         ),
         (None, true) => (
-            "Lamplighter drains the instance; ECS starts the tasks on other instances.".to_owned(),
+            "Lamplighter drained the instance; ECS starts the tasks on other instances.".to_owned(),
             format!("Stop or replace {ec2}: it belongs to no Auto Scaling group."),
         ),
         (_, false) => (

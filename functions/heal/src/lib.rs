@@ -28,6 +28,7 @@ mod mass_failure;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
+mod missing_resource;
 mod observation;
 mod observed;
 mod observed_service;
@@ -63,11 +64,12 @@ use crate::reads::Reads;
 pub use assessment::assess_health;
 pub use decide::decide;
 pub use health::{Failing, Health, Symptom, Unhealthy};
+pub use missing_resource::extract_missing_arn;
 pub use observed::Observed;
 pub use observed_service::{ObservedService, OutOfMemory, RollbackTarget};
 pub use policy::Policy;
 pub use prefetched::{Prefetched, UNHEALTHY_WATCH_LIST};
-pub use stopped_task::{Cause, StoppedTask, extract_missing_arn};
+pub use stopped_task::{Cause, StoppedTask};
 
 pub struct Heal;
 

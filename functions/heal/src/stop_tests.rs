@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use lamplighter::model::{Task, TaskContainer};
 use serde_json::Value;
 
-use crate::stopped_task::{Cause, StoppedTask, extract_missing_arn};
+use crate::missing_resource::extract_missing_arn;
+use crate::stopped_task::{Cause, StoppedTask};
 
 /// Stop code and stop reason of a task, exit code and reason of its container, and the cause.
 type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);

@@ -105,12 +105,13 @@ pub fn escalation_message(
         describe_missing_resource(symptom, observed),
         describe_steps(healing)
     );
-    let title = match healing.steps.len() {
-        0 => summary,
-        steps => format!("{summary}, {} failed", pluralize(steps, "step")),
+    let message = match healing.steps.len() {
+        0 => Message::critical(summary)
+            .action("Lamplighter takes no step; ECS keeps trying to start tasks."),
+        steps => Message::critical(format!("{summary}, {} failed", pluralize(steps, "step")))
+            .action("Lamplighter takes no further step; ECS keeps trying to start tasks."),
     };
-    Message::critical(title)
-        .action("Lamplighter takes no further step; ECS keeps trying to start tasks.")
+    message
         .why(why)
         .next(advise(symptom, &observed.service))
         .fires_until_resolved(healing.escalation_key())
@@ -143,7 +144,7 @@ fn advise(symptom: &Symptom, service: &Service) -> String {
                 .to_owned()
         }
         Symptom::Failing(_) | Symptom::Unhealthy(_) | Symptom::MissingTasks => format!(
-            "Read the last log lines. Then push a working release, or {}.",
+            "Read the logs of the failed tasks. Then push a working release, or {}.",
             advise_rollback(service)
         ),
     }

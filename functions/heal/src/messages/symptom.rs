@@ -5,8 +5,9 @@ use lamplighter::state::HealthIncident;
 
 use super::terms::{describe_running_tasks, format_time};
 use crate::health::{Failing, Symptom};
+use crate::missing_resource::extract_missing_arn;
 use crate::observed_service::{ObservedService, OutOfMemory, shorten_reason};
-use crate::stopped_task::{Cause, extract_missing_arn};
+use crate::stopped_task::Cause;
 
 /// Describes the cause as a noun phrase: `crash loop (exit 1)`.
 #[must_use]
@@ -25,7 +26,7 @@ pub fn describe_cause(symptom: &Symptom, observed: &ObservedService) -> String {
 fn describe_failure_cause(failing: &Failing) -> String {
     match failing.cause {
         Cause::OutOfMemory => "out of memory".to_owned(),
-        // Other sentences say that it was not replaced: the running and desired tasks differ.
+        // One failure is no loop. It is a symptom only because nothing replaced the task.
         Cause::Exit if failing.total < 2 => format!("task crashed{}", describe_exit(failing)),
         Cause::Exit => format!("crash loop{}", describe_exit(failing)),
         Cause::HealthCheck => "health checks failing".to_owned(),
