@@ -93,6 +93,17 @@ fn a_task_that_stops_costs_three_calls() {
     assert_eq!(to_aws, 3, "{calls:?}");
 }
 
+/// Asserts that a title names a crash loop, the start of its time, and the result of the step.
+fn assert_crash_loop(title: &str, since: &str, result: &str) {
+    assert!(
+        title.contains(" tasks running")
+            && title.contains(" - crash loop (exit 1)")
+            && title.contains(&format!(" since {since}"))
+            && title.ends_with(result),
+        "{title}"
+    );
+}
+
 #[test]
 fn a_crash_loop_that_started_with_the_new_revision_is_rolled_back() {
     let mut ward = Ward::new();
@@ -111,13 +122,7 @@ fn a_crash_loop_that_started_with_the_new_revision_is_rolled_back() {
         ward.world.titles()
     );
     let told = ward.told("shop/web");
-    let rolled_back = told.last().unwrap();
-    assert!(
-        rolled_back.contains("/2 tasks running")
-            && rolled_back.contains(" - crash loop (exit 1)")
-            && rolled_back.ends_with(", rolled back"),
-        "{told:?}"
-    );
+    assert_crash_loop(told.last().unwrap(), "", ", rolled back");
     let actions = ward.actions("shop/web");
     assert!(
         actions
@@ -160,16 +165,8 @@ fn a_later_crash_loop_is_restarted_with_back_off_and_then_escalated() {
     ward.minutes(60);
     assert_eq!(ward.world.count("UpdateService shop/web"), 3);
     let told = ward.told("shop/web");
-    assert!(
-        told[0].contains(" - crash loop (exit 1)") && told[0].ends_with(", tasks restarted"),
-        "{told:?}"
-    );
-    assert!(
-        told[1].contains(" - crash loop (exit 1)")
-            && told[1].contains(" since 04:0")
-            && told[1].ends_with(", 3 steps failed"),
-        "{told:?}"
-    );
+    assert_crash_loop(&told[0], "", ", tasks restarted");
+    assert_crash_loop(&told[1], "04:0", ", 3 steps failed");
     assert_eq!(told.len(), 2);
     let steps = ward.world.state().held[&web]
         .memory
@@ -407,10 +404,7 @@ fn a_crash_loop_is_parked_if_the_tag_says_so_until_the_next_revision() {
     ward.minutes(40);
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
     let told = ward.told("shop/web");
-    assert!(
-        told[0].contains(" - crash loop (exit 1)") && told[0].ends_with(", parked at 2 tasks"),
-        "{told:?}"
-    );
+    assert_crash_loop(&told[0], "", ", parked at 2 tasks");
     assert_eq!(
         ward.world.count("UpdateService"),
         1,

@@ -156,6 +156,21 @@ fn the_missing_resource_is_extracted_from_the_stop_reason() {
     assert_eq!(extract_missing_arn("the secret does not exist"), None);
 }
 
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn read_container(container: &Value) -> TaskContainer {
+    TaskContainer {
+        name: text(&container["name"]),
+        exit_code: container["exitCode"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok()),
+        reason: text(&container["reason"]),
+        ports: Vec::new(),
+    }
+}
+
 /// Classifies every stopped task in the folder that `EVENT_CORPUS` names.
 #[test]
 #[allow(
@@ -178,15 +193,6 @@ fn captured_tasks_have_a_known_cause() {
         if detail["stoppedReason"].is_null() {
             continue;
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let container = |container: &Value| TaskContainer {
-            name: text(&container["name"]),
-            exit_code: container["exitCode"]
-                .as_i64()
-                .and_then(|code| i32::try_from(code).ok()),
-            reason: text(&container["reason"]),
-            ports: Vec::new(),
-        };
         let stop = StoppedTask::from_task(&Task {
             task: text(&detail["taskArn"]),
             stop_code: text(&detail["stopCode"]),
@@ -195,7 +201,7 @@ fn captured_tasks_have_a_known_cause() {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .map(container)
+                .map(read_container)
                 .collect(),
             ..Task::default()
         });
