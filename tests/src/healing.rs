@@ -107,7 +107,7 @@ impl Ward {
         assert!(failed.is_empty(), "{failed:?}");
     }
 
-    /// Everything that was told of a service, the oldest first.
+    /// The titles of all notifications about a target, oldest first.
     #[must_use]
     pub fn told(&self, about: &str) -> Vec<String> {
         let state = self.world.state();
@@ -115,7 +115,15 @@ impl Ward {
         about.map(|notice| notice.message.title.clone()).collect()
     }
 
-    /// Why the last message about a service was sent.
+    /// The actions of all notifications about a target, oldest first.
+    #[must_use]
+    pub fn actions(&self, about: &str) -> Vec<String> {
+        let state = self.world.state();
+        let about = state.notices.iter().filter(|notice| notice.name == about);
+        about.map(|notice| notice.message.action.clone()).collect()
+    }
+
+    /// The reason of the last notification about a target.
     #[must_use]
     pub fn last_why(&self, about: &str) -> String {
         let state = self.world.state();

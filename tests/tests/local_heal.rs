@@ -1,4 +1,4 @@
-//! Services that are not well, end to end: the real binaries on the local stack.
+//! Unhealthy services, end to end: the real binaries on the local stack.
 
 #![allow(
     clippy::expect_used,
@@ -75,7 +75,7 @@ fn sweep(stack: &Stack) {
 }
 
 #[test]
-fn a_crash_loop_is_restarted_told_with_its_last_lines_and_is_over_in_the_end() {
+fn a_crash_loop_is_restarted_and_notified_with_its_last_log_lines() {
     let (stack, web) = sick("on");
     let lines = [
         "listening on :8080",
@@ -86,36 +86,32 @@ fn a_crash_loop_is_restarted_told_with_its_last_lines_and_is_over_in_the_end() {
         &json!({"reason": EXITED, "exit_code": 3, "lines": lines}),
     );
     assert_eq!(
-        (told(&stack, "crashes"), stack.calls_of("UpdateService")),
+        (told(&stack, "crash"), stack.calls_of("UpdateService")),
         (0, 0)
     );
     let_time_pass(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(
-            &stack,
-            "crashes again and again: its tasks are started anew",
-        ) == 1)
-            .then_some(())
+        (told(&stack, ", tasks restarted") == 1).then_some(())
     });
-    let body = body(&stack, "crashes again and again");
+    let body = body(&stack, "crash loop (exit 3)");
     assert!(
-        body.contains("can't reach payments") && body.contains("This is step 1 of 3"),
+        body.contains("can't reach payments") && body.contains("(step 1 of 3)"),
         "{body}"
     );
     free(&stack);
     assert_eq!(stack.calls_of("UpdateService"), 1);
-    // The same event once more, and a sweep, within its time to help.
+    // The event again, and a sweep, within the back-off.
     stops(&stack, &json!({"reason": EXITED, "exit_code": 3}));
     sweep(&stack);
     assert_eq!(
-        (stack.calls_of("UpdateService"), told(&stack, "crashes")),
+        (stack.calls_of("UpdateService"), told(&stack, "crash")),
         (1, 1)
     );
 }
 
 #[test]
-fn after_three_steps_a_person_is_called_with_what_was_tried() {
+fn three_steps_that_do_not_help_are_escalated_with_the_list_of_steps() {
     let (stack, web) = sick("on");
     for _ in 0..5 {
         stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
@@ -123,15 +119,15 @@ fn after_three_steps_a_person_is_called_with_what_was_tried() {
         sweep(&stack);
     }
     stack.until("a person is called", || {
-        (told(&stack, "and nothing that was tried helped") == 1).then_some(())
+        (told(&stack, ", 3 steps failed") == 1).then_some(())
     });
     assert_eq!(stack.calls_of("UpdateService"), 3);
-    let body = body(&stack, "nothing that was tried");
+    let body = body(&stack, "steps failed");
     assert_eq!(body.matches("restart the tasks").count(), 3, "{body}");
 }
 
 #[test]
-fn a_missing_secret_calls_a_person_with_who_deleted_it() {
+fn a_missing_secret_is_escalated_with_who_deleted_it() {
     let (stack, web) = sick("on");
     let secret = secret_arn("shop-web");
     stack.control(
@@ -145,18 +141,18 @@ fn a_missing_secret_calls_a_person_with_who_deleted_it() {
     let_time_pass(&stack, &web);
     sweep(&stack);
     stack.until("a person is called", || {
-        (told(&stack, "misses something that its tasks need to start") == 1).then_some(())
+        (told(&stack, " - required resource missing") == 1).then_some(())
     });
-    let body = body(&stack, "misses something");
+    let body = body(&stack, "required resource missing");
     assert!(
-        body.contains("DeleteSecret by mallory") && body.contains("No restart helps"),
+        body.contains("DeleteSecret by mallory") && body.contains("A restart does not help"),
         "{body}"
     );
     assert_eq!(stack.calls_of("UpdateService"), 0);
 }
 
 #[test]
-fn a_service_that_hangs_gets_another_task() {
+fn a_service_with_unhealthy_targets_gets_a_task_replaced() {
     let (stack, _) = sick("on");
     let groups = behind_two_groups(&stack, "web");
     free(&stack);
@@ -181,11 +177,7 @@ fn a_service_that_hangs_gets_another_task() {
         }),
     );
     stack.until("it is told", || {
-        (told(
-            &stack,
-            "unhealthy: the one that has run longest is replaced",
-        ) == 1)
-            .then_some(())
+        (told(&stack, ", 1 task replaced") == 1).then_some(())
     });
     free(&stack);
     let described = stack
@@ -203,7 +195,7 @@ fn a_service_that_hangs_gets_another_task() {
 }
 
 #[test]
-fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
+fn an_instance_with_a_disconnected_agent_is_drained_once_its_tasks_fail() {
     let (stack, _) = sick("on");
     let silent = json!({"cluster": "shop", "ec2": "i-0123456789abcdef0", "connected": false, "group": "shop-hosts", "tags": {"lamplighter:managed": "true"}});
     let instance = stack.control("instance", silent)["instance"]
@@ -213,11 +205,11 @@ fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     stack.until("it is seen", || {
         stack
             .logs()
-            .contains("its agent is not connected since 0 min")
+            .contains("the ECS agent has been disconnected for 0 min")
             .then_some(())
     });
     free(&stack);
-    // No task on it fails: an agent that is gone is no fault by itself.
+    // No task on it fails, so a disconnected agent alone is no reason to drain.
     let_time_pass(&stack, &instance);
     sweep(&stack);
     assert!(stack.logs().contains("and no task on it fails"));
@@ -226,10 +218,12 @@ fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
     stack.control("run_task", task);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(&stack, "is drained: its agent is gone") == 1).then_some(())
+        (told(&stack, "failing on i-0123456789abcdef0 - ECS agent lost") == 1).then_some(())
     });
     free(&stack);
-    assert!(body(&stack, "is drained").contains("Its Auto Scaling group shop-hosts replaces it."));
+    assert!(
+        body(&stack, "ECS agent lost").contains("its Auto Scaling group shop-hosts replaces it.")
+    );
     sweep(&stack);
     assert_eq!(
         (
@@ -241,7 +235,7 @@ fn an_instance_whose_agent_is_gone_is_drained_once_tasks_on_it_fail() {
 }
 
 #[test]
-fn a_step_that_is_throttled_is_taken_again() {
+fn a_throttled_step_is_retried() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
     let_time_pass(&stack, &web);
@@ -255,16 +249,12 @@ fn a_step_that_is_throttled_is_taken_again() {
     free(&stack);
     sweep(&stack);
     stack.until("it is done", || {
-        (told(
-            &stack,
-            "crashes again and again: its tasks are started anew",
-        ) == 1)
-            .then_some(())
+        (told(&stack, ", tasks restarted") == 1).then_some(())
     });
 }
 
 #[test]
-fn a_step_that_is_denied_each_time_ends_with_a_person() {
+fn a_step_that_is_always_denied_is_escalated() {
     let (stack, web) = sick("on");
     let denied = json!({"service": "ecs", "action": "UpdateService", "kind": "error", "code": "AccessDeniedException", "times": 9});
     stack.control("fault", denied);
@@ -274,9 +264,9 @@ fn a_step_that_is_denied_each_time_ends_with_a_person() {
         sweep(&stack);
     }
     stack.until("a person is called", || {
-        (told(&stack, "and nothing that was tried helped") == 1).then_some(())
+        (told(&stack, ", 3 steps failed") == 1).then_some(())
     });
-    let body = body(&stack, "nothing that was tried");
+    let body = body(&stack, "steps failed");
     assert_eq!(
         body.matches("tried to restart the tasks, which was refused")
             .count(),
@@ -286,7 +276,7 @@ fn a_step_that_is_denied_each_time_ends_with_a_person() {
     assert_eq!(stack.calls_of("UpdateService"), 3);
 }
 
-/// Events are lost while they are made, so that nothing else looks at them.
+/// Events are off while the services are created, so that no other function handles them.
 #[test]
 fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
     let stack = Stack::start(&[]).unwrap();
@@ -311,7 +301,10 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
     }
     stack.until("all were looked at", || {
         (stack.logs().matches("ECS has until").count()
-            + stack.logs().matches("the cause is in none of them").count()
+            + stack
+                .logs()
+                .matches("the cause is outside the services")
+                .count()
             >= 100)
             .then_some(())
     });
@@ -321,7 +314,7 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
         let_time_pass(&stack, "arn:aws:ecs:eu-west-1:123456789012:all-services");
         sweep(&stack);
         stack.until("it is told", || {
-            (told(&stack, "of 100 services are not well at once") == 1).then_some(())
+            (told(&stack, "of 100 services unhealthy since") == 1).then_some(())
         });
     }
     free(&stack);
@@ -349,13 +342,9 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     e2e::ledger::expire_lease(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(
-            &stack,
-            "crashes again and again: its tasks are started anew",
-        ) == 1)
-            .then_some(())
+        (told(&stack, ", tasks restarted") == 1).then_some(())
     });
     free(&stack);
-    // The one that was killed, and another.
+    // The call of the killed invocation, and another.
     assert_eq!(stack.calls_of("UpdateService"), 2);
 }

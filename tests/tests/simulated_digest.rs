@@ -128,7 +128,8 @@ fn an_incident_is_told_with_how_long_it_lasted() {
     let (title, text) = page(&ward.world);
     assert!(title.contains("1 incident"), "{title}\n{text}");
     assert!(
-        text.contains("[CRITICAL] shop/web: crashes again and again")
+        text.contains("[CRITICAL] shop/web: ")
+            && text.contains(" - crash loop (exit 1)")
             && text.contains("lasted 40 min"),
         "{text}"
     );
@@ -258,7 +259,7 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
     };
     let (light, dark) = (shown("light"), shown("dark"));
     assert!(
-        light.contains("shop/web") && light.contains("crashes again and again"),
+        light.contains("shop/web") && light.contains("crash loop (exit 1)"),
         "{light}"
     );
     assert!(

@@ -1,4 +1,4 @@
-//! The real `heal`, in a simulated world with ECS's scheduler: what it does about services that are not well.
+//! The real `heal`, in a simulated world with ECS's scheduler and unhealthy services.
 
 #![allow(
     clippy::expect_used,
@@ -20,7 +20,7 @@ use rstest::rstest;
 use serde_json::json;
 
 #[test]
-fn a_service_that_is_well_costs_a_listing_and_nothing_is_done_to_it() {
+fn a_healthy_service_costs_one_listing_and_is_left_alone() {
     let mut ward = Ward::new();
     ward.service("web", 3, "on");
     ward.minutes(60);
@@ -52,7 +52,7 @@ fn a_task_that_ecs_replaces_is_no_incident() {
         "{:?}",
         ward.world.titles()
     );
-    // Once it is well nothing is left to come back for.
+    // Nothing is left in the state or on the watch list once it is healthy.
     assert!(
         ward.world.state().held[&web]
             .memory
@@ -68,7 +68,7 @@ fn a_task_that_ecs_replaces_is_no_incident() {
     );
 }
 
-/// From the event to the decision: what runs, what stopped.
+/// From the event to the decision: the service, and its stopped tasks.
 #[test]
 fn a_task_that_stops_costs_three_calls() {
     let mut ward = Ward::new();
@@ -93,8 +93,19 @@ fn a_task_that_stops_costs_three_calls() {
     assert_eq!(to_aws, 3, "{calls:?}");
 }
 
+/// Asserts that a title names a crash loop, the start of its time, and the result of the step.
+fn assert_crash_loop(title: &str, since: &str, result: &str) {
+    assert!(
+        title.contains(" tasks running")
+            && title.contains(" - crash loop (exit 1)")
+            && title.contains(&format!(" since {since}"))
+            && title.ends_with(result),
+        "{title}"
+    );
+}
+
 #[test]
-fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
+fn a_crash_loop_that_started_with_the_new_revision_is_rolled_back() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     release(&ward.world, &web, "RC_1.1.0", 11);
@@ -111,17 +122,22 @@ fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
         ward.world.titles()
     );
     let told = ward.told("shop/web");
-    assert_eq!(
-        told.last().unwrap(),
-        "crashes again and again: going back to RC_1.1.0 (shop-web:2)"
+    assert_crash_loop(told.last().unwrap(), "", ", rolled back");
+    let actions = ward.actions("shop/web");
+    assert!(
+        actions
+            .last()
+            .unwrap()
+            .starts_with("Lamplighter rolled the service back to RC_1.1.0 (shop-web:2)"),
+        "{actions:?}"
     );
     assert!(
         ward.last_why("shop/web")
-            .contains("failed within half an hour in the container web"),
+            .contains("failed within 30 min in container web"),
         "{}",
         ward.last_why("shop/web")
     );
-    // It is refused from then on, and it is told when it is over.
+    // The image is quarantined, and people are notified of the recovery.
     let digest = e2e::releases::digest(12);
     assert!(
         ward.world.state().held[&web]
@@ -136,12 +152,12 @@ fn a_crash_loop_that_began_with_the_new_revision_goes_back() {
         ward.told("shop/web")
             .last()
             .unwrap()
-            .starts_with("is well again: 2 tasks run since")
+            .starts_with("2/2 tasks running since")
     );
 }
 
 #[test]
-fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person_is_called() {
+fn a_later_crash_loop_is_restarted_with_back_off_and_then_escalated() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.minutes(60);
@@ -149,15 +165,8 @@ fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person
     ward.minutes(60);
     assert_eq!(ward.world.count("UpdateService shop/web"), 3);
     let told = ward.told("shop/web");
-    assert_eq!(
-        told[0],
-        "crashes again and again: its tasks are started anew"
-    );
-    assert!(
-        told[1].starts_with("crashes again and again since 04:0")
-            && told[1].ends_with("and nothing that was tried helped"),
-        "{told:?}"
-    );
+    assert_crash_loop(&told[0], "", ", tasks restarted");
+    assert_crash_loop(&told[1], "04:0", ", 3 steps failed");
     assert_eq!(told.len(), 2);
     let steps = ward.world.state().held[&web]
         .memory
@@ -176,14 +185,14 @@ fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person
         why.contains("Tried: ") && why.matches("restart the tasks").count() == 3,
         "{why}"
     );
-    // Somebody mends it.
+    // Somebody fixes it.
     ward.set(&web, Conduct::Runs);
     ward.minutes(30);
     assert!(
         ward.told("shop/web")
             .last()
             .unwrap()
-            .starts_with("is well again")
+            .contains(" - recovered after ")
     );
     ward.minutes(60);
     assert_eq!(
@@ -196,16 +205,19 @@ fn one_that_began_later_is_restarted_with_growing_time_between_and_then_a_person
 }
 
 #[test]
-fn one_that_hangs_gets_another_task_and_then_other_tasks() {
+fn a_service_with_unhealthy_targets_gets_one_task_replaced_and_then_all() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.minutes(20);
     ward.fleet.hang(&web);
     ward.world.invoke(&Heal, alarm("ALARM")).unwrap().unwrap();
     assert_eq!(ward.world.count("StopTask"), 1);
-    assert_eq!(
-        ward.told("shop/web"),
-        ["has 2 of 2 tasks unhealthy: the one that has run longest is replaced"]
+    let told = ward.told("shop/web");
+    assert!(
+        told.len() == 1
+            && told[0].starts_with("2/2 tasks running, 2 unhealthy since ")
+            && told[0].ends_with(", 1 task replaced"),
+        "{told:?}"
     );
     ward.minutes(15);
     assert_eq!(
@@ -217,7 +229,7 @@ fn one_that_hangs_gets_another_task_and_then_other_tasks() {
     );
     ward.minutes(20);
     assert!(
-        ward.told("shop/web")[1].starts_with("is well again"),
+        ward.told("shop/web")[1].contains(" - recovered after "),
         "{:?}",
         ward.told("shop/web")
     );
@@ -239,15 +251,11 @@ fn alarm(state: &str) -> serde_json::Value {
 #[rstest]
 #[case::secret(
     Conduct::NoSecret,
-    "misses something that its tasks need to start since 03:",
+    "- required resource missing",
     "DeleteSecret by mallory at 03:15 UTC"
 )]
-#[case::image(
-    Conduct::NoImage,
-    "can't pull its image since 03:",
-    "failed to resolve ref"
-)]
-fn what_no_restart_helps_calls_a_person_at_once(
+#[case::image(Conduct::NoImage, "- image pull failed", "failed to resolve ref")]
+fn a_cause_that_no_restart_fixes_is_escalated_at_once(
     #[case] conduct: Conduct,
     #[case] title: &str,
     #[case] why: &str,
@@ -266,13 +274,16 @@ fn what_no_restart_helps_calls_a_person_at_once(
         .state_mut()
         .changes
         .insert(secret.to_owned(), vec![change]);
-    // The tasks that run are replaced by ones that can't start.
+    // The running tasks are replaced by tasks that can't start.
     ward.world.state_mut().tasks.clear();
     ward.set(&web, conduct);
     ward.minutes(60);
     assert_eq!(ward.world.count("UpdateService"), 0);
     let told = ward.told("shop/web");
-    assert!(told.len() == 1 && told[0].starts_with(title), "{told:?}");
+    assert!(
+        told.len() == 1 && told[0].contains(title) && told[0].contains(" since 03:"),
+        "{told:?}"
+    );
     assert!(
         ward.last_why("shop/web").contains(why),
         "{}",
@@ -285,7 +296,7 @@ fn what_no_restart_helps_calls_a_person_at_once(
 }
 
 #[test]
-fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allows() {
+fn memory_is_increased_once_if_the_tag_allows_it() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on memory=+25");
     give_memory(&ward, &web);
@@ -293,12 +304,19 @@ fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allow
     ward.fleet.set_revision(&web, Conduct::OutOfMemory);
     ward.minutes(10);
     let told = ward.told("shop/web");
-    assert_eq!(
-        told,
-        ["runs out of memory: it gets more (1024 MiB for the task)"]
+    assert!(
+        told.len() == 1
+            && told[0].contains(" - out of memory")
+            && told[0].ends_with(", memory increased"),
+        "{told:?}"
+    );
+    let actions = ward.actions("shop/web");
+    assert!(
+        actions[0].ends_with("with more memory: 1024 MiB for the task."),
+        "{actions:?}"
     );
     let why = ward.last_why("shop/web");
-    assert!(why.contains("a limit of 512 MiB"), "{why}");
+    assert!(why.contains("its memory limit is 512 MiB"), "{why}");
     let state = ward.world.state();
     let newest = state.definitions.last().unwrap();
     assert_eq!(
@@ -311,21 +329,16 @@ fn out_of_memory_is_told_with_limit_and_peak_and_mended_once_where_the_tag_allow
     drop(state);
     ward.minutes(40);
     assert!(
-        ward.told("shop/web")[1].starts_with("is well again"),
+        ward.told("shop/web")[1].contains(" - recovered after "),
         "{:?}",
         ward.told("shop/web")
     );
     assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
-    // Again it is not given more.
+    // The memory is not increased a second time.
     ward.fleet.set_revision(&web, Conduct::OutOfMemory);
     ward.minutes(60);
     assert_eq!(ward.world.count("RegisterTaskDefinition"), 1);
-    assert!(
-        ward.told("shop/web")
-            .last()
-            .unwrap()
-            .ends_with("nothing that was tried helped")
-    );
+    assert!(ward.told("shop/web").last().unwrap().ends_with(" failed"));
 }
 
 fn give_memory(ward: &Ward, service: &Arn) {
@@ -345,7 +358,7 @@ fn give_memory(ward: &Ward, service: &Arn) {
 }
 
 #[test]
-fn one_task_that_is_killed_for_its_memory_is_told_and_nothing_is_done() {
+fn one_out_of_memory_kill_is_notified_without_a_step() {
     let mut ward = Ward::new();
     let web = ward.service("web", 3, "on");
     give_memory(&ward, &web);
@@ -355,13 +368,13 @@ fn one_task_that_is_killed_for_its_memory_is_told_and_nothing_is_done() {
     ward.minutes(30);
     assert_eq!(
         ward.told("shop/web"),
-        ["the container web was killed for its memory"]
+        ["3/3 tasks running - container web ran out of memory"]
     );
     assert_eq!(ward.world.count("UpdateService"), 0);
 }
 
 #[test]
-fn an_incident_ends_where_people_stop_its_service() {
+fn an_incident_closes_when_people_scale_its_service_to_zero() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.set(&web, Conduct::Crashes);
@@ -376,13 +389,13 @@ fn an_incident_ends_where_people_stop_its_service() {
     ward.minutes(30);
     let told = ward.told("shop/web");
     assert!(
-        before > 0 && told[before..] == ["is not looked after any more: it is stopped"],
+        before > 0 && told[before..] == ["incident closed - the desired count is 0"],
         "{told:?}"
     );
 }
 
 #[test]
-fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_revision() {
+fn a_crash_loop_is_parked_if_the_tag_says_so_until_the_next_revision() {
     let mut ward = Ward::new();
     let web = ward.service("web", 6, "on crash=park");
     ward.tag(&web, "lamplighter:scale", "min=2 max=8");
@@ -390,10 +403,8 @@ fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_rev
     ward.fleet.set_revision(&web, Conduct::Crashes);
     ward.minutes(40);
     assert_eq!(ward.world.state().services[&web].desired_count, 2);
-    assert_eq!(
-        ward.told("shop/web")[0],
-        "crashes again and again: parked at 2 tasks"
-    );
+    let told = ward.told("shop/web");
+    assert_crash_loop(&told[0], "", ", parked at 2 tasks");
     assert_eq!(
         ward.world.count("UpdateService"),
         1,
@@ -413,7 +424,7 @@ fn a_crash_loop_is_parked_where_the_tag_says_so_and_comes_back_with_the_next_rev
 }
 
 #[test]
-fn tasks_go_on_demand_while_there_is_no_spot_capacity_and_back_after_an_hour() {
+fn tasks_run_on_demand_without_spot_capacity_and_return_after_an_hour() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on spot-fallback=yes");
     let spot = vec![CapacityShare {
@@ -441,9 +452,12 @@ fn tasks_go_on_demand_while_there_is_no_spot_capacity_and_back_after_an_hour() {
         ward.world.state().services[&web].capacity[0].provider,
         "FARGATE"
     );
-    assert_eq!(
-        ward.told("shop/web"),
-        ["finds no Spot capacity: its tasks go on-demand"]
+    let told = ward.told("shop/web");
+    assert!(
+        told.len() == 1
+            && told[0].starts_with("1/2 tasks running since ")
+            && told[0].ends_with(" - no capacity, moved to on-demand"),
+        "{told:?}"
     );
     ward.set(&web, Conduct::Runs);
     ward.minutes(80);
@@ -457,7 +471,7 @@ fn tasks_go_on_demand_while_there_is_no_spot_capacity_and_back_after_an_hour() {
 }
 
 #[test]
-fn without_room_a_person_is_told_and_nothing_is_restarted() {
+fn a_capacity_shortage_is_notified_and_nothing_is_restarted() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.minutes(10);
@@ -477,7 +491,8 @@ fn without_room_a_person_is_told_and_nothing_is_restarted() {
         (0, 1)
     );
     assert!(
-        ward.told("shop/web")[0].starts_with("runs 0 of 2 tasks for "),
+        ward.told("shop/web")[0].starts_with("0/2 tasks running since ")
+            && ward.told("shop/web")[0].ends_with(" - no capacity"),
         "{:?}",
         ward.told("shop/web")
     );
@@ -491,7 +506,7 @@ fn without_room_a_person_is_told_and_nothing_is_restarted() {
 #[case::notify("notify", 1)]
 #[case::off("off", 0)]
 #[case::unreadable("on crash=stop", 1)]
-fn what_the_tag_does_not_allow_is_not_done(#[case] tag: &str, #[case] messages: usize) {
+fn no_step_is_taken_that_the_tag_forbids(#[case] tag: &str, #[case] messages: usize) {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, tag);
     ward.set(&web, Conduct::Crashes);
@@ -508,7 +523,7 @@ fn what_the_tag_does_not_allow_is_not_done(#[case] tag: &str, #[case] messages: 
 }
 
 #[test]
-fn a_thousand_stopped_tasks_are_all_looked_at() {
+fn a_thousand_stopped_tasks_are_all_read() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     let revision = ward.world.state().services[&web].task_definition.clone();
@@ -564,7 +579,7 @@ fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
     ward.set(&web, Conduct::Crashes);
     ward.world.fault("UpdateService", fault);
     ward.minutes_with(40, |events| events);
-    // One that did not take effect is tried again.
+    // A step that did not take effect is retried.
     let calls = if fault == Fault::AnswerLost { 1 } else { 2 };
     assert_eq!(
         ward.world.count("UpdateService"),
@@ -573,17 +588,14 @@ fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
         ward.world.titles()
     );
     assert!(
-        ward.told("shop/web")
-            .last()
-            .unwrap()
-            .ends_with("nothing that was tried helped"),
+        ward.told("shop/web").last().unwrap().ends_with(" failed"),
         "{:?}",
         ward.told("shop/web")
     );
 }
 
 #[test]
-fn a_release_that_is_followed_is_left_to_rollout() {
+fn a_tracked_release_is_left_to_rollout() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     e2e::releases::push(&ward.world, "RC_1.1.0", 11);
@@ -607,7 +619,7 @@ fn a_release_that_is_followed_is_left_to_rollout() {
 }
 
 #[test]
-fn who_only_observes_is_told_once_what_would_be_done() {
+fn observe_mode_notifies_once_what_heal_would_do() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.tag(&web, "lamplighter:managed", "observe");
@@ -621,7 +633,7 @@ fn who_only_observes_is_told_once_what_would_be_done() {
 }
 
 #[test]
-fn an_event_of_a_service_that_somebody_holds_is_left_to_the_sweep() {
+fn an_event_of_a_locked_service_is_left_to_the_sweep() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.set(&web, Conduct::Crashes);
@@ -648,9 +660,9 @@ fn an_event_of_a_service_that_somebody_holds_is_left_to_the_sweep() {
     );
 }
 
-/// The old revision fails as well: that is looked at with fresh eyes, and nobody waits hours for it.
+/// The old revision fails as well: its incident starts over, without a wait of hours.
 #[test]
-fn a_way_back_that_fails_as_well_calls_a_person() {
+fn a_failing_rollback_target_is_escalated() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     release(&ward.world, &web, "RC_1.1.0", 11);
@@ -660,21 +672,22 @@ fn a_way_back_that_fails_as_well_calls_a_person() {
     ward.minutes(120);
     let told = ward.told("shop/web");
     assert!(
-        told.iter()
-            .any(|title| title.contains("going back to RC_1.1.0")),
+        told.iter().any(|title| title.ends_with(", rolled back")),
         "{told:?}"
     );
+    let actions = ward.actions("shop/web");
     assert!(
-        told.last()
-            .unwrap()
-            .ends_with("nothing that was tried helped"),
-        "{told:?}"
+        actions
+            .iter()
+            .any(|action| action.contains("rolled the service back to RC_1.1.0")),
+        "{actions:?}"
     );
+    assert!(told.last().unwrap().ends_with(" failed"), "{told:?}");
 }
 
-/// No release takes a secret away.
+/// A release does not remove a secret.
 #[test]
-fn a_missing_secret_takes_no_release_back() {
+fn a_missing_secret_rolls_no_release_back() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     release(&ward.world, &web, "RC_1.1.0", 11);
@@ -687,7 +700,7 @@ fn a_missing_secret_takes_no_release_back() {
     assert!(
         told.last()
             .unwrap()
-            .starts_with("misses something that its tasks need"),
+            .contains(" - required resource missing"),
         "{told:?}"
     );
     assert!(
@@ -699,9 +712,9 @@ fn a_missing_secret_takes_no_release_back() {
     );
 }
 
-/// A canary's hook leaves what it has judged in the memory.
+/// The hook of a canary leaves its verdict in the target state.
 #[test]
-fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
+fn a_pending_verdict_does_not_prevent_healing() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
     ward.minutes(30);
@@ -720,9 +733,9 @@ fn what_was_judged_once_does_not_keep_a_service_from_being_healed() {
     assert!(ward.world.count("UpdateService shop/web") >= 1);
 }
 
-/// What made it crash is over: it gets its tasks back without another revision.
+/// The cause of the crash loop is gone, without another revision.
 #[test]
-fn a_parked_service_that_is_well_gets_its_tasks_back() {
+fn a_healthy_parked_service_gets_its_desired_count_back() {
     let mut ward = Ward::new();
     let web = ward.service("web", 6, "on crash=park");
     ward.minutes(60);
@@ -740,7 +753,7 @@ fn a_parked_service_that_is_well_gets_its_tasks_back() {
     assert!(
         ward.told("shop/web")
             .iter()
-            .any(|title| title.starts_with("is well again")),
+            .any(|title| title.contains(" - recovered after ")),
         "{:?}",
         ward.told("shop/web")
     );

@@ -1,4 +1,4 @@
-//! What is decided about a service, step by step.
+//! The decisions about a service, step by step.
 
 use std::collections::BTreeMap;
 
@@ -11,11 +11,13 @@ use lamplighter::state::{HealStep, HealthIncident, TargetState};
 use lamplighter::{Event, Operation, Plan};
 use rstest::rstest;
 
-use crate::decide::{back_off, decide};
+use crate::Heal;
+use crate::decide::decide;
 use crate::health::{Failing, Health, Symptom, Unhealthy};
 use crate::observed_service::ObservedService;
+use crate::policy::Policy;
 use crate::stopped_task::Cause;
-use crate::{Heal, Policy};
+use crate::timing::back_off;
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
 
@@ -42,12 +44,13 @@ fn failing(cause: Cause) -> Symptom {
         total: 4,
         within: minutes(30),
         container,
+        exit_code: Some(1),
         reason: says,
         first_failure_at: Some(NOW - minutes(9)),
     })
 }
 
-fn hanging() -> Symptom {
+fn unhealthy() -> Symptom {
     let says = "Request timed out".to_owned();
     Symptom::Unhealthy(Unhealthy {
         tasks: vec!["task/shop/1".to_owned()],
@@ -63,7 +66,7 @@ fn unit(symptom: Symptom) -> ObservedService {
     unit
 }
 
-/// Steps that were taken so many minutes ago, the oldest first.
+/// A target state with healing steps that many minutes ago, oldest first.
 fn after(steps: &[i64]) -> TargetState {
     let taken = steps.iter().map(|ago| HealStep {
         at: NOW - minutes(*ago),
@@ -85,7 +88,7 @@ fn after(steps: &[i64]) -> TargetState {
     }
 }
 
-fn decided(unit: &ObservedService, memory: &TargetState, tag: &str) -> Plan {
+fn plan_for(unit: &ObservedService, memory: &TargetState, tag: &str) -> Plan {
     let tags = BTreeMap::from([("lamplighter:heal".to_owned(), tag.to_owned())]);
     let target = Tagged {
         arn: unit.service.arn.clone(),
@@ -107,10 +110,10 @@ fn decided(unit: &ObservedService, memory: &TargetState, tag: &str) -> Plan {
     )
 }
 
-fn in_words(plan: &Plan) -> String {
+fn describe(plan: &Plan) -> String {
     match (plan.steps.first(), plan.messages.first()) {
         (Some(step), _) => step.action.describe(),
-        (None, Some(message)) => format!("tell: {}", message.title),
+        (None, Some(message)) => format!("notify: {}", message.title),
         (None, None) => format!("nothing: {}", plan.reason),
     }
 }
@@ -123,70 +126,76 @@ fn time_between_steps_doubles_up_to_half_an_hour() {
 
 #[rstest]
 #[case::first(&[], "on", "restart the tasks")]
-#[case::too_soon(&[0], "on", "nothing: crashes again and again; the last step has until 03:01:00 UTC to help")]
+#[case::too_soon(&[0], "on", "nothing: 3/3 tasks running - crash loop (exit 1); the last step has until 03:01:00 UTC to help")]
 #[case::second(&[1], "on", "restart the tasks")]
-#[case::second_is_too_soon(&[5, 1], "on", "nothing: crashes again and again; the last step has until 03:01:00 UTC to help")]
-#[case::person(&[9, 8, 6], "on", "tell: crashes again and again since 02:51 UTC, and nothing that was tried helped")]
+#[case::second_is_too_soon(&[5, 1], "on", "nothing: 3/3 tasks running - crash loop (exit 1); the last step has until 03:01:00 UTC to help")]
+#[case::escalated(&[9, 8, 6], "on", "notify: 3/3 tasks running - crash loop (exit 1) since 02:51 UTC, 3 steps failed")]
 #[case::more_steps(&[9, 8, 6], "on steps=5", "restart the tasks")]
 #[case::parked(&[], "on crash=park", "park at 1 task")]
-#[case::only_told(&[], "notify", "tell: crashes again and again")]
-fn a_crash_loop_is_restarted_with_growing_time_between(
+#[case::only_notified(&[], "notify", "notify: 3/3 tasks running - crash loop (exit 1) since 02:51 UTC")]
+fn a_crash_loop_is_restarted_with_exponential_back_off(
     #[case] steps: &[i64],
     #[case] tag: &str,
     #[case] expected: &str,
 ) {
     assert_eq!(
-        in_words(&decided(&unit(failing(Cause::Exit)), &after(steps), tag)),
+        describe(&plan_for(&unit(failing(Cause::Exit)), &after(steps), tag)),
         expected
     );
 }
 
 #[rstest]
-#[case::image(failing(Cause::Image), "tell: can't pull its image since 02:51 UTC")]
+#[case::image(
+    failing(Cause::Image),
+    "notify: 3/3 tasks running - image pull failed since 02:51 UTC"
+)]
 #[case::secret(
     failing(Cause::Setup),
-    "tell: misses something that its tasks need to start since 02:51 UTC"
+    "notify: 3/3 tasks running - required resource missing since 02:51 UTC"
 )]
 #[case::capacity(
     failing(Cause::Capacity),
-    "tell: finds no room for its tasks for 9 min"
+    "notify: 3/3 tasks running - no capacity since 02:51 UTC"
 )]
-#[case::missing(Symptom::MissingTasks, "tell: runs 3 of 3 tasks for 9 min")]
-#[case::hangs(hanging(), "replace the task 1")]
-#[case::unhealthy(failing(Cause::HealthCheck), "restart the tasks")]
+#[case::missing(
+    Symptom::MissingTasks,
+    "notify: 3/3 tasks running - cause unknown since 02:51 UTC"
+)]
+#[case::unhealthy_targets(unhealthy(), "replace the task 1")]
+#[case::health_check(failing(Cause::HealthCheck), "restart the tasks")]
 fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &str) {
     assert_eq!(
-        in_words(&decided(&unit(symptom), &after(&[]), "on")),
+        describe(&plan_for(&unit(symptom), &after(&[]), "on")),
         expected
     );
 }
 
 #[rstest]
-#[case::not_yet(|unit: &mut ObservedService, _: &mut TargetState| unit.grace_period_over = false, "nothing: crashes again and again; ECS has until 02:53:00 UTC to mend it")]
-#[case::storm(|unit: &mut ObservedService, _: &mut TargetState| unit.mass_failure = Some("40 of 100 services".into()), "nothing: crashes again and again, as 40 of 100 services: the cause is in none of them")]
-#[case::database(|unit: &mut ObservedService, _: &mut TargetState| unit.down = vec!["the database orders (stopped)".into()], "tell: crashes again and again while the database orders (stopped) is down")]
-#[case::returning(
+#[case::grace_period(|unit: &mut ObservedService, _: &mut TargetState| unit.grace_period_over = false, "nothing: 3/3 tasks running - crash loop (exit 1); ECS has until 02:53:00 UTC to recover it")]
+#[case::mass_failure(|unit: &mut ObservedService, _: &mut TargetState| unit.mass_failure = Some("40 of 100 services".into()), "nothing: 3/3 tasks running - crash loop (exit 1); 40 of 100 services are unhealthy: the cause is outside the services")]
+#[case::dependency_down(|unit: &mut ObservedService, _: &mut TargetState| unit.down = vec!["the database orders (stopped)".into()], "notify: 3/3 tasks running - the database orders (stopped) is down")]
+#[case::rollback_in_progress(
     |_: &mut ObservedService, memory: &mut TargetState| memory.releases.active_rollback = Some(lamplighter::state::ActiveRollback { to: None, at: NOW }),
-    "nothing: crashes again and again; its release is followed, and judged by that"
+    "nothing: 3/3 tasks running - crash loop (exit 1); rollout tracks its release and decides about it"
 )]
-#[case::others_roll(
+#[case::foreign_rollout(
     |unit: &mut ObservedService, _: &mut TargetState| unit.service.deployments.push(rolling(20)),
-    "nothing: crashes again and again; a rollout that was not begun from here has time still"
+    "nothing: 3/3 tasks running - crash loop (exit 1); a rollout that Lamplighter did not start still has time"
 )]
-#[case::others_hang(|unit: &mut ObservedService, _: &mut TargetState| unit.service.deployments.push(rolling(31)), "restart the tasks")]
+#[case::stuck_foreign_rollout(|unit: &mut ObservedService, _: &mut TargetState| unit.service.deployments.push(rolling(31)), "restart the tasks")]
 #[case::code_deploy(
     |unit: &mut ObservedService, _: &mut TargetState| unit.service.deployment_controller = DeploymentController::CodeDeploy,
-    "tell: crashes again and again since 02:51 UTC"
+    "notify: 3/3 tasks running - crash loop (exit 1) since 02:51 UTC"
 )]
-#[case::gone(|unit: &mut ObservedService, _: &mut TargetState| "INACTIVE".clone_into(&mut unit.service.status), "nothing: it is deleted")]
-#[case::stopped_by_people(|unit: &mut ObservedService, _: &mut TargetState| unit.service.desired_count = 0, "nothing: it is stopped")]
-fn something_else_may_come_first(
+#[case::deleted(|unit: &mut ObservedService, _: &mut TargetState| "INACTIVE".clone_into(&mut unit.service.status), "nothing: the service is deleted")]
+#[case::scaled_to_zero(|unit: &mut ObservedService, _: &mut TargetState| unit.service.desired_count = 0, "nothing: the desired count is 0")]
+fn something_else_may_take_precedence_over_a_step(
     #[case] change: fn(&mut ObservedService, &mut TargetState),
     #[case] expected: &str,
 ) {
     let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
     change(&mut unit, &mut memory);
-    assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
+    assert_eq!(describe(&plan_for(&unit, &memory, "on")), expected);
 }
 
 fn rolling(minutes_ago: i64) -> Deployment {
@@ -200,18 +209,18 @@ fn rolling(minutes_ago: i64) -> Deployment {
 }
 
 #[rstest]
-#[case::well(Health::Healthy, 10, "note that it is well")]
-#[case::not_for_long(
+#[case::healthy(Health::Healthy, 10, "close the incident")]
+#[case::not_long_enough(
     Health::Healthy,
     9,
-    "nothing: 3 of 3 tasks run, and no step is needed now"
+    "nothing: 3/3 tasks running, and no step is needed now"
 )]
 #[case::a_task_failed(
     Health::Recovering,
     20,
-    "nothing: 3 of 3 tasks run, and no step is needed now"
+    "nothing: 3/3 tasks running, and no step is needed now"
 )]
-fn ten_minutes_make_it_well(
+fn ten_healthy_minutes_close_the_incident(
     #[case] health: Health,
     #[case] for_minutes: i64,
     #[case] expected: &str,
@@ -220,15 +229,19 @@ fn ten_minutes_make_it_well(
     unit.health = health;
     let mut memory = after(&[30]);
     memory.health.healing.as_mut().unwrap().well_since = Some(NOW - minutes(for_minutes));
-    assert_eq!(in_words(&decided(&unit, &memory, "on")), expected);
+    assert_eq!(describe(&plan_for(&unit, &memory, "on")), expected);
 }
 
-/// What was done is remembered, and the same look then asks for nothing.
+/// A second decision on the same observation plans nothing.
 #[test]
 fn every_step_settles() {
-    for symptom in [failing(Cause::Exit), failing(Cause::HealthCheck), hanging()] {
+    for symptom in [
+        failing(Cause::Exit),
+        failing(Cause::HealthCheck),
+        unhealthy(),
+    ] {
         let (unit, mut memory) = (unit(symptom), after(&[]));
-        let plan = decided(&unit, &memory, "on");
+        let plan = plan_for(&unit, &memory, "on");
         let step = plan.steps.first().unwrap();
         memory.record_intent(
             Heal::FUNCTION.name(),
@@ -237,19 +250,19 @@ fn every_step_settles() {
             NOW,
         );
         memory.record_done(&step.action, "accepted");
-        let again = decided(&unit, &memory, "on");
+        let again = plan_for(&unit, &memory, "on");
         assert!(
             again.is_empty() && again.messages.is_empty(),
             "{}",
-            in_words(&again)
+            describe(&again)
         );
-        // That nobody heard of a restart makes no person owe one.
+        // A healing restart leaves no pending restart behind.
         assert_eq!(memory.releases.pending_restart, None);
     }
 }
 
 #[test]
-fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
+fn the_minimum_task_count_is_one_without_a_scale_tag() {
     let tags = BTreeMap::from([("lamplighter:scale".to_owned(), "min=4 max=8".to_owned())]);
     let policy = Heal
         .parse_policy(&tags, &StackDefaults::default())
@@ -264,7 +277,7 @@ fn what_is_no_tag_of_ours_keeps_the_floor_at_one() {
         1
     );
     assert!(matches!(
-        decided(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
+        plan_for(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
         Action::Release(ReleaseAction::RestartTasks(_))
     ));
 }

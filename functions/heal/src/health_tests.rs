@@ -1,4 +1,4 @@
-//! How a service is, by what its tasks do.
+//! The health of a service, as assessed from its tasks.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Deployment, LoadBalancerTarget, Service, Task, TaskContainer};
 use rstest::rstest;
 
-use crate::health::{Health, Symptom, assess_health};
+use crate::assessment::assess_health;
+use crate::health::{Health, Symptom};
 use crate::stopped_task::{Cause, StoppedTask};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
@@ -34,39 +35,40 @@ fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> StoppedTask {
         revision: revision.to_owned(),
         cause,
         container: None,
+        exit_code: None,
         reason: String::new(),
         zone: String::new(),
     }
 }
 
-fn in_words(health: &Health) -> String {
+fn describe(health: &Health) -> String {
     match health {
-        Health::Healthy => "well".to_owned(),
-        Health::Recovering => "unsettled".to_owned(),
+        Health::Healthy => "healthy".to_owned(),
+        Health::Recovering => "recovering".to_owned(),
         Health::Unhealthy(Symptom::Failing(failing)) => {
             format!("{:?} {} of {}", failing.cause, failing.count, failing.total)
         }
         Health::Unhealthy(Symptom::Unhealthy(unhealthy)) => {
             format!("{} of {} unhealthy", unhealthy.targets, unhealthy.total)
         }
-        Health::Unhealthy(Symptom::MissingTasks) => "short".to_owned(),
+        Health::Unhealthy(Symptom::MissingTasks) => "tasks missing".to_owned(),
     }
 }
 
 #[rstest]
-#[case::nothing_stopped(3, &[], "well")]
-#[case::one_was_replaced(3, &[(Cause::Exit, 1)], "unsettled")]
+#[case::nothing_stopped(3, &[], "healthy")]
+#[case::one_was_replaced(3, &[(Cause::Exit, 1)], "recovering")]
 #[case::one_is_missing(2, &[(Cause::Exit, 1)], "Exit 1 of 1")]
 #[case::a_loop(3, &[(Cause::Exit, 1), (Cause::Exit, 4), (Cause::Exit, 8)], "Exit 3 of 3")]
-#[case::a_loop_that_is_over(3, &[(Cause::Exit, 4), (Cause::Exit, 5), (Cause::Exit, 8)], "unsettled")]
-#[case::long_ago(3, &[(Cause::Exit, 11), (Cause::Exit, 12), (Cause::Exit, 13)], "well")]
+#[case::a_loop_that_is_over(3, &[(Cause::Exit, 4), (Cause::Exit, 5), (Cause::Exit, 8)], "recovering")]
+#[case::long_ago(3, &[(Cause::Exit, 11), (Cause::Exit, 12), (Cause::Exit, 13)], "healthy")]
 #[case::throttled_by_ecs(0, &[(Cause::Setup, 27)], "Setup 1 of 1")]
-#[case::forgotten_by_now(0, &[(Cause::Setup, 31)], "short")]
-#[case::scaled_in(3, &[(Cause::Routine, 1), (Cause::Routine, 1), (Cause::Routine, 1)], "well")]
-#[case::spot(2, &[(Cause::Spot, 1), (Cause::Spot, 2), (Cause::Spot, 3)], "short")]
+#[case::forgotten_by_now(0, &[(Cause::Setup, 31)], "tasks missing")]
+#[case::scaled_in(3, &[(Cause::Routine, 1), (Cause::Routine, 1), (Cause::Routine, 1)], "healthy")]
+#[case::spot(2, &[(Cause::Spot, 1), (Cause::Spot, 2), (Cause::Spot, 3)], "tasks missing")]
 #[case::most_frequent(2, &[(Cause::Exit, 1), (Cause::HealthCheck, 2), (Cause::HealthCheck, 3)], "HealthCheck 2 of 3")]
 #[case::more_telling(2, &[(Cause::Exit, 1), (Cause::OutOfMemory, 2)], "OutOfMemory 1 of 2")]
-fn tasks_that_stop_tell(
+fn stopped_tasks_decide_the_health(
     #[case] running: i32,
     #[case] stops: &[(Cause, i64)],
     #[case] expected: &str,
@@ -76,7 +78,7 @@ fn tasks_that_stop_tell(
         .map(|(cause, ago)| stop(*cause, *ago, REVISION))
         .collect();
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &service(running),
             &stops,
             &[],
@@ -89,23 +91,23 @@ fn tasks_that_stop_tell(
     );
 }
 
-/// Tasks that run, that start and that there should be; of each that failed, when it did and how long it had run, in minutes.
+/// Running, pending and desired tasks; of each failure, how many minutes ago it was and how many minutes the task ran.
 #[rstest]
-#[case::of_three_at_one_stroke([3, 0, 3], &[(2, 60), (2, 60), (2, 60)], "unsettled")]
+#[case::of_three_at_one_stroke([3, 0, 3], &[(2, 60), (2, 60), (2, 60)], "recovering")]
 #[case::and_one_that_took_their_place([3, 0, 3], &[(2, 60), (2, 60), (1, 0)], "Exit 3 of 3")]
 #[case::nothing_takes_its_place([2, 0, 3], &[(5, 60)], "Exit 1 of 1")]
-#[case::something_does([2, 1, 3], &[(5, 60)], "short")]
-#[case::before_it_grew([2, 0, 3], &[(20, 60)], "short")]
+#[case::something_does([2, 1, 3], &[(5, 60)], "tasks missing")]
+#[case::before_it_grew([2, 0, 3], &[(20, 60)], "tasks missing")]
 #[case::every_five_minutes([1, 0, 1], &[(3, 4), (8, 4), (13, 4), (18, 4), (23, 4)], "Exit 5 of 5")]
-#[case::and_over([1, 0, 1], &[(13, 4), (18, 4), (23, 4), (28, 4), (33, 4)], "well")]
-fn one_failure_is_no_loop_and_a_slow_one_is(
+#[case::and_over([1, 0, 1], &[(13, 4), (18, 4), (23, 4), (28, 4), (33, 4)], "healthy")]
+fn a_single_burst_is_no_crash_loop_but_a_slow_loop_is(
     #[case] tasks: [i32; 3],
     #[case] stops: &[(i64, i64)],
     #[case] expected: &str,
 ) {
     let [running, pending, desired] = tasks;
     let ago = |minutes: i64| Some(NOW - SignedDuration::from_mins(minutes));
-    let of = |(at, ran): &(i64, i64)| StoppedTask {
+    let build_stop = |(at, ran): &(i64, i64)| StoppedTask {
         stopped_at: ago(*at),
         started_at: ago(at + ran),
         ..stop(Cause::Exit, *at, REVISION)
@@ -115,9 +117,9 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
         pending_count: pending,
         ..service(running)
     };
-    let stops: Vec<StoppedTask> = stops.iter().map(of).collect();
+    let stops: Vec<StoppedTask> = stops.iter().map(build_stop).collect();
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &service,
             &stops,
             &[],
@@ -131,12 +133,12 @@ fn one_failure_is_no_loop_and_a_slow_one_is(
 }
 
 #[test]
-fn those_of_another_revision_say_nothing_about_this_one() {
+fn failures_of_another_revision_do_not_count() {
     let stops: Vec<StoppedTask> = (1..5)
         .map(|ago| stop(Cause::Exit, ago, "shop-web:41"))
         .collect();
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &service(3),
             &stops,
             &[],
@@ -145,12 +147,12 @@ fn those_of_another_revision_say_nothing_about_this_one() {
             None,
             NOW
         )),
-        "well"
+        "healthy"
     );
 }
 
 #[test]
-fn a_rollout_may_keep_fewer_tasks() {
+fn a_service_with_fewer_tasks_during_a_rollout_is_recovering() {
     let mut service = service(2);
     service.deployments.push(Deployment {
         id: "ecs-svc/1".to_owned(),
@@ -160,7 +162,7 @@ fn a_rollout_may_keep_fewer_tasks() {
         created_at: Some(NOW),
     });
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &service,
             &[],
             &[],
@@ -169,7 +171,7 @@ fn a_rollout_may_keep_fewer_tasks() {
             None,
             NOW
         )),
-        "unsettled"
+        "recovering"
     );
 }
 
@@ -204,12 +206,12 @@ fn task(address: Option<&str>, minutes: i64) -> Task {
     0,
     "1 of 1 unhealthy"
 )]
-#[case::another_one(task(Some("10.0.0.1"), 5), target("10.0.0.2", 80), 0, "well")]
+#[case::another_one(task(Some("10.0.0.1"), 5), target("10.0.0.2", 80), 0, "healthy")]
 #[case::by_host_and_port(task(None, 5), target("i-1", 32_768), 0, "1 of 1 unhealthy")]
-#[case::another_port(task(None, 5), target("i-1", 32_769), 0, "well")]
-#[case::it_only_starts(task(Some("10.0.0.1"), 2), target("10.0.0.1", 80), 0, "well")]
-#[case::within_its_grace_period(task(Some("10.0.0.1"), 9), target("10.0.0.1", 80), 600, "well")]
-fn a_task_whose_target_is_unhealthy_is(
+#[case::another_port(task(None, 5), target("i-1", 32_769), 0, "healthy")]
+#[case::it_only_starts(task(Some("10.0.0.1"), 2), target("10.0.0.1", 80), 0, "healthy")]
+#[case::within_its_grace_period(task(Some("10.0.0.1"), 9), target("10.0.0.1", 80), 600, "healthy")]
+fn a_task_with_an_unhealthy_target_is_unhealthy(
     #[case] task: Task,
     #[case] target: LoadBalancerTarget,
     #[case] grace: i32,
@@ -221,7 +223,7 @@ fn a_task_whose_target_is_unhealthy_is(
         ..service(3)
     };
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &service,
             &[],
             &[task],
@@ -234,10 +236,10 @@ fn a_task_whose_target_is_unhealthy_is(
     );
 }
 
-/// A restart replaces tasks one after the other, and those of before go on failing meanwhile.
+/// A restart replaces tasks one by one, so older tasks still fail meanwhile.
 #[rstest]
 #[case::nothing_was_done(None, "Exit 4 of 4")]
-#[case::all_began_before(Some(1), "well")]
+#[case::all_began_before(Some(1), "healthy")]
 #[case::these_began_after(Some(9), "Exit 4 of 4")]
 fn what_ran_before_the_last_step_says_nothing_about_it(
     #[case] step: Option<i64>,
@@ -248,7 +250,7 @@ fn what_ran_before_the_last_step_says_nothing_about_it(
         .map(|ago| stop(Cause::Exit, *ago, REVISION))
         .collect();
     let step = step.map(|ago| NOW - SignedDuration::from_mins(ago));
-    let found = in_words(&assess_health(
+    let found = describe(&assess_health(
         &service(3),
         &stops,
         &[],
@@ -261,7 +263,7 @@ fn what_ran_before_the_last_step_says_nothing_about_it(
 }
 
 #[test]
-fn of_a_large_service_three_tasks_are_no_loop() {
+fn three_failures_of_a_large_service_are_no_crash_loop() {
     let large = Service {
         desired_count: 200,
         running_count: 200,
@@ -273,7 +275,7 @@ fn of_a_large_service_three_tasks_are_no_loop() {
             .collect()
     };
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &large,
             &stops(3),
             &[],
@@ -282,10 +284,10 @@ fn of_a_large_service_three_tasks_are_no_loop() {
             None,
             NOW
         )),
-        "unsettled"
+        "recovering"
     );
     assert_eq!(
-        in_words(&assess_health(
+        describe(&assess_health(
             &large,
             &stops(20),
             &[],

@@ -5,12 +5,12 @@ use lamplighter::engine::TargetContext;
 use lamplighter::model::{ContainerInstance, Task, pluralize};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, DrainInstance, HealingAction};
-use lamplighter::policy::HealMode as Reach;
-use lamplighter::{Operation, Plan};
+use lamplighter::policy::HealMode;
+use lamplighter::{Function, Plan};
 use serde::Serialize;
 
+use crate::policy::Policy;
 use crate::stopped_task::StoppedTask;
-use crate::{Heal, Policy};
 
 /// The time for which an agent may be disconnected. Normally it disconnects several times an hour.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html>
@@ -38,112 +38,97 @@ impl ObservedInstance {
     /// period.
     #[must_use]
     pub fn has_lost_agent(&self, context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-        let since = context.state.waiting_since(Heal::FUNCTION.name(), WAIT_KEY);
+        let since = context.state.waiting_since(Function::Heal.name(), WAIT_KEY);
         !self.instance.agent_connected
             && self.instance.status == "ACTIVE"
             && since.is_some_and(|since| now.duration_since(since) >= AGENT_GRACE_PERIOD)
     }
 
-    /// Records the tasks that failed since the agent disconnected. A stop without a time counts
-    /// too: ECS can't complete it while the agent is away.
+    /// Records the tasks that failed since the agent disconnected.
     pub fn record_failures(
         &mut self,
         tasks: &[Task],
         context: TargetContext<'_, Policy>,
         now: Timestamp,
     ) {
-        let since = context
-            .state
-            .waiting_since(Heal::FUNCTION.name(), WAIT_KEY)
-            .unwrap_or(now);
-        let how = |task: &Task| {
-            let stop = StoppedTask::from_task(task);
-            let fails = stop.is_failure()
-                && task.stopped_at.is_none_or(|at| at >= since)
-                && !stop.reason.is_empty();
-            match task.health.as_str() {
-                _ if fails => Some(format!(
-                    "the task {} stopped: {}",
-                    task.task_id(),
-                    stop.reason
-                )),
-                "UNHEALTHY" => Some(format!("the task {} is unhealthy", task.task_id())),
-                _ => None,
-            }
-        };
-        self.failures = tasks.iter().filter_map(how).collect();
+        let since = disconnected_since(context, now);
+        self.failures = tasks
+            .iter()
+            .filter_map(|task| describe_failure(task, since))
+            .collect();
     }
 }
 
+/// Describes how a task failed since a time, or returns `None` if it did not. A stop without a time
+/// counts too: ECS can't complete it while the agent is away.
+fn describe_failure(task: &Task, since: Timestamp) -> Option<String> {
+    let stop = StoppedTask::from_task(task);
+    let has_failed = stop.is_failure()
+        && task.stopped_at.is_none_or(|at| at >= since)
+        && !stop.reason.is_empty();
+    if has_failed {
+        return Some(format!("task {} stopped: {}", task.task_id(), stop.reason));
+    }
+    (task.health == "UNHEALTHY").then(|| format!("task {} is unhealthy", task.task_id()))
+}
+
+fn disconnected_since(context: TargetContext<'_, Policy>, now: Timestamp) -> Timestamp {
+    context
+        .state
+        .waiting_since(Function::Heal.name(), WAIT_KEY)
+        .unwrap_or(now)
+}
+
+/// Decides whether to drain an instance. Its agent alone is no reason: without it, the tasks run on.
 pub fn decide(context: TargetContext<'_, Policy>, host: &ObservedInstance, now: Timestamp) -> Plan {
-    let ObservedInstance {
-        instance,
-        failures: failing,
-        ..
-    } = host;
-    if context.policy.heal.mode == Reach::Off {
-        return Plan::nothing("it is not to be healed");
+    let instance = &host.instance;
+    if context.policy.heal.mode == HealMode::Off {
+        return Plan::nothing("healing is off");
     }
     if instance.agent_connected {
-        return Plan::nothing("its agent is connected");
+        return Plan::nothing("the ECS agent is connected");
     }
     if instance.status != "ACTIVE" {
-        return Plan::nothing(format!("it is {} already", instance.status));
+        return Plan::nothing(format!("the instance is already {}", instance.status));
     }
-    let since = context
-        .state
-        .waiting_since(Heal::FUNCTION.name(), WAIT_KEY)
-        .unwrap_or(now);
-    let silent_for = now.duration_since(since);
-    let waits = |reason: String| Plan {
+    let silent_for = now.duration_since(disconnected_since(context, now));
+    let plan = match find_reason_to_wait(host, silent_for) {
+        Some(reason) => Plan::nothing(format!(
+            "the ECS agent has been disconnected for {} min{reason}",
+            silent_for.as_mins()
+        )),
+        None if context.policy.heal.mode == HealMode::Notify => {
+            Plan::notify(build_alert(host, silent_for, false))
+        }
+        None => return drain_instance(host, build_alert(host, silent_for, true)),
+    };
+    Plan {
         waits_for: Some(WAIT_KEY.to_owned()),
-        ..Plan::nothing(reason)
-    };
-    let gone = format!(
-        "its agent is not connected since {} min",
-        silent_for.as_mins()
-    );
-    if silent_for < AGENT_GRACE_PERIOD {
-        return waits(gone);
+        ..plan
     }
+}
+
+/// Returns why an instance with a disconnected agent is not drained now, if so. The reason
+/// continues a sentence.
+fn find_reason_to_wait(host: &ObservedInstance, silent_for: SignedDuration) -> Option<String> {
     let (silent, all) = host.disconnected;
-    if silent > 1 && silent * CLUSTER_SHARE_DIVISOR >= all {
-        return waits(format!(
-            "{gone}, like {silent} of {all} of its cluster: the cause is in none of them"
-        ));
-    }
-    if failing.is_empty() {
-        return waits(format!("{gone}, and no task on it fails"));
-    }
-    let what = if failing.len() == 1 {
-        "a task fails".to_owned()
+    if silent_for < AGENT_GRACE_PERIOD {
+        Some(String::new())
+    } else if silent > 1 && silent * CLUSTER_SHARE_DIVISOR >= all {
+        Some(format!(
+            ", like {silent} of {all} agents of its cluster: the cause is outside the instances"
+        ))
+    } else if host.failures.is_empty() {
+        Some(", and no task on it fails".to_owned())
     } else {
-        format!("{} fail", pluralize(failing.len(), "task"))
-    };
-    let group = host.scaling_group.as_ref().map_or(
-        "It is of no Auto Scaling group: stop or replace it.".to_owned(),
-        |group| format!("Its Auto Scaling group {group} replaces it."),
-    );
-    let message = Message::warning(format!(
-        "{} is drained: its agent is gone and tasks on it fail",
-        instance.ec2
-    ))
-    .why(format!(
-        "ECS has not heard of the agent for {} min, and {what}: {}.",
-        silent_for.as_mins(),
-        failing.first().cloned().unwrap_or_default()
-    ))
-    .next(format!("ECS starts its tasks elsewhere. {group}"))
-    .deduplicated_by("drain");
-    if context.policy.heal.mode == Reach::Notify {
-        return Plan {
-            waits_for: Some(WAIT_KEY.to_owned()),
-            ..Plan::notify(message)
-        };
+        None
     }
+}
+
+fn drain_instance(host: &ObservedInstance, message: Message) -> Plan {
     let drain = DrainInstance {
-        instance: instance.arn.clone(),
-        ec2: instance.ec2.clone(),
+        instance: host.instance.arn.clone(),
+        ec2: host.instance.ec2.clone(),
         has_group: host.scaling_group.is_some(),
     };
     Plan::single_step(
@@ -151,4 +136,36 @@ pub fn decide(context: TargetContext<'_, Policy>, host: &ObservedInstance, now: 
         message.title.clone(),
         message,
     )
+}
+
+fn build_alert(host: &ObservedInstance, silent_for: SignedDuration, is_drained: bool) -> Message {
+    let ec2 = &host.instance.ec2;
+    let (action, next) = match (&host.scaling_group, is_drained) {
+        (Some(group), true) => (
+            format!(
+                "Lamplighter drained the instance; its Auto Scaling group {group} replaces it."
+            ),
+            "Nothing to do. ECS starts the tasks on other instances.".to_owned(),
+        ),
+        (None, true) => (
+            "Lamplighter drained the instance; ECS starts the tasks on other instances.".to_owned(),
+            format!("Stop or replace {ec2}: it belongs to no Auto Scaling group."),
+        ),
+        (_, false) => (
+            "Lamplighter takes no step, because the tag says lamplighter:heal = notify.".to_owned(),
+            format!("Drain and replace {ec2}."),
+        ),
+    };
+    Message::warning(format!(
+        "{} failing on {ec2} - ECS agent lost",
+        pluralize(host.failures.len(), "task")
+    ))
+    .action(action)
+    .why(format!(
+        "The ECS agent has been disconnected for {} min. First failure: {}.",
+        silent_for.as_mins(),
+        host.failures.first().cloned().unwrap_or_default()
+    ))
+    .next(next)
+    .deduplicated_by("drain")
 }

@@ -7,10 +7,10 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Tagged, pluralize};
 use lamplighter::notify::Message;
-use lamplighter::{Operation, Plan};
+use lamplighter::{Function, Plan};
 use serde::Serialize;
 
-use crate::{Heal, Policy};
+use crate::policy::Policy;
 
 /// This many unhealthy services at once are a mass failure, if they are also at least one in
 /// [`SHARE_DIVISOR`] of all.
@@ -38,16 +38,12 @@ pub struct MassFailure {
 impl MassFailure {
     #[must_use]
     pub fn new(unhealthy: Vec<Arn>, all: &[Tagged]) -> Self {
-        let cluster = |arn: &Arn| {
-            arn.ecs_cluster_and_name()
-                .map(|(cluster, _)| cluster.to_owned())
-        };
         let mut clusters: BTreeMap<String, (usize, usize)> = BTreeMap::new();
-        for of in all.iter().filter_map(|service| cluster(&service.arn)) {
-            clusters.entry(of).or_default().1 += 1;
+        for cluster in all.iter().filter_map(|service| find_cluster(&service.arn)) {
+            clusters.entry(cluster.to_owned()).or_default().1 += 1;
         }
-        for of in unhealthy.iter().filter_map(cluster) {
-            clusters.entry(of).or_default().0 += 1;
+        for cluster in unhealthy.iter().filter_map(find_cluster) {
+            clusters.entry(cluster.to_owned()).or_default().0 += 1;
         }
         Self {
             unhealthy,
@@ -60,12 +56,12 @@ impl MassFailure {
     /// Reports whether a number of unhealthy services may be a mass failure, before the total is
     /// known.
     #[must_use]
-    pub fn is_possible(unwell: usize) -> bool {
-        unwell >= MIN_UNHEALTHY
+    pub fn is_possible(unhealthy: usize) -> bool {
+        unhealthy >= MIN_UNHEALTHY
     }
 
-    fn exceeds_threshold((unwell, all): (usize, usize)) -> bool {
-        Self::is_possible(unwell) && unwell * SHARE_DIVISOR >= all
+    fn exceeds_threshold((unhealthy, all): (usize, usize)) -> bool {
+        Self::is_possible(unhealthy) && unhealthy * SHARE_DIVISOR >= all
     }
 
     fn covers_region(&self) -> bool {
@@ -80,29 +76,27 @@ impl MassFailure {
     /// Reports whether the mass failure covers a service, in its region or its cluster.
     #[must_use]
     pub fn covers_service(&self, service: &Arn) -> bool {
-        let cluster = service
-            .ecs_cluster_and_name()
-            .and_then(|(cluster, _)| self.clusters.get(cluster));
+        let cluster = find_cluster(service).and_then(|cluster| self.clusters.get(cluster));
         self.covers_region() || cluster.copied().is_some_and(Self::exceeds_threshold)
     }
 
     /// Describes the unhealthy share of the clusters that it covers, such as `7 of 20 services`.
     #[must_use]
     pub fn describe_share(&self) -> String {
-        let of_clusters = self
-            .clusters
-            .values()
-            .copied()
-            .filter(|share| Self::exceeds_threshold(*share));
-        let (unwell, all) = if self.covers_region() || !self.is_active() {
+        let (unhealthy, all) = if self.covers_region() || !self.is_active() {
             (self.unhealthy.len(), self.total)
         } else {
-            of_clusters.fold((0, 0), |(unwell, all), (more, of)| {
-                (unwell + more, all + of)
-            })
+            self.clusters
+                .values()
+                .filter(|share| Self::exceeds_threshold(**share))
+                .fold((0, 0), |sum, share| (sum.0 + share.0, sum.1 + share.1))
         };
-        format!("{unwell} of {}", pluralize(all, "service"))
+        format!("{unhealthy} of {}", pluralize(all, "service"))
     }
+}
+
+fn find_cluster(service: &Arn) -> Option<&str> {
+    service.ecs_cluster_and_name().map(|(cluster, _)| cluster)
 }
 
 /// Returns the synthetic ARN of all services of a region, so that they share one incident.
@@ -121,70 +115,100 @@ pub fn is_all_services(arn: &Arn) -> bool {
     arn.resource() == "all-services"
 }
 
-pub fn decide(context: TargetContext<'_, Policy>, storm: &MassFailure, now: Timestamp) -> Plan {
-    if storm.is_active() {
-        let since = context
-            .state
-            .waiting_since(Heal::FUNCTION.name(), KEY)
-            .unwrap_or(now);
-        let lasts = now.duration_since(since) >= NOTIFY_AFTER;
-        let plan = if lasts {
-            Plan::notify(build_alert(storm))
-        } else {
-            Plan::nothing(format!("{} are not well", storm.describe_share()))
-        };
+/// Decides whether to notify about a mass failure, or about its end.
+pub fn decide(context: TargetContext<'_, Policy>, failure: &MassFailure, now: Timestamp) -> Plan {
+    let unhealthy = format!("{} unhealthy", failure.describe_share());
+    if !failure.is_active() {
         return Plan {
-            waits_for: Some(KEY.to_owned()),
-            ..plan
+            reason: unhealthy,
+            ..Plan::notify(build_resolution(failure))
         };
     }
-    let over = Message::info(format!(
-        "no storm any more: {} are not well",
-        storm.describe_share()
-    ))
-    .why("They are looked after one by one again.")
-    .next("What is still not well is told by itself.")
-    .resolves(KEY);
+    let since = context
+        .state
+        .waiting_since(Function::Heal.name(), KEY)
+        .unwrap_or(now);
+    let plan = if now.duration_since(since) >= NOTIFY_AFTER {
+        Plan::notify(build_alert(failure, since))
+    } else {
+        Plan::nothing(unhealthy)
+    };
     Plan {
-        reason: format!("{} are not well", storm.describe_share()),
-        ..Plan::notify(over)
+        waits_for: Some(KEY.to_owned()),
+        ..plan
     }
 }
 
-fn build_alert(storm: &MassFailure) -> Message {
-    let mut names: Vec<String> = storm
+fn build_resolution(failure: &MassFailure) -> Message {
+    Message::info(format!(
+        "{} unhealthy - mass failure resolved",
+        failure.describe_share()
+    ))
+    .action("Lamplighter heals the services one by one again.")
+    .why("The number of unhealthy services is below the threshold of a mass failure.")
+    .next("Nothing to do. Lamplighter notifies you about each service that stays unhealthy.")
+    .resolves(KEY)
+}
+
+fn build_alert(failure: &MassFailure, since: Timestamp) -> Message {
+    Message::critical(format!(
+        "{} unhealthy since {} - mass failure",
+        failure.describe_share(),
+        since.strftime("%H:%M UTC")
+    ))
+    .action(
+        "Lamplighter restarts and rolls back none of these services; ECS keeps starting their tasks.",
+    )
+    .why(format!(
+        "Unhealthy: {}.{}{}",
+        list_names(failure),
+        describe_zone(failure),
+        describe_dependencies(failure)
+    ))
+    .next(
+        "Look for what the services share: an Availability Zone, a network, a database, an image registry. Then \
+         restore it.",
+    )
+    .fires_until_resolved(KEY)
+}
+
+/// Lists the services that the mass failure covers, the first ten by name.
+fn list_names(failure: &MassFailure) -> String {
+    let mut names: Vec<String> = failure
         .unhealthy
         .iter()
-        .filter(|arn| storm.covers_service(arn))
+        .filter(|arn| failure.covers_service(arn))
         .map(Arn::display_name)
         .collect();
-    if let Some(more) = names.len().checked_sub(MAX_NAMES).filter(|more| *more > 0) {
+    let more = names.len().saturating_sub(MAX_NAMES);
+    if more > 0 {
         names.truncate(MAX_NAMES);
         names.push(format!("and {more} more"));
     }
-    let zones = match storm
+    names.join(", ")
+}
+
+/// Names the Availability Zone in which most tasks stopped; empty if it is not known.
+fn describe_zone(failure: &MassFailure) -> String {
+    let all: usize = failure.stopped_by_zone.values().sum();
+    match failure
         .stopped_by_zone
         .iter()
         .max_by_key(|(_, count)| **count)
     {
         Some((zone, count)) if !zone.is_empty() => {
-            let all: usize = storm.stopped_by_zone.values().sum();
-            format!(" {count} of {all} tasks that stopped were in {zone}.")
+            format!(" {count} of {all} stopped tasks were in {zone}.")
         }
-        _ => String::new(),
-    };
-    let down = if storm.down.is_empty() {
-        String::new()
-    } else {
-        format!(" Down: {}.", storm.down.join(", "))
-    };
-    Message::critical(format!("{} are not well at once", storm.describe_share()))
-        .why(format!("{}.{zones}{down}", names.join(", ")))
-        .next(
-            "What they have in common is the cause: a zone, a network, a database, an image registry. No service is \
-             restarted or taken back meanwhile; ECS goes on starting their tasks.",
-        )
-        .fires_until_resolved(KEY)
+        Some(_) | None => String::new(),
+    }
+}
+
+/// Names the dependencies that are down; empty if none is.
+fn describe_dependencies(failure: &MassFailure) -> String {
+    if failure.down.is_empty() {
+        return String::new();
+    }
+    format!(" Down: {}.", failure.down.join(", "))
 }
 
 #[cfg(test)]
@@ -200,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_storm_of_one_cluster_is_none_of_another() {
+    fn a_mass_failure_of_one_cluster_does_not_cover_another() {
         let all = (0..6)
             .map(|n| service("dev", n))
             .chain((0..30).map(|n| service("prod", n)));
@@ -210,15 +234,16 @@ mod tests {
                 tags: BTreeMap::new(),
             })
             .collect();
-        let mut unwell: Vec<Arn> = (0..5).map(|n| service("dev", n)).collect();
-        unwell.push(service("prod", 0));
-        let storm = MassFailure::new(unwell.clone(), &all);
+        let mut unhealthy: Vec<Arn> = (0..5).map(|n| service("dev", n)).collect();
+        unhealthy.push(service("prod", 0));
+        let failure = MassFailure::new(unhealthy.clone(), &all);
         assert!(
-            storm.covers_service(&service("dev", 5)) && !storm.covers_service(&service("prod", 0))
+            failure.covers_service(&service("dev", 5))
+                && !failure.covers_service(&service("prod", 0))
         );
-        assert_eq!(storm.describe_share(), "5 of 6 services");
-        unwell.extend((1..6).map(|n| service("prod", n)));
-        let everywhere = MassFailure::new(unwell, &all);
+        assert_eq!(failure.describe_share(), "5 of 6 services");
+        unhealthy.extend((1..6).map(|n| service("prod", n)));
+        let everywhere = MassFailure::new(unhealthy, &all);
         assert!(everywhere.covers_service(&service("prod", 20)));
         assert_eq!(everywhere.describe_share(), "11 of 36 services");
     }

@@ -1,4 +1,4 @@
-//! Every message of `heal`, as people read it. A change of a text is a change of its snapshot.
+//! Every message of `heal`, as people read it.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,8 @@ use lamplighter::{Event, Plan};
 use crate::health::{Failing, Symptom, Unhealthy};
 use crate::instance::{self, ObservedInstance};
 use crate::mass_failure::{self, MassFailure};
-use crate::observed_service::{ObservedService, OutOfMemory, WayBack};
+use crate::messages::Remedy;
+use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
 use crate::stopped_task::Cause;
 use crate::{Heal, messages};
 
@@ -37,6 +38,7 @@ fn before(minutes: i64) -> Timestamp {
 
 fn failing(cause: Cause, says: &str) -> Symptom {
     let (container, first) = (Some("web".to_owned()), Some(before(12)));
+    let exit_code = (cause == Cause::Exit).then_some(1);
     let within = SignedDuration::from_mins(30);
     Symptom::Failing(Failing {
         cause,
@@ -44,6 +46,7 @@ fn failing(cause: Cause, says: &str) -> Symptom {
         total: 5,
         within,
         container,
+        exit_code,
         reason: says.to_owned(),
         first_failure_at: first,
     })
@@ -62,7 +65,14 @@ fn healing(steps: &[&str]) -> HealthIncident {
     }
 }
 
-/// shop/web, of which one of three tasks runs.
+/// shop/web with all of its three tasks running.
+fn healthy_unit() -> ObservedService {
+    let mut healthy = unit();
+    healthy.service.running_count = 3;
+    healthy
+}
+
+/// shop/web with one of three tasks running.
 fn unit() -> ObservedService {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     let service = Service {
@@ -73,7 +83,7 @@ fn unit() -> ObservedService {
     ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
 }
 
-fn way_back() -> WayBack {
+fn rollback_target() -> RollbackTarget {
     let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
     let revision = REVISION.replace(":42", ":41");
     let to = Verified {
@@ -82,47 +92,69 @@ fn way_back() -> WayBack {
         revision,
         at: before(600),
     };
-    WayBack {
+    RollbackTarget {
         target: to,
         digest,
         tag,
     }
 }
 
-#[test]
-fn every_message_of_a_step() {
-    let exit = failing(
-        Cause::Exit,
-        "Essential container in task exited (exit code 1)",
-    );
-    let (says, tasks) = (
-        "Request timed out".to_owned(),
-        vec!["task/shop/1".to_owned()],
-    );
-    let unhealthy = Symptom::Unhealthy(Unhealthy {
-        tasks,
+fn unhealthy_targets() -> Symptom {
+    Symptom::Unhealthy(Unhealthy {
+        tasks: vec!["task/shop/1".to_owned()],
         targets: 1,
         total: 3,
-        reason: says,
-    });
-    let memory = OutOfMemory {
+        reason: "Request timed out".to_owned(),
+    })
+}
+
+fn out_of_memory() -> OutOfMemory {
+    OutOfMemory {
         container: "web".to_owned(),
         limit: Some(512),
         peak: Some(97.0),
         larger: None,
-    };
+    }
+}
+
+/// The messages about repairs that are not temporary.
+fn repair_messages() -> Vec<Message> {
+    let exit = failing(Cause::Exit, "Essential container in task exited");
+    let new = healing(&[]);
+    let tried = healing(&["restart the tasks"]);
+    vec![
+        messages::step_message(&exit, &unit(), Remedy::RestartTasks, (1, 3), &new),
+        messages::step_message(
+            &unhealthy_targets(),
+            &healthy_unit(),
+            Remedy::ReplaceTask,
+            (2, 3),
+            &tried,
+        ),
+        messages::rollback_message(&exit, &unit(), &rollback_target(), &new),
+    ]
+}
+
+/// The messages about memory, parking and capacity.
+fn resource_messages() -> Vec<Message> {
+    let killed = failing(
+        Cause::OutOfMemory,
+        "OutOfMemoryError: container killed due to memory usage",
+    );
+    let no_capacity = failing(Cause::Capacity, "Capacity is unavailable at this time");
+    let new = healing(&[]);
+    let memory = out_of_memory();
     let sizes = TaskSizes {
         cpu: None,
         memory: Some(1024),
         containers: BTreeMap::from([("web".to_owned(), 640)]),
     };
-    let full = failing(
-        Cause::OutOfMemory,
-        "OutOfMemoryError: container killed due to memory usage",
-    );
-    let room = failing(Cause::Capacity, "Capacity is unavailable at this time");
-    let (new, tried) = (healing(&[]), healing(&["restart the tasks"]));
-    let out = ObservedService {
+    let unlimited = OutOfMemory {
+        limit: None,
+        peak: None,
+        ..memory.clone()
+    };
+    let observed = ObservedService {
         out_of_memory: Some(memory.clone()),
         ..unit()
     };
@@ -132,54 +164,52 @@ fn every_message_of_a_step() {
         revision: REVISION.to_owned(),
         at: before(30),
     };
-    let well = HealthIncident {
-        well_since: Some(before(2)),
-        ..tried.clone()
-    };
-    let messages = [
-        messages::step_message(&exit, &unit(), "its tasks are started anew", (1, 3), &new),
-        messages::step_message(
-            &unhealthy,
-            &unit(),
-            "the one that has run longest is replaced",
-            (2, 3),
-            &tried,
-        ),
-        messages::rollback_message(&exit, &unit(), &way_back(), &new),
-        messages::memory_increase_message(&memory, &sizes, &out, &new),
-        messages::out_of_memory_message(
-            &OutOfMemory {
-                limit: None,
-                peak: None,
-                ..memory
-            },
-            &out,
-        ),
-        messages::park_message(&full, &out, 1, &new),
-        messages::still_parked_message(&full, &out, &parked, &new),
+    vec![
+        messages::memory_increase_message(&killed, &memory, &sizes, &observed, &new),
+        messages::out_of_memory_message(&unlimited, &healthy_unit()),
+        messages::park_message(&killed, &observed, 1, &new),
+        messages::still_parked_message(&killed, &observed, &parked, &new),
         messages::unpark_message(&parked),
-        messages::on_demand_message(&room, &unit(), &new),
+        messages::on_demand_message(&no_capacity, &unit(), 1, &new),
         messages::spot_retry_message(2),
-        messages::recovery_message(&unit().service, &well, NOW),
-        messages::recovery_message(
-            &unit().service,
-            &HealthIncident {
-                steps: Vec::new(),
-                ..well.clone()
-            },
-            NOW,
+    ]
+}
+
+/// The messages about the end of an incident.
+fn resolution_messages() -> Vec<Message> {
+    let after_a_step = HealthIncident {
+        well_since: Some(before(2)),
+        ..healing(&["restart the tasks"])
+    };
+    let without_steps = HealthIncident {
+        steps: Vec::new(),
+        ..after_a_step.clone()
+    };
+    let service = healthy_unit().service;
+    vec![
+        messages::recovery_message(&service, &after_a_step, NOW),
+        messages::recovery_message(&service, &without_steps, NOW),
+        messages::no_longer_managed_message(
+            "the desired count is 0",
+            &after_a_step.escalation_key(),
         ),
-        messages::no_longer_managed_message("it is stopped", &well.escalation_key()),
-    ];
+    ]
+}
+
+#[test]
+fn every_message_of_a_step() {
+    let messages = [
+        repair_messages(),
+        resource_messages(),
+        resolution_messages(),
+    ]
+    .concat();
     insta::assert_snapshot!(book(&messages));
 }
 
 #[test]
-fn every_message_that_calls_a_person() {
-    let exit = failing(
-        Cause::Exit,
-        "Essential container in task exited (exit code 1)",
-    );
+fn every_escalation_message() {
+    let exit = failing(Cause::Exit, "Essential container in task exited");
     let image = failing(
         Cause::Image,
         "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found",
@@ -228,8 +258,8 @@ fn every_message_that_calls_a_person() {
     insta::assert_snapshot!(book(&messages));
 }
 
-/// All that a plan tells.
-fn told(plan: Plan) -> Vec<Message> {
+/// Lists all messages of a plan.
+fn list_messages(plan: Plan) -> Vec<Message> {
     plan.steps
         .into_iter()
         .filter_map(|step| step.message)
@@ -237,69 +267,76 @@ fn told(plan: Plan) -> Vec<Message> {
         .collect()
 }
 
-#[test]
-fn every_message_of_storms_and_instances() {
-    let arn = |n: usize| {
-        Arn::new(format!(
-            "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"
-        ))
-    };
-    let all: Vec<Tagged> = (0..20)
-        .map(|n| Tagged {
-            arn: arn(n),
-            tags: BTreeMap::new(),
-        })
-        .collect();
-    let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
-    let storm = MassFailure {
-        stopped_by_zone: zones,
-        down: vec!["orders".to_owned()],
-        ..MassFailure::new((0..12).map(arn).collect(), &all)
-    };
-    let calm = MassFailure::new(vec![arn(0)], &all);
-    let host = |group: Option<&str>| ObservedInstance {
+fn service_arn(n: usize) -> Arn {
+    Arn::new(format!(
+        "arn:aws:ecs:eu-west-1:123456789012:service/shop/web{n}"
+    ))
+}
+
+fn tagged(n: usize) -> Tagged {
+    Tagged {
+        arn: service_arn(n),
+        tags: BTreeMap::new(),
+    }
+}
+
+/// A container instance with a disconnected agent and one failed task.
+fn host(scaling_group: Option<&str>) -> ObservedInstance {
+    ObservedInstance {
         instance: ContainerInstance {
             ec2: "i-0a1b2c3d".into(),
             status: "ACTIVE".into(),
             ..ContainerInstance::default()
         },
         disconnected: (1, 1),
-        failures: vec!["the task 1 stopped: Essential container in task exited".to_owned()],
-        scaling_group: group.map(str::to_owned),
-    };
-    let (event, target) = (
-        Event::scheduled_sweep("sweep"),
-        Tagged {
-            arn: arn(0),
-            tags: BTreeMap::new(),
-        },
-    );
-    let policy = Heal
-        .parse_policy(&target.tags, &StackDefaults::default())
-        .unwrap()
-        .unwrap();
-    let waits = |key: &str| TargetState {
+        failures: vec!["task 1 stopped: Essential container in task exited".to_owned()],
+        scaling_group: scaling_group.map(str::to_owned),
+    }
+}
+
+/// A target state that has waited for a condition for twelve minutes.
+fn waiting_for(key: &str) -> TargetState {
+    TargetState {
         waiting: [(
             Heal::FUNCTION.name().to_owned(),
             (key.to_owned(), before(12)),
         )]
         .into(),
         ..TargetState::default()
+    }
+}
+
+#[test]
+fn every_message_of_mass_failures_and_instances() {
+    let all: Vec<Tagged> = (0..20).map(tagged).collect();
+    let zones = BTreeMap::from([("eu-west-1a".to_owned(), 11), ("eu-west-1b".to_owned(), 1)]);
+    let failure = MassFailure {
+        stopped_by_zone: zones,
+        down: vec!["orders".to_owned()],
+        ..MassFailure::new((0..12).map(service_arn).collect(), &all)
     };
-    let (stormy, silent) = (waits("storm"), waits("its agent"));
-    let context = |memory| TargetContext {
+    let resolved = MassFailure::new(vec![service_arn(0)], &all);
+    let event = Event::scheduled_sweep("sweep");
+    let target = tagged(0);
+    let policy = Heal
+        .parse_policy(&target.tags, &StackDefaults::default())
+        .unwrap()
+        .unwrap();
+    let failing = waiting_for("storm");
+    let disconnected = waiting_for("its agent");
+    let context = |state| TargetContext {
         event: &event,
         target: &target,
         policy: &policy,
-        state: memory,
+        state,
     };
     let plans = [
-        mass_failure::decide(context(&stormy), &storm, NOW),
-        mass_failure::decide(context(&stormy), &calm, NOW),
-        instance::decide(context(&silent), &host(Some("shop-hosts")), NOW),
-        instance::decide(context(&silent), &host(None), NOW),
+        mass_failure::decide(context(&failing), &failure, NOW),
+        mass_failure::decide(context(&failing), &resolved, NOW),
+        instance::decide(context(&disconnected), &host(Some("shop-hosts")), NOW),
+        instance::decide(context(&disconnected), &host(None), NOW),
     ];
-    let messages: Vec<Message> = plans.into_iter().flat_map(told).collect();
+    let messages: Vec<Message> = plans.into_iter().flat_map(list_messages).collect();
     assert_eq!(messages.len(), 4);
     insta::assert_snapshot!(book(&messages));
 }

@@ -4,25 +4,39 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::TaskSizes;
 use lamplighter::model::{CloudTrailEvent, Digest, Service};
 use lamplighter::plan::{Action, HealingAction, ReleaseAction};
-use lamplighter::policy::HealMode as Reach;
+use lamplighter::policy::HealMode;
 use lamplighter::release::evidence::Evidence;
 use lamplighter::state::{TargetState, Verified};
 use serde::Serialize;
 
-use crate::health::Health;
+use crate::health::{Health, Symptom};
 use crate::stopped_task::{Cause, StoppedTask};
 
 /// The time for which DescribeServices may still return the state before an update.
 const UPDATE_LAG: SignedDuration = SignedDuration::from_mins(2);
 /// The time without failures after which a failed task counts as an isolated failure.
 const QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(3);
+/// The capacity provider of Fargate Spot.
+const SPOT: &str = "FARGATE_SPOT";
+/// The maximum number of characters of an ECS reason in a message.
+const MAX_REASON_CHARS: usize = 400;
+/// Texts in ECS service events that explain missing tasks.
+const EXPLAINING_SIGNS: [&str; 4] = ["unable", "could not", "failed", "throttled"];
+/// Texts in ECS service events that indicate a capacity shortage. A missing secret can also prevent
+/// placement, so only these texts count.
+const CAPACITY_SIGNS: [&str; 4] = [
+    "Capacity is unavailable",
+    "no container instance met",
+    "No Container Instances",
+    "limit",
+];
 
 /// Everything that is observed about one service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservedService {
     pub service: Service,
     pub at: Timestamp,
-    pub heal_mode: Reach,
+    pub heal_mode: HealMode,
     pub stopped_tasks: Vec<StoppedTask>,
     pub health: Health,
     /// Whether ECS has had its grace period to recover the service by itself.
@@ -33,7 +47,7 @@ pub struct ObservedService {
     pub down: Vec<String>,
     /// Whether a dependency or a mass failure explains the symptom; `None` if that was not checked.
     pub is_excused: Option<bool>,
-    pub rollback_target: Option<WayBack>,
+    pub rollback_target: Option<RollbackTarget>,
     pub evidence: Evidence,
     /// ECS service event messages, read only if tasks are missing.
     pub service_events: Vec<String>,
@@ -42,10 +56,11 @@ pub struct ObservedService {
     pub change: Option<CloudTrailEvent>,
 }
 
-/// The last verified revision, and the image that a rollback to it abandons.
+/// The last verified revision, and the image that a rollback to it quarantines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct WayBack {
+pub struct RollbackTarget {
     pub target: Verified,
+    /// Digest and tag of the failing image.
     pub digest: Digest,
     pub tag: String,
 }
@@ -64,7 +79,7 @@ pub struct OutOfMemory {
 
 impl ObservedService {
     #[must_use]
-    pub fn new(service: Service, at: Timestamp, heal_mode: Reach) -> Self {
+    pub fn new(service: Service, at: Timestamp, heal_mode: HealMode) -> Self {
         Self {
             service,
             at,
@@ -86,7 +101,7 @@ impl ObservedService {
     /// Reports whether the service is active, has healing enabled and should run at least one task.
     #[must_use]
     pub fn is_healable(&self) -> bool {
-        self.heal_mode != Reach::Off
+        self.heal_mode != HealMode::Off
             && self.service.status == "ACTIVE"
             && self.service.desired_count > 0
     }
@@ -105,62 +120,108 @@ impl ObservedService {
     /// within the quiet period.
     #[must_use]
     pub fn is_quiet(&self) -> bool {
-        let last = self
+        let last_failure_at = self
             .stopped_tasks
             .iter()
             .filter(|stop| stop.is_failure())
             .filter_map(|stop| stop.stopped_at)
             .max();
-        let quiet = last.is_none_or(|last| self.at.duration_since(last) >= QUIET_PERIOD);
-        quiet && !matches!(self.health, Health::Unhealthy(_))
+        !self.is_unhealthy()
+            && last_failure_at.is_none_or(|at| self.at.duration_since(at) >= QUIET_PERIOD)
     }
 
     /// Reports whether the service is unhealthy, and so counts towards a mass failure.
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
-        matches!(self.health, Health::Unhealthy(_))
+        self.health.is_unhealthy()
+    }
+
+    /// Reports whether the service places tasks on Spot capacity.
+    #[must_use]
+    pub fn is_on_spot(&self) -> bool {
+        self.service
+            .capacity
+            .iter()
+            .any(|share| share.provider == SPOT)
+    }
+
+    /// Returns the first service event that explains missing tasks, shortened.
+    #[must_use]
+    pub fn explaining_event(&self) -> Option<String> {
+        self.service_events
+            .iter()
+            .find(|text| EXPLAINING_SIGNS.iter().any(|sign| text.contains(sign)))
+            .map(|text| shorten_reason(text))
+    }
+
+    /// Reports whether ECS finds no capacity for the tasks.
+    #[must_use]
+    pub fn lacks_capacity(&self, symptom: &Symptom) -> bool {
+        match symptom {
+            Symptom::Failing(failing) => failing.cause == Cause::Capacity,
+            Symptom::MissingTasks => self
+                .explaining_event()
+                .is_some_and(|event| CAPACITY_SIGNS.iter().any(|sign| event.contains(sign))),
+            Symptom::Unhealthy(_) => false,
+        }
     }
 
     /// Reports whether AWS already shows the effect of an action.
     #[must_use]
     pub fn is_applied(&self, action: &Action) -> bool {
+        match action {
+            Action::Release(action) => self.is_release_applied(action),
+            Action::Healing(action) => self.is_healing_applied(action),
+            Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_) => false,
+        }
+    }
+
+    fn is_release_applied(&self, action: &ReleaseAction) -> bool {
+        match action {
+            ReleaseAction::RestartTasks(restart) => self.service.was_deployed_since(restart.since),
+            ReleaseAction::Rollback(rollback) => self.service.task_definition == rollback.to,
+            ReleaseAction::Rollout(_)
+            | ReleaseAction::ContinueDeployment(_)
+            | ReleaseAction::RecordVerdict(_)
+            | ReleaseAction::AnswerCodeDeployHook(_) => false,
+        }
+    }
+
+    fn is_healing_applied(&self, action: &HealingAction) -> bool {
         let service = &self.service;
         match action {
-            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
-                service.was_deployed_since(redeploy.since)
-            }
-            Action::Release(ReleaseAction::Rollback(back)) => service.task_definition == back.to,
-            Action::Healing(HealingAction::ReplaceTask(replace)) => self
+            HealingAction::ReplaceTask(replace) => self
                 .stopped_tasks
                 .iter()
                 .any(|stop| stop.task == replace.task),
-            Action::Healing(HealingAction::ParkService(park)) => {
-                service.desired_count.unsigned_abs() == park.to
-            }
-            Action::Healing(HealingAction::IncreaseMemory(enlarge)) => {
-                service.task_definition != enlarge.base
-            }
-            Action::Healing(HealingAction::SwitchCapacityProvider(moving)) => {
-                service.capacity == moving.to
-            }
-            _ => false,
+            HealingAction::ParkService(park) => service.desired_count.unsigned_abs() == park.to,
+            HealingAction::IncreaseMemory(increase) => service.task_definition != increase.base,
+            HealingAction::SwitchCapacityProvider(switch) => service.capacity == switch.to,
+            HealingAction::DrainInstance(_) | HealingAction::CloseIncident(_) => false,
         }
     }
 
     /// Drops temporary changes from the target state that AWS no longer shows: someone else
     /// reverted them.
-    pub fn drop_reverted_changes(&self, memory: &mut TargetState) {
-        // AWS may not show a recent change yet.
-        let settled = |at: Timestamp| self.at.duration_since(at) >= UPDATE_LAG;
-        let count = self.service.desired_count.unsigned_abs();
-        memory
+    pub fn drop_reverted_changes(&self, state: &mut TargetState) {
+        let desired = self.service.desired_count.unsigned_abs();
+        state
             .health
             .parked
-            .take_if(|parked| settled(parked.at) && count != parked.to);
-        memory
+            .take_if(|parked| self.is_settled(parked.at) && desired != parked.to);
+        state
             .health
             .moved
-            .take_if(|moved| settled(moved.at) && self.service.capacity != moved.to);
+            .take_if(|moved| self.is_settled(moved.at) && self.service.capacity != moved.to);
+    }
+
+    /// Reports whether AWS surely shows a change that was made at `at`.
+    fn is_settled(&self, at: Timestamp) -> bool {
+        self.at.duration_since(at) >= UPDATE_LAG
     }
 
     /// Returns the newest stopped task of the current revision with a given cause.
@@ -173,4 +234,12 @@ impl ObservedService {
         own.filter(|stop| stop.cause == cause)
             .max_by_key(|stop| stop.stopped_at)
     }
+}
+
+/// Shortens an ECS reason for a message. It contains names of resources, but no output of a task.
+#[must_use]
+pub fn shorten_reason(reason: &str) -> String {
+    let words: Vec<&str> = reason.split_whitespace().collect();
+    let text: String = words.join(" ").chars().take(MAX_REASON_CHARS).collect();
+    text.trim_end_matches('.').to_owned()
 }

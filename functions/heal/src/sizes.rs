@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::model::TaskDefinition;
-use lamplighter::model::TaskSizes;
+use lamplighter::model::{TaskDefinition, TaskSizes};
 
 /// CPU units with their minimum memory, memory increment and maximum memory in MiB.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html#fargate-tasks-size>
@@ -25,16 +24,16 @@ pub fn compute_larger_sizes(
     container: &str,
     percent: u32,
 ) -> Option<TaskSizes> {
-    let more = |mib: u32| (mib * (100 + percent)).div_ceil(100);
     let (cpu, task) = definition.task_size();
     let own = definition.memory_hard_limit(container);
     let containers: BTreeMap<String, u32> = own
-        .map(|mib| (container.to_owned(), more(mib)))
+        .map(|mib| (container.to_owned(), increase(mib, percent)))
         .into_iter()
         .collect();
     let wanted = match (task, own) {
-        (Some(task), Some(own)) => Some(task + more(own) - own),
-        (Some(task), None) => Some(more(task)),
+        // The task grows by as much as its container, so that the other containers keep theirs.
+        (Some(task), Some(own)) => Some(task + increase(own, percent) - own),
+        (Some(task), None) => Some(increase(task, percent)),
         (None, _) => None,
     };
     let Some(wanted) = wanted else {
@@ -56,6 +55,11 @@ pub fn compute_larger_sizes(
         memory: Some(memory),
         containers,
     })
+}
+
+/// Returns a memory size increased by a percentage, rounded up to a MiB.
+fn increase(mib: u32, percent: u32) -> u32 {
+    (mib * (100 + percent)).div_ceil(100)
 }
 
 /// Returns CPU units and MiB of the smallest Fargate task with at least this CPU and memory.

@@ -1,4 +1,4 @@
-//! Real stop reasons and what they mean.
+//! Real stop reasons and their causes.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,12 +6,13 @@ use std::path::PathBuf;
 use lamplighter::model::{Task, TaskContainer};
 use serde_json::Value;
 
-use crate::stopped_task::{Cause, StoppedTask, extract_missing_arn};
+use crate::missing_resource::extract_missing_arn;
+use crate::stopped_task::{Cause, StoppedTask};
 
-/// Stop code, what ECS says of the task, the exit code of its container, and what ECS says of that.
+/// Stop code and stop reason of a task, exit code and reason of its container, and the cause.
 type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);
 
-/// Captured, or from the pages that `stop` names and the troubleshooting pages beside them.
+/// Captured, or from the AWS pages that `stopped_task` names and the troubleshooting pages beside them.
 #[rustfmt::skip]
 const CASES: [Case; 61] = [
     ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1111111111111111111)", Some(137), "", Cause::Routine),
@@ -91,14 +92,14 @@ fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Ta
         status: "STOPPED".to_owned(),
         stop_code: code.to_owned(),
         reason: reason.to_owned(),
-        // The one that matters is not the first.
+        // The failed container is not the first one.
         containers: vec![named("log_router"), web],
         ..Task::default()
     }
 }
 
 #[test]
-fn every_stop_reason_has_its_class() {
+fn every_stop_reason_has_its_cause() {
     assert!(CASES.len() >= 40);
     for (code, reason, exit_code, container, cause) in CASES {
         let stop = StoppedTask::from_task(&task(code, reason, exit_code, container));
@@ -110,7 +111,7 @@ fn every_stop_reason_has_its_class() {
 }
 
 #[test]
-fn the_container_that_shows_it_is_named() {
+fn the_stopped_task_names_the_failed_container() {
     let killed = StoppedTask::from_task(&task(
         "EssentialContainerExited",
         "Essential container in task exited",
@@ -121,6 +122,7 @@ fn the_container_that_shows_it_is_named() {
         (killed.container.as_deref(), killed.reason.as_str()),
         (Some("web"), "OutOfMemoryError")
     );
+    assert_eq!(killed.exit_code, Some(137));
     let ended = StoppedTask::from_task(&task(
         "EssentialContainerExited",
         "Essential container in task exited",
@@ -134,7 +136,7 @@ fn the_container_that_shows_it_is_named() {
 }
 
 #[test]
-fn what_is_missing_is_found_in_what_ecs_says() {
+fn the_missing_resource_is_extracted_from_the_stop_reason() {
     for (says, arn) in [
         (
             "retrieve secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf: AccessDenied",
@@ -154,13 +156,28 @@ fn what_is_missing_is_found_in_what_ecs_says() {
     assert_eq!(extract_missing_arn("the secret does not exist"), None);
 }
 
-/// Every task that stopped in the folder that `EVENT_CORPUS` names reads, and has a class.
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn read_container(container: &Value) -> TaskContainer {
+    TaskContainer {
+        name: text(&container["name"]),
+        exit_code: container["exitCode"]
+            .as_i64()
+            .and_then(|code| i32::try_from(code).ok()),
+        reason: text(&container["reason"]),
+        ports: Vec::new(),
+    }
+}
+
+/// Classifies every stopped task in the folder that `EVENT_CORPUS` names.
 #[test]
 #[allow(
     clippy::disallowed_methods,
-    reason = "where the corpus is, the environment says"
+    reason = "the environment names the folder of the corpus"
 )]
-fn tasks_that_others_captured_have_a_class() {
+fn captured_tasks_have_a_known_cause() {
     let Some(corpus) = std::env::var_os("EVENT_CORPUS").map(PathBuf::from) else {
         eprintln!("skipped: EVENT_CORPUS is not set");
         return;
@@ -172,19 +189,10 @@ fn tasks_that_others_captured_have_a_class() {
     {
         let event: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
         let detail = &event["detail"];
-        // Why comes before the task has stopped for good.
+        // ECS reports the reason before the task has stopped.
         if detail["stoppedReason"].is_null() {
             continue;
         }
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let container = |container: &Value| TaskContainer {
-            name: text(&container["name"]),
-            exit_code: container["exitCode"]
-                .as_i64()
-                .and_then(|code| i32::try_from(code).ok()),
-            reason: text(&container["reason"]),
-            ports: Vec::new(),
-        };
         let stop = StoppedTask::from_task(&Task {
             task: text(&detail["taskArn"]),
             stop_code: text(&detail["stopCode"]),
@@ -193,11 +201,11 @@ fn tasks_that_others_captured_have_a_class() {
                 .as_array()
                 .into_iter()
                 .flatten()
-                .map(container)
+                .map(read_container)
                 .collect(),
             ..Task::default()
         });
-        // What ECS says by a word that is known here is never unknown.
+        // A known stop code never has an unknown cause.
         let known = [
             "EssentialContainerExited",
             "UserInitiated",

@@ -48,6 +48,8 @@ pub struct StoppedTask {
     pub cause: Cause,
     /// The container that caused the stop, if it is known.
     pub container: Option<String>,
+    /// The exit code of that container, if it exited.
+    pub exit_code: Option<i32>,
     /// The stop reason, verbatim from ECS.
     pub reason: String,
     pub zone: String,
@@ -127,7 +129,36 @@ impl Cause {
     /// Reports whether an operator must act, because no restart restores a missing resource.
     #[must_use]
     pub fn needs_operator(self) -> bool {
-        matches!(self, Self::Image | Self::Setup)
+        match self {
+            Self::Image | Self::Setup => true,
+            Self::OutOfMemory
+            | Self::Exit
+            | Self::HealthCheck
+            | Self::Start
+            | Self::Capacity
+            | Self::Spot
+            | Self::Host
+            | Self::Routine
+            | Self::Unknown => false,
+        }
+    }
+
+    /// Reports whether a release can be the cause. A release changes the image; it neither takes
+    /// capacity away nor removes a secret.
+    #[must_use]
+    pub fn can_start_with_release(self) -> bool {
+        match self {
+            Self::Setup | Self::Capacity => false,
+            Self::OutOfMemory
+            | Self::Exit
+            | Self::HealthCheck
+            | Self::Image
+            | Self::Start
+            | Self::Spot
+            | Self::Host
+            | Self::Routine
+            | Self::Unknown => true,
+        }
     }
 }
 
@@ -145,6 +176,7 @@ impl StoppedTask {
             revision: task.task_definition.clone(),
             cause,
             container: container.map(|container| container.name.clone()),
+            exit_code: container.and_then(|container| container.exit_code),
             reason: own.unwrap_or(&task.reason).clone(),
             zone: task.zone.clone(),
         }
@@ -170,41 +202,41 @@ fn classify_task(task: &Task) -> (Cause, Option<&TaskContainer>) {
         Some(Cause::Exit) | None => {}
         Some(cause) => return (cause, None),
     }
-    let telling = task
-        .containers
+    find_container_with_cause(task).unwrap_or_else(|| classify_by_stop_code(task))
+}
+
+/// Returns the first container whose reason has a known cause, with that cause.
+fn find_container_with_cause(task: &Task) -> Option<(Cause, Option<&TaskContainer>)> {
+    task.containers
         .iter()
-        .find_map(|c| Some((match_cause(&c.reason)?, Some(c))));
-    let ended = || task.find_failed_container();
-    telling.unwrap_or_else(|| match task.stop_code.as_str() {
+        .find_map(|container| Some((match_cause(&container.reason)?, Some(container))))
+}
+
+/// Classifies a task whose containers report no known reason, by its stop code. Some tasks have a
+/// reason but no stop code.
+fn classify_by_stop_code(task: &Task) -> (Cause, Option<&TaskContainer>) {
+    match task.stop_code.as_str() {
         "SpotInterruption" | "TerminationNotice" => (Cause::Spot, None),
         "UserInitiated" | "ServiceSchedulerInitiated" => (Cause::Routine, None),
         "TaskFailedToStart" => (Cause::Start, None),
-        "EssentialContainerExited" => (Cause::Exit, ended()),
-        _ if match_cause(&task.reason) == Some(Cause::Exit) => (Cause::Exit, ended()),
+        "EssentialContainerExited" => (Cause::Exit, task.find_failed_container()),
+        _ if match_cause(&task.reason) == Some(Cause::Exit) => {
+            (Cause::Exit, task.find_failed_container())
+        }
         _ if task.reason.starts_with("Task failed to start") => (Cause::Start, None),
         _ => (Cause::Unknown, None),
-    })
+    }
 }
 
-fn match_cause(says: &str) -> Option<Cause> {
-    let within = CONTAINED_SIGNS.iter().find(|(sign, _)| says.contains(sign));
-    within
-        .or_else(|| PREFIX_SIGNS.iter().find(|(sign, _)| says.starts_with(sign)))
+/// Returns the cause that ECS's wording of a stop reason indicates, if it is known.
+fn match_cause(reason: &str) -> Option<Cause> {
+    CONTAINED_SIGNS
+        .iter()
+        .find(|(sign, _)| reason.contains(sign))
+        .or_else(|| {
+            PREFIX_SIGNS
+                .iter()
+                .find(|(sign, _)| reason.starts_with(sign))
+        })
         .map(|(_, cause)| *cause)
-}
-
-/// Returns the first ARN in a stop reason that ECS names as missing or unreachable.
-#[must_use]
-pub fn extract_missing_arn(says: &str) -> Option<&str> {
-    // An access error names the denied principal before the resource.
-    let says = says
-        .split_once("on resource: ")
-        .map_or(says, |(_, after)| after);
-    let named = says.get(says.find("arn:aws")?..)?;
-    let end = named
-        .find(|c: char| !(c.is_ascii_alphanumeric() || ":/_+=.@-".contains(c)))
-        .unwrap_or(named.len());
-    named
-        .get(..end)
-        .map(|arn| arn.trim_end_matches(['.', ':', '-']))
 }

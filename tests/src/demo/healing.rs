@@ -1,4 +1,4 @@
-//! The scenes about services that are not well.
+//! The scenes about unhealthy services.
 
 use e2e::ledger::let_time_pass;
 use e2e::traffic::create_database;
@@ -86,7 +86,7 @@ pub fn crashes_since_release(stage: &mut Stage<'_>) -> Result<(), String> {
         &json!({"reason": EXITED, "exit_code": 1, "lines": lines}),
     )?;
     later(stage, &cart)?;
-    stage.told("cart: crashes again and again: going back to RC_2.0.0 (shop-cart:2)")?;
+    stage.told("(exit 1), rolled back")?;
     stage
         .wait(|stage| deployed_image(stage.stack, &cart) == good)
         .map_err(|()| "it did not go back")?;
@@ -100,8 +100,8 @@ pub fn crashes_by_itself(stage: &mut Stage<'_>) -> Result<(), String> {
         stops(stage, "mail", &json!({"reason": EXITED, "exit_code": 1}))?;
         later(stage, &mail)?;
     }
-    stage.told("mail: crashes again and again: its tasks are started anew")?;
-    stage.told("and nothing that was tried helped")?;
+    stage.told(", tasks restarted")?;
+    stage.told(", 3 steps failed")?;
     changed(stage, updates, 3)
 }
 
@@ -114,7 +114,7 @@ pub fn out_of_memory(stage: &mut Stage<'_>) -> Result<(), String> {
         &json!({"reason": EXITED, "exit_code": 137, "says": says}),
     )?;
     later(stage, &finder)?;
-    stage.told("finder: runs out of memory: it gets more (1024 MiB for the task)")?;
+    stage.told(", memory increased")?;
     stage.free()?;
     match task_definition(stage.stack, &finder)["memory"].as_str() {
         Some("1024") => Ok(()),
@@ -137,7 +137,7 @@ pub fn secret_missing(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     stops(stage, "ads", &json!({"reason": reason}))?;
     later(stage, &ads)?;
-    stage.told("ads: misses something that its tasks need to start")?;
+    stage.told(" - required resource missing")?;
     let mails = stage.stack.mail();
     let names = |mail: &Value| {
         mail["body"]
@@ -162,7 +162,7 @@ pub fn database_down(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     stops(stage, "till", &json!({"reason": EXITED, "exit_code": 1}))?;
     later(stage, &till)?;
-    stage.told("till: crashes again and again while the database ledger (storage-full) is down")?;
+    stage.told(" tasks running - the database ledger (storage-full) is down")?;
     later(stage, &till)?;
     changed(stage, updates, 0)?;
     stage.story.line(
@@ -179,6 +179,6 @@ pub fn database_down(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     later(stage, &till)?;
     later(stage, &till)?;
-    stage.told("till: is well again: 3 tasks run since")?;
+    stage.told("till: 3/3 tasks running since")?;
     changed(stage, updates, 0)
 }

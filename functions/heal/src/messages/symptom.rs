@@ -1,0 +1,179 @@
+//! Describes the symptom of a service: its impact, its cause and the evidence.
+
+use lamplighter::model::pluralize;
+use lamplighter::state::HealthIncident;
+
+use super::terms::{describe_running_tasks, format_time};
+use crate::health::{Failing, Symptom};
+use crate::missing_resource::extract_missing_arn;
+use crate::observed_service::{ObservedService, OutOfMemory, shorten_reason};
+use crate::stopped_task::Cause;
+
+/// Describes the cause as a noun phrase: `crash loop (exit 1)`.
+#[must_use]
+pub fn describe_cause(symptom: &Symptom, observed: &ObservedService) -> String {
+    match symptom {
+        Symptom::Failing(failing) => describe_failure_cause(failing),
+        Symptom::Unhealthy(_) => "load balancer health checks failing".to_owned(),
+        Symptom::MissingTasks if observed.lacks_capacity(symptom) => "no capacity".to_owned(),
+        Symptom::MissingTasks if observed.explaining_event().is_some() => {
+            "tasks can't start".to_owned()
+        }
+        Symptom::MissingTasks => "cause unknown".to_owned(),
+    }
+}
+
+fn describe_failure_cause(failing: &Failing) -> String {
+    match failing.cause {
+        Cause::OutOfMemory => "out of memory".to_owned(),
+        // One failure is no loop. It is a symptom only because nothing replaced the task.
+        Cause::Exit if failing.total < 2 => format!("task crashed{}", describe_exit(failing)),
+        Cause::Exit => format!("crash loop{}", describe_exit(failing)),
+        Cause::HealthCheck => "health checks failing".to_owned(),
+        Cause::Image => "image pull failed".to_owned(),
+        Cause::Setup => "required resource missing".to_owned(),
+        Cause::Start => "tasks can't start".to_owned(),
+        Cause::Capacity => "no capacity".to_owned(),
+        Cause::Spot | Cause::Host | Cause::Routine | Cause::Unknown => {
+            "tasks stop unexpectedly".to_owned()
+        }
+    }
+}
+
+fn describe_exit(failing: &Failing) -> String {
+    failing
+        .exit_code
+        .map(|code| format!(" (exit {code})"))
+        .unwrap_or_default()
+}
+
+/// Describes impact and cause, for the reason of a plan: `1/3 tasks running - out of memory`.
+#[must_use]
+pub fn describe_symptom(symptom: &Symptom, observed: &ObservedService) -> String {
+    let running = describe_running_tasks(&observed.service);
+    match symptom {
+        Symptom::Unhealthy(unhealthy) => format!("{running}, {} unhealthy", unhealthy.targets),
+        Symptom::Failing(_) | Symptom::MissingTasks => {
+            format!("{running} - {}", describe_cause(symptom, observed))
+        }
+    }
+}
+
+/// Describes impact, time and cause, for a title: `1/3 tasks running since 02:48 UTC - out of memory`.
+#[must_use]
+pub fn summarize_symptom(
+    symptom: &Symptom,
+    observed: &ObservedService,
+    healing: &HealthIncident,
+) -> String {
+    let running = describe_running_tasks(&observed.service);
+    let since = match symptom {
+        Symptom::Failing(failing) => failing.started_at(healing.since),
+        Symptom::Unhealthy(_) | Symptom::MissingTasks => healing.since,
+    };
+    let since = format_time(since);
+    let cause = describe_cause(symptom, observed);
+    match symptom {
+        Symptom::Unhealthy(unhealthy) => {
+            format!("{running}, {} unhealthy since {since}", unhealthy.targets)
+        }
+        Symptom::Failing(_) | Symptom::MissingTasks
+            if observed.service.count_missing_tasks() > 0 =>
+        {
+            format!("{running} since {since} - {cause}")
+        }
+        // If no task is missing now, only the failures have lasted since then.
+        Symptom::Failing(_) | Symptom::MissingTasks => {
+            format!("{running} - {cause} since {since}")
+        }
+    }
+}
+
+/// Explains the symptom in sentences, with evidence.
+#[must_use]
+pub fn explain_symptom(symptom: &Symptom, observed: &ObservedService) -> String {
+    match symptom {
+        Symptom::Failing(failing) => {
+            let memory = observed
+                .out_of_memory
+                .as_ref()
+                .filter(|_| failing.cause == Cause::OutOfMemory)
+                .map(|memory| format!(" {}", describe_memory_kill(memory)))
+                .unwrap_or_default();
+            format!(
+                "{}{memory}{}",
+                describe_failures(failing),
+                observed.evidence.render_text()
+            )
+        }
+        Symptom::Unhealthy(unhealthy) => format!(
+            "The load balancer's health checks fail: {}.",
+            shorten_reason(&unhealthy.reason)
+        ),
+        Symptom::MissingTasks => observed.explaining_event().map_or_else(
+            || "No task failed, and ECS does not report why tasks are missing.".to_owned(),
+            |event| format!("ECS reports: {event}."),
+        ),
+    }
+}
+
+/// Explains the failures: how many, where, and what ECS reports.
+#[must_use]
+pub fn describe_failures(failing: &Failing) -> String {
+    let others = if failing.total == failing.count {
+        String::new()
+    } else {
+        format!(" ({} in all)", failing.total)
+    };
+    let container = failing
+        .container
+        .as_ref()
+        .map(|name| format!(" in container {name}"))
+        .unwrap_or_default();
+    format!(
+        "{} failed within {} min{others}{container}. ECS reports: {}.",
+        pluralize(failing.count, "task"),
+        failing.within.as_mins(),
+        shorten_reason(&failing.reason)
+    )
+}
+
+/// Explains an out-of-memory kill, with the memory limit and the peak utilization.
+#[must_use]
+pub fn describe_memory_kill(memory: &OutOfMemory) -> String {
+    let limit = memory.limit.map_or_else(
+        || "it has no memory limit of its own".to_owned(),
+        |mib| format!("its memory limit is {mib} MiB"),
+    );
+    let peak = memory.peak.map_or_else(
+        || "CloudWatch has no memory utilization of the last hour.".to_owned(),
+        |peak| format!("The service's peak memory utilization of the last hour is {peak:.0} %."),
+    );
+    format!(
+        "Container {} was killed because it ran out of memory; {limit}. {peak}",
+        memory.container
+    )
+}
+
+/// Names the missing resource and its last CloudTrail change; empty if no operator is needed.
+#[must_use]
+pub fn describe_missing_resource(symptom: &Symptom, observed: &ObservedService) -> String {
+    let Symptom::Failing(failing) = symptom else {
+        return String::new();
+    };
+    if !failing.cause.needs_operator() {
+        return String::new();
+    }
+    let Some(resource) = extract_missing_arn(&failing.reason) else {
+        return String::new();
+    };
+    match &observed.change {
+        Some(change) => format!(
+            " CloudTrail: {} by {} at {} on {resource}.",
+            change.call,
+            change.by,
+            format_time(change.at)
+        ),
+        None => format!(" Missing or unreachable: {resource}."),
+    }
+}
