@@ -211,7 +211,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
         mail["body"]
             .as_str()
             .unwrap()
-            .contains("keeps it from 2 to 6, and its tag says min=2 max=8"),
+            .contains("keeps 2 to 6 tasks - the tag sets min=2 max=8"),
         "{mail}"
     );
     free(&stack);
@@ -238,10 +238,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
         },
     );
     fire(&stack, "ScaleSweep");
-    told(
-        &stack,
-        "shop/web: restored minimum capacity 4 -> 2 tasks",
-    );
+    told(&stack, "shop/web: restored minimum capacity 4 -> 2 tasks");
 }
 
 #[test]
@@ -364,14 +361,14 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
                 .then_some(())
         });
     };
-    journalled("has not confirmed its subscription");
+    journalled("subscription not confirmed");
     free(&stack);
     stack.control(
         "unconfirm",
         json!({"endpoint": e2e::stack::EMAIL, "ended": true}),
     );
     fire(&stack, "EnrollSweep");
-    journalled("was unsubscribed and gets no messages any more");
+    journalled("gets no notifications - unsubscribed");
 }
 
 #[test]
