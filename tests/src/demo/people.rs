@@ -88,7 +88,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
 
 pub fn a_quiet_day(stage: &mut Stage<'_>) -> Result<(), String> {
     page(stage);
-    stage.told("lamplighter: a quiet day")
+    stage.told("lamplighter: daily report: no activity")
 }
 
 /// Tells the day until tomorrow's morning. Answers its text.
@@ -135,5 +135,5 @@ pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .story
         .line("stack", "what the dashboard's widget shows is in target/demo/widget-light.html and widget-dark.html");
-    stage.told("lamplighter: the day: ")
+    stage.told("lamplighter: daily report: ")
 }
