@@ -61,14 +61,14 @@ impl Layout {
         for (graph, n) in graphs.into_iter().zip(0..) {
             self.widgets.push(json!({
                 "type": "metric", "x": n * width, "y": self.y, "width": width, "height": HEIGHT,
-                "properties": render_properties(graph, &self.region),
+                "properties": render_properties(&graph, &self.region),
             }));
         }
         self.y += HEIGHT;
     }
 }
 
-fn render_properties(graph: Graph, region: &str) -> Value {
+fn render_properties(graph: &Graph, region: &str) -> Value {
     let lines: Vec<Value> = graph
         .thresholds
         .iter()

@@ -47,11 +47,13 @@ pub struct OwnAlarm {
 
 impl Observed {
     /// Returns the alarm of this name.
+    #[must_use]
     pub fn find_alarm(&self, name: &str) -> Option<&OwnAlarm> {
         self.alarms.iter().find(|own| own.existing.name == name)
     }
 
     /// Reports whether an alarm exists with exactly these settings.
+    #[must_use]
     pub fn has_alarm(&self, alarm: &Alarm) -> bool {
         self.find_alarm(&alarm.name)
             .is_some_and(|own| own.existing.alarm.as_ref() == Some(alarm))
