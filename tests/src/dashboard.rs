@@ -232,14 +232,7 @@ pub fn picture(body: &str) -> String {
 
 fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height: u64) {
     if let Some(markdown) = properties["markdown"].as_str() {
-        for (line, n) in markdown.lines().zip(0..) {
-            let _ = writeln!(
-                svg,
-                "<text x=\"{x}\" y=\"{}\">{}</text>",
-                y + n * 16,
-                escaped(line)
-            );
-        }
+        draw_markdown(svg, markdown, x, y);
         return;
     }
     let title = properties["title"].as_str().unwrap_or_default();
@@ -248,6 +241,23 @@ fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height
         "<text x=\"{x}\" y=\"{y}\" font-weight=\"bold\">{}</text>",
         escaped(title)
     );
+    draw_thresholds(svg, properties, x, y, width);
+    draw_metrics(svg, properties, x, y, height);
+}
+
+fn draw_markdown(svg: &mut String, markdown: &str, x: u64, y: u64) {
+    for (line, n) in markdown.lines().zip(0..) {
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{}\">{}</text>",
+            y + n * 16,
+            escaped(line)
+        );
+    }
+}
+
+/// Draws the threshold lines from the top, each under its label.
+fn draw_thresholds(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64) {
     for (bound, n) in properties["annotations"]["horizontal"]
         .as_array()
         .into_iter()
@@ -266,9 +276,17 @@ fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height
             bound["value"].as_f64().unwrap_or_default(),
         );
     }
+}
+
+/// Draws the names of the metrics upwards from the bottom, closer together if they would reach the title.
+fn draw_metrics(svg: &mut String, properties: &Value, x: u64, y: u64, height: u64) {
     let rows = properties["metrics"]
         .as_array()
         .map_or(&[][..], Vec::as_slice);
+    let step = height
+        .saturating_sub(18)
+        .checked_div(rows.len() as u64)
+        .map_or(14, |step| step.min(14));
     for (row, n) in rows.iter().rev().zip(0..) {
         let options = row
             .as_array()
@@ -282,7 +300,7 @@ fn draw(svg: &mut String, properties: &Value, x: u64, y: u64, width: u64, height
         let _ = writeln!(
             svg,
             "<text x=\"{x}\" y=\"{}\" fill=\"#545b64\">{name}, {stat}</text>",
-            y + height - 4 - n * 14
+            y + height - 4 - n * step
         );
     }
 }

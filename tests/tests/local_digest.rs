@@ -69,25 +69,27 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
             .is_some_and(|title| title.contains("1 release")),
         "{answer}"
     );
-    stack.until("it is told", || told("lamplighter: the day: 1 release"));
+    stack.until("it is told", || {
+        told("lamplighter: daily report: 1 release")
+    });
     let mails = stack.mail();
     let page = mails
         .iter()
-        .find(|mail| mail["subject"].as_str().unwrap().contains("the day"))
+        .find(|mail| mail["subject"].as_str().unwrap().contains("daily report"))
         .unwrap();
     let body = page["body"].as_str().unwrap();
     for expected in [
         "shop/web: RC_1.4.2 (sha256:",
         ", verified",
         "shop: 12.40 USD (7-day mean 12.40 USD, +0 %): Amazon Elastic Container Service 8.10 USD",
-        "this stack itself: 0.03 USD",
+        "this stack: 0.03 USD",
     ] {
         assert!(body.contains(expected), "{expected}: {body}");
     }
     assert!(!body.contains("Why:"), "{body}");
     let wrong = stack.invoke(&stack.output("DigestFunction"), json!({"day": "yesterday"}));
     assert_eq!(
-        wrong["errorMessage"], r#"day "yesterday" is no date such as "2026-11-21""#,
+        wrong["errorMessage"], r#"day "yesterday" is not a date such as "2026-11-21""#,
         "{wrong}"
     );
 }

@@ -97,7 +97,7 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     });
     told(
         &stack,
-        "shop/web: 2 -> 4 tasks - 37.2 req/s / 10 per task = 4 (max 8)",
+        "shop/web: scaled out 2 -> 4 tasks - 37.2 req/s at 10 per task (max 8)",
     );
     free(&stack);
     let calls: Vec<String> = stack.function_calls()[before..].to_vec();
@@ -146,7 +146,7 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     assert_eq!(
         subjects(&stack)
             .iter()
-            .filter(|s| s.contains("tasks -"))
+            .filter(|s| s.contains("scaled out"))
             .count(),
         1,
         "one message a surge"
@@ -167,7 +167,7 @@ fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
             tasks: 2,
         },
     );
-    let mail = told(&stack, "shop/web: CPU peak: 93 % on 2 tasks");
+    let mail = told(&stack, "shop/web: CPU peak 93 % on 2 tasks");
     let body = mail["body"].as_str().unwrap();
     assert!(
         body.contains(
@@ -175,7 +175,7 @@ fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
         ),
         "{body}"
     );
-    assert!(body.contains("it would have gone to 3 tasks"), "{body}");
+    assert!(body.contains("It would now run 3 tasks."), "{body}");
     carry(
         &stack,
         "web",
@@ -211,7 +211,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
         mail["body"]
             .as_str()
             .unwrap()
-            .contains("keeps it from 2 to 6, and its tag says min=2 max=8"),
+            .contains("keeps 2 to 6 tasks - the tag sets min=2 max=8"),
         "{mail}"
     );
     free(&stack);
@@ -224,7 +224,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
             tasks: 2,
         },
     );
-    told(&stack, "shop/web: Auto Scaling's minimum 2 -> 4 tasks");
+    told(&stack, "shop/web: raised minimum capacity 2 -> 4 tasks");
     assert_eq!(count(&stack, "web"), 4);
     assert!(!stack.function_calls().contains(&"UpdateService".to_owned()));
     free(&stack);
@@ -238,10 +238,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
         },
     );
     fire(&stack, "ScaleSweep");
-    told(
-        &stack,
-        "shop/web: Auto Scaling's minimum is 2 again (was 4)",
-    );
+    told(&stack, "shop/web: restored minimum capacity 4 -> 2 tasks");
 }
 
 #[test]
@@ -364,14 +361,14 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
                 .then_some(())
         });
     };
-    journalled("has not confirmed its subscription");
+    journalled("subscription not confirmed");
     free(&stack);
     stack.control(
         "unconfirm",
         json!({"endpoint": e2e::stack::EMAIL, "ended": true}),
     );
     fire(&stack, "EnrollSweep");
-    journalled("was unsubscribed and gets no messages any more");
+    journalled("gets no notifications - unsubscribed");
 }
 
 #[test]
@@ -462,7 +459,7 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
     let grown = || {
         subjects(&stack)
             .iter()
-            .filter(|s| s.contains("2 -> 4 tasks"))
+            .filter(|s| s.contains("scaled out 2 -> 4 tasks"))
             .count()
     };
     stack.until("all are told", || (grown() >= SERVICES).then_some(()));

@@ -69,11 +69,11 @@ fn a_quiet_day_is_three_lines() {
     world.sweep(&Backup).unwrap().unwrap();
     world.pass(HOUR * 16);
     let (title, text) = page(&world);
-    assert_eq!(title, "a quiet day");
+    assert_eq!(title, "daily report: no activity");
     insta::assert_snapshot!(text, @"
     From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
-    Nothing was rolled out, scaled or healed, and nothing is open.
-    1 service and 1 database are looked after; the oldest recovery point is 16 h old (orders).
+    No releases, scaling, incidents or open findings.
+    Lamplighter manages 1 service and 1 database; the oldest recovery point is 16 h old (orders).
     ");
 }
 
@@ -97,7 +97,7 @@ fn a_busy_day_is_told_section_by_section() {
     }
     world.pass(HOUR * 16);
     let (title, text) = page(&world);
-    assert_eq!(title, "the day: 1 release, 2 held");
+    assert_eq!(title, "daily report: 1 release, 2 held");
     insta::assert_snapshot!(text, @"
     From Sat 21 Nov 07:00 UTC to Sun 22 Nov 07:00 UTC.
 
@@ -105,13 +105,13 @@ fn a_busy_day_is_told_section_by_section() {
     - shop/web: RC_1.4.2 (sha256:00000000), Sat 21 Nov 15:00 UTC, in progress
 
     Backups
-    - orders: newest backup 16 h old, 1 in all, recovery point 16 h, never proven
+    - orders: newest backup 16 h old, 1 in total, recovery point 16 h old, never drilled
 
-    Held, silenced, refused
+    Held, silenced, quarantined
     - shop/web: silenced until 2026-12-01 08:00 UTC
-    - shop/web: frozen at times: friday
+    - shop/web: freeze: friday
 
-    1 service and 1 database are looked after; the oldest recovery point is 16 h old (orders).
+    Lamplighter manages 1 service and 1 database; the oldest recovery point is 16 h old (orders).
     ");
 }
 
@@ -157,16 +157,16 @@ fn what_ends_soon_is_told() {
     world.pass(HOUR * 28);
     let (title, text) = page(&world);
     assert!(title.contains("2 ending soon"), "{title}");
-    let soon = text.split("Ends soon\n").nth(1).unwrap_or_default();
+    let soon = text.split("Ending soon\n").nth(1).unwrap_or_default();
     assert!(
         soon.starts_with(
-            "- orders: its certificate is good until 2027-01-19: choose another authority\n"
+            "- orders: the server certificate expires on 2027-01-19: choose another certificate authority\n"
         ),
         "{text}"
     );
     assert!(
-        soon.contains("- shop/web: its silence ends on 2026-11-22 12:00 UTC")
-            && !text.contains("users: its"),
+        soon.contains("- shop/web: the silence ends on 2026-11-22 12:00 UTC")
+            && !text.contains("users: the"),
         "{text}"
     );
 }
@@ -217,7 +217,7 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
         known.contains("shop: 12.00 USD (7-day mean 10.00 USD, +20 %): Amazon ECS 7.00 USD, Amazon RDS 5.00 USD"),
         "{known}"
     );
-    assert!(known.contains("this stack itself: 0.02 USD"), "{known}");
+    assert!(known.contains("this stack: 0.02 USD"), "{known}");
     // In the morning the last day may not be there yet.
     world
         .state_mut()
@@ -226,7 +226,7 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
     let late = text();
     assert!(
         late.contains(
-            "shop: 10.00 USD on 2026-11-20, the last that is known (7-day mean 10.00 USD"
+            "shop: 10.00 USD on 2026-11-20, the newest day with costs (7-day mean 10.00 USD"
         ),
         "{late}"
     );
@@ -325,7 +325,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     };
     assert_eq!(
         asked("tomorrow"),
-        r#"day "tomorrow" is no date such as "2026-11-21""#
+        r#"day "tomorrow" is not a date such as "2026-11-21""#
     );
     assert_eq!(asked("2027-01-01"), "day is in the future");
     let off = StackDefaults {

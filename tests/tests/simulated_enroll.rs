@@ -161,7 +161,7 @@ fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
         .find(|why| why.contains("shop-web:3"));
     assert!(
         why.unwrap()
-            .contains("after RC_1.1.0 was rolled out from here")
+            .contains("after Lamplighter had rolled out RC_1.1.0")
     );
     // The next rollout builds on it.
     push("RC_1.2.0", 12);
@@ -256,7 +256,7 @@ fn an_alarm_of_somebody_else_under_our_name_is_left_alone_and_told_once() {
     }
     world.sweep(&Enroll).unwrap().unwrap();
     assert!((threshold(&world, "cpu-peak") - 55.0).abs() < f64::EPSILON);
-    let about = |title: &&String| title.contains("is somebody else's");
+    let about = |title: &&String| title.contains("is not owned by this stack");
     assert_eq!(
         world.titles().iter().filter(about).count(),
         1,

@@ -79,7 +79,7 @@ fn from_alarm_to_update_takes_four_calls_beside_the_ledger() {
     assert_eq!(tasks(&world, &arn), 4);
     assert_eq!(
         world.titles(),
-        ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]
+        ["scaled out 2 → 4 tasks - 37.2 req/s at 10 per task (max 8)"]
     );
 }
 
@@ -105,11 +105,11 @@ fn a_spike_of_ten_minutes_ends_at_the_right_count_although_the_alarm_spoke_once(
     assert_eq!(titles.len(), 2, "{titles:?}");
     assert_eq!(
         titles[0],
-        "2 → 6 tasks — 75.0 req/s ÷ 10 per task = 8, 6 at first (max 8)"
+        "scaled out 2 → 6 tasks - 75.0 req/s at 10 per task, 8 needed (max 8)"
     );
     assert_eq!(
         titles[1],
-        "back to 2 tasks after 25 min — up to 8, 144 task-minutes above 2"
+        "scaled in to 2 tasks after 25 min (peak 8, 144 task-minutes above 2)"
     );
 }
 
@@ -149,7 +149,7 @@ fn a_window_opens_and_closes() {
     assert_eq!(counts[59], 2, "{counts:?}");
     assert_eq!(
         world.titles()[0],
-        "2 → 6 tasks — sat 03:10-03:30 UTC needs at least 6"
+        "scaled out 2 → 6 tasks - schedule sat 03:10-03:30 UTC min=6"
     );
 }
 
@@ -167,7 +167,7 @@ fn missing_data_is_not_zero_load() {
     let told = world.titles();
     assert_eq!(
         told.iter()
-            .filter(|title| title.starts_with("no CPU data"))
+            .filter(|title| title.starts_with("not scaled in - CPU data for"))
             .count(),
         1,
         "{told:?}"
@@ -200,7 +200,7 @@ fn a_service_that_may_have_no_more_is_told_once(#[case] managed: &str) {
         tags.insert("lamplighter:scale".into(), "min=2 max=2".into());
     }
     minutes(&world, &arn, 50.0, 30);
-    assert_eq!(world.titles(), ["needs 5 tasks and may have 2"]);
+    assert_eq!(world.titles(), ["2/5 needed tasks running - max=2 reached"]);
 }
 
 #[test]
@@ -308,12 +308,12 @@ fn a_function_killed_anywhere_is_made_up_for(
     let began = world
         .titles()
         .iter()
-        .filter(|title| title.starts_with("2 → 4 tasks"))
+        .filter(|title| title.starts_with("scaled out 2 → 4 tasks"))
         .count();
     let ended = world
         .titles()
         .iter()
-        .filter(|title| title.starts_with("back to 2 tasks"))
+        .filter(|title| title.starts_with("scaled in to 2 tasks"))
         .count();
     // At least once; twice only where it is not known whether the first one arrived.
     assert!(

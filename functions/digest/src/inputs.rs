@@ -1,6 +1,5 @@
 //! Reads the inputs of a daily report from AWS and the ledger.
 
-use crate::reads::Reads;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
@@ -13,8 +12,10 @@ use lamplighter::ports::ledger::{JournalReader, Record};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
 use lamplighter::state::TargetState;
 
-use crate::Window;
+use crate::reads::Reads;
+use crate::window::Window;
 
+/// All that a report is computed from.
 #[derive(Debug, Clone, Default)]
 pub struct ReportInputs {
     /// The journal records of the period.
@@ -70,7 +71,8 @@ impl ReportInputs {
             .map(|(tagged, _)| tagged.arn.clone())
             .collect();
         let (caches, instances): (Vec<Arn>, Vec<Arn>) = arns.into_iter().partition(Arn::is_cache);
-        let (mut described, mut snapshots) = (Vec::new(), Vec::new());
+        let mut described = Vec::new();
+        let mut snapshots = Vec::new();
         if !instances.is_empty() {
             described.extend(cloud.describe_databases(&instances).await?);
             snapshots.extend(cloud.list_snapshots(None, SnapshotFilter::All).await?);
@@ -89,7 +91,7 @@ impl ReportInputs {
             described,
             snapshots,
             costs: if defaults.costs {
-                Some(spent(costs, &defaults.stack, window.to.min(now)).await)
+                Some(read_costs(costs, &defaults.stack, window.to.min(now)).await)
             } else {
                 None
             },
@@ -102,20 +104,21 @@ impl ReportInputs {
 ///
 /// # Errors
 /// The error code of Cost Explorer.
-async fn spent<M: lamplighter::ports::costs::Costs>(
+async fn read_costs<M: lamplighter::ports::costs::Costs>(
     costs: &M,
     stack: &str,
     end: Timestamp,
 ) -> Result<Costs, String> {
     let today = end.to_zoned(TimeZone::UTC).date();
     let from = today.saturating_sub(8.days());
-    let by = async |tag: &str, value| {
-        costs
-            .list_costs(tag, value, from, today)
-            .await
-            .map_err(|error| error.code)
-    };
-    let (by_app, own) = (by(APP, None).await?, by(STACK_TAG, Some(stack)).await?);
+    let by_app = costs
+        .list_costs(APP, None, from, today)
+        .await
+        .map_err(|error| error.code)?;
+    let own = costs
+        .list_costs(STACK_TAG, Some(stack), from, today)
+        .await
+        .map_err(|error| error.code)?;
     Ok(Costs {
         last: today.saturating_sub(1.day()),
         by_app,
@@ -123,15 +126,16 @@ async fn spent<M: lamplighter::ports::costs::Costs>(
     })
 }
 
+/// Reads the target state of each target, sorted by display name.
 async fn read_target_states<L: JournalReader>(
     ledger: &L,
     all: Vec<Tagged>,
 ) -> Result<Vec<(Tagged, TargetState)>, AwsError> {
-    let mut both = Vec::new();
+    let mut targets = Vec::new();
     for tagged in all {
-        let memory = ledger.read_state(&tagged.arn).await?;
-        both.push((tagged, memory));
+        let state = ledger.read_state(&tagged.arn).await?;
+        targets.push((tagged, state));
     }
-    both.sort_by_key(|(tagged, _)| tagged.arn.display_name());
-    Ok(both)
+    targets.sort_by_key(|(tagged, _)| tagged.arn.display_name());
+    Ok(targets)
 }

@@ -7,58 +7,46 @@
 //! Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/add_custom_widget_dashboard_about.html>
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::pluralize;
 use lamplighter::notify::html::escape_html;
 use lamplighter::plan::Outcome;
 use lamplighter::ports::ledger::{Record, RecordKind};
 use serde_json::Value;
 
-use crate::Window;
+use crate::duration::{format_age, format_time};
+use crate::html::{Column, DARK, LIGHT, Theme, color_span, render_table};
 use crate::inputs::ReportInputs;
-use crate::report::DailyReport;
-use crate::text::{format_duration, format_time};
+use crate::report::{DailyReport, IncidentSummary};
+use crate::window::Window;
 
 /// The documentation that CloudWatch shows when a user adds the widget.
-pub const DESCRIPTION: &str = "### Lamplighter\nWhat was done in the time range of the dashboard and why, and how each target \
-                               is. It takes no parameters.";
+pub const DESCRIPTION: &str = "### Lamplighter\nThe state of each target, and the actions in the time range of the \
+                               dashboard with their reasons. The widget takes no parameters.";
 /// The number of lines of the timeline.
 const MAX_LINES: usize = 60;
 /// The longest period of a widget: a report over months would take too long.
 const MAX_WINDOW: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The columns with long texts.
-const WIDE_COLUMNS: [&str; 2] = ["State", "What and why"];
-
-/// Colours that are legible on the console's backgrounds.
-struct Theme {
-    text: &'static str,
-    quiet: &'static str,
-    line: &'static str,
-    bad: &'static str,
-    good: &'static str,
-}
-
-const LIGHT: Theme = Theme {
-    text: "#16191f",
-    quiet: "#5f6b7a",
-    line: "#d5dbdb",
-    bad: "#d13212",
-    good: "#1d8102",
-};
-const DARK: Theme = Theme {
-    text: "#e9ebed",
-    quiet: "#95a5b3",
-    line: "#414d5c",
-    bad: "#ff6b6b",
-    good: "#6ed08a",
-};
+/// The columns of the table of targets.
+const TARGET_COLUMNS: [Column; 3] = [
+    Column::narrow("Target"),
+    Column::wide("State"),
+    Column::narrow("Backups"),
+];
+/// The columns of the timeline.
+const TIMELINE_COLUMNS: [Column; 4] = [
+    Column::narrow("When"),
+    Column::narrow("Target"),
+    Column::narrow("By"),
+    Column::wide("Action and reason"),
+];
 
 /// Returns the period that a dashboard shows; `None` if the event is not from a dashboard.
 #[must_use]
 pub fn parse_window(payload: &Value, now: Timestamp, zone: &jiff::tz::TimeZone) -> Option<Window> {
     let range = payload.get("widgetContext")?.get("timeRange");
-    let at = |key: &str| Timestamp::from_millisecond(range?.get(key)?.as_i64()?).ok();
-    let to = at("end").unwrap_or(now).min(now);
-    let from = at("start")
+    let to = parse_time(range, "end").unwrap_or(now).min(now);
+    let from = parse_time(range, "start")
         .unwrap_or(to - SignedDuration::from_hours(24))
         .max(to - MAX_WINDOW);
     Some(Window {
@@ -68,152 +56,139 @@ pub fn parse_window(payload: &Value, now: Timestamp, zone: &jiff::tz::TimeZone) 
     })
 }
 
+fn parse_time(range: Option<&Value>, key: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(range?.get(key)?.as_i64()?).ok()
+}
+
 /// Returns the widget's HTML.
 #[must_use]
-pub fn render_html(page: &DailyReport, found: &ReportInputs, payload: &Value) -> String {
+pub fn render_html(report: &DailyReport, inputs: &ReportInputs, payload: &Value) -> String {
     let dark = payload
         .pointer("/widgetContext/theme")
         .and_then(Value::as_str)
         == Some("dark");
     let theme = if dark { DARK } else { LIGHT };
-    let targets = render_table(
-        &theme,
-        &["Target", "State", "Backups"],
-        &target_rows(page, found, &theme),
-    );
-    let done = render_table(
-        &theme,
-        &["When", "Target", "By", "What and why"],
-        &timeline_rows(page, found, &theme),
-    );
+    let targets = target_rows(report, inputs, &theme);
+    let targets = render_table(&theme, &TARGET_COLUMNS, &targets);
+    let timeline = timeline_rows(report, inputs, &theme);
+    let timeline = render_table(&theme, &TIMELINE_COLUMNS, &timeline);
     let Theme { text, .. } = theme;
     format!(
-        "<div style=\"color:{text};font-family:sans-serif;font-size:13px;line-height:1.4\">{targets}{done}</div>"
+        "<div style=\"color:{text};font-family:sans-serif;font-size:13px;line-height:1.4\">{targets}{timeline}</div>"
     )
 }
 
-fn target_rows(page: &DailyReport, found: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
-    let all = found.services.iter().chain(&found.databases);
-    let rows = all.map(|(tagged, _)| {
+fn target_rows(report: &DailyReport, inputs: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
+    let targets = inputs.services.iter().chain(&inputs.databases);
+    let rows = targets.map(|(tagged, _)| {
         let name = tagged.arn.display_name();
-        let open = page
-            .incidents
-            .iter()
-            .find(|incident| incident.name == name && incident.resolved_at.is_none());
-        let held = page
-            .held
-            .iter()
-            .filter(|(held, _)| *held == name)
-            .map(|(_, what)| escape_html(what));
-        let findings = page.findings.iter().filter(|(of, _)| *of == name).count();
-        let state = match open {
-            Some(incident) => color_span(theme.bad, &escape_html(&incident.title)),
-            None => color_span(theme.good, "well"),
-        };
-        let findings = (findings > 0).then(|| lamplighter::model::pluralize(findings, "finding"));
-        let state = [state]
-            .into_iter()
-            .chain(held)
-            .chain(findings)
-            .collect::<Vec<_>>()
-            .join("<br>");
-        let backups = page.backups.iter().find(|backups| backups.name == name);
-        let backups = backups.map_or(String::new(), |backups| match backups.recovery_point {
-            Some(at) => format!(
-                "{}, recovery point {}",
-                backups.count,
-                format_duration(page.now.duration_since(at))
-            ),
-            None => color_span(theme.bad, "no recovery point"),
-        });
-        vec![escape_html(&name), state, backups]
-    });
-    rows.collect()
-}
-
-fn timeline_rows(page: &DailyReport, found: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
-    let done = found
-        .records
-        .iter()
-        .filter(|record| record.kind == RecordKind::Outcome);
-    let rows = done.rev().take(MAX_LINES).map(|record| {
-        let trouble = record.outcomes.iter().filter_map(|outcome| match outcome {
-            Outcome::Failed(why) => Some(color_span(
-                theme.bad,
-                &format!("failed: {}", escape_html(why)),
-            )),
-            Outcome::Withheld(why) => Some(color_span(
-                theme.quiet,
-                &format!("not done: {}", escape_html(why)),
-            )),
-            Outcome::Done(_) => None,
-        });
-        let what = [escape_html(&describe_reason(record))]
-            .into_iter()
-            .chain(trouble)
-            .collect::<Vec<_>>()
-            .join("<br>");
         vec![
-            escape_html(&format_time(page, record.at)),
-            escape_html(&record.target.display_name()),
-            escape_html(&record.operation),
-            what,
+            escape_html(&name),
+            render_state(report, &name, theme),
+            render_backups(report, &name, theme),
         ]
     });
     rows.collect()
 }
 
-/// Returns the reason of a record and the notifications sent for it.
+/// Renders the open incident, the holds and the number of findings of a target.
+fn render_state(report: &DailyReport, name: &str, theme: &Theme) -> String {
+    let open = report
+        .incidents
+        .iter()
+        .find(|incident| incident.name == name && incident.is_open());
+    let held = report
+        .held
+        .iter()
+        .filter(|entry| entry.name == name)
+        .map(|entry| escape_html(&entry.text));
+    let findings = report
+        .findings
+        .iter()
+        .filter(|entry| entry.name == name)
+        .count();
+    let findings = (findings > 0).then(|| pluralize(findings, "finding"));
+    [render_health(open, theme)]
+        .into_iter()
+        .chain(held)
+        .chain(findings)
+        .collect::<Vec<_>>()
+        .join("<br>")
+}
+
+fn render_health(open: Option<&IncidentSummary>, theme: &Theme) -> String {
+    match open {
+        Some(incident) => color_span(theme.bad, &escape_html(&incident.title)),
+        None => color_span(theme.good, "healthy"),
+    }
+}
+
+fn render_backups(report: &DailyReport, name: &str, theme: &Theme) -> String {
+    let Some(backups) = report.backups.iter().find(|backups| backups.name == name) else {
+        return String::new();
+    };
+    match backups.recovery_point {
+        Some(at) => format!(
+            "{}, recovery point {} old",
+            backups.count,
+            format_age(report, at)
+        ),
+        None => color_span(theme.bad, "no recovery point"),
+    }
+}
+
+fn timeline_rows(report: &DailyReport, inputs: &ReportInputs, theme: &Theme) -> Vec<Vec<String>> {
+    let outcomes = inputs
+        .records
+        .iter()
+        .filter(|record| record.kind == RecordKind::Outcome);
+    let rows = outcomes.rev().take(MAX_LINES).map(|record| {
+        vec![
+            escape_html(&format_time(report, record.at)),
+            escape_html(&record.target.display_name()),
+            escape_html(&record.operation),
+            render_outcome(record, theme),
+        ]
+    });
+    rows.collect()
+}
+
+/// Renders the reason of a record, and the steps that were not done.
+fn render_outcome(record: &Record, theme: &Theme) -> String {
+    let problems = record
+        .outcomes
+        .iter()
+        .filter_map(|outcome| render_problem(outcome, theme));
+    [escape_html(&describe_reason(record))]
+        .into_iter()
+        .chain(problems)
+        .collect::<Vec<_>>()
+        .join("<br>")
+}
+
+fn render_problem(outcome: &Outcome, theme: &Theme) -> Option<String> {
+    match outcome {
+        Outcome::Failed(error) => Some(color_span(
+            theme.bad,
+            &format!("failed: {}", escape_html(error)),
+        )),
+        Outcome::Withheld(reason) => Some(color_span(
+            theme.quiet,
+            &format!("withheld: {}", escape_html(reason)),
+        )),
+        Outcome::Done(_) => None,
+    }
+}
+
+/// Returns the reason of a record and the notifications sent for it, without repetition.
 fn describe_reason(record: &Record) -> String {
-    let told: Vec<&str> = record
+    let notified = record
         .notified
         .iter()
         .map(String::as_str)
-        .filter(|told| !record.reason.contains(told))
-        .collect();
+        .filter(|title| !record.reason.contains(title));
     std::iter::once(record.reason.as_str())
-        .chain(told)
+        .chain(notified)
         .collect::<Vec<_>>()
         .join("; ")
-}
-
-fn render_table(theme: &Theme, heads: &[&str], rows: &[Vec<String>]) -> String {
-    if rows.is_empty() {
-        return format!(
-            "<p>{}</p>",
-            color_span(theme.quiet, "Nothing was done in this time.")
-        );
-    }
-    let cell = |tag: &str, n: usize, text: &str, colour: &str| {
-        // Names and times stay on one line; long texts get the remaining width.
-        let wrap = if heads.get(n).is_some_and(|head| WIDE_COLUMNS.contains(head)) {
-            "normal"
-        } else {
-            "nowrap"
-        };
-        let style = format!(
-            "text-align:left;vertical-align:top;padding:3px 10px 3px 0;border-bottom:1px solid {};color:{colour};white-space:{wrap}",
-            theme.line
-        );
-        format!("<{tag} style=\"{style}\">{text}</{tag}>")
-    };
-    let head: String = heads
-        .iter()
-        .enumerate()
-        .map(|(n, head)| cell("th", n, head, theme.quiet))
-        .collect();
-    let row = |row: &Vec<String>| {
-        row.iter()
-            .enumerate()
-            .map(|(n, text)| cell("td", n, text, theme.text))
-            .collect::<String>()
-    };
-    let rows: Vec<String> = rows.iter().map(row).collect();
-    let rows = rows.join("</tr><tr>");
-    let style = "border-collapse:collapse;width:100%;margin-bottom:14px";
-    format!("<table style=\"{style}\"><tr>{head}</tr><tr>{rows}</tr></table>")
-}
-
-fn color_span(colour: &str, text: &str) -> String {
-    format!("<span style=\"color:{colour}\">{text}</span>")
 }

@@ -9,28 +9,24 @@ use lamplighter::model::{Alarm, pluralize};
 use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, MonitoringAction};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
-use crate::observation::{Observed, Subject};
-use crate::{Policy, alarms, dashboard, findings};
+use crate::alarm_names::alarm_kind;
+use crate::dashboard;
+use crate::findings;
+use crate::observed::{Observed, Subject};
+use crate::policy::Policy;
+use crate::subject_alarms::subject_alarms;
 
 /// Decides the changes to the alarms or the dashboard of one target, and its findings.
 #[must_use]
 pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let managed = context.policy.managed != Managed::No;
+    let policy = context.policy;
+    let managed = policy.managed != Managed::No;
     let mut plan = match &observed.subject {
         Subject::Application { .. } => reconcile_dashboard(context, observed, managed),
-        Subject::Topic(_) => Plan::nothing("the topic is looked at"),
-        Subject::Service {
-            service, groups, ..
-        } if managed => reconcile_alarms(
-            context,
-            observed,
-            alarms::service_alarms(context.policy, service, groups),
-        ),
-        Subject::Database(database) if managed => reconcile_alarms(
-            context,
-            observed,
-            alarms::database_alarms(context.policy, database),
-        ),
+        Subject::Topic(_) => Plan::nothing("a topic is only checked for findings"),
+        Subject::Service { .. } | Subject::Database(_) | Subject::Gone if managed => {
+            reconcile_alarms(context, observed, subject_alarms(policy, &observed.subject))
+        }
         Subject::Service { .. } | Subject::Database(_) | Subject::Gone => {
             reconcile_alarms(context, observed, Vec::new())
         }
@@ -43,21 +39,19 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     plan
 }
 
+/// Plans the changes that make the alarms of a target the wanted ones. Actions that people attached
+/// to an alarm are kept, and an alarm that the stack doesn't own is not changed.
 fn reconcile_alarms(
     context: TargetContext<'_, Policy>,
     observed: &Observed,
     mut wanted: Vec<Alarm>,
 ) -> Plan {
-    let existing = |name: &str| observed.alarms.iter().find(|own| own.existing.name == name);
     for alarm in &mut wanted {
-        alarm.actions = existing(&alarm.name)
+        alarm.actions = observed
+            .find_alarm(&alarm.name)
             .map(|own| own.existing.actions.clone())
             .unwrap_or_default();
     }
-    let is_so = |alarm: &Alarm| {
-        existing(&alarm.name).is_some_and(|own| own.existing.alarm.as_ref() == Some(alarm))
-    };
-    let is_foreign = |alarm: &Alarm| existing(&alarm.name).is_some_and(|own| !own.is_ours);
     let surplus = observed
         .alarms
         .iter()
@@ -66,10 +60,10 @@ fn reconcile_alarms(
     let count = wanted.len();
     let put: Vec<Alarm> = wanted
         .into_iter()
-        .filter(|alarm| !is_so(alarm) && !is_foreign(alarm))
+        .filter(|alarm| !observed.has_alarm(alarm) && !is_foreign(observed, alarm))
         .collect();
     if put.is_empty() && delete.is_empty() {
-        return Plan::nothing(format!("{} as they should be", pluralize(count, "alarm")));
+        return Plan::nothing(format!("{} up to date", pluralize(count, "alarm")));
     }
     let reason = describe_changes(&put, &delete, count);
     let tags = BTreeMap::from([
@@ -89,21 +83,29 @@ fn reconcile_alarms(
     )
 }
 
+/// Reports whether an alarm of this name exists that the stack doesn't own.
+fn is_foreign(observed: &Observed, alarm: &Alarm) -> bool {
+    observed
+        .find_alarm(&alarm.name)
+        .is_some_and(|own| !own.is_ours)
+}
+
 fn describe_changes(put: &[Alarm], delete: &[String], wanted: usize) -> String {
-    let kind = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
-    let list = |names: Vec<String>| names.join(", ");
-    let put = list(put.iter().map(|alarm| kind(&alarm.name)).collect());
-    let delete = list(delete.iter().map(|name| kind(name)).collect());
+    let put = list_kinds(put.iter().map(|alarm| alarm.name.as_str()));
+    let delete = list_kinds(delete.iter().map(String::as_str));
     match (put.is_empty(), delete.is_empty()) {
-        (_, true) => format!("missing or other than they should be: {put}"),
-        (true, false) if wanted == 0 => format!("not managed any more: {delete}"),
-        (true, false) => format!("not needed any more: {delete}"),
-        (false, false) => {
-            format!("missing or other than they should be: {put}; not needed any more: {delete}")
-        }
+        (_, true) => format!("missing or outdated: {put}"),
+        (true, false) if wanted == 0 => format!("no longer managed: {delete}"),
+        (true, false) => format!("no longer needed: {delete}"),
+        (false, false) => format!("missing or outdated: {put}; no longer needed: {delete}"),
     }
 }
 
+fn list_kinds<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    names.map(alarm_kind).collect::<Vec<_>>().join(", ")
+}
+
+/// Plans the change that makes the dashboard of an application the wanted one, or deletes it.
 fn reconcile_dashboard(
     context: TargetContext<'_, Policy>,
     observed: &Observed,
@@ -116,20 +118,21 @@ fn reconcile_dashboard(
         .as_ref()
         .is_none_or(|body| dashboard::is_ours(body, &context.policy.stack));
     if !is_ours {
-        return Plan::nothing(format!("the dashboard {name} is somebody else's"));
+        return Plan::nothing(format!("the dashboard {name} is not owned by this stack"));
     }
     let body = managed.then(|| dashboard::render_body(app, context.policy, &observed.subject));
-    let is_so = match (&body, &observed.dashboard) {
-        (Some(wanted), Some(has)) => dashboard::is_same_body(wanted, has),
-        (wanted, has) => wanted.is_none() && has.is_none(),
+    let is_applied = match (&body, &observed.dashboard) {
+        (Some(wanted), Some(existing)) => dashboard::is_same_body(wanted, existing),
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     };
-    if is_so {
-        return Plan::nothing(format!("the dashboard {name} is as it should be"));
+    if is_applied {
+        return Plan::nothing(format!("the dashboard {name} is up to date"));
     }
     let reason = if body.is_some() {
-        "it is missing or other than it should be"
+        "the dashboard is missing or outdated"
     } else {
-        "its application is gone"
+        "the application no longer exists"
     };
     Plan::single_step(
         Action::Monitoring(MonitoringAction::ApplyDashboard(ApplyDashboard {

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::reads::Reads;
 use lamplighter::AwsError;
+use lamplighter::Function;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Tagged};
@@ -11,8 +11,9 @@ use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
-use crate::alarms;
+use crate::alarm_names::{ALARM_PREFIX, alarm_prefix};
 use crate::observation::Prefetched;
+use crate::reads::Reads;
 
 type Discovery = Result<Targets<Prefetched>, AwsError>;
 
@@ -35,12 +36,29 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
                 None => Ok(Targets::Skipped("the event names no resource".to_owned())),
             }
         }
-        Detail::TagChange(_) => Ok(Targets::Skipped("no tag of ours changed".to_owned())),
+        Detail::TagChange(_) => Ok(Targets::Skipped("no tag of Lamplighter changed".to_owned())),
         Detail::ServiceCreated(created) => {
             find_resource_targets(&discovery, created.service.clone()).await
         }
         Detail::Sweep => find_sweep_targets(&discovery).await,
-        other => Ok(Targets::unsupported_event("enroll", other)),
+        Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::AlarmChange(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. } => Ok(Targets::unsupported_event(
+            Function::Enroll.name(),
+            &discovery.event.detail,
+        )),
     }
 }
 
@@ -49,9 +67,9 @@ async fn find_resource_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arn: Arn,
 ) -> Discovery {
-    let Some(prefix) = alarms::alarm_prefix(&arn) else {
+    let Some(prefix) = alarm_prefix(&arn) else {
         return Ok(Targets::Skipped(format!(
-            "{} is no ECS service, no database and no cache",
+            "{} is not an ECS service, a database or a cache",
             arn.display_name()
         )));
     };
@@ -72,27 +90,31 @@ async fn find_resource_targets<C: Reads, L: Ledger>(
         )));
     }
     let mut targets = vec![target];
-    if let Some(app) =
-        policy::app_name(&prefetched.resource_with_tags(&arn).tags).map(str::to_owned)
-    {
-        let members = list_managed(discovery.cloud).await?;
-        let of_app: Vec<Tagged> = members
-            .into_iter()
-            .filter(|m| policy::app_name(&m.tags) == Some(app.as_str()))
-            .collect();
-        let others: Vec<Arn> = of_app
-            .iter()
-            .map(|member| member.arn.clone())
-            .filter(|other| *other != arn)
-            .collect();
-        prefetched.read_resources(&others, discovery.cloud).await?;
-        prefetched.caches = discovery
-            .cloud
-            .list_tagged(ResourceKind::Cache, APP)
-            .await?;
+    let app = policy::app_name(&prefetched.resource_with_tags(&arn).tags).map(str::to_owned);
+    if let Some(app) = app {
+        read_application(&mut prefetched, &arn, &app, discovery.cloud).await?;
         targets.extend(dashboard_target(&arn, arn.region(), &app, true));
     }
     Ok(Targets::Found(targets, prefetched))
+}
+
+/// Reads the other members of an application, for its dashboard.
+async fn read_application<C: Reads>(
+    prefetched: &mut Prefetched,
+    member: &Arn,
+    app: &str,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    let others: Vec<Arn> = list_managed(cloud)
+        .await?
+        .into_iter()
+        .filter(|other| policy::app_name(&other.tags) == Some(app))
+        .map(|other| other.arn)
+        .filter(|other| other != member)
+        .collect();
+    prefetched.read_resources(&others, cloud).await?;
+    prefetched.caches = cloud.list_tagged(ResourceKind::Cache, APP).await?;
+    Ok(())
 }
 
 /// Finds all managed resources, and all that Lamplighter has created an alarm or a dashboard for.
@@ -101,10 +123,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
 ) -> Discovery {
     let managed = list_managed(discovery.cloud).await?;
     let mut prefetched = Prefetched {
-        alarms: discovery
-            .cloud
-            .describe_alarms(alarms::ALARM_PREFIX, false)
-            .await?,
+        alarms: discovery.cloud.describe_alarms(ALARM_PREFIX, false).await?,
         own_alarms: discovery.cloud.list_own_alarms(None).await?,
         ..Prefetched::default()
     };
@@ -143,7 +162,9 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
         targets.push(build_target(topic, true));
     }
     if targets.is_empty() {
-        return Ok(Targets::Skipped(format!("nothing carries {MANAGED}")));
+        return Ok(Targets::Skipped(format!(
+            "no resource has the tag {MANAGED}"
+        )));
     }
     Ok(Targets::Found(targets, prefetched))
 }

@@ -5,46 +5,52 @@
 //! Triggers: a changed tag, a created service, and a sweep every hour. It never changes an alarm
 //! that it doesn't own, even one with a name of its own. It reports findings but doesn't fix them.
 
-mod alarms;
+mod alarm_findings;
+mod alarm_names;
+mod alarm_spec;
+mod connection_limit;
 mod dashboard;
+mod database_alarms;
+mod database_findings;
+mod database_graphs;
 mod decide;
 mod discovery;
+mod finding;
 mod findings;
+mod layout;
 mod observation;
+mod observed;
+mod policy;
 mod reads;
+mod service_alarms;
+mod service_findings;
+mod service_graphs;
+mod subject_alarms;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::{Action, MonitoringAction};
-use lamplighter::policy::{self, BackupPolicy, Managed, ScalePolicy, StackDefaults, TagError};
+use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::AlarmActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Operation, Plan};
 
+use crate::reads::Reads;
+
 pub use decide::decide;
-pub use observation::{Observed, OwnAlarm, Prefetched, Subject};
+pub use observation::Prefetched;
+pub use observed::{Observed, OwnAlarm, Subject};
+pub use policy::Policy;
 
+/// The operation that sets up and maintains monitoring.
 pub struct Enroll;
-
-/// The monitoring policy of one target, parsed from its tags and the stack defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    pub managed: Managed,
-    pub scale: Option<ScalePolicy>,
-    pub backup: Option<BackupPolicy>,
-    /// Average CPU utilization that counts as a peak, in per cent.
-    pub cpu_peak: u32,
-    /// The stack that owns the created alarms and dashboards.
-    pub stack: String,
-}
 
 impl Operation for Enroll {
     const FUNCTION: Function = Function::Enroll;
@@ -59,26 +65,11 @@ impl Operation for Enroll {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        // Parsing reports an invalid schedule at once, not only when the service is scaled.
-        policy::parse_scaling_schedule(tags)?;
-        Ok(Some(Policy {
-            managed: policy::parse_managed(tags)?,
-            scale: ScalePolicy::from_tags(tags, defaults)?,
-            backup: BackupPolicy::from_tags(tags, defaults)?,
-            cpu_peak: defaults.cpu_peak,
-            stack: defaults.stack.clone(),
-        }))
+        Policy::from_tags(tags, defaults).map(Some)
     }
 
     fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
-        let (cpu_peak, stack) = (defaults.cpu_peak, defaults.stack.clone());
-        Some(Policy {
-            managed: Managed::No,
-            scale: None,
-            backup: None,
-            cpu_peak,
-            stack,
-        })
+        Some(Policy::for_cleanup(defaults))
     }
 
     fn decide(
@@ -98,25 +89,21 @@ impl Operation for Enroll {
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)) => {
-                let exists = |name: &String| {
-                    observed
-                        .alarms
+                alarms.put.iter().all(|alarm| observed.has_alarm(alarm))
+                    && alarms
+                        .delete
                         .iter()
-                        .find(|own| own.existing.name == *name)
-                };
-                let is_so = |alarm| {
-                    observed
-                        .alarms
-                        .iter()
-                        .any(|own| own.existing.alarm.as_ref() == Some(alarm))
-                };
-                alarms.put.iter().all(is_so)
-                    && alarms.delete.iter().all(|name| exists(name).is_none())
+                        .all(|name| observed.find_alarm(name).is_none())
             }
             Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard)) => {
                 observed.dashboard == dashboard.body
             }
-            _ => false,
+            Action::Release(_)
+            | Action::Scaling(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
     }
 }

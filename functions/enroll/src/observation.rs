@@ -1,18 +1,19 @@
-//! Reads from AWS the facts that a decision needs, for all targets of a run at once.
+//! Reads the inputs of a decision from AWS, for all targets of a run at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::reads::Reads;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{
     Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, Tagged,
-    TargetGroup, TaskDefinition,
+    TargetGroup,
 };
 use lamplighter::policy::{self, STACK, TARGET};
-use serde::Serialize;
 
-use crate::{Policy, alarms};
+use crate::alarm_names::alarm_prefix;
+use crate::observed::{Observed, OwnAlarm, Subject};
+use crate::policy::Policy;
+use crate::reads::Reads;
 
 /// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]
@@ -29,45 +30,6 @@ pub struct Prefetched {
     pub unconfirmed_subscriptions: Vec<InactiveSubscription>,
 }
 
-/// The observed state of a target, as the input of [`crate::decide`].
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Observed {
-    pub subject: Subject,
-    /// The alarms under the target's alarm names, whoever owns them.
-    pub alarms: Vec<OwnAlarm>,
-    /// The body of the existing dashboard.
-    pub dashboard: Option<String>,
-}
-
-/// The resource behind a target.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub enum Subject {
-    Service {
-        service: Box<Service>,
-        groups: Vec<TargetGroup>,
-        definition: Option<TaskDefinition>,
-        scalable: Option<ScalableTarget>,
-    },
-    Database(Box<Database>),
-    /// An application and its managed resources.
-    Application {
-        services: Vec<(Service, Vec<TargetGroup>)>,
-        databases: Vec<Database>,
-        caches: Vec<Arn>,
-    },
-    /// The stack's topic, with the subscribed addresses that receive no messages.
-    Topic(Vec<InactiveSubscription>),
-    Gone,
-}
-
-/// An existing alarm with one of Lamplighter's alarm names.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct OwnAlarm {
-    pub existing: ExistingAlarm,
-    /// Whether this stack created it for this target.
-    pub is_ours: bool,
-}
-
 impl Prefetched {
     /// Reads services, databases and caches, and adds them to the known ones.
     pub(crate) async fn read_resources<C: Reads>(
@@ -75,42 +37,14 @@ impl Prefetched {
         arns: &[Arn],
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let of = |service: &str| -> Vec<Arn> {
-            arns.iter()
-                .filter(|arn| arn.service() == service)
-                .cloned()
-                .collect()
-        };
-        let (services, databases) = (of("ecs"), of("rds"));
-        if !services.is_empty() {
-            let found = cloud.describe_services(&services).await?;
-            let groups: BTreeSet<&String> = found
-                .iter()
-                .flat_map(|service| &service.target_groups)
-                .collect();
-            let groups: Vec<String> = groups.into_iter().cloned().collect();
-            if !groups.is_empty() {
-                self.groups
-                    .extend(cloud.describe_target_groups(&groups).await?);
-            }
-            let scalable = cloud.describe_scalable_targets(&services).await?;
-            self.scalable.extend(
-                scalable
-                    .into_iter()
-                    .map(|target| (target.service.clone(), target)),
-            );
-            self.services.extend(
-                found
-                    .into_iter()
-                    .map(|service| (service.arn.clone(), service)),
-            );
-        }
-        let caches = of("elasticache");
+        self.read_services(&arns_of("ecs", arns), cloud).await?;
+        let caches = arns_of("elasticache", arns);
         if !caches.is_empty() {
             let found = cloud.describe_caches(&caches).await?;
             self.databases
                 .extend(found.into_iter().map(|cache| (cache.arn.clone(), cache)));
         }
+        let databases = arns_of("rds", arns);
         if !databases.is_empty() {
             let found = cloud.describe_databases(&databases).await?;
             self.databases.extend(
@@ -119,6 +53,35 @@ impl Prefetched {
                     .map(|database| (database.arn.clone(), database)),
             );
         }
+        Ok(())
+    }
+
+    /// Reads services with their target groups and scalable targets.
+    async fn read_services<C: Reads>(&mut self, arns: &[Arn], cloud: &C) -> Result<(), AwsError> {
+        if arns.is_empty() {
+            return Ok(());
+        }
+        let services = cloud.describe_services(arns).await?;
+        let groups: BTreeSet<&String> = services
+            .iter()
+            .flat_map(|service| &service.target_groups)
+            .collect();
+        let groups: Vec<String> = groups.into_iter().cloned().collect();
+        if !groups.is_empty() {
+            self.groups
+                .extend(cloud.describe_target_groups(&groups).await?);
+        }
+        let scalable = cloud.describe_scalable_targets(arns).await?;
+        self.scalable.extend(
+            scalable
+                .into_iter()
+                .map(|target| (target.service.clone(), target)),
+        );
+        self.services.extend(
+            services
+                .into_iter()
+                .map(|service| (service.arn.clone(), service)),
+        );
         Ok(())
     }
 
@@ -146,7 +109,9 @@ impl Prefetched {
         let subject = self.build_subject(context, cloud).await?;
         let dashboard = match &subject {
             Subject::Application { .. } => cloud.get_dashboard(&arn.display_name()).await?,
-            _ => None,
+            Subject::Service { .. } | Subject::Database(_) | Subject::Topic(_) | Subject::Gone => {
+                None
+            }
         };
         Ok(Observed {
             alarms: self.find_alarms(arn, &context.policy.stack, cloud).await?,
@@ -198,13 +163,10 @@ impl Prefetched {
     }
 
     fn build_application(&self, app: &str) -> Subject {
-        let managed = |tags: &BTreeMap<String, String>| {
-            tags.contains_key(policy::MANAGED) && policy::app_name(tags) == Some(app)
-        };
         let services = self
             .services
             .values()
-            .filter(|service| managed(&service.tags));
+            .filter(|service| is_managed_member(&service.tags, app));
         let caches = self
             .caches
             .iter()
@@ -216,7 +178,9 @@ impl Prefetched {
             databases: self
                 .databases
                 .values()
-                .filter(|database| !database.arn.is_cache() && managed(&database.tags))
+                .filter(|database| {
+                    !database.arn.is_cache() && is_managed_member(&database.tags, app)
+                })
                 .cloned()
                 .collect(),
             caches: caches.map(|cache| cache.arn.clone()).collect(),
@@ -231,33 +195,47 @@ impl Prefetched {
         stack: &str,
         cloud: &C,
     ) -> Result<Vec<OwnAlarm>, AwsError> {
-        let Some(prefix) = alarms::alarm_prefix(arn) else {
+        let Some(prefix) = alarm_prefix(arn) else {
             return Ok(Vec::new());
         };
-        let is_ours = |tags: &BTreeMap<String, String>| {
-            tags.get(TARGET)
-                .is_some_and(|target| target == arn.as_str())
-                && tags.get(STACK).is_some_and(|owner| owner == stack)
-        };
         let mut found = Vec::new();
-        for has in self
+        for existing in self
             .alarms
             .iter()
-            .filter(|has| has.name.starts_with(&prefix))
+            .filter(|alarm| alarm.name.starts_with(&prefix))
         {
             let listed = self
                 .own_alarms
                 .iter()
-                .find(|own| own.arn.as_str() == has.arn);
+                .find(|own| own.arn.as_str() == existing.arn);
             let is_ours = match listed {
-                Some(own) => is_ours(&own.tags),
-                None => is_ours(&cloud.alarm_tags(&has.arn).await?),
+                Some(own) => is_owned(&own.tags, arn, stack),
+                None => is_owned(&cloud.alarm_tags(&existing.arn).await?, arn, stack),
             };
             found.push(OwnAlarm {
-                existing: has.clone(),
+                existing: existing.clone(),
                 is_ours,
             });
         }
         Ok(found)
     }
+}
+
+fn arns_of(service: &str, arns: &[Arn]) -> Vec<Arn> {
+    arns.iter()
+        .filter(|arn| arn.service() == service)
+        .cloned()
+        .collect()
+}
+
+/// Reports whether tags belong to a managed resource of an application.
+fn is_managed_member(tags: &BTreeMap<String, String>, app: &str) -> bool {
+    tags.contains_key(policy::MANAGED) && policy::app_name(tags) == Some(app)
+}
+
+/// Reports whether the tags of an alarm name this target and this stack as its owners.
+fn is_owned(tags: &BTreeMap<String, String>, target: &Arn, stack: &str) -> bool {
+    tags.get(TARGET)
+        .is_some_and(|owner| owner == target.as_str())
+        && tags.get(STACK).is_some_and(|owner| owner == stack)
 }

@@ -233,7 +233,7 @@ fn two_target_groups_make_one_alarm_over_both() {
 #[test]
 fn enrolled_once_nothing_is_left_to_do_and_a_changed_tag_changes_its_alarms_alone() {
     let enrolled = service().tag("scale", "max=8 cpu=70").enrolled();
-    assert_eq!(enrolled.decided().reason, "5 alarms as they should be");
+    assert_eq!(enrolled.decided().reason, "5 alarms up to date");
     let changed = enrolled.tag("scale", "max=8 cpu=60").alarms();
     assert_eq!(
         changed
@@ -271,7 +271,7 @@ fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
     assert!(foreign.decided().is_empty());
     assert_eq!(
         foreign.findings(),
-        ["the alarm lamplighter/shop/web/cpu-peak is somebody else's; it is left alone"]
+        ["alarm cpu-peak is not owned by this stack"]
     );
 }
 
@@ -284,7 +284,7 @@ fn an_alarm_that_has_rung_for_an_hour_is_told() {
     ringing.observed.alarms[0].existing.state_since = Some(NOW - SignedDuration::from_hours(1));
     assert_eq!(
         ringing.findings(),
-        ["the alarm lamplighter/shop/web/cpu-peak has been in ALARM since 2026-11-21 02:00 UTC"]
+        ["alarm cpu-peak in ALARM since 2026-11-21 02:00 UTC"]
     );
 }
 
@@ -317,9 +317,9 @@ fn a_service_that_will_hurt_is_found() {
         bad.findings(),
         [
             "no circuit breaker with rollback",
-            "at least 1 and at most 1 of 1 task may run: no rollout can ever begin",
-            "one task only",
-            "container web runs shop/web:latest, which changes under it",
+            "rollouts can't start - at least 1 and at most 1 of 1 task may run",
+            "only 1 task - no redundancy",
+            "container web runs the mutable tag shop/web:latest",
             "no health check",
         ]
     );
@@ -328,7 +328,7 @@ fn a_service_that_will_hurt_is_found() {
 #[rstest]
 #[case::well_kept(database(), "")]
 #[case::no_backups(Database { backup_retention_days: 0, ..database() }, "no automated backups")]
-#[case::one_zone(Database { multi_az: false, ..database() }, "in one availability zone only")]
+#[case::one_zone(Database { multi_az: false, ..database() }, "only 1 Availability Zone - no failover")]
 #[case::a_replica_is_one(Database { multi_az: false, is_replica: true, ..database() }, "")]
 #[case::public(Database { publicly_accessible: true, ..database() }, "publicly accessible")]
 #[case::plain(Database { encrypted: false, ..database() }, "not encrypted")]
@@ -471,14 +471,14 @@ fn a_dashboard_is_made_kept_and_taken_away_with_its_application() {
         Some(serde_json::to_string_pretty(&serde_json::from_str::<Value>(&body).unwrap()).unwrap());
     assert_eq!(
         shop.decided().reason,
-        "the dashboard lamplighter-eu-west-1-shop is as it should be"
+        "the dashboard lamplighter-eu-west-1-shop is up to date"
     );
     shop.tags.remove("lamplighter:managed");
     assert_eq!(body_of(&shop), None);
     shop.observed.dashboard = Some(r#"{"widgets": []}"#.into());
     assert_eq!(
         shop.decided().reason,
-        "the dashboard lamplighter-eu-west-1-shop is somebody else's"
+        "the dashboard lamplighter-eu-west-1-shop is not owned by this stack"
     );
 }
 

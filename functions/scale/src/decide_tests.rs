@@ -91,11 +91,11 @@ fn a_load_that_rises_is_met_where_it_will_be() {
         .requests_at(1, 30.0);
     assert_eq!(
         rising.titles(),
-        ["2 → 4 tasks — 30.0 req/s, rising to 35.0, ÷ 10 per task = 4 (max 8)"]
+        ["scaled out 2 → 4 tasks - 30.0 req/s, rising to 35.0, at 10 per task (max 8)"]
     );
     assert_eq!(
         rising.requests_at(2, 21.0).titles(),
-        ["2 → 3 tasks — 30.0 req/s ÷ 10 per task = 3 (max 8)"]
+        ["scaled out 2 → 3 tasks - 30.0 req/s at 10 per task (max 8)"]
     );
 }
 
@@ -113,7 +113,7 @@ fn missing_data_is_not_zero_load() {
     assert_eq!(silent.count(), None);
     assert_eq!(
         silent.titles(),
-        ["no request data in 15 minutes; not made smaller"]
+        ["not scaled in - request data for 0/15 minutes"]
     );
     assert_eq!(
         silent.cpu(99.0).count(),
@@ -127,7 +127,7 @@ fn missing_data_is_not_zero_load() {
     assert!(
         gone.decided()
             .reason
-            .contains("CPU data of 0 of the last 15 minutes"),
+            .contains("CPU data for only 0 of the last 15 minutes"),
         "{}",
         gone.decided().reason
     );
@@ -142,7 +142,7 @@ fn bounds_hold_whatever_the_load() {
     assert_eq!(given().runs(1).count(), Some(2));
     assert_eq!(given().runs(30).count(), Some(8));
     assert_eq!(given().runs(30).requests(300.0).count(), Some(8));
-    assert_eq!(given().runs(1).titles(), ["1 → 2 tasks — min 2"]);
+    assert_eq!(given().runs(1).titles(), ["scaled out 1 → 2 tasks - min=2"]);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn an_open_window_raises_the_floor_and_max_still_holds() {
     let window = |min: &str| given().tag("schedule", &format!("sat 02:00-05:00 UTC min={min}"));
     assert_eq!(
         window("6").titles(),
-        ["2 → 6 tasks — sat 02:00-05:00 UTC needs at least 6"]
+        ["scaled out 2 → 6 tasks - schedule sat 02:00-05:00 UTC min=6"]
     );
     assert_eq!(window("20").count(), Some(8));
     assert_eq!(
@@ -169,21 +169,24 @@ fn an_open_window_raises_the_floor_and_max_still_holds() {
 fn a_count_of_zero_is_left_alone() {
     assert_eq!(
         given().runs(0).requests(99.0).decided().reason,
-        "a desired count of 0 is left alone"
+        "the desired count is 0, which Lamplighter does not change"
     );
     let mut leaving = given().runs(0);
     leaving.service().status = "DRAINING".into();
     assert_eq!(leaving.decided().reason, "the service is DRAINING");
     let mut daemon = given().requests(99.0);
     daemon.service().scheduling_strategy = "DAEMON".into();
-    assert_eq!(daemon.titles(), ["can't be scaled: it is a DAEMON service"]);
+    assert_eq!(
+        daemon.titles(),
+        ["not scaled - a DAEMON service has no desired count"]
+    );
 }
 
 #[test]
 fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
     assert_eq!(
         given().requests(37.2).titles(),
-        ["2 → 4 tasks — 37.2 req/s ÷ 10 per task = 4 (max 8)"]
+        ["scaled out 2 → 4 tasks - 37.2 req/s at 10 per task (max 8)"]
     );
     assert_eq!(
         given().runs(4).surge(10, 2, 4).requests(61.0).titles(),
@@ -191,20 +194,20 @@ fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
     );
     assert_eq!(
         given().runs(3).surge(43, 2, 3).titles(),
-        ["back to 2 tasks after 43 min — up to 3, 43 task-minutes above 2"]
+        ["scaled in to 2 tasks after 43 min (peak 3, 43 task-minutes above 2)"]
     );
     // Somebody has set the count back by hand: what comes now is a new surge.
     assert_eq!(given().surge(43, 2, 8).requests(37.2).titles().len(), 1);
     assert_eq!(
         given().requests(99.0).tag("scale", "max=4").titles(),
         [
-            "2 → 4 tasks — 99.0 req/s ÷ 10 per task = 10 (max 4)",
-            "needs 10 tasks and may have 4"
+            "scaled out 2 → 4 tasks - 99.0 req/s at 10 per task, 10 needed (max 4)",
+            "2/10 needed tasks running - max=4 reached"
         ]
     );
     assert_eq!(
         given().cpu(92.0).runs(4).titles(),
-        ["4 → 5 tasks — 4 × 92 % CPU ÷ 80 % = 5 (max 8)"]
+        ["scaled out 4 → 5 tasks - CPU 92 % at target 80 % (max 8)"]
     );
 }
 
@@ -241,7 +244,7 @@ fn what_a_person_suspended_stays_suspended() {
         .scaling_out_suspended = true;
     assert_eq!(
         out.titles(),
-        ["needs more tasks, and DynamicScalingOutSuspended is set"]
+        ["2/4 needed tasks running - DynamicScalingOutSuspended is set"]
     );
     let mut window = given()
         .auto_scaled(2, 6)
@@ -284,13 +287,16 @@ fn a_peak_of_a_service_without_the_tag_is_told() {
     let plan = peak.decided();
     assert!(plan.is_empty());
     let message = &plan.messages[0];
-    assert_eq!(message.title, "CPU peak: 93 % on 2 tasks");
+    assert_eq!(
+        message.title,
+        "CPU peak 93 % on 2 tasks - no tag lamplighter:scale"
+    );
     assert_eq!(
         message.why,
-        "CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93; the busiest task is at 99 %. 3 of 3 datapoints were at least 80.0."
+        "3 of 3 datapoints were at least 80.0. CPU of the last 15 minutes, in %: 10 ▁▁▁▁▁▁▁▁▁▁▁▁▇██ 93; the busiest task is at 99 %."
     );
     assert!(
-        message.next.ends_with("it would have gone to 3 tasks."),
+        message.next.ends_with("It would now run 3 tasks."),
         "{}",
         message.next
     );
@@ -314,13 +320,13 @@ fn rings(namespace: &str, metric: &str, threshold: f64) -> serde_json::Value {
     "AWS/ECS",
     "CPUUtilization",
     63.0,
-    "theirs is in ALARM, and CPU is at 6 %: no peak"
+    "alarm theirs is in ALARM, but CPU at 6 % is no peak"
 )]
 #[case::errors(
     "AWS/ApplicationELB",
     "HTTPCode_Target_5XX_Count",
     1.0,
-    "theirs says nothing about CPU or memory, and it has no lamplighter:scale"
+    "alarm theirs does not measure CPU or memory, and the service has no tag lamplighter:scale"
 )]
 fn an_alarm_that_is_no_peak_is_not_told_as_one(
     #[case] namespace: &str,
@@ -339,7 +345,7 @@ fn an_alarm_that_is_no_peak_is_not_told_as_one(
         "1 datapoint [99.0] was greater than or equal to the threshold (95.0).".into();
     assert_eq!(
         given().untag("scale").cpu(61.0).event(maximum).titles(),
-        ["CPU peak: 61 % on 2 tasks"]
+        ["CPU peak 61 % on 2 tasks - no tag lamplighter:scale"]
     );
     let mut low = rings("AWS/ECS", "CPUUtilization", 20.0);
     low["detail"]["state"]["reason"] = "15 datapoints were less than the threshold (20.0).".into();
@@ -352,7 +358,10 @@ fn an_alarm_that_is_no_peak_is_not_told_as_one(
             .untag("scale")
             .cpu(61.0)
             .event(rings("AWS/ECS", "CPUUtilization", 60.0));
-    assert_eq!(own_bound.titles(), ["CPU peak: 61 % on 2 tasks"]);
+    assert_eq!(
+        own_bound.titles(),
+        ["CPU peak 61 % on 2 tasks - no tag lamplighter:scale"]
+    );
 }
 
 /// During a rollout twice the tasks run, and all of them report.
@@ -382,7 +391,7 @@ fn a_deployment_of_the_last_quarter_of_an_hour_is_not_made_smaller() {
     fresh.service().deployments[0].created_at = Some(NOW - SignedDuration::from_mins(14));
     assert_eq!(
         fresh.decided().reason,
-        "6 tasks: a deployment began less than 15 min ago"
+        "stays at 6 tasks: a deployment started less than 15 min ago"
     );
     assert_eq!(fresh.requests(75.0).count(), Some(8));
 }
@@ -410,17 +419,17 @@ fn under_auto_scaling_too_somebody_is_told_that_it_is_not_enough() {
     assert_eq!(
         full.titles(),
         [
-            "Auto Scaling's minimum 2 → 6 tasks — 99.0 req/s ÷ 10 per task = 10 (max 6)",
-            "needs 10 tasks and may have 6"
+            "raised minimum capacity 2 → 6 tasks - 99.0 req/s at 10 per task, 10 needed (max 6)",
+            "6/10 needed tasks running - Auto Scaling's maximum 6 reached"
         ]
     );
     let message = &full.decided().messages[0];
     assert!(
         message
-            .why
-            .ends_with("Application Auto Scaling's maximum is 6."),
+            .next
+            .ends_with("--resource-id service/shop/web --max-capacity 10"),
         "{}",
-        message.why
+        message.next
     );
 }
 

@@ -5,51 +5,56 @@
 //! creates no alarms. It never sets the desired count of a service that Application Auto Scaling
 //! scales.
 
+mod alarm_services;
 mod auto_scaling;
 mod decide;
 #[cfg(test)]
 mod decide_tests;
+mod decision;
 mod demand;
+mod desired_count;
 mod discovery;
 #[cfg(test)]
 mod fixtures;
+mod history;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
+mod metric;
 mod observation;
+mod observed;
 mod peak;
+mod policy;
 mod reads;
+mod reasons;
+mod signal;
+mod sweep;
+mod targets;
 
 use std::collections::BTreeMap;
 
-use crate::reads::Reads;
 use jiff::Timestamp;
 use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::plan::{Action, ScalingAction};
-use lamplighter::policy::{self, ScalePolicy, ScheduleWindow, StackDefaults, TagError};
+use lamplighter::policy::{ScalePolicy, StackDefaults, TagError};
 use lamplighter::ports::capability::ScaleActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Operation, Plan};
 
+use crate::reads::Reads;
+
 pub use decide::decide;
 pub use demand::{Demand, Need};
-pub use observation::{Observed, Prefetched};
+pub use observation::Prefetched;
+pub use observed::Observed;
+pub use policy::Policy;
 
+/// The operation that adjusts the number of tasks of a service to its load.
 pub struct Scale;
-
-/// Scaling policy of one service, read from its tags and the stack defaults.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Policy {
-    /// `None`: load peaks are reported, and nothing is scaled.
-    pub scale: Option<ScalePolicy>,
-    pub windows: Vec<ScheduleWindow>,
-    /// Threshold of average CPU utilisation for a peak, in per cent.
-    pub cpu_peak: u32,
-}
 
 impl Operation for Scale {
     const FUNCTION: Function = Function::Scale;
@@ -63,22 +68,11 @@ impl Operation for Scale {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Policy>, TagError> {
-        let windows = policy::parse_scaling_schedule(tags)?;
-        let scale = ScalePolicy::from_tags(tags, defaults)?;
-        let managed = tags.contains_key(policy::MANAGED);
-        Ok((scale.is_some() || managed).then_some(Policy {
-            scale,
-            windows,
-            cpu_peak: defaults.cpu_peak,
-        }))
+        Policy::from_tags(tags, defaults)
     }
 
     fn cleanup_policy(&self, defaults: &StackDefaults) -> Option<Policy> {
-        Some(Policy {
-            scale: None,
-            windows: Vec::new(),
-            cpu_peak: defaults.cpu_peak,
-        })
+        Some(Policy::for_cleanup(defaults))
     }
 
     fn decide(
@@ -102,30 +96,35 @@ impl Operation for Scale {
             Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
                 observed.desired_count() == Some(scale.to)
             }
-            Action::Scaling(ScalingAction::SetMinCapacity(floor)) => observed
-                .scalable
-                .as_ref()
-                .is_some_and(|scalable| scalable.min == floor.to),
-            _ => false,
+            Action::Scaling(ScalingAction::SetMinCapacity(raise)) => {
+                observed.min_capacity() == Some(raise.to)
+            }
+            Action::Release(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => false,
         }
     }
 
-    fn prune_state(memory: &mut TargetState, observed: &Observed) {
-        memory.prune_scaling(
-            observed.desired_count(),
-            observed.scalable.as_ref().map(|scalable| scalable.min),
-        );
+    fn prune_state(state: &mut TargetState, observed: &Observed) {
+        state.prune_scaling(observed.desired_count(), observed.min_capacity());
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
-        let above = |scale: &ScalePolicy| {
-            observed
-                .desired_count()
-                .is_some_and(|desired| desired > scale.min)
-        };
-        let grown = observed.scalable.is_none() && context.policy.scale.as_ref().is_some_and(above);
-        !plan.is_empty() || grown || context.state.scaling.raised.is_some()
+        let scale = context.policy.scale.as_ref();
+        let is_grown =
+            observed.scalable.is_none() && scale.is_some_and(|scale| is_above_min(scale, observed));
+        !plan.is_empty() || is_grown || context.state.scaling.raised.is_some()
     }
+}
+
+/// Reports whether the service has more tasks than its minimum, and so may scale in later.
+fn is_above_min(scale: &ScalePolicy, observed: &Observed) -> bool {
+    observed
+        .desired_count()
+        .is_some_and(|desired| desired > scale.min)
 }
 
 impl<C: Reads, L: Ledger> Observe<C, L> for Scale {

@@ -1,217 +1,223 @@
-//! Messages and reasons of `scale`.
+//! Messages of `scale`.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::ScalableTarget;
+use lamplighter::model::{Arn, ScalableTarget};
 use lamplighter::notify::Message;
 use lamplighter::policy::SCALE;
 
-use crate::decide::Decision;
-use crate::demand::{MissingData, Need, round_up_tasks};
+use crate::decision::Decision;
+use crate::demand::Need;
+use crate::observed::HISTORY;
+use crate::reasons;
 
 /// Age below which a service may lack metrics.
 const METRICS_GRACE_PERIOD: SignedDuration = SignedDuration::from_mins(20);
 
-/// Describes the required count, such as `37.2 req/s ÷ 10 per task = 4 (max 8)`, and the first step
-/// if it is smaller.
-pub fn describe_scale_out(to: u32, max: u32, need: &Need) -> String {
-    let whole = need.required_tasks();
-    let first = if to < whole && to < max {
-        format!(", {to} at first")
-    } else {
-        String::new()
-    };
-    format!("{} = {whole}{first} (max {max})", need.from)
-}
-
-pub fn describe_min_tasks(case: &Decision<'_>) -> String {
-    match case.floor.window {
-        Some(window) if window.min > case.scale.max => {
-            format!(
-                "{} needs {}, and max is {}",
-                window.text, window.min, case.scale.max
-            )
-        }
-        Some(window) => format!("{} needs at least {}", window.text, window.min),
-        None => format!("min {}", case.scale.min),
-    }
-}
-
-pub fn describe_unchanged(case: &Decision<'_>, need: &Need) -> String {
-    format!(
-        "stays at {}: {}",
-        case.desired_count(),
-        describe_scale_out(case.desired_count(), case.scale.max, need)
-    )
-}
-
-pub fn describe_missing_data(count: u32, missing: &MissingData) -> String {
-    format!(
-        "keeps {count} tasks: {} data of {} of the last 15 minutes is not enough",
-        missing.what, missing.minutes
-    )
-}
-
-pub fn describe_peak(count: u32, peak: f64, floor: u32) -> String {
-    format!(
-        "{count} tasks: the last 15 minutes needed up to {}, the floor is {floor}",
-        round_up_tasks(peak)
-    )
-}
-
-pub fn describe_scale_in(case: &Decision<'_>, wanted: u32) -> String {
-    let peak = case
-        .demand
-        .peak
-        .as_ref()
-        .map_or(wanted, |peak| round_up_tasks(*peak));
-    format!(
-        "the last 15 minutes needed at most {peak}, the floor is {}",
-        case.floor.tasks
-    )
-}
-
 /// Builds the message about a changed count: for the first step of a surge, for its end, and for a
 /// count above the maximum. The journal records all other steps.
-pub fn count_changed(case: &Decision<'_>, to: u32, reason: &str) -> Option<Message> {
-    let from = case.desired_count();
-    let title = format!("{from} → {to} tasks — {reason}");
-    match case.memory.scaling.surge {
+pub fn count_changed(decision: &Decision<'_>, to: u32, reason: &str) -> Option<Message> {
+    let from = decision.desired_count();
+    match decision.state.scaling.surge {
         Some(surge) if to <= surge.base => Some(
             Message::info(format!(
-                "back to {to} tasks after {} — up to {}, {} task-minutes above {}",
-                format_duration(surge.since, case.now),
+                "scaled in to {} after {} (peak {}, {} task-minutes above {})",
+                reasons::describe_tasks(to),
+                format_duration(surge.since, decision.now),
                 surge.peak,
-                surge.task_minutes(case.now),
+                surge.task_minutes(decision.now),
                 surge.base
             ))
             .why(format!("{}.", capitalize_first(reason)))
             .next("Nothing to do."),
         ),
         None if to > from => Some(
-            Message::info(title)
-                .why(describe_bounds(case))
-                .next("The count follows the load every minute, and goes back calmly once 15 minutes needed less."),
+            Message::info(format!("scaled out {from} → {to} tasks - {reason}"))
+                .action("Lamplighter re-evaluates every minute and scales in after 15 minutes of lower load.")
+                .why(describe_bounds(decision))
+                .next("Nothing to do."),
         ),
-        None if from > case.scale.max => Some(Message::info(title).why(describe_bounds(case)).next("Nothing to do.")),
+        None if from > decision.scale.max => Some(
+            Message::info(format!("scaled in {from} → {to} tasks - {reason}"))
+                .why(describe_bounds(decision))
+                .next("Nothing to do."),
+        ),
         Some(_) | None => None,
     }
 }
 
-fn describe_bounds(case: &Decision<'_>) -> String {
+fn describe_bounds(decision: &Decision<'_>) -> String {
     format!(
-        "{} of {} tasks run. Its bounds are min {} and max {} (tag {SCALE}).",
-        case.service.running_count,
-        case.desired_count(),
-        case.scale.min,
-        case.scale.max
+        "{}/{} tasks were running. The tag {SCALE} sets min={} max={}.",
+        decision.service.running_count,
+        decision.desired_count(),
+        decision.scale.min,
+        decision.scale.max
     )
 }
 
 /// Builds the warning that the load needs more tasks than the tag or Application Auto Scaling
 /// allows.
-pub fn max_tasks_reached(case: &Decision<'_>, max: u32, need: &Need) -> Option<Message> {
-    let since = case
-        .memory
+pub fn max_tasks_reached(decision: &Decision<'_>, max: u32, need: &Need) -> Option<Message> {
+    let needed = need.required_tasks();
+    if needed <= max {
+        return None;
+    }
+    let since = decision
+        .state
         .scaling
         .surge
         .map_or(String::new(), |surge| surge.since.to_string());
-    let (who, where_to) = if max < case.scale.max {
-        ("Application Auto Scaling's maximum is".to_owned(), "there")
+    let is_external = max < decision.scale.max;
+    let limit = if is_external {
+        format!("Auto Scaling's maximum {max}")
     } else {
-        (format!("the tag {SCALE} says max="), "in the tag")
+        format!("max={max}")
     };
-    let says = if max < case.scale.max {
-        format!("{who} {max}")
+    let next = if is_external {
+        format!(
+            "Find the source of the load, or raise the maximum: {} --max-capacity {needed}",
+            scalable_target_command(&decision.service.arn)
+        )
     } else {
-        format!("{who}{max}")
+        format!("Find the source of the load, or raise max= in the tag {SCALE}.")
     };
-    (need.required_tasks() > max).then(|| {
-        Message::warning(format!(
-            "needs {} tasks and may have {max}",
-            need.required_tasks()
-        ))
-        .why(format!(
-            "{} = {}; {says}.",
-            need.from,
-            need.required_tasks()
-        ))
-        .next(format!(
-            "Raise the maximum {where_to}, or find out where the load comes from."
-        ))
-        .deduplicated_by(format!("at-max:{since}"))
-    })
-}
-
-/// Builds the warning that a metric is missing, or too sparse for scaling in after a surge.
-pub fn no_data(case: &Decision<'_>) -> Option<Message> {
-    let missing = case.demand.peak.as_ref().err()?;
-    let old = |since: Timestamp| case.now.duration_since(since) >= METRICS_GRACE_PERIOD;
-    let settled = case
-        .service
-        .primary_deployment()
-        .and_then(|deployment| deployment.created_at)
-        .is_none_or(old);
-    let stuck = case.memory.scaling.surge.is_some_and(|surge| old(surge.at));
-    if !settled || (missing.minutes > 0 && !stuck) {
-        return None;
-    }
-    let what = missing.what;
-    let has = if missing.minutes == 0 {
-        "no".to_owned()
-    } else {
-        format!("only {} min of", missing.minutes)
-    };
+    let source = reasons::describe_source(decision, need);
     Some(
-        Message::warning(format!("{has} {what} data in 15 minutes; not made smaller"))
-            .why(format!("CloudWatch has {has} {what} data of the service. Missing data is not zero load."))
-            .next("Look whether it gets traffic and its tasks run, or lower its count by hand. It still grows by what is measured.")
-            .deduplicated_by(format!("no-data:{what}")),
+        Message::warning(format!(
+            "{}/{needed} needed tasks running - {limit} reached",
+            decision.running_count()
+        ))
+        .action("Lamplighter does not scale out further.")
+        .why(format!("The load is above the maximum: {source}."))
+        .next(next)
+        .deduplicated_by(format!("at-max:{since}")),
     )
 }
 
+/// Builds the warning that a metric is missing, or too sparse for scaling in after a surge.
+pub fn missing_data(decision: &Decision<'_>) -> Option<Message> {
+    let missing = decision.demand.peak.as_ref().err()?;
+    if !is_data_due(decision) || (missing.minutes > 0 && !is_surge_stuck(decision)) {
+        return None;
+    }
+    let metric = missing.metric.name();
+    let title = format!(
+        "not scaled in - {metric} data for {}/{} minutes",
+        missing.minutes,
+        HISTORY.as_mins()
+    );
+    Some(
+        Message::warning(title)
+            .action("Lamplighter still scales out on the metrics that have data.")
+            .why(format!(
+                "CloudWatch has too little {metric} data of the service. Missing data is not zero load."
+            ))
+            .next(format!(
+                "Check that the service gets traffic and its tasks run, or lower the count: {}",
+                desired_count_command(&decision.service.arn, decision.min.tasks)
+            ))
+            .deduplicated_by(format!("no-data:{metric}")),
+    )
+}
+
+/// Reports whether the newest deployment is old enough to have metrics.
+fn is_data_due(decision: &Decision<'_>) -> bool {
+    let created_at = decision
+        .service
+        .primary_deployment()
+        .and_then(|deployment| deployment.created_at);
+    created_at.is_none_or(|since| is_grace_period_over(since, decision.now))
+}
+
+/// Reports whether a surge has not changed its count for the grace period.
+fn is_surge_stuck(decision: &Decision<'_>) -> bool {
+    let surge = decision.state.scaling.surge;
+    surge.is_some_and(|surge| is_grace_period_over(surge.at, decision.now))
+}
+
+fn is_grace_period_over(since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(since) >= METRICS_GRACE_PERIOD
+}
+
 pub fn daemon_service() -> Message {
-    Message::warning("can't be scaled: it is a DAEMON service")
-        .why("A DAEMON service runs one task on each instance and has no desired count.")
+    Message::warning("not scaled - a DAEMON service has no desired count")
+        .action("Lamplighter leaves the service unchanged.")
+        .why("ECS runs one task of a DAEMON service on each container instance.")
         .next(format!("Remove the tag {SCALE}."))
         .deduplicated_by("daemon")
 }
 
-pub fn scaling_suspended(flag: &str, why: &str) -> Message {
-    Message::warning(format!("needs more tasks, and {flag} is set"))
-        .why(format!(
-            "{}. Application Auto Scaling scales the service, and somebody has suspended it.",
-            capitalize_first(why)
-        ))
-        .next("Resume it there; nothing was changed.")
-        .deduplicated_by(format!("suspended:{flag}"))
+/// Builds the warning that someone suspended the scaling that the service needs.
+pub fn scaling_suspended(
+    decision: &Decision<'_>,
+    flag: &str,
+    needed: u32,
+    reason: &str,
+) -> Message {
+    Message::warning(format!(
+        "{}/{needed} needed tasks running - {flag} is set",
+        decision.running_count()
+    ))
+    .action("Lamplighter leaves the minimum capacity unchanged.")
+    .why(format!(
+        "Scaling is suspended in Application Auto Scaling, but required: {reason}."
+    ))
+    .next(format!(
+        "Resume scaling: {} --suspended-state {flag}=false",
+        scalable_target_command(&decision.service.arn)
+    ))
+    .deduplicated_by(format!("suspended:{flag}"))
 }
 
-pub fn min_capacity_unchanged(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
+pub fn min_capacity_unchanged(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
     Message::info(format!(
-        "would set Auto Scaling's minimum from {} to {to}",
+        "would raise minimum capacity {} → {to} tasks - {reason}",
         scalable.min
     ))
-    .why(format!(
-        "{}. The tag {SCALE} says autoscaling=tell.",
-        capitalize_first(why)
+    .action("Lamplighter leaves the minimum capacity unchanged.")
+    .why(format!("The tag {SCALE} has autoscaling=tell."))
+    .next(format!(
+        "Set autoscaling=raise in the tag, or raise it yourself: {} --min-capacity {to}",
+        scalable_target_command(&scalable.service)
     ))
-    .next("Nothing was changed.")
     .deduplicated_by("autoscaling-tell")
 }
 
-pub fn min_capacity_raised(scalable: &ScalableTarget, to: u32, why: &str) -> Message {
-    Message::info(format!("Auto Scaling's minimum {} → {to} tasks — {why}", scalable.min))
-        .why("Application Auto Scaling scales the service; its minimum is raised, and its desired count left to it.")
-        .next("The minimum is put back once 15 minutes needed less.")
+pub fn min_capacity_raised(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
+    Message::info(format!(
+        "raised minimum capacity {} → {to} tasks - {reason}",
+        scalable.min
+    ))
+    .action("Lamplighter lowers the minimum again after 15 minutes of lower load.")
+    .why("Application Auto Scaling sets the desired count of the service, so Lamplighter raises only the minimum.")
+    .next("Nothing to do.")
 }
 
 pub fn min_capacity_restored(scalable: &ScalableTarget, to: u32, reason: &str) -> Message {
     Message::info(format!(
-        "Auto Scaling's minimum is {to} again (was {})",
-        scalable.min
+        "restored minimum capacity {} → {}",
+        scalable.min,
+        reasons::describe_tasks(to)
     ))
     .why(format!("{}.", capitalize_first(reason)))
     .next("Nothing to do.")
+}
+
+/// Returns the AWS CLI command that changes the scalable target of a service, without its change.
+fn scalable_target_command(service: &Arn) -> String {
+    format!(
+        "aws application-autoscaling register-scalable-target --service-namespace ecs \
+         --scalable-dimension ecs:service:DesiredCount --resource-id {}",
+        service.resource()
+    )
+}
+
+/// Returns the AWS CLI command that sets the desired count of a service.
+fn desired_count_command(service: &Arn, count: u32) -> String {
+    let Some((cluster, name)) = service.ecs_cluster_and_name() else {
+        return "aws ecs update-service".to_owned();
+    };
+    format!("aws ecs update-service --cluster {cluster} --service {name} --desired-count {count}")
 }
 
 fn format_duration(since: Timestamp, now: Timestamp) -> String {

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixtures::{Given, flat, given};
 use crate::messages;
 
-fn book(messages: &[Message]) -> String {
+fn render_all(messages: &[Message]) -> String {
     messages
         .iter()
         .map(ToString::to_string)
@@ -15,8 +15,8 @@ fn book(messages: &[Message]) -> String {
         .join("\n\n")
 }
 
-/// All that a plan tells.
-fn told(plan: Plan) -> Vec<Message> {
+/// Returns all messages of a plan.
+fn all_messages(plan: Plan) -> Vec<Message> {
     plan.steps
         .into_iter()
         .filter_map(|step| step.message)
@@ -71,14 +71,14 @@ fn every_message() {
     ];
     let mut messages: Vec<Message> = plans
         .into_iter()
-        .flat_map(|given| told(given.decided()))
+        .flat_map(|given| all_messages(given.decided()))
         .collect();
     messages.push(messages::daemon_service());
     let scalable = given().auto_scaled(4, 8).observed.scalable.unwrap();
     messages.push(messages::min_capacity_restored(
         &scalable,
         2,
-        "the last 15 minutes needed at most 2, the floor is 2",
+        "the last 15 minutes needed at most 2 tasks, the minimum is 2",
     ));
-    insta::assert_snapshot!(book(&messages));
+    insta::assert_snapshot!(render_all(&messages));
 }

@@ -1,19 +1,16 @@
-//! Inputs of a decision, prefetched for all services of a run at once.
+//! Reads the inputs of a decision from AWS, for all services of a run at once.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::reads::Reads;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Load, LoadQuery, ScalableTarget, Service};
 use lamplighter::policy::SCALE;
-use serde::Serialize;
 
-use crate::Policy;
-
-/// Period for which metrics are read. Scaling in never goes below the peak need of this period.
-pub const HISTORY: SignedDuration = SignedDuration::from_mins(15);
+use crate::observed::{HISTORY, Observed};
+use crate::policy::Policy;
+use crate::reads::Reads;
 
 /// Prefetched data of all services of a run.
 #[derive(Debug, Default)]
@@ -22,25 +19,6 @@ pub struct Prefetched {
     services: BTreeMap<Arn, Service>,
     loads: BTreeMap<Arn, Load>,
     scalable: BTreeMap<Arn, ScalableTarget>,
-}
-
-/// Observed state that [`crate::decide`] decides on.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Observed {
-    /// `None` if the service no longer exists.
-    pub service: Option<Service>,
-    pub load: Load,
-    /// Set if Application Auto Scaling scales the service.
-    pub scalable: Option<ScalableTarget>,
-}
-
-impl Observed {
-    #[must_use]
-    pub fn desired_count(&self) -> Option<u32> {
-        self.service
-            .as_ref()
-            .map(|service| service.desired_count.unsigned_abs())
-    }
 }
 
 impl Prefetched {
@@ -62,30 +40,7 @@ impl Prefetched {
                 ..Self::default()
             });
         }
-        let names: BTreeSet<&String> = services
-            .iter()
-            .flat_map(|service| &service.target_groups)
-            .collect();
-        let names: Vec<String> = names.into_iter().cloned().collect();
-        let groups = if names.is_empty() {
-            BTreeMap::new()
-        } else {
-            cloud.describe_target_groups(&names).await?
-        };
-        let queries: Vec<LoadQuery> = services
-            .iter()
-            .map(|service| LoadQuery {
-                service: service.arn.clone(),
-                target_groups: service
-                    .target_groups
-                    .iter()
-                    .filter_map(|arn| groups.get(arn).cloned())
-                    .collect(),
-                // The busiest task appears only in the peak report of a service without the scale
-                // tag.
-                busiest: !service.tags.contains_key(SCALE),
-            })
-            .collect();
+        let queries = build_queries(&services, cloud).await?;
         let scalable = cloud.describe_scalable_targets(&arns).await?;
         let loads = cloud
             .read_loads(&queries, now - HISTORY - SignedDuration::from_mins(1), now)
@@ -115,37 +70,72 @@ impl Prefetched {
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let arn = &context.target.arn;
-        let changed = context.state.last_change().is_some_and(|at| at >= self.at);
-        let service = if changed {
-            cloud
-                .describe_services(std::slice::from_ref(arn))
-                .await?
-                .into_iter()
-                .next()
-        } else {
-            self.services.get(arn).cloned()
-        };
-        let load = self.loads.get(arn).cloned().unwrap_or_default();
-        let mut scalable = self.scalable.get(arn).cloned();
-        // Another invocation may have moved the minimum since the prefetch. It is read again before
-        // a recorded raise is dropped from the target state.
-        let known = scalable.as_ref().map(|scalable| scalable.min);
-        if context
-            .state
-            .scaling
-            .raised
-            .is_some_and(|raised| known != Some(raised.to))
-        {
-            scalable = cloud
-                .describe_scalable_targets(std::slice::from_ref(arn))
-                .await?
-                .into_iter()
-                .next();
-        }
         Ok(Observed {
-            service,
-            load,
-            scalable,
+            service: self.find_service(context, cloud).await?,
+            load: self.loads.get(arn).cloned().unwrap_or_default(),
+            scalable: self.find_scalable_target(context, cloud).await?,
         })
     }
+
+    async fn find_service<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Option<Service>, AwsError> {
+        let arn = &context.target.arn;
+        let changed = context.state.last_change().is_some_and(|at| at >= self.at);
+        if !changed {
+            return Ok(self.services.get(arn).cloned());
+        }
+        let services = cloud.describe_services(std::slice::from_ref(arn)).await?;
+        Ok(services.into_iter().next())
+    }
+
+    /// Another invocation may have moved the minimum since the prefetch. It is read again before a
+    /// recorded raise is dropped from the target state.
+    async fn find_scalable_target<C: Reads>(
+        &self,
+        context: TargetContext<'_, Policy>,
+        cloud: &C,
+    ) -> Result<Option<ScalableTarget>, AwsError> {
+        let arn = &context.target.arn;
+        let known = self.scalable.get(arn);
+        let known_min = known.map(|scalable| scalable.min);
+        let raised = context.state.scaling.raised;
+        if raised.is_none_or(|raised| known_min == Some(raised.to)) {
+            return Ok(known.cloned());
+        }
+        let targets = cloud
+            .describe_scalable_targets(std::slice::from_ref(arn))
+            .await?;
+        Ok(targets.into_iter().next())
+    }
+}
+
+/// Builds the metric queries of the services, one each and in their order.
+async fn build_queries<C: Reads>(
+    services: &[Service],
+    cloud: &C,
+) -> Result<Vec<LoadQuery>, AwsError> {
+    let names: BTreeSet<&String> = services
+        .iter()
+        .flat_map(|service| &service.target_groups)
+        .collect();
+    let names: Vec<String> = names.into_iter().cloned().collect();
+    let groups = if names.is_empty() {
+        BTreeMap::new()
+    } else {
+        cloud.describe_target_groups(&names).await?
+    };
+    let queries = services.iter().map(|service| LoadQuery {
+        service: service.arn.clone(),
+        target_groups: service
+            .target_groups
+            .iter()
+            .filter_map(|arn| groups.get(arn).cloned())
+            .collect(),
+        // The busiest task appears only in the peak report of a service without the scale tag.
+        busiest: !service.tags.contains_key(SCALE),
+    });
+    Ok(queries.collect())
 }

@@ -29,7 +29,7 @@ pub fn climbs(stage: &mut Stage<'_>) -> Result<(), String> {
             tasks: 2,
         },
     );
-    stage.told("shop/web: 2 -> 4 tasks - 37.2 req/s / 10 per task = 4 (max 8)")?;
+    stage.told("shop/web: scaled out 2 -> 4 tasks - 37.2 req/s at 10 per task (max 8)")?;
     stage.free()?;
     has(stage, "web", 4)
 }
@@ -78,7 +78,7 @@ pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("schedule", json!({"name": "ScaleSweep"}));
-    stage.decided("6 tasks: the last 15 minutes needed up to 6")?;
+    stage.decided("stays at 6 tasks: the last 15 minutes needed up to 6")?;
     stage.free()?;
     has(stage, "web", 6)?;
     stage.story.line("stack", "a quarter of an hour later");
@@ -101,7 +101,7 @@ pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
         stage.free()?;
         let_time_pass(stage.stack, &stage.web);
     }
-    stage.told("shop/web: back to 2 tasks")?;
+    stage.told("shop/web: scaled in to 2 tasks")?;
     match stage.stack.mail().len() - messages {
         1 => Ok(()),
         n => Err(format!("{n} messages instead of one")),
@@ -133,7 +133,7 @@ pub fn peaks(stage: &mut Stage<'_>) -> Result<(), String> {
             tasks: 3,
         },
     );
-    stage.told("shop/search: CPU peak: 93 % on 3 tasks")?;
+    stage.told("shop/search: CPU peak 93 % on 3 tasks")?;
     stage.free()?;
     has(stage, "search", 3)
 }
@@ -154,7 +154,7 @@ pub fn window_opens(stage: &mut Stage<'_>) -> Result<(), String> {
         &stage.web,
         &[("lamplighter:schedule", &window)],
     );
-    stage.told("shop/web: 2 -> 6 tasks")?;
+    stage.told("shop/web: scaled out 2 -> 6 tasks")?;
     stage.free()?;
     has(stage, "web", 6)
 }

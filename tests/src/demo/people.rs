@@ -88,7 +88,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
 
 pub fn a_quiet_day(stage: &mut Stage<'_>) -> Result<(), String> {
     page(stage);
-    stage.told("lamplighter: a quiet day")
+    stage.told("lamplighter: daily report: no activity")
 }
 
 /// Sends the daily report until tomorrow morning. Returns its text.
@@ -136,5 +136,5 @@ pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
         "stack",
         "the dashboard's widget is in target/demo/widget-light.html and widget-dark.html",
     );
-    stage.told("lamplighter: the day: ")
+    stage.told("lamplighter: daily report: ")
 }

@@ -1,0 +1,131 @@
+//! Handles the events of the `digest` function.
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use lamplighter::model::Arn;
+use lamplighter::notify::{Message, Notification, Outbox, console_link};
+use lamplighter::policy::{Mode, StackDefaults};
+use lamplighter::ports::costs::Costs;
+use lamplighter::ports::ledger::JournalReader;
+use lamplighter::{Error, Function, MalformedEvent};
+use serde_json::{Value, json};
+
+use crate::inputs::ReportInputs;
+use crate::reads::Reads;
+use crate::report::DailyReport;
+use crate::text;
+use crate::widget;
+use crate::window::Window;
+
+/// The `digest` function without its Lambda entry point.
+pub struct Digest<C, L, M, O> {
+    pub cloud: C,
+    pub ledger: L,
+    pub costs: M,
+    pub outbox: O,
+    pub defaults: StackDefaults,
+    pub clock: Box<dyn Fn() -> Timestamp>,
+}
+
+impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
+    /// Handles one Lambda event.
+    ///
+    /// - A dashboard's `describe` or `widgetContext`: returns a text for the widget.
+    /// - The hourly schedule: sends the report at the stack's digest hour, and otherwise does
+    ///   nothing.
+    /// - Manually, `{"day": "2026-11-21"}`: sends the report that ends at the digest hour of that
+    ///   date.
+    ///
+    /// # Errors
+    /// [`Error`] if something cannot be read or the notification cannot be queued; Lambda then
+    /// retries the event.
+    pub async fn handle_request(&self, payload: &Value) -> Result<Value, Error> {
+        let now = (self.clock)();
+        if self.defaults.mode == Mode::Off {
+            return Ok(json!({"mode": "off"}));
+        }
+        if payload.get("describe").is_some() {
+            return Ok(json!(widget::DESCRIPTION));
+        }
+        if let Some(window) = widget::parse_window(payload, now, &self.defaults.time_zone) {
+            return self.render_widget(payload, &window, now).await;
+        }
+        let window = match parse_requested_day(payload)? {
+            Some(day) => Window::for_day(day, &self.defaults)?,
+            None => match Window::for_digest_hour(now, &self.defaults)? {
+                Some(window) => window,
+                None => return Ok(json!({"reason": "it is not the digest hour"})),
+            },
+        };
+        if window.from > now {
+            return Err(MalformedEvent("day is in the future".to_owned()).into());
+        }
+        let inputs = ReportInputs::read_all(
+            (&self.cloud, &self.ledger, &self.costs),
+            &window,
+            now,
+            &self.defaults,
+        )
+        .await?;
+        let report = DailyReport::from_inputs(&inputs, &window, now, &self.defaults);
+        let notification = self.build_notification(&report, &window);
+        self.outbox
+            .send(vec![notification])
+            .await
+            .map_err(|unsent| unsent.error)?;
+        Ok(json!({"title": text::render_title(&report), "text": text::render_body(&report)}))
+    }
+
+    /// Returns the widget's HTML. It makes no Cost Explorer requests, however often a dashboard
+    /// refreshes.
+    async fn render_widget(
+        &self,
+        payload: &Value,
+        window: &Window,
+        now: Timestamp,
+    ) -> Result<Value, Error> {
+        let defaults = StackDefaults {
+            costs: false,
+            ..self.defaults.clone()
+        };
+        let inputs = ReportInputs::read_all(
+            (&self.cloud, &self.ledger, &self.costs),
+            window,
+            now,
+            &defaults,
+        )
+        .await?;
+        let report = DailyReport::from_inputs(&inputs, window, now, &defaults);
+        Ok(json!(widget::render_html(&report, &inputs, payload)))
+    }
+
+    fn build_notification(&self, report: &DailyReport, window: &Window) -> Notification {
+        let target = Arn::new(&self.defaults.topic);
+        Notification {
+            message: Message::info(text::render_title(report)).why(text::render_body(report)),
+            // The time makes the report of a day idempotent, however often it is sent.
+            at: window.to,
+            source: Function::Digest.into(),
+            name: self.defaults.stack.clone(),
+            app: None,
+            stack: self.defaults.stack.clone(),
+            link: console_link(&target),
+            silenced_until: None,
+            target,
+        }
+    }
+}
+
+/// Parses the day of a manual invocation; `None` if the event names none.
+///
+/// # Errors
+/// [`MalformedEvent`] if the day is not a date.
+fn parse_requested_day(payload: &Value) -> Result<Option<Date>, MalformedEvent> {
+    let Some(day) = payload.get("day") else {
+        return Ok(None);
+    };
+    day.as_str()
+        .and_then(|day| day.parse().ok())
+        .map(Some)
+        .ok_or_else(|| MalformedEvent(format!("day {day} is not a date such as \"2026-11-21\"")))
+}

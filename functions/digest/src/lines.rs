@@ -1,0 +1,134 @@
+//! The lines of the daily report, one for each thing that it lists.
+
+use jiff::SignedDuration;
+use lamplighter::model::pluralize;
+
+use crate::duration::{format_age, format_duration, format_time};
+use crate::report::{
+    BackupStatus, DailyReport, Entry, IncidentSummary, Money, ReleaseResult, ReleaseSummary,
+    ScalingSummary, Spending, TimeAtMaximum,
+};
+
+pub fn format_entry(entry: &Entry) -> String {
+    format!("{}: {}", entry.name, entry.text)
+}
+
+pub fn format_release(report: &DailyReport, release: &ReleaseSummary) -> String {
+    let at = format_time(report, release.at);
+    let result = match &release.result {
+        ReleaseResult::Quarantined(reason) => format!("quarantined: {reason}"),
+        ReleaseResult::Verified => "verified".to_owned(),
+        ReleaseResult::InProgress => "in progress".to_owned(),
+        ReleaseResult::NotVerified => "not verified".to_owned(),
+    };
+    format!(
+        "{}: {} ({}), {at}, {result}",
+        release.name, release.tag, release.digest
+    )
+}
+
+pub fn format_incident(report: &DailyReport, incident: &IncidentSummary) -> String {
+    let duration = match incident.resolved_at {
+        Some(resolved_at) => format!(
+            "lasted {}",
+            format_duration(resolved_at.duration_since(incident.since))
+        ),
+        None => format!("open for {}", format_age(report, incident.since)),
+    };
+    let since = format_time(report, incident.since);
+    format!(
+        "[{}] {}: {} ({since}, {duration})",
+        incident.severity.as_str(),
+        incident.name,
+        incident.title
+    )
+}
+
+pub fn format_scaling(scaling: &ScalingSummary) -> String {
+    let maximum = scaling
+        .at_maximum
+        .map(|TimeAtMaximum { max, duration }| {
+            format!(", {} at max={max}", format_duration(duration))
+        })
+        .unwrap_or_default();
+    format!(
+        "{}: {} to {} tasks in {}{maximum}, {:.0} task-hours",
+        scaling.name,
+        scaling.least,
+        scaling.most,
+        pluralize(scaling.changes, "change"),
+        scaling.task_hours
+    )
+}
+
+pub fn format_backups(report: &DailyReport, backups: &BackupStatus) -> String {
+    let newest = backups.newest.map_or("no backup".to_owned(), |at| {
+        let age = format_age(report, at);
+        format!("newest backup {age} old, {} in total", backups.count)
+    });
+    let recovery_point = backups
+        .recovery_point
+        .map_or("no recovery point".to_owned(), |at| {
+            format!("recovery point {} old", format_age(report, at))
+        });
+    let drill = match &backups.drilled {
+        None => "never drilled".to_owned(),
+        Some(drill) if drill.passed => {
+            let took = format_duration(SignedDuration::from_secs(drill.took));
+            let age = format_age(report, drill.began);
+            format!("drill passed {age} ago in {took}")
+        }
+        Some(drill) => format!("drill failed {} ago", format_age(report, drill.began)),
+    };
+    format!("{}: {newest}, {recovery_point}, {drill}", backups.name)
+}
+
+/// Lists the costs by application, or why they are not available.
+pub fn list_costs(report: &DailyReport) -> Vec<String> {
+    let apps = match &report.costs {
+        None => return Vec::new(),
+        Some(Err(code)) => return vec![format!("not available: {code}")],
+        Some(Ok(apps)) if apps.is_empty() => {
+            return vec![
+                "not available: lamplighter:app is not a cost allocation tag, or no resource has it"
+                    .to_owned(),
+            ];
+        }
+        Some(Ok(apps)) => apps,
+    };
+    let own = report
+        .own_cost
+        .iter()
+        .map(|own| format!("this stack: {}", format_money(own)));
+    apps.iter().map(format_spending).chain(own).collect()
+}
+
+fn format_spending(spending: &Spending) -> String {
+    let services: Vec<String> = spending
+        .services
+        .iter()
+        .map(|(service, amount)| format!("{service} {}", format_money(amount)))
+        .collect();
+    let late = spending
+        .late
+        .map(|day| format!(" on {day}, the newest day with costs"))
+        .unwrap_or_default();
+    let last = spending.last.0;
+    let mean = spending.mean.0;
+    let change = if mean > 0.0 {
+        format!(", {:+.0} %", 100.0 * (last / mean - 1.0))
+    } else {
+        String::new()
+    };
+    format!(
+        "{}: {}{late} (7-day mean {}{change}): {}",
+        spending.app,
+        format_money(&spending.last),
+        format_money(&spending.mean),
+        services.join(", ")
+    )
+}
+
+fn format_money(Money(amount, unit): &Money) -> String {
+    format!("{amount:.2} {unit}")
+}

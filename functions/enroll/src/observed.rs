@@ -1,0 +1,61 @@
+//! The observed state of one target.
+
+use lamplighter::model::{
+    Alarm, Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
+    TargetGroup, TaskDefinition,
+};
+use serde::Serialize;
+
+/// The observed state of a target, as the input of [`crate::decide`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Observed {
+    pub subject: Subject,
+    /// The alarms under the target's alarm names, whoever owns them.
+    pub alarms: Vec<OwnAlarm>,
+    /// The body of the existing dashboard.
+    pub dashboard: Option<String>,
+}
+
+/// The resource behind a target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub enum Subject {
+    Service {
+        service: Box<Service>,
+        groups: Vec<TargetGroup>,
+        definition: Option<TaskDefinition>,
+        scalable: Option<ScalableTarget>,
+    },
+    Database(Box<Database>),
+    /// An application and its managed resources.
+    Application {
+        services: Vec<(Service, Vec<TargetGroup>)>,
+        databases: Vec<Database>,
+        caches: Vec<Arn>,
+    },
+    /// The stack's topic, with the subscribed addresses that receive no messages.
+    Topic(Vec<InactiveSubscription>),
+    Gone,
+}
+
+/// An existing alarm with one of Lamplighter's alarm names.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OwnAlarm {
+    pub existing: ExistingAlarm,
+    /// Whether this stack created it for this target.
+    pub is_ours: bool,
+}
+
+impl Observed {
+    /// Returns the alarm of this name.
+    #[must_use]
+    pub fn find_alarm(&self, name: &str) -> Option<&OwnAlarm> {
+        self.alarms.iter().find(|own| own.existing.name == name)
+    }
+
+    /// Reports whether an alarm exists with exactly these settings.
+    #[must_use]
+    pub fn has_alarm(&self, alarm: &Alarm) -> bool {
+        self.find_alarm(&alarm.name)
+            .is_some_and(|own| own.existing.alarm.as_ref() == Some(alarm))
+    }
+}

@@ -1,0 +1,18 @@
+//! The alarms that the resource behind a target should have.
+
+use lamplighter::model::Alarm;
+
+use crate::database_alarms::database_alarms;
+use crate::observed::Subject;
+use crate::policy::Policy;
+use crate::service_alarms::service_alarms;
+
+pub fn subject_alarms(policy: &Policy, subject: &Subject) -> Vec<Alarm> {
+    match subject {
+        Subject::Service {
+            service, groups, ..
+        } => service_alarms(policy, service, groups),
+        Subject::Database(database) => database_alarms(policy, database),
+        Subject::Application { .. } | Subject::Topic(_) | Subject::Gone => Vec::new(),
+    }
+}

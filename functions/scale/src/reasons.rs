@@ -1,0 +1,120 @@
+//! Reasons of a plan, as text for the journal and the messages. Nothing is decided by them.
+
+use lamplighter::model::pluralize;
+
+use crate::decision::{Decision, KeepReason};
+use crate::demand::{MissingData, Need, NeedSource, round_up_tasks};
+use crate::observed::HISTORY;
+
+/// Describes the need behind a count: `37.2 req/s at 10 per task (max 8)`. States how many tasks
+/// are needed if the count is another one.
+pub fn describe_need(decision: &Decision<'_>, need: &Need, count: u32, max: u32) -> String {
+    let needed = need.required_tasks();
+    let needed = if needed == count {
+        String::new()
+    } else {
+        format!(", {needed} needed")
+    };
+    format!("{}{needed} (max {max})", describe_source(decision, need))
+}
+
+/// Describes the measurement behind a need: `37.2 req/s at 10 per task`, `CPU 92 % at target 80 %`.
+///
+/// States how many tasks shared a utilization if the desired count is another one, as just after
+/// scaling out.
+pub fn describe_source(decision: &Decision<'_>, need: &Need) -> String {
+    match &need.source {
+        NeedSource::Requests {
+            per_second,
+            rising_to: None,
+            per_task,
+        } => format!("{per_second:.1} req/s at {per_task} per task"),
+        NeedSource::Requests {
+            per_second,
+            rising_to: Some(expected),
+            per_task,
+        } => format!("{per_second:.1} req/s, rising to {expected:.1}, at {per_task} per task"),
+        NeedSource::Utilization {
+            metric,
+            percent,
+            tasks,
+            target,
+        } => {
+            let count = f64::from(decision.desired_count());
+            let shared = if (tasks - count).abs() < 0.5 {
+                String::new()
+            } else {
+                format!(" across {tasks:.0}")
+            };
+            format!(
+                "{} {percent:.0} %{shared} at target {target} %",
+                metric.name()
+            )
+        }
+    }
+}
+
+/// Describes the minimum number of tasks, and where it comes from.
+pub fn describe_min_tasks(decision: &Decision<'_>) -> String {
+    match decision.min.window {
+        Some(window) if window.min > decision.scale.max => format!(
+            "schedule {} min={}, limited to max={}",
+            window.text, window.min, decision.scale.max
+        ),
+        Some(window) => format!("schedule {} min={}", window.text, window.min),
+        None => format!("min={}", decision.scale.min),
+    }
+}
+
+/// Describes why a count stays although the load needs more.
+pub fn describe_unchanged(decision: &Decision<'_>, need: &Need) -> String {
+    let count = decision.desired_count();
+    format!(
+        "stays at {}: {}",
+        describe_tasks(count),
+        describe_need(decision, need, count, decision.scale.max)
+    )
+}
+
+/// Describes why a count is not lowered.
+pub fn describe_kept(reason: &KeepReason, count: u32, min: u32) -> String {
+    let why = match reason {
+        KeepReason::RecentDeployment => {
+            format!(
+                "a deployment started less than {} min ago",
+                HISTORY.as_mins()
+            )
+        }
+        KeepReason::MissingData(MissingData { metric, minutes }) => format!(
+            "{} data for only {minutes} of the last {} minutes",
+            metric.name(),
+            HISTORY.as_mins()
+        ),
+        KeepReason::Peak(peak) => format!(
+            "the last {} minutes needed up to {}, the minimum is {min}",
+            HISTORY.as_mins(),
+            round_up_tasks(*peak)
+        ),
+    };
+    format!("stays at {}: {why}", describe_tasks(count))
+}
+
+/// Describes why a count is lowered.
+pub fn describe_scale_in(decision: &Decision<'_>, wanted: u32) -> String {
+    let peak = decision
+        .demand
+        .peak
+        .as_ref()
+        .map_or(wanted, |peak| round_up_tasks(*peak));
+    format!(
+        "the last {} minutes needed at most {}, the minimum is {}",
+        HISTORY.as_mins(),
+        describe_tasks(peak),
+        decision.min.tasks
+    )
+}
+
+/// Formats a number of tasks: `1 task`, `2 tasks`.
+pub fn describe_tasks(count: u32) -> String {
+    pluralize(count as usize, "task")
+}

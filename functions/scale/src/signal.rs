@@ -1,0 +1,134 @@
+//! Converts a measured metric into the number of tasks that it requires, minute by minute.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use lamplighter::model::Series;
+
+use crate::history::{MINUTE, TaskHistory};
+use crate::metric::Metric;
+
+/// Consecutive minutes of rising load before the rise is extrapolated. Two minutes are often noise.
+const TREND_MINUTES: i32 = 3;
+/// Minutes from a measurement until the tasks started because of it serve traffic.
+const LEAD_MINUTES: f64 = 1.25;
+
+/// Measurement of one minute.
+#[derive(Debug, Clone, Copy)]
+pub struct Minute {
+    /// Tasks that the load of the minute needs.
+    pub tasks: f64,
+    /// Tasks that shared the load; zero for requests, which are measured for the service as a whole.
+    pub running: f64,
+    /// Requests per second, or utilization in percent.
+    pub value: f64,
+}
+
+/// One measured metric, converted into tasks per minute.
+pub struct Signal {
+    pub metric: Metric,
+    /// Requests per second of one task, or target utilization in percent.
+    pub target: u32,
+    /// Smoothed need by minute, used for scaling out.
+    pub smoothed: BTreeMap<Timestamp, Minute>,
+    /// Need by minute, used for the peak of the last 15 minutes.
+    pub needed: Series,
+}
+
+impl Signal {
+    /// Converts a utilization into tasks: two tasks at 100 % need 2.5 tasks for a target of 80 %.
+    ///
+    /// Uses the lower of two consecutive minutes, so that a spike of one minute is ignored. A task
+    /// that starts uses much CPU for some seconds, and would otherwise start the next one.
+    pub fn from_utilization(
+        metric: Metric,
+        series: &Series,
+        target: u32,
+        history: &TaskHistory<'_>,
+    ) -> Self {
+        let minutes: BTreeMap<Timestamp, Minute> = series
+            .iter()
+            .map(|(at, percent)| {
+                (
+                    *at,
+                    utilization_minute(history.tasks_at(*at), *percent, target),
+                )
+            })
+            .collect();
+        let smoothed: BTreeMap<Timestamp, Minute> = minutes
+            .iter()
+            .map(|(at, minute)| (*at, lower_of_two(&minutes, *at, *minute)))
+            .collect();
+        Self {
+            metric,
+            target,
+            needed: smoothed
+                .iter()
+                .map(|(at, minute)| (*at, minute.tasks))
+                .collect(),
+            smoothed,
+        }
+    }
+
+    /// Converts requests into tasks.
+    ///
+    /// Uses the higher of two consecutive minutes, because a load balancer's newest minute may be
+    /// incomplete. If the load has risen for three minutes, the rise is extrapolated to the time
+    /// when tasks started now serve traffic: otherwise they would be too few as soon as they run.
+    /// Requests are not smoothed downwards like utilization, because a starting task causes none.
+    pub fn from_requests(series: &Series, per_task: u32) -> Self {
+        let needed: Series = series
+            .iter()
+            .map(|(at, requests)| (*at, requests / 60.0 / f64::from(per_task)))
+            .collect();
+        let smoothed = needed
+            .iter()
+            .map(|(at, need)| (*at, request_minute(&needed, *at, *need, per_task)))
+            .collect();
+        Self {
+            metric: Metric::Requests,
+            target: per_task,
+            smoothed,
+            needed,
+        }
+    }
+}
+
+fn utilization_minute(running: f64, percent: f64, target: u32) -> Minute {
+    Minute {
+        tasks: running * percent / f64::from(target),
+        running,
+        value: percent,
+    }
+}
+
+/// Returns the minute before, if it needs fewer tasks.
+fn lower_of_two(minutes: &BTreeMap<Timestamp, Minute>, at: Timestamp, minute: Minute) -> Minute {
+    let before = minutes.get(&(at - MINUTE)).copied();
+    before
+        .filter(|before| before.tasks < minute.tasks)
+        .unwrap_or(minute)
+}
+
+fn request_minute(needed: &Series, at: Timestamp, need: f64, per_task: u32) -> Minute {
+    let higher = minutes_before(needed, at, 1).map_or(need, |before| before.max(need));
+    Minute {
+        tasks: higher + rise_per_minute(needed, at) * LEAD_MINUTES,
+        running: 0.0,
+        value: higher * f64::from(per_task),
+    }
+}
+
+fn minutes_before(needed: &Series, at: Timestamp, minutes: i32) -> Option<f64> {
+    needed.get(&(at - MINUTE * minutes)).copied()
+}
+
+/// Returns the smallest rise within the trend, or zero if the load fell in between. The smallest
+/// rise is certain; the mean would extrapolate a single jump.
+fn rise_per_minute(needed: &Series, at: Timestamp) -> f64 {
+    let rises: Option<Vec<f64>> = (0..TREND_MINUTES)
+        .map(|n| Some(minutes_before(needed, at, n)? - minutes_before(needed, at, n + 1)?))
+        .collect();
+    let smallest = rises.map(|rises| rises.into_iter().fold(f64::INFINITY, f64::min));
+    smallest.filter(|rise| *rise > 0.0).unwrap_or_default()
+}

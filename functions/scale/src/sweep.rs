@@ -1,0 +1,146 @@
+//! Finds the services that the sweep covers: those with a cause to change their count.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use lamplighter::Function;
+use lamplighter::engine::{DiscoveryContext, Targets};
+use lamplighter::event::detail::alarm::split_alarm_name;
+use lamplighter::model::{Arn, ExistingAlarm, Service, Tagged};
+use lamplighter::policy::{self, SCALE, ScalePolicy, StackDefaults};
+use lamplighter::ports::ResourceKind;
+use lamplighter::ports::ledger::Ledger;
+
+use crate::metric::Metric;
+use crate::reads::Reads;
+use crate::targets::{DiscoveryResult, build_targets};
+
+/// Prefix of the names of Lamplighter's alarms, before the cluster.
+const ALARM_PREFIX: &str = "lamplighter/";
+
+/// Finds the services that need a decision now. Services without a load alarm, an open window or a
+/// watch cost no call beyond the listing.
+pub async fn find_by_sweep<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
+    let listed = discovery
+        .cloud
+        .list_tagged(ResourceKind::Service, SCALE)
+        .await?;
+    let watched: BTreeSet<Arn> = discovery
+        .ledger
+        .list_watched(Function::Scale.name())
+        .await?
+        .into_iter()
+        .collect();
+    if listed.is_empty() && watched.is_empty() {
+        return Ok(Targets::Skipped(format!("no service has the tag {SCALE}")));
+    }
+    let alarms = discovery.cloud.describe_alarms(ALARM_PREFIX, true).await?;
+    let sweep = SweepScope {
+        under_load: find_under_load(&alarms),
+        listed: &listed,
+        watched: &watched,
+        now: discovery.now,
+        defaults: discovery.defaults,
+    };
+    let candidates = sweep.find_candidates();
+    if candidates.is_empty() {
+        return Ok(Targets::Skipped(format!(
+            "none of {} services needs a decision now",
+            listed.len()
+        )));
+    }
+    let mut services = discovery.cloud.describe_services(&candidates).await?;
+    services.retain(|service| sweep.needs_decision(service));
+    if services.is_empty() {
+        return Ok(Targets::Skipped(format!(
+            "none of {} services is under load or off its minimum",
+            listed.len()
+        )));
+    }
+    build_targets(services, discovery.now, discovery.cloud).await
+}
+
+/// Returns cluster and name of the services with a load alarm among these.
+fn find_under_load(alarms: &[ExistingAlarm]) -> BTreeSet<(&str, &str)> {
+    alarms
+        .iter()
+        .filter_map(|alarm| split_alarm_name(&alarm.name))
+        .filter(|(_, kind)| Metric::from_alarm_kind(kind).is_some())
+        .map(|(service, _)| service)
+        .collect()
+}
+
+/// What a sweep knows before it reads single services.
+struct SweepScope<'a> {
+    /// Cluster and name of the services with a load alarm in ALARM.
+    under_load: BTreeSet<(&'a str, &'a str)>,
+    /// The services with the scale tag.
+    listed: &'a [Tagged],
+    /// The services on the watch list. Some lost their tag while their minimum was raised: it must
+    /// be restored.
+    watched: &'a BTreeSet<Arn>,
+    now: Timestamp,
+    defaults: &'a StackDefaults,
+}
+
+impl SweepScope<'_> {
+    /// Returns the services to read: those with a reason to change, and once an hour all of them.
+    fn find_candidates(&self) -> Vec<Arn> {
+        let on_the_hour = self.now.as_second().rem_euclid(3_600) < 60;
+        let due = self
+            .listed
+            .iter()
+            .filter(|service| on_the_hour || self.has_cause(service))
+            .map(|service| service.arn.clone());
+        let candidates: BTreeSet<Arn> = due.chain(self.watched.iter().cloned()).collect();
+        candidates.into_iter().collect()
+    }
+
+    /// Reports whether a service has a load alarm in ALARM or an open schedule window.
+    fn has_cause(&self, service: &Tagged) -> bool {
+        let name = service.arn.ecs_cluster_and_name();
+        name.is_some_and(|name| self.under_load.contains(&name))
+            || is_in_window(service, self.now, self.defaults)
+    }
+
+    /// Reports whether a service that was read needs a decision. Once an hour, this includes
+    /// services that drifted from their minimum.
+    fn needs_decision(&self, service: &Service) -> bool {
+        if self.watched.contains(&service.arn) {
+            return true;
+        }
+        self.listed.iter().any(|listed| {
+            listed.arn == service.arn
+                && (self.has_cause(listed)
+                    || differs_from_min(service, &listed.tags, self.defaults))
+        })
+    }
+}
+
+/// Reports whether an open schedule window requires more tasks than the tag's minimum.
+fn is_in_window(service: &Tagged, now: Timestamp, defaults: &StackDefaults) -> bool {
+    let Ok(windows) = policy::parse_schedule(&service.tags) else {
+        return false;
+    };
+    let Some(value) = service.tags.get(SCALE) else {
+        return false;
+    };
+    let min = ScalePolicy::parse(value, defaults).map_or(u32::MAX, |scale| scale.min);
+    windows
+        .iter()
+        .any(|window| window.min > min && window.is_open(now))
+}
+
+/// Reports whether the desired count differs from the minimum of the tag.
+fn differs_from_min(
+    service: &Service,
+    tags: &BTreeMap<String, String>,
+    defaults: &StackDefaults,
+) -> bool {
+    let Ok(Some(scale)) = ScalePolicy::from_tags(tags, defaults) else {
+        return false;
+    };
+    service.desired_count.unsigned_abs() != scale.min
+}
