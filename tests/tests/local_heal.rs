@@ -250,7 +250,7 @@ fn a_step_that_is_throttled_is_taken_again() {
     stack.control("fault", throttled);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(&stack, "could not restart the tasks") == 1).then_some(())
+        (told(&stack, "failed to restart the tasks") == 1).then_some(())
     });
     free(&stack);
     sweep(&stack);
@@ -278,7 +278,7 @@ fn a_step_that_is_denied_each_time_ends_with_a_person() {
     });
     let body = body(&stack, "nothing that was tried");
     assert_eq!(
-        body.matches("tried to restart the tasks, which was refused")
+        body.matches("tried to restart the tasks, but AWS rejected it")
             .count(),
         3,
         "{body}"

@@ -2,13 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::messages as words;
-use crate::AwsError;
+use super::messages;
 use crate::engine::limits::LimitReached;
 use crate::model::Arn;
 use crate::notify::Message;
 use crate::plan::{Action, Finding, ReleaseAction, RestartTasks, Step};
 use crate::policy::TagError;
+use crate::{AwsError, Function};
 
 #[test]
 fn every_message_of_the_engine() {
@@ -19,7 +19,7 @@ fn every_message_of_the_engine() {
         shifts: false,
         heals: true,
     };
-    let reason = "crashes again and again".to_owned();
+    let reason = "It is in a crash loop.".to_owned();
     let step = Step {
         action: Action::Release(ReleaseAction::RestartTasks(redeploy)),
         reason,
@@ -48,17 +48,26 @@ fn every_message_of_the_engine() {
         finding("no-health-check", "no health check"),
         finding("no-logs", "no logs"),
     );
-    let messages = [
-        words::bad_tag_message(&mistake),
-        words::unknown_tag_message(&mistake),
-        words::unreadable_target_message(&error("ThrottlingException", "Rate exceeded", true)),
-        words::unmanaged_target_message("heal"),
-        words::limit_reached_message(&step, &LimitReached::RolloutsPerHour(6)),
-        words::limit_reached_message(&step, &LimitReached::ActionsPerRun(20)),
-        words::findings_message(&[&unchecked]).unwrap_or_else(|| Message::info("none")),
-        words::findings_message(&[&unchecked, &unlogged]).unwrap_or_else(|| Message::info("none")),
-        words::observe_only_message(&step),
-        words::action_failed_message(
+    let texts = [
+        messages::invalid_tag_message(&mistake),
+        messages::invalid_silence_message(&TagError {
+            tag: "lamplighter:silence".to_owned(),
+            value: "until=tomorrow".to_owned(),
+            problem: "until=tomorrow is not a time such as 2026-12-01T08:00Z".to_owned(),
+            example: "until=2026-12-01T08:00Z".to_owned(),
+        }),
+        messages::unknown_tag_message(&mistake),
+        messages::unreadable_target_message(&error("ThrottlingException", "Rate exceeded", true)),
+        messages::unmanaged_target_message(Function::Heal.tag()),
+        messages::unmanaged_target_message(Function::Drill.tag()),
+        messages::limit_reached_message(&step, &LimitReached::RolloutsPerHour(6)),
+        messages::limit_reached_message(&step, &LimitReached::ActionsPerRun(20)),
+        messages::limit_reached_message(&step, &LimitReached::ScalingsPerHour(60)),
+        messages::findings_message(&[&unchecked]).unwrap_or_else(|| Message::info("none")),
+        messages::findings_message(&[&unchecked, &unlogged])
+            .unwrap_or_else(|| Message::info("none")),
+        messages::observe_only_message(&step),
+        messages::action_failed_message(
             &step,
             &error(
                 "AccessDeniedException",
@@ -66,7 +75,7 @@ fn every_message_of_the_engine() {
                 true,
             ),
         ),
-        words::action_failed_message(&step, &error("Timeout", "no answer came", false)),
+        messages::action_failed_message(&step, &error("Timeout", "no answer came", false)),
     ];
-    insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));
+    insta::assert_snapshot!(texts.map(|message| message.to_string()).join("\n\n"));
 }

@@ -160,6 +160,12 @@ impl Event {
         })
     }
 
+    /// Reports whether the event is a scheduled sweep over all targets.
+    #[must_use]
+    pub fn is_sweep(&self) -> bool {
+        matches!(self.detail, Detail::Sweep)
+    }
+
     /// Returns the event that a schedule sends, for tests and for manual invocations.
     #[must_use]
     pub fn scheduled_sweep(id: &str) -> Self {
