@@ -329,8 +329,8 @@ mod tests {
         "TimeZone: Rome is not a time zone such as Europe/Rome"
     )]
     #[case(r#"{"cpu": 80}"#, "unknown field `cpu`")]
-    fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] says: &str) {
+    fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] expected: &str) {
         let error = StackDefaults::parse(document).unwrap_err().to_string();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }
