@@ -12,36 +12,17 @@ const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
 const SNAPSHOT: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders-1";
 
 fn release_actions() -> Vec<Action> {
-    let service = Arn::new(SERVICE);
+    let mut actions = revision_actions();
+    actions.extend(verdict_actions());
+    actions
+}
+
+fn revision_actions() -> Vec<Action> {
     let digest = Digest::new("sha256:ab12cd34ef56");
     let tag = "RC_1.4.2".to_owned();
-    let verdict = |verdict| {
-        ReleaseAction::RecordVerdict(RecordVerdict {
-            service: Arn::new(SERVICE),
-            digest: Digest::new("sha256:ab12cd34ef56"),
-            tag: "RC_1.4.2".to_owned(),
-            verdict,
-        })
-    };
-    let restart = |heals| {
-        ReleaseAction::RestartTasks(RestartTasks {
-            service: Arn::new(SERVICE),
-            since: Timestamp::UNIX_EPOCH,
-            shifts: false,
-            heals,
-        })
-    };
-    let answer = |passed| {
-        ReleaseAction::AnswerCodeDeployHook(AnswerCodeDeployHook {
-            service: Arn::new(SERVICE),
-            deployment: "d-0ABC".to_owned(),
-            execution: "e1".to_owned(),
-            passed,
-        })
-    };
     [
         ReleaseAction::Rollout(Rollout {
-            service: service.clone(),
+            service: Arn::new(SERVICE),
             base: "shop-web:41".to_owned(),
             images: BTreeMap::new(),
             tags: BTreeMap::new(),
@@ -54,10 +35,10 @@ fn release_actions() -> Vec<Action> {
             digest: digest.clone(),
             approved: false,
         }),
-        restart(false),
-        restart(true),
+        ReleaseAction::RestartTasks(restart(false)),
+        ReleaseAction::RestartTasks(restart(true)),
         ReleaseAction::Rollback(Rollback {
-            service: service.clone(),
+            service: Arn::new(SERVICE),
             to: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:40".to_owned(),
             stop: None,
             code_deploy: None,
@@ -66,37 +47,62 @@ fn release_actions() -> Vec<Action> {
             reason: "its probes failed".to_owned(),
         }),
         ReleaseAction::ContinueDeployment(ContinueDeployment {
-            service,
+            service: Arn::new(SERVICE),
             deployment: "arn:aws:ecs:eu-west-1:123456789012:service-deployment/shop/web/1"
                 .to_owned(),
             hook: "h1".to_owned(),
             digest: Some(digest),
             tag,
         }),
-        verdict(Verdict::Passed {
-            revision: "shop-web:41".to_owned(),
-        }),
-        verdict(Verdict::Failed {
-            reason: "its probes failed".to_owned(),
-        }),
-        verdict(Verdict::Superseded),
-        answer(true),
-        answer(false),
     ]
     .map(Action::Release)
     .to_vec()
 }
 
-fn healing_actions() -> Vec<Action> {
-    let park = |restores| {
-        HealingAction::ParkService(ParkService {
-            service: Arn::new(SERVICE),
-            from: 4,
-            to: 2,
+fn restart(heals: bool) -> RestartTasks {
+    RestartTasks {
+        service: Arn::new(SERVICE),
+        since: Timestamp::UNIX_EPOCH,
+        shifts: false,
+        heals,
+    }
+}
+
+fn verdict_actions() -> Vec<Action> {
+    [
+        ReleaseAction::RecordVerdict(verdict(Verdict::Passed {
             revision: "shop-web:41".to_owned(),
-            restores,
-        })
-    };
+        })),
+        ReleaseAction::RecordVerdict(verdict(Verdict::Failed {
+            reason: "its probes failed".to_owned(),
+        })),
+        ReleaseAction::RecordVerdict(verdict(Verdict::Superseded)),
+        ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
+        ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
+    ]
+    .map(Action::Release)
+    .to_vec()
+}
+
+fn verdict(verdict: Verdict) -> RecordVerdict {
+    RecordVerdict {
+        service: Arn::new(SERVICE),
+        digest: Digest::new("sha256:ab12cd34ef56"),
+        tag: "RC_1.4.2".to_owned(),
+        verdict,
+    }
+}
+
+fn hook_answer(passed: bool) -> AnswerCodeDeployHook {
+    AnswerCodeDeployHook {
+        service: Arn::new(SERVICE),
+        deployment: "d-0ABC".to_owned(),
+        execution: "e1".to_owned(),
+        passed,
+    }
+}
+
+fn healing_actions() -> Vec<Action> {
     let share = CapacityShare {
         provider: "FARGATE".to_owned(),
         weight: 1,
@@ -108,8 +114,8 @@ fn healing_actions() -> Vec<Action> {
             task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b".to_owned(),
             reason: "unhealthy".to_owned(),
         }),
-        park(false),
-        park(true),
+        HealingAction::ParkService(park(false)),
+        HealingAction::ParkService(park(true)),
         HealingAction::IncreaseMemory(IncreaseMemory {
             service: Arn::new(SERVICE),
             base: "shop-web:41".to_owned(),
@@ -140,6 +146,16 @@ fn healing_actions() -> Vec<Action> {
     ]
     .map(Action::Healing)
     .to_vec()
+}
+
+fn park(restores: bool) -> ParkService {
+    ParkService {
+        service: Arn::new(SERVICE),
+        from: 4,
+        to: 2,
+        revision: "shop-web:41".to_owned(),
+        restores,
+    }
 }
 
 fn scaling_and_monitoring_actions() -> Vec<Action> {
