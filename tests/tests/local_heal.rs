@@ -244,7 +244,7 @@ fn a_throttled_step_is_retried() {
     stack.control("fault", throttled);
     sweep(&stack);
     stack.until("it is told", || {
-        (told(&stack, "could not restart the tasks") == 1).then_some(())
+        (told(&stack, "failed to restart the tasks") == 1).then_some(())
     });
     free(&stack);
     sweep(&stack);
@@ -268,7 +268,7 @@ fn a_step_that_is_always_denied_is_escalated() {
     });
     let body = body(&stack, "steps failed");
     assert_eq!(
-        body.matches("tried to restart the tasks, which was refused")
+        body.matches("tried to restart the tasks, but AWS rejected it")
             .count(),
         3,
         "{body}"

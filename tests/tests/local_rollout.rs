@@ -171,7 +171,7 @@ fn ecs_rolls_a_hanging_release_back_with_evidence_of_its_tasks() {
         .rev()
         .find_map(|mail| mail["body"].as_str().map(str::to_owned))
         .unwrap();
-    let said = "1 task of it stopped: the container web ended with exit code 3.\nLast lines of the container web:\n  \
+    let said = "1 task stopped: container web exited with code 3.\nLast log lines of container web:\n  \
                 ERROR: postgres://[hidden]@db/shop refused the connection";
     assert!(body.contains(said), "{body}");
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());

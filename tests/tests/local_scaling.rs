@@ -304,7 +304,7 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
         service(&stack, "web", &tags);
         let mail = told(
             &stack,
-            "shop/web: tag lamplighter:scale can't be read; nothing is done",
+            "shop/web: invalid tag lamplighter:scale - its operations are disabled",
         );
         assert!(mail["body"].as_str().unwrap().contains(problem), "{mail}");
         free(&stack);

@@ -253,8 +253,7 @@ fn an_update_whose_answers_are_lost_is_notified_once() {
     settle(&stack, &arn);
     let subjects = subjects(&stack);
     assert!(
-        subjects[0]
-            .starts_with("[warning] shop/web: no answer when asked to roll out RC_1.4.2 (sha256:"),
+        subjects[0].starts_with("[warning] shop/web: outcome unknown: roll out RC_1.4.2 (sha256:"),
         "{subjects:?}"
     );
     assert_eq!((subjects.len(), told()), (2, 1), "{subjects:?}");

@@ -124,7 +124,7 @@ fn a_locked_target_is_rejected_and_the_event_is_retried() {
     assert_eq!(error.kind(), "TargetBusy");
     assert_eq!(
         error.to_string(),
-        "shop/web is held by request-1 until 2026-11-21T03:01:00Z; this event is retried"
+        "shop/web is locked by request-1 until 2026-11-21T03:01:00Z; the event is retried"
     );
     world.pass(SignedDuration::from_secs(61));
     world.invoke(&Deploy, push).unwrap().unwrap();
@@ -226,19 +226,19 @@ fn paused_and_off_read_nothing() {
 #[case::bad_value(
     "lamplighter:deploy",
     "tga=latest",
-    "tag lamplighter:deploy can't be read; nothing is done"
+    "invalid tag lamplighter:deploy - its operations are disabled"
 )]
 #[case::bad_managed(
     "lamplighter:managed",
     "yes",
-    "tag lamplighter:managed can't be read; nothing is done"
+    "invalid tag lamplighter:managed - its operations are disabled"
 )]
 #[case::bad_freeze(
     "lamplighter:freeze",
     "friday",
-    "tag lamplighter:freeze can't be read; nothing is done"
+    "invalid tag lamplighter:freeze - its operations are disabled"
 )]
-fn a_bad_tag_is_told_once_and_touches_nothing(
+fn an_invalid_tag_is_notified_once_and_changes_nothing(
     #[case] key: &str,
     #[case] value: &str,
     #[case] title: &str,
@@ -273,7 +273,7 @@ fn a_bad_tag_is_told_once_and_touches_nothing(
 }
 
 #[test]
-fn a_misspelt_key_is_notified_when_it_is_set() {
+fn an_unknown_key_is_notified_when_it_is_set() {
     let world = World::new();
     let arn = world.web();
     let tags = json!({"lamplighter:managed": "true", "lamplighter:depoly": "tag=latest"});
@@ -335,19 +335,19 @@ fn a_silenced_notification_is_sent_when_the_silence_ends() {
     assert_eq!(world.titles(), [""; 0]);
     assert_eq!(
         world.state().journal[0].notified,
-        ["(silenced) tag lamplighter:freeze can't be read; nothing is done"]
+        ["(silenced) invalid tag lamplighter:freeze - its operations are disabled"]
     );
     world.pass(SignedDuration::from_hours(1));
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(
         world.titles(),
-        ["tag lamplighter:freeze can't be read; nothing is done"]
+        ["invalid tag lamplighter:freeze - its operations are disabled"]
     );
     tag("silence", "for a while");
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(
         world.titles()[1..],
-        ["tag lamplighter:silence can't be read; nothing is done"]
+        ["invalid tag lamplighter:silence - not silenced"]
     );
 }
 
@@ -398,7 +398,7 @@ fn an_unreadable_service_does_not_stop_the_others() {
 }
 
 #[test]
-fn an_unreadable_target_is_notified_once() {
+fn a_target_that_cannot_be_observed_is_notified_once() {
     let world = World::new();
     world.web();
     for _ in 0..3 {
@@ -409,7 +409,7 @@ fn an_unreadable_target_is_notified_once() {
     }
     assert_eq!(
         world.titles(),
-        ["can't be looked after: DescribeServices failed"]
+        ["not reconciled - DescribeServices failed (ThrottlingException)"]
     );
 }
 
@@ -454,7 +454,7 @@ fn actions_of_one_run_are_bounded_and_the_rest_follows() {
         world
             .titles()
             .iter()
-            .filter(|title| title.starts_with("limit reached"))
+            .filter(|title| title.starts_with("limit of "))
             .count(),
         1
     );
@@ -497,7 +497,7 @@ fn a_failed_action_is_journalled_notified_and_returned() {
     );
     assert_eq!(
         world.titles(),
-        ["could not roll out RC_1.1.0 (sha256:00000000)"]
+        ["failed to roll out RC_1.1.0 (sha256:00000000) - ThrottlingException"]
     );
     let kinds: Vec<RecordKind> = world
         .state()

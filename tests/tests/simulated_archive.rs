@@ -226,7 +226,7 @@ fn an_export_that_fails_is_told_and_tried_again_an_hour_later() {
     "exprot",
     "STANDARD",
     None,
-    "tag lamplighter:logs can't be read; nothing is done"
+    "invalid tag lamplighter:logs - its operations are disabled"
 )]
 fn a_group_that_cannot_be_exported_is_told_once(
     #[case] tag: &str,

@@ -90,8 +90,8 @@ fn a_message_says_how_tasks_stopped_and_what_they_wrote_last() {
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert_eq!(
         why,
-        "The rollout did not complete. 2 tasks of it stopped: the container web ended with exit code 1.\n\
-         Last lines of the container web:\n  ERROR: no table orders\n  ERROR: password=[hidden] refused"
+        "The rollout did not complete. 2 tasks stopped: container web exited with code 1.\n\
+         Last log lines of container web:\n  ERROR: no table orders\n  ERROR: password=[hidden] refused"
     );
 }
 
@@ -114,7 +114,7 @@ fn that_nothing_more_can_be_read_keeps_nothing_where_it_is(#[case] call: &'stati
     assert!(runs(&world, &web, "RC_1.1.0"));
     let why = world.state().notices.last().unwrap().message.why.clone();
     assert!(
-        why.contains("More could not be read: ") && why.contains(call),
+        why.contains("More evidence could not be read: ") && why.contains(call),
         "{why}"
     );
 }

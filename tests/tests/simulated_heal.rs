@@ -655,7 +655,7 @@ fn an_event_of_a_locked_service_is_left_to_the_sweep() {
         answer["targets"][0]["left"]
             .as_str()
             .unwrap()
-            .contains("is held by deploy"),
+            .contains("is locked by deploy"),
         "{answer}"
     );
 }

@@ -72,7 +72,7 @@ pub struct ParameterError {
 pub enum Error {
     #[error(transparent)]
     MalformedEvent(#[from] MalformedEvent),
-    #[error("{target} is held by {holder} until {until}; this event is retried")]
+    #[error("{target} is locked by {holder} until {until}; the event is retried")]
     TargetBusy {
         target: String,
         holder: String,
@@ -82,17 +82,35 @@ pub enum Error {
     Aws(#[from] AwsError),
     #[error(transparent)]
     Parameter(#[from] ParameterError),
-    #[error("{target}: not finished within {seconds} s")]
+    #[error("{target}: not reconciled within {seconds} s")]
     OutOfTime { target: String, seconds: u64 },
     #[error("{} of {total} targets failed: {}", failures.len(), failures.join("; "))]
     Targets { total: usize, failures: Vec<String> },
 }
 
 impl Error {
-    /// Reports whether a write of the ledger or of the notification queue failed. Such a failure
-    /// can't be reported by a notification.
-    pub(crate) fn is_ledger_failure(&self) -> bool {
+    /// Reports whether a write of the ledger or of the notification queue failed. No notification
+    /// can report such a failure.
+    fn is_ledger_failure(&self) -> bool {
         matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems", "SendMessageBatch"].contains(&error.call))
+    }
+
+    /// Reports whether another function holds the lock of the target.
+    pub(crate) fn is_target_busy(&self) -> bool {
+        matches!(self, Self::TargetBusy { .. })
+    }
+
+    /// Reports whether the next sweep is retry enough for a target that failed in a sweep.
+    ///
+    /// Targets without time left or with a lock held by another function are retried at once. If
+    /// the ledger can't be written, no notification can be recorded either, so the invocation fails.
+    pub(crate) fn is_left_to_next_sweep(&self) -> bool {
+        match self {
+            Self::OutOfTime { .. } | Self::TargetBusy { .. } => false,
+            Self::MalformedEvent(_) | Self::Aws(_) | Self::Parameter(_) | Self::Targets { .. } => {
+                !self.is_ledger_failure()
+            }
+        }
     }
 
     /// Returns the stable name of this kind of failure.

@@ -333,11 +333,11 @@ fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
         tags: &tags,
     };
     let worker = create_service(stage.stack, &service);
-    stage.told("shop/worker: tag lamplighter:deploy can't be read; nothing is done")?;
+    stage.told("shop/worker: invalid tag lamplighter:deploy - its operations are disabled")?;
     stage.free()?;
     stage.stack.sweep();
     stage.free()?;
-    stage.told("shop/worker: tag lamplighter:deploy can't be read; nothing is done")?;
+    stage.told("shop/worker: invalid tag lamplighter:deploy - its operations are disabled")?;
     if deployed_image(stage.stack, &worker) == image {
         stage.unchanged(3)
     } else {

@@ -17,7 +17,7 @@ pub struct Preconditions {
     /// `ECS`, `CODE_DEPLOY`, `EXTERNAL`.
     pub deployment_controller: String,
     pub rollout_in_progress: bool,
-    /// The dependency that is down, in words: `the database orders (storage-full)`.
+    /// The dependency that is down, for messages: `the database orders (storage-full)`.
     pub dependency_outage: Option<String>,
 }
 
@@ -25,10 +25,9 @@ impl Preconditions {
     /// Returns the preconditions of an active target on which every action is allowed.
     #[must_use]
     pub fn for_active_target() -> Self {
-        let (status, deployment_controller) = ("ACTIVE".to_owned(), "ECS".to_owned());
         Self {
-            status,
-            deployment_controller,
+            status: "ACTIVE".to_owned(),
+            deployment_controller: "ECS".to_owned(),
             rollout_in_progress: false,
             dependency_outage: None,
         }
@@ -60,17 +59,19 @@ impl From<&Service> for Preconditions {
 pub enum Veto {
     #[error("the service is {0}, not ACTIVE")]
     NotActive(String),
-    #[error("its deployments belong to {0}, not to ECS")]
+    #[error("the deployment controller is {0}, not ECS")]
     ForeignController(String),
     #[error("a rollout is in progress")]
     RolloutInProgress,
-    #[error("it crashes, and is parked at {0} tasks until another revision of it runs")]
+    #[error(
+        "the service is in a crash loop and parked at {0} tasks until it runs another revision"
+    )]
     Parked(u32),
-    #[error("a release of it is followed")]
-    ReleaseFollowed,
-    #[error("{0} is down, and nothing that is done to the service helps")]
+    #[error("a release of the service is in progress")]
+    ReleaseInProgress,
+    #[error("{0} is down, so no change of the service helps")]
     DependencyDown(String),
-    #[error("its tasks were started anew at {0}, less than {minutes} min ago", minutes = SCALE_IN_DELAY.as_mins())]
+    #[error("its tasks were restarted at {0}, less than {minutes} min ago", minutes = SCALE_IN_DELAY.as_mins())]
     RecentlyRepaired(Timestamp),
 }
 
@@ -80,37 +81,41 @@ pub enum Veto {
 /// The [`Veto`], which the engine writes to the journal.
 pub fn check_action(
     action: &Action,
-    state: &Preconditions,
-    memory: &TargetState,
+    preconditions: &Preconditions,
+    state: &TargetState,
     now: Timestamp,
 ) -> Result<(), Veto> {
     let rule = action.arbiter_rule();
     if rule == ArbiterRule::Always {
         return Ok(());
     }
-    if state.status != "ACTIVE" {
-        return Err(Veto::NotActive(state.status.clone()));
+    if preconditions.status != "ACTIVE" {
+        return Err(Veto::NotActive(preconditions.status.clone()));
     }
     let repair = action.repair();
     // While a dependency is down, every revision fails.
-    if let (Some(outage), Repair::Rollback | Repair::Step) = (&state.dependency_outage, repair) {
+    if let (Some(outage), Repair::Rollback | Repair::Step) =
+        (&preconditions.dependency_outage, repair)
+    {
         return Err(Veto::DependencyDown(outage.clone()));
     }
-    if repair == Repair::Step && memory.is_release_in_progress(now) {
-        return Err(Veto::ReleaseFollowed);
+    if repair == Repair::Step && state.is_release_in_progress(now) {
+        return Err(Veto::ReleaseInProgress);
     }
     match rule {
         ArbiterRule::Always | ArbiterRule::ActiveTarget => Ok(()),
         ArbiterRule::Deployment {
             through_code_deploy,
-        } => check_controller(state, through_code_deploy),
-        ArbiterRule::TaskCount { scales_in } => check_task_count(state, memory, scales_in, now),
+        } => check_controller(preconditions, through_code_deploy),
+        ArbiterRule::TaskCount { scales_in } => {
+            check_task_count(preconditions, state, scales_in, now)
+        }
     }
 }
 
 /// Checks that ECS deploys the service, or CodeDeploy and the action goes through it.
-fn check_controller(state: &Preconditions, through_code_deploy: bool) -> Result<(), Veto> {
-    match state.deployment_controller.as_str() {
+fn check_controller(preconditions: &Preconditions, through_code_deploy: bool) -> Result<(), Veto> {
+    match preconditions.deployment_controller.as_str() {
         "ECS" => Ok(()),
         "CODE_DEPLOY" if through_code_deploy => Ok(()),
         other => Err(Veto::ForeignController(other.to_owned())),
@@ -119,27 +124,31 @@ fn check_controller(state: &Preconditions, through_code_deploy: bool) -> Result<
 
 /// Checks that the service is not parked, and that a scale-in waits for rollouts and restarts.
 fn check_task_count(
-    state: &Preconditions,
-    memory: &TargetState,
+    preconditions: &Preconditions,
+    state: &TargetState,
     scales_in: bool,
     now: Timestamp,
 ) -> Result<(), Veto> {
     // A parked service crashes regardless of its number of tasks.
-    if let Some(parked) = &memory.health.parked {
+    if let Some(parked) = &state.health.parked {
         return Err(Veto::Parked(parked.to));
     }
     if scales_in {
-        check_scale_in(state, memory, now)
+        check_scale_in(preconditions, state, now)
     } else {
         Ok(())
     }
 }
 
-fn check_scale_in(state: &Preconditions, memory: &TargetState, now: Timestamp) -> Result<(), Veto> {
-    if state.rollout_in_progress {
+fn check_scale_in(
+    preconditions: &Preconditions,
+    state: &TargetState,
+    now: Timestamp,
+) -> Result<(), Veto> {
+    if preconditions.rollout_in_progress {
         return Err(Veto::RolloutInProgress);
     }
-    match memory
+    match state
         .last_restart()
         .filter(|at| now.duration_since(*at) < SCALE_IN_DELAY)
     {
@@ -159,7 +168,7 @@ mod tests {
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
-    fn state(status: &str, controller: &str, rollout_in_progress: bool) -> Preconditions {
+    fn preconditions(status: &str, controller: &str, rollout_in_progress: bool) -> Preconditions {
         Preconditions {
             status: status.into(),
             deployment_controller: controller.into(),
@@ -168,8 +177,12 @@ mod tests {
         }
     }
 
-    fn verdict(action: &Action, state: &Preconditions, memory: &TargetState) -> Option<String> {
-        check_action(action, state, memory, NOW)
+    fn veto_text(
+        action: &Action,
+        preconditions: &Preconditions,
+        state: &TargetState,
+    ) -> Option<String> {
+        check_action(action, preconditions, state, NOW)
             .err()
             .map(|veto| veto.to_string())
     }
@@ -180,7 +193,7 @@ mod tests {
     #[case(
         "ACTIVE",
         "CODE_DEPLOY",
-        Some("its deployments belong to CODE_DEPLOY, not to ECS")
+        Some("the deployment controller is CODE_DEPLOY, not ECS")
     )]
     fn only_an_active_service_that_ecs_deploys_is_restarted(
         #[case] status: &str,
@@ -194,9 +207,9 @@ mod tests {
             heals: false,
         }));
         assert_eq!(
-            verdict(
+            veto_text(
                 &action,
-                &state(status, controller, false),
+                &preconditions(status, controller, false),
                 &TargetState::default()
             )
             .as_deref(),
@@ -212,17 +225,17 @@ mod tests {
         2,
         false,
         14,
-        Some("its tasks were started anew at 1969-12-31T23:46:00Z, less than 15 min ago")
+        Some("its tasks were restarted at 1969-12-31T23:46:00Z, less than 15 min ago")
     )]
-    #[case::in_when_all_is_calm(4, 2, false, 15, None)]
-    fn a_service_is_not_made_smaller_while_it_recovers(
+    #[case::in_when_idle(4, 2, false, 15, None)]
+    fn a_service_is_not_scaled_in_while_it_recovers(
         #[case] from: u32,
         #[case] to: u32,
         #[case] rollout: bool,
         #[case] restarted: i64,
         #[case] veto: Option<&str>,
     ) {
-        let memory = TargetState {
+        let state = TargetState {
             releases: crate::state::ReleaseState {
                 attempts: vec![Attempt::at(NOW - SignedDuration::from_mins(restarted))],
                 ..Default::default()
@@ -236,7 +249,12 @@ mod tests {
             base: 2,
         }));
         assert_eq!(
-            verdict(&action, &state("ACTIVE", "CODE_DEPLOY", rollout), &memory).as_deref(),
+            veto_text(
+                &action,
+                &preconditions("ACTIVE", "CODE_DEPLOY", rollout),
+                &state
+            )
+            .as_deref(),
             veto
         );
     }

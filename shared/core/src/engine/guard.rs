@@ -9,18 +9,18 @@ use crate::plan::{Action, Plan, ReleaseAction, Step};
 use crate::ports::Executor;
 
 use crate::ports::ledger::Ledger;
-use crate::state::Pending;
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Resolves intents of earlier invocations whose outcome is unknown. An action that has taken
     /// effect is notified now; any other is decided again.
     pub(super) fn resolve_intents(&mut self, observed: &Op::Observed) {
-        let in_effect = |pending: &Pending| Op::is_applied(&pending.action, observed);
-        for pending in self
+        let applied = self
             .lease
             .state
-            .take_applied(Op::FUNCTION.name(), self.now, in_effect)
-        {
+            .take_applied(Op::FUNCTION.name(), self.now, |pending| {
+                Op::is_applied(&pending.action, observed)
+            });
+        for pending in applied {
             let target = self.target.arn.display_name();
             tracing::info!(
                 operation = Op::FUNCTION.name(),
@@ -31,63 +31,63 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             self.notify_if_some(pending.message);
         }
         // A restart in progress may still be rolled back.
-        let owed = self
+        let pending_restart = self
             .lease
             .state
             .releases
             .pending_restart
             .as_ref()
-            .map(|owed| Action::Release(ReleaseAction::RestartTasks(owed.restart.clone())));
-        let settled = !Op::preconditions(observed).rollout_in_progress;
-        if settled && owed.is_some_and(|restart| Op::is_applied(&restart, observed)) {
+            .map(|pending| Action::Release(ReleaseAction::RestartTasks(pending.restart.clone())));
+        let is_settled = !Op::preconditions(observed).rollout_in_progress;
+        if is_settled && pending_restart.is_some_and(|restart| Op::is_applied(&restart, observed)) {
             self.lease.state.releases.pending_restart = None;
         }
         Op::prune_state(&mut self.lease.state, observed);
     }
 
-    /// Checks each step with the arbiter and the limits.
+    /// Checks each step with the arbiter and the limits. Returns each step, or the reason why it is
+    /// withheld.
     pub(super) fn check_steps(
         &mut self,
         plan: &Plan,
-        state: &arbiter::Preconditions,
+        preconditions: &arbiter::Preconditions,
     ) -> Vec<Result<Step, String>> {
         let mut permitted = 0;
         let mut steps = Vec::new();
         for step in &plan.steps {
-            let before = self.counts.actions + permitted;
-            steps.push(
-                if let Err(veto) =
-                    arbiter::check_action(&step.action, state, &self.lease.state, self.now)
-                {
-                    Err(format!(
-                        "not permitted to {}: {veto}",
-                        step.action.describe()
-                    ))
-                } else if let Err(limit) = limits::check_limits(
-                    &step.action,
-                    &self.lease.state,
-                    before,
-                    &self.engine.defaults,
-                    self.now,
-                ) {
-                    self.report_limit(step, &limit);
-                    Err(format!("limit reached: {limit}"))
-                } else {
-                    permitted += 1;
-                    Ok(step.clone())
-                },
-            );
+            let checked = self.check_step(step, preconditions, self.counts.actions + permitted);
+            permitted += u32::from(checked.is_ok());
+            steps.push(checked.map(|()| step.clone()));
         }
         steps
+    }
+
+    /// Checks one step after `done_in_run` actions. An error is the reason why it is withheld.
+    fn check_step(
+        &mut self,
+        step: &Step,
+        preconditions: &arbiter::Preconditions,
+        done_in_run: u32,
+    ) -> Result<(), String> {
+        let state = &self.lease.state;
+        arbiter::check_action(&step.action, preconditions, state, self.now)
+            .map_err(|veto| format!("did not {}: {veto}", step.action.describe()))?;
+        let defaults = &self.engine.defaults;
+        limits::check_limits(&step.action, state, done_in_run, defaults, self.now).map_err(
+            |limit| {
+                self.report_limit(step, &limit);
+                format!("limit reached: {limit}")
+            },
+        )
     }
 
     /// Reports a limit that withholds a step. A limit of the run is notified for the first target
     /// only. A restart that no sweep would discover again stays pending.
     fn report_limit(&mut self, step: &Step, limit: &limits::LimitReached) {
-        let of_run = matches!(limit, limits::LimitReached::ActionsPerRun(_));
-        if !(of_run && self.counts.limit_notified) {
-            let told = self.notify_once(limit_reached_message(step, limit));
-            self.counts.limit_notified |= of_run && told;
+        let is_per_run = limit.is_per_run();
+        if !(is_per_run && self.counts.limit_notified) {
+            let sent = self.notify_once(limit_reached_message(step, limit));
+            self.counts.limit_notified |= is_per_run && sent;
         }
         self.lease
             .state

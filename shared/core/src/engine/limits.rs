@@ -9,11 +9,11 @@ use crate::state::{Attempt, TargetState};
 /// The limit that withholds an action. Reaching one sends a critical notification.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LimitReached {
-    #[error("{0} rollouts of this service within the last hour (stack parameter RolloutsPerHour)")]
+    #[error("{0} rollouts per hour (stack parameter RolloutsPerHour)")]
     RolloutsPerHour(u32),
-    #[error("{0} actions in this run (stack parameter ActionsPerRun)")]
+    #[error("{0} actions per run (stack parameter ActionsPerRun)")]
     ActionsPerRun(u32),
-    #[error("{0} changes of its number of tasks within the last hour")]
+    #[error("{0} scalings per hour")]
     ScalingsPerHour(usize),
 }
 
@@ -26,7 +26,7 @@ const SCALINGS_PER_HOUR: usize = 60;
 /// [`LimitReached`] with the limit that withholds the action.
 pub fn check_limits(
     action: &Action,
-    memory: &TargetState,
+    state: &TargetState,
     done_in_run: u32,
     defaults: &StackDefaults,
     now: Timestamp,
@@ -40,32 +40,34 @@ pub fn check_limits(
     match rule {
         // Rollbacks are never withheld; the steps of an incident bound the repairs.
         LimitRule::Unlimited | LimitRule::PerRun => Ok(()),
-        LimitRule::Scalings => {
-            let recent = memory
-                .scaling
-                .scalings
-                .iter()
-                .filter(|scaling| scaling.at > since);
-            check_count(
-                recent.count(),
-                SCALINGS_PER_HOUR,
-                LimitReached::ScalingsPerHour(SCALINGS_PER_HOUR),
-            )
-        }
-        LimitRule::Restarts => check_rollouts(memory, since, defaults, |_| true),
+        LimitRule::Scalings => check_scalings(state, since),
+        LimitRule::Restarts => check_rollouts(state, since, defaults, |_| true),
         LimitRule::Rollouts => {
-            check_rollouts(memory, since, defaults, |attempt| attempt.digest.is_some())
+            check_rollouts(state, since, defaults, |attempt| attempt.digest.is_some())
         }
     }
 }
 
+fn check_scalings(state: &TargetState, since: Timestamp) -> Result<(), LimitReached> {
+    let recent = state
+        .scaling
+        .scalings
+        .iter()
+        .filter(|scaling| scaling.at > since);
+    check_count(
+        recent.count(),
+        SCALINGS_PER_HOUR,
+        LimitReached::ScalingsPerHour(SCALINGS_PER_HOUR),
+    )
+}
+
 fn check_rollouts(
-    memory: &TargetState,
+    state: &TargetState,
     since: Timestamp,
     defaults: &StackDefaults,
     counts: impl Fn(&Attempt) -> bool,
 ) -> Result<(), LimitReached> {
-    let recent = memory
+    let recent = state
         .releases
         .attempts
         .iter()
@@ -82,6 +84,36 @@ fn check_count(count: usize, limit: usize, reached: LimitReached) -> Result<(), 
 }
 
 impl LimitReached {
+    /// Returns the limit as a rate: `6 rollouts per hour`.
+    #[must_use]
+    pub fn rate(&self) -> String {
+        match self {
+            Self::RolloutsPerHour(limit) => format!("{limit} rollouts per hour"),
+            Self::ActionsPerRun(limit) => format!("{limit} actions per run"),
+            Self::ScalingsPerHour(limit) => format!("{limit} scalings per hour"),
+        }
+    }
+
+    /// Returns the stack parameter that sets the limit; `None` if the limit is fixed.
+    #[must_use]
+    pub fn parameter(&self) -> Option<&'static str> {
+        match self {
+            Self::RolloutsPerHour(_) => Some("RolloutsPerHour"),
+            Self::ActionsPerRun(_) => Some("ActionsPerRun"),
+            Self::ScalingsPerHour(_) => None,
+        }
+    }
+
+    /// Reports whether the limit counts the actions of a run over all targets, not those of one
+    /// target.
+    #[must_use]
+    pub fn is_per_run(&self) -> bool {
+        match self {
+            Self::ActionsPerRun(_) => true,
+            Self::RolloutsPerHour(_) | Self::ScalingsPerHour(_) => false,
+        }
+    }
+
     /// Returns the key that deduplicates notifications about this limit.
     #[must_use]
     pub fn notification_key(&self) -> &'static str {
@@ -100,7 +132,7 @@ mod tests {
     use crate::plan::{ReleaseAction, RestartTasks};
 
     #[test]
-    fn six_rollouts_within_an_hour_are_enough() {
+    fn the_seventh_rollout_within_an_hour_is_withheld() {
         let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let action = Action::Release(ReleaseAction::RestartTasks(RestartTasks {
             service: Arn::new("a"),
@@ -108,20 +140,20 @@ mod tests {
             shifts: false,
             heals: false,
         }));
-        let mut memory = TargetState::default();
+        let mut state = TargetState::default();
         for minutes in [90, 50, 40, 30, 20, 10] {
-            memory
+            state
                 .releases
                 .attempts
                 .push(Attempt::at(now - SignedDuration::from_mins(minutes)));
         }
         assert_eq!(
-            check_limits(&action, &memory, 0, &StackDefaults::default(), now),
+            check_limits(&action, &state, 0, &StackDefaults::default(), now),
             Ok(())
         );
-        memory.releases.attempts.push(Attempt::at(now));
+        state.releases.attempts.push(Attempt::at(now));
         assert_eq!(
-            check_limits(&action, &memory, 0, &StackDefaults::default(), now),
+            check_limits(&action, &state, 0, &StackDefaults::default(), now),
             Err(LimitReached::RolloutsPerHour(6))
         );
         assert_eq!(

@@ -3,128 +3,209 @@
 use jiff::Timestamp;
 
 use crate::AwsError;
-use crate::engine::limits;
+use crate::engine::limits::LimitReached;
 use crate::model::Cause;
 use crate::notify::{ACKNOWLEDGED_PREFIX, Message, SILENCE_PREFIX};
 use crate::plan::{Finding, Step};
 use crate::policy::TagError;
 
+/// The maximum length of the titles that the title of a list of findings repeats, in characters.
+const MAX_TITLES: usize = 70;
+
 /// Builds the message that informs the alert function of a silence. It is never sent to people.
 pub(super) fn silence_message(until: Timestamp) -> Message {
-    Message::info(format!("is silenced until {until}"))
+    Message::info(format!("silenced until {until}"))
         .deduplicated_by(format!("{SILENCE_PREFIX}{until}"))
 }
 
 /// Builds the message that informs the alert function of an acknowledgement. It is never sent to
 /// people.
 pub(super) fn acknowledgement_message(incident: &str) -> Message {
-    Message::info(format!("somebody looks at {incident}"))
+    Message::info(format!("incident {incident} acknowledged"))
         .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{incident}"))
 }
 
-pub(super) fn bad_tag_message(mistake: &TagError) -> Message {
+/// Builds the message for an invalid tag that disables the operations which read it.
+pub(super) fn invalid_tag_message(mistake: &TagError) -> Message {
     Message::warning(format!(
-        "tag {} can't be read; nothing is done",
+        "invalid tag {} - its operations are disabled",
         mistake.tag
     ))
-    .why(format!(
-        "{} = \"{}\": {}",
-        mistake.tag, mistake.value, mistake.problem
-    ))
-    .next(format!(
-        "Correct the tag, for example: {} = {}",
-        mistake.tag, mistake.example
-    ))
-    .deduplicated_by(format!("bad-tag:{}={}", mistake.tag, mistake.value))
+    .action("Lamplighter runs no operation that reads this tag until the tag is corrected.")
+    .why(quote_tag(mistake))
+    .next(correct_tag(mistake))
+    .deduplicated_by(invalid_tag_key(mistake))
     .caused_by(Cause::Tags)
 }
 
-/// Builds the message for an unknown key with our prefix. All other tags stay in effect.
+/// Builds the message for an invalid silence. All operations run on.
+pub(super) fn invalid_silence_message(mistake: &TagError) -> Message {
+    Message::warning(format!("invalid tag {} - not silenced", mistake.tag))
+        .action("Lamplighter keeps sending notifications about this target.")
+        .why(quote_tag(mistake))
+        .next(correct_tag(mistake))
+        .deduplicated_by(invalid_tag_key(mistake))
+        .caused_by(Cause::Tags)
+}
+
+/// Builds the message for an unknown key with our prefix.
 pub(super) fn unknown_tag_message(mistake: &TagError) -> Message {
-    Message::warning(format!("tag {} is ignored", mistake.tag))
-        .why(format!(
-            "{} = \"{}\": {}",
-            mistake.tag, mistake.value, mistake.problem
-        ))
+    Message::warning(format!("unknown tag {} - ignored", mistake.tag))
+        .action("Lamplighter ignores this tag. All other tags stay in effect.")
+        .why(quote_tag(mistake))
         .next("Correct or remove the tag.")
-        .deduplicated_by(format!("misspelt:{}", mistake.tag))
+        .deduplicated_by(format!("unknown-tag:{}", mistake.tag))
         .caused_by(Cause::Tags)
 }
 
 /// Builds the message for a target that AWS could not describe.
 pub(super) fn unreadable_target_message(error: &AwsError) -> Message {
-    Message::warning(format!("can't be looked after: {} failed", error.call))
-        .why(error.to_string())
-        .next("It is tried again by Lambda's retries and by every sweep.")
-        .deduplicated_by(format!("unreadable:{}:{}", error.call, error.code))
-}
-
-pub(super) fn unmanaged_target_message(operation: &str) -> Message {
     Message::warning(format!(
-        "has lamplighter:{operation} but is not managed; nothing is done"
+        "not reconciled - {} failed ({})",
+        error.call, error.code
     ))
-    .why("Lamplighter acts only on what carries lamplighter:managed.")
-    .next("Add the tag lamplighter:managed = true, or observe to see first what would be done.")
-    .deduplicated_by("unmanaged")
-    .caused_by(Cause::Tags)
+    .action("Lamplighter changed nothing. It retries the event, and again at every sweep.")
+    .why(error.to_string())
+    .next("If this repeats, check the permissions of the function's role and the AWS Health Dashboard.")
+    .deduplicated_by(format!("unreadable:{}:{}", error.call, error.code))
 }
 
-pub(super) fn limit_reached_message(step: &Step, limit: &limits::LimitReached) -> Message {
-    Message::critical(format!("limit reached, did not {}", step.action.describe()))
-        .why(format!("{limit}. What was to be done: {}", step.reason))
-        .next("Find out what keeps asking for it. It is done by a later sweep, once the limit allows.")
-        .deduplicated_by(limit.notification_key())
+/// Builds the message for a target without `lamplighter:managed`. `tag` is the tag of the
+/// operation, if it has one and the target carries it.
+pub(super) fn unmanaged_target_message(tag: Option<&str>) -> Message {
+    let title = tag.map_or_else(
+        || "not managed - lamplighter:managed is missing".to_owned(),
+        |tag| format!("{tag} has no effect - lamplighter:managed is missing"),
+    );
+    Message::warning(title)
+        .action("Lamplighter does nothing here.")
+        .why("Lamplighter acts only on resources with the tag lamplighter:managed.")
+        .next(
+            "Add the tag lamplighter:managed = true, or lamplighter:managed = observe for a dry run.",
+        )
+        .deduplicated_by("unmanaged")
+        .caused_by(Cause::Tags)
+}
+
+/// Builds the alert about an action that a limit withholds.
+pub(super) fn limit_reached_message(step: &Step, limit: &LimitReached) -> Message {
+    let next = limit.parameter().map_or_else(
+        || "Find out what keeps requesting the action.".to_owned(),
+        |parameter| {
+            format!("Find out what keeps requesting the action. Raise the stack parameter {parameter} only if this rate is expected.")
+        },
+    );
+    Message::critical(format!(
+        "limit of {} reached - did not {}",
+        limit.rate(),
+        step.action.describe()
+    ))
+    .action("Lamplighter withholds the action. A later sweep executes it when the limit allows.")
+    .why(format!("Requested because: {}", step.reason))
+    .next(next)
+    .deduplicated_by(limit.notification_key())
 }
 
 /// Combines all new findings about a target into one message.
 pub(super) fn findings_message(findings: &[&Finding]) -> Option<Message> {
-    let [one] = findings else {
-        let titles: Vec<&str> = findings
-            .iter()
-            .map(|finding| finding.message.title.as_str())
-            .collect();
-        let each = findings.iter().map(|finding| {
-            let Message {
-                title, why, next, ..
-            } = &finding.message;
-            format!("{title}: {why} {next}")
-        });
-        let message = Message::warning(format!(
-            "{} findings: {}",
-            findings.len(),
-            titles.join("; ")
-        ))
-        .why(each.collect::<Vec<_>>().join("\n  "))
-        .next("Nothing was changed. Each is told once; it is listed in the ledger while it holds.");
-        return (!findings.is_empty()).then_some(message);
-    };
-    Some(Message {
-        title: format!("finding: {}", one.message.title),
-        ..one.message.clone()
-    })
+    match findings {
+        [] => None,
+        [one] => Some(Message {
+            title: format!("finding: {}", one.message.title),
+            ..one.message.clone()
+        }),
+        several => Some(several_findings_message(several)),
+    }
 }
 
+fn several_findings_message(findings: &[&Finding]) -> Message {
+    let details: Vec<String> = findings
+        .iter()
+        .map(|finding| describe_finding(&finding.message))
+        .collect();
+    Message::warning(format!(
+        "{} findings: {}",
+        findings.len(),
+        join_titles(findings)
+    ))
+    .action("Lamplighter changed nothing. It notifies each finding once, and lists it in the ledger while it applies.")
+    .why(details.join("\n  "))
+    .next("Fix the findings above.")
+}
+
+/// Describes a finding in one line: its title, reason and remedy.
+fn describe_finding(message: &Message) -> String {
+    let sentences: Vec<&str> = [&message.action, &message.why, &message.next]
+        .into_iter()
+        .map(String::as_str)
+        .filter(|text| !text.is_empty())
+        .collect();
+    format!("{}: {}", message.title, sentences.join(" "))
+}
+
+/// Joins the titles of findings, as many as a subject has room for.
+fn join_titles(findings: &[&Finding]) -> String {
+    let mut joined = String::new();
+    for (listed, finding) in findings.iter().enumerate() {
+        let title = &finding.message.title;
+        if listed > 0 && joined.chars().count() + title.chars().count() > MAX_TITLES {
+            return format!("{joined}; and {} more", findings.len() - listed);
+        }
+        if listed > 0 {
+            joined.push_str("; ");
+        }
+        joined.push_str(title);
+    }
+    joined
+}
+
+/// Builds the message about an action that observe mode withholds.
 pub(super) fn observe_only_message(step: &Step) -> Message {
     Message::info(format!("would {}", step.action.describe()))
+        .action("Lamplighter changed nothing, because it is in observe mode.")
         .why(step.reason.clone())
-        .next("Nothing was changed: this is observe mode.")
+        .next("Nothing to do. To let Lamplighter act, set lamplighter:managed = true and the stack parameter Mode = act.")
         .deduplicated_by(format!("observe:{}", step.action.stable_key()))
 }
 
 /// Builds the message for a failed action. If the answer was lost, AWS may have executed it.
 pub(super) fn action_failed_message(step: &Step, error: &AwsError) -> Message {
-    let what = step.action.describe();
-    let title = if error.refused {
-        format!("could not {what}")
+    let intended = step.action.describe();
+    let message = if error.refused {
+        Message::warning(format!("failed to {intended} - {}", error.code))
+            .action("Lamplighter retries at the next sweep if the action is still needed.")
     } else {
-        format!("no answer when asked to {what}")
+        Message::warning(format!("outcome unknown: {intended} - {}", error.code)).action(
+            "Lamplighter checks the result at the next sweep, and retries if it is still needed.",
+        )
     };
-    Message::warning(title)
-        .why(format!("{error}. What was to be done: {}", step.reason))
-        .next("What became of it shows at the next look; where it was not done it is tried again.")
+    message
+        .why(format!("{error}. Requested because: {}", step.reason))
+        .next("Nothing to do unless this repeats. Then resolve the error above.")
         .deduplicated_by(format!(
             "failed:{}:{}",
             step.action.stable_key(),
             error.code
         ))
+}
+
+/// Returns the key under which an invalid value of a tag is notified once a day.
+fn invalid_tag_key(mistake: &TagError) -> String {
+    format!("invalid-tag:{}={}", mistake.tag, mistake.value)
+}
+
+/// Quotes a tag with its value and the problem.
+fn quote_tag(mistake: &TagError) -> String {
+    format!(
+        "{} = \"{}\": {}",
+        mistake.tag, mistake.value, mistake.problem
+    )
+}
+
+/// Tells a person how to correct a tag, with a valid example.
+fn correct_tag(mistake: &TagError) -> String {
+    format!(
+        "Correct the tag, for example: {} = {}",
+        mistake.tag, mistake.example
+    )
 }

@@ -2,7 +2,9 @@
 //! and reports what the operation decides.
 
 pub mod arbiter;
+mod conclusion;
 mod context;
+mod execution;
 mod guard;
 pub mod limits;
 mod messages;
@@ -13,6 +15,7 @@ mod operation;
 mod reconcile;
 mod reconciliation;
 mod run;
+mod selection;
 pub mod telemetry;
 
 pub use context::{Engine, Invocation};

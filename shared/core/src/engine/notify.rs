@@ -10,18 +10,18 @@ use crate::ports::Executor;
 use crate::ports::ledger::{Ledger, Record, RecordKind};
 
 use crate::engine::messages::{acknowledgement_message, findings_message, silence_message};
-use crate::engine::reconciliation::{Decision, Reconciliation, RunContext, map_ledger_error};
+use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Sends the notifications, writes the record and the target state, and releases the lease.
     /// Unsent notifications are kept in the target state, and sent first next time.
     pub(super) async fn finish(&mut self, record: Option<Record>) -> Result<(), Error> {
-        let mut notices = std::mem::take(&mut self.lease.state.unsent);
-        notices.append(&mut self.notices);
-        let sent = if notices.is_empty() {
+        let mut notifications = std::mem::take(&mut self.lease.state.unsent);
+        notifications.append(&mut self.notifications);
+        let sent = if notifications.is_empty() {
             Ok(())
         } else {
-            self.engine.outbox.send(notices).await
+            self.engine.outbox.send(notifications).await
         };
         let sent = sent.map_err(|unsent| {
             self.lease.state.keep_unsent(unsent.notices);
@@ -48,46 +48,53 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// Notifies new findings, and forgets those that are gone. A silenced finding is notified
     /// after the silence.
     fn notify_findings(&mut self, findings: &[Finding]) {
-        let known = |finding: &&Finding| self.lease.state.findings.contains_key(&finding.key);
-        let (known, new): (Vec<&Finding>, Vec<&Finding>) = findings.iter().partition(known);
-        let told = findings_message(&new).is_some_and(|message| self.notify_once(message));
-        let held = known.into_iter().chain(new.into_iter().filter(|_| told));
-        self.lease.state.findings = held
-            .map(|f| (f.key.clone(), f.message.title.clone()))
+        let (known, new): (Vec<&Finding>, Vec<&Finding>) = findings
+            .iter()
+            .partition(|finding| self.lease.state.findings.contains_key(&finding.key));
+        let sent = findings_message(&new).is_some_and(|message| self.notify_once(message));
+        let kept = known.into_iter().chain(new.into_iter().filter(|_| sent));
+        self.lease.state.findings = kept
+            .map(|finding| (finding.key.clone(), finding.message.title.clone()))
             .collect();
     }
 
     /// Queues a message. Returns false if people don't receive it: its target is silenced, it was
     /// sent within a day, or what it resolves was never sent.
     pub(super) fn notify_once(&mut self, message: Message) -> bool {
-        let told = &self.lease.state.notified;
-        let was_told =
-            |over: &String| told.contains_key(over) || told.contains_key(&silenced_key(over));
-        if !message.resolves.as_ref().is_none_or(was_told) {
+        if let Some(resolved) = &message.resolves
+            && !self.was_notified(resolved)
+        {
             return false;
         }
         // A silenced message does not count as sent: it is sent after the silence, if it still
         // applies.
         let key = message.key.as_ref().map(|key| {
-            if self.silenced.is_some() {
+            if self.silenced_until.is_some() {
                 silenced_key(key)
             } else {
                 key.clone()
             }
         });
-        let memory = &mut self.lease.state;
-        if !memory.should_notify(key.as_deref(), self.now) {
+        let state = &mut self.lease.state;
+        if !state.should_notify(key.as_deref(), self.now) {
             return false;
         }
-        if let Some(over) = &message.resolves {
-            memory.notified.remove(over);
-            memory.notified.remove(&silenced_key(over));
+        if let Some(resolved) = &message.resolves {
+            state.notified.remove(resolved);
+            state.notified.remove(&silenced_key(resolved));
         }
-        if self.silenced.is_some() {
-            self.muted.push(format!("(silenced) {}", message.title));
+        if self.silenced_until.is_some() {
+            self.silenced_titles
+                .push(format!("(silenced) {}", message.title));
         }
         self.queue_notification(message);
-        self.silenced.is_none()
+        self.silenced_until.is_none()
+    }
+
+    /// Reports whether a message under this key was sent or silenced within a day.
+    fn was_notified(&self, key: &str) -> bool {
+        let notified = &self.lease.state.notified;
+        notified.contains_key(key) || notified.contains_key(&silenced_key(key))
     }
 
     /// Informs the alert function of a silence or an acknowledgement, so that it suppresses
@@ -95,25 +102,18 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     pub(super) fn forward_silence_and_ack(&mut self) {
         let acknowledged =
             policy::find_acknowledgement(&self.target.tags).map(acknowledgement_message);
-        for wish in self
-            .silenced
-            .map(silence_message)
-            .into_iter()
-            .chain(acknowledged)
-        {
-            if self
-                .lease
-                .state
-                .should_notify(wish.key.as_deref(), self.now)
-            {
-                self.queue_notification(wish);
+        let silence = self.silenced_until.map(silence_message);
+        for message in silence.into_iter().chain(acknowledged) {
+            let state = &mut self.lease.state;
+            if state.should_notify(message.key.as_deref(), self.now) {
+                self.queue_notification(message);
             }
         }
     }
 
     fn queue_notification(&mut self, message: Message) {
         let tags = &self.target.tags;
-        self.notices.push(Notification {
+        self.notifications.push(Notification {
             message,
             at: self.now,
             source: Op::FUNCTION.into(),
@@ -121,7 +121,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             app: policy::app_name(tags).map(str::to_owned),
             stack: self.engine.defaults.stack.clone(),
             link: console_link(&self.target.arn),
-            silenced_until: self.silenced,
+            silenced_until: self.silenced_until,
             target: self.target.arn.clone(),
         });
     }
@@ -138,16 +138,10 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         decision: &Decision,
         outcomes: Vec<Outcome>,
     ) -> Record {
-        let RunContext { event, run, .. } = self.round;
-        let event_id = if event.id.is_empty() {
-            &run.request_id
-        } else {
-            &event.id
-        };
         Record {
             at: (self.engine.clock)(),
             kind,
-            event_id: event_id.clone(),
+            event_id: self.event_id().to_owned(),
             operation: Op::FUNCTION.name().to_owned(),
             target: self.target.arn.clone(),
             reason: decision.full_reason(),
@@ -156,29 +150,37 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             plan: (kind != RecordKind::Outcome && !decision.plan.is_empty())
                 .then(|| decision.plan.clone()),
             outcomes,
-            mode: if decision.observe_only {
-                "observe"
-            } else {
-                "act"
-            }
-            .to_owned(),
-            notified: match self.silenced {
-                None => self
-                    .notices
-                    .iter()
-                    .map(|notice| notice.message.title.clone())
-                    .collect(),
-                Some(_) => self.muted.clone(),
-            },
+            mode: decision.mode().to_owned(),
+            notified: self.list_notified(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
         }
+    }
+
+    /// Returns the identifier of the event, or that of the invocation if the event has none.
+    fn event_id(&self) -> &str {
+        if self.run.event.id.is_empty() {
+            &self.run.invocation.request_id
+        } else {
+            &self.run.event.id
+        }
+    }
+
+    /// Lists the titles of the queued notifications, or of those that a silence withholds.
+    fn list_notified(&self) -> Vec<String> {
+        if self.silenced_until.is_some() {
+            return self.silenced_titles.clone();
+        }
+        self.notifications
+            .iter()
+            .map(|notification| notification.message.title.clone())
+            .collect()
     }
 
     pub(super) fn log_decision(&self, reason: &str, actions: u32) {
         tracing::info!(
             operation = Op::FUNCTION.name(),
             target = self.target.arn.display_name(),
-            event_id = self.round.event.id,
+            event_id = self.run.event.id,
             actions,
             reason,
             "decided"
@@ -186,7 +188,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     }
 }
 
-/// Returns the key that records a message as silenced.
+/// Returns the key under which the target state records a silenced message.
 fn silenced_key(key: &str) -> String {
     format!("muted:{key}")
 }

@@ -80,7 +80,7 @@ pub trait Operation {
     }
 
     /// Removes from the target state what AWS no longer confirms.
-    fn prune_state(_memory: &mut TargetState, _observed: &Self::Observed) {}
+    fn prune_state(_state: &mut TargetState, _observed: &Self::Observed) {}
 
     /// Builds the response of Lambda, if the caller of the function expects a certain form.
     ///
@@ -97,7 +97,7 @@ pub trait Operation {
     /// Reports whether the sweep must reconcile the target again even without an event
     /// (`Ledger::list_watched`).
     fn needs_requeue(
-        _seen: TargetContext<'_, Self::Policy>,
+        _context: TargetContext<'_, Self::Policy>,
         _observed: &Self::Observed,
         _plan: &Plan,
     ) -> bool {
@@ -172,10 +172,24 @@ impl<S> Targets<S> {
             Detail::Other {
                 source,
                 detail_type,
-            } => {
-                format!("\"{detail_type}\" from {source} is nothing {operation} acts on")
-            }
-            _ => format!("it is nothing {operation} acts on"),
+            } => format!("{operation} does not handle \"{detail_type}\" from {source}"),
+            Detail::ImageAction(_)
+            | Detail::ImageScanned(_)
+            | Detail::SecretRotated(_)
+            | Detail::TagChange(_)
+            | Detail::AlarmChange(_)
+            | Detail::ServiceCreated(_)
+            | Detail::TaskChange(_)
+            | Detail::InstanceChange(_)
+            | Detail::DeploymentChange(_)
+            | Detail::Snapshot(_)
+            | Detail::BackupJob(_)
+            | Detail::Database(_)
+            | Detail::Drill(_)
+            | Detail::Hook(_)
+            | Detail::CodeDeployHook(_)
+            | Detail::CodeDeployment(_)
+            | Detail::Sweep => format!("{operation} does not handle this kind of event"),
         })
     }
 }

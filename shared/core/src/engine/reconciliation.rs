@@ -23,7 +23,7 @@ pub(super) struct RunContext<'a, Op: Operation> {
     pub(super) op: &'a Op,
     pub(super) event: &'a Event,
     pub(super) prefetched: &'a Op::Prefetched,
-    pub(super) run: &'a Invocation,
+    pub(super) invocation: &'a Invocation,
 }
 
 impl<Op: Operation> Clone for RunContext<'_, Op> {
@@ -34,19 +34,20 @@ impl<Op: Operation> Clone for RunContext<'_, Op> {
 
 impl<Op: Operation> Copy for RunContext<'_, Op> {}
 
+/// One reconciliation: the lease on a target, and what it has queued until now.
 pub(super) struct Reconciliation<'a, Op: Operation, C, L, O> {
     pub(super) engine: &'a Engine<C, L, O>,
-    pub(super) round: RunContext<'a, Op>,
+    pub(super) run: RunContext<'a, Op>,
     pub(super) target: &'a Tagged,
     pub(super) lease: Lease,
     pub(super) now: Timestamp,
     pub(super) counts: &'a mut Counts,
     /// The time until which the tags of the target silence it.
-    pub(super) silenced: Option<Timestamp>,
+    pub(super) silenced_until: Option<Timestamp>,
     /// The titles of silenced messages.
-    pub(super) muted: Vec<String>,
+    pub(super) silenced_titles: Vec<String>,
     /// The notifications to send, in order.
-    pub(super) notices: Vec<Notification>,
+    pub(super) notifications: Vec<Notification>,
 }
 
 /// A plan with the verdict about each step: the content of a journal record.
@@ -68,6 +69,11 @@ impl Decision {
         }
     }
 
+    /// Returns the mode as the journal records it.
+    pub(super) fn mode(&self) -> &'static str {
+        if self.observe_only { "observe" } else { "act" }
+    }
+
     pub(super) fn executable_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().flatten()
     }
@@ -81,12 +87,12 @@ impl Decision {
 
     /// Returns the reason of the plan, with all vetoes and limits that apply.
     pub(super) fn full_reason(&self) -> String {
-        let against = self
+        let withheld = self
             .steps
             .iter()
             .filter_map(|step| step.as_ref().err().map(String::as_str));
         std::iter::once(self.plan.reason.as_str())
-            .chain(against)
+            .chain(withheld)
             .collect::<Vec<_>>()
             .join("; ")
     }

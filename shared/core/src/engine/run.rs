@@ -5,16 +5,14 @@ use serde_json::{Value, json};
 
 use crate::engine::context::{Engine, Invocation};
 use crate::engine::operation::{DiscoveryContext, Observe, Targets};
-use crate::engine::reconcile::{RECONCILE_TIMEOUT, reconcile_target};
+use crate::engine::reconcile::{RECONCILE_TIMEOUT, out_of_time, reconcile_target};
 use crate::engine::reconciliation::{ReconcileResult, RunContext};
 use crate::engine::telemetry::{self, Counts};
 use crate::event::delivery::{Payload, QueueMessage};
-use crate::event::detail::Detail;
 use crate::model::Tagged;
 use crate::notify::Outbox;
 use crate::policy::Mode;
 use crate::ports::Executor;
-
 use crate::ports::ledger::Ledger;
 use crate::{Error, Event};
 
@@ -29,9 +27,9 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         payload: Value,
-        run: &Invocation,
+        invocation: &Invocation,
     ) -> Result<Value, Error> {
-        let result = self.dispatch_payload(op, payload.clone(), run).await;
+        let result = self.dispatch_payload(op, payload.clone(), invocation).await;
         op.build_response(&payload, result)
     }
 
@@ -39,22 +37,22 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         payload: Value,
-        run: &Invocation,
+        invocation: &Invocation,
     ) -> Result<Value, Error> {
         if self.defaults.mode == Mode::Off {
             tracing::info!(
                 operation = Op::FUNCTION.name(),
-                "mode is off: nothing is decided"
+                "mode is off: no event is handled"
             );
             return Ok(json!({"mode": "off"}));
         }
         match Payload::parse(payload)? {
             Payload::Direct(event) => self
-                .handle_event(op, &event, run)
+                .handle_event(op, &event, invocation)
                 .await
                 .map(|targets| json!({"targets": targets})),
-            Payload::Topic(events) => self.handle_topic(op, &events, run).await,
-            Payload::Queue(messages) => Ok(self.handle_batch(op, messages, run).await),
+            Payload::Topic(events) => self.handle_topic(op, &events, invocation).await,
+            Payload::Queue(messages) => Ok(self.handle_batch(op, messages, invocation).await),
         }
     }
 
@@ -62,11 +60,11 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         events: &[Event],
-        run: &Invocation,
+        invocation: &Invocation,
     ) -> Result<Value, Error> {
         let mut first = None;
         for event in events {
-            if let Err(error) = self.handle_event(op, event, run).await {
+            if let Err(error) = self.handle_event(op, event, invocation).await {
                 first.get_or_insert(error);
             }
         }
@@ -77,12 +75,12 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         messages: Vec<QueueMessage>,
-        run: &Invocation,
+        invocation: &Invocation,
     ) -> Value {
         let mut failures = Vec::new();
         for QueueMessage { message_id, event } in messages {
             let result = match event {
-                Ok(event) => self.handle_event(op, &event, run).await.map(drop),
+                Ok(event) => self.handle_event(op, &event, invocation).await.map(drop),
                 Err(malformed) => Err(malformed.into()),
             };
             if let Err(error) = result {
@@ -98,11 +96,13 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         event: &Event,
-        run: &Invocation,
+        invocation: &Invocation,
     ) -> Result<Vec<Value>, Error> {
         let started = (self.clock)();
         let mut counts = Counts::default();
-        let result = self.reconcile_targets(op, event, run, &mut counts).await;
+        let result = self
+            .reconcile_targets(op, event, invocation, &mut counts)
+            .await;
         let now = (self.clock)();
         if result.is_err() {
             counts.failures = counts.failures.max(1);
@@ -122,7 +122,7 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         &self,
         op: &Op,
         event: &Event,
-        run: &Invocation,
+        invocation: &Invocation,
         counts: &mut Counts,
     ) -> Result<Vec<Value>, Error> {
         let discovery = DiscoveryContext {
@@ -144,72 +144,56 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
                 return Ok(vec![json!({"reason": reason})]);
             }
         };
-        if matches!(event.detail, Detail::Sweep) {
+        if event.is_sweep() {
             rotate_targets(&mut targets, (self.clock)());
         }
-        let mut answers = Vec::new();
-        let mut errors = Vec::new();
-        let round = RunContext {
+        let run = RunContext {
             op,
             event,
             prefetched: &prefetched,
-            run,
+            invocation,
         };
-        for target in &targets {
-            match self.reconcile_in_time(round, target, counts).await {
-                Ok(ReconcileResult { reason, hook: None }) => {
-                    answers.push(json!({"target": target.arn.display_name(), "reason": reason}));
-                }
-                Ok(ReconcileResult { reason, hook }) => {
-                    answers
-                        .push(json!({"target": target.arn.display_name(), "reason": reason, "hook": hook}));
-                }
-                Err(error) => errors.push((target, error)),
+        let mut results = self.reconcile_each(run, &targets, counts).await;
+        if Op::skips_locked(event) {
+            results.tolerate("left", Error::is_target_busy);
+        }
+        counts.failures = u32::try_from(results.errors.len()).unwrap_or(u32::MAX);
+        if event.is_sweep() {
+            results.tolerate("error", Error::is_left_to_next_sweep);
+        }
+        results.into_answers(targets.len())
+    }
+
+    /// Reconciles the targets one after the other.
+    async fn reconcile_each<'t, Op: Observe<C, L>>(
+        &self,
+        run: RunContext<'_, Op>,
+        targets: &'t [Tagged],
+        counts: &mut Counts,
+    ) -> Results<'t> {
+        let mut results = Results::default();
+        for target in targets {
+            match self.reconcile_in_time(run, target, counts).await {
+                Ok(result) => results.answers.push(build_answer(target, &result)),
+                Err(error) => results.errors.push((target, error)),
             }
         }
-        if Op::skips_locked(event) {
-            let (busy, others) = errors
-                .into_iter()
-                .partition(|(_, error)| matches!(error, Error::TargetBusy { .. }));
-            let busy: Vec<(&Tagged, Error)> = busy;
-            answers.extend(busy.iter().map(
-                |(target, error)| json!({"target": target.arn.display_name(), "left": error.to_string()}),
-            ));
-            errors = others;
-        }
-        counts.failures = u32::try_from(errors.len()).unwrap_or(u32::MAX);
-        if matches!(event.detail, Detail::Sweep) {
-            // The next sweep is the retry. Targets without time left or with a lock held by
-            // another function are retried at once. If the ledger can't be written, no
-            // notification can be recorded either, so the invocation fails.
-            let again =
-                |error: &Error| matches!(error, Error::OutOfTime { .. } | Error::TargetBusy { .. });
-            let waits = |error: &Error| !again(error) && !error.is_ledger_failure();
-            let failed = errors.iter().filter(|(_, error)| waits(error));
-            answers.extend(failed.map(
-                |(target, error)| json!({"target": target.arn.display_name(), "error": error.to_string()}),
-            ));
-            errors.retain(|(_, error)| !waits(error));
-        }
-        into_result(answers, errors, targets.len())
+        results
     }
 
     async fn reconcile_in_time<Op: Observe<C, L>>(
         &self,
-        round: RunContext<'_, Op>,
+        run: RunContext<'_, Op>,
         target: &Tagged,
         counts: &mut Counts,
     ) -> Result<ReconcileResult, Error> {
-        let left = round.run.deadline.duration_since((self.clock)());
+        let left = run.invocation.deadline.duration_since((self.clock)());
         if left < SignedDuration::try_from(RECONCILE_TIMEOUT).unwrap_or(SignedDuration::MAX) {
-            return Err(Error::OutOfTime {
-                target: target.arn.display_name(),
-                seconds: RECONCILE_TIMEOUT.as_secs(),
-            });
+            return Err(out_of_time(target));
         }
-        let concluded = reconcile_target(self, round, target, counts).await?;
+        let result = reconcile_target(self, run, target, counts).await?;
         counts.decisions += 1;
-        Ok(concluded)
+        Ok(result)
     }
 }
 
@@ -222,19 +206,45 @@ fn rotate_targets(targets: &mut [Tagged], now: Timestamp) {
     }
 }
 
-/// Combines the errors of targets: a single one is returned as it is, several become one that
-/// names each.
-fn into_result(
+/// The answers and errors of the targets of one event.
+#[derive(Default)]
+struct Results<'t> {
     answers: Vec<Value>,
-    mut errors: Vec<(&Tagged, Error)>,
-    total: usize,
-) -> Result<Vec<Value>, Error> {
-    if errors.len() > 1 {
-        let failures = errors
-            .iter()
-            .map(|(target, error)| format!("{}: {error}", target.arn.display_name()))
-            .collect();
-        return Err(Error::Targets { total, failures });
+    errors: Vec<(&'t Tagged, Error)>,
+}
+
+impl Results<'_> {
+    /// Turns some errors into answers that name them under `key`, so that the event does not fail.
+    fn tolerate(&mut self, key: &str, is_tolerated: fn(&Error) -> bool) {
+        let tolerated = self.errors.extract_if(.., |(_, error)| is_tolerated(error));
+        self.answers.extend(tolerated.map(
+            |(target, error)| json!({"target": target.arn.display_name(), key: error.to_string()}),
+        ));
     }
-    errors.pop().map_or(Ok(answers), |(_, error)| Err(error))
+
+    /// Returns the answers, or the errors of the targets: a single one as it is, several as one
+    /// that names each.
+    fn into_answers(mut self, total: usize) -> Result<Vec<Value>, Error> {
+        if self.errors.len() > 1 {
+            let failures = self
+                .errors
+                .iter()
+                .map(|(target, error)| format!("{}: {error}", target.arn.display_name()))
+                .collect();
+            return Err(Error::Targets { total, failures });
+        }
+        self.errors
+            .pop()
+            .map_or(Ok(self.answers), |(_, error)| Err(error))
+    }
+}
+
+/// Builds the answer for a reconciled target. Only a plan with a hook status has the key `hook`.
+fn build_answer(target: &Tagged, result: &ReconcileResult) -> Value {
+    let name = target.arn.display_name();
+    let reason = &result.reason;
+    match result.hook {
+        None => json!({"target": name, "reason": reason}),
+        Some(hook) => json!({"target": name, "reason": reason, "hook": hook}),
+    }
 }

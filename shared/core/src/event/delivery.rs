@@ -96,7 +96,7 @@ pub fn parse_queue_records(payload: Value) -> Result<Vec<QueueRecord>, Malformed
         .map(|record| match record {
             Record::Sqs { message_id, body } => Ok(QueueRecord { message_id, body }),
             Record::Sns { .. } => Err(MalformedEvent(
-                "an SNS record where SQS messages are expected".into(),
+                "expected SQS messages, but got an SNS record".into(),
             )),
         })
         .collect()
@@ -104,10 +104,10 @@ pub fn parse_queue_records(payload: Value) -> Result<Vec<QueueRecord>, Malformed
 
 fn parse_records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
     let parsed: Records = serde_json::from_value(payload).map_err(|_| {
-        MalformedEvent("Records that are neither SQS messages nor SNS notifications".into())
+        MalformedEvent("Records are neither SQS messages nor SNS notifications".into())
     })?;
     if parsed.records.is_empty() {
-        return Err(MalformedEvent("no Records".into()));
+        return Err(MalformedEvent("Records is empty".into()));
     }
     Ok(parsed.records)
 }
@@ -115,14 +115,17 @@ fn parse_records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
 /// Parses the event in a message text. The text may be an SNS envelope around the event, if the
 /// queue subscribes to a topic without raw delivery.
 fn parse_message_text(text: &str) -> Result<Event, MalformedEvent> {
-    let not_json = |e: serde_json::Error| MalformedEvent(format!("the message is not JSON: {e}"));
-    let value: Value = serde_json::from_str(text).map_err(not_json)?;
+    let value = parse_json(text)?;
     match SnsEnvelope::deserialize(&value) {
         Ok(inner) if value.get("detail-type").is_none() => {
-            Event::parse(serde_json::from_str(&inner.message).map_err(not_json)?)
+            Event::parse(parse_json(&inner.message)?)
         }
         _ => Event::parse(value),
     }
+}
+
+fn parse_json(text: &str) -> Result<Value, MalformedEvent> {
+    serde_json::from_str(text).map_err(|e| MalformedEvent(format!("the message is not JSON: {e}")))
 }
 
 #[cfg(test)]
@@ -162,7 +165,7 @@ mod tests {
         let error = Payload::parse(json!({"Records": [{"s3": {}}]})).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "Records that are neither SQS messages nor SNS notifications"
+            "Records are neither SQS messages nor SNS notifications"
         );
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Unknown fields are ignored, and unknown kinds become [`Detail::Other`]. A missing field of a
 //! known kind is a [`MalformedEvent`]. `id`, `time`, `region`, `account` and `resources` are
-//! optional in practice, whatever the schema says.
+//! optional in practice, whatever the schema expected.
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -16,23 +16,20 @@ use crate::model::Arn;
 /// Parses the payload that a CloudWatch alarm sends without EventBridge: to a function as its
 /// action, or to a topic as its message. Returns `None` for any other payload.
 fn parse_alarm_payload(value: &Value) -> Option<Result<Event, MalformedEvent>> {
-    let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
-    let (change, named) = if let Some(data) = value.get("alarmData") {
+    let (change, form) = if let Some(data) = value.get("alarmData") {
+        let arn = value["alarmArn"].as_str().unwrap_or_default();
         (
-            alarm::parse_event_detail(data.clone(), text("alarmArn")),
+            alarm::parse_event_detail(data.clone(), arn.to_owned()),
             "alarmData",
         )
     } else if value.get("AlarmName").is_some() && value.get("NewStateValue").is_some() {
-        (
-            alarm::parse_sns_message(value.clone()),
-            "message of an alarm",
-        )
+        (alarm::parse_sns_message(value.clone()), "alarm message")
     } else {
         return None;
     };
     let change = match change {
         Ok(change) => change,
-        Err(error) => return Some(Err(MalformedEvent(format!("{named}: {error}")))),
+        Err(error) => return Some(Err(MalformedEvent(format!("{form}: {error}")))),
     };
     let arn = Arn::new(change.arn.clone());
     Some(Ok(Event {
@@ -97,7 +94,7 @@ fn parse_manual_request(value: &Value) -> Option<Result<Event, MalformedEvent>> 
 fn parse_code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     value.get("LifecycleEventHookExecutionId")?;
     let call = CodeDeployHook::deserialize(value)
-        .map_err(|e| MalformedEvent(format!("call of a CodeDeploy hook: {e}")));
+        .map_err(|e| MalformedEvent(format!("CodeDeploy hook call: {e}")));
     Some(call.map(|call| Event {
         detail: Detail::CodeDeployHook(call.clone()),
         ..Event::scheduled_sweep(&call.lifecycle_event_hook_execution_id)
@@ -107,7 +104,7 @@ fn parse_code_deploy_hook(value: &Value) -> Option<Result<Event, MalformedEvent>
 /// Parses the call of an ECS deployment lifecycle hook. Returns `None` for any other payload.
 fn parse_hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     let call = hook::parse_hook_call(value)?
-        .map_err(|e| MalformedEvent(format!("call of a deployment lifecycle hook: {e}")));
+        .map_err(|e| MalformedEvent(format!("deployment lifecycle hook call: {e}")));
     Some(call.map(|call| Event {
         id: call.execution.clone(),
         time: None,
@@ -160,6 +157,12 @@ impl Event {
         })
     }
 
+    /// Reports whether the event is a scheduled sweep over all targets.
+    #[must_use]
+    pub fn is_sweep(&self) -> bool {
+        matches!(self.detail, Detail::Sweep)
+    }
+
     /// Returns the event that a schedule sends, for tests and for manual invocations.
     #[must_use]
     pub fn scheduled_sweep(id: &str) -> Self {
@@ -188,9 +191,9 @@ mod tests {
         json!({"detail-type": "ECR Image Action", "source": "aws.ecr", "id": "e1", "detail": {"action-type": "PUSH"}}),
         "event \"ECR Image Action\" e1: missing field `repository-name`"
     )]
-    fn a_malformed_event_names_the_field(#[case] value: Value, #[case] says: &str) {
+    fn a_malformed_event_names_the_field(#[case] value: Value, #[case] expected: &str) {
         let error = Event::parse(value).unwrap_err();
-        assert!(error.to_string().contains(says), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
     }
 
     #[test]

@@ -106,10 +106,10 @@ impl Arn {
     /// Reports whether this is the ARN of a replication group or a serverless cache.
     #[must_use]
     pub fn is_cache(&self) -> bool {
-        matches!(
-            self.database_kind(),
-            Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache)
-        )
+        match self.database_kind() {
+            Some(DatabaseKind::ReplicationGroup | DatabaseKind::ServerlessCache) => true,
+            Some(DatabaseKind::Instance | DatabaseKind::Cluster) | None => false,
+        }
     }
 
     /// Returns the name of a log group; `None` for any other resource.
@@ -178,7 +178,7 @@ mod tests {
         "/ecs/shop/web"
     )]
     #[case("arn:aws:logs:eu-west-1:123456789012:log-group:web:*", "web")]
-    fn reads_as_people_call_it(#[case] arn: &str, #[case] name: &str) {
+    fn displays_the_name_of_the_resource(#[case] arn: &str, #[case] name: &str) {
         assert_eq!(Arn::new(arn).display_name(), name);
     }
 }

@@ -47,24 +47,21 @@ impl CodeDeployment {
     /// configuration's name. Returns 0 if the name does not state it.
     #[must_use]
     pub fn traffic_shift_seconds(&self) -> u64 {
-        let number = |text: &str, before: &str| -> Option<u64> {
-            let at = text.find(before)?;
-            let digits: String = text
-                .get(..at)?
-                .chars()
-                .rev()
-                .take_while(char::is_ascii_digit)
-                .collect();
-            digits.chars().rev().collect::<String>().parse().ok()
-        };
         let name = self.configuration.as_str();
-        let minutes = number(name, "Minutes").unwrap_or_default();
-        let steps = match number(name, "PercentEvery") {
+        let minutes = number_before(name, "Minutes").unwrap_or_default();
+        let steps = match number_before(name, "PercentEvery") {
             Some(share @ 1..) => 100_u64.div_ceil(share),
             _ => 1,
         };
         minutes * steps * 60
     }
+}
+
+/// Returns the number directly before a word in a text.
+fn number_before(text: &str, word: &str) -> Option<u64> {
+    let before = text.get(..text.find(word)?)?;
+    let rest = before.trim_end_matches(|c: char| c.is_ascii_digit());
+    before.strip_prefix(rest)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -78,7 +75,7 @@ mod tests {
     #[case("CodeDeployDefault.ECSCanary10Percent15Minutes", 900)]
     #[case("CodeDeployDefault.ECSLinear10PercentEvery3Minutes", 1_800)]
     #[case("ours", 0)]
-    fn the_name_of_a_configuration_says_how_long_it_takes(
+    fn the_duration_is_derived_from_the_configuration_name(
         #[case] configuration: &str,
         #[case] seconds: u64,
     ) {

@@ -203,7 +203,7 @@ mod tests {
     )]
     #[case("123456789012.dkr-ecr.eu-west-1.on.aws", true, Some("eu-west-1"))]
     #[case("public.ecr.aws", false, None)]
-    fn a_registry_tells_its_region(
+    fn a_registry_host_contains_its_region(
         #[case] host: &str,
         #[case] is_ecr: bool,
         #[case] region: Option<&str>,
@@ -229,7 +229,7 @@ mod tests {
     #[case("localhost:5000/web:27", "web", Some("27"))]
     #[case("nginx:1.27", "nginx", Some("1.27"))]
     #[case("library/nginx", "library/nginx", None)]
-    fn an_image_name_comes_apart_and_together_again(
+    fn an_image_reference_parses_and_formats(
         #[case] image: &str,
         #[case] name: &str,
         #[case] tag: Option<&str>,

@@ -15,8 +15,7 @@ impl CopyDestination {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let parts: Vec<&str> = text.split('-').collect();
-        let is_number = |part: &&str| part.bytes().all(|b| b.is_ascii_digit()) && !part.is_empty();
-        let is_region = parts.len() >= 3 && parts.last().is_some_and(is_number);
+        let is_region = parts.len() >= 3 && parts.last().is_some_and(|part| is_number(part));
         (is_region || text == VAULT).then(|| Self(text.to_owned()))
     }
 
@@ -30,6 +29,10 @@ impl CopyDestination {
     pub fn region(&self) -> Option<&str> {
         (!self.is_vault()).then_some(self.0.as_str())
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
 }
 
 impl fmt::Display for CopyDestination {

@@ -158,14 +158,11 @@ impl Service {
     #[must_use]
     pub fn rollout_deadlock(&self) -> Option<(i32, i32)> {
         let desired = self.desired_count;
-        let (least, most) = (
-            self.minimum_healthy_percent? * desired,
-            self.maximum_percent? * desired,
-        );
-        let (least, most) = ((least + 99) / 100, most / 100);
-        let rolls =
+        let min = (self.minimum_healthy_percent? * desired + 99) / 100;
+        let max = self.maximum_percent? * desired / 100;
+        let is_rolling =
             self.strategy == "ROLLING" && self.deployment_controller == DeploymentController::Ecs;
-        (rolls && desired > 0 && least >= desired && most <= desired).then_some((least, most))
+        (is_rolling && desired > 0 && min >= desired && max <= desired).then_some((min, max))
     }
 
     /// Reports whether a release gets its traffic in steps, or all at once after a test.

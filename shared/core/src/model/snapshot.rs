@@ -101,11 +101,14 @@ impl Snapshot {
     /// Reports whether this stack took the snapshot of this database.
     #[must_use]
     pub fn is_taken_by(&self, stack: &str, database: &Arn) -> bool {
-        let says = |key: &str, value: &str| self.tags.get(key).is_some_and(|tag| tag == value);
         // A manual copy carries the same tags, but has another name.
         self.identifier.starts_with(NAME_PREFIX)
-            && says(STACK, stack)
-            && says(TARGET, database.as_str())
+            && self.has_tag(STACK, stack)
+            && self.has_tag(TARGET, database.as_str())
+    }
+
+    fn has_tag(&self, key: &str, value: &str) -> bool {
+        self.tags.get(key).is_some_and(|tag| tag == value)
     }
 
     /// Reports whether the snapshot belongs to a database with this kind and name, including an

@@ -53,17 +53,18 @@ impl Task {
     /// When an essential container exits, ECS kills the others; these are not the cause.
     #[must_use]
     pub fn find_failed_container(&self) -> Option<&TaskContainer> {
-        let ended = |how: fn(i32) -> bool| {
-            self.containers
-                .iter()
-                .find(|c| c.exit_code.is_some_and(how))
-        };
         // 143 is SIGTERM, which ECS sends. 137 is SIGKILL, which has other causes as well.
-        let by_itself =
-            ended(|code| ![0, 137, 143].contains(&code)).or_else(|| ended(|code| code == 137));
-        by_itself
-            .or_else(|| ended(|code| code == 0))
-            .or_else(|| ended(|code| code == 143))
+        self.find_exited(|code| ![0, 137, 143].contains(&code))
+            .or_else(|| self.find_exited(|code| code == 137))
+            .or_else(|| self.find_exited(|code| code == 0))
+            .or_else(|| self.find_exited(|code| code == 143))
+    }
+
+    /// Returns the first container whose exit code satisfies a condition.
+    fn find_exited(&self, is_wanted: fn(i32) -> bool) -> Option<&TaskContainer> {
+        self.containers
+            .iter()
+            .find(|container| container.exit_code.is_some_and(is_wanted))
     }
 
     #[must_use]
@@ -74,19 +75,14 @@ impl Task {
     /// Describes why the task failed; `None` if every container exited with code 0.
     #[must_use]
     pub fn describe_failure(&self) -> Option<String> {
-        let bad = self
+        let failed = self
             .containers
             .iter()
             .find(|container| container.exit_code != Some(0));
-        let said = |reason: &str| {
-            if reason.is_empty() {
-                String::new()
-            } else {
-                format!(" ({reason})")
+        match failed {
+            None if self.containers.is_empty() => {
+                Some(format!("never ran{}", in_parentheses(&self.reason)))
             }
-        };
-        match bad {
-            None if self.containers.is_empty() => Some(format!("never ran{}", said(&self.reason))),
             None => None,
             Some(TaskContainer {
                 name,
@@ -95,7 +91,7 @@ impl Task {
                 ..
             }) => Some(format!(
                 "ended with exit code {code} in the container {name}{}",
-                said(reason)
+                in_parentheses(reason)
             )),
             Some(TaskContainer { name, reason, .. }) => {
                 let reason = if reason.is_empty() {
@@ -103,8 +99,20 @@ impl Task {
                 } else {
                     reason
                 };
-                Some(format!("never ran the container {name}{}", said(reason)))
+                Some(format!(
+                    "never ran the container {name}{}",
+                    in_parentheses(reason)
+                ))
             }
         }
+    }
+}
+
+/// Returns a reason in parentheses after a space, or nothing if it is empty.
+fn in_parentheses(reason: &str) -> String {
+    if reason.is_empty() {
+        String::new()
+    } else {
+        format!(" ({reason})")
     }
 }

@@ -89,18 +89,16 @@ impl TaskDefinition {
         let options = configuration
             .get("options")
             .filter(|_| text_at_key(configuration, "logDriver") == "awslogs")?;
-        let (group, prefix) = (
-            text_at_key(options, "awslogs-group"),
-            text_at_key(options, "awslogs-stream-prefix"),
-        );
-        let here = self
+        let group = text_at_key(options, "awslogs-group");
+        let prefix = text_at_key(options, "awslogs-stream-prefix");
+        let is_here = self
             .arn()
             .split(':')
             .nth(3)
             .is_some_and(|region| region == text_at_key(options, "awslogs-region"));
         let task = task.rsplit('/').next().unwrap_or_default();
         let name = format!("{prefix}/{container}/{task}");
-        (here && !prefix.is_empty()).then(|| LogStream {
+        (is_here && !prefix.is_empty()).then(|| LogStream {
             group: group.to_owned(),
             name,
         })
@@ -125,18 +123,16 @@ impl TaskDefinition {
     /// any architecture is accepted.
     #[must_use]
     pub fn supports_platform(&self, platform: &Platform) -> bool {
-        let named = |key: &str| {
-            self.document
-                .get("runtimePlatform")
-                .map_or("", |p| text_at_key(p, key))
-        };
-        let os = if named("operatingSystemFamily").starts_with("WINDOWS") {
+        let os = if self
+            .runtime_platform("operatingSystemFamily")
+            .starts_with("WINDOWS")
+        {
             "windows"
         } else {
             "linux"
         };
         let fargate = self.is_fargate();
-        let architecture = match named("cpuArchitecture") {
+        let architecture = match self.runtime_platform("cpuArchitecture") {
             "ARM64" => Some("arm64"),
             "" if !fargate => None,
             _ => Some("amd64"),
@@ -254,6 +250,13 @@ impl TaskDefinition {
         array_items(self.document.get("containerDefinitions"))
     }
 
+    /// Returns a field of the runtime platform; empty if undeclared.
+    fn runtime_platform(&self, field: &str) -> &str {
+        self.document
+            .get("runtimePlatform")
+            .map_or("", |platform| text_at_key(platform, field))
+    }
+
     fn text_field(&self, field: &str) -> &str {
         self.document
             .get(field)
@@ -313,7 +316,7 @@ mod tests {
     #[case::arm(json!({"runtimePlatform": {"cpuArchitecture": "ARM64"}}), "linux/arm64")]
     #[case::ec2_unnamed(json!({}), "linux/amd64 or linux/arm64")]
     #[case::windows(json!({"runtimePlatform": {"cpuArchitecture": "X86_64", "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE"}}), "windows/amd64")]
-    fn knows_what_it_runs_on(#[case] document: Value, #[case] platform: &str) {
+    fn describes_the_supported_platforms(#[case] document: Value, #[case] platform: &str) {
         let Value::Object(document) = document else {
             unreachable!("an object")
         };
@@ -328,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_every_secret_a_task_reads() {
+    fn lists_every_secret_reference() {
         assert_eq!(
             definition().secret_references().collect::<Vec<_>>(),
             ["arn:secret-a", "arn:secret-c", "secret-b"]

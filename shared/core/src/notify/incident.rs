@@ -124,18 +124,18 @@ impl IncidentId {
 impl Incident {
     /// Returns a new incident without lines.
     #[must_use]
-    pub fn from_notification(notice: &Notification) -> Self {
+    pub fn from_notification(notification: &Notification) -> Self {
         Self {
-            target: notice.target.clone(),
-            name: notice.name.clone(),
-            app: notice.app.clone(),
-            cause: notice.cause(),
-            link: notice.link.clone(),
-            since: notice.at,
+            target: notification.target.clone(),
+            name: notification.name.clone(),
+            app: notification.app.clone(),
+            cause: notification.cause(),
+            link: notification.link.clone(),
+            since: notification.at,
             firing: BTreeMap::new(),
             resolved: BTreeMap::new(),
             was_firing: false,
-            severity: notice.message.severity,
+            severity: notification.message.severity,
             lines: Vec::new(),
             line_count: 0,
             resolved_at: None,
@@ -160,28 +160,29 @@ impl Incident {
     /// firing conditions over all other lines.
     #[must_use]
     pub fn headline(&self) -> Option<&Line> {
-        let lasts = |line: &&Line| {
-            line.begins
-                .as_ref()
-                .is_some_and(|what| self.firing.contains_key(what))
-        };
-        let of_what_lasts = self
-            .lines
+        self.lines
             .iter()
-            .filter(lasts)
-            .max_by_key(|line| line.severity);
-        of_what_lasts.or_else(|| self.lines.iter().max_by_key(|line| line.severity))
+            .filter(|line| self.is_firing(line))
+            .max_by_key(|line| line.severity)
+            .or_else(|| self.lines.iter().max_by_key(|line| line.severity))
+    }
+
+    /// Reports whether the condition of a line still fires.
+    fn is_firing(&self, line: &Line) -> bool {
+        line.begins
+            .as_ref()
+            .is_some_and(|condition| self.firing.contains_key(condition))
     }
 }
 
 impl Line {
     #[must_use]
-    pub fn from_notification(notice: &Notification) -> Self {
-        let message = notice.message.clone();
+    pub fn from_notification(notification: &Notification) -> Self {
+        let message = notification.message.clone();
         Self {
-            at: notice.at,
+            at: notification.at,
             severity: message.severity,
-            source: notice.source.to_string(),
+            source: notification.source.to_string(),
             title: message.title,
             action: message.action,
             why: message.why,

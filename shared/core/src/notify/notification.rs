@@ -115,7 +115,6 @@ impl Message {
     }
 
     fn new(severity: Severity, title: impl Into<String>) -> Self {
-        let (title, why, next) = (title.into(), String::new(), String::new());
         Self {
             severity,
             key: None,
@@ -123,21 +122,21 @@ impl Message {
             begins: None,
             ends: None,
             cause: None,
-            title,
+            title: title.into(),
             action: String::new(),
-            why,
-            next,
+            why: String::new(),
+            next: String::new(),
         }
     }
 
-    /// Says what Lamplighter did or will do next.
+    /// Sets what Lamplighter did or will do next.
     #[must_use]
     pub fn action(mut self, action: impl Into<String>) -> Self {
         self.action = action.into();
         self
     }
 
-    /// Says what the message is about, if not what its source is about.
+    /// Sets what the message is about, if not what its source is about.
     #[must_use]
     pub fn caused_by(mut self, cause: Cause) -> Self {
         self.cause = Some(cause);
@@ -313,7 +312,7 @@ mod tests {
         "aws-cn:ecs:cn-north-1",
         "https://console.amazonaws.cn/ecs/v2/clusters/shop/services/web/health?region=cn-north-1"
     )]
-    fn the_link_leads_into_the_right_console(#[case] place: &str, #[case] link: &str) {
+    fn the_link_leads_to_the_console_of_the_partition(#[case] place: &str, #[case] link: &str) {
         assert_eq!(
             console_link(&Arn::new(format!(
                 "arn:{place}:123456789012:service/shop/web"
@@ -355,7 +354,7 @@ mod tests {
         "ecs/v2/clusters/shop/infrastructure/container-instances/0a1b?region=eu-west-1"
     )]
     #[case("sns", "topic", "console/home?region=eu-west-1")]
-    fn the_link_leads_to_what_it_is_about(
+    fn the_link_leads_to_the_page_of_the_target(
         #[case] service: &str,
         #[case] resource: &str,
         #[case] page: &str,

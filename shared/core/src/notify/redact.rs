@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pattern_is_one() {
+    fn every_pattern_compiles() {
         assert!(SECRETS.iter().all(|pattern| Regex::new(pattern).is_ok()));
     }
 
@@ -107,7 +107,7 @@ mod tests {
         "panicked at src/main.rs:12:5:\u{1b}[0m",
         "panicked at src/main.rs:12:5: [0m"
     )]
-    fn what_looks_like_a_secret_is_hidden(#[case] raw: &str, #[case] shown: &str) {
+    fn a_likely_secret_is_hidden(#[case] raw: &str, #[case] shown: &str) {
         assert_eq!(redact_line(raw), shown);
     }
 

@@ -60,7 +60,9 @@ impl ActionProperties for BackupAction {
         match self {
             // A rejection for one slot or snapshot is a rejection for the next: one notification.
             Self::CreateSnapshot(_) => "create-snapshot".to_owned(),
-            Self::CopySnapshot(copy) => format!("copy-snapshot:{}", copy.to),
+            Self::CopySnapshot(copy) => {
+                format!("copy-snapshot:{}", copy.to.region().unwrap_or("vault"))
+            }
             Self::DeleteSnapshot(_) => "delete-snapshot".to_owned(),
         }
     }

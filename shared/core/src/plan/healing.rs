@@ -81,6 +81,19 @@ pub struct CloseIncident {
     pub service: Arn,
 }
 
+/// Returns the MiB of the task and its containers as a key: `2048:web=1024`.
+fn sizes_key(sizes: &TaskSizes) -> String {
+    let task = sizes.memory.map(|mib| mib.to_string());
+    let containers = sizes
+        .containers
+        .iter()
+        .map(|(name, mib)| format!("{name}={mib}"));
+    task.into_iter()
+        .chain(containers)
+        .collect::<Vec<_>>()
+        .join(":")
+}
+
 impl ActionProperties for HealingAction {
     fn describe(&self) -> String {
         match self {
@@ -96,12 +109,12 @@ impl ActionProperties for HealingAction {
                 format!("park at {}", pluralize(*to as usize, "task"))
             }
             Self::ParkService(ParkService { to, .. }) => {
-                format!("run {} again", pluralize(*to as usize, "task"))
+                format!("restore {}", pluralize(*to as usize, "task"))
             }
             Self::IncreaseMemory(increase) => format!("increase the memory: {}", increase.sizes),
             Self::SwitchCapacityProvider(SwitchCapacityProvider { to, .. }) => {
                 let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
-                format!("move its tasks to {}", providers.join(" and "))
+                format!("move the tasks to {}", providers.join(" and "))
             }
             Self::DrainInstance(drain) => format!("drain the instance {}", drain.ec2),
             Self::CloseIncident(_) => "close the incident".to_owned(),
@@ -112,7 +125,9 @@ impl ActionProperties for HealingAction {
         match self {
             Self::ReplaceTask(_) => "replace-task".to_owned(),
             Self::ParkService(park) => format!("park:{}:{}", park.to, park.restores),
-            Self::IncreaseMemory(increase) => format!("increase-memory:{}", increase.sizes),
+            Self::IncreaseMemory(increase) => {
+                format!("increase-memory:{}", sizes_key(&increase.sizes))
+            }
             Self::SwitchCapacityProvider(SwitchCapacityProvider { to, .. }) => {
                 let providers: Vec<&str> = to.iter().map(|share| share.provider.as_str()).collect();
                 format!("switch-capacity:{}", providers.join("+"))

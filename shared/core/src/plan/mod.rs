@@ -10,6 +10,8 @@ mod monitoring;
 mod properties;
 mod releases;
 mod scaling;
+#[cfg(test)]
+mod stable_key_tests;
 
 use serde::{Deserialize, Serialize};
 

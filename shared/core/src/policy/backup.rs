@@ -75,12 +75,12 @@ impl std::fmt::Display for Retention {
             (self.weeks, 'w'),
             (self.months, 'm'),
         ];
-        let said: Vec<String> = tiers
+        let parts: Vec<String> = tiers
             .iter()
             .filter(|(n, _)| *n > 0)
             .map(|(n, unit)| format!("{n}{unit}"))
             .collect();
-        f.write_str(&said.join("+"))
+        f.write_str(&parts.join("+"))
     }
 }
 
@@ -128,16 +128,6 @@ impl BackupPolicy {
             .get("keep")
             .map(|text| parse_retention(&pairs, text))
             .transpose()?;
-        let rpo = |text| {
-            parse_seconds(text).ok_or_else(|| {
-                pairs.build_error(format!("rpo={text} is not a duration such as 1h"))
-            })
-        };
-        let rto = |text| {
-            parse_seconds(text).ok_or_else(|| {
-                pairs.build_error(format!("rto={text} is not a duration such as 2h"))
-            })
-        };
         let zone = pairs.get("tz").map_or(Ok(TimeZone::UTC), |name| {
             parse_time_zone(name).map_err(|e| pairs.build_error(e))
         })?;
@@ -148,7 +138,7 @@ impl BackupPolicy {
                 days: defaults.retention_days,
                 ..Retention::default()
             }),
-            rpo: pairs.get("rpo").map(rpo).transpose()?,
+            rpo: pairs.parse_duration("rpo", 1..=u64::MAX, "duration such as 1h")?,
             copy: pairs
                 .get("copy")
                 .map(|text| parse_copy_destinations(&pairs, text))
@@ -167,7 +157,7 @@ impl BackupPolicy {
                 .get("check-task")
                 .map(|text| parse_check_task(&pairs, text))
                 .transpose()?,
-            rto: pairs.get("rto").map(rto).transpose()?,
+            rto: pairs.parse_duration("rto", 1..=u64::MAX, "duration such as 2h")?,
         })
     }
 
@@ -177,14 +167,6 @@ impl BackupPolicy {
         match self.slots {
             Slots::Daily { at } => {
                 let today = now.to_zoned(self.zone.clone()).date();
-                let on = |date: Date| {
-                    date.to_datetime(at)
-                        .to_zoned(self.zone.clone())
-                        .ok()
-                        .map(|zoned| zoned.timestamp())
-                };
-                // If a clock change skips the time, the slot moves past the gap: each day keeps one
-                // slot.
                 let days = [
                     Some(today),
                     today.yesterday().ok(),
@@ -192,7 +174,7 @@ impl BackupPolicy {
                 ];
                 days.into_iter()
                     .flatten()
-                    .filter_map(on)
+                    .filter_map(|date| self.daily_slot(date, at))
                     .find(|slot| *slot <= now)
                     .unwrap_or(now)
             }
@@ -210,6 +192,15 @@ impl BackupPolicy {
         }
     }
 
+    /// Returns the slot of one day. If a clock change skips the time, the slot moves past the gap,
+    /// so that each day has one slot.
+    fn daily_slot(&self, date: Date, at: Time) -> Option<Timestamp> {
+        date.to_datetime(at)
+            .to_zoned(self.zone.clone())
+            .ok()
+            .map(|zoned| zoned.timestamp())
+    }
+
     /// Returns the time between two slots.
     #[must_use]
     pub fn slot_interval(&self) -> SignedDuration {
@@ -225,20 +216,20 @@ impl BackupPolicy {
     /// quarter.
     #[must_use]
     pub fn max_recovery_point_age(&self) -> SignedDuration {
-        let said = self
-            .rpo
-            .map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)));
-        said.unwrap_or_else(|| self.slot_interval() * 5 / 4)
+        self.rpo.map_or_else(
+            || self.slot_interval() * 5 / 4,
+            |seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(i64::MAX)),
+        )
     }
 }
 
 fn parse_slots(pairs: &TagPairs<'_>, defaults: &StackDefaults) -> Result<Slots, TagError> {
     match (pairs.get("at"), pairs.get("every")) {
-        (Some(_), Some(_)) => Err(pairs.build_error("at= and every= exclude each other")),
+        (Some(_), Some(_)) => Err(pairs.build_error("at= and every= are mutually exclusive")),
         (None, Some(text)) => match parse_seconds(text) {
             Some(seconds) if seconds >= 3_600 => Ok(Slots::Every { seconds }),
             _ => Err(pairs.build_error(format!(
-                "every={text} is not a duration of an hour or more such as 1h"
+                "every={text} is not a duration of at least 1 hour such as 6h"
             ))),
         },
         (at, None) => {
@@ -251,45 +242,50 @@ fn parse_slots(pairs: &TagPairs<'_>, defaults: &StackDefaults) -> Result<Slots, 
 }
 
 fn parse_retention(pairs: &TagPairs<'_>, text: &str) -> Result<Retention, TagError> {
-    let wrong = |part: &str| {
-        pairs.build_error(format!(
-            "keep={part} is not a number of h, d, w or m(onths) such as 7d"
-        ))
-    };
     let mut keep = Retention::default();
     for part in text.split('+') {
         let (number, unit) = part
             .split_at_checked(part.len().saturating_sub(1))
-            .ok_or_else(|| wrong(part))?;
+            .ok_or_else(|| build_retention_error(pairs, part))?;
         let number = number
             .parse()
             .ok()
             .filter(|n| *n > 0)
-            .ok_or_else(|| wrong(part))?;
+            .ok_or_else(|| build_retention_error(pairs, part))?;
         let tier = match unit {
             "h" => &mut keep.hours,
             "d" => &mut keep.days,
             "w" => &mut keep.weeks,
             "m" => &mut keep.months,
-            _ => return Err(wrong(part)),
+            _ => return Err(build_retention_error(pairs, part)),
         };
         if *tier > 0 {
-            return Err(pairs.build_error(format!("keep= names \"{unit}\" twice")));
+            return Err(pairs.build_error(format!("keep= has the unit \"{unit}\" twice")));
         }
         *tier = number;
     }
     Ok(keep)
 }
 
+fn build_retention_error(pairs: &TagPairs<'_>, part: &str) -> TagError {
+    pairs.build_error(format!(
+        "keep={part} is not a number with the unit h, d, w or m (months) such as 7d"
+    ))
+}
+
 fn parse_copy_destinations(
     pairs: &TagPairs<'_>,
     text: &str,
 ) -> Result<Vec<CopyDestination>, TagError> {
-    let place = |text| {
-        CopyDestination::parse(text)
-            .ok_or_else(|| pairs.build_error(format!("copy={text} is no region, and not vault")))
-    };
-    text.split('+').map(place).collect()
+    text.split('+')
+        .map(|text| {
+            CopyDestination::parse(text).ok_or_else(|| {
+                pairs.build_error(format!(
+                    "copy={text} is neither a region such as eu-central-1 nor vault"
+                ))
+            })
+        })
+        .collect()
 }
 
 fn parse_drill_group(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError> {
@@ -297,7 +293,7 @@ fn parse_drill_group(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagErro
         return Ok(text.to_owned());
     }
     Err(pairs.build_error(format!(
-        "drill-group={text} is no security group such as sg-0123456789abcdef0"
+        "drill-group={text} is not a security group such as sg-0123456789abcdef0"
     )))
 }
 
@@ -311,7 +307,7 @@ fn parse_check_task(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError
         return Ok(text.to_owned());
     }
     Err(pairs.build_error(format!(
-        "check-task={text} is no task definition such as shop-db-check or shop-db-check:3"
+        "check-task={text} is not a task definition such as shop-db-check or shop-db-check:3"
     )))
 }
 
@@ -355,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stack_fills_in_what_the_tag_leaves_open() {
+    fn the_stack_provides_defaults() {
         let policy = parse("tz=Europe/Rome").unwrap();
         assert_eq!(
             policy.slots,
@@ -412,26 +408,32 @@ mod tests {
 
     #[rstest]
     #[case("at=25:00", "25:00 is not a time of day such as 03:00")]
-    #[case("at=03:00 every=1h", "at= and every= exclude each other")]
-    #[case("keep=7", "keep=7 is not a number of h, d, w or m(onths) such as 7d")]
-    #[case("keep=7d+8d", "keep= names \"d\" twice")]
-    #[case("every=5m", "every=5m is not a duration of an hour or more such as 1h")]
-    #[case("tz=Europe/Roma", "Europe/Roma is no time zone such as Europe/Rome")]
-    #[case("copy=ireland", "copy=ireland is no region, and not vault")]
+    #[case("at=03:00 every=1h", "at= and every= are mutually exclusive")]
+    #[case(
+        "keep=7",
+        "keep=7 is not a number with the unit h, d, w or m (months) such as 7d"
+    )]
+    #[case("keep=7d+8d", "keep= has the unit \"d\" twice")]
+    #[case("every=5m", "every=5m is not a duration of at least 1 hour such as 6h")]
+    #[case("tz=Europe/Roma", "Europe/Roma is not a time zone such as Europe/Rome")]
+    #[case(
+        "copy=ireland",
+        "copy=ireland is neither a region such as eu-central-1 nor vault"
+    )]
     #[case(
         "drill-group=closed",
-        "drill-group=closed is no security group such as sg-0123456789abcdef0"
+        "drill-group=closed is not a security group such as sg-0123456789abcdef0"
     )]
     #[case(
         "check-task=a/b",
-        "check-task=a/b is no task definition such as shop-db-check or shop-db-check:3"
+        "check-task=a/b is not a task definition such as shop-db-check or shop-db-check:3"
     )]
     #[case(
         "check-task=a:latest",
-        "check-task=a:latest is no task definition such as shop-db-check or shop-db-check:3"
+        "check-task=a:latest is not a task definition such as shop-db-check or shop-db-check:3"
     )]
     #[case("drill=yes", "drill=yes is not one of daily, weekly, monthly")]
-    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
+    fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(parse(value).unwrap_err().problem, problem);
     }
 }

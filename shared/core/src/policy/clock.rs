@@ -37,47 +37,39 @@ impl ScheduleWindow {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn parse(tag: &str, value: &str) -> Result<Self, TagError> {
-        let wrong = |problem: String| build_tag_error(tag, value, &problem, SCHEDULE_EXAMPLE);
+        Self::parse_words(value)
+            .map_err(|problem| build_tag_error(tag, value, &problem, SCHEDULE_EXAMPLE))
+    }
+
+    fn parse_words(value: &str) -> Result<Self, String> {
         let words: Vec<&str> = value.split_whitespace().collect();
         let [days, hours, zone, min] = words[..] else {
-            return Err(wrong("is not days, hours, time zone and min=".to_owned()));
+            return Err("must consist of days, hours, time zone and min=".to_owned());
         };
         let (from, to) = days.split_once('-').unwrap_or((days, days));
-        let (begins, ends) = hours
-            .split_once('-')
-            .ok_or_else(|| wrong(format!("{hours} is not a stretch such as 05:00-10:00")))?;
-        let (start, end) = (
-            parse_time_of_day(begins).map_err(&wrong)?,
-            parse_time_of_day(ends).map_err(&wrong)?,
-        );
-        if start >= end {
-            return Err(wrong(format!(
-                "{hours} does not end after it starts; use two windows to cross midnight"
-            )));
-        }
+        let (start, end) = parse_hours(hours)?;
         Ok(Self {
             text: format!("{days} {hours} {zone}"),
-            from: parse_weekday(from).map_err(&wrong)?,
-            to: parse_weekday(to).map_err(&wrong)?,
+            from: parse_weekday(from)?,
+            to: parse_weekday(to)?,
             start,
             end,
-            zone: parse_time_zone(zone).map_err(&wrong)?,
+            zone: parse_time_zone(zone)?,
             min: min
                 .strip_prefix("min=")
                 .and_then(|n| n.parse().ok())
-                .ok_or_else(|| wrong(format!("{min} is not a floor such as min=6")))?,
+                .ok_or_else(|| format!("{min} is not a minimum such as min=6"))?,
         })
     }
-}
 
-impl ScheduleWindow {
     /// Reports whether the window is open at `now`, in its own time zone, daylight saving time
     /// included.
     #[must_use]
     pub fn is_open(&self, now: Timestamp) -> bool {
         let local = now.to_zoned(self.zone.clone());
-        let day = |weekday: Weekday| weekday.to_monday_zero_offset();
-        let (from, to, today) = (day(self.from), day(self.to), day(local.weekday()));
+        let from = self.from.to_monday_zero_offset();
+        let to = self.to.to_monday_zero_offset();
+        let today = local.weekday().to_monday_zero_offset();
         let on_day = if from <= to {
             (from..=to).contains(&today)
         } else {
@@ -93,23 +85,19 @@ impl FreezeWindow {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str) -> Result<Self, TagError> {
-        let wrong = |problem: String| build_tag_error(FREEZE, value, &problem, FREEZE_EXAMPLE);
+        Self::parse_words(value)
+            .map_err(|problem| build_tag_error(FREEZE, value, &problem, FREEZE_EXAMPLE))
+    }
+
+    fn parse_words(value: &str) -> Result<Self, String> {
         let words: Vec<&str> = value.split_whitespace().collect();
         let [from, start, "-", to, end, zone] = words[..] else {
-            return Err(wrong(
-                "is not day, time, -, day, time and time zone".to_owned(),
-            ));
+            return Err("must consist of day, time, -, day, time and time zone".to_owned());
         };
         Ok(Self {
-            start: (
-                parse_weekday(from).map_err(&wrong)?,
-                parse_time_of_day(start).map_err(&wrong)?,
-            ),
-            end: (
-                parse_weekday(to).map_err(&wrong)?,
-                parse_time_of_day(end).map_err(&wrong)?,
-            ),
-            zone: parse_time_zone(zone).map_err(&wrong)?,
+            start: (parse_weekday(from)?, parse_time_of_day(start)?),
+            end: (parse_weekday(to)?, parse_time_of_day(end)?),
+            zone: parse_time_zone(zone)?,
         })
     }
 
@@ -152,6 +140,21 @@ fn date_on_weekday(date: Date, day: Weekday) -> Option<Date> {
     date.checked_add(i64::from(offset).days()).ok()
 }
 
+/// Parses a range of hours within one day: `05:00-10:00`.
+fn parse_hours(hours: &str) -> Result<(Time, Time), String> {
+    let (start, end) = hours
+        .split_once('-')
+        .ok_or_else(|| format!("{hours} is not a time range such as 05:00-10:00"))?;
+    let start = parse_time_of_day(start)?;
+    let end = parse_time_of_day(end)?;
+    if start >= end {
+        return Err(format!(
+            "{hours} does not end after it starts; use two windows to cross midnight"
+        ));
+    }
+    Ok((start, end))
+}
+
 pub(super) fn parse_time_of_day(text: &str) -> Result<Time, String> {
     let parsed = text
         .split_once(':')
@@ -160,7 +163,7 @@ pub(super) fn parse_time_of_day(text: &str) -> Result<Time, String> {
 }
 
 pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
-    TimeZone::get(name).map_err(|_| format!("{name} is no time zone such as Europe/Rome"))
+    TimeZone::get(name).map_err(|_| format!("{name} is not a time zone such as Europe/Rome"))
 }
 
 fn parse_weekday(text: &str) -> Result<Weekday, String> {
@@ -201,7 +204,7 @@ mod tests {
     #[rstest]
     #[case(
         "fri 16:00 mon 08:00 Europe/Rome",
-        "is not day, time, -, day, time and time zone"
+        "must consist of day, time, -, day, time and time zone"
     )]
     #[case(
         "fri 16 - mon 08:00 Europe/Rome",
@@ -211,12 +214,12 @@ mod tests {
         "friday 16:00 - mon 08:00 UTC",
         "friday is not one of mon, tue, wed, thu, fri, sat, sun"
     )]
-    fn a_mistaken_freeze_is_named(#[case] value: &str, #[case] problem: &str) {
+    fn an_invalid_freeze_is_rejected(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(FreezeWindow::parse(value).unwrap_err().problem, problem);
     }
 
     #[test]
-    fn a_window_has_days_hours_zone_and_floor() {
+    fn a_window_has_days_hours_zone_and_minimum() {
         let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
         assert_eq!(
             (window.from, window.to, window.min),
@@ -256,10 +259,13 @@ mod tests {
     )]
     #[case(
         "mon-fri 05:00-10:00 Europe/Rome floor=6",
-        "floor=6 is not a floor such as min=6"
+        "floor=6 is not a minimum such as min=6"
     )]
-    #[case("mon-fri 05:00-10:00 min=6", "is not days, hours, time zone and min=")]
-    fn a_mistaken_window_is_named(#[case] value: &str, #[case] problem: &str) {
+    #[case(
+        "mon-fri 05:00-10:00 min=6",
+        "must consist of days, hours, time zone and min="
+    )]
+    fn an_invalid_window_is_rejected(#[case] value: &str, #[case] problem: &str) {
         let error = ScheduleWindow::parse("lamplighter:schedule.2", value).unwrap_err();
         assert!(error.problem.contains(problem), "{error}");
         assert_eq!(error.tag, "lamplighter:schedule.2");

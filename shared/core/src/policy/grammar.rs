@@ -62,23 +62,8 @@ impl<'a> TagPairs<'a> {
             let Some((key, text)) = pair.split_once('=') else {
                 return Err(parsed.build_error(format!("\"{pair}\" is not key=value")));
             };
-            let continued = key
-                .find('.')
-                .and_then(|dot| key.get(..=dot))
-                .is_some_and(|base| known.contains(&base));
-            if !known.contains(&key) && !continued {
-                let known: Vec<&str> = known
-                    .iter()
-                    .copied()
-                    .filter(|k| !k.ends_with('.'))
-                    .collect();
-                let meant = find_closest(key, &known)
-                    .map(|k| format!(", did you mean \"{k}\"?"))
-                    .unwrap_or_default();
-                return Err(parsed.build_error(format!(
-                    "unknown key \"{key}\"{meant} (known: {})",
-                    known.join(", ")
-                )));
+            if !is_known_key(key, known) {
+                return Err(parsed.build_unknown_key_error(key, known));
             }
             if text.is_empty() {
                 return Err(parsed.build_error(format!("{key}= has no value")));
@@ -88,6 +73,21 @@ impl<'a> TagPairs<'a> {
             }
         }
         Ok(parsed)
+    }
+
+    fn build_unknown_key_error(&self, key: &str, known: &[&str]) -> TagError {
+        let known: Vec<&str> = known
+            .iter()
+            .copied()
+            .filter(|k| !k.ends_with('.'))
+            .collect();
+        let suggestion = find_closest(key, &known)
+            .map(|k| format!(", did you mean \"{k}\"?"))
+            .unwrap_or_default();
+        self.build_error(format!(
+            "unknown key \"{key}\"{suggestion} (known: {})",
+            known.join(", ")
+        ))
     }
 
     pub fn get(&self, key: &str) -> Option<&'a str> {
@@ -101,10 +101,9 @@ impl<'a> TagPairs<'a> {
 
     /// Returns the values of a key and its continuations (`verify`, `verify.2`, …).
     pub fn get_all(&self, key: &str) -> impl Iterator<Item = &'a str> {
-        let continued = move |k: &str| k.split_once('.').map_or(k, |(base, _)| base) == key;
         self.given
             .iter()
-            .filter(move |(k, _)| continued(k))
+            .filter(move |(k, _)| k.split_once('.').map_or(**k, |(base, _)| base) == key)
             .map(|(_, v)| *v)
     }
 
@@ -137,9 +136,32 @@ impl<'a> TagPairs<'a> {
         }
     }
 
+    /// Parses a duration within bounds, in seconds; `None` if the key is absent. `expected` describes
+    /// a valid value.
+    pub fn parse_duration(
+        &self,
+        key: &str,
+        bounds: std::ops::RangeInclusive<u64>,
+        expected: &str,
+    ) -> Result<Option<u64>, TagError> {
+        let Some(text) = self.get(key) else {
+            return Ok(None);
+        };
+        match parse_seconds(text) {
+            Some(seconds) if bounds.contains(&seconds) => Ok(Some(seconds)),
+            _ => Err(self.build_error(format!("{key}={text} is not a {expected}"))),
+        }
+    }
+
     pub fn build_error(&self, problem: impl fmt::Display) -> TagError {
         build_tag_error(self.tag, self.value, &problem.to_string(), self.example)
     }
+}
+
+/// Reports whether a key is known, or continues a known key that ends in a dot.
+fn is_known_key(key: &str, known: &[&str]) -> bool {
+    let base = key.find('.').and_then(|dot| key.get(..=dot));
+    known.contains(&key) || base.is_some_and(|base| known.contains(&base))
 }
 
 /// Finds the known word closest to a misspelt one, at most two edits away.
@@ -183,7 +205,7 @@ mod tests {
     #[case("latest", "\"latest\" is not key=value")]
     #[case("tag=", "tag= has no value")]
     #[case("tag=a tag=b", "tag= is given twice")]
-    fn a_mistake_is_named_with_a_right_example(#[case] value: &str, #[case] problem: &str) {
+    fn an_error_names_the_problem_and_a_valid_example(#[case] value: &str, #[case] problem: &str) {
         let error = TagPairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest")
             .unwrap_err();
         assert_eq!(

@@ -54,53 +54,62 @@ impl HealPolicy {
 
     fn parse(value: &str) -> Result<Self, TagError> {
         let (word, options) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
-        let reach = match word {
-            "on" => HealMode::On,
-            "notify" => HealMode::Notify,
-            "off" => HealMode::Off,
-            _ => {
-                return Err(build_tag_error(
-                    HEAL,
-                    value,
-                    "does not begin with on, notify or off",
-                    EXAMPLE,
-                ));
-            }
-        };
-        let named = |mistake: TagError| TagError {
-            value: value.to_owned(),
-            ..mistake
-        };
-        let pairs = TagPairs::parse(HEAL, options, &KEYS, EXAMPLE).map_err(named)?;
-        let wrong = |problem: String| build_tag_error(HEAL, value, &problem, EXAMPLE);
-        let memory = match pairs.get("memory") {
-            None => None,
-            Some(text) => {
-                let percent = text
-                    .strip_prefix('+')
-                    .and_then(|n| n.parse().ok())
-                    .filter(|n| (1..=100).contains(n));
-                let problem = || wrong(format!("memory={text} is not +1 to +100, in per cent"));
-                Some(percent.ok_or_else(problem)?)
-            }
-        };
-        let crash = match pairs.get("crash") {
-            None | Some("retry") => OnCrashLoop::Retry,
-            Some("park") => OnCrashLoop::Park,
-            Some(other) => return Err(wrong(format!("crash={other} is neither retry nor park"))),
-        };
-        let steps = pairs
-            .parse_number("steps", 1..=10)
-            .map_err(named)?
-            .unwrap_or(DEFAULT_STEPS);
-        let spot_fallback = pairs.parse_switch("spot-fallback", false).map_err(named)?;
+        let mode = parse_mode(value, word)?;
+        TagPairs::parse(HEAL, options, &KEYS, EXAMPLE)
+            .and_then(|pairs| Self::parse_options(mode, &pairs))
+            // The error quotes the whole value, not only the options.
+            .map_err(|error| TagError {
+                value: value.to_owned(),
+                ..error
+            })
+    }
+
+    fn parse_options(mode: HealMode, pairs: &TagPairs<'_>) -> Result<Self, TagError> {
         Ok(Self {
-            mode: reach,
-            steps,
-            memory,
-            crash,
-            spot_fallback,
+            mode,
+            memory: parse_memory(pairs)?,
+            crash: parse_crash(pairs)?,
+            steps: pairs
+                .parse_number("steps", 1..=10)?
+                .unwrap_or(DEFAULT_STEPS),
+            spot_fallback: pairs.parse_switch("spot-fallback", false)?,
         })
+    }
+}
+
+fn parse_mode(value: &str, word: &str) -> Result<HealMode, TagError> {
+    match word {
+        "on" => Ok(HealMode::On),
+        "notify" => Ok(HealMode::Notify),
+        "off" => Ok(HealMode::Off),
+        _ => Err(build_tag_error(
+            HEAL,
+            value,
+            "must start with on, notify or off",
+            EXAMPLE,
+        )),
+    }
+}
+
+/// Parses `memory=+25`; `None` if it is absent.
+fn parse_memory(pairs: &TagPairs<'_>) -> Result<Option<u32>, TagError> {
+    let Some(text) = pairs.get("memory") else {
+        return Ok(None);
+    };
+    text.strip_prefix('+')
+        .and_then(|n| n.parse().ok())
+        .filter(|n| (1..=100).contains(n))
+        .map(Some)
+        .ok_or_else(|| {
+            pairs.build_error(format!("memory={text} is not a percentage from +1 to +100"))
+        })
+}
+
+fn parse_crash(pairs: &TagPairs<'_>) -> Result<OnCrashLoop, TagError> {
+    match pairs.get("crash") {
+        None | Some("retry") => Ok(OnCrashLoop::Retry),
+        Some("park") => Ok(OnCrashLoop::Park),
+        Some(other) => Err(pairs.build_error(format!("crash={other} is neither retry nor park"))),
     }
 }
 
@@ -141,15 +150,15 @@ mod tests {
     }
 
     #[rstest]
-    #[case("never", "does not begin with on, notify or off")]
-    #[case("on memory=25", "memory=25 is not +1 to +100, in per cent")]
+    #[case("never", "must start with on, notify or off")]
+    #[case("on memory=25", "memory=25 is not a percentage from +1 to +100")]
     #[case("on crash=stop", "crash=stop is neither retry nor park")]
     #[case("on steps=0", "steps=0 is not a whole number from 1 to 10")]
     #[case(
         "on step=2",
         "unknown key \"step\", did you mean \"steps\"? (known: steps, memory, crash, spot-fallback)"
     )]
-    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
+    fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {
         let mistake = HealPolicy::parse(value).unwrap_err();
         assert_eq!(
             (mistake.problem.as_str(), mistake.value.as_str()),

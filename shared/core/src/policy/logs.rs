@@ -55,13 +55,14 @@ impl LogsPolicy {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn from_tags(tags: &BTreeMap<String, String>) -> Result<Option<Self>, TagError> {
-        let read = |value: &String| {
-            Self::parse(value).map_err(|error| TagError {
-                value: value.clone(),
-                ..error
-            })
+        let Some(value) = tags.get(LOGS) else {
+            return Ok(None);
         };
-        tags.get(LOGS).map(read).transpose()
+        // The error quotes the whole value, with the word export.
+        Self::parse(value).map(Some).map_err(|error| TagError {
+            value: value.clone(),
+            ..error
+        })
     }
 
     fn parse(value: &str) -> Result<Self, TagError> {
@@ -79,12 +80,13 @@ impl LogsPolicy {
             .map(|text| parse_days(&pairs, "keep", text, &EXPORT_RETENTION_DAYS))
             .transpose()?;
         match (is_exported, keep, retain) {
-            (false, None, None) => Err(pairs.build_error("says neither export nor retain=")),
-            (false, Some(_), _) => Err(pairs
-                .build_error("keep= is about what is exported, and the word export is missing")),
+            (false, None, None) => Err(pairs.build_error("has neither export nor retain=")),
+            (false, Some(_), _) => {
+                Err(pairs.build_error("keep= needs the word export, which is missing"))
+            }
             (true, _, Some(retain)) if retain < Self::MIN_RETENTION_DAYS => {
                 Err(pairs.build_error(format!(
-                    "retain={retain}d deletes events before they are exported; {}d is the least",
+                    "retain={retain}d deletes events before they are exported; the minimum is {}d",
                     Self::MIN_RETENTION_DAYS
                 )))
             }
@@ -124,7 +126,7 @@ mod tests {
 
     use super::*;
 
-    fn of(value: &str) -> Result<LogsPolicy, TagError> {
+    fn parse(value: &str) -> Result<LogsPolicy, TagError> {
         LogsPolicy::from_tags(&BTreeMap::from([(LOGS.to_owned(), value.to_owned())]))
             .map(Option::unwrap)
     }
@@ -134,20 +136,17 @@ mod tests {
     #[case("export keep=7d", Some(ExportRetention::Days(7)), None)]
     #[case("keep=2w retain=30d export", Some(ExportRetention::Days(14)), Some(30))]
     #[case("retain=1d", None, Some(1))]
-    fn says_what_is_exported_and_how_long_it_stays(
+    fn reads_export_and_retention(
         #[case] value: &str,
         #[case] export: Option<ExportRetention>,
         #[case] retain: Option<u32>,
     ) {
-        assert_eq!(of(value), Ok(LogsPolicy { export, retain }));
+        assert_eq!(parse(value), Ok(LogsPolicy { export, retain }));
     }
 
     #[rstest]
-    #[case("", "says neither export nor retain=")]
-    #[case(
-        "keep=7d",
-        "keep= is about what is exported, and the word export is missing"
-    )]
+    #[case("", "has neither export nor retain=")]
+    #[case("keep=7d", "keep= needs the word export, which is missing")]
     #[case("exprot", "\"exprot\" is not key=value")]
     #[case(
         "export keep=8d",
@@ -159,14 +158,14 @@ mod tests {
     )]
     #[case(
         "export retain=1d",
-        "retain=1d deletes events before they are exported; 3d is the least"
+        "retain=1d deletes events before they are exported; the minimum is 3d"
     )]
     #[case(
         "export kept=7d",
         "unknown key \"kept\", did you mean \"keep\"? (known: keep, retain)"
     )]
-    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
-        let error = of(value).unwrap_err();
+    fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {
+        let error = parse(value).unwrap_err();
         assert_eq!(
             (error.problem.as_str(), error.value.as_str()),
             (problem, value)

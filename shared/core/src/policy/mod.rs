@@ -6,11 +6,13 @@
 mod backup;
 mod clock;
 mod deploy;
+mod deploy_options;
 mod grammar;
 mod heal;
 mod logs;
 mod scale;
 mod stack;
+mod tag_selector;
 mod version;
 
 use std::collections::BTreeMap;
@@ -19,9 +21,8 @@ use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use clock::{FreezeWindow, ScheduleWindow};
-pub use deploy::{
-    DeployPolicy, OnInconclusive, Severity as FindingSeverity, Strategy, TagSelector,
-};
+pub use deploy::DeployPolicy;
+pub use deploy_options::{OnInconclusive, Severity as FindingSeverity, Strategy};
 pub use grammar::TagError;
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
@@ -30,6 +31,7 @@ pub use stack::{
     DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, LifecycleHook, Mode, SignedLinks,
     StackDefaults,
 };
+pub use tag_selector::TagSelector;
 pub use version::{SemverRange, TagPattern};
 
 use grammar::{build_tag_error, find_closest};
@@ -60,6 +62,16 @@ pub enum Managed {
     Paused,
     /// The tag is absent.
     No,
+}
+
+impl Managed {
+    /// Reports whether Lamplighter observes the target, and possibly acts on it.
+    pub(crate) fn is_active(self) -> bool {
+        match self {
+            Self::Act | Self::Observe => true,
+            Self::Paused | Self::No => false,
+        }
+    }
 }
 
 type Tags = BTreeMap<String, String>;
@@ -156,20 +168,22 @@ pub fn parse_scaling_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagErr
 /// Returns an error for each tag with our prefix and an unknown key, with the key that was likely
 /// meant.
 pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
-    let known =
-        |key: &String| KEYS.contains(&strip_continuation(key)) || OURS.contains(&key.as_str());
-    let unknown = move |key: &&String| key.starts_with(PREFIX) && !known(key);
-    tags.keys().filter(unknown).map(|key| {
-        let meant = find_closest(key, &KEYS)
+    tags.keys().filter(|key| is_unknown_key(key)).map(|key| {
+        let suggestion = find_closest(key, &KEYS)
             .map(|k| format!("; did you mean {k}?"))
             .unwrap_or_default();
         build_tag_error(
             key,
             &tags[key],
-            &format!("is no tag of Lamplighter{meant}"),
+            &format!("is not a Lamplighter tag{suggestion}"),
             "",
         )
     })
+}
+
+/// Reports whether a key has our prefix, but is none of ours.
+fn is_unknown_key(key: &str) -> bool {
+    key.starts_with(PREFIX) && !KEYS.contains(&strip_continuation(key)) && !OURS.contains(&key)
 }
 
 /// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.
@@ -192,23 +206,23 @@ mod tests {
     }
 
     #[test]
-    fn a_misspelt_key_is_told_with_what_was_meant() {
+    fn an_unknown_key_is_reported_with_a_suggestion() {
         let tags = tags(&[
             ("lamplighter:depoly", "tag=latest"),
             ("lamplighter:schedule.2", ""),
             ("team", "a"),
         ]);
-        let told: Vec<String> = find_unknown_tags(&tags).map(|e| e.to_string()).collect();
+        let errors: Vec<String> = find_unknown_tags(&tags).map(|e| e.to_string()).collect();
         assert_eq!(
-            told,
+            errors,
             [
-                "tag lamplighter:depoly = \"tag=latest\": is no tag of Lamplighter; did you mean lamplighter:deploy?"
+                "tag lamplighter:depoly = \"tag=latest\": is not a Lamplighter tag; did you mean lamplighter:deploy?"
             ]
         );
     }
 
     #[test]
-    fn managed_takes_three_words() {
+    fn managed_accepts_three_values() {
         assert_eq!(
             parse_managed(&tags(&[(MANAGED, "observe")])),
             Ok(Managed::Observe)
@@ -222,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_schedule_may_be_continued_and_one_bad_window_spoils_it() {
+    fn a_schedule_has_continuations_and_one_invalid_window_rejects_it() {
         let night = ("lamplighter:schedule.2", "sat 02:00-04:00 UTC min=3");
         let windows = parse_schedule(&tags(&[
             (SCHEDULE, "mon-fri 05:00-10:00 Europe/Rome min=6"),

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_stack_fills_in_what_the_tag_leaves_open() {
+    fn the_stack_provides_defaults() {
         let policy = ScalePolicy::parse("max=8", &StackDefaults::default()).unwrap();
         let autoscaling = Autoscaling::Raise;
         assert_eq!(
@@ -121,7 +121,7 @@ mod tests {
     #[case("min=2", "max= is missing")]
     #[case("min=0 max=4", "min=0 is not a whole number from 1 to 5000")]
     #[case("max=4 autoscaling=off", "autoscaling=off is neither raise nor tell")]
-    fn a_mistake_is_named(#[case] value: &str, #[case] problem: &str) {
+    fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(
             ScalePolicy::parse(value, &StackDefaults::default())
                 .unwrap_err()

@@ -153,30 +153,62 @@ impl StackDefaults {
             parameter: DEFAULTS_VARIABLE.to_owned(),
             problem: e.to_string(),
         })?;
+        parsed.check_bounds()?;
+        Ok(parsed)
+    }
+
+    fn check_bounds(&self) -> Result<(), ParameterError> {
+        let examples = Self::default();
         let bounds = [
-            ("CpuPeak", parsed.cpu_peak, 1, 100),
-            ("RequestsPerSecond", parsed.rps, 1, 1_000_000),
-            ("RetentionDays", parsed.retention_days, 1, 35),
-            ("RolloutsPerHour", parsed.rollouts_per_hour, 1, 1_000),
-            ("ActionsPerRun", parsed.actions_per_run, 1, 10_000),
-            ("DigestHour", parsed.digest_hour, 0, 23),
-            ("AlertInterval", parsed.alert_interval, 0, 1_440),
-            ("MessagesPerMinute", parsed.messages_per_minute, 1, 600),
+            ("CpuPeak", self.cpu_peak, 1..=100, examples.cpu_peak),
+            ("RequestsPerSecond", self.rps, 1..=1_000_000, examples.rps),
+            (
+                "RetentionDays",
+                self.retention_days,
+                1..=35,
+                examples.retention_days,
+            ),
+            (
+                "RolloutsPerHour",
+                self.rollouts_per_hour,
+                1..=1_000,
+                examples.rollouts_per_hour,
+            ),
+            (
+                "ActionsPerRun",
+                self.actions_per_run,
+                1..=10_000,
+                examples.actions_per_run,
+            ),
+            ("DigestHour", self.digest_hour, 0..=23, examples.digest_hour),
+            (
+                "AlertInterval",
+                self.alert_interval,
+                0..=1_440,
+                examples.alert_interval,
+            ),
+            (
+                "MessagesPerMinute",
+                self.messages_per_minute,
+                1..=600,
+                examples.messages_per_minute,
+            ),
         ];
-        for (parameter, value, min, max) in bounds {
-            if !(min..=max).contains(&value) {
-                let problem = format!("{value} is not from {min} to {max}");
+        for (parameter, value, range, example) in bounds {
+            if !range.contains(&value) {
                 return Err(ParameterError {
                     parameter: parameter.to_owned(),
-                    problem,
+                    problem: format!(
+                        "{value} is not between {} and {}; for example: {example}",
+                        range.start(),
+                        range.end()
+                    ),
                 });
             }
         }
-        Ok(parsed)
+        Ok(())
     }
-}
 
-impl StackDefaults {
     /// Adds the lifecycle hook from its own document; an empty document means no hook.
     ///
     /// # Errors
@@ -248,11 +280,12 @@ fn parse_optional_document<T: DeserializeOwned>(
     if document.is_empty() {
         return Ok(None);
     }
-    let problem = |e: serde_json::Error| ParameterError {
-        parameter: variable.to_owned(),
-        problem: e.to_string(),
-    };
-    serde_json::from_str(document).map(Some).map_err(problem)
+    serde_json::from_str(document)
+        .map(Some)
+        .map_err(|e| ParameterError {
+            parameter: variable.to_owned(),
+            problem: e.to_string(),
+        })
 }
 
 #[cfg(test)]
@@ -281,7 +314,7 @@ mod tests {
     #[rstest]
     #[case(
         r#"{"cpu_peak": 180}"#,
-        "stack parameter CpuPeak: 180 is not from 1 to 100"
+        "stack parameter CpuPeak: 180 is not between 1 and 100; for example: 80"
     )]
     #[case(
         r#"{"mode": "on"}"#,
@@ -293,11 +326,11 @@ mod tests {
     )]
     #[case(
         r#"{"time_zone": "Rome"}"#,
-        "TimeZone: Rome is no time zone such as Europe/Rome"
+        "TimeZone: Rome is not a time zone such as Europe/Rome"
     )]
     #[case(r#"{"cpu": 80}"#, "unknown field `cpu`")]
-    fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] says: &str) {
+    fn a_bad_default_names_the_parameter(#[case] document: &str, #[case] expected: &str) {
         let error = StackDefaults::parse(document).unwrap_err().to_string();
-        assert!(error.contains(says), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
 }

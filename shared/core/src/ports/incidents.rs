@@ -41,7 +41,7 @@ pub trait IncidentStore {
     /// [`AwsError`] if any of them may be missing from the inbox.
     async fn add_notifications(
         &self,
-        notices: &[Notification],
+        notifications: &[Notification],
         now: Timestamp,
     ) -> Result<(), AwsError>;
 
@@ -68,7 +68,7 @@ pub trait IncidentStore {
     /// [`LedgerError`] if any of the changes may be unwritten.
     async fn write_changes(
         &self,
-        desk: &DispatcherState,
+        dispatcher: &DispatcherState,
         changes: &Changes,
         now: Timestamp,
     ) -> Result<(), LedgerError>;
@@ -77,5 +77,5 @@ pub trait IncidentStore {
     ///
     /// # Errors
     /// [`LedgerError`] if the write failed; the lease then expires.
-    async fn release_lease(&self, desk: &DispatcherState) -> Result<(), LedgerError>;
+    async fn release_lease(&self, dispatcher: &DispatcherState) -> Result<(), LedgerError>;
 }

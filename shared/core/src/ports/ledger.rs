@@ -56,7 +56,7 @@ pub enum RecordKind {
 /// The reason why a ledger operation failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
-    #[error("held by {holder} until {until}")]
+    #[error("locked by {holder} until {until}")]
     Busy { holder: String, until: String },
     #[error(transparent)]
     Aws(#[from] AwsError),

@@ -32,7 +32,7 @@ const UNAVAILABLE_STATES: [&str; 19] = [
     "upgrading",
 ];
 
-/// Lists the unavailable dependencies of an application, in words: `the database orders
+/// Lists the unavailable dependencies of an application, for messages: `the database orders
 /// (storage-full)`.
 ///
 /// # Errors
@@ -95,8 +95,8 @@ mod tests {
     #[case("storage-optimization", false)]
     #[case("incompatible-parameters", true)]
     #[case("storage-full", true)]
-    #[case("a-word-of-next-year", false)]
-    fn knows_which_states_serve_nobody(#[case] status: &str, #[case] down: bool) {
+    #[case("a-future-state", false)]
+    fn unavailable_states_count_as_an_outage(#[case] status: &str, #[case] down: bool) {
         let database = Database {
             status: status.to_owned(),
             ..Database::default()

@@ -36,13 +36,13 @@ impl Evidence {
             .iter()
             .chain(&self.missing)
             .map(|sentence| format!(" {sentence}"));
-        let last = |(container, lines): &(String, Vec<String>)| {
+        let log_lines = self.lines.as_ref().map(|(container, lines)| {
             format!(
-                "\nLast lines of the container {container}:\n  {}",
+                "\nLast log lines of container {container}:\n  {}",
                 lines.join("\n  ")
             )
-        };
-        sentences.chain(self.lines.as_ref().map(last)).collect()
+        });
+        sentences.chain(log_lines).collect()
     }
 }
 
@@ -58,7 +58,7 @@ pub async fn collect_evidence<C: Services + Tasks + Logs>(
 ) -> Evidence {
     let mut evidence = Evidence::default();
     if let Err(error) = read_evidence(&mut evidence, service, since, base, cloud).await {
-        evidence.missing = Some(format!("More could not be read: {error}."));
+        evidence.missing = Some(format!("More evidence could not be read: {error}."));
     }
     evidence
 }
@@ -70,50 +70,71 @@ async fn read_evidence<C: Services + Tasks + Logs>(
     base: &str,
     cloud: &C,
 ) -> Result<(), AwsError> {
-    // The previous revision, and the one that the service was rolled back to, are not to blame.
-    let has_gone_back = service.task_definition == base;
-    let is_to_blame = |task: &Task| {
-        task.task_definition != base
-            && (has_gone_back || task.task_definition == service.task_definition)
-    };
     let mut stopped = cloud
         .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Stopped)
         .await?;
-    stopped.retain(|task| is_to_blame(task) && task.stopped_at.is_none_or(|at| at >= since));
+    stopped.retain(|task| {
+        is_suspect(task, service, base) && task.stopped_at.is_none_or(|at| at >= since)
+    });
     evidence.stops = summarize_stops(&stopped);
-    let failed = |task: &&Task| {
-        task.containers
-            .iter()
-            .any(|container| container.exit_code.is_some_and(|code| code != 0))
+    let newest_failed = stopped
+        .into_iter()
+        .filter(has_failed)
+        .max_by_key(|task| task.stopped_at);
+    let task = match newest_failed {
+        Some(task) => Some(task),
+        None => find_running_suspect(service, base, cloud).await?,
     };
-    let mut newest = stopped
-        .iter()
-        .filter(failed)
-        .max_by_key(|task| task.stopped_at)
-        .cloned();
-    if newest.is_none() {
-        let running = cloud
-            .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
-            .await?;
-        newest = running
-            .into_iter()
-            .find(|task| is_to_blame(task) && task.status == "RUNNING");
+    if let Some(task) = task {
+        evidence.lines = read_log_lines(&task, cloud).await?;
     }
-    let Some(task) = newest.as_ref() else {
-        return Ok(());
-    };
+    Ok(())
+}
+
+/// Reports whether a task may explain the state of the service. The previous revision `base`, and
+/// the one that the service was rolled back to, are not to blame.
+fn is_suspect(task: &Task, service: &Service, base: &str) -> bool {
+    let is_rolled_back = service.task_definition == base;
+    task.task_definition != base
+        && (is_rolled_back || task.task_definition == service.task_definition)
+}
+
+/// Reports whether a container of the task exited with an error.
+fn has_failed(task: &Task) -> bool {
+    task.containers
+        .iter()
+        .any(|container| container.exit_code.is_some_and(|code| code != 0))
+}
+
+async fn find_running_suspect<C: Tasks>(
+    service: &Service,
+    base: &str,
+    cloud: &C,
+) -> Result<Option<Task>, AwsError> {
+    let running = cloud
+        .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
+        .await?;
+    Ok(running
+        .into_iter()
+        .find(|task| is_suspect(task, service, base) && task.status == "RUNNING"))
+}
+
+/// Reads the name and the last log lines of the failed container of a task; `None` without any.
+async fn read_log_lines<C: Services + Logs>(
+    task: &Task,
+    cloud: &C,
+) -> Result<Option<(String, Vec<String>)>, AwsError> {
     let Some(container) = find_failed_container(task) else {
-        return Ok(());
+        return Ok(None);
     };
     let definition = cloud
         .describe_task_definition(&task.task_definition)
         .await?;
     let Some(stream) = definition.log_stream(&container.name, &task.task) else {
-        return Ok(());
+        return Ok(None);
     };
     let lines = select_log_lines(&cloud.last_log_lines(&stream, LINES_READ).await?);
-    evidence.lines = (!lines.is_empty()).then(|| (container.name.clone(), lines));
-    Ok(())
+    Ok((!lines.is_empty()).then(|| (container.name.clone(), lines)))
 }
 
 /// Returns the container that failed, or the first container if none did.
@@ -124,24 +145,26 @@ fn find_failed_container(task: &Task) -> Option<&TaskContainer> {
 
 /// Selects the last lines that contain an error word, or else the last lines.
 fn select_log_lines(lines: &[String]) -> Vec<String> {
-    let tells = |line: &&String| {
-        let line = line.to_lowercase();
-        ERROR_WORDS.iter().any(|sign| line.contains(sign))
-    };
-    let mut told: Vec<&String> = lines
+    let mut selected: Vec<&String> = lines
         .iter()
         .rev()
-        .filter(tells)
+        .filter(|line| contains_error_word(line))
         .take(LINES_REPORTED)
         .collect();
-    if told.is_empty() {
-        told = lines.iter().rev().take(LINES_REPORTED).collect();
+    if selected.is_empty() {
+        selected = lines.iter().rev().take(LINES_REPORTED).collect();
     }
-    told.into_iter()
+    selected
+        .into_iter()
         .rev()
         .map(|line| redact::redact_line(line))
         .filter(|line| !line.is_empty())
         .collect()
+}
+
+fn contains_error_word(line: &str) -> bool {
+    let line = line.to_lowercase();
+    ERROR_WORDS.iter().any(|word| line.contains(word))
 }
 
 /// Summarizes how most of the tasks stopped that were not stopped by a deployment.
@@ -157,10 +180,7 @@ fn summarize_stops(tasks: &[Task]) -> Option<String> {
             .or_default() += 1;
     }
     let (how, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
-    Some(format!(
-        "{} of it stopped: {how}.",
-        pluralize(count, "task")
-    ))
+    Some(format!("{} stopped: {how}.", pluralize(count, "task")))
 }
 
 fn describe_stop(task: &Task) -> String {
@@ -170,10 +190,10 @@ fn describe_stop(task: &Task) -> String {
     let name = &container.name;
     match (container.exit_code, container.reason.as_str()) {
         (Some(code), "") if code != 0 => {
-            format!("the container {name} ended with exit code {code}")
+            format!("container {name} exited with code {code}")
         }
         (Some(code), reason) if code != 0 => {
-            format!("the container {name} ended with exit code {code} ({reason})")
+            format!("container {name} exited with code {code} ({reason})")
         }
         (_, reason) if !reason.is_empty() => {
             format!("{} ({reason})", task.reason.trim_end_matches('.'))

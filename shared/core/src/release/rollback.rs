@@ -3,7 +3,6 @@
 use crate::AwsError;
 use crate::model::{Digest, ImageRef};
 use crate::ports::{Images, Services};
-
 use crate::state::{TargetState, Verified};
 
 /// Finds the newest verified revision with another image that ECS still has as ACTIVE. An ECR
@@ -12,17 +11,17 @@ use crate::state::{TargetState, Verified};
 /// # Errors
 /// [`AwsError`] if AWS can't be read.
 pub async fn find_rollback_target<C: Services + Images>(
-    memory: &TargetState,
+    state: &TargetState,
     leaving: &Digest,
     cloud: &C,
 ) -> Result<Option<Verified>, AwsError> {
-    let others = memory
+    let candidates = state
         .releases
         .verified
         .iter()
         .rev()
         .filter(|verified| verified.digest != *leaving);
-    for verified in others {
+    for verified in candidates {
         if !cloud.is_revision_active(&verified.revision).await? {
             continue;
         }

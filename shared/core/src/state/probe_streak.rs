@@ -34,12 +34,12 @@ impl ProbeStreak {
     /// expected.
     #[must_use]
     pub fn with_result(&self, problem: Option<String>, at: Timestamp) -> Self {
-        let well = problem.is_none();
+        let is_success = problem.is_none();
         Self {
             all: self.all + 1,
-            passed: self.passed + u32::from(well),
-            good: if well { self.good + 1 } else { 0 },
-            bad: if well { 0 } else { self.bad + 1 },
+            passed: self.passed + u32::from(is_success),
+            good: if is_success { self.good + 1 } else { 0 },
+            bad: if is_success { 0 } else { self.bad + 1 },
             problem: problem.or_else(|| self.problem.clone()),
             last: Some(at),
         }

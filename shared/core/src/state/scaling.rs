@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn a_surge_counts_what_it_cost_and_ends_at_its_base() {
         let start: Timestamp = "2026-11-21T05:00:00Z".parse().unwrap();
-        let mut memory = TargetState::default();
+        let mut state = TargetState::default();
         for (minutes, from, to) in [(0, 2, 4), (10, 4, 8), (30, 8, 5)] {
             let action = Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {
                 service: Arn::new("web"),
@@ -82,22 +82,22 @@ mod tests {
                 to,
                 base: 2,
             }));
-            memory.record_intent(
+            state.record_intent(
                 "scale",
                 &action,
                 None,
                 start + SignedDuration::from_mins(minutes),
             );
-            memory.record_done(&action, "");
+            state.record_done(&action, "");
         }
-        let surge = memory.scaling.surge.unwrap();
+        let surge = state.scaling.surge.unwrap();
         assert_eq!((surge.base, surge.peak, surge.count), (2, 8, 5));
         // 2 tasks more for 10 minutes, 6 for 20, 3 for 5.
         assert_eq!(
             surge.task_minutes(start + SignedDuration::from_mins(35)),
             20 + 120 + 15
         );
-        memory.record_scaling(
+        state.record_scaling(
             &SetDesiredCount {
                 service: Arn::new("web"),
                 from: 5,
@@ -106,7 +106,7 @@ mod tests {
             },
             start + SignedDuration::from_mins(35),
         );
-        assert_eq!(memory.scaling.surge, None);
-        assert_eq!(memory.scaling.scalings.len(), 4);
+        assert_eq!(state.scaling.surge, None);
+        assert_eq!(state.scaling.scalings.len(), 4);
     }
 }

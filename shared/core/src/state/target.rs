@@ -46,9 +46,9 @@ pub struct TargetState {
 impl TargetState {
     /// Keeps the newest notifications that could not be sent. The number is limited by the item
     /// size.
-    pub fn keep_unsent(&mut self, mut notices: Vec<Notification>) {
-        notices.drain(..notices.len().saturating_sub(UNSENT_KEPT));
-        self.unsent = notices;
+    pub fn keep_unsent(&mut self, mut notifications: Vec<Notification>) {
+        notifications.drain(..notifications.len().saturating_sub(UNSENT_KEPT));
+        self.unsent = notifications;
     }
 
     /// Records the condition that an operation waits for, or that it waits for none.

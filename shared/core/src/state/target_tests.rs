@@ -6,39 +6,39 @@ use super::*;
 use crate::model::Digest;
 
 #[test]
-fn people_are_told_once_a_day() {
+fn people_are_notified_once_a_day() {
     let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-    let mut memory = TargetState::default();
-    assert!(memory.should_notify(Some("bad-tag"), now));
-    assert!(!memory.should_notify(Some("bad-tag"), now + SignedDuration::from_hours(23)));
-    assert!(memory.should_notify(Some("bad-tag"), now + SignedDuration::from_hours(24)));
-    assert!(memory.should_notify(None, now) && memory.should_notify(None, now));
+    let mut state = TargetState::default();
+    assert!(state.should_notify(Some("invalid-tag"), now));
+    assert!(!state.should_notify(Some("invalid-tag"), now + SignedDuration::from_hours(23)));
+    assert!(state.should_notify(Some("invalid-tag"), now + SignedDuration::from_hours(24)));
+    assert!(state.should_notify(None, now) && state.should_notify(None, now));
 }
 
 #[test]
-fn the_last_rollout_and_the_last_hour_are_never_forgotten() {
+fn the_last_rollout_and_the_last_hour_are_never_dropped() {
     let now: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
-    let mut memory = TargetState::default();
+    let mut state = TargetState::default();
     let last = Attempt {
         digest: Some(Digest::new("sha256:ab")),
         ..Attempt::at(now - SignedDuration::from_hours(9))
     };
-    memory.releases.attempts.push(last.clone());
-    memory
+    state.releases.attempts.push(last.clone());
+    state
         .releases
         .attempts
         .extend((0..60).map(|n| Attempt::at(now - SignedDuration::from_mins(120 - n))));
-    memory
+    state
         .releases
         .attempts
         .extend((0..60).map(|_| Attempt::at(now)));
-    memory.prune_attempts(now);
-    assert_eq!(memory.releases.attempts.len(), 61);
-    assert_eq!(memory.last_rollout(), Some(&last));
+    state.prune_attempts(now);
+    assert_eq!(state.releases.attempts.len(), 61);
+    assert_eq!(state.last_rollout(), Some(&last));
 }
 
 #[test]
-fn a_memory_of_an_earlier_version_still_reads() {
+fn a_state_of_an_earlier_version_still_reads() {
     assert_eq!(
         serde_json::from_str::<TargetState>("{}").unwrap(),
         TargetState::default()

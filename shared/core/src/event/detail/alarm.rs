@@ -163,40 +163,46 @@ fn parse_state(value: &str) -> Result<AlarmState, serde_json::Error> {
 /// Parses a metric in any spelling: `metricStat.metric.name`, `MetricStat.Metric.MetricName`, or
 /// flat. Returns `None` for an expression.
 fn parse_metric(entry: &Value) -> Option<MetricIdentity> {
-    let either =
-        |value: &Value, keys: [&str; 2]| keys.iter().find_map(|key| value.get(*key)).cloned();
-    let measured =
-        either(entry, ["metricStat", "MetricStat"]).and_then(|m| either(&m, ["metric", "Metric"]));
-    let metric = measured.unwrap_or_else(|| entry.clone());
-    let text = |keys| either(&metric, keys).and_then(|value| value.as_str().map(str::to_owned));
+    let metric = get_either(entry, ["metricStat", "MetricStat"])
+        .and_then(|stat| get_either(stat, ["metric", "Metric"]))
+        .unwrap_or(entry);
     Some(MetricIdentity {
-        namespace: text(["namespace", "Namespace"])?,
-        name: text(["name", "MetricName"])?,
-        dimensions: either(&metric, ["dimensions", "Dimensions"])
-            .map(|d| parse_dimensions(&d))
+        namespace: get_text(metric, ["namespace", "Namespace"])?,
+        name: get_text(metric, ["name", "MetricName"])?,
+        dimensions: get_either(metric, ["dimensions", "Dimensions"])
+            .map(parse_dimensions)
             .unwrap_or_default(),
     })
+}
+
+/// Returns the value under the first of two spellings of a key that is present.
+fn get_either<'a>(value: &'a Value, keys: [&str; 2]) -> Option<&'a Value> {
+    keys.iter().find_map(|key| value.get(*key))
+}
+
+fn get_text(value: &Value, keys: [&str; 2]) -> Option<String> {
+    get_either(value, keys)?.as_str().map(str::to_owned)
 }
 
 /// Parses dimensions: `{name: value}` in events, `[{name, value}]` or `[{Name, Value}]` in
 /// messages.
 fn parse_dimensions(value: &Value) -> BTreeMap<String, String> {
-    let text = |value: &Value| value.as_str().map(str::to_owned);
     if let Value::Object(map) = value {
         return map
             .iter()
-            .filter_map(|(name, value)| Some((name.clone(), text(value)?)))
+            .filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned())))
             .collect();
     }
-    let pair = |entry: &Value| {
-        let either = |keys: [&str; 2]| keys.iter().find_map(|key| entry.get(*key)).and_then(text);
-        Some((either(["name", "Name"])?, either(["value", "Value"])?))
-    };
     value
         .as_array()
         .into_iter()
         .flatten()
-        .filter_map(pair)
+        .filter_map(|entry| {
+            Some((
+                get_text(entry, ["name", "Name"])?,
+                get_text(entry, ["value", "Value"])?,
+            ))
+        })
         .collect()
 }
 

@@ -151,8 +151,8 @@ mod tests {
     #[case::deletion(ImageAction { action_type: "DELETE".into(), ..push("1", None, None) }, "DELETE is not a push")]
     #[case::archived(ImageAction { action_type: "UPDATE_STORAGE_CLASS".into(), ..push("1", None, None) }, "UPDATE_STORAGE_CLASS")]
     #[case::failed(ImageAction { result: "FAILURE".into(), ..push("1", None, None) }, "FAILURE")]
-    fn does_not_count_and_says_why(#[case] action: ImageAction, #[case] says: &str) {
+    fn a_rejected_push_has_a_reason(#[case] action: ImageAction, #[case] expected: &str) {
         let reason = action.check_push().unwrap_err();
-        assert!(reason.contains(says), "{reason}");
+        assert!(reason.contains(expected), "{reason}");
     }
 }

@@ -50,7 +50,7 @@ impl Detail {
         detail: Value,
         resources: &[String],
     ) -> Result<Self, serde_json::Error> {
-        let other = || Self::Other {
+        let other = Self::Other {
             source: source.to_owned(),
             detail_type: detail_type.to_owned(),
         };
@@ -61,10 +61,10 @@ impl Detail {
             }
             "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
             "AWS Service Event via CloudTrail" => {
-                secret::parse_rotation(&detail).map_or_else(other, Self::SecretRotated)
+                secret::parse_rotation(&detail).map_or(other, Self::SecretRotated)
             }
             "AWS API Call via CloudTrail" => {
-                created::parse_service_created(&detail).map_or_else(other, Self::ServiceCreated)
+                created::parse_service_created(&detail).map_or(other, Self::ServiceCreated)
             }
             "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change" => {
                 let arn = resources.first().cloned().unwrap_or_default();
@@ -88,7 +88,7 @@ impl Detail {
                 Self::InstanceChange(serde_json::from_value(detail)?)
             }
             "Scheduled Event" => Self::Sweep,
-            _ => other(),
+            _ => other,
         })
     }
 }

@@ -31,16 +31,16 @@ pub(crate) fn parse_rotation(detail: &Value) -> Option<SecretRotated> {
     {
         return None;
     }
-    let text = |part: &Option<Value>, key: &str| {
-        part.as_ref()
-            .and_then(|p| p.get(key))
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
-    let secret_arn = text(&event.additional_event_data, "SecretId")
-        .or_else(|| text(&event.details, "secretId"))
-        .or_else(|| text(&event.response_elements, "arn"))?;
-    Some(SecretRotated { secret_arn })
+    let secret_arn = get_text(event.additional_event_data.as_ref(), "SecretId")
+        .or_else(|| get_text(event.details.as_ref(), "secretId"))
+        .or_else(|| get_text(event.response_elements.as_ref(), "arn"))?;
+    Some(SecretRotated {
+        secret_arn: secret_arn.to_owned(),
+    })
+}
+
+fn get_text<'a>(part: Option<&'a Value>, key: &str) -> Option<&'a str> {
+    part?.get(key)?.as_str()
 }
 
 impl SecretRotated {
@@ -57,20 +57,16 @@ impl SecretRotated {
             .rsplit_once('-')
             .filter(|(_, random)| random.len() == 6)
             .map_or(full, |(name, _)| name);
-        let same_place = |reference: &str| {
-            let place = |arn: &str| {
-                arn.split(':')
-                    .skip(3)
-                    .take(2)
-                    .map(str::to_owned)
-                    .collect::<Vec<_>>()
-            };
-            place(reference) == place(&self.secret_arn)
-        };
-        let named = extract_secret_name(reference);
-        (named == full || named == partial)
-            && (!reference.starts_with("arn:") || same_place(reference))
+        let name = extract_secret_name(reference);
+        let is_here = !reference.starts_with("arn:")
+            || region_and_account(reference).eq(region_and_account(&self.secret_arn));
+        (name == full || name == partial) && is_here
     }
+}
+
+/// Returns the region and the account of an ARN.
+fn region_and_account(arn: &str) -> impl Iterator<Item = &str> {
+    arn.split(':').skip(3).take(2)
 }
 
 /// Extracts the name of a secret, such as `prod/db-AbCdEf`, from a reference.
@@ -113,7 +109,7 @@ mod tests {
         false
     )]
     #[case::parameter("arn:aws:ssm:eu-west-1:123456789012:parameter/prod/db", false)]
-    fn knows_its_readers(#[case] reference: &str, #[case] reads: bool) {
+    fn matches_references_in_every_form(#[case] reference: &str, #[case] reads: bool) {
         let secret = SecretRotated {
             secret_arn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/db-AbCdEf"
                 .into(),

@@ -4,7 +4,6 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, HealingAction, Repair, SwitchCapacityProvider};
 use crate::state::healing::{HealStep, HealthIncident, Parked, SwitchedCapacity};
-use crate::state::releases::ActiveRollback;
 use crate::state::target::TargetState;
 
 /// The maximum number of steps that are stored; no incident takes more.
@@ -15,16 +14,16 @@ const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 
 impl TargetState {
     /// Records whether a service is healthy.
-    pub fn record_health(&mut self, revision: &str, well: bool, now: Timestamp) {
+    pub fn record_health(&mut self, revision: &str, is_healthy: bool, now: Timestamp) {
         let Some(healing) = &mut self.health.healing else {
-            let begun = HealthIncident {
+            let opened = HealthIncident {
                 revision: revision.to_owned(),
                 ..HealthIncident::new(now)
             };
-            self.health.healing = (!well).then_some(begun);
+            self.health.healing = (!is_healthy).then_some(opened);
             return;
         };
-        if well {
+        if is_healthy {
             healing.well_since.get_or_insert(now);
             return;
         }
@@ -39,9 +38,10 @@ impl TargetState {
         if !by_us {
             // Someone else rolled out another revision, so the incident starts over for it.
             healing.steps.clear();
-            (healing.unwell_since, healing.excused_until) = (now, None);
-            let (key, called) = (healing.incident_key(), healing.escalation_key());
-            if let Some(at) = self.notified.remove(&called) {
+            healing.unwell_since = now;
+            healing.excused_until = None;
+            let key = healing.incident_key();
+            if let Some(at) = self.notified.remove(&healing.escalation_key()) {
                 self.notified.insert(key, at);
             }
         }
@@ -50,9 +50,9 @@ impl TargetState {
     /// Drops the incident of a service that is no longer managed. Keeps one key of a notification
     /// about it, so that a resolution can still be sent.
     pub fn drop_incident(&mut self) {
-        let mut keeps = self.health.healing.take().is_some();
+        let mut keeps_one = self.health.healing.take().is_some();
         self.notified.retain(|key, _| {
-            !key.starts_with(HealthIncident::KEY_PREFIX) || std::mem::take(&mut keeps)
+            !key.starts_with(HealthIncident::KEY_PREFIX) || std::mem::take(&mut keeps_one)
         });
     }
 
@@ -81,16 +81,19 @@ impl TargetState {
     /// changes of the service must wait.
     #[must_use]
     pub fn is_release_in_progress(&self, now: Timestamp) -> bool {
-        let returns = |way: &ActiveRollback| now.duration_since(way.at) < ROLLBACK_TIMEOUT;
         self.releases.active_rollout.is_some()
-            || self.releases.active_rollback.as_ref().is_some_and(returns)
+            || self
+                .releases
+                .active_rollback
+                .as_ref()
+                .is_some_and(|rollback| now.duration_since(rollback.at) < ROLLBACK_TIMEOUT)
     }
 
     /// Records a step that AWS rejected for good, so that it counts on the way to an escalation.
     pub(in crate::state) fn record_refused_step(&mut self, action: &Action, at: Timestamp) {
         self.push_step(
             action,
-            format!("tried to {}, which was refused", action.describe()),
+            format!("tried to {}, but AWS rejected it", action.describe()),
             at,
         );
     }

@@ -66,7 +66,7 @@ impl TargetState {
             .releases
             .pending_restart
             .as_ref()
-            .is_none_or(|owed| owed.restart.since < restart.since)
+            .is_none_or(|pending| pending.restart.since < restart.since)
         {
             self.releases.pending_restart = Some(PendingRestart {
                 restart: restart.clone(),
@@ -145,22 +145,22 @@ impl TargetState {
         &mut self,
         operation: &str,
         now: Timestamp,
-        in_effect: impl Fn(&Pending) -> bool,
+        is_applied: impl Fn(&Pending) -> bool,
     ) -> Vec<Pending> {
-        let ours = self
+        let own = self
             .pending
             .iter()
             .filter(|pending| pending.operation == operation);
-        let (refused, shown): (Vec<Pending>, Vec<Pending>) = ours
-            .filter(|pending| in_effect(pending))
+        let (refused, applied): (Vec<Pending>, Vec<Pending>) = own
+            .filter(|pending| is_applied(pending))
             .cloned()
             .partition(|pending| pending.refused);
-        for pending in &shown {
+        for pending in &applied {
             self.record_done(&pending.action, "");
         }
         self.pending.retain(|pending| {
             !refused.contains(pending) && now.duration_since(pending.at) < PENDING_TTL
         });
-        shown
+        applied
     }
 }

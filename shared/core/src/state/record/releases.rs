@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::model::Digest;
+use crate::operations::Function;
 use crate::plan::{
     Action, ContinueDeployment, RecordVerdict, ReleaseAction, Rollback, Rollout, Verdict,
 };
@@ -11,7 +12,7 @@ use crate::state::releases::{ActiveRollback, ActiveRollout, Verified};
 use crate::state::target::TargetState;
 
 /// The operation whose watch list has the targets with an active rollout.
-const TRACKING_OPERATION: &str = "rollout";
+const TRACKING_OPERATION: &str = Function::Rollout.name();
 
 /// The maximum number of verified revisions.
 const VERIFIED_KEPT: usize = 10;
@@ -31,8 +32,8 @@ impl TargetState {
                 let action = Action::Release(action.clone());
                 self.push_step(&action, action.describe(), at);
             }
-            ReleaseAction::Rollback(back) => {
-                self.record_rollback(back, at);
+            ReleaseAction::Rollback(rollback) => {
+                self.record_rollback(rollback, at);
                 let action = Action::Release(action.clone());
                 self.push_step(&action, action.describe(), at);
                 self.forget_incident_revision();
@@ -49,11 +50,6 @@ impl TargetState {
         answer: &str,
         at: Timestamp,
     ) {
-        let (digest, tag, base) = (
-            rollout.digest.clone(),
-            rollout.tag.clone(),
-            rollout.base.clone(),
-        );
         let deployment = answer
             .split(' ')
             .next()
@@ -61,9 +57,9 @@ impl TargetState {
             .map(str::to_owned);
         self.releases.active_rollback = None;
         self.releases.active_rollout = Some(ActiveRollout {
-            digest,
-            tag,
-            base,
+            digest: rollout.digest.clone(),
+            tag: rollout.tag.clone(),
+            base: rollout.base.clone(),
             at,
             deployment,
             looks: ProbeStreak::default(),
@@ -71,19 +67,17 @@ impl TargetState {
         self.set_requeue(TRACKING_OPERATION, true);
     }
 
-    pub(in crate::state) fn record_verdict(&mut self, judge: &RecordVerdict, at: Timestamp) {
-        match &judge.verdict {
+    pub(in crate::state) fn record_verdict(&mut self, record: &RecordVerdict, at: Timestamp) {
+        match &record.verdict {
             Verdict::Passed { revision } => {
-                self.releases.quarantined.remove(&judge.digest);
+                self.releases.quarantined.remove(&record.digest);
                 self.releases
                     .verified
-                    .retain(|verified| verified.digest != judge.digest);
-                let (digest, tag, revision) =
-                    (judge.digest.clone(), judge.tag.clone(), revision.clone());
+                    .retain(|verified| verified.digest != record.digest);
                 self.releases.verified.push(Verified {
-                    digest,
-                    tag,
-                    revision,
+                    digest: record.digest.clone(),
+                    tag: record.tag.clone(),
+                    revision: revision.clone(),
                     at,
                 });
                 self.releases
@@ -91,31 +85,31 @@ impl TargetState {
                     .drain(..self.releases.verified.len().saturating_sub(VERIFIED_KEPT));
             }
             Verdict::Failed { reason } => {
-                self.quarantine_digest(&judge.digest, reason);
-                if let Some(judging) = &mut self.releases.pending_verdict {
-                    judging.failed = true;
+                self.quarantine_digest(&record.digest, reason);
+                if let Some(pending) = &mut self.releases.pending_verdict {
+                    pending.failed = true;
                 }
             }
             Verdict::Superseded => {}
         }
-        self.clear_active_rollout(&judge.digest);
+        self.clear_active_rollout(&record.digest);
     }
 
-    pub(in crate::state) fn record_rollback(&mut self, back: &Rollback, at: Timestamp) {
+    pub(in crate::state) fn record_rollback(&mut self, rollback: &Rollback, at: Timestamp) {
         self.releases.active_rollback = Some(ActiveRollback {
-            to: Some(back.to.clone()),
+            to: Some(rollback.to.clone()),
             at,
         });
         self.set_requeue(TRACKING_OPERATION, true);
-        self.quarantine_digest(&back.digest, &back.reason);
-        self.clear_active_rollout(&back.digest);
+        self.quarantine_digest(&rollback.digest, &rollback.reason);
+        self.clear_active_rollout(&rollback.digest);
     }
 
     /// Records that a person approved a paused rollout. Its time limit starts over, and the
     /// approval is used up.
     pub(in crate::state) fn record_continuation(
         &mut self,
-        go_on: &ContinueDeployment,
+        continued: &ContinueDeployment,
         at: Timestamp,
     ) {
         let last = self
@@ -123,17 +117,17 @@ impl TargetState {
             .attempts
             .iter_mut()
             .rev()
-            .find(|attempt| attempt.digest.is_some() && attempt.digest == go_on.digest);
+            .find(|attempt| attempt.digest.is_some() && attempt.digest == continued.digest);
         if let Some(attempt) = last {
             attempt.approved = true;
         }
-        if let Some(following) = self
+        if let Some(active) = self
             .releases
             .active_rollout
             .as_mut()
-            .filter(|following| Some(&following.digest) == go_on.digest.as_ref())
+            .filter(|active| Some(&active.digest) == continued.digest.as_ref())
         {
-            following.at = at;
+            active.at = at;
         }
     }
 
@@ -157,6 +151,6 @@ impl TargetState {
     fn clear_active_rollout(&mut self, digest: &Digest) {
         self.releases
             .active_rollout
-            .take_if(|following| following.digest == *digest);
+            .take_if(|active| active.digest == *digest);
     }
 }

@@ -46,15 +46,15 @@ impl TargetState {
     }
 
     pub(in crate::state) fn record_scaling(&mut self, scale: &SetDesiredCount, at: Timestamp) {
-        let recent =
-            |scaling: &Scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1);
-        self.scaling.scalings.retain(recent);
+        self.scaling
+            .scalings
+            .retain(|scaling| at.duration_since(scaling.at) <= SignedDuration::from_hours(1));
         self.scaling.scalings.push(Scaling {
             at,
             from: scale.from,
             to: scale.to,
         });
-        let begun = Surge {
+        let started = Surge {
             since: at,
             base: scale.base,
             peak: scale.to,
@@ -69,7 +69,7 @@ impl TargetState {
                 peak: surge.peak.max(scale.to),
                 ..surge.advance_to(at)
             }),
-            None => (scale.to > scale.base && scale.to > scale.from).then_some(begun),
+            None => (scale.to > scale.base && scale.to > scale.from).then_some(started),
         };
     }
 }

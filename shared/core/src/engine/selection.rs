@@ -1,0 +1,93 @@
+//! What the tags of a target say: its silence, its mode and the policy of the operation.
+
+use crate::engine::messages::{
+    invalid_silence_message, invalid_tag_message, unknown_tag_message, unmanaged_target_message,
+};
+use crate::engine::operation::Observe;
+use crate::engine::reconciliation::Reconciliation;
+use crate::notify::Outbox;
+use crate::policy::{self, Managed, TagError};
+use crate::ports::Executor;
+use crate::ports::ledger::Ledger;
+
+impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
+    pub(super) fn read_silence(&mut self) {
+        match policy::parse_silence(&self.target.tags) {
+            Ok(until) => self.silenced_until = until.filter(|until| self.now < *until),
+            Err(mistake) => {
+                self.notify_once(invalid_silence_message(&mistake));
+            }
+        }
+    }
+
+    pub(super) fn notify_unknown_tags(&mut self) {
+        let target = self.target;
+        for mistake in policy::find_unknown_tags(&target.tags) {
+            self.notify_once(unknown_tag_message(&mistake));
+        }
+    }
+
+    /// Returns the mode and the policy of the target.
+    ///
+    /// # Errors
+    /// The reason why the operation does nothing with the target.
+    pub(super) fn select_policy(&mut self) -> Result<(Managed, Op::Policy), String> {
+        let (managed, policy) = match self.read_tags() {
+            Ok(Some(read)) => read,
+            Ok(None) => {
+                return Err(format!(
+                    "not managed by {}: it has no tag for it",
+                    Op::FUNCTION.name()
+                ));
+            }
+            Err(mistake) => {
+                self.notify_once(invalid_tag_message(&mistake));
+                return Err(mistake.to_string());
+            }
+        };
+        match managed {
+            Managed::Paused => Err("paused by lamplighter:managed".to_owned()),
+            Managed::No if !self.cleans_up_unmanaged() => {
+                self.notify_once(unmanaged_target_message(self.find_own_tag()));
+                Err("lamplighter:managed is missing".to_owned())
+            }
+            Managed::Act | Managed::Observe | Managed::No => Ok((managed, policy)),
+        }
+    }
+
+    fn read_tags(&self) -> Result<Option<(Managed, Op::Policy)>, TagError> {
+        let op = self.run.op;
+        let defaults = &self.engine.defaults;
+        let managed = policy::parse_managed(&self.target.tags);
+        let is_active = managed.as_ref().is_ok_and(|managed| managed.is_active());
+        if Op::ALWAYS_CLEANS_UP && !is_active {
+            return Ok(op
+                .cleanup_policy(defaults)
+                .map(|policy| (Managed::Act, policy)));
+        }
+        let managed = managed?;
+        let policy = if managed == Managed::No && self.cleans_up_unmanaged() {
+            op.cleanup_policy(defaults)
+        } else {
+            match op.parse_policy(&self.target.tags, defaults) {
+                // Another operation notifies people about the invalid tag.
+                Err(_) if Op::ALWAYS_CLEANS_UP => op.cleanup_policy(defaults),
+                policy => policy?,
+            }
+        };
+        Ok(policy.map(|policy| (managed, policy)))
+    }
+
+    /// Returns the tag that configures the operation, if it has one and the target carries it.
+    fn find_own_tag(&self) -> Option<&'static str> {
+        Op::FUNCTION
+            .tag()
+            .filter(|tag| self.target.tags.contains_key(*tag))
+    }
+
+    /// Reports whether the operation has something to clean up on a target that is no longer
+    /// managed.
+    fn cleans_up_unmanaged(&self) -> bool {
+        Op::CLEANS_UP_UNMANAGED || self.lease.state.watched.contains(Op::FUNCTION.name())
+    }
+}

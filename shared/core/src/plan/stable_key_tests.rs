@@ -1,0 +1,368 @@
+//! No decision depends on the words of an action: its key stays the same when its description is reworded.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::*;
+use crate::model::{Arn, CapacityShare, CopyDestination, Digest, LogDay, TaskSizes};
+
+const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/shop/web";
+const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
+const SNAPSHOT: &str = "arn:aws:rds:eu-west-1:123456789012:snapshot:lamplighter-orders-1";
+
+fn release_actions() -> Vec<Action> {
+    let mut actions = revision_actions();
+    actions.extend(verdict_actions());
+    actions
+}
+
+fn revision_actions() -> Vec<Action> {
+    let digest = Digest::new("sha256:ab12cd34ef56");
+    let tag = "RC_1.4.2".to_owned();
+    [
+        ReleaseAction::Rollout(Rollout {
+            service: Arn::new(SERVICE),
+            base: "shop-web:41".to_owned(),
+            images: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            registered: None,
+            enable_circuit_breaker: true,
+            shift: None,
+            code_deploy: None,
+            ask: None,
+            tag: tag.clone(),
+            digest: digest.clone(),
+            approved: false,
+        }),
+        ReleaseAction::RestartTasks(restart(false)),
+        ReleaseAction::RestartTasks(restart(true)),
+        ReleaseAction::Rollback(Rollback {
+            service: Arn::new(SERVICE),
+            to: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:40".to_owned(),
+            stop: None,
+            code_deploy: None,
+            digest: digest.clone(),
+            tag: tag.clone(),
+            reason: "its probes failed".to_owned(),
+        }),
+        ReleaseAction::ContinueDeployment(ContinueDeployment {
+            service: Arn::new(SERVICE),
+            deployment: "arn:aws:ecs:eu-west-1:123456789012:service-deployment/shop/web/1"
+                .to_owned(),
+            hook: "h1".to_owned(),
+            digest: Some(digest),
+            tag,
+        }),
+    ]
+    .map(Action::Release)
+    .to_vec()
+}
+
+fn restart(heals: bool) -> RestartTasks {
+    RestartTasks {
+        service: Arn::new(SERVICE),
+        since: Timestamp::UNIX_EPOCH,
+        shifts: false,
+        heals,
+    }
+}
+
+fn verdict_actions() -> Vec<Action> {
+    [
+        ReleaseAction::RecordVerdict(verdict(Verdict::Passed {
+            revision: "shop-web:41".to_owned(),
+        })),
+        ReleaseAction::RecordVerdict(verdict(Verdict::Failed {
+            reason: "its probes failed".to_owned(),
+        })),
+        ReleaseAction::RecordVerdict(verdict(Verdict::Superseded)),
+        ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
+        ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
+    ]
+    .map(Action::Release)
+    .to_vec()
+}
+
+fn verdict(verdict: Verdict) -> RecordVerdict {
+    RecordVerdict {
+        service: Arn::new(SERVICE),
+        digest: Digest::new("sha256:ab12cd34ef56"),
+        tag: "RC_1.4.2".to_owned(),
+        verdict,
+    }
+}
+
+fn hook_answer(passed: bool) -> AnswerCodeDeployHook {
+    AnswerCodeDeployHook {
+        service: Arn::new(SERVICE),
+        deployment: "d-0ABC".to_owned(),
+        execution: "e1".to_owned(),
+        passed,
+    }
+}
+
+fn healing_actions() -> Vec<Action> {
+    let share = CapacityShare {
+        provider: "FARGATE".to_owned(),
+        weight: 1,
+        base: 0,
+    };
+    [
+        HealingAction::ReplaceTask(ReplaceTask {
+            service: Arn::new(SERVICE),
+            task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b".to_owned(),
+            reason: "unhealthy".to_owned(),
+        }),
+        HealingAction::ParkService(park(false)),
+        HealingAction::ParkService(park(true)),
+        HealingAction::IncreaseMemory(IncreaseMemory {
+            service: Arn::new(SERVICE),
+            base: "shop-web:41".to_owned(),
+            sizes: TaskSizes {
+                cpu: Some(512),
+                memory: Some(2_048),
+                containers: BTreeMap::from([("web".to_owned(), 1_024)]),
+            },
+            tags: BTreeMap::new(),
+            shifts: false,
+        }),
+        HealingAction::SwitchCapacityProvider(SwitchCapacityProvider {
+            service: Arn::new(SERVICE),
+            from: vec![share.clone()],
+            to: vec![share.clone(), share],
+            restores: false,
+            hours: 4,
+            shifts: false,
+        }),
+        HealingAction::DrainInstance(DrainInstance {
+            instance: Arn::new("arn:aws:ecs:eu-west-1:123456789012:container-instance/shop/0a1b"),
+            ec2: "i-0a1b".to_owned(),
+            has_group: true,
+        }),
+        HealingAction::CloseIncident(CloseIncident {
+            service: Arn::new(SERVICE),
+        }),
+    ]
+    .map(Action::Healing)
+    .to_vec()
+}
+
+fn park(restores: bool) -> ParkService {
+    ParkService {
+        service: Arn::new(SERVICE),
+        from: 4,
+        to: 2,
+        revision: "shop-web:41".to_owned(),
+        restores,
+    }
+}
+
+fn scaling_and_monitoring_actions() -> Vec<Action> {
+    let dashboard = |body: Option<&str>| {
+        Action::Monitoring(MonitoringAction::ApplyDashboard(ApplyDashboard {
+            name: "lamplighter-shop".to_owned(),
+            body: body.map(str::to_owned),
+        }))
+    };
+    vec![
+        Action::Scaling(ScalingAction::SetDesiredCount(SetDesiredCount {
+            service: Arn::new(SERVICE),
+            from: 2,
+            to: 4,
+            base: 2,
+        })),
+        Action::Scaling(ScalingAction::SetMinCapacity(SetMinCapacity {
+            service: Arn::new(SERVICE),
+            from: 2,
+            to: 4,
+            restores: false,
+        })),
+        Action::Monitoring(MonitoringAction::ApplyAlarms(ApplyAlarms {
+            target: Arn::new(SERVICE),
+            put: Vec::new(),
+            tags: BTreeMap::new(),
+            delete: vec!["lamplighter/shop/web/cpu-peak".to_owned()],
+        })),
+        dashboard(Some("{}")),
+        dashboard(None),
+    ]
+}
+
+fn backup_actions() -> Vec<Action> {
+    let copy = |to| {
+        BackupAction::CopySnapshot(CopySnapshot {
+            snapshot: Arn::new(SNAPSHOT),
+            to: CopyDestination::parse(to).unwrap(),
+            key: None,
+            tags: BTreeMap::new(),
+        })
+    };
+    [
+        BackupAction::CreateSnapshot(CreateSnapshot {
+            database: Arn::new(DATABASE),
+            identifier: "lamplighter-orders-1".to_owned(),
+            tags: BTreeMap::new(),
+        }),
+        copy("eu-central-1"),
+        copy("vault"),
+        BackupAction::DeleteSnapshot(DeleteSnapshot {
+            snapshot: Arn::new(SNAPSHOT),
+        }),
+    ]
+    .map(Action::Backup)
+    .to_vec()
+}
+
+fn drill_actions() -> Vec<Action> {
+    let restore = |part| {
+        DrillAction::RestoreForDrill(RestoreForDrill {
+            source: Arn::new(DATABASE),
+            snapshot: Arn::new(SNAPSHOT),
+            into: "lamplighter-drill-orders".to_owned(),
+            engine: "postgres".to_owned(),
+            engine_version: None,
+            part,
+            class: String::new(),
+            storage_type: None,
+            iops: None,
+            subnet_group: None,
+            subnets: Vec::new(),
+            encrypted: true,
+            parameter_group: None,
+            security_group: "sg-1".to_owned(),
+            tags: BTreeMap::new(),
+        })
+    };
+    [
+        restore(RestorePart::Instance),
+        restore(RestorePart::Member),
+        DrillAction::DeleteRestoredDatabase(DeleteRestoredDatabase {
+            source: Arn::new(DATABASE),
+            database: Arn::new(DATABASE),
+            outcome: None,
+        }),
+        DrillAction::MarkVerified(MarkVerified {
+            snapshot: Arn::new(SNAPSHOT),
+            at: Timestamp::UNIX_EPOCH,
+        }),
+        DrillAction::RunCheckTask(RunCheckTask {
+            source: Arn::new(DATABASE),
+            cluster: "checks".to_owned(),
+            task_definition: "shop-db-check".to_owned(),
+            subnets: Vec::new(),
+            security_group: "sg-1".to_owned(),
+            environment: BTreeMap::new(),
+            tags: BTreeMap::new(),
+            token: "t1".to_owned(),
+        }),
+        DrillAction::StopCheckTask(StopCheckTask {
+            cluster: "checks".to_owned(),
+            task: "t1".to_owned(),
+        }),
+    ]
+    .map(Action::Drill)
+    .to_vec()
+}
+
+fn log_actions() -> Vec<Action> {
+    let day = LogDay {
+        group: Arn::new("arn:aws:logs:eu-west-1:123456789012:log-group:/ecs/web"),
+        day: jiff::civil::date(2026, 11, 20),
+        bucket: "logs".to_owned(),
+        prefix: "7d/ecs/web/2026-11-20".to_owned(),
+    };
+    [
+        LogAction::ExportLogs(ExportLogs {
+            of: day.clone(),
+            from: Timestamp::UNIX_EPOCH,
+            to: Timestamp::UNIX_EPOCH,
+        }),
+        LogAction::WriteManifest(WriteManifest {
+            of: day.clone(),
+            task: "t1".to_owned(),
+        }),
+        LogAction::SetRetention(SetRetention {
+            group: day.group,
+            days: 30,
+        }),
+    ]
+    .map(Action::Log)
+    .to_vec()
+}
+
+fn every_action() -> Vec<Action> {
+    [
+        release_actions(),
+        healing_actions(),
+        scaling_and_monitoring_actions(),
+        backup_actions(),
+        drill_actions(),
+        log_actions(),
+    ]
+    .concat()
+}
+
+/// Numbers the kinds of actions. It matches exhaustively, so that a new kind asks for a sample.
+fn kind_number(action: &Action) -> u32 {
+    match action {
+        Action::Release(ReleaseAction::Rollout(_)) => 0,
+        Action::Release(ReleaseAction::RestartTasks(_)) => 1,
+        Action::Release(ReleaseAction::Rollback(_)) => 2,
+        Action::Release(ReleaseAction::ContinueDeployment(_)) => 3,
+        Action::Release(ReleaseAction::RecordVerdict(_)) => 4,
+        Action::Release(ReleaseAction::AnswerCodeDeployHook(_)) => 5,
+        Action::Scaling(ScalingAction::SetDesiredCount(_)) => 6,
+        Action::Scaling(ScalingAction::SetMinCapacity(_)) => 7,
+        Action::Monitoring(MonitoringAction::ApplyAlarms(_)) => 8,
+        Action::Monitoring(MonitoringAction::ApplyDashboard(_)) => 9,
+        Action::Backup(BackupAction::CreateSnapshot(_)) => 10,
+        Action::Backup(BackupAction::CopySnapshot(_)) => 11,
+        Action::Backup(BackupAction::DeleteSnapshot(_)) => 12,
+        Action::Drill(DrillAction::RestoreForDrill(_)) => 13,
+        Action::Drill(DrillAction::DeleteRestoredDatabase(_)) => 14,
+        Action::Drill(DrillAction::MarkVerified(_)) => 15,
+        Action::Drill(DrillAction::RunCheckTask(_)) => 16,
+        Action::Drill(DrillAction::StopCheckTask(_)) => 17,
+        Action::Log(LogAction::ExportLogs(_)) => 18,
+        Action::Log(LogAction::WriteManifest(_)) => 19,
+        Action::Log(LogAction::SetRetention(_)) => 20,
+        Action::Healing(HealingAction::ReplaceTask(_)) => 21,
+        Action::Healing(HealingAction::ParkService(_)) => 22,
+        Action::Healing(HealingAction::IncreaseMemory(_)) => 23,
+        Action::Healing(HealingAction::SwitchCapacityProvider(_)) => 24,
+        Action::Healing(HealingAction::DrainInstance(_)) => 25,
+        Action::Healing(HealingAction::CloseIncident(_)) => 26,
+    }
+}
+
+#[test]
+fn every_kind_of_action_has_a_sample() {
+    let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
+    assert_eq!(kinds, (0..=26).collect());
+}
+
+#[test]
+fn no_key_of_an_action_contains_a_part_of_its_description() {
+    for action in every_action() {
+        let key = action.stable_key();
+        let description = action.describe();
+        assert!(!key.contains(' '), "\"{key}\" has words");
+        let words: Vec<&str> = description.split_whitespace().collect();
+        for pair in words.windows(2) {
+            assert!(
+                !key.contains(&pair.join(" ")),
+                "\"{key}\" contains a part of \"{description}\""
+            );
+        }
+    }
+}
+
+#[test]
+fn each_verdict_has_a_key_of_its_own() {
+    let verdicts = release_actions()
+        .into_iter()
+        .filter(|action| kind_number(action) == 4);
+    let keys: BTreeSet<String> = verdicts.map(|action| action.stable_key()).collect();
+    assert_eq!(keys.len(), 3);
+}
