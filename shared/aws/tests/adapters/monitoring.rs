@@ -1,12 +1,4 @@
-//! The edge to what services are watched and bounded by: metrics, alarms, load balancers, Auto Scaling, RDS.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Metrics, alarms, load balancers, Auto Scaling and databases, call by call.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -40,40 +32,8 @@ use lamplighter::ports::{Alarms, Databases, Executor, LoadBalancing, Metrics, Sc
 use lamplighter_aws::Aws;
 use rstest::rstest;
 
-/// Clients of which none may be called unless a test puts it there.
-struct Clients {
-    cloudwatch: aws_sdk_cloudwatch::Client,
-    elb: aws_sdk_elasticloadbalancingv2::Client,
-    autoscaling: aws_sdk_applicationautoscaling::Client,
-    rds: aws_sdk_rds::Client,
-}
-
-impl Clients {
-    fn none() -> Self {
-        Self {
-            cloudwatch: mock_client!(aws_sdk_cloudwatch, []),
-            elb: mock_client!(aws_sdk_elasticloadbalancingv2, []),
-            autoscaling: mock_client!(aws_sdk_applicationautoscaling, []),
-            rds: mock_client!(aws_sdk_rds, []),
-        }
-    }
-
-    fn aws<R>(self) -> Aws<R> {
-        let aws = Aws::from_clients(
-            mock_client!(aws_sdk_ecs, []),
-            mock_client!(aws_sdk_ecr, []),
-            mock_client!(aws_sdk_resourcegroupstagging, []),
-        );
-        aws.with_monitoring_clients(self.cloudwatch, self.elb, self.autoscaling, self.rds)
-    }
-}
-
 fn cloudwatch(client: aws_sdk_cloudwatch::Client) -> Aws<AlarmActions> {
-    Clients {
-        cloudwatch: client,
-        ..Clients::none()
-    }
-    .aws()
+    Aws::without_config().with_client(client)
 }
 
 fn service(n: usize) -> Arn {
@@ -114,7 +74,7 @@ fn result(id: &str, values: &[(&str, f64)]) -> MetricDataResult {
 }
 
 #[tokio::test]
-async fn requests_are_summed_over_target_groups_and_pages_and_the_running_minute_does_not_count() {
+async fn requests_are_summed_over_groups_and_pages_without_the_current_minute() {
     let first = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
         .match_requests(|r| {
             let named = |n: usize| {
@@ -177,7 +137,7 @@ async fn requests_are_summed_over_target_groups_and_pages_and_the_running_minute
 }
 
 #[tokio::test]
-async fn what_went_through_a_target_group_counts_requests_that_nobody_answered_as_errors() {
+async fn requests_without_a_response_count_as_errors() {
     let read = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
         .match_requests(|r| {
             let stats: Vec<&str> = r
@@ -220,7 +180,7 @@ async fn what_went_through_a_target_group_counts_requests_that_nobody_answered_a
 }
 
 #[tokio::test]
-async fn a_call_asks_for_500_metrics_at_most() {
+async fn a_call_reads_500_metrics_at_most() {
     let rule = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
         .match_requests(|r| r.metric_data_queries().len() <= 500)
         .then_output(|| GetMetricDataOutput::builder().build());
@@ -312,7 +272,7 @@ fn described(put: &PutMetricAlarmInput, reversed: bool) -> MetricAlarm {
     metric("RequestCountPerTarget", "targetgroup/green/1"),
 ]))]
 #[tokio::test]
-async fn an_alarm_that_was_put_is_known_again(
+async fn an_alarm_is_read_as_it_was_put(
     #[case] measure: Measure,
     #[values(false, true)] reversed: bool,
 ) {
@@ -360,7 +320,7 @@ async fn an_alarm_that_was_put_is_known_again(
 }
 
 #[tokio::test]
-async fn an_alarm_that_somebody_changed_is_not_taken_for_ours() {
+async fn an_alarm_with_foreign_settings_has_no_definition() {
     let measure = Measure::One(metric("RequestCountPerTarget", "targetgroup/web/1"));
     let changes: [fn(&mut MetricAlarm); 4] = [
         |alarm| alarm.period = Some(90),
@@ -403,7 +363,7 @@ async fn an_alarm_that_somebody_changed_is_not_taken_for_ours() {
 }
 
 #[tokio::test]
-async fn all_pages_of_alarms_are_read_and_only_those_in_alarm_where_that_is_asked() {
+async fn all_pages_of_alarms_are_read_and_can_be_limited_to_those_in_alarm() {
     let page = |n: usize, token: Option<&str>| {
         let alarm = MetricAlarm::builder().alarm_name(format!("lamplighter/shop/web{n}/cpu-peak"));
         let alarm = alarm.state_value(StateValue::Alarm).build();
@@ -452,8 +412,7 @@ async fn alarms_are_deleted_a_hundred_at_a_time() {
 }
 
 #[tokio::test]
-async fn a_target_group_that_is_gone_does_not_hide_the_others_and_what_is_known_is_not_asked_again()
-{
+async fn a_deleted_target_group_hides_no_others_and_known_groups_are_cached() {
     let refused = || {
         let body = "<ErrorResponse><Error><Type>Sender</Type><Code>TargetGroupNotFound</Code>\
             <Message>One or more target groups not found</Message></Error></ErrorResponse>";
@@ -478,11 +437,7 @@ async fn a_target_group_that_is_gone_does_not_hide_the_others_and_what_is_known_
         RuleMode::MatchAny,
         [&gone, &one]
     );
-    let aws: Aws<AlarmActions> = Clients {
-        elb,
-        ..Clients::none()
-    }
-    .aws();
+    let aws: Aws<AlarmActions> = Aws::without_config().with_client(elb);
     let found = aws
         .describe_target_groups(&[group_arn("web"), group_arn("gone")])
         .await
@@ -495,7 +450,7 @@ async fn a_target_group_that_is_gone_does_not_hide_the_others_and_what_is_known_
 }
 
 #[tokio::test]
-async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
+async fn only_the_minimum_is_set_and_suspensions_are_read() {
     let describe = mock!(aws_sdk_applicationautoscaling::Client::describe_scalable_targets)
         .match_requests(|r| r.resource_ids() == ["service/shop/web1"])
         .then_output(|| {
@@ -527,11 +482,7 @@ async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
         RuleMode::MatchAny,
         [&describe, &register]
     );
-    let aws: Aws<ScaleActions> = Clients {
-        autoscaling,
-        ..Clients::none()
-    }
-    .aws();
+    let aws: Aws<ScaleActions> = Aws::without_config().with_client(autoscaling);
     let expected = ScalableTarget {
         service: service(1),
         min: 2,
@@ -559,7 +510,7 @@ async fn the_minimum_alone_is_set_and_read_with_what_is_suspended() {
 }
 
 #[tokio::test]
-async fn databases_are_found_by_name_and_kept_by_their_arn() {
+async fn databases_are_found_by_name_and_filtered_by_arn() {
     let arn = |resource: &str| Arn::new(format!("arn:aws:rds:eu-west-1:123456789012:{resource}"));
     let instances = mock!(aws_sdk_rds::Client::describe_db_instances)
         .match_requests(|r| r.filters()[0].values() == ["orders"])
@@ -594,11 +545,7 @@ async fn databases_are_found_by_name_and_kept_by_their_arn() {
                 .build()
         });
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&instances, &clusters]);
-    let aws: Aws<AlarmActions> = Clients {
-        rds,
-        ..Clients::none()
-    }
-    .aws();
+    let aws: Aws<AlarmActions> = Aws::without_config().with_client(rds);
     let found = aws
         .describe_databases(&[arn("db:orders"), arn("cluster:carts")])
         .await

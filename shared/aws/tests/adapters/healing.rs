@@ -1,11 +1,4 @@
-//! The edge to what services that are not well are known and mended by: tasks, targets, instances, CloudTrail.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Tasks, targets, container instances and CloudTrail, call by call.
 
 use std::collections::BTreeMap;
 
@@ -30,11 +23,7 @@ use lamplighter_aws::Aws;
 use rstest::rstest;
 
 fn aws(ecs: aws_sdk_ecs::Client) -> Aws<HealActions> {
-    Aws::from_clients(
-        ecs,
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    )
+    Aws::without_config().with_client(ecs)
 }
 
 fn answer(status: u16, body: impl Into<String>) -> HttpResponse {
@@ -54,7 +43,7 @@ fn host() -> Arn {
 
 /// ECS lists a hundred a page and describes a hundred a call.
 #[tokio::test]
-async fn a_thousand_stopped_tasks_are_ten_pages() {
+async fn a_thousand_stopped_tasks_are_read_in_ten_pages() {
     let page = |n: usize| {
         mock!(aws_sdk_ecs::Client::list_tasks)
             .match_requests(move |r| {
@@ -111,7 +100,7 @@ async fn a_thousand_stopped_tasks_are_ten_pages() {
 }
 
 #[tokio::test]
-async fn tasks_on_an_instance_are_asked_for_by_its_identifier() {
+async fn tasks_on_an_instance_are_listed_by_its_identifier() {
     let listed = mock!(aws_sdk_ecs::Client::list_tasks)
         .match_requests(|r| r.cluster() == Some("shop") && r.container_instance() == Some("0a1b"))
         .then_output(|| ListTasksOutput::builder().build());
@@ -126,7 +115,7 @@ async fn tasks_on_an_instance_are_asked_for_by_its_identifier() {
 }
 
 #[tokio::test]
-async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
+async fn targets_are_described_per_group_and_a_deleted_group_has_none() {
     let target = |state: &str, why: &str| {
         format!(
             "<member><Target><Id>10.0.1.2</Id><Port>80</Port></Target><TargetHealth><State>{state}</State>{why}</TargetHealth></member>"
@@ -157,12 +146,7 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
         RuleMode::MatchAny,
         [&known, &gone]
     );
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_monitoring_clients(
-        mock_client!(aws_sdk_cloudwatch, []),
-        elb,
-        mock_client!(aws_sdk_applicationautoscaling, []),
-        mock_client!(aws_sdk_rds, []),
-    );
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_client(elb);
     let found = aws
         .describe_target_health(&["a".to_owned(), "b".to_owned()])
         .await
@@ -189,7 +173,7 @@ async fn targets_are_asked_for_group_by_group_and_one_that_is_gone_has_none() {
 )]
 #[case::its_cluster_is_gone(400, r#"{"__type": "ClusterNotFoundException", "message": "gone"}"#, 0)]
 #[tokio::test]
-async fn instances_are_known_with_their_tags(
+async fn instances_are_described_with_their_tags(
     #[case] status: u16,
     #[case] body: &'static str,
     #[case] known: usize,
@@ -218,7 +202,7 @@ async fn instances_are_known_with_their_tags(
     Some("shop-hosts")
 )]
 #[tokio::test]
-async fn an_instance_may_be_of_an_auto_scaling_group(
+async fn the_auto_scaling_group_of_an_instance_is_found(
     #[case] members: &'static str,
     #[case] expected: Option<&str>,
 ) {
@@ -227,10 +211,8 @@ async fn an_instance_may_be_of_an_auto_scaling_group(
         let result = format!("<DescribeAutoScalingInstancesResult>{inner}</DescribeAutoScalingInstancesResult>");
         answer(200, format!("<DescribeAutoScalingInstancesResponse>{result}</DescribeAutoScalingInstancesResponse>"))
     });
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_instance_clients(
-        mock_client!(aws_sdk_autoscaling, [&grouped]),
-        mock_client!(aws_sdk_cloudtrail, []),
-    );
+    let aws = aws(mock_client!(aws_sdk_ecs, []))
+        .with_client(mock_client!(aws_sdk_autoscaling, [&grouped]));
     assert_eq!(
         aws.find_auto_scaling_group("i-1").await.unwrap().as_deref(),
         expected
@@ -241,7 +223,7 @@ async fn an_instance_may_be_of_an_auto_scaling_group(
 #[case::drained(r#"{"containerInstances": [{"status": "DRAINING"}]}"#, Ok(()))]
 #[case::refused(r#"{"failures": [{"arn": "h", "reason": "MISSING"}]}"#, Err("MISSING"))]
 #[tokio::test]
-async fn the_group_of_an_instance_is_told_and_it_is_drained(
+async fn an_instance_is_marked_unhealthy_and_drained(
     #[case] body: &'static str,
     #[case] expected: Result<(), &str>,
 ) {
@@ -260,10 +242,8 @@ async fn the_group_of_an_instance_is_told_and_it_is_drained(
                 "<SetInstanceHealthResponse></SetInstanceHealthResponse>",
             )
         });
-    let aws = aws(mock_client!(aws_sdk_ecs, [&drained])).with_instance_clients(
-        mock_client!(aws_sdk_autoscaling, [&unhealthy]),
-        mock_client!(aws_sdk_cloudtrail, []),
-    );
+    let aws = aws(mock_client!(aws_sdk_ecs, [&drained]))
+        .with_client(mock_client!(aws_sdk_autoscaling, [&unhealthy]));
     let action = Action::Healing(HealingAction::DrainInstance(DrainInstance {
         instance: host(),
         ec2: "i-1".into(),
@@ -279,7 +259,7 @@ async fn the_group_of_an_instance_is_told_and_it_is_drained(
 }
 
 #[tokio::test]
-async fn what_only_read_is_no_change() {
+async fn read_only_events_are_no_changes() {
     let looked = mock!(aws_sdk_cloudtrail::Client::lookup_events)
         .match_requests(|r| r.lookup_attributes()[0].attribute_value() == "arn:secret")
         .then_http_response(|| {
@@ -289,10 +269,8 @@ async fn what_only_read_is_no_change() {
                     {"EventName": "DeleteSecret", "ReadOnly": "false", "EventTime": 80, "Username": "mallory"}]}"#,
             )
         });
-    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_instance_clients(
-        mock_client!(aws_sdk_autoscaling, []),
-        mock_client!(aws_sdk_cloudtrail, [&looked]),
-    );
+    let aws =
+        aws(mock_client!(aws_sdk_ecs, [])).with_client(mock_client!(aws_sdk_cloudtrail, [&looked]));
     let found = aws
         .cloudtrail_events("arn:secret", Timestamp::UNIX_EPOCH)
         .await
@@ -311,7 +289,7 @@ async fn what_only_read_is_no_change() {
 }
 
 #[tokio::test]
-async fn a_task_is_stopped_with_the_reason_that_people_see() {
+async fn a_task_is_stopped_with_its_reason() {
     let stopped = mock!(aws_sdk_ecs::Client::stop_task)
         .match_requests(|r| {
             r.cluster() == Some("shop") && r.task() == Some("t") && r.reason() == Some("why")
@@ -330,7 +308,7 @@ async fn a_task_is_stopped_with_the_reason_that_people_see() {
 }
 
 #[tokio::test]
-async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
+async fn a_capacity_switch_forces_a_deployment_and_keeps_the_count() {
     let updated = mock!(aws_sdk_ecs::Client::update_service)
         .match_requests(|r| {
             let item = &r.capacity_provider_strategy()[0];
@@ -366,7 +344,7 @@ async fn other_capacity_comes_with_a_new_deployment_and_leaves_the_count() {
 }
 
 #[tokio::test]
-async fn a_revision_with_more_memory_is_the_same_but_for_that() {
+async fn a_memory_increase_changes_nothing_else_of_the_revision() {
     let described = mock!(aws_sdk_ecs::Client::describe_task_definition).then_http_response(|| {
         answer(
             200,

@@ -1,11 +1,4 @@
-//! The edge to CodeDeploy, call by call, and to the services that it deploys.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! CodeDeploy and the services that it deploys, call by call.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +17,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
-    Aws::from_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
+    Aws::without_config().with_client(ecs).with_client(ecr)
 }
 
 fn answer(status: u16, body: &'static str) -> HttpResponse {
@@ -57,7 +50,7 @@ fn group() -> CodeDeployGroup {
 }
 
 #[tokio::test]
-async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask() {
+async fn a_code_deployment_has_the_revision_the_container_and_the_hook() {
     let created = mock!(aws_sdk_codedeploy::Client::create_deployment)
         .match_requests(|r| {
             let revision = r
@@ -95,12 +88,8 @@ async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask()
         digest: Digest::new("sha256:ab"),
         approved: false,
     };
-    let aws: Aws<DeployActions> = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    )
-    .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&created]));
+    let aws: Aws<DeployActions> =
+        Aws::without_config().with_client(mock_client!(aws_sdk_codedeploy, [&created]));
     assert_eq!(
         aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))
             .await
@@ -110,12 +99,12 @@ async fn code_deploy_is_told_the_revision_what_traffic_reaches_and_whom_to_ask()
 }
 
 #[tokio::test]
-async fn a_second_deployment_of_a_group_is_not_now() {
+async fn a_second_deployment_of_a_group_is_a_transient_state() {
     let refused = mock!(aws_sdk_codedeploy::Client::create_deployment).then_http_response(|| {
         answer(400, r#"{"__type": "DeploymentLimitExceededException", "message": "The Deployment Group 'web' already has an active Deployment 'd-1'"}"#)
     });
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&refused]));
+        .with_client(mock_client!(aws_sdk_codedeploy, [&refused]));
     let back = back(None, Some(group()));
     let error = aws
         .execute(&Action::Release(ReleaseAction::Rollback(back)))
@@ -125,14 +114,14 @@ async fn a_second_deployment_of_a_group_is_not_now() {
 }
 
 #[tokio::test]
-async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
+async fn a_hanging_code_deployment_is_stopped_and_rolled_back() {
     let stopped = mock!(aws_sdk_codedeploy::Client::stop_deployment)
         .match_requests(|r| {
             r.deployment_id() == Some("d-1") && r.auto_rollback_enabled() == Some(true)
         })
         .then_output(|| StopDeploymentOutput::builder().build());
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&stopped]));
+        .with_client(mock_client!(aws_sdk_codedeploy, [&stopped]));
     let back = back(Some("d-1"), Some(group()));
     aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
         .await
@@ -145,7 +134,7 @@ async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
 #[case::answered_before(
     400,
     r#"{"__type": "LifecycleEventAlreadyCompletedException", "message": "done"}"#,
-    Ok("answered already")
+    Ok("already answered")
 )]
 #[case::too_late(
     400,
@@ -153,7 +142,7 @@ async fn a_code_deployment_that_hangs_is_stopped_and_taken_back() {
     Err("InvalidLifecycleEventHookExecutionIdException")
 )]
 #[tokio::test]
-async fn a_question_is_answered_once(
+async fn a_hook_is_answered_once(
     #[case] status: u16,
     #[case] body: &'static str,
     #[case] expected: Result<&str, &str>,
@@ -164,12 +153,8 @@ async fn a_question_is_answered_once(
                 && r.status().unwrap().as_str() == "Succeeded"
         })
         .then_http_response(move || answer(status, body));
-    let aws: Aws<HookActions> = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    )
-    .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&put]));
+    let aws: Aws<HookActions> =
+        Aws::without_config().with_client(mock_client!(aws_sdk_codedeploy, [&put]));
     let report = AnswerCodeDeployHook {
         service: web(),
         deployment: "d-1".into(),
@@ -208,7 +193,7 @@ async fn a_code_deployment_and_its_service_are_found() {
             )
         });
     let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
-        .with_codedeploy_client(mock_client!(aws_sdk_codedeploy, [&get, &list, &target]));
+        .with_client(mock_client!(aws_sdk_codedeploy, [&get, &list, &target]));
     let found = aws.describe_code_deployment("d-1").await.unwrap().unwrap();
     assert_eq!(
         (
@@ -227,7 +212,7 @@ async fn a_code_deployment_and_its_service_are_found() {
 
 /// What runs is in the task set with the traffic, and so is what it reaches.
 #[tokio::test]
-async fn a_service_of_code_deploy_runs_what_its_primary_task_set_says() {
+async fn a_code_deploy_service_runs_its_primary_task_set() {
     let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(|| {
         answer(
             200,

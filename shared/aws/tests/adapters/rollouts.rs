@@ -1,11 +1,4 @@
-//! The edge to revisions, their images, and what ECS says of a service, call by call.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Revisions, images, deployments and events of a service, call by call.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +27,7 @@ use lamplighter_aws::Aws;
 use rstest::rstest;
 
 fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
-    Aws::from_clients(ecs, ecr, mock_client!(aws_sdk_resourcegroupstagging, []))
+    Aws::without_config().with_client(ecs).with_client(ecr)
 }
 
 fn answer(status: u16, body: &'static str) -> HttpResponse {
@@ -98,7 +91,7 @@ async fn a_revision_is_active_or_not(
 }
 
 #[tokio::test]
-async fn what_ecs_says_is_the_newest_first_since_a_time_and_once() {
+async fn service_events_are_recent_newest_first_and_distinct() {
     let described = mock!(aws_sdk_ecs::Client::describe_services).then_output(|| {
         let event = |at: i64, text: &str| {
             ServiceEvent::builder()
@@ -127,7 +120,7 @@ async fn what_ecs_says_is_the_newest_first_since_a_time_and_once() {
 }
 
 #[tokio::test]
-async fn an_image_is_asked_for_by_its_digest() {
+async fn an_image_is_found_by_its_digest() {
     let asked = mock!(aws_sdk_ecr::Client::batch_get_image)
         .match_requests(|r| {
             r.image_ids()[0].image_digest() == Some("sha256:ab")
@@ -151,7 +144,7 @@ async fn an_image_is_asked_for_by_its_digest() {
 }
 
 #[tokio::test]
-async fn going_back_changes_the_revision_and_nothing_else() {
+async fn a_rollback_changes_the_revision_and_nothing_else() {
     let updated = mock!(aws_sdk_ecs::Client::update_service)
         .match_requests(|r| {
             r.task_definition() == Some("shop-web:41")
@@ -172,7 +165,7 @@ async fn going_back_changes_the_revision_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_deployment_that_is_moving_is_taken_back_by_ecs() {
+async fn ecs_rolls_back_an_active_deployment() {
     let stopped = mock!(aws_sdk_ecs::Client::stop_service_deployment)
         .match_requests(|r| {
             r.service_deployment_arn() == Some("deployment-1")
@@ -191,7 +184,7 @@ async fn a_deployment_that_is_moving_is_taken_back_by_ecs() {
 }
 
 #[tokio::test]
-async fn the_newest_deployment_is_described_with_what_ran_before() {
+async fn the_newest_deployment_is_described_with_its_source_revision() {
     let listed = mock!(aws_sdk_ecs::Client::list_service_deployments).then_http_response(|| {
         answer(
             200,
@@ -250,7 +243,7 @@ async fn the_newest_deployment_is_described_with_what_ran_before() {
 #[case::several_that_ran_before(r#"[{"arn": "r1"}, {"arn": "r3"}]"#)]
 #[case::the_first_one("[]")]
 #[tokio::test]
-async fn where_it_is_not_one_that_ran_before_nobody_says_which(#[case] sources: &'static str) {
+async fn a_deployment_without_a_single_source_revision_has_none(#[case] sources: &'static str) {
     let listed = mock!(aws_sdk_ecs::Client::list_service_deployments).then_http_response(|| {
         answer(
             200,
@@ -283,7 +276,7 @@ async fn where_it_is_not_one_that_ran_before_nobody_says_which(#[case] sources: 
     Err("AccessDeniedException")
 )]
 #[tokio::test]
-async fn the_last_lines_are_the_newest_ones(
+async fn the_newest_log_lines_are_read(
     #[case] status: u16,
     #[case] body: &'static str,
     #[case] expected: Result<Vec<&'static str>, &str>,
@@ -291,10 +284,8 @@ async fn the_last_lines_are_the_newest_ones(
     let read = mock!(aws_sdk_cloudwatchlogs::Client::get_log_events)
         .match_requests(|r| r.start_from_head() == Some(false) && r.limit() == Some(50))
         .then_http_response(move || answer(status, body));
-    let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, [])).with_log_clients(
-        mock_client!(aws_sdk_cloudwatchlogs, [&read]),
-        mock_client!(aws_sdk_s3, []),
-    );
+    let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
+        .with_client(mock_client!(aws_sdk_cloudwatchlogs, [&read]));
     let stream = LogStream {
         group: "/shop/web".into(),
         name: "ecs/web/1".into(),
@@ -341,7 +332,7 @@ const TWO: &str = r#""alternateTargetGroupArn": "green""#;
     300
 )]
 #[tokio::test]
-async fn a_service_says_how_long_its_traffic_takes(
+async fn the_duration_of_a_traffic_shift_is_computed(
     #[case] alternate: &str,
     #[case] configuration: &str,
     #[case] is_possible: bool,
@@ -375,7 +366,7 @@ async fn a_service_says_how_long_its_traffic_takes(
 #[case::linear(Strategy::Linear, false, "lambda-of-others verify", None, Some(10.0))]
 #[case::with_a_person(Strategy::BlueGreen, true, "lambda-of-others verify PAUSE", None, None)]
 #[tokio::test]
-async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
+async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
     #[case] strategy: Strategy,
     #[case] pauses: bool,
     #[case] hooks: &'static str,
@@ -445,11 +436,7 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
         digest: Digest::new("sha256:ab"),
         approved: false,
     };
-    let aws: Aws<DeployActions> = Aws::from_clients(
-        ecs,
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    );
+    let aws: Aws<DeployActions> = Aws::without_config().with_client(ecs);
     aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))
         .await
         .unwrap();
@@ -457,7 +444,7 @@ async fn a_strategy_is_set_with_our_hook_and_everything_else_stays(
 }
 
 #[tokio::test]
-async fn a_deployment_that_waits_for_a_person_goes_on_at_its_hook() {
+async fn a_deployment_that_waits_for_approval_continues_at_its_hook() {
     let described = mock!(aws_sdk_ecs::Client::describe_service_deployments).then_http_response(|| {
         answer(
             200,

@@ -1,11 +1,4 @@
-//! The edge to caches and their snapshots, call by call.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Caches of ElastiCache and their snapshots, call by call.
 
 use std::collections::BTreeMap;
 
@@ -59,16 +52,12 @@ fn aws(
                 .set_resource_tag_mapping_list(Some(mappings))
                 .build()
         });
-    let aws = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(
-            aws_sdk_resourcegroupstagging,
-            RuleMode::MatchAny,
-            [&listing]
-        ),
-    );
-    aws.with_elasticache_client(elasticache)
+    let aws = Aws::without_config().with_client(mock_client!(
+        aws_sdk_resourcegroupstagging,
+        RuleMode::MatchAny,
+        [&listing]
+    ));
+    aws.with_client(elasticache)
 }
 
 fn refused(code: &'static str) -> HttpResponse {
@@ -79,7 +68,7 @@ fn refused(code: &'static str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn a_group_comes_with_the_tags_that_its_listing_lacks() {
+async fn a_replication_group_has_the_tags_that_its_listing_lacks() {
     let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
         .match_requests(|r| r.replication_group_id() == Some("sessions"))
         .then_output(|| {
@@ -121,7 +110,7 @@ async fn a_group_comes_with_the_tags_that_its_listing_lacks() {
 }
 
 #[tokio::test]
-async fn while_a_group_is_made_it_has_no_tags() {
+async fn a_replication_group_in_creation_has_no_tags() {
     let groups =
         mock!(aws_sdk_elasticache::Client::describe_replication_groups).then_output(|| {
             let group = ReplicationGroup::builder()
@@ -146,7 +135,7 @@ async fn while_a_group_is_made_it_has_no_tags() {
 }
 
 #[tokio::test]
-async fn the_tags_of_many_come_from_one_listing() {
+async fn tags_of_many_caches_are_read_from_one_listing() {
     let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
         .match_requests(|r| r.replication_group_id().is_none())
         .then_output(|| {
@@ -179,7 +168,7 @@ async fn the_tags_of_many_come_from_one_listing() {
 }
 
 #[tokio::test]
-async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
+async fn a_restored_group_is_isolated_with_one_node_per_shard() {
     let made = mock!(aws_sdk_elasticache::Client::create_replication_group)
         .match_requests(|r| {
             r.replication_group_id() == Some("lamplighter-drill-sessions")
@@ -196,12 +185,9 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         .then_output(|| CreateReplicationGroupOutput::builder().build());
     let elasticache = mock_client!(aws_sdk_elasticache, [&made]);
     let tagging = mock_client!(aws_sdk_resourcegroupstagging, []);
-    let aws: Aws<DrillActions> = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        tagging,
-    )
-    .with_elasticache_client(elasticache);
+    let aws: Aws<DrillActions> = Aws::without_config()
+        .with_client(tagging)
+        .with_client(elasticache);
     let restore = RestoreForDrill {
         source: arn("replicationgroup:sessions"),
         snapshot: arn("snapshot:lamplighter-sessions-20261121-0300"),
@@ -223,12 +209,12 @@ async fn a_restored_group_is_closed_and_of_one_node_a_shard() {
         aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))
             .await
             .unwrap(),
-        "lamplighter-drill-sessions is being made"
+        "lamplighter-drill-sessions is being created"
     );
 }
 
 #[tokio::test]
-async fn a_group_that_is_gone_is_left_out() {
+async fn a_deleted_group_is_left_out() {
     let gone = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
         .then_http_response(|| refused("ReplicationGroupNotFoundFault"));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
@@ -291,7 +277,7 @@ fn listings() -> [Rule; 3] {
 }
 
 #[tokio::test]
-async fn snapshots_come_in_pages_with_tags_and_the_time_of_their_oldest_shard() {
+async fn all_pages_of_snapshots_have_tags_and_the_time_of_the_oldest_shard() {
     let [first, second, serverless] = listings();
     let client = mock_client!(
         aws_sdk_elasticache,
@@ -327,13 +313,13 @@ async fn snapshots_come_in_pages_with_tags_and_the_time_of_their_oldest_shard() 
 #[rstest]
 #[case::there_already(
     "SnapshotAlreadyExistsFault",
-    Ok("lamplighter-sessions-20261121-0300 is there already")
+    Ok("lamplighter-sessions-20261121-0300 already exists")
 )]
 #[case::busy("InvalidReplicationGroupState", Err(true))]
 #[case::enough_for_today("SnapshotQuotaExceededFault", Err(true))]
 #[case::not_possible("SnapshotFeatureNotSupportedFault", Err(false))]
 #[tokio::test]
-async fn what_stands_against_a_snapshot_of_a_cache(
+async fn rejections_of_a_cache_snapshot_have_their_code_unless_it_exists(
     #[case] code: &'static str,
     #[case] expected: Result<&str, bool>,
 ) {
@@ -368,17 +354,17 @@ async fn a_snapshot_of_a_cache_carries_its_tags() {
     let aws = aws(mock_client!(aws_sdk_elasticache, [&taken]), &[]);
     assert_eq!(
         aws.execute(&backup()).await.unwrap(),
-        "lamplighter-sessions-20261121-0300 is being made"
+        "lamplighter-sessions-20261121-0300 is being created"
     );
 }
 
 #[tokio::test]
-async fn one_of_a_serverless_cache_that_is_gone_is_as_good_as_deleted() {
+async fn a_missing_serverless_snapshot_counts_as_deleted() {
     let gone = mock!(aws_sdk_elasticache::Client::delete_serverless_cache_snapshot)
         .then_http_response(|| refused("ServerlessCacheSnapshotNotFoundFault"));
     let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
     let expire = Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
         snapshot: arn("serverlesscachesnapshot:c"),
     }));
-    assert_eq!(aws.execute(&expire).await.unwrap(), "c was gone already");
+    assert_eq!(aws.execute(&expire).await.unwrap(), "c was already deleted");
 }

@@ -1,11 +1,4 @@
-//! The edge to snapshots of databases, call by call.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Snapshots of databases, call by call.
 
 use std::collections::BTreeMap;
 
@@ -32,17 +25,8 @@ use lamplighter_aws::Aws;
 use rstest::rstest;
 
 fn aws(rds: aws_sdk_rds::Client) -> Aws<BackupActions> {
-    let aws = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    );
-    aws.with_monitoring_clients(
-        mock_client!(aws_sdk_cloudwatch, []),
-        mock_client!(aws_sdk_elasticloadbalancingv2, []),
-        mock_client!(aws_sdk_applicationautoscaling, []),
-        rds,
-    )
+    let aws = Aws::without_config();
+    aws.with_client(rds)
 }
 
 /// In the region of the mocked client.
@@ -67,7 +51,7 @@ fn backup(resource: &str) -> Action {
 }
 
 #[tokio::test]
-async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
+async fn all_pages_of_instance_and_cluster_snapshots_are_read() {
     let page = |n: usize| {
         let one = |n: usize| {
             let tag = Tag::builder()
@@ -127,7 +111,7 @@ async fn a_thousand_snapshots_come_in_pages_of_instances_and_of_clusters() {
 #[case::instance("db:orders", "DBSnapshotAlreadyExists")]
 #[case::cluster("cluster:orders", "DBClusterSnapshotAlreadyExistsFault")]
 #[tokio::test]
-async fn that_it_is_there_already_is_as_good(
+async fn an_existing_snapshot_is_no_error(
     #[case] resource: &'static str,
     #[case] code: &'static str,
 ) {
@@ -139,12 +123,12 @@ async fn that_it_is_there_already_is_as_good(
     let answer = aws(rds).execute(&backup(resource)).await;
     assert_eq!(
         answer.unwrap(),
-        "lamplighter-orders-20261121-0300 is there already"
+        "lamplighter-orders-20261121-0300 already exists"
     );
 }
 
 #[tokio::test]
-async fn a_cluster_is_taken_as_one_and_carries_the_tags() {
+async fn a_cluster_snapshot_is_one_snapshot_with_the_tags() {
     let cluster = mock!(aws_sdk_rds::Client::create_db_cluster_snapshot)
         .match_requests(|r| r.db_cluster_identifier() == Some("shop") && r.tags().len() == 1)
         .then_output(|| CreateDbClusterSnapshotOutput::builder().build());
@@ -162,7 +146,7 @@ async fn a_cluster_is_taken_as_one_and_carries_the_tags() {
 #[case::quota("SnapshotQuotaExceeded")]
 #[case::denied("AccessDenied")]
 #[tokio::test]
-async fn a_snapshot_that_is_refused_is_an_error_with_its_code(#[case] code: &'static str) {
+async fn a_rejected_snapshot_is_an_error_with_its_code(#[case] code: &'static str) {
     let rule =
         mock!(aws_sdk_rds::Client::create_db_snapshot).then_http_response(move || refused(code));
     let rds = mock_client!(aws_sdk_rds, RuleMode::MatchAny, [&rule]);
@@ -174,7 +158,7 @@ async fn a_snapshot_that_is_refused_is_an_error_with_its_code(#[case] code: &'st
 }
 
 #[tokio::test]
-async fn one_that_is_gone_is_as_good_as_deleted_and_one_in_use_is_an_error() {
+async fn a_missing_snapshot_counts_as_deleted_but_one_in_use_is_an_error() {
     let gone = mock!(aws_sdk_rds::Client::delete_db_snapshot)
         .match_requests(|r| r.db_snapshot_identifier() == Some("gone"))
         .then_http_response(|| refused("DBSnapshotNotFound"));
@@ -196,7 +180,7 @@ async fn one_that_is_gone_is_as_good_as_deleted_and_one_in_use_is_an_error() {
     };
     assert_eq!(
         aws.execute(&expire("gone")).await.unwrap(),
-        "gone was gone already"
+        "gone was already deleted"
     );
     assert_eq!(aws.execute(&expire("old")).await.unwrap(), "old is deleted");
     let error = aws.execute(&expire("busy")).await.unwrap_err();

@@ -1,11 +1,4 @@
-//! The edge to restored databases and the tasks that look into them, call by call.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Restored databases and the tasks that check them, call by call.
 
 use std::collections::BTreeMap;
 
@@ -30,27 +23,18 @@ use rstest::rstest;
 const TOKEN: &str = "lamplighter-drill/4b1d0c8ff6a7e9d2";
 
 fn aws(ecs: aws_sdk_ecs::Client) -> Aws<DrillActions> {
-    Aws::from_clients(
-        ecs,
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    )
+    Aws::without_config().with_client(ecs)
 }
 
 fn with_rds(rds: aws_sdk_rds::Client) -> Aws<DrillActions> {
-    aws(mock_client!(aws_sdk_ecs, [])).with_monitoring_clients(
-        mock_client!(aws_sdk_cloudwatch, []),
-        mock_client!(aws_sdk_elasticloadbalancingv2, []),
-        mock_client!(aws_sdk_applicationautoscaling, []),
-        rds,
-    )
+    aws(mock_client!(aws_sdk_ecs, [])).with_client(rds)
 }
 
 #[rstest]
 #[case::multi_az("postgres", "db.c6gd.medium", Some("io1"), Some("db.c6gd.medium"))]
 #[case::aurora("aurora-postgresql", "", None, None)]
 #[tokio::test]
-async fn a_cluster_is_restored_with_what_its_kind_has(
+async fn a_cluster_is_restored_with_the_settings_of_its_kind(
     #[case] engine: &'static str,
     #[case] class: &str,
     #[case] storage_type: Option<&'static str>,
@@ -89,7 +73,7 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
         aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))
             .await
             .unwrap(),
-        "lamplighter-drill-shop is being made"
+        "lamplighter-drill-shop is being created"
     );
 }
 
@@ -97,7 +81,7 @@ async fn a_cluster_is_restored_with_what_its_kind_has(
 #[case::instance(false, Some("db.t4g.medium"))]
 #[case::cluster(true, Some("db.m6gd.large"))]
 #[tokio::test]
-async fn the_smallest_class_that_is_offered(#[case] multi_az: bool, #[case] class: Option<&str>) {
+async fn the_smallest_offered_class_is_found(#[case] multi_az: bool, #[case] class: Option<&str>) {
     // Everything is offered as an instance, and one class as a cluster.
     let offers = |class: &str| {
         let option = OrderableDbInstanceOption::builder()
@@ -147,7 +131,7 @@ fn definition() -> Rule {
 }
 
 #[tokio::test]
-async fn a_check_that_is_not_tagged_for_it_is_not_started() {
+async fn an_untagged_check_task_is_not_started() {
     let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| RunTaskOutput::builder().build());
     let aws = aws(mock_client!(
         aws_sdk_ecs,
@@ -176,7 +160,7 @@ fn probe() -> Action {
 }
 
 #[tokio::test]
-async fn a_check_is_started_once_for_its_token_with_the_endpoint_in_every_container() {
+async fn a_check_task_has_its_token_and_the_endpoint_in_every_container() {
     let run = mock!(aws_sdk_ecs::Client::run_task)
         .match_requests(|r| {
             let vpc = r
@@ -211,7 +195,7 @@ async fn a_check_is_started_once_for_its_token_with_the_endpoint_in_every_contai
 }
 
 #[tokio::test]
-async fn what_ecs_refuses_in_its_answer_is_an_error() {
+async fn a_failure_in_the_response_of_ecs_is_an_error() {
     let run = mock!(aws_sdk_ecs::Client::run_task).then_output(|| {
         let refusal = Failure::builder()
             .reason("RESOURCE:ENI")
@@ -232,7 +216,7 @@ async fn what_ecs_refuses_in_its_answer_is_an_error() {
 }
 
 #[tokio::test]
-async fn a_check_that_ended_is_found_by_its_token() {
+async fn a_stopped_check_task_is_found_by_its_token() {
     let running = mock!(aws_sdk_ecs::Client::list_tasks)
         .match_requests(|r| {
             r.started_by() == Some(TOKEN) && r.desired_status() == Some(&DesiredStatus::Running)
@@ -268,7 +252,7 @@ async fn a_check_that_ended_is_found_by_its_token() {
 #[case::killed(&[("a", Some(137), "OutOfMemoryError")], "", Some("ended with exit code 137 in the container a (OutOfMemoryError)"))]
 #[case::no_image(&[("a", None, "")], "CannotPullContainerError", Some("never ran the container a (CannotPullContainerError)"))]
 #[case::nothing_ran(&[], "no capacity", Some("never ran (no capacity)"))]
-fn how_a_check_ended(
+fn a_failed_check_task_is_described(
     #[case] containers: &[(&str, Option<i32>, &str)],
     #[case] reason: &str,
     #[case] failure: Option<&str>,

@@ -1,11 +1,4 @@
-//! The edge to log groups and the bucket of exports, call by call.
-
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! Log groups and the bucket of exported logs, call by call.
 
 use aws_sdk_cloudwatchlogs::operation::create_export_task::CreateExportTaskOutput;
 use aws_sdk_cloudwatchlogs::operation::describe_export_tasks::DescribeExportTasksOutput;
@@ -29,12 +22,8 @@ use lamplighter_aws::Aws;
 use rstest::rstest;
 
 fn aws(logs: aws_sdk_cloudwatchlogs::Client, s3: aws_sdk_s3::Client) -> Aws<ArchiveActions> {
-    let aws = Aws::from_clients(
-        mock_client!(aws_sdk_ecs, []),
-        mock_client!(aws_sdk_ecr, []),
-        mock_client!(aws_sdk_resourcegroupstagging, []),
-    );
-    aws.with_log_clients(logs, s3)
+    let aws = Aws::without_config();
+    aws.with_client(logs).with_client(s3)
 }
 
 fn group(name: &str) -> Arn {
@@ -67,7 +56,7 @@ fn answer(status: u16, body: &str) -> HttpResponse {
 }
 
 #[tokio::test]
-async fn log_groups_are_asked_for_by_name_fifty_at_a_time() {
+async fn log_groups_are_described_fifty_at_a_time() {
     let described = mock!(aws_sdk_cloudwatchlogs::Client::describe_log_groups)
         .match_requests(|r| {
             r.log_group_identifiers().len() <= 50 && r.log_group_name_prefix().is_none()
@@ -110,7 +99,7 @@ async fn log_groups_are_asked_for_by_name_fifty_at_a_time() {
 }
 
 #[tokio::test]
-async fn an_export_names_the_day_and_answers_its_task() {
+async fn an_export_covers_the_day_and_returns_its_task() {
     let created = mock!(aws_sdk_cloudwatchlogs::Client::create_export_task)
         .match_requests(|r| {
             let day = 24 * 3_600 * 1_000;
@@ -133,7 +122,7 @@ async fn an_export_names_the_day_and_answers_its_task() {
 #[case::another_runs("LimitExceededException", true)]
 #[case::the_bucket_refuses("InvalidParameterException", false)]
 #[tokio::test]
-async fn that_another_export_runs_is_no_failure(
+async fn a_second_export_is_a_transient_state(
     #[case] code: &'static str,
     #[case] is_not_now: bool,
 ) {
@@ -156,7 +145,7 @@ async fn that_another_export_runs_is_no_failure(
 }
 
 #[tokio::test]
-async fn a_task_is_known_by_what_it_was_begun_with() {
+async fn an_export_task_has_the_settings_it_was_created_with() {
     let described =
         mock!(aws_sdk_cloudwatchlogs::Client::describe_export_tasks).then_output(|| {
             let status = ExportTaskStatus::builder()
@@ -196,7 +185,7 @@ async fn a_task_is_known_by_what_it_was_begun_with() {
 }
 
 #[tokio::test]
-async fn a_task_that_aws_has_forgotten_is_none() {
+async fn an_unknown_export_task_is_none() {
     let body = r#"{"__type": "ResourceNotFoundException", "message": "no"}"#;
     let gone = mock!(aws_sdk_cloudwatchlogs::Client::describe_export_tasks)
         .then_http_response(move || answer(400, body));
@@ -211,7 +200,10 @@ async fn a_task_that_aws_has_forgotten_is_none() {
 #[case::not_there(404, Ok(false))]
 #[case::not_allowed(403, Err("HeadObject s3://logs/7d/ecs/web/2026-11-20/manifest.json"))]
 #[tokio::test]
-async fn a_missing_manifest_is_no_error(#[case] status: u16, #[case] expected: Result<bool, &str>) {
+async fn a_missing_manifest_means_an_incomplete_export(
+    #[case] status: u16,
+    #[case] expected: Result<bool, &str>,
+) {
     let head =
         mock!(aws_sdk_s3::Client::head_object).then_http_response(move || answer(status, ""));
     let aws = aws(
@@ -226,7 +218,7 @@ async fn a_missing_manifest_is_no_error(#[case] status: u16, #[case] expected: R
 }
 
 #[tokio::test]
-async fn a_manifest_names_every_object_of_its_task_over_pages() {
+async fn a_manifest_lists_the_objects_of_all_pages() {
     let page = |keys: &[&str], next: Option<&str>| {
         let objects = keys
             .iter()
