@@ -249,7 +249,7 @@ fn a_release_that_does_not_answer_well_goes_back() {
         .find_map(|mail| mail["body"].as_str().map(str::to_owned))
         .unwrap();
     assert!(
-        body.contains("three times in a row") && body.contains("it answers 503"),
+        body.contains("three times in a row") && body.contains("HTTP 503"),
         "{body}"
     );
     ends(&stack, "COMPLETED");

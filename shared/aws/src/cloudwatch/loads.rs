@@ -32,8 +32,8 @@ pub async fn read_loads(
     let mut loads: Vec<Load> = queries.iter().map(empty_load).collect();
     let mut metrics = Vec::new();
     for (index, query) in queries.iter().enumerate() {
-        let of_service = list_load_metrics(query).into_iter();
-        metrics.extend(of_service.map(|(kind, metric)| MetricQuery {
+        let service_metrics = list_load_metrics(query).into_iter();
+        metrics.extend(service_metrics.map(|(kind, metric)| MetricQuery {
             index,
             kind,
             metric,

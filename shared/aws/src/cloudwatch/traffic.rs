@@ -34,8 +34,8 @@ pub async fn read_traffic(
     let mut metrics = Vec::new();
     for (index, group) in groups.iter().enumerate() {
         for dimensions in group_dimensions(group) {
-            let of_group = list_traffic_metrics(&dimensions).into_iter();
-            metrics.extend(of_group.map(|(kind, metric)| MetricQuery {
+            let group_metrics = list_traffic_metrics(&dimensions).into_iter();
+            metrics.extend(group_metrics.map(|(kind, metric)| MetricQuery {
                 index,
                 kind,
                 metric,
@@ -43,8 +43,8 @@ pub async fn read_traffic(
         }
     }
     for series in query_series(client, &metrics, from, to).await? {
-        if let Some(of_group) = traffic.get_mut(series.index) {
-            add_to_traffic(of_group, series.kind, series.values);
+        if let Some(group_traffic) = traffic.get_mut(series.index) {
+            add_to_traffic(group_traffic, series.kind, series.values);
         }
     }
     Ok(traffic)

@@ -55,15 +55,19 @@ pub async fn describe_deployment(
         .send()
         .await;
     let described = described.map_err(|e| aws_error("DescribeServiceDeployments", arn, &e))?;
-    let Some(deployment) = described
-        .service_deployments
-        .unwrap_or_default()
-        .into_iter()
-        .next()
-    else {
-        return Ok(None);
-    };
-    let from = single_source(&deployment);
+    match described.service_deployments().first() {
+        Some(deployment) => Ok(Some(convert_deployment(client, arn, deployment).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Converts a deployment, with its revisions as AWS describes them. Source: DescribeServiceRevisions.
+async fn convert_deployment(
+    client: &Client,
+    arn: &str,
+    deployment: &ecs::ServiceDeployment,
+) -> Result<ServiceDeployment, AwsError> {
+    let from = single_source(deployment);
     let to = deployment.target_service_revision.as_ref();
     let arns = from
         .into_iter()
@@ -71,7 +75,7 @@ pub async fn describe_deployment(
         .filter_map(|revision| revision.arn.clone())
         .collect();
     let revisions = describe_revisions(client, arns).await?;
-    Ok(Some(ServiceDeployment {
+    Ok(ServiceDeployment {
         arn: arn.to_owned(),
         status: deployment
             .status
@@ -91,7 +95,7 @@ pub async fn describe_deployment(
         to: to
             .and_then(|summary| revision_with_weight(&revisions, summary))
             .unwrap_or_default(),
-    }))
+    })
 }
 
 /// Returns the revision that a deployment replaces; `None` if there is none or more than one.

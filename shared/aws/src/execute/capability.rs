@@ -10,7 +10,7 @@ pub trait Execute: Capability + Sized {
     /// Executes an action and returns a short description of its outcome.
     ///
     /// # Errors
-    /// [`AwsError`] from AWS, or with the code `OutOfReach` if the capability does not allow it.
+    /// [`AwsError`] from AWS, or with the code `Unsupported` if the capability does not allow it.
     #[expect(async_fn_in_trait, reason = "one thread")]
     async fn execute(account: &Account, action: &Action) -> Result<String, AwsError>;
 }
@@ -18,9 +18,9 @@ pub trait Execute: Capability + Sized {
 /// Returns the error for an action that a capability does not allow.
 pub fn unsupported(action: &Action) -> AwsError {
     AwsError {
-        call: "perform",
+        call: "execute",
         target: action.describe(),
-        code: "OutOfReach".to_owned(),
+        code: "Unsupported".to_owned(),
         message: "the function has no code for this action".to_owned(),
         refused: true,
     }

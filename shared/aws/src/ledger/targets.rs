@@ -194,7 +194,7 @@ fn parse_state(target: &Arn, item: &AttributeMap) -> Result<TargetState, LedgerE
     let parsed = serde_json::from_str(document).map_err(|error| AwsError {
         call: "UpdateItem",
         target: target.display_name(),
-        code: "UnreadableMemory".to_owned(),
+        code: "UnreadableState".to_owned(),
         message: format!("this version can't read the item `state`: {error}"),
         refused: true,
     });

@@ -43,7 +43,7 @@ fn record() -> Record {
 
 #[tokio::test]
 async fn a_lease_has_its_fence_and_the_target_state() {
-    let memory = json!({"quarantined": {"sha256:ab": "5xx"}}).to_string();
+    let state = json!({"releases": {"quarantined": {"sha256:ab": "5xx"}}}).to_string();
     let rule = mock!(aws_sdk_dynamodb::Client::update_item)
         .match_requests(|r| {
             r.condition_expression()
@@ -52,7 +52,7 @@ async fn a_lease_has_its_fence_and_the_target_state() {
         .then_output(move || {
             UpdateItemOutput::builder()
                 .attributes("fence", AttributeValue::N("7".into()))
-                .attributes("memory", AttributeValue::S(memory.clone()))
+                .attributes("memory", AttributeValue::S(state.clone()))
                 .build()
         });
     let client = mock_client!(aws_sdk_dynamodb, RuleMode::MatchAny, [&rule]);
@@ -109,7 +109,7 @@ async fn an_unreadable_state_is_an_error_and_is_not_overwritten() {
     assert!(
         error
             .to_string()
-            .starts_with("UpdateItem shop/web1: UnreadableMemory: "),
+            .starts_with("UpdateItem shop/web1: UnreadableState: "),
         "{error}"
     );
 }
