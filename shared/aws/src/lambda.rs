@@ -108,7 +108,7 @@ where
                 .unwrap_or(Timestamp::MAX),
         };
         let answer = handler(event.payload, run);
-        async move { answer.await.map_err(to_diagnostic) }
+        async move { answer.await.map_err(|error| to_diagnostic(&error)) }
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -117,7 +117,7 @@ where
 }
 
 /// Converts an error into the runtime's answer, with [`Error::kind`] as its stable type.
-fn to_diagnostic(error: Error) -> Diagnostic {
+fn to_diagnostic(error: &Error) -> Diagnostic {
     Diagnostic {
         error_type: error.kind().to_owned(),
         error_message: error.to_string(),

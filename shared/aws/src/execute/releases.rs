@@ -95,16 +95,13 @@ async fn roll_out(account: &Account, rollout: &Rollout) -> Result<String, AwsErr
         Some(arn) => arn.clone(),
         None => register_revision(account, rollout).await?,
     };
-    let deployment = match &rollout.code_deploy {
-        Some(group) => {
-            let client = account.clients.codedeploy();
-            codedeploy::create_deployment(client, group, &revision, rollout.ask.as_deref()).await?
-        }
-        None => {
-            let configuration = changed_configuration(account, rollout).await?;
-            let client = account.clients.ecs();
-            updates::update_service(client, &rollout.service, &revision, configuration).await?
-        }
+    let clients = &account.clients;
+    let deployment = if let Some(group) = &rollout.code_deploy {
+        let hook = rollout.ask.as_deref();
+        codedeploy::create_deployment(clients.codedeploy(), group, &revision, hook).await?
+    } else {
+        let configuration = changed_configuration(account, rollout).await?;
+        updates::update_service(clients.ecs(), &rollout.service, &revision, configuration).await?
     };
     Ok(format!("{deployment} of {}", revision_label(&revision)))
 }

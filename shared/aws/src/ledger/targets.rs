@@ -131,8 +131,9 @@ fn state_update_expression(lease: &Lease, lease_after: LeaseAfter) -> String {
     let is_watched = !lease.state.watched.is_empty();
     let mut set = "memory = :memory, expires = :expires".to_owned();
     let mut removed = Vec::new();
-    if let LeaseAfter::Released = lease_after {
-        removed.push("holder, lease_until");
+    match lease_after {
+        LeaseAfter::Held => {}
+        LeaseAfter::Released => removed.push("holder, lease_until"),
     }
     if is_watched {
         set.push_str(", watched = :watched, watchers = :watchers");

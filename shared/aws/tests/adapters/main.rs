@@ -8,6 +8,10 @@
     clippy::unwrap_used,
     reason = "a failed expectation ends the test"
 )]
+#![allow(
+    clippy::too_many_lines,
+    reason = "the mocked responses of a test stand beside its expectation"
+)]
 
 mod caches;
 mod codedeploy;
