@@ -249,7 +249,7 @@ fn failed_probes_roll_a_release_back() {
         .find_map(|mail| mail["body"].as_str().map(str::to_owned))
         .unwrap();
     assert!(
-        body.contains("3 probes in a row failed") && body.contains("it answers 503"),
+        body.contains("3 probes in a row failed") && body.contains("HTTP 503"),
         "{body}"
     );
     ends(&stack, "COMPLETED");

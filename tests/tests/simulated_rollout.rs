@@ -350,8 +350,9 @@ fn failed_probes_roll_a_release_back() {
         "RC_1.2.0 rejected after 5 min, rolling back to RC_1.1.0 - failed probes"
     );
     assert!(
-        told.why
-            .ends_with("3 probes in a row failed. Last failure: https://shop.example.com/health: it answers 503."),
+        told.why.ends_with(
+            "3 probes in a row failed. Last failure: https://shop.example.com/health: HTTP 503."
+        ),
         "{}",
         told.why
     );

@@ -80,7 +80,7 @@ fn probes(bad: u32) -> ProbeStreak {
         all: 20,
         passed: 14,
         bad,
-        problem: Some("https://shop.example.com/health: it answers 503".to_owned()),
+        problem: Some("https://shop.example.com/health: HTTP 503".to_owned()),
         ..ProbeStreak::default()
     }
 }

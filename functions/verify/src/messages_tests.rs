@@ -62,7 +62,7 @@ fn probe_messages() -> Vec<Message> {
         all: 9,
         passed: 6,
         bad: 3,
-        problem: Some("https://shop.example.com/health: it answers 503".to_owned()),
+        problem: Some("https://shop.example.com/health: HTTP 503".to_owned()),
         ..ProbeStreak::default()
     };
     let back = OnInconclusive::Rollback;

@@ -13,6 +13,7 @@ use lamplighter::model::{Arn, ScalableTarget};
 /// Source: <https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DescribeScalableTargets.html>
 const RESOURCES_PER_CALL: usize = 50;
 
+/// Describes the scalable targets of services; services without one are left out.
 pub async fn describe_scalable_targets(
     client: &Client,
     services: &[Arn],
@@ -27,14 +28,8 @@ pub async fn describe_scalable_targets(
             .into_paginator()
             .send();
         while let Some(page) = pages.next().await {
-            let names = || {
-                chunk
-                    .iter()
-                    .map(Arn::display_name)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            };
-            let page = page.map_err(|e| aws_error("DescribeScalableTargets", &names(), &e))?;
+            let page =
+                page.map_err(|e| aws_error("DescribeScalableTargets", &join_names(chunk), &e))?;
             let found = page.scalable_targets.unwrap_or_default().into_iter();
             targets.extend(found.filter_map(|registered| {
                 let service = chunk
@@ -45,6 +40,14 @@ pub async fn describe_scalable_targets(
         }
     }
     Ok(targets)
+}
+
+fn join_names(services: &[Arn]) -> String {
+    services
+        .iter()
+        .map(Arn::display_name)
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Sets the minimum capacity of a service's scalable target.
@@ -75,13 +78,18 @@ fn service_resource_id(service: &Arn) -> String {
 
 fn convert_scalable_target(service: Arn, registered: &Registered) -> ScalableTarget {
     let suspended = registered.suspended_state.as_ref();
-    let is = |flag: Option<bool>| flag.unwrap_or(false);
     ScalableTarget {
         service,
         min: registered.min_capacity.unsigned_abs(),
         max: registered.max_capacity.unsigned_abs(),
-        scaling_in_suspended: is(suspended.and_then(|s| s.dynamic_scaling_in_suspended)),
-        scaling_out_suspended: is(suspended.and_then(|s| s.dynamic_scaling_out_suspended)),
-        scheduled_scaling_suspended: is(suspended.and_then(|s| s.scheduled_scaling_suspended)),
+        scaling_in_suspended: suspended
+            .and_then(|s| s.dynamic_scaling_in_suspended)
+            .unwrap_or_default(),
+        scaling_out_suspended: suspended
+            .and_then(|s| s.dynamic_scaling_out_suspended)
+            .unwrap_or_default(),
+        scheduled_scaling_suspended: suspended
+            .and_then(|s| s.scheduled_scaling_suspended)
+            .unwrap_or_default(),
     }
 }

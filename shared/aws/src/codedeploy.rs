@@ -7,12 +7,13 @@ use aws_sdk_codedeploy::types::{
 };
 use serde_json::{Value, json};
 
-use super::ecs::RetryRejectionsOnly;
 use super::error::{aws_error, incomplete_response};
+use super::retries::RetryRejectionsOnly;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 use lamplighter::plan::AnswerCodeDeployHook;
 
+/// Describes a deployment; `None` if CodeDeploy does not know it. Source: GetDeployment.
 pub async fn describe_deployment(
     client: &Client,
     id: &str,
@@ -64,11 +65,11 @@ pub async fn find_target(client: &Client, id: &str) -> Result<Option<CodeDeployT
         .deployment_target
         .and_then(|target| target.ecs_target);
     Ok(target.and_then(|target| {
-        let goes_on = target
+        let running = target
             .lifecycle_events()
             .iter()
             .find(|e| e.status == Some(LifecycleEventStatus::InProgress));
-        let stage = goes_on
+        let stage = running
             .and_then(|event| event.lifecycle_event_name.clone())
             .unwrap_or_default();
         Some(CodeDeployTarget {
@@ -88,36 +89,42 @@ pub async fn create_deployment(
     hook: Option<&str>,
 ) -> Result<String, AwsError> {
     let call = "CreateDeployment";
-    let about = format!("{}/{}", group.application, group.group);
+    let name = format!("{}/{}", group.application, group.group);
     let content = AppSpecContent::builder()
         .content(build_app_spec(group, revision, hook).to_string())
         .build();
-    let location = RevisionLocation::builder().revision_type(RevisionLocationType::AppSpecContent);
+    let location = RevisionLocation::builder()
+        .revision_type(RevisionLocationType::AppSpecContent)
+        .app_spec_content(content)
+        .build();
     let request = client
         .create_deployment()
         .application_name(&group.application)
         .deployment_group_name(&group.group)
-        .revision(location.app_spec_content(content).build())
-        // Overrides the deployment group: a failed deployment must always be rolled back.
-        .auto_rollback_configuration(
-            AutoRollbackConfiguration::builder()
-                .enabled(true)
-                .events(AutoRollbackEvent::DeploymentFailure)
-                .events(AutoRollbackEvent::DeploymentStopOnAlarm)
-                .events(AutoRollbackEvent::DeploymentStopOnRequest)
-                .build(),
-        )
+        .revision(location)
+        .auto_rollback_configuration(always_roll_back())
         .description("Lamplighter");
-    let once = aws_sdk_codedeploy::Config::builder().retry_classifier(RetryRejectionsOnly);
+    let without_retries =
+        aws_sdk_codedeploy::Config::builder().retry_classifier(RetryRejectionsOnly);
     let answer = request
         .customize()
-        .config_override(once)
+        .config_override(without_retries)
         .send()
         .await
-        .map_err(|e| aws_error(call, &about, &e))?;
+        .map_err(|e| aws_error(call, &name, &e))?;
     answer
         .deployment_id
-        .ok_or_else(|| incomplete_response(call, &about, "deploymentId"))
+        .ok_or_else(|| incomplete_response(call, &name, "deploymentId"))
+}
+
+/// Overrides the deployment group: a failed deployment must always be rolled back.
+fn always_roll_back() -> AutoRollbackConfiguration {
+    AutoRollbackConfiguration::builder()
+        .enabled(true)
+        .events(AutoRollbackEvent::DeploymentFailure)
+        .events(AutoRollbackEvent::DeploymentStopOnAlarm)
+        .events(AutoRollbackEvent::DeploymentStopOnRequest)
+        .build()
 }
 
 /// Builds the AppSpec of an ECS deployment, with our hook if one is given.
@@ -147,7 +154,7 @@ pub async fn stop_deployment(client: &Client, id: &str) -> Result<String, AwsErr
         .send()
         .await
         .map_err(|e| aws_error("StopDeployment", id, &e))?;
-    Ok(format!("CodeDeploy takes back {id}"))
+    Ok(format!("CodeDeploy rolls back {id}"))
 }
 
 /// Reports the result of a lifecycle hook to CodeDeploy.
@@ -155,28 +162,24 @@ pub async fn stop_deployment(client: &Client, id: &str) -> Result<String, AwsErr
 /// A hook that already has a result is not an error.
 pub async fn answer_hook(
     client: &Client,
-    report: &AnswerCodeDeployHook,
+    answer: &AnswerCodeDeployHook,
 ) -> Result<String, AwsError> {
-    let status = if report.passed {
+    let status = if answer.passed {
         LifecycleEventStatus::Succeeded
     } else {
         LifecycleEventStatus::Failed
     };
     let request = client
         .put_lifecycle_event_hook_execution_status()
-        .deployment_id(&report.deployment)
-        .lifecycle_event_hook_execution_id(&report.execution)
+        .deployment_id(&answer.deployment)
+        .lifecycle_event_hook_execution_id(&answer.execution)
         .status(status.clone());
-    match request.send().await.map_err(|e| {
-        aws_error(
-            "PutLifecycleEventHookExecutionStatus",
-            &report.deployment,
-            &e,
-        )
-    }) {
+    let call = "PutLifecycleEventHookExecutionStatus";
+    let sent = request.send().await;
+    match sent.map_err(|e| aws_error(call, &answer.deployment, &e)) {
         Ok(_) => Ok(status.as_str().to_owned()),
         Err(error) if error.code == "LifecycleEventAlreadyCompletedException" => {
-            Ok("answered already".to_owned())
+            Ok("already answered".to_owned())
         }
         Err(error) => Err(error),
     }

@@ -17,6 +17,7 @@ use lamplighter::ports::costs::{Costs, DailyCost};
 const CALL: &str = "GetCostAndUsage";
 const METRIC: &str = "UnblendedCost";
 
+/// The costs that AWS bills, read from Cost Explorer.
 pub struct CostExplorer {
     config: Config,
     client: OnceCell<Client>,
@@ -46,35 +47,43 @@ impl Costs for CostExplorer {
             .end(to.to_string())
             .build();
         let span = span.map_err(|e| incomplete_response(CALL, tag, &e.to_string()))?;
-        let of_tag = |value: &str| TagValues::builder().key(tag).values(value).build();
-        let only = value.map(|value| Expression::builder().tags(of_tag(value)).build());
-        let by = |kind, key: &str| GroupDefinition::builder().r#type(kind).key(key).build();
-        let (mut spent, mut page) = (Vec::new(), None);
+        let filter = value.map(|value| tag_filter(tag, value));
+        let mut costs = Vec::new();
+        let mut page = None;
         loop {
             let answer = client
                 .get_cost_and_usage()
                 .time_period(span.clone())
                 .granularity(Granularity::Daily)
                 .metrics(METRIC)
-                .set_filter(only.clone())
-                .group_by(by(GroupDefinitionType::Tag, tag))
-                .group_by(by(GroupDefinitionType::Dimension, "SERVICE"))
+                .set_filter(filter.clone())
+                .group_by(grouping(GroupDefinitionType::Tag, tag))
+                .group_by(grouping(GroupDefinitionType::Dimension, "SERVICE"))
                 .set_next_page_token(page)
                 .send()
                 .await
                 .map_err(|e| aws_error(CALL, tag, &e))?;
             for day in answer.results_by_time() {
-                spent.extend(
+                costs.extend(
                     convert_day(day, tag)
                         .ok_or_else(|| incomplete_response(CALL, tag, "readable amounts"))?,
                 );
             }
             page = answer.next_page_token;
             if page.is_none() {
-                return Ok(spent);
+                return Ok(costs);
             }
         }
     }
+}
+
+fn tag_filter(tag: &str, value: &str) -> Expression {
+    let values = TagValues::builder().key(tag).values(value).build();
+    Expression::builder().tags(values).build()
+}
+
+fn grouping(kind: GroupDefinitionType, key: &str) -> GroupDefinition {
+    GroupDefinition::builder().r#type(kind).key(key).build()
 }
 
 /// Converts the groups of one day; returns `None` if a group or an amount is unreadable.
@@ -85,13 +94,16 @@ fn convert_day(day: &ResultByTime, tag: &str) -> Option<Vec<DailyCost>> {
     day.groups()
         .iter()
         .map(|group| {
-            let [of, service] = group.keys() else {
+            let [tag_value, service] = group.keys() else {
                 return None;
             };
             let metric = group.metrics()?.get(METRIC)?;
             Some(DailyCost {
                 day: date,
-                tag_value: of.strip_prefix(tag)?.trim_start_matches('$').to_owned(),
+                tag_value: tag_value
+                    .strip_prefix(tag)?
+                    .trim_start_matches('$')
+                    .to_owned(),
                 service: service.clone(),
                 amount: metric.amount()?.parse().ok()?,
                 unit: metric.unit().unwrap_or("USD").to_owned(),

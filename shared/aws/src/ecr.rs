@@ -1,11 +1,12 @@
 //! Amazon ECR: image tags, manifests and scans.
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::operation::describe_image_scan_findings::DescribeImageScanFindingsOutput;
 use aws_sdk_ecr::types::{ImageIdentifier, ScanStatus, TagStatus};
-use jiff::Timestamp;
 use serde::Deserialize;
 
 use super::error::aws_error;
+use super::timestamps::to_second;
 use lamplighter::AwsError;
 use lamplighter::model::{Digest, Image, ImageScan, ImageTag, Platform, PlatformImage, Repository};
 
@@ -19,6 +20,7 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/vnd.docker.distribution.manifest.v2+json",
 ];
 
+/// Returns the image behind a tag; `None` if the repository has no such tag. Source: BatchGetImage.
 pub async fn find_image(
     client: &Client,
     repository: &Repository,
@@ -48,6 +50,7 @@ pub async fn find_image(
     }))
 }
 
+/// Reports whether a repository has an image. Source: BatchGetImage.
 pub async fn has_image(
     client: &Client,
     repository: &Repository,
@@ -69,6 +72,7 @@ pub async fn has_image(
     Ok(!answer.images.unwrap_or_default().is_empty())
 }
 
+/// Lists all tags of a repository. Source: DescribeImages.
 pub async fn list_tags(
     client: &Client,
     repository: &Repository,
@@ -91,9 +95,7 @@ pub async fn list_tags(
             let Some(digest) = image.image_digest.map(Digest::new) else {
                 continue;
             };
-            let pushed_at = image
-                .image_pushed_at
-                .and_then(|t| Timestamp::from_second(t.secs()).ok());
+            let pushed_at = image.image_pushed_at.and_then(to_second);
             let named = image.image_tags.unwrap_or_default().into_iter();
             tags.extend(named.map(|tag| ImageTag {
                 tag,
@@ -105,6 +107,7 @@ pub async fn list_tags(
     Ok(tags)
 }
 
+/// Returns the result of an image scan. Source: DescribeImageScanFindings.
 pub async fn describe_scan(
     client: &Client,
     repository: &Repository,
@@ -119,23 +122,24 @@ pub async fn describe_scan(
                 .image_digest(digest.as_str())
                 .build(),
         );
-    let answer = match request.send().await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let error = aws_error("DescribeImageScanFindings", &repository.name, &error);
-            if error.code == "ScanNotFoundException" {
-                return Ok(ImageScan::Unavailable("it was never scanned".to_owned()));
-            }
-            return Err(error);
+    let answer = request.send().await;
+    match answer.map_err(|e| aws_error("DescribeImageScanFindings", &repository.name, &e)) {
+        Ok(answer) => Ok(convert_scan(answer)),
+        Err(error) if error.code == "ScanNotFoundException" => {
+            Ok(ImageScan::Unavailable("it was never scanned".to_owned()))
         }
-    };
+        Err(error) => Err(error),
+    }
+}
+
+fn convert_scan(answer: DescribeImageScanFindingsOutput) -> ImageScan {
     let status = answer.image_scan_status.and_then(|s| s.status);
     let findings = answer.image_scan_findings;
     // An enhanced scan stays ACTIVE from the start; only the completion time shows a result.
     let completed = findings
         .as_ref()
         .is_some_and(|f| f.image_scan_completed_at.is_some());
-    Ok(match status {
+    match status {
         Some(ScanStatus::Active) if !completed => {
             ImageScan::Pending("the scan is ACTIVE, without a result yet".to_owned())
         }
@@ -153,7 +157,7 @@ pub async fn describe_scan(
         }
         Some(status) => ImageScan::Unavailable(format!("the scan is {status}")),
         None => ImageScan::Pending("the scan has no status yet".to_owned()),
-    })
+    }
 }
 
 #[derive(Deserialize)]
@@ -195,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_index_names_its_platforms_and_attestations_are_none() {
+    fn an_index_names_its_platforms_without_attestations() {
         let manifest = r#"{"mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [
             {"digest": "sha256:a", "platform": {"os": "linux", "architecture": "arm64", "variant": "v8"}},
             {"digest": "sha256:b", "platform": {"os": "unknown", "architecture": "unknown"}}]}"#;

@@ -1,6 +1,7 @@
 //! Elastic Load Balancing: the load balancers of target groups, and the health of their targets.
 
 use aws_sdk_elasticloadbalancingv2::Client;
+use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 
 use super::error::aws_error;
 use lamplighter::AwsError;
@@ -87,24 +88,27 @@ pub async fn describe_target_health(
                 .target_health_descriptions
                 .unwrap_or_default()
                 .into_iter()
-                .filter_map(|described| {
-                    let (target, health) = (described.target?, described.target_health?);
-                    Some(LoadBalancerTarget {
-                        group: group.clone(),
-                        id: target.id?,
-                        port: target.port.unwrap_or_default(),
-                        state: health
-                            .state
-                            .map(|state| state.as_str().to_owned())
-                            .unwrap_or_default(),
-                        reason: health
-                            .reason
-                            .map(|reason| reason.as_str().to_owned())
-                            .unwrap_or_default(),
-                        description: health.description.unwrap_or_default(),
-                    })
-                }),
+                .filter_map(|described| convert_target(group, described)),
         );
     }
     Ok(found)
+}
+
+fn convert_target(group: &str, described: TargetHealthDescription) -> Option<LoadBalancerTarget> {
+    let target = described.target?;
+    let health = described.target_health?;
+    Some(LoadBalancerTarget {
+        group: group.to_owned(),
+        id: target.id?,
+        port: target.port.unwrap_or_default(),
+        state: health
+            .state
+            .map(|state| state.as_str().to_owned())
+            .unwrap_or_default(),
+        reason: health
+            .reason
+            .map(|reason| reason.as_str().to_owned())
+            .unwrap_or_default(),
+        description: health.description.unwrap_or_default(),
+    })
 }

@@ -42,12 +42,12 @@ where
 }
 
 /// Returns the error for a response without a required field.
-pub fn incomplete_response(call: &'static str, target: &str, what: &str) -> AwsError {
+pub fn incomplete_response(call: &'static str, target: &str, missing: &str) -> AwsError {
     AwsError {
         call,
         target: target.to_owned(),
         code: "IncompleteResponse".to_owned(),
-        message: format!("the answer has no {what}"),
+        message: format!("the response has no {missing}"),
         refused: false,
     }
 }

@@ -61,7 +61,7 @@ pub fn post_json(
     local: bool,
 ) -> Result<PostResponse, String> {
     if !local && !url.starts_with("https://") {
-        return Err("its address does not begin with https://".to_owned());
+        return Err("the URL does not start with https://".to_owned());
     }
     let mut request = build_agent(local)
         .post(url)
@@ -69,15 +69,9 @@ pub fn post_json(
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    let unsaid = |error: ureq::Error| -> String {
-        error
-            .to_string()
-            .replace(url, "the address")
-            .chars()
-            .take(MAX_PROBLEM_CHARS)
-            .collect()
-    };
-    let mut answer = request.send(body).map_err(unsaid)?;
+    let mut answer = request
+        .send(body)
+        .map_err(|error| describe_without_url(&error, url))?;
     let retry_after = answer
         .headers()
         .get("retry-after")
@@ -89,12 +83,22 @@ pub fn post_json(
         .limit(MAX_BODY_BYTES)
         .lossy_utf8(true)
         .read_to_string()
-        .map_err(unsaid)?;
+        .map_err(|error| describe_without_url(&error, url))?;
     Ok(PostResponse {
         status,
         retry_after,
         body: text,
     })
+}
+
+/// Describes an error without the URL, which may be a secret.
+fn describe_without_url(error: &ureq::Error, url: &str) -> String {
+    error
+        .to_string()
+        .replace(url, "the URL")
+        .chars()
+        .take(MAX_PROBLEM_CHARS)
+        .collect()
 }
 
 fn build_agent(local: bool) -> ureq::Agent {
@@ -120,17 +124,17 @@ fn check_url(url: &str, expect: Option<&str>, local: bool) -> Result<(), String>
         .map_err(|error| error.to_string())?;
     let status = answer.status().as_u16();
     if (300..400).contains(&status) {
-        let to = answer
+        let location = answer
             .headers()
             .get("location")
-            .and_then(|to| to.to_str().ok())
-            .unwrap_or("somewhere else");
+            .and_then(|location| location.to_str().ok())
+            .unwrap_or("another URL");
         return Err(format!(
-            "it answers {status} and points to {to}, which is not followed"
+            "HTTP {status} to {location}: redirects are not followed"
         ));
     }
     if !(200..300).contains(&status) {
-        return Err(format!("it answers {status}"));
+        return Err(format!("HTTP {status}"));
     }
     let Some(expect) = expect else { return Ok(()) };
     let body = answer
@@ -139,11 +143,14 @@ fn check_url(url: &str, expect: Option<&str>, local: bool) -> Result<(), String>
         .limit(MAX_BODY_BYTES)
         .lossy_utf8(true)
         .read_to_string();
-    let body = body.map_err(|error| format!("its answer can't be read: {error}"))?;
+    let body =
+        body.map_err(|error| format!("HTTP {status}, but the body can't be read: {error}"))?;
     if body.contains(expect) {
         Ok(())
     } else {
-        Err(format!("it answers {status} without \"{expect}\" in it"))
+        Err(format!(
+            "HTTP {status}, but the body does not contain \"{expect}\""
+        ))
     }
 }
 
@@ -166,11 +173,11 @@ impl Resolver for GuardedResolver {
             .find(|address| is_forbidden_address(address.ip(), self.local))
         {
             Some(address) => {
-                let said = format!(
-                    "{} is an address of this machine or its surroundings, which is not asked",
+                let problem = format!(
+                    "{} is a local or metadata address, which Lamplighter never requests",
                     address.ip()
                 );
-                Err(ureq::Error::Other(said.into()))
+                Err(ureq::Error::Other(problem.into()))
             }
             None => Ok(found),
         }
@@ -186,15 +193,15 @@ fn is_forbidden_address(address: IpAddr, local: bool) -> bool {
     const METADATA: Ipv6Addr = Ipv6Addr::new(0xfd00, 0x0ec2, 0, 0, 0, 0, 0, 0x0254);
     match address.to_canonical() {
         IpAddr::V4(v4) => {
-            let own = v4.is_loopback() && !local;
-            own || v4.is_link_local()
+            (v4.is_loopback() && !local)
+                || v4.is_link_local()
                 || v4.is_unspecified()
                 || v4.is_broadcast()
                 || v4.is_multicast()
         }
         IpAddr::V6(v6) => {
-            let own = v6.is_loopback() && !local;
-            own || v6.is_unicast_link_local()
+            (v6.is_loopback() && !local)
+                || v6.is_unicast_link_local()
                 || v6.is_unspecified()
                 || v6.is_multicast()
                 || v6 == METADATA
@@ -225,24 +232,28 @@ mod tests {
     }
 
     #[rstest]
-    #[case::well("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", None, None)]
-    #[case::with_the_text("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", Some("ok"), None)]
-    #[case::without_it(
+    #[case::healthy("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", None, None)]
+    #[case::with_the_expected_text(
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+        Some("ok"),
+        None
+    )]
+    #[case::without_the_expected_text(
         "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nno",
         Some("ok"),
-        Some("it answers 200 without \"ok\" in it")
+        Some("HTTP 200, but the body does not contain \"ok\"")
     )]
-    #[case::ill(
+    #[case::unavailable(
         "HTTP/1.1 503 Unavailable\r\ncontent-length: 0\r\n\r\n",
         None,
-        Some("it answers 503")
+        Some("HTTP 503")
     )]
-    #[case::elsewhere(
+    #[case::redirect(
         "HTTP/1.1 302 Found\r\nlocation: http://169.254.169.254/\r\ncontent-length: 0\r\n\r\n",
         None,
-        Some("it answers 302 and points to http://169.254.169.254/, which is not followed")
+        Some("HTTP 302 to http://169.254.169.254/: redirects are not followed")
     )]
-    fn what_a_server_answers(
+    fn a_probe_reports_the_problem_of_a_response(
         #[case] answer: &'static str,
         #[case] expect: Option<&str>,
         #[case] problem: Option<&str>,
@@ -254,19 +265,22 @@ mod tests {
     }
 
     #[rstest]
-    #[case::by_number("http://169.254.169.254/latest/meta-data/", true)]
-    #[case::of_tasks("http://169.254.170.2/v2/credentials", true)]
-    #[case::in_other_words("http://[::ffff:169.254.169.254]/", true)]
-    #[case::of_this_machine("http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", false)]
-    #[case::by_name("http://localhost:9001/", false)]
+    #[case::instance_metadata("http://169.254.169.254/latest/meta-data/", true)]
+    #[case::task_credentials("http://169.254.170.2/v2/credentials", true)]
+    #[case::ipv4_in_ipv6("http://[::ffff:169.254.169.254]/", true)]
+    #[case::lambda_api("http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", false)]
+    #[case::localhost_by_name("http://localhost:9001/", false)]
     #[case::unspecified("http://0.0.0.0:9001/", true)]
-    fn what_is_never_asked(#[case] url: &str, #[case] local: bool) {
+    fn local_and_metadata_addresses_are_never_requested(#[case] url: &str, #[case] local: bool) {
         let problem = probe_url(url, None, local).problem.unwrap();
-        assert!(problem.contains("which is not asked"), "{problem}");
+        assert!(
+            problem.contains("which Lamplighter never requests"),
+            "{problem}"
+        );
     }
 
     #[test]
-    fn nobody_listens() {
+    fn a_refused_connection_is_a_problem() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);

@@ -12,7 +12,7 @@ use lamplighter::engine::{Engine, Invocation, Observe, Operation};
 use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
 use lamplighter::{Error, ParameterError};
 
-use crate::capability::Execute;
+use crate::execute::Execute;
 use crate::logging::{print_line, start_logging};
 use crate::{Aws, DynamoLedger, NotificationQueue, build_sdk_config};
 
@@ -20,17 +20,20 @@ use crate::{Aws, DynamoLedger, NotificationQueue, build_sdk_config};
 ///
 /// # Errors
 /// [`ParameterError`] if a stack parameter is invalid.
+pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
+    let document = read_variable(DEFAULTS_VARIABLE);
+    let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
+    defaults
+        .with_hook(&read_variable(HOOK_VARIABLE))?
+        .with_links(&read_variable(LINKS_VARIABLE))
+}
+
 #[allow(
     clippy::disallowed_methods,
     reason = "the one place that reads the stack's environment document"
 )]
-pub fn read_stack_defaults() -> Result<StackDefaults, ParameterError> {
-    let variable = |name: &str| std::env::var(name).unwrap_or_default();
-    let document = variable(DEFAULTS_VARIABLE);
-    let defaults = StackDefaults::parse(if document.is_empty() { "{}" } else { &document })?;
-    defaults
-        .with_hook(&variable(HOOK_VARIABLE))?
-        .with_links(&variable(LINKS_VARIABLE))
+fn read_variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
 }
 
 /// Returns the current time of the system clock.
@@ -94,7 +97,7 @@ where
         .map_err(Error::from)
         .and_then(build)
         .inspect_err(|error| {
-            tracing::error!(error_type = error.kind(), error = %error, "can't start");
+            tracing::error!(error_type = error.kind(), error = %error, "the function can't start");
         })?;
     let service = service_fn(|event: LambdaEvent<Value>| {
         let run = Invocation {
@@ -105,7 +108,7 @@ where
                 .unwrap_or(Timestamp::MAX),
         };
         let answer = handler(event.payload, run);
-        async move { answer.await.map_err(to_diagnostic) }
+        async move { answer.await.map_err(|error| to_diagnostic(&error)) }
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -114,7 +117,7 @@ where
 }
 
 /// Converts an error into the runtime's answer, with [`Error::kind`] as its stable type.
-fn to_diagnostic(error: Error) -> Diagnostic {
+fn to_diagnostic(error: &Error) -> Diagnostic {
     Diagnostic {
         error_type: error.kind().to_owned(),
         error_message: error.to_string(),

@@ -1,20 +1,22 @@
 //! AWS itself: the adapters behind the ports of `lamplighter`, the Lambda entry point, HTTP and signed links.
 //!
 //! The only crate that depends on the SDK. It reads, executes and converts; it decides nothing.
+//!
+//! [`Aws`] implements the ports: reads in `ports`, actions in `execute`. Both call the modules named
+//! after the AWS services, whose functions take a client and make one kind of call each.
 
 // One invocation at a time on one thread: futures need not be `Send`.
 #![allow(async_fn_in_trait)]
 
+mod account;
 mod autoscaling;
-mod capability;
-mod check_tasks;
+mod aws;
+mod clients;
 mod cloudtrail;
 mod cloudwatch;
 mod codedeploy;
 mod config;
 mod costs;
-mod deployments;
-mod drills;
 mod ecr;
 mod ecs;
 mod elasticache;
@@ -22,30 +24,28 @@ mod elb;
 mod error;
 mod execute;
 pub mod http;
-mod incidents;
-mod instances;
-mod journal;
 pub mod lambda;
 mod ledger;
+mod log_archive;
 mod logging;
 mod logs;
-mod metrics;
+mod outcomes;
+mod ports;
 mod queue;
 mod raw_json;
 mod rds;
+mod retries;
 mod secret;
 pub mod signed_link;
-mod snapshots;
 mod tagging;
-mod tasks;
+mod timestamps;
 mod topic;
-mod used_links;
 mod vault;
 
-pub use capability::Execute;
+pub use aws::Aws;
 pub use config::{Config, build_sdk_config, is_local};
 pub use costs::CostExplorer;
-pub use execute::Aws;
+pub use execute::Execute;
 pub use ledger::DynamoLedger;
 pub use logging::print_line;
 pub use queue::NotificationQueue;

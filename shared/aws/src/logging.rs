@@ -1,7 +1,7 @@
 //! Logging as JSON lines on standard output, which Lambda hands to CloudWatch with its own time stamp.
 //!
-//! The most verbose level that is compiled in is `info`: the SDK logs request and response bodies, which hold
-//! environment values, from `debug` on, so that no setting can log them.
+//! The most verbose level that is compiled in is `info`, so that no setting can log secrets: from
+//! `debug` on, the SDK logs request and response bodies, which contain environment values.
 
 use std::io::Write;
 
@@ -28,7 +28,7 @@ pub fn print_line(line: &str) {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn what_the_sdk_logs_of_bodies_is_not_compiled_in() {
+    fn the_level_at_which_the_sdk_logs_bodies_is_not_compiled_in() {
         assert_eq!(
             tracing::level_filters::STATIC_MAX_LEVEL,
             tracing::level_filters::LevelFilter::INFO

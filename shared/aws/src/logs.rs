@@ -1,19 +1,18 @@
-//! Amazon CloudWatch Logs, and the Amazon S3 bucket of exported logs.
+//! Amazon CloudWatch Logs: log groups, log lines and export tasks.
 
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::types as logs;
-use aws_sdk_s3::primitives::ByteStream;
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, ExportTask, LogDay, LogGroup};
-use lamplighter::plan::{ExportLogs, SetRetention, WriteManifest};
+use lamplighter::model::{Arn, ExportTask, LogGroup, LogStream};
+use lamplighter::plan::{ExportLogs, SetRetention};
 
 /// Maximum number of log groups per DescribeLogGroups call.
 const NAMES_PER_CALL: usize = 50;
 
+/// Describes the log groups with these ARNs; missing ones are left out. Source: DescribeLogGroups.
 pub async fn describe_log_groups(client: &Client, arns: &[Arn]) -> Result<Vec<LogGroup>, AwsError> {
     let mut found = Vec::new();
     for chunk in arns.chunks(NAMES_PER_CALL) {
@@ -52,6 +51,7 @@ fn convert_log_group(group: logs::LogGroup) -> Option<LogGroup> {
     })
 }
 
+/// Lists the unfinished export tasks, also those of other tools. Source: DescribeExportTasks.
 pub async fn list_running_exports(client: &Client) -> Result<Vec<ExportTask>, AwsError> {
     let mut found = Vec::new();
     for status in [
@@ -75,6 +75,7 @@ pub async fn list_running_exports(client: &Client) -> Result<Vec<ExportTask>, Aw
     Ok(found)
 }
 
+/// Returns an export task, or `None` if AWS no longer knows it. Source: DescribeExportTasks.
 pub async fn find_export_task(client: &Client, id: &str) -> Result<Option<ExportTask>, AwsError> {
     let answer = client.describe_export_tasks().task_id(id).send().await;
     match answer.map_err(|e| aws_error("DescribeExportTasks", id, &e)) {
@@ -89,10 +90,9 @@ pub async fn find_export_task(client: &Client, id: &str) -> Result<Option<Export
 }
 
 fn convert_export_task(task: logs::ExportTask) -> Option<ExportTask> {
-    let (status, message) = task
+    let status = task
         .status
-        .map(|status| (status.code, status.message))
-        .unwrap_or_default();
+        .unwrap_or(logs::ExportTaskStatus::builder().build());
     Some(ExportTask {
         id: task.task_id?,
         name: task.task_name.unwrap_or_default(),
@@ -100,9 +100,10 @@ fn convert_export_task(task: logs::ExportTask) -> Option<ExportTask> {
         bucket: task.destination.unwrap_or_default(),
         prefix: task.destination_prefix.unwrap_or_default(),
         status: status
+            .code
             .map(|code| code.as_str().to_owned())
             .unwrap_or_default(),
-        message: message.unwrap_or_default(),
+        message: status.message.unwrap_or_default(),
     })
 }
 
@@ -112,26 +113,22 @@ pub async fn create_export_task(client: &Client, export: &ExportLogs) -> Result<
     let request = client
         .create_export_task()
         .task_name(export.of.task_name())
-        .log_group_name(&name);
-    let request = request
+        .log_group_name(&name)
         .from(export.from.as_millisecond())
-        .to(export.to.as_millisecond());
-    let answer = request
+        .to(export.to.as_millisecond())
         .destination(&export.of.bucket)
-        .destination_prefix(&export.of.prefix)
-        .send()
-        .await;
+        .destination_prefix(&export.of.prefix);
+    let answer = request.send().await;
     let answer = answer.map_err(|e| aws_error("CreateExportTask", &name, &e))?;
     answer
         .task_id
         .ok_or_else(|| incomplete_response("CreateExportTask", &name, "taskId"))
 }
 
-pub async fn set_retention(client: &Client, retain: &SetRetention) -> Result<String, AwsError> {
-    let (name, days) = (
-        retain.group.display_name(),
-        i32::try_from(retain.days).unwrap_or(i32::MAX),
-    );
+/// Sets the retention of a log group. Source: PutRetentionPolicy.
+pub async fn set_retention(client: &Client, retention: &SetRetention) -> Result<String, AwsError> {
+    let name = retention.group.display_name();
+    let days = i32::try_from(retention.days).unwrap_or(i32::MAX);
     let answer = client
         .put_retention_policy()
         .log_group_name(&name)
@@ -142,95 +139,32 @@ pub async fn set_retention(client: &Client, retain: &SetRetention) -> Result<Str
     Ok(format!("{name} keeps its events for {days} days"))
 }
 
-pub async fn is_export_complete(
-    client: &aws_sdk_s3::Client,
-    day: &LogDay,
-) -> Result<bool, AwsError> {
-    let key = day.manifest_key();
-    let answer = client
-        .head_object()
-        .bucket(&day.bucket)
-        .key(&key)
-        .send()
-        .await;
-    match answer {
-        Ok(_) => Ok(true),
-        // The response to HEAD has no body with an error code, so the status decides.
-        Err(error)
-            if error
-                .raw_response()
-                .is_some_and(|answer| answer.status().as_u16() == 404) =>
-        {
-            Ok(false)
-        }
-        Err(error) => Err(aws_error(
-            "HeadObject",
-            &format!("s3://{}/{key}", day.bucket),
-            &error,
-        )),
-    }
-}
-
-/// The manifest of an exported day: its source and all its objects.
-#[derive(Debug, Serialize)]
-struct Manifest<'a> {
-    log_group: String,
-    day: jiff::civil::Date,
-    task: &'a str,
-    bytes: i64,
-    objects: Vec<Object>,
-}
-
-#[derive(Debug, Serialize)]
-struct Object {
-    key: String,
-    bytes: i64,
-}
-
-/// Lists the objects that an export task wrote, and writes the manifest of the day.
-///
-/// The manifest of a day without log events lists no objects.
-pub async fn write_manifest(
-    client: &aws_sdk_s3::Client,
-    complete: &WriteManifest,
-) -> Result<String, AwsError> {
-    let WriteManifest { of, task } = complete;
-    let prefix = format!("{}/{task}/", of.prefix);
-    let mut pages = client
-        .list_objects_v2()
-        .bucket(&of.bucket)
-        .prefix(&prefix)
-        .into_paginator()
-        .send();
-    let mut objects = Vec::new();
-    while let Some(page) = pages.next().await {
-        let page = page
-            .map_err(|e| aws_error("ListObjectsV2", &format!("s3://{}/{prefix}", of.bucket), &e))?;
-        let listed = page.contents.unwrap_or_default().into_iter();
-        objects.extend(listed.filter_map(|object| {
-            Some(Object {
-                key: object.key?,
-                bytes: object.size.unwrap_or_default(),
-            })
-        }));
-    }
-    let bytes = objects.iter().map(|object| object.bytes).sum();
-    let said = format!("{} objects, {bytes} bytes", objects.len());
-    let manifest = Manifest {
-        log_group: of.group.display_name(),
-        day: of.day,
-        task,
-        bytes,
-        objects,
-    };
-    let key = of.manifest_key();
-    let body = serde_json::to_vec(&manifest).unwrap_or_default();
+/// Returns the last log lines of a container, the newest last. Source: GetLogEvents.
+pub async fn read_last_lines(
+    client: &Client,
+    stream: &LogStream,
+    most: usize,
+) -> Result<Vec<String>, AwsError> {
+    let limit = i32::try_from(most).unwrap_or(i32::MAX);
     let request = client
-        .put_object()
-        .bucket(&of.bucket)
-        .key(&key)
-        .content_type("application/json");
-    let answer = request.body(ByteStream::from(body)).send().await;
-    answer.map_err(|e| aws_error("PutObject", &format!("s3://{}/{key}", of.bucket), &e))?;
-    Ok(said)
+        .get_log_events()
+        .log_group_name(&stream.group)
+        .log_stream_name(&stream.name);
+    match request
+        .start_from_head(false)
+        .limit(limit)
+        .send()
+        .await
+        .map_err(|e| aws_error("GetLogEvents", &stream.group, &e))
+    {
+        Ok(answer) => Ok(answer
+            .events
+            .unwrap_or_default()
+            .into_iter()
+            .filter_map(|event| event.message)
+            .collect()),
+        // A container that never ran has no log stream.
+        Err(error) if error.code == "ResourceNotFoundException" => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }

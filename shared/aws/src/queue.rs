@@ -13,6 +13,7 @@ use lamplighter::notify::{Notification, Outbox, Unsent};
 /// Maximum number of messages per SendMessageBatch call.
 const MESSAGES_PER_CALL: usize = 10;
 
+/// The queue from which `alert` takes notifications.
 pub struct NotificationQueue {
     config: Config,
     url: String,
@@ -46,23 +47,23 @@ impl NotificationQueue {
     /// # Errors
     /// The indexes of the rejected notifications, and the first [`AwsError`].
     async fn send_chunk(&self, chunk: &[Notification]) -> Result<(), (Vec<usize>, AwsError)> {
-        let all = || (0..chunk.len()).collect::<Vec<_>>();
         let client = self.client.get_or_init(|| Client::new(&self.config));
         let mut request = client.send_message_batch().queue_url(&self.url);
-        for (n, notice) in chunk.iter().enumerate() {
-            let body = serde_json::json!(notice).to_string();
+        for (n, notification) in chunk.iter().enumerate() {
+            let body = serde_json::json!(notification).to_string();
             let entry = SendMessageBatchRequestEntry::builder()
                 .id(n.to_string())
                 .message_body(body)
                 .build();
-            request = request.entries(
-                entry.map_err(|e| (all(), incomplete_response(CALL, "notices", &e.to_string())))?,
-            );
+            request = request.entries(entry.map_err(|e| {
+                let error = incomplete_response(CALL, "notices", &e.to_string());
+                (all_indexes(chunk), error)
+            })?);
         }
         let answer = request
             .send()
             .await
-            .map_err(|e| (all(), aws_error(CALL, "notices", &e)))?;
+            .map_err(|e| (all_indexes(chunk), aws_error(CALL, "notices", &e)))?;
         let Some(first) = answer.failed.first() else {
             return Ok(());
         };
@@ -73,30 +74,32 @@ impl NotificationQueue {
             message: first.message.clone().unwrap_or_default(),
             refused: true,
         };
-        Err((
-            answer
-                .failed
-                .iter()
-                .filter_map(|entry| entry.id.parse().ok())
-                .collect(),
-            error,
-        ))
+        let rejected = answer
+            .failed
+            .iter()
+            .filter_map(|entry| entry.id.parse().ok())
+            .collect();
+        Err((rejected, error))
     }
+}
+
+fn all_indexes(chunk: &[Notification]) -> Vec<usize> {
+    (0..chunk.len()).collect()
 }
 
 impl Outbox for NotificationQueue {
     async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
         let mut unsent: Option<Unsent> = None;
         for chunk in notices.chunks(MESSAGES_PER_CALL) {
-            if let Err((places, error)) = self.send_chunk(chunk).await {
-                let refused = places.into_iter().filter_map(|n| chunk.get(n).cloned());
+            if let Err((indexes, error)) = self.send_chunk(chunk).await {
+                let rejected = indexes.into_iter().filter_map(|n| chunk.get(n).cloned());
                 unsent
                     .get_or_insert(Unsent {
                         notices: Vec::new(),
                         error,
                     })
                     .notices
-                    .extend(refused);
+                    .extend(rejected);
             }
         }
         unsent.map_or(Ok(()), Err)

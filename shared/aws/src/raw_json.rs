@@ -23,7 +23,7 @@ impl BodyCapture {
 
 impl Intercept for BodyCapture {
     fn name(&self) -> &'static str {
-        "Capture"
+        "BodyCapture"
     }
 
     fn read_after_deserialization(

@@ -52,9 +52,9 @@ pub struct VerifiedLink {
 /// The reason why a link is rejected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LinkError {
-    #[error("This link is not whole, or was not made here. Open it from the message again.")]
+    #[error("This link is incomplete or was changed. Open it from the message again.")]
     Invalid,
-    #[error("This link was good until {0}. The newest message about the incident has a new one.")]
+    #[error("This link expired at {0}. The newest message about the incident has a new one.")]
     Expired(String),
 }
 
@@ -72,13 +72,13 @@ impl LinkSigner {
     pub fn create_link(&self, incident: &str, name: &str, now: Timestamp) -> (String, Timestamp) {
         let until = now + VALIDITY;
         let seconds = until.as_second().to_string();
-        let seal = compute_signature(&self.key, &signed_text(incident, name, &seconds));
+        let signature = compute_signature(&self.key, &signed_text(incident, name, &seconds));
         let query = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([
                 ("incident", incident),
                 ("name", name),
                 ("until", &seconds),
-                ("seal", &seal),
+                ("seal", &signature),
             ])
             .finish();
         (format!("{}?{query}", self.url), until)
@@ -89,25 +89,17 @@ impl LinkSigner {
     /// # Errors
     /// [`LinkError`] if the link is incomplete, altered or expired.
     pub fn verify_query(&self, query: &str, now: Timestamp) -> Result<VerifiedLink, LinkError> {
-        let fields: BTreeMap<_, _> = form_urlencoded::parse(query.as_bytes())
+        let fields: BTreeMap<String, String> = form_urlencoded::parse(query.as_bytes())
             .into_owned()
             .collect();
-        let field = |name: &str| {
-            fields
-                .get(name)
-                .map(String::as_str)
-                .ok_or(LinkError::Invalid)
-        };
-        let (incident, name, until, seal) = (
-            field("incident")?,
-            field("name")?,
-            field("until")?,
-            field("seal")?,
-        );
+        let incident = require_field(&fields, "incident")?;
+        let name = require_field(&fields, "name")?;
+        let until = require_field(&fields, "until")?;
+        let signature = require_field(&fields, "seal")?;
         let mac =
             build_mac(&self.key, &signed_text(incident, name, until)).ok_or(LinkError::Invalid)?;
         // Compares in constant time.
-        mac.verify_slice(&decode_signature(seal).ok_or(LinkError::Invalid)?)
+        mac.verify_slice(&decode_signature(signature).ok_or(LinkError::Invalid)?)
             .map_err(|_| LinkError::Invalid)?;
         let until = until
             .parse()
@@ -123,9 +115,19 @@ impl LinkSigner {
             incident: incident.to_owned(),
             name: name.to_owned(),
             until,
-            signature: seal.to_owned(),
+            signature: signature.to_owned(),
         })
     }
+}
+
+fn require_field<'a>(
+    fields: &'a BTreeMap<String, String>,
+    name: &str,
+) -> Result<&'a str, LinkError> {
+    fields
+        .get(name)
+        .map(String::as_str)
+        .ok_or(LinkError::Invalid)
 }
 
 fn signed_text(incident: &str, name: &str, until: &str) -> String {
@@ -136,8 +138,7 @@ fn signed_text(incident: &str, name: &str, until: &str) -> String {
 ///
 /// Any other spelling is rejected: used links are recorded by the spelling of their signature.
 fn decode_signature(hexadecimal: &str) -> Option<Vec<u8>> {
-    let is_digit = |letter: char| letter.is_ascii_digit() || ('a'..='f').contains(&letter);
-    if hexadecimal.len() != 64 || !hexadecimal.chars().all(is_digit) {
+    if hexadecimal.len() != 64 || !hexadecimal.chars().all(is_lower_hex_digit) {
         return None;
     }
     let digits: Option<Vec<u32>> = hexadecimal
@@ -150,11 +151,15 @@ fn decode_signature(hexadecimal: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+fn is_lower_hex_digit(character: char) -> bool {
+    matches!(character, '0'..='9' | 'a'..='f')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const QUIET: &str = "https://ack.example/";
+    const ACKNOWLEDGE_URL: &str = "https://ack.example/";
 
     fn now() -> Timestamp {
         "2026-11-21T03:00:00Z".parse().unwrap()
@@ -165,8 +170,8 @@ mod tests {
     }
 
     #[test]
-    fn a_link_is_read_as_it_was_made_until_it_is_old() {
-        let links = LinkSigner::new(QUIET, "key");
+    fn a_link_is_valid_until_it_expires() {
+        let links = LinkSigner::new(ACKNOWLEDGE_URL, "key");
         let (link, until) = links.create_link("9f79-1795229940", "shop/web & co=1", now());
         assert!(
             link.starts_with("https://ack.example/?incident=9f79-1795229940&name=shop%2Fweb"),
@@ -185,8 +190,8 @@ mod tests {
     }
 
     #[test]
-    fn what_was_changed_or_sealed_elsewhere_is_untrue() {
-        let links = LinkSigner::new(QUIET, "key");
+    fn a_changed_link_or_one_signed_with_another_key_is_invalid() {
+        let links = LinkSigner::new(ACKNOWLEDGE_URL, "key");
         let (link, _) = links.create_link("9f79-1795229940", "web", now());
         let query = query(&link);
         let changed = [
@@ -211,13 +216,13 @@ mod tests {
             );
         }
         assert_eq!(
-            LinkSigner::new(QUIET, "another").verify_query(query, now()),
+            LinkSigner::new(ACKNOWLEDGE_URL, "another").verify_query(query, now()),
             Err(LinkError::Invalid)
         );
     }
 
     #[test]
-    fn a_seal_is_what_others_compute() {
+    fn a_signature_is_the_one_of_rfc_4231() {
         // RFC 4231, test case 2.
         assert_eq!(
             compute_signature("Jefe", "what do ya want for nothing?"),

@@ -28,6 +28,7 @@ fn resource_types(kind: ResourceKind) -> &'static [&'static str] {
     }
 }
 
+/// Lists the resources of a kind that have a tag. Source: GetResources.
 pub async fn list_tagged(
     client: &Client,
     kind: ResourceKind,

@@ -9,6 +9,7 @@ use super::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::InactiveSubscription;
 
+/// The topic that people subscribe to.
 pub struct Topic {
     config: Config,
     arn: String,
@@ -56,7 +57,8 @@ pub async fn list_unconfirmed(
         .topic_arn(arn)
         .into_paginator()
         .send();
-    let (mut unreached, mut reached) = (Vec::new(), Vec::new());
+    let mut inactive = Vec::new();
+    let mut confirmed = Vec::new();
     while let Some(page) = pages.next().await {
         let page = page.map_err(|e| aws_error("ListSubscriptionsByTopic", arn, &e))?;
         for subscription in page.subscriptions.unwrap_or_default() {
@@ -65,15 +67,17 @@ pub async fn list_unconfirmed(
             };
             match subscription.subscription_arn.as_deref() {
                 Some("PendingConfirmation") => {
-                    unreached.push(InactiveSubscription::Unconfirmed(address))
+                    inactive.push(InactiveSubscription::Unconfirmed(address));
                 }
-                Some("Deleted") => unreached.push(InactiveSubscription::Unsubscribed(address)),
-                _ => reached.push(address),
+                Some("Deleted") => inactive.push(InactiveSubscription::Unsubscribed(address)),
+                _ => confirmed.push(address),
             }
         }
     }
     // An address may have unsubscribed and subscribed again.
-    unreached
-        .retain(|of| !matches!(of, InactiveSubscription::Unsubscribed(address) if reached.contains(address)));
-    Ok(unreached)
+    inactive.retain(|subscription| match subscription {
+        InactiveSubscription::Unconfirmed(_) => true,
+        InactiveSubscription::Unsubscribed(address) => !confirmed.contains(address),
+    });
+    Ok(inactive)
 }

@@ -54,6 +54,7 @@ impl Vault {
     }
 }
 
+/// Provides the credentials of a role, which it assumes with the stack as the external id.
 #[derive(Debug)]
 struct AssumedRole {
     sts: aws_sdk_sts::Client,
@@ -72,17 +73,18 @@ impl AssumedRole {
         let answer = answer.map_err(|e| {
             CredentialsError::provider_error(aws_error("AssumeRole", &self.role, &e))
         })?;
-        let given = answer
+        let credentials = answer
             .credentials
-            .ok_or_else(|| CredentialsError::not_loaded("the answer has no credentials"))?;
-        let seconds = u64::try_from(given.expiration.secs()).unwrap_or_default();
+            .ok_or_else(|| CredentialsError::not_loaded("the response has no credentials"))?;
+        let seconds = u64::try_from(credentials.expiration.secs()).unwrap_or_default();
         let until = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-        let (key, secret, token) = (
-            given.access_key_id,
-            given.secret_access_key,
-            given.session_token,
-        );
-        Ok(Credentials::new(key, secret, Some(token), until, "vault"))
+        Ok(Credentials::new(
+            credentials.access_key_id,
+            credentials.secret_access_key,
+            Some(credentials.session_token),
+            until,
+            "vault",
+        ))
     }
 }
 

@@ -563,7 +563,7 @@ impl Probes for World {
             .unwell
             .as_ref()
             .filter(|unwell| unwell(now))
-            .map(|_| "it answers 503".to_owned());
+            .map(|_| "HTTP 503".to_owned());
         ProbeResult {
             url: url.to_owned(),
             problem,

@@ -1,0 +1,11 @@
+//! Amazon ECS, one file per kind of resource, and the updates of services.
+
+pub mod check_tasks;
+pub mod deployments;
+pub mod instances;
+mod service_conversion;
+pub mod services;
+pub mod task_definitions;
+pub mod tasks;
+pub mod traffic_shift;
+pub mod updates;

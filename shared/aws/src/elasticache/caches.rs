@@ -1,0 +1,147 @@
+//! Caches: replication groups and serverless caches.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticache::Client;
+use aws_sdk_elasticache::types::{ReplicationGroup, ServerlessCache};
+
+use super::PAGE_SIZE;
+use crate::error::aws_error;
+use lamplighter::AwsError;
+use lamplighter::model::{Arn, Database, DatabaseKind};
+
+/// Describes the caches with these ARNs; missing ones are left out.
+///
+/// ElastiCache has no filter for several names, so several caches of a kind mean a full listing.
+/// Sources: DescribeReplicationGroups, DescribeServerlessCaches.
+pub async fn describe_caches(client: &Client, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+    let mut caches = Vec::new();
+    let groups = names_of_kind(arns, DatabaseKind::ReplicationGroup);
+    if !groups.is_empty() {
+        caches.extend(describe_replication_groups(client, &groups).await?);
+    }
+    let serverless = names_of_kind(arns, DatabaseKind::ServerlessCache);
+    if !serverless.is_empty() {
+        caches.extend(describe_serverless_caches(client, &serverless).await?);
+    }
+    caches.retain(|cache| arns.contains(&cache.arn));
+    Ok(caches)
+}
+
+fn names_of_kind(arns: &[Arn], kind: DatabaseKind) -> Vec<String> {
+    arns.iter()
+        .filter(|arn| arn.database_kind() == Some(kind))
+        .map(Arn::display_name)
+        .collect()
+}
+
+/// Returns the name to filter a listing by; `None` lists all caches.
+fn only_name(names: &[String]) -> Option<String> {
+    match names {
+        [name] => Some(name.clone()),
+        _ => None,
+    }
+}
+
+async fn describe_replication_groups(
+    client: &Client,
+    names: &[String],
+) -> Result<Vec<Database>, AwsError> {
+    let request = client
+        .describe_replication_groups()
+        .set_replication_group_id(only_name(names))
+        .max_records(PAGE_SIZE);
+    let mut pages = request.into_paginator().send();
+    let mut caches = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.map_err(|e| aws_error("DescribeReplicationGroups", "all", &e)) {
+            Ok(page) => {
+                let groups = page.replication_groups.unwrap_or_default();
+                caches.extend(groups.into_iter().filter_map(convert_replication_group));
+            }
+            Err(error) if error.code.contains("NotFound") => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(caches)
+}
+
+async fn describe_serverless_caches(
+    client: &Client,
+    names: &[String],
+) -> Result<Vec<Database>, AwsError> {
+    let request = client
+        .describe_serverless_caches()
+        .set_serverless_cache_name(only_name(names))
+        .max_results(PAGE_SIZE);
+    let mut pages = request.into_paginator().send();
+    let mut caches = Vec::new();
+    while let Some(page) = pages.next().await {
+        match page.map_err(|e| aws_error("DescribeServerlessCaches", "all", &e)) {
+            Ok(page) => {
+                let serverless = page.serverless_caches.unwrap_or_default();
+                caches.extend(serverless.into_iter().filter_map(convert_serverless_cache));
+            }
+            Err(error) if error.code.contains("NotFound") => break,
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(caches)
+}
+
+fn convert_replication_group(group: ReplicationGroup) -> Option<Database> {
+    let first = group
+        .node_groups
+        .and_then(|nodes| nodes.into_iter().next())
+        .and_then(|node| node.primary_endpoint);
+    let endpoint = group.configuration_endpoint.or(first);
+    Some(Database {
+        arn: Arn::new(group.arn?),
+        identifier: group.replication_group_id?,
+        engine: group.engine.unwrap_or_default(),
+        status: group.status.unwrap_or_default(),
+        port: endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        address: endpoint.and_then(|endpoint| endpoint.address),
+        class: group.cache_node_type.unwrap_or_default(),
+        encrypted: group.at_rest_encryption_enabled.unwrap_or_default(),
+        ..Database::default()
+    })
+}
+
+fn convert_serverless_cache(cache: ServerlessCache) -> Option<Database> {
+    Some(Database {
+        arn: Arn::new(cache.arn?),
+        identifier: cache.serverless_cache_name?,
+        engine: cache.engine.unwrap_or_default(),
+        engine_version: cache.full_engine_version.unwrap_or_default(),
+        status: cache.status.unwrap_or_default(),
+        encrypted: true,
+        subnets: cache.subnet_ids.unwrap_or_default(),
+        port: cache.endpoint.as_ref().and_then(|endpoint| endpoint.port),
+        address: cache.endpoint.and_then(|endpoint| endpoint.address),
+        ..Database::default()
+    })
+}
+
+/// Lists the current tags of a cache.
+///
+/// While a cache is being created or modified, AWS does not return tags; the result is then empty.
+pub async fn list_tags(client: &Client, cache: &Arn) -> Result<BTreeMap<String, String>, AwsError> {
+    let answer = client
+        .list_tags_for_resource()
+        .resource_name(cache.as_str())
+        .send()
+        .await;
+    let answer =
+        match answer.map_err(|e| aws_error("ListTagsForResource", &cache.display_name(), &e)) {
+            Ok(answer) => answer,
+            Err(error) if error.is_transient_state() || error.code.contains("NotFound") => {
+                return Ok(BTreeMap::new());
+            }
+            Err(error) => return Err(error),
+        };
+    let tags = answer.tag_list.unwrap_or_default().into_iter();
+    Ok(tags
+        .filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default())))
+        .collect())
+}

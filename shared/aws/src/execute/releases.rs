@@ -1,0 +1,167 @@
+//! Actions on the revisions that services run, and the capabilities to deploy, to follow rollouts
+//! and to answer lifecycle hooks.
+
+use aws_sdk_ecs::types::DeploymentConfiguration;
+
+use super::backups::create_database_snapshot;
+use super::capability::{Execute, unsupported};
+use crate::account::Account;
+use crate::codedeploy;
+use crate::ecs::{deployments, task_definitions, traffic_shift, updates};
+use lamplighter::AwsError;
+use lamplighter::plan::{Action, BackupAction, ReleaseAction, RestartTasks, Rollback, Rollout};
+use lamplighter::ports::capability::{DeployActions, HookActions, RolloutActions};
+
+/// The outcome of an action that changes only the target state.
+pub const RECORDED: &str = "recorded";
+
+impl Execute for DeployActions {
+    async fn execute(account: &Account, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Release(ReleaseAction::Rollout(rollout)) => roll_out(account, rollout).await,
+            Action::Release(ReleaseAction::RestartTasks(restart)) => {
+                restart_tasks(account, restart).await
+            }
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
+                create_database_snapshot(account, backup).await
+            }
+            Action::Release(
+                ReleaseAction::Rollback(_)
+                | ReleaseAction::ContinueDeployment(_)
+                | ReleaseAction::RecordVerdict(_)
+                | ReleaseAction::AnswerCodeDeployHook(_),
+            )
+            | Action::Backup(BackupAction::CopySnapshot(_) | BackupAction::DeleteSnapshot(_))
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => Err(unsupported(action)),
+        }
+    }
+}
+
+impl Execute for RolloutActions {
+    async fn execute(account: &Account, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Release(ReleaseAction::ContinueDeployment(resume)) => {
+                deployments::continue_deployment(account.clients.ecs(), resume).await
+            }
+            Action::Release(ReleaseAction::Rollback(rollback)) => {
+                roll_back(account, rollback).await
+            }
+            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok(RECORDED.to_owned()),
+            Action::Release(
+                ReleaseAction::Rollout(_)
+                | ReleaseAction::RestartTasks(_)
+                | ReleaseAction::AnswerCodeDeployHook(_),
+            )
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => Err(unsupported(action)),
+        }
+    }
+}
+
+impl Execute for HookActions {
+    async fn execute(account: &Account, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Release(ReleaseAction::AnswerCodeDeployHook(answer)) => {
+                codedeploy::answer_hook(account.clients.codedeploy(), answer).await
+            }
+            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok(RECORDED.to_owned()),
+            Action::Release(
+                ReleaseAction::Rollout(_)
+                | ReleaseAction::RestartTasks(_)
+                | ReleaseAction::Rollback(_)
+                | ReleaseAction::ContinueDeployment(_),
+            )
+            | Action::Scaling(_)
+            | Action::Monitoring(_)
+            | Action::Backup(_)
+            | Action::Drill(_)
+            | Action::Log(_)
+            | Action::Healing(_) => Err(unsupported(action)),
+        }
+    }
+}
+
+/// Registers a revision with the new images and deploys it, by ECS or by CodeDeploy.
+async fn roll_out(account: &Account, rollout: &Rollout) -> Result<String, AwsError> {
+    let revision = match &rollout.registered {
+        Some(arn) => arn.clone(),
+        None => register_revision(account, rollout).await?,
+    };
+    let clients = &account.clients;
+    let deployment = if let Some(group) = &rollout.code_deploy {
+        let hook = rollout.ask.as_deref();
+        codedeploy::create_deployment(clients.codedeploy(), group, &revision, hook).await?
+    } else {
+        let configuration = changed_configuration(account, rollout).await?;
+        updates::update_service(clients.ecs(), &rollout.service, &revision, configuration).await?
+    };
+    Ok(format!("{deployment} of {}", revision_label(&revision)))
+}
+
+async fn register_revision(account: &Account, rollout: &Rollout) -> Result<String, AwsError> {
+    let base = account.describe_task_definition(&rollout.base).await?;
+    let request = base.build_request_with_images(&rollout.images);
+    let client = account.clients.ecs();
+    task_definitions::register_revision(client, request, &base, &rollout.tags).await
+}
+
+/// Returns the deployment configuration that a rollout changes, or `None` if it changes none.
+async fn changed_configuration(
+    account: &Account,
+    rollout: &Rollout,
+) -> Result<Option<DeploymentConfiguration>, AwsError> {
+    if rollout.shift.is_none() && !rollout.enable_circuit_breaker {
+        return Ok(None);
+    }
+    let current = account.deployment_configuration(&rollout.service).await?;
+    Ok(Some(match &rollout.shift {
+        Some(shift) => traffic_shift::with_traffic_shift(current, shift),
+        None => updates::with_circuit_breaker(current),
+    }))
+}
+
+/// Rolls a service back in the way that its deployment requires.
+///
+/// A running deployment is stopped, and ECS or CodeDeploy rolls back. Otherwise the earlier
+/// revision is deployed.
+async fn roll_back(account: &Account, rollback: &Rollback) -> Result<String, AwsError> {
+    let clients = &account.clients;
+    match (&rollback.stop, &rollback.code_deploy) {
+        (Some(deployment), Some(_)) => {
+            codedeploy::stop_deployment(clients.codedeploy(), deployment).await
+        }
+        (None, Some(group)) => {
+            codedeploy::create_deployment(clients.codedeploy(), group, &rollback.to, None).await
+        }
+        (Some(deployment), None) => {
+            deployments::roll_back_deployment(clients.ecs(), deployment).await
+        }
+        (None, None) => deploy_rollback_target(account, rollback).await,
+    }
+}
+
+/// Rolls a service back by an update to the earlier revision.
+pub async fn deploy_rollback_target(
+    account: &Account,
+    rollback: &Rollback,
+) -> Result<String, AwsError> {
+    updates::update_service(account.clients.ecs(), &rollback.service, &rollback.to, None).await
+}
+
+/// Restarts the tasks of a service with its current revision.
+pub async fn restart_tasks(account: &Account, restart: &RestartTasks) -> Result<String, AwsError> {
+    updates::force_new_deployment(account.clients.ecs(), &restart.service).await
+}
+
+/// Returns the family and number of a revision from its ARN: `shop-web:42`.
+pub fn revision_label(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or_default()
+}

@@ -1,0 +1,98 @@
+//! The ports on databases, caches and their snapshots.
+
+use std::collections::BTreeMap;
+
+use crate::aws::Aws;
+use crate::{elasticache, rds, tagging};
+use lamplighter::AwsError;
+use lamplighter::model::{Arn, CopyDestination, Database, Quotas, Snapshot, Tagged};
+use lamplighter::policy::MANAGED;
+use lamplighter::ports::{Caches, Databases, ResourceKind, SnapshotFilter};
+
+/// Maximum number of caches whose tags are read one by one.
+const MAX_TAG_LOOKUPS: usize = 3;
+
+impl<R> Databases for Aws<R> {
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        rds::databases::describe_databases(self.account.clients.rds(), arns).await
+    }
+
+    async fn list_snapshots(
+        &self,
+        place: Option<&CopyDestination>,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let clients = &self.account.clients;
+        match place {
+            Some(place) => {
+                rds::snapshot_listing::list_snapshots(&clients.rds_at(place), which).await
+            }
+            None => rds::snapshot_listing::list_snapshots(clients.rds(), which).await,
+        }
+    }
+
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        rds::snapshot_listing::read_quotas(self.account.clients.rds()).await
+    }
+
+    async fn find_smallest_class(
+        &self,
+        engine: &str,
+        version: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError> {
+        let client = self.account.clients.rds();
+        rds::drills::find_smallest_class(client, engine, version, multi_az).await
+    }
+
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        let clients = &self.account.clients;
+        rds::sharing::is_shared(clients.rds(), snapshot, clients.vault_account()).await
+    }
+}
+
+impl<R> Caches for Aws<R> {
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        let clients = &self.account.clients;
+        let mut caches = elasticache::caches::describe_caches(clients.elasticache(), arns).await?;
+        if caches.len() <= MAX_TAG_LOOKUPS {
+            for cache in &mut caches {
+                cache.tags =
+                    elasticache::caches::list_tags(clients.elasticache(), &cache.arn).await?;
+            }
+            return Ok(caches);
+        }
+        let kind = ResourceKind::DatabaseOrCache;
+        let listing = tagging::list_tagged(clients.tagging(), kind, MANAGED).await?;
+        let mut tags = tags_by_arn(listing);
+        for cache in &mut caches {
+            cache.tags = tags.remove(&cache.arn).unwrap_or_default();
+        }
+        Ok(caches)
+    }
+
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let clients = &self.account.clients;
+        let mut snapshots =
+            elasticache::snapshots::list_snapshots(clients.elasticache(), which).await?;
+        if snapshots.is_empty() {
+            return Ok(snapshots);
+        }
+        let mut tags = tags_by_arn(tagging::list_cache_snapshots(clients.tagging()).await?);
+        for snapshot in &mut snapshots {
+            snapshot.tags = tags.remove(&snapshot.arn).unwrap_or_default();
+        }
+        Ok(snapshots)
+    }
+}
+
+/// Indexes tags by ARN, for resources whose own listing has no tags.
+fn tags_by_arn(listing: Vec<Tagged>) -> BTreeMap<Arn, BTreeMap<String, String>> {
+    listing
+        .into_iter()
+        .map(|resource| (resource.arn, resource.tags))
+        .collect()
+}

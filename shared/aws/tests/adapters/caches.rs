@@ -1,0 +1,370 @@
+//! Caches of ElastiCache and their snapshots, call by call.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_elasticache::operation::create_replication_group::CreateReplicationGroupOutput;
+use aws_sdk_elasticache::operation::create_snapshot::CreateSnapshotOutput;
+use aws_sdk_elasticache::operation::describe_replication_groups::DescribeReplicationGroupsOutput;
+use aws_sdk_elasticache::operation::describe_serverless_cache_snapshots::DescribeServerlessCacheSnapshotsOutput;
+use aws_sdk_elasticache::operation::describe_snapshots::DescribeSnapshotsOutput;
+use aws_sdk_elasticache::operation::list_tags_for_resource::ListTagsForResourceOutput;
+use aws_sdk_elasticache::primitives::DateTime;
+use aws_sdk_elasticache::types::{
+    NodeSnapshot, ReplicationGroup, ServerlessCacheConfiguration, ServerlessCacheSnapshot, Snapshot,
+};
+use aws_sdk_resourcegroupstagging::operation::get_resources::GetResourcesOutput;
+use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, Tag};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use lamplighter::model::Arn;
+use lamplighter::plan::{
+    Action, BackupAction, CreateSnapshot, DeleteSnapshot, DrillAction, RestoreForDrill, RestorePart,
+};
+use lamplighter::ports::capability::{BackupActions, DrillActions};
+use lamplighter::ports::{Caches, Executor, SnapshotFilter};
+use lamplighter_aws::Aws;
+use rstest::rstest;
+
+fn arn(resource: &str) -> Arn {
+    Arn::new(format!(
+        "arn:aws:elasticache:eu-west-1:123456789012:{resource}"
+    ))
+}
+
+/// Everything that the tagging API lists carries these tags.
+fn aws(
+    elasticache: aws_sdk_elasticache::Client,
+    tagged: &'static [(&str, &str, &str)],
+) -> Aws<BackupActions> {
+    let listing =
+        mock!(aws_sdk_resourcegroupstagging::Client::get_resources).then_output(move || {
+            let mapping = |(resource, key, value): &(&str, &str, &str)| {
+                let tag = Tag::builder().key(*key).value(*value).build().unwrap();
+                ResourceTagMapping::builder()
+                    .resource_arn(arn(resource).as_str())
+                    .tags(tag)
+                    .build()
+            };
+            let mappings = tagged.iter().map(mapping).collect();
+            GetResourcesOutput::builder()
+                .set_resource_tag_mapping_list(Some(mappings))
+                .build()
+        });
+    let aws = Aws::without_config().with_client(mock_client!(
+        aws_sdk_resourcegroupstagging,
+        RuleMode::MatchAny,
+        [&listing]
+    ));
+    aws.with_client(elasticache)
+}
+
+fn refused(code: &'static str) -> HttpResponse {
+    let body = format!(
+        "<ErrorResponse><Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    );
+    HttpResponse::new(StatusCode::try_from(400).unwrap(), SdkBody::from(body))
+}
+
+#[tokio::test]
+async fn a_replication_group_has_the_tags_that_its_listing_lacks() {
+    let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
+        .match_requests(|r| r.replication_group_id() == Some("sessions"))
+        .then_output(|| {
+            let group = ReplicationGroup::builder()
+                .replication_group_id("sessions")
+                .status("available");
+            let group = group
+                .arn(arn("replicationgroup:sessions").as_str())
+                .engine("valkey")
+                .build();
+            DescribeReplicationGroupsOutput::builder()
+                .replication_groups(group)
+                .build()
+        });
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource).then_output(|| {
+        let tag = aws_sdk_elasticache::types::Tag::builder()
+            .key("lamplighter:managed")
+            .value("true")
+            .build();
+        ListTagsForResourceOutput::builder().tag_list(tag).build()
+    });
+    let aws = aws(
+        mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&groups, &tags]),
+        &[],
+    );
+    let found = aws
+        .describe_caches(&[arn("replicationgroup:sessions")])
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            found.len(),
+            found[0].engine.as_str(),
+            found[0].status.as_str()
+        ),
+        (1, "valkey", "available")
+    );
+    assert_eq!(found[0].tags["lamplighter:managed"], "true");
+}
+
+#[tokio::test]
+async fn a_replication_group_in_creation_has_no_tags() {
+    let groups =
+        mock!(aws_sdk_elasticache::Client::describe_replication_groups).then_output(|| {
+            let group = ReplicationGroup::builder()
+                .replication_group_id("sessions")
+                .status("creating");
+            let group = group.arn(arn("replicationgroup:sessions").as_str()).build();
+            DescribeReplicationGroupsOutput::builder()
+                .replication_groups(group)
+                .build()
+        });
+    let tags = mock!(aws_sdk_elasticache::Client::list_tags_for_resource)
+        .then_http_response(|| refused("InvalidReplicationGroupState"));
+    let aws = aws(
+        mock_client!(aws_sdk_elasticache, RuleMode::MatchAny, [&groups, &tags]),
+        &[],
+    );
+    let found = aws
+        .describe_caches(&[arn("replicationgroup:sessions")])
+        .await
+        .unwrap();
+    assert_eq!((found.len(), found[0].tags.len()), (1, 0));
+}
+
+#[tokio::test]
+async fn tags_of_many_caches_are_read_from_one_listing() {
+    let groups = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
+        .match_requests(|r| r.replication_group_id().is_none())
+        .then_output(|| {
+            let group = |n: usize| {
+                let arn = arn(&format!("replicationgroup:{n}"));
+                ReplicationGroup::builder()
+                    .replication_group_id(n.to_string())
+                    .arn(arn.as_str())
+                    .build()
+            };
+            DescribeReplicationGroupsOutput::builder()
+                .set_replication_groups(Some((0..5).map(group).collect()))
+                .build()
+        });
+    let aws = aws(
+        mock_client!(aws_sdk_elasticache, [&groups]),
+        &[("replicationgroup:3", "lamplighter:managed", "true")],
+    );
+    let asked: Vec<Arn> = (0..5)
+        .map(|n| arn(&format!("replicationgroup:{n}")))
+        .collect();
+    let found = aws.describe_caches(&asked).await.unwrap();
+    assert_eq!(
+        found
+            .iter()
+            .map(|cache| cache.tags.len())
+            .collect::<Vec<_>>(),
+        [0, 0, 0, 1, 0]
+    );
+}
+
+#[tokio::test]
+async fn a_restored_group_is_isolated_with_one_node_per_shard() {
+    let made = mock!(aws_sdk_elasticache::Client::create_replication_group)
+        .match_requests(|r| {
+            r.replication_group_id() == Some("lamplighter-drill-sessions")
+                && r.snapshot_name() == Some("lamplighter-sessions-20261121-0300")
+                && r.security_group_ids() == ["sg-1"]
+                && (r.cache_subnet_group_name(), r.cache_node_type())
+                    == (Some("private"), Some("cache.r7g.large"))
+                && (
+                    r.automatic_failover_enabled(),
+                    r.at_rest_encryption_enabled(),
+                ) == (Some(false), Some(true))
+                && r.replicas_per_node_group().is_none()
+        })
+        .then_output(|| CreateReplicationGroupOutput::builder().build());
+    let elasticache = mock_client!(aws_sdk_elasticache, [&made]);
+    let tagging = mock_client!(aws_sdk_resourcegroupstagging, []);
+    let aws: Aws<DrillActions> = Aws::without_config()
+        .with_client(tagging)
+        .with_client(elasticache);
+    let restore = RestoreForDrill {
+        source: arn("replicationgroup:sessions"),
+        snapshot: arn("snapshot:lamplighter-sessions-20261121-0300"),
+        into: "lamplighter-drill-sessions".into(),
+        engine: "valkey".into(),
+        engine_version: None,
+        part: RestorePart::Instance,
+        class: "cache.r7g.large".into(),
+        storage_type: None,
+        iops: None,
+        subnet_group: Some("private".into()),
+        subnets: Vec::new(),
+        encrypted: true,
+        parameter_group: None,
+        security_group: "sg-1".into(),
+        tags: BTreeMap::new(),
+    };
+    assert_eq!(
+        aws.execute(&Action::Drill(DrillAction::RestoreForDrill(restore)))
+            .await
+            .unwrap(),
+        "lamplighter-drill-sessions is being created"
+    );
+}
+
+#[tokio::test]
+async fn a_deleted_group_is_left_out() {
+    let gone = mock!(aws_sdk_elasticache::Client::describe_replication_groups)
+        .then_http_response(|| refused("ReplicationGroupNotFoundFault"));
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
+    assert_eq!(
+        aws.describe_caches(&[arn("replicationgroup:sessions")])
+            .await
+            .unwrap(),
+        []
+    );
+}
+
+/// Two pages of a group's snapshots, and one of a serverless cache beside an automatic one.
+fn listings() -> [Rule; 3] {
+    let page = |name: &str, at: &[i64], marker: Option<&str>| {
+        let nodes = at.iter().map(|at| {
+            NodeSnapshot::builder()
+                .snapshot_create_time(DateTime::from_secs(*at))
+                .build()
+        });
+        let snapshot = Snapshot::builder()
+            .snapshot_name(name)
+            .replication_group_id("sessions");
+        let snapshot = snapshot
+            .arn(arn(&format!("snapshot:{name}")).as_str())
+            .snapshot_status("available");
+        let snapshot = snapshot.set_node_snapshots(Some(nodes.collect())).build();
+        DescribeSnapshotsOutput::builder()
+            .snapshots(snapshot)
+            .set_marker(marker.map(str::to_owned))
+            .build()
+    };
+    let first = mock!(aws_sdk_elasticache::Client::describe_snapshots)
+        .match_requests(|r| r.snapshot_source() == Some("user") && r.marker().is_none())
+        .then_output(move || page("a", &[200, 100], Some("next")));
+    let second = mock!(aws_sdk_elasticache::Client::describe_snapshots)
+        .match_requests(|r| r.marker() == Some("next"))
+        .then_output(move || page("b", &[], None));
+    let serverless = mock!(aws_sdk_elasticache::Client::describe_serverless_cache_snapshots)
+        .then_output(|| {
+            let one = |name: &str, kind: &str| {
+                let of = ServerlessCacheConfiguration::builder()
+                    .serverless_cache_name("carts")
+                    .build();
+                let snapshot = ServerlessCacheSnapshot::builder()
+                    .serverless_cache_snapshot_name(name)
+                    .snapshot_type(kind);
+                let snapshot =
+                    snapshot.arn(arn(&format!("serverlesscachesnapshot:{name}")).as_str());
+                snapshot
+                    .serverless_cache_configuration(of)
+                    .create_time(DateTime::from_secs(300))
+                    .build()
+            };
+            let all = vec![one("c", "manual"), one("d", "automated")];
+            DescribeServerlessCacheSnapshotsOutput::builder()
+                .set_serverless_cache_snapshots(Some(all))
+                .build()
+        });
+    [first, second, serverless]
+}
+
+#[tokio::test]
+async fn all_pages_of_snapshots_have_tags_and_the_time_of_the_oldest_shard() {
+    let [first, second, serverless] = listings();
+    let client = mock_client!(
+        aws_sdk_elasticache,
+        RuleMode::MatchAny,
+        [&first, &second, &serverless]
+    );
+    let aws = aws(
+        client,
+        &[("snapshot:a", "lamplighter:stack", "lamplighter")],
+    );
+    let found = aws.list_cache_snapshots(SnapshotFilter::All).await.unwrap();
+    let seen: Vec<(&str, Option<i64>, usize)> = found
+        .iter()
+        .map(|s| {
+            (
+                s.identifier.as_str(),
+                s.taken_at.map(jiff::Timestamp::as_second),
+                s.tags.len(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [("a", Some(100), 1), ("b", None, 0), ("c", Some(300), 0)]
+    );
+    assert!(found[0].has_name_of(&arn("replicationgroup:sessions")));
+    assert!(
+        found[2].has_name_of(&arn("serverlesscache:carts"))
+            && !found[2].has_name_of(&arn("replicationgroup:carts"))
+    );
+}
+
+#[rstest]
+#[case::there_already(
+    "SnapshotAlreadyExistsFault",
+    Ok("lamplighter-sessions-20261121-0300 already exists")
+)]
+#[case::busy("InvalidReplicationGroupState", Err(true))]
+#[case::enough_for_today("SnapshotQuotaExceededFault", Err(true))]
+#[case::not_possible("SnapshotFeatureNotSupportedFault", Err(false))]
+#[tokio::test]
+async fn rejections_of_a_cache_snapshot_have_their_code_unless_it_exists(
+    #[case] code: &'static str,
+    #[case] expected: Result<&str, bool>,
+) {
+    let refused = mock!(aws_sdk_elasticache::Client::create_snapshot)
+        .then_http_response(move || refused(code));
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&refused]), &[]);
+    let answer = aws
+        .execute(&backup())
+        .await
+        .map_err(|error| error.is_transient_state());
+    assert_eq!(answer, expected.map(str::to_owned));
+}
+
+fn backup() -> Action {
+    let tags = BTreeMap::from([("lamplighter:stack".to_owned(), "lamplighter".to_owned())]);
+    let identifier = "lamplighter-sessions-20261121-0300".to_owned();
+    Action::Backup(BackupAction::CreateSnapshot(CreateSnapshot {
+        database: arn("replicationgroup:sessions"),
+        identifier,
+        tags,
+    }))
+}
+
+#[tokio::test]
+async fn a_snapshot_of_a_cache_carries_its_tags() {
+    let taken = mock!(aws_sdk_elasticache::Client::create_snapshot)
+        .match_requests(|r| {
+            r.replication_group_id() == Some("sessions")
+                && r.tags()[0].value() == Some("lamplighter")
+        })
+        .then_output(|| CreateSnapshotOutput::builder().build());
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&taken]), &[]);
+    assert_eq!(
+        aws.execute(&backup()).await.unwrap(),
+        "lamplighter-sessions-20261121-0300 is being created"
+    );
+}
+
+#[tokio::test]
+async fn a_missing_serverless_snapshot_counts_as_deleted() {
+    let gone = mock!(aws_sdk_elasticache::Client::delete_serverless_cache_snapshot)
+        .then_http_response(|| refused("ServerlessCacheSnapshotNotFoundFault"));
+    let aws = aws(mock_client!(aws_sdk_elasticache, [&gone]), &[]);
+    let expire = Action::Backup(BackupAction::DeleteSnapshot(DeleteSnapshot {
+        snapshot: arn("serverlesscachesnapshot:c"),
+    }));
+    assert_eq!(aws.execute(&expire).await.unwrap(), "c was already deleted");
+}

@@ -1,0 +1,484 @@
+//! Revisions, images, deployments and events of a service, call by call.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
+use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentOutput;
+use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
+use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentOutput;
+use aws_sdk_ecs::operation::update_service::UpdateServiceOutput;
+use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::{
+    CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
+};
+use aws_smithy_mocks::{mock, mock_client};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::http::StatusCode;
+use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
+use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
+use lamplighter::plan::{
+    Action, ContinueDeployment, ReleaseAction, Rollback, Rollout, TrafficShiftSettings,
+};
+use lamplighter::policy::{LifecycleHook, Strategy};
+use lamplighter::ports::capability::{DeployActions, RolloutActions};
+use lamplighter::ports::{Executor, Images, Logs, Services};
+use lamplighter_aws::Aws;
+use rstest::rstest;
+
+fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
+    Aws::without_config().with_client(ecs).with_client(ecr)
+}
+
+fn answer(status: u16, body: &'static str) -> HttpResponse {
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
+}
+
+fn web() -> Arn {
+    Arn::new("arn:aws:ecs:us-east-1:123456789012:service/shop/web")
+}
+
+fn back(stop: Option<&str>) -> Rollback {
+    Rollback {
+        service: web(),
+        to: "shop-web:41".into(),
+        stop: stop.map(str::to_owned),
+        code_deploy: None,
+        digest: Digest::new("sha256:ab"),
+        tag: "RC_1.4.2".into(),
+        reason: "it hung".into(),
+    }
+}
+
+#[rstest]
+#[case::active(
+    200,
+    r#"{"taskDefinition": {"taskDefinitionArn": "a", "status": "ACTIVE"}}"#,
+    Ok(true)
+)]
+#[case::deregistered(
+    200,
+    r#"{"taskDefinition": {"taskDefinitionArn": "a", "status": "INACTIVE"}}"#,
+    Ok(false)
+)]
+#[case::deleted(
+    400,
+    r#"{"__type": "ClientException", "message": "Unable to describe task definition."}"#,
+    Ok(false)
+)]
+#[case::denied(
+    400,
+    r#"{"__type": "AccessDeniedException", "message": "no"}"#,
+    Err("AccessDeniedException")
+)]
+#[tokio::test]
+async fn a_revision_is_active_or_not(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] expected: Result<bool, &str>,
+) {
+    let described = mock!(aws_sdk_ecs::Client::describe_task_definition)
+        .then_http_response(move || answer(status, body));
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&described]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let found = aws
+        .is_revision_active("shop-web:41")
+        .await
+        .map_err(|error| error.code);
+    assert_eq!(found, expected.map_err(str::to_owned));
+}
+
+#[tokio::test]
+async fn service_events_are_recent_newest_first_and_distinct() {
+    let described = mock!(aws_sdk_ecs::Client::describe_services).then_output(|| {
+        let event = |at: i64, text: &str| {
+            ServiceEvent::builder()
+                .created_at(DateTime::from_secs(at))
+                .message(text)
+                .build()
+        };
+        let events = vec![
+            event(300, "unable to place a task"),
+            event(200, "unable to place a task"),
+            event(50, "old"),
+        ];
+        DescribeServicesOutput::builder()
+            .services(Service::builder().set_events(Some(events)).build())
+            .build()
+    });
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&described]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let said = aws
+        .service_events(&web(), Timestamp::from_second(100).unwrap())
+        .await
+        .unwrap();
+    assert_eq!(said, ["unable to place a task"]);
+}
+
+#[tokio::test]
+async fn an_image_is_found_by_its_digest() {
+    let asked = mock!(aws_sdk_ecr::Client::batch_get_image)
+        .match_requests(|r| {
+            r.image_ids()[0].image_digest() == Some("sha256:ab")
+                && r.repository_name() == Some("shop/web")
+        })
+        .then_output(|| BatchGetImageOutput::builder().build());
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, []),
+        mock_client!(aws_sdk_ecr, [&asked]),
+    );
+    let host = "123456789012.dkr.ecr.us-east-1.amazonaws.com".to_owned();
+    let repository = Repository {
+        host,
+        name: "shop/web".into(),
+    };
+    assert!(
+        !aws.has_image(&repository, &Digest::new("sha256:ab"))
+            .await
+            .unwrap()
+    );
+}
+
+#[tokio::test]
+async fn a_rollback_changes_the_revision_and_nothing_else() {
+    let updated = mock!(aws_sdk_ecs::Client::update_service)
+        .match_requests(|r| {
+            r.task_definition() == Some("shop-web:41")
+                && r.desired_count().is_none()
+                && r.deployment_configuration().is_none()
+                && r.force_new_deployment().is_none()
+        })
+        .then_output(|| UpdateServiceOutput::builder().build());
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&updated]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let back = back(None);
+    aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap();
+    assert_eq!(updated.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn ecs_rolls_back_an_active_deployment() {
+    let stopped = mock!(aws_sdk_ecs::Client::stop_service_deployment)
+        .match_requests(|r| {
+            r.service_deployment_arn() == Some("deployment-1")
+                && r.stop_type() == Some(&StopServiceDeploymentStopType::Rollback)
+        })
+        .then_output(|| StopServiceDeploymentOutput::builder().build());
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&stopped]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let back = back(Some("deployment-1"));
+    aws.execute(&Action::Release(ReleaseAction::Rollback(back)))
+        .await
+        .unwrap();
+    assert_eq!(stopped.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn the_newest_deployment_is_described_with_its_source_revision() {
+    let listed = mock!(aws_sdk_ecs::Client::list_service_deployments).then_http_response(|| {
+        answer(
+            200,
+            r#"{"serviceDeployments": [
+                {"serviceDeploymentArn": "old", "createdAt": 100, "status": "ROLLBACK_IN_PROGRESS"},
+                {"serviceDeploymentArn": "new", "createdAt": 200, "status": "IN_PROGRESS"}]}"#,
+        )
+    });
+    let described = mock!(aws_sdk_ecs::Client::describe_service_deployments)
+        .match_requests(|r| r.service_deployment_arns() == ["new"])
+        .then_http_response(|| {
+            answer(
+                200,
+                r#"{"serviceDeployments": [{"serviceDeploymentArn": "new", "status": "IN_PROGRESS",
+                    "lifecycleStage": "A_STAGE_OF_NEXT_YEAR", "sourceServiceRevisions": [{"arn": "r1"}],
+                    "targetServiceRevision": {"arn": "r2"}}]}"#,
+            )
+        });
+    let revisions = mock!(aws_sdk_ecs::Client::describe_service_revisions)
+        .match_requests(|r| r.service_revision_arns() == ["r1", "r2"])
+        .then_http_response(|| {
+            answer(
+                200,
+                r#"{"serviceRevisions": [
+                    {"serviceRevisionArn": "r1", "taskDefinition": "shop-web:41", "loadBalancers": [{"targetGroupArn": "blue"}]},
+                    {"serviceRevisionArn": "r2", "taskDefinition": "shop-web:42", "loadBalancers": [{"targetGroupArn": "blue"}],
+                     "resolvedConfiguration": {"loadBalancers": [{"targetGroupArn": "green"}]}}]}"#,
+            )
+        });
+    let ecs = mock_client!(aws_sdk_ecs, [&listed, &described, &revisions]);
+    let found = aws(ecs, mock_client!(aws_sdk_ecr, []))
+        .find_active_deployment(&web())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        (
+            found.arn.as_str(),
+            found.stage.as_str(),
+            found.is_in_progress()
+        ),
+        ("new", "A_STAGE_OF_NEXT_YEAR", true)
+    );
+    let from = found.from.unwrap();
+    assert_eq!(
+        (from.task_definition.as_str(), from.target_groups),
+        ("shop-web:41", vec!["blue".to_owned()])
+    );
+    assert_eq!(
+        (found.to.task_definition.as_str(), found.to.target_groups),
+        ("shop-web:42", vec!["green".to_owned()])
+    );
+}
+
+#[rstest]
+#[case::several_that_ran_before(r#"[{"arn": "r1"}, {"arn": "r3"}]"#)]
+#[case::the_first_one("[]")]
+#[tokio::test]
+async fn a_deployment_without_a_single_source_revision_has_none(#[case] sources: &'static str) {
+    let listed = mock!(aws_sdk_ecs::Client::list_service_deployments).then_http_response(|| {
+        answer(
+            200,
+            r#"{"serviceDeployments": [{"serviceDeploymentArn": "new"}]}"#,
+        )
+    });
+    let described = mock!(aws_sdk_ecs::Client::describe_service_deployments).then_http_response(move || {
+        let body = format!(
+            r#"{{"serviceDeployments": [{{"sourceServiceRevisions": {sources}, "targetServiceRevision": {{"arn": "r2"}}}}]}}"#
+        );
+        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body))
+    });
+    let revisions = mock!(aws_sdk_ecs::Client::describe_service_revisions)
+        .then_http_response(|| answer(200, r#"{"serviceRevisions": []}"#));
+    let ecs = mock_client!(aws_sdk_ecs, [&listed, &described, &revisions]);
+    let found = aws(ecs, mock_client!(aws_sdk_ecr, []))
+        .find_active_deployment(&web())
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(found.from, None);
+}
+
+#[rstest]
+#[case::written(200, r#"{"events": [{"message": "one"}, {"message": "two"}]}"#, Ok(vec!["one", "two"]))]
+#[case::nothing(400, r#"{"__type": "ResourceNotFoundException", "message": "no stream"}"#, Ok(vec![]))]
+#[case::denied(
+    400,
+    r#"{"__type": "AccessDeniedException", "message": "no"}"#,
+    Err("AccessDeniedException")
+)]
+#[tokio::test]
+async fn the_newest_log_lines_are_read(
+    #[case] status: u16,
+    #[case] body: &'static str,
+    #[case] expected: Result<Vec<&'static str>, &str>,
+) {
+    let read = mock!(aws_sdk_cloudwatchlogs::Client::get_log_events)
+        .match_requests(|r| r.start_from_head() == Some(false) && r.limit() == Some(50))
+        .then_http_response(move || answer(status, body));
+    let aws = aws(mock_client!(aws_sdk_ecs, []), mock_client!(aws_sdk_ecr, []))
+        .with_client(mock_client!(aws_sdk_cloudwatchlogs, [&read]));
+    let stream = LogStream {
+        group: "/shop/web".into(),
+        name: "ecs/web/1".into(),
+    };
+    let found = aws
+        .last_log_lines(&stream, 50)
+        .await
+        .map_err(|error| error.code);
+    assert_eq!(
+        found,
+        expected
+            .map(|lines| lines.into_iter().map(str::to_owned).collect())
+            .map_err(str::to_owned)
+    );
+}
+
+/// A service as ECS describes it, behind a balancer with or without a second target group.
+fn described(alternate: &str, configuration: &str) -> String {
+    format!(
+        r#"{{"services": [{{"serviceArn": "arn:aws:ecs:us-east-1:123456789012:service/shop/web", "status": "ACTIVE",
+            "loadBalancers": [{{"targetGroupArn": "blue", "advancedConfiguration": {{{alternate}}}}}],
+            "deploymentConfiguration": {configuration}}}]}}"#
+    )
+}
+
+const TWO: &str = r#""alternateTargetGroupArn": "green""#;
+
+#[rstest]
+#[case::one_group("", r#"{"strategy": "ROLLING"}"#, false, 0, 0)]
+#[case::rolling(TWO, r#"{"strategy": "ROLLING"}"#, true, 0, 0)]
+#[case::canary(
+    TWO,
+    r#"{"strategy": "CANARY", "bakeTimeInMinutes": 5, "canaryConfiguration": {"canaryBakeTimeInMinutes": 10}}"#,
+    true,
+    2,
+    900
+)]
+#[case::linear(TWO, r#"{"strategy": "LINEAR", "bakeTimeInMinutes": 5, "linearConfiguration": {"stepPercent": 30.0, "stepBakeTimeInMinutes": 6}}"#, true, 4, 1_380)]
+#[case::blue_green(
+    TWO,
+    r#"{"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 5}"#,
+    true,
+    1,
+    300
+)]
+#[tokio::test]
+async fn the_duration_of_a_traffic_shift_is_computed(
+    #[case] alternate: &str,
+    #[case] configuration: &str,
+    #[case] is_possible: bool,
+    #[case] steps: u32,
+    #[case] seconds: u64,
+) {
+    let body = described(alternate, configuration);
+    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
+        HttpResponse::new(
+            StatusCode::try_from(200).unwrap(),
+            SdkBody::from(body.clone()),
+        )
+    });
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&found]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
+    let TrafficShift {
+        is_possible: possible,
+        steps: found,
+        seconds: took,
+        ..
+    } = service.shifting;
+    assert_eq!((possible, found, took), (is_possible, steps, seconds));
+}
+
+/// A rollout that shifts traffic, over a configuration that a person made.
+#[rstest]
+#[case::canary(Strategy::Canary, false, "lambda-of-others verify", Some(5.0), None)]
+#[case::linear(Strategy::Linear, false, "lambda-of-others verify", None, Some(10.0))]
+#[case::with_a_person(Strategy::BlueGreen, true, "lambda-of-others verify PAUSE", None, None)]
+#[tokio::test]
+async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
+    #[case] strategy: Strategy,
+    #[case] pauses: bool,
+    #[case] hooks: &'static str,
+    #[case] canary: Option<f64>,
+    #[case] linear: Option<f64>,
+) {
+    let configuration = r#"{"strategy": "ROLLING", "maximumPercent": 150, "lifecycleHooks": [
+        {"hookTargetArn": "lambda-of-others", "roleArn": "r", "lifecycleStages": ["PRE_SCALE_UP"]},
+        {"hookTargetArn": "verify", "roleArn": "of-yesterday", "lifecycleStages": ["POST_SCALE_UP"]}]}"#;
+    let body = described(TWO, configuration);
+    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
+        HttpResponse::new(
+            StatusCode::try_from(200).unwrap(),
+            SdkBody::from(body.clone()),
+        )
+    });
+    let updated = mock!(aws_sdk_ecs::Client::update_service)
+        .match_requests(move |r| {
+            let set = r.deployment_configuration().unwrap();
+            let named: Vec<&str> = set
+                .lifecycle_hooks()
+                .iter()
+                .map(|h| h.hook_target_arn().unwrap_or("PAUSE"))
+                .collect();
+            let ours = set
+                .lifecycle_hooks()
+                .iter()
+                .find(|h| h.hook_target_arn() == Some("verify"))
+                .unwrap();
+            named.join(" ") == hooks
+                && ours.role_arn() == Some("role")
+                && ours.lifecycle_stages().len() == 4
+                && set.strategy().unwrap().as_str() == strategy.as_str()
+                && set.maximum_percent() == Some(150)
+                && set.bake_time_in_minutes() == Some(5)
+                && set
+                    .canary_configuration()
+                    .and_then(CanaryConfiguration::canary_percent)
+                    == canary
+                && set
+                    .linear_configuration()
+                    .and_then(LinearConfiguration::step_percent)
+                    == linear
+        })
+        .then_output(|| UpdateServiceOutput::builder().build());
+    let ecs = mock_client!(aws_sdk_ecs, [&found, &updated]);
+    let hook = LifecycleHook {
+        function: "verify".into(),
+        role: "role".into(),
+    };
+    let rollout = Rollout {
+        service: web(),
+        base: "shop-web:41".into(),
+        images: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        registered: Some("shop-web:42".into()),
+        enable_circuit_breaker: false,
+        shift: Some(TrafficShiftSettings {
+            strategy,
+            hook,
+            pauses,
+            bake: 0,
+        }),
+        code_deploy: None,
+        ask: None,
+        tag: "RC_1.4.2".into(),
+        digest: Digest::new("sha256:ab"),
+        approved: false,
+    };
+    let aws: Aws<DeployActions> = Aws::without_config().with_client(ecs);
+    aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))
+        .await
+        .unwrap();
+    assert_eq!(updated.num_calls(), 1);
+}
+
+#[tokio::test]
+async fn a_deployment_that_waits_for_approval_continues_at_its_hook() {
+    let described = mock!(aws_sdk_ecs::Client::describe_service_deployments).then_http_response(|| {
+        answer(
+            200,
+            r#"{"serviceDeployments": [{"status": "IN_PROGRESS", "targetServiceRevision": {"arn": "r2"}, "lifecycleHookDetails": [
+                {"hookId": "h1", "targetType": "AWS_LAMBDA", "status": "SUCCEEDED"},
+                {"hookId": "h2", "targetType": "PAUSE", "status": "AWAITING_ACTION"}]}]}"#,
+        )
+    });
+    let revisions = mock!(aws_sdk_ecs::Client::describe_service_revisions)
+        .then_http_response(|| answer(200, r#"{"serviceRevisions": []}"#));
+    let continued = mock!(aws_sdk_ecs::Client::continue_service_deployment)
+        .match_requests(|r| {
+            r.hook_id() == Some("h2") && r.service_deployment_arn() == Some("deployment-1")
+        })
+        .then_output(|| ContinueServiceDeploymentOutput::builder().build());
+    let ecs = mock_client!(aws_sdk_ecs, [&described, &revisions, &continued]);
+    let aws = aws(ecs, mock_client!(aws_sdk_ecr, []));
+    let hook = aws
+        .describe_service_deployment("deployment-1")
+        .await
+        .unwrap()
+        .unwrap()
+        .paused
+        .unwrap();
+    let (deployment, digest) = ("deployment-1".to_owned(), Some(Digest::new("sha256:ab")));
+    let go_on = ContinueDeployment {
+        service: web(),
+        deployment,
+        hook,
+        digest,
+        tag: "RC_1.4.2".into(),
+    };
+    aws.execute(&Action::Release(ReleaseAction::ContinueDeployment(go_on)))
+        .await
+        .unwrap();
+    assert_eq!(continued.num_calls(), 1);
+}
