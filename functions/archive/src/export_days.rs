@@ -54,7 +54,7 @@ pub fn first_due_day(
         .retention_days
         .map_or(oldest_useful, |days| oldest_complete_day(days, now));
     let first = wanted.max(oldest_useful).max(oldest_complete);
-    (first <= last && existed_on(group, last)).then_some(first)
+    (first <= last && has_existed_on(group, last)).then_some(first)
 }
 
 /// Returns the oldest day whose events are all still in CloudWatch Logs. The day before it is
@@ -69,7 +69,7 @@ fn days_ago(days: u32, now: Timestamp) -> Date {
 }
 
 /// Reports whether the group was created before the day ended.
-fn existed_on(group: &LogGroup, day: Date) -> bool {
+fn has_existed_on(group: &LogGroup, day: Date) -> bool {
     let end = day.tomorrow().map_or(Timestamp::MAX, day_start);
     group.created.is_none_or(|created| created < end)
 }

@@ -183,7 +183,7 @@ impl Candidate<'_> {
             .freeze
             .as_ref()?
             .active_until(self.now)?;
-        Some(Plan::notify(messages::held_by_freeze(self.image, until)))
+        Some(Plan::notify(messages::freeze_hold(self.image, until)))
     }
 
     fn check_scan(&self) -> Option<Plan> {

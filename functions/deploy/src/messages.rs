@@ -95,7 +95,7 @@ pub fn platform_missing(image: &Image, needed: &str, available: &str) -> Message
         .deduplicated_by(format!("platform:{}", image.digest))
 }
 
-pub fn held_by_freeze(image: &Image, until: Timestamp) -> Message {
+pub fn freeze_hold(image: &Image, until: Timestamp) -> Message {
     Message::info(format!(
         "{} held until {} - freeze",
         image.tag,

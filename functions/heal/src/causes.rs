@@ -38,7 +38,7 @@ pub async fn investigate_failure<C: Reads>(
         .describe_task_definition(&observed.service.task_definition)
         .await?;
     if failing.cause.can_start_with_release()
-        && started_with_revision(observed, failing, state, since)
+        && began_with_revision(observed, failing, state, since)
     {
         observed.rollback_target = find_rollback_target(&definition, state, cloud).await?;
     }
@@ -48,7 +48,7 @@ pub async fn investigate_failure<C: Reads>(
     if failing.cause.needs_operator() {
         observed.change = find_last_change(failing, since, cloud).await;
     } else if failing.cause != Cause::Capacity {
-        let started_at = failing.started_at(since);
+        let started_at = failing.start_time(since);
         observed.evidence =
             evidence::collect_evidence(&observed.service, started_at, "", cloud).await;
     }
@@ -68,7 +68,7 @@ fn should_notify(context: TargetContext<'_, Policy>) -> bool {
 
 /// Reports whether tasks started to fail within 30 minutes of their revision's rollout, and no task
 /// of another revision failed.
-fn started_with_revision(
+fn began_with_revision(
     observed: &ObservedService,
     failing: &Failing,
     state: &TargetState,
@@ -90,7 +90,7 @@ fn started_with_revision(
     else {
         return false;
     };
-    let started_at = failing.started_at(since);
+    let started_at = failing.start_time(since);
     !is_excused_at(started_at, state)
         && started_at <= rolled_out_at + START_WINDOW
         && !has_failures_of_another_revision(observed)
@@ -166,7 +166,7 @@ async fn find_last_change<C: Reads>(
     cloud: &C,
 ) -> Option<CloudTrailEvent> {
     let resource = extract_missing_arn(&failing.reason)?;
-    let started_at = failing.started_at(since);
+    let started_at = failing.start_time(since);
     let changes = cloud
         .cloudtrail_events(resource, started_at - CHANGE_LOOKBACK)
         .await

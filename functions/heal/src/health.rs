@@ -81,7 +81,7 @@ impl Failing {
     /// Returns the time at which the failures started: the first one that ECS still lists, or the
     /// first unhealthy observation, whichever is earlier.
     #[must_use]
-    pub fn started_at(&self, first_observed: Timestamp) -> Timestamp {
+    pub fn start_time(&self, first_observed: Timestamp) -> Timestamp {
         self.first_failure_at
             .unwrap_or(first_observed)
             .min(first_observed)

@@ -100,7 +100,7 @@ fn select_services(
     let deleted = filter_services(watched.to_vec())
         .into_iter()
         .filter(|arn| !services.iter().any(|service| service.arn == *arn));
-    targets.extend(deleted.map(untagged));
+    targets.extend(deleted.map(list_untagged));
     targets
 }
 
@@ -143,7 +143,7 @@ async fn find_hosts<C: Reads, L: Ledger>(
     let mut targets: Vec<Tagged> = hosts
         .into_iter()
         .filter(|arn| watched.contains(arn) && !managed.iter().any(|host| host.arn == *arn))
-        .map(untagged)
+        .map(list_untagged)
         .collect();
     targets.extend(managed);
     Ok(Hosts {
@@ -152,7 +152,7 @@ async fn find_hosts<C: Reads, L: Ledger>(
     })
 }
 
-fn untagged(arn: Arn) -> Tagged {
+fn list_untagged(arn: Arn) -> Tagged {
     Tagged {
         arn,
         tags: BTreeMap::new(),

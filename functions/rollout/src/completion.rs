@@ -28,7 +28,7 @@ pub async fn check_completed<C: Reads>(
     let policy = context.policy;
     if !policy.verify.is_empty() {
         let expect = policy.expect.as_deref();
-        let streak = probe_if_due(&active.looks, &policy.verify, expect, now, cloud).await;
+        let streak = probe_if_due(&active.probe_streak, &policy.verify, expect, now, cloud).await;
         let is_rejected = streak.is_unhealthy()
             || streak.is_inconclusive() && policy.unclear == OnInconclusive::Rollback;
         if is_rejected {

@@ -120,7 +120,7 @@ impl Operation for Rollout {
             active.at = at;
         }
         if let Some(streak) = &observed.probe_streak {
-            active.looks = streak.clone();
+            active.probe_streak = streak.clone();
         }
     }
 

@@ -189,7 +189,7 @@ pub fn rollback_held_by_outage(
 }
 
 /// Warns that ECS or a person rolled the release back, which a dependency outage explains.
-pub fn rolled_back_during_outage(
+pub fn outage_rollback(
     service: &Service,
     active: &ActiveRollout,
     minutes: i64,

@@ -44,7 +44,7 @@ fn active() -> ActiveRollout {
         base: REVISION.to_owned(),
         at: STARTED,
         deployment: None,
-        looks: ProbeStreak::default(),
+        probe_streak: ProbeStreak::default(),
     }
 }
 
@@ -137,7 +137,7 @@ fn every_message() {
         rollback(Failure::FiringAlarm, &fired, false),
         messages::no_rollback_target(&service, &active, 16, &late),
         messages::rollback_held_by_outage(&service, &active, 16, &late, &orders),
-        messages::rolled_back_during_outage(&service, &active, 16, &orders),
+        messages::outage_rollback(&service, &active, 16, &orders),
         messages::probes_inconclusive(&active, &probes(0)),
         messages::release_superseded(
             &active,

@@ -39,7 +39,7 @@ fn active_rollout(age: i64) -> ActiveRollout {
         base: BASE.into(),
         at: NOW - SignedDuration::from_mins(age),
         deployment: None,
-        looks: ProbeStreak::default(),
+        probe_streak: ProbeStreak::default(),
     }
 }
 

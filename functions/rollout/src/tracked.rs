@@ -69,12 +69,8 @@ impl TrackedRollout<'_> {
         let minutes = self.age_minutes();
         if !self.observed.down.is_empty() {
             // With a dependency down, any release would have failed, so the image is not blamed.
-            let message = messages::rolled_back_during_outage(
-                self.service,
-                self.active,
-                minutes,
-                &self.observed.down,
-            );
+            let message =
+                messages::outage_rollback(self.service, self.active, minutes, &self.observed.down);
             return self.plan_verdict(Verdict::Superseded, message);
         }
         let reason = format!(

@@ -78,7 +78,7 @@ fn raise_min_capacity(
         RaiseCause::Load { need, max } => reasons::describe_need(decision, need, to, max),
         RaiseCause::Window => reasons::describe_min_tasks(decision),
     };
-    if let Some(flag) = suspended_flag(scalable, cause) {
+    if let Some(flag) = suspension_flag(scalable, cause) {
         let needed = match cause {
             RaiseCause::Load { need, .. } => need.required_tasks(),
             RaiseCause::Window => to,
@@ -106,7 +106,7 @@ fn raise_min_capacity(
 }
 
 /// Returns the flag with which someone suspended the kind of scaling that a raise would use.
-fn suspended_flag(scalable: &ScalableTarget, cause: RaiseCause<'_>) -> Option<&'static str> {
+fn suspension_flag(scalable: &ScalableTarget, cause: RaiseCause<'_>) -> Option<&'static str> {
     match cause {
         RaiseCause::Load { .. } => scalable
             .scaling_out_suspended

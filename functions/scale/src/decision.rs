@@ -74,7 +74,7 @@ impl Decision<'_> {
 
     /// Reports whether Lamplighter changed the desired count within the last minute.
     #[must_use]
-    pub fn scaled_within_a_minute(&self) -> bool {
+    pub fn was_scaled_within_a_minute(&self) -> bool {
         self.state
             .scaling
             .scalings

@@ -67,7 +67,7 @@ fn scale_in(decision: &Decision<'_>) -> Plan {
         Ok(wanted) => wanted,
         Err(reason) => return Plan::nothing(reasons::describe_kept(&reason, desired, min)),
     };
-    if decision.scaled_within_a_minute() {
+    if decision.was_scaled_within_a_minute() {
         return Plan::nothing(format!(
             "stays at {}: the count changed less than a minute ago",
             reasons::describe_tasks(desired)

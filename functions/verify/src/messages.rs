@@ -54,7 +54,7 @@ fn describe_false_alarm_rate() -> String {
 }
 
 /// `place`: the stage at which the release was rejected, such as `10 % of traffic`.
-fn rejected(version: &str, place: &str, cause: &str) -> Message {
+fn release_rejected(version: &str, place: &str, cause: &str) -> Message {
     Message::warning(format!(
         "{version} rejected at {place}, rolling back - {cause}"
     ))
@@ -78,7 +78,7 @@ pub fn proceeding(message: Message) -> Message {
 }
 
 pub fn more_errors(version: &str, place: &str, comparison: &Comparison) -> Message {
-    rejected(version, place, "more errors").why(format!(
+    release_rejected(version, place, "more errors").why(format!(
         "In the same minutes, {}. {}",
         describe_counts(comparison),
         describe_false_alarm_rate()
@@ -86,7 +86,7 @@ pub fn more_errors(version: &str, place: &str, comparison: &Comparison) -> Messa
 }
 
 pub fn higher_latency(version: &str, place: &str, comparison: &Comparison) -> Message {
-    rejected(version, place, "higher latency").why(format!(
+    release_rejected(version, place, "higher latency").why(format!(
         "In {} of {}, its p90 latency was over {SLOWDOWN_FACTOR} times that of the old revision. {}",
         comparison.slow_minutes,
         pluralize(comparison.compared_minutes as usize, "minute"),
@@ -96,7 +96,7 @@ pub fn higher_latency(version: &str, place: &str, comparison: &Comparison) -> Me
 
 /// Builds the warning that most requests to the new revision get no response.
 pub fn unanswered_requests(version: &str, place: &str, comparison: &Comparison) -> Message {
-    rejected(version, place, "no responses").why(format!(
+    release_rejected(version, place, "no responses").why(format!(
         "Its tasks answered less than half of {:.0} requests; the old revision answered nearly all of its own.",
         comparison.new.requests
     ))
@@ -131,7 +131,7 @@ pub fn not_comparable(version: &str, place: &str, unclear: OnInconclusive) -> Me
 }
 
 pub fn probes_failed(version: &str, place: &str, streak: &ProbeStreak) -> Message {
-    rejected(version, place, "failed probes").why(format!(
+    release_rejected(version, place, "failed probes").why(format!(
         "{} probes in a row failed. Last failure: {}.",
         streak.bad,
         streak.problem.clone().unwrap_or_default()

@@ -89,7 +89,8 @@ impl Prefetched {
         let urls = urls_to_probe(policy, observed.stage);
         if !urls.is_empty() {
             let expect = policy.expect.as_deref();
-            verdict.looks = probe_if_due(&verdict.looks, urls, expect, self.at, cloud).await;
+            verdict.probe_streak =
+                probe_if_due(&verdict.probe_streak, urls, expect, self.at, cloud).await;
         }
         if let (HookStage::Shifting(_), Some(old)) = (observed.stage, &hooked.old) {
             observed.comparison =
@@ -115,12 +116,12 @@ impl Prefetched {
             step: step.clone(),
             step_since: self.at,
             failed: false,
-            looks: ProbeStreak::default(),
+            probe_streak: ProbeStreak::default(),
         });
         if verdict.step != step {
             verdict.step = step;
             verdict.step_since = self.at;
-            verdict.looks = ProbeStreak::default();
+            verdict.probe_streak = ProbeStreak::default();
         }
         if hooked.stage.is_shifting() {
             verdict.since.get_or_insert(self.at);

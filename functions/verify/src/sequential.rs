@@ -158,8 +158,8 @@ impl Comparison {
     fn is_unresponsive(&self) -> bool {
         self.minutes > 1
             && self.new.requests >= MIN_REQUESTS
-            && answered_share(&self.new) < 0.5
-            && answered_share(&self.old) > 0.9
+            && share_of_answers(&self.new) < 0.5
+            && share_of_answers(&self.old) > 0.9
     }
 
     fn minutes_left(&self) -> Option<u32> {
@@ -176,7 +176,7 @@ impl Comparison {
 }
 
 /// Returns the share of requests with a response.
-fn answered_share(sum: &Minute) -> f64 {
+fn share_of_answers(sum: &Minute) -> f64 {
     sum.answers / sum.requests.max(1.0)
 }
 

@@ -55,7 +55,7 @@ impl OpenVerdict<'_> {
 
     /// Decides by the probes at `place`.
     pub fn check_probes(&self, place: &str) -> Plan {
-        let streak = &self.pending.looks;
+        let streak = &self.pending.probe_streak;
         let version = self.version();
         let progress = format!(
             "{version} passed {} of {REQUIRED_STREAK} probes in a row at {place}",

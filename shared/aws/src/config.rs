@@ -51,10 +51,10 @@ const MAX_BACKOFF: Duration = Duration::from_secs(2);
 /// # Errors
 /// [`ParameterError`] if a required variable is missing or the CA bundle is unusable.
 pub fn build_sdk_config() -> Result<Config, ParameterError> {
-    let region = required_env_var("AWS_REGION")?;
+    let region = read_required_env_var("AWS_REGION")?;
     let credentials = Credentials::new(
-        required_env_var("AWS_ACCESS_KEY_ID")?,
-        required_env_var("AWS_SECRET_ACCESS_KEY")?,
+        read_required_env_var("AWS_ACCESS_KEY_ID")?,
+        read_required_env_var("AWS_SECRET_ACCESS_KEY")?,
         env_var("AWS_SESSION_TOKEN"),
         None,
         "environment",
@@ -171,7 +171,7 @@ fn env_var(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn required_env_var(name: &str) -> Result<String, ParameterError> {
+fn read_required_env_var(name: &str) -> Result<String, ParameterError> {
     env_var(name).ok_or_else(|| parameter_error(name, "is not set; Lambda sets it"))
 }
 

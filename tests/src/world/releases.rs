@@ -84,7 +84,7 @@ impl World {
             base,
             at,
             deployment: None,
-            looks: ProbeStreak::default(),
+            probe_streak: ProbeStreak::default(),
         });
         memory.set_requeue("rollout", true);
     }

@@ -114,7 +114,7 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
         let bot = SlackBot {
             token,
             api: fields.text_or("api", SLACK_API)?,
-            channel: fields.required_text("channel")?,
+            channel: fields.get_required_text("channel")?,
         };
         let known = &["slack_token", "channel", "api"];
         return Ok((DestinationKind::SlackBot(bot), known));
@@ -127,7 +127,7 @@ fn parse_kind(fields: &Fields<'_>) -> Result<(DestinationKind, &'static [&'stati
         ));
     }
     if let Some(url) = fields.optional_text("webhook")? {
-        let signing_key = fields.required_text("signing_key")?;
+        let signing_key = fields.get_required_text("signing_key")?;
         return Ok((
             DestinationKind::Webhook { url, signing_key },
             &["webhook", "signing_key"],
@@ -163,7 +163,7 @@ impl Fields<'_> {
             .unwrap_or_else(|| default.to_owned()))
     }
 
-    fn required_text(&self, key: &str) -> Result<String, String> {
+    fn get_required_text(&self, key: &str) -> Result<String, String> {
         self.optional_text(key)?
             .ok_or_else(|| format!("{key} is missing"))
     }

@@ -28,7 +28,7 @@ pub fn build_message(message: &Outgoing<'_>) -> Value {
 
 fn incident_message(message: &IncidentMessage<'_>) -> Value {
     let mut blocks = Vec::new();
-    for (title, line) in message.titled_lines() {
+    for (title, line) in message.lines_with_titles() {
         let emoji = if blocks.is_empty() {
             format!("{} ", status_emoji(message))
         } else {

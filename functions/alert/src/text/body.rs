@@ -16,7 +16,7 @@ impl IncidentMessage<'_> {
     #[must_use]
     pub fn body(&self) -> String {
         let mut parts: Vec<String> = self
-            .titled_lines()
+            .lines_with_titles()
             .into_iter()
             .map(|(title, line)| {
                 let explanation = format_explanation(line);

@@ -104,7 +104,7 @@ impl<'a> IncidentMessage<'a> {
     /// Returns the lines to show in full with their titles. The first one has the title of the
     /// message.
     #[must_use]
-    pub fn titled_lines(&self) -> Vec<(String, &'a Line)> {
+    pub fn lines_with_titles(&self) -> Vec<(String, &'a Line)> {
         let mut titled = Vec::new();
         for line in self.new_lines() {
             let title = if titled.is_empty() {

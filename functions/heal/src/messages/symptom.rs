@@ -68,7 +68,7 @@ pub fn summarize_symptom(
 ) -> String {
     let running = describe_running_tasks(&observed.service);
     let since = match symptom {
-        Symptom::Failing(failing) => failing.started_at(healing.since),
+        Symptom::Failing(failing) => failing.start_time(healing.since),
         Symptom::Unhealthy(_) | Symptom::MissingTasks => healing.since,
     };
     let since = format_time(since);

@@ -76,7 +76,7 @@ pub fn convert_alarm(alarm: &MetricAlarm) -> Option<ExistingAlarm> {
         state_since: since.and_then(to_second),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
         actions: convert_actions(alarm),
-        alarm: supported_definition(alarm),
+        alarm: parse_supported_definition(alarm),
     })
 }
 
@@ -89,7 +89,7 @@ fn convert_actions(alarm: &MetricAlarm) -> AlarmTopics {
 }
 
 /// Converts an alarm to Lamplighter's definition; `None` if it has settings Lamplighter never uses.
-fn supported_definition(alarm: &MetricAlarm) -> Option<Alarm> {
+fn parse_supported_definition(alarm: &MetricAlarm) -> Option<Alarm> {
     let minutes = u32::try_from(alarm.evaluation_periods?).ok()?;
     let measure = match alarm.metrics() {
         [] => Measure::One(convert_single_metric(alarm)?),

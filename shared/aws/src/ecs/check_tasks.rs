@@ -56,7 +56,7 @@ pub async fn run_check_task(
         .send()
         .await
         .map_err(|e| aws_error(CALL, name, &e))?;
-    started_task(answer, name)
+    find_started_task(answer, name)
 }
 
 /// Rejects a task definition without our tag. IAM denies it as well, but without naming the tag.
@@ -122,7 +122,7 @@ fn build_network(check: &RunCheckTask) -> Result<NetworkConfiguration, BuildErro
 ///
 /// # Errors
 /// [`AwsError`] if ECS rejected the task, which it reports in the body of a successful response.
-fn started_task(answer: RunTaskOutput, name: &str) -> Result<String, AwsError> {
+fn find_started_task(answer: RunTaskOutput, name: &str) -> Result<String, AwsError> {
     if let Some(failure) = answer.failures.unwrap_or_default().into_iter().next() {
         return Err(AwsError {
             call: CALL,

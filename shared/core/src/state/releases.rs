@@ -44,7 +44,7 @@ pub struct ActiveRollout {
     pub deployment: Option<String>,
     /// The results of probes since the rollout completed.
     #[serde(default)]
-    pub looks: ProbeStreak,
+    pub probe_streak: ProbeStreak,
 }
 
 /// A deployment whose hook waits for a verdict, and the results so far.
@@ -64,7 +64,7 @@ pub struct PendingVerdict {
     #[serde(default)]
     pub failed: bool,
     /// The results of probes in this step.
-    pub looks: ProbeStreak,
+    pub probe_streak: ProbeStreak,
 }
 
 /// A rollback or restart in progress. It is not a release, so it needs no verdict and no approval.

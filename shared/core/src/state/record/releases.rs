@@ -62,7 +62,7 @@ impl TargetState {
             base: rollout.base.clone(),
             at,
             deployment,
-            looks: ProbeStreak::default(),
+            probe_streak: ProbeStreak::default(),
         });
         self.set_requeue(TRACKING_OPERATION, true);
     }
