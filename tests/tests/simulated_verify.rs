@@ -230,7 +230,7 @@ fn an_outage_of_both_revisions_rolls_nothing_back() {
     "RC_1.1.0 inconclusive at 5 % of traffic - not enough evidence"
 )]
 #[case::taken_back(
-    "tag=RC_x.x.x repo=shop/web unclear=back",
+    "tag=RC_x.x.x repo=shop/web inconclusive=rollback",
     "FAILED",
     "RC_1.1.0 inconclusive at 5 % of traffic, rolling back - not enough evidence"
 )]
@@ -253,7 +253,10 @@ fn too_few_requests_are_notified_as_inconclusive(
 
 #[test]
 fn a_slower_release_is_rolled_back() {
-    let (world, _) = canary("tag=RC_x.x.x repo=shop/web bake=30m unclear=back", 50.0);
+    let (world, _) = canary(
+        "tag=RC_x.x.x repo=shop/web bake=30m inconclusive=rollback",
+        50.0,
+    );
     assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
     let mut answer = String::new();
     for n in 0..20 {
@@ -555,7 +558,7 @@ fn a_restart_is_not_verified() {
 
 #[rstest]
 #[case::kept(TAG, "SUCCEEDED")]
-#[case::taken_back("tag=RC_x.x.x repo=shop/web unclear=back", "FAILED")]
+#[case::taken_back("tag=RC_x.x.x repo=shop/web inconclusive=rollback", "FAILED")]
 fn a_missing_comparison_is_notified(#[case] tag: &str, #[case] expected: &str) {
     let (world, _) = canary(tag, 5.0);
     world.state_mut().shifting.get_mut(DEPLOYMENT).unwrap().from = None;

@@ -33,7 +33,7 @@ use jiff::Timestamp;
 
 use lamplighter::engine::Invocation;
 use lamplighter::engine::telemetry::log_failed_message;
-use lamplighter::event::delivery::parse_queue_records;
+use lamplighter::event::payload::{build_batch_response, parse_queue_records};
 use lamplighter::model::Arn;
 use lamplighter::notify::Notification;
 use lamplighter::ports::incidents::IncidentStore;
@@ -87,7 +87,10 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
     let mut notifications = Vec::new();
     let mut failures = Vec::new();
     for record in parse_queue_records(payload)? {
-        match parse_record(&record.body, &alert.stack, (alert.clock)()) {
+        let parsed = record
+            .body
+            .and_then(|body| parse_record(&body, &alert.stack, (alert.clock)()));
+        match parsed {
             Ok(Some(notification)) => notifications.push(notification),
             Ok(None) => tracing::info!(
                 message_id = record.message_id,
@@ -95,7 +98,7 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
             ),
             Err(error) => {
                 log_failed_message(&record.message_id, &error.into());
-                failures.push(json!({"itemIdentifier": record.message_id}));
+                failures.push(record.message_id);
             }
         }
     }
@@ -104,7 +107,7 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
             .dispatch_notifications(&notifications, &run.request_id, run.deadline)
             .await?;
     }
-    Ok(json!({"batchItemFailures": failures}))
+    Ok(build_batch_response(failures))
 }
 
 /// Parses the body of a queue record: a notification, or an AWS event to translate. Returns `None`

@@ -26,7 +26,7 @@ pub enum Failure {
     Deadline,
     /// ECS or CodeDeploy reports a failure.
     FailedDeployment,
-    /// The probes failed, or were inconclusive under `unclear=back`.
+    /// The probes failed, or were inconclusive under `inconclusive=rollback`.
     FailedProbes,
     /// An alarm has fired since the rollout began.
     FiringAlarm,
@@ -71,7 +71,7 @@ pub fn describe_probe_failure(observed: &Observed) -> String {
         format!("{} probes in a row failed", streak.bad)
     } else {
         format!(
-            "only {} of {} probes passed, and lamplighter:deploy sets unclear=back",
+            "only {} of {} probes passed, and lamplighter:deploy sets inconclusive=rollback",
             streak.passed, streak.all
         )
     };

@@ -20,7 +20,7 @@ pub enum RolloutStage {
     Live,
     /// Not completed by the deadline.
     TimedOut,
-    /// Completed, but its probes failed, or were inconclusive under `unclear=back`.
+    /// Completed, but its probes failed, or were inconclusive under `inconclusive=rollback`.
     ProbesFailed,
     /// Completed, but an alarm has fired since it began.
     AlarmFiring,

@@ -215,7 +215,7 @@ fn a_surge_is_told_when_it_begins_and_when_it_is_over() {
 #[case::raised(given().auto_scaled(2, 6).requests(37.2), Some((4, false)))]
 #[case::within_its_bounds(given().auto_scaled(2, 3).requests(37.2), Some((3, false)))]
 #[case::calm(given().auto_scaled(2, 6), None)]
-#[case::told_only(given().auto_scaled(2, 6).requests(37.2).tag("scale", "min=2 max=8 autoscaling=tell"), None)]
+#[case::told_only(given().auto_scaled(2, 6).requests(37.2).tag("scale", "min=2 max=8 autoscaling=notify"), None)]
 #[case::a_window(given().auto_scaled(2, 6).tag("schedule", "sat 02:00-05:00 UTC min=5"), Some((5, false)))]
 fn under_application_auto_scaling_the_minimum_moves(
     #[case] given: crate::fixtures::Given,

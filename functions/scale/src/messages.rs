@@ -175,7 +175,7 @@ pub fn min_capacity_unchanged(scalable: &ScalableTarget, to: u32, reason: &str) 
         scalable.min
     ))
     .action("Lamplighter leaves the minimum capacity unchanged.")
-    .why(format!("The tag {SCALE} has autoscaling=tell."))
+    .why(format!("The tag {SCALE} has autoscaling=notify."))
     .next(format!(
         "Set autoscaling=raise in the tag, or raise it yourself: {} --min-capacity {to}",
         scalable_target_command(&scalable.service)

@@ -64,7 +64,7 @@ fn every_message() {
         given().requests(137.2).auto_scaled(8, 8).runs(8),
         suspended(),
         given()
-            .tag("scale", "min=2 max=8 rps=10 autoscaling=tell")
+            .tag("scale", "min=2 max=8 rps=10 autoscaling=notify")
             .requests(37.2)
             .auto_scaled(2, 8),
         peak(),

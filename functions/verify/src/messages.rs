@@ -73,7 +73,7 @@ fn inconclusive(version: &str, place: &str, unclear: OnInconclusive, cause: &str
 /// Completes a message about a deployment that proceeds without a result.
 pub fn proceeding(message: Message) -> Message {
     message.action("The deployment proceeds.").next(
-        "Check whether the release works. To roll back in such a case, add unclear=back to the tag.",
+        "Check whether the release works. To roll back in such a case, add inconclusive=rollback to the tag.",
     )
 }
 

@@ -162,7 +162,7 @@ impl OpenVerdict<'_> {
         )
     }
 
-    /// Lets the deployment proceed without a result, or fails it under `unclear=back`.
+    /// Lets the deployment proceed without a result, or fails it under `inconclusive=rollback`.
     pub fn plan_inconclusive(&self, message: Message) -> Plan {
         match self.context.policy.unclear {
             OnInconclusive::Rollback => self.fail_release(message, "it was inconclusive"),

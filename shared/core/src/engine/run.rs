@@ -8,7 +8,7 @@ use crate::engine::operation::{DiscoveryContext, Observe, Targets};
 use crate::engine::reconcile::{RECONCILE_TIMEOUT, out_of_time, reconcile_target};
 use crate::engine::reconciliation::{ReconcileResult, RunContext};
 use crate::engine::telemetry::{self, Counts};
-use crate::event::delivery::{Payload, QueueMessage};
+use crate::event::payload::{Payload, QueueMessage, build_batch_response};
 use crate::model::Tagged;
 use crate::notify::Outbox;
 use crate::policy::Mode;
@@ -85,10 +85,10 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
             };
             if let Err(error) = result {
                 telemetry::log_failed_message(&message_id, &error);
-                failures.push(json!({"itemIdentifier": message_id}));
+                failures.push(message_id);
             }
         }
-        json!({"batchItemFailures": failures})
+        build_batch_response(failures)
     }
 
     /// Reconciles every target of one event, even if some of them fail.

@@ -1,7 +1,7 @@
 //! Events: the envelope, typed details, and the SQS and SNS records around them.
 
-pub mod delivery;
 pub mod detail;
 mod envelope;
+pub mod payload;
 
 pub use envelope::Event;

@@ -8,23 +8,9 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::clock::{parse_time_of_day, parse_time_zone};
 use super::grammar::{TagError, TagPairs, parse_seconds};
+use super::reference::BACKUP_TAG;
 use super::{BACKUP, StackDefaults};
 use crate::model::CopyDestination;
-
-const EXAMPLE: &str = "at=03:00 keep=7d";
-const KEYS: [&str; 11] = [
-    "at",
-    "every",
-    "tz",
-    "keep",
-    "rpo",
-    "copy",
-    "copy-key",
-    "drill",
-    "drill-group",
-    "check-task",
-    "rto",
-];
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct BackupPolicy {
@@ -123,7 +109,7 @@ impl BackupPolicy {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = TagPairs::parse(BACKUP, value, &KEYS, EXAMPLE)?;
+        let pairs = TagPairs::parse(&BACKUP_TAG, value)?;
         let keep = pairs
             .get("keep")
             .map(|text| parse_retention(&pairs, text))

@@ -1,14 +1,12 @@
 //! Weekly time windows in a time zone: `lamplighter:schedule` and `lamplighter:freeze`.
 
+use super::reference::{FREEZE_TAG, SCHEDULE_TAG};
 use jiff::civil::{Date, DateTime, Time, Weekday};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
 
 use super::FREEZE;
 use super::grammar::{TagError, build_tag_error};
-
-const SCHEDULE_EXAMPLE: &str = "mon-fri 05:00-10:00 Europe/Rome min=6";
-const FREEZE_EXAMPLE: &str = "fri 16:00 - mon 08:00 Europe/Rome";
 
 /// A weekly window with a minimum number of tasks, for a known burst of load.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,7 +36,7 @@ impl ScheduleWindow {
     /// [`TagError`] if the value is invalid.
     pub fn parse(tag: &str, value: &str) -> Result<Self, TagError> {
         Self::parse_words(value)
-            .map_err(|problem| build_tag_error(tag, value, &problem, SCHEDULE_EXAMPLE))
+            .map_err(|problem| build_tag_error(tag, value, &problem, SCHEDULE_TAG.example))
     }
 
     fn parse_words(value: &str) -> Result<Self, String> {
@@ -86,7 +84,7 @@ impl FreezeWindow {
     /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str) -> Result<Self, TagError> {
         Self::parse_words(value)
-            .map_err(|problem| build_tag_error(FREEZE, value, &problem, FREEZE_EXAMPLE))
+            .map_err(|problem| build_tag_error(FREEZE, value, &problem, FREEZE_TAG.example))
     }
 
     fn parse_words(value: &str) -> Result<Self, String> {
@@ -220,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_window_has_days_hours_zone_and_minimum() {
-        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
+        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_TAG.example).unwrap();
         assert_eq!(
             (window.from, window.to, window.min),
             (Weekday::Monday, Weekday::Friday, 6)
@@ -235,7 +233,7 @@ mod tests {
     #[case::saturday("2026-11-21T05:00:00Z", false)]
     #[case::in_summer_an_hour_earlier("2026-07-20T03:00:00Z", true)]
     fn a_window_opens_by_the_local_clock(#[case] now: Timestamp, #[case] open: bool) {
-        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_EXAMPLE).unwrap();
+        let window = ScheduleWindow::parse("lamplighter:schedule", SCHEDULE_TAG.example).unwrap();
         assert_eq!(window.is_open(now), open);
     }
 

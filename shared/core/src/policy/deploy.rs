@@ -1,33 +1,11 @@
 //! `lamplighter:deploy`: the image that a service tracks and the gates of its release.
 
-use super::DEPLOY;
 use super::deploy_options::{
     OnInconclusive, Severity, Strategy, parse_on_inconclusive, parse_severity, parse_strategy,
 };
 use super::grammar::{TagError, TagPairs};
+use super::reference::DEPLOY_TAG;
 use super::tag_selector::{TagSelector, parse_selector};
-
-const EXAMPLE: &str = "tag=RC_x.x.x repo=shop/web";
-const KEYS: [&str; 18] = [
-    "tag",
-    "semver",
-    "repo",
-    "container",
-    "verify",
-    "verify.",
-    "expect",
-    "scan",
-    "approve",
-    "snapshot",
-    "snapshot-limit",
-    "breaker",
-    "deadline",
-    "bake",
-    "strategy",
-    "verify-test",
-    "unclear",
-    "group",
-];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
@@ -95,7 +73,7 @@ impl DeployPolicy {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str) -> Result<Self, TagError> {
-        let pairs = TagPairs::parse(DEPLOY, value, &KEYS, EXAMPLE)?;
+        let pairs = TagPairs::parse(&DEPLOY_TAG, value)?;
         Ok(Self {
             bake: pairs
                 .parse_duration("bake", 1..=MAX_WAIT, "duration of up to 12h such as 5m")?

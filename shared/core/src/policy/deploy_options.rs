@@ -58,10 +58,12 @@ pub(super) fn parse_severity(pairs: &TagPairs<'_>, word: &str) -> Result<Severit
 }
 
 pub(super) fn parse_on_inconclusive(pairs: &TagPairs<'_>) -> Result<OnInconclusive, TagError> {
-    match pairs.get("unclear") {
+    match pairs.get("inconclusive") {
         None | Some("keep") => Ok(OnInconclusive::Keep),
-        Some("back") => Ok(OnInconclusive::Rollback),
-        Some(word) => Err(pairs.build_error(format!("unclear={word} is not one of keep, back"))),
+        Some("rollback") => Ok(OnInconclusive::Rollback),
+        Some(word) => {
+            Err(pairs.build_error(format!("inconclusive={word} is not one of keep, rollback")))
+        }
     }
 }
 

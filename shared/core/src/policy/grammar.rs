@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::reference::TagReference;
+
 /// An invalid tag: its key, its value, the problem and a valid example.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 pub struct TagError {
@@ -44,26 +46,22 @@ pub(super) struct TagPairs<'a> {
 }
 
 impl<'a> TagPairs<'a> {
-    /// Parses a tag's value. A known key that ends in a dot allows continuations (`verify.` allows
-    /// `verify.2=…`).
-    pub fn parse(
-        tag: &'a str,
-        value: &'a str,
-        known: &[&str],
-        example: &'static str,
-    ) -> Result<Self, TagError> {
+    /// Parses a tag's value against the pairs of its reference. A key that ends in a dot allows
+    /// continuations (`verify.` allows `verify.2=…`).
+    pub fn parse(reference: &'static TagReference, value: &'a str) -> Result<Self, TagError> {
+        let known: Vec<&str> = reference.keys().collect();
         let mut parsed = Self {
-            tag,
+            tag: reference.key,
             value,
-            example,
+            example: reference.example,
             given: BTreeMap::new(),
         };
         for pair in value.split_whitespace() {
             let Some((key, text)) = pair.split_once('=') else {
                 return Err(parsed.build_error(format!("\"{pair}\" is not key=value")));
             };
-            if !is_known_key(key, known) {
-                return Err(parsed.build_unknown_key_error(key, known));
+            if !is_known_key(key, &known) {
+                return Err(parsed.build_unknown_key_error(key, &known));
             }
             if text.is_empty() {
                 return Err(parsed.build_error(format!("{key}= has no value")));
@@ -196,6 +194,25 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
+    use crate::policy::reference::PairReference;
+
+    const fn pair(key: &'static str) -> PairReference {
+        PairReference {
+            key,
+            values: "",
+            default: "",
+            meaning: "",
+        }
+    }
+
+    const SAMPLE: TagReference = TagReference {
+        key: "lamplighter:deploy",
+        on: "service",
+        summary: "",
+        example: "tag=latest",
+        words: &[],
+        pairs: &[pair("tag"), pair("repo")],
+    };
 
     #[rstest]
     #[case(
@@ -206,8 +223,7 @@ mod tests {
     #[case("tag=", "tag= has no value")]
     #[case("tag=a tag=b", "tag= is given twice")]
     fn an_error_names_the_problem_and_a_valid_example(#[case] value: &str, #[case] problem: &str) {
-        let error = TagPairs::parse("lamplighter:deploy", value, &["tag", "repo"], "tag=latest")
-            .unwrap_err();
+        let error = TagPairs::parse(&SAMPLE, value).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("tag lamplighter:deploy = \"{value}\": {problem}; for example: tag=latest")

@@ -5,10 +5,8 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::grammar::{TagError, TagPairs, build_tag_error};
+use super::reference::HEAL_TAG;
 use super::{HEAL, get_tag};
-
-const EXAMPLE: &str = "on steps=3 memory=+25";
-const KEYS: [&str; 4] = ["steps", "memory", "crash", "spot-fallback"];
 /// Default number of healing steps before escalation.
 const DEFAULT_STEPS: u32 = 3;
 
@@ -55,7 +53,7 @@ impl HealPolicy {
     fn parse(value: &str) -> Result<Self, TagError> {
         let (word, options) = value.split_once(char::is_whitespace).unwrap_or((value, ""));
         let mode = parse_mode(value, word)?;
-        TagPairs::parse(HEAL, options, &KEYS, EXAMPLE)
+        TagPairs::parse(&HEAL_TAG, options)
             .and_then(|pairs| Self::parse_options(mode, &pairs))
             // The error quotes the whole value, not only the options.
             .map_err(|error| TagError {
@@ -86,7 +84,7 @@ fn parse_mode(value: &str, word: &str) -> Result<HealMode, TagError> {
             HEAL,
             value,
             "must start with on, notify or off",
-            EXAMPLE,
+            HEAL_TAG.example,
         )),
     }
 }

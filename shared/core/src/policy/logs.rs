@@ -5,8 +5,7 @@ use std::fmt;
 
 use super::LOGS;
 use super::grammar::{TagError, TagPairs, parse_seconds};
-
-const EXAMPLE: &str = "export keep=7d retain=30d";
+use super::reference::LOGS_TAG;
 /// Allowed retentions of exported logs, in days. The stack's bucket has a lifecycle rule for each.
 pub const EXPORT_RETENTION_DAYS: [u32; 10] = [1, 3, 5, 7, 14, 30, 60, 90, 180, 365];
 /// Retentions that CloudWatch Logs accepts for a log group, in days.
@@ -69,7 +68,7 @@ impl LogsPolicy {
         let (words, others): (Vec<&str>, Vec<&str>) =
             value.split_whitespace().partition(|word| *word == "export");
         let pairs = others.join(" ");
-        let pairs = TagPairs::parse(LOGS, &pairs, &["keep", "retain"], EXAMPLE)?;
+        let pairs = TagPairs::parse(&LOGS_TAG, &pairs)?;
         let is_exported = !words.is_empty();
         let retain = pairs
             .get("retain")

@@ -10,6 +10,7 @@ mod deploy_options;
 mod grammar;
 mod heal;
 mod logs;
+pub mod reference;
 mod scale;
 mod stack;
 mod tag_selector;
@@ -35,17 +36,12 @@ pub use tag_selector::TagSelector;
 pub use version::{SemverRange, TagPattern};
 
 use grammar::{build_tag_error, find_closest};
+use reference::{SILENCE_TAG, TAGS};
 
 pub use crate::model::tag_keys::{
     ACK, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED, PREFIX,
     ROLLOUT_TIER, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
 };
-
-/// Every key that an operator may set. `lamplighter:schedule.2`, `.3` … continue
-/// `lamplighter:schedule`.
-const KEYS: [&str; 12] = [
-    MANAGED, APP, DEPLOY, SCALE, SCHEDULE, HEAL, FREEZE, SILENCE, BACKUP, LOGS, APPROVE, ACK,
-];
 
 /// All other keys of ours. Lamplighter sets them, or a person does so on a resource that it
 /// created.
@@ -123,11 +119,10 @@ pub fn find_acknowledgement(tags: &Tags) -> Option<&str> {
 /// # Errors
 /// [`TagError`] if the tag is not `until=` and a time with its zone.
 pub fn parse_silence(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
-    const EXAMPLE: &str = "until=2026-12-01T08:00Z";
     let Some(value) = get_tag(tags, SILENCE) else {
         return Ok(None);
     };
-    let pairs = grammar::TagPairs::parse(SILENCE, value, &["until"], EXAMPLE)?;
+    let pairs = grammar::TagPairs::parse(&SILENCE_TAG, value)?;
     let until = pairs.get_required("until")?;
     until.parse().map(Some).map_err(|_| {
         pairs.build_error(format!(
@@ -169,7 +164,7 @@ pub fn parse_scaling_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagErr
 /// meant.
 pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
     tags.keys().filter(|key| is_unknown_key(key)).map(|key| {
-        let suggestion = find_closest(key, &KEYS)
+        let suggestion = find_closest(key, &TAGS.map(|tag| tag.key))
             .map(|k| format!("; did you mean {k}?"))
             .unwrap_or_default();
         build_tag_error(
@@ -183,7 +178,12 @@ pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
 
 /// Reports whether a key has our prefix, but is none of ours.
 fn is_unknown_key(key: &str) -> bool {
-    key.starts_with(PREFIX) && !KEYS.contains(&strip_continuation(key)) && !OURS.contains(&key)
+    key.starts_with(PREFIX) && !is_reference_key(strip_continuation(key)) && !OURS.contains(&key)
+}
+
+/// Reports whether an operator may set this tag.
+fn is_reference_key(key: &str) -> bool {
+    TAGS.iter().any(|tag| tag.key == key)
 }
 
 /// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::grammar::{TagError, TagPairs};
+use super::reference::SCALE_TAG;
 use super::{SCALE, StackDefaults};
-
-const EXAMPLE: &str = "min=2 max=20 rps=10 cpu=70";
 /// More tasks than one ECS service can have.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html>
 const TASKS_PER_SERVICE: u32 = 5_000;
@@ -52,12 +51,7 @@ impl ScalePolicy {
     /// # Errors
     /// [`TagError`] if the value is invalid.
     pub fn parse(value: &str, defaults: &StackDefaults) -> Result<Self, TagError> {
-        let pairs = TagPairs::parse(
-            SCALE,
-            value,
-            &["min", "max", "rps", "cpu", "memory", "autoscaling"],
-            EXAMPLE,
-        )?;
+        let pairs = TagPairs::parse(&SCALE_TAG, value)?;
         let max = pairs
             .parse_number("max", 1..=TASKS_PER_SERVICE)?
             .ok_or_else(|| pairs.build_error("max= is missing"))?;
@@ -69,10 +63,10 @@ impl ScalePolicy {
         }
         let autoscaling = match pairs.get("autoscaling") {
             None | Some("raise") => Autoscaling::Raise,
-            Some("tell") => Autoscaling::Notify,
+            Some("notify") => Autoscaling::Notify,
             Some(other) => {
                 return Err(
-                    pairs.build_error(format!("autoscaling={other} is neither raise nor tell"))
+                    pairs.build_error(format!("autoscaling={other} is neither raise nor notify"))
                 );
             }
         };
@@ -120,7 +114,7 @@ mod tests {
     #[case("max=4 cpu=180", "cpu=180 is not a whole number from 1 to 100")]
     #[case("min=2", "max= is missing")]
     #[case("min=0 max=4", "min=0 is not a whole number from 1 to 5000")]
-    #[case("max=4 autoscaling=off", "autoscaling=off is neither raise nor tell")]
+    #[case("max=4 autoscaling=off", "autoscaling=off is neither raise nor notify")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {
         assert_eq!(
             ScalePolicy::parse(value, &StackDefaults::default())

@@ -1,8 +1,14 @@
 //! Lambda payloads: an event directly from a rule or schedule, or events inside SQS or SNS
 //! records.
+//!
+//! SQS batches and their responses have the types of `aws_lambda_events`, which read every recorded batch.
+//! Everything else has types of our own: version 1.2 of that crate rejects recorded payloads of its EventBridge,
+//! SNS, alarm, Health, CloudTrail and tag types (1 to 21 of each), has no details of ECS and ECR events, and needs
+//! chrono for three of them.
 
+use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::{Event, MalformedEvent};
 
@@ -28,27 +34,23 @@ pub struct QueueMessage {
 #[derive(Debug, PartialEq, Eq)]
 pub struct QueueRecord {
     pub message_id: String,
-    pub body: String,
+    /// The text, or the reason why there is none.
+    pub body: Result<String, MalformedEvent>,
 }
 
+/// The `eventSource` of an SQS record.
+const SQS: &str = "aws:sqs";
+
 #[derive(Deserialize)]
-struct Records {
+struct SnsRecords {
     #[serde(rename = "Records")]
-    records: Vec<Record>,
+    records: Vec<SnsRecord>,
 }
 
 #[derive(Deserialize)]
-#[serde(untagged)]
-enum Record {
-    Sqs {
-        #[serde(rename = "messageId")]
-        message_id: String,
-        body: String,
-    },
-    Sns {
-        #[serde(rename = "Sns")]
-        sns: SnsEnvelope,
-    },
+struct SnsRecord {
+    #[serde(rename = "Sns")]
+    sns: SnsEnvelope,
 }
 
 #[derive(Deserialize)]
@@ -67,49 +69,76 @@ impl Payload {
         if payload.get("Records").is_none() {
             return Event::parse(payload).map(|event| Self::Direct(Box::new(event)));
         }
-        let mut messages = Vec::new();
-        let mut events = Vec::new();
-        for record in parse_records(payload)? {
-            match record {
-                Record::Sqs { message_id, body } => messages.push(QueueMessage {
-                    message_id,
-                    event: parse_message_text(&body),
-                }),
-                Record::Sns { sns } => events.push(parse_message_text(&sns.message)?),
-            }
+        if is_sqs_batch(&payload) {
+            let messages = parse_queue_records(payload)?
+                .into_iter()
+                .map(|record| QueueMessage {
+                    event: record.body.and_then(|body| parse_message_text(&body)),
+                    message_id: record.message_id,
+                });
+            return Ok(Self::Queue(messages.collect()));
         }
-        Ok(if messages.is_empty() {
-            Self::Topic(events)
-        } else {
-            Self::Queue(messages)
-        })
+        let topic: SnsRecords = serde_json::from_value(payload).map_err(|_| unknown_records())?;
+        if topic.records.is_empty() {
+            return Err(MalformedEvent("no Records".into()));
+        }
+        let events: Result<Vec<Event>, MalformedEvent> = topic
+            .records
+            .iter()
+            .map(|record| parse_message_text(&record.sns.message))
+            .collect();
+        events.map(Self::Topic)
     }
 }
 
-/// Returns the messages of an SQS batch without parsing their text.
+/// Builds the answer that makes SQS deliver these messages again, and no others.
+#[must_use]
+pub fn build_batch_response(failed: impl IntoIterator<Item = String>) -> Value {
+    let mut response = SqsBatchResponse::default();
+    for message_id in failed {
+        response.add_failure(message_id);
+    }
+    json!(response)
+}
+
+/// Returns the messages of an SQS batch without parsing their text. A message without a body fails alone.
 ///
 /// # Errors
 /// [`MalformedEvent`] if the payload is not an SQS batch.
 pub fn parse_queue_records(payload: Value) -> Result<Vec<QueueRecord>, MalformedEvent> {
-    parse_records(payload)?
-        .into_iter()
-        .map(|record| match record {
-            Record::Sqs { message_id, body } => Ok(QueueRecord { message_id, body }),
-            Record::Sns { .. } => Err(MalformedEvent(
-                "expected SQS messages, but got an SNS record".into(),
-            )),
-        })
-        .collect()
+    if !is_sqs_batch(&payload) {
+        return Err(MalformedEvent(
+            "records of another source where SQS messages are expected".into(),
+        ));
+    }
+    let batch: SqsEvent = serde_json::from_value(payload).map_err(|_| unknown_records())?;
+    Ok(batch.records.into_iter().map(to_queue_record).collect())
 }
 
-fn parse_records(payload: Value) -> Result<Vec<Record>, MalformedEvent> {
-    let parsed: Records = serde_json::from_value(payload).map_err(|_| {
-        MalformedEvent("Records are neither SQS messages nor SNS notifications".into())
-    })?;
-    if parsed.records.is_empty() {
-        return Err(MalformedEvent("Records is empty".into()));
+fn to_queue_record(message: SqsMessage) -> QueueRecord {
+    QueueRecord {
+        message_id: message.message_id.unwrap_or_default(),
+        body: message
+            .body
+            .ok_or_else(|| MalformedEvent("the SQS message has no body".into())),
     }
-    Ok(parsed.records)
+}
+
+/// Reports whether all records come from SQS: the types of `aws_lambda_events` accept records of any source.
+fn is_sqs_batch(payload: &Value) -> bool {
+    let records = payload.get("Records").and_then(Value::as_array);
+    records.is_some_and(|records| {
+        !records.is_empty()
+            && records.iter().all(|record| {
+                record
+                    .get("eventSource")
+                    .is_some_and(|source| source == SQS)
+            })
+    })
+}
+
+fn unknown_records() -> MalformedEvent {
+    MalformedEvent("Records are neither SQS messages nor SNS notifications".into())
 }
 
 /// Parses the event in a message text. The text may be an SNS envelope around the event, if the
@@ -130,8 +159,6 @@ fn parse_json(text: &str) -> Result<Value, MalformedEvent> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     fn sweep() -> String {
@@ -144,12 +171,14 @@ mod tests {
             {"eventSource": "aws:sqs", "messageId": "m1", "body": sweep()},
             {"eventSource": "aws:sqs", "messageId": "m2", "body": "plain text"},
             {"eventSource": "aws:sqs", "messageId": "m3", "body": json!({"Type": "Notification", "Message": sweep()}).to_string()},
+            {"eventSource": "aws:sqs", "messageId": "m4"},
         ]});
         let Payload::Queue(messages) = Payload::parse(payload).unwrap() else {
             panic!("not a queue")
         };
         let ok: Vec<bool> = messages.iter().map(|m| m.event.is_ok()).collect();
-        assert_eq!(ok, [true, false, true]);
+        assert_eq!(ok, [true, false, true, false]);
+        assert_eq!(messages[3].message_id, "m4");
     }
 
     #[test]
