@@ -1,10 +1,12 @@
 //! Notifications as operations send them, and the function that turns them into messages.
 
+use lamplighter::Function;
+use lamplighter::notify::{Notification, Source};
 use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
-use crate::ledger::free;
-use crate::stack::Stack;
+use crate::testkit::ledger::free;
+use crate::testkit::stack::Stack;
 
 /// Sends notifications through the queue, as an operation does.
 ///
@@ -20,7 +22,7 @@ pub fn tell(stack: &Stack, notices: &[Value]) {
         .flatten()
         .filter_map(Value::as_str);
     let url = urls
-        .find(|url| url.contains("Notices"))
+        .find(|url| url.contains("Notifications"))
         .unwrap_or_else(|| panic!("there is no queue for notices"));
     for ten in notices.chunks(10) {
         let entries: Vec<Value> = ten
@@ -39,17 +41,22 @@ pub fn tell(stack: &Stack, notices: &[Value]) {
 }
 
 /// Returns a notification of `heal` about a service of `shop`. `course` adds `begins` or `ends`.
+///
+/// # Panics
+/// If `alert` could not read it.
 #[must_use]
 pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Value {
     let mut notice = json!({
         "severity": severity, "key": null, "title": title, "why": "Its tasks end with exit code 3.",
-        "next": "Nothing to do.", "at": read_clock(), "source": {"function": "heal"}, "name": format!("shop/{service}"),
+        "next": "Nothing to do.", "at": read_clock(), "source": Source::from(Function::Heal), "name": format!("shop/{service}"),
         "target": format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/{service}"), "app": "shop",
         "stack": "lamplighter", "link": "https://eu-west-1.console.aws.amazon.com/ecs/v2",
     });
     if let (Some(notice), Some(course)) = (notice.as_object_mut(), course.as_object()) {
         notice.extend(course.clone());
     }
+    let read = serde_json::from_value::<Notification>(notice.clone());
+    assert!(read.is_ok(), "{notice} is no notification: {read:?}");
     notice
 }
 

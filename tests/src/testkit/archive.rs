@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-use crate::stack::{ACCOUNT, REGION, Stack};
+use crate::testkit::stack::{ACCOUNT, REGION, Stack};
 
 /// From the beginning of a day until it is exported.
 const DUE_AFTER: SignedDuration = SignedDuration::from_hours(36);

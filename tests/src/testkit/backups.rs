@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
-use crate::traffic::create_database;
+use crate::testkit::stack::Stack;
+use crate::testkit::traffic::create_database;
 
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 

@@ -13,8 +13,8 @@ mod shapes;
 use lamplighter::model::Arn;
 use scale::Scale;
 
-use crate::world::World;
-use crate::world::load::Task;
+use crate::testkit::world::World;
+use crate::testkit::world::load::Task;
 
 pub use baselines::{Hpa, TargetTracking};
 pub use shapes::{Curve, curves};

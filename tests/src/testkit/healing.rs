@@ -6,8 +6,8 @@ use lamplighter::model::Arn;
 use rollout::Rollout;
 use serde_json::Value;
 
-use crate::world::World;
-use crate::world::tasks::{Conduct, Fleet};
+use crate::testkit::world::World;
+use crate::testkit::world::tasks::{Conduct, Fleet};
 
 /// A world, its scheduler, and how far its events were delivered.
 pub struct Ward {

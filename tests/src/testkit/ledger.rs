@@ -1,9 +1,17 @@
 //! The ledger as somebody reads it with the AWS CLI.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::state::TargetState;
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
+use crate::testkit::stack::Stack;
+
+/// Before everything that a test does.
+const LONG_AGO: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
+/// Longer than a canary's step needs for a verdict.
+const VERDICT_TAKES: SignedDuration = SignedDuration::from_mins(8);
+/// Longer than every grace period.
+const GRACE_IS_OVER: SignedDuration = SignedDuration::from_mins(11);
 
 /// All journal records of a stack, the oldest first.
 #[must_use]
@@ -75,62 +83,44 @@ pub fn let_time_pass(stack: &Stack, target: &str) {
     });
 }
 
-/// A memory after some time, as JSON.
-fn older(memory: &str) -> String {
-    let mut memory: Value = serde_json::from_str(memory).unwrap_or_default();
-    for attempt in memory["attempts"].as_array_mut().into_iter().flatten() {
-        attempt["at"] = json!("2026-01-01T00:00:00Z");
+/// The state of a target after some time, as JSON.
+///
+/// # Panics
+/// Where it is not the state of a target.
+fn older(state: &str) -> String {
+    let mut state: TargetState =
+        serde_json::from_str(state).unwrap_or_else(|e| panic!("{e}: {state}"));
+    for attempt in &mut state.releases.attempts {
+        attempt.at = LONG_AGO;
     }
-    if memory["following"].is_object() {
-        memory["following"]["at"] = json!("2026-01-01T00:00:00Z");
+    if let Some(rollout) = &mut state.releases.active_rollout {
+        rollout.at = LONG_AGO;
     }
-    for key in ["since", "step_since"] {
+    if let Some(verdict) = &mut state.releases.pending_verdict {
         // Not so long that the step is over.
-        let before = memory["judging"][key]
-            .as_str()
-            .and_then(|at| at.parse::<Timestamp>().ok());
-        if let Some(at) = before {
-            memory["judging"][key] = json!(at - SignedDuration::from_mins(8));
-        }
+        verdict.since = verdict.since.map(|since| since - VERDICT_TAKES);
+        verdict.step_since -= VERDICT_TAKES;
     }
-    let minutes_ago = |at: &Value, minutes: i64| {
-        let at: Option<Timestamp> = at.as_str().and_then(|at| at.parse().ok());
-        at.map_or(Value::Null, |at| {
-            json!(at - SignedDuration::from_mins(minutes))
-        })
-    };
-    if memory["healing"].is_object() {
-        // By when it began people are told of it once.
-        let key = format!(
-            "heal:{}",
-            memory["healing"]["since"].as_str().unwrap_or_default()
-        );
-        let was_told = memory["told"]
-            .as_object()
-            .is_some_and(|told| told.keys().any(|told| told.starts_with(&key)));
-        let keys = if !was_told {
-            &["since", "unwell_since"][..]
+    for (_, since) in state.waiting.values_mut() {
+        *since -= GRACE_IS_OVER;
+    }
+    for scaling in &mut state.scaling.scalings {
+        scaling.at = LONG_AGO;
+    }
+    if let Some(incident) = &mut state.health.healing {
+        // The beginning of an incident is part of its key: it stays once people were notified.
+        let key = incident.incident_key();
+        if state.notified.keys().any(|sent| sent.starts_with(&key)) {
+            incident.well_since = incident.well_since.map(|since| since - GRACE_IS_OVER);
         } else {
-            &["well_since", "unwell_since"]
-        };
-        for key in keys {
-            memory["healing"][key] = minutes_ago(&memory["healing"][key], 11);
+            incident.since -= GRACE_IS_OVER;
         }
-        for step in memory["healing"]["steps"]
-            .as_array_mut()
-            .into_iter()
-            .flatten()
-        {
-            step["at"] = minutes_ago(&step["at"], 11);
+        incident.unwell_since -= GRACE_IS_OVER;
+        for step in &mut incident.steps {
+            step.at -= GRACE_IS_OVER;
         }
     }
-    for (_, waits) in memory["waiting"].as_object_mut().into_iter().flatten() {
-        waits[1] = minutes_ago(&waits[1], 11);
-    }
-    for scaling in memory["scalings"].as_array_mut().into_iter().flatten() {
-        scaling["at"] = json!("2026-01-01T00:00:00Z");
-    }
-    memory.to_string()
+    json!(state).to_string()
 }
 
 /// Makes all that is known of incidents older, as time would; while nobody is at it.

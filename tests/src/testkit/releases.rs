@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
 use rollout::Rollout;
 
-use crate::world::World;
+use crate::testkit::world::World;
 
 pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 

@@ -6,22 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
-const REQUIREMENTS: &str = include_str!("../stack/requirements.txt");
-/// Their packages.
-const FUNCTIONS: [&str; 12] = [
-    "acknowledge",
-    "alert",
-    "archive",
-    "backup",
-    "deploy",
-    "lamplighter-digest",
-    "drill",
-    "enroll",
-    "heal",
-    "rollout",
-    "scale",
-    "verify",
-];
+use lamplighter::Function;
+
+const REQUIREMENTS: &str = include_str!("../../stack/requirements.txt");
 const PYTHONS: [&str; 6] = [
     "python3",
     "python3.14",
@@ -161,8 +148,8 @@ fn find_python() -> Result<String, String> {
 fn build_functions(binaries: &Path) -> Result<(), String> {
     let mut build = clean_cargo();
     build.args(["build", "--quiet", "--package", "e2e", "--lib", "--bins"]);
-    for function in FUNCTIONS {
-        build.args(["--package", function]);
+    for function in Function::ALL {
+        build.args(["--package", function.package()]);
     }
     match binaries.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => {}

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::Stack;
-use crate::traffic::{between, elb, update};
+use crate::testkit::stack::Stack;
+use crate::testkit::traffic::{between, elb, update};
 
 /// The load balancer of a service, and its two target groups, as CloudWatch's dimensions have them.
 #[derive(Debug, Clone)]

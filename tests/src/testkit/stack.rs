@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::api::Api;
-use crate::setup::{Setup, root, setup};
+use crate::testkit::api::Api;
+use crate::testkit::setup::{Setup, root, setup};
 
 pub const ACCOUNT: &str = "123456789012";
 pub const REGION: &str = "eu-west-1";
@@ -375,7 +375,7 @@ impl Stack {
             .filter_map(Value::as_str);
         let notices = urls
             .into_iter()
-            .find(|url| url.contains("Notices"))
+            .find(|url| url.contains("Notifications"))
             .unwrap_or_default();
         let settings = json!({"mode": mode, "table": self.output("LedgerTable"), "notices": notices, "topic": self.output("TopicArn")});
         let variables = [

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{ACCOUNT, REGION, Stack};
-use crate::workload::{describe, service_arn};
+use crate::testkit::stack::{ACCOUNT, REGION, Stack};
+use crate::testkit::workload::{describe, service_arn};
 
 /// What a service of `shop` carries, a value a minute, the newest last.
 #[derive(Debug, Clone, Default)]

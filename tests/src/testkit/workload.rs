@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::stack::{ACCOUNT, REGION, Stack};
+use crate::testkit::stack::{ACCOUNT, REGION, Stack};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -199,6 +199,6 @@ pub fn describe(stack: &Stack, arn: &str) -> Value {
         .take()
 }
 
-fn done(answer: Result<Value, crate::api::ApiError>) -> Value {
+fn done(answer: Result<Value, crate::testkit::api::ApiError>) -> Value {
     answer.unwrap_or_else(|error| panic!("{error}"))
 }

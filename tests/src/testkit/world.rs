@@ -3,19 +3,22 @@
 //! It implements the engine's three ports. Calls fail as a test says: throttled, with their answer lost
 //! after they took effect, or with the function killed in the middle of them.
 
+mod backups;
 mod cloud;
-pub mod codedeploy;
+mod codedeploy;
 mod databases;
 pub mod ecs;
+mod executor;
 mod ledger;
 pub mod load;
 mod logs;
+mod monitoring;
 mod probes;
 mod releases;
+mod state;
 pub mod tasks;
 
 use std::cell::{Ref, RefCell, RefMut};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::rc::Rc;
@@ -23,129 +26,16 @@ use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Engine, Invocation, Observe};
-use lamplighter::model::{
-    Arn, CloudTrailEvent, ContainerInstance, Database, Deployment, Digest, ExistingAlarm,
-    ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup, LogStream, PlatformImage,
-    ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task,
-    TaskDefinition, Traffic,
-};
-use lamplighter::notify::Notification;
-use lamplighter::plan::RunCheckTask;
+use lamplighter::model::{Arn, Digest, Service};
 use lamplighter::policy::StackDefaults;
-use lamplighter::ports::costs::DailyCost;
-use lamplighter::ports::ledger::Record;
-use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
+
+pub use state::{Deployed, Fault, Held, Pushed, State};
 
 /// When every world begins.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
 const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
-
-/// What happens to a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// Refused before it takes effect.
-    Throttled,
-    /// It takes effect, and nobody hears of it.
-    AnswerLost,
-    /// The function is killed before it takes effect.
-    Killed,
-}
-
-/// A target's state item.
-#[derive(Debug, Clone, Default)]
-pub struct Held {
-    pub lease: Option<(String, Timestamp)>,
-    pub fence: u64,
-    pub memory: TargetState,
-}
-
-/// What a tag points at: an image, the platforms of an index, and since when.
-pub type Pushed = (Digest, Option<Vec<PlatformImage>>, Timestamp);
-
-/// Everything there is.
-#[derive(Debug, Default)]
-pub struct State {
-    pub now: Timestamp,
-    pub services: BTreeMap<Arn, Service>,
-    pub tags: BTreeMap<Arn, BTreeMap<String, String>>,
-    pub definitions: Vec<TaskDefinition>,
-    /// By repository and tag.
-    pub images: BTreeMap<(String, String), Pushed>,
-    /// What is measured, by service.
-    pub loads: BTreeMap<Arn, Load>,
-    /// By name.
-    pub alarms: BTreeMap<String, ExistingAlarm>,
-    /// Bodies by name.
-    pub dashboards: BTreeMap<String, String>,
-    pub databases: BTreeMap<Arn, Database>,
-    pub snapshots: BTreeMap<Arn, Snapshot>,
-    /// Regions whose listings are refused.
-    pub unreadable_regions: BTreeSet<String>,
-    /// Since when snapshots have been copied.
-    pub copying: BTreeMap<Arn, Timestamp>,
-    /// Since when databases have been restored.
-    pub restoring: BTreeMap<Arn, Timestamp>,
-    /// Those that other accounts may restore from.
-    pub shared: BTreeSet<Arn>,
-    /// The quota of manual snapshots, for instances and for clusters.
-    pub snapshots_allowed: u32,
-    /// When addresses answer badly.
-    pub unwell: Option<fn(Timestamp) -> bool>,
-    /// Revisions that were deregistered.
-    pub inactive: BTreeSet<String>,
-    /// Images that were deleted from their repository.
-    pub purged: BTreeSet<Digest>,
-    /// What ECS says of a service.
-    pub said: BTreeMap<Arn, Vec<String>>,
-    /// By identifier.
-    pub code_deployments: BTreeMap<String, codedeploy::Deployed>,
-    /// Services whose deployment waits for a person.
-    pub paused: BTreeSet<Arn>,
-    /// Deployments that shift traffic, by ARN.
-    pub shifting: BTreeMap<String, ServiceDeployment>,
-    /// What went through target groups, by ARN.
-    pub traffic: BTreeMap<String, Traffic>,
-    /// Tasks that ECS remembers of a service.
-    pub tasks: BTreeMap<Arn, Vec<Task>>,
-    /// Targets by the ARN of their group.
-    pub targets: BTreeMap<String, Vec<LoadBalancerTarget>>,
-    pub instances: BTreeMap<Arn, ContainerInstance>,
-    /// Auto Scaling groups by EC2 instance.
-    pub groups: BTreeMap<String, String>,
-    /// What CloudTrail knows, by resource.
-    pub changes: BTreeMap<String, Vec<CloudTrailEvent>>,
-    /// What containers wrote.
-    pub written: BTreeMap<LogStream, Vec<String>>,
-    /// Checks by what they were started by, and since when they run.
-    pub probes: BTreeMap<String, (RunCheckTask, Timestamp)>,
-    /// With what code checks end.
-    pub exit_code: i32,
-    /// Checks that were stopped.
-    pub halted: Vec<String>,
-    pub log_groups: BTreeMap<Arn, LogGroup>,
-    /// Every export task, and when it began, in order.
-    pub exports: Vec<(ExportTask, Timestamp)>,
-    /// Keys of manifests.
-    pub manifests: BTreeSet<String>,
-    /// Addresses that get nothing: not confirmed, or unsubscribed.
-    pub unreached: Vec<InactiveSubscription>,
-    /// By ARN.
-    pub target_groups: BTreeMap<String, TargetGroup>,
-    /// What Application Auto Scaling scales.
-    pub scalable: BTreeMap<Arn, ScalableTarget>,
-    pub held: BTreeMap<Arn, Held>,
-    pub journal: Vec<Record>,
-    pub notices: Vec<Notification>,
-    /// What was spent, by tag.
-    pub spent: Vec<(String, DailyCost)>,
-    /// Every call, in order: `UpdateService shop/web`.
-    pub calls: Vec<String>,
-    pub faults: VecDeque<(&'static str, Fault)>,
-    next_deployment: u32,
-    next_request: u32,
-}
 
 /// A handle on one world; clones share it.
 #[derive(Debug, Clone, Default)]
@@ -348,6 +238,20 @@ impl World {
             }
         }
     }
+
+    /// As many calls as a list of this length fills pages.
+    async fn pages(
+        &self,
+        call: &'static str,
+        about: &str,
+        items: usize,
+        per_page: usize,
+    ) -> Result<(), AwsError> {
+        for _ in 0..items.div_ceil(per_page).max(1) {
+            self.call(call, about).await?;
+        }
+        Ok(())
+    }
 }
 
 /// The event of a schedule.
@@ -373,115 +277,5 @@ fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
         Ok(())
     } else {
         Err(error(call, target, "Timeout", "no answer came"))
-    }
-}
-
-impl State {
-    /// All resources of an AWS service that carry a tag key.
-    #[must_use]
-    pub fn tagged(&self, service: &str, key: &str) -> Vec<Tagged> {
-        let carrying = self
-            .tags
-            .iter()
-            .filter(|(arn, tags)| arn.service() == service && tags.contains_key(key));
-        carrying
-            .map(|(arn, tags)| Tagged {
-                arn: arn.clone(),
-                tags: tags.clone(),
-            })
-            .collect()
-    }
-
-    /// Registers a revision as somebody would by hand, and answers its ARN.
-    pub fn register(&mut self, family: &str, image: &str) -> String {
-        let Value::Object(document) = json!({
-            "family": family, "cpu": "256",
-            "containerDefinitions": [{"name": "web", "image": image}],
-        }) else {
-            unreachable!("an object")
-        };
-        self.register_document(document, BTreeMap::new())
-    }
-
-    fn register_document(
-        &mut self,
-        mut document: serde_json::Map<String, Value>,
-        tags: BTreeMap<String, String>,
-    ) -> String {
-        let family = document["family"].as_str().unwrap_or_default().to_owned();
-        let revision = 1 + self
-            .definitions
-            .iter()
-            .filter(|d| d.family() == family)
-            .count();
-        let arn = format!("arn:aws:ecs:eu-west-1:123456789012:task-definition/{family}:{revision}");
-        document.insert("taskDefinitionArn".to_owned(), json!(arn));
-        document.insert("revision".to_owned(), json!(revision));
-        document.insert("registeredAt".to_owned(), json!(self.now.as_second()));
-        document.insert(
-            "registeredBy".to_owned(),
-            json!("arn:aws:sts::123456789012:assumed-role/terraform/ci"),
-        );
-        self.definitions.push(TaskDefinition { document, tags });
-        arn
-    }
-
-    /// Lets the containers of a family read a secret.
-    ///
-    /// # Panics
-    /// Where there is no such family.
-    pub fn read_secret(&mut self, family: &str, secret_arn: &str) {
-        let definition = self
-            .definitions
-            .iter_mut()
-            .find(|d| d.family() == family)
-            .expect("a family");
-        definition.document["containerDefinitions"][0]["secrets"] =
-            json!([{"name": "S", "valueFrom": secret_arn}]);
-    }
-
-    /// Starts a rolling deployment.
-    ///
-    /// # Panics
-    /// Where there is no such service.
-    pub fn deploy(&mut self, service: &Arn, definition: &str) {
-        self.next_deployment += 1;
-        let deployment = Deployment {
-            id: format!("ecs-svc/{}", self.next_deployment),
-            status: "PRIMARY".to_owned(),
-            task_definition: definition.to_owned(),
-            rollout_state: "IN_PROGRESS".to_owned(),
-            created_at: Some(self.now),
-        };
-        let service = self.services.get_mut(service).expect("a service");
-        for older in &mut service.deployments {
-            "ACTIVE".clone_into(&mut older.status);
-        }
-        definition.clone_into(&mut service.task_definition);
-        service.deployments.insert(0, deployment);
-    }
-
-    /// The rollout in progress completes.
-    ///
-    /// # Panics
-    /// Where there is no such service.
-    pub fn settle(&mut self, service: &Arn) {
-        let service = self.services.get_mut(service).expect("a service");
-        service.deployments.truncate(1);
-        "COMPLETED".clone_into(&mut service.deployments[0].rollout_state);
-    }
-
-    /// The rollout in progress fails and the circuit breaker goes back to the one before.
-    ///
-    /// # Panics
-    /// Where there is nothing to go back to.
-    pub fn roll_back(&mut self, service: &Arn) {
-        let service = self.services.get_mut(service).expect("a service");
-        service.deployments.remove(0);
-        let previous = &mut service.deployments[0];
-        "PRIMARY".clone_into(&mut previous.status);
-        service
-            .task_definition
-            .clone_from(&previous.task_definition);
     }
 }

@@ -5,8 +5,8 @@
 use std::fs;
 use std::process::ExitCode;
 
-use e2e::curves::{Followed, Hpa, Ours, TargetTracking, chart, curves, follow};
-use e2e::setup::root;
+use e2e::testkit::curves::{Followed, Hpa, Ours, TargetTracking, chart, curves, follow};
+use e2e::testkit::setup::root;
 
 fn main() -> ExitCode {
     let folder = root().join("target/curves");

@@ -3,24 +3,12 @@
 //! They are other people's data and not part of this project: the folder is named by `EVENT_CORPUS`, one
 //! folder a kind, one file a payload. Without it these tests are skipped and say so.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-#![allow(
-    clippy::disallowed_methods,
-    reason = "EVENT_CORPUS is read from the environment"
-)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use deploy::Deploy;
-use e2e::world::World;
+use e2e::testkit::world::World;
 use enroll::Enroll;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;

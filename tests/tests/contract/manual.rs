@@ -1,16 +1,9 @@
 //! OPERATIONS.md has every message that there is.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
 
-use e2e::setup::root;
+use e2e::testkit::setup::root;
 
 /// Severity and title of every message that a snapshot of `words_tests` holds.
 fn messages() -> BTreeSet<(String, String)> {
@@ -22,7 +15,7 @@ fn messages() -> BTreeSet<(String, String)> {
     let folders = functions
         .map(|function| function.path().join("src/snapshots"))
         .filter(|folder| folder.is_dir());
-    let folders = folders.chain([root().join("shared/src/visit/snapshots")]);
+    let folders = folders.chain([root().join("shared/core/src/engine/snapshots")]);
     let files = folders.flat_map(|folder| fs::read_dir(folder).unwrap().flatten());
     let lines = files.flat_map(|file| {
         fs::read_to_string(file.path())

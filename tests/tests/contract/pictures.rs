@@ -1,19 +1,12 @@
 //! The dashboard that an application gets, against CloudWatch's format; and the pictures in `docs/`, which show
-//! what the code makes now. `UPDATE_DOCS=1 cargo test --workspace --test pictures` draws them anew.
-
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
+//! what the code makes now. `UPDATE_DOCS=1 cargo test --workspace --test contract pictures` draws them anew.
 
 use std::{env, fs};
 
-use e2e::curves::{Hpa, Ours, TargetTracking, chart, curves, follow};
-use e2e::dashboard::{picture, problems};
-use e2e::setup::root;
-use e2e::world::World;
+use e2e::testkit::curves::{Hpa, Ours, TargetTracking, chart, curves, follow};
+use e2e::testkit::dashboard::{picture, problems};
+use e2e::testkit::setup::root;
+use e2e::testkit::world::World;
 use enroll::Enroll;
 use lamplighter::model::{Arn, Database};
 

@@ -1,18 +1,10 @@
 //! The event patterns in `infra/template.yaml`, against our sample events, by the emulator's matcher.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
-use e2e::setup::root;
-use e2e::stack::Stack;
+use e2e::testkit::setup::root;
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
@@ -160,7 +152,7 @@ const MATCHES: [(&str, &[&str]); 98] = [
 
 #[test]
 fn every_rule_matches_what_it_must_and_nothing_else() {
-    let stack = Stack::start(&[("TellAlarms", "yes"), ("TellJobs", "yes")]).unwrap();
+    let stack = Stack::start(&[("NotifyAlarms", "yes"), ("NotifyJobs", "yes")]).unwrap();
     let rules = patterns(&stack);
     let expected: BTreeSet<&str> = MATCHES
         .iter()
@@ -202,73 +194,6 @@ fn every_sample_event_is_in_the_table() {
         names,
         MATCHES.iter().map(|(name, _)| (*name).to_owned()).collect()
     );
-}
-
-/// Minutes between two turns of a schedule.
-fn minutes(schedule: &str) -> u32 {
-    match schedule {
-        "rate(1 minute)" => 1,
-        "rate(5 minutes)" => 5,
-        "cron(0/15 * * * ? *)" | "cron(5/15 * * * ? *)" => 15,
-        "rate(1 hour)" | "cron(0 * * * ? *)" => 60,
-        other => panic!("how often is {other}?"),
-    }
-}
-
-#[test]
-fn every_schedule_has_an_alarm_on_its_silence() {
-    let template = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
-    let (mut resource, mut event, mut rule, mut operation) = ("", "", "", "");
-    let (mut schedules, mut alarms) = (BTreeMap::new(), BTreeMap::new());
-    for line in template.lines() {
-        let depth = line.len() - line.trim_start().len();
-        let (key, value) = line
-            .trim()
-            .split_once(':')
-            .map_or(("", ""), |(key, value)| (key, value.trim()));
-        match (depth, key) {
-            (2, _) => resource = key,
-            (8, _) => event = key,
-            (12, "Schedule") => {
-                schedules.insert(
-                    format!("{resource}{event}"),
-                    (resource.to_lowercase(), minutes(value)),
-                );
-            }
-            (_, "AlarmName") => {
-                operation = value
-                    .split_once("-silent-")
-                    .map_or("", |(_, operation)| operation)
-            }
-            (_, "Dimensions") => {
-                rule = value
-                    .rsplit("!Ref ")
-                    .next()
-                    .unwrap()
-                    .trim_end_matches(" }]")
-            }
-            (6, "Period") if !operation.is_empty() => {
-                alarms.insert(
-                    rule.to_owned(),
-                    (operation.to_owned(), value.parse::<u32>().unwrap()),
-                );
-            }
-            _ => {}
-        }
-    }
-    assert_eq!(schedules.len(), 11);
-    assert_eq!(
-        alarms.keys().collect::<Vec<_>>(),
-        schedules.keys().collect::<Vec<_>>()
-    );
-    for (rule, (function, minutes)) in &schedules {
-        let (operation, period) = &alarms[rule];
-        assert_eq!(operation, function, "{rule}");
-        assert!(
-            *period >= 2 * 60 * minutes,
-            "{rule} may be late by less than {period} s"
-        );
-    }
 }
 
 /// Logical name of each rule with a pattern, and the pattern.

@@ -1,17 +1,9 @@
 //! Incidents and AWS events, end to end: from an event over the queue to an e-mail.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::alerts::{notice, sweep, tell};
-use e2e::ledger::{items, let_alerts_wait};
-use e2e::setup::root;
-use e2e::stack::Stack;
+use e2e::testkit::alerts::{notice, sweep, tell};
+use e2e::testkit::ledger::{items, let_alerts_wait};
+use e2e::testkit::setup::root;
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 fn send(stack: &Stack, sample: &str) {
@@ -41,7 +33,7 @@ fn wait_for_messages(stack: &Stack, count: usize) {
 
 #[test]
 fn aws_events_become_messages() {
-    let stack = Stack::start(&[("TellJobs", "yes")]).unwrap();
+    let stack = Stack::start(&[("NotifyJobs", "yes")]).unwrap();
     // A routine event goes first, and makes no message.
     stack.control(
         "event",

@@ -1,15 +1,7 @@
 //! Exports of logs, end to end: the real binary on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::archive::{exported, last_day, tag_log_group, write_log};
-use e2e::stack::Stack;
+use e2e::testkit::archive::{exported, last_day, tag_log_group, write_log};
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 const WEB: &str = "/ecs/shop/web";

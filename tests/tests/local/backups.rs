@@ -1,18 +1,10 @@
 //! Backups, end to end: the real binary on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
-use e2e::ledger::{free, journal};
-use e2e::stack::Stack;
-use e2e::traffic::create_database;
-use e2e::workload::{
+use e2e::testkit::backups::{backed_up, name, set_state, snapshots, taken_on};
+use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::create_database;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
 };
 use rstest::rstest;

@@ -1,15 +1,7 @@
 //! Backups of caches, end to end: the real binary on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::backups::{name, night, nightly};
-use e2e::stack::{ACCOUNT, REGION, Stack};
+use e2e::testkit::backups::{name, night, nightly};
+use e2e::testkit::stack::{ACCOUNT, REGION, Stack};
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::{Value, json};

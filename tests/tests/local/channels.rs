@@ -1,15 +1,7 @@
 //! Messages to Slack, PagerDuty and webhooks, end to end: the real function and servers that record what they get.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::alerts::{notice, sweep, tell};
-use e2e::stack::Stack;
+use e2e::testkit::alerts::{notice, sweep, tell};
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// A stack whose channels are those of the secret.

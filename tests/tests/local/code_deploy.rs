@@ -1,18 +1,10 @@
 //! A service that CodeDeploy deploys, end to end: the real binaries on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::net::TcpListener;
 
-use e2e::ledger::free;
-use e2e::stack::Stack;
-use e2e::workload::{
+use e2e::testkit::ledger::free;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, image, push_image, tag_service,
 };
 use serde_json::json;

@@ -1,20 +1,12 @@
 //! The real binaries, in the local stack, through its front door: an event in, AWS changed, people told.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use e2e::ledger::{expire_lease, is_free, items, journal, let_time_pass};
-use e2e::stack::Stack;
-use e2e::workload::{
+use e2e::testkit::ledger::{expire_lease, is_free, items, journal, let_time_pass};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image,
     secret_arn, tag_service, task_definition,
 };

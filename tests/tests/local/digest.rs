@@ -1,17 +1,9 @@
 //! The page of a day, end to end: the real function, asked by hand, and the mail.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::free;
-use e2e::stack::Stack;
-use e2e::traffic::create_database;
-use e2e::workload::{NewService, create_repository, create_service, image, push_image};
+use e2e::testkit::ledger::free;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::create_database;
+use e2e::testkit::workload::{NewService, create_repository, create_service, image, push_image};
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use lamplighter_aws::lambda::read_clock;

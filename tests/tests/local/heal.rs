@@ -1,17 +1,9 @@
 //! Unhealthy services, end to end: the real binaries on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::{free, let_time_pass};
-use e2e::shifting::behind_two_groups;
-use e2e::stack::Stack;
-use e2e::workload::{NewService, create_service, image, secret_arn};
+use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::shifting::behind_two_groups;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{NewService, create_service, image, secret_arn};
 use serde_json::{Value, json};
 
 const EXITED: &str = "Essential container in task exited";
@@ -339,7 +331,7 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     stack.until("it was killed", || {
         (stack.calls_of("UpdateService") == 1).then_some(())
     });
-    e2e::ledger::expire_lease(&stack, &web);
+    e2e::testkit::ledger::expire_lease(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
         (told(&stack, ", tasks restarted") == 1).then_some(())

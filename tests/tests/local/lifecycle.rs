@@ -1,17 +1,9 @@
 //! The life of a stack: beside another one, through an update, and to its end.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::{free, journal};
-use e2e::stack::Stack;
-use e2e::traffic::create_database;
-use e2e::workload::{
+use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::create_database;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image,
 };
 use rstest::rstest;
@@ -109,7 +101,7 @@ fn an_update_keeps_the_ledger_and_what_was_begun() {
         .deploy(
             "UpdateStack",
             "lamplighter",
-            &[("RolloutsPerHour", "9"), ("TellAlarms", "yes")],
+            &[("RolloutsPerHour", "9"), ("NotifyAlarms", "yes")],
         )
         .unwrap();
     assert_eq!(stack.output("LedgerTable"), table);
@@ -239,7 +231,8 @@ fn the_example_workload_deploys_with_what_is_chosen(#[case] choices: &[(&str, &s
         "{service}"
     );
     let template =
-        std::fs::read_to_string(e2e::setup::root().join("infra/app/template.yaml")).unwrap();
+        std::fs::read_to_string(e2e::testkit::setup::root().join("infra/app/template.yaml"))
+            .unwrap();
     // By their tags Lamplighter knows the instances that it may drain.
     assert!(template.contains(
         "echo ECS_CONTAINER_INSTANCE_PROPAGATE_TAGS_FROM=ec2_instance >> /etc/ecs/ecs.config"

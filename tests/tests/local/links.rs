@@ -1,16 +1,8 @@
 //! Links that stop reminders, end to end: from the e-mail over the page behind its link to the next reminder.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::alerts::{follow, link, notice, sweep, tell};
-use e2e::ledger::{items, let_alerts_wait};
-use e2e::stack::Stack;
+use e2e::testkit::alerts::{follow, link, notice, sweep, tell};
+use e2e::testkit::ledger::{items, let_alerts_wait};
+use e2e::testkit::stack::Stack;
 use serde_json::json;
 
 const LINKS: (&str, &str) = ("AckLinks", "yes");

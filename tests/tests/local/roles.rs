@@ -1,18 +1,11 @@
 //! What roles allow, as IAM judges them: what is managed and ours, and nothing beside it. Every other test on the local stack
 //! runs under the same roles.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::free;
-use e2e::stack::Stack;
-use e2e::traffic::create_database;
-use e2e::workload::{NewService, create_repository, create_service, image};
+use e2e::testkit::ledger::free;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::create_database;
+use e2e::testkit::workload::{NewService, create_repository, create_service, image};
+use lamplighter::Function;
 use serde_json::{Value, json};
 
 const MANAGED: [(&str, &str); 1] = [("lamplighter:managed", "true")];
@@ -147,7 +140,7 @@ fn nobody_may_read_secrets_or_change_their_own_rights() {
     let stack = Stack::start(&[("AckLinks", "yes")]).unwrap();
     let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
     let role = "arn:aws:iam::123456789012:role/lamplighter-DeployRole";
-    for function in FUNCTIONS {
+    for function in Function::ALL.map(Function::logical_id) {
         assert!(
             !may(&stack, function, "secretsmanager:GetSecretValue", secret),
             "{function}"
@@ -168,18 +161,3 @@ fn nobody_may_read_secrets_or_change_their_own_rights() {
     let denied = stack.control("denied", Value::Null);
     assert_eq!(denied, json!([]));
 }
-
-const FUNCTIONS: [&str; 12] = [
-    "Acknowledge",
-    "Deploy",
-    "Rollout",
-    "Verify",
-    "Scale",
-    "Heal",
-    "Enroll",
-    "Backup",
-    "Archive",
-    "Drill",
-    "Alert",
-    "Digest",
-];

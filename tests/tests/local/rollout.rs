@@ -1,22 +1,14 @@
 //! Rollouts that fail, end to end: the real binaries on the local stack.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
-use e2e::ledger::{free, let_time_pass};
-use e2e::stack::Stack;
-use e2e::workload::{
+use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
 };
 use serde_json::{Value, json};

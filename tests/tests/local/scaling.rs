@@ -1,20 +1,12 @@
 //! `scale` and `enroll` in the local stack, through its front door: tags, alarms and metrics in, counts and
 //! alarms changed, people told.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::{free, journal};
-use e2e::stack::Stack;
-use e2e::traffic::{
+use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::{
     Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count,
 };
-use e2e::workload::{NewService, create_service, image, service_arn, tag_service};
+use e2e::testkit::workload::{NewService, create_service, image, service_arn, tag_service};
 use serde_json::{Value, json};
 
 const SCALED: [(&str, &str); 3] = [
@@ -351,13 +343,13 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
             "lamplighter/db:orders/free-storage"
         ]
     );
-    stack.control("unconfirm", json!({"endpoint": e2e::stack::EMAIL}));
+    stack.control("unconfirm", json!({"endpoint": e2e::testkit::stack::EMAIL}));
     fire(&stack, "EnrollSweep");
     let journalled = |text: &str| {
         stack.until(text, || {
             journal(&stack)
                 .iter()
-                .any(|record| record["told"].to_string().contains(text))
+                .any(|record| record["notified"].to_string().contains(text))
                 .then_some(())
         });
     };
@@ -365,7 +357,7 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
     free(&stack);
     stack.control(
         "unconfirm",
-        json!({"endpoint": e2e::stack::EMAIL, "ended": true}),
+        json!({"endpoint": e2e::testkit::stack::EMAIL, "ended": true}),
     );
     fire(&stack, "EnrollSweep");
     journalled("gets no notifications - unsubscribed");

@@ -1,17 +1,9 @@
 //! Traffic that is shifted step by step, end to end: the real binaries on the local stack, asked as ECS asks.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::ledger::{free, let_time_pass};
-use e2e::shifting::{TwoGroups, behind_two_groups, carried, stage};
-use e2e::stack::Stack;
-use e2e::workload::{
+use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::shifting::{TwoGroups, behind_two_groups, carried, stage};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image,
     tag_service,
 };

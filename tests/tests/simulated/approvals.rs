@@ -1,16 +1,8 @@
 //! The real `deploy` and `rollout`, in a simulated world: what waits for a person, and what waits for nobody.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
-use e2e::world::World;
+use e2e::testkit::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
+use e2e::testkit::world::World;
 use lamplighter::policy::{LifecycleHook, StackDefaults};
 use rollout::Rollout;
 use serde_json::json;

@@ -1,15 +1,7 @@
 //! The real `archive`, in a simulated world: every day of every log group, one at a time, and none twice.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use archive::Archive;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use jiff::civil::Date;
 use jiff::{SignedDuration, ToSpan};
 use lamplighter::model::{Arn, ExportTask};
@@ -28,7 +20,7 @@ fn with_bucket() -> StackDefaults {
 }
 
 fn sweep(world: &World) -> Option<Value> {
-    let answer = world.invoke_with(&Archive, e2e::world::sweep(), with_bucket());
+    let answer = world.invoke_with(&Archive, e2e::testkit::world::sweep(), with_bucket());
     world.pass(SWEEP);
     answer.and_then(Result::ok)
 }

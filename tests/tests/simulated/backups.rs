@@ -1,17 +1,9 @@
 //! The real `backup`, in a simulated world, over nights and years.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::BTreeMap;
 
 use backup::Backup;
-use e2e::world::{BEGINNING, Fault, World};
+use e2e::testkit::world::{BEGINNING, Fault, World};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database};
@@ -96,7 +88,7 @@ fn the_journal_says_of_each_step_of_a_plan_in_order_what_came_of_it() {
         ..StackDefaults::default()
     };
     world
-        .invoke_with(&Backup, e2e::world::sweep(), two)
+        .invoke_with(&Backup, e2e::testkit::world::sweep(), two)
         .unwrap()
         .unwrap();
     let journal = world.state().journal.clone();
@@ -322,7 +314,7 @@ fn a_hundred_databases_with_three_thousand_snapshots_are_read_by_the_page() {
         ..StackDefaults::default()
     };
     world
-        .invoke_with(&Backup, e2e::world::sweep(), all())
+        .invoke_with(&Backup, e2e::testkit::world::sweep(), all())
         .unwrap()
         .unwrap();
     assert_eq!(world.count("DescribeDBSnapshots"), 30);

@@ -1,18 +1,10 @@
 //! The real `backup` and `enroll` on caches, in a simulated world.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::BTreeMap;
 
 use backup::Backup;
 use drill::Drill;
-use e2e::world::{BEGINNING, World, sweep};
+use e2e::testkit::world::{BEGINNING, World, sweep};
 use enroll::Enroll;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Database};

@@ -1,16 +1,8 @@
 //! The real `deploy`, `rollout` and `verify` with services that CodeDeploy deploys, in a simulated world.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::codedeploy::Deployed;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::Deployed;
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
 use lamplighter::policy::{LifecycleHook, StackDefaults};

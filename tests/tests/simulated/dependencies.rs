@@ -1,16 +1,8 @@
 //! `heal` in the simulated world during and after dependency outages.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::healing::Ward;
-use e2e::releases::release;
-use e2e::world::tasks::Conduct;
+use e2e::testkit::healing::Ward;
+use e2e::testkit::releases::release;
+use e2e::testkit::world::tasks::Conduct;
 use heal::Heal;
 use lamplighter::model::{Arn, Database};
 use rstest::rstest;
@@ -89,7 +81,7 @@ fn a_service_gets_a_grace_period_once_its_database_is_available() {
 
 /// One of our sample events of `heal`.
 fn sample(name: &str) -> Value {
-    let file = e2e::setup::root().join(format!("events/heal/{name}.json"));
+    let file = e2e::testkit::setup::root().join(format!("events/heal/{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 

@@ -1,15 +1,7 @@
 //! The real `deploy`, in a simulated world: what holds whatever happens in between.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::{Fault, World, sweep};
+use e2e::testkit::world::{Fault, World, sweep};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest};
 use lamplighter::notify::Severity;
@@ -536,7 +528,7 @@ fn a_quarantine_that_another_operation_wrote_is_respected() {
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.push("shop/web", "RC_1.0.5", 5);
-    let mut held = e2e::world::Held::default();
+    let mut held = e2e::testkit::world::Held::default();
     held.memory
         .releases
         .quarantined

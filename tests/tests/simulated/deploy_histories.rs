@@ -1,15 +1,7 @@
 //! Random histories in the simulated world: what holds in the end, whatever happened.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use proptest::prelude::*;
 use serde_json::Value;

@@ -1,19 +1,11 @@
 //! The real `digest`, in a simulated world: of quiet days and of busy ones.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use backup::Backup;
 use deploy::Deploy;
 use digest::Digest;
-use e2e::healing::Ward;
-use e2e::world::tasks::Conduct;
-use e2e::world::{BEGINNING, Fault, World};
+use e2e::testkit::healing::Ward;
+use e2e::testkit::world::tasks::Conduct;
+use e2e::testkit::world::{BEGINNING, Fault, World};
 use jiff::civil::date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, ToSpan};

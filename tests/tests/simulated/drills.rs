@@ -1,16 +1,8 @@
 //! The real `drill`, in a simulated world: from the newest good snapshot to a proven backup, and nothing left.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use backup::Backup;
 use drill::Drill;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{StackDefaults, VERIFIED};
@@ -38,7 +30,7 @@ fn backed_up(backup: &str) -> (World, Arn) {
 
 fn step(world: &World) -> Value {
     let answer = world
-        .invoke_with(&Drill, e2e::world::sweep(), closed())
+        .invoke_with(&Drill, e2e::testkit::world::sweep(), closed())
         .unwrap()
         .unwrap();
     world.pass(QUARTER);
@@ -165,7 +157,7 @@ fn a_function_killed_anywhere_is_made_up_for(
     world.fault(call, fault);
     // A restore that AWS refused is tried again a day later.
     for _ in 0..4 * 30 {
-        let _ = world.invoke_with(&Drill, e2e::world::sweep(), closed());
+        let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), closed());
         world.pass(QUARTER);
     }
     assert_eq!(restored(&world), [""; 0]);
@@ -349,7 +341,7 @@ fn a_restore_that_aws_refuses_is_tried_once_a_day() {
     let (world, _) = backed_up("at=03:00 drill=weekly");
     for _ in 0..4 * 24 * 2 {
         world.fault("RestoreDBInstanceFromDBSnapshot", Fault::Throttled);
-        let _ = world.invoke_with(&Drill, e2e::world::sweep(), closed());
+        let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), closed());
         world.pass(QUARTER);
     }
     let tried = world.count("RestoreDBInstanceFromDBSnapshot");
@@ -369,7 +361,7 @@ fn checked() -> StackDefaults {
 /// So many quarters of an hour of a database that is to be looked into.
 fn looked_into(world: &World, quarters: usize, defaults: &StackDefaults) {
     for _ in 0..quarters {
-        let _ = world.invoke_with(&Drill, e2e::world::sweep(), defaults.clone());
+        let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), defaults.clone());
         world.pass(QUARTER);
     }
 }

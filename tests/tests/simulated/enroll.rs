@@ -1,17 +1,9 @@
 //! The real `enroll`, in a simulated world: what holds whatever happens in between.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::BTreeMap;
 
 use deploy::Deploy;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use enroll::Enroll;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;

@@ -1,15 +1,7 @@
 //! The real `rollout`, in a simulated world: what a message says about why a release failed.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::releases::{minutes, push, release, runs};
-use e2e::world::{Fault, World};
+use e2e::testkit::releases::{minutes, push, release, runs};
+use e2e::testkit::world::{Fault, World};
 use lamplighter::model::{Arn, LogStream, Task, TaskContainer};
 use rstest::rstest;
 use serde_json::json;

@@ -1,17 +1,9 @@
 //! The real `heal`, in a simulated world with ECS's scheduler and unhealthy services.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::healing::Ward;
-use e2e::releases::release;
-use e2e::world::Fault;
-use e2e::world::tasks::{Conduct, stopped};
+use e2e::testkit::healing::Ward;
+use e2e::testkit::releases::release;
+use e2e::testkit::world::Fault;
+use e2e::testkit::world::tasks::{Conduct, stopped};
 use heal::Heal;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, CapacityShare, CloudTrailEvent, Task};
@@ -138,7 +130,7 @@ fn a_crash_loop_that_started_with_the_new_revision_is_rolled_back() {
         ward.last_why("shop/web")
     );
     // The image is quarantined, and people are notified of the recovery.
-    let digest = e2e::releases::digest(12);
+    let digest = e2e::testkit::releases::digest(12);
     assert!(
         ward.world.state().held[&web]
             .memory
@@ -598,7 +590,7 @@ fn a_step_whose_call_fails_is_taken_once(#[case] fault: Fault) {
 fn a_tracked_release_is_left_to_rollout() {
     let mut ward = Ward::new();
     let web = ward.service("web", 2, "on");
-    e2e::releases::push(&ward.world, "RC_1.1.0", 11);
+    e2e::testkit::releases::push(&ward.world, "RC_1.1.0", 11);
     ward.fleet.set_revision(&web, Conduct::NoSecret);
     let deployed = ward.world.count("UpdateService");
     ward.minutes(10);
@@ -719,7 +711,7 @@ fn a_pending_verdict_does_not_prevent_healing() {
     let web = ward.service("web", 2, "on");
     ward.minutes(30);
     let judging = json!({"deployment": "d", "execution": null, "since": null, "step": "PRE_SCALE_UP",
-                         "step_since": "2026-11-21T03:00:00Z", "failed": false, "looks": serde_json::to_value(lamplighter::state::ProbeStreak::default()).unwrap()});
+                         "step_since": "2026-11-21T03:00:00Z", "failed": false, "probe_streak": serde_json::to_value(lamplighter::state::ProbeStreak::default()).unwrap()});
     ward.world
         .state_mut()
         .held

@@ -1,19 +1,11 @@
 //! Histories of services that fail in every way that there is, with ECS's scheduler going on: what holds whatever becomes of
 //! events and of calls.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use std::collections::BTreeMap;
 
-use e2e::healing::Ward;
-use e2e::world::Fault;
-use e2e::world::tasks::Conduct;
+use e2e::testkit::healing::Ward;
+use e2e::testkit::world::Fault;
+use e2e::testkit::world::tasks::Conduct;
 use fastrand::Rng;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{Arn, Database};

@@ -1,15 +1,7 @@
 //! `heal` in the simulated world, where many services or instances fail at once.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::healing::Ward;
-use e2e::world::tasks::Conduct;
+use e2e::testkit::healing::Ward;
+use e2e::testkit::world::tasks::Conduct;
 use heal::Heal;
 use lamplighter::model::{Arn, ContainerInstance, Task, TaskContainer};
 use serde_json::{Value, json};
@@ -167,7 +159,7 @@ fn many_disconnected_instances_are_left_alone() {
             .push(unhealthy);
     }
     ward.minutes(60);
-    let file = e2e::setup::root().join("events/heal/instance-silent.json");
+    let file = e2e::testkit::setup::root().join("events/heal/instance-silent.json");
     let event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
     let all: Vec<Arn> = ward.world.state().instances.keys().cloned().collect();
     for arn in all {

@@ -1,16 +1,8 @@
 //! Histories of releases, with ECS carrying them out: what holds whatever images do, and whatever becomes of events.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::World;
-use e2e::world::ecs::{Behaviour, Ecs};
+use e2e::testkit::world::World;
+use e2e::testkit::world::ecs::{Behaviour, Ecs};
 use fastrand::Rng;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;

@@ -1,15 +1,7 @@
 //! The real `deploy` and `rollout`, in a simulated world: a bad release goes back to the last good one, and stays away.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
-use e2e::world::{Fault, World};
+use e2e::testkit::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
+use e2e::testkit::world::{Fault, World};
 use lamplighter::model::{AlarmState, AlarmTopics, ExistingAlarm};
 use lamplighter::notify::Severity;
 use proptest::prelude::*;

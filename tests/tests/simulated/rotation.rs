@@ -1,15 +1,7 @@
 //! Rotated secrets in the simulated world: tasks are started anew once, and for sure.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
 use lamplighter::policy::StackDefaults;
@@ -70,7 +62,7 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
     let restarts = world.state().services[&arn]
         .deployments
         .iter()
-        .filter(|d| d.created_at > Some(e2e::world::BEGINNING))
+        .filter(|d| d.created_at > Some(e2e::testkit::world::BEGINNING))
         .count();
     assert_eq!(restarts, 1);
     let told = world

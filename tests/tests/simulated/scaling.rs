@@ -1,16 +1,8 @@
 //! The real `scale`, in a simulated world: what holds whatever happens in between.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
-use e2e::curves::{Followed, Hpa, Ours, TargetTracking, curves, follow};
-use e2e::world::load::Task;
-use e2e::world::{Fault, World};
+use e2e::testkit::curves::{Followed, Hpa, Ours, TargetTracking, curves, follow};
+use e2e::testkit::world::load::Task;
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
 use proptest::prelude::*;

@@ -1,15 +1,7 @@
 //! The real `backup` with a vault in another account, in a simulated world.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use backup::Backup;
-use e2e::world::{Fault, World, sweep};
+use e2e::testkit::world::{Fault, World, sweep};
 use jiff::SignedDuration;
 use lamplighter::policy::StackDefaults;
 

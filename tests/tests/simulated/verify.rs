@@ -1,15 +1,7 @@
 //! The real `verify`, in a simulated world: a release that is worse is taken back from a share of the traffic.
 
-#![allow(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::unwrap_used,
-    reason = "a failed expectation ends the test"
-)]
-
 use deploy::Deploy;
-use e2e::world::{Fault, World};
+use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup};
 use lamplighter::state::ActiveRollback;

@@ -4,21 +4,7 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, CodeDeployment, DeploymentController};
 use lamplighter::plan::{AnswerCodeDeployHook, Rollback};
 
-use super::{State, World, error, heard};
-
-/// A deployment, and what it is about.
-#[derive(Debug, Clone)]
-pub struct Deployed {
-    pub deployment: CodeDeployment,
-    pub service: Arn,
-    pub revision: String,
-    /// The lifecycle event that goes on.
-    pub stage: String,
-    /// Whom it asks on the way.
-    pub ask: Option<String>,
-    /// How its questions were answered.
-    pub answers: Vec<bool>,
-}
+use super::{Deployed, State, World, error, heard};
 
 impl World {
     /// Lets CodeDeploy deploy a service.

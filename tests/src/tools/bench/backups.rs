@@ -1,7 +1,7 @@
 //! What one sweep of `backup` over a hundred databases takes.
 
-use e2e::backups::{backed_up, taken_on};
-use e2e::stack::Stack;
+use e2e::testkit::backups::{backed_up, taken_on};
+use e2e::testkit::stack::Stack;
 use serde_json::json;
 
 use crate::counted;

@@ -1,13 +1,7 @@
 //! `cargo numbers`: start-up, latency, memory, size and calls, measured on this machine, beside what else one
 //! could write; and what a managed service costs. Prints ratios; nothing is gated on a time.
 
-#![allow(
-    clippy::disallowed_methods,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stdout,
-    reason = "a program for a person to watch"
-)]
+#![allow(clippy::print_stdout, reason = "a program for a person to watch")]
 
 mod backups;
 mod https;
@@ -20,8 +14,9 @@ mod sweeps;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use e2e::stack::Stack;
-use e2e::workload::{NewService, create_repository, create_service, image, push_image};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{NewService, create_repository, create_service, image, push_image};
+use lamplighter::Function;
 use serde_json::{Value, json};
 
 use lambda::Lambda;
@@ -30,11 +25,6 @@ use subjects::{Subject, subjects};
 /// Starts measured per subject; the median is printed.
 const STARTS: usize = 41;
 const WARM_EVENTS: usize = 101;
-/// All but `acknowledge`, which people call.
-const SWEEPING: [&str; 11] = [
-    "deploy", "rollout", "verify", "scale", "heal", "enroll", "backup", "archive", "drill",
-    "alert", "digest",
-];
 
 fn main() -> ExitCode {
     match run() {
@@ -82,9 +72,10 @@ fn run() -> Result<(), String> {
     backups::sweeps(named("backup")?, &stack)?;
     messages::told(named("alert")?, &stack)?;
     messages::page(named("digest")?, &stack)?;
-    let sweeping = SWEEPING
+    let sweeping = Function::ALL
         .into_iter()
-        .map(named)
+        .filter(|function| function.schedule().is_some())
+        .map(|function| named(function.name()))
         .collect::<Result<Vec<_>, _>>()?;
     sweeps::peaks(&sweeping, &stack)?;
     https::first_call(&subjects)

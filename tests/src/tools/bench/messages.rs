@@ -1,7 +1,7 @@
 //! What it takes from a notice to its message, and for the page of a day.
 
-use e2e::alerts::notice;
-use e2e::stack::Stack;
+use e2e::testkit::alerts::notice;
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 use crate::lambda::Lambda;

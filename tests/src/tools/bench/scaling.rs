@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use e2e::curves::{Ours, curves, follow};
-use e2e::setup::root;
-use e2e::stack::Stack;
-use e2e::traffic::{Traffic, behind_balancer, carry, set_count};
-use e2e::workload::{NewService, create_service, image};
-use e2e::world::World;
+use e2e::testkit::curves::{Ours, curves, follow};
+use e2e::testkit::setup::root;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::traffic::{Traffic, behind_balancer, carry, set_count};
+use e2e::testkit::workload::{NewService, create_service, image};
+use e2e::testkit::world::World;
 use scale::Scale;
 use serde_json::{Value, json};
 

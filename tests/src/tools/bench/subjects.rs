@@ -5,25 +5,10 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use e2e::setup::{clean_cargo, root, setup};
+use e2e::testkit::setup::{clean_cargo, root, setup};
+use lamplighter::Function;
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
-
-/// Our functions: package and executable; the first is what the others are compared with.
-const OURS: [(&str, &str); 12] = [
-    ("deploy", "deploy"),
-    ("rollout", "rollout"),
-    ("verify", "verify"),
-    ("scale", "scale"),
-    ("heal", "heal"),
-    ("backup", "backup"),
-    ("drill", "drill"),
-    ("archive", "archive"),
-    ("enroll", "enroll"),
-    ("alert", "alert"),
-    ("acknowledge", "acknowledge"),
-    ("lamplighter-digest", "digest"),
-];
 
 pub struct Subject {
     pub name: &'static str,
@@ -55,17 +40,14 @@ impl Subject {
     }
 }
 
-/// Builds everything; the first is ours.
+/// Builds all subjects. The first is `deploy`, which the others are compared with.
 pub fn subjects() -> Result<Vec<Subject>, String> {
-    for (package, _) in OURS {
-        build(package, "release", None)?;
+    for function in Function::ALL {
+        build(function.package(), "release", None)?;
     }
     build("hello", "release", None)?;
     build("hello", "stock", None)?;
-    let own = OURS
-        .iter()
-        .map(|(_, name)| rust(name, &format!("release/{name}"), *name == "deploy"));
-    let mut subjects: Vec<Subject> = own.collect();
+    let mut subjects: Vec<Subject> = Function::ALL.map(function).into();
     subjects.extend([
         rust(
             "hello, one thread, same profile",
@@ -95,7 +77,7 @@ pub fn subjects() -> Result<Vec<Subject>, String> {
         ),
         Err(said) => println!("without the static build: {said}"),
     }
-    let script = root().join("tests/src/bench/baseline.py");
+    let script = root().join("tests/src/tools/bench/baseline.py");
     let command = [setup()?.python, script].map(|path| path.to_string_lossy().into_owned());
     subjects.push(Subject {
         name: "the same calls, Python and boto3",
@@ -103,6 +85,14 @@ pub fn subjects() -> Result<Vec<Subject>, String> {
         deploys: true,
     });
     Ok(subjects)
+}
+
+fn function(function: Function) -> Subject {
+    rust(
+        function.name(),
+        &format!("release/{}", function.name()),
+        function == Function::Deploy,
+    )
 }
 
 fn rust(name: &'static str, path: &str, deploys: bool) -> Subject {

@@ -1,7 +1,7 @@
 //! What a sweep of every function takes over a hundred services, by which their memory is chosen.
 
-use e2e::stack::Stack;
-use e2e::workload::{NewService, create_service, image};
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{NewService, create_service, image};
 use serde_json::{Value, json};
 
 use crate::lambda::Lambda;

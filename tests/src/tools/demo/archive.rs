@@ -1,9 +1,9 @@
 //! The scene about logs.
 
-use e2e::archive::{exported, last_day, tag_log_group, write_log};
+use e2e::testkit::archive::{exported, last_day, tag_log_group, write_log};
 use serde_json::json;
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 const GROUP: &str = "/ecs/shop/web";
 

@@ -1,9 +1,9 @@
 //! The scenes about backups.
 
-use e2e::backups::{backed_up, name, set_state, snapshots, taken_on};
+use e2e::testkit::backups::{backed_up, name, set_state, snapshots, taken_on};
 use serde_json::json;
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 pub fn tenth_day(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.stack.control("settings", json!({"events": false}));

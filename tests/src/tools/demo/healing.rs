@@ -1,14 +1,14 @@
 //! The scenes about unhealthy services.
 
-use e2e::ledger::let_time_pass;
-use e2e::traffic::create_database;
-use e2e::workload::{
+use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::traffic::create_database;
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, secret_arn,
     task_definition,
 };
 use serde_json::{Value, json};
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 const EXITED: &str = "Essential container in task exited";
 

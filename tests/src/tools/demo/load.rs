@@ -1,12 +1,12 @@
 //! The scenes about load.
 
-use e2e::ledger::let_time_pass;
-use e2e::traffic::{Traffic, alarms, behind_balancer, carry, count, set_count};
-use e2e::workload::{NewService, create_service, image, tag_service};
+use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::traffic::{Traffic, alarms, behind_balancer, carry, count, set_count};
+use e2e::testkit::workload::{NewService, create_service, image, tag_service};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 const SCALE: (&str, &str) = ("lamplighter:scale", "min=2 max=8 rps=10 cpu=80");
 

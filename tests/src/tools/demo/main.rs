@@ -1,11 +1,5 @@
 //! `cargo demo`: the main job, on the local stack, told as it happens.
 
-#![allow(
-    clippy::indexing_slicing,
-    clippy::disallowed_methods,
-    reason = "a program for a person to watch"
-)]
-
 mod archive;
 mod backups;
 mod healing;
@@ -13,15 +7,17 @@ mod load;
 mod people;
 mod releases;
 mod scenes;
+mod stage;
 mod story;
 
 use std::process::ExitCode;
 
-use e2e::ledger::journal;
-use e2e::stack::Stack;
+use e2e::testkit::ledger::journal;
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
-use scenes::{SCENES, Stage};
+use scenes::SCENES;
+use stage::Stage;
 use story::Story;
 
 const USAGE: &str = "usage: cargo demo [--keep] [--json] [--port N]

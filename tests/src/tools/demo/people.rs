@@ -2,14 +2,14 @@
 
 use std::fs;
 
-use e2e::setup::root;
-use e2e::stack::Stack;
+use e2e::testkit::setup::root;
+use e2e::testkit::stack::Stack;
 use jiff::ToSpan;
 use jiff::tz::TimeZone;
 use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 /// The ARN of the secret with the demo's channels. Slack gets the incidents of the application `till` only.
 pub const SECRET: &str = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels";

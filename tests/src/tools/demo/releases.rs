@@ -3,14 +3,14 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use e2e::ledger::let_time_pass;
-use e2e::shifting::{behind_two_groups, carried, stage as ask};
-use e2e::workload::{
+use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::shifting::{behind_two_groups, carried, stage as ask};
+use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
 };
 use serde_json::json;
 
-use crate::scenes::Stage;
+use crate::stage::Stage;
 
 fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
     stage.free()?;

@@ -2,7 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use e2e::stack::Stack;
+use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 const WIDTH: usize = 8;

@@ -1,0 +1,86 @@
+//! What the simulated AWS answers about databases, caches and their snapshots.
+
+use lamplighter::AwsError;
+use lamplighter::model::{Arn, CopyDestination, Database, Quotas, Snapshot};
+use lamplighter::ports::{Caches, Databases, SnapshotFilter};
+
+use super::{World, error};
+
+impl Databases for World {
+    async fn describe_databases(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeDBInstances", "all", arns.len(), 100)
+            .await?;
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
+    }
+
+    async fn list_snapshots(
+        &self,
+        place: Option<&CopyDestination>,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let place = place.map_or("eu-west-1", |place| place.region().unwrap_or("vault"));
+        if self.state().unreadable_regions.contains(place) {
+            return Err(error(
+                "DescribeDBSnapshots",
+                "all",
+                "AuthFailure",
+                "the region is not enabled",
+            ));
+        }
+        let mut found = self.state().snapshots_of(place, which);
+        found.retain(|snapshot| snapshot.arn.service() == "rds");
+        self.pages("DescribeDBSnapshots", "manual", found.len(), 100)
+            .await?;
+        Ok(found)
+    }
+
+    async fn get_snapshot_quotas(&self) -> Result<Quotas, AwsError> {
+        self.call("DescribeAccountAttributes", "RDS").await?;
+        Ok(self.state().quotas())
+    }
+
+    async fn find_smallest_class(
+        &self,
+        engine: &str,
+        _: &str,
+        multi_az: bool,
+    ) -> Result<Option<String>, AwsError> {
+        self.call("DescribeOrderableDBInstanceOptions", engine)
+            .await?;
+        Ok(Some(
+            if multi_az {
+                "db.c6gd.medium"
+            } else {
+                "db.t4g.medium"
+            }
+            .to_owned(),
+        ))
+    }
+
+    async fn is_snapshot_shared(&self, snapshot: &Arn) -> Result<bool, AwsError> {
+        self.call("DescribeDBSnapshotAttributes", &snapshot.display_name())
+            .await?;
+        Ok(self.state().shared.contains(snapshot))
+    }
+}
+
+impl Caches for World {
+    async fn describe_caches(&self, arns: &[Arn]) -> Result<Vec<Database>, AwsError> {
+        self.pages("DescribeReplicationGroups", "all", arns.len(), 50)
+            .await?;
+        let state = self.state();
+        Ok(arns.iter().filter_map(|arn| state.described(arn)).collect())
+    }
+
+    async fn list_cache_snapshots(
+        &self,
+        which: SnapshotFilter<'_>,
+    ) -> Result<Vec<Snapshot>, AwsError> {
+        let mut found = self.state().snapshots_of("eu-west-1", which);
+        found.retain(|snapshot| snapshot.arn.service() == "elasticache");
+        self.pages("DescribeSnapshots", "manual", found.len(), 50)
+            .await?;
+        Ok(found)
+    }
+}

@@ -1,0 +1,180 @@
+//! The actions in the simulated AWS.
+
+use lamplighter::AwsError;
+use lamplighter::model::Arn;
+use lamplighter::plan::{
+    Action, ApplyAlarms, ApplyDashboard, BackupAction, DrillAction, HealingAction, LogAction,
+    MonitoringAction, ReleaseAction, Rollout, ScalingAction,
+};
+use lamplighter::ports::{Executor, Services};
+
+use super::{World, heard};
+
+impl Executor for World {
+    async fn execute(&self, action: &Action) -> Result<String, AwsError> {
+        match action {
+            Action::Release(ReleaseAction::Rollout(rollout)) => self.roll_out(rollout).await,
+            Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
+                let heard_of = self
+                    .call("UpdateService", &redeploy.service.display_name())
+                    .await?;
+                let definition = self.state().services[&redeploy.service]
+                    .task_definition
+                    .clone();
+                self.state_mut().deploy(&redeploy.service, &definition);
+                heard(heard_of, "UpdateService", &redeploy.service.display_name())?;
+                Ok("accepted".to_owned())
+            }
+            Action::Release(ReleaseAction::Rollback(back)) if back.code_deploy.is_some() => {
+                self.code_back(back).await
+            }
+            Action::Release(ReleaseAction::Rollback(back)) => {
+                let call = if back.stop.is_some() {
+                    "StopServiceDeployment"
+                } else {
+                    "UpdateService"
+                };
+                let heard_of = self.call(call, &back.service.display_name()).await?;
+                self.state_mut().deploy(&back.service, &back.to);
+                heard(heard_of, call, &back.service.display_name())?;
+                Ok("accepted".to_owned())
+            }
+            Action::Release(ReleaseAction::ContinueDeployment(go_on)) => self.go_on(go_on).await,
+            Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
+                self.report(report).await
+            }
+            Action::Release(ReleaseAction::RecordVerdict(_))
+            | Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
+            Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
+                self.set_desired(&scale.service, scale.to).await
+            }
+            Action::Scaling(ScalingAction::SetMinCapacity(floor)) => {
+                self.set_minimum(&floor.service, floor.to).await
+            }
+            Action::Monitoring(MonitoringAction::ApplyAlarms(alarms)) => {
+                self.keep_alarms(alarms).await
+            }
+            Action::Monitoring(MonitoringAction::ApplyDashboard(dashboard)) => {
+                self.keep_dashboard(dashboard).await
+            }
+            Action::Backup(BackupAction::CreateSnapshot(backup)) => {
+                self.take_snapshot(backup).await
+            }
+            Action::Backup(BackupAction::CopySnapshot(copy)) => self.copy_snapshot(copy).await,
+            Action::Backup(BackupAction::DeleteSnapshot(expire)) => {
+                self.delete_snapshot(expire).await
+            }
+            Action::Drill(DrillAction::RestoreForDrill(restore)) => self.restore(restore).await,
+            Action::Drill(DrillAction::DeleteRestoredDatabase(remove)) => self.remove(remove).await,
+            Action::Drill(DrillAction::MarkVerified(verify)) => self.verify(verify).await,
+            Action::Drill(DrillAction::RunCheckTask(probe)) => self.run_probe(probe).await,
+            Action::Drill(DrillAction::StopCheckTask(halt)) => self.halt(halt).await,
+            Action::Log(LogAction::ExportLogs(export)) => self.export_logs(export).await,
+            Action::Log(LogAction::WriteManifest(complete)) => self.write_manifest(complete).await,
+            Action::Log(LogAction::SetRetention(retain)) => self.retain(retain).await,
+            Action::Healing(HealingAction::ReplaceTask(replace)) => self.replace(replace).await,
+            Action::Healing(HealingAction::ParkService(park)) => self.park(park).await,
+            Action::Healing(HealingAction::IncreaseMemory(enlarge)) => self.enlarge(enlarge).await,
+            Action::Healing(HealingAction::SwitchCapacityProvider(moving)) => {
+                self.place(moving).await
+            }
+            Action::Healing(HealingAction::DrainInstance(drain)) => self.drain(drain).await,
+        }
+    }
+}
+
+impl World {
+    async fn set_desired(&self, service: &Arn, count: u32) -> Result<String, AwsError> {
+        let heard_of = self.call("UpdateService", &service.display_name()).await?;
+        if let Some(service) = self.state_mut().services.get_mut(service) {
+            service.desired_count = i32::try_from(count).unwrap_or(i32::MAX);
+        }
+        heard(heard_of, "UpdateService", &service.display_name())?;
+        Ok(format!("desired count {count}"))
+    }
+
+    /// As RegisterScalableTarget does: the desired count is raised to the minimum at once.
+    async fn set_minimum(&self, service: &Arn, min: u32) -> Result<String, AwsError> {
+        let heard_of = self
+            .call("RegisterScalableTarget", &service.display_name())
+            .await?;
+        let mut state = self.state_mut();
+        if let Some(target) = state.scalable.get_mut(service) {
+            target.min = min;
+        }
+        if let Some(service) = state.services.get_mut(service) {
+            service.desired_count = service
+                .desired_count
+                .max(i32::try_from(min).unwrap_or(i32::MAX));
+        }
+        drop(state);
+        heard(heard_of, "RegisterScalableTarget", &service.display_name())?;
+        Ok(format!("minimum {min}"))
+    }
+
+    async fn keep_alarms(&self, alarms: &ApplyAlarms) -> Result<String, AwsError> {
+        for alarm in &alarms.put {
+            let heard_of = self.call("PutMetricAlarm", &alarm.name).await?;
+            self.state_mut().put_alarm(alarm, &alarms.tags);
+            heard(heard_of, "PutMetricAlarm", &alarm.name)?;
+        }
+        for chunk in alarms.delete.chunks(100) {
+            let heard_of = self.call("DeleteAlarms", &chunk.join(", ")).await?;
+            for name in chunk {
+                let mut state = self.state_mut();
+                if let Some(alarm) = state.alarms.remove(name) {
+                    state.tags.remove(&Arn::new(alarm.arn));
+                }
+            }
+            heard(heard_of, "DeleteAlarms", &chunk.join(", "))?;
+        }
+        Ok("kept".to_owned())
+    }
+
+    async fn keep_dashboard(&self, dashboard: &ApplyDashboard) -> Result<String, AwsError> {
+        let call = if dashboard.body.is_some() {
+            "PutDashboard"
+        } else {
+            "DeleteDashboards"
+        };
+        let heard_of = self.call(call, &dashboard.name).await?;
+        match &dashboard.body {
+            Some(body) => drop(
+                self.state_mut()
+                    .dashboards
+                    .insert(dashboard.name.clone(), body.clone()),
+            ),
+            None => drop(self.state_mut().dashboards.remove(&dashboard.name)),
+        }
+        heard(heard_of, call, &dashboard.name)?;
+        Ok("kept".to_owned())
+    }
+
+    async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
+        let revision = match &rollout.registered {
+            Some(arn) => arn.clone(),
+            None => self.register(rollout).await?,
+        };
+        let name = rollout.service.display_name();
+        if rollout.code_deploy.is_some() {
+            return self
+                .code_deploy(&rollout.service, &revision, rollout.ask.as_deref())
+                .await;
+        }
+        let heard_of = self.call("UpdateService", &name).await?;
+        self.state_mut().deploy(&rollout.service, &revision);
+        heard(heard_of, "UpdateService", &name)?;
+        Ok("accepted".to_owned())
+    }
+
+    async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
+        let base = self.describe_task_definition(&rollout.base).await?;
+        let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
+        let arn = self.state_mut().register_document(
+            base.build_request_with_images(&rollout.images),
+            rollout.tags.clone(),
+        );
+        heard(heard_of, "RegisterTaskDefinition", base.family())?;
+        Ok(arn)
+    }
+}

@@ -1,0 +1,7 @@
+//! What the repository promises elsewhere than in code: the template, the sample events, the manual and the pictures.
+
+mod corpus;
+mod manual;
+mod pictures;
+mod rules;
+mod template;

@@ -1,0 +1,17 @@
+//! The real functions in the local stack of `tests/stack/`, through their front doors.
+
+mod alert;
+mod archive;
+mod backups;
+mod caches;
+mod channels;
+mod code_deploy;
+mod deploy;
+mod digest;
+mod heal;
+mod lifecycle;
+mod links;
+mod roles;
+mod rollout;
+mod scaling;
+mod verify;

@@ -1,0 +1,28 @@
+//! The real operations in the simulated world, which has a clock of its own: what they do, and what holds whatever fails.
+
+#![warn(
+    clippy::disallowed_methods,
+    reason = "the simulated world has a clock of its own"
+)]
+
+mod approvals;
+mod archive;
+mod backups;
+mod caches;
+mod code_deploy;
+mod dependencies;
+mod deploy;
+mod deploy_histories;
+mod digest;
+mod drills;
+mod enroll;
+mod evidence;
+mod heal;
+mod health_histories;
+mod mass_failures;
+mod release_histories;
+mod rollout;
+mod rotation;
+mod scaling;
+mod vault;
+mod verify;
