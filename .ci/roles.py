@@ -43,7 +43,7 @@ OF_AWS = {
     "logs:PutLogEvents": "Lambda, which writes the log",
 }
 # What the local stack does not come to, for the emulator lacks it or a test would be long: it is done in the simulated world, and
-# each call is tested by itself (shared/tests/aws_edge*.rs).
+# each call is tested by itself (shared/aws/tests/aws_edge*.rs).
 ELSEWHERE = {
     "Deploy": {
         "ecr:DescribeImageScanFindings",
@@ -118,7 +118,7 @@ ELSEWHERE = {
 HEAD = """# Permissions
 
 Every function has a role of its own. This table is made from `infra/template.yaml` and from what the functions did while the tests
-ran on the local stack, where each of them is held to its own role as IAM would hold it (`tests/stack/roles.py`, `tests/tests/local_roles.rs`):
+ran on the local stack, where each of them is held to its own role as IAM would hold it (`tests/stack/roles.py`, `tests/tests/local/roles.rs`):
 a call that a role lacks is refused and fails CI, and so does a right that nothing uses. *(AWS)* marks what AWS asks for in the function's name
 without a call of it; *(elsewhere)* what the local stack does not come to, which is tested call by call and in the simulated world.
 Both are listed in `.ci/roles.py`, with the reason. *Not tried on AWS.*
@@ -197,7 +197,7 @@ def is_called(action) -> bool:
     """Whether the code has a call for it. Roles are handed over without one."""
     operation = action.split(":")[1]
     called = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", operation).lower()
-    sources = (ROOT / "shared" / "src" / "aws").glob("**/*.rs")
+    sources = (ROOT / "shared" / "aws" / "src").glob("**/*.rs")
     return action == "iam:PassRole" or any(f".{called}()" in source.read_text() for source in sources)
 
 
