@@ -5,7 +5,7 @@ use lamplighter::notify::{Notification, Source};
 use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
-use crate::testkit::ledger::free;
+use crate::testkit::ledger::wait_until_idle;
 use crate::testkit::stack::Stack;
 
 /// Sends notifications through the queue, as an operation does.
@@ -63,7 +63,7 @@ pub fn notice(service: &str, severity: &str, title: &str, course: &Value) -> Val
 /// Runs the sweep of `alert`, which sends what is due.
 pub fn sweep(stack: &Stack) {
     stack.control("schedule", json!({"name": "AlertSweep"}));
-    free(stack);
+    wait_until_idle(stack);
 }
 
 /// Returns the link in a message that stops reminders.

@@ -10,19 +10,19 @@ use crate::testkit::world::World;
 use crate::testkit::world::tasks::{Conduct, Fleet};
 
 /// A world, its scheduler, and how far its events were delivered.
-pub struct Ward {
+pub struct HealWorld {
     pub world: World,
     pub fleet: Fleet,
     minutes: u32,
 }
 
-impl Default for Ward {
+impl Default for HealWorld {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl Ward {
+impl HealWorld {
     #[must_use]
     pub fn new() -> Self {
         let world = World::new();
@@ -80,7 +80,7 @@ impl Ward {
     ) -> Vec<String> {
         let mut failed = Vec::new();
         for _ in 0..minutes {
-            self.world.pass(SignedDuration::from_mins(1));
+            self.world.advance(SignedDuration::from_mins(1));
             self.fleet.minute();
             let mut ends = Vec::new();
             for event in deliver(std::mem::take(&mut self.fleet.events)) {

@@ -44,12 +44,12 @@ pub fn items(stack: &Stack) -> Vec<Value> {
 ///
 /// # Panics
 /// Where somebody does for too long.
-pub fn free(stack: &Stack) {
+pub fn wait_until_idle(stack: &Stack) {
     let mut calm = 0;
     stack.until(
         "all that events began is over, and all targets are free",
         || {
-            calm = if is_free(stack) { calm + 1 } else { 0 };
+            calm = if is_idle(stack) { calm + 1 } else { 0 };
             (calm > 1).then_some(())
         },
     );
@@ -57,7 +57,7 @@ pub fn free(stack: &Stack) {
 
 /// Whether every event has been worked on, also what waits to be tried again, and nobody holds a target.
 #[must_use]
-pub fn is_free(stack: &Stack) -> bool {
+pub fn is_idle(stack: &Stack) -> bool {
     let over = stack.control("busy", json!({}))["invocations"] == 0;
     over && items(stack).iter().all(|item| item.get("holder").is_none())
 }
@@ -67,7 +67,7 @@ pub fn is_free(stack: &Stack) -> bool {
 ///
 /// # Panics
 /// Where nothing comes to be remembered.
-pub fn let_time_pass(stack: &Stack, target: &str) {
+pub fn age_state(stack: &Stack, target: &str) {
     stack.until(&format!("something is remembered of {target} and nobody holds it"), || {
         // Under load the function that is to remember something may only have been begun.
         let state = items(stack).into_iter().find(|item| item["pk"]["S"] == target && item["sk"]["S"] == "state")?;
@@ -127,8 +127,8 @@ fn older(state: &str) -> String {
 ///
 /// # Panics
 /// Where the ledger can't be written.
-pub fn let_alerts_wait(stack: &Stack, minutes: i64) {
-    free(stack);
+pub fn age_incidents(stack: &Stack, minutes: i64) {
+    wait_until_idle(stack);
     for item in items(stack)
         .iter()
         .filter(|item| item["pk"]["S"] == "incidents")

@@ -17,7 +17,7 @@ pub fn push(world: &World, tag: &str, content: u64) {
 /// So many minutes, with both sweeps.
 pub fn minutes(world: &World, minutes: usize) {
     for minute in 0..minutes {
-        world.pass(MINUTE);
+        world.advance(MINUTE);
         let _ = world.sweep(&Rollout);
         if minute % 5 == 0 {
             let _ = world.sweep(&Deploy);

@@ -60,12 +60,12 @@ impl World {
         self.0.borrow_mut()
     }
 
-    pub fn pass(&self, time: SignedDuration) {
+    pub fn advance(&self, time: SignedDuration) {
         self.state_mut().now += time;
     }
 
     /// The next call of this name fails in this way.
-    pub fn fault(&self, call: &'static str, fault: Fault) {
+    pub fn inject_fault(&self, call: &'static str, fault: Fault) {
         self.state_mut().faults.push_back((call, fault));
     }
 
@@ -272,7 +272,7 @@ fn error(call: &'static str, target: &str, code: &str, message: &str) -> AwsErro
     }
 }
 
-fn heard(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
+fn confirm_answer(was: bool, call: &'static str, target: &str) -> Result<(), AwsError> {
     if was {
         Ok(())
     } else {

@@ -1,7 +1,7 @@
 //! Incidents and AWS events, end to end: from an event over the queue to an e-mail.
 
 use e2e::testkit::alerts::{notice, sweep, tell};
-use e2e::testkit::ledger::{items, let_alerts_wait};
+use e2e::testkit::ledger::{age_incidents, items};
 use e2e::testkit::setup::root;
 use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
@@ -191,9 +191,9 @@ fn an_incident_fires_is_updated_reminds_and_resolves() {
         1,
         "not before five minutes have passed"
     );
-    let_alerts_wait(&stack, 5);
+    age_incidents(&stack, 5);
     sweep(&stack);
-    let_alerts_wait(&stack, 240);
+    age_incidents(&stack, 240);
     sweep(&stack);
     report(
         &stack,
@@ -201,7 +201,7 @@ fn an_incident_fires_is_updated_reminds_and_resolves() {
         "2/2 tasks healthy again",
         &json!({"ends": "heal"}),
     );
-    let_alerts_wait(&stack, 5);
+    age_incidents(&stack, 5);
     sweep(&stack);
     wait_for_messages(&stack, 4);
     assert_eq!(
@@ -238,7 +238,7 @@ fn a_thousand_incidents_in_a_minute_end_in_at_most_ten_messages() {
     // Everything that did not fit into the first minute.
     for _ in 0..10 {
         if count_sent(&stack) < 1_000 {
-            let_alerts_wait(&stack, 6);
+            age_incidents(&stack, 6);
             sweep(&stack);
         }
     }

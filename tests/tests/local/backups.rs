@@ -1,7 +1,7 @@
 //! Backups, end to end: the real binary on the local stack.
 
 use e2e::testkit::backups::{backed_up, name, set_state, snapshots, taken_on};
-use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::create_database;
 use e2e::testkit::workload::{
@@ -38,7 +38,7 @@ fn the_nights_snapshot_is_taken_and_the_oldest_two_go() {
     stack.until("the oldest are gone", || {
         (snapshots(&stack, "orders").len() == 7 + 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     let there = snapshots(&stack, "orders");
     assert!(
         there.contains_key(&name("orders", 0)) && there.contains_key("by-hand"),
@@ -72,7 +72,7 @@ fn the_nights_snapshot_is_taken_and_the_oldest_two_go() {
     stack.until("the sweep has come", || {
         (stack.function_calls().len() > calls).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 8);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
@@ -91,7 +91,7 @@ fn while_the_new_one_is_being_made_or_cannot_be_nothing_goes() {
             .contains("waits: the database is modifying")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 9);
     set_state(&stack, "orders", "available");
     sweep(&stack);
@@ -101,9 +101,9 @@ fn while_the_new_one_is_being_made_or_cannot_be_nothing_goes() {
             .is_some_and(|s| s == "creating")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(snapshots(&stack, "orders").len(), 10);
     stack.control("settings", json!({"events": true}));
     stack.control(
@@ -124,7 +124,7 @@ fn when_backups_have_stopped_one_critical_message_says_so() {
     set_state(&stack, "orders", "stopped");
     for _ in 0..3 {
         sweep(&stack);
-        free(&stack);
+        wait_until_idle(&stack);
     }
     stack.until("it is told", || {
         subjects(&stack)
@@ -149,7 +149,7 @@ fn when_backups_have_stopped_one_critical_message_says_so() {
             .contains_key(&name("orders", 0))
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
     stack.until("it is over", || {
         subjects(&stack)
@@ -185,7 +185,7 @@ fn a_drill_proves_the_backup_and_leaves_nothing() {
         (restored["class"].as_str(), restored["public"].as_str()),
         (Some("db.t3.medium"), Some("false"))
     );
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(stack.control("drills", json!({}))["removed"], json!([]));
     // The event of the restored database goes on with it.
     set_state(&stack, "lamplighter-drill-orders", "available");
@@ -195,7 +195,7 @@ fn a_drill_proves_the_backup_and_leaves_nothing() {
             .any(|s| s.contains("drill passed in 0 min"))
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         stack.control("drills", json!({}))["removed"],
         json!(["lamplighter-drill-orders"])
@@ -275,7 +275,7 @@ fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] 
         (tasks.as_array().unwrap().len(), task["launchType"].as_str()),
         (1, Some("FARGATE"))
     );
-    free(&stack);
+    wait_until_idle(&stack);
     // Its end goes on with the drill.
     stack.control("check", json!({"exit_code": exit_code}));
     stack.until("it is told", || {
@@ -284,7 +284,7 @@ fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] 
             .any(|s| s.contains(told))
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         stack.control("drills", json!({}))["removed"],
         json!(["lamplighter-drill-orders"])
@@ -312,9 +312,9 @@ fn a_copy_goes_to_another_region_with_its_tags() {
         (copy["tags"]["team"].as_str(), copy["status"].as_str()),
         (Some("shop"), Some("available"))
     );
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(there().as_array().unwrap().len(), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
@@ -348,9 +348,9 @@ fn a_copy_goes_to_the_vault_of_another_account() {
         ),
         (true, 1)
     );
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(there().as_array().unwrap().len(), 1);
     assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
 }
@@ -417,7 +417,7 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
             "tag=RC_x.x.x repo=shop/web snapshot=yes",
         )],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["amd64", "arm64"], "a");
     let before = format!("-before-{}", &digest[7..15]);
     let before = stack.until("a snapshot is being made", || {
@@ -426,7 +426,7 @@ fn a_rollout_waits_for_the_snapshot_of_its_database() {
             .find(|(name, status)| name.ends_with(&before) && status == "creating")
     });
     let before = before.0;
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(deployed_image(&stack, &web).ends_with("RC_1.0.0"));
     stack.control("snapshot", json!({"name": before, "status": "available"}));
     // A sweep passes over a target that somebody else holds; the next one comes.

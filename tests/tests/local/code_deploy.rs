@@ -2,7 +2,7 @@
 
 use std::net::TcpListener;
 
-use e2e::testkit::ledger::free;
+use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, image, push_image, tag_service,
@@ -18,7 +18,7 @@ fn told(stack: &Stack, what: &str) -> usize {
 }
 
 fn moves(stack: &Stack, to: &str) {
-    free(stack);
+    wait_until_idle(stack);
     stack.control("code_deployment", json!({"to": to}));
 }
 
@@ -37,7 +37,7 @@ fn live(tag: &str) -> (Stack, String) {
     let web = create_service(&stack, &web);
     let group = json!({"cluster": "shop", "service": "web", "application": "shop", "group": "web"});
     stack.control("code_group", group);
-    free(&stack);
+    wait_until_idle(&stack);
     let tag = format!("tag=RC_x.x.x repo=shop/web {tag}");
     tag_service(
         &stack,
@@ -47,13 +47,13 @@ fn live(tag: &str) -> (Stack, String) {
             ("lamplighter:deploy", &tag),
         ],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, "RC_1.1.0", "a", 1);
     moves(&stack, "Succeeded");
     stack.until("it is live", || {
         (told(&stack, " verified: ") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     (stack, web)
 }
 
@@ -72,7 +72,7 @@ fn a_release_is_deployed_and_a_failed_one_quarantined() {
     stack.sweep_until("RolloutSweep", "it is told", || {
         (told(&stack, ", rolled back to ") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
     stack.until("it is refused", || {
         stack
@@ -80,7 +80,7 @@ fn a_release_is_deployed_and_a_failed_one_quarantined() {
             .contains("is quarantined: it was rolled back on")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         (
             stack.calls_of("CreateDeployment"),
@@ -94,12 +94,12 @@ fn a_release_is_deployed_and_a_failed_one_quarantined() {
 fn the_newest_release_waits_for_the_deployment_before() {
     let (stack, _) = live("");
     push(&stack, "RC_1.2.0", "b", 2);
-    free(&stack);
+    wait_until_idle(&stack);
     push_image(&stack, "shop/web", "RC_1.3.0", &["arm64"], "c");
     stack.until("it waits", || {
         stack.logs().contains("RC_1.3.0").then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(stack.calls_of("CreateDeployment"), 2);
     moves(&stack, "Succeeded");
     let deployed = || (stack.calls_of("CreateDeployment") == 3).then_some(());
@@ -127,6 +127,6 @@ fn an_unresponsive_test_listener_fails_the_deployment() {
         ) == 1)
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(told(&stack, ", rolled back to "), 0, "it is told once");
 }

@@ -4,7 +4,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use e2e::testkit::ledger::{expire_lease, is_free, items, journal, let_time_pass};
+use e2e::testkit::ledger::{age_state, expire_lease, is_idle, items, journal};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image,
@@ -48,7 +48,7 @@ fn settle(stack: &Stack, arn: &str) {
         let visited = items(stack)
             .iter()
             .any(|item| item["pk"]["S"] == arn && item["sk"]["S"] == "state");
-        (visited && is_free(stack)).then_some(())
+        (visited && is_idle(stack)).then_some(())
     });
 }
 
@@ -427,7 +427,7 @@ fn a_circuit_breaker_rollback_is_not_deployed_again() {
         stack.mail().iter().any(told).then_some(())
     });
     settle(&stack, &arn);
-    let_time_pass(&stack, &arn);
+    age_state(&stack, &arn);
     stack.sweep();
     settle(&stack, &arn);
     assert!(deployed_image(&stack, &arn).ends_with("RC_1.0.0"));

@@ -1,6 +1,6 @@
 //! The page of a day, end to end: the real function, asked by hand, and the mail.
 
-use e2e::testkit::ledger::free;
+use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::create_database;
 use e2e::testkit::workload::{NewService, create_repository, create_service, image, push_image};
@@ -37,7 +37,7 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
             ("lamplighter:backup", "keep=7d"),
         ],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     push_image(&stack, "shop/web", "RC_1.4.2", &["amd64", "arm64"], "a");
     let told = |what: &str| {
         stack

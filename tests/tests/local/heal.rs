@@ -1,6 +1,6 @@
 //! Unhealthy services, end to end: the real binaries on the local stack.
 
-use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::ledger::{age_state, wait_until_idle};
 use e2e::testkit::shifting::behind_two_groups;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{NewService, create_service, image, secret_arn};
@@ -45,7 +45,7 @@ fn sick(heal: &str) -> (Stack, String) {
         tags: &tags,
     };
     let web = create_service(&stack, &web);
-    free(&stack);
+    wait_until_idle(&stack);
     (stack, web)
 }
 
@@ -57,13 +57,13 @@ fn stops(stack: &Stack, more: &Value) {
     }
     for _ in 0..2 {
         stack.control("stop_task", request.clone());
-        free(stack);
+        wait_until_idle(stack);
     }
 }
 
 fn sweep(stack: &Stack) {
     stack.control("schedule", json!({"name": "HealSweep"}));
-    free(stack);
+    wait_until_idle(stack);
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn a_crash_loop_is_restarted_and_notified_with_its_last_log_lines() {
         (told(&stack, "crash"), stack.calls_of("UpdateService")),
         (0, 0)
     );
-    let_time_pass(&stack, &web);
+    age_state(&stack, &web);
     sweep(&stack);
     stack.until("it is told", || {
         (told(&stack, ", tasks restarted") == 1).then_some(())
@@ -91,7 +91,7 @@ fn a_crash_loop_is_restarted_and_notified_with_its_last_log_lines() {
         body.contains("can't reach payments") && body.contains("(step 1 of 3)"),
         "{body}"
     );
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(stack.calls_of("UpdateService"), 1);
     // The event again, and a sweep, within the back-off.
     stops(&stack, &json!({"reason": EXITED, "exit_code": 3}));
@@ -107,7 +107,7 @@ fn three_steps_that_do_not_help_are_escalated_with_the_list_of_steps() {
     let (stack, web) = sick("on");
     for _ in 0..5 {
         stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
-        let_time_pass(&stack, &web);
+        age_state(&stack, &web);
         sweep(&stack);
     }
     stack.until("a person is called", || {
@@ -130,7 +130,7 @@ fn a_missing_secret_is_escalated_with_who_deleted_it() {
         "ResourceInitializationError: unable to pull secrets or registry auth: failed to fetch secret {secret} from secrets manager"
     );
     stops(&stack, &json!({"reason": reason}));
-    let_time_pass(&stack, &web);
+    age_state(&stack, &web);
     sweep(&stack);
     stack.until("a person is called", || {
         (told(&stack, " - required resource missing") == 1).then_some(())
@@ -147,7 +147,7 @@ fn a_missing_secret_is_escalated_with_who_deleted_it() {
 fn a_service_with_unhealthy_targets_gets_a_task_replaced() {
     let (stack, _) = sick("on");
     let groups = behind_two_groups(&stack, "web");
-    free(&stack);
+    wait_until_idle(&stack);
     let task = stack.control(
         "run_task",
         json!({"cluster": "shop", "service": "web", "address": "10.0.1.2"}),
@@ -171,7 +171,7 @@ fn a_service_with_unhealthy_targets_gets_a_task_replaced() {
     stack.until("it is told", || {
         (told(&stack, ", 1 task replaced") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     let described = stack
         .call(
             "ecs",
@@ -200,9 +200,9 @@ fn an_instance_with_a_disconnected_agent_is_drained_once_its_tasks_fail() {
             .contains("the ECS agent has been disconnected for 0 min")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     // No task on it fails, so a disconnected agent alone is no reason to drain.
-    let_time_pass(&stack, &instance);
+    age_state(&stack, &instance);
     sweep(&stack);
     assert!(stack.logs().contains("and no task on it fails"));
     assert_eq!(stack.calls_of("UpdateContainerInstancesState"), 0);
@@ -212,7 +212,7 @@ fn an_instance_with_a_disconnected_agent_is_drained_once_its_tasks_fail() {
     stack.until("it is told", || {
         (told(&stack, "failing on i-0123456789abcdef0 - ECS agent lost") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(
         body(&stack, "ECS agent lost").contains("its Auto Scaling group shop-hosts replaces it.")
     );
@@ -230,7 +230,7 @@ fn an_instance_with_a_disconnected_agent_is_drained_once_its_tasks_fail() {
 fn a_throttled_step_is_retried() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
-    let_time_pass(&stack, &web);
+    age_state(&stack, &web);
     let throttled =
         json!({"service": "ecs", "action": "UpdateService", "kind": "throttle", "times": 4});
     stack.control("fault", throttled);
@@ -238,7 +238,7 @@ fn a_throttled_step_is_retried() {
     stack.until("it is told", || {
         (told(&stack, "failed to restart the tasks") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
     stack.until("it is done", || {
         (told(&stack, ", tasks restarted") == 1).then_some(())
@@ -252,7 +252,7 @@ fn a_step_that_is_always_denied_is_escalated() {
     stack.control("fault", denied);
     for _ in 0..5 {
         stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
-        let_time_pass(&stack, &web);
+        age_state(&stack, &web);
         sweep(&stack);
     }
     stack.until("a person is called", || {
@@ -300,16 +300,16 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
             >= 100)
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     sweep(&stack);
     for _ in 0..2 {
-        let_time_pass(&stack, "arn:aws:ecs:eu-west-1:123456789012:all-services");
+        age_state(&stack, "arn:aws:ecs:eu-west-1:123456789012:all-services");
         sweep(&stack);
         stack.until("it is told", || {
             (told(&stack, "of 100 services unhealthy since") == 1).then_some(())
         });
     }
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         (stack.calls_of("UpdateService"), stack.mail().len()),
         (0, 1),
@@ -322,7 +322,7 @@ fn a_hundred_services_that_fail_in_one_minute_are_one_incident() {
 fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     let (stack, web) = sick("on");
     stops(&stack, &json!({"reason": EXITED, "exit_code": 1}));
-    let_time_pass(&stack, &web);
+    age_state(&stack, &web);
     stack.control(
         "fault",
         json!({"service": "ecs", "action": "UpdateService", "kind": "kill"}),
@@ -336,7 +336,7 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     stack.until("it is told", || {
         (told(&stack, ", tasks restarted") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     // The call of the killed invocation, and another.
     assert_eq!(stack.calls_of("UpdateService"), 2);
 }

@@ -1,6 +1,6 @@
 //! The life of a stack: beside another one, through an update, and to its end.
 
-use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::create_database;
 use e2e::testkit::workload::{
@@ -55,7 +55,7 @@ fn roll_out(stack: &Stack, web: &str, tag: &str) {
     stack.sweep_until("DeploySweep", "it is rolled out", || {
         deployed_image(stack, web).ends_with(&digest).then_some(())
     });
-    free(stack);
+    wait_until_idle(stack);
 }
 
 fn subjects(stack: &Stack) -> Vec<String> {
@@ -73,7 +73,7 @@ fn a_second_stack_stands_beside_the_first_and_only_watches() {
         .deploy("CreateStack", "second", &[("Mode", "observe")])
         .unwrap();
     let web = service(&stack);
-    free(&stack);
+    wait_until_idle(&stack);
     let updates = stack.calls_of("UpdateService");
     roll_out(&stack, &web, "RC_1.1.0");
     assert_eq!(
@@ -135,7 +135,7 @@ fn an_upgrade_keeps_the_ledger_the_backups_and_what_was_begun() {
     stack.deploy("UpdateStack", "lamplighter", &[]).unwrap();
     stack.judge(true);
     stack.sweep();
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         (
             stack.output("LedgerTable"),

@@ -1,7 +1,7 @@
 //! Links that stop reminders, end to end: from the e-mail over the page behind its link to the next reminder.
 
 use e2e::testkit::alerts::{follow, link, notice, sweep, tell};
-use e2e::testkit::ledger::{items, let_alerts_wait};
+use e2e::testkit::ledger::{age_incidents, items};
 use e2e::testkit::stack::Stack;
 use serde_json::json;
 
@@ -59,7 +59,7 @@ fn the_button_behind_the_link_stops_reminders_once_and_not_the_resolution() {
         "{page}"
     );
 
-    let_alerts_wait(&stack, 240);
+    age_incidents(&stack, 240);
     sweep(&stack);
     assert_eq!(stack.mail().len(), 1, "{:?}", stack.mail());
     tell(

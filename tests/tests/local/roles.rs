@@ -1,7 +1,7 @@
 //! What roles allow, as IAM judges them: what is managed and ours, and nothing beside it. Every other test on the local stack
 //! runs under the same roles.
 
-use e2e::testkit::ledger::free;
+use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::create_database;
 use e2e::testkit::workload::{NewService, create_repository, create_service, image};
@@ -78,7 +78,7 @@ fn iam_itself_lets_nobody_delete_a_snapshot_or_database_that_is_not_ours() {
             .filter(|all| all.iter().any(|one| one["status"] == "available"))
             .map(|_| ())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     stack.control(
         "snapshot",
         json!({"name": "before-the-migration", "database": "orders", "tags": {"team": "shop"}}),

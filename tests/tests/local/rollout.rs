@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
-use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::ledger::{age_state, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
@@ -41,7 +41,7 @@ fn given_up(stack: &Stack) -> usize {
 }
 
 fn ends(stack: &Stack, how: &str) {
-    free(stack);
+    wait_until_idle(stack);
     stack.control(
         "deployment",
         json!({"cluster": "shop", "service": "web", "how": how}),
@@ -62,7 +62,7 @@ fn live() -> (Stack, String, String) {
         tags: &[],
     };
     let web = create_service(&stack, &web);
-    free(&stack);
+    wait_until_idle(&stack);
     tag_service(
         &stack,
         &web,
@@ -71,13 +71,13 @@ fn live() -> (Stack, String, String) {
             ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
         ],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     let good = push(&stack, &web, "RC_1.1.0", "a");
     ends(&stack, "COMPLETED");
     stack.until("it is live", || {
         (told(&stack, "RC_1.1.0 ") >= 2 && told(&stack, " verified: ") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     (stack, web, good)
 }
 
@@ -97,7 +97,7 @@ fn a_circuit_breaker_rollback_is_notified_and_quarantines_the_image() {
     stack.until("it is told", || {
         (told(&stack, ", rolled back to ") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&good));
     let updates = stack.calls_of("UpdateService");
     push_image(&stack, "shop/web", "RC_1.2.1", &["arm64"], "b");
@@ -107,7 +107,7 @@ fn a_circuit_breaker_rollback_is_notified_and_quarantines_the_image() {
             .contains("is quarantined: it was rolled back on")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         (
             stack.calls_of("UpdateService"),
@@ -129,12 +129,12 @@ fn a_failed_deployment_is_rolled_back_to_the_last_verified_revision() {
     stack.until("it is told", || {
         rejected(&stack, "failed deployment").then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     let updates = stack.calls_of("UpdateService");
     ends(&stack, "COMPLETED");
     for sweep in ["RolloutSweep", "DeploySweep"] {
         stack.control("schedule", json!({"name": sweep}));
-        free(&stack);
+        wait_until_idle(&stack);
     }
     assert_eq!(stack.calls_of("UpdateService"), updates);
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
@@ -144,14 +144,14 @@ fn a_failed_deployment_is_rolled_back_to_the_last_verified_revision() {
 fn ecs_rolls_a_hanging_release_back_with_evidence_of_its_tasks() {
     let (stack, web, good) = live();
     push(&stack, &web, "RC_1.2.0", "b");
-    free(&stack);
+    wait_until_idle(&stack);
     let lines = json!([
         "listening on 8080",
         "ERROR: postgres://shop:hunter2@db/shop refused the connection"
     ]);
     let stop = json!({"cluster": "shop", "service": "web", "reason": "Essential container in task exited", "exit_code": 3, "lines": lines});
     stack.control("stop_task", stop);
-    let_time_pass(&stack, &web);
+    age_state(&stack, &web);
     stack.sweep_until("RolloutSweep", "it goes back", || {
         deployed_image(&stack, &web).ends_with(&good).then_some(())
     });
@@ -177,7 +177,7 @@ fn an_alarm_within_the_bake_time_rolls_the_release_back() {
         &web,
         &[("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web bake=10m")],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     let bad = push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
     stack.until("it bakes", || {
@@ -186,7 +186,7 @@ fn an_alarm_within_the_bake_time_rolls_the_release_back() {
             .contains("an alarm can still reject it within its bake time of 10 min")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(deployed_image(&stack, &web).ends_with(&bad));
     let alarm = json!({
         "AlarmName": "lamplighter/shop/web/errors-5xx", "Namespace": "AWS/ApplicationELB", "MetricName": "HTTPCode_Target_5XX_Count",
@@ -227,7 +227,7 @@ fn failed_probes_roll_a_release_back() {
     let status = Arc::new(AtomicU16::new(503));
     let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));
     tag_service(&stack, &web, &[("lamplighter:deploy", &tag)]);
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, &web, "RC_1.2.0", "b");
     ends(&stack, "COMPLETED");
     stack.sweep_until("RolloutSweep", "it is rolled back", || {

@@ -1,7 +1,7 @@
 //! `scale` and `enroll` in the local stack, through its front door: tags, alarms and metrics in, counts and
 //! alarms changed, people told.
 
-use e2e::testkit::ledger::{free, journal};
+use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::{
     Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count,
@@ -43,7 +43,7 @@ fn enrolled(stack: &Stack, name: &str, tags: &[(&str, &str)], expected: usize) -
             == expected)
             .then_some(())
     });
-    free(stack);
+    wait_until_idle(stack);
     arn
 }
 
@@ -91,7 +91,7 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
         &stack,
         "shop/web: scaled out 2 -> 4 tasks - 37.2 req/s at 10 per task (max 8)",
     );
-    free(&stack);
+    wait_until_idle(&stack);
     let calls: Vec<String> = stack.function_calls()[before..].to_vec();
     let until_update: Vec<&String> = calls
         .iter()
@@ -134,7 +134,7 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
     stack.until("the service has six tasks", || {
         (count(&stack, "web") == 6).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         subjects(&stack)
             .iter()
@@ -178,7 +178,7 @@ fn a_peak_of_a_service_that_is_not_scaled_is_told_once() {
         },
     );
     fire(&stack, "ScaleSweep");
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(count(&stack, "web"), 2);
     assert_eq!(
         subjects(&stack)
@@ -206,7 +206,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
             .contains("keeps 2 to 6 tasks - the tag sets min=2 max=8"),
         "{mail}"
     );
-    free(&stack);
+    wait_until_idle(&stack);
     carry(
         &stack,
         "web",
@@ -219,7 +219,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
     told(&stack, "shop/web: raised minimum capacity 2 -> 4 tasks");
     assert_eq!(count(&stack, "web"), 4);
     assert!(!stack.function_calls().contains(&"UpdateService".to_owned()));
-    free(&stack);
+    wait_until_idle(&stack);
     carry(
         &stack,
         "web",
@@ -271,7 +271,7 @@ fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
             == ["lamplighter/shop/web/by-hand"])
         .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     fire(&stack, "EnrollSweep");
     stack.until("the dashboard is gone", || {
         let answer = stack
@@ -299,7 +299,7 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
             "shop/web: invalid tag lamplighter:scale - its operations are disabled",
         );
         assert!(mail["body"].as_str().unwrap().contains(problem), "{mail}");
-        free(&stack);
+        wait_until_idle(&stack);
         carry(
             &stack,
             "web",
@@ -311,7 +311,7 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
         );
         fire(&stack, "ScaleSweep");
         fire(&stack, "EnrollSweep");
-        free(&stack);
+        wait_until_idle(&stack);
         assert_eq!((alarms(&stack).len(), count(&stack, "web")), (0, 2));
         assert_eq!(
             subjects(&stack)
@@ -354,7 +354,7 @@ fn a_database_is_enrolled_and_what_will_hurt_is_told() {
         });
     };
     journalled("subscription not confirmed");
-    free(&stack);
+    wait_until_idle(&stack);
     stack.control(
         "unconfirm",
         json!({"endpoint": e2e::testkit::stack::EMAIL, "ended": true}),
@@ -392,13 +392,13 @@ fn two_hundred_services_are_enrolled_in_one_sweep_although_aws_throttles() {
     stack.until("every service has its alarms", || {
         (alarms(&stack).len() == SERVICES * 2).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(stack.dead_letters().is_empty());
     let puts = stack.calls_of("PutMetricAlarm");
     assert_eq!(puts, SERVICES * 2 + 3);
     // A second sweep has nothing to do.
     fire(&stack, "EnrollSweep");
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(stack.calls_of("PutMetricAlarm"), puts);
 }
 
@@ -446,7 +446,7 @@ fn a_storm_of_alarms_ends_with_every_service_at_its_right_count() {
             .all(|name| count(&stack, name) == 4)
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(names.iter().all(|name| count(&stack, name) == 4));
     let grown = || {
         subjects(&stack)

@@ -1,6 +1,6 @@
 //! Traffic that is shifted step by step, end to end: the real binaries on the local stack, asked as ECS asks.
 
-use e2e::testkit::ledger::{free, let_time_pass};
+use e2e::testkit::ledger::{age_state, wait_until_idle};
 use e2e::testkit::shifting::{TwoGroups, behind_two_groups, carried, stage};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
@@ -32,7 +32,7 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
     };
     let web = create_service(&stack, &web);
     let groups = behind_two_groups(&stack, "web");
-    free(&stack);
+    wait_until_idle(&stack);
     let tag = format!("tag=RC_x.x.x repo=shop/web {tag}");
     tag_service(
         &stack,
@@ -42,9 +42,9 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
             ("lamplighter:deploy", &tag),
         ],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, &web, "RC_1.1.0", "a");
-    free(&stack);
+    wait_until_idle(&stack);
     stack.control(
         "deployment",
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
@@ -52,9 +52,9 @@ fn shifting(tag: &str) -> (Stack, String, TwoGroups) {
     stack.until("it is live", || {
         (told(&stack, " verified: ") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, &web, "RC_1.2.0", "b");
-    free(&stack);
+    wait_until_idle(&stack);
     (stack, web, groups)
 }
 
@@ -67,7 +67,7 @@ fn push(stack: &Stack, web: &str, tag: &str, content: &str) {
 
 /// Asks once more once nobody holds the service.
 fn ask(stack: &Stack, name: &str, weight: u32) -> String {
-    free(stack);
+    wait_until_idle(stack);
     stage(stack, "web", name, weight)
 }
 
@@ -100,8 +100,8 @@ fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
 
     assert_eq!(answer(&stack, "PRE_SCALE_UP", 0), "SUCCEEDED");
     assert_eq!(ask(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "IN_PROGRESS");
-    free(&stack);
-    let_time_pass(&stack, &web);
+    wait_until_idle(&stack);
+    age_state(&stack, &web);
     carried(&stack, &groups, &[(1_140.0, 1.0); 6], &[(60.0, 12.0); 6]);
     assert_eq!(
         answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5),
@@ -116,7 +116,7 @@ fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
         ) == 1)
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert!(deployed_image(&stack, &web).contains("RC_1.1.0"));
     // The same image is not rolled out again, under whatever tag.
     let updates = stack.calls_of("UpdateService");
@@ -127,7 +127,7 @@ fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
             .contains("is quarantined: it had more errors at 5 %")
             .then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(stack.calls_of("UpdateService"), updates);
     assert_eq!(told(&stack, "rolled back to"), 0, "it is told once");
 }
@@ -136,8 +136,8 @@ fn a_canary_with_more_errors_is_rolled_back_at_its_first_step() {
 fn a_release_that_is_no_worse_proceeds_to_its_end() {
     let (stack, web, groups) = shifting("strategy=canary");
     assert_eq!(ask(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5), "IN_PROGRESS");
-    free(&stack);
-    let_time_pass(&stack, &web);
+    wait_until_idle(&stack);
+    age_state(&stack, &web);
     carried(&stack, &groups, &[(11_400.0, 1.0); 6], &[(600.0, 0.0); 6]);
     assert_eq!(
         answer(&stack, "PRODUCTION_TRAFFIC_SHIFT", 5),
@@ -150,7 +150,7 @@ fn a_release_that_is_no_worse_proceeds_to_its_end() {
         answer(&stack, "POST_PRODUCTION_TRAFFIC_SHIFT", 100),
         "SUCCEEDED"
     );
-    free(&stack);
+    wait_until_idle(&stack);
     stack.control(
         "deployment",
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
@@ -170,7 +170,7 @@ fn approve_yes_holds_the_release_after_its_test() {
         "{}",
         stack.logs()
     );
-    free(&stack);
+    wait_until_idle(&stack);
     stack.control(
         "deployment",
         json!({"cluster": "shop", "service": "web", "how": "COMPLETED"}),
@@ -180,13 +180,13 @@ fn approve_yes_holds_the_release_after_its_test() {
     });
     let tag = "tag=RC_x.x.x repo=shop/web strategy=blue-green approve=yes";
     tag_service(&stack, &web, &[("lamplighter:deploy", tag)]);
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, &web, "RC_1.3.0", "c");
     assert_eq!(ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0), "IN_PROGRESS");
     stack.until("it is told", || {
         (told(&stack, "held at 0 % of traffic - waiting for approval") == 1).then_some(())
     });
-    free(&stack);
+    wait_until_idle(&stack);
     assert_eq!(
         ask(&stack, "POST_TEST_TRAFFIC_SHIFT", 0),
         "IN_PROGRESS",
@@ -197,7 +197,7 @@ fn approve_yes_holds_the_release_after_its_test() {
         .nth(1)
         .unwrap()
         .into();
-    free(&stack);
+    wait_until_idle(&stack);
     tag_service(
         &stack,
         &web,
@@ -225,14 +225,14 @@ fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
         tags: &[],
     };
     let web = create_service(&stack, &web);
-    free(&stack);
+    wait_until_idle(&stack);
     let tag = "tag=RC_x.x.x repo=shop/web strategy=linear";
     tag_service(
         &stack,
         &web,
         &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)],
     );
-    free(&stack);
+    wait_until_idle(&stack);
     push(&stack, &web, "RC_1.1.0", "a");
     stack.until("it is told", || {
         (told(&stack, "releases deploy as ROLLING, not LINEAR") == 1).then_some(())

@@ -112,7 +112,7 @@ fn a_restart_needs_no_approval() {
     world.state_mut().read_secret("shop-web", secret);
     release(&world, &web, "RC_1.1.0", 11);
     "CANARY".clone_into(&mut world.state_mut().services.get_mut(&web).unwrap().strategy);
-    world.pass(MINUTE * 30);
+    world.advance(MINUTE * 30);
     let event = json!({
         "detail-type": "AWS Service Event via CloudTrail", "source": "aws.secretsmanager", "id": "r1",
         "time": world.state().now.to_string(), "detail": {"eventSource": "secretsmanager.amazonaws.com",

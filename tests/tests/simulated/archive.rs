@@ -21,7 +21,7 @@ fn with_bucket() -> StackDefaults {
 
 fn sweep(world: &World) -> Option<Value> {
     let answer = world.invoke_with(&Archive, e2e::testkit::world::sweep(), with_bucket());
-    world.pass(SWEEP);
+    world.advance(SWEEP);
     answer.and_then(Result::ok)
 }
 
@@ -73,7 +73,7 @@ fn after_a_week_without_sweeps_all_days_are_made_up_for() {
     let world = World::new();
     world.log_group("/ecs/shop/web", "export keep=30d");
     sweeps(&world, 1);
-    world.pass(SignedDuration::from_hours(7 * 24));
+    world.advance(SignedDuration::from_hours(7 * 24));
     sweeps(&world, 4);
     assert_eq!(complete(&world, "30d/ecs/shop/web/").len(), 8);
     assert_eq!(world.count("CreateExportTask"), 8);
@@ -98,7 +98,7 @@ fn what_cloudwatch_has_deleted_meanwhile_is_told() {
         .get_mut(&web)
         .unwrap()
         .retention_days = Some(5);
-    world.pass(SignedDuration::from_hours(10 * 24));
+    world.advance(SignedDuration::from_hours(10 * 24));
     sweeps(&world, 4);
     assert!(world.titles().contains(
         &"7 days of logs lost (2026-11-20 to 2026-11-26) - deleted before export".to_owned()
@@ -268,7 +268,7 @@ fn a_function_killed_anywhere_is_made_up_for(
 ) {
     let world = World::new();
     world.log_group("/ecs/shop/web", "export keep=7d");
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     sweeps(&world, 2);
     assert_eq!(complete(&world, "7d/ecs/shop/web/"), ["2026-11-19"]);
     // A task that was begun and not heard of is known while it runs.
@@ -290,10 +290,10 @@ proptest! {
         let mut faults = faults.into_iter();
         for hours in pauses {
             if let Some((call, fault)) = faults.next() {
-                world.fault(CALLS[call], [Fault::Killed, Fault::AnswerLost, Fault::Throttled][fault]);
+                world.inject_fault(CALLS[call], [Fault::Killed, Fault::AnswerLost, Fault::Throttled][fault]);
             }
             sweeps(&world, 2);
-            world.pass(SignedDuration::from_hours(hours));
+            world.advance(SignedDuration::from_hours(hours));
         }
         world.state_mut().faults.clear();
         sweeps(&world, 26);

@@ -19,7 +19,7 @@ const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// A world in which the day is half over.
 fn afternoon() -> World {
     let world = World::new();
-    world.pass(HOUR * 12);
+    world.advance(HOUR * 12);
     world
 }
 
@@ -30,7 +30,7 @@ fn sweep(world: &World) {
 /// So many days, with a sweep every so many hours.
 fn days(world: &World, days: i64, every: i64) {
     for _ in 0..days * 24 / every {
-        world.pass(HOUR * i32::try_from(every).unwrap());
+        world.advance(HOUR * i32::try_from(every).unwrap());
         sweep(world);
     }
 }
@@ -113,7 +113,7 @@ fn the_journal_says_of_each_step_of_a_plan_in_order_what_came_of_it() {
 fn one_that_is_refused_stands_in_nobodys_way() {
     let world = World::new();
     let databases = ["a", "b", "c"].map(|name| world.database(name, "at=03:00"));
-    world.fault("CreateDBSnapshot", Fault::Throttled);
+    world.inject_fault("CreateDBSnapshot", Fault::Throttled);
     sweep(&world);
     let taken = |world: &World| {
         databases
@@ -178,9 +178,9 @@ fn a_function_killed_anywhere_is_made_up_for(
     let orders = world.database("orders", "at=03:00 keep=7d");
     days(&world, 8, 1);
     for _ in 0..3 {
-        world.fault(call, fault);
+        world.inject_fault(call, fault);
         for _ in 0..24 {
-            world.pass(HOUR);
+            world.advance(HOUR);
             let _ = world.sweep(&Backup);
         }
     }
@@ -200,7 +200,7 @@ fn a_missed_night_is_made_up_for_and_a_repeated_event_takes_none() {
     days(&world, 1, 1);
     assert_eq!(count(&world, &orders), 3);
     world.state_mut().databases.get_mut(&orders).unwrap().status = "available".into();
-    world.pass(HOUR);
+    world.advance(HOUR);
     sweep(&world);
     assert_eq!(count(&world, &orders), 4);
     let newest = world.state().snapshots.keys().next_back().cloned().unwrap();
@@ -271,7 +271,7 @@ fn over_years_every_night_has_one_and_only_one() {
     let mut nights: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..(550 * 4) {
         let before = world.count("CreateDBSnapshot");
-        world.pass(HOUR * 6);
+        world.advance(HOUR * 6);
         sweep(&world);
         if world.count("CreateDBSnapshot") > before {
             let night = world
@@ -370,18 +370,18 @@ proptest! {
             let newest = world.taken(&orders).last().copied();
             let busy = matches!(happening, Happening::Busy);
             match happening {
-                Happening::Fault(call, fault) => world.fault(call, fault),
+                Happening::Fault(call, fault) => world.inject_fault(call, fault),
                 Happening::ByHand => {
                     let old = world.state().now - HOUR * 5_000;
                     world.snapshot(&orders, &format!("by-hand-{n}"), old, BTreeMap::new());
                     by_hand += 1;
                 }
-                Happening::Outage { hours } => world.pass(HOUR * hours),
+                Happening::Outage { hours } => world.advance(HOUR * hours),
                 Happening::Night | Happening::Busy => {}
             }
             world.state_mut().databases.get_mut(&orders).unwrap().status = if busy { "modifying" } else { "available" }.into();
             for _ in 0..8 {
-                world.pass(HOUR * 3);
+                world.advance(HOUR * 3);
                 let _ = world.sweep(&Backup);
             }
             let taken = world.taken(&orders);
@@ -441,7 +441,7 @@ fn a_region_that_is_new_gets_the_newest_and_from_then_on_all() {
         .get_mut(&orders)
         .unwrap()
         .insert("lamplighter:backup".into(), tag.into());
-    world.pass(HOUR);
+    world.advance(HOUR);
     sweep(&world);
     assert_eq!(world.count("CopyDBSnapshot"), 1);
     days(&world, 2, 1);
@@ -455,7 +455,7 @@ fn no_more_than_five_copies_run_in_a_region_at_a_time() {
         world.database(&format!("db{n}"), "at=03:00 copy=eu-central-1");
     }
     sweep(&world);
-    world.pass(SignedDuration::from_mins(11));
+    world.advance(SignedDuration::from_mins(11));
     for copies in [5, 10, 12] {
         sweep(&world);
         assert_eq!(world.count("CopyDBSnapshot"), copies);
@@ -465,7 +465,7 @@ fn no_more_than_five_copies_run_in_a_region_at_a_time() {
             copies,
             "the first five are not done"
         );
-        world.pass(SignedDuration::from_mins(11));
+        world.advance(SignedDuration::from_mins(11));
     }
 }
 
@@ -474,7 +474,7 @@ fn a_copy_that_fails_is_deleted_and_made_again_and_its_source_stays_meanwhile() 
     let world = afternoon();
     let orders = world.database("orders", "at=03:00 keep=1d copy=eu-central-1");
     sweep(&world);
-    world.pass(HOUR);
+    world.advance(HOUR);
     sweep(&world);
     {
         let mut state = world.state_mut();
@@ -486,7 +486,7 @@ fn a_copy_that_fails_is_deleted_and_made_again_and_its_source_stays_meanwhile() 
         copy.status = "failed".into();
     }
     for _ in 0..3 {
-        world.pass(HOUR);
+        world.advance(HOUR);
         sweep(&world);
     }
     assert_eq!((count(&world, &orders), copied(&world, &orders)), (1, 1));
@@ -500,8 +500,8 @@ fn copies_that_stop_are_told_and_nothing_goes_there() {
     days(&world, 5, 1);
     assert_eq!(copied(&world, &orders), 3);
     for _ in 0..24 * 6 {
-        world.pass(HOUR);
-        world.fault("CopyDBSnapshot", Fault::Throttled);
+        world.advance(HOUR);
+        world.inject_fault("CopyDBSnapshot", Fault::Throttled);
         let _ = world.sweep(&Backup);
     }
     assert_eq!(copied(&world, &orders), 3);
@@ -529,7 +529,7 @@ fn a_region_that_cannot_be_read_stops_nothing_here() {
             .unreadable_regions
             .insert("eu-west-9".into());
         sweep(&world);
-        world.pass(HOUR);
+        world.advance(HOUR);
     }
     assert_eq!((count(&world, &orders), count(&world, &carts)), (1, 1));
     let about = |title: &&String| {
@@ -564,7 +564,7 @@ fn a_snapshot_of_before_a_rollout_is_one_among_others() {
         now.strftime("%Y%m%d-%H%M")
     );
     world.snapshot(&orders, &name, now, tags);
-    world.pass(HOUR);
+    world.advance(HOUR);
     sweep(&world);
     let there = |world: &World, name: &str| {
         world

@@ -27,7 +27,7 @@ fn cache(world: &World, resource: &str, backup: &str) -> Arn {
 
 fn days(world: &World, days: i32) {
     for _ in 0..days * 24 {
-        world.pass(HOUR);
+        world.advance(HOUR);
         world.sweep(&Backup).unwrap().unwrap();
     }
 }
@@ -37,7 +37,7 @@ fn days(world: &World, days: i32) {
 #[case::serverless("serverlesscache:sessions")]
 fn a_cache_has_seven_nights_and_somebody_elses_snapshot_stays(#[case] resource: &str) {
     let world = World::new();
-    world.pass(HOUR);
+    world.advance(HOUR);
     let sessions = cache(&world, resource, "at=03:00 keep=7d");
     // A database of the same name is another target.
     let database = world.database("sessions", "at=03:00 keep=2d");
@@ -123,7 +123,7 @@ fn a_backup_of_a_cache_is_proven_and_nothing_is_left(#[case] kind: &str, #[case]
         ..StackDefaults::default()
     };
     let step = |world: &World| {
-        world.pass(SignedDuration::from_mins(15));
+        world.advance(SignedDuration::from_mins(15));
         world
             .invoke_with(&Drill, sweep(), closed.clone())
             .unwrap()
@@ -162,7 +162,7 @@ fn a_throwaway_cache_whose_tags_are_not_known_yet_is_waited_for() {
         ..StackDefaults::default()
     };
     let look = |world: &World| {
-        world.pass(SignedDuration::from_mins(15));
+        world.advance(SignedDuration::from_mins(15));
         world
             .invoke_with(&Drill, sweep(), closed.clone())
             .unwrap()

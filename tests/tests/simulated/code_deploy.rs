@@ -39,7 +39,7 @@ fn push(world: &World, tag: &str, content: u64) {
 
 fn minutes(world: &World, minutes: usize) {
     for minute in 0..minutes {
-        world.pass(SignedDuration::from_mins(1));
+        world.advance(SignedDuration::from_mins(1));
         let _ = world.sweep(&Rollout);
         let _ = world.sweep(&Verify);
         if minute % 5 == 0 {
@@ -183,7 +183,7 @@ fn failed_probes_roll_a_release_back_through_code_deploy() {
 fn an_event_reports_the_result_before_the_sweep() {
     let (world, _) = web(TAG);
     push(&world, "RC_1.1.0", 11);
-    world.pass(SignedDuration::from_mins(3));
+    world.advance(SignedDuration::from_mins(3));
     ends(&world, "Succeeded");
     let event = |id: &str| {
         json!({
@@ -265,7 +265,7 @@ fn a_deleted_service_leaves_the_watch_list() {
     asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
     world.state_mut().services.remove(&web);
     for _ in 0..3 {
-        world.pass(SignedDuration::from_mins(1));
+        world.advance(SignedDuration::from_mins(1));
         world.sweep(&Verify).unwrap().unwrap();
     }
     assert_eq!(newest(&world).answers, [true]);
@@ -282,7 +282,7 @@ fn a_rejection_stands_although_the_first_call_is_lost() {
     push(&world, "RC_1.2.0", 12);
     asks(&world, "AfterAllowTestTraffic").unwrap().unwrap();
     minutes(&world, 1);
-    world.fault("PutLifecycleEventHookExecutionStatus", Fault::Throttled);
+    world.inject_fault("PutLifecycleEventHookExecutionStatus", Fault::Throttled);
     minutes(&world, 5);
     assert_eq!(newest(&world).answers, [false]);
     assert!(
@@ -337,10 +337,10 @@ fn a_hook_is_answered_whatever_fails(
 ) {
     let (world, _) = web(TESTED);
     push(&world, "RC_1.1.0", 11);
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     if !matches!(asks(&world, "AfterAllowTestTraffic"), Some(Ok(_))) {
         // Lambda invokes the function again.
-        world.pass(SignedDuration::from_mins(2));
+        world.advance(SignedDuration::from_mins(2));
         let _ = asks(&world, "AfterAllowTestTraffic");
     }
     minutes(&world, 6);
@@ -357,7 +357,7 @@ fn a_hook_is_answered_whatever_fails(
 #[case::killed(Fault::Killed)]
 fn a_deployment_whose_identifier_was_lost_is_tracked(#[case] fault: Fault) {
     let (world, web) = web(TAG);
-    world.fault("CreateDeployment", fault);
+    world.inject_fault("CreateDeployment", fault);
     push(&world, "RC_1.1.0", 11);
     minutes(&world, 12);
     ends(&world, "Succeeded");

@@ -1,6 +1,6 @@
 //! `heal` in the simulated world during and after dependency outages.
 
-use e2e::testkit::healing::Ward;
+use e2e::testkit::healing::HealWorld;
 use e2e::testkit::releases::release;
 use e2e::testkit::world::tasks::Conduct;
 use heal::Heal;
@@ -11,25 +11,25 @@ use serde_json::Value;
 const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
 
 /// A service with a new release and a verified one before it.
-fn released() -> (Ward, Arn) {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    release(&ward.world, &web, "RC_1.1.0", 11);
-    ward.minutes(30);
-    release(&ward.world, &web, "RC_1.2.0", 12);
-    ward.tag(&web, "lamplighter:app", "shop");
-    (ward, web)
+fn released() -> (HealWorld, Arn) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    release(&heal_world.world, &web, "RC_1.1.0", 11);
+    heal_world.minutes(30);
+    release(&heal_world.world, &web, "RC_1.2.0", 12);
+    heal_world.tag(&web, "lamplighter:app", "shop");
+    (heal_world, web)
 }
 
 #[test]
 fn no_step_is_taken_during_a_dependency_outage() {
-    let (mut ward, web) = released();
-    database(&ward, "storage-full");
-    let before = ward.world.count("UpdateService");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(60);
-    assert_eq!(ward.world.count("UpdateService"), before);
-    let told = ward.told("shop/web");
+    let (mut heal_world, web) = released();
+    database(&heal_world, "storage-full");
+    let before = heal_world.world.count("UpdateService");
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(60);
+    assert_eq!(heal_world.world.count("UpdateService"), before);
+    let told = heal_world.told("shop/web");
     assert!(
         told.last()
             .unwrap()
@@ -37,11 +37,11 @@ fn no_step_is_taken_during_a_dependency_outage() {
         "{told:?}"
     );
     let number = told.len();
-    database(&ward, "available");
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
-    assert_eq!(ward.world.count("UpdateService"), before);
-    let told = ward.told("shop/web");
+    database(&heal_world, "available");
+    heal_world.set(&web, Conduct::Runs);
+    heal_world.minutes(30);
+    assert_eq!(heal_world.world.count("UpdateService"), before);
+    let told = heal_world.told("shop/web");
     assert!(
         told.len() == number + 1 && told[number].contains(" - recovered after "),
         "{told:?}"
@@ -51,31 +51,32 @@ fn no_step_is_taken_during_a_dependency_outage() {
 /// Tasks need a while to recover, and failures during the outage are not evidence about the release.
 #[test]
 fn a_service_gets_a_grace_period_once_its_database_is_available() {
-    let (mut ward, web) = released();
-    ward.minutes(10);
-    database(&ward, "storage-full");
-    let before = ward.world.count("UpdateService");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(20);
-    database(&ward, "available");
+    let (mut heal_world, web) = released();
+    heal_world.minutes(10);
+    database(&heal_world, "storage-full");
+    let before = heal_world.world.count("UpdateService");
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(20);
+    database(&heal_world, "available");
     let event = sample("database-recovered");
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
-    ward.minutes(7);
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
+    heal_world.world.invoke(&Heal, event).unwrap().unwrap();
+    heal_world.minutes(7);
+    heal_world.set(&web, Conduct::Runs);
+    heal_world.minutes(30);
     assert_eq!(
-        ward.world.count("UpdateService"),
+        heal_world.world.count("UpdateService"),
         before,
         "{:?}",
-        ward.told("shop/web")
+        heal_world.told("shop/web")
     );
     assert!(
-        ward.told("shop/web")
+        heal_world
+            .told("shop/web")
             .last()
             .unwrap()
             .contains(" - recovered after "),
         "{:?}",
-        ward.told("shop/web")
+        heal_world.told("shop/web")
     );
 }
 
@@ -85,15 +86,15 @@ fn sample(name: &str) -> Value {
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
-fn database(ward: &Ward, status: &str) {
-    let arn = ward
+fn database(heal_world: &HealWorld, status: &str) {
+    let arn = heal_world
         .world
         .keep_database(&Arn::new(DATABASE), "keep=7d", |database| Database {
             status: status.to_owned(),
             identifier: "orders".to_owned(),
             ..database
         });
-    ward.tag(&arn, "lamplighter:app", "shop");
+    heal_world.tag(&arn, "lamplighter:app", "shop");
 }
 
 /// The sample events that make `heal` observe the service, and those that it skips.
@@ -112,33 +113,33 @@ fn database(ward: &Ward, status: &str) {
 #[case("instance-connected", false)]
 #[case("instance-silent", false)]
 fn an_event_leads_to_the_service_that_it_affects(#[case] sample: &str, #[case] looks: bool) {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "available");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(3);
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    heal_world.tag(&web, "lamplighter:app", "shop");
+    database(&heal_world, "available");
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(3);
     let event = self::sample(sample);
-    let before = ward.world.count("Acquire shop/web");
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
+    let before = heal_world.world.count("Acquire shop/web");
+    heal_world.world.invoke(&Heal, event).unwrap().unwrap();
     assert_eq!(
-        ward.world.count("Acquire shop/web") - before,
+        heal_world.world.count("Acquire shop/web") - before,
         usize::from(looks)
     );
 }
 
 #[test]
 fn a_database_event_is_skipped_while_all_services_are_healthy() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "available");
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    heal_world.tag(&web, "lamplighter:app", "shop");
+    database(&heal_world, "available");
     let event = sample("database-storage-full");
-    ward.world.invoke(&Heal, event).unwrap().unwrap();
+    heal_world.world.invoke(&Heal, event).unwrap().unwrap();
     assert_eq!(
         (
-            ward.world.count("Acquire"),
-            ward.world.count("GetResources")
+            heal_world.world.count("Acquire"),
+            heal_world.world.count("GetResources")
         ),
         (0, 0)
     );
@@ -147,26 +148,26 @@ fn a_database_event_is_skipped_while_all_services_are_healthy() {
 /// The alert about the outage is followed by an escalation if the service does not recover with the database.
 #[test]
 fn a_service_that_stays_unhealthy_after_the_outage_is_escalated() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 2, "on");
-    ward.tag(&web, "lamplighter:app", "shop");
-    database(&ward, "stopped");
-    ward.minutes(60);
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(30);
-    database(&ward, "available");
-    ward.minutes(60);
-    let told = ward.told("shop/web");
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    heal_world.tag(&web, "lamplighter:app", "shop");
+    database(&heal_world, "stopped");
+    heal_world.minutes(60);
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(30);
+    database(&heal_world, "available");
+    heal_world.minutes(60);
+    let told = heal_world.told("shop/web");
     assert_eq!(told.len(), 3, "{told:?}");
     assert!(
         told[0].ends_with("(stopped) is down") && told[2].ends_with(" failed"),
         "{told:?}"
     );
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(30);
+    heal_world.set(&web, Conduct::Runs);
+    heal_world.minutes(30);
     assert!(
-        ward.told("shop/web")[3].contains(" - recovered after "),
+        heal_world.told("shop/web")[3].contains(" - recovered after "),
         "{:?}",
-        ward.told("shop/web")
+        heal_world.told("shop/web")
     );
 }

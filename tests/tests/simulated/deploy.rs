@@ -81,10 +81,10 @@ fn a_killed_function_is_completed_by_the_next_sweep(
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     let _ = world.invoke(&Deploy, push);
     // The lease of a killed function ends by itself.
-    world.pass(SignedDuration::from_secs(61));
+    world.advance(SignedDuration::from_secs(61));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
     assert_eq!(
@@ -110,7 +110,7 @@ fn a_locked_target_is_rejected_and_the_event_is_retried() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault("DescribeServices", Fault::Killed);
+    world.inject_fault("DescribeServices", Fault::Killed);
     assert!(world.invoke(&Deploy, push.clone()).is_none());
     let error = world.invoke(&Deploy, push.clone()).unwrap().unwrap_err();
     assert_eq!(error.kind(), "TargetBusy");
@@ -118,7 +118,7 @@ fn a_locked_target_is_rejected_and_the_event_is_retried() {
         error.to_string(),
         "shop/web is locked by request-1 until 2026-11-21T03:01:00Z; the event is retried"
     );
-    world.pass(SignedDuration::from_secs(61));
+    world.advance(SignedDuration::from_secs(61));
     world.invoke(&Deploy, push).unwrap().unwrap();
     assert!(world.image_of(&arn).contains("RC_1.1.0@"));
 }
@@ -131,7 +131,7 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     world.invoke(&Deploy, push.clone()).unwrap().unwrap();
     world.state_mut().roll_back(&arn);
     // Nobody follows it here, and that shows when its time is over.
-    world.pass(SignedDuration::from_mins(16));
+    world.advance(SignedDuration::from_mins(16));
     for _ in 0..3 {
         world.sweep(&Deploy).unwrap().unwrap();
         world.invoke(&Deploy, push.clone()).unwrap().unwrap();
@@ -153,7 +153,7 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     // The approval is spent: going back again is for good.
     world.state_mut().roll_back(&arn);
     for _ in 0..20 {
-        world.pass(SignedDuration::from_mins(5));
+        world.advance(SignedDuration::from_mins(5));
         world.sweep(&Deploy).unwrap().unwrap();
     }
     assert_eq!(world.count("UpdateService"), 2);
@@ -173,7 +173,7 @@ fn observe_changes_nothing_and_notifies_once() {
             .invoke_with(&Deploy, push.clone(), observe())
             .unwrap()
             .unwrap();
-        world.pass(SignedDuration::from_mins(5));
+        world.advance(SignedDuration::from_mins(5));
         world
             .invoke_with(&Deploy, sweep(), observe())
             .unwrap()
@@ -303,7 +303,7 @@ fn a_late_event_of_an_older_image_does_not_downgrade() {
     // Both were bad: a person went back to the first image by hand.
     let first = world.state().definitions[0].arn().to_owned();
     world.state_mut().deploy(&arn, &first);
-    world.pass(SignedDuration::from_mins(5));
+    world.advance(SignedDuration::from_mins(5));
     world.invoke(&Deploy, older).unwrap().unwrap();
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
@@ -329,7 +329,7 @@ fn a_silenced_notification_is_sent_when_the_silence_ends() {
         world.state().journal[0].notified,
         ["(silenced) invalid tag lamplighter:freeze - its operations are disabled"]
     );
-    world.pass(SignedDuration::from_hours(1));
+    world.advance(SignedDuration::from_hours(1));
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(
         world.titles(),
@@ -354,9 +354,9 @@ fn a_notification_survives_a_killed_function() {
         .unwrap()
         .insert("lamplighter:aap".into(), "shop".into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault("UpdateService", Fault::Killed);
+    world.inject_fault("UpdateService", Fault::Killed);
     assert!(world.invoke(&Deploy, push).is_none());
-    world.pass(SignedDuration::from_mins(5));
+    world.advance(SignedDuration::from_mins(5));
     world.sweep(&Deploy).unwrap().unwrap();
     assert_eq!(world.titles()[0], "tag lamplighter:aap is ignored");
     assert!(
@@ -394,7 +394,7 @@ fn a_target_that_cannot_be_observed_is_notified_once() {
     let world = World::new();
     world.web();
     for _ in 0..3 {
-        world.fault("DescribeServices", Fault::Throttled);
+        world.inject_fault("DescribeServices", Fault::Throttled);
         let answer = world.sweep(&Deploy).unwrap().unwrap();
         let error = "DescribeServices shop/web: ThrottlingException: Rate exceeded";
         assert_eq!(answer["targets"][0]["error"], error);
@@ -412,7 +412,7 @@ fn a_runaway_is_stopped_and_notified_as_critical() {
     for content in 1..=9 {
         let push = world.push("shop/web", "latest", content);
         world.invoke(&Deploy, push).unwrap().unwrap();
-        world.pass(SignedDuration::from_mins(3));
+        world.advance(SignedDuration::from_mins(3));
     }
     assert_eq!(world.count("UpdateService"), 6);
     let critical = world
@@ -422,7 +422,7 @@ fn a_runaway_is_stopped_and_notified_as_critical() {
         .filter(|n| n.message.severity == Severity::Critical)
         .count();
     assert_eq!(critical, 1);
-    world.pass(SignedDuration::from_hours(1));
+    world.advance(SignedDuration::from_hours(1));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(
         world.image_of(&arn).ends_with(&format!("{:064x}", 9)),
@@ -469,7 +469,7 @@ fn nothing_is_done_without_a_written_intent() {
     let world = World::new();
     let arn = world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault("Intend", Fault::Throttled);
+    world.inject_fault("Intend", Fault::Throttled);
     let error = world.invoke(&Deploy, push).unwrap().unwrap_err();
     assert_eq!(error.kind(), "AwsError");
     assert!(world.image_of(&arn).ends_with("RC_1.0.0"));
@@ -481,7 +481,7 @@ fn a_failed_action_is_journalled_notified_and_returned() {
     let world = World::new();
     world.web();
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault("UpdateService", Fault::Throttled);
+    world.inject_fault("UpdateService", Fault::Throttled);
     let error = world.invoke(&Deploy, push).unwrap().unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -580,7 +580,7 @@ fn snapshot_yes_backs_the_databases_up_before_the_rollout() {
         ),
         (1, 0)
     );
-    world.pass(SignedDuration::from_mins(11));
+    world.advance(SignedDuration::from_mins(11));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     assert_eq!(world.taken(&orders).len(), 1);
@@ -609,10 +609,10 @@ fn a_rollout_waits_for_its_snapshot_no_longer_than_the_tag_says() {
     world.state_mut().databases.get_mut(&orders).unwrap().status = "modifying".into();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    world.pass(SignedDuration::from_mins(29));
+    world.advance(SignedDuration::from_mins(29));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).ends_with("RC_1.0.0"));
-    world.pass(SignedDuration::from_mins(1));
+    world.advance(SignedDuration::from_mins(1));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     let title = world.titles().pop().unwrap();
@@ -643,10 +643,10 @@ fn an_old_snapshot_does_not_count_for_a_rollout() {
     let (world, web, orders) = of_one_application();
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    world.pass(SignedDuration::from_mins(11));
+    world.advance(SignedDuration::from_mins(11));
     world.sweep(&Deploy).unwrap().unwrap();
     world.state_mut().roll_back(&web);
-    world.pass(SignedDuration::from_hours(72));
+    world.advance(SignedDuration::from_hours(72));
     let digest = format!("sha256:{:064x}", 11);
     world
         .state_mut()
@@ -659,7 +659,7 @@ fn an_old_snapshot_does_not_count_for_a_rollout() {
         world.image_of(&web).ends_with("RC_1.0.0"),
         "it waits for a new one"
     );
-    world.pass(SignedDuration::from_mins(11));
+    world.advance(SignedDuration::from_mins(11));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(world.image_of(&web).contains("RC_1.1.0@"));
     assert_eq!(world.taken(&orders).len(), 2);
@@ -676,7 +676,7 @@ fn the_limit_does_not_run_while_a_service_is_only_observed() {
         .insert("lamplighter:managed".into(), "observe".into());
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push).unwrap().unwrap();
-    world.pass(SignedDuration::from_hours(1));
+    world.advance(SignedDuration::from_hours(1));
     world
         .state_mut()
         .tags

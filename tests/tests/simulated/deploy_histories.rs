@@ -60,15 +60,15 @@ proptest! {
                 }
                 Happening::Sweep => drop(world.sweep(&Deploy)),
                 Happening::Settle => world.state_mut().settle(&arn),
-                Happening::Fault(call, fault) => world.fault(call, fault),
-                Happening::Wait | Happening::Duplicate { .. } => world.pass(SignedDuration::from_mins(20)),
+                Happening::Fault(call, fault) => world.inject_fault(call, fault),
+                Happening::Wait | Happening::Duplicate { .. } => world.advance(SignedDuration::from_mins(20)),
             }
             let runs = minor_of(&world.image_of(&arn));
             prop_assert!(runs >= reached, "went from {reached} back to {runs}");
             reached = runs;
         }
         world.state_mut().faults.clear();
-        world.pass(SignedDuration::from_hours(2));
+        world.advance(SignedDuration::from_hours(2));
         prop_assert!(world.sweep(&Deploy).unwrap().is_ok());
         prop_assert_eq!(minor_of(&world.image_of(&arn)), newest);
         let calls = world.state().calls.len();

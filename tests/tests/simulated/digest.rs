@@ -3,7 +3,7 @@
 use backup::Backup;
 use deploy::Deploy;
 use digest::Digest;
-use e2e::testkit::healing::Ward;
+use e2e::testkit::healing::HealWorld;
 use e2e::testkit::world::tasks::Conduct;
 use e2e::testkit::world::{BEGINNING, Fault, World};
 use jiff::civil::date;
@@ -57,9 +57,9 @@ fn a_quiet_day_is_three_lines() {
     let world = World::new();
     world.web();
     world.database("orders", "keep=7d");
-    world.pass(HOUR * 12);
+    world.advance(HOUR * 12);
     world.sweep(&Backup).unwrap().unwrap();
-    world.pass(HOUR * 16);
+    world.advance(HOUR * 16);
     let (title, text) = page(&world);
     assert_eq!(title, "daily report: no activity");
     insta::assert_snapshot!(text, @"
@@ -74,7 +74,7 @@ fn a_busy_day_is_told_section_by_section() {
     let world = World::new();
     let arn = world.web();
     world.database("orders", "keep=7d");
-    world.pass(HOUR * 12);
+    world.advance(HOUR * 12);
     world.sweep(&Backup).unwrap().unwrap();
     let push = world.push("shop/web", "RC_1.4.2", 2);
     world.invoke(&Deploy, push).unwrap().unwrap();
@@ -87,7 +87,7 @@ fn a_busy_day_is_told_section_by_section() {
             .unwrap()
             .insert(format!("lamplighter:{key}"), value.to_owned());
     }
-    world.pass(HOUR * 16);
+    world.advance(HOUR * 16);
     let (title, text) = page(&world);
     assert_eq!(title, "daily report: 1 release, 2 held");
     insta::assert_snapshot!(text, @"
@@ -109,15 +109,15 @@ fn a_busy_day_is_told_section_by_section() {
 
 #[test]
 fn an_incident_is_told_with_how_long_it_lasted() {
-    let mut ward = Ward::new();
-    ward.world.pass(HOUR * 5);
-    let web = ward.service("web", 3, "on");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(30);
-    ward.set(&web, Conduct::Runs);
-    ward.minutes(60);
-    ward.world.pass(HOUR * 24);
-    let (title, text) = page(&ward.world);
+    let mut heal_world = HealWorld::new();
+    heal_world.world.advance(HOUR * 5);
+    let web = heal_world.service("web", 3, "on");
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(30);
+    heal_world.set(&web, Conduct::Runs);
+    heal_world.minutes(60);
+    heal_world.world.advance(HOUR * 24);
+    let (title, text) = page(&heal_world.world);
     assert!(title.contains("1 incident"), "{title}\n{text}");
     assert!(
         text.contains("[CRITICAL] shop/web: ")
@@ -146,7 +146,7 @@ fn what_ends_soon_is_told() {
             ..database
         });
     }
-    world.pass(HOUR * 28);
+    world.advance(HOUR * 28);
     let (title, text) = page(&world);
     assert!(title.contains("2 ending soon"), "{title}");
     let soon = text.split("Ending soon\n").nth(1).unwrap_or_default();
@@ -175,7 +175,7 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
         .memory
         .findings
         .insert("f".into(), "has no alarm".into());
-    world.pass(HOUR * 28);
+    world.advance(HOUR * 28);
     for back in 1..9_i64 {
         let day = date(2026, 11, 22).saturating_sub(back.days());
         let spent = |of: &str, service: &str, amount| DailyCost {
@@ -222,18 +222,19 @@ fn costs_are_told_by_application_with_the_mean_of_the_week_before() {
         ),
         "{late}"
     );
-    world.fault("GetCostAndUsage", Fault::Throttled);
+    world.inject_fault("GetCostAndUsage", Fault::Throttled);
     assert!(text().contains("not available: ThrottlingException"));
 }
 
 #[test]
 fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours() {
-    let mut ward = Ward::new();
-    let web = ward.service("web", 3, "on");
-    ward.set(&web, Conduct::Crashes);
-    ward.minutes(30);
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 3, "on");
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(30);
     let script = "<script>alert('x')</script>";
-    ward.world
+    heal_world
+        .world
         .state_mut()
         .held
         .get_mut(&web)
@@ -243,7 +244,7 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
         .insert("deploy".into(), (script.into(), BEGINNING));
     let shown = |theme: &str| {
         let asked = json!({"widgetContext": {"theme": theme, "timeRange": {"mode": "relative"}}});
-        told(&ward.world, &asked, StackDefaults::default())
+        told(&heal_world.world, &asked, StackDefaults::default())
             .unwrap()
             .as_str()
             .unwrap()
@@ -263,14 +264,15 @@ fn a_dashboard_shows_how_each_target_is_and_what_was_done_escaped_in_its_colours
     let opened = light.matches("<tr>").count();
     assert!(opened > 3 && opened == light.matches("</tr>").count());
     let described = told(
-        &ward.world,
+        &heal_world.world,
         &json!({"describe": true}),
         StackDefaults::default(),
     )
     .unwrap();
     assert!(described.as_str().unwrap().starts_with("### Lamplighter"));
     assert_eq!(
-        ward.world
+        heal_world
+            .world
             .state()
             .notices
             .iter()
@@ -291,7 +293,7 @@ fn it_is_told_at_the_stacks_hour(
 ) {
     let world = World::new();
     // Six in the morning, UTC.
-    world.pass(HOUR * 3);
+    world.advance(HOUR * 3);
     let time_zone = TimeZone::get(zone).unwrap();
     let hourly = json!({"detail-type": "Scheduled Event"});
     told(

@@ -24,7 +24,7 @@ fn backed_up(backup: &str) -> (World, Arn) {
     let world = World::new();
     let orders = world.database("orders", backup);
     world.sweep(&Backup).unwrap().unwrap();
-    world.pass(QUARTER);
+    world.advance(QUARTER);
     (world, orders)
 }
 
@@ -33,7 +33,7 @@ fn step(world: &World) -> Value {
         .invoke_with(&Drill, e2e::testkit::world::sweep(), closed())
         .unwrap()
         .unwrap();
-    world.pass(QUARTER);
+    world.advance(QUARTER);
     answer
 }
 
@@ -98,7 +98,7 @@ fn a_cluster_gets_an_instance_and_both_go() {
     };
     world.keep_database(&cluster, "at=03:00 drill=weekly", aurora);
     world.sweep(&Backup).unwrap().unwrap();
-    world.pass(QUARTER);
+    world.advance(QUARTER);
     steps(&world, 3);
     assert_eq!(
         restored(&world),
@@ -125,7 +125,7 @@ fn a_multi_az_cluster_comes_and_goes_with_its_instances() {
     };
     world.keep_database(&cluster, "at=03:00 drill=weekly", multi_az);
     world.sweep(&Backup).unwrap().unwrap();
-    world.pass(QUARTER);
+    world.advance(QUARTER);
     steps(&world, 2);
     assert_eq!(restored(&world), ["lamplighter-drill-shop"]);
     let throwaway = Arn::new("arn:aws:rds:eu-west-1:123456789012:cluster:lamplighter-drill-shop");
@@ -154,11 +154,11 @@ fn a_function_killed_anywhere_is_made_up_for(
     #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
 ) {
     let (world, _) = backed_up("at=03:00 drill=weekly");
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     // A restore that AWS refused is tried again a day later.
     for _ in 0..4 * 30 {
         let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), closed());
-        world.pass(QUARTER);
+        world.advance(QUARTER);
     }
     assert_eq!(restored(&world), [""; 0]);
     assert_eq!(
@@ -265,7 +265,7 @@ fn a_person_may_ask_for_one_and_an_event_goes_on_with_it() {
         .unwrap()
         .unwrap();
     assert_eq!(restored(&world), ["lamplighter-drill-orders"]);
-    world.pass(QUARTER * 2);
+    world.advance(QUARTER * 2);
     let arn = "arn:aws:rds:eu-west-1:123456789012:db:lamplighter-drill-orders";
     let event = json!({
         "detail-type": "RDS DB Instance Event", "source": "aws.rds", "region": "eu-west-1", "account": "123456789012",
@@ -327,7 +327,7 @@ fn no_more_than_three_are_restored_at_a_time() {
         world.database(&format!("db{n}"), "at=03:00 drill=weekly");
     }
     world.sweep(&Backup).unwrap().unwrap();
-    world.pass(QUARTER);
+    world.advance(QUARTER);
     step(&world);
     assert_eq!(restored(&world).len(), 3);
     step(&world);
@@ -340,9 +340,9 @@ fn no_more_than_three_are_restored_at_a_time() {
 fn a_restore_that_aws_refuses_is_tried_once_a_day() {
     let (world, _) = backed_up("at=03:00 drill=weekly");
     for _ in 0..4 * 24 * 2 {
-        world.fault("RestoreDBInstanceFromDBSnapshot", Fault::Throttled);
+        world.inject_fault("RestoreDBInstanceFromDBSnapshot", Fault::Throttled);
         let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), closed());
-        world.pass(QUARTER);
+        world.advance(QUARTER);
     }
     let tried = world.count("RestoreDBInstanceFromDBSnapshot");
     assert!((2..=3).contains(&tried), "{tried}");
@@ -362,7 +362,7 @@ fn checked() -> StackDefaults {
 fn looked_into(world: &World, quarters: usize, defaults: &StackDefaults) {
     for _ in 0..quarters {
         let _ = world.invoke_with(&Drill, e2e::testkit::world::sweep(), defaults.clone());
-        world.pass(QUARTER);
+        world.advance(QUARTER);
     }
 }
 
@@ -482,7 +482,7 @@ fn a_function_killed_around_a_check_is_made_up_for(
     #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
 ) {
     let (world, _) = backed_up("at=03:00 drill=weekly check-task=shop-db-check");
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     looked_into(&world, 10, &checked());
     assert_eq!(
         (

@@ -59,7 +59,7 @@ fn settled(world: &World) {
     let changes = |world: &World| world.count("PutMetricAlarm") + world.count("DeleteAlarms");
     let (before, told) = (changes(world), world.titles().len());
     for _ in 0..3 {
-        world.pass(SignedDuration::from_hours(1));
+        world.advance(SignedDuration::from_hours(1));
         world.sweep(&Enroll).unwrap().unwrap();
     }
     assert_eq!(changes(world), before, "it did not settle");
@@ -130,7 +130,7 @@ fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
         let event = world.push("shop/web", tag, content);
         world.invoke(&Deploy, event).unwrap().unwrap();
         world.state_mut().settle(&web);
-        world.pass(SignedDuration::from_hours(1));
+        world.advance(SignedDuration::from_hours(1));
     };
     push("RC_1.1.0", 11);
     world.sweep(&Enroll).unwrap().unwrap();
@@ -142,7 +142,7 @@ fn a_task_definition_that_somebody_else_changed_is_told_once_with_who() {
     world.state_mut().settle(&web);
     for _ in 0..3 {
         world.sweep(&Enroll).unwrap().unwrap();
-        world.pass(SignedDuration::from_hours(25));
+        world.advance(SignedDuration::from_hours(25));
     }
     assert_eq!(changed(&world), 1, "{:?}", world.titles());
     let why = world
@@ -181,10 +181,10 @@ fn a_function_killed_anywhere_is_made_up_for(
     #[values(Fault::Killed, Fault::AnswerLost, Fault::Throttled)] fault: Fault,
 ) {
     let (world, arn) = web();
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     let event = tagged(&world, &arn, &["lamplighter:managed"]);
     let _ = world.invoke(&Enroll, event);
-    world.pass(SignedDuration::from_mins(2));
+    world.advance(SignedDuration::from_mins(2));
     world.sweep(&Enroll).unwrap().unwrap();
     assert_eq!(kinds(&world), FIVE);
     settled(&world);
@@ -219,9 +219,9 @@ fn what_is_left_behind_is_taken_away_and_what_is_not_ours_stays(
         world.state_mut().services.remove(&arn);
     }
     if let Some(fault) = fault {
-        world.fault("DeleteAlarms", fault);
+        world.inject_fault("DeleteAlarms", fault);
         let _ = world.sweep(&Enroll);
-        world.pass(SignedDuration::from_mins(2));
+        world.advance(SignedDuration::from_mins(2));
     }
     world.sweep(&Enroll).unwrap().unwrap();
     assert_eq!(kinds(&world), ["their-own"]);
@@ -328,7 +328,7 @@ fn another_regions_dashboard_of_the_same_stack_stays() {
 #[test]
 fn alarms_that_aws_throttles_are_made_by_the_next_and_nobody_is_woken() {
     let (world, arn) = web();
-    world.fault("PutMetricAlarm", Fault::Throttled);
+    world.inject_fault("PutMetricAlarm", Fault::Throttled);
     let event = tagged(&world, &arn, &["lamplighter:managed"]);
     assert_eq!(
         world

@@ -101,7 +101,7 @@ fn that_nothing_more_can_be_read_keeps_nothing_where_it_is(#[case] call: &'stati
     let task = crashed(&world, &web, 1);
     world.state_mut().tasks.insert(web.clone(), vec![task]);
     minutes(&world, 14);
-    world.fault(call, Fault::Throttled);
+    world.inject_fault(call, Fault::Throttled);
     minutes(&world, 2);
     assert!(runs(&world, &web, "RC_1.1.0"));
     let why = world.state().notices.last().unwrap().message.why.clone();

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use e2e::testkit::healing::Ward;
+use e2e::testkit::healing::HealWorld;
 use e2e::testkit::world::Fault;
 use e2e::testkit::world::tasks::Conduct;
 use fastrand::Rng;
@@ -25,7 +25,7 @@ const AILMENTS: [Conduct; 6] = [
 
 /// Some services, of which the last is never ill.
 struct History {
-    ward: Ward,
+    heal_world: HealWorld,
     services: Vec<Arn>,
     dice: Rng,
     /// Events are lost, come twice, and come in another order; calls fail.
@@ -35,16 +35,16 @@ struct History {
 
 impl History {
     fn new(seed: u64, disturbed: bool) -> Self {
-        let mut ward = Ward::new();
+        let mut heal_world = HealWorld::new();
         let tags = ["on", "on crash=park", "on memory=+25", "on steps=2"];
         // Four unhealthy services are no mass failure yet.
         let numbered = tags.iter().cycle().zip(0..5);
         let services = numbered
-            .map(|(tag, n)| ward.service(&format!("s{n}"), 1 + n, tag))
+            .map(|(tag, n)| heal_world.service(&format!("s{n}"), 1 + n, tag))
             .collect();
-        ward.minutes(30);
+        heal_world.minutes(30);
         Self {
-            ward,
+            heal_world,
             services,
             dice: Rng::with_seed(seed),
             disturbed,
@@ -54,14 +54,14 @@ impl History {
 
     fn minutes(&mut self, minutes: u32) {
         let Self {
-            ward,
+            heal_world,
             dice,
             late,
             disturbed,
             ..
         } = self;
         if !*disturbed {
-            return ward.minutes(minutes);
+            return heal_world.minutes(minutes);
         }
         for _ in 0..minutes {
             if dice.u8(0..10) == 0 {
@@ -74,10 +74,11 @@ impl History {
                     "Conclude",
                 ];
                 let kinds = [Fault::Throttled, Fault::AnswerLost, Fault::Killed];
-                ward.world
-                    .fault(call[dice.usize(0..6)], kinds[dice.usize(0..3)]);
+                heal_world
+                    .world
+                    .inject_fault(call[dice.usize(0..6)], kinds[dice.usize(0..3)]);
             }
-            ward.minutes_with(1, |events| {
+            heal_world.minutes_with(1, |events| {
                 let mut delivered = std::mem::take(late);
                 for event in events {
                     match dice.u8(0..4) {
@@ -98,7 +99,7 @@ impl History {
         ["UpdateService", "StopTask"]
             .iter()
             .map(|call| {
-                self.ward
+                self.heal_world
                     .world
                     .count(&format!("{call} {}", service.display_name()))
             })
@@ -106,13 +107,13 @@ impl History {
     }
 
     fn unwell(&self, service: &Arn) -> bool {
-        let state = self.ward.world.state();
+        let state = self.heal_world.world.state();
         state.services[service].count_missing_tasks() > 0
     }
 
     /// What was told of a service since a time.
     fn told_since(&self, service: &Arn, since: Timestamp) -> usize {
-        let state = self.ward.world.state();
+        let state = self.heal_world.world.state();
         state
             .notices
             .iter()
@@ -129,24 +130,24 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
     for _ in 0..fate.u32(1..4) {
         let ill = history.services[fate.usize(0..4)].clone();
         let ailment = AILMENTS[fate.usize(0..AILMENTS.len())];
-        let begun = history.ward.world.state().now;
+        let begun = history.heal_world.world.state().now;
         let before = history.steps(&ill);
         if fate.u8(0..4) == 0 {
-            history.ward.fleet.hang(&ill);
+            history.heal_world.fleet.hang(&ill);
         }
-        history.ward.set(&ill, ailment);
+        history.heal_world.set(&ill, ailment);
         if matches!(
             ailment,
             Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom
         ) {
             // What runs would go on.
-            history.ward.world.state_mut().tasks.remove(&ill);
+            history.heal_world.world.state_mut().tasks.remove(&ill);
         }
         history.minutes(SETTLES);
         let says = format!(
             "seed {seed}, {ailment:?} of {}: {:?}",
             ill.display_name(),
-            history.ward.told(&ill.display_name())
+            history.heal_world.told(&ill.display_name())
         );
         // A step more where one was taken, and nobody heard of it.
         let allowed = if disturbed { 3 + 6 } else { 3 + 1 };
@@ -160,23 +161,23 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
             // A new task definition is what people mend such things by.
             let family = ill.ecs_cluster_and_name().unwrap().1.to_owned();
             let revision = history
-                .ward
+                .heal_world
                 .world
                 .state_mut()
                 .register(&format!("shop-{family}"), "web:2");
-            history.ward.world.state_mut().deploy(&ill, &revision);
+            history.heal_world.world.state_mut().deploy(&ill, &revision);
         }
-        history.ward.set(&ill, Conduct::Runs);
+        history.heal_world.set(&ill, Conduct::Runs);
         history.minutes(SETTLES);
         assert!(!history.unwell(&ill), "{says}");
     }
     history.disturbed = false;
-    history.ward.world.state_mut().faults.clear();
+    history.heal_world.world.state_mut().faults.clear();
     history.minutes(SETTLES);
     let quiet = |history: &History| {
         (
             history.steps(&history.services[0]),
-            history.ward.world.titles().len(),
+            history.heal_world.world.titles().len(),
         )
     };
     let (well, before) = (history.services[4].clone(), quiet(&history));
@@ -185,17 +186,17 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
         quiet(&history),
         before,
         "seed {seed}: it does not settle: {:?}",
-        history.ward.world.titles()
+        history.heal_world.world.titles()
     );
     assert_eq!(
         (
             history.steps(&well),
-            history.ward.told(&well.display_name()).len()
+            history.heal_world.told(&well.display_name()).len()
         ),
         (0, 0),
         "seed {seed}: a well one was touched"
     );
-    let state = history.ward.world.state();
+    let state = history.heal_world.world.state();
     for held in state.held.values() {
         assert_eq!(held.memory.health.healing, None, "seed {seed}");
     }
@@ -227,11 +228,11 @@ fn what_becomes_of_events_and_calls_changes_nothing_in_the_end() {
 fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
     for seed in 1..=10 {
         let mut dice = Rng::with_seed(seed);
-        let mut ward = Ward::new();
+        let mut heal_world = HealWorld::new();
         let services: Vec<Arn> = (0..20)
-            .map(|n| ward.service(&format!("s{n}"), 1 + n % 4, "on"))
+            .map(|n| heal_world.service(&format!("s{n}"), 1 + n % 4, "on"))
             .collect();
-        let database = ward.world.keep_database(
+        let database = heal_world.world.keep_database(
             &Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders"),
             "keep=7d",
             |database| Database {
@@ -239,24 +240,24 @@ fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
                 ..database
             },
         );
-        ward.tag(&database, "lamplighter:app", "shop");
-        ward.minutes(10);
+        heal_world.tag(&database, "lamplighter:app", "shop");
+        heal_world.minutes(10);
         for service in &services {
-            ward.tag(service, "lamplighter:app", "shop");
+            heal_world.tag(service, "lamplighter:app", "shop");
             if dice.u8(0..5) > 0 {
-                ward.set(service, Conduct::Crashes);
+                heal_world.set(service, Conduct::Crashes);
             }
         }
-        ward.minutes(30);
+        heal_world.minutes(30);
         assert_eq!(
             (
-                ward.world.count("UpdateService"),
-                ward.world.count("StopTask")
+                heal_world.world.count("UpdateService"),
+                heal_world.world.count("StopTask")
             ),
             (0, 0),
             "seed {seed}"
         );
-        let critical = ward.world.titles();
+        let critical = heal_world.world.titles();
         assert_eq!(
             critical
                 .iter()
@@ -265,27 +266,28 @@ fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
             1,
             "{critical:?}"
         );
-        let why = ward.last_why("all-services");
+        let why = heal_world.last_why("all-services");
         assert!(why.contains("the database orders (stopped)"), "{why}");
-        ward.world
+        heal_world
+            .world
             .state_mut()
             .databases
             .get_mut(&database)
             .unwrap()
             .status = "available".to_owned();
         for service in &services {
-            ward.set(service, Conduct::Runs);
+            heal_world.set(service, Conduct::Runs);
         }
-        ward.minutes(40);
+        heal_world.minutes(40);
         assert_eq!(
-            ward.world.count("UpdateService"),
+            heal_world.world.count("UpdateService"),
             0,
             "seed {seed}: {:?}",
-            ward.world.titles()
+            heal_world.world.titles()
         );
-        let before = ward.world.titles().len();
-        ward.world.pass(SignedDuration::from_mins(1));
-        ward.minutes(30);
-        assert_eq!(ward.world.titles().len(), before, "seed {seed}");
+        let before = heal_world.world.titles().len();
+        heal_world.world.advance(SignedDuration::from_mins(1));
+        heal_world.minutes(30);
+        assert_eq!(heal_world.world.titles().len(), before, "seed {seed}");
     }
 }

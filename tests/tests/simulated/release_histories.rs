@@ -59,7 +59,7 @@ impl History {
 
     fn minutes(&mut self, minutes: u32) {
         for minute in 0..minutes {
-            self.world.pass(SignedDuration::from_mins(1));
+            self.world.advance(SignedDuration::from_mins(1));
             self.ecs.minute(&Verify);
             let _ = self.world.sweep(&Rollout);
             if minute % 5 == 0 {

@@ -286,7 +286,7 @@ fn an_unrelated_alarm_rolls_nothing_back(
     minutes(&world, 6);
     if before {
         alarm(&world, kind);
-        world.pass(MINUTE);
+        world.advance(MINUTE);
     }
     release(&world, &web, "RC_1.2.0", 12);
     if !before {
@@ -431,12 +431,12 @@ fn an_observation_takes_two_calls_and_a_rollback_ten() {
     };
     let sweep = |world: &World| {
         let before = world.state().calls.len();
-        world.pass(MINUTE);
+        world.advance(MINUTE);
         world.sweep(&Rollout).unwrap().unwrap();
         of_aws(&world.state().calls[before..])
     };
     assert_eq!(sweep(&world), 2);
-    world.pass(MINUTE * 15);
+    world.advance(MINUTE * 15);
     let calls = sweep(&world);
     assert!(
         runs(&world, &web, "RC_1.1.0"),
@@ -450,7 +450,7 @@ fn an_event_reports_the_result_before_the_sweep() {
     let world = World::new();
     let web = world.web();
     push(&world, "RC_1.1.0", 11);
-    world.pass(MINUTE);
+    world.advance(MINUTE);
     world.state_mut().settle(&web);
     for name in ["ECS Deployment State Change", "ECS Service Action"] {
         let event = json!({
@@ -478,7 +478,7 @@ fn a_killed_function_is_completed_by_the_next_sweep(
     release(&world, &web, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
     minutes(&world, 14);
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     minutes(&world, 6);
     assert!(runs(&world, &web, "RC_1.1.0"), "{}", world.image_of(&web));
     let told = world
@@ -513,7 +513,7 @@ proptest! {
             let tag = format!("RC_1.{}.0", n + 1);
             push(&world, &tag, n as u64 + 1);
             if let Some(fault) = faults.next() {
-                world.fault(CALLS[fault % 4], [Fault::Killed, Fault::AnswerLost, Fault::Throttled][fault / 4]);
+                world.inject_fault(CALLS[fault % 4], [Fault::Killed, Fault::AnswerLost, Fault::Throttled][fault / 4]);
             }
             minutes(&world, 7);
             let is_on_it = runs(&world, &web, &tag);

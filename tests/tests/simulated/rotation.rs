@@ -17,7 +17,7 @@ fn reader(world: &World) -> Arn {
     for definition in &mut world.state_mut().definitions {
         definition.document["containerDefinitions"][0]["secrets"] = json!([{"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"}]);
     }
-    world.pass(SignedDuration::from_mins(10));
+    world.advance(SignedDuration::from_mins(10));
     arn
 }
 
@@ -40,9 +40,9 @@ fn a_restart_that_failed_is_made_up_for_by_the_sweep(#[case] fault: Fault) {
     let world = World::new();
     let arn = reader(&world);
     let event = rotation(&world);
-    world.fault("UpdateService", fault);
+    world.inject_fault("UpdateService", fault);
     let _ = world.invoke(&Deploy, event.clone());
-    world.pass(SignedDuration::from_mins(5));
+    world.advance(SignedDuration::from_mins(5));
     for _ in 0..3 {
         world.sweep(&Deploy).unwrap().unwrap();
         world.invoke(&Deploy, event.clone()).unwrap().unwrap();
@@ -94,7 +94,7 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
     );
     // A rollout is tried and refused, then held for good.
     let push = world.push("shop/web", "RC_1.1.0", 11);
-    world.fault("RegisterTaskDefinition", Fault::Throttled);
+    world.inject_fault("RegisterTaskDefinition", Fault::Throttled);
     assert!(world.invoke(&Deploy, push).unwrap().is_err());
     assert!(
         world.state().held[&arn]
@@ -104,7 +104,7 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
             .is_some()
     );
     // A person rolls another image out by hand.
-    world.pass(SignedDuration::from_mins(1));
+    world.advance(SignedDuration::from_mins(1));
     let first = world.state().definitions[0].arn().to_owned();
     world.state_mut().deploy(&arn, &first);
     world.state_mut().settle(&arn);

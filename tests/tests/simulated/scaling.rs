@@ -152,7 +152,7 @@ fn missing_data_is_not_zero_load() {
     assert_eq!(tasks(&world, &arn), 6);
     world.state_mut().loads.clear();
     for _ in 0..60 {
-        world.pass(SignedDuration::from_mins(1));
+        world.advance(SignedDuration::from_mins(1));
         world.sweep(&Scale).unwrap().unwrap();
     }
     assert_eq!(tasks(&world, &arn), 6);
@@ -264,7 +264,7 @@ fn a_minimum_that_was_raised_is_put_back_whatever_fails(
     world.auto_scaled(&arn, 2, 6);
     for n in 0..60 {
         if n == at {
-            world.fault(call, fault);
+            world.inject_fault(call, fault);
         }
         for event in world.minute(&arn, if n < 5 { 55.0 } else { 5.0 }, Task::default()) {
             let _ = world.invoke(&Scale, event);
@@ -287,12 +287,12 @@ fn a_function_killed_anywhere_is_made_up_for(
 ) {
     let (world, arn) = web();
     let events = world.minute(&arn, 37.2, Task::default());
-    world.fault(call, fault);
+    world.inject_fault(call, fault);
     for event in events {
         let _ = world.invoke(&Scale, event);
     }
     // The lease of a killed function ends by itself, and the alarm is still on.
-    world.pass(SignedDuration::from_mins(2));
+    world.advance(SignedDuration::from_mins(2));
     minutes(&world, &arn, 37.2, 3);
     assert_eq!(tasks(&world, &arn), 4);
     minutes(&world, &arn, 5.0, 20);
@@ -334,7 +334,7 @@ fn crowd(services: usize) -> World {
         })
         .collect();
     // Not on the full hour, when the bounds of all are looked at.
-    world.pass(SignedDuration::from_mins(10));
+    world.advance(SignedDuration::from_mins(10));
     drop(world.minute_of(&hot, Task::default()));
     world.state_mut().calls.clear();
     world
@@ -436,7 +436,7 @@ proptest! {
         let load = loads.iter().flat_map(|(rps, minutes)| std::iter::repeat_n(*rps, *minutes));
         for (n, rps) in load.enumerate() {
             for (_, call, fault) in faults.iter().filter(|(at, ..)| *at == n) {
-                world.fault(CALLS[*call], FAULTS[*fault]);
+                world.inject_fault(CALLS[*call], FAULTS[*fault]);
             }
             for event in world.minute(&arn, rps, Task::default()) {
                 let _ = world.invoke(&Scale, event);
@@ -446,7 +446,7 @@ proptest! {
         }
         world.state_mut().faults.clear();
         // The lease of a killed function ends by itself.
-        world.pass(SignedDuration::from_mins(2));
+        world.advance(SignedDuration::from_mins(2));
         minutes(&world, &arn, last, 40);
         let settled = tasks(&world, &arn);
         prop_assert!(f64::from(settled) * 10.0 >= last, "{settled} tasks for {last}");

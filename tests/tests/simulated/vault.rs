@@ -16,7 +16,7 @@ fn with_vault() -> StackDefaults {
 
 fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
     for _ in 0..hours {
-        world.pass(HOUR);
+        world.advance(HOUR);
         let _ = world.invoke_with(&Backup, sweep(), defaults.clone());
     }
 }
@@ -24,7 +24,7 @@ fn hours(world: &World, hours: usize, defaults: &StackDefaults) {
 #[test]
 fn every_new_backup_is_copied_to_the_vault_and_rotated_there() {
     let world = World::new();
-    world.pass(HOUR);
+    world.advance(HOUR);
     let orders = world.database("orders", "at=03:00 keep=3d copy=vault+eu-central-1");
     hours(&world, 24 * 6 + 2, &with_vault());
     let there = |place: &str| world.taken_in(place, &orders).len();
@@ -100,7 +100,7 @@ fn a_copy_whose_answer_is_lost_is_made_once() {
     let world = World::new();
     let orders = world.database("orders", "at=03:00 keep=3d copy=vault");
     for fault in [Fault::AnswerLost, Fault::Killed, Fault::Throttled] {
-        world.fault("CopyDBSnapshot", fault);
+        world.inject_fault("CopyDBSnapshot", fault);
     }
     hours(&world, 8, &with_vault());
     assert_eq!(

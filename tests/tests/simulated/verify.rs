@@ -77,7 +77,7 @@ fn minute(world: &World, old: (f64, f64), new: (f64, f64)) {
         traffic.errors.insert(now, errors);
         traffic.answers.insert(now, requests);
     }
-    world.pass(SignedDuration::from_mins(1));
+    world.advance(SignedDuration::from_mins(1));
 }
 
 fn call(stage: &str, weights: &Value) -> Value {
@@ -298,7 +298,7 @@ fn the_test_listener_is_probed_before_production_traffic_shifts(
     let mut answers = Vec::new();
     for _ in 0..3 {
         answers.push(ask(&world, "POST_TEST_TRAFFIC_SHIFT"));
-        world.pass(SignedDuration::from_secs(15));
+        world.advance(SignedDuration::from_secs(15));
     }
     assert_eq!(answers, ["IN_PROGRESS", "IN_PROGRESS", expected]);
     assert_eq!(world.count("Ask https://test.example.com/health"), 3);
@@ -366,7 +366,7 @@ fn the_response_is_valid_whatever_fails(
     name: &'static str,
 ) {
     let (world, _) = canary(TAG, 5.0);
-    world.fault(name, fault);
+    world.inject_fault(name, fault);
     let answer = world.invoke(
         &Verify,
         call("PRODUCTION_TRAFFIC_SHIFT", &json!({"new": 5, "old": 95})),
@@ -412,7 +412,7 @@ fn a_service_without_verification_proceeds(#[case] key: &str, #[case] value: Opt
 #[test]
 fn the_lease_of_a_killed_function_is_waited_for() {
     let (world, _) = canary(TAG, 5.0);
-    world.fault("GetMetricData", Fault::Killed);
+    world.inject_fault("GetMetricData", Fault::Killed);
 
     assert!(
         world

@@ -4,7 +4,7 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, CodeDeployment, DeploymentController};
 use lamplighter::plan::{AnswerCodeDeployHook, Rollback};
 
-use super::{Deployed, State, World, error, heard};
+use super::{Deployed, State, World, confirm_answer, error};
 
 impl World {
     /// Lets CodeDeploy deploy a service.
@@ -47,7 +47,7 @@ impl World {
         ask: Option<&str>,
     ) -> Result<String, AwsError> {
         let call = "CreateDeployment";
-        let heard_of = self.call(call, &service.display_name()).await?;
+        let answered = self.call(call, &service.display_name()).await?;
         let running = self
             .state()
             .code_deployments
@@ -63,7 +63,7 @@ impl World {
             ));
         }
         let id = self.state_mut().begin(service, revision, ask);
-        heard(heard_of, call, &service.display_name())?;
+        confirm_answer(answered, call, &service.display_name())?;
         Ok(format!("{id} of {revision}"))
     }
 
@@ -71,15 +71,15 @@ impl World {
         let Some(id) = &back.stop else {
             return self.code_deploy(&back.service, &back.to, None).await;
         };
-        let heard_of = self.call("StopDeployment", id).await?;
+        let answered = self.call("StopDeployment", id).await?;
         self.state_mut().moves_on(id, "Stopped");
-        heard(heard_of, "StopDeployment", id)?;
+        confirm_answer(answered, "StopDeployment", id)?;
         Ok("stopped".to_owned())
     }
 
     pub(super) async fn report(&self, report: &AnswerCodeDeployHook) -> Result<String, AwsError> {
         let call = "PutLifecycleEventHookExecutionStatus";
-        let heard_of = self.call(call, &report.deployment).await?;
+        let answered = self.call(call, &report.deployment).await?;
         if let Some(deployed) = self
             .state_mut()
             .code_deployments
@@ -90,7 +90,7 @@ impl World {
         if !report.passed {
             self.state_mut().moves_on(&report.deployment, "Failed");
         }
-        heard(heard_of, call, &report.deployment)?;
+        confirm_answer(answered, call, &report.deployment)?;
         Ok("told".to_owned())
     }
 }

@@ -12,7 +12,7 @@ use lamplighter::plan::{
 use lamplighter::policy::VERIFIED;
 use lamplighter::ports::SnapshotFilter;
 
-use super::{State, World, error, heard};
+use super::{State, World, confirm_answer, error};
 
 /// From asking for a snapshot until a database can be restored from it.
 const TAKES: SignedDuration = SignedDuration::from_mins(10);
@@ -98,7 +98,7 @@ impl World {
 
     pub(super) async fn take_snapshot(&self, backup: &CreateSnapshot) -> Result<String, AwsError> {
         let identifier = &backup.identifier;
-        let heard_of = self.call("CreateDBSnapshot", identifier).await?;
+        let answered = self.call("CreateDBSnapshot", identifier).await?;
         {
             let mut state = self.state_mut();
             let status = state
@@ -117,12 +117,12 @@ impl World {
             let now = state.now;
             state.take(&backup.database, identifier, now, backup.tags.clone());
         }
-        heard(heard_of, "CreateDBSnapshot", identifier)?;
+        confirm_answer(answered, "CreateDBSnapshot", identifier)?;
         Ok(format!("{identifier} is being made"))
     }
 
     pub(super) async fn restore(&self, restore: &RestoreForDrill) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("RestoreDBInstanceFromDBSnapshot", &restore.into)
             .await?;
         {
@@ -173,37 +173,37 @@ impl World {
                 .entry(arn)
                 .or_insert_with(|| restore.tags.clone());
         }
-        heard(heard_of, "RestoreDBInstanceFromDBSnapshot", &restore.into)?;
+        confirm_answer(answered, "RestoreDBInstanceFromDBSnapshot", &restore.into)?;
         Ok(format!("{} is being made", restore.into))
     }
 
     pub(super) async fn remove(&self, remove: &DeleteRestoredDatabase) -> Result<String, AwsError> {
         let name = remove.database.display_name();
-        let heard_of = self.call("DeleteDBInstance", &name).await?;
+        let answered = self.call("DeleteDBInstance", &name).await?;
         {
             let mut state = self.state_mut();
             state.databases.remove(&remove.database);
             state.tags.remove(&remove.database);
         }
-        heard(heard_of, "DeleteDBInstance", &name)?;
+        confirm_answer(answered, "DeleteDBInstance", &name)?;
         Ok(format!("{name} is being deleted"))
     }
 
     pub(super) async fn verify(&self, verify: &MarkVerified) -> Result<String, AwsError> {
         let name = verify.snapshot.display_name();
-        let heard_of = self.call("AddTagsToResource", &name).await?;
+        let answered = self.call("AddTagsToResource", &name).await?;
         if let Some(snapshot) = self.state_mut().snapshots.get_mut(&verify.snapshot) {
             snapshot
                 .tags
                 .insert(VERIFIED.to_owned(), verify.at.to_string());
         }
-        heard(heard_of, "AddTagsToResource", &name)?;
+        confirm_answer(answered, "AddTagsToResource", &name)?;
         Ok(format!("{name} is verified"))
     }
 
     pub(super) async fn copy_snapshot(&self, copy: &CopySnapshot) -> Result<String, AwsError> {
         let name = copy.snapshot.display_name();
-        let heard_of = self.call("CopyDBSnapshot", &name).await?;
+        let answered = self.call("CopyDBSnapshot", &name).await?;
         {
             let mut state = self.state_mut();
             let Some(source) = state.snapshots.get(&copy.snapshot).cloned() else {
@@ -229,7 +229,7 @@ impl World {
             };
             state.snapshots.entry(arn).or_insert(there);
         }
-        heard(heard_of, "CopyDBSnapshot", &name)?;
+        confirm_answer(answered, "CopyDBSnapshot", &name)?;
         Ok(format!("{name} is being copied to {}", copy.to))
     }
 
@@ -238,9 +238,9 @@ impl World {
         expire: &DeleteSnapshot,
     ) -> Result<String, AwsError> {
         let name = expire.snapshot.display_name();
-        let heard_of = self.call("DeleteDBSnapshot", &name).await?;
+        let answered = self.call("DeleteDBSnapshot", &name).await?;
         self.state_mut().snapshots.remove(&expire.snapshot);
-        heard(heard_of, "DeleteDBSnapshot", &name)?;
+        confirm_answer(answered, "DeleteDBSnapshot", &name)?;
         Ok(format!("{name} is deleted"))
     }
 }

@@ -8,21 +8,21 @@ use lamplighter::plan::{
 };
 use lamplighter::ports::{Executor, Services};
 
-use super::{World, heard};
+use super::{World, confirm_answer};
 
 impl Executor for World {
     async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         match action {
             Action::Release(ReleaseAction::Rollout(rollout)) => self.roll_out(rollout).await,
             Action::Release(ReleaseAction::RestartTasks(redeploy)) => {
-                let heard_of = self
+                let answered = self
                     .call("UpdateService", &redeploy.service.display_name())
                     .await?;
                 let definition = self.state().services[&redeploy.service]
                     .task_definition
                     .clone();
                 self.state_mut().deploy(&redeploy.service, &definition);
-                heard(heard_of, "UpdateService", &redeploy.service.display_name())?;
+                confirm_answer(answered, "UpdateService", &redeploy.service.display_name())?;
                 Ok("accepted".to_owned())
             }
             Action::Release(ReleaseAction::Rollback(back)) if back.code_deploy.is_some() => {
@@ -34,9 +34,9 @@ impl Executor for World {
                 } else {
                     "UpdateService"
                 };
-                let heard_of = self.call(call, &back.service.display_name()).await?;
+                let answered = self.call(call, &back.service.display_name()).await?;
                 self.state_mut().deploy(&back.service, &back.to);
-                heard(heard_of, call, &back.service.display_name())?;
+                confirm_answer(answered, call, &back.service.display_name())?;
                 Ok("accepted".to_owned())
             }
             Action::Release(ReleaseAction::ContinueDeployment(go_on)) => self.go_on(go_on).await,
@@ -85,17 +85,17 @@ impl Executor for World {
 
 impl World {
     async fn set_desired(&self, service: &Arn, count: u32) -> Result<String, AwsError> {
-        let heard_of = self.call("UpdateService", &service.display_name()).await?;
+        let answered = self.call("UpdateService", &service.display_name()).await?;
         if let Some(service) = self.state_mut().services.get_mut(service) {
             service.desired_count = i32::try_from(count).unwrap_or(i32::MAX);
         }
-        heard(heard_of, "UpdateService", &service.display_name())?;
+        confirm_answer(answered, "UpdateService", &service.display_name())?;
         Ok(format!("desired count {count}"))
     }
 
     /// As RegisterScalableTarget does: the desired count is raised to the minimum at once.
     async fn set_minimum(&self, service: &Arn, min: u32) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("RegisterScalableTarget", &service.display_name())
             .await?;
         let mut state = self.state_mut();
@@ -108,25 +108,25 @@ impl World {
                 .max(i32::try_from(min).unwrap_or(i32::MAX));
         }
         drop(state);
-        heard(heard_of, "RegisterScalableTarget", &service.display_name())?;
+        confirm_answer(answered, "RegisterScalableTarget", &service.display_name())?;
         Ok(format!("minimum {min}"))
     }
 
     async fn keep_alarms(&self, alarms: &ApplyAlarms) -> Result<String, AwsError> {
         for alarm in &alarms.put {
-            let heard_of = self.call("PutMetricAlarm", &alarm.name).await?;
+            let answered = self.call("PutMetricAlarm", &alarm.name).await?;
             self.state_mut().put_alarm(alarm, &alarms.tags);
-            heard(heard_of, "PutMetricAlarm", &alarm.name)?;
+            confirm_answer(answered, "PutMetricAlarm", &alarm.name)?;
         }
         for chunk in alarms.delete.chunks(100) {
-            let heard_of = self.call("DeleteAlarms", &chunk.join(", ")).await?;
+            let answered = self.call("DeleteAlarms", &chunk.join(", ")).await?;
             for name in chunk {
                 let mut state = self.state_mut();
                 if let Some(alarm) = state.alarms.remove(name) {
                     state.tags.remove(&Arn::new(alarm.arn));
                 }
             }
-            heard(heard_of, "DeleteAlarms", &chunk.join(", "))?;
+            confirm_answer(answered, "DeleteAlarms", &chunk.join(", "))?;
         }
         Ok("kept".to_owned())
     }
@@ -137,7 +137,7 @@ impl World {
         } else {
             "DeleteDashboards"
         };
-        let heard_of = self.call(call, &dashboard.name).await?;
+        let answered = self.call(call, &dashboard.name).await?;
         match &dashboard.body {
             Some(body) => drop(
                 self.state_mut()
@@ -146,7 +146,7 @@ impl World {
             ),
             None => drop(self.state_mut().dashboards.remove(&dashboard.name)),
         }
-        heard(heard_of, call, &dashboard.name)?;
+        confirm_answer(answered, call, &dashboard.name)?;
         Ok("kept".to_owned())
     }
 
@@ -161,20 +161,20 @@ impl World {
                 .code_deploy(&rollout.service, &revision, rollout.ask.as_deref())
                 .await;
         }
-        let heard_of = self.call("UpdateService", &name).await?;
+        let answered = self.call("UpdateService", &name).await?;
         self.state_mut().deploy(&rollout.service, &revision);
-        heard(heard_of, "UpdateService", &name)?;
+        confirm_answer(answered, "UpdateService", &name)?;
         Ok("accepted".to_owned())
     }
 
     async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let base = self.describe_task_definition(&rollout.base).await?;
-        let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
+        let answered = self.call("RegisterTaskDefinition", base.family()).await?;
         let arn = self.state_mut().register_document(
             base.build_request_with_images(&rollout.images),
             rollout.tags.clone(),
         );
-        heard(heard_of, "RegisterTaskDefinition", base.family())?;
+        confirm_answer(answered, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }
 }

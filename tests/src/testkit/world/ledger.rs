@@ -12,7 +12,7 @@ use lamplighter::ports::incidents::DispatcherState;
 use lamplighter::ports::ledger::{JournalReader, Lease, Ledger, LedgerError, Record};
 use lamplighter::state::TargetState;
 
-use super::{State, World, error, heard};
+use super::{State, World, confirm_answer, error};
 
 impl Ledger for World {
     async fn acquire_lease(
@@ -52,9 +52,13 @@ impl Ledger for World {
     }
 
     async fn write_intent(&self, lease: &Lease, record: &Record) -> Result<(), LedgerError> {
-        let heard_of = self.call("Intend", &lease.target.display_name()).await?;
+        let answered = self.call("Intend", &lease.target.display_name()).await?;
         self.state_mut().write(lease, Some(record), false)?;
-        Ok(heard(heard_of, "Intend", &lease.target.display_name())?)
+        Ok(confirm_answer(
+            answered,
+            "Intend",
+            &lease.target.display_name(),
+        )?)
     }
 
     async fn write_outcome(
@@ -62,9 +66,13 @@ impl Ledger for World {
         lease: &Lease,
         record: Option<&Record>,
     ) -> Result<(), LedgerError> {
-        let heard_of = self.call("Conclude", &lease.target.display_name()).await?;
+        let answered = self.call("Conclude", &lease.target.display_name()).await?;
         self.state_mut().write(lease, record, true)?;
-        Ok(heard(heard_of, "Conclude", &lease.target.display_name())?)
+        Ok(confirm_answer(
+            answered,
+            "Conclude",
+            &lease.target.display_name(),
+        )?)
     }
 }
 
@@ -157,11 +165,12 @@ impl State {
 
 impl Outbox for World {
     async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
-        let heard_of = match self.call("SendMessageBatch", "notices").await {
-            Ok(heard_of) => heard_of,
+        let answered = match self.call("SendMessageBatch", "notices").await {
+            Ok(answered) => answered,
             Err(error) => return Err(Unsent { notices, error }),
         };
         self.state_mut().notices.extend(notices.iter().cloned());
-        heard(heard_of, "SendMessageBatch", "notices").map_err(|error| Unsent { notices, error })
+        confirm_answer(answered, "SendMessageBatch", "notices")
+            .map_err(|error| Unsent { notices, error })
     }
 }

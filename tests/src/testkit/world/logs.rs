@@ -5,7 +5,7 @@ use lamplighter::AwsError;
 use lamplighter::model::{Arn, ExportTask, LogGroup};
 use lamplighter::plan::{ExportLogs, SetRetention, WriteManifest};
 
-use super::{State, World, error, heard};
+use super::{State, World, confirm_answer, error};
 
 /// From asking for an export until it is complete.
 const TAKES: SignedDuration = SignedDuration::from_mins(7);
@@ -37,7 +37,7 @@ impl World {
 
     pub(super) async fn export_logs(&self, export: &ExportLogs) -> Result<String, AwsError> {
         let name = export.of.group.display_name();
-        let heard_of = self.call("CreateExportTask", &export.of.prefix).await?;
+        let answered = self.call("CreateExportTask", &export.of.prefix).await?;
         let id = {
             let mut state = self.state_mut();
             if !state.running_exports().is_empty() {
@@ -62,7 +62,7 @@ impl World {
             state.exports.push((task, now));
             id
         };
-        heard(heard_of, "CreateExportTask", &name)?;
+        confirm_answer(answered, "CreateExportTask", &name)?;
         Ok(id)
     }
 
@@ -71,19 +71,19 @@ impl World {
         complete: &WriteManifest,
     ) -> Result<String, AwsError> {
         let key = complete.of.manifest_key();
-        let heard_of = self.call("PutObject", &key).await?;
+        let answered = self.call("PutObject", &key).await?;
         self.state_mut().manifests.insert(key.clone());
-        heard(heard_of, "PutObject", &key)?;
+        confirm_answer(answered, "PutObject", &key)?;
         Ok("0 objects, 0 bytes".to_owned())
     }
 
     pub(super) async fn retain(&self, retain: &SetRetention) -> Result<String, AwsError> {
         let name = retain.group.display_name();
-        let heard_of = self.call("PutRetentionPolicy", &name).await?;
+        let answered = self.call("PutRetentionPolicy", &name).await?;
         if let Some(group) = self.state_mut().log_groups.get_mut(&retain.group) {
             group.retention_days = Some(retain.days);
         }
-        heard(heard_of, "PutRetentionPolicy", &name)?;
+        confirm_answer(answered, "PutRetentionPolicy", &name)?;
         Ok("kept".to_owned())
     }
 }

@@ -5,14 +5,14 @@ use lamplighter::AwsError;
 use lamplighter::model::{Task, TaskContainer};
 use lamplighter::plan::{RunCheckTask, StopCheckTask};
 
-use super::{State, World, heard};
+use super::{State, World, confirm_answer};
 
 /// From starting a check until it ends.
 const TAKES: SignedDuration = SignedDuration::from_mins(4);
 
 impl World {
     pub(super) async fn run_probe(&self, probe: &RunCheckTask) -> Result<String, AwsError> {
-        let heard_of = self.call("RunTask", &probe.task_definition).await?;
+        let answered = self.call("RunTask", &probe.task_definition).await?;
         {
             let mut state = self.state_mut();
             let now = state.now;
@@ -22,14 +22,14 @@ impl World {
                 .entry(probe.token.clone())
                 .or_insert_with(|| (probe.clone(), now));
         }
-        heard(heard_of, "RunTask", &probe.task_definition)?;
+        confirm_answer(answered, "RunTask", &probe.task_definition)?;
         Ok(probe.token.clone())
     }
 
     pub(super) async fn halt(&self, halt: &StopCheckTask) -> Result<String, AwsError> {
-        let heard_of = self.call("StopTask", &halt.task).await?;
+        let answered = self.call("StopTask", &halt.task).await?;
         self.state_mut().halted.push(halt.task.clone());
-        heard(heard_of, "StopTask", &halt.task)?;
+        confirm_answer(answered, "StopTask", &halt.task)?;
         Ok("stopped".to_owned())
     }
 }

@@ -10,7 +10,7 @@ use lamplighter::state::ProbeStreak;
 use lamplighter::AwsError;
 use lamplighter::plan::ContinueDeployment;
 
-use super::{State, World, heard};
+use super::{State, World, confirm_answer};
 
 impl State {
     /// The deployment of a service that is moving, if one is.
@@ -90,11 +90,11 @@ impl World {
     }
 
     pub(super) async fn go_on(&self, go_on: &ContinueDeployment) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("ContinueServiceDeployment", &go_on.deployment)
             .await?;
         self.state_mut().paused.remove(&go_on.service);
-        heard(heard_of, "ContinueServiceDeployment", &go_on.deployment)?;
+        confirm_answer(answered, "ContinueServiceDeployment", &go_on.deployment)?;
         Ok("it goes on".to_owned())
     }
 }

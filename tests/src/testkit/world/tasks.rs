@@ -13,7 +13,7 @@ use lamplighter::plan::{
 use lamplighter::ports::{Services, TaskLifecycle, TaskOwner};
 use serde_json::{Value, json};
 
-use super::{State, World, error, heard};
+use super::{State, World, confirm_answer, error};
 
 /// ECS remembers stopped tasks for about an hour.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
@@ -396,7 +396,7 @@ impl World {
     }
 
     pub(super) async fn replace(&self, replace: &ReplaceTask) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("StopTask", &replace.service.display_name())
             .await?;
         {
@@ -415,39 +415,39 @@ impl World {
             let task = task.clone();
             state.forget_target(&task);
         }
-        heard(heard_of, "StopTask", &replace.service.display_name())?;
+        confirm_answer(answered, "StopTask", &replace.service.display_name())?;
         Ok("it is being stopped".to_owned())
     }
 
     pub(super) async fn park(&self, park: &ParkService) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("UpdateService", &park.service.display_name())
             .await?;
         if let Some(service) = self.state_mut().services.get_mut(&park.service) {
             service.desired_count = i32::try_from(park.to).unwrap_or(i32::MAX);
         }
-        heard(heard_of, "UpdateService", &park.service.display_name())?;
+        confirm_answer(answered, "UpdateService", &park.service.display_name())?;
         Ok(format!("desired count {}", park.to))
     }
 
     pub(super) async fn enlarge(&self, enlarge: &IncreaseMemory) -> Result<String, AwsError> {
         let base = self.describe_task_definition(&enlarge.base).await?;
-        let heard_of = self.call("RegisterTaskDefinition", base.family()).await?;
+        let answered = self.call("RegisterTaskDefinition", base.family()).await?;
         let revision = self.state_mut().register_document(
             base.build_request_with_sizes(&enlarge.sizes),
             enlarge.tags.clone(),
         );
-        heard(heard_of, "RegisterTaskDefinition", base.family())?;
-        let heard_of = self
+        confirm_answer(answered, "RegisterTaskDefinition", base.family())?;
+        let answered = self
             .call("UpdateService", &enlarge.service.display_name())
             .await?;
         self.state_mut().deploy(&enlarge.service, &revision);
-        heard(heard_of, "UpdateService", &enlarge.service.display_name())?;
+        confirm_answer(answered, "UpdateService", &enlarge.service.display_name())?;
         Ok("accepted".to_owned())
     }
 
     pub(super) async fn place(&self, moving: &SwitchCapacityProvider) -> Result<String, AwsError> {
-        let heard_of = self
+        let answered = self
             .call("UpdateService", &moving.service.display_name())
             .await?;
         {
@@ -458,22 +458,22 @@ impl World {
                 service.capacity.clone_from(&moving.to);
             }
         }
-        heard(heard_of, "UpdateService", &moving.service.display_name())?;
+        confirm_answer(answered, "UpdateService", &moving.service.display_name())?;
         Ok("accepted".to_owned())
     }
 
     pub(super) async fn drain(&self, drain: &DrainInstance) -> Result<String, AwsError> {
         if drain.has_group {
-            let heard_of = self.call("SetInstanceHealth", &drain.ec2).await?;
-            heard(heard_of, "SetInstanceHealth", &drain.ec2)?;
+            let answered = self.call("SetInstanceHealth", &drain.ec2).await?;
+            confirm_answer(answered, "SetInstanceHealth", &drain.ec2)?;
         }
-        let heard_of = self
+        let answered = self
             .call("UpdateContainerInstancesState", &drain.ec2)
             .await?;
         if let Some(instance) = self.state_mut().instances.get_mut(&drain.instance) {
             "DRAINING".clone_into(&mut instance.status);
         }
-        heard(heard_of, "UpdateContainerInstancesState", &drain.ec2)?;
+        confirm_answer(answered, "UpdateContainerInstancesState", &drain.ec2)?;
         Ok("it is draining".to_owned())
     }
 }

@@ -20,7 +20,7 @@ pub fn exports(stage: &mut Stage<'_>) -> Result<(), String> {
     tag_log_group(stage.stack, GROUP, "export keep=7d");
     let begun = |stage: &Stage<'_>| stage.stack.calls_of("CreateExportTask") == 1;
     stage.wait(begun).map_err(|()| "nothing was exported")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage
         .stack
         .control("schedule", json!({"name": "ArchiveSweep"}));
@@ -29,7 +29,7 @@ pub fn exports(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(|stage| exported(stage.stack).contains_key(&manifest))
         .map_err(|()| format!("there is no {manifest}"))?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     let there = exported(stage.stack);
     for key in there.keys() {
         stage.story.line("bucket", key);

@@ -25,7 +25,7 @@ pub fn tenth_day(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(seven)
         .map_err(|()| "there are not seven and the one by hand")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     let there = snapshots(stage.stack, "orders");
     let expected = [name("orders", 0), name("orders", 6), "by-hand".to_owned()];
     match expected.iter().find(|name| !there.contains_key(*name)) {
@@ -49,7 +49,7 @@ pub fn stopped(stage: &mut Stage<'_>) -> Result<(), String> {
             .stack
             .control("schedule", json!({"name": "BackupSweep"}));
         stage.told("carts: recovery point 10 days old, RPO 30 h")?;
-        stage.free()?;
+        stage.wait_until_idle()?;
     }
     match snapshots(stage.stack, "carts").len() {
         10 => Ok(()),
@@ -62,7 +62,7 @@ pub fn drill(stage: &mut Stage<'_>) -> Result<(), String> {
         .stack
         .control("schedule", json!({"name": "DrillSweep"}));
     stage.told("orders: drill passed")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     let drills = stage.stack.control("drills", json!({}));
     if drills["restored"]["lamplighter-drill-orders"].is_null() {
         return Err("nothing was restored".to_owned());
@@ -87,5 +87,5 @@ pub fn goes_on(stage: &mut Stage<'_>) -> Result<(), String> {
     let seven = |stage: &Stage<'_>| snapshots(stage.stack, "carts").len() == 7;
     stage.wait(seven).map_err(|()| "there are not seven")?;
     stage.told("carts: recovery point 0 min old again")?;
-    stage.free()
+    stage.wait_until_idle()
 }

@@ -1,6 +1,6 @@
 //! The scenes about unhealthy services.
 
-use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::ledger::age_state;
 use e2e::testkit::traffic::create_database;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, secret_arn,
@@ -23,7 +23,7 @@ fn service(stage: &mut Stage<'_>, name: &str, tags: &[(&str, &str)]) -> Result<S
         tags: &tags,
     };
     let arn = create_service(stage.stack, &service);
-    stage.free()?;
+    stage.wait_until_idle()?;
     Ok(arn)
 }
 
@@ -35,21 +35,21 @@ fn stops(stage: &mut Stage<'_>, name: &str, more: &Value) -> Result<(), String> 
     }
     for _ in 0..2 {
         stage.stack.control("stop_task", request.clone());
-        stage.free()?;
+        stage.wait_until_idle()?;
     }
     Ok(())
 }
 
 /// Some minutes pass, and the sweep runs.
 fn later(stage: &mut Stage<'_>, arn: &str) -> Result<(), String> {
-    let_time_pass(stage.stack, arn);
+    age_state(stage.stack, arn);
     stage
         .story
         .line("stack", "some minutes pass; the sweep runs");
     stage
         .stack
         .control("schedule", json!({"name": "HealSweep"}));
-    stage.free()
+    stage.wait_until_idle()
 }
 
 fn changed(stage: &Stage<'_>, updates: usize, by: usize) -> Result<(), String> {
@@ -73,7 +73,7 @@ pub fn crashes_since_release(stage: &mut Stage<'_>) -> Result<(), String> {
         stage
             .wait(|stage| stage.mails(&format!("cart: {tag} (")) > 0)
             .map_err(|()| format!("{tag} is not live"))?;
-        stage.free()?;
+        stage.wait_until_idle()?;
     }
     stage.story.line(
         "stack",
@@ -90,7 +90,7 @@ pub fn crashes_since_release(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(|stage| deployed_image(stage.stack, &cart) == good)
         .map_err(|()| "it did not go back")?;
-    stage.free()
+    stage.wait_until_idle()
 }
 
 pub fn crashes_by_itself(stage: &mut Stage<'_>) -> Result<(), String> {
@@ -115,7 +115,7 @@ pub fn out_of_memory(stage: &mut Stage<'_>) -> Result<(), String> {
     )?;
     later(stage, &finder)?;
     stage.told(", memory increased")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     match task_definition(stage.stack, &finder)["memory"].as_str() {
         Some("1024") => Ok(()),
         other => Err(format!("the task has {other:?}")),
@@ -154,7 +154,7 @@ pub fn database_down(stage: &mut Stage<'_>) -> Result<(), String> {
     let app = [("lamplighter:app", "till")];
     let till = service(stage, "till", &app)?;
     create_database(stage.stack, "ledger", &app);
-    stage.free()?;
+    stage.wait_until_idle()?;
     let updates = stage.stack.calls_of("UpdateService");
     stage.stack.control(
         "database",

@@ -1,6 +1,6 @@
 //! The scenes about load.
 
-use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::ledger::age_state;
 use e2e::testkit::traffic::{Traffic, alarms, behind_balancer, carry, count, set_count};
 use e2e::testkit::workload::{NewService, create_service, image, tag_service};
 use jiff::Timestamp;
@@ -17,7 +17,7 @@ pub fn climbs(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(|stage| alarms_of(stage, "web") == 5)
         .map_err(|()| "there are no five alarms")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.story.line("stack", "12 requests a second, then 37.2");
     let rps = [&[12.0; 14][..], &[37.2]].concat();
     carry(
@@ -30,12 +30,12 @@ pub fn climbs(stage: &mut Stage<'_>) -> Result<(), String> {
         },
     );
     stage.told("shop/web: scaled out 2 -> 4 tasks - 37.2 req/s at 10 per task (max 8)")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     has(stage, "web", 4)
 }
 
 pub fn stays_high(stage: &mut Stage<'_>) -> Result<(), String> {
-    let_time_pass(stage.stack, &stage.web);
+    age_state(stage.stack, &stage.web);
     stage.story.line(
         "stack",
         "a minute later: 58 requests a second, and no alarm changes",
@@ -56,12 +56,12 @@ pub fn stays_high(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(|stage| count(stage.stack, "web") == 6)
         .map_err(|()| "the service has no six tasks")?;
-    stage.free()
+    stage.wait_until_idle()
 }
 
 pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
     let messages = stage.stack.mail().len();
-    let_time_pass(stage.stack, &stage.web);
+    age_state(stage.stack, &stage.web);
     stage
         .story
         .line("stack", "12 requests a second again, for one minute");
@@ -79,7 +79,7 @@ pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
         .stack
         .control("schedule", json!({"name": "ScaleSweep"}));
     stage.decided("stays at 6 tasks: the last 15 minutes needed up to 6")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     has(stage, "web", 6)?;
     stage.story.line("stack", "a quarter of an hour later");
     carry(
@@ -98,8 +98,8 @@ pub fn falls(stage: &mut Stage<'_>) -> Result<(), String> {
         stage
             .wait(|stage| count(stage.stack, "web") == tasks)
             .map_err(|()| format!("it is not at {tasks} tasks"))?;
-        stage.free()?;
-        let_time_pass(stage.stack, &stage.web);
+        stage.wait_until_idle()?;
+        age_state(stage.stack, &stage.web);
     }
     stage.told("shop/web: scaled in to 2 tasks")?;
     match stage.stack.mail().len() - messages {
@@ -122,7 +122,7 @@ pub fn peaks(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .wait(|stage| alarms_of(stage, "search") == 2)
         .map_err(|()| "there are no two alarms")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     let cpu = [&[41.0; 11][..], &[47.0, 88.0, 91.0, 93.0]].concat();
     carry(
         stage.stack,
@@ -134,7 +134,7 @@ pub fn peaks(stage: &mut Stage<'_>) -> Result<(), String> {
         },
     );
     stage.told("shop/search: CPU peak 93 % on 3 tasks")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     has(stage, "search", 3)
 }
 
@@ -155,7 +155,7 @@ pub fn window_opens(stage: &mut Stage<'_>) -> Result<(), String> {
         &[("lamplighter:schedule", &window)],
     );
     stage.told("shop/web: scaled out 2 -> 6 tasks")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     has(stage, "web", 6)
 }
 

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use e2e::testkit::ledger::let_time_pass;
+use e2e::testkit::ledger::age_state;
 use e2e::testkit::shifting::{behind_two_groups, carried, stage as ask};
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::stage::Stage;
 
 fn ends(stage: &mut Stage<'_>, how: &str) -> Result<(), String> {
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.stack.control(
         "deployment",
         json!({"cluster": "shop", "service": "web", "how": how}),
@@ -34,14 +34,14 @@ pub fn bad(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     ends(stage, "FAILED")?;
     stage.told(", rolled back to ")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.unchanged(4)?;
     stage
         .story
         .line("stack", "the same image is pushed again under another tag");
     stage.push("RC_1.4.6", &["arm64"], "four");
     stage.decided("is quarantined: it was rolled back on")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.unchanged(4)?;
     if deployed_image(stage.stack, &stage.web) == good {
         Ok(())
@@ -60,7 +60,7 @@ pub fn given_up(stage: &mut Stage<'_>) -> Result<(), String> {
         .wait(|stage| deployed_image(stage.stack, &stage.web) == good)
         .map_err(|()| "it did not go back")?;
     ends(stage, "COMPLETED")?;
-    stage.free()
+    stage.wait_until_idle()
 }
 
 /// What the hooks of `shop/web` answer at last, asked again and again as ECS does.
@@ -90,7 +90,7 @@ fn is(expected: &str, answer: &str) -> Result<(), String> {
 pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
     let good = deployed_image(stage.stack, &stage.web);
     let groups = behind_two_groups(stage.stack, "web");
-    stage.free()?;
+    stage.wait_until_idle()?;
     tag_service(
         stage.stack,
         &stage.web,
@@ -99,18 +99,18 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
             "tag=RC_x.x.x repo=shop/web strategy=canary",
         )],
     );
-    stage.free()?;
+    stage.wait_until_idle()?;
     let digest = stage.push("RC_1.5.0", &["arm64"], "canary");
     stage.rolled_out("RC_1.5.0", &digest)?;
     is("SUCCEEDED", &answered(stage, "PRE_SCALE_UP", 0)?)?;
     let began = ask(stage.stack, "web", "PRODUCTION_TRAFFIC_SHIFT", 5);
     is("IN_PROGRESS", &began)?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.story.line(
         "stack",
         "six minutes pass: 12 of 60 requests a minute fail with it, 1 of 1,140 with the old one",
     );
-    let_time_pass(stage.stack, &stage.web);
+    age_state(stage.stack, &stage.web);
     carried(
         stage.stack,
         &groups,
@@ -119,7 +119,7 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
     );
     is("FAILED", &answered(stage, "PRODUCTION_TRAFFIC_SHIFT", 5)?)?;
     stage.told("rejected at 5 % of traffic, rolling back - more errors")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     if deployed_image(stage.stack, &stage.web) == good {
         Ok(())
     } else {
@@ -130,12 +130,12 @@ pub fn canary(stage: &mut Stage<'_>) -> Result<(), String> {
 pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     let tag = "tag=RC_x.x.x repo=shop/web strategy=canary approve=yes";
     tag_service(stage.stack, &stage.web, &[("lamplighter:deploy", tag)]);
-    stage.free()?;
+    stage.wait_until_idle()?;
     let digest = stage.push("RC_1.5.1", &["arm64"], "approved");
     stage.rolled_out("RC_1.5.1", &digest)?;
     ask(stage.stack, "web", "POST_TEST_TRAFFIC_SHIFT", 0);
     stage.told("held at 0 % of traffic - waiting for approval")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage
         .story
         .line("person", &format!("lamplighter:approve = {digest}"));
@@ -152,7 +152,7 @@ pub fn approval(stage: &mut Stage<'_>) -> Result<(), String> {
     stage
         .stack
         .control("settings", json!({"rollouts": "instant"}));
-    stage.free()
+    stage.wait_until_idle()
 }
 
 /// A service in a deployment group of CodeDeploy, whose test listener nobody answers at.
@@ -169,31 +169,31 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     let pay = create_service(stage.stack, &service);
     let group = json!({"cluster": "shop", "service": "pay", "application": "shop", "group": "pay"});
     stage.stack.control("code_group", group);
-    stage.free()?;
+    stage.wait_until_idle()?;
     let tag = "tag=RC_x.x.x repo=shop/pay verify-test=http://127.0.0.1:9/health";
     tag_service(
         stage.stack,
         &pay,
         &[("lamplighter:managed", "true"), ("lamplighter:deploy", tag)],
     );
-    stage.free()?;
+    stage.wait_until_idle()?;
     push_image(stage.stack, "shop/pay", "RC_1.1.0", &["arm64"], "pay-one");
     stage.told("pay: deploying RC_1.1.0")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     push_image(stage.stack, "shop/pay", "RC_1.2.0", &["arm64"], "pay-two");
     stage.decided("RC_1.2.0")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     move_on(stage, "Succeeded")?;
     stage
         .stack
         .control("schedule", json!({"name": "DeploySweep"}));
     stage.told("pay: deploying RC_1.2.0")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     move_on(stage, "AfterAllowTestTraffic")?;
     let failed =
         |stage: &Stage<'_>| stage.stack.control("code_answers", json!({})) == json!(["Failed"]);
     for _ in 0..3 {
-        stage.free()?;
+        stage.wait_until_idle()?;
         // ProbeStreak are some seconds apart.
         sleep(Duration::from_secs(5));
         stage
@@ -202,7 +202,7 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
     }
     stage.wait(failed).map_err(|()| "CodeDeploy is not told")?;
     stage.told("rejected at the test listener, rolling back - failed probes")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     if stage.stack.calls_of("CreateDeployment") == 2 {
         Ok(())
     } else {
@@ -215,5 +215,5 @@ fn move_on(stage: &mut Stage<'_>, to: &str) -> Result<(), String> {
         .story
         .line("stack", &format!("the deployment is at {to}"));
     stage.stack.control("code_deployment", json!({"to": to}));
-    stage.free()
+    stage.wait_until_idle()
 }

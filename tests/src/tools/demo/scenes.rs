@@ -161,7 +161,7 @@ fn first_push(stage: &mut Stage<'_>) -> Result<(), String> {
     ];
     tag_service(stage.stack, &stage.web, &tags);
     stage.decided("the repository shop/web has no tag like RC_x.x.x")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     let digest = stage.push("RC_1.4.1", &["amd64", "arm64"], "one");
     stage.rolled_out("RC_1.4.1", &digest)
 }
@@ -169,14 +169,14 @@ fn first_push(stage: &mut Stage<'_>) -> Result<(), String> {
 fn same_digest(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.push("RC_1.4.1", &["amd64", "arm64"], "one");
     stage.decided("already runs RC_1.4.1")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.unchanged(1)
 }
 
 fn wrong_platform(stage: &mut Stage<'_>) -> Result<(), String> {
     stage.push("RC_1.4.2", &["amd64"], "two");
     stage.told("held - image has no linux/arm64")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.unchanged(1)?;
     let digest = stage.push("RC_1.4.2", &["amd64", "arm64"], "two");
     stage.rolled_out("RC_1.4.2", &digest)
@@ -209,9 +209,9 @@ fn bad_tag(stage: &mut Stage<'_>) -> Result<(), String> {
     };
     let worker = create_service(stage.stack, &service);
     stage.told("shop/worker: invalid tag lamplighter:deploy - its operations are disabled")?;
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.stack.sweep();
-    stage.free()?;
+    stage.wait_until_idle()?;
     stage.told("shop/worker: invalid tag lamplighter:deploy - its operations are disabled")?;
     if deployed_image(stage.stack, &worker) == image {
         stage.unchanged(3)

@@ -3,7 +3,7 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use e2e::testkit::ledger::is_free;
+use e2e::testkit::ledger::is_idle;
 use e2e::testkit::stack::{Stack, within};
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image,
@@ -92,7 +92,7 @@ impl<'a> Stage<'a> {
         self.wait(|stage| deployed_image(stage.stack, &stage.web).ends_with(digest))
             .map_err(|()| format!("{tag} was not rolled out"))?;
         self.told(&format!("deploying {tag}"))?;
-        self.free()
+        self.wait_until_idle()
     }
 
     pub fn told(&mut self, subject: &str) -> Result<(), String> {
@@ -105,8 +105,8 @@ impl<'a> Stage<'a> {
     }
 
     /// Nobody holds a target any more: what was begun is done.
-    pub fn free(&mut self) -> Result<(), String> {
-        self.wait(|stage| is_free(stage.stack))
+    pub fn wait_until_idle(&mut self) -> Result<(), String> {
+        self.wait(|stage| is_idle(stage.stack))
             .map_err(|()| "what events began is not over, or a target is still held")?;
         // The function's log is written after its answer.
         sleep(Duration::from_millis(200));
