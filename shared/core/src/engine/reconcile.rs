@@ -96,13 +96,13 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             Err(reason) => return Ok(Decision::nothing(reason)),
         };
         let op = self.run.op;
-        let observed = op
-            .observe(
-                self.target_context(&policy),
-                self.run.prefetched,
-                &self.engine.cloud,
-            )
-            .await?;
+        // Boxed: rustc limits how deep futures nest.
+        let observing = op.observe(
+            self.target_context(&policy),
+            self.run.prefetched,
+            &self.engine.cloud,
+        );
+        let observed = Box::pin(observing).await?;
         self.resolve_intents(&observed);
         let plan = op.decide(self.target_context(&policy), &observed, self.now);
         self.record_gauges(&observed);

@@ -132,7 +132,7 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
             cloud: &self.cloud,
             ledger: &self.ledger,
         };
-        let (mut targets, prefetched) = match op.find_targets(discovery).await? {
+        let (mut targets, prefetched) = match Box::pin(op.find_targets(discovery)).await? {
             Targets::Found(targets, prefetched) => (targets, prefetched),
             Targets::Skipped(reason) => {
                 tracing::info!(
@@ -191,7 +191,8 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         if left < SignedDuration::try_from(RECONCILE_TIMEOUT).unwrap_or(SignedDuration::MAX) {
             return Err(out_of_time(target));
         }
-        let result = reconcile_target(self, run, target, counts).await?;
+        // Boxed like the other futures of an operation: rustc limits how deep futures nest.
+        let result = Box::pin(reconcile_target(self, run, target, counts)).await?;
         counts.decisions += 1;
         Ok(result)
     }
