@@ -1,8 +1,8 @@
-"""Roles against what functions do: docs/permissions.md is the table of both, made from the template and from what every
-function did while the tests ran on the local stack (target/roles, a line for each function and action).
+"""Compares the roles with the calls of the functions. docs/permissions.md is generated from the template and from the calls that
+the functions made on the local stack during the tests (target/roles, one line for each function and action).
 
-usage: roles.py TARGET            fails where a role allows what nothing uses or lacks what was asked for, or the table is not up to date
-       roles.py TARGET --write    writes the table
+usage: roles.py TARGET            fails if a role has an unused permission or lacks a used one, or if the page is out of date
+       roles.py TARGET --write    writes the page
 """
 
 import re
@@ -13,37 +13,37 @@ import yaml
 
 ROOT = Path(__file__).parent.parent
 TABLE = ROOT / "docs" / "permissions.md"
-# What AWS asks for without a call of a function's, and why.
+# Permissions that AWS requires without a call of the function, and why.
 OF_AWS = {
-    "kms:Decrypt": "SNS, where a topic has a key of its own",
-    "kms:GenerateDataKey": "SNS, where a topic has a key of its own",
-    "kms:CreateGrant": "RDS, where a snapshot is copied or restored under a key",
-    "kms:DescribeKey": "RDS, where a snapshot is copied or restored under a key",
-    "ec2:CreateVpcEndpoint": "ElastiCache, where a serverless cache is restored",
-    "ec2:CreateTags": "ElastiCache, where a serverless cache is restored",
-    "ec2:DescribeVpcs": "ElastiCache, where a serverless cache is restored",
-    "ec2:DescribeSubnets": "ElastiCache, where a serverless cache is restored",
-    "ec2:DescribeSecurityGroups": "ElastiCache, where a serverless cache is restored",
-    "ec2:DescribeVpcEndpoints": "ElastiCache, where a serverless cache is restored",
-    "ec2:DescribeTags": "ElastiCache, where a serverless cache is restored or deleted",
+    "kms:Decrypt": "SNS, if a topic has its own key",
+    "kms:GenerateDataKey": "SNS, if a topic has its own key",
+    "kms:CreateGrant": "RDS, to copy or restore an encrypted snapshot",
+    "kms:DescribeKey": "RDS, to copy or restore an encrypted snapshot",
+    "ec2:CreateVpcEndpoint": "ElastiCache, to restore a serverless cache",
+    "ec2:CreateTags": "ElastiCache, to restore a serverless cache",
+    "ec2:DescribeVpcs": "ElastiCache, to restore a serverless cache",
+    "ec2:DescribeSubnets": "ElastiCache, to restore a serverless cache",
+    "ec2:DescribeSecurityGroups": "ElastiCache, to restore a serverless cache",
+    "ec2:DescribeVpcEndpoints": "ElastiCache, to restore a serverless cache",
+    "ec2:DescribeTags": "ElastiCache, to restore or delete a serverless cache",
     "s3:GetBucketAcl": "CloudWatch Logs, before an export",
-    "rds:AddTagsToResource": "RDS, where what is made has tags",
-    "elasticache:AddTagsToResource": "ElastiCache, where what is made has tags",
-    "cloudwatch:TagResource": "CloudWatch, where a new alarm has tags",
-    "inspector2:ListCoverage": "ECR, where scanning is enhanced",
-    "inspector2:ListFindings": "ECR, where scanning is enhanced",
-    "codedeploy:GetDeploymentConfig": "CodeDeploy, where a deployment is made",
-    "codedeploy:GetApplicationRevision": "CodeDeploy, where a deployment is made",
-    "codedeploy:RegisterApplicationRevision": "CodeDeploy, where a deployment is made",
-    "Alert sqs:SendMessage": "Lambda, where an invocation has failed for good",
-    "Alert sqs:ReceiveMessage": "Lambda, which reads the queue for it",
-    "Alert sqs:DeleteMessage": "Lambda, which reads the queue for it",
-    "Alert sqs:GetQueueAttributes": "Lambda, which reads the queue for it",
+    "rds:AddTagsToResource": "RDS, to create a resource with tags",
+    "elasticache:AddTagsToResource": "ElastiCache, to create a resource with tags",
+    "cloudwatch:TagResource": "CloudWatch, to create an alarm with tags",
+    "inspector2:ListCoverage": "ECR, with enhanced scanning",
+    "inspector2:ListFindings": "ECR, with enhanced scanning",
+    "codedeploy:GetDeploymentConfig": "CodeDeploy, to create a deployment",
+    "codedeploy:GetApplicationRevision": "CodeDeploy, to create a deployment",
+    "codedeploy:RegisterApplicationRevision": "CodeDeploy, to create a deployment",
+    "Alert sqs:SendMessage": "Lambda, after the last retry of an invocation",
+    "Alert sqs:ReceiveMessage": "Lambda, which reads the queue for the function",
+    "Alert sqs:DeleteMessage": "Lambda, which reads the queue for the function",
+    "Alert sqs:GetQueueAttributes": "Lambda, which reads the queue for the function",
     "logs:CreateLogStream": "Lambda, which writes the log",
     "logs:PutLogEvents": "Lambda, which writes the log",
 }
-# What the local stack does not come to, for the emulator lacks it or a test would be long: it is done in the simulated world, and
-# each call is tested by itself (shared/aws/tests/aws_edge*.rs).
+# Calls that the local stack does not cover, because the emulator lacks them or a test would take too long. The simulated world
+# covers them, and each call is tested alone (shared/aws/tests/aws_edge*.rs).
 ELSEWHERE = {
     "Deploy": {
         "ecr:DescribeImageScanFindings",
@@ -117,14 +117,14 @@ ELSEWHERE = {
 }
 HEAD = """# Permissions
 
-Every function has a role of its own. This table is made from `infra/template.yaml` and from what the functions did while the tests
-ran on the local stack, where each of them is held to its own role as IAM would hold it (`tests/stack/roles.py`, `tests/tests/local/roles.rs`):
-a call that a role lacks is refused and fails CI, and so does a right that nothing uses. *(AWS)* marks what AWS asks for in the function's name
-without a call of it; *(elsewhere)* what the local stack does not come to, which is tested call by call and in the simulated world.
+Each function has its own role. This page is generated from `infra/template.yaml` and from the calls that the functions made on the
+local stack during the tests, where each function is limited to its role as IAM would limit it (`tests/stack/roles.py`, `tests/tests/local/roles.rs`):
+A call without permission is denied and fails CI, and so does an unused permission. *(AWS)* marks permissions that AWS requires without
+a call of the function. *(elsewhere)* marks calls that the local stack does not cover: they are tested alone and in the simulated world.
 Both are listed in `.ci/roles.py`, with the reason. *Not tried on AWS.*
 
-`managed`: only what is tagged `lamplighter:managed = true`. `ours`: only what this stack has tagged as its own. Actions on `*` are those that
-IAM can't limit to resources, and those that only look.
+`managed`: only resources with the tag `lamplighter:managed = true`. `ours`: only resources with the ownership tag of this stack. Actions on
+`*` only read, or IAM supports no resources for them.
 
 """
 
@@ -154,7 +154,7 @@ Loader.add_multi_constructor("!", short)
 
 
 def statements(role):
-    """(statement, condition of the template) of a function's role."""
+    """Yields each statement of a role with its condition in the template."""
     for policy in role["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
             if "If" in statement:
@@ -164,7 +164,7 @@ def statements(role):
 
 
 def resource(of) -> str:
-    """A resource as a person reads it."""
+    """Formats a resource for the page."""
     if isinstance(of, dict):
         (kind, name), = of.items()
         return f"the stack's {name.split('.')[0]}" if kind in ("GetAtt", "Ref") else str(name)
@@ -174,27 +174,27 @@ def resource(of) -> str:
         return f"the stack's {of[2:].replace('.Arn}', '').replace('}', '')}"
     for placeholder, name in PLACEHOLDERS.items():
         of = of.replace("${" + placeholder + "}", name)
-    # Behind partition, service, region and account; the region where it is not the stack's own.
+    # The part after partition, service, region and account, and the region if it is not the stack's.
     _, _, _, region, _, rest = of.split(":", 5)
     return f"`{rest}`" + (" in any region" if region == "*" else "")
 
 
 def limits(statement) -> str:
-    said = []
+    parts = []
     for operator in (statement.get("Condition") or {}).values():
         for key, value in operator.items():
             if key.endswith("lamplighter:managed"):
-                said.append("managed")
+                parts.append("managed")
             elif key.endswith("lamplighter:stack"):
-                said.append("ours")
+                parts.append("ours")
             else:
                 value = value if isinstance(value, list) else [value]
-                said.append(f"{key.split(':', 1)[-1]} {' or '.join(str(one) for one in value)}".replace("|", "/"))
-    return "; ".join(said)
+                parts.append(f"{key.split(':', 1)[-1]} {' or '.join(str(one) for one in value)}".replace("|", "/"))
+    return "; ".join(parts)
 
 
 def is_called(action) -> bool:
-    """Whether the code has a call for it. Roles are handed over without one."""
+    """Reports whether the code contains the call. iam:PassRole needs none."""
     operation = action.split(":")[1]
     called = re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", operation).lower()
     sources = (ROOT / "shared" / "aws" / "src").glob("**/*.rs")
@@ -206,7 +206,7 @@ def main() -> int:
     used = set()
     denied = sorted({line for file in (target / "roles").glob("denied-*.txt") for line in file.read_text().splitlines()})
     for line in denied:
-        print(f"a role lacks a right that its function asked for: {line}")
+        print(f"a role lacks a permission that its function used: {line}")
     for file in (target / "roles").glob("used-*.txt"):
         used.update(tuple(line.split(" ")) for line in file.read_text().splitlines())
     template = yaml.load((ROOT / "infra" / "template.yaml").read_text(), Loader)
@@ -232,12 +232,12 @@ def main() -> int:
     if write:
         TABLE.write_text(table)
     for right in sorted(set(unused)):
-        print(f"nothing uses the right {right}: take it out of infra/template.yaml, or say in .ci/roles.py who asks for it")
+        print(f"unused permission {right}: remove it from infra/template.yaml, or state in .ci/roles.py what requires it")
     lacking = sorted({(name, action) for name, actions in ELSEWHERE.items() for action in actions} - granted)
     for name, action in lacking:
-        print(f"{name} needs the right {action}, says .ci/roles.py, and its role does not have it")
+        print(f"{name}: .ci/roles.py lists the permission {action}, but its role lacks it")
     if TABLE.read_text() != table:
-        print("docs/permissions.md is not up to date: run .ci/roles.py with --write after the tests")
+        print("docs/permissions.md is out of date: run .ci/roles.py with --write after the tests")
         return 1
     return 1 if unused or denied or lacking else 0
 

@@ -89,7 +89,7 @@ fn an_altered_link_does_nothing_and_one_whose_use_was_not_saved_works_again() {
     ] {
         let (status, page) = follow(&stack, "POST", &wrong);
         assert_eq!(
-            (status, page.contains("was not made here")),
+            (status, page.contains("is incomplete or was changed")),
             (403, true),
             "{page}"
         );

@@ -316,7 +316,7 @@ fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
         assert_eq!(
             subjects(&stack)
                 .iter()
-                .filter(|s| s.contains("can't be read"))
+                .filter(|s| s.contains("invalid tag"))
                 .count(),
             1,
             "{:?}",

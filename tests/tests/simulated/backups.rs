@@ -257,7 +257,7 @@ fn an_unreadable_policy_deletes_nothing_and_stops_nobody_else() {
     assert_eq!((count(&world, &orders), count(&world, &carts)), (7, 7));
     let newest = |database: &Arn| *world.taken(database).last().unwrap();
     assert!(newest(&orders) < newest(&carts));
-    let about = |title: &&String| title.starts_with("tag lamplighter:backup can't be read");
+    let about = |title: &&String| title.starts_with("invalid tag lamplighter:backup");
     assert_eq!(world.titles().iter().filter(about).count(), 5, "once a day");
 }
 

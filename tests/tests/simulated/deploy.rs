@@ -358,7 +358,7 @@ fn a_notification_survives_a_killed_function() {
     assert!(world.invoke(&Deploy, push).is_none());
     world.advance(SignedDuration::from_mins(5));
     world.sweep(&Deploy).unwrap().unwrap();
-    assert_eq!(world.titles()[0], "tag lamplighter:aap is ignored");
+    assert_eq!(world.titles()[0], "unknown tag lamplighter:aap - ignored");
     assert!(
         world.titles()[1].starts_with("deploying RC_1.1.0"),
         "{:?}",

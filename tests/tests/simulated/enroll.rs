@@ -363,7 +363,7 @@ fn a_bad_scale_tag_leaves_the_alarms_as_they_are_and_is_told_once() {
     let event = tagged(&world, &arn, &["lamplighter:scale"]);
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert_eq!(kinds(&world), FIVE);
-    let about = |title: &&String| title.starts_with("tag lamplighter:scale can't be read");
+    let about = |title: &&String| title.starts_with("invalid tag lamplighter:scale");
     assert_eq!(
         world.titles().iter().filter(about).count(),
         1,
