@@ -35,7 +35,7 @@ impl<I: IncidentStore, N: Notifier> Alert<I, N> {
     /// invocation holds the lock, that one sends them.
     ///
     /// # Errors
-    /// [`Error`] if the notifications could not be stored and must come again, or the sent messages
+    /// [`Error`] if the notifications could not be stored and must be redelivered, or the sent messages
     /// could not be recorded.
     pub async fn dispatch_notifications(
         &self,
@@ -94,7 +94,7 @@ impl<I: IncidentStore, N: Notifier> Alert<I, N> {
     }
 
     /// Turns the inbox into incidents and stores them with the messages that are pending now.
-    /// Returns the time as of which they are pending.
+    /// Returns the time for which it determined the pending messages.
     async fn ingest_inbox(&self, state: &mut DispatcherState) -> Result<Timestamp, Error> {
         let before = state.incidents.clone();
         let inbox = std::mem::take(&mut state.inbox);

@@ -1,6 +1,6 @@
 //! Decides which notification of an incident a channel gets now. No clock, no I/O.
 //!
-//! The constants are Alertmanager's. `group_wait` (30 s) is the batch window of the notification
+//! The intervals are Alertmanager's; the flapping limits are our own. `group_wait` (30 s) is the batch window of the notification
 //! queue; `group_interval` (5 min) and `repeat_interval` (4 h) are applied here.
 //! Source: <https://prometheus.io/docs/alerting/latest/configuration/#route>
 
@@ -20,7 +20,7 @@ pub const FLAPPING_QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(30);
 pub enum NotificationKind {
     /// The first notification of an incident that is firing.
     Firing,
-    /// News that does not stay firing.
+    /// News about an incident that is not firing, or that ended with a warning.
     Info,
     /// A change of an incident that was notified before.
     Updated,
@@ -182,7 +182,7 @@ pub fn mark_notified(
     };
 }
 
-/// Reports whether a notification of this kind also tells people that the incident resolved. An
+/// Reports whether a notification of this kind includes the resolution of the incident. An
 /// alert does not: even if the incident has resolved by the time it is sent, the resolution must
 /// follow, or the alert stays open in the reader's mind and in PagerDuty.
 fn includes_resolution(incident: &Incident, kind: NotificationKind) -> bool {

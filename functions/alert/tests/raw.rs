@@ -265,8 +265,8 @@ fn dead_letters_fire_until_the_queue_is_empty() {
     The next sweep reconciles their targets, except after the rotation of a secret.
     Why: A function failed on every attempt. Each message in the queue has the event and the error.
     Next: Read the queue:
-    aws sqs receive-message --region eu-west-1 --visibility-timeout 0 --attribute-names All --message-attribute-names All --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/lamplighter-DeadLetters-1A2B3C4D5E6F
-    Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event.
+    aws sqs receive-message --region eu-west-1 --visibility-timeout 0 --max-number-of-messages 10 --attribute-names All --message-attribute-names All --queue-url https://sqs.eu-west-1.amazonaws.com/123456789012/lamplighter-DeadLetters-1A2B3C4D5E6F
+    Repeat until you have read every event. Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event.
 
     https://eu-west-1.console.aws.amazon.com/sqs/v3/home?region=eu-west-1#/queues/https%3A%2F%2Fsqs.eu-west-1.amazonaws.com%2F123456789012%2Flamplighter-DeadLetters-1A2B3C4D5E6F
 
@@ -336,7 +336,7 @@ fn a_silent_sweep_fires_until_it_runs_and_its_new_alarm_is_not_sent() {
             .all(|incident| incident.resolved_at.is_some())
     );
 
-    let past = text("sweep-silent").replace("lamplighter-silent-heal", "lamplighter-untold");
+    let past = text("sweep-silent").replace("lamplighter-silent-heal", "lamplighter-undelivered");
     assert_eq!(
         parse_record(&past, "lamplighter", now()).unwrap(),
         None,

@@ -72,7 +72,7 @@ pub fn quota_usage(database: &Database, quota: Quota) -> Message {
     let used = format!("{} of {} manual snapshots used", quota.used, quota.max);
     if quota.is_reached() {
         return Message::critical(format!("{used} - new {kind} backups blocked"))
-            .action("Lamplighter deletes what no policy keeps, and retries every 15 minutes.")
+            .action("Lamplighter deletes its own snapshots that no policy keeps, and retries every 15 minutes.")
             .why("The quota of this account and region is reached.")
             .next("Raise the quota of manual snapshots, or delete some that are not Lamplighter's.")
             .deduplicated_by(format!("quota-reached:{kind}"));
@@ -103,8 +103,8 @@ pub fn recovery_point_too_old(age: Option<SignedDuration>, allowed: SignedDurati
             "{RETRIES} It deletes no snapshot that the policy keeps."
         ))
         .next(
-            "Take a manual snapshot now. Earlier notifications and the journal say why backups \
-             wait or fail.",
+            "Take a manual snapshot now (aws rds create-db-snapshot, or create-db-cluster-snapshot). \
+             Earlier notifications and the journal say why backups wait or fail.",
         )
         .fires_until_resolved(RPO_KEY)
 }
@@ -140,7 +140,7 @@ pub fn copy_too_old(place: &CopyDestination, age: SignedDuration) -> Message {
     .action("Lamplighter retries the copies at every sweep.")
     .why("Copies wait, fail or take too long.")
     .next(format!(
-        "Check the snapshots in {place}. The usual cause is a KMS key that may not be used."
+        "Check the snapshots in {place}. The usual cause is a KMS key without permission for the copy."
     ))
     .deduplicated_by(format!("copy-old:{place}"))
 }

@@ -1,7 +1,8 @@
 //! Rotation: decides which snapshots to keep and which to delete. Pure.
 //!
 //! A snapshot is kept if a tier of the policy keeps it. Some snapshots are never deleted, whatever
-//! the tiers say: the newest good one, the newest verified one, and those in use or held.
+//! the tiers say: the newest good one, the newest verified one, those in use or held, those a rollout
+//! may wait for, and those that this stack did not take of the current database.
 
 use std::collections::BTreeSet;
 

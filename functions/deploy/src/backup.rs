@@ -167,7 +167,7 @@ impl Candidate<'_> {
             return None;
         }
         Some(format!(
-            " It has no snapshot to restore: {}.",
+            " Its snapshot-limit= passed without a usable snapshot: {}. Find out why before you migrate data.",
             self.describe_databases(&missing)
         ))
     }

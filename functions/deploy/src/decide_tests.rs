@@ -280,7 +280,7 @@ fn the_message_describes_the_traffic_shift() {
     let message = |given: Given| given.decide().steps.remove(0).message.unwrap();
     assert_eq!(
         message(two_groups("strategy=canary")).action,
-        "ECS gives it a small share of the traffic first, then all of it; Lamplighter evaluates each step and rolls a bad one back."
+        "ECS gives it a small share of the traffic first, then all of it; Lamplighter evaluates each step and rolls back if one fails."
     );
     let next = message(two_groups("strategy=blue-green approve=yes")).next;
     assert!(

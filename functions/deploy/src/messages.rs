@@ -87,11 +87,11 @@ pub fn release_rolled_back(
 
 pub fn platform_missing(image: &Image, needed: &str, available: &str) -> Message {
     Message::warning(format!("{} held - image has no {needed}", image.tag))
-        .action("Lamplighter deploys it once the image has this platform.")
+        .action("Lamplighter deploys the tag once it has an image for this platform.")
         .why(format!(
             "The service runs on {needed}; the image has {available}."
         ))
-        .next(format!("Push the same tag with {needed} in it."))
+        .next(format!("Build for {needed} and push the same tag again (docker buildx build --platform {needed} --push)."))
         .deduplicated_by(format!("platform:{}", image.digest))
 }
 
@@ -169,7 +169,7 @@ pub fn no_database(image: &Image) -> Message {
             policy::MANAGED,
             policy::BACKUP
         ))
-        .next("Tag the database like this, or remove snapshot=yes from the tag.")
+        .next("Add the missing tags to the database, or remove snapshot=yes from lamplighter:deploy.")
         .deduplicated_by(format!("no-database:{}", image.digest))
 }
 

@@ -166,7 +166,7 @@ impl Candidate<'_> {
             _ => "ECS shifts traffic to it",
         };
         if self.context.policy.deploy.strategy.is_some() {
-            format!("{how}; Lamplighter evaluates each step and rolls a bad one back.")
+            format!("{how}; Lamplighter evaluates each step and rolls back if one fails.")
         } else {
             format!("{how}.")
         }

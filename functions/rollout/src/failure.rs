@@ -87,7 +87,7 @@ pub fn describe_alarm(alarm: &ExistingAlarm, observed: &Observed) -> String {
         .map(|at| at.strftime(" since %H:%M UTC").to_string())
         .unwrap_or_default();
     format!(
-        "The alarm {} is firing{since}: {}{}",
+        "The alarm {} has been firing{since}: {}{}",
         alarm.name,
         alarm.state_reason,
         observed.evidence.render_text()

@@ -31,7 +31,7 @@ pub fn release_verified(
         revision_name(&service.task_definition)
     ))
     .why(format!(
-        "ECS reports the rollout as completed, so its health checks have passed.{}",
+        "ECS reports the rollout as completed, and no configured check failed.{}",
         describe_earlier_alarms(firing)
     ))
     .next("Nothing to do.")
@@ -50,10 +50,10 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
         active.tag
     ))
     .action("Lamplighter continues the deployment as soon as it is approved.")
-    .why(format!("{why} Its tasks run without production traffic."))
+    .why(format!("{why} The new tasks run without production traffic."))
     .next(format!(
-        "To approve it, tag the service {APPROVE} = {}, or continue it in the console. To stop it, stop the service \
-         deployment.",
+        "To approve it, tag the service {APPROVE} = {}, or continue the deployment in the ECS console. To roll back: aws ecs \
+         stop-service-deployment --stop-type ROLLBACK --service-deployment-arn ARN",
         active.digest
     ))
     .deduplicated_by(format!("approve:{}", active.digest))
@@ -62,7 +62,7 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
 pub fn approval_received(active: &ActiveRollout) -> Message {
     Message::info(format!("{} approved, shifting traffic", active.tag))
         .action(
-            "Lamplighter continues the deployment, evaluates each step and rolls a bad one back.",
+            "Lamplighter continues the deployment, evaluates each step and rolls back if one fails.",
         )
         .why(format!("The service is tagged {APPROVE} with its digest."))
         .next("Nothing to do.")
@@ -88,7 +88,7 @@ pub fn rollback_detected(
         active.digest.short_digest()
     ))
     .why(format!(
-        "ECS's circuit breaker or a person rolled it back. {}",
+        "ECS, CodeDeploy or a person rolled the service back. {}",
         failure::describe_failure(observed)
     ))
     .next(describe_retry(active, is_approval_used))
@@ -159,7 +159,7 @@ pub fn release_superseded(
         .into_iter()
         .find(|key| notified.contains_key(key))?;
     let message = Message::info(format!("{} no longer running, alert resolved", active.tag))
-        .why("The service runs something newer, or it is no longer managed.")
+        .why("The service runs another release, or Lamplighter no longer manages it.")
         .next("Nothing to do.");
     Some(message.resolves(key).clears(RELEASE_CONDITION))
 }
@@ -179,11 +179,11 @@ pub fn rollback_held_by_outage(
         describe_running_tasks(service),
         active.tag
     ))
-    .action("Lamplighter holds the rollback until the outage ends, then gives the release its full deadline.")
+    .action("Lamplighter holds the rollback until the outage ends, then gives the release its full deadline again.")
     .why(format!(
-        "The service shares the tag lamplighter:app with {down}, so an earlier revision would fail as well. {why}"
+        "Down, with the same tag lamplighter:app: {down}. An earlier revision would fail as well. {why}"
     ))
-    .next(format!("Bring {down} back."))
+    .next(format!("Restore {down}. A rollback does not help."))
     .deduplicated_by(outage_key(active))
     .fires(format!("{RELEASE_CONDITION}:failed"))
 }
@@ -202,7 +202,7 @@ pub fn outage_rollback(
         revision_name(&service.task_definition)
     ))
     .action("Lamplighter does not quarantine the image.")
-    .why("ECS's circuit breaker or a person rolled it back. During a dependency outage any revision fails.")
+    .why("ECS, CodeDeploy or a person rolled the service back. During a dependency outage, any revision fails.")
     .next(format!("Push the image again once {down} is back."))
     .clears(RELEASE_CONDITION)
 }

@@ -23,7 +23,8 @@ const MAX_DATA_AGE: SignedDuration = SignedDuration::from_mins(5);
 const MIN_DATA_MINUTES: usize = 10;
 /// Consecutive minutes that must agree before a need within the tolerance counts.
 const SUSTAINED_MINUTES: usize = 3;
-/// Excess of a measured rate over its extrapolation that rounds to the same printed value.
+/// Difference between the extrapolated and the measured rate below which messages show no rise,
+/// because both print as the same value.
 const PRINTED_PRECISION: f64 = 0.05;
 
 /// Required number of tasks, before rounding up, with its derivation.
@@ -57,7 +58,8 @@ pub enum NeedSource {
 pub struct Demand {
     /// Need of the newest minute; `None` without fresh data.
     pub now: Option<Need>,
-    /// Smallest need of the last minutes, computed like `now`.
+    /// Need that each of the last three minutes reached, of the metric that needs the most;
+    /// `None` without fresh data.
     pub sustained: Option<Need>,
     /// Largest need of the last 15 minutes, or the missing data if it can't be computed.
     pub peak: Result<f64, MissingData>,

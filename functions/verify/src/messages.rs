@@ -115,7 +115,7 @@ pub fn not_enough_evidence(
         || format!("At this rate, an error rate higher by {margin} can never be excluded."),
         |minutes| {
             format!(
-                "At this rate it would take about {minutes} min more to exclude an error rate higher by {margin}."
+                "At this rate, steps longer by about {minutes} min could exclude an error rate higher by {margin}."
             )
         },
     );
@@ -126,7 +126,7 @@ pub fn not_enough_evidence(
 /// Builds the warning that the two revisions can't be compared.
 pub fn not_comparable(version: &str, place: &str, unclear: OnInconclusive) -> Message {
     inconclusive(version, place, unclear, "no comparison").why(
-        "A comparison needs exactly one old revision, and for each revision a target group of an Application Load Balancer.",
+        "A comparison needs exactly one old revision, and for each revision a target group of an Application Load Balancer. A new image does not change that.",
     )
 }
 

@@ -3,5 +3,6 @@
 mod corpus;
 mod manual;
 mod pictures;
+mod references;
 mod rules;
 mod template;

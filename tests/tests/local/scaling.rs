@@ -197,7 +197,7 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
     tag_service(&stack, &service, &SCALED);
     let mail = told(
         &stack,
-        "shop/web: 2 findings: no circuit breaker with rollback; Application",
+        "shop/web: 2 findings: no circuit breaker with rollback",
     );
     assert!(
         mail["body"]

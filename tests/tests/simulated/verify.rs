@@ -237,7 +237,7 @@ fn too_few_requests_are_notified_as_inconclusive(
     assert_eq!((answer.as_str(), minutes), (expected, 10));
     assert_eq!(world.titles().last().unwrap(), title);
     assert!(
-        last_why(&world).contains("At this rate it would take about"),
+        last_why(&world).contains("At this rate, steps longer by about"),
         "{}",
         last_why(&world)
     );

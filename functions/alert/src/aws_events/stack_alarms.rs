@@ -30,7 +30,7 @@ struct AlarmTexts {
 pub fn classify_alarm<'a>(change: &'a AlarmChange, stack: &str) -> Option<StackAlarm<'a>> {
     match change.name.strip_prefix(stack)? {
         "-dead-letters" => Some(StackAlarm::DeadLetters),
-        "-untold" | "-alert-fails" => Some(StackAlarm::DirectToTopic),
+        "-undelivered" | "-alert-fails" => Some(StackAlarm::DirectToTopic),
         name => name.strip_prefix("-silent-").map(StackAlarm::SweepSilent),
     }
 }
@@ -79,8 +79,8 @@ fn dead_letter_texts(queue: &str, region: &str) -> AlarmTexts {
         .why("A function failed on every attempt. Each message in the queue has the event and the error.")
         .next(format!(
             "Read the queue:\naws sqs receive-message --region {region} --visibility-timeout 0 \
-             --attribute-names All --message-attribute-names All --queue-url {queue}\n\
-             Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event."
+             --max-number-of-messages 10 --attribute-names All --message-attribute-names All --queue-url {queue}\n\
+             Repeat until you have read every event. Fix the causes, then purge the queue. After a secret rotation, invoke Deploy with its event."
         ));
     let resolved = Message::info("dead-letter queue is empty")
         .why("Its messages were removed, or expired after 14 days.")

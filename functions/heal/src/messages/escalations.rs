@@ -182,10 +182,10 @@ pub fn still_parked_message(
         observed.service.running_count,
         parked.before,
         parked.to,
-        format_time(parked.at),
+        parked.at.strftime("%F %H:%M UTC"),
         describe_cause(symptom, observed)
     ))
-    .action("Lamplighter takes no further step, and restores the desired count once the service is healthy.")
+    .action("Lamplighter takes no further step, and restores the desired count once the service is healthy or runs another revision.")
     .why(explain_symptom(symptom, observed))
     .next("Push a working release, or roll the service back by hand.")
     .fires_until_resolved(healing.escalation_key())

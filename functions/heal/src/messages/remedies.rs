@@ -123,8 +123,8 @@ pub fn park_message(
     let summary = summarize_symptom(symptom, observed, healing);
     Message::critical(format!("{summary}, parked at {}", count_tasks(to)))
         .action(format!(
-            "Lamplighter reduced the desired count (crash=park) and restores it after {} healthy minutes or with a \
-             healthy new revision.",
+            "Lamplighter reduced the desired count (crash=park) and restores it after {} healthy minutes or as soon as the service \
+             runs another revision.",
             HEALTHY_PERIOD.as_mins()
         ))
         .why(explain_symptom(symptom, observed))

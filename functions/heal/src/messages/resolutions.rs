@@ -43,7 +43,7 @@ pub fn unpark_message(parked: &Parked) -> Message {
     ))
     .action("Lamplighter restored the desired count.")
     .why(format!(
-        "The service was parked because {} was in a crash loop. It is healthy now.",
+        "The service was parked because tasks of {} kept failing. It recovered, or runs a new revision now.",
         revision_name(&parked.revision)
     ))
     .next("Nothing to do.")

@@ -123,7 +123,7 @@ pub fn describe_failures(failing: &Failing) -> String {
     let others = if failing.total == failing.count {
         String::new()
     } else {
-        format!(" ({} in all)", failing.total)
+        format!(" ({} including other causes)", failing.total)
     };
     let container = failing
         .container

@@ -64,7 +64,7 @@ pub(super) fn unreadable_target_message(error: &AwsError) -> Message {
         "not reconciled - {} failed ({})",
         error.call, error.code
     ))
-    .action("Lamplighter changed nothing. It retries the event, and again at every sweep.")
+    .action("Lamplighter changed nothing. It retries the event now, and the target at every sweep.")
     .why(error.to_string())
     .next("If this repeats, check the permissions of the function's role and the AWS Health Dashboard.")
     .deduplicated_by(format!("unreadable:{}:{}", error.call, error.code))
@@ -128,7 +128,7 @@ fn several_findings_message(findings: &[&Finding]) -> Message {
         findings.len(),
         join_titles(findings)
     ))
-    .action("Lamplighter changed nothing. It notifies each finding once, and lists it in the ledger while it applies.")
+    .action("Lamplighter changed nothing. It reports each finding once, and lists it in the ledger while it applies.")
     .why(details.join("\n  "))
     .next("Fix the findings above.")
 }

@@ -25,7 +25,8 @@ pub(super) const RECONCILE_TIMEOUT: Duration = Duration::from_secs(45);
 /// The duration of a lease: a target stays locked for so long if its function is killed.
 pub(super) const LEASE_DURATION: Duration = Duration::from_mins(1);
 
-/// Acquires the lease, decides, executes and notifies. Returns the reason of the decision.
+/// Acquires the lease, decides, executes and notifies. Returns the reason of the decision and, for
+/// a hook, its status.
 ///
 /// # Errors
 /// [`Error`] if the target is locked, AWS or the ledger fails, or [`RECONCILE_TIMEOUT`] passes.
@@ -62,7 +63,8 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
         .map_err(|_| out_of_time(target))?
 }
 
-/// Returns the error for a target that has no time left in this invocation.
+/// Returns the error for a target whose reconciliation timed out, or for which too little time is
+/// left in this invocation.
 pub(super) fn out_of_time(target: &Tagged) -> Error {
     Error::OutOfTime {
         target: target.arn.display_name(),

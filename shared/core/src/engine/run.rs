@@ -1,4 +1,5 @@
-//! The engine: an event in, targets reconciled one by one, an answer for Lambda out.
+//! The engine's entry point: parses a payload, reconciles the targets of its events one by one, and
+//! builds the response for Lambda.
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};

@@ -12,7 +12,7 @@ pub trait ActionProperties {
     /// Notifications about it are deduplicated by this key.
     fn stable_key(&self) -> String;
 
-    /// Reports whether a delay of an hour is harmless, because the action does not change the target itself.
+    /// Reports whether the engine may leave the action to the next sweep if AWS throttles it.
     fn is_deferrable(&self) -> bool;
 
     /// Reports whether a later reconciliation retries the action if AWS rejects it as too early.
@@ -45,7 +45,8 @@ pub enum ArbiterRule {
     Always,
     /// Allowed if the target is active.
     ActiveTarget,
-    /// Allowed if ECS deploys the service, or CodeDeploy and the action goes through it.
+    /// Allowed on an active service that ECS deploys, or that CodeDeploy deploys if the action goes
+    /// through CodeDeploy.
     Deployment { through_code_deploy: bool },
     /// Allowed unless the service is parked. A scale-in also waits for rollouts and restarts.
     TaskCount { scales_in: bool },

@@ -189,7 +189,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, unclear, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

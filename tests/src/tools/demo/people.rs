@@ -54,7 +54,7 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
         .map_err(|()| "nothing was updated in Slack")?;
     let all = heard(stage);
     let is_of_it =
-        |body: &&Value| body.get("thread_ts").is_some() || first_line(body).contains("crash");
+        |body: &&Value| body.get("thread_ts").is_some() || first_line(body).contains("shop/till");
     let (posted, updated) = (said(&all, "chat.postMessage"), said(&all, "chat.update"));
     let posted: Vec<&Value> = posted.into_iter().filter(is_of_it).collect();
     for body in &posted {
@@ -136,5 +136,5 @@ pub fn the_day(stage: &mut Stage<'_>) -> Result<(), String> {
         "stack",
         "the dashboard's widget is in target/demo/widget-light.html and widget-dark.html",
     );
-    stage.told("lamplighter: daily report: ")
+    stage.told("still open")
 }
