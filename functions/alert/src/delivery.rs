@@ -92,7 +92,7 @@ impl<N: Notifier> Sender<'_, N> {
                     sent_lines: incident
                         .deliveries
                         .get(channel)
-                        .map_or(0, |delivery| delivery.said),
+                        .map_or(0, |delivery| delivery.sent_lines),
                     stack: self.stack,
                     now,
                     links: self.notifier.links(),

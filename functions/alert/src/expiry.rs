@@ -66,7 +66,7 @@ fn expiry_line(timeout: SignedDuration, now: Timestamp) -> Line {
             .to_owned(),
         why: why.to_owned(),
         next: "Check that the target is healthy.".to_owned(),
-        begins: None,
+        fires: None,
     }
 }
 

@@ -53,7 +53,7 @@ fn acknowledge_incident(state: &mut DispatcherState, token: &str) {
 /// Reports whether an AWS event only resolves a condition, and no incident is open. An alarm that
 /// returns to OK without having fired is dropped; a database that recovers is reported anyway.
 fn resolves_nothing(incident: Option<&Incident>, notification: &Notification) -> bool {
-    let Some(condition) = &notification.message.ends else {
+    let Some(condition) = &notification.message.clears else {
         return false;
     };
     notification.is_from_aws()
@@ -73,7 +73,7 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
         return;
     }
     let message = &notification.message;
-    if let Some(condition) = &message.begins {
+    if let Some(condition) = &message.fires {
         // The condition resolved before the notification that fires it arrived.
         if was_resolved_after(incident, condition, notification.at) {
             return;
@@ -87,13 +87,13 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
         incident.app.clone_from(&notification.app);
     }
     incident.severity = incident.severity.max(message.severity);
-    if let Some(condition) = &message.ends {
+    if let Some(condition) = &message.clears {
         resolve_condition(incident, condition, notification.at);
     }
     if !is_repeated_report(incident, &line) {
         append_line(incident, line);
     }
-    if let Some(condition) = &message.begins {
+    if let Some(condition) = &message.fires {
         incident.firing.insert(condition.clone(), notification.at);
         incident.was_firing = true;
         incident.resolved_at = None;
@@ -113,7 +113,7 @@ fn resolve_condition(incident: &mut Incident, condition: &str, at: Timestamp) {
 /// Reports whether a line repeats, as every day, that a condition is still firing.
 fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
     let is_firing = line
-        .begins
+        .fires
         .as_ref()
         .is_some_and(|condition| incident.firing.contains_key(condition));
     is_firing && incident.lines.iter().any(|known| known.title == line.title)
@@ -148,7 +148,7 @@ fn max_unsent_severity(incident: &Incident) -> Option<Severity> {
     let sent = incident
         .deliveries
         .values()
-        .map(|delivery| delivery.said)
+        .map(|delivery| delivery.sent_lines)
         .min()
         .unwrap_or_default();
     let unsent = usize::try_from(incident.line_count.saturating_sub(sent)).unwrap_or_default();

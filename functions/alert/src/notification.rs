@@ -99,14 +99,14 @@ fn change_kind(incident: &Incident) -> NotificationKind {
 /// Reports whether the incident has lines that the channel has not sent, and is more severe than
 /// what it has sent.
 fn has_worsened(incident: &Incident, delivery: &DeliveryState) -> bool {
-    incident.line_count > delivery.said && Some(incident.severity) > delivery.severity
+    incident.line_count > delivery.sent_lines && Some(incident.severity) > delivery.severity
 }
 
 /// Reports whether the incident has lines that the channel has not sent, or resolved or reopened
 /// since. The end of an informational incident is not worth a message of its own.
 #[must_use]
 pub fn has_unsent_changes(incident: &Incident, delivery: &DeliveryState) -> bool {
-    incident.line_count > delivery.said
+    incident.line_count > delivery.sent_lines
         || incident.resolved_at.is_some() != delivery.resolved && incident.severity > Severity::Info
 }
 
@@ -137,7 +137,7 @@ fn was_resolved_before_notified(incident: &Incident) -> bool {
     // An incident without problems, such as a quick release, is news in itself. A warning without a
     // condition never clears, so it must be sent even if it came during a quick release.
     let only_had_conditions =
-        problems.peek().is_some() && problems.all(|line| line.begins.is_some());
+        problems.peek().is_some() && problems.all(|line| line.fires.is_some());
     incident.was_firing
         && only_had_conditions
         && incident.resolved_at.is_some()
@@ -174,7 +174,7 @@ pub fn mark_notified(
     let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
     *delivery = DeliveryState {
         at: Some(now),
-        said: incident.line_count,
+        sent_lines: incident.line_count,
         severity: Some(incident.severity),
         resolved,
         flapping: kind == NotificationKind::Flapping,

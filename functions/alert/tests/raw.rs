@@ -99,10 +99,10 @@ fn an_aws_issue_fires_until_aws_closes_it() {
         sample("health-issue").unwrap(),
         sample("health-issue-closed").unwrap(),
     );
-    assert!(issue.message.begins.is_some());
+    assert!(issue.message.fires.is_some());
     assert_eq!(
-        (&closed.message.ends, closed.message.begins.is_some()),
-        (&issue.message.begins, false)
+        (&closed.message.clears, closed.message.fires.is_some()),
+        (&issue.message.fires, false)
     );
     assert_eq!(
         closed.message.title,
@@ -129,8 +129,8 @@ fn an_alarm_that_was_muted_meanwhile_still_resolves() {
         ("OK".into(), serde_json::json!({"mutedBy": "rule"}));
     let read = |payload: &Value| parse_record(&payload.to_string(), "lamplighter", now()).unwrap();
     assert_eq!(
-        read(&off).unwrap().message.ends,
-        read(&on).unwrap().message.begins
+        read(&off).unwrap().message.clears,
+        read(&on).unwrap().message.fires
     );
 }
 
@@ -185,7 +185,7 @@ fn image_findings_and_user_alarms_are_warnings() {
     // Alarm and service share one incident, which resolves with the alarm.
     let on = sample("alarm-of-others-on").unwrap();
     assert_eq!(
-        (on.cause(), on.message.begins.as_deref()),
+        (on.cause(), on.message.fires.as_deref()),
         (
             lamplighter::model::Cause::Health,
             Some("alarm:checkout-latency")
@@ -406,14 +406,14 @@ fn every_captured_event_is_translated_or_routine() {
         // A resolution without its alert is dropped, so it is rendered as if it fired.
         if notice
             .message
-            .ends
+            .clears
             .as_deref()
             .is_some_and(|what| what != DATABASE_DOWN_CONDITION)
         {
             let mut desk = DispatcherState::default();
             ingest_notification(&mut desk, &notice);
             assert!(desk.incidents.is_empty(), "{about:?}");
-            notice.message.begins = notice.message.ends.take();
+            notice.message.fires = notice.message.clears.take();
         }
         let (subject, body) = render(&notice);
         assert!(is_valid_subject(&subject), "{about:?}: {subject}");

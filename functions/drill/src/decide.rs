@@ -44,7 +44,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
 impl Decision<'_> {
     /// Marks the snapshot of a passed drill as verified, if it isn't marked yet.
     fn mark_verified(&self) -> Option<Plan> {
-        let last = self.context.state.backups.drilled.as_ref();
+        let last = self.context.state.backups.last_drill.as_ref();
         let passed = last.filter(|result| result.passed)?;
         let snapshot = self
             .observed

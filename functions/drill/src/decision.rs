@@ -88,7 +88,7 @@ impl Decision<'_> {
 
     /// Reports whether the target state already has the result of a drill.
     pub fn has_result(&self, drill: &RunningDrill) -> bool {
-        let last = self.context.state.backups.drilled.as_ref();
+        let last = self.context.state.backups.last_drill.as_ref();
         last.is_some_and(|result| result.began == drill.began)
     }
 }

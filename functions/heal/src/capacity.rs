@@ -26,7 +26,7 @@ pub fn switch_to_on_demand(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
         && observed.lacks_capacity(symptom)
         && decision.is_deployed_by_ecs()
         && decision.context.policy.heal.spot_fallback
-        && decision.state().health.moved.is_none();
+        && decision.state().health.switched_capacity.is_none();
     if !is_allowed {
         return Plan::notify(messages::missing_tasks_message(symptom, observed, &healing));
     }
@@ -65,10 +65,15 @@ fn next_retry_hours(decision: &Decision<'_>) -> u32 {
 #[must_use]
 pub fn return_to_spot(decision: &Decision<'_>) -> Option<Plan> {
     let service = &decision.observed.service;
-    let moved = decision.state().health.moved.as_ref().filter(|moved| {
-        decision.observed_at.duration_since(moved.at)
-            >= SignedDuration::from_hours(moved.hours.into())
-    })?;
+    let moved = decision
+        .state()
+        .health
+        .switched_capacity
+        .as_ref()
+        .filter(|moved| {
+            decision.observed_at.duration_since(moved.at)
+                >= SignedDuration::from_hours(moved.hours.into())
+        })?;
     let switch = SwitchCapacityProvider {
         service: service.arn.clone(),
         from: moved.to.clone(),

@@ -57,7 +57,7 @@ pub async fn investigate_failure<C: Reads>(
 
 /// Reports whether a notification is due: at the first step, and after the last one did not help.
 fn should_notify(context: TargetContext<'_, Policy>) -> bool {
-    let Some(healing) = &context.state.health.healing else {
+    let Some(healing) = &context.state.health.incident else {
         return true;
     };
     let notified = &context.state.notified;
@@ -110,9 +110,9 @@ fn find_rollout_time(service: &Service, state: &TargetState) -> Option<Timestamp
 fn is_excused_at(started_at: Timestamp, state: &TargetState) -> bool {
     state
         .health
-        .healing
+        .incident
         .as_ref()
-        .and_then(|healing| healing.excused_until)
+        .and_then(|healing| healing.outage_ended_at)
         .is_some_and(|until| started_at <= until)
 }
 

@@ -77,7 +77,7 @@ fn plan_when_not_unhealthy(decision: &Decision<'_>) -> Plan {
     let running = messages::describe_running_tasks(&observed.service);
     let state = decision.state();
     let (Some(healing), Some(healthy_for)) = (
-        &state.health.healing,
+        &state.health.incident,
         state.healthy_duration(decision.observed_at),
     ) else {
         return Plan::nothing(running);

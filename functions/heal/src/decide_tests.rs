@@ -81,7 +81,7 @@ fn after(steps: &[i64]) -> TargetState {
     };
     TargetState {
         health: lamplighter::state::HealthState {
-            healing: Some(healing),
+            incident: Some(healing),
             ..Default::default()
         },
         ..TargetState::default()
@@ -228,7 +228,7 @@ fn ten_healthy_minutes_close_the_incident(
     let mut unit = unit(failing(Cause::Exit));
     unit.health = health;
     let mut memory = after(&[30]);
-    memory.health.healing.as_mut().unwrap().well_since = Some(NOW - minutes(for_minutes));
+    memory.health.incident.as_mut().unwrap().healthy_since = Some(NOW - minutes(for_minutes));
     assert_eq!(describe(&plan_for(&unit, &memory, "on")), expected);
 }
 

@@ -31,7 +31,7 @@ impl Decision<'_> {
     pub fn current_healing(&self) -> HealthIncident {
         self.state()
             .health
-            .healing
+            .incident
             .clone()
             .unwrap_or_else(|| HealthIncident::new(self.now))
     }

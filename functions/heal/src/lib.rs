@@ -158,9 +158,9 @@ fn needs_service_requeue(state: &TargetState, observed: &ObservedService) -> boo
     let is_notification_pending = observed
         .out_of_memory_key()
         .is_some_and(|key| !state.notified.contains_key(&key));
-    let is_ongoing = state.health.healing.is_some()
+    let is_ongoing = state.health.incident.is_some()
         || state.health.parked.is_some()
-        || state.health.moved.is_some();
+        || state.health.switched_capacity.is_some();
     observed.heal_mode != HealMode::Off && (is_ongoing || is_notification_pending)
 }
 

@@ -178,7 +178,7 @@ fn resource_messages() -> Vec<Message> {
 /// The messages about the end of an incident.
 fn resolution_messages() -> Vec<Message> {
     let after_a_step = HealthIncident {
-        well_since: Some(before(2)),
+        healthy_since: Some(before(2)),
         ..healing(&["restart the tasks"])
     };
     let without_steps = HealthIncident {

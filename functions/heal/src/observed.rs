@@ -107,7 +107,7 @@ fn prune_service_state(observed: &ObservedService, state: &mut TargetState) {
 fn is_incident_notified(state: &TargetState) -> bool {
     state
         .health
-        .healing
+        .incident
         .as_ref()
         .is_some_and(|healing: &HealthIncident| {
             state.notified.contains_key(&healing.incident_key())
@@ -117,5 +117,5 @@ fn is_incident_notified(state: &TargetState) -> bool {
 
 fn forget_temporary_changes(state: &mut TargetState) {
     state.health.parked = None;
-    state.health.moved = None;
+    state.health.switched_capacity = None;
 }

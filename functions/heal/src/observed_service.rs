@@ -215,7 +215,7 @@ impl ObservedService {
             .take_if(|parked| self.is_settled(parked.at) && desired != parked.to);
         state
             .health
-            .moved
+            .switched_capacity
             .take_if(|moved| self.is_settled(moved.at) && self.service.capacity != moved.to);
     }
 

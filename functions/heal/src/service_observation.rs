@@ -75,7 +75,7 @@ fn is_out_of_memory_news(observed: &ObservedService, context: TargetContext<'_, 
     let is_incident_notified = context
         .state
         .health
-        .healing
+        .incident
         .as_ref()
         .is_some_and(|healing| notified.contains_key(&healing.incident_key()));
     observed.is_quiet()
@@ -91,16 +91,16 @@ fn current_healing(context: TargetContext<'_, Policy>, now: Timestamp) -> Health
     let healing = context
         .state
         .health
-        .healing
+        .incident
         .clone()
         .unwrap_or_else(|| HealthIncident::new(now));
-    let unwell_since = if healing.well_since.is_some() {
+    let unwell_since = if healing.healthy_since.is_some() {
         now
     } else {
-        healing.unwell_since
+        healing.unhealthy_since
     };
     HealthIncident {
-        unwell_since,
+        unhealthy_since: unwell_since,
         ..healing
     }
 }
@@ -118,7 +118,7 @@ async fn investigate_symptom<C: Reads>(
     let is_backing_off = back_off_until(&healing).is_some_and(|until| until > now);
     // An alarm has waited itself. After a dependency outage ECS still needs its extended time.
     observed.grace_period_over = grace_period_end(&healing, symptom) <= now
-        || prefetched.by_alarm && healing.excused_until.is_none();
+        || prefetched.by_alarm && healing.outage_ended_at.is_none();
     let is_due = observed.grace_period_over && !is_backing_off || healing.is_excused;
     if !is_due || observed.mass_failure.is_some() || context.state.is_release_in_progress(now) {
         return Ok(());
@@ -171,7 +171,7 @@ async fn diagnose_health<C: Reads>(
 ) -> Result<Health, AwsError> {
     let service = &observed.service;
     let stops = &observed.stopped_tasks;
-    let healing = context.state.health.healing.as_ref();
+    let healing = context.state.health.incident.as_ref();
     let step = healing
         .and_then(|healing| healing.steps.last())
         .map(|step| step.at);

@@ -84,7 +84,7 @@ fn has_increased_memory(decision: &Decision<'_>) -> bool {
     let released_at = state.last_rollout().map(|attempt| attempt.at);
     state
         .health
-        .enlarged
+        .memory_increased_at
         .is_some_and(|at| released_at.is_none_or(|released_at| released_at <= at))
 }
 

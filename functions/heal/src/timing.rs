@@ -26,8 +26,8 @@ pub fn grace_period(symptom: &Symptom) -> SignedDuration {
 /// because ECS then has more to recover.
 #[must_use]
 pub fn grace_period_end(healing: &HealthIncident, symptom: &Symptom) -> Timestamp {
-    let regular = healing.unwell_since + grace_period(symptom);
-    match healing.excused_until {
+    let regular = healing.unhealthy_since + grace_period(symptom);
+    match healing.outage_ended_at {
         Some(until) => regular.max(until + HEALTHY_PERIOD),
         None => regular,
     }

@@ -68,11 +68,11 @@ pub fn describe_probe_failure(observed: &Observed) -> String {
     let problem = streak.problem.clone().unwrap_or_default();
     let evidence = observed.evidence.render_text();
     let result = if streak.is_unhealthy() {
-        format!("{} probes in a row failed", streak.bad)
+        format!("{} probes in a row failed", streak.failures)
     } else {
         format!(
             "only {} of {} probes passed, and lamplighter:deploy sets inconclusive=rollback",
-            streak.passed, streak.all
+            streak.passed, streak.total
         )
     };
     format!(

@@ -210,7 +210,7 @@ pub fn outage_rollback(
 pub fn probes_inconclusive(active: &ActiveRollout, streak: &ProbeStreak) -> Message {
     Message::warning(format!(
         "{} inconclusive: {} of {} probes passed",
-        active.tag, streak.passed, streak.all
+        active.tag, streak.passed, streak.total
     ))
     .action("Lamplighter leaves the release running, and does not use it as a rollback target.")
     .why(format!(

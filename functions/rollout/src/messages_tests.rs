@@ -77,9 +77,9 @@ fn explained() -> Observed {
 /// Returns probes of which so many failed in a row at last.
 fn probes(bad: u32) -> ProbeStreak {
     ProbeStreak {
-        all: 20,
+        total: 20,
         passed: 14,
-        bad,
+        failures: bad,
         problem: Some("https://shop.example.com/health: HTTP 503".to_owned()),
         ..ProbeStreak::default()
     }

@@ -114,7 +114,7 @@ impl TrackedRollout<'_> {
         }
         Some(Plan::nothing(format!(
             "{} is completed, and {} of {REQUIRED_STREAK} probes in a row have passed",
-            self.active.tag, streak.good
+            self.active.tag, streak.successes
         )))
     }
 

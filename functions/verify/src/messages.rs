@@ -133,7 +133,7 @@ pub fn not_comparable(version: &str, place: &str, unclear: OnInconclusive) -> Me
 pub fn probes_failed(version: &str, place: &str, streak: &ProbeStreak) -> Message {
     release_rejected(version, place, "failed probes").why(format!(
         "{} probes in a row failed. Last failure: {}.",
-        streak.bad,
+        streak.failures,
         streak.problem.clone().unwrap_or_default()
     ))
 }
@@ -152,7 +152,7 @@ pub fn probes_inconclusive(
     let cause = format!(
         "{} of {} passed",
         streak.passed,
-        pluralize(streak.all as usize, "probe")
+        pluralize(streak.total as usize, "probe")
     );
     inconclusive(version, place, unclear, &cause).why(format!("The probes did not agree.{last}"))
 }

@@ -59,9 +59,9 @@ fn traffic_messages() -> Vec<Message> {
 
 fn probe_messages() -> Vec<Message> {
     let streak = ProbeStreak {
-        all: 9,
+        total: 9,
         passed: 6,
-        bad: 3,
+        failures: 3,
         problem: Some("https://shop.example.com/health: HTTP 503".to_owned()),
         ..ProbeStreak::default()
     };

@@ -59,7 +59,7 @@ impl OpenVerdict<'_> {
         let version = self.version();
         let progress = format!(
             "{version} passed {} of {REQUIRED_STREAK} probes in a row at {place}",
-            streak.good
+            streak.successes
         );
         if streak.is_healthy() {
             succeed_hook(progress)

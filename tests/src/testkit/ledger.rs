@@ -107,15 +107,15 @@ fn older(state: &str) -> String {
     for scaling in &mut state.scaling.scalings {
         scaling.at = LONG_AGO;
     }
-    if let Some(incident) = &mut state.health.healing {
+    if let Some(incident) = &mut state.health.incident {
         // The beginning of an incident is part of its key: it stays once people were notified.
         let key = incident.incident_key();
         if state.notified.keys().any(|sent| sent.starts_with(&key)) {
-            incident.well_since = incident.well_since.map(|since| since - GRACE_IS_OVER);
+            incident.healthy_since = incident.healthy_since.map(|since| since - GRACE_IS_OVER);
         } else {
             incident.since -= GRACE_IS_OVER;
         }
-        incident.unwell_since -= GRACE_IS_OVER;
+        incident.unhealthy_since -= GRACE_IS_OVER;
         for step in &mut incident.steps {
             step.at -= GRACE_IS_OVER;
         }

@@ -1,7 +1,7 @@
-//! Real event payloads, through the door of every operation.
+//! Recorded event payloads, as input of every operation.
 //!
-//! They are other people's data and not part of this project: the folder is named by `EVENT_CORPUS`, one
-//! folder a kind, one file a payload. Without it these tests are skipped and say so.
+//! They are not part of this project: `EVENT_CORPUS` names their folder, with one folder for each kind and one file
+//! for each payload. Without it, these tests are skipped with a message.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use enroll::Enroll;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::event::detail::ecr::ImageAction;
-use lamplighter::event::payload::Payload;
+use lamplighter::event::payload::{Payload, build_batch_response, parse_queue_records};
 use lamplighter::model::{AlarmState, Arn};
 use rollout::Rollout;
 use scale::Scale;
@@ -371,4 +371,33 @@ fn sweeps_are_sweeps_in_every_form() {
             );
         }
     }
+}
+
+#[test]
+fn every_recorded_sqs_batch_is_parsed_message_by_message() {
+    let Some(corpus) = corpus() else { return };
+    let mut messages = 0;
+    for (path, payload) in ["sqs-lambda-eventbridge", "sqs-lambda-other"]
+        .iter()
+        .flat_map(|kind| &corpus[*kind])
+    {
+        let count = payload["Records"].as_array().unwrap().len();
+        let records = parse_queue_records(payload.clone())
+            .unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        assert_eq!(records.len(), count, "{}", path.display());
+        assert!(
+            records
+                .iter()
+                .all(|record| record.body.is_ok() && !record.message_id.is_empty()),
+            "{}",
+            path.display()
+        );
+        let response = build_batch_response(records.into_iter().map(|record| record.message_id));
+        assert_eq!(
+            response["batchItemFailures"].as_array().unwrap().len(),
+            count
+        );
+        messages += count;
+    }
+    assert!(messages > 0);
 }

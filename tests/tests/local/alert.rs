@@ -170,7 +170,7 @@ fn wait_for_line(stack: &Stack, text: &str) {
 #[test]
 fn an_incident_fires_is_updated_reminds_and_resolves() {
     let stack = Stack::start(&TEMPLATE).unwrap();
-    let lasts = json!({"begins": "heal"});
+    let lasts = json!({"fires": "heal"});
     report(
         &stack,
         "warning",
@@ -199,7 +199,7 @@ fn an_incident_fires_is_updated_reminds_and_resolves() {
         &stack,
         "info",
         "2/2 tasks healthy again",
-        &json!({"ends": "heal"}),
+        &json!({"clears": "heal"}),
     );
     age_incidents(&stack, 5);
     sweep(&stack);
@@ -223,7 +223,7 @@ fn an_incident_fires_is_updated_reminds_and_resolves() {
 #[test]
 fn a_thousand_incidents_in_a_minute_end_in_at_most_ten_messages() {
     let stack = Stack::start(&TEMPLATE).unwrap();
-    let lasts = json!({"begins": "heal"});
+    let lasts = json!({"fires": "heal"});
     let all: Vec<Value> = (0..1_000)
         .map(|n| notice(&format!("s{n}"), "warning", "crashes", &lasts))
         .collect();

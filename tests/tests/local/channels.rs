@@ -55,7 +55,7 @@ fn crash() -> Value {
         "web",
         "warning",
         "crash loop <exit 3> & no healthy task",
-        &json!({"begins": "heal"}),
+        &json!({"fires": "heal"}),
     )
 }
 
@@ -64,7 +64,7 @@ fn called() -> Value {
         "web",
         "critical",
         "0/2 tasks running - no restart helped",
-        &json!({"begins": "heal:called"}),
+        &json!({"fires": "heal:called"}),
     )
 }
 
@@ -73,7 +73,7 @@ fn well() -> Value {
         "web",
         "info",
         "2/2 tasks healthy again",
-        &json!({"ends": "heal"}),
+        &json!({"clears": "heal"}),
     )
 }
 

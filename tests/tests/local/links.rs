@@ -15,7 +15,7 @@ fn fire_incident(stack: &Stack) -> String {
             "web",
             "warning",
             "0/2 tasks running - crash loop (exit 3)",
-            &json!({"begins": "heal"}),
+            &json!({"fires": "heal"}),
         )],
     );
     let mail = stack.until("the alert is sent", || stack.mail().pop());
@@ -68,7 +68,7 @@ fn the_button_behind_the_link_stops_reminders_once_and_not_the_resolution() {
             "web",
             "info",
             "2/2 tasks healthy again",
-            &json!({"ends": "heal"}),
+            &json!({"clears": "heal"}),
         )],
     );
     let resolved = stack.until("the resolution is sent", || stack.mail().into_iter().nth(1));
@@ -116,7 +116,7 @@ fn without_the_parameter_no_message_has_a_link() {
             "web",
             "warning",
             "0/2 tasks running - crash loop (exit 3)",
-            &json!({"begins": "heal"}),
+            &json!({"fires": "heal"}),
         )],
     );
     let mail = stack.until("the alert is sent", || stack.mail().pop());

@@ -49,7 +49,7 @@ fn a_task_that_ecs_replaces_is_no_incident() {
         heal_world.world.state().held[&web]
             .memory
             .health
-            .healing
+            .incident
             .is_none()
     );
     assert!(
@@ -168,7 +168,7 @@ fn a_later_crash_loop_is_restarted_with_back_off_and_then_escalated() {
     let steps = heal_world.world.state().held[&web]
         .memory
         .health
-        .healing
+        .incident
         .clone()
         .unwrap()
         .steps;

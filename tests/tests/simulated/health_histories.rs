@@ -198,7 +198,7 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
     );
     let state = history.heal_world.world.state();
     for held in state.held.values() {
-        assert_eq!(held.memory.health.healing, None, "seed {seed}");
+        assert_eq!(held.memory.health.incident, None, "seed {seed}");
     }
     let after = state.services.values().map(|s| {
         (

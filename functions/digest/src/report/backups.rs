@@ -40,7 +40,7 @@ pub fn summarize_backups(
         newest,
         count: snapshots.len(),
         recovery_point: newest.max(database.and_then(|database| database.latest_restorable)),
-        drilled: state.backups.drilled.clone(),
+        drilled: state.backups.last_drill.clone(),
     }
 }
 

@@ -8,7 +8,7 @@ use lamplighter::state::{HealthIncident, Parked};
 use super::terms::{count_tasks, describe_running_tasks, format_time, revision_name};
 
 pub fn recovery_message(service: &Service, healing: &HealthIncident, now: Timestamp) -> Message {
-    let since = healing.well_since.unwrap_or(now);
+    let since = healing.healthy_since.unwrap_or(now);
     let last_step = healing
         .steps
         .last()

@@ -64,7 +64,7 @@ pub struct Line {
     pub why: String,
     pub next: String,
     /// The condition that fires from this line on.
-    pub begins: Option<String>,
+    pub fires: Option<String>,
 }
 
 /// The part of an incident that was sent to one channel.
@@ -73,7 +73,7 @@ pub struct DeliveryState {
     /// The time of the last message; `None` while the first one is outstanding.
     pub at: Option<Timestamp>,
     /// The number of lines that were sent.
-    pub said: u32,
+    pub sent_lines: u32,
     /// The highest severity that was sent.
     pub severity: Option<Severity>,
     /// The resolution was sent.
@@ -169,7 +169,7 @@ impl Incident {
 
     /// Reports whether the condition of a line still fires.
     fn is_firing(&self, line: &Line) -> bool {
-        line.begins
+        line.fires
             .as_ref()
             .is_some_and(|condition| self.firing.contains_key(condition))
     }
@@ -187,7 +187,7 @@ impl Line {
             action: message.action,
             why: message.why,
             next: message.next,
-            begins: message.begins,
+            fires: message.fires,
         }
     }
 }

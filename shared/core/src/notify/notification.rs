@@ -47,10 +47,10 @@ pub struct Message {
     /// The condition that fires from now on, until a message [clears](Self::clears) it. Without it
     /// the message is informational.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub begins: Option<String>,
+    pub fires: Option<String>,
     /// The condition that no longer fires, together with all that start with it and a colon.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub ends: Option<String>,
+    pub clears: Option<String>,
     /// What the message is about, if not what its source is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<Cause>,
@@ -119,8 +119,8 @@ impl Message {
             severity,
             key: None,
             resolves: None,
-            begins: None,
-            ends: None,
+            fires: None,
+            clears: None,
             cause: None,
             title: title.into(),
             action: String::new(),
@@ -174,14 +174,14 @@ impl Message {
     /// Fires a condition from now on.
     #[must_use]
     pub fn fires(mut self, what: impl Into<String>) -> Self {
-        self.begins = Some(what.into());
+        self.fires = Some(what.into());
         self
     }
 
     /// Clears a condition.
     #[must_use]
     pub fn clears(mut self, what: impl Into<String>) -> Self {
-        self.ends = Some(what.into());
+        self.clears = Some(what.into());
         self
     }
 

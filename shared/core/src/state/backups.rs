@@ -12,7 +12,7 @@ pub struct BackupState {
     /// The start of the running restore test, and the snapshot it restores.
     pub drill: Option<(Timestamp, Arn)>,
     /// The result of the last restore test.
-    pub drilled: Option<DrillResult>,
+    pub last_drill: Option<DrillResult>,
     /// The time of the last attempt to take a snapshot that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub snapshot_failed_at: Option<Timestamp>,

@@ -10,15 +10,15 @@ use crate::model::CapacityShare;
 #[serde(default)]
 pub struct HealthState {
     /// The current health incident, which stays until the service has been healthy for a while.
-    pub healing: Option<HealthIncident>,
+    pub incident: Option<HealthIncident>,
     /// The service is parked at a few tasks, because it is in a crash loop.
     pub parked: Option<Parked>,
     /// The tasks run on other capacity for a while.
-    pub moved: Option<SwitchedCapacity>,
+    pub switched_capacity: Option<SwitchedCapacity>,
     /// The time at which the tasks last returned to Spot capacity, and after how many hours.
     pub back_on_spot: Option<(Timestamp, u32)>,
     /// The time of the last memory increase.
-    pub enlarged: Option<Timestamp>,
+    pub memory_increased_at: Option<Timestamp>,
 }
 
 /// A health incident, from the first unhealthy observation until the service has been healthy for
@@ -27,19 +27,19 @@ pub struct HealthState {
 pub struct HealthIncident {
     pub since: Timestamp,
     /// The time since which the service has been unhealthy without a break.
-    pub unwell_since: Timestamp,
+    pub unhealthy_since: Timestamp,
     /// The ARN of the unhealthy revision; empty if Lamplighter just replaced it.
     pub revision: String,
     /// The steps that were taken, oldest first.
     pub steps: Vec<HealStep>,
     /// The time since which the service is healthy again.
-    pub well_since: Option<Timestamp>,
+    pub healthy_since: Option<Timestamp>,
     /// At the last observation a dependency was down, or many services failed at once.
     #[serde(default)]
     pub is_excused: bool,
     /// The time at which that last ended.
     #[serde(default)]
-    pub excused_until: Option<Timestamp>,
+    pub outage_ended_at: Option<Timestamp>,
 }
 
 /// A repair step that AWS accepted, or rejected for good.
@@ -75,7 +75,7 @@ impl HealthIncident {
     pub fn new(now: Timestamp) -> Self {
         Self {
             since: now,
-            unwell_since: now,
+            unhealthy_since: now,
             ..Self::default()
         }
     }

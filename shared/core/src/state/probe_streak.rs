@@ -17,16 +17,16 @@ const MIN_INTERVAL: SignedDuration = SignedDuration::from_secs(5);
 /// The results of the probes until now.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeStreak {
-    pub all: u32,
+    pub total: u32,
     pub passed: u32,
     /// The number of latest probes in a row in which all URLs answered as expected.
-    pub good: u32,
+    pub successes: u32,
     /// The number of latest probes in a row in which at least one URL failed.
-    pub bad: u32,
+    pub failures: u32,
     /// The latest problem.
     pub problem: Option<String>,
     /// The time of the latest probe.
-    pub last: Option<Timestamp>,
+    pub last_at: Option<Timestamp>,
 }
 
 impl ProbeStreak {
@@ -36,36 +36,36 @@ impl ProbeStreak {
     pub fn with_result(&self, problem: Option<String>, at: Timestamp) -> Self {
         let is_success = problem.is_none();
         Self {
-            all: self.all + 1,
+            total: self.total + 1,
             passed: self.passed + u32::from(is_success),
-            good: if is_success { self.good + 1 } else { 0 },
-            bad: if is_success { 0 } else { self.bad + 1 },
+            successes: if is_success { self.successes + 1 } else { 0 },
+            failures: if is_success { 0 } else { self.failures + 1 },
             problem: problem.or_else(|| self.problem.clone()),
-            last: Some(at),
+            last_at: Some(at),
         }
     }
 
     #[must_use]
     pub fn is_healthy(&self) -> bool {
-        self.good >= REQUIRED_STREAK
+        self.successes >= REQUIRED_STREAK
     }
 
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
-        self.bad >= REQUIRED_STREAK
+        self.failures >= REQUIRED_STREAK
     }
 
     /// Reports whether the probes ended without a clear result: some succeeded and some failed.
     #[must_use]
     pub fn is_inconclusive(&self) -> bool {
-        self.all >= MAX_PROBES && !self.is_healthy() && !self.is_unhealthy()
+        self.total >= MAX_PROBES && !self.is_healthy() && !self.is_unhealthy()
     }
 
     /// Returns whether another probe is needed, and the last one is long enough ago.
     #[must_use]
     pub fn is_due(&self, now: Timestamp) -> bool {
         let is_too_soon = self
-            .last
+            .last_at
             .is_some_and(|last| now.duration_since(last) < MIN_INTERVAL);
         !is_too_soon && !self.is_healthy() && !self.is_unhealthy() && !self.is_inconclusive()
     }

@@ -113,7 +113,7 @@ impl TargetState {
         let scalings = self.scaling.scalings.last().map(|scaling| scaling.at);
         let steps = self
             .health
-            .healing
+            .incident
             .as_ref()
             .and_then(|healing| healing.steps.last())
             .map(|step| step.at);

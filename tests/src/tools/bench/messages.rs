@@ -21,7 +21,7 @@ pub fn told(alert: &Subject, stack: &Stack) -> Result<(), String> {
             &format!("bench{n}"),
             "warning",
             "crashes",
-            &json!({"begins": "heal"}),
+            &json!({"fires": "heal"}),
         )]
     };
     let many = (0..100)

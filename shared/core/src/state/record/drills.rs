@@ -17,7 +17,7 @@ impl TargetState {
             },
             DrillAction::DeleteRestoredDatabase(delete) => {
                 if let Some(outcome) = &delete.outcome {
-                    self.backups.drilled = Some(outcome.clone());
+                    self.backups.last_drill = Some(outcome.clone());
                 }
             }
             DrillAction::MarkVerified(_)

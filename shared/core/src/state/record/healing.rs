@@ -15,20 +15,20 @@ const ROLLBACK_TIMEOUT: SignedDuration = SignedDuration::from_mins(30);
 impl TargetState {
     /// Records whether a service is healthy.
     pub fn record_health(&mut self, revision: &str, is_healthy: bool, now: Timestamp) {
-        let Some(healing) = &mut self.health.healing else {
+        let Some(healing) = &mut self.health.incident else {
             let opened = HealthIncident {
                 revision: revision.to_owned(),
                 ..HealthIncident::new(now)
             };
-            self.health.healing = (!is_healthy).then_some(opened);
+            self.health.incident = (!is_healthy).then_some(opened);
             return;
         };
         if is_healthy {
-            healing.well_since.get_or_insert(now);
+            healing.healthy_since.get_or_insert(now);
             return;
         }
-        if healing.well_since.take().is_some() {
-            healing.unwell_since = now;
+        if healing.healthy_since.take().is_some() {
+            healing.unhealthy_since = now;
         }
         if healing.revision == revision {
             return;
@@ -38,8 +38,8 @@ impl TargetState {
         if !by_us {
             // Someone else rolled out another revision, so the incident starts over for it.
             healing.steps.clear();
-            healing.unwell_since = now;
-            healing.excused_until = None;
+            healing.unhealthy_since = now;
+            healing.outage_ended_at = None;
             let key = healing.incident_key();
             if let Some(at) = self.notified.remove(&healing.escalation_key()) {
                 self.notified.insert(key, at);
@@ -50,7 +50,7 @@ impl TargetState {
     /// Drops the incident of a service that is no longer managed. Keeps one key of a notification
     /// about it, so that a resolution can still be sent.
     pub fn drop_incident(&mut self) {
-        let mut keeps_one = self.health.healing.take().is_some();
+        let mut keeps_one = self.health.incident.take().is_some();
         self.notified.retain(|key, _| {
             !key.starts_with(HealthIncident::KEY_PREFIX) || std::mem::take(&mut keeps_one)
         });
@@ -58,11 +58,11 @@ impl TargetState {
 
     /// Records whether an external cause excuses the unhealthy state of a service.
     pub fn record_excuse(&mut self, is_excused: bool, now: Timestamp) {
-        let Some(healing) = &mut self.health.healing else {
+        let Some(healing) = &mut self.health.incident else {
             return;
         };
         if healing.is_excused && !is_excused {
-            healing.excused_until = Some(now);
+            healing.outage_ended_at = Some(now);
         }
         healing.is_excused = is_excused;
     }
@@ -71,9 +71,9 @@ impl TargetState {
     #[must_use]
     pub fn healthy_duration(&self, now: Timestamp) -> Option<SignedDuration> {
         self.health
-            .healing
+            .incident
             .as_ref()
-            .and_then(|healing| healing.well_since)
+            .and_then(|healing| healing.healthy_since)
             .map(|since| now.duration_since(since))
     }
 
@@ -105,7 +105,7 @@ impl TargetState {
         at: Timestamp,
     ) {
         match action {
-            HealingAction::CloseIncident(_) => self.health.healing = None,
+            HealingAction::CloseIncident(_) => self.health.incident = None,
             HealingAction::ParkService(park) if park.restores => self.health.parked = None,
             HealingAction::ParkService(park) => {
                 self.health.parked = Some(Parked {
@@ -120,7 +120,7 @@ impl TargetState {
                 self.record_shifting_restart(switch.shifts, at);
             }
             HealingAction::IncreaseMemory(increase) => {
-                self.health.enlarged = Some(at);
+                self.health.memory_increased_at = Some(at);
                 self.record_shifting_restart(increase.shifts, at);
             }
             HealingAction::ReplaceTask(_) => {}
@@ -136,9 +136,13 @@ impl TargetState {
 
     fn record_capacity_switch(&mut self, switch: &SwitchCapacityProvider, at: Timestamp) {
         if switch.restores {
-            self.health.back_on_spot = self.health.moved.take().map(|moved| (at, moved.hours));
+            self.health.back_on_spot = self
+                .health
+                .switched_capacity
+                .take()
+                .map(|moved| (at, moved.hours));
         } else {
-            self.health.moved = Some(SwitchedCapacity {
+            self.health.switched_capacity = Some(SwitchedCapacity {
                 before: switch.from.clone(),
                 to: switch.to.clone(),
                 at,
@@ -155,7 +159,7 @@ impl TargetState {
 
     /// Clears the revision of the health incident, because the service runs another one from now on.
     pub(in crate::state) fn forget_incident_revision(&mut self) {
-        if let Some(healing) = &mut self.health.healing {
+        if let Some(healing) = &mut self.health.incident {
             healing.revision.clear();
         }
     }
@@ -164,7 +168,7 @@ impl TargetState {
         let is_step = action.repair() != Repair::No;
         if let Some(healing) = self
             .health
-            .healing
+            .incident
             .as_mut()
             .filter(|healing| is_step && healing.steps.len() < STEPS_KEPT)
         {
