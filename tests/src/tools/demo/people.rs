@@ -53,8 +53,11 @@ pub fn one_thread(stage: &mut Stage<'_>) -> Result<(), String> {
         .wait(|stage| !said(&heard(stage), "chat.update").is_empty())
         .map_err(|()| "nothing was updated in Slack")?;
     let all = heard(stage);
-    let is_of_it =
-        |body: &&Value| body.get("thread_ts").is_some() || first_line(body).contains("shop/till");
+    // Findings about the service have a thread of their own.
+    let is_of_it = |body: &&Value| {
+        let line = first_line(body);
+        body.get("thread_ts").is_some() || line.contains("shop/till") && !line.contains("finding")
+    };
     let (posted, updated) = (said(&all, "chat.postMessage"), said(&all, "chat.update"));
     let posted: Vec<&Value> = posted.into_iter().filter(is_of_it).collect();
     for body in &posted {
