@@ -194,7 +194,7 @@ pub fn code_deploy(stage: &mut Stage<'_>) -> Result<(), String> {
         |stage: &Stage<'_>| stage.stack.control("code_answers", json!({})) == json!(["Failed"]);
     for _ in 0..3 {
         stage.wait_until_idle()?;
-        // ProbeStreak are some seconds apart.
+        // Probes are some seconds apart.
         sleep(Duration::from_secs(5));
         stage
             .stack
