@@ -263,7 +263,7 @@ fn an_alarm_within_the_bake_time_rolls_the_release_back() {
             .unwrap()
             .message
             .why
-            .contains("errors-5xx is firing since")
+            .contains("errors-5xx has been firing since")
     );
 }
 
