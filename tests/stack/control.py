@@ -25,6 +25,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/check``       {exit_code} → {}: ends the task that looks into a restored database
 * ``/_stack/cache_snapshot``  see ``caches.snapshot`` → {}: makes a snapshot of a cache, of any age
 * ``/_stack/cache_snapshots`` → [name]: every snapshot of a cache
+* ``/_stack/certificate``  see ``certificates.put`` → {arn}: a certificate of ACM, with its end and its renewal
 * ``/_stack/drills``      see ``databases.drills``: what was restored and deleted
 * ``/_stack/log``         see ``exports.log``: writes a line to a log group, at any time
 * ``/_stack/export``      {status, message?} → {}: ends the export that runs
@@ -52,7 +53,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, codedeploy, costs, databases, emit, exports, faults, gaps, people, releases, roles, tasks, watch
+from . import autoscaling, caches, certificates, codedeploy, costs, databases, emit, exports, faults, gaps, people, releases, roles, tasks, watch
 
 CALLS = []
 SCANS = {}
@@ -155,6 +156,7 @@ CONTROL = {
     "database": databases.change,
     "snapshot": databases.snapshot,
     "snapshots": databases.listed,
+    "certificate": certificates.put,
     "drills": databases.drills,
     "check": emit.end_check,
     "cache_snapshot": caches.snapshot,

@@ -286,6 +286,7 @@ RESOURCES = {
     "cloudwatch": of_cloudwatch,
     "logs": of_logs,
     "codedeploy": of_codedeploy,
+    "acm": lambda _, request, arn: [request["CertificateArn"]],
     "ecr": lambda _, request, arn: [arn(f"repository/{request['repositoryName']}")],
     "sns": lambda _, request, arn: [request["TopicArn"]],
     "sqs": lambda _, request, arn: [arn(request["QueueUrl"].rsplit("/", 1)[-1])],

@@ -1,7 +1,7 @@
 //! The kinds of conditions that can fire, and how long each may go unreported.
 
 use jiff::SignedDuration;
-use lamplighter::notify::{ALARM_PREFIX, DATABASE_DOWN_CONDITION};
+use lamplighter::notify::{ALARM_PREFIX, CERTIFICATE_PREFIX, DATABASE_DOWN_CONDITION};
 
 /// The key prefix of a failed job or deployment that Lamplighter did not start. AWS reports it
 /// once.
@@ -26,6 +26,8 @@ pub enum ConditionKind {
     FailedJob,
     /// A CloudWatch alarm that the stack creates on itself.
     StackAlarm,
+    /// A certificate that expires soon, which a sweep reports once a day.
+    Certificate,
     /// A condition that an operation, or this function, reports.
     Operation,
 }
@@ -42,6 +44,8 @@ impl ConditionKind {
             Self::FailedJob
         } else if key.starts_with(STACK_ALARM_PREFIX) {
             Self::StackAlarm
+        } else if key.starts_with(CERTIFICATE_PREFIX) {
+            Self::Certificate
         } else {
             Self::Operation
         }
@@ -52,10 +56,26 @@ impl ConditionKind {
     #[must_use]
     pub fn report_timeout(self) -> Option<SignedDuration> {
         match self {
-            Self::DatabaseDown | Self::UserAlarm | Self::FailedJob => Some(AWS_REPORT_TIMEOUT),
+            Self::DatabaseDown | Self::UserAlarm | Self::FailedJob | Self::Certificate => {
+                Some(AWS_REPORT_TIMEOUT)
+            }
             Self::Operation => Some(REPORT_TIMEOUT),
             // CloudWatch always reports OK, however long the alarm fires.
             Self::StackAlarm => None,
+        }
+    }
+
+    /// Reports whether people need reminders of the condition while it is only a warning. One with a date of its own is
+    /// reported again as the date comes nearer.
+    #[must_use]
+    pub fn needs_reminders(self) -> bool {
+        match self {
+            Self::DatabaseDown
+            | Self::UserAlarm
+            | Self::FailedJob
+            | Self::StackAlarm
+            | Self::Operation => true,
+            Self::Certificate => false,
         }
     }
 }

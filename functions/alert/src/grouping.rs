@@ -63,6 +63,7 @@ fn resolves_nothing(incident: Option<&Incident>, notification: &Notification) ->
             ConditionKind::UserAlarm
             | ConditionKind::FailedJob
             | ConditionKind::StackAlarm
+            | ConditionKind::Certificate
             | ConditionKind::Operation => true,
         }
 }

@@ -8,6 +8,8 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{DeliveryState, Incident};
 
+use crate::conditions::ConditionKind;
+
 /// The time between two reminders of an incident that is still firing.
 pub const REPEAT_INTERVAL: SignedDuration = SignedDuration::from_hours(4);
 /// The number of returns within an hour from which an incident counts as flapping.
@@ -113,7 +115,19 @@ pub fn has_unsent_changes(incident: &Incident, delivery: &DeliveryState) -> bool
 /// Reports whether the incident is worth a reminder if nothing changes.
 #[must_use]
 pub fn needs_reminders(incident: &Incident) -> bool {
-    incident.resolved_at.is_none() && incident.severity > Severity::Info && !incident.acknowledged
+    incident.resolved_at.is_none() && !incident.acknowledged && is_urgent(incident)
+}
+
+/// Reports whether the incident is critical, or a warning with a condition that has no date of its own.
+fn is_urgent(incident: &Incident) -> bool {
+    match incident.severity {
+        Severity::Info => false,
+        Severity::Warning => incident
+            .firing
+            .keys()
+            .any(|condition| ConditionKind::from_key(condition).needs_reminders()),
+        Severity::Critical => true,
+    }
 }
 
 fn last_line_is_info(incident: &Incident) -> bool {

@@ -295,6 +295,46 @@ fn an_acknowledged_incident_sends_no_reminder_and_still_resolves() {
     );
 }
 
+/// A certificate is reported again as its end comes nearer, so that a warning about it is not repeated in between.
+#[test]
+fn a_certificate_is_repeated_only_once_it_is_critical() {
+    let report = |minute: i64, message: Message| {
+        let message = message.fires("certificate:1");
+        notice(Function::Certificates, service("web"), minute, message)
+    };
+    let mut desk = desk(&[report(0, Message::warning("expires within 30 days"))]);
+    tell(only(&mut desk), 0);
+    let day = 24 * 60;
+    for n in 1..6 {
+        ingest_notification(
+            &mut desk,
+            &report(n * day, Message::warning("expires within 30 days")),
+        );
+        expire_conditions(&mut desk, at((n + 1) * day));
+        assert_eq!(now_due(only(&mut desk), (n + 1) * day), None, "day {n}");
+    }
+    ingest_notification(
+        &mut desk,
+        &report(6 * day, Message::critical("expires within 3 days")),
+    );
+    assert_eq!(
+        now_due(only(&mut desk), 6 * day),
+        Some(NotificationKind::Updated)
+    );
+    tell(only(&mut desk), 6 * day);
+    assert_eq!(
+        now_due(only(&mut desk), 6 * day + 240),
+        Some(NotificationKind::Reminder)
+    );
+    let renewed = Message::info("renewed").clears("certificate:1");
+    let renewed = notice(Function::Certificates, service("web"), 7 * day, renewed);
+    ingest_notification(&mut desk, &renewed);
+    assert_eq!(
+        now_due(only(&mut desk), 7 * day),
+        Some(NotificationKind::Resolved)
+    );
+}
+
 #[test]
 fn a_silence_ends_by_itself() {
     let silenced = |notice: Notification| Notification {

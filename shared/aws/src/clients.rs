@@ -55,6 +55,7 @@ macro_rules! clients {
 }
 
 clients! {
+    acm: aws_sdk_acm::Client,
     application_autoscaling: aws_sdk_applicationautoscaling::Client,
     autoscaling: aws_sdk_autoscaling::Client,
     cloudtrail: aws_sdk_cloudtrail::Client,

@@ -1,11 +1,14 @@
-//! Elastic Load Balancing: the load balancers of target groups, and the health of their targets.
+//! Elastic Load Balancing: the load balancers of target groups, the health of their targets, and the certificates
+//! of listeners.
+
+use std::collections::BTreeMap;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 
 use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::{LoadBalancerTarget, TargetGroup};
+use lamplighter::model::{Arn, LoadBalancerTarget, TargetGroup};
 
 /// Maximum number of target groups per DescribeTargetGroups call.
 /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html>
@@ -111,4 +114,62 @@ fn convert_target(group: &str, described: TargetHealthDescription) -> Option<Loa
             .unwrap_or_default(),
         description: health.description.unwrap_or_default(),
     })
+}
+
+/// Lists the certificates of all listeners of these load balancers, each with the load balancers that use it.
+/// A deleted load balancer has none.
+pub async fn list_certificate_arns(
+    client: &Client,
+    load_balancers: &[String],
+) -> Result<BTreeMap<Arn, Vec<String>>, AwsError> {
+    let mut used: BTreeMap<Arn, Vec<String>> = BTreeMap::new();
+    for load_balancer in load_balancers {
+        for listener in list_secure_listeners(client, load_balancer).await? {
+            for certificate in list_listener_certificates(client, &listener).await? {
+                let users = used.entry(certificate).or_default();
+                if !users.contains(load_balancer) {
+                    users.push(load_balancer.clone());
+                }
+            }
+        }
+    }
+    Ok(used)
+}
+
+/// Lists the listeners of a load balancer that have a certificate, by ARN.
+async fn list_secure_listeners(
+    client: &Client,
+    load_balancer: &str,
+) -> Result<Vec<String>, AwsError> {
+    let pages = client.describe_listeners().load_balancer_arn(load_balancer);
+    let listeners = pages.into_paginator().items().send().try_collect().await;
+    let listeners = match listeners.map_err(|e| aws_error("DescribeListeners", load_balancer, &e)) {
+        Ok(listeners) => listeners,
+        Err(error) if error.code == "LoadBalancerNotFound" => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    Ok(listeners
+        .into_iter()
+        .filter(|listener| !listener.certificates().is_empty())
+        .filter_map(|listener| listener.listener_arn)
+        .collect())
+}
+
+/// Lists the default certificate of a listener and those that it selects by the name of the server.
+async fn list_listener_certificates(client: &Client, listener: &str) -> Result<Vec<Arn>, AwsError> {
+    let pages = client
+        .describe_listener_certificates()
+        .listener_arn(listener);
+    let certificates = pages.into_paginator().items().send().try_collect().await;
+    let certificates =
+        match certificates.map_err(|e| aws_error("DescribeListenerCertificates", listener, &e)) {
+            Ok(certificates) => certificates,
+            Err(error) if error.code == "ListenerNotFound" => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+    Ok(certificates
+        .into_iter()
+        .filter_map(|certificate| certificate.certificate_arn)
+        .map(Arn::new)
+        .collect())
 }

@@ -9,6 +9,7 @@
 #![allow(async_fn_in_trait)]
 
 mod account;
+mod acm;
 mod autoscaling;
 mod aws;
 mod clients;

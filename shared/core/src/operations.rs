@@ -19,6 +19,7 @@ pub enum Function {
     Backup,
     Drill,
     Archive,
+    Certificates,
     Alert,
     Acknowledge,
     Digest,
@@ -26,7 +27,7 @@ pub enum Function {
 
 impl Function {
     /// All functions, in the order in which docs and figures list them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Deploy,
         Self::Rollout,
         Self::Verify,
@@ -36,12 +37,13 @@ impl Function {
         Self::Backup,
         Self::Drill,
         Self::Archive,
+        Self::Certificates,
         Self::Alert,
         Self::Acknowledge,
         Self::Digest,
     ];
 
-    /// Returns the name, which is a verb, or `digest`: also the name of the binary.
+    /// Returns the name, which is also the name of the binary.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -54,6 +56,7 @@ impl Function {
             Self::Backup => "backup",
             Self::Drill => "drill",
             Self::Archive => "archive",
+            Self::Certificates => "certificates",
             Self::Alert => "alert",
             Self::Acknowledge => "acknowledge",
             Self::Digest => "digest",
@@ -73,6 +76,7 @@ impl Function {
             Self::Backup => "Backup",
             Self::Drill => "Drill",
             Self::Archive => "Archive",
+            Self::Certificates => "Certificates",
             Self::Alert => "Alert",
             Self::Acknowledge => "Acknowledge",
             Self::Digest => "Digest",
@@ -93,6 +97,7 @@ impl Function {
             | Self::Backup
             | Self::Drill
             | Self::Archive
+            | Self::Certificates
             | Self::Alert
             | Self::Acknowledge => self.name(),
         }
@@ -111,6 +116,7 @@ impl Function {
             | Self::Verify
             | Self::Enroll
             | Self::Drill
+            | Self::Certificates
             | Self::Alert
             | Self::Acknowledge
             | Self::Digest => None,
@@ -126,6 +132,7 @@ impl Function {
             Self::Enroll => Some("rate(1 hour)"),
             Self::Backup => Some("cron(0/15 * * * ? *)"),
             Self::Drill => Some("cron(5/15 * * * ? *)"),
+            Self::Certificates => Some("cron(20 5 * * ? *)"),
             Self::Digest => Some("cron(0 * * * ? *)"),
             Self::Acknowledge => None,
         }
@@ -141,13 +148,14 @@ impl Function {
             | Self::Backup
             | Self::Drill
             | Self::Archive
+            | Self::Certificates
             | Self::Alert
             | Self::Acknowledge
             | Self::Digest => false,
         }
     }
 
-    /// Reports whether the function changes resources of the account, through an operation of the engine.
+    /// Reports whether the function runs an operation of the engine, on the targets of the account.
     #[must_use]
     pub const fn is_operation(self) -> bool {
         match self {
@@ -159,7 +167,8 @@ impl Function {
             | Self::Enroll
             | Self::Backup
             | Self::Drill
-            | Self::Archive => true,
+            | Self::Archive
+            | Self::Certificates => true,
             Self::Alert | Self::Acknowledge | Self::Digest => false,
         }
     }
@@ -173,6 +182,7 @@ impl Function {
             Self::Scale => Cause::Load,
             Self::Backup | Self::Drill => Cause::Backup,
             Self::Archive => Cause::Logs,
+            Self::Certificates => Cause::Certificates,
             Self::Enroll => Cause::Setup,
             Self::Alert | Self::Acknowledge | Self::Digest => Cause::Stack,
         }

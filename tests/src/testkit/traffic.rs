@@ -16,11 +16,11 @@ pub struct Traffic<'a> {
     pub tasks: usize,
 }
 
-/// Puts a service of the cluster `shop` behind an application load balancer.
+/// Puts a service of the cluster `shop` behind an application load balancer. Returns the ARN of the load balancer.
 ///
 /// # Panics
 /// Where the stack refuses.
-pub fn behind_balancer(stack: &Stack, name: &str) {
+pub fn behind_balancer(stack: &Stack, name: &str) -> String {
     let form = [
         ("Name", name),
         ("Protocol", "HTTP"),
@@ -46,6 +46,26 @@ pub fn behind_balancer(stack: &Stack, name: &str) {
         name,
         json!({"loadBalancers": [{"targetGroupArn": group, "containerName": "web", "containerPort": 80}]}),
     );
+    balancer
+}
+
+/// Adds an HTTPS listener with a certificate to a load balancer. Returns the ARN of the listener.
+///
+/// # Panics
+/// Where the stack refuses.
+pub fn add_https(stack: &Stack, balancer: &str, certificate: &str) -> String {
+    let listener = [
+        ("LoadBalancerArn", balancer),
+        ("Protocol", "HTTPS"),
+        ("Port", "443"),
+        ("Certificates.member.1.CertificateArn", certificate),
+        ("DefaultActions.member.1.Type", "fixed-response"),
+        (
+            "DefaultActions.member.1.FixedResponseConfig.StatusCode",
+            "200",
+        ),
+    ];
+    between(&elb(stack, "CreateListener", &listener), "ListenerArn")
 }
 
 /// Sets the desired count of a service of `shop` by hand.

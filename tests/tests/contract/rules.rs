@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 98] = [
+const MATCHES: [(&str, &[&str]); 103] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
@@ -60,6 +60,17 @@ const MATCHES: [(&str, &[&str]); 98] = [
         "backup/tags-changed-on-cache",
         &["BackupTags", "EnrollTags"],
     ),
+    (
+        "certificates/approaching-expiration",
+        &["CertificatesChanges"],
+    ),
+    ("certificates/available", &["CertificatesChanges"]),
+    (
+        "certificates/renewal-action-required",
+        &["CertificatesChanges"],
+    ),
+    ("certificates/revoked", &[]),
+    ("certificates/sweep", &[]),
     ("deploy/delete", &[]),
     ("deploy/push", &["DeployPush"]),
     ("deploy/push-child", &[]),

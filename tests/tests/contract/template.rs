@@ -114,11 +114,12 @@ fn minutes(schedule: &str) -> u32 {
         "rate(5 minutes)" => 5,
         "cron(0/15 * * * ? *)" | "cron(5/15 * * * ? *)" => 15,
         "rate(1 hour)" | "cron(0 * * * ? *)" => 60,
+        "cron(20 5 * * ? *)" => 24 * 60,
         other => panic!("how often is {other}?"),
     }
 }
 
-/// The alarms on a rule that starts nothing: the rule, the function that the alarm's name says, and the period in seconds.
+/// The alarms on a rule that starts nothing: the rule, the function that the alarm's name says, and the time after which it fires, in seconds.
 fn silence_alarms(template: &BTreeMap<String, String>) -> BTreeMap<&str, (&str, u32)> {
     resources_of_type(template, "AWS::CloudWatch::Alarm")
         .into_iter()
@@ -126,8 +127,9 @@ fn silence_alarms(template: &BTreeMap<String, String>) -> BTreeMap<&str, (&str, 
             let property = |key: &str| &*template[&format!("Resources/{alarm}/Properties/{key}")];
             let (_, function) = property("AlarmName").split_once("-silent-")?;
             let (_, rule) = property("Dimensions").split_once("!Ref ")?;
-            let period = property("Period").parse().unwrap();
-            Some((rule.trim_end_matches(" }]"), (function, period)))
+            let period: u32 = property("Period").parse().unwrap();
+            let periods: u32 = property("EvaluationPeriods").parse().unwrap();
+            Some((rule.trim_end_matches(" }]"), (function, period * periods)))
         })
         .collect()
 }

@@ -4,6 +4,7 @@ mod alert;
 mod archive;
 mod backups;
 mod caches;
+mod certificates;
 mod channels;
 mod code_deploy;
 mod deploy;

@@ -9,6 +9,7 @@ mod approvals;
 mod archive;
 mod backups;
 mod caches;
+mod certificates;
 mod code_deploy;
 mod dependencies;
 mod deploy;

@@ -1,7 +1,7 @@
 //! Targets that are held, silenced or quarantined, and deadlines that are near.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Database, Tagged};
+use lamplighter::model::{Certificate, Database, Renewal, Tagged};
 use lamplighter::policy;
 use lamplighter::state::TargetState;
 
@@ -10,6 +10,8 @@ use crate::inputs::ReportInputs;
 /// The time before a certificate expires from which the report warns, enough to replace it in a
 /// maintenance window.
 const CERTIFICATE_WARNING: SignedDuration = SignedDuration::from_hours(60 * 24);
+/// The time before the end of a certificate at which ACM has renewed it, unless something is wrong.
+const LAST_DAYS: SignedDuration = SignedDuration::from_hours(3 * 24);
 const ONE_DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// A line of the report about one target.
@@ -73,7 +75,12 @@ pub fn list_expiring(inputs: &ReportInputs, now: Timestamp) -> Vec<Entry> {
         .iter()
         .chain(&inputs.databases)
         .filter_map(|(tagged, _)| describe_silence_end(tagged, now));
-    certificates.chain(silences).collect()
+    let load_balancers = inputs.services.iter().flat_map(|(tagged, state)| {
+        let certificates = state.certificates.iter().map(|record| &record.certificate);
+        certificates
+            .filter_map(|certificate| describe_listener_certificate(tagged, certificate, now))
+    });
+    certificates.chain(load_balancers).chain(silences).collect()
 }
 
 fn describe_certificate(database: &Database, now: Timestamp) -> Option<Entry> {
@@ -87,6 +94,32 @@ fn describe_certificate(database: &Database, now: Timestamp) -> Option<Entry> {
             until.strftime("%F")
         ),
     })
+}
+
+/// Describes a certificate of a load balancer that expires soon. One that ACM renews is left out until its last days,
+/// in which `certificates` reports it.
+fn describe_listener_certificate(
+    tagged: &Tagged,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Option<Entry> {
+    let warning = match certificate.renewal {
+        Renewal::Automatic => LAST_DAYS,
+        Renewal::Imported
+        | Renewal::Ineligible
+        | Renewal::PendingValidation(_)
+        | Renewal::Failed(_)
+        | Renewal::StoredInIam => CERTIFICATE_WARNING,
+    };
+    let until = certificate
+        .expires_at
+        .filter(|until| until.duration_since(now) < warning)?;
+    let text = format!(
+        "the certificate of {} on its load balancer expires on {}",
+        certificate.domain,
+        until.strftime("%F")
+    );
+    Some(Entry::new(tagged, text))
 }
 
 fn describe_silence_end(tagged: &Tagged, now: Timestamp) -> Option<Entry> {

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::aws::Aws;
 use crate::ecs::{check_tasks, deployments, instances, services, task_definitions, tasks};
-use crate::{autoscaling, elb, tagging};
+use crate::{acm, autoscaling, elb, tagging};
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Arn, ContainerInstance, LoadBalancerTarget, ScalableTarget, Service, ServiceDeployment, Tagged,
-    TargetGroup, Task, TaskDefinition,
+    Arn, Certificate, ContainerInstance, LoadBalancerTarget, ScalableTarget, Service,
+    ServiceDeployment, Tagged, TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::ports::{
     Instances, LoadBalancing, ResourceKind, Scaling, Services, TaggedResources, TaskLifecycle,
@@ -108,6 +108,15 @@ impl<R> LoadBalancing for Aws<R> {
         groups: &[String],
     ) -> Result<Vec<LoadBalancerTarget>, AwsError> {
         elb::describe_target_health(self.account.clients.elb(), groups).await
+    }
+
+    async fn list_certificates(
+        &self,
+        load_balancers: &[String],
+    ) -> Result<Vec<Certificate>, AwsError> {
+        let clients = &self.account.clients;
+        let used = elb::list_certificate_arns(clients.elb(), load_balancers).await?;
+        acm::describe_certificates(clients.acm(), used).await
     }
 }
 

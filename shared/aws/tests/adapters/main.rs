@@ -14,6 +14,7 @@
 )]
 
 mod caches;
+mod certificates;
 mod codedeploy;
 mod drills;
 mod healing;

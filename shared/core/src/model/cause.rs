@@ -20,6 +20,8 @@ pub enum Cause {
     Backup,
     /// Retention and exports of logs.
     Logs,
+    /// Certificates of the load balancers in front of a service.
+    Certificates,
     /// Findings and alarms that are managed.
     Setup,
     /// The stack's own alerts, acknowledgements and daily report.
@@ -95,6 +97,7 @@ impl fmt::Display for Cause {
             Self::Load => f.write_str("load"),
             Self::Backup => f.write_str("backup"),
             Self::Logs => f.write_str("logs"),
+            Self::Certificates => f.write_str("certificates"),
             Self::Setup => f.write_str("set-up"),
             Self::Stack => f.write_str("stack"),
             Self::Aws(service) => f.write_str(service.name()),

@@ -5,6 +5,7 @@ mod alarm;
 mod answer;
 mod arn;
 mod cause;
+mod certificate;
 mod change;
 mod code_deployment;
 mod database;
@@ -28,6 +29,7 @@ pub use alarm::{Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Meas
 pub use answer::ProbeResult;
 pub use arn::Arn;
 pub use cause::{AwsService, Cause};
+pub use certificate::{Certificate, PendingDomain, Renewal};
 pub use change::CloudTrailEvent;
 pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 pub use database::Database;

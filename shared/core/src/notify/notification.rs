@@ -22,6 +22,8 @@ pub const ACKNOWLEDGED_PREFIX: &str = "acknowledged:";
 pub const DATABASE_DOWN_CONDITION: &str = "down";
 /// Prefix of the condition that fires while an alarm is in ALARM that Lamplighter does not own.
 pub const ALARM_PREFIX: &str = "alarm:";
+/// Prefix of the condition that fires while a certificate is about to expire.
+pub const CERTIFICATE_PREFIX: &str = "certificate:";
 
 /// The urgency of a notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -62,7 +62,8 @@ pub enum Managed {
 
 impl Managed {
     /// Reports whether Lamplighter observes the target, and possibly acts on it.
-    pub(crate) fn is_active(self) -> bool {
+    #[must_use]
+    pub fn is_active(self) -> bool {
         match self {
             Self::Act | Self::Observe => true,
             Self::Paused | Self::No => false,

@@ -1,11 +1,11 @@
-//! Target groups of Elastic Load Balancing.
+//! Target groups and certificates of Elastic Load Balancing.
 
 use std::collections::BTreeMap;
 
 use crate::AwsError;
-use crate::model::{LoadBalancerTarget, TargetGroup};
+use crate::model::{Certificate, LoadBalancerTarget, TargetGroup};
 
-/// Target groups of Elastic Load Balancing.
+/// Target groups and certificates of Elastic Load Balancing.
 pub trait LoadBalancing {
     /// Returns those of these target groups that exist, by ARN. Source: DescribeTargetGroups.
     ///
@@ -27,4 +27,14 @@ pub trait LoadBalancing {
         &self,
         groups: &[String],
     ) -> Result<Vec<LoadBalancerTarget>, AwsError>;
+
+    /// Returns the certificates of all listeners of these load balancers, each once. A deleted load balancer has none.
+    /// Source: DescribeListeners, DescribeListenerCertificates and ACM's DescribeCertificate.
+    ///
+    /// # Errors
+    /// [`AwsError`] if a call fails.
+    async fn list_certificates(
+        &self,
+        load_balancers: &[String],
+    ) -> Result<Vec<Certificate>, AwsError>;
 }

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod backups;
+mod certificates;
 mod healing;
 mod logs;
 mod probe_streak;
@@ -14,6 +15,7 @@ mod target_tests;
 
 pub use attempt::Attempt;
 pub use backups::BackupState;
+pub use certificates::RecordedCertificate;
 pub use healing::{HealStep, HealthIncident, HealthState, Parked, SwitchedCapacity};
 pub use logs::{Exporting, LogState};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};

@@ -10,6 +10,7 @@ use crate::notify::{Message, Notification};
 use crate::plan::{Action, ReleaseAction};
 use crate::state::attempt::Attempt;
 use crate::state::backups::BackupState;
+use crate::state::certificates::RecordedCertificate;
 use crate::state::healing::HealthState;
 use crate::state::logs::LogState;
 use crate::state::releases::ReleaseState;
@@ -41,6 +42,8 @@ pub struct TargetState {
     pub health: HealthState,
     pub backups: BackupState,
     pub logs: LogState,
+    /// The certificates of load balancers that are reported for this target.
+    pub certificates: Vec<RecordedCertificate>,
 }
 
 impl TargetState {

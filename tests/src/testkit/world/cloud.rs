@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{
-    Arn, CodeDeployTarget, CodeDeployment, ContainerInstance, Digest, Image, ImageScan, ImageTag,
-    LoadBalancerTarget, Repository, Service, ServiceDeployment, Tagged, TargetGroup, Task,
-    TaskDefinition,
+    Arn, Certificate, CodeDeployTarget, CodeDeployment, ContainerInstance, Digest, Image,
+    ImageScan, ImageTag, LoadBalancerTarget, Repository, Service, ServiceDeployment, Tagged,
+    TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::ports::{
     CodeDeployments, Images, Instances, LoadBalancing, ResourceKind, Services, TaggedResources,
@@ -291,5 +291,20 @@ impl LoadBalancing for World {
             .iter()
             .filter_map(|arn| Some((arn.clone(), state.target_groups.get(arn)?.clone())))
             .collect())
+    }
+
+    async fn list_certificates(
+        &self,
+        load_balancers: &[String],
+    ) -> Result<Vec<Certificate>, AwsError> {
+        for load_balancer in load_balancers {
+            self.call("DescribeListeners", load_balancer).await?;
+        }
+        let state = self.state();
+        let is_used = |certificate: &&Certificate| {
+            let mut used = certificate.load_balancers.iter();
+            used.any(|load_balancer| load_balancers.contains(load_balancer))
+        };
+        Ok(state.certificates.iter().filter(is_used).cloned().collect())
     }
 }

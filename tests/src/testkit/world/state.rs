@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::Timestamp;
 use lamplighter::model::{
-    Arn, CloudTrailEvent, CodeDeployment, ContainerInstance, Database, Deployment, Digest,
-    ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup, LogStream,
-    PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged, TargetGroup, Task,
-    TaskDefinition, Traffic,
+    Arn, Certificate, CloudTrailEvent, CodeDeployment, ContainerInstance, Database, Deployment,
+    Digest, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup,
+    LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged,
+    TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::notify::Notification;
 use lamplighter::plan::RunCheckTask;
@@ -107,6 +107,8 @@ pub struct State {
     pub unreached: Vec<InactiveSubscription>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
+    /// The certificates of listeners.
+    pub certificates: Vec<Certificate>,
     /// What Application Auto Scaling scales.
     pub scalable: BTreeMap<Arn, ScalableTarget>,
     pub held: BTreeMap<Arn, Held>,
