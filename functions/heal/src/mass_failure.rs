@@ -18,7 +18,7 @@ const MIN_UNHEALTHY: usize = 5;
 const SHARE_DIVISOR: usize = 4;
 /// The maximum number of services that the message names.
 const MAX_NAMES: usize = 10;
-const KEY: &str = "storm";
+const KEY: &str = "mass-failure";
 /// The notification delay: a mass failure that ends before the next sweep is not worth an alert.
 const NOTIFY_AFTER: SignedDuration = SignedDuration::from_mins(4);
 

@@ -322,7 +322,7 @@ fn every_message_of_mass_failures_and_instances() {
         .parse_policy(&target.tags, &StackDefaults::default())
         .unwrap()
         .unwrap();
-    let failing = waiting_for("storm");
+    let failing = waiting_for("mass-failure");
     let disconnected = waiting_for("its agent");
     let context = |state| TargetContext {
         event: &event,

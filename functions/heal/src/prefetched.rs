@@ -8,7 +8,7 @@ use lamplighter::model::{Arn, Service};
 use crate::mass_failure::MassFailure;
 
 /// Name of the ledger's watch list of services that are unhealthy now.
-pub const UNHEALTHY_WATCH_LIST: &str = "unwell";
+pub const UNHEALTHY_WATCH_LIST: &str = "unhealthy";
 
 /// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]

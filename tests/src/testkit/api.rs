@@ -1,6 +1,7 @@
 //! AWS calls as a test or the demo makes them: plain JSON over HTTP, no SDK.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde_json::Value;
 use ureq::Agent;
@@ -18,6 +19,9 @@ impl fmt::Display for ApiError {
     }
 }
 
+/// The time that one call may take. The longest ones invoke a function and wait for its answer.
+const TIMEOUT: Duration = Duration::from_mins(3);
+
 /// A client of one endpoint.
 #[derive(Debug, Clone)]
 pub struct Api {
@@ -30,6 +34,7 @@ impl Api {
     pub fn new(endpoint: impl Into<String>) -> Self {
         let agent: Agent = Agent::config_builder()
             .http_status_as_error(false)
+            .timeout_global(Some(TIMEOUT))
             .build()
             .into();
         Self {

@@ -15,6 +15,7 @@ mod logs;
 mod monitoring;
 mod probes;
 mod releases;
+mod rewording;
 mod state;
 pub mod tasks;
 

@@ -124,7 +124,12 @@ impl History {
 
 /// Plays one history, and answers what every service is like in the end.
 fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
-    let mut history = History::new(seed, disturbed);
+    play_history(seed, History::new(seed, disturbed)).0
+}
+
+/// Plays one history. Returns the running tasks and the desired count of every service in the end, and all calls.
+fn play_history(seed: u64, mut history: History) -> (BTreeMap<String, (i32, String)>, Vec<String>) {
+    let disturbed = history.disturbed;
     // What happens is drawn apart from what becomes of events, so that it is the same with and without disturbance.
     let mut fate = Rng::with_seed(seed ^ 0x5eed);
     for _ in 0..fate.u32(1..4) {
@@ -206,7 +211,23 @@ fn play(seed: u64, disturbed: bool) -> BTreeMap<String, (i32, String)> {
             (s.running_count, s.desired_count.to_string()),
         )
     });
-    after.collect()
+    (after.collect(), state.calls.clone())
+}
+
+/// No decision reads a text for people: with other texts in the ledger, every call is the same.
+#[test]
+fn the_wording_of_texts_changes_no_decision() {
+    for seed in 1..=HISTORIES / 5 {
+        for disturbed in [false, true] {
+            let reworded = History::new(seed, disturbed);
+            reworded.heal_world.world.state_mut().rewords = true;
+            assert_eq!(
+                play_history(seed, reworded).1,
+                play_history(seed, History::new(seed, disturbed)).1,
+                "seed {seed}, disturbed: {disturbed}"
+            );
+        }
+    }
 }
 
 #[test]

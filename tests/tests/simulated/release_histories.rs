@@ -89,7 +89,10 @@ impl History {
 
 /// Of all releases that are good, so many were taken back; the second number is all of them.
 fn play(seed: u64, shifts: bool) -> (u32, u32) {
-    let mut history = History::new(seed, shifts);
+    play_history(seed, shifts, &mut History::new(seed, shifts))
+}
+
+fn play_history(seed: u64, shifts: bool, history: &mut History) -> (u32, u32) {
     let (mut taken_back, mut good) = (0, 0);
     let mut last_good = None;
     let mut late = Vec::new();
@@ -149,6 +152,22 @@ fn play(seed: u64, shifts: bool) -> (u32, u32) {
         "seed {seed}: it does not settle"
     );
     (taken_back, good)
+}
+
+/// No decision reads a text for people: with other texts in the ledger, every call is the same.
+#[rstest]
+#[case::rolling(false)]
+#[case::canary(true)]
+fn the_wording_of_texts_changes_no_decision(#[case] shifts: bool) {
+    for seed in 1..=HISTORIES / 5 {
+        let calls = [false, true].map(|rewords| {
+            let mut history = History::new(seed, shifts);
+            history.world.state_mut().rewords = rewords;
+            play_history(seed, shifts, &mut history);
+            history.world.state().calls.clone()
+        });
+        assert_eq!(calls[0], calls[1], "seed {seed}");
+    }
 }
 
 #[rstest]

@@ -12,6 +12,7 @@ use lamplighter::ports::incidents::DispatcherState;
 use lamplighter::ports::ledger::{JournalReader, Lease, Ledger, LedgerError, Record};
 use lamplighter::state::TargetState;
 
+use super::rewording::reword_state;
 use super::{State, World, confirm_answer, error};
 
 impl Ledger for World {
@@ -155,6 +156,9 @@ impl State {
             ));
         }
         held.memory = lease.state.clone();
+        if self.rewords {
+            reword_state(&mut held.memory);
+        }
         if free {
             held.lease = None;
         }

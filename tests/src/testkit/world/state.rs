@@ -109,6 +109,8 @@ pub struct State {
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// The certificates of listeners.
     pub certificates: Vec<Certificate>,
+    /// Texts for people in the stored target states are reworded.
+    pub rewords: bool,
     /// What Application Auto Scaling scales.
     pub scalable: BTreeMap<Arn, ScalableTarget>,
     pub held: BTreeMap<Arn, Held>,

@@ -1,4 +1,4 @@
-//! The scenes: each does something, waits for what must follow, and looks that nothing else did.
+//! The scenes. Each causes something, waits for the effect, and checks that there is no other.
 
 use e2e::testkit::workload::{NewService, create_service, deployed_image, image, tag_service};
 use serde_json::json;
@@ -13,143 +13,143 @@ use crate::stage::{REPOSITORY, Scene, Stage};
 
 pub const SCENES: [Scene; 28] = [
     Scene {
-        title: "The stack is there, and a day goes by before anybody tags anything",
-        proves: "a quiet day is told in three lines",
+        title: "The stack is deployed, and a day passes before the first tag",
+        proves: "the daily report of a quiet day has three lines",
         play: people::a_quiet_day,
     },
     Scene {
         title: "A team tags its service and pushes RC_1.4.1 for two platforms",
-        proves: "a pushed image is rolled out by digest, and somebody is told",
+        proves: "a pushed image is deployed by digest, with a notification",
         play: first_push,
     },
     Scene {
         title: "The same image is pushed again",
-        proves: "the same digest again does nothing",
+        proves: "a second push of the same digest does nothing",
         play: same_digest,
     },
     Scene {
         title: "RC_1.4.2 is pushed for linux/amd64 only; the service runs on ARM64",
-        proves: "an image for the wrong platform waits, then rolls out",
+        proves: "an image for the wrong platform is held until its platform is pushed",
         play: wrong_platform,
     },
     Scene {
         title: "RC_1.4.3 is pushed and its event is lost",
-        proves: "a push whose event was lost is found by the sweep",
+        proves: "the sweep finds a push whose event was lost",
         play: lost_event,
     },
     Scene {
         title: "A second service gets a misspelt tag",
-        proves: "a bad tag raises one message and touches nothing",
+        proves: "an invalid tag sends one notification and changes nothing",
         play: bad_tag,
     },
     Scene {
         title: "RC_1.4.4 is pushed, and its tasks do not pass their health check",
-        proves: "a release that fails is told with where the service went back to, and is refused from then on",
+        proves: "a failed release is notified with its rollback, and its image is quarantined",
         play: releases::bad,
     },
     Scene {
-        title: "RC_1.4.7 is pushed; ECS gives it up and leaves it where it is",
-        proves: "a release that nobody takes back goes back to the last one that was good",
+        title: "RC_1.4.7 is pushed; ECS gives up and leaves it in place",
+        proves: "a release that ECS leaves in place is rolled back to the last verified revision",
         play: releases::given_up,
     },
     Scene {
         title: "A release gets 5 % of the traffic, and 20 % of its requests fail",
-        proves: "a canary that is worse than what runs beside it goes back at its first step",
+        proves: "a canary that is worse than the old revision is rolled back at its first step",
         play: releases::canary,
     },
     Scene {
-        title: "A service of CodeDeploy gets two releases in a minute, and the second does not pass its test",
-        proves: "CodeDeploy deploys them one after the other, asks whether they are well, and takes the bad one back",
+        title: "A service of CodeDeploy gets two releases in a minute, and the second one fails its probes",
+        proves: "CodeDeploy deploys them one after the other, and rolls the bad one back on the answer to its hook",
         play: releases::code_deploy,
     },
     Scene {
-        title: "The tag says approve=yes, and the next release has passed its test",
-        proves: "a deployment waits for a person before traffic moves, and goes on once it is approved",
+        title: "The tag says approve=yes, and the next release has passed its probes",
+        proves: "a deployment is held before traffic shifts, and continues after an approval",
         play: releases::approval,
     },
     Scene {
         title: "The team tags the service for scaling, and load climbs to 37 requests a second",
-        proves: "load makes a service grow to what it needs, by alarms that nobody made by hand",
+        proves: "load scales a service out to what it needs, by alarms that Lamplighter created",
         play: load::climbs,
     },
     Scene {
-        title: "The load grows on; the alarm has spoken and speaks no more",
+        title: "The load keeps growing; the alarm has fired and sends no second event",
         proves: "the sweep follows a load that stays high",
         play: load::stays_high,
     },
     Scene {
-        title: "The load is over",
-        proves: "a service goes back calmly, and somebody is told what it took",
+        title: "The load ends",
+        proves: "a service is scaled in after a while, and the notification says what the peak cost",
         play: load::falls,
     },
     Scene {
         title: "The CPU of a service without the tag peaks",
-        proves: "a CPU peak is told once, with the reason, and nothing is changed",
+        proves: "a CPU peak is notified once, with the reason, and nothing is changed",
         play: load::peaks,
     },
     Scene {
-        title: "A window opens in which a burst is known to come",
-        proves: "a schedule raises the floor before the burst",
+        title: "The window of a known peak opens",
+        proves: "a schedule raises the minimum before the peak",
         play: load::window_opens,
     },
     Scene {
-        title: "The ninth night of a database that is kept for seven",
-        proves: "the night's snapshot is taken, what the policy does not keep goes, and a person's own stays",
+        title: "The ninth night of a database whose backups are kept for seven",
+        proves: "the night's snapshot is taken, the policy's rotation deletes older ones, and a manual one stays",
         play: backups::tenth_day,
     },
     Scene {
         title: "The weekly drill of that database is due",
-        proves: "a backup is proven by restoring it, timed, and nothing is left",
+        proves: "a drill restores a backup, times it, and leaves nothing behind",
         play: backups::drill,
     },
     Scene {
         title: "Backups have stopped for ten days",
-        proves: "nothing is deleted, however old, and one critical message says so",
+        proves: "no backup is deleted, however old, and one critical notification says so",
         play: backups::stopped,
     },
     Scene {
         title: "The database is back",
-        proves: "the missed backup is made up for, and somebody is told that it is over",
+        proves: "the missed backup is taken, and the incident is resolved",
         play: backups::goes_on,
     },
     Scene {
-        title: "The logs of a day are whole, and a log group is tagged for export",
-        proves: "logs are in the bucket a day at a time, and a manifest says which days are complete",
+        title: "The logs of a day are complete, and a log group is tagged for export",
+        proves: "logs are exported day by day, and a manifest lists the complete days",
         play: archive::exports,
     },
     Scene {
         title: "Minutes after RC_2.1.0 of another service went live its tasks crash",
-        proves: "a crash loop that began with the new revision goes back to the last good one",
+        proves: "a crash loop that began with a new revision is rolled back to the last verified one",
         play: healing::crashes_since_release,
     },
     Scene {
-        title: "A service that nobody touched crashes again and again",
-        proves: "one that did not is restarted three times with growing time between, and then a person is called",
+        title: "A service without a recent release crashes again and again",
+        proves: "any other crash loop is restarted three times with back-off, and then escalated",
         play: healing::crashes_by_itself,
     },
     Scene {
         title: "A container is killed for its memory; its tag says memory=+25",
-        proves: "a task that runs out of memory gets more, once, in a size that Fargate has",
+        proves: "a task that runs out of memory gets more, once, in a size that Fargate offers",
         play: healing::out_of_memory,
     },
     Scene {
-        title: "Somebody deleted the secret that a service's tasks read",
-        proves: "what no restart helps calls a person at once, with what is missing and who deleted it",
+        title: "The secret that a service's tasks read is deleted",
+        proves: "a missing secret is escalated at once, with its name and who deleted it",
         play: healing::secret_missing,
     },
     Scene {
         title: "The database of a service is full, and its tasks crash",
-        proves: "nothing is restarted while the database is down, and somebody is told when all is well again",
+        proves: "nothing is restarted while the database is down, and the recovery is notified",
         play: healing::database_down,
     },
     Scene {
-        title: "What people saw of that in Slack",
-        proves: "an incident is one thread in Slack, whose first message says how it stands",
+        title: "The same incident in Slack",
+        proves: "an incident is one thread in Slack, whose first message shows its state",
         play: people::one_thread,
     },
     Scene {
         title: "The day is over",
-        proves: "a page a day says what went wrong, what was rolled out, scaled and backed up, and what it cost",
+        proves: "the daily report lists incidents, releases, scaling, backups and costs",
         play: people::the_day,
     },
 ];

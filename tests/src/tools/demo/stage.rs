@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::story::Story;
 
 /// How long anything that must follow may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 pub const REPOSITORY: &str = "shop/web";
 
 pub struct Scene {

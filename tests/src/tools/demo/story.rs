@@ -97,10 +97,13 @@ impl Story {
     pub fn table(&self, results: &[(&str, Result<(), String>)]) {
         let proven = results.iter().filter(|(_, result)| result.is_ok()).count();
         self.heading(&format!("{proven} of {} scenes proven", results.len()));
+        for (proves, _) in results.iter().filter(|(_, result)| result.is_ok()) {
+            self.line("proven", proves);
+        }
+        // Last, where a reader of a long log looks first.
         for (proves, result) in results {
-            match result {
-                Ok(()) => self.line("proven", proves),
-                Err(problem) => self.line("FAILED", &format!("{proves}: {problem}")),
+            if let Err(problem) = result {
+                self.line("FAILED", &format!("{proves}: {problem}"));
             }
         }
     }

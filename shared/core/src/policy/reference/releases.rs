@@ -1,0 +1,143 @@
+//! The tags of releases.
+
+use super::{TagReference, pair};
+use crate::model::tag_keys::{APPROVE, DEPLOY, FREEZE};
+
+pub const DEPLOY_TAG: TagReference = TagReference {
+    key: DEPLOY,
+    on: "service",
+    summary: "Deploys the newest image whose tag matches, pinned by digest.",
+    example: "tag=RC_x.x.x repo=shop/web",
+    words: &[],
+    pairs: &[
+        pair(
+            "tag",
+            "`latest`, `RC_x.x.x`, `main-x`",
+            "",
+            "The image tags to track. A segment `x` stands for a number: the highest version wins, and Lamplighter never downgrades. A tag without `x` is tracked by digest.",
+        ),
+        pair(
+            "semver",
+            "`2.x`, `1.4.x`",
+            "",
+            "Instead of `tag=`: a range of semantic versions, with or without a leading `v`. Pre-releases don't match.",
+        ),
+        pair(
+            "repo",
+            "name of an ECR repository",
+            "that of the running image",
+            "The repository to track. Naming it saves AWS calls.",
+        ),
+        pair(
+            "container",
+            "container name",
+            "the only match",
+            "The container to update. Required if several containers use the repository.",
+        ),
+        pair(
+            "verify",
+            "http or https URL",
+            "",
+            "Probes this URL once the rollout has completed: three successes in a row (2xx within 5 s) verify the release, three failures in a row roll it back.",
+        ),
+        pair(
+            "verify.",
+            "http or https URL",
+            "",
+            "Further URLs, up to five in all: `verify.2=…`.",
+        ),
+        pair(
+            "expect",
+            "text",
+            "",
+            "Text that every response must contain.",
+        ),
+        pair(
+            "scan",
+            "`low`, `medium`, `high`, `critical`",
+            "",
+            "Holds an image whose scan has findings of this severity or worse, or is not finished.",
+        ),
+        pair(
+            "approve",
+            "`yes`, `no`",
+            "no",
+            "Holds every image until `lamplighter:approve` names its digest. With `strategy=`, the image is tested first and held before production traffic shifts.",
+        ),
+        pair(
+            "snapshot",
+            "`yes`, `no`",
+            "no",
+            "Takes a snapshot of the databases with the same `lamplighter:app` before the rollout.",
+        ),
+        pair(
+            "snapshot-limit",
+            "`1m` to `12h`",
+            "30m",
+            "The longest wait for that snapshot. After it the rollout goes on without, with a warning.",
+        ),
+        pair(
+            "breaker",
+            "`on`, `off`",
+            "on",
+            "Keeps the ECS deployment circuit breaker enabled, with rollback.",
+        ),
+        pair(
+            "deadline",
+            "`2m` to `12h`",
+            "15m",
+            "The longest duration of a rollout before it is rolled back.",
+        ),
+        pair(
+            "bake",
+            "up to `12h`",
+            "none",
+            "The time after completion in which the service's alarms about errors and unhealthy targets still reject the release.",
+        ),
+        pair(
+            "strategy",
+            "`canary`, `linear`, `blue-green`",
+            "that of the service",
+            "Shifts traffic in this way and compares each step with the version it replaces. Needs a load balancer with an alternate target group.",
+        ),
+        pair(
+            "verify-test",
+            "http or https URL",
+            "",
+            "Probes this URL behind the test listener, before production traffic shifts.",
+        ),
+        pair(
+            "inconclusive",
+            "`keep`, `rollback`",
+            "keep",
+            "What happens to a release whose checks are inconclusive: it stays with a notification, or is rolled back.",
+        ),
+        pair(
+            "group",
+            "`application/deployment-group`",
+            "as ECS reports it",
+            "The CodeDeploy application and deployment group.",
+        ),
+    ],
+};
+
+pub const APPROVE_TAG: TagReference = TagReference {
+    key: APPROVE,
+    on: "service",
+    summary: "Approves one image digest: under `approve=yes`, or to deploy a quarantined image once more.",
+    example: "sha256:…",
+    words: &[("sha256:…", "The digest as the notification names it.")],
+    pairs: &[],
+};
+
+pub const FREEZE_TAG: TagReference = TagReference {
+    key: FREEZE,
+    on: "service",
+    summary: "Holds new images in this weekly window. The newest push is deployed when it ends. Rollbacks are not held.",
+    example: "fri 16:00 - mon 08:00 Europe/Rome",
+    words: &[(
+        "fri 16:00 - mon 08:00 Europe/Rome",
+        "From, to, and the time zone (UTC if absent).",
+    )],
+    pairs: &[],
+};
