@@ -38,6 +38,11 @@ impl Candidate<'_> {
         policy::find_approval(&self.context.target.tags) == Some(self.image.digest.as_str())
     }
 
+    /// Reports whether a person approved the digest, and no rollout has used the approval.
+    pub fn has_open_approval(&self) -> bool {
+        self.is_approved() && !self.context.state.is_approval_used(&self.image.digest)
+    }
+
     /// Returns the CodeDeploy group for the rollout, if CodeDeploy deploys the service.
     pub fn deployment_group(&self) -> Option<CodeDeployGroup> {
         code_deploy::find_deployment_group(

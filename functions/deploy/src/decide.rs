@@ -59,6 +59,11 @@ fn decide_image(
             "the repository {} has no tag like {}",
             container.repository.name, context.policy.deploy.follows
         )),
+        Offer::Older { tag, digest } => Plan::notify(messages::push_is_older(
+            tag,
+            &container.running_image().version_label(),
+            digest,
+        )),
         Offer::Image { image, pushed_at } => {
             let candidate = Candidate {
                 context,

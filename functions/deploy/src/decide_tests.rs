@@ -73,10 +73,18 @@ fn does_nothing_for_a_reason(#[case] given: Given, #[case] reason: &str) {
 }
 
 #[rstest]
-#[case::rolled_back(
-    given().rolled_out(2, MINUTES),
-    "RC_1.4.2 held - ECS or a person rolled it back to RC_1.4.1",
-    "It was deployed 10 min ago, and the service has returned to shop-web:41 since."
+#[case::hotfix(
+    given()
+        .deploy("tag=RC_x.x.x repo=shop/web container=web")
+        .rolled_out(2, MINUTES)
+        .running_image("nginx:hotfix"),
+    "RC_1.4.2 replaced by hotfix - taken for a hotfix",
+    "shop-web:41 runs an image that no template named before."
+)]
+#[case::older_push(
+    given().offer(Offer::Older { tag: "RC_1.4.0".into(), digest: digest(3) }),
+    "RC_1.4.0 not deployed - older by version than RC_1.4.1",
+    "RC_1.4.1 runs, and RC_1.4.0 was pushed after it."
 )]
 #[case::wrong_platform(
     given().for_platforms(&[("linux", "arm64")]),
@@ -156,10 +164,8 @@ fn an_approval_allows_one_retry_of_a_rolled_back_image() {
     let mut again = rolled_back();
     again.memory.releases.attempts[0].approved = true;
     let plan = again.decide();
-    assert!(
-        plan.is_empty() && plan.messages[0].next == "Push a new image.",
-        "{plan:?}"
-    );
+    let next = plan.steps[0].message.as_ref().map(|m| m.next.as_str());
+    assert_eq!(next, Some("Push a new image."), "{plan:?}");
 }
 
 #[test]

@@ -47,6 +47,7 @@ pub fn given() -> Given {
                 .into(),
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
+            running_count: 0,
         }],
         ..Service::new_rolling(arn, 3)
     };
@@ -58,6 +59,8 @@ pub fn given() -> Given {
         offer: Offer::NoTag,
         scan: None,
         newest_revision: None,
+        released: None,
+        unapplied_template: None,
         databases: Vec::new(),
     };
     Given {
@@ -163,6 +166,7 @@ impl Given {
             finished: true,
         };
         self.memory.releases.attempts.push(attempt);
+        self.memory.releases.current = Some(digest(image));
         self
     }
 

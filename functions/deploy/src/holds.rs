@@ -32,7 +32,8 @@ impl Candidate<'_> {
     }
 
     fn check_already_running(&self) -> Option<Plan> {
-        if self.observed.running_digest().as_ref() != Some(&self.image.digest) {
+        let runs_it = self.observed.running_digest().as_ref() == Some(&self.image.digest);
+        if !runs_it || self.is_template_due() {
             return None;
         }
         let verb = if self.service.has_rollout_in_progress() {
@@ -43,19 +44,34 @@ impl Candidate<'_> {
         Some(Plan::nothing(format!("already {verb} {}", self.label())))
     }
 
+    /// Reports whether the running image gets the settings of a template now, which a rollback took away.
+    fn is_template_due(&self) -> bool {
+        let not_blamed = &self.context.state.releases.not_blamed;
+        self.observed.unapplied_template.is_some()
+            && !self.service.has_rollout_in_progress()
+            && not_blamed
+                .get(&self.image.digest)
+                .is_none_or(|known| self.now >= known.retry_at())
+    }
+
     fn check_downgrade(&self) -> Option<Plan> {
-        let running = self.container.running_image().tag?;
-        let order = self
-            .context
-            .policy
-            .deploy
-            .follows
-            .compare_tags(&self.image.tag, &running)?;
-        order.is_lt().then(|| {
-            Plan::nothing(format!(
-                "{} is older than {running}, which runs",
-                self.image.tag
-            ))
+        if self.has_open_approval() || !self.is_downgrade() {
+            return None;
+        }
+        Some(Plan::nothing(format!(
+            "{} is older than {}, which runs",
+            self.image.tag,
+            self.running_label()
+        )))
+    }
+
+    /// Reports whether the image is older by version than the one that runs.
+    pub fn is_downgrade(&self) -> bool {
+        let follows = &self.context.policy.deploy.follows;
+        self.container.running_image().tag.is_some_and(|running| {
+            follows
+                .compare_tags(&self.image.tag, &running)
+                .is_some_and(std::cmp::Ordering::is_lt)
         })
     }
 
@@ -83,17 +99,36 @@ impl Candidate<'_> {
         Some(Plan::nothing(format!("{} is held: {why}", self.label())))
     }
 
-    /// Holds a digest that is quarantined, was rolled back or is being rolled out. An approval
+    /// Holds a digest that is quarantined, was rolled back, is tried again later or is being rolled out. An approval
     /// allows one more attempt.
     fn check_earlier_attempts(&self) -> Option<Plan> {
-        let is_approval_used = self.context.state.is_approval_used(&self.image.digest);
-        if self.is_approved() && !is_approval_used {
+        if self.has_open_approval() {
             return self.check_recent_rollout();
         }
         self.check_quarantine()
             .or_else(|| self.check_tracked_rollout())
             .or_else(|| self.check_recent_rollout())
-            .or_else(|| self.check_rolled_back(is_approval_used))
+            .or_else(|| self.check_retry())
+            .or_else(|| self.check_change())
+    }
+
+    /// Holds a digest that failed because of its environment, until its next attempt is due.
+    fn check_retry(&self) -> Option<Plan> {
+        let not_blamed = self
+            .context
+            .state
+            .releases
+            .not_blamed
+            .get(&self.image.digest)?;
+        let at = not_blamed.retry_at();
+        (self.now < at).then(|| {
+            Plan::nothing(format!(
+                "{} is deployed again at {}: {}",
+                self.label(),
+                at.strftime("%H:%M UTC"),
+                not_blamed.cause.describe()
+            ))
+        })
     }
 
     fn check_quarantine(&self) -> Option<Plan> {
@@ -122,18 +157,6 @@ impl Candidate<'_> {
         })
     }
 
-    /// Holds a digest that was rolled out before, and which the service does not run any more.
-    fn check_rolled_back(&self, is_approval_used: bool) -> Option<Plan> {
-        Some(Plan::notify(messages::release_rolled_back(
-            self.image,
-            &self.running_label(),
-            self.running.family_and_revision(),
-            self.last_rollout_start()?,
-            self.now,
-            is_approval_used,
-        )))
-    }
-
     /// Returns when the newest rollout began, if it was of this digest.
     fn last_rollout_start(&self) -> Option<Timestamp> {
         let last = self.context.state.last_rollout()?;
@@ -153,7 +176,7 @@ impl Candidate<'_> {
             })
     }
 
-    fn is_within_deadline(&self, started: Timestamp) -> bool {
+    pub fn is_within_deadline(&self, started: Timestamp) -> bool {
         let age = self.now.duration_since(started).as_secs();
         u64::try_from(age).is_ok_and(|age| age < self.context.policy.deploy.deadline)
     }
@@ -177,6 +200,9 @@ impl Candidate<'_> {
     }
 
     fn check_freeze(&self) -> Option<Plan> {
+        if self.is_expected() {
+            return None;
+        }
         let until = self
             .context
             .policy
@@ -187,6 +213,9 @@ impl Candidate<'_> {
     }
 
     fn check_scan(&self) -> Option<Plan> {
+        if self.is_expected() {
+            return None;
+        }
         let level = self.context.policy.deploy.scan?;
         match self.observed.scan.as_ref()? {
             ImageScan::Pending(why) => Some(self.wait_for_scan(why)),
@@ -221,7 +250,8 @@ impl Candidate<'_> {
     fn check_approval(&self) -> Option<Plan> {
         // With traffic shifting, the deployment itself pauses for approval after its test stage.
         let pauses_later = shift::find_requested_shift(self.context.policy, self.service).is_some();
-        if !self.context.policy.deploy.approve || self.is_approved() || pauses_later {
+        let is_open = self.is_approved() || self.is_expected();
+        if !self.context.policy.deploy.approve || is_open || pauses_later {
             return None;
         }
         Some(Plan::notify(messages::waits_for_approval(self.image)))

@@ -6,6 +6,9 @@
 
 mod backup;
 mod candidate;
+mod change;
+#[cfg(test)]
+mod change_tests;
 mod code_deploy;
 mod container;
 mod decide;
@@ -24,6 +27,7 @@ mod offer;
 mod policy;
 mod reads;
 mod restart;
+mod revision_diff;
 mod rollout;
 mod shift;
 
@@ -102,7 +106,7 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
             .is_some_and(|service| service.was_deployed_since(restart.since)),
         ReleaseAction::Rollback(_)
         | ReleaseAction::ContinueDeployment(_)
-        | ReleaseAction::RecordVerdict(_)
+        | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_) => false,
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::{Image, Service};
+use lamplighter::model::{Digest, Image, Service, TaskDefinition};
 use lamplighter::notify::Message;
 use lamplighter::policy::{self, FindingSeverity};
 
@@ -54,35 +54,93 @@ pub fn repository_not_found(container: &SelectedContainer) -> Message {
         .deduplicated_by(format!("repository:{name}"))
 }
 
-/// Warns that ECS or a person rolled the image back to `version`. `revision`: the one that runs.
+/// Warns that ECS or a person rolled a release back to `version`. `revision`: the one that runs.
 pub fn release_rolled_back(
-    image: &Image,
+    (tag, digest): (&str, &Digest),
     version: &str,
     revision: &str,
-    rolled_out: Timestamp,
+    rolled_out: Option<Timestamp>,
     now: Timestamp,
     is_approval_used: bool,
 ) -> Message {
+    let age = rolled_out.map_or("earlier".to_owned(), |at| format_age(at, now));
     let next = if is_approval_used {
         "Push a new image.".to_owned()
     } else {
         format!(
-            "Push a new image, or tag the service {} = {} to try this one again.",
+            "Push a new image, or tag the service {} = {digest} to try this one again.",
+            policy::APPROVE
+        )
+    };
+    Message::warning(format!(
+        "{tag} rejected - ECS or a person rolled it back to {version}"
+    ))
+    .action(format!(
+        "Lamplighter leaves the service on {version} and quarantines the image {}.",
+        digest.short_digest()
+    ))
+    .why(format!(
+        "It was deployed {age}, and the service has returned to {revision} since."
+    ))
+    .next(next)
+}
+
+/// Warns that a person deployed another image, which stays until the next push.
+pub fn hotfix_kept(
+    image: &Image,
+    version: &str,
+    running: &TaskDefinition,
+    is_approval_used: bool,
+) -> Message {
+    let instead = if is_approval_used {
+        String::new()
+    } else {
+        format!(
+            " To deploy {} on this revision instead, tag the service {} = {}.",
+            image.tag,
             policy::APPROVE,
             image.digest
         )
     };
     Message::warning(format!(
-        "{} held - ECS or a person rolled it back to {version}",
+        "{} replaced by {version} - taken for a hotfix",
         image.tag
     ))
-    .action("Lamplighter does not deploy it again.")
-    .why(format!(
-        "It was deployed {}, and the service has returned to {revision} since.",
-        format_age(rolled_out, now)
+    .action(format!(
+        "Lamplighter leaves {version} running until the next push."
     ))
-    .next(next)
-    .deduplicated_by(format!("went-back:{}:{rolled_out}", image.digest))
+    .why(format!(
+        "{} runs an image that no template named before{}.",
+        running.family_and_revision(),
+        describe_registration(running)
+    ))
+    .next(format!("Push an image with the fix.{instead}"))
+    .deduplicated_by(format!("hotfix:{}", running.arn()))
+}
+
+/// Reports once that a push is older by version than the version that runs.
+pub fn push_is_older(tag: &str, running: &str, digest: &Digest) -> Message {
+    Message::warning(format!("{tag} not deployed - older by version than {running}"))
+        .action("Lamplighter deploys only versions that are newer than the one that runs.")
+        .why(format!("{running} runs, and {tag} was pushed after it."))
+        .next(format!(
+            "If {running} was a mistake, tag the service {} = {digest} to deploy {tag}. Otherwise, nothing to do.",
+            policy::APPROVE
+        ))
+        .deduplicated_by(format!("older:{running}"))
+}
+
+/// Formats who registered a revision: ` (registered by ci)`.
+pub fn describe_registration(revision: &TaskDefinition) -> String {
+    let by = revision.registration().map_or("", |(_, by)| {
+        by.split(":assumed-role/").last().unwrap_or(by)
+    });
+    let by = by.rsplit_once(":user/").map_or(by, |(_, user)| user);
+    if by.is_empty() {
+        String::new()
+    } else {
+        format!(" (registered by {by})")
+    }
 }
 
 pub fn platform_missing(image: &Image, needed: &str, available: &str) -> Message {

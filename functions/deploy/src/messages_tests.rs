@@ -7,7 +7,7 @@ use lamplighter::Plan;
 use lamplighter::model::{Database, DeploymentController, ImageScan};
 use lamplighter::notify::Message;
 
-use crate::fixtures::{Given, SECRET, given, two_groups};
+use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
 use crate::{Offer, messages};
 
@@ -42,6 +42,14 @@ fn with_database(status: &str) -> Given {
     given
 }
 
+/// Returns a service on which somebody else replaced RC_1.4.2 by this image.
+fn replaced_by(image: &str) -> Given {
+    given()
+        .deploy("tag=RC_x.x.x repo=shop/web container=web")
+        .rolled_out(2, SignedDuration::from_hours(1))
+        .running_image(image)
+}
+
 #[test]
 fn every_message() {
     let found = ImageScan::Finished(BTreeMap::from([
@@ -58,7 +66,7 @@ fn every_message() {
     };
     let late = {
         let mut late = with_database("modifying");
-        let waits = format!("snapshots before {}", crate::fixtures::digest(2));
+        let waits = format!("snapshots before {}", digest(2));
         late.memory.waiting.insert(
             "deploy".to_owned(),
             (waits, late.now - SignedDuration::from_hours(9)),
@@ -75,7 +83,6 @@ fn every_message() {
         scanned(found),
         scanned(unscanned),
         given().deploy("tag=RC_x.x.x repo=shop/web approve=yes"),
-        given().rolled_out(2, long),
         given().offer(Offer::NoRepository),
         given().deploy("tag=RC_x.x.x repo=shop/web container=api"),
         given().deploy("tag=RC_x.x.x repo=shop/web strategy=canary"),
@@ -93,5 +100,23 @@ fn every_message() {
         "RC_1.4.2 not deployed",
     ));
     messages.push(messages::unknown_deployment_group("RC_1.4.2"));
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_about_changes_of_others() {
+    let plans = [
+        given().rolled_out(2, SignedDuration::from_hours(1)),
+        replaced_by("nginx:hotfix"),
+        replaced_by(&format!("{HOST}/shop/web:RC_1.4.0")),
+        given().offer(Offer::Older {
+            tag: "RC_1.4.0".to_owned(),
+            digest: digest(3),
+        }),
+    ];
+    let messages: Vec<Message> = plans
+        .into_iter()
+        .flat_map(|given| messages_of(given.decide()))
+        .collect();
     insta::assert_snapshot!(book(&messages));
 }

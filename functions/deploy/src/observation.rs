@@ -51,6 +51,8 @@ pub async fn observe<C: Reads>(
         offer,
         scan: None,
         newest_revision: None,
+        released: None,
+        unapplied_template: None,
         databases: Vec::new(),
     };
     read_offer_details(&mut observed, context, cloud).await?;
@@ -68,7 +70,20 @@ async fn read_offer_details<C: Reads>(
     else {
         return Ok(());
     };
-    if observed.running_digest().as_ref() == Some(&image.digest) {
+    // A revision of somebody else that runs is newer than the one that was lost.
+    let is_ours = observed
+        .running
+        .as_ref()
+        .is_some_and(TaskDefinition::is_lamplighter_revision);
+    if let Some(template) = &context.state.releases.unapplied_template
+        && is_ours
+        && cloud.is_revision_active(template).await?
+    {
+        let template = cloud.describe_task_definition(template).await?;
+        observed.unapplied_template = Some(template);
+    }
+    let runs_it = observed.running_digest().as_ref() == Some(&image.digest);
+    if runs_it && observed.unapplied_template.is_none() {
         return Ok(());
     }
     if context.policy.deploy.scan.is_some() {
@@ -88,11 +103,33 @@ async fn read_offer_details<C: Reads>(
     if context.policy.deploy.snapshot {
         observed.databases = read_databases(context, cloud).await?;
     }
+    observed.released = read_release(&image, context, cloud).await?;
     if context.state.has_interrupted_rollout(&image.digest) {
         let family = observed.running.as_ref().map_or("", TaskDefinition::family);
         observed.newest_revision = Some(cloud.newest_revision(family).await?);
     }
     Ok(())
+}
+
+/// Returns the verified revision of an image that the service should run.
+async fn read_release<C: Reads>(
+    image: &Image,
+    context: TargetContext<'_, Policy>,
+    cloud: &C,
+) -> Result<Option<TaskDefinition>, AwsError> {
+    let releases = &context.state.releases;
+    let verified = releases
+        .verified
+        .iter()
+        .find(|verified| verified.digest == image.digest)
+        .filter(|_| releases.current.as_ref() == Some(&image.digest));
+    match verified {
+        Some(verified) => cloud
+            .describe_task_definition(&verified.revision)
+            .await
+            .map(Some),
+        None => Ok(None),
+    }
 }
 
 /// Returns when the image's tag was pushed, if ECR still lists it.

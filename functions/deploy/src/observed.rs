@@ -24,6 +24,10 @@ pub struct Observed {
     pub scan: Option<ImageScan>,
     /// The newest revision of the family; read only after an interrupted rollout.
     pub newest_revision: Option<TaskDefinition>,
+    /// The revision of the release that should run; read only if somebody else replaced it.
+    pub released: Option<TaskDefinition>,
+    /// The revision of a template whose settings the service lost by a rollback.
+    pub unapplied_template: Option<TaskDefinition>,
     /// The databases of the application; read only if the tag sets `snapshot=yes`.
     pub databases: Vec<DatabaseSnapshots>,
 }
@@ -42,8 +46,13 @@ pub enum Offer {
         image: Image,
         pushed_at: Option<Timestamp>,
     },
-    /// No tag matches the policy, or every matching one is quarantined.
+    /// No tag matches the policy, or every matching one is quarantined or superseded.
     NoTag,
+    /// The pushed tag is older by version than the one that runs.
+    Older {
+        tag: String,
+        digest: Digest,
+    },
     NoRepository,
     /// The event is not about an image.
     NotApplicable,
@@ -59,6 +68,8 @@ impl Observed {
             offer: Offer::NotApplicable,
             scan: None,
             newest_revision: None,
+            released: None,
+            unapplied_template: None,
             databases: Vec::new(),
         }
     }

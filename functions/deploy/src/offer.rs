@@ -6,7 +6,7 @@ use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::ecr::ImageAction;
-use lamplighter::model::ImageTag;
+use lamplighter::model::{Digest, ImageTag};
 use lamplighter::policy;
 
 use crate::container::SelectedContainer;
@@ -44,7 +44,13 @@ async fn find_newest_image<C: Reads>(
         (Detail::ImageAction(push), None) if is_newest(context, container, push) => {
             (push.image_tag.clone(), context.event.time)
         }
-        (_, None) => match choose_tag(context, cloud.image_tags(repository).await?) {
+        (Detail::ImageAction(push), None) if is_older(context, container, push) => {
+            return Ok(Offer::Older {
+                tag: push.image_tag.clone(),
+                digest: Digest::new(push.image_digest.clone()),
+            });
+        }
+        (_, None) => match choose_tag(context, container, cloud.image_tags(repository).await?) {
             Some(chosen) => (chosen.tag, chosen.pushed_at),
             None => return Ok(Offer::NoTag),
         },
@@ -76,12 +82,36 @@ fn is_newest(
             .all(|tag| follows.compare_tags(&push.image_tag, tag) == Some(Ordering::Greater))
 }
 
-/// Returns the matching tag with the highest version, skipping quarantined digests unless approved.
-/// Among equal versions, the last push wins.
-fn choose_tag(context: TargetContext<'_, Policy>, tags: Vec<ImageTag>) -> Option<ImageTag> {
+/// Reports whether a matching tag was pushed whose version is lower than the running one.
+fn is_older(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    push: &ImageAction,
+) -> bool {
     let follows = &context.policy.deploy.follows;
+    push.repository_name == container.repository.name
+        && container.running_image().tag.is_some_and(|running| {
+            follows.compare_tags(&push.image_tag, &running) == Some(Ordering::Less)
+        })
+}
+
+/// Returns the matching tag with an open approval, else the one with the highest version among those that are open.
+/// Among equal versions, the last push wins.
+fn choose_tag(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    mut tags: Vec<ImageTag>,
+) -> Option<ImageTag> {
+    let follows = &context.policy.deploy.follows;
+    tags.retain(|candidate| follows.matches_tag(&candidate.tag));
+    let approved = tags
+        .iter()
+        .find(|candidate| has_open_approval(context, candidate));
+    if approved.is_some() {
+        return approved.cloned();
+    }
     tags.into_iter()
-        .filter(|candidate| follows.matches_tag(&candidate.tag) && is_open(context, candidate))
+        .filter(|candidate| is_open(context, container, candidate))
         .max_by(|a, b| {
             follows
                 .compare_tags(&a.tag, &b.tag)
@@ -91,13 +121,30 @@ fn choose_tag(context: TargetContext<'_, Policy>, tags: Vec<ImageTag>) -> Option
         })
 }
 
-/// Reports whether the tag's digest is not quarantined, or approved by a person.
-fn is_open(context: TargetContext<'_, Policy>, candidate: &ImageTag) -> bool {
-    let approved = policy::find_approval(&context.target.tags);
-    !context
-        .state
-        .releases
-        .quarantined
-        .contains_key(&candidate.digest)
-        || approved == Some(candidate.digest.as_str())
+/// Reports whether a person approved the tag's digest, and no rollout has used the approval.
+fn has_open_approval(context: TargetContext<'_, Policy>, candidate: &ImageTag) -> bool {
+    policy::find_approval(&context.target.tags) == Some(candidate.digest.as_str())
+        && !context.state.is_approval_used(&candidate.digest)
+}
+
+/// Reports whether the tag's digest may be deployed without an approval: it is not quarantined, and it was pushed after
+/// the last release that failed. The digest that runs, that should run or that is tried again stays open.
+fn is_open(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    candidate: &ImageTag,
+) -> bool {
+    let releases = &context.state.releases;
+    let digest = &candidate.digest;
+    if releases.quarantined.contains_key(digest) {
+        return false;
+    }
+    let is_superseded = match (candidate.pushed_at, releases.candidates_after) {
+        (Some(pushed_at), Some(after)) => pushed_at <= after,
+        (None, _) | (_, None) => false,
+    };
+    !is_superseded
+        || container.running_image().digest.as_ref() == Some(digest)
+        || releases.current.as_ref() == Some(digest)
+        || releases.not_blamed.contains_key(digest)
 }

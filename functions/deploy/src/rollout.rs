@@ -2,15 +2,21 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use lamplighter::Plan;
-use lamplighter::model::ImageRef;
+use lamplighter::model::{ImageRef, TaskDefinition};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::plan::{Action, ReleaseAction, Rollout};
 use lamplighter::policy;
 
 use crate::candidate::Candidate;
-use crate::messages::format_age;
+use crate::change::Change;
+use crate::messages::{describe_registration, format_age};
+use crate::revision_diff::describe_differences;
 use crate::shift;
+
+/// The age of a deployment from which its tasks count as stable.
+const STABLE_AFTER: SignedDuration = SignedDuration::from_mins(10);
 
 impl Candidate<'_> {
     /// Returns the plan that rolls the image out.
@@ -19,17 +25,22 @@ impl Candidate<'_> {
             .pushed_at
             .map(|at| format!(", pushed {}", format_age(at, self.now)))
             .unwrap_or_default();
-        let title = format!(
-            "deploying {}, was {}{pushed}",
-            self.label(),
-            self.running_label()
-        );
+        let (verb, age) = if self.find_change() == Some(Change::Template) && self.is_expected() {
+            ("deploying again", String::new())
+        } else {
+            ("deploying", pushed)
+        };
+        let title = format!("{verb} {}, was {}{age}", self.label(), self.running_label());
         let snapshots = self.usable_snapshots();
         let mut plan = Plan::single_step(
             Action::Release(ReleaseAction::Rollout(self.build_rollout())),
             title.clone(),
             self.build_rollout_message(title, &snapshots),
         );
+        // A release that others rolled back a moment ago is rejected with the release that follows it.
+        if !self.is_expected() {
+            plan.steps.extend(self.build_rejection());
+        }
         plan.messages.extend(shift::warn_unsupported_shift(
             self.context.policy,
             self.service,
@@ -51,14 +62,15 @@ impl Candidate<'_> {
             digest: Some(self.image.digest.clone()),
         };
         let images = BTreeMap::from([(self.container.name.clone(), image.to_string())]);
+        let base = self.base();
         let registered = self.observed.newest_revision.as_ref().filter(|newest| {
-            newest.arn() != self.running.arn()
+            newest.arn() != base.arn()
                 && newest.build_request_with_images(&BTreeMap::new())
-                    == self.running.build_request_with_images(&images)
+                    == base.build_request_with_images(&images)
         });
         Rollout {
             service: self.service.arn.clone(),
-            base: self.running.arn().to_owned(),
+            base: base.arn().to_owned(),
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.needs_circuit_breaker(),
             shift: shift::find_shift_change(self.context.policy, self.service),
@@ -67,15 +79,51 @@ impl Candidate<'_> {
             tags: BTreeMap::from([
                 (
                     policy::BASE.to_owned(),
-                    self.running.family_and_revision().to_owned(),
+                    base.family_and_revision().to_owned(),
                 ),
                 ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
             ]),
             tag: self.image.tag.clone(),
             digest: self.image.digest.clone(),
             approved: self.is_approved(),
+            template_image: self.find_template_image(),
+            adopts: self.find_adopted_version(),
+            candidates_after: self.is_downgrade().then_some(self.now),
             images,
         }
+    }
+
+    /// Returns the revision that the new one is built on: the one that runs, or a template's whose settings were lost.
+    fn base(&self) -> &TaskDefinition {
+        self.observed
+            .unapplied_template
+            .as_ref()
+            .unwrap_or(self.running)
+    }
+
+    /// Returns the running image as its author wrote it, if Lamplighter neither registered the running revision nor
+    /// released the image.
+    fn find_template_image(&self) -> Option<String> {
+        if let Some(template) = &self.observed.unapplied_template {
+            let mut containers = template.containers();
+            let own = containers.find(|container| container.name == self.container.name)?;
+            return Some(own.image.to_owned());
+        }
+        let digest = self.observed.running_digest();
+        let is_ours = self.running.is_lamplighter_revision()
+            || digest.is_some_and(|digest| self.context.state.find_release_tag(&digest).is_some());
+        (!is_ours).then(|| self.container.image.clone())
+    }
+
+    /// Returns the running version if it ran stably before the first release, so that it can be rolled back to.
+    fn find_adopted_version(&self) -> Option<String> {
+        let created_at = self.service.primary_deployment()?.created_at?;
+        let is_stable = self.now.duration_since(created_at) >= STABLE_AFTER
+            && !self.service.has_rollout_in_progress()
+            && self.service.desired_count > 0
+            && self.service.count_missing_tasks() == 0;
+        let is_first = self.context.state.last_rollout().is_none();
+        (is_first && is_stable).then(|| self.running_label())
     }
 
     /// Reports whether to enable the circuit breaker, which only rolling deployments have.
@@ -126,10 +174,32 @@ impl Candidate<'_> {
         } else {
             String::new()
         };
+        if let Some(change) = self.describe_template_change() {
+            return format!("{change}{snapshots}");
+        }
         format!(
             "The service tracks {} in {}, and {} is its newest match.{superseded}{snapshots}",
             self.context.policy.deploy.follows, self.container.repository.name, self.image.tag
         )
+    }
+
+    /// Describes the revision of a template that replaced the release: who registered it, and what it changed.
+    fn describe_template_change(&self) -> Option<String> {
+        if !self.is_expected() || self.find_change() != Some(Change::Template) {
+            return None;
+        }
+        let revision = self.running.family_and_revision();
+        let by = describe_registration(self.running);
+        let released = self.observed.released.as_ref();
+        let changes = released.map_or(String::new(), |released| {
+            match describe_differences(released, self.running).as_str() {
+                "" => " It changes nothing but the image.".to_owned(),
+                changes => format!(" It changes {changes}."),
+            }
+        });
+        Some(format!(
+            "{revision}{by} replaced the release, and is taken for a template: its settings stay, its image does not.{changes}"
+        ))
     }
 
     /// Describes how ECS or CodeDeploy performs the rollout, and what happens if it fails.
@@ -177,7 +247,12 @@ impl Candidate<'_> {
             && !self.is_rolling()
             && shift::find_requested_shift(self.context.policy, self.service)
                 .is_some_and(|shift| shift.pauses);
-        if pauses {
+        if self.is_expected() {
+            format!(
+                "Nothing to do. To stay on another image, push it, or tag the service {} = paused.",
+                policy::MANAGED
+            )
+        } else if pauses {
             format!(
                 "To approve it after its test, tag the service {} = {}",
                 policy::APPROVE,

@@ -5,7 +5,7 @@ use lamplighter::model::pluralize;
 
 use crate::duration::{format_age, format_duration, format_time};
 use crate::report::{
-    BackupStatus, DailyReport, Entry, IncidentSummary, Money, ReleaseResult, ReleaseSummary,
+    BackupStatus, DailyReport, Entry, IncidentSummary, Money, ReleaseStatus, ReleaseSummary,
     ScalingSummary, Spending, TimeAtMaximum,
 };
 
@@ -16,10 +16,11 @@ pub fn format_entry(entry: &Entry) -> String {
 pub fn format_release(report: &DailyReport, release: &ReleaseSummary) -> String {
     let at = format_time(report, release.at);
     let result = match &release.result {
-        ReleaseResult::Quarantined(reason) => format!("quarantined: {reason}"),
-        ReleaseResult::Verified => "verified".to_owned(),
-        ReleaseResult::InProgress => "in progress".to_owned(),
-        ReleaseResult::NotVerified => "not verified".to_owned(),
+        ReleaseStatus::Quarantined(reason) => format!("quarantined: {reason}"),
+        ReleaseStatus::NotBlamed(cause) => format!("deployed again later: {}", cause.describe()),
+        ReleaseStatus::Verified => "verified".to_owned(),
+        ReleaseStatus::InProgress => "in progress".to_owned(),
+        ReleaseStatus::NotVerified => "not verified".to_owned(),
     };
     format!(
         "{}: {} ({}), {at}, {result}",

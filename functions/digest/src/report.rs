@@ -25,7 +25,7 @@ use spending::{stack_cost, summarize_spending};
 pub use backups::BackupStatus;
 pub use holds::Entry;
 pub use incidents::IncidentSummary;
-pub use releases::{ReleaseResult, ReleaseSummary};
+pub use releases::{ReleaseStatus, ReleaseSummary};
 pub use scaling::{ScalingSummary, TimeAtMaximum};
 pub use spending::{Money, Spending};
 

@@ -8,7 +8,7 @@ use lamplighter::model::{LoadBalancerTarget, Service, Task};
 
 use crate::failures::{Failures, is_since_step};
 use crate::health::{Health, Symptom, Unhealthy};
-use crate::stopped_task::StoppedTask;
+use lamplighter::release::stopped_task::StoppedTask;
 
 /// The minimum time that a task gets to pass its load balancer health checks.
 const MIN_STARTUP_TIME: SignedDuration = SignedDuration::from_mins(3);

@@ -9,11 +9,11 @@ use lamplighter::state::TargetState;
 
 use crate::health::Failing;
 use crate::missing_resource::extract_missing_arn;
-use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
+use crate::observed_service::{ObservedService, OutOfMemory, PossibleRollback};
 use crate::policy::Policy;
 use crate::reads::Reads;
 use crate::sizes;
-use crate::stopped_task::Cause;
+use lamplighter::release::stopped_task::StopCause;
 
 /// The window over which peak memory utilization is read.
 const MEMORY_PEAK_WINDOW: SignedDuration = SignedDuration::from_hours(1);
@@ -47,7 +47,7 @@ pub async fn investigate_failure<C: Reads>(
     }
     if failing.cause.needs_operator() {
         observed.change = find_last_change(failing, since, cloud).await;
-    } else if failing.cause != Cause::Capacity {
+    } else if failing.cause != StopCause::Capacity {
         let started_at = failing.start_time(since);
         observed.evidence =
             evidence::collect_evidence(&observed.service, started_at, "", cloud).await;
@@ -81,7 +81,7 @@ fn began_with_revision(
         .iter()
         .find(|verified| verified.revision == service.task_definition);
     // A verified revision was pulled before, so the registry or the network path to it is at fault.
-    if verified.is_some() && failing.cause == Cause::Image {
+    if verified.is_some() && failing.cause == StopCause::Image {
         return false;
     }
     let Some(rolled_out_at) = verified
@@ -129,7 +129,7 @@ async fn find_rollback_target<C: Reads>(
     definition: &TaskDefinition,
     state: &TargetState,
     cloud: &C,
-) -> Result<Option<RollbackTarget>, AwsError> {
+) -> Result<Option<PossibleRollback>, AwsError> {
     let released = definition
         .containers()
         .map(|container| ImageRef::parse(container.image))
@@ -143,7 +143,7 @@ async fn find_rollback_target<C: Reads>(
         return Ok(None);
     };
     let target = rollback::find_rollback_target(state, &digest, cloud).await?;
-    Ok(target.map(|target| RollbackTarget {
+    Ok(target.map(|target| PossibleRollback {
         target,
         digest,
         tag: tag.unwrap_or_default(),
@@ -185,7 +185,7 @@ pub async fn diagnose_out_of_memory<C: Reads>(
     cloud: &C,
 ) -> Result<Option<OutOfMemory>, AwsError> {
     let Some(container) = observed
-        .find_latest_stop(Cause::OutOfMemory)
+        .find_latest_stop(StopCause::OutOfMemory)
         .and_then(|stop| stop.container.clone())
     else {
         return Ok(None);

@@ -12,9 +12,9 @@ use crate::decision::Decision;
 use crate::health::{Failing, Health, Symptom};
 use crate::observed_service::ObservedService;
 use crate::policy::Policy;
-use crate::stopped_task::Cause;
 use crate::timing::{HEALTHY_PERIOD, back_off_until, grace_period_end};
 use crate::{capacity, messages, parking, steps};
+use lamplighter::release::stopped_task::StopCause;
 
 /// Plans the end of healing for a target: closes its incident, if one was notified.
 #[must_use]
@@ -191,7 +191,7 @@ fn plan_for_failures(decision: &Decision<'_>, symptom: &Symptom, failing: &Faili
     if failing.cause.needs_operator() {
         return steps::escalate(decision, symptom);
     }
-    if failing.cause == Cause::Capacity {
+    if failing.cause == StopCause::Capacity {
         return capacity::switch_to_on_demand(decision, symptom);
     }
     steps::take_next_step(decision, symptom)

@@ -16,8 +16,8 @@ use crate::decide::decide;
 use crate::health::{Failing, Health, Symptom, Unhealthy};
 use crate::observed_service::ObservedService;
 use crate::policy::Policy;
-use crate::stopped_task::Cause;
 use crate::timing::back_off;
+use lamplighter::release::stopped_task::StopCause;
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
 
@@ -35,7 +35,7 @@ fn service() -> Service {
     service
 }
 
-fn failing(cause: Cause) -> Symptom {
+fn failing(cause: StopCause) -> Symptom {
     let says = "Essential container in task exited".to_owned();
     let container = Some("web".to_owned());
     Symptom::Failing(Failing {
@@ -139,22 +139,26 @@ fn a_crash_loop_is_restarted_with_exponential_back_off(
     #[case] expected: &str,
 ) {
     assert_eq!(
-        describe(&plan_for(&unit(failing(Cause::Exit)), &after(steps), tag)),
+        describe(&plan_for(
+            &unit(failing(StopCause::Exit)),
+            &after(steps),
+            tag
+        )),
         expected
     );
 }
 
 #[rstest]
 #[case::image(
-    failing(Cause::Image),
+    failing(StopCause::Image),
     "notify: 3/3 tasks running - image pull failed since 02:51 UTC"
 )]
 #[case::secret(
-    failing(Cause::Setup),
+    failing(StopCause::Setup),
     "notify: 3/3 tasks running - required resource missing since 02:51 UTC"
 )]
 #[case::capacity(
-    failing(Cause::Capacity),
+    failing(StopCause::Capacity),
     "notify: 3/3 tasks running - no capacity since 02:51 UTC"
 )]
 #[case::missing(
@@ -162,7 +166,7 @@ fn a_crash_loop_is_restarted_with_exponential_back_off(
     "notify: 3/3 tasks running - cause unknown since 02:51 UTC"
 )]
 #[case::unhealthy_targets(unhealthy(), "replace the task 1")]
-#[case::health_check(failing(Cause::HealthCheck), "restart the tasks")]
+#[case::health_check(failing(StopCause::HealthCheck), "restart the tasks")]
 fn each_symptom_has_its_first_step(#[case] symptom: Symptom, #[case] expected: &str) {
     assert_eq!(
         describe(&plan_for(&unit(symptom), &after(&[]), "on")),
@@ -193,7 +197,7 @@ fn something_else_may_take_precedence_over_a_step(
     #[case] change: fn(&mut ObservedService, &mut TargetState),
     #[case] expected: &str,
 ) {
-    let (mut unit, mut memory) = (unit(failing(Cause::Exit)), after(&[]));
+    let (mut unit, mut memory) = (unit(failing(StopCause::Exit)), after(&[]));
     change(&mut unit, &mut memory);
     assert_eq!(describe(&plan_for(&unit, &memory, "on")), expected);
 }
@@ -205,6 +209,7 @@ fn rolling(minutes_ago: i64) -> Deployment {
         task_definition: service().task_definition,
         rollout_state: "IN_PROGRESS".to_owned(),
         created_at: Some(NOW - minutes(minutes_ago)),
+        running_count: 0,
     }
 }
 
@@ -225,7 +230,7 @@ fn ten_healthy_minutes_close_the_incident(
     #[case] for_minutes: i64,
     #[case] expected: &str,
 ) {
-    let mut unit = unit(failing(Cause::Exit));
+    let mut unit = unit(failing(StopCause::Exit));
     unit.health = health;
     let mut memory = after(&[30]);
     memory.health.incident.as_mut().unwrap().healthy_since = Some(NOW - minutes(for_minutes));
@@ -236,8 +241,8 @@ fn ten_healthy_minutes_close_the_incident(
 #[test]
 fn every_step_settles() {
     for symptom in [
-        failing(Cause::Exit),
-        failing(Cause::HealthCheck),
+        failing(StopCause::Exit),
+        failing(StopCause::HealthCheck),
         unhealthy(),
     ] {
         let (unit, mut memory) = (unit(symptom), after(&[]));
@@ -277,7 +282,7 @@ fn the_minimum_task_count_is_one_without_a_scale_tag() {
         1
     );
     assert!(matches!(
-        plan_for(&unit(failing(Cause::Exit)), &after(&[]), "on").steps[0].action,
+        plan_for(&unit(failing(StopCause::Exit)), &after(&[]), "on").steps[0].action,
         Action::Release(ReleaseAction::RestartTasks(_))
     ));
 }

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Service;
 
 use crate::health::Failing;
-use crate::stopped_task::{Cause, StoppedTask};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// Failures within [`CRASH_LOOP_WINDOW`] that make a crash loop, even if tasks run in between: ECS
 /// throttles only tasks that never ran.
@@ -165,16 +165,16 @@ impl<'a> Failures<'a> {
 
     fn summarize(&self, within: SignedDuration) -> Failing {
         let failures = self.list_within(within);
-        let mut counts: BTreeMap<Cause, usize> = BTreeMap::new();
+        let mut counts: BTreeMap<StopCause, usize> = BTreeMap::new();
         for stop in &failures {
             *counts.entry(stop.cause).or_default() += 1;
         }
-        // On a tie the more specific cause wins, which `Cause` lists first.
+        // On a tie the more specific cause wins, which `StopCause` lists first.
         let (cause, count) = counts
             .into_iter()
             .rev()
             .max_by_key(|(_, count)| *count)
-            .unwrap_or((Cause::Unknown, 0));
+            .unwrap_or((StopCause::Unknown, 0));
         let newest = failures
             .iter()
             .filter(|stop| stop.cause == cause)

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::stopped_task::Cause;
+use lamplighter::release::stopped_task::StopCause;
 
 /// The health of a service.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,7 +31,7 @@ pub enum Symptom {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failing {
     /// The most frequent cause.
-    pub cause: Cause,
+    pub cause: StopCause,
     /// Number of tasks that failed with this cause; `total` counts all failed tasks.
     pub count: usize,
     pub total: usize,

@@ -8,7 +8,7 @@ use rstest::rstest;
 
 use crate::assessment::assess_health;
 use crate::health::{Health, Symptom};
-use crate::stopped_task::{Cause, StoppedTask};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 const REVISION: &str = "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:42";
@@ -23,10 +23,10 @@ fn service(running: i32) -> Service {
     service
 }
 
-fn stop(cause: Cause, minutes_ago: i64, revision: &str) -> StoppedTask {
+fn stop(cause: StopCause, minutes_ago: i64, revision: &str) -> StoppedTask {
     let ran = !matches!(
         cause,
-        Cause::Setup | Cause::Image | Cause::Start | Cause::Capacity
+        StopCause::Setup | StopCause::Image | StopCause::Start | StopCause::Capacity
     );
     StoppedTask {
         task: format!("task/{minutes_ago}"),
@@ -57,20 +57,20 @@ fn describe(health: &Health) -> String {
 
 #[rstest]
 #[case::nothing_stopped(3, &[], "healthy")]
-#[case::one_was_replaced(3, &[(Cause::Exit, 1)], "recovering")]
-#[case::one_is_missing(2, &[(Cause::Exit, 1)], "Exit 1 of 1")]
-#[case::a_loop(3, &[(Cause::Exit, 1), (Cause::Exit, 4), (Cause::Exit, 8)], "Exit 3 of 3")]
-#[case::a_loop_that_is_over(3, &[(Cause::Exit, 4), (Cause::Exit, 5), (Cause::Exit, 8)], "recovering")]
-#[case::long_ago(3, &[(Cause::Exit, 11), (Cause::Exit, 12), (Cause::Exit, 13)], "healthy")]
-#[case::throttled_by_ecs(0, &[(Cause::Setup, 27)], "Setup 1 of 1")]
-#[case::forgotten_by_now(0, &[(Cause::Setup, 31)], "tasks missing")]
-#[case::scaled_in(3, &[(Cause::Routine, 1), (Cause::Routine, 1), (Cause::Routine, 1)], "healthy")]
-#[case::spot(2, &[(Cause::Spot, 1), (Cause::Spot, 2), (Cause::Spot, 3)], "tasks missing")]
-#[case::most_frequent(2, &[(Cause::Exit, 1), (Cause::HealthCheck, 2), (Cause::HealthCheck, 3)], "HealthCheck 2 of 3")]
-#[case::more_telling(2, &[(Cause::Exit, 1), (Cause::OutOfMemory, 2)], "OutOfMemory 1 of 2")]
+#[case::one_was_replaced(3, &[(StopCause::Exit, 1)], "recovering")]
+#[case::one_is_missing(2, &[(StopCause::Exit, 1)], "Exit 1 of 1")]
+#[case::a_loop(3, &[(StopCause::Exit, 1), (StopCause::Exit, 4), (StopCause::Exit, 8)], "Exit 3 of 3")]
+#[case::a_loop_that_is_over(3, &[(StopCause::Exit, 4), (StopCause::Exit, 5), (StopCause::Exit, 8)], "recovering")]
+#[case::long_ago(3, &[(StopCause::Exit, 11), (StopCause::Exit, 12), (StopCause::Exit, 13)], "healthy")]
+#[case::throttled_by_ecs(0, &[(StopCause::Setup, 27)], "Setup 1 of 1")]
+#[case::forgotten_by_now(0, &[(StopCause::Setup, 31)], "tasks missing")]
+#[case::scaled_in(3, &[(StopCause::Routine, 1), (StopCause::Routine, 1), (StopCause::Routine, 1)], "healthy")]
+#[case::spot(2, &[(StopCause::Spot, 1), (StopCause::Spot, 2), (StopCause::Spot, 3)], "tasks missing")]
+#[case::most_frequent(2, &[(StopCause::Exit, 1), (StopCause::HealthCheck, 2), (StopCause::HealthCheck, 3)], "HealthCheck 2 of 3")]
+#[case::more_telling(2, &[(StopCause::Exit, 1), (StopCause::OutOfMemory, 2)], "OutOfMemory 1 of 2")]
 fn stopped_tasks_decide_the_health(
     #[case] running: i32,
-    #[case] stops: &[(Cause, i64)],
+    #[case] stops: &[(StopCause, i64)],
     #[case] expected: &str,
 ) {
     let stops: Vec<StoppedTask> = stops
@@ -110,7 +110,7 @@ fn a_single_burst_is_no_crash_loop_but_a_slow_loop_is(
     let build_stop = |(at, ran): &(i64, i64)| StoppedTask {
         stopped_at: ago(*at),
         started_at: ago(at + ran),
-        ..stop(Cause::Exit, *at, REVISION)
+        ..stop(StopCause::Exit, *at, REVISION)
     };
     let service = Service {
         desired_count: desired,
@@ -135,7 +135,7 @@ fn a_single_burst_is_no_crash_loop_but_a_slow_loop_is(
 #[test]
 fn failures_of_another_revision_do_not_count() {
     let stops: Vec<StoppedTask> = (1..5)
-        .map(|ago| stop(Cause::Exit, ago, "shop-web:41"))
+        .map(|ago| stop(StopCause::Exit, ago, "shop-web:41"))
         .collect();
     assert_eq!(
         describe(&assess_health(
@@ -160,6 +160,7 @@ fn a_service_with_fewer_tasks_during_a_rollout_is_recovering() {
         task_definition: REVISION.to_owned(),
         rollout_state: "IN_PROGRESS".to_owned(),
         created_at: Some(NOW),
+        running_count: 0,
     });
     assert_eq!(
         describe(&assess_health(
@@ -247,7 +248,7 @@ fn what_ran_before_the_last_step_says_nothing_about_it(
 ) {
     let stops: Vec<StoppedTask> = [1, 2, 4, 7]
         .iter()
-        .map(|ago| stop(Cause::Exit, *ago, REVISION))
+        .map(|ago| stop(StopCause::Exit, *ago, REVISION))
         .collect();
     let step = step.map(|ago| NOW - SignedDuration::from_mins(ago));
     let found = describe(&assess_health(
@@ -271,7 +272,7 @@ fn three_failures_of_a_large_service_are_no_crash_loop() {
     };
     let stops = |n: i64| -> Vec<StoppedTask> {
         (0..n)
-            .map(|n| stop(Cause::Exit, 1 + n % 8, REVISION))
+            .map(|n| stop(StopCause::Exit, 1 + n % 8, REVISION))
             .collect()
     };
     assert_eq!(

@@ -10,7 +10,7 @@ use lamplighter::{Function, Plan};
 use serde::Serialize;
 
 use crate::policy::Policy;
-use crate::stopped_task::StoppedTask;
+use lamplighter::release::stopped_task::StoppedTask;
 
 /// The time for which an agent may be disconnected. Normally it disconnects several times an hour.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_container_instance_events.html>

@@ -41,7 +41,6 @@ mod sizes;
 mod steps;
 #[cfg(test)]
 mod stop_tests;
-mod stopped_task;
 mod sweep;
 mod timing;
 
@@ -66,10 +65,9 @@ pub use decide::decide;
 pub use health::{Failing, Health, Symptom, Unhealthy};
 pub use missing_resource::extract_missing_arn;
 pub use observed::Observed;
-pub use observed_service::{ObservedService, OutOfMemory, RollbackTarget};
+pub use observed_service::{ObservedService, OutOfMemory, PossibleRollback};
 pub use policy::Policy;
 pub use prefetched::{Prefetched, UNHEALTHY_WATCH_LIST};
-pub use stopped_task::{Cause, StoppedTask};
 
 pub struct Heal;
 

@@ -10,16 +10,17 @@ use lamplighter::model::{
 };
 use lamplighter::notify::Message;
 use lamplighter::policy::StackDefaults;
-use lamplighter::state::{HealStep, HealthIncident, Parked, TargetState, Verified};
+use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::state::{HealStep, HealthIncident, Parked, TargetState};
 use lamplighter::{Event, Plan};
 
 use crate::health::{Failing, Symptom, Unhealthy};
 use crate::instance::{self, ObservedInstance};
 use crate::mass_failure::{self, MassFailure};
 use crate::messages::Remedy;
-use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
-use crate::stopped_task::Cause;
+use crate::observed_service::{ObservedService, OutOfMemory, PossibleRollback};
 use crate::{Heal, messages};
+use lamplighter::release::stopped_task::StopCause;
 
 fn book(messages: &[Message]) -> String {
     messages
@@ -36,9 +37,9 @@ fn before(minutes: i64) -> Timestamp {
     NOW - SignedDuration::from_mins(minutes)
 }
 
-fn failing(cause: Cause, says: &str) -> Symptom {
+fn failing(cause: StopCause, says: &str) -> Symptom {
     let (container, first) = (Some("web".to_owned()), Some(before(12)));
-    let exit_code = (cause == Cause::Exit).then_some(1);
+    let exit_code = (cause == StopCause::Exit).then_some(1);
     let within = SignedDuration::from_mins(30);
     Symptom::Failing(Failing {
         cause,
@@ -83,16 +84,15 @@ fn unit() -> ObservedService {
     ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
 }
 
-fn rollback_target() -> RollbackTarget {
+fn rollback_target() -> PossibleRollback {
     let (digest, tag) = (Digest::new("sha256:ab"), "RC_1.4.1".to_owned());
     let revision = REVISION.replace(":42", ":41");
-    let to = Verified {
-        digest: digest.clone(),
-        tag: tag.clone(),
+    let to = RollbackTarget {
+        version: tag.clone(),
         revision,
-        at: before(600),
+        digest: None,
     };
-    RollbackTarget {
+    PossibleRollback {
         target: to,
         digest,
         tag,
@@ -119,7 +119,7 @@ fn out_of_memory() -> OutOfMemory {
 
 /// The messages about repairs that are not temporary.
 fn repair_messages() -> Vec<Message> {
-    let exit = failing(Cause::Exit, "Essential container in task exited");
+    let exit = failing(StopCause::Exit, "Essential container in task exited");
     let new = healing(&[]);
     let tried = healing(&["restart the tasks"]);
     vec![
@@ -138,10 +138,10 @@ fn repair_messages() -> Vec<Message> {
 /// The messages about memory, parking and capacity.
 fn resource_messages() -> Vec<Message> {
     let killed = failing(
-        Cause::OutOfMemory,
+        StopCause::OutOfMemory,
         "OutOfMemoryError: container killed due to memory usage",
     );
-    let no_capacity = failing(Cause::Capacity, "Capacity is unavailable at this time");
+    let no_capacity = failing(StopCause::Capacity, "Capacity is unavailable at this time");
     let new = healing(&[]);
     let memory = out_of_memory();
     let sizes = TaskSizes {
@@ -209,14 +209,14 @@ fn every_message_of_a_step() {
 
 #[test]
 fn every_escalation_message() {
-    let exit = failing(Cause::Exit, "Essential container in task exited");
+    let exit = failing(StopCause::Exit, "Essential container in task exited");
     let image = failing(
-        Cause::Image,
+        StopCause::Image,
         "CannotPullContainerError: manifest for shop/web:RC_1.4.2 not found",
     );
     let secret = "ResourceInitializationError: unable to pull secrets: not authorized to perform \
                   secretsmanager:GetSecretValue on resource: arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
-    let setup = failing(Cause::Setup, secret);
+    let setup = failing(StopCause::Setup, secret);
     let (new, tried) = (
         healing(&[]),
         healing(&["restart the tasks", "restart the tasks"]),

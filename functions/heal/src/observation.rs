@@ -16,7 +16,7 @@ use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
 use crate::service_observation::observe_service;
-use crate::stopped_task::{Cause, StoppedTask};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// Number of services, and of applications, that are sampled to describe a mass failure.
 const SAMPLE_SIZE: usize = 10;
@@ -82,7 +82,7 @@ async fn observe_mass_failure<C: Reads>(
             .list_tasks(TaskOwner::Service(service), TaskLifecycle::Stopped)
             .await?;
         for task in stopped {
-            if StoppedTask::from_task(&task).cause != Cause::Routine {
+            if StoppedTask::from_task(&task).cause != StopCause::Routine {
                 *failure.stopped_by_zone.entry(task.zone).or_default() += 1;
             }
         }

@@ -6,11 +6,12 @@ use lamplighter::model::{CloudTrailEvent, Digest, Service};
 use lamplighter::plan::{Action, HealingAction, ReleaseAction};
 use lamplighter::policy::HealMode;
 use lamplighter::release::evidence::Evidence;
-use lamplighter::state::{TargetState, Verified};
+use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::state::TargetState;
 use serde::Serialize;
 
 use crate::health::{Health, Symptom};
-use crate::stopped_task::{Cause, StoppedTask};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// The time for which DescribeServices may still return the state before an update.
 const UPDATE_LAG: SignedDuration = SignedDuration::from_mins(2);
@@ -47,7 +48,7 @@ pub struct ObservedService {
     pub down: Vec<String>,
     /// Whether a dependency or a mass failure explains the symptom; `None` if that was not checked.
     pub is_excused: Option<bool>,
-    pub rollback_target: Option<RollbackTarget>,
+    pub rollback_target: Option<PossibleRollback>,
     pub evidence: Evidence,
     /// ECS service event messages, read only if tasks are missing.
     pub service_events: Vec<String>,
@@ -56,10 +57,10 @@ pub struct ObservedService {
     pub change: Option<CloudTrailEvent>,
 }
 
-/// The last verified revision, and the image that a rollback to it quarantines.
+/// A revision to roll back to, and the image that the rollback quarantines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct RollbackTarget {
-    pub target: Verified,
+pub struct PossibleRollback {
+    pub target: RollbackTarget,
     /// Digest and tag of the failing image.
     pub digest: Digest,
     pub tag: String,
@@ -110,7 +111,7 @@ impl ObservedService {
     #[must_use]
     pub fn out_of_memory_key(&self) -> Option<String> {
         let container = self
-            .find_latest_stop(Cause::OutOfMemory)?
+            .find_latest_stop(StopCause::OutOfMemory)?
             .container
             .clone()?;
         Some(format!("oom:{}:{container}", self.service.task_definition))
@@ -158,7 +159,7 @@ impl ObservedService {
     #[must_use]
     pub fn lacks_capacity(&self, symptom: &Symptom) -> bool {
         match symptom {
-            Symptom::Failing(failing) => failing.cause == Cause::Capacity,
+            Symptom::Failing(failing) => failing.cause == StopCause::Capacity,
             Symptom::MissingTasks => self
                 .explaining_event()
                 .is_some_and(|event| CAPACITY_SIGNS.iter().any(|sign| event.contains(sign))),
@@ -186,7 +187,7 @@ impl ObservedService {
             ReleaseAction::Rollback(rollback) => self.service.task_definition == rollback.to,
             ReleaseAction::Rollout(_)
             | ReleaseAction::ContinueDeployment(_)
-            | ReleaseAction::RecordVerdict(_)
+            | ReleaseAction::RecordResult(_)
             | ReleaseAction::AnswerCodeDeployHook(_) => false,
         }
     }
@@ -226,7 +227,7 @@ impl ObservedService {
 
     /// Returns the newest stopped task of the current revision with a given cause.
     #[must_use]
-    pub fn find_latest_stop(&self, cause: Cause) -> Option<&StoppedTask> {
+    pub fn find_latest_stop(&self, cause: StopCause) -> Option<&StoppedTask> {
         let own = self
             .stopped_tasks
             .iter()

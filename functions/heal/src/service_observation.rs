@@ -18,8 +18,8 @@ use crate::observed_service::ObservedService;
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
-use crate::stopped_task::{Cause, StoppedTask};
 use crate::timing::{back_off_until, grace_period_end};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// How far before the incident service events are read. ECS reports why tasks are missing before
 /// the shortage is observed, and then not again for a while.
@@ -146,7 +146,7 @@ async fn read_cause<C: Reads>(
 ) -> Result<(), AwsError> {
     match symptom {
         Symptom::Failing(failing) => {
-            if failing.cause == Cause::OutOfMemory {
+            if failing.cause == StopCause::OutOfMemory {
                 observed.out_of_memory =
                     causes::diagnose_out_of_memory(observed, context.policy, cloud).await?;
             }

@@ -13,7 +13,7 @@ use crate::decision::Decision;
 use crate::health::{Failing, Symptom, Unhealthy};
 use crate::messages::{self, Remedy};
 use crate::parking;
-use crate::stopped_task::Cause;
+use lamplighter::release::stopped_task::StopCause;
 
 /// Rolls the service back if its failures started with the running revision.
 #[must_use]
@@ -27,6 +27,7 @@ pub fn roll_back(decision: &Decision<'_>, symptom: &Symptom) -> Option<Plan> {
     let rollback = Rollback {
         service: observed.service.arn.clone(),
         to: target.target.revision.clone(),
+        to_digest: target.target.digest.clone(),
         stop: None,
         code_deploy: None,
         digest: target.digest.clone(),
@@ -35,6 +36,8 @@ pub fn roll_back(decision: &Decision<'_>, symptom: &Symptom) -> Option<Plan> {
             "{cause}; rolled back on {}",
             decision.now.strftime("%F %H:%M UTC")
         ),
+        environment: None,
+        candidates_after: decision.context.state.rollout_start(&target.digest),
     };
     Some(Plan::single_step(
         Action::Release(ReleaseAction::Rollback(rollback)),
@@ -54,7 +57,7 @@ pub fn increase_memory(
     let memory = observed
         .out_of_memory
         .as_ref()
-        .filter(|_| failing.cause == Cause::OutOfMemory && decision.is_deployed_by_ecs())?;
+        .filter(|_| failing.cause == StopCause::OutOfMemory && decision.is_deployed_by_ecs())?;
     if has_increased_memory(decision) {
         return None;
     }

@@ -7,75 +7,81 @@ use lamplighter::model::{Task, TaskContainer};
 use serde_json::Value;
 
 use crate::missing_resource::extract_missing_arn;
-use crate::stopped_task::{Cause, StoppedTask};
+use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// Stop code and stop reason of a task, exit code and reason of its container, and the cause.
-type Case = (&'static str, &'static str, Option<i32>, &'static str, Cause);
+type Case = (
+    &'static str,
+    &'static str,
+    Option<i32>,
+    &'static str,
+    StopCause,
+);
 
 /// Captured, or from the AWS pages that `stopped_task` names and the troubleshooting pages beside them.
 #[rustfmt::skip]
 const CASES: [Case; 61] = [
-    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1111111111111111111)", Some(137), "", Cause::Routine),
-    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/2222222222222222222)", Some(0), "", Cause::Routine),
-    ("ServiceSchedulerInitiated", "Availability-zone rebalancing initiated by (deployment ecs-svc/1)", Some(143), "", Cause::Routine),
-    ("UserInitiated", "Task stopped by user", Some(143), "", Cause::Routine),
-    ("UserInitiated", "lamplighter: its targets are unhealthy", Some(143), "", Cause::Routine),
-    ("UserInitiated", "Task stopped by (deployment ecs-svc/1)", None, "", Cause::Routine),
-    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-web/0123456789abcdef)", Some(137), "", Cause::HealthCheck),
-    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (elb shop-web)", Some(0), "", Cause::HealthCheck),
-    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "", Cause::HealthCheck),
-    ("ServiceSchedulerInitiated", "", None, "", Cause::Routine),
-    ("EssentialContainerExited", "Essential container in task exited", Some(1), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(0), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(2), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(139), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(143), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(137), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(254), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited due to an error.", Some(255), "", Cause::Exit),
-    ("", "Essential container in task exited", Some(1), "", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(1), "Application exited", Cause::Exit),
-    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError: Container killed due to memory usage", Cause::OutOfMemory),
-    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError", Cause::OutOfMemory),
-    ("EssentialContainerExited", "OutOfMemoryError: Container killed due to memory usage", Some(137), "", Cause::OutOfMemory),
-    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "OutOfMemoryError: Container killed due to memory usage", Cause::OutOfMemory),
-    ("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/library/web:latest: docker.io/library/web:latest: not found", None, "", Cause::Image),
-    ("TaskFailedToStart", "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"public.ecr.aws/x/y:z\": unexpected status code 429 Too Many Requests - toomanyrequests: Rate exceeded", None, "", Cause::Image),
-    ("TaskFailedToStart", "CannotPullContainerError: The task can't pull the image 'shop/web:RC_1.4.2'. The image does not exist", None, "", Cause::Image),
-    ("TaskFailedToStart", "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'", None, "", Cause::Image),
-    ("TaskFailedToStart", "CannotPullImageManifestError: Error response from daemon: manifest unknown", None, "", Cause::Image),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotPullContainerError: write /var/lib/docker/tmp/GetImageBlob111111111: no space left on device", Cause::Image),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotPullECRContainerError: AccessDeniedException: User is not authorized", Cause::Image),
-    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration.", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server'", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ResourceInitializationError: failed to download env files: file download command: non empty error stream: s3: AccessDenied", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream", None, "", Cause::Setup),
-    ("TaskFailedToStart", "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/shop-web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions", None, "", Cause::Setup),
-    ("TaskFailedToStart", "CannotCreateVolumeError: Get emulator volume error", None, "", Cause::Setup),
-    ("TaskFailedToStart", "Fetching secret data from AWS Secrets Manager in region eu-west-1: secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", Cause::Setup),
-    ("TaskFailedToStart", "Fetching secret data from SSM Parameter Store in eu-west-1: AccessDeniedException: User is not authorized to perform ssm:GetParameters", None, "", Cause::Setup),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.", Cause::Setup),
-    ("TaskFailedToStart", "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet", None, "", Cause::Capacity),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to create task for container: exec: \"/app\": stat /app: no such file or directory", Cause::Start),
-    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s", Cause::Start),
-    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeError: failed to create new container runtime task: OCI runtime error", Cause::Start),
-    ("TaskFailedToStart", "Task failed to start", None, "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 100 free data blocks", Cause::Start),
-    ("TaskFailedToStart", "Task failed to start", None, "", Cause::Start),
-    ("TaskFailedToStart", "InternalError: unexpected EOF", None, "", Cause::Start),
-    ("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.", None, "", Cause::Capacity),
-    ("TaskFailedToStart", "Capacity is unavailable at this time. Please try again later or in a different availability zone", None, "", Cause::Capacity),
-    ("TaskFailedToStart", "RESOURCE:MEMORY", None, "", Cause::Capacity),
-    ("SpotInterruption", "Your Spot Task was interrupted.", Some(137), "", Cause::Spot),
-    ("TerminationNotice", "Your Spot Task was interrupted.", Some(143), "", Cause::Spot),
-    ("SpotInterruption", "", Some(143), "", Cause::Spot),
-    ("", "Host EC2 (instance i-0123456789abcdef0) terminated.", None, "", Cause::Host),
-    ("", "Host EC2 (instance i-0123456789abcdef0) stopped/terminated.", Some(137), "", Cause::Host),
-    ("", "Container instance deregistration forced by user", None, "", Cause::Host),
-    ("ServiceSchedulerInitiated", "ECS is performing maintenance on the underlying infrastructure hosting the task", Some(143), "", Cause::Host),
-    ("SomeStrangeStopCode", "Something that nobody has said before", None, "", Cause::Unknown),
-    ("", "", None, "", Cause::Unknown),
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/1111111111111111111)", Some(137), "", StopCause::Routine),
+    ("ServiceSchedulerInitiated", "Scaling activity initiated by (deployment ecs-svc/2222222222222222222)", Some(0), "", StopCause::Routine),
+    ("ServiceSchedulerInitiated", "Availability-zone rebalancing initiated by (deployment ecs-svc/1)", Some(143), "", StopCause::Routine),
+    ("UserInitiated", "Task stopped by user", Some(143), "", StopCause::Routine),
+    ("UserInitiated", "lamplighter: its targets are unhealthy", Some(143), "", StopCause::Routine),
+    ("UserInitiated", "Task stopped by (deployment ecs-svc/1)", None, "", StopCause::Routine),
+    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/shop-web/0123456789abcdef)", Some(137), "", StopCause::HealthCheck),
+    ("ServiceSchedulerInitiated", "Task failed ELB health checks in (elb shop-web)", Some(0), "", StopCause::HealthCheck),
+    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "", StopCause::HealthCheck),
+    ("ServiceSchedulerInitiated", "", None, "", StopCause::Routine),
+    ("EssentialContainerExited", "Essential container in task exited", Some(1), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(0), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(2), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(139), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(143), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(254), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited due to an error.", Some(255), "", StopCause::Exit),
+    ("", "Essential container in task exited", Some(1), "", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(1), "Application exited", StopCause::Exit),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError: Container killed due to memory usage", StopCause::OutOfMemory),
+    ("EssentialContainerExited", "Essential container in task exited", Some(137), "OutOfMemoryError", StopCause::OutOfMemory),
+    ("EssentialContainerExited", "OutOfMemoryError: Container killed due to memory usage", Some(137), "", StopCause::OutOfMemory),
+    ("ServiceSchedulerInitiated", "Task failed container health checks", Some(137), "OutOfMemoryError: Container killed due to memory usage", StopCause::OutOfMemory),
+    ("TaskFailedToStart", "CannotPullContainerError: pull image manifest has been retried 5 time(s): failed to resolve ref docker.io/library/web:latest: docker.io/library/web:latest: not found", None, "", StopCause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: inspect image has been retried 1 time(s): failed to resolve ref \"public.ecr.aws/x/y:z\": unexpected status code 429 Too Many Requests - toomanyrequests: Rate exceeded", None, "", StopCause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: The task can't pull the image 'shop/web:RC_1.4.2'. The image does not exist", None, "", StopCause::Image),
+    ("TaskFailedToStart", "CannotPullContainerError: image Manifest does not contain descriptor matching platform 'linux/amd64'", None, "", StopCause::Image),
+    ("TaskFailedToStart", "CannotPullImageManifestError: Error response from daemon: manifest unknown", None, "", StopCause::Image),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotPullContainerError: write /var/lib/docker/tmp/GetImageBlob111111111: no space left on device", StopCause::Image),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotPullECRContainerError: AccessDeniedException: User is not authorized", StopCause::Image),
+    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secret from asm: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: unable to pull secrets or registry auth: The task cannot pull registry auth from Amazon ECR: There is a connection issue between the task and Amazon ECR. Check your task network configuration.", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to validate logger args: create stream has been retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist. : exit status 1", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: b'mount.nfs4: access denied by server'", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to download env files: file download command: non empty error stream: s3: AccessDenied", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ResourceInitializationError: failed to initialize logging driver: failed to create Cloudwatch log stream", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "ECS was unable to assume the role 'arn:aws:iam::123456789012:role/shop-web' that was provided for this task. Please verify that the role being passed has the proper trust relationship and permissions", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "CannotCreateVolumeError: Get emulator volume error", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "Fetching secret data from AWS Secrets Manager in region eu-west-1: secret arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db: ResourceNotFoundException: Secrets Manager can't find the specified secret.", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "Fetching secret data from SSM Parameter Store in eu-west-1: AccessDeniedException: User is not authorized to perform ssm:GetParameters", None, "", StopCause::Setup),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to initialize logging driver: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log group does not exist.", StopCause::Setup),
+    ("TaskFailedToStart", "Unexpected EC2 error while attempting to Create Network Interface with public IP assignment enabled in subnet 'subnet-0123456789abcdef0': InsufficientFreeAddressesInSubnet", None, "", StopCause::Capacity),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotStartContainerError: Error response from daemon: failed to create task for container: exec: \"/app\": stat /app: no such file or directory", StopCause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeTimeoutError: Could not transition to running; timed out after waiting 3m0s", StopCause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "ContainerRuntimeError: failed to create new container runtime task: OCI runtime error", StopCause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "CannotCreateContainerError: API error (500): devmapper: Thin Pool has 100 free data blocks", StopCause::Start),
+    ("TaskFailedToStart", "Task failed to start", None, "", StopCause::Start),
+    ("TaskFailedToStart", "InternalError: unexpected EOF", None, "", StopCause::Start),
+    ("TaskFailedToStart", "Timeout waiting for network interface provisioning to complete.", None, "", StopCause::Capacity),
+    ("TaskFailedToStart", "Capacity is unavailable at this time. Please try again later or in a different availability zone", None, "", StopCause::Capacity),
+    ("TaskFailedToStart", "RESOURCE:MEMORY", None, "", StopCause::Capacity),
+    ("SpotInterruption", "Your Spot Task was interrupted.", Some(137), "", StopCause::Spot),
+    ("TerminationNotice", "Your Spot Task was interrupted.", Some(143), "", StopCause::Spot),
+    ("SpotInterruption", "", Some(143), "", StopCause::Spot),
+    ("", "Host EC2 (instance i-0123456789abcdef0) terminated.", None, "", StopCause::Host),
+    ("", "Host EC2 (instance i-0123456789abcdef0) stopped/terminated.", Some(137), "", StopCause::Host),
+    ("", "Container instance deregistration forced by user", None, "", StopCause::Host),
+    ("ServiceSchedulerInitiated", "ECS is performing maintenance on the underlying infrastructure hosting the task", Some(143), "", StopCause::Host),
+    ("SomeStrangeStopCode", "Something that nobody has said before", None, "", StopCause::Unknown),
+    ("", "", None, "", StopCause::Unknown),
 ];
 
 fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Task {
@@ -213,13 +219,19 @@ fn captured_tasks_have_a_known_cause() {
             "TaskFailedToStart",
         ];
         assert!(
-            stop.cause != Cause::Unknown || !known.contains(&text(&detail["stopCode"]).as_str()),
+            stop.cause != StopCause::Unknown
+                || !known.contains(&text(&detail["stopCode"]).as_str()),
             "{detail}"
         );
         classes.push(stop.cause);
     }
     assert!(classes.len() >= 10, "{classes:?}");
-    for cause in [Cause::Exit, Cause::OutOfMemory, Cause::Routine, Cause::Spot] {
+    for cause in [
+        StopCause::Exit,
+        StopCause::OutOfMemory,
+        StopCause::Routine,
+        StopCause::Spot,
+    ] {
         assert!(classes.contains(&cause), "{cause:?} in {classes:?}");
     }
 }

@@ -33,6 +33,10 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
             active.tag,
             rollout.age_minutes()
         )),
+        RolloutStage::Idle => Plan::nothing(format!(
+            "{} is deployed, and no task is desired: its result waits for a task",
+            active.tag
+        )),
         RolloutStage::Paused => rollout.decide_paused(),
         RolloutStage::Live => rollout.decide_completed(),
         RolloutStage::Superseded => rollout.plan_superseded(),

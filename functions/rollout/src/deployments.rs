@@ -2,7 +2,7 @@
 
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, ServiceDeployment};
-use lamplighter::state::Verified;
+use lamplighter::release::rollback::RollbackTarget;
 
 use crate::reads::Reads;
 
@@ -21,7 +21,7 @@ pub async fn find_pause<C: Reads>(
 /// Returns the active deployment if ECS can revert it to the revision `target`.
 pub async fn find_revertible_deployment<C: Reads>(
     service: &Arn,
-    target: &Verified,
+    target: &RollbackTarget,
     cloud: &C,
 ) -> Result<Option<String>, AwsError> {
     let deployment = cloud

@@ -1,6 +1,7 @@
 //! Why a release failed: its kind, and the explanation with the evidence.
 
-use lamplighter::model::{ExistingAlarm, Service};
+use lamplighter::model::{EnvironmentCause, ExistingAlarm, Service};
+use lamplighter::release::evidence::Blame;
 
 use crate::observed::Observed;
 
@@ -52,6 +53,48 @@ impl Failure {
             Self::FiringAlarm => "an alarm fired",
         }
     }
+}
+
+/// Words of ECS service events, and the cause that they state. They count only if no stopped task gives a reason.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
+const EVENT_CAUSES: [(&str, EnvironmentCause); 5] = [
+    ("unable to place a task", EnvironmentCause::Capacity),
+    ("Capacity is unavailable", EnvironmentCause::Capacity),
+    ("reached the limit", EnvironmentCause::Capacity),
+    (
+        "unable to assume the role",
+        EnvironmentCause::MissingResource,
+    ),
+    (
+        "ResourceInitializationError",
+        EnvironmentCause::MissingResource,
+    ),
+];
+
+/// Returns the cause of a rollout that did not complete if its image is not to blame. `None` if the image failed, or if
+/// nothing is known.
+pub fn find_environment_cause(observed: &Observed) -> Option<EnvironmentCause> {
+    if !observed.down.is_empty() {
+        return Some(EnvironmentCause::Dependency);
+    }
+    match observed.evidence.blame {
+        Blame::Image => return None,
+        Blame::Environment(cause) => return Some(cause),
+        Blame::Unknown => {}
+    }
+    let service = observed.service.as_ref()?;
+    if service.rollout_deadlock().is_some() {
+        return Some(EnvironmentCause::Placement);
+    }
+    EVENT_CAUSES
+        .iter()
+        .find(|(sign, _)| {
+            observed
+                .service_events
+                .iter()
+                .any(|event| event.contains(sign))
+        })
+        .map(|(_, cause)| *cause)
 }
 
 /// Explains a rollout that did not complete.

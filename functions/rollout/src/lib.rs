@@ -122,6 +122,7 @@ impl Operation for Rollout {
         if let Some(streak) = &observed.probe_streak {
             active.probe_streak = streak.clone();
         }
+        active.progress = observed.progress.or(active.progress);
     }
 
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
@@ -139,7 +140,7 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         ReleaseAction::Rollout(_)
         | ReleaseAction::RestartTasks(_)
         | ReleaseAction::ContinueDeployment(_)
-        | ReleaseAction::RecordVerdict(_)
+        | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_) => false,
     }
 }

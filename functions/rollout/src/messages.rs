@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::{ExistingAlarm, Service, pluralize};
+use lamplighter::model::{EnvironmentCause, ExistingAlarm, Service, pluralize};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
-use lamplighter::state::{ActiveRollout, ProbeStreak, Verified};
+use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::state::{ActiveRollout, ProbeStreak};
 
 use crate::failure::{self, Failure};
 use crate::observed::Observed;
@@ -100,14 +101,14 @@ pub fn rollback_started(
     active: &ActiveRollout,
     minutes: i64,
     failure: Failure,
-    target: &Verified,
+    target: &RollbackTarget,
     why: &str,
     is_approval_used: bool,
 ) -> Message {
     Message::warning(format!(
         "{} rejected after {minutes} min, rolling back to {} - {}",
         active.tag,
-        target.tag,
+        target.version,
         failure.cause()
     ))
     .action(format!(
@@ -188,23 +189,98 @@ pub fn rollback_held_by_outage(
     .fires(format!("{RELEASE_CONDITION}:failed"))
 }
 
-/// Warns that ECS or a person rolled the release back, which a dependency outage explains.
-pub fn outage_rollback(
-    service: &Service,
+/// Warns that ECS or a person rolled the release back, for which its image is not to blame.
+pub fn rollback_not_blamed(
     active: &ActiveRollout,
     minutes: i64,
-    down: &[String],
+    observed: &Observed,
+    cause: EnvironmentCause,
 ) -> Message {
-    let down = down.join(", ");
+    let revision = observed
+        .service
+        .as_ref()
+        .map_or("", |service| revision_name(&service.task_definition));
     Message::warning(format!(
-        "{} rolled back to {} after {minutes} min - dependency outage ({down})",
+        "{} rolled back to {revision} after {minutes} min - {}",
         active.tag,
-        revision_name(&service.task_definition)
+        describe_cause(cause, &observed.down)
     ))
-    .action("Lamplighter does not quarantine the image.")
-    .why("ECS, CodeDeploy or a person rolled the service back. During a dependency outage, any revision fails.")
-    .next(format!("Push the image again once {down} is back."))
+    .action(DEPLOYS_AGAIN)
+    .why(format!(
+        "ECS, CodeDeploy or a person rolled the service back. {}",
+        explain_environment(observed, cause)
+    ))
+    .next(describe_repair(cause, &observed.down))
     .clears(RELEASE_CONDITION)
+}
+
+/// Warns that Lamplighter rolls a release back for which its image is not to blame.
+pub fn rollback_started_not_blamed(
+    active: &ActiveRollout,
+    minutes: i64,
+    target: &RollbackTarget,
+    why: &str,
+    cause: EnvironmentCause,
+) -> Message {
+    Message::warning(format!(
+        "{} not live after {minutes} min, rolling back to {} - {}",
+        active.tag,
+        target.version,
+        describe_cause(cause, &[])
+    ))
+    .action(format!(
+        "Lamplighter rolls the service back to {}. It deploys the image again later, with growing pauses.",
+        revision_name(&target.revision)
+    ))
+    .why(why)
+    .next(describe_repair(cause, &[]))
+    .clears(RELEASE_CONDITION)
+}
+
+/// The action on a release whose image is not to blame.
+const DEPLOYS_AGAIN: &str = "Lamplighter does not quarantine the image. It deploys the image again in 5 min, then with growing pauses.";
+
+fn describe_cause(cause: EnvironmentCause, down: &[String]) -> String {
+    if down.is_empty() {
+        cause.describe().to_owned()
+    } else {
+        format!("{} ({})", cause.describe(), down.join(", "))
+    }
+}
+
+fn explain_environment(observed: &Observed, cause: EnvironmentCause) -> String {
+    match cause {
+        EnvironmentCause::Dependency => {
+            "During a dependency outage, any revision fails.".to_owned()
+        }
+        EnvironmentCause::Capacity
+        | EnvironmentCause::Placement
+        | EnvironmentCause::MissingResource
+        | EnvironmentCause::Registry
+        | EnvironmentCause::Template => failure::describe_failure(observed),
+    }
+}
+
+/// Returns what a person has to repair, so that the next attempt succeeds.
+fn describe_repair(cause: EnvironmentCause, down: &[String]) -> String {
+    match cause {
+        EnvironmentCause::Capacity => {
+            "Add capacity, subnets or other capacity providers, or wait for AWS.".to_owned()
+        }
+        EnvironmentCause::Placement => {
+            "Raise maximumPercent of the service, or lower minimumHealthyPercent.".to_owned()
+        }
+        EnvironmentCause::MissingResource => {
+            "Restore the secret, role, log group or network that the message names.".to_owned()
+        }
+        EnvironmentCause::Registry => {
+            "Check that the image exists, and that the execution role and the subnets reach its registry.".to_owned()
+        }
+        EnvironmentCause::Dependency => format!("Restore {}.", down.join(", ")),
+        EnvironmentCause::Template => {
+            "Correct the template: the image ran with the settings before.".to_owned()
+        }
+    }
 }
 
 pub fn probes_inconclusive(active: &ActiveRollout, streak: &ProbeStreak) -> Message {

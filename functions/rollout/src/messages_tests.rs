@@ -1,11 +1,14 @@
 //! Every message of `rollout`, as people read it. A change of a text is a change of its snapshot.
 
 use jiff::Timestamp;
-use lamplighter::model::{AlarmState, AlarmTopics, Arn, Digest, ExistingAlarm, Service};
+use lamplighter::model::{
+    AlarmState, AlarmTopics, Arn, Digest, EnvironmentCause, ExistingAlarm, Service,
+};
 use lamplighter::notify::Message;
-use lamplighter::release::evidence::Evidence;
+use lamplighter::release::evidence::{Blame, Evidence};
+use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::state::ActiveRollout;
 use lamplighter::state::ProbeStreak;
-use lamplighter::state::{ActiveRollout, Verified};
 
 use crate::Observed;
 use crate::failure::{self, Failure};
@@ -45,6 +48,9 @@ fn active() -> ActiveRollout {
         at: STARTED,
         deployment: None,
         probe_streak: ProbeStreak::default(),
+        progress: None,
+        previous: None,
+        template: None,
     }
 }
 
@@ -69,6 +75,7 @@ fn explained() -> Observed {
             ),
             lines: Some(("web".to_owned(), vec!["panic: no configuration".to_owned()])),
             missing: None,
+            blame: Blame::Image,
         },
         ..unexplained()
     }
@@ -106,13 +113,52 @@ fn alarm() -> ExistingAlarm {
 }
 
 fn rollback(failure: Failure, why: &str, is_approval_used: bool) -> Message {
-    let target = Verified {
-        digest: digest(),
-        tag: "RC_1.4.1".to_owned(),
+    let target = RollbackTarget {
+        version: "RC_1.4.1".to_owned(),
         revision: REVISION.to_owned(),
-        at: STARTED,
+        digest: None,
     };
     messages::rollback_started(&active(), 16, failure, &target, why, is_approval_used)
+}
+
+fn during_outage() -> Observed {
+    Observed {
+        down: vec!["orders".to_owned()],
+        ..unexplained()
+    }
+}
+
+/// Returns a rollout of which no task could be placed.
+fn without_capacity() -> Observed {
+    Observed {
+        evidence: Evidence::default(),
+        ..explained()
+    }
+}
+
+fn not_blamed(cause: EnvironmentCause) -> Message {
+    let target = RollbackTarget {
+        version: "RC_1.4.1".to_owned(),
+        revision: REVISION.to_owned(),
+        digest: None,
+    };
+    let why = failure::describe_incomplete_rollout(&without_capacity());
+    messages::rollback_started_not_blamed(&active(), 16, &target, &why, cause)
+}
+
+/// A release is blamed for what its image caused alone.
+#[test]
+fn the_environment_is_told_apart_from_the_image() {
+    assert_eq!(failure::find_environment_cause(&explained()), None);
+    assert_eq!(failure::find_environment_cause(&unexplained()), None);
+    assert_eq!(
+        failure::find_environment_cause(&during_outage()),
+        Some(EnvironmentCause::Dependency)
+    );
+    assert_eq!(
+        failure::find_environment_cause(&without_capacity()),
+        Some(EnvironmentCause::Capacity)
+    );
 }
 
 #[test]
@@ -137,7 +183,13 @@ fn every_message() {
         rollback(Failure::FiringAlarm, &fired, false),
         messages::no_rollback_target(&service, &active, 16, &late),
         messages::rollback_held_by_outage(&service, &active, 16, &late, &orders),
-        messages::outage_rollback(&service, &active, 16, &orders),
+        messages::rollback_not_blamed(&active, 16, &during_outage(), EnvironmentCause::Dependency),
+        messages::rollback_not_blamed(&active, 16, &without_capacity(), EnvironmentCause::Capacity),
+        not_blamed(EnvironmentCause::Capacity),
+        not_blamed(EnvironmentCause::Placement),
+        not_blamed(EnvironmentCause::MissingResource),
+        not_blamed(EnvironmentCause::Registry),
+        not_blamed(EnvironmentCause::Template),
         messages::probes_inconclusive(&active, &probes(0)),
         messages::release_superseded(
             &active,

@@ -9,7 +9,7 @@ use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
 use lamplighter::policy;
 use lamplighter::release::{dependencies, evidence, rollback};
-use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState};
+use lamplighter::state::{ActiveRollout, ProbeStreak, RolloutProgress, TargetState};
 
 use crate::code_deploy;
 use crate::completion;
@@ -101,13 +101,16 @@ impl Prefetched {
         active: &ActiveRollout,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        let runs_it = match service.task_definition.as_str() {
-            "" => false,
-            revision => runs_image(
-                &cloud.describe_task_definition(revision).await?,
-                &active.digest,
-            ),
+        let running = match service.task_definition.as_str() {
+            "" => None,
+            revision => Some(cloud.describe_task_definition(revision).await?),
         };
+        let runs_it = running
+            .as_ref()
+            .is_some_and(|running| runs_image(running, &active.digest));
+        let runs_instead = running
+            .filter(|_| !runs_it)
+            .and_then(|running| find_released_digest(&running, context.state));
         let deadline = context.policy.deadline;
         let code_deployment = code_deploy::find_deployment(&service, active, cloud).await?;
         let stage = if let Some(deployment) = &code_deployment {
@@ -115,16 +118,37 @@ impl Prefetched {
         } else {
             // ECS waits between traffic steps, and each step may be evaluated for a while.
             let shift = service.shifting.max_seconds(context.policy.step);
-            let deadline = deadline.map(|deadline| deadline + shift);
+            let grace = u64::try_from(service.health_check_grace_period).unwrap_or_default();
+            let deadline = deadline.map(|deadline| deadline + shift + grace);
             let failed = has_failure_event(context, active);
-            derive_stage(&service, active, runs_it, failed, deadline, self.at)
+            let advanced = ActiveRollout {
+                progress: Some(self.observe_progress(&service, active)),
+                ..active.clone()
+            };
+            derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
         };
         Ok(Observed {
+            progress: Some(self.observe_progress(&service, active)),
+            runs_instead,
+            // Without a task, time says nothing about the release.
+            deadline_restarts_at: (stage == RolloutStage::Idle).then_some(self.at),
             service: Some(service),
             stage,
             code_deployment,
             ..Observed::default()
         })
+    }
+
+    /// Returns how far ECS has replaced the tasks, and since when.
+    fn observe_progress(&self, service: &Service, active: &ActiveRollout) -> RolloutProgress {
+        let new = service
+            .primary_deployment()
+            .map_or(0, |primary| primary.running_count);
+        let old = service.running_count - new;
+        match active.progress {
+            None => RolloutProgress::observe(None, new, old, active.at),
+            known => RolloutProgress::observe(known, new, old, self.at),
+        }
     }
 
     /// Finds out whether the deployment waits for an approval, which stops the clock of its
@@ -244,4 +268,12 @@ fn runs_image(definition: &TaskDefinition, digest: &Digest) -> bool {
     definition
         .containers()
         .any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
+}
+
+/// Returns the digest of the revision that Lamplighter released, if it did.
+fn find_released_digest(definition: &TaskDefinition, state: &TargetState) -> Option<Digest> {
+    definition
+        .containers()
+        .filter_map(|container| ImageRef::parse(container.image).digest)
+        .find(|digest| state.find_release_tag(digest).is_some())
 }

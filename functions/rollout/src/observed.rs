@@ -1,9 +1,10 @@
 //! The input of a decision: what AWS reports about one rollout.
 
 use jiff::Timestamp;
-use lamplighter::model::{CodeDeployment, ExistingAlarm, Service};
+use lamplighter::model::{CodeDeployment, Digest, ExistingAlarm, Service};
 use lamplighter::release::evidence::Evidence;
-use lamplighter::state::{ProbeStreak, Verified};
+use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::state::{ProbeStreak, RolloutProgress};
 use serde::Serialize;
 
 use crate::stage::RolloutStage;
@@ -17,8 +18,12 @@ pub struct Observed {
     pub code_deployment: Option<CodeDeployment>,
     /// The progress of the active rollout.
     pub stage: RolloutStage,
-    /// The newest verified revision to roll back to; read only if a rollback is needed.
-    pub rollback_target: Option<Verified>,
+    /// The revision to roll back to; read only if a rollback is needed.
+    pub rollback_target: Option<RollbackTarget>,
+    /// How far ECS has replaced the tasks.
+    pub progress: Option<RolloutProgress>,
+    /// The released digest that the service runs, if it is another one.
+    pub runs_instead: Option<Digest>,
     /// The probe results so far, if the tag gives addresses to probe.
     pub probe_streak: Option<ProbeStreak>,
     /// Firing error alarms; read only after completion, if there is a bake time.

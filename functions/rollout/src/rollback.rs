@@ -1,9 +1,9 @@
 //! The rollback of a release that failed.
 
 use lamplighter::Plan;
-use lamplighter::model::ExistingAlarm;
+use lamplighter::model::{EnvironmentCause, ExistingAlarm};
 use lamplighter::plan::{Action, ReleaseAction, Rollback};
-use lamplighter::state::Verified;
+use lamplighter::release::rollback::RollbackTarget;
 
 use crate::code_deploy;
 use crate::failure::{self, Failure};
@@ -37,18 +37,29 @@ impl TrackedRollout<'_> {
         }
     }
 
-    fn roll_back_to(&self, target: &Verified, failure: Failure, why: &str) -> Plan {
-        let message = messages::rollback_started(
-            self.active,
-            self.age_minutes(),
-            failure,
-            target,
-            why,
-            self.is_approval_used(),
-        );
+    fn roll_back_to(&self, target: &RollbackTarget, failure: Failure, why: &str) -> Plan {
+        let environment = self.find_rollback_cause(failure);
+        let message = match environment {
+            Some(cause) => messages::rollback_started_not_blamed(
+                self.active,
+                self.age_minutes(),
+                target,
+                why,
+                cause,
+            ),
+            None => messages::rollback_started(
+                self.active,
+                self.age_minutes(),
+                failure,
+                target,
+                why,
+                self.is_approval_used(),
+            ),
+        };
         let rollback = Rollback {
             service: self.service.arn.clone(),
             to: target.revision.clone(),
+            to_digest: target.digest.clone(),
             stop: self.observed.revertible_deployment.clone(),
             code_deploy: self
                 .observed
@@ -62,12 +73,26 @@ impl TrackedRollout<'_> {
                 failure.quarantine_reason(),
                 self.now.strftime("%F %H:%M UTC")
             ),
+            environment,
+            candidates_after: self.candidates_after(),
         };
         Plan::single_step(
             Action::Release(ReleaseAction::Rollback(rollback)),
             message.title.clone(),
             message,
         )
+    }
+
+    /// Returns the cause of a failure if the image is not to blame. Probes and alarms speak about tasks that run, so that
+    /// only a template can excuse them.
+    fn find_rollback_cause(&self, failure: Failure) -> Option<EnvironmentCause> {
+        let cause = self.find_environment_cause();
+        match failure {
+            Failure::Deadline | Failure::FailedDeployment => cause,
+            Failure::FailedProbes | Failure::FiringAlarm => {
+                cause.filter(|cause| *cause == EnvironmentCause::Template)
+            }
+        }
     }
 
     /// Returns the first alarm that counts against the release.
@@ -90,6 +115,7 @@ impl TrackedRollout<'_> {
             | RolloutStage::RolledBack
             | RolloutStage::InProgress
             | RolloutStage::Paused
+            | RolloutStage::Idle
             | RolloutStage::Live
             | RolloutStage::Superseded => Failure::FailedDeployment,
         }

@@ -16,6 +16,8 @@ pub enum RolloutStage {
     InProgress,
     /// Waiting for an approval before traffic shifts to it.
     Paused,
+    /// No task is desired, so that nothing shows whether it works.
+    Idle,
     /// Completed: all tasks run it.
     Live,
     /// Not completed by the deadline.
@@ -42,7 +44,7 @@ impl RolloutStage {
             | Self::RolledBack
             | Self::ProbesFailed
             | Self::AlarmFiring => true,
-            Self::InProgress | Self::Paused | Self::Live | Self::Superseded => false,
+            Self::InProgress | Self::Paused | Self::Idle | Self::Live | Self::Superseded => false,
         }
     }
 
@@ -51,9 +53,12 @@ impl RolloutStage {
     pub fn needs_rollback(self) -> bool {
         match self {
             Self::TimedOut | Self::Failed | Self::ProbesFailed | Self::AlarmFiring => true,
-            Self::InProgress | Self::Paused | Self::Live | Self::RolledBack | Self::Superseded => {
-                false
-            }
+            Self::InProgress
+            | Self::Paused
+            | Self::Idle
+            | Self::Live
+            | Self::RolledBack
+            | Self::Superseded => false,
         }
     }
 
@@ -63,6 +68,7 @@ impl RolloutStage {
         match self {
             Self::InProgress | Self::TimedOut => true,
             Self::Paused
+            | Self::Idle
             | Self::Live
             | Self::Failed
             | Self::ProbesFailed
@@ -74,7 +80,7 @@ impl RolloutStage {
 }
 
 /// Returns the progress of an ECS rollout. `runs_it`: the newest deployment has its image.
-/// `failed`: ECS reported a failed deployment since the rollout began. `deadline` is in seconds.
+/// `failed`: ECS reported a failed deployment since the rollout began. `deadline` is in seconds, from the last progress.
 #[must_use]
 pub fn derive_stage(
     service: &Service,
@@ -92,7 +98,11 @@ pub fn derive_stage(
         return RolloutStage::InProgress;
     };
     if runs_it {
-        let is_late = u64::try_from(age.as_secs()).is_ok_and(|age| age >= deadline);
+        let stalled = now.duration_since(last_progress(active));
+        let is_late = u64::try_from(stalled.as_secs()).is_ok_and(|stalled| stalled >= deadline);
+        if service.desired_count == 0 {
+            return RolloutStage::Idle;
+        }
         return match primary.rollout_state.as_str() {
             "COMPLETED" => RolloutStage::Live,
             "FAILED" => RolloutStage::Failed,
@@ -112,6 +122,13 @@ pub fn derive_stage(
     } else {
         RolloutStage::RolledBack
     }
+}
+
+/// Returns when the rollout last made progress, or began.
+fn last_progress(active: &ActiveRollout) -> Timestamp {
+    active
+        .progress
+        .map_or(active.at, |progress| progress.at.max(active.at))
 }
 
 /// Reports whether all tasks belong to the newest deployment.

@@ -20,6 +20,7 @@ fn service(revision: &str, rollout_state: &str, age: i64) -> Service {
         task_definition: revision.into(),
         rollout_state: rollout_state.into(),
         created_at: Some(NOW - SignedDuration::from_mins(age)),
+        running_count: 0,
     };
     Service {
         task_definition: revision.into(),
@@ -40,6 +41,9 @@ fn active_rollout(age: i64) -> ActiveRollout {
         at: NOW - SignedDuration::from_mins(age),
         deployment: None,
         probe_streak: ProbeStreak::default(),
+        progress: None,
+        previous: None,
+        template: None,
     }
 }
 

@@ -2,13 +2,14 @@
 
 use jiff::Timestamp;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::Service;
+use lamplighter::model::{EnvironmentCause, Service};
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, ContinueDeployment, RecordVerdict, ReleaseAction, Verdict};
+use lamplighter::plan::{Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult};
 use lamplighter::policy;
 use lamplighter::state::{ActiveRollout, REQUIRED_STREAK};
 use lamplighter::{Function, Plan};
 
+use crate::failure;
 use crate::messages;
 use crate::observed::Observed;
 use crate::policy::Policy;
@@ -41,7 +42,7 @@ impl TrackedRollout<'_> {
     }
 
     fn plan_verified(&self) -> Plan {
-        let verdict = Verdict::Passed {
+        let result = ReleaseResult::Verified {
             revision: self.service.task_definition.clone(),
         };
         let message = messages::release_verified(
@@ -50,12 +51,12 @@ impl TrackedRollout<'_> {
             self.age_minutes(),
             &self.observed.alarms,
         );
-        self.plan_verdict(verdict, message)
+        self.plan_result(result, message)
     }
 
     pub fn plan_superseded(&self) -> Plan {
         Plan::single_step(
-            self.record_verdict(Verdict::Superseded),
+            self.record_result(ReleaseResult::Superseded),
             format!(
                 "{} is no longer tracked: something newer runs, or the service is not managed",
                 self.active.tag
@@ -64,14 +65,12 @@ impl TrackedRollout<'_> {
         )
     }
 
-    /// Records that ECS, CodeDeploy or a person rolled the release back.
+    /// Records that ECS, CodeDeploy or a person rolled the release back: rejected, unless its environment failed it.
     pub fn plan_rolled_back(&self) -> Plan {
         let minutes = self.age_minutes();
-        if !self.observed.down.is_empty() {
-            // With a dependency down, any release would have failed, so the image is not blamed.
-            let message =
-                messages::outage_rollback(self.service, self.active, minutes, &self.observed.down);
-            return self.plan_verdict(Verdict::Superseded, message);
+        if let Some(cause) = self.find_environment_cause() {
+            let message = messages::rollback_not_blamed(self.active, minutes, self.observed, cause);
+            return self.plan_result(ReleaseResult::NotBlamed { cause }, message);
         }
         let reason = format!(
             "it was rolled back on {}",
@@ -83,21 +82,41 @@ impl TrackedRollout<'_> {
             self.observed,
             self.is_approval_used(),
         );
-        self.plan_verdict(Verdict::Failed { reason }, message)
+        self.plan_result(ReleaseResult::Rejected { reason }, message)
     }
 
-    fn plan_verdict(&self, verdict: Verdict, message: Message) -> Plan {
+    fn plan_result(&self, result: ReleaseResult, message: Message) -> Plan {
         let reason = message.title.clone();
-        Plan::single_step(self.record_verdict(verdict), reason, message)
+        Plan::single_step(self.record_result(result), reason, message)
     }
 
-    fn record_verdict(&self, verdict: Verdict) -> Action {
-        Action::Release(ReleaseAction::RecordVerdict(RecordVerdict {
+    fn record_result(&self, result: ReleaseResult) -> Action {
+        let candidates_after = match result {
+            ReleaseResult::Rejected { .. } | ReleaseResult::NotBlamed { .. } => {
+                self.candidates_after()
+            }
+            ReleaseResult::Verified { .. } | ReleaseResult::Superseded => None,
+        };
+        Action::Release(ReleaseAction::RecordResult(RecordResult {
             service: self.service.arn.clone(),
             digest: self.active.digest.clone(),
             tag: self.active.tag.clone(),
-            verdict,
+            candidates_after,
+            runs_instead: self.observed.runs_instead.clone(),
+            result,
         }))
+    }
+
+    /// Returns the cause of the failure if the image is not to blame.
+    pub fn find_environment_cause(&self) -> Option<EnvironmentCause> {
+        let repeats = self.context.state.releases.repeats_verified(self.active);
+        failure::find_environment_cause(self.observed)
+            .or(repeats.then_some(EnvironmentCause::Template))
+    }
+
+    /// Returns when the rollout began: images that were pushed before are superseded.
+    pub fn candidates_after(&self) -> Option<Timestamp> {
+        self.context.state.rollout_start(&self.active.digest)
     }
 
     /// Returns a plan while the probes are still running or if they are inconclusive. `None` if the
@@ -110,7 +129,7 @@ impl TrackedRollout<'_> {
             .filter(|streak| !streak.is_healthy())?;
         if streak.is_inconclusive() {
             let message = messages::probes_inconclusive(self.active, streak);
-            return Some(self.plan_verdict(Verdict::Superseded, message));
+            return Some(self.plan_result(ReleaseResult::Superseded, message));
         }
         Some(Plan::nothing(format!(
             "{} is completed, and {} of {REQUIRED_STREAK} probes in a row have passed",

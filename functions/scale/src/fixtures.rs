@@ -33,6 +33,7 @@ pub fn given() -> Given {
             task_definition: String::new(),
             rollout_state: "COMPLETED".into(),
             created_at: Some(NOW - SignedDuration::from_hours(24)),
+            running_count: 0,
         }],
         ..Service::new_rolling(arn, 2)
     };

@@ -5,7 +5,7 @@ use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Digest;
 use lamplighter::notify::{Message, RELEASE_CONDITION};
-use lamplighter::plan::{Action, HookStatus, RecordVerdict, ReleaseAction, Verdict};
+use lamplighter::plan::{Action, HookStatus, RecordResult, ReleaseAction, ReleaseResult};
 use lamplighter::policy::OnInconclusive;
 use lamplighter::state::{PendingVerdict, REQUIRED_STREAK};
 
@@ -147,16 +147,19 @@ impl OpenVerdict<'_> {
         let message = message
             .action(messages::describe_rejection(&digest))
             .next(messages::describe_retry(&digest, is_approval_used));
-        let record = RecordVerdict {
+        let candidates_after = self.context.state.rollout_start(&digest);
+        let record = RecordResult {
             service: self.context.target.arn.clone(),
             digest,
             tag,
-            verdict: Verdict::Failed {
+            candidates_after,
+            runs_instead: None,
+            result: ReleaseResult::Rejected {
                 reason: format!("{because} on {}", self.now.strftime("%F %H:%M UTC")),
             },
         };
         Plan::single_step(
-            Action::Release(ReleaseAction::RecordVerdict(record)),
+            Action::Release(ReleaseAction::RecordResult(record)),
             message.title.clone(),
             message,
         )

@@ -139,7 +139,7 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     assert_eq!(world.count("UpdateService"), 1);
     assert_eq!(
         world.titles()[1..],
-        ["RC_1.1.0 held - ECS or a person rolled it back to RC_1.0.0"]
+        ["RC_1.1.0 rejected - ECS or a person rolled it back to RC_1.0.0"]
     );
     let digest = format!("sha256:{:064x}", 11);
     world

@@ -46,10 +46,16 @@ pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<E
         let digest = digest.short_digest();
         format!("{digest} is quarantined: {reason}")
     });
+    let not_blamed = state.releases.not_blamed.iter().map(|(digest, failed)| {
+        let at = failed.retry_at().strftime("%F %H:%M UTC");
+        let (digest, cause) = (digest.short_digest(), failed.cause.describe());
+        format!("{digest} is deployed again at {at} or later: {cause}")
+    });
     waiting
         .chain(describe_silence(tagged, now))
         .chain(freeze)
         .chain(quarantined)
+        .chain(not_blamed)
         .map(|text| Entry::new(tagged, text))
         .collect()
 }

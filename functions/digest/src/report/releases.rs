@@ -1,7 +1,7 @@
 //! The releases of the period and their results.
 
 use jiff::Timestamp;
-use lamplighter::model::Arn;
+use lamplighter::model::{Arn, EnvironmentCause};
 use lamplighter::plan::{Action, ReleaseAction, Rollout};
 use lamplighter::state::TargetState;
 
@@ -16,14 +16,16 @@ pub struct ReleaseSummary {
     /// The shortened image digest: `sha256:ab12cd34`.
     pub digest: String,
     pub at: Timestamp,
-    pub result: ReleaseResult,
+    pub result: ReleaseStatus,
 }
 
 /// The result of a release, as the target state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReleaseResult {
+pub enum ReleaseStatus {
     /// The release failed; its image is quarantined for this reason.
     Quarantined(String),
+    /// The release failed because of its environment, and is deployed again later.
+    NotBlamed(EnvironmentCause),
     Verified,
     InProgress,
     NotVerified,
@@ -53,7 +55,7 @@ fn summarize_release(inputs: &ReportInputs, rollout: &Rollout, at: Timestamp) ->
         tag: rollout.tag.clone(),
         digest: rollout.digest.short_digest(),
         at,
-        result: state.map_or(ReleaseResult::NotVerified, |state| {
+        result: state.map_or(ReleaseStatus::NotVerified, |state| {
             release_result(state, rollout)
         }),
     }
@@ -67,20 +69,23 @@ fn find_state<'a>(inputs: &'a ReportInputs, service: &Arn) -> Option<&'a TargetS
         .map(|(_, state)| state)
 }
 
-fn release_result(state: &TargetState, rollout: &Rollout) -> ReleaseResult {
+fn release_result(state: &TargetState, rollout: &Rollout) -> ReleaseStatus {
     let releases = &state.releases;
     if let Some(reason) = releases.quarantined.get(&rollout.digest) {
-        return ReleaseResult::Quarantined(reason.clone());
+        return ReleaseStatus::Quarantined(reason.clone());
+    }
+    if let Some(not_blamed) = releases.not_blamed.get(&rollout.digest) {
+        return ReleaseStatus::NotBlamed(not_blamed.cause);
     }
     let is_verified = releases
         .verified
         .iter()
         .any(|known| known.digest == rollout.digest);
     if is_verified {
-        ReleaseResult::Verified
+        ReleaseStatus::Verified
     } else if releases.active_rollout.is_some() {
-        ReleaseResult::InProgress
+        ReleaseStatus::InProgress
     } else {
-        ReleaseResult::NotVerified
+        ReleaseStatus::NotVerified
     }
 }

@@ -11,7 +11,7 @@ use super::symptom::{
 use super::terms::{describe_running_tasks, format_time};
 use crate::health::Symptom;
 use crate::observed_service::ObservedService;
-use crate::stopped_task::Cause;
+use lamplighter::release::stopped_task::StopCause;
 
 /// Builds a message that is critical if no task is running. It then has a key of its own, so that
 /// people are notified again if the last running task stops.
@@ -133,12 +133,12 @@ fn describe_steps(healing: &HealthIncident) -> String {
 /// Advises what a person can do about a symptom that no step heals.
 fn advise(symptom: &Symptom, service: &Service) -> String {
     match symptom {
-        Symptom::Failing(failing) if failing.cause == Cause::Image => {
+        Symptom::Failing(failing) if failing.cause == StopCause::Image => {
             "Check that the image is still in its repository, that the execution role may pull it, and that the \
              subnets reach the registry. A restart does not help."
                 .to_owned()
         }
-        Symptom::Failing(failing) if failing.cause == Cause::Setup => {
+        Symptom::Failing(failing) if failing.cause == StopCause::Setup => {
             "Restore the missing resource, or give the execution role and the subnets access to it. A restart does \
              not help."
                 .to_owned()

@@ -7,7 +7,7 @@ use lamplighter::state::HealthIncident;
 use super::symptom::{describe_failures, describe_memory_kill, explain_symptom, summarize_symptom};
 use super::terms::{count_tasks, describe_running_tasks, revision_name};
 use crate::health::Symptom;
-use crate::observed_service::{ObservedService, OutOfMemory, RollbackTarget};
+use crate::observed_service::{ObservedService, OutOfMemory, PossibleRollback};
 use crate::timing::HEALTHY_PERIOD;
 
 /// A step of the healing ladder.
@@ -56,7 +56,7 @@ pub fn step_message(
 pub fn rollback_message(
     symptom: &Symptom,
     observed: &ObservedService,
-    rollback: &RollbackTarget,
+    rollback: &PossibleRollback,
     healing: &HealthIncident,
 ) -> Message {
     let summary = summarize_symptom(symptom, observed, healing);
@@ -64,7 +64,7 @@ pub fn rollback_message(
     Message::warning(format!("{summary}, rolled back"))
         .action(format!(
             "Lamplighter rolled the service back to {} ({}) and quarantined the image of {failing}.",
-            rollback.target.tag,
+            rollback.target.version,
             revision_name(&rollback.target.revision)
         ))
         .why(format!(

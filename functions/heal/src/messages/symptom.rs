@@ -7,7 +7,7 @@ use super::terms::{describe_running_tasks, format_time};
 use crate::health::{Failing, Symptom};
 use crate::missing_resource::extract_missing_arn;
 use crate::observed_service::{ObservedService, OutOfMemory, shorten_reason};
-use crate::stopped_task::Cause;
+use lamplighter::release::stopped_task::StopCause;
 
 /// Describes the cause as a noun phrase: `crash loop (exit 1)`.
 #[must_use]
@@ -25,16 +25,16 @@ pub fn describe_cause(symptom: &Symptom, observed: &ObservedService) -> String {
 
 fn describe_failure_cause(failing: &Failing) -> String {
     match failing.cause {
-        Cause::OutOfMemory => "out of memory".to_owned(),
+        StopCause::OutOfMemory => "out of memory".to_owned(),
         // One failure is no loop. It is a symptom only because nothing replaced the task.
-        Cause::Exit if failing.total < 2 => format!("task crashed{}", describe_exit(failing)),
-        Cause::Exit => format!("crash loop{}", describe_exit(failing)),
-        Cause::HealthCheck => "health checks failing".to_owned(),
-        Cause::Image => "image pull failed".to_owned(),
-        Cause::Setup => "required resource missing".to_owned(),
-        Cause::Start => "tasks can't start".to_owned(),
-        Cause::Capacity => "no capacity".to_owned(),
-        Cause::Spot | Cause::Host | Cause::Routine | Cause::Unknown => {
+        StopCause::Exit if failing.total < 2 => format!("task crashed{}", describe_exit(failing)),
+        StopCause::Exit => format!("crash loop{}", describe_exit(failing)),
+        StopCause::HealthCheck => "health checks failing".to_owned(),
+        StopCause::Image => "image pull failed".to_owned(),
+        StopCause::Setup => "required resource missing".to_owned(),
+        StopCause::Start => "tasks can't start".to_owned(),
+        StopCause::Capacity => "no capacity".to_owned(),
+        StopCause::Spot | StopCause::Host | StopCause::Routine | StopCause::Unknown => {
             "tasks stop unexpectedly".to_owned()
         }
     }
@@ -97,7 +97,7 @@ pub fn explain_symptom(symptom: &Symptom, observed: &ObservedService) -> String 
             let memory = observed
                 .out_of_memory
                 .as_ref()
-                .filter(|_| failing.cause == Cause::OutOfMemory)
+                .filter(|_| failing.cause == StopCause::OutOfMemory)
                 .map(|memory| format!(" {}", describe_memory_kill(memory)))
                 .unwrap_or_default();
             format!(

@@ -152,5 +152,6 @@ fn convert_deployment(deployment: aws_sdk_ecs::types::Deployment) -> Deployment 
             .map(|s| s.as_str().to_owned())
             .unwrap_or_default(),
         created_at: deployment.created_at.and_then(to_timestamp),
+        running_count: deployment.running_count,
     }
 }

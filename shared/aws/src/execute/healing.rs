@@ -21,7 +21,7 @@ impl Execute for HealActions {
             Action::Release(
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::ContinueDeployment(_)
-                | ReleaseAction::RecordVerdict(_)
+                | ReleaseAction::RecordResult(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)

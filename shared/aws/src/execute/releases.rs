@@ -22,13 +22,13 @@ impl Execute for DeployActions {
             Action::Release(ReleaseAction::RestartTasks(restart)) => {
                 restart_tasks(account, restart).await
             }
+            Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Backup(BackupAction::CreateSnapshot(backup)) => {
                 create_database_snapshot(account, backup).await
             }
             Action::Release(
                 ReleaseAction::Rollback(_)
                 | ReleaseAction::ContinueDeployment(_)
-                | ReleaseAction::RecordVerdict(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Backup(BackupAction::CopySnapshot(_) | BackupAction::DeleteSnapshot(_))
@@ -50,7 +50,7 @@ impl Execute for RolloutActions {
             Action::Release(ReleaseAction::Rollback(rollback)) => {
                 roll_back(account, rollback).await
             }
-            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok(RECORDED.to_owned()),
+            Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Release(
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)
@@ -72,7 +72,7 @@ impl Execute for HookActions {
             Action::Release(ReleaseAction::AnswerCodeDeployHook(answer)) => {
                 codedeploy::answer_hook(account.clients.codedeploy(), answer).await
             }
-            Action::Release(ReleaseAction::RecordVerdict(_)) => Ok(RECORDED.to_owned()),
+            Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Release(
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)

@@ -32,11 +32,14 @@ fn back(stop: Option<&str>, code_deploy: Option<CodeDeployGroup>) -> Rollback {
     Rollback {
         service: web(),
         to: "shop-web:41".into(),
+        to_digest: None,
         stop: stop.map(str::to_owned),
         code_deploy,
         digest: Digest::new("sha256:ab"),
         tag: "RC_1.4.2".into(),
         reason: "it hung".into(),
+        environment: None,
+        candidates_after: None,
     }
 }
 
@@ -87,6 +90,9 @@ async fn a_code_deployment_has_the_revision_the_container_and_the_hook() {
         tag: "RC_1.4.2".into(),
         digest: Digest::new("sha256:ab"),
         approved: false,
+        template_image: None,
+        adopts: None,
+        candidates_after: None,
     };
     let aws: Aws<DeployActions> =
         Aws::without_config().with_client(mock_client!(aws_sdk_codedeploy, [&created]));

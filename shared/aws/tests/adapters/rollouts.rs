@@ -42,11 +42,14 @@ fn back(stop: Option<&str>) -> Rollback {
     Rollback {
         service: web(),
         to: "shop-web:41".into(),
+        to_digest: None,
         stop: stop.map(str::to_owned),
         code_deploy: None,
         digest: Digest::new("sha256:ab"),
         tag: "RC_1.4.2".into(),
         reason: "it hung".into(),
+        environment: None,
+        candidates_after: None,
     }
 }
 
@@ -435,6 +438,9 @@ async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
         tag: "RC_1.4.2".into(),
         digest: Digest::new("sha256:ab"),
         approved: false,
+        template_image: None,
+        adopts: None,
+        candidates_after: None,
     };
     let aws: Aws<DeployActions> = Aws::without_config().with_client(ecs);
     aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))

@@ -10,6 +10,7 @@ mod change;
 mod code_deployment;
 mod database;
 mod database_kind;
+mod environment;
 mod image;
 mod instance;
 mod load;
@@ -34,6 +35,7 @@ pub use change::CloudTrailEvent;
 pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 pub use database::Database;
 pub use database_kind::DatabaseKind;
+pub use environment::EnvironmentCause;
 pub use image::{
     Digest, Image, ImageRef, ImageScan, ImageTag, Platform, PlatformImage, Repository,
 };

@@ -105,6 +105,8 @@ pub struct Deployment {
     /// `IN_PROGRESS`, `COMPLETED` or `FAILED`; empty unless the service uses rolling updates.
     pub rollout_state: String,
     pub created_at: Option<Timestamp>,
+    /// Number of running tasks of this deployment.
+    pub running_count: i32,
 }
 
 impl Service {

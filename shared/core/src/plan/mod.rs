@@ -31,8 +31,8 @@ pub use logs::{ExportLogs, LogAction, SetRetention, WriteManifest};
 pub use monitoring::{ApplyAlarms, ApplyDashboard, MonitoringAction};
 pub use properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 pub use releases::{
-    AnswerCodeDeployHook, ContinueDeployment, HookStatus, RecordVerdict, ReleaseAction,
-    RestartTasks, Rollback, Rollout, TrafficShiftSettings, Verdict,
+    AnswerCodeDeployHook, ContinueDeployment, HookStatus, RecordResult, ReleaseAction,
+    ReleaseResult, RestartTasks, Rollback, Rollout, TrafficShiftSettings,
 };
 pub use scaling::{ScalingAction, SetDesiredCount, SetMinCapacity};
 

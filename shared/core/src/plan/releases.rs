@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, CodeDeployGroup, Digest};
+use crate::model::{Arn, CodeDeployGroup, Digest, EnvironmentCause};
 use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 use crate::policy::{LifecycleHook, Strategy};
 
@@ -16,7 +16,7 @@ pub enum ReleaseAction {
     RestartTasks(RestartTasks),
     Rollback(Rollback),
     ContinueDeployment(ContinueDeployment),
-    RecordVerdict(RecordVerdict),
+    RecordResult(RecordResult),
     AnswerCodeDeployHook(AnswerCodeDeployHook),
 }
 
@@ -64,6 +64,15 @@ pub struct Rollout {
     pub digest: Digest,
     /// A person approved the digest in `lamplighter:approve`.
     pub approved: bool,
+    /// The image of the base, if Lamplighter did not register the base.
+    #[serde(default)]
+    pub template_image: Option<String>,
+    /// The version that ran stably before the first release of the service.
+    #[serde(default)]
+    pub adopts: Option<String>,
+    /// Images that were pushed before are no candidates any more, because a person approved an older version than theirs.
+    #[serde(default)]
+    pub candidates_after: Option<Timestamp>,
 }
 
 /// The way in which a service shifts traffic to a release.
@@ -106,12 +115,16 @@ pub struct RestartTasks {
     pub heals: bool,
 }
 
-/// Rolls a service back to an earlier revision, and quarantines the rejected digest.
+/// Rolls a service back to an earlier revision, and quarantines the rejected digest unless its environment is to
+/// blame.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rollback {
     pub service: Arn,
     /// The ARN of the revision to roll back to.
     pub to: String,
+    /// The digest that the revision runs, if it is known.
+    #[serde(default)]
+    pub to_digest: Option<Digest>,
     /// The ARN of the ECS service deployment, or the identifier of the CodeDeploy deployment, to
     /// stop and roll back. If `None`, the service is updated instead.
     #[serde(default)]
@@ -124,6 +137,12 @@ pub struct Rollback {
     pub tag: String,
     /// The reason, which is repeated when the digest is pushed again.
     pub reason: String,
+    /// The cause if the image is not to blame: its digest is then tried again, and not quarantined.
+    #[serde(default)]
+    pub environment: Option<EnvironmentCause>,
+    /// Images that were pushed before are no candidates any more, unless approved.
+    #[serde(default)]
+    pub candidates_after: Option<Timestamp>,
 }
 
 /// Answers a lifecycle hook of a CodeDeploy deployment.
@@ -136,24 +155,32 @@ pub struct AnswerCodeDeployHook {
     pub passed: bool,
 }
 
-/// Records the result of a rollout. Changes nothing on AWS.
+/// Records the result of a release. Changes nothing on AWS.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecordVerdict {
+pub struct RecordResult {
     pub service: Arn,
     pub digest: Digest,
     pub tag: String,
-    pub verdict: Verdict,
+    /// Images that were pushed before are no candidates any more, unless approved.
+    #[serde(default)]
+    pub candidates_after: Option<Timestamp>,
+    /// The released digest that the service runs instead, after a release that was rolled back by others.
+    #[serde(default)]
+    pub runs_instead: Option<Digest>,
+    pub result: ReleaseResult,
 }
 
-/// The result of a rollout.
+/// The result of a release. Each release ends in exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Verdict {
-    /// Verified: the service runs this revision, given by its ARN.
-    Passed { revision: String },
-    /// Rejected: ECS or CodeDeploy rolled the service back. The digest is quarantined.
-    Failed { reason: String },
-    /// Superseded: someone else rolled out something else meanwhile.
+pub enum ReleaseResult {
+    /// The service runs this revision, given by its ARN, and no check failed.
+    Verified { revision: String },
+    /// A check, ECS, CodeDeploy or a person rejected it. The digest is quarantined.
+    Rejected { reason: String },
+    /// Something else was rolled out meanwhile.
     Superseded,
+    /// It failed because of its environment. The digest is tried again later.
+    NotBlamed { cause: EnvironmentCause },
 }
 
 impl ActionProperties for ReleaseAction {
@@ -174,10 +201,13 @@ impl ActionProperties for ReleaseAction {
             Self::ContinueDeployment(resume) => {
                 format!("continue the deployment of {}", resume.tag)
             }
-            Self::RecordVerdict(RecordVerdict { tag, verdict, .. }) => match verdict {
-                Verdict::Passed { .. } => format!("record {tag} as verified"),
-                Verdict::Failed { .. } => format!("quarantine {tag}"),
-                Verdict::Superseded => format!("stop tracking {tag}"),
+            Self::RecordResult(RecordResult { tag, result, .. }) => match result {
+                ReleaseResult::Verified { .. } => format!("record {tag} as verified"),
+                ReleaseResult::Rejected { .. } => format!("quarantine {tag}"),
+                ReleaseResult::Superseded => format!("stop tracking {tag}"),
+                ReleaseResult::NotBlamed { cause } => {
+                    format!("try {tag} again later ({})", cause.describe())
+                }
             },
             Self::AnswerCodeDeployHook(answer) if answer.passed => {
                 format!("let {} proceed", answer.deployment)
@@ -193,12 +223,11 @@ impl ActionProperties for ReleaseAction {
             Self::RestartTasks(restart) => format!("restart:{}", restart.since),
             Self::Rollback(back) => format!("rollback:{}", back.to),
             Self::ContinueDeployment(resume) => format!("continue:{}", resume.deployment),
-            Self::RecordVerdict(RecordVerdict {
-                digest, verdict, ..
-            }) => match verdict {
-                Verdict::Passed { .. } => format!("verdict:passed:{digest}"),
-                Verdict::Failed { .. } => format!("verdict:failed:{digest}"),
-                Verdict::Superseded => format!("verdict:superseded:{digest}"),
+            Self::RecordResult(RecordResult { digest, result, .. }) => match result {
+                ReleaseResult::Verified { .. } => format!("result:verified:{digest}"),
+                ReleaseResult::Rejected { .. } => format!("result:rejected:{digest}"),
+                ReleaseResult::Superseded => format!("result:superseded:{digest}"),
+                ReleaseResult::NotBlamed { .. } => format!("result:not-blamed:{digest}"),
             },
             Self::AnswerCodeDeployHook(answer) => {
                 format!("hook:{}:{}", answer.deployment, answer.passed)
@@ -208,7 +237,7 @@ impl ActionProperties for ReleaseAction {
 
     fn is_deferrable(&self) -> bool {
         match self {
-            Self::RecordVerdict(_) | Self::AnswerCodeDeployHook(_) => true,
+            Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => true,
             Self::Rollout(_)
             | Self::RestartTasks(_)
             | Self::Rollback(_)
@@ -222,7 +251,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(back) => back.code_deploy.is_some(),
             Self::RestartTasks(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_)
+            | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_) => false,
         }
     }
@@ -233,7 +262,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollout(_)
             | Self::Rollback(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_)
+            | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_) => false,
         }
     }
@@ -244,7 +273,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(_) => true,
             Self::Rollout(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_)
+            | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_) => false,
         }
     }
@@ -256,7 +285,7 @@ impl ActionProperties for ReleaseAction {
             | Self::RestartTasks(_)
             | Self::Rollback(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_) => false,
+            | Self::RecordResult(_) => false,
         }
     }
 
@@ -271,7 +300,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(back) => ArbiterRule::Deployment {
                 through_code_deploy: back.code_deploy.is_some(),
             },
-            Self::RecordVerdict(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
+            Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
         }
     }
 
@@ -281,7 +310,7 @@ impl ActionProperties for ReleaseAction {
             Self::RestartTasks(_) => LimitRule::Restarts,
             Self::Rollback(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_)
+            | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_) => LimitRule::PerRun,
         }
     }
@@ -292,7 +321,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollout(_)
             | Self::RestartTasks(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordVerdict(_)
+            | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_) => Repair::No,
             Self::Rollback(_) => Repair::Rollback,
         }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{Arn, CapacityShare, CopyDestination, Digest, LogDay, TaskSizes};
+use crate::model::{
+    Arn, CapacityShare, CopyDestination, Digest, EnvironmentCause, LogDay, TaskSizes,
+};
 
 const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/shop/web";
 const DATABASE: &str = "arn:aws:rds:eu-west-1:123456789012:db:orders";
@@ -34,17 +36,23 @@ fn revision_actions() -> Vec<Action> {
             tag: tag.clone(),
             digest: digest.clone(),
             approved: false,
+            template_image: None,
+            adopts: None,
+            candidates_after: None,
         }),
         ReleaseAction::RestartTasks(restart(false)),
         ReleaseAction::RestartTasks(restart(true)),
         ReleaseAction::Rollback(Rollback {
             service: Arn::new(SERVICE),
             to: "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-web:40".to_owned(),
+            to_digest: None,
             stop: None,
             code_deploy: None,
             digest: digest.clone(),
             tag: tag.clone(),
             reason: "its probes failed".to_owned(),
+            environment: None,
+            candidates_after: None,
         }),
         ReleaseAction::ContinueDeployment(ContinueDeployment {
             service: Arn::new(SERVICE),
@@ -70,13 +78,16 @@ fn restart(heals: bool) -> RestartTasks {
 
 fn verdict_actions() -> Vec<Action> {
     [
-        ReleaseAction::RecordVerdict(verdict(Verdict::Passed {
+        ReleaseAction::RecordResult(record(ReleaseResult::Verified {
             revision: "shop-web:41".to_owned(),
         })),
-        ReleaseAction::RecordVerdict(verdict(Verdict::Failed {
+        ReleaseAction::RecordResult(record(ReleaseResult::Rejected {
             reason: "its probes failed".to_owned(),
         })),
-        ReleaseAction::RecordVerdict(verdict(Verdict::Superseded)),
+        ReleaseAction::RecordResult(record(ReleaseResult::Superseded)),
+        ReleaseAction::RecordResult(record(ReleaseResult::NotBlamed {
+            cause: EnvironmentCause::Capacity,
+        })),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
     ]
@@ -84,12 +95,14 @@ fn verdict_actions() -> Vec<Action> {
     .to_vec()
 }
 
-fn verdict(verdict: Verdict) -> RecordVerdict {
-    RecordVerdict {
+fn record(result: ReleaseResult) -> RecordResult {
+    RecordResult {
         service: Arn::new(SERVICE),
         digest: Digest::new("sha256:ab12cd34ef56"),
         tag: "RC_1.4.2".to_owned(),
-        verdict,
+        candidates_after: None,
+        runs_instead: None,
+        result,
     }
 }
 
@@ -310,7 +323,7 @@ fn kind_number(action: &Action) -> u32 {
         Action::Release(ReleaseAction::RestartTasks(_)) => 1,
         Action::Release(ReleaseAction::Rollback(_)) => 2,
         Action::Release(ReleaseAction::ContinueDeployment(_)) => 3,
-        Action::Release(ReleaseAction::RecordVerdict(_)) => 4,
+        Action::Release(ReleaseAction::RecordResult(_)) => 4,
         Action::Release(ReleaseAction::AnswerCodeDeployHook(_)) => 5,
         Action::Scaling(ScalingAction::SetDesiredCount(_)) => 6,
         Action::Scaling(ScalingAction::SetMinCapacity(_)) => 7,
@@ -359,10 +372,10 @@ fn no_key_of_an_action_contains_a_part_of_its_description() {
 }
 
 #[test]
-fn each_verdict_has_a_key_of_its_own() {
+fn each_result_has_a_key_of_its_own() {
     let verdicts = release_actions()
         .into_iter()
         .filter(|action| kind_number(action) == 4);
     let keys: BTreeSet<String> = verdicts.map(|action| action.stable_key()).collect();
-    assert_eq!(keys.len(), 3);
+    assert_eq!(keys.len(), 4);
 }

@@ -6,9 +6,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::AwsError;
-use crate::model::{Service, Task, TaskContainer, pluralize};
+use crate::model::{EnvironmentCause, Service, Task, TaskContainer, pluralize};
 use crate::notify::redact;
 use crate::ports::{Logs, Services, TaskLifecycle, TaskOwner, Tasks};
+use crate::release::stopped_task::{StopCause, StoppedTask};
 
 /// The number of log lines that are read, and of those that are reported.
 const LINES_READ: usize = 50;
@@ -25,6 +26,59 @@ pub struct Evidence {
     pub lines: Option<(String, Vec<String>)>,
     /// The part of the evidence that could not be read.
     pub missing: Option<String>,
+    /// What the stopped tasks blame.
+    pub blame: Blame,
+}
+
+/// What made tasks of a release fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub enum Blame {
+    /// No task failed, or none gives a reason.
+    #[default]
+    Unknown,
+    /// A container of the release started and failed, or the image can't run there.
+    Image,
+    /// No task got as far as to run the image.
+    Environment(EnvironmentCause),
+}
+
+/// Words of a failed pull that the image itself causes.
+const UNFIT_IMAGE: [&str; 2] = ["no matching manifest", "exec format error"];
+
+impl Blame {
+    /// Returns what the failed tasks blame: the image if one of them ran it, else the first cause.
+    #[must_use]
+    pub fn from_tasks(stopped: &[Task]) -> Self {
+        let mut blame = Self::Unknown;
+        for stop in stopped.iter().map(StoppedTask::from_task) {
+            match Self::from_stop(&stop) {
+                Self::Image => return Self::Image,
+                Self::Environment(cause) if blame == Self::Unknown => {
+                    blame = Self::Environment(cause);
+                }
+                Self::Environment(_) | Self::Unknown => {}
+            }
+        }
+        blame
+    }
+
+    fn from_stop(stop: &StoppedTask) -> Self {
+        match stop.cause {
+            StopCause::OutOfMemory
+            | StopCause::Exit
+            | StopCause::HealthCheck
+            | StopCause::Start => Self::Image,
+            StopCause::Image if UNFIT_IMAGE.iter().any(|sign| stop.reason.contains(sign)) => {
+                Self::Image
+            }
+            StopCause::Image => Self::Environment(EnvironmentCause::Registry),
+            StopCause::Setup => Self::Environment(EnvironmentCause::MissingResource),
+            StopCause::Capacity => Self::Environment(EnvironmentCause::Capacity),
+            StopCause::Spot | StopCause::Host | StopCause::Routine | StopCause::Unknown => {
+                Self::Unknown
+            }
+        }
+    }
 }
 
 impl Evidence {
@@ -76,6 +130,7 @@ async fn read_evidence<C: Services + Tasks + Logs>(
     stopped.retain(|task| {
         is_suspect(task, service, base) && task.stopped_at.is_none_or(|at| at >= since)
     });
+    evidence.blame = Blame::from_tasks(&stopped);
     evidence.stops = summarize_stops(&stopped);
     let newest_failed = stopped
         .into_iter()

@@ -1,6 +1,7 @@
-//! Parts that the operations of a release share: rollback targets, probes, evidence, dependencies.
+//! Parts that the operations of a release share: rollback targets, probes, evidence, stop reasons, dependencies.
 
 pub mod dependencies;
 pub mod evidence;
 pub mod probe;
 pub mod rollback;
+pub mod stopped_task;

@@ -1,12 +1,30 @@
 //! The revision that a service can be rolled back to.
 
+use serde::Serialize;
+
 use crate::AwsError;
 use crate::model::{Digest, ImageRef};
 use crate::ports::{Images, Services};
 use crate::state::{TargetState, Verified};
 
-/// Finds the newest verified revision with another image that ECS still has as ACTIVE. An ECR
-/// image must still exist.
+/// A revision to roll back to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RollbackTarget {
+    /// The version for messages: the tag of its image, or its digest.
+    pub version: String,
+    /// The ARN of the revision.
+    pub revision: String,
+    /// The released digest that it runs; `None` if Lamplighter did not release it.
+    pub digest: Option<Digest>,
+}
+
+/// Finds the revision to roll back to from a release. The first of these that ECS still has as ACTIVE, and whose ECR
+/// image still exists:
+///
+/// 1. the verified revision of the same image, if only a template's settings were new;
+/// 2. the revision that ran before, with its settings, if its image is verified;
+/// 3. the newest verified revision with another image;
+/// 4. the revision that ran stably before the first release.
 ///
 /// # Errors
 /// [`AwsError`] if AWS can't be read.
@@ -14,30 +32,97 @@ pub async fn find_rollback_target<C: Services + Images>(
     state: &TargetState,
     leaving: &Digest,
     cloud: &C,
-) -> Result<Option<Verified>, AwsError> {
-    let candidates = state
+) -> Result<Option<RollbackTarget>, AwsError> {
+    let others: Vec<&Verified> = state
         .releases
         .verified
         .iter()
         .rev()
-        .filter(|verified| verified.digest != *leaving);
-    for verified in candidates {
-        if !cloud.is_revision_active(&verified.revision).await? {
-            continue;
-        }
-        let definition = cloud.describe_task_definition(&verified.revision).await?;
-        let images = definition
-            .containers()
-            .map(|container| ImageRef::parse(container.image));
-        let own = images
-            .filter(|image| image.digest.as_ref() == Some(&verified.digest))
-            .map(|image| image.repository);
-        let Some(repository) = own.into_iter().next() else {
-            continue;
-        };
-        if !repository.is_ecr() || cloud.has_image(&repository, &verified.digest).await? {
-            return Ok(Some(verified.clone()));
+        .filter(|verified| verified.digest != *leaving)
+        .collect();
+    let active = state.releases.active_rollout.as_ref();
+    let is_repeat = active
+        .is_some_and(|active| active.digest == *leaving && state.releases.repeats_verified(active));
+    let own: Vec<&Verified> = state
+        .releases
+        .verified
+        .iter()
+        .filter(|verified| is_repeat && verified.digest == *leaving)
+        .collect();
+    if own.is_empty()
+        && let Some(base) = find_base(state, leaving)
+        && let Some(verified) = find_verified_image(base, &others, cloud).await?
+    {
+        return Ok(Some(RollbackTarget {
+            version: verified.tag.clone(),
+            revision: base.to_owned(),
+            digest: Some(verified.digest.clone()),
+        }));
+    }
+    for verified in own.into_iter().chain(others) {
+        let found = find_verified_image(&verified.revision, &[verified], cloud).await?;
+        if found.is_some() {
+            return Ok(Some(RollbackTarget {
+                version: verified.tag.clone(),
+                revision: verified.revision.clone(),
+                digest: Some(verified.digest.clone()),
+            }));
         }
     }
+    find_adopted(state, cloud).await
+}
+
+/// Returns the revision that ran before a release, if it is known.
+fn find_base<'a>(state: &'a TargetState, leaving: &Digest) -> Option<&'a str> {
+    let releases = &state.releases;
+    let active = releases
+        .active_rollout
+        .as_ref()
+        .filter(|active| active.digest == *leaving)
+        .map(|active| active.base.as_str());
+    let verified = releases
+        .verified
+        .iter()
+        .find(|verified| verified.digest == *leaving)
+        .map(|verified| verified.base.as_str());
+    active.or(verified).filter(|base| !base.is_empty())
+}
+
+/// Returns the verified image that a revision runs, if both still exist.
+async fn find_verified_image<'a, C: Services + Images>(
+    revision: &str,
+    verified: &[&'a Verified],
+    cloud: &C,
+) -> Result<Option<&'a Verified>, AwsError> {
+    if verified.is_empty() || !cloud.is_revision_active(revision).await? {
+        return Ok(None);
+    }
+    let definition = cloud.describe_task_definition(revision).await?;
+    for container in definition.containers() {
+        let image = ImageRef::parse(container.image);
+        let found = verified
+            .iter()
+            .find(|verified| image.digest.as_ref() == Some(&verified.digest));
+        let Some(found) = found else { continue };
+        let exists =
+            !image.repository.is_ecr() || cloud.has_image(&image.repository, &found.digest).await?;
+        return Ok(exists.then_some(*found));
+    }
     Ok(None)
+}
+
+/// Returns the revision that ran stably before the first release, if ECS still has it.
+async fn find_adopted<C: Services>(
+    state: &TargetState,
+    cloud: &C,
+) -> Result<Option<RollbackTarget>, AwsError> {
+    let Some(adopted) = &state.releases.adopted else {
+        return Ok(None);
+    };
+    let is_active = cloud.is_revision_active(&adopted.revision).await?;
+    Ok(is_active.then(|| RollbackTarget {
+        version: adopted.version.clone(),
+        revision: adopted.revision.clone(),
+        digest: None,
+    }))
 }

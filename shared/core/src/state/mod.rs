@@ -20,7 +20,8 @@ pub use healing::{HealStep, HealthIncident, HealthState, Parked, SwitchedCapacit
 pub use logs::{Exporting, LogState};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
 pub use releases::{
-    ActiveRollback, ActiveRollout, PendingRestart, PendingVerdict, ReleaseState, Verified,
+    ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,
+    ReleaseState, RolloutProgress, Verified,
 };
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub use target::{Pending, TargetState};

@@ -3,11 +3,11 @@
 use crate::notify::Message;
 use crate::plan::RestartTasks;
 use crate::state::attempt::Attempt;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::Digest;
+use crate::model::{Digest, EnvironmentCause};
 use crate::state::probe_streak::ProbeStreak;
 
 /// The state of releases.
@@ -26,6 +26,18 @@ pub struct ReleaseState {
     pub verified: Vec<Verified>,
     /// The quarantined image digests, and why.
     pub quarantined: BTreeMap<Digest, String>,
+    /// The image digests whose last release failed because of its environment. They are tried again.
+    pub not_blamed: BTreeMap<Digest, NotBlamed>,
+    /// Images that were pushed before are no candidates, unless approved: a release was rejected since.
+    pub candidates_after: Option<Timestamp>,
+    /// The digest that Lamplighter last made the service run, by a rollout or a rollback. `None` if it is unknown.
+    pub current: Option<Digest>,
+    /// The ARN of a template's revision whose settings the service lost by a rollback. The next rollout is built on it.
+    pub unapplied_template: Option<String>,
+    /// The images of revisions that Lamplighter did not register, as they were written there.
+    pub template_images: BTreeSet<String>,
+    /// The revision that ran stably before the first release. It is the first rollback target.
+    pub adopted: Option<AdoptedRevision>,
     /// A restart that no sweep would discover again. Kept until the restart has completed.
     pub pending_restart: Option<PendingRestart>,
 }
@@ -37,6 +49,12 @@ pub struct ActiveRollout {
     pub tag: String,
     /// The ARN of the revision that ran before.
     pub base: String,
+    /// The released digest that ran before, if Lamplighter released one.
+    #[serde(default)]
+    pub previous: Option<Digest>,
+    /// The ARN of the template's revision whose settings no verified revision has yet, if it is built on one.
+    #[serde(default)]
+    pub template: Option<String>,
     pub at: Timestamp,
     /// The identifier of the CodeDeploy deployment, if CodeDeploy deploys the service and its
     /// answer arrived.
@@ -45,6 +63,39 @@ pub struct ActiveRollout {
     /// The results of probes since the rollout completed.
     #[serde(default)]
     pub probe_streak: ProbeStreak,
+    /// How far the tasks were replaced when that last changed.
+    #[serde(default)]
+    pub progress: Option<RolloutProgress>,
+}
+
+/// How far a rollout has replaced the tasks of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RolloutProgress {
+    /// The largest number of tasks that ran the new revision.
+    pub most_new: i32,
+    /// The smallest number of tasks that ran another revision.
+    pub fewest_old: i32,
+    /// The time at which one of them last changed.
+    pub at: Timestamp,
+}
+
+/// A release that failed because of its environment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NotBlamed {
+    pub cause: EnvironmentCause,
+    /// The time of the last failure.
+    pub at: Timestamp,
+    /// The number of failures.
+    pub attempts: u32,
+}
+
+/// A revision that ran stably before Lamplighter released anything to its service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptedRevision {
+    /// The version for messages: the tag of its image, or its digest.
+    pub version: String,
+    /// The ARN of the revision.
+    pub revision: String,
 }
 
 /// A deployment whose hook waits for a verdict, and the results so far.
@@ -82,7 +133,55 @@ pub struct Verified {
     pub tag: String,
     /// The ARN of the revision.
     pub revision: String,
+    /// The ARN of the revision that ran before; empty if it is unknown.
+    #[serde(default)]
+    pub base: String,
     pub at: Timestamp,
+}
+
+/// The time until the first retry of a release that was not blamed, and the longest one. Each failure doubles it.
+const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(5);
+const LAST_RETRY: SignedDuration = SignedDuration::from_hours(4);
+/// Doublings after which [`LAST_RETRY`] is reached.
+const MAX_DOUBLINGS: u32 = 6;
+
+impl NotBlamed {
+    /// Returns the time of the next attempt.
+    #[must_use]
+    pub fn retry_at(&self) -> Timestamp {
+        let doublings = self.attempts.saturating_sub(1).min(MAX_DOUBLINGS);
+        let wait = FIRST_RETRY * 2_i32.pow(doublings);
+        self.at + wait.min(LAST_RETRY)
+    }
+}
+
+impl ReleaseState {
+    /// Reports whether a rollout only repeats a verified image on the settings of a template.
+    #[must_use]
+    pub fn repeats_verified(&self, active: &ActiveRollout) -> bool {
+        let mut verified = self.verified.iter();
+        active.template.is_some() && verified.any(|verified| verified.digest == active.digest)
+    }
+}
+
+impl RolloutProgress {
+    /// Returns the progress after an observation of the running tasks.
+    #[must_use]
+    pub fn observe(previous: Option<Self>, new: i32, old: i32, now: Timestamp) -> Self {
+        match previous {
+            Some(known) if new <= known.most_new && old >= known.fewest_old => known,
+            Some(known) => Self {
+                most_new: new.max(known.most_new),
+                fewest_old: old.min(known.fewest_old),
+                at: now,
+            },
+            None => Self {
+                most_new: new,
+                fewest_old: old,
+                at: now,
+            },
+        }
+    }
 }
 
 /// A restart that is due, because something that the tasks read has changed.

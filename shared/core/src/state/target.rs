@@ -94,6 +94,24 @@ impl TargetState {
             .find(|attempt| attempt.finished && attempt.digest.is_some())
     }
 
+    /// Returns when the last rollout of this digest began, if it is recorded.
+    #[must_use]
+    pub fn rollout_start(&self, digest: &Digest) -> Option<Timestamp> {
+        let mut attempts = self.releases.attempts.iter().rev();
+        attempts
+            .find(|attempt| attempt.digest.as_ref() == Some(digest))
+            .map(|attempt| attempt.at)
+    }
+
+    /// Returns the tag under which a digest was rolled out last.
+    #[must_use]
+    pub fn find_release_tag(&self, digest: &Digest) -> Option<&str> {
+        let mut attempts = self.releases.attempts.iter().rev();
+        attempts
+            .find(|attempt| attempt.digest.as_ref() == Some(digest))
+            .and_then(|attempt| attempt.tag.as_deref())
+    }
+
     /// Reports whether an approval of this digest was used by a rollout.
     #[must_use]
     pub fn is_approval_used(&self, digest: &Digest) -> bool {

@@ -43,7 +43,7 @@ impl Executor for World {
             Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
                 self.report(report).await
             }
-            Action::Release(ReleaseAction::RecordVerdict(_))
+            Action::Release(ReleaseAction::RecordResult(_))
             | Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
             Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
                 self.set_desired(&scale.service, scale.to).await

@@ -85,6 +85,9 @@ impl World {
             at,
             deployment: None,
             probe_streak: ProbeStreak::default(),
+            progress: None,
+            previous: None,
+            template: None,
         });
         memory.set_requeue("rollout", true);
     }

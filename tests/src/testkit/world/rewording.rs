@@ -1,7 +1,7 @@
 //! Rewords every text for people in a stored target state, as another version of Lamplighter would have written it.
 
 use lamplighter::notify::Message;
-use lamplighter::plan::{Action, HealingAction, ReleaseAction, Verdict};
+use lamplighter::plan::{Action, HealingAction, ReleaseAction, ReleaseResult};
 use lamplighter::state::TargetState;
 
 const TEXT: &str = "reworded";
@@ -46,8 +46,8 @@ fn reword_message(message: &mut Message) {
 fn reword_action(action: &mut Action) {
     match action {
         Action::Release(ReleaseAction::Rollback(rollback)) => TEXT.clone_into(&mut rollback.reason),
-        Action::Release(ReleaseAction::RecordVerdict(record)) => {
-            if let Verdict::Failed { reason } = &mut record.verdict {
+        Action::Release(ReleaseAction::RecordResult(record)) => {
+            if let ReleaseResult::Rejected { reason } = &mut record.result {
                 TEXT.clone_into(reason);
             }
         }

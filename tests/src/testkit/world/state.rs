@@ -215,6 +215,7 @@ impl State {
             task_definition: definition.to_owned(),
             rollout_state: "IN_PROGRESS".to_owned(),
             created_at: Some(self.now),
+            running_count: 0,
         };
         let service = self.services.get_mut(service).expect("a service");
         for older in &mut service.deployments {

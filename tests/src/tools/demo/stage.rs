@@ -69,9 +69,10 @@ impl<'a> Stage<'a> {
             .iter()
             .filter(|mail| says(mail, "subject", subject))
             .count();
-        let Some((target, title)) = subject.split_once(": ").filter(|_| own == 0) else {
+        if own > 0 {
             return own;
-        };
+        }
+        let (target, title) = subject.split_once(": ").unwrap_or(("", subject));
         mail.iter()
             .filter(|mail| says(mail, "subject", target) && says(mail, "body", title))
             .count()

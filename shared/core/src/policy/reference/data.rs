@@ -1,6 +1,6 @@
 //! The tags of databases, caches and log groups.
 
-use super::{TagReference, pair};
+use super::entry::{TagReference, pair};
 use crate::model::tag_keys::{BACKUP, LOGS};
 
 pub const BACKUP_TAG: TagReference = TagReference {

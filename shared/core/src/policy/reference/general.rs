@@ -1,6 +1,6 @@
 //! The tags of every kind of resource.
 
-use super::{TagReference, pair};
+use super::entry::{TagReference, pair};
 use crate::model::tag_keys::{ACK, APP, MANAGED, SILENCE};
 
 pub const MANAGED_TAG: TagReference = TagReference {

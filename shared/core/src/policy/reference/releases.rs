@@ -1,6 +1,6 @@
 //! The tags of releases.
 
-use super::{TagReference, pair};
+use super::entry::{TagReference, pair};
 use crate::model::tag_keys::{APPROVE, DEPLOY, FREEZE};
 
 pub const DEPLOY_TAG: TagReference = TagReference {

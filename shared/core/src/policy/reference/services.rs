@@ -1,6 +1,6 @@
 //! The tags of running services.
 
-use super::{TagReference, pair};
+use super::entry::{TagReference, pair};
 use crate::model::tag_keys::{HEAL, SCALE, SCHEDULE};
 
 pub const SCALE_TAG: TagReference = TagReference {

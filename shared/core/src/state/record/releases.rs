@@ -2,17 +2,22 @@
 
 use jiff::Timestamp;
 
-use crate::model::Digest;
+use crate::model::{Digest, EnvironmentCause};
 use crate::operations::Function;
 use crate::plan::{
-    Action, ContinueDeployment, RecordVerdict, ReleaseAction, Rollback, Rollout, Verdict,
+    Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult, Rollback, Rollout,
 };
 use crate::state::probe_streak::ProbeStreak;
-use crate::state::releases::{ActiveRollback, ActiveRollout, Verified};
+use crate::state::releases::{
+    ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, ReleaseState, Verified,
+};
 use crate::state::target::TargetState;
 
 /// The operation whose watch list has the targets with an active rollout.
 const TRACKING_OPERATION: &str = Function::Rollout.name();
+
+/// The maximum number of images of templates.
+const TEMPLATE_IMAGES_KEPT: usize = 20;
 
 /// The maximum number of verified revisions.
 const VERIFIED_KEPT: usize = 10;
@@ -39,7 +44,7 @@ impl TargetState {
                 self.forget_incident_revision();
             }
             ReleaseAction::ContinueDeployment(resume) => self.record_continuation(resume, at),
-            ReleaseAction::RecordVerdict(verdict) => self.record_verdict(verdict, at),
+            ReleaseAction::RecordResult(record) => self.record_result(record, at),
             ReleaseAction::AnswerCodeDeployHook(_) => self.releases.pending_verdict = None,
         }
     }
@@ -56,43 +61,109 @@ impl TargetState {
             .filter(|id| id.starts_with("d-"))
             .map(str::to_owned);
         self.releases.active_rollback = None;
+        // A release that another one supersedes is not tried again.
+        self.releases
+            .not_blamed
+            .retain(|digest, _| *digest == rollout.digest);
+        let previous = self.releases.current.replace(rollout.digest.clone());
+        let superseded = self.releases.active_rollout.take();
+        let template = rollout
+            .template_image
+            .is_some()
+            .then(|| rollout.base.clone())
+            .or(superseded.and_then(|superseded| superseded.template));
         self.releases.active_rollout = Some(ActiveRollout {
             digest: rollout.digest.clone(),
             tag: rollout.tag.clone(),
             base: rollout.base.clone(),
+            previous,
+            template,
             at,
             deployment,
             probe_streak: ProbeStreak::default(),
+            progress: None,
         });
+        // Either it is the base, or the base is a newer revision of somebody else.
+        if rollout.template_image.is_some() {
+            self.releases.unapplied_template = None;
+        }
+        self.close_candidates(rollout.candidates_after);
+        if let Some(version) = &rollout.adopts {
+            self.releases.adopted = Some(AdoptedRevision {
+                version: version.clone(),
+                revision: rollout.base.clone(),
+            });
+        }
+        if let Some(image) = &rollout.template_image {
+            self.releases.remember_template_image(image);
+        }
         self.set_requeue(TRACKING_OPERATION, true);
     }
 
-    pub(in crate::state) fn record_verdict(&mut self, record: &RecordVerdict, at: Timestamp) {
-        match &record.verdict {
-            Verdict::Passed { revision } => {
-                self.releases.quarantined.remove(&record.digest);
-                self.releases
-                    .verified
-                    .retain(|verified| verified.digest != record.digest);
-                self.releases.verified.push(Verified {
-                    digest: record.digest.clone(),
-                    tag: record.tag.clone(),
-                    revision: revision.clone(),
-                    at,
-                });
-                self.releases
-                    .verified
-                    .drain(..self.releases.verified.len().saturating_sub(VERIFIED_KEPT));
-            }
-            Verdict::Failed { reason } => {
+    pub(in crate::state) fn record_result(&mut self, record: &RecordResult, at: Timestamp) {
+        match &record.result {
+            ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
+            ReleaseResult::Rejected { reason } => {
                 self.quarantine_digest(&record.digest, reason);
                 if let Some(pending) = &mut self.releases.pending_verdict {
                     pending.failed = true;
                 }
             }
-            Verdict::Superseded => {}
+            ReleaseResult::NotBlamed { cause } => {
+                self.record_not_blamed(&record.digest, *cause, at);
+            }
+            ReleaseResult::Superseded => {}
         }
+        match &record.result {
+            ReleaseResult::Rejected { .. } | ReleaseResult::NotBlamed { .. } => {
+                self.record_return(record);
+            }
+            ReleaseResult::Verified { .. } | ReleaseResult::Superseded => {}
+        }
+        self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
+    }
+
+    /// Records what the service runs after others rolled a release back: what the record says, else what ran before.
+    fn record_return(&mut self, record: &RecordResult) {
+        let releases = &mut self.releases;
+        let active = releases
+            .active_rollout
+            .as_ref()
+            .filter(|active| active.digest == record.digest);
+        let mut verified = releases.verified.iter();
+        let is_verified = verified.any(|verified| verified.digest == record.digest);
+        let previous = active
+            .and_then(|active| active.previous.clone())
+            .filter(|digest| *digest != record.digest || is_verified);
+        let left = active
+            .filter(|_| record.runs_instead.is_some())
+            .and_then(|active| active.template.clone());
+        releases.unapplied_template = left.or(releases.unapplied_template.take());
+        releases.current = record.runs_instead.clone().or(previous);
+    }
+
+    fn record_verified(&mut self, record: &RecordResult, revision: &str, at: Timestamp) {
+        let releases = &mut self.releases;
+        let base = releases
+            .active_rollout
+            .as_ref()
+            .filter(|active| active.digest == record.digest)
+            .map_or(String::new(), |active| active.base.clone());
+        releases.quarantined.remove(&record.digest);
+        releases.not_blamed.remove(&record.digest);
+        releases
+            .verified
+            .retain(|verified| verified.digest != record.digest);
+        releases.verified.push(Verified {
+            digest: record.digest.clone(),
+            tag: record.tag.clone(),
+            revision: revision.to_owned(),
+            base,
+            at,
+        });
+        let surplus = releases.verified.len().saturating_sub(VERIFIED_KEPT);
+        releases.verified.drain(..surplus);
     }
 
     pub(in crate::state) fn record_rollback(&mut self, rollback: &Rollback, at: Timestamp) {
@@ -101,8 +172,38 @@ impl TargetState {
             at,
         });
         self.set_requeue(TRACKING_OPERATION, true);
-        self.quarantine_digest(&rollback.digest, &rollback.reason);
+        match rollback.environment {
+            Some(cause) => self.record_not_blamed(&rollback.digest, cause, at),
+            None => self.quarantine_digest(&rollback.digest, &rollback.reason),
+        }
+        self.releases.current.clone_from(&rollback.to_digest);
+        let active = self.releases.active_rollout.as_ref();
+        let left = active
+            .and_then(|active| active.template.clone())
+            .filter(|template| *template != rollback.to);
+        self.releases.unapplied_template = left.or(self.releases.unapplied_template.take());
+        self.close_candidates(rollback.candidates_after);
         self.clear_active_rollout(&rollback.digest);
+    }
+
+    /// Records a failure that the image did not cause. An image that was verified before stays a rollback target.
+    fn record_not_blamed(&mut self, digest: &Digest, cause: EnvironmentCause, at: Timestamp) {
+        let attempts = self
+            .releases
+            .not_blamed
+            .get(digest)
+            .map_or(0, |known| known.attempts);
+        let entry = NotBlamed {
+            cause,
+            at,
+            attempts: attempts + 1,
+        };
+        self.releases.not_blamed.insert(digest.clone(), entry);
+    }
+
+    /// Closes the images that were pushed before a time for releases, unless a person approves one.
+    fn close_candidates(&mut self, until: Option<Timestamp>) {
+        self.releases.candidates_after = self.releases.candidates_after.max(until);
     }
 
     /// Records that a person approved a paused rollout. Its time limit starts over, and the
@@ -143,6 +244,7 @@ impl TargetState {
         self.releases
             .quarantined
             .insert(digest.clone(), reason.to_owned());
+        self.releases.not_blamed.remove(digest);
         self.releases
             .verified
             .retain(|verified| verified.digest != *digest);
@@ -152,5 +254,14 @@ impl TargetState {
         self.releases
             .active_rollout
             .take_if(|active| active.digest == *digest);
+    }
+}
+
+impl ReleaseState {
+    /// Records the image of a revision that Lamplighter did not register.
+    fn remember_template_image(&mut self, image: &str) {
+        if self.template_images.len() < TEMPLATE_IMAGES_KEPT {
+            self.template_images.insert(image.to_owned());
+        }
     }
 }

@@ -3,13 +3,13 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
 
+use crate::model::{Task, TaskContainer};
 use jiff::Timestamp;
-use lamplighter::model::{Task, TaskContainer};
 use serde::Serialize;
 
 /// The cause for which a task stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-pub enum Cause {
+pub enum StopCause {
     /// A container was killed because it ran out of memory.
     OutOfMemory,
     /// An essential container exited. Any exit code is a failure, because a service must keep
@@ -45,7 +45,7 @@ pub struct StoppedTask {
     pub started_at: Option<Timestamp>,
     /// The ARN of its task definition revision.
     pub revision: String,
-    pub cause: Cause,
+    pub cause: StopCause,
     /// The container that caused the stop, if it is known.
     pub container: Option<String>,
     /// The exit code of that container, if it exited.
@@ -56,60 +56,63 @@ pub struct StoppedTask {
 }
 
 /// Signs that are matched anywhere in a stop reason, because on EC2 other text precedes them.
-const CONTAINED_SIGNS: [(&str, Cause); 5] = [
-    ("failed to initialize logging driver", Cause::Setup),
-    ("log group does not exist", Cause::Setup),
-    ("Fetching secret data from", Cause::Setup),
-    ("failed to fetch secret", Cause::Setup),
-    ("InsufficientFreeAddresses", Cause::Capacity),
+const CONTAINED_SIGNS: [(&str, StopCause); 5] = [
+    ("failed to initialize logging driver", StopCause::Setup),
+    ("log group does not exist", StopCause::Setup),
+    ("Fetching secret data from", StopCause::Setup),
+    ("failed to fetch secret", StopCause::Setup),
+    ("InsufficientFreeAddresses", StopCause::Capacity),
 ];
 
 /// Prefixes of stop reasons and their causes; the first match counts.
-const PREFIX_SIGNS: [(&str, Cause); 35] = [
-    ("OutOfMemoryError", Cause::OutOfMemory),
-    ("CannotPull", Cause::Image),
-    ("Task failed ELB health checks", Cause::HealthCheck),
-    ("Task failed container health checks", Cause::HealthCheck),
-    ("Task failed Service Connect", Cause::HealthCheck),
-    ("ResourceInitializationError", Cause::Setup),
-    ("ResourceNotFoundException", Cause::Setup),
-    ("AccessDeniedException", Cause::Setup),
-    ("CannotCreateVolumeError", Cause::Setup),
-    ("ECS was unable to assume the role", Cause::Setup),
-    ("EFS utils", Cause::Setup),
-    ("CannotStartContainerError", Cause::Start),
-    ("CannotStopContainerError", Cause::Start),
-    ("CannotInspectContainerError", Cause::Start),
-    ("CannotCreateContainerError", Cause::Start),
-    ("ContainerRuntime", Cause::Start),
-    ("DockerTimeoutError", Cause::Start),
-    ("InternalError", Cause::Start),
+const PREFIX_SIGNS: [(&str, StopCause); 35] = [
+    ("OutOfMemoryError", StopCause::OutOfMemory),
+    ("CannotPull", StopCause::Image),
+    ("Task failed ELB health checks", StopCause::HealthCheck),
+    (
+        "Task failed container health checks",
+        StopCause::HealthCheck,
+    ),
+    ("Task failed Service Connect", StopCause::HealthCheck),
+    ("ResourceInitializationError", StopCause::Setup),
+    ("ResourceNotFoundException", StopCause::Setup),
+    ("AccessDeniedException", StopCause::Setup),
+    ("CannotCreateVolumeError", StopCause::Setup),
+    ("ECS was unable to assume the role", StopCause::Setup),
+    ("EFS utils", StopCause::Setup),
+    ("CannotStartContainerError", StopCause::Start),
+    ("CannotStopContainerError", StopCause::Start),
+    ("CannotInspectContainerError", StopCause::Start),
+    ("CannotCreateContainerError", StopCause::Start),
+    ("ContainerRuntime", StopCause::Start),
+    ("DockerTimeoutError", StopCause::Start),
+    ("InternalError", StopCause::Start),
     (
         "Timeout waiting for network interface provisioning",
-        Cause::Capacity,
+        StopCause::Capacity,
     ),
     (
         "Timeout waiting for EphemeralStorage provisioning",
-        Cause::Capacity,
+        StopCause::Capacity,
     ),
-    ("Capacity is unavailable", Cause::Capacity),
-    ("RESOURCE:", Cause::Capacity),
-    ("No Fargate Spot capacity", Cause::Capacity),
-    ("You've reached the limit", Cause::Capacity),
-    ("Your Spot Task was interrupted", Cause::Spot),
-    ("SpotInterruptionError", Cause::Spot),
-    ("Host EC2", Cause::Host),
-    ("Container instance", Cause::Host),
-    ("ECS is performing maintenance", Cause::Host),
-    ("Amazon ECS is performing maintenance", Cause::Host),
-    ("Scaling activity initiated by", Cause::Routine),
-    ("Availability-zone rebalancing", Cause::Routine),
-    ("Availability Zone rebalancing", Cause::Routine),
-    ("Task stopped by", Cause::Routine),
-    ("Essential container in task exited", Cause::Exit),
+    ("Capacity is unavailable", StopCause::Capacity),
+    ("RESOURCE:", StopCause::Capacity),
+    ("No Fargate Spot capacity", StopCause::Capacity),
+    ("You've reached the limit", StopCause::Capacity),
+    ("Your Spot Task was interrupted", StopCause::Spot),
+    ("SpotInterruptionError", StopCause::Spot),
+    ("Host EC2", StopCause::Host),
+    ("Container instance", StopCause::Host),
+    ("ECS is performing maintenance", StopCause::Host),
+    ("Amazon ECS is performing maintenance", StopCause::Host),
+    ("Scaling activity initiated by", StopCause::Routine),
+    ("Availability-zone rebalancing", StopCause::Routine),
+    ("Availability Zone rebalancing", StopCause::Routine),
+    ("Task stopped by", StopCause::Routine),
+    ("Essential container in task exited", StopCause::Exit),
 ];
 
-impl Cause {
+impl StopCause {
     /// Reports whether the cause is a failure of the service or of a resource that it needs.
     #[must_use]
     pub fn is_failure(self) -> bool {
@@ -189,24 +192,24 @@ impl StoppedTask {
 }
 
 /// Returns the cause of a stop, and the container that caused it.
-fn classify_task(task: &Task) -> (Cause, Option<&TaskContainer>) {
+fn classify_task(task: &Task) -> (StopCause, Option<&TaskContainer>) {
     let killed = task
         .containers
         .iter()
-        .find(|container| match_cause(&container.reason) == Some(Cause::OutOfMemory));
+        .find(|container| match_cause(&container.reason) == Some(StopCause::OutOfMemory));
     if killed.is_some() {
-        return (Cause::OutOfMemory, killed);
+        return (StopCause::OutOfMemory, killed);
     }
     // A container's reason is more precise than its task's, unless AWS itself stopped the task.
     match match_cause(&task.reason) {
-        Some(Cause::Exit) | None => {}
+        Some(StopCause::Exit) | None => {}
         Some(cause) => return (cause, None),
     }
     find_container_with_cause(task).unwrap_or_else(|| classify_by_stop_code(task))
 }
 
 /// Returns the first container whose reason has a known cause, with that cause.
-fn find_container_with_cause(task: &Task) -> Option<(Cause, Option<&TaskContainer>)> {
+fn find_container_with_cause(task: &Task) -> Option<(StopCause, Option<&TaskContainer>)> {
     task.containers
         .iter()
         .find_map(|container| Some((match_cause(&container.reason)?, Some(container))))
@@ -214,22 +217,22 @@ fn find_container_with_cause(task: &Task) -> Option<(Cause, Option<&TaskContaine
 
 /// Classifies a task whose containers report no known reason, by its stop code. Some tasks have a
 /// reason but no stop code.
-fn classify_by_stop_code(task: &Task) -> (Cause, Option<&TaskContainer>) {
+fn classify_by_stop_code(task: &Task) -> (StopCause, Option<&TaskContainer>) {
     match task.stop_code.as_str() {
-        "SpotInterruption" | "TerminationNotice" => (Cause::Spot, None),
-        "UserInitiated" | "ServiceSchedulerInitiated" => (Cause::Routine, None),
-        "TaskFailedToStart" => (Cause::Start, None),
-        "EssentialContainerExited" => (Cause::Exit, task.find_failed_container()),
-        _ if match_cause(&task.reason) == Some(Cause::Exit) => {
-            (Cause::Exit, task.find_failed_container())
+        "SpotInterruption" | "TerminationNotice" => (StopCause::Spot, None),
+        "UserInitiated" | "ServiceSchedulerInitiated" => (StopCause::Routine, None),
+        "TaskFailedToStart" => (StopCause::Start, None),
+        "EssentialContainerExited" => (StopCause::Exit, task.find_failed_container()),
+        _ if match_cause(&task.reason) == Some(StopCause::Exit) => {
+            (StopCause::Exit, task.find_failed_container())
         }
-        _ if task.reason.starts_with("Task failed to start") => (Cause::Start, None),
-        _ => (Cause::Unknown, None),
+        _ if task.reason.starts_with("Task failed to start") => (StopCause::Start, None),
+        _ => (StopCause::Unknown, None),
     }
 }
 
 /// Returns the cause that ECS's wording of a stop reason indicates, if it is known.
-fn match_cause(reason: &str) -> Option<Cause> {
+fn match_cause(reason: &str) -> Option<StopCause> {
     CONTAINED_SIGNS
         .iter()
         .find(|(sign, _)| reason.contains(sign))
