@@ -8,12 +8,14 @@
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
-use lamplighter::model::Digest;
+use lamplighter::model::{Digest, Image};
 use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult, Step};
 
 use crate::candidate::Candidate;
 use crate::messages;
 
+/// How long DescribeServices may return stale state after an update.
+const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 /// How long after a rollout began its revision may be registered.
 const REGISTRATION_DELAY: SignedDuration = SignedDuration::from_mins(2);
 
@@ -29,13 +31,29 @@ pub enum Change {
 }
 
 impl Candidate<'_> {
-    /// Returns how the service came to run something else than its release. `None` if it runs its release, or has none.
+    /// Returns how the service came to run something else than its release. `None` if it runs its release, has none, or is
+    /// about to be put back on it.
     pub fn find_change(&self) -> Option<Change> {
         let expected = self.expected_release()?;
-        if self.observed.running_digest().as_ref() == Some(expected) {
+        let running = self.observed.running_digest();
+        if running.as_ref() == Some(expected) || self.is_being_rolled_back() {
             return None;
         }
         Some(self.classify_change())
+    }
+
+    /// Reports whether ECS still shows a release that was just rolled back or rejected.
+    fn is_being_rolled_back(&self) -> bool {
+        let state = self.context.state;
+        let rollback = state.releases.active_rollback.as_ref();
+        let is_fresh = rollback
+            .is_some_and(|rollback| self.now.duration_since(rollback.at) < CONSISTENCY_DELAY);
+        let last = state.last_rollout().and_then(|last| last.digest.as_ref());
+        let running = self.observed.running_digest();
+        let shows_last = running.is_some_and(|running| {
+            state.releases.quarantined.contains_key(&running) || last == Some(&running)
+        });
+        is_fresh || shows_last
     }
 
     /// Reports whether the offered image is the one that the service should run already.
@@ -46,15 +64,12 @@ impl Candidate<'_> {
     /// Returns the digest of the release that should run; `None` while `rollout` tracks one.
     fn expected_release(&self) -> Option<&Digest> {
         let releases = &self.context.state.releases;
-        let is_tracked = releases
-            .active_rollout
-            .as_ref()
-            .is_some_and(|active| self.is_within_deadline(active.at));
-        releases.current.as_ref().filter(|_| !is_tracked)
+        let current = releases.current.as_ref();
+        current.filter(|_| releases.active_rollout.is_none())
     }
 
     fn classify_change(&self) -> Change {
-        if self.is_earlier_revision() || self.is_base_of_unverified() {
+        if self.is_earlier_revision() {
             return Change::Rollback;
         }
         if self.is_template_image() || self.is_older_version() {
@@ -67,9 +82,9 @@ impl Candidate<'_> {
     /// Reports whether the running revision is older than our last rollout and pins its image, as no template does that
     /// names a tag. A revision that somebody copied from one of ours is newer.
     fn is_earlier_revision(&self) -> bool {
-        let image = self.container.running_image();
-        let is_pinned = self.running.is_lamplighter_revision() || image.digest.is_some();
-        if !is_pinned || self.is_template_image() {
+        let is_pinned =
+            self.container.running_image().digest.is_some() && !self.is_template_image();
+        if !self.running.is_lamplighter_revision() && !is_pinned {
             return false;
         }
         let registered = self.running.registration().map(|(at, _)| at);
@@ -78,12 +93,6 @@ impl Candidate<'_> {
             (Some(registered), Some(last)) => registered <= last + REGISTRATION_DELAY,
             (Some(_) | None, _) => true,
         }
-    }
-
-    /// Reports whether the service runs what ran before a release that has no result yet.
-    fn is_base_of_unverified(&self) -> bool {
-        let active = self.context.state.releases.active_rollout.as_ref();
-        active.is_some_and(|active| active.base == self.running.arn())
     }
 
     /// Reports whether a template named the running image before.
@@ -102,12 +111,19 @@ impl Candidate<'_> {
         running.repository.name == self.container.repository.name
             && follows
                 .compare_tags(&tag, &self.image.tag)
-                .is_some_and(|order| !order.is_gt())
+                .is_some_and(|order| order.is_lt() || order.is_eq() && running.digest.is_none())
     }
 
-    /// Holds a release that a person took back or replaced. A template is no reason to hold it.
+    /// Holds a release that a person took back or replaced, and any image that was pushed before that. A template is no
+    /// reason to hold one.
     pub fn check_change(&self) -> Option<Plan> {
-        if !self.is_expected() {
+        let primary = self.service.primary_deployment();
+        let changed_at = primary.and_then(|primary| primary.created_at);
+        let is_earlier_push = self
+            .pushed_at
+            .zip(changed_at)
+            .is_some_and(|(pushed, changed)| pushed < changed);
+        if !self.is_expected() && !is_earlier_push {
             return None;
         }
         match self.find_change()? {
@@ -136,11 +152,12 @@ impl Candidate<'_> {
         let tag = state
             .find_release_tag(&digest)
             .map_or_else(|| digest.short_digest(), str::to_owned);
+        let started = state.rollout_start(&digest);
         let message = messages::release_rolled_back(
             (&tag, &digest),
             &self.running_label(),
             self.running.family_and_revision(),
-            state.rollout_start(&digest),
+            started,
             self.now,
             state.is_approval_used(&digest),
         );
@@ -152,7 +169,8 @@ impl Candidate<'_> {
             candidates_after: self
                 .service
                 .primary_deployment()
-                .and_then(|primary| primary.created_at),
+                .and_then(|primary| primary.created_at)
+                .max(started),
             runs_instead: self.observed.running_digest(),
             result: ReleaseResult::Rejected {
                 reason: format!(
@@ -166,5 +184,27 @@ impl Candidate<'_> {
             reason: message.title.clone(),
             message: Some(message),
         })
+    }
+
+    /// Plans the release that should run once more, if a template replaced it while another image is held.
+    pub fn plan_repetition(&self) -> Option<Plan> {
+        if self.is_expected() || self.find_change()? != Change::Template {
+            return None;
+        }
+        let digest = self.expected_release()?.clone();
+        let image = Image {
+            tag: self.context.state.find_release_tag(&digest)?.to_owned(),
+            digest,
+            platforms: None,
+        };
+        let current = Candidate {
+            image: &image,
+            pushed_at: None,
+            ..*self
+        };
+        match current.check_holds() {
+            None => Some(current.plan_rollout()),
+            Some(_) => None,
+        }
     }
 }

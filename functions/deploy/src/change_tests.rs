@@ -57,7 +57,7 @@ fn a_template_that_names_another_image_is_put_right(#[case] image: &str) {
         .tag("freeze", "fri 16:00 - sun 03:00 UTC")
         .running_image(&image);
     let templates = &mut given.memory.releases.template_images;
-    templates.insert("nginx:stable".to_owned());
+    templates.push("nginx:stable".to_owned());
     let plan = given.decide();
     assert!(
         plan.reason.starts_with("deploying again RC_1.4.2 "),

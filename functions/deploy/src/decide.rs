@@ -75,9 +75,16 @@ fn decide_image(
                 pushed_at: *pushed_at,
                 now,
             };
-            candidate
-                .check_holds()
-                .unwrap_or_else(|| candidate.plan_rollout())
+            match candidate.check_holds() {
+                None => candidate.plan_rollout(),
+                Some(hold) => match candidate.plan_repetition() {
+                    Some(mut repetition) => {
+                        repetition.messages.extend(hold.messages);
+                        repetition
+                    }
+                    None => hold,
+                },
+            }
         }
     }
 }

@@ -60,6 +60,7 @@ pub fn given() -> Given {
         scan: None,
         newest_revision: None,
         released: None,
+        latest_template: None,
         unapplied_template: None,
         databases: Vec::new(),
     };

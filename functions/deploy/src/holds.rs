@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
-use lamplighter::model::{DeploymentController, ImageScan};
+use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
 use lamplighter::policy::FindingSeverity;
 
 use crate::candidate::Candidate;
@@ -120,7 +120,16 @@ impl Candidate<'_> {
             .releases
             .not_blamed
             .get(&self.image.digest)?;
-        let at = not_blamed.retry_at();
+        let is_corrected = not_blamed.cause == EnvironmentCause::Template
+            && self
+                .running
+                .registration()
+                .is_some_and(|(registered, _)| registered > not_blamed.at);
+        let at = if is_corrected {
+            not_blamed.at
+        } else {
+            not_blamed.retry_at()
+        };
         (self.now < at).then(|| {
             Plan::nothing(format!(
                 "{} is deployed again at {}: {}",
@@ -163,22 +172,10 @@ impl Candidate<'_> {
         (last.digest.as_ref() == Some(&self.image.digest)).then_some(last.at)
     }
 
-    /// Reports whether `rollout` will report the result of this digest's rollout. It does, unless
-    /// the deadline has long passed.
+    /// Reports whether `rollout` will report the result of this digest's rollout.
     fn is_tracked_by_rollout(&self) -> bool {
-        self.context
-            .state
-            .releases
-            .active_rollout
-            .as_ref()
-            .is_some_and(|active| {
-                active.digest == self.image.digest && self.is_within_deadline(active.at)
-            })
-    }
-
-    pub fn is_within_deadline(&self, started: Timestamp) -> bool {
-        let age = self.now.duration_since(started).as_secs();
-        u64::try_from(age).is_ok_and(|age| age < self.context.policy.deploy.deadline)
+        let active = self.context.state.releases.active_rollout.as_ref();
+        active.is_some_and(|active| active.digest == self.image.digest)
     }
 
     /// Holds an index without the service's platform. Indexes are pushed platform by platform, and

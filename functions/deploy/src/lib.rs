@@ -36,8 +36,8 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
-use lamplighter::plan::{Action, BackupAction, ReleaseAction};
-use lamplighter::policy::{StackDefaults, TagError};
+use lamplighter::plan::{self, Action, BackupAction, ReleaseAction};
+use lamplighter::policy::{BASE, StackDefaults, TagError};
 use lamplighter::ports::capability::DeployActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Function, Operation, Plan};
@@ -97,9 +97,7 @@ impl Operation for Deploy {
 
 fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
     match action {
-        ReleaseAction::Rollout(rollout) => observed
-            .running_digest()
-            .is_some_and(|digest| digest == rollout.digest),
+        ReleaseAction::Rollout(rollout) => is_rolled_out(rollout, observed),
         ReleaseAction::RestartTasks(restart) => observed
             .service
             .as_ref()
@@ -109,6 +107,16 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_) => false,
     }
+}
+
+/// Reports whether the service runs the image, on the template if the rollout only changes settings.
+fn is_rolled_out(rollout: &plan::Rollout, observed: &Observed) -> bool {
+    let runs_image = observed.running_digest().as_ref() == Some(&rollout.digest);
+    let base = rollout.base.rsplit('/').next();
+    let running = observed.running.as_ref();
+    let is_built_on_base =
+        running.is_some_and(|running| running.tags.get(BASE).map(String::as_str) == base);
+    runs_image && (rollout.template_image.is_none() || is_built_on_base)
 }
 
 fn is_backup_applied(action: &BackupAction, observed: &Observed) -> bool {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::{Digest, Image, Service, TaskDefinition};
-use lamplighter::notify::Message;
+use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::{self, FindingSeverity};
 
 use crate::container::SelectedContainer;
@@ -83,6 +83,7 @@ pub fn release_rolled_back(
         "It was deployed {age}, and the service has returned to {revision} since."
     ))
     .next(next)
+    .clears(RELEASE_CONDITION)
 }
 
 /// Warns that a person deployed another image, which stays until the next push.

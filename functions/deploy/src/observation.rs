@@ -7,7 +7,7 @@ use lamplighter::event::detail::Detail;
 use lamplighter::model::{
     Arn, CodeDeployment, DeploymentController, Image, ImageScan, Service, Tagged, TaskDefinition,
 };
-use lamplighter::policy::{self, APP, BACKUP, Managed};
+use lamplighter::policy::{self, APP, BACKUP, BaseRevision, Managed};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
 
 use crate::container::{SelectedContainer, select_container};
@@ -52,6 +52,7 @@ pub async fn observe<C: Reads>(
         scan: None,
         newest_revision: None,
         released: None,
+        latest_template: None,
         unapplied_template: None,
         databases: Vec::new(),
     };
@@ -86,6 +87,9 @@ async fn read_offer_details<C: Reads>(
     if runs_it && observed.unapplied_template.is_none() {
         return Ok(());
     }
+    if context.policy.deploy.base == BaseRevision::Latest {
+        observed.latest_template = find_latest_template(observed, cloud).await?;
+    }
     if context.policy.deploy.scan.is_some() {
         // ECR scans the platform images of an index, not the index itself.
         let scanned = observed.image_to_run(&image).unwrap_or(&image.digest);
@@ -109,6 +113,27 @@ async fn read_offer_details<C: Reads>(
         observed.newest_revision = Some(cloud.newest_revision(family).await?);
     }
     Ok(())
+}
+
+/// Returns the newest revision of the family if somebody else registered it and the service doesn't run it. If an
+/// interrupted rollout has already registered one on it, returns what that was built on.
+async fn find_latest_template<C: Reads>(
+    observed: &Observed,
+    cloud: &C,
+) -> Result<Option<TaskDefinition>, AwsError> {
+    let Some(running) = &observed.running else {
+        return Ok(None);
+    };
+    let newest = cloud.newest_revision(running.family()).await?;
+    let template = match newest.tags.get(policy::BASE) {
+        None => newest,
+        Some(base) if newest.arn() != running.arn() && cloud.is_revision_active(base).await? => {
+            cloud.describe_task_definition(base).await?
+        }
+        Some(_) => return Ok(None),
+    };
+    let is_other = !template.is_lamplighter_revision() && template.arn() != running.arn();
+    Ok(is_other.then_some(template))
 }
 
 /// Returns the verified revision of an image that the service should run.

@@ -26,6 +26,8 @@ pub struct Observed {
     pub newest_revision: Option<TaskDefinition>,
     /// The revision of the release that should run; read only if somebody else replaced it.
     pub released: Option<TaskDefinition>,
+    /// The newest revision of the family that somebody else registered; read only for `base=latest`.
+    pub latest_template: Option<TaskDefinition>,
     /// The revision of a template whose settings the service lost by a rollback.
     pub unapplied_template: Option<TaskDefinition>,
     /// The databases of the application; read only if the tag sets `snapshot=yes`.
@@ -69,6 +71,7 @@ impl Observed {
             scan: None,
             newest_revision: None,
             released: None,
+            latest_template: None,
             unapplied_template: None,
             databases: Vec::new(),
         }

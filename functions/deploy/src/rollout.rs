@@ -38,8 +38,11 @@ impl Candidate<'_> {
             self.build_rollout_message(title, &snapshots),
         );
         // A release that others rolled back a moment ago is rejected with the release that follows it.
-        if !self.is_expected() {
-            plan.steps.extend(self.build_rejection());
+        if !self.is_expected()
+            && let Some(rejection) = self.build_rejection()
+        {
+            // First, because the rollout after it is what the service should run.
+            plan.steps.insert(0, rejection);
         }
         plan.messages.extend(shift::warn_unsupported_shift(
             self.context.policy,
@@ -86,6 +89,7 @@ impl Candidate<'_> {
             tag: self.image.tag.clone(),
             digest: self.image.digest.clone(),
             approved: self.is_approved(),
+            runs: self.running.arn().to_owned(),
             template_image: self.find_template_image(),
             adopts: self.find_adopted_version(),
             candidates_after: self.is_downgrade().then_some(self.now),
@@ -93,26 +97,32 @@ impl Candidate<'_> {
         }
     }
 
-    /// Returns the revision that the new one is built on: the one that runs, or a template's whose settings were lost.
+    /// Returns the revision that the new one is built on: the one that runs, or a template's that it does not run.
     fn base(&self) -> &TaskDefinition {
-        self.observed
-            .unapplied_template
-            .as_ref()
-            .unwrap_or(self.running)
+        self.find_other_base().unwrap_or(self.running)
     }
 
-    /// Returns the running image as its author wrote it, if Lamplighter neither registered the running revision nor
-    /// released the image.
+    /// Returns the newest revision of a template under `base=latest`, or the one whose settings were lost by a rollback.
+    fn find_other_base(&self) -> Option<&TaskDefinition> {
+        let observed = self.observed;
+        observed
+            .latest_template
+            .as_ref()
+            .or(observed.unapplied_template.as_ref())
+    }
+
+    /// Returns the image of the base, if Lamplighter neither registered the base nor released the image.
     fn find_template_image(&self) -> Option<String> {
-        if let Some(template) = &self.observed.unapplied_template {
-            let mut containers = template.containers();
-            let own = containers.find(|container| container.name == self.container.name)?;
-            return Some(own.image.to_owned());
-        }
-        let digest = self.observed.running_digest();
-        let is_ours = self.running.is_lamplighter_revision()
-            || digest.is_some_and(|digest| self.context.state.find_release_tag(&digest).is_some());
-        (!is_ours).then(|| self.container.image.clone())
+        let base = self.base();
+        let mut containers = base.containers();
+        let own = containers.find(|container| container.name == self.container.name)?;
+        let image = ImageRef::parse(own.image);
+        let released = image
+            .digest
+            .as_ref()
+            .and_then(|digest| self.context.state.find_release_tag(digest));
+        let is_ours = base.is_lamplighter_revision() || released.is_some();
+        (!is_ours).then(|| image.to_string())
     }
 
     /// Returns the running version if it ran stably before the first release, so that it can be rolled back to.
@@ -123,7 +133,10 @@ impl Candidate<'_> {
             && self.service.desired_count > 0
             && self.service.count_missing_tasks() == 0;
         let is_first = self.context.state.last_rollout().is_none();
-        (is_first && is_stable).then(|| self.running_label())
+        // A tag that moves on with this release would start the new image.
+        let running = self.container.running_image();
+        let stays = running.digest.is_some() || running.tag.as_ref() != Some(&self.image.tag);
+        (is_first && is_stable && stays).then(|| self.running_label())
     }
 
     /// Reports whether to enable the circuit breaker, which only rolling deployments have.
@@ -176,6 +189,13 @@ impl Candidate<'_> {
         };
         if let Some(change) = self.describe_template_change() {
             return format!("{change}{snapshots}");
+        }
+        if let Some(template) = self.find_other_base() {
+            return format!(
+                "The new revision is built on {}{}, which the service does not run.{superseded}{snapshots}",
+                template.family_and_revision(),
+                describe_registration(template)
+            );
         }
         format!(
             "The service tracks {} in {}, and {} is its newest match.{superseded}{snapshots}",

@@ -23,12 +23,14 @@ pub fn find_problems(
             service,
             groups,
             definition,
+            newest,
             scalable,
         } => ServiceFacts {
             service,
             scale: context.policy.scale.as_ref(),
             groups,
             definition: definition.as_ref(),
+            newest: newest.as_ref(),
             scalable: scalable.as_ref(),
             state: context.state,
         }

@@ -8,7 +8,7 @@ use lamplighter::model::{
     Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, Tagged,
     TargetGroup,
 };
-use lamplighter::policy::{self, STACK, TARGET};
+use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, TARGET};
 
 use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
@@ -135,7 +135,18 @@ impl Prefetched {
                 "" => None,
                 definition => Some(cloud.describe_task_definition(definition).await?),
             };
+            let follows = context.target.tags.get(policy::DEPLOY);
+            let builds_on_running = follows
+                .and_then(|tag| DeployPolicy::parse(tag).ok())
+                .is_some_and(|deploy| deploy.base == BaseRevision::Running);
+            let newest = match &definition {
+                Some(running) if builds_on_running => {
+                    Some(cloud.newest_revision(running.family()).await?)
+                }
+                Some(_) | None => None,
+            };
             return Ok(Subject::Service {
+                newest,
                 groups: self.find_target_groups(service),
                 scalable: self.scalable.get(arn).cloned(),
                 service: Box::new(service.clone()),

@@ -23,6 +23,8 @@ pub enum Subject {
         service: Box<Service>,
         groups: Vec<TargetGroup>,
         definition: Option<TaskDefinition>,
+        /// The newest revision of the family; read only if releases are built on the one that runs.
+        newest: Option<TaskDefinition>,
         scalable: Option<ScalableTarget>,
     },
     Database(Box<Database>),

@@ -15,6 +15,8 @@ pub struct ServiceFacts<'a> {
     pub scale: Option<&'a ScalePolicy>,
     pub groups: &'a [TargetGroup],
     pub definition: Option<&'a TaskDefinition>,
+    /// The newest revision of the family, if releases are deployed to the service.
+    pub newest: Option<&'a TaskDefinition>,
     pub scalable: Option<&'a ScalableTarget>,
     pub state: &'a TargetState,
 }
@@ -30,6 +32,7 @@ impl ServiceFacts<'_> {
             self.check_health_check(),
             self.definition
                 .and_then(|definition| check_drift(definition, self.state)),
+            self.check_unused_revision(),
             bounds.and_then(|(scale, scalable)| {
                 check_scaling_bounds(scale, scalable, self.state.scaling.raised)
             }),
@@ -94,6 +97,29 @@ impl ServiceFacts<'_> {
         })
     }
 
+    /// Finds a revision that somebody else registered and nothing uses: releases are built on what runs.
+    fn check_unused_revision(&self) -> Option<Finding> {
+        let newest = self.newest?;
+        let running = self.definition?;
+        let (at, by) = newest.registration()?;
+        let is_newer = running.registration().is_some_and(|(since, _)| at > since);
+        if newest.is_lamplighter_revision() || newest.arn() == running.arn() || !is_newer {
+            return None;
+        }
+        let label = newest.family_and_revision();
+        Some(build_finding(
+            format!("unused:{label}"),
+            format!("task definition {label} is not used"),
+            format!(
+                "{} registered it on {}, and the service runs {}. Releases are built on the revision that runs.",
+                principal_name(by),
+                at.strftime("%F %H:%M UTC"),
+                running.family_and_revision()
+            ),
+            "Set base=latest in lamplighter:deploy, so that the next release is built on it, or update the service.",
+        ))
+    }
+
     fn check_health_check(&self) -> Option<Finding> {
         let definition = self.definition?;
         (self.groups.is_empty() && !has_health_check(definition)).then(|| {
@@ -130,8 +156,8 @@ fn check_drift(definition: &TaskDefinition, memory: &TargetState) -> Option<Find
             "{by} registered {label} on {}, after Lamplighter had rolled out {tag}.",
             at.strftime("%F %H:%M UTC")
         ),
-        "Nothing to do if this was intended: the next rollout builds on it. Remove the image from your templates; \
-         otherwise each of their runs restores an old one.",
+        "Nothing to do if this was intended: releases are built on it. If a template names an image, Lamplighter deploys the \
+         release again after each of its runs; let the template ignore the task definition of the service to avoid that.",
     ))
 }
 

@@ -55,6 +55,7 @@ fn service() -> Given {
         service: Box::new(service),
         groups: vec![group("web")],
         definition: Some(definition(pinned)),
+        newest: None,
         scalable: None,
     };
     given(arn, subject).tag("managed", "true")

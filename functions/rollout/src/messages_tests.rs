@@ -50,6 +50,7 @@ fn active() -> ActiveRollout {
         probe_streak: ProbeStreak::default(),
         progress: None,
         previous: None,
+        built_on: String::new(),
         template: None,
     }
 }

@@ -7,7 +7,7 @@ use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Digest, ImageRef, Service, TaskDefinition};
-use lamplighter::policy;
+use lamplighter::policy::{self, BASE};
 use lamplighter::release::{dependencies, evidence, rollback};
 use lamplighter::state::{ActiveRollout, ProbeStreak, RolloutProgress, TargetState};
 
@@ -107,7 +107,7 @@ impl Prefetched {
         };
         let runs_it = running
             .as_ref()
-            .is_some_and(|running| runs_image(running, &active.digest));
+            .is_some_and(|running| runs_release(running, active));
         let runs_instead = running
             .filter(|_| !runs_it)
             .and_then(|running| find_released_digest(&running, context.state));
@@ -263,11 +263,15 @@ fn has_failure_event(context: TargetContext<'_, Policy>, active: &ActiveRollout)
             .is_some_and(|at| at + SignedDuration::from_secs(1) >= active.at)
 }
 
-/// Reports whether a container of the revision runs the image with this digest.
-fn runs_image(definition: &TaskDefinition, digest: &Digest) -> bool {
-    definition
+/// Reports whether a revision is the one of the rollout: it runs the image, and, where the image ran before as well, it was
+/// built on the same revision.
+fn runs_release(definition: &TaskDefinition, active: &ActiveRollout) -> bool {
+    let runs_image = definition
         .containers()
-        .any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(digest))
+        .any(|container| ImageRef::parse(container.image).digest.as_ref() == Some(&active.digest));
+    let is_repetition = active.previous.as_ref() == Some(&active.digest);
+    let built_on = active.built_on.rsplit('/').next();
+    runs_image && (!is_repetition || definition.tags.get(BASE).map(String::as_str) == built_on)
 }
 
 /// Returns the digest of the revision that Lamplighter released, if it did.

@@ -43,6 +43,7 @@ fn active_rollout(age: i64) -> ActiveRollout {
         probe_streak: ProbeStreak::default(),
         progress: None,
         previous: None,
+        built_on: String::new(),
         template: None,
     }
 }

@@ -10,6 +10,7 @@ use e2e::testkit::ledger::{age_state, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+    task_definition,
 };
 use serde_json::{Value, json};
 
@@ -252,5 +253,108 @@ fn failed_probes_roll_a_release_back() {
     stack.sweep_until("RolloutSweep", "it is live", || {
         (told(&stack, " verified: ") > live).then_some(())
     });
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
+
+/// Registers a revision with this image and more CPU, as a template does, and puts the service on it.
+fn apply_template(stack: &Stack, web: &str, image: &str) {
+    let mut template = task_definition(stack, web);
+    let container = template["containerDefinitions"][0].as_object_mut().unwrap();
+    container.insert("image".to_owned(), json!(image));
+    let request = json!({
+        "family": template["family"], "cpu": "512", "memory": "1024", "networkMode": template["networkMode"],
+        "requiresCompatibilities": ["FARGATE"], "runtimePlatform": template["runtimePlatform"],
+        "executionRoleArn": template["executionRoleArn"], "containerDefinitions": template["containerDefinitions"],
+    });
+    let registered = stack
+        .call("ecs", "RegisterTaskDefinition", request)
+        .unwrap();
+    update_service(stack, &registered["taskDefinition"]["taskDefinitionArn"]);
+    ends(stack, "COMPLETED");
+    wait_until_idle(stack);
+}
+
+fn update_service(stack: &Stack, revision: &Value) {
+    let request = json!({"cluster": "shop", "service": "web", "taskDefinition": revision});
+    stack.call("ecs", "UpdateService", request).unwrap();
+}
+
+fn sweep_deploy(stack: &Stack) {
+    stack.control("schedule", json!({"name": "DeploySweep"}));
+    wait_until_idle(stack);
+}
+
+/// A1: a template that is applied again keeps its settings and not its image.
+#[test]
+fn a_template_changes_everything_but_the_image() {
+    let (stack, web, good) = live();
+    apply_template(&stack, &web, &image("shop/web", "RC_1.0.0"));
+    sweep_deploy(&stack);
+    assert!(
+        deployed_image(&stack, &web).ends_with(&good),
+        "{}",
+        stack.logs()
+    );
+    let running = task_definition(&stack, &web);
+    assert_eq!(running["cpu"], "512");
+    stack.until("it is notified", || {
+        (told(&stack, "deploying again RC_1.1.0") == 1).then_some(())
+    });
+    let mail = stack.mail();
+    let body = mail.iter().find_map(|mail| {
+        let subject = mail["subject"].as_str()?;
+        subject
+            .contains("deploying again")
+            .then(|| mail["body"].as_str())?
+    });
+    let body = body.unwrap();
+    assert!(
+        body.contains("is taken for a template") && body.contains("cpu 256 -> 512"),
+        "{body}"
+    );
+    assert!(!body.contains("hunter2"), "{body}");
+    ends(&stack, "COMPLETED");
+    let before = stack.calls_of("UpdateService");
+    for _ in 0..2 {
+        sweep_deploy(&stack);
+    }
+    assert_eq!(stack.calls_of("UpdateService"), before);
+    assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
+
+/// B1: what a person rolled back stays away, also after the next release has failed.
+#[test]
+fn a_release_that_was_rolled_back_by_hand_stays_away() {
+    let (stack, web, good) = live();
+    let first = task_definition(&stack, &web)["taskDefinitionArn"].clone();
+    push(&stack, &web, "RC_1.2.0", "b");
+    ends(&stack, "COMPLETED");
+    stack.until("it is live", || {
+        (told(&stack, " verified: ") == 2).then_some(())
+    });
+    wait_until_idle(&stack);
+    update_service(&stack, &first);
+    ends(&stack, "COMPLETED");
+    sweep_deploy(&stack);
+    stack.until("it is notified", || {
+        (told(
+            &stack,
+            "RC_1.2.0 rejected - ECS or a person rolled it back to RC_1.1.0",
+        ) == 1)
+            .then_some(())
+    });
+    push(&stack, &web, "RC_1.3.0", "c");
+    ends(&stack, "FAILED");
+    stack.until("it is rejected", || {
+        (told(&stack, "RC_1.3.0 rejected") == 1).then_some(())
+    });
+    for _ in 0..2 {
+        sweep_deploy(&stack);
+    }
+    assert!(
+        deployed_image(&stack, &web).ends_with(&good),
+        "{}",
+        stack.logs()
+    );
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
 }

@@ -8,6 +8,7 @@ use lamplighter::notify::Severity;
 use lamplighter::policy::{Mode, StackDefaults};
 use lamplighter::ports::ledger::RecordKind;
 use lamplighter::state::Attempt;
+use rollout::Rollout;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -130,8 +131,8 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     let push = world.push("shop/web", "RC_1.1.0", 11);
     world.invoke(&Deploy, push.clone()).unwrap().unwrap();
     world.state_mut().roll_back(&arn);
-    // Nobody follows it here, and that shows when its time is over.
     world.advance(SignedDuration::from_mins(16));
+    world.sweep(&Rollout).unwrap().unwrap();
     for _ in 0..3 {
         world.sweep(&Deploy).unwrap().unwrap();
         world.invoke(&Deploy, push.clone()).unwrap().unwrap();
@@ -139,7 +140,7 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     assert_eq!(world.count("UpdateService"), 1);
     assert_eq!(
         world.titles()[1..],
-        ["RC_1.1.0 rejected - ECS or a person rolled it back to RC_1.0.0"]
+        ["RC_1.1.0 rejected after 16 min, rolled back to shop-web:1"]
     );
     let digest = format!("sha256:{:064x}", 11);
     world
@@ -154,6 +155,7 @@ fn a_rolled_back_image_is_not_deployed_again_until_it_is_approved() {
     world.state_mut().roll_back(&arn);
     for _ in 0..20 {
         world.advance(SignedDuration::from_mins(5));
+        let _ = world.sweep(&Rollout);
         world.sweep(&Deploy).unwrap().unwrap();
     }
     assert_eq!(world.count("UpdateService"), 2);

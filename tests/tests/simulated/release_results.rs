@@ -4,6 +4,7 @@
 use deploy::Deploy;
 use e2e::testkit::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
 use e2e::testkit::world::World;
+use enroll::Enroll;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Task};
 use lamplighter::state::ReleaseState;
@@ -180,6 +181,104 @@ fn a_push_right_after_a_rollback_by_hand_rejects_it_too() {
     world.state_mut().roll_back(&web);
     minutes(&world, 60);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    // What follows is no rollback of anything.
+    for (name, content) in [("RC_1.4.0", 14), ("RC_1.5.0", 15), ("RC_1.6.0", 16)] {
+        release(&world, &web, name, content);
+        assert!(runs(&world, &web, name), "{:?}", world.titles());
+    }
+    let quarantined: Vec<_> = releases(&world, &web).quarantined.into_keys().collect();
+    assert_eq!(quarantined, [digest(12), digest(13)]);
+}
+
+/// A newer image that is held doesn't keep the release away from a template's revision.
+#[rstest]
+#[case::by_a_freeze("freeze", "fri 00:00 - sun 23:00 UTC")]
+#[case::by_an_approval("deploy", "tag=RC_x.x.x repo=shop/web approve=yes")]
+fn a_template_is_put_right_while_a_newer_image_is_held(#[case] key: &str, #[case] value: &str) {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    tag(&world, &web, key, value);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    apply_template(&world, &web, "shop/web:RC_1.0.0");
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert_eq!(running_cpu(&world, &web), "512");
+    world.state_mut().settle(&web);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+}
+
+/// A rejected image stays away, also if the template names the tag that it has.
+#[test]
+fn a_template_that_names_a_moving_tag_gets_the_verified_image() {
+    let world = World::new();
+    let web = world.web();
+    tag(&world, &web, "deploy", "tag=latest repo=shop/web");
+    release(&world, &web, "latest", 11);
+    push(&world, "latest", 12);
+    minutes(&world, 3);
+    world.state_mut().roll_back(&web);
+    minutes(&world, 10);
+    assert!(releases(&world, &web).quarantined.contains_key(&digest(12)));
+    apply_template(&world, &web, "shop/web:latest");
+    minutes(&world, 6);
+    let image = world.image_of(&web);
+    assert!(
+        image.ends_with(digest(11).as_str()),
+        "{image} {:?}",
+        world.titles()
+    );
+}
+
+/// What a person deployed stays, also when the retry of an earlier push is due.
+#[test]
+fn a_hotfix_outlasts_the_retry_of_an_earlier_push() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 3);
+    fail_to_start(&world, &web, "RESOURCE:MEMORY");
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    world.state_mut().tasks.clear();
+    let hotfix = world.state_mut().register("shop-web", "shop/web:hotfix-7");
+    put_on(&world, &web, &hotfix);
+    minutes(&world, 120);
+    assert!(
+        world.image_of(&web).ends_with("hotfix-7"),
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// Under `base=latest`, a person's rollback is one as well.
+#[test]
+fn a_rollback_by_hand_from_a_template_base_is_respected() {
+    let world = World::new();
+    let web = world.web();
+    tag(
+        &world,
+        &web,
+        "deploy",
+        "tag=RC_x.x.x repo=shop/web base=latest",
+    );
+    release(&world, &web, "RC_1.1.0", 11);
+    let first = world.state().services[&web].task_definition.clone();
+    world.advance(MINUTE);
+    let pinned = world.image_of(&web);
+    apply_template(&world, &web, &pinned);
+    put_on(&world, &web, &first);
+    minutes(&world, 6);
+    release(&world, &web, "RC_1.2.0", 12);
+    assert_eq!(running_cpu(&world, &web), "512");
+    put_on(&world, &web, &first);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert!(releases(&world, &web).quarantined.contains_key(&digest(12)));
 }
 
 /// B5: after a failure, nothing older that never ran is tried.
@@ -443,4 +542,48 @@ fn an_image_that_crashes_is_blamed_even_if_capacity_is_missing_too() {
     world.state_mut().roll_back(&web);
     minutes(&world, 2);
     assert!(releases(&world, &web).quarantined.contains_key(&digest(12)));
+}
+
+/// A4: a template that registers revisions and leaves the service alone is the base of the next release, if the tag says so.
+#[rstest]
+#[case::as_it_runs("tag=RC_x.x.x repo=shop/web", "256")]
+#[case::as_the_template_says("tag=RC_x.x.x repo=shop/web base=latest", "512")]
+fn a_revision_that_nothing_runs_is_the_base_on_request(#[case] deploy: &str, #[case] cpu: &str) {
+    let world = World::new();
+    let web = world.web();
+    tag(&world, &web, "deploy", deploy);
+    release(&world, &web, "RC_1.1.0", 11);
+    let running = world.state().services[&web].task_definition.clone();
+    world.advance(MINUTE);
+    apply_template(&world, &web, "shop/web:RC_1.0.0");
+    put_on(&world, &web, &running);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    release(&world, &web, "RC_1.2.0", 12);
+    assert_eq!(running_cpu(&world, &web), cpu);
+    release(&world, &web, "RC_1.3.0", 13);
+    assert_eq!(running_cpu(&world, &web), cpu);
+    world.sweep(&Enroll).unwrap().unwrap();
+    let unused = "task definition shop-web:3 is not used";
+    assert!(!world.titles().iter().any(|title| title.contains(unused)));
+}
+
+/// A revision that nothing uses is a finding, once.
+#[test]
+fn a_revision_that_nothing_uses_is_a_finding() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    world.advance(MINUTE);
+    world.state_mut().register("shop-web", "shop/web:RC_1.0.0");
+    for _ in 0..3 {
+        world.sweep(&Enroll).unwrap().unwrap();
+        world.advance(MINUTE * 60);
+    }
+    let findings: Vec<String> = world
+        .titles()
+        .into_iter()
+        .filter(|title| title.contains("task definition shop-web:3 is not used"))
+        .collect();
+    assert_eq!(findings.len(), 1, "{:?}", world.titles());
 }

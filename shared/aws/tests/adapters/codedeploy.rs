@@ -90,6 +90,7 @@ async fn a_code_deployment_has_the_revision_the_container_and_the_hook() {
         tag: "RC_1.4.2".into(),
         digest: Digest::new("sha256:ab"),
         approved: false,
+        runs: String::new(),
         template_image: None,
         adopts: None,
         candidates_after: None,

@@ -438,6 +438,7 @@ async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
         tag: "RC_1.4.2".into(),
         digest: Digest::new("sha256:ab"),
         approved: false,
+        runs: String::new(),
         template_image: None,
         adopts: None,
         candidates_after: None,

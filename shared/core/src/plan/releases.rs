@@ -64,6 +64,9 @@ pub struct Rollout {
     pub digest: Digest,
     /// A person approved the digest in `lamplighter:approve`.
     pub approved: bool,
+    /// The ARN of the revision that runs before; empty if it is the base.
+    #[serde(default)]
+    pub runs: String,
     /// The image of the base, if Lamplighter did not register the base.
     #[serde(default)]
     pub template_image: Option<String>,

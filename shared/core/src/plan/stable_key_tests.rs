@@ -36,6 +36,7 @@ fn revision_actions() -> Vec<Action> {
             tag: tag.clone(),
             digest: digest.clone(),
             approved: false,
+            runs: String::new(),
             template_image: None,
             adopts: None,
             candidates_after: None,

@@ -1,7 +1,8 @@
 //! `lamplighter:deploy`: the image that a service tracks and the gates of its release.
 
 use super::deploy_options::{
-    OnInconclusive, Severity, Strategy, parse_on_inconclusive, parse_severity, parse_strategy,
+    BaseRevision, OnInconclusive, Severity, Strategy, parse_base, parse_on_inconclusive,
+    parse_severity, parse_strategy,
 };
 use super::grammar::{TagError, TagPairs};
 use super::reference::DEPLOY_TAG;
@@ -40,6 +41,8 @@ pub struct DeployPolicy {
     pub verify_test: Option<String>,
     /// Reaction to inconclusive checks.
     pub unclear: OnInconclusive,
+    /// The revision that releases are built on.
+    pub base: BaseRevision,
 }
 
 /// Maximum of every wait that the tag configures, in seconds: 12 hours.
@@ -117,6 +120,7 @@ impl DeployPolicy {
                 .map(|url| parse_url(&pairs, "verify-test", url))
                 .transpose()?,
             unclear: parse_on_inconclusive(&pairs)?,
+            base: parse_base(&pairs)?,
         })
     }
 }
@@ -189,7 +193,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

@@ -25,6 +25,16 @@ pub enum OnInconclusive {
     Rollback,
 }
 
+/// The revision that a release is built on: it gives everything but the image.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BaseRevision {
+    /// The one that the service runs.
+    #[default]
+    Running,
+    /// The newest of its family that Lamplighter did not register.
+    Latest,
+}
+
 /// Severity of scan findings, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
@@ -32,6 +42,14 @@ pub enum Severity {
     Medium,
     High,
     Critical,
+}
+
+pub(super) fn parse_base(pairs: &TagPairs<'_>) -> Result<BaseRevision, TagError> {
+    match pairs.get("base") {
+        None | Some("running") => Ok(BaseRevision::Running),
+        Some("latest") => Ok(BaseRevision::Latest),
+        Some(word) => Err(pairs.build_error(format!("base={word} is neither running nor latest"))),
+    }
 }
 
 pub(super) fn parse_strategy(pairs: &TagPairs<'_>, word: &str) -> Result<Strategy, TagError> {

@@ -23,7 +23,7 @@ use jiff::Timestamp;
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use clock::{FreezeWindow, ScheduleWindow};
 pub use deploy::DeployPolicy;
-pub use deploy_options::{OnInconclusive, Severity as FindingSeverity, Strategy};
+pub use deploy_options::{BaseRevision, OnInconclusive, Severity as FindingSeverity, Strategy};
 pub use grammar::TagError;
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};

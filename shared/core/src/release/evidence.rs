@@ -44,6 +44,8 @@ pub enum Blame {
 
 /// Words of a failed pull that the image itself causes.
 const UNFIT_IMAGE: [&str; 2] = ["no matching manifest", "exec format error"];
+/// Errors of a start that the image itself causes: a wrong entry point, or a wrong platform.
+const UNFIT_START: [&str; 2] = ["CannotStartContainerError", "CannotCreateContainerError"];
 
 impl Blame {
     /// Returns what the failed tasks blame: the image if one of them ran it, else the first cause.
@@ -64,19 +66,21 @@ impl Blame {
 
     fn from_stop(stop: &StoppedTask) -> Self {
         match stop.cause {
-            StopCause::OutOfMemory
-            | StopCause::Exit
-            | StopCause::HealthCheck
-            | StopCause::Start => Self::Image,
+            StopCause::OutOfMemory | StopCause::Exit | StopCause::HealthCheck => Self::Image,
+            StopCause::Start if UNFIT_START.iter().any(|sign| stop.reason.contains(sign)) => {
+                Self::Image
+            }
             StopCause::Image if UNFIT_IMAGE.iter().any(|sign| stop.reason.contains(sign)) => {
                 Self::Image
             }
             StopCause::Image => Self::Environment(EnvironmentCause::Registry),
             StopCause::Setup => Self::Environment(EnvironmentCause::MissingResource),
             StopCause::Capacity => Self::Environment(EnvironmentCause::Capacity),
-            StopCause::Spot | StopCause::Host | StopCause::Routine | StopCause::Unknown => {
-                Self::Unknown
-            }
+            StopCause::Start
+            | StopCause::Spot
+            | StopCause::Host
+            | StopCause::Routine
+            | StopCause::Unknown => Self::Unknown,
         }
     }
 }

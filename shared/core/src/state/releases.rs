@@ -5,7 +5,7 @@ use crate::plan::RestartTasks;
 use crate::state::attempt::Attempt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::model::{Digest, EnvironmentCause};
 use crate::state::probe_streak::ProbeStreak;
@@ -35,7 +35,7 @@ pub struct ReleaseState {
     /// The ARN of a template's revision whose settings the service lost by a rollback. The next rollout is built on it.
     pub unapplied_template: Option<String>,
     /// The images of revisions that Lamplighter did not register, as they were written there.
-    pub template_images: BTreeSet<String>,
+    pub template_images: Vec<String>,
     /// The revision that ran stably before the first release. It is the first rollback target.
     pub adopted: Option<AdoptedRevision>,
     /// A restart that no sweep would discover again. Kept until the restart has completed.
@@ -52,6 +52,9 @@ pub struct ActiveRollout {
     /// The released digest that ran before, if Lamplighter released one.
     #[serde(default)]
     pub previous: Option<Digest>,
+    /// The ARN of the revision that the new one was built on.
+    #[serde(default)]
+    pub built_on: String,
     /// The ARN of the template's revision whose settings no verified revision has yet, if it is built on one.
     #[serde(default)]
     pub template: Option<String>,

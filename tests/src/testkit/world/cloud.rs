@@ -69,7 +69,7 @@ impl Services for World {
             .state()
             .definitions
             .iter()
-            .find(|d| d.arn() == arn)
+            .find(|d| d.arn() == arn || d.family_and_revision() == arn)
             .cloned();
         found.ok_or_else(|| {
             error(
@@ -84,8 +84,9 @@ impl Services for World {
     async fn is_revision_active(&self, revision: &str) -> Result<bool, AwsError> {
         self.call("DescribeTaskDefinition", revision).await?;
         let state = self.state();
-        Ok(state.definitions.iter().any(|d| d.arn() == revision)
-            && !state.inactive.contains(revision))
+        let is_named =
+            |d: &TaskDefinition| d.arn() == revision || d.family_and_revision() == revision;
+        Ok(state.definitions.iter().any(is_named) && !state.inactive.contains(revision))
     }
 
     async fn service_events(&self, service: &Arn, _: Timestamp) -> Result<Vec<String>, AwsError> {

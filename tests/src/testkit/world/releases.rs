@@ -87,6 +87,7 @@ impl World {
             probe_streak: ProbeStreak::default(),
             progress: None,
             previous: None,
+            built_on: String::new(),
             template: None,
         });
         memory.set_requeue("rollout", true);

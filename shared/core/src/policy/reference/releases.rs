@@ -77,6 +77,12 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "The longest wait for that snapshot. After it the rollout goes on without, with a warning.",
         ),
         pair(
+            "base",
+            "`running`, `latest`",
+            "running",
+            "The revision that a release is built on: the one that runs, or the newest of its family that Lamplighter did not register. `latest` fits templates that register revisions and leave the service alone (`ignore_changes` on `task_definition`).",
+        ),
+        pair(
             "breaker",
             "`on`, `off`",
             "on",
@@ -86,7 +92,7 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "deadline",
             "`2m` to `12h`",
             "15m",
-            "The longest duration of a rollout before it is rolled back.",
+            "The longest time without progress of a rollout before it is rolled back, in addition to the health check grace period.",
         ),
         pair(
             "bake",

@@ -55,49 +55,62 @@ impl TargetState {
         answer: &str,
         at: Timestamp,
     ) {
-        let deployment = answer
-            .split(' ')
-            .next()
-            .filter(|id| id.starts_with("d-"))
-            .map(str::to_owned);
-        self.releases.active_rollback = None;
-        // A release that another one supersedes is not tried again.
-        self.releases
-            .not_blamed
-            .retain(|digest, _| *digest == rollout.digest);
-        let previous = self.releases.current.replace(rollout.digest.clone());
-        let superseded = self.releases.active_rollout.take();
-        let template = rollout
+        let releases = &mut self.releases;
+        releases.active_rollback = None;
+        let previous = releases.current.replace(rollout.digest.clone());
+        let superseded = releases.active_rollout.take();
+        let repeats = previous.as_ref() == Some(&rollout.digest);
+        if !repeats {
+            // A release that another one supersedes is not tried again.
+            releases
+                .not_blamed
+                .retain(|digest, _| *digest == rollout.digest);
+        }
+        // What a rollout without a result replaced comes back, not that rollout.
+        let previous = match &superseded {
+            Some(superseded) if !repeats => superseded.previous.clone(),
+            Some(_) | None => previous,
+        };
+        let base = if rollout.runs.is_empty() {
+            &rollout.base
+        } else {
+            &rollout.runs
+        };
+        let own_template = rollout
             .template_image
-            .is_some()
-            .then(|| rollout.base.clone())
-            .or(superseded.and_then(|superseded| superseded.template));
-        self.releases.active_rollout = Some(ActiveRollout {
+            .as_ref()
+            .map(|_| rollout.base.clone());
+        let template = own_template.or(superseded.and_then(|superseded| superseded.template));
+        releases.active_rollout = Some(ActiveRollout {
             digest: rollout.digest.clone(),
             tag: rollout.tag.clone(),
-            base: rollout.base.clone(),
+            base: base.clone(),
+            built_on: rollout.base.clone(),
             previous,
             template,
             at,
-            deployment,
+            deployment: find_deployment_id(answer),
             probe_streak: ProbeStreak::default(),
             progress: None,
         });
-        // Either it is the base, or the base is a newer revision of somebody else.
-        if rollout.template_image.is_some() {
-            self.releases.unapplied_template = None;
-        }
         self.close_candidates(rollout.candidates_after);
+        self.record_base(rollout);
+        self.set_requeue(TRACKING_OPERATION, true);
+    }
+
+    /// Records what the base of a rollout is: a template's revision, or the one that ran before the first release.
+    fn record_base(&mut self, rollout: &Rollout) {
         if let Some(version) = &rollout.adopts {
             self.releases.adopted = Some(AdoptedRevision {
                 version: version.clone(),
-                revision: rollout.base.clone(),
+                revision: rollout.runs.clone(),
             });
         }
         if let Some(image) = &rollout.template_image {
+            // Either the lost one is the base, or the base is newer.
+            self.releases.unapplied_template = None;
             self.releases.remember_template_image(image);
         }
-        self.set_requeue(TRACKING_OPERATION, true);
     }
 
     pub(in crate::state) fn record_result(&mut self, record: &RecordResult, at: Timestamp) {
@@ -140,7 +153,9 @@ impl TargetState {
             .filter(|_| record.runs_instead.is_some())
             .and_then(|active| active.template.clone());
         releases.unapplied_template = left.or(releases.unapplied_template.take());
-        releases.current = record.runs_instead.clone().or(previous);
+        if releases.current.as_ref() == Some(&record.digest) {
+            releases.current = record.runs_instead.clone().or(previous);
+        }
     }
 
     fn record_verified(&mut self, record: &RecordResult, revision: &str, at: Timestamp) {
@@ -260,8 +275,18 @@ impl TargetState {
 impl ReleaseState {
     /// Records the image of a revision that Lamplighter did not register.
     fn remember_template_image(&mut self, image: &str) {
-        if self.template_images.len() < TEMPLATE_IMAGES_KEPT {
-            self.template_images.insert(image.to_owned());
-        }
+        self.template_images.retain(|known| known != image);
+        self.template_images.push(image.to_owned());
+        let surplus = self
+            .template_images
+            .len()
+            .saturating_sub(TEMPLATE_IMAGES_KEPT);
+        self.template_images.drain(..surplus);
     }
+}
+
+/// Returns the identifier of a CodeDeploy deployment at the beginning of an answer.
+fn find_deployment_id(answer: &str) -> Option<String> {
+    let id = answer.split(' ').next()?;
+    id.starts_with("d-").then(|| id.to_owned())
 }
