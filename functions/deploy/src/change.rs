@@ -17,7 +17,7 @@ use crate::messages;
 /// How long DescribeServices may return stale state after an update.
 const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 /// How long after a rollout began its revision may be registered.
-const REGISTRATION_DELAY: SignedDuration = SignedDuration::from_mins(2);
+const REGISTRATION_DELAY: SignedDuration = SignedDuration::from_mins(5);
 
 /// A change of the running revision that Lamplighter did not make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ use crate::testkit::stack::Stack;
 const LONG_AGO: Timestamp = Timestamp::constant(1_767_225_600, 0); // 2026-01-01T00:00:00Z
 /// Longer than a canary's step needs for a verdict.
 const VERDICT_TAKES: SignedDuration = SignedDuration::from_mins(8);
+const THREE_MINUTES: SignedDuration = SignedDuration::from_mins(3);
 /// Longer than every grace period.
 const GRACE_IS_OVER: SignedDuration = SignedDuration::from_mins(11);
 
@@ -68,6 +69,26 @@ pub fn is_idle(stack: &Stack) -> bool {
 /// # Panics
 /// Where nothing comes to be remembered.
 pub fn age_state(stack: &Stack, target: &str) {
+    change_state(stack, target, older);
+}
+
+/// Makes the rollouts and restarts of a target three minutes older: AWS shows them by then.
+///
+/// # Panics
+/// Where nothing comes to be remembered.
+pub fn age_attempts(stack: &Stack, target: &str) {
+    change_state(stack, target, |state| {
+        let mut state: TargetState =
+            serde_json::from_str(state).unwrap_or_else(|e| panic!("{e}: {state}"));
+        for attempt in &mut state.releases.attempts {
+            attempt.at -= THREE_MINUTES;
+        }
+        serde_json::to_string(&state).unwrap_or_default()
+    });
+}
+
+/// Changes the state of a target, as JSON, while nobody holds it.
+fn change_state(stack: &Stack, target: &str, change: impl Fn(&str) -> String) {
     stack.until(&format!("something is remembered of {target} and nobody holds it"), || {
         // Under load the function that is to remember something may only have been begun.
         let state = items(stack).into_iter().find(|item| item["pk"]["S"] == target && item["sk"]["S"] == "state")?;
@@ -77,7 +98,7 @@ pub fn age_state(stack: &Stack, target: &str) {
             "Key": {"pk": {"S": target}, "sk": {"S": "state"}},
             "UpdateExpression": "SET memory = :memory",
             "ConditionExpression": "attribute_not_exists(holder) AND memory = :before",
-            "ExpressionAttributeValues": {":memory": {"S": older(before)}, ":before": {"S": before}},
+            "ExpressionAttributeValues": {":memory": {"S": change(before)}, ":before": {"S": before}},
         });
         stack.call("dynamodb", "UpdateItem", request).ok()
     });

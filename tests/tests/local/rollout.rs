@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::thread;
 
-use e2e::testkit::ledger::{age_state, wait_until_idle};
+use e2e::testkit::ledger::{age_attempts, age_state, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
@@ -272,6 +272,7 @@ fn apply_template(stack: &Stack, web: &str, image: &str) {
     update_service(stack, &registered["taskDefinition"]["taskDefinitionArn"]);
     ends(stack, "COMPLETED");
     wait_until_idle(stack);
+    age_attempts(stack, web);
 }
 
 fn update_service(stack: &Stack, revision: &Value) {
@@ -335,6 +336,7 @@ fn a_release_that_was_rolled_back_by_hand_stays_away() {
     wait_until_idle(&stack);
     update_service(&stack, &first);
     ends(&stack, "COMPLETED");
+    age_attempts(&stack, &web);
     sweep_deploy(&stack);
     stack.until("it is notified", || {
         (told(
