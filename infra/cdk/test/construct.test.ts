@@ -66,9 +66,9 @@ test("resources, conditions and outputs are those of the template that SAM deplo
 
 test("every function's code is an asset", () => {
   const functions = Object.values<any>(synthesised({}).Resources).filter(({ Type }) => Type === "AWS::Serverless::Function");
-  assert.equal(functions.length, 12);
+  assert.equal(functions.length, 13);
   const keys = new Set(functions.map(({ Properties }) => JSON.stringify(Properties.CodeUri.Key)));
-  assert.equal(keys.size, 12);
+  assert.equal(keys.size, 13);
 });
 
 test("every parameter of the template is a property, and stands where it belongs", () => {
