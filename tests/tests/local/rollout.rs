@@ -27,12 +27,14 @@ fn rejected(stack: &Stack, cause: &str) -> bool {
     told(stack, &format!(", rolling back to RC_1.1.0 - {cause}")) == 1
 }
 
-/// Events that the function gave up on; here others have theirs retried within half a second, and may meet it.
+/// Events that the function gave up on. Here retries follow within a second, so that events may meet at a target until
+/// their retries are used up: those are left out.
 fn given_up(stack: &Stack) -> usize {
     let of_ours = |letter: &Value| {
-        letter["requestContext"]["functionArn"]
+        let is_rollout = letter["requestContext"]["functionArn"]
             .to_string()
-            .contains("Rollout")
+            .contains("Rollout");
+        is_rollout && letter["responsePayload"]["errorType"] != "TargetBusy"
     };
     stack
         .dead_letters()
