@@ -10,6 +10,7 @@ use e2e::testkit::workload::{
     NewService, create_repository, create_service, deployed_image, describe, image, push_image,
     secret_arn, tag_service, task_definition,
 };
+use lamplighter_aws::lambda::read_clock;
 use serde_json::{Value, json};
 
 const FOLLOWS: [(&str, &str); 2] = [
@@ -380,7 +381,8 @@ fn a_rotated_secret_restarts_its_readers_once() {
     let before = [&arn, &other].map(|arn| describe(&stack, arn)["deployments"][0]["id"].clone());
     // CloudTrail's times are whole seconds.
     thread::sleep(Duration::from_millis(1100));
-    let rotation = json!({"source": "aws.secretsmanager", "detail-type": "AWS Service Event via CloudTrail", "detail": {
+    let at = read_clock().to_string();
+    let rotation = json!({"source": "aws.secretsmanager", "detail-type": "AWS Service Event via CloudTrail", "time": at, "detail": {
         "eventSource": "secretsmanager.amazonaws.com", "eventName": "RotationSucceeded",
         "additionalEventData": {"SecretId": secret_arn("shop-web")}}});
     for _ in 0..2 {
