@@ -1,16 +1,22 @@
 //! Decides what to do with one service. Pure: all input is in the arguments.
 
-use jiff::Timestamp;
-use lamplighter::Plan;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Service, TaskDefinition};
+use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
+use crate::container::SelectedContainer;
 use crate::messages;
 use crate::observed::{Observed, Offer};
 use crate::policy::Policy;
 use crate::restart::{plan_pending_restart, plan_secret_restart};
+
+/// How long a pattern may match nothing before a notification.
+const NO_TAG_AFTER: SignedDuration = SignedDuration::from_hours(1);
+/// The end of the time in which the notification is due. It is sent once in these 24 hours.
+const NO_TAG_UNTIL: SignedDuration = SignedDuration::from_hours(25);
 
 /// Returns the plan for one service.
 #[must_use]
@@ -55,8 +61,9 @@ fn decide_image(
     match &observed.offer {
         Offer::NotApplicable => Plan::nothing("the event is not about an image"),
         Offer::NoRepository => Plan::notify(messages::repository_not_found(container)),
-        Offer::NoTag => Plan::nothing(format!(
-            "the repository {} has no tag like {}",
+        Offer::NoTag(newest) => decide_without_tag(context, container, newest, now),
+        Offer::Closed => Plan::nothing(format!(
+            "every tag of {} like {} is quarantined or superseded",
             container.repository.name, context.policy.deploy.follows
         )),
         Offer::Older { tag, digest } => Plan::notify(messages::push_is_older(
@@ -87,4 +94,30 @@ fn decide_image(
             }
         }
     }
+}
+
+/// Returns the plan for a repository without a matching tag. A pattern that matches nothing for an hour is notified once.
+fn decide_without_tag(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    newest: &[String],
+    now: Timestamp,
+) -> Plan {
+    let follows = context.policy.deploy.follows.to_string();
+    let repository = &container.repository.name;
+    let key = format!("a tag like {follows} in {repository}");
+    let since = context
+        .state
+        .waiting_since(Function::Deploy.name(), &key)
+        .unwrap_or(now);
+    let waited = now.duration_since(since);
+    let mut plan = Plan::nothing(format!(
+        "the repository {repository} has no tag like {follows}"
+    ));
+    if waited >= NO_TAG_AFTER && waited < NO_TAG_UNTIL {
+        let message = messages::no_matching_tag(&follows, repository, newest);
+        plan.messages.push(message);
+    }
+    plan.waits_for = Some(key);
+    plan
 }

@@ -61,7 +61,7 @@ fn rolls_out(#[case] given: Given, #[case] expected: &str) {
 #[case::older_semver(given().deploy("semver=2.x repo=shop/web").running("2.0.10", 1).offers("2.0.9", 2), "2.0.9 is older than 2.0.10")]
 #[case::quarantined(given().quarantined(2, "5xx over 4 %"), "RC_1.4.2 (sha256:00000000) is quarantined: 5xx over 4 %")]
 #[case::just_started(given().rolled_out(2, SignedDuration::from_secs(3)), "the rollout of RC_1.4.2 (sha256:00000000) was started 3 s ago")]
-#[case::no_such_tag(given().offer(Offer::NoTag), "the repository shop/web has no tag like RC_x.x.x")]
+#[case::no_such_tag(given().offer(Offer::NoTag(Vec::new())), "the repository shop/web has no tag like RC_x.x.x")]
 #[case::not_scanned(
     given().deploy("tag=RC_x.x.x scan=high").scanned(ImageScan::Pending("the scan is IN_PROGRESS".into())),
     "RC_1.4.2 (sha256:00000000) waits for its scan: the scan is IN_PROGRESS"

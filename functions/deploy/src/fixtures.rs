@@ -56,7 +56,7 @@ pub fn given() -> Given {
         code_deployment: None,
         running: None,
         container: Err(String::new()),
-        offer: Offer::NoTag,
+        offer: Offer::NoTag(Vec::new()),
         scan: None,
         newest_revision: None,
         released: None,

@@ -54,6 +54,23 @@ pub fn repository_not_found(container: &SelectedContainer) -> Message {
         .deduplicated_by(format!("repository:{name}"))
 }
 
+/// Warns that a pattern has matched no tag for an hour. `newest`: tags that the repository has.
+pub fn no_matching_tag(follows: &str, repository: &str, newest: &[String]) -> Message {
+    let tags = if newest.is_empty() {
+        "The repository has no tag at all.".to_owned()
+    } else {
+        format!("Its newest tags are {}.", newest.join(", "))
+    };
+    Message::warning(format!("no tag like {follows} in {repository} for 1 h"))
+        .action("Lamplighter deploys the first tag that matches.")
+        .why(tags)
+        .next(format!(
+            "Push an image with such a tag, or correct tag= or repo= in {}.",
+            policy::DEPLOY
+        ))
+        .deduplicated_by(format!("no-tag:{follows}:{repository}"))
+}
+
 /// Warns that ECS or a person rolled a release back to `version`. `revision`: the one that runs.
 pub fn release_rolled_back(
     (tag, digest): (&str, &Digest),

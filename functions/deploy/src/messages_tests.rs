@@ -103,12 +103,27 @@ fn every_message() {
     insta::assert_snapshot!(book(&messages));
 }
 
+/// A repository of which no tag has matched for an hour.
+fn without_tag(newest: &[&str]) -> Given {
+    let newest = newest.iter().map(|tag| (*tag).to_owned()).collect();
+    let mut given = given().offer(Offer::NoTag(newest));
+    let waits = "a tag like RC_x.x.x in shop/web".to_owned();
+    let since = given.now - SignedDuration::from_hours(1);
+    given
+        .memory
+        .waiting
+        .insert("deploy".to_owned(), (waits, since));
+    given
+}
+
 #[test]
 fn every_message_about_changes_of_others() {
-    let plans = [
+    let plans = vec![
         given().rolled_out(2, SignedDuration::from_hours(1)),
         replaced_by("nginx:hotfix"),
         replaced_by(&format!("{HOST}/shop/web:RC_1.4.0")),
+        without_tag(&["rc-1.4.2", "rc-1.4.1"]),
+        without_tag(&[]),
         given().offer(Offer::Older {
             tag: "RC_1.4.0".to_owned(),
             digest: digest(3),

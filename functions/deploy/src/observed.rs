@@ -48,8 +48,10 @@ pub enum Offer {
         image: Image,
         pushed_at: Option<Timestamp>,
     },
-    /// No tag matches the policy, or every matching one is quarantined or superseded.
-    NoTag,
+    /// No tag matches the policy. The repository has these tags, the newest first.
+    NoTag(Vec<String>),
+    /// Every matching tag is quarantined or superseded.
+    Closed,
     /// The pushed tag is older by version than the one that runs.
     Older {
         tag: String,

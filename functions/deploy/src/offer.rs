@@ -14,6 +14,9 @@ use crate::observed::Offer;
 use crate::policy::Policy;
 use crate::reads::Reads;
 
+/// The number of tags that a message lists.
+const MAX_LISTED_TAGS: usize = 5;
+
 /// Returns the offered image, or the reason why there is none.
 pub async fn find_offer<C: Reads>(
     context: TargetContext<'_, Policy>,
@@ -50,13 +53,38 @@ async fn find_newest_image<C: Reads>(
                 digest: Digest::new(push.image_digest.clone()),
             });
         }
-        (_, None) => match choose_tag(context, container, cloud.image_tags(repository).await?) {
-            Some(chosen) => (chosen.tag, chosen.pushed_at),
-            None => return Ok(Offer::NoTag),
-        },
+        (_, None) => {
+            let tags = cloud.image_tags(repository).await?;
+            let newest = list_newest(&tags);
+            let has_match = tags.iter().any(|tag| follows.matches_tag(&tag.tag));
+            match choose_tag(context, container, tags) {
+                Some(chosen) => (chosen.tag, chosen.pushed_at),
+                None if has_match => return Ok(Offer::Closed),
+                None => return Ok(Offer::NoTag(newest)),
+            }
+        }
     };
-    let image = cloud.find_image(repository, &tag).await?;
-    Ok(image.map_or(Offer::NoTag, |image| Offer::Image { image, pushed_at }))
+    match cloud.find_image(repository, &tag).await? {
+        Some(image) => Ok(Offer::Image { image, pushed_at }),
+        None => Ok(Offer::NoTag(list_newest(
+            &cloud.image_tags(repository).await?,
+        ))),
+    }
+}
+
+/// Lists the newest tags of a repository.
+fn list_newest(tags: &[ImageTag]) -> Vec<String> {
+    let mut newest: Vec<&ImageTag> = tags.iter().collect();
+    newest.sort_by(|a, b| {
+        b.pushed_at
+            .cmp(&a.pushed_at)
+            .then_with(|| a.tag.cmp(&b.tag))
+    });
+    newest
+        .iter()
+        .take(MAX_LISTED_TAGS)
+        .map(|tag| tag.tag.clone())
+        .collect()
 }
 
 /// Reports whether a pushed tag is newer than the running one and than all earlier attempts.

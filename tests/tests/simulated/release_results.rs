@@ -587,3 +587,31 @@ fn a_revision_that_nothing_uses_is_a_finding() {
         .collect();
     assert_eq!(findings.len(), 1, "{:?}", world.titles());
 }
+
+/// E1: a pattern that matches nothing is notified once, with the tags that there are.
+#[test]
+fn a_pattern_that_matches_nothing_is_notified_once() {
+    let world = World::new();
+    let web = world.web();
+    tag(&world, &web, "deploy", "tag=release-x.x.x repo=shop/web");
+    for n in 0..7 {
+        let _ = world.push("shop/web", &format!("v1.4.{n}"), 20 + n);
+        world.advance(MINUTE);
+    }
+    minutes(&world, 50);
+    assert!(world.titles().is_empty(), "{:?}", world.titles());
+    minutes(&world, 60 * 50);
+    assert_eq!(
+        world.titles(),
+        ["no tag like release-x.x.x in shop/web for 1 h"]
+    );
+    let why = world.state().notices[0].message.why.clone();
+    assert_eq!(
+        why,
+        "Its newest tags are v1.4.6, v1.4.5, v1.4.4, v1.4.3, v1.4.2."
+    );
+    // The other pattern matches at once.
+    tag(&world, &web, "deploy", "tag=vx.x.x repo=shop/web");
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "v1.4.6"));
+}

@@ -182,7 +182,11 @@ mod tests {
     #[rstest]
     #[case("repo=shop/web", "tag= (or semver=) is missing")]
     #[case("tag=latest semver=2.x", "tag= and semver= are mutually exclusive")]
-    #[case("semver=two", "semver=two is not a version range such as 2.x or 1.4.x")]
+    #[case("semver=two", "semver=two is not a version range such as 2.x or 1.4")]
+    #[case(
+        "tag=latest pre=yes",
+        "pre=yes needs semver=; a tag= matches whatever stands in it"
+    )]
     #[case(
         "tag=latest scan=bad",
         "scan=bad is not one of low, medium, high, critical"
@@ -193,7 +197,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, pre, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

@@ -14,13 +14,19 @@ pub enum TagSelector {
 
 /// Parses `tag=` or `semver=`.
 pub(super) fn parse_selector(pairs: &TagPairs<'_>) -> Result<TagSelector, TagError> {
+    let takes_pre_releases = pairs.parse_switch("pre", false)?;
     match (pairs.get("tag"), pairs.get("semver")) {
-        (Some(tag), None) => Ok(TagSelector::Tag(TagPattern::parse(tag))),
-        (None, Some(range)) => SemverRange::parse(range)
+        (Some(_), None) if takes_pre_releases => {
+            Err(pairs.build_error("pre=yes needs semver=; a tag= matches whatever stands in it"))
+        }
+        (Some(tag), None) => TagPattern::parse(tag)
+            .map(TagSelector::Tag)
+            .map_err(|problem| pairs.build_error(problem)),
+        (None, Some(range)) => SemverRange::parse(range, takes_pre_releases)
             .map(TagSelector::Semver)
             .ok_or_else(|| {
                 pairs.build_error(format!(
-                    "semver={range} is not a version range such as 2.x or 1.4.x"
+                    "semver={range} is not a version range such as 2.x or 1.4"
                 ))
             }),
         (Some(_), Some(_)) => Err(pairs.build_error("tag= and semver= are mutually exclusive")),

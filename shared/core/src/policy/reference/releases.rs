@@ -14,13 +14,19 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "tag",
             "`latest`, `RC_x.x.x`, `main-x`",
             "",
-            "The image tags to track. A segment `x` stands for a number: the highest version wins, and Lamplighter never downgrades. A tag without `x` is tracked by digest.",
+            "The image tags to track. A word `x` stands for a number, and so does an `x` after `v`, `r` or `RC`: `vx.x.x`. The highest version wins, and Lamplighter never downgrades. A tag without a number is tracked by digest.",
         ),
         pair(
             "semver",
-            "`2.x`, `1.4.x`",
+            "`2.x`, `1.4`, `1.4.2`",
             "",
-            "Instead of `tag=`: a range of semantic versions, with or without a leading `v`. Pre-releases don't match.",
+            "Instead of `tag=`: a range of semantic versions, with or without a leading `v`. `1.4` is every 1.4.x, and `1.4.2` is itself.",
+        ),
+        pair(
+            "pre",
+            "`yes`, `no`",
+            "no",
+            "Whether pre-releases such as 1.5.0-rc.1 match `semver=`.",
         ),
         pair(
             "repo",
