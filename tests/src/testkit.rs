@@ -13,6 +13,7 @@ pub mod dashboard;
 pub mod healing;
 pub mod ledger;
 pub mod releases;
+pub mod requests;
 pub mod setup;
 pub mod shifting;
 pub mod stack;

@@ -134,6 +134,10 @@ def checks(action, request, region, scope, headers, body, query):
         context = {f"{service}:service-namespace": request["ServiceNamespace"]}
         if "ScalableDimension" in request:
             context[f"{service}:scalable-dimension"] = request["ScalableDimension"]
+    if action == "events:PutEvents":
+        entries = request.get("Entries", [])
+        buses = [entry.get("EventBusName", "default") for entry in entries]
+        return [(action, f"arn:aws:events:{region}:{ACCOUNT}:event-bus/{bus}", {"events:source": entry["Source"]}) for bus, entry in zip(buses, entries)]
     if action == "ecs:RunTask":
         context = {"ecs:cluster": cluster_arn(request.get("cluster"), region)}
     asked = [(action, resource, context) for resource in resources or ["*"]]

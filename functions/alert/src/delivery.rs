@@ -2,11 +2,13 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
+use lamplighter::model::Arn;
 use lamplighter::notify::incident::Channel;
 use lamplighter::ports::incidents::DispatcherState;
 
 use crate::notification::mark_notified;
 use crate::notifier::{Notifier, Outgoing, SendError};
+use crate::pause::find_pause_of_everything;
 use crate::rate_limit::{Delivery, Route, plan_deliveries, record_delivery};
 use crate::text::{IncidentMessage, SummaryMessage};
 
@@ -28,6 +30,8 @@ pub fn has_time_to_send(now: Timestamp, deadline: Timestamp) -> bool {
 pub struct Sender<'a, N> {
     pub notifier: &'a N,
     pub stack: &'a str,
+    /// The topic of the stack.
+    pub topic: &'a Arn,
     pub clock: &'a dyn Fn() -> Timestamp,
     pub deadline: Timestamp,
 }
@@ -83,9 +87,11 @@ impl<N: Notifier> Sender<'_, N> {
         delivery: &Delivery,
         now: Timestamp,
     ) -> Option<Outgoing<'a>> {
+        let pause = find_pause_of_everything(&state.incidents, self.topic);
         Some(match delivery {
             Delivery::Single(id, kind) => {
                 let incident = state.incidents.get(id)?;
+                let is_pause = incident.target.is_all_targets();
                 Outgoing::Single(IncidentMessage {
                     incident,
                     kind: *kind,
@@ -94,6 +100,7 @@ impl<N: Notifier> Sender<'_, N> {
                         .get(channel)
                         .map_or(0, |delivery| delivery.sent_lines),
                     stack: self.stack,
+                    pause: pause.filter(|_| !is_pause),
                     now,
                     links: self.notifier.links(),
                 })
@@ -104,6 +111,7 @@ impl<N: Notifier> Sender<'_, N> {
                     .filter_map(|(id, kind)| Some((state.incidents.get(id)?, *kind)))
                     .collect(),
                 stack: self.stack,
+                pause,
                 now,
             }),
         })

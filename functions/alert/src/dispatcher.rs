@@ -164,6 +164,7 @@ impl<I: IncidentStore, N: Notifier> Alert<I, N> {
         Sender {
             notifier: &self.notifier,
             stack: &self.stack,
+            topic: &self.topic,
             clock: &self.clock,
             deadline,
         }

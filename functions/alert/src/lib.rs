@@ -23,6 +23,7 @@ pub mod grouping;
 mod messages;
 pub mod notification;
 pub mod notifier;
+mod pause;
 pub mod rate_limit;
 pub mod suppression;
 pub mod text;

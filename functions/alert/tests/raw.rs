@@ -34,6 +34,7 @@ fn render(notice: &Notification) -> (String, String) {
         kind: NotificationKind::Firing,
         sent_lines: 0,
         stack: "lamplighter",
+        pause: None,
         now: now(),
         links: None,
     };

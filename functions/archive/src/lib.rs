@@ -91,7 +91,8 @@ impl Operation for Archive {
             | Action::Monitoring(_)
             | Action::Backup(_)
             | Action::Drill(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 

@@ -16,6 +16,7 @@ use crate::policy::Policy;
 /// Maximum number of backups of one cache that ElastiCache takes within 24 hours.
 /// Source: <https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/backups.html>
 const MAX_CACHE_SNAPSHOTS_PER_DAY: u64 = 20;
+const SECONDS_PER_MINUTE: i64 = 60;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// Decides the plan for one database.
@@ -33,7 +34,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         database,
         policy,
         observed,
-        slot: policy.due_slot(now),
+        slot: find_slot(context, now),
         now,
     };
     let mut plan = decision.plan_backup();
@@ -43,6 +44,18 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     plan.messages.extend(decision.check_backup_job());
     plan.messages.extend(decision.check_cache_limits());
     plan
+}
+
+/// Returns the slot of the backup that is due: the scheduled one, or that of a later request.
+fn find_slot(context: TargetContext<'_, Policy>, now: Timestamp) -> Timestamp {
+    let scheduled = context.policy.backup.due_slot(now);
+    match context.state.requests.backup {
+        // Slots are whole minutes.
+        Some(at) => {
+            scheduled.max(at - SignedDuration::from_secs(at.as_second() % SECONDS_PER_MINUTE))
+        }
+        None => scheduled,
+    }
 }
 
 impl Decision<'_> {

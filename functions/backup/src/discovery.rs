@@ -4,7 +4,7 @@ use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::tag::TagChange;
-use lamplighter::model::{Arn, DatabaseKind, Snapshot, Tagged};
+use lamplighter::model::{Arn, Command, DatabaseKind, Request, RequestScope, Snapshot, Tagged};
 use lamplighter::policy::{BACKUP, MANAGED};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
@@ -29,6 +29,11 @@ pub async fn find_targets<C: Reads, L: Ledger>(
             "the AWS Backup job {} is {}",
             job.backup_job_id, job.state
         ))),
+        Detail::Request(Request {
+            command: Command::BackUp,
+            scope: RequestScope::Target(database),
+            ..
+        }) => find_database(&discovery, Arn::new(database)).await,
         Detail::TagChange(change) => find_by_tag_change(&discovery, change).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
@@ -40,6 +45,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::DeploymentChange(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Request(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

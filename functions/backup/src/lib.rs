@@ -101,7 +101,8 @@ impl Operation for Backup {
             | Action::Monitoring(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 

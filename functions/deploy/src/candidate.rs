@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{CodeDeployGroup, Image, Service, TaskDefinition};
-use lamplighter::policy;
+use lamplighter::release::approval::{self, Approval};
 
 use crate::container::SelectedContainer;
 use crate::observed::Observed;
@@ -33,14 +33,21 @@ impl Candidate<'_> {
         self.container.running_image().version_label()
     }
 
-    /// Reports whether a person approved the digest by tag.
+    /// Reports whether a person approved the image.
     pub fn is_approved(&self) -> bool {
-        policy::find_approval(&self.context.target.tags) == Some(self.image.digest.as_str())
+        let (tags, state) = (&self.context.target.tags, self.context.state);
+        approval::is_approved(tags, state, &self.image.tag, &self.image.digest)
+    }
+
+    /// Returns the approval of the image that no rollout has used.
+    pub fn open_approval(&self) -> Option<Approval> {
+        let (tags, state) = (&self.context.target.tags, self.context.state);
+        approval::find_open_approval(tags, state, &self.image.tag, &self.image.digest)
     }
 
     /// Reports whether a person approved the digest, and no rollout has used the approval.
     pub fn has_open_approval(&self) -> bool {
-        self.is_approved() && !self.context.state.is_approval_used(&self.image.digest)
+        self.open_approval().is_some()
     }
 
     /// Returns the CodeDeploy group for the rollout, if CodeDeploy deploys the service.

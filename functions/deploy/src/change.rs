@@ -172,6 +172,7 @@ impl Candidate<'_> {
                 .and_then(|primary| primary.created_at)
                 .max(started),
             runs_instead: self.observed.running_digest(),
+            request: None,
             result: ReleaseResult::Rejected {
                 reason: format!(
                     "ECS or a person rolled it back before {}",

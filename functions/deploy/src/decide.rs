@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Service, TaskDefinition};
+use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult};
 use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
@@ -33,7 +34,14 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     if let Detail::SecretRotated(secret) = &context.event.detail {
         return plan_secret_restart(context, service, running, secret);
     }
-    let plan = decide_image(context, observed, service, running, now);
+    let mut plan = match plan_rejection(context, observed, service, now) {
+        Some(rejection) => rejection,
+        None => decide_image(context, observed, service, running, now),
+    };
+    let follows = context.policy.deploy.follows.to_string();
+    let problems = observed.approval_problems.iter();
+    plan.messages
+        .extend(problems.map(|problem| messages::approval_without_effect(problem, &follows)));
     if !plan.is_empty() {
         return plan;
     }
@@ -44,6 +52,40 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         },
         None => plan,
     }
+}
+
+/// Records that a person rejected an image that neither runs nor is being rolled out. `rollout` rolls any other back.
+fn plan_rejection(
+    context: TargetContext<'_, Policy>,
+    observed: &Observed,
+    service: &Service,
+    now: Timestamp,
+) -> Option<Plan> {
+    let rejected = observed.rejected.as_ref()?;
+    context.state.requests.open_rejection(now)?;
+    let active = context.state.releases.active_rollout.as_ref();
+    let is_deployed = observed.running_digest().as_ref() == Some(&rejected.digest)
+        || active.is_some_and(|active| active.digest == rejected.digest);
+    if is_deployed {
+        return None;
+    }
+    let message = messages::image_rejected(rejected);
+    let record = RecordResult {
+        service: service.arn.clone(),
+        digest: rejected.digest.clone(),
+        tag: rejected.tag.clone(),
+        candidates_after: None,
+        runs_instead: None,
+        request: Some(rejected.request.id.clone()),
+        result: ReleaseResult::Rejected {
+            reason: rejected.request.describe_rejection(),
+        },
+    };
+    Some(Plan::single_step(
+        Action::Release(ReleaseAction::RecordResult(record)),
+        message.title.clone(),
+        message,
+    ))
 }
 
 /// Returns the plan for the image that the registry offers.

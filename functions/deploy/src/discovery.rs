@@ -5,7 +5,7 @@ use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::secret::SecretRotated;
 use lamplighter::event::detail::tag::TagChange;
-use lamplighter::model::{Arn, ImageRef, Tagged, TaskDefinition};
+use lamplighter::model::{Arn, ImageRef, Request, RequestScope, Tagged, TaskDefinition};
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
 use lamplighter::ports::ResourceKind;
 use lamplighter::{AwsError, Event};
@@ -22,6 +22,7 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
         Detail::ImageScanned(scan) => find_targets_for_scan(scan.repository(), cloud).await,
         Detail::SecretRotated(secret) => find_targets_for_rotation(secret, cloud).await,
         Detail::TagChange(change) => find_targets_for_tag_change(event, change, cloud).await,
+        Detail::Request(request) => find_targets_for_request(request, cloud).await,
         Detail::Sweep => {
             let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
             Ok(targets_or_skip(services, || {
@@ -42,6 +43,23 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
         | Detail::CodeDeployment(_)
         | Detail::Other { .. }) => Ok(Targets::unsupported_event("deploy", other)),
     }
+}
+
+/// Returns the service that a request is about.
+async fn find_targets_for_request<C: Reads>(
+    request: &Request,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    let RequestScope::Target(arn) = &request.scope else {
+        return Ok(Targets::Skipped(
+            "the request is about no release".to_owned(),
+        ));
+    };
+    let mut services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    services.retain(|service| service.arn.as_str() == arn);
+    Ok(targets_or_skip(services, || {
+        format!("the service has no tag {DEPLOY}")
+    }))
 }
 
 fn targets_or_skip(services: Vec<Tagged>, none: impl FnOnce() -> String) -> Targets<()> {

@@ -4,6 +4,7 @@
 //! lost events. `rollout` tracks how a rollout ends. Lamplighter does not build, scan or sign
 //! images.
 
+mod approvals;
 mod backup;
 mod candidate;
 mod change;
@@ -40,6 +41,7 @@ use lamplighter::plan::{self, Action, BackupAction, ReleaseAction};
 use lamplighter::policy::{BASE, StackDefaults, TagError};
 use lamplighter::ports::capability::DeployActions;
 use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Function, Operation, Plan};
 
 use crate::reads::Reads;
@@ -48,6 +50,9 @@ pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
 pub use observed::{Observed, Offer};
 pub use policy::Policy;
+
+/// The approvals whose digests the target state keeps.
+const APPROVALS_KEPT: usize = 20;
 
 pub struct Deploy;
 
@@ -90,7 +95,20 @@ impl Operation for Deploy {
             | Action::Monitoring(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
+        }
+    }
+
+    /// Keeps the digests of approved images, so that an approval by tag is not for what the tag names later.
+    fn prune_state(state: &mut TargetState, observed: &Observed) {
+        let approved = &mut state.requests.approved;
+        approved.extend(observed.approved.clone());
+        while approved.len() > APPROVALS_KEPT {
+            approved.pop_first();
+        }
+        for problem in &observed.approval_problems {
+            state.requests.close_rejection(problem.rejection.as_deref());
         }
     }
 }

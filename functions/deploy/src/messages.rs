@@ -7,6 +7,7 @@ use lamplighter::model::{Digest, Image, Service, TaskDefinition};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::{self, FindingSeverity};
 
+use crate::approvals::{ApprovalProblem, ProblemKind, RejectedImage};
 use crate::container::SelectedContainer;
 
 pub fn container_not_found(problem: &str) -> Message {
@@ -69,6 +70,58 @@ pub fn no_matching_tag(follows: &str, repository: &str, newest: &[String]) -> Me
             policy::DEPLOY
         ))
         .deduplicated_by(format!("no-tag:{follows}:{repository}"))
+}
+
+/// Answers an approval or a rejection that has no effect. `follows`: the tags that the service tracks.
+pub fn approval_without_effect(problem: &ApprovalProblem, follows: &str) -> Message {
+    let image = &problem.image;
+    let asked = if problem.rejection.is_some() {
+        "rejected"
+    } else {
+        "approved"
+    };
+    let newest = if problem.newest.is_empty() {
+        "The repository has no tag.".to_owned()
+    } else {
+        format!("The newest tags are {}.", problem.newest.join(", "))
+    };
+    let (title, why, next) = match &problem.kind {
+        ProblemKind::NoImage => (
+            format!("{image} {asked} without effect - no such image"),
+            format!("The repository has neither a tag nor a digest {image}. {newest}"),
+            "Name the image by its tag, its digest, or at least 8 digits of its digest.".to_owned(),
+        ),
+        ProblemKind::SeveralImages(tags) => (
+            format!("{image} {asked} without effect - several images"),
+            format!("It is the beginning of the digests of {}.", tags.join(", ")),
+            "Name the image by its tag, or by more digits of its digest.".to_owned(),
+        ),
+        ProblemKind::NotTracked => (
+            format!("{image} approved without effect - not tracked"),
+            format!("The service tracks {follows}. {newest}"),
+            "To deploy it all the same, send a request to deploy it, or change tag= in lamplighter:deploy.".to_owned(),
+        ),
+    };
+    Message::warning(title)
+        .action("Lamplighter changes nothing.")
+        .why(why)
+        .next(next)
+        .deduplicated_by(format!("approval:{image}"))
+}
+
+/// Reports that a person rejected an image that the service does not run.
+pub fn image_rejected(rejected: &RejectedImage) -> Message {
+    let by = rejected.request.caller_name();
+    Message::info(format!("{} rejected by {by}", rejected.tag))
+        .action(format!(
+            "Lamplighter quarantines the image {}.",
+            rejected.digest.short_digest()
+        ))
+        .why(format!(
+            "{} requested it: {}.",
+            rejected.request.by, rejected.request.reason
+        ))
+        .next("Nothing to do. A request to approve it lifts the quarantine for one release.")
 }
 
 /// Warns that ECS or a person rolled a release back to `version`. `revision`: the one that runs.

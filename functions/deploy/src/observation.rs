@@ -10,9 +10,10 @@ use lamplighter::model::{
 use lamplighter::policy::{self, APP, BACKUP, BaseRevision, Managed};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
 
+use crate::approvals::find_rejected;
 use crate::container::{SelectedContainer, select_container};
 use crate::observed::{DatabaseSnapshots, Observed, Offer};
-use crate::offer::find_offer;
+use crate::offer::{Lookup, find_offer};
 use crate::policy::Policy;
 use crate::reads::Reads;
 
@@ -38,9 +39,17 @@ pub async fn observe<C: Reads>(
         .describe_task_definition(&service.task_definition)
         .await?;
     let container = select_container(&context.policy.deploy, &running, &context.target.arn);
-    let offer = match (&context.event.detail, &container) {
-        (Detail::SecretRotated(_), _) | (_, Err(_)) => Offer::NotApplicable,
-        (_, Ok(container)) => find_offer(context, container, cloud).await?,
+    let (lookup, rejected) = match (&context.event.detail, &container) {
+        (Detail::SecretRotated(_), _) | (_, Err(_)) => (Lookup::not_applicable(), None),
+        (_, Ok(container)) => (
+            find_offer(context, container, cloud).await?,
+            find_rejected(context, container, cloud).await?,
+        ),
+    };
+    let (rejected, problem) = match rejected {
+        Some(Ok(rejected)) => (Some(rejected), None),
+        Some(Err(problem)) => (None, Some(problem)),
+        None => (None, None),
     };
     let code_deployment = find_code_deployment(&service, cloud).await?;
     let mut observed = Observed {
@@ -48,7 +57,10 @@ pub async fn observe<C: Reads>(
         code_deployment,
         running: Some(running),
         container,
-        offer,
+        offer: lookup.offer,
+        approved: lookup.approved,
+        approval_problems: lookup.problem.into_iter().chain(problem).collect(),
+        rejected,
         scan: None,
         newest_revision: None,
         released: None,

@@ -1,11 +1,14 @@
 //! The input of a decision: what AWS reports about one service and the offered image.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use lamplighter::model::{
     CodeDeployment, Database, Digest, Image, ImageScan, Service, Snapshot, TaskDefinition,
 };
 use serde::Serialize;
 
+use crate::approvals::{ApprovalProblem, RejectedImage};
 use crate::container::SelectedContainer;
 
 /// The input of [`crate::decide`].
@@ -20,6 +23,12 @@ pub struct Observed {
     /// The container to change, or the reason why none could be selected.
     pub container: Result<SelectedContainer, String>,
     pub offer: Offer,
+    /// The digests of approved images that were found now, by the key of the approval.
+    pub approved: BTreeMap<String, Digest>,
+    /// Why an approval or a rejection has no effect.
+    pub approval_problems: Vec<ApprovalProblem>,
+    /// The image that a person rejected.
+    pub rejected: Option<RejectedImage>,
     /// Read only if the tag sets `scan=`.
     pub scan: Option<ImageScan>,
     /// The newest revision of the family; read only after an interrupted rollout.
@@ -70,6 +79,9 @@ impl Observed {
             running: None,
             container: Err("the service does not exist".to_owned()),
             offer: Offer::NotApplicable,
+            approved: BTreeMap::new(),
+            approval_problems: Vec::new(),
+            rejected: None,
             scan: None,
             newest_revision: None,
             released: None,

@@ -1,14 +1,16 @@
 //! The image that the registry offers to one service.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::ecr::ImageAction;
 use lamplighter::model::{Digest, ImageTag};
-use lamplighter::policy;
 
+use crate::approvals::{ApprovalLookup, ApprovalProblem};
 use crate::container::SelectedContainer;
 use crate::observed::Offer;
 use crate::policy::Policy;
@@ -17,28 +19,70 @@ use crate::reads::Reads;
 /// The number of tags that a message lists.
 const MAX_LISTED_TAGS: usize = 5;
 
-/// Returns the offered image, or the reason why there is none.
+/// The offered image, and what became of the approvals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    pub offer: Offer,
+    /// The digests of the approved images that were found now, by the key of the approval.
+    pub approved: BTreeMap<String, Digest>,
+    pub problem: Option<ApprovalProblem>,
+}
+
+impl Lookup {
+    /// Returns the lookup for an event that is not about images.
+    pub fn not_applicable() -> Self {
+        Self {
+            offer: Offer::NotApplicable,
+            approved: BTreeMap::new(),
+            problem: None,
+        }
+    }
+}
+
+/// Returns the offered image, or the reason why there is none. An approved image comes first.
 pub async fn find_offer<C: Reads>(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
     cloud: &C,
+) -> Result<Lookup, AwsError> {
+    let mut lookup = Lookup {
+        offer: Offer::NoRepository,
+        ..Lookup::not_applicable()
+    };
+    match look_up(context, container, cloud, &mut lookup).await {
+        Ok(offer) => lookup.offer = offer,
+        Err(error) if error.code == "RepositoryNotFoundException" => {}
+        Err(error) => return Err(error),
+    }
+    Ok(lookup)
+}
+
+async fn look_up<C: Reads>(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    cloud: &C,
+    lookup: &mut Lookup,
 ) -> Result<Offer, AwsError> {
-    match find_newest_image(context, container, cloud).await {
-        Ok(offer) => Ok(offer),
-        Err(error) if error.code == "RepositoryNotFoundException" => Ok(Offer::NoRepository),
-        Err(error) => Err(error),
+    let mut approvals = ApprovalLookup::new(context, container, cloud);
+    let chosen = approvals.choose().await?;
+    lookup.approved = approvals.found;
+    lookup.problem = approvals.problem;
+    match chosen {
+        Some(chosen) => offer_tag(container, &chosen.tag, chosen.pushed_at, cloud).await,
+        None => find_newest_image(context, container, approvals.tags, cloud).await,
     }
 }
 
 /// Returns the image of the newest matching tag. A push names its tag, so the repository is not
-/// listed if that tag is newer than the running one and all earlier rollout attempts.
+/// listed if that tag is newer than the running one and all earlier rollout attempts. `listed`: the tags of the
+/// repository, if they were read before.
 async fn find_newest_image<C: Reads>(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
+    listed: Option<Vec<ImageTag>>,
     cloud: &C,
 ) -> Result<Offer, AwsError> {
     let follows = &context.policy.deploy.follows;
-    let repository = &container.repository;
     let (tag, pushed_at) = match (&context.event.detail, follows.as_fixed_tag()) {
         (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
             (fixed.to_owned(), context.event.time)
@@ -54,7 +98,10 @@ async fn find_newest_image<C: Reads>(
             });
         }
         (_, None) => {
-            let tags = cloud.image_tags(repository).await?;
+            let tags = match listed {
+                Some(tags) => tags,
+                None => cloud.image_tags(&container.repository).await?,
+            };
             let newest = list_newest(&tags);
             let has_match = tags.iter().any(|tag| follows.matches_tag(&tag.tag));
             match choose_tag(context, container, tags) {
@@ -64,7 +111,17 @@ async fn find_newest_image<C: Reads>(
             }
         }
     };
-    match cloud.find_image(repository, &tag).await? {
+    offer_tag(container, &tag, pushed_at, cloud).await
+}
+
+async fn offer_tag<C: Reads>(
+    container: &SelectedContainer,
+    tag: &str,
+    pushed_at: Option<Timestamp>,
+    cloud: &C,
+) -> Result<Offer, AwsError> {
+    let repository = &container.repository;
+    match cloud.find_image(repository, tag).await? {
         Some(image) => Ok(Offer::Image { image, pushed_at }),
         None => Ok(Offer::NoTag(list_newest(
             &cloud.image_tags(repository).await?,
@@ -73,7 +130,7 @@ async fn find_newest_image<C: Reads>(
 }
 
 /// Lists the newest tags of a repository.
-fn list_newest(tags: &[ImageTag]) -> Vec<String> {
+pub fn list_newest(tags: &[ImageTag]) -> Vec<String> {
     let mut newest: Vec<&ImageTag> = tags.iter().collect();
     newest.sort_by(|a, b| {
         b.pushed_at
@@ -123,8 +180,8 @@ fn is_older(
         })
 }
 
-/// Returns the matching tag with an open approval, else the one with the highest version among those that are open.
-/// Among equal versions, the last push wins.
+/// Returns the matching tag with the highest version among those that are open. Among equal versions, the last push
+/// wins.
 fn choose_tag(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
@@ -132,12 +189,6 @@ fn choose_tag(
 ) -> Option<ImageTag> {
     let follows = &context.policy.deploy.follows;
     tags.retain(|candidate| follows.matches_tag(&candidate.tag));
-    let approved = tags
-        .iter()
-        .find(|candidate| has_open_approval(context, candidate));
-    if approved.is_some() {
-        return approved.cloned();
-    }
     tags.into_iter()
         .filter(|candidate| is_open(context, container, candidate))
         .max_by(|a, b| {
@@ -147,12 +198,6 @@ fn choose_tag(
                 .then(a.pushed_at.cmp(&b.pushed_at))
                 .then_with(|| a.tag.cmp(&b.tag))
         })
-}
-
-/// Reports whether a person approved the tag's digest, and no rollout has used the approval.
-fn has_open_approval(context: TargetContext<'_, Policy>, candidate: &ImageTag) -> bool {
-    policy::find_approval(&context.target.tags) == Some(candidate.digest.as_str())
-        && !context.state.is_approval_used(&candidate.digest)
 }
 
 /// Reports whether the tag's digest may be deployed without an approval: it is not quarantined, and it was pushed after

@@ -92,9 +92,17 @@ impl Candidate<'_> {
             runs: self.running.arn().to_owned(),
             template_image: self.find_template_image(),
             adopts: self.find_adopted_version(),
-            candidates_after: self.is_downgrade().then_some(self.now),
+            candidates_after: self.closes_candidates().then_some(self.now),
             images,
         }
+    }
+
+    /// Reports whether no image that was pushed before is a candidate any more, because a person chose this one instead.
+    fn closes_candidates(&self) -> bool {
+        let is_deployment = self
+            .open_approval()
+            .is_some_and(|approval| approval.is_deployment());
+        is_deployment || self.is_downgrade()
     }
 
     /// Returns the revision that the new one is built on: the one that runs, or a template's that it does not run.
@@ -195,6 +203,12 @@ impl Candidate<'_> {
                 "The new revision is built on {}{}, which the service does not run.{superseded}{snapshots}",
                 template.family_and_revision(),
                 describe_registration(template)
+            );
+        }
+        if let Some(request) = self.open_approval().and_then(|approval| approval.request) {
+            return format!(
+                "{} requested it ({}): {}.{superseded}{snapshots}",
+                request.by, request.command, request.reason
             );
         }
         format!(

@@ -10,7 +10,7 @@ use lamplighter::policy::{APP, MANAGED, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
 use lamplighter::ports::ledger::{JournalReader, Record};
 use lamplighter::ports::{ResourceKind, SnapshotFilter};
-use lamplighter::state::TargetState;
+use lamplighter::state::{RequestState, TargetState};
 
 use crate::reads::Reads;
 use crate::window::Window;
@@ -24,6 +24,8 @@ pub struct ReportInputs {
     /// The managed services and databases, each with its target state.
     pub services: Vec<(Tagged, TargetState)>,
     pub databases: Vec<(Tagged, TargetState)>,
+    /// The pauses of applications and of everything.
+    pub requests: RequestState,
     /// The databases as AWS describes them, and all snapshots.
     pub described: Vec<Database>,
     pub snapshots: Vec<Snapshot>,
@@ -88,6 +90,10 @@ impl ReportInputs {
                 .await?,
             services,
             databases,
+            requests: ledger
+                .read_state(&Arn::new(&defaults.topic).all_targets())
+                .await?
+                .requests,
             described,
             snapshots,
             costs: if defaults.costs {

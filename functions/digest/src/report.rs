@@ -16,7 +16,7 @@ use lamplighter::state::TargetState;
 use crate::inputs::ReportInputs;
 use crate::window::Window;
 use backups::summarize_backups;
-use holds::{list_expiring, list_holds};
+use holds::{list_expiring, list_holds, list_wide_pauses};
 use incidents::list_incidents;
 use releases::list_releases;
 use scaling::summarize_scaling;
@@ -40,7 +40,7 @@ pub struct DailyReport {
     pub scaling: Vec<ScalingSummary>,
     pub backups: Vec<BackupStatus>,
     pub incidents: Vec<IncidentSummary>,
-    /// Targets that are held, silenced, frozen or quarantined.
+    /// Targets that are paused, held, silenced, frozen or quarantined.
     pub held: Vec<Entry>,
     /// Certificates and silences that end soon.
     pub expiring: Vec<Entry>,
@@ -75,9 +75,12 @@ impl DailyReport {
                 .map(|(tagged, state)| summarize_backups(inputs, tagged, state))
                 .collect(),
             incidents: list_incidents(inputs),
-            held: targets
-                .iter()
-                .flat_map(|(tagged, state)| list_holds(tagged, state, now))
+            held: list_wide_pauses(&inputs.requests, now)
+                .chain(
+                    targets
+                        .iter()
+                        .flat_map(|(tagged, state)| list_holds(tagged, state, now)),
+                )
                 .collect(),
             expiring: list_expiring(inputs, now),
             findings: targets

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Tagged};
+use lamplighter::model::{Arn, Command, Request, RequestScope, Tagged};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -32,6 +32,11 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::Drill(request) => {
             find_database(&discovery, &Arn::new(request.database.clone())).await
         }
+        Detail::Request(Request {
+            command: Command::Drill,
+            scope: RequestScope::Target(database),
+            ..
+        }) => find_database(&discovery, &Arn::new(database)).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
         | Detail::SecretRotated(_)
@@ -43,6 +48,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)
         | Detail::BackupJob(_)
+        | Detail::Request(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -90,7 +90,8 @@ impl Operation for Drill {
             | Action::Monitoring(_)
             | Action::Backup(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 }

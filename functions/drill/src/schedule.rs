@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
+use lamplighter::model::Command;
 use lamplighter::policy::DrillSchedule;
 use lamplighter::state::TargetState;
 
@@ -18,7 +19,7 @@ const RESTORE_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 /// scheduled drills pause for [`RESTORE_PAUSE`].
 #[must_use]
 pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-    if let Detail::Drill(_) = context.event.detail {
+    if is_requested(&context.event.detail) {
         return true;
     }
     let schedule = context
@@ -32,6 +33,15 @@ pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
     let has_elapsed =
         last_start(context.state).is_none_or(|last| now.duration_since(last) >= period);
     has_elapsed && !has_restore_failed(context.state, now)
+}
+
+/// Reports whether a person requests a drill now.
+fn is_requested(detail: &Detail) -> bool {
+    match detail {
+        Detail::Drill(_) => true,
+        Detail::Request(request) => request.command == Command::Drill,
+        _ => false,
+    }
 }
 
 /// Explains why no drill is due.

@@ -52,6 +52,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::BackupJob(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Request(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

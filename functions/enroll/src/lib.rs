@@ -103,7 +103,8 @@ impl Operation for Enroll {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 }

@@ -57,6 +57,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::Snapshot(_)
         | Detail::BackupJob(_)
         | Detail::Drill(_)
+        | Detail::Request(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -133,6 +133,7 @@ impl Operation for Heal {
             | Detail::BackupJob(_)
             | Detail::Database(_)
             | Detail::Drill(_)
+            | Detail::Request(_)
             | Detail::Hook(_)
             | Detail::CodeDeployHook(_)
             | Detail::CodeDeployment(_)

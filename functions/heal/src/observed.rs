@@ -74,7 +74,8 @@ fn is_drain(action: &Action) -> bool {
         | Action::Monitoring(_)
         | Action::Backup(_)
         | Action::Drill(_)
-        | Action::Log(_) => false,
+        | Action::Log(_)
+        | Action::Request(_) => false,
     }
 }
 

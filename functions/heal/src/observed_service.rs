@@ -177,7 +177,8 @@ impl ObservedService {
             | Action::Monitoring(_)
             | Action::Backup(_)
             | Action::Drill(_)
-            | Action::Log(_) => false,
+            | Action::Log(_)
+            | Action::Request(_) => false,
         }
     }
 

@@ -6,8 +6,10 @@ use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
 use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction};
 
+use crate::messages;
 use crate::observed::Observed;
 use crate::policy::Policy;
+use crate::requested::RequestedRollback;
 use crate::stage::RolloutStage;
 use crate::tracked::TrackedRollout;
 
@@ -17,6 +19,13 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let Some(service) = &observed.service else {
         return Plan::nothing("the service does not exist any more");
     };
+    // A rollback that an interrupted run made has closed its request.
+    if let Some(requested) = &observed.requested
+        && (requested.found.is_err()
+            || context.state.requests.rejection.as_ref() == Some(&requested.request))
+    {
+        return decide_requested(context, service, observed, requested, now);
+    }
     let Some(active) = &context.state.releases.active_rollout else {
         return decide_active_rollback(context, service, observed);
     };
@@ -45,6 +54,30 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         | RolloutStage::Failed
         | RolloutStage::ProbesFailed
         | RolloutStage::AlarmFiring => rollout.plan_rollback(),
+    }
+}
+
+/// Rolls the service back by request, or answers why that has no effect.
+fn decide_requested(
+    context: TargetContext<'_, Policy>,
+    service: &Service,
+    observed: &Observed,
+    requested: &RequestedRollback,
+    now: Timestamp,
+) -> Plan {
+    match &requested.found {
+        Ok(found) => TrackedRollout {
+            context,
+            service,
+            active: &found.leaving,
+            observed,
+            now,
+        }
+        .plan_requested_rollback(&requested.request, &found.target),
+        Err(problem) => Plan::notify(messages::requested_rollback_without_effect(
+            &requested.request,
+            problem,
+        )),
     }
 }
 

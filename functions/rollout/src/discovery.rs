@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Service, Tagged};
+use lamplighter::model::{Arn, Command, Request, RequestScope, Service, Tagged};
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event, Function};
 
@@ -20,6 +20,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
     // Other services have no active rollout, so only those that the event names are locked.
     let named = match &discovery.event.detail {
         Detail::CodeDeployment(_) | Detail::Sweep => None,
+        Detail::Request(request) => return find_requested(&discovery, request).await,
         Detail::DeploymentChange(_) | Detail::TagChange(_) => {
             Some(event_service_arns(discovery.event))
         }
@@ -49,6 +50,25 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         return Ok(Targets::Skipped("no rollout is active".to_owned()));
     }
     build_targets(&discovery, affected).await
+}
+
+/// Returns the service that a request to reject or to roll back is about, whether or not a rollout is active.
+async fn find_requested<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    request: &Request,
+) -> DiscoveryResult {
+    let reads_it = matches!(
+        request.command,
+        Command::Approve(_) | Command::Reject(_) | Command::RollBack(_)
+    );
+    match &request.scope {
+        RequestScope::Target(arn) if reads_it => {
+            build_targets(discovery, vec![Arn::new(arn)]).await
+        }
+        RequestScope::Target(_) | RequestScope::Application(_) | RequestScope::Everything => Ok(
+            Targets::Skipped("the request is about no rollout".to_owned()),
+        ),
+    }
 }
 
 /// Returns the services that an event names. A hook event lists its deployment as the resource, and

@@ -19,6 +19,7 @@ mod observation;
 mod observed;
 mod policy;
 mod reads;
+mod requested;
 mod rollback;
 mod stage;
 #[cfg(test)]
@@ -96,11 +97,15 @@ impl Operation for Rollout {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 
     fn prune_state(state: &mut TargetState, observed: &Observed) {
+        state
+            .requests
+            .close_rejection(observed.closed_request.as_deref());
         let releases = &mut state.releases;
         if observed
             .service
@@ -128,6 +133,7 @@ impl Operation for Rollout {
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
         context.state.releases.active_rollout.is_some()
             || context.state.releases.active_rollback.is_some()
+            || context.state.requests.rejection.is_some()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::{EnvironmentCause, ExistingAlarm, Service, pluralize};
+use lamplighter::model::{EnvironmentCause, ExistingAlarm, Request, Service, pluralize};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
 use lamplighter::release::rollback::RollbackTarget;
@@ -53,19 +53,23 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
     .action("Lamplighter continues the deployment as soon as it is approved.")
     .why(format!("{why} The new tasks run without production traffic."))
     .next(format!(
-        "To approve it, tag the service {APPROVE} = {}, or continue the deployment in the ECS console. To roll back: aws ecs \
-         stop-service-deployment --stop-type ROLLBACK --service-deployment-arn ARN",
-        active.digest
+        "To approve it, tag the service {APPROVE} = {}, send a request to approve it, or continue the deployment in the ECS console. \
+         To roll back: aws ecs stop-service-deployment --stop-type ROLLBACK --service-deployment-arn ARN",
+        active.tag
     ))
     .deduplicated_by(format!("approve:{}", active.digest))
 }
 
-pub fn approval_received(active: &ActiveRollout) -> Message {
+/// `request`: the approval, if it is not the tag.
+pub fn approval_received(active: &ActiveRollout, request: Option<&Request>) -> Message {
     Message::info(format!("{} approved, shifting traffic", active.tag))
         .action(
             "Lamplighter continues the deployment, evaluates each step and rolls back if one fails.",
         )
-        .why(format!("The service is tagged {APPROVE} with its digest."))
+        .why(match request {
+        Some(request) => format!("{} requested it: {}", request.by, request.reason),
+        None => format!("The service is tagged {APPROVE} with its image."),
+    })
         .next("Nothing to do.")
 }
 
@@ -119,6 +123,44 @@ pub fn rollback_started(
     .why(why)
     .next(describe_retry(active, is_approval_used))
     .clears(RELEASE_CONDITION)
+}
+
+/// Warns that Lamplighter rolls the release back because a person requested it.
+pub fn requested_rollback_started(
+    active: &ActiveRollout,
+    target: &RollbackTarget,
+    request: &Request,
+) -> Message {
+    Message::warning(format!(
+        "{} rejected by {}, rolling back to {}",
+        active.tag,
+        request.caller_name(),
+        target.version
+    ))
+    .action(format!(
+        "Lamplighter rolls the service back to {} and quarantines the image {}.",
+        revision_name(&target.revision),
+        active.digest.short_digest()
+    ))
+    .why(format!(
+        "{} requested to {}: {}",
+        request.by, request.command, request.reason
+    ))
+    .next("Push a new image, or send a request to approve this one.")
+    .clears(RELEASE_CONDITION)
+}
+
+/// Answers a request to roll back or to reject that changes nothing.
+pub fn requested_rollback_without_effect(request: &Request, problem: &str) -> Message {
+    Message::warning(format!(
+        "{} requested by {} without effect - {problem}",
+        request.command,
+        request.caller_name()
+    ))
+    .action("Lamplighter leaves the service as it is.")
+    .why(format!("{} requested it: {}", request.by, request.reason))
+    .next("Send another request, push a release that works, or update the service by hand.")
+    .deduplicated_by(format!("request:{}", request.id))
 }
 
 pub fn no_rollback_target(
@@ -327,6 +369,7 @@ fn describe_running_tasks(service: &Service) -> String {
     )
 }
 
-fn revision_name(arn: &str) -> &str {
+/// Returns the name of a revision: `web:12`.
+pub fn revision_name(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or_default()
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use lamplighter::model::{
-    AlarmState, AlarmTopics, Arn, Digest, EnvironmentCause, ExistingAlarm, Service,
+    AlarmState, AlarmTopics, Arn, Command, Digest, EnvironmentCause, ExistingAlarm, Request,
+    RequestScope, Service,
 };
 use lamplighter::notify::Message;
 use lamplighter::release::evidence::{Blame, Evidence};
@@ -114,18 +115,35 @@ fn alarm() -> ExistingAlarm {
 }
 
 fn rollback(failure: Failure, why: &str, is_approval_used: bool) -> Message {
-    let target = RollbackTarget {
-        version: "RC_1.4.1".to_owned(),
-        revision: REVISION.to_owned(),
-        digest: None,
-    };
-    messages::rollback_started(&active(), 16, failure, &target, why, is_approval_used)
+    messages::rollback_started(&active(), 16, failure, &target(), why, is_approval_used)
 }
 
 fn during_outage() -> Observed {
     Observed {
         down: vec!["orders".to_owned()],
         ..unexplained()
+    }
+}
+
+fn target() -> RollbackTarget {
+    RollbackTarget {
+        version: "RC_1.4.1".to_owned(),
+        revision: REVISION.to_owned(),
+        digest: None,
+    }
+}
+
+fn request() -> Request {
+    Request {
+        id: "call-1".to_owned(),
+        at: NOW,
+        by: "arn:aws:sts::123456789012:assumed-role/Operators/alice".to_owned(),
+        reason: "checkout shows wrong prices".to_owned(),
+        until: None,
+        scope: RequestScope::Target(
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/web".to_owned(),
+        ),
+        command: Command::RollBack(None),
     }
 }
 
@@ -138,13 +156,8 @@ fn without_capacity() -> Observed {
 }
 
 fn not_blamed(cause: EnvironmentCause) -> Message {
-    let target = RollbackTarget {
-        version: "RC_1.4.1".to_owned(),
-        revision: REVISION.to_owned(),
-        digest: None,
-    };
     let why = failure::describe_incomplete_rollout(&without_capacity());
-    messages::rollback_started_not_blamed(&active(), 16, &target, &why, cause)
+    messages::rollback_started_not_blamed(&active(), 16, &target(), &why, cause)
 }
 
 /// A release is blamed for what its image caused alone.
@@ -166,6 +179,8 @@ fn the_environment_is_told_apart_from_the_image() {
 fn every_message() {
     let active = active();
     let service = service();
+    let request = request();
+    let target = target();
     let orders = ["orders".to_owned()];
     let late = failure::describe_incomplete_rollout(&explained());
     let fired = failure::describe_alarm(&alarm(), &unexplained());
@@ -174,7 +189,13 @@ fn every_message() {
         messages::release_verified(&service, &active, 16, &[alarm()]),
         messages::waits_for_approval(&active, true),
         messages::waits_for_approval(&active, false),
-        messages::approval_received(&active),
+        messages::approval_received(&active, None),
+        messages::approval_received(&active, Some(&request)),
+        messages::requested_rollback_started(&active, &target, &request),
+        messages::requested_rollback_without_effect(
+            &request,
+            "no earlier revision is verified, active and still in ECR",
+        ),
         messages::rollback_detected(&active, 16, &unexplained(), false),
         messages::rollback_detected(&active, 16, &explained(), true),
         rollback(Failure::Deadline, &late, false),

@@ -47,12 +47,17 @@ impl Prefetched {
         cloud: &C,
     ) -> Result<Observed, AwsError> {
         let service = self.read_service(context, cloud).await?;
-        match (service, &context.state.releases.active_rollout) {
+        let mut observed = match (service, &context.state.releases.active_rollout) {
             (Some(service), Some(active)) => {
-                self.observe_rollout(context, service, active, cloud).await
+                self.observe_rollout(context, service, active, cloud)
+                    .await?
             }
-            (service, _) => self.observe_rollback(context.state, service, cloud).await,
-        }
+            (service, _) => self.observe_rollback(context.state, service, cloud).await?,
+        };
+        observed
+            .find_requested_rollback(context, self.at, cloud)
+            .await?;
+        Ok(observed)
     }
 
     /// Returns the prefetched service, or reads it again if another invocation changed it since.

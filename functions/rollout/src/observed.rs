@@ -7,6 +7,7 @@ use lamplighter::release::rollback::RollbackTarget;
 use lamplighter::state::{ProbeStreak, RolloutProgress};
 use serde::Serialize;
 
+use crate::requested::RequestedRollback;
 use crate::stage::RolloutStage;
 
 /// The input of [`crate::decide`].
@@ -41,6 +42,10 @@ pub struct Observed {
     pub deadline_restarts_at: Option<Timestamp>,
     /// Whether the active rollback has finished.
     pub rollback_finished: bool,
+    /// The rollback that a person requested.
+    pub requested: Option<RequestedRollback>,
+    /// The identifier of the request to reject or to roll back that needs nothing more.
+    pub closed_request: Option<String>,
     /// The deployment that can be reverted to the rollback target: its ECS ARN or CodeDeploy
     /// identifier.
     pub revertible_deployment: Option<String>,

@@ -56,7 +56,25 @@ impl TrackedRollout<'_> {
                 self.is_approval_used(),
             ),
         };
+        let reason = format!(
+            "{} on {}",
+            failure.quarantine_reason(),
+            self.now.strftime("%F %H:%M UTC")
+        );
         let rollback = Rollback {
+            environment,
+            ..self.build_rollback(target, reason)
+        };
+        Plan::single_step(
+            Action::Release(ReleaseAction::Rollback(rollback)),
+            message.title.clone(),
+            message,
+        )
+    }
+
+    /// Builds a rollback that quarantines the image for a reason.
+    pub fn build_rollback(&self, target: &RollbackTarget, reason: String) -> Rollback {
+        Rollback {
             service: self.service.arn.clone(),
             to: target.revision.clone(),
             to_digest: target.digest.clone(),
@@ -68,19 +86,11 @@ impl TrackedRollout<'_> {
                 .and_then(|deployment| code_deploy::deployment_group(deployment, self.service)),
             digest: self.active.digest.clone(),
             tag: self.active.tag.clone(),
-            reason: format!(
-                "{} on {}",
-                failure.quarantine_reason(),
-                self.now.strftime("%F %H:%M UTC")
-            ),
-            environment,
+            reason,
+            environment: None,
             candidates_after: self.candidates_after(),
-        };
-        Plan::single_step(
-            Action::Release(ReleaseAction::Rollback(rollback)),
-            message.title.clone(),
-            message,
-        )
+            request: None,
+        }
     }
 
     /// Returns the cause of a failure if the image is not to blame. Probes and alarms speak about tasks that run, so that

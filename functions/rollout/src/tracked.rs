@@ -5,7 +5,7 @@ use lamplighter::engine::TargetContext;
 use lamplighter::model::{EnvironmentCause, Service};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult};
-use lamplighter::policy;
+use lamplighter::release::approval::Approval;
 use lamplighter::state::{ActiveRollout, REQUIRED_STREAK};
 use lamplighter::{Function, Plan};
 
@@ -103,6 +103,7 @@ impl TrackedRollout<'_> {
             tag: self.active.tag.clone(),
             candidates_after,
             runs_instead: self.observed.runs_instead.clone(),
+            request: None,
             result,
         }))
     }
@@ -165,13 +166,17 @@ impl TrackedRollout<'_> {
             return Plan::nothing(format!("{tag} is paused, and ECS does not report a hook"));
         };
         let digest = self.active.digest.clone();
-        if policy::find_approval(&self.context.target.tags) != Some(digest.as_str()) {
+        let approvals = Approval::list(&self.context.target.tags, self.context.state);
+        let approval = approvals
+            .iter()
+            .find(|approval| approval.covers(&tag, &digest, self.context.state));
+        let Some(approval) = approval else {
             return Plan::notify(messages::waits_for_approval(
                 self.active,
                 self.context.policy.approve,
             ));
-        }
-        let message = messages::approval_received(self.active);
+        };
+        let message = messages::approval_received(self.active, approval.request.as_ref());
         let resume = ContinueDeployment {
             service: self.service.arn.clone(),
             deployment,

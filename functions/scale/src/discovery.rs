@@ -31,6 +31,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::BackupJob(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Request(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -104,7 +104,8 @@ impl Operation for Scale {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => false,
+            | Action::Healing(_)
+            | Action::Request(_) => false,
         }
     }
 

@@ -45,6 +45,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::BackupJob(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Request(_)
         | Detail::CodeDeployment(_)
         | Detail::Other { .. }) => Ok(Targets::unsupported_event("verify", other)),
     }

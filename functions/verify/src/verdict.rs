@@ -154,6 +154,7 @@ impl OpenVerdict<'_> {
             tag,
             candidates_after,
             runs_instead: None,
+            request: None,
             result: ReleaseResult::Rejected {
                 reason: format!("{because} on {}", self.now.strftime("%F %H:%M UTC")),
             },

@@ -29,6 +29,8 @@ export interface LamplighterProps {
   readonly messagesPerMinute?: number;
   /** Adds a link to messages that stops their reminders, to a public page. Default: false. */
   readonly ackLinks?: boolean;
+  /** Adds an HTTP API with IAM authorization for requests (docs/requests.md). Default: false. */
+  readonly requestApi?: boolean;
   /** Notifies of what ECR and Inspector find in images. Default: true. */
   readonly notifyFindings?: boolean;
   /** Notifies of alarms that Lamplighter did not create. Default: false. */
@@ -116,6 +118,7 @@ function parameters(props: LamplighterProps): Record<string, unknown> {
     AlertInterval: props.alertInterval,
     MessagesPerMinute: props.messagesPerMinute,
     AckLinks: yes(props.ackLinks),
+    RequestApi: yes(props.requestApi),
     NotifyFindings: yes(props.notifyFindings),
     NotifyAlarms: yes(props.notifyAlarms),
     NotifyJobs: yes(props.notifyJobs),

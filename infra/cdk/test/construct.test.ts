@@ -66,14 +66,14 @@ test("resources, conditions and outputs are those of the template that SAM deplo
 
 test("every function's code is an asset", () => {
   const functions = Object.values<any>(synthesised({}).Resources).filter(({ Type }) => Type === "AWS::Serverless::Function");
-  assert.equal(functions.length, 13);
+  assert.equal(functions.length, 14);
   const keys = new Set(functions.map(({ Properties }) => JSON.stringify(Properties.CodeUri.Key)));
-  assert.equal(keys.size, 13);
+  assert.equal(keys.size, 14);
 });
 
 test("every parameter of the template is a property, and stands where it belongs", () => {
   const all: LamplighterProps = {
-    alertEmail: "ops@example.com", alertInterval: 1, messagesPerMinute: 2, ackLinks: true, notifyFindings: false, notifyAlarms: true,
+    alertEmail: "ops@example.com", alertInterval: 1, messagesPerMinute: 2, ackLinks: true, requestApi: true, notifyFindings: false, notifyAlarms: true,
     notifyJobs: true, digestHour: 8, timeZone: "Europe/Rome", costs: false, mode: Mode.OBSERVE, cpuPeak: 70, requestsPerSecond: 20,
     backupAt: "04:00", retentionDays: 14, drillVpc: "vpc-0123456789abcdef0", checkCluster: "checks",
     checkSubnets: ["subnet-0123456789abcdef0"], rolloutsPerHour: 3, actionsPerRun: 50, logRetentionDays: 7, caBundle: "/etc/roots.pem",

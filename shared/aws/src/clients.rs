@@ -63,6 +63,7 @@ clients! {
     codedeploy: aws_sdk_codedeploy::Client,
     ecs: aws_sdk_ecs::Client,
     elasticache: aws_sdk_elasticache::Client,
+    eventbridge: aws_sdk_eventbridge::Client,
     elb: aws_sdk_elasticloadbalancingv2::Client,
     logs: aws_sdk_cloudwatchlogs::Client,
     rds: aws_sdk_rds::Client,

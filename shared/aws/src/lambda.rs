@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use lamplighter::engine::{Engine, Invocation, Observe, Operation};
+use lamplighter::engine::{Engine, Invocation, Observe, Operation, PauseCache};
 use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
 use lamplighter::{Error, ParameterError};
 
@@ -69,6 +69,7 @@ where
             defaults,
             clock: Box::new(read_clock),
             metrics: print_line,
+            pauses: PauseCache::default(),
         };
         let shared = Rc::new((engine, operation));
         Ok(move |payload, run| {

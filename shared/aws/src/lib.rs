@@ -23,6 +23,7 @@ mod ecs;
 mod elasticache;
 mod elb;
 mod error;
+mod eventbridge;
 mod execute;
 pub mod http;
 pub mod lambda;

@@ -89,14 +89,15 @@ pub enum Error {
 }
 
 impl Error {
-    /// Reports whether a write of the ledger or of the notification queue failed. No notification
+    /// Reports whether a call of the ledger or of the notification queue failed. No notification
     /// can report such a failure.
     fn is_ledger_failure(&self) -> bool {
-        matches!(self, Self::Aws(error) if ["UpdateItem", "TransactWriteItems", "SendMessageBatch"].contains(&error.call))
+        matches!(self, Self::Aws(error) if ["GetItem", "UpdateItem", "TransactWriteItems", "SendMessageBatch"].contains(&error.call))
     }
 
     /// Reports whether another function holds the lock of the target.
-    pub(crate) fn is_target_busy(&self) -> bool {
+    #[must_use]
+    pub fn is_target_busy(&self) -> bool {
         matches!(self, Self::TargetBusy { .. })
     }
 

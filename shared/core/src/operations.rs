@@ -20,6 +20,7 @@ pub enum Function {
     Drill,
     Archive,
     Certificates,
+    Request,
     Alert,
     Acknowledge,
     Digest,
@@ -27,7 +28,7 @@ pub enum Function {
 
 impl Function {
     /// All functions, in the order in which docs and figures list them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Deploy,
         Self::Rollout,
         Self::Verify,
@@ -38,6 +39,7 @@ impl Function {
         Self::Drill,
         Self::Archive,
         Self::Certificates,
+        Self::Request,
         Self::Alert,
         Self::Acknowledge,
         Self::Digest,
@@ -57,6 +59,7 @@ impl Function {
             Self::Drill => "drill",
             Self::Archive => "archive",
             Self::Certificates => "certificates",
+            Self::Request => "request",
             Self::Alert => "alert",
             Self::Acknowledge => "acknowledge",
             Self::Digest => "digest",
@@ -77,6 +80,7 @@ impl Function {
             Self::Drill => "Drill",
             Self::Archive => "Archive",
             Self::Certificates => "Certificates",
+            Self::Request => "Request",
             Self::Alert => "Alert",
             Self::Acknowledge => "Acknowledge",
             Self::Digest => "Digest",
@@ -98,6 +102,7 @@ impl Function {
             | Self::Drill
             | Self::Archive
             | Self::Certificates
+            | Self::Request
             | Self::Alert
             | Self::Acknowledge => self.name(),
         }
@@ -117,6 +122,7 @@ impl Function {
             | Self::Enroll
             | Self::Drill
             | Self::Certificates
+            | Self::Request
             | Self::Alert
             | Self::Acknowledge
             | Self::Digest => None,
@@ -128,7 +134,7 @@ impl Function {
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
             Self::Rollout | Self::Verify | Self::Scale | Self::Alert => Some("rate(1 minute)"),
-            Self::Deploy | Self::Heal | Self::Archive => Some("rate(5 minutes)"),
+            Self::Deploy | Self::Heal | Self::Archive | Self::Request => Some("rate(5 minutes)"),
             Self::Enroll => Some("rate(1 hour)"),
             Self::Backup => Some("cron(0/15 * * * ? *)"),
             Self::Drill => Some("cron(5/15 * * * ? *)"),
@@ -142,7 +148,7 @@ impl Function {
     #[must_use]
     pub const fn has_watch_list(self) -> bool {
         match self {
-            Self::Rollout | Self::Verify | Self::Scale | Self::Heal => true,
+            Self::Rollout | Self::Verify | Self::Scale | Self::Heal | Self::Request => true,
             Self::Deploy
             | Self::Enroll
             | Self::Backup
@@ -168,7 +174,8 @@ impl Function {
             | Self::Backup
             | Self::Drill
             | Self::Archive
-            | Self::Certificates => true,
+            | Self::Certificates
+            | Self::Request => true,
             Self::Alert | Self::Acknowledge | Self::Digest => false,
         }
     }
@@ -183,6 +190,7 @@ impl Function {
             Self::Backup | Self::Drill => Cause::Backup,
             Self::Archive => Cause::Logs,
             Self::Certificates => Cause::Certificates,
+            Self::Request => Cause::Requests,
             Self::Enroll => Cause::Setup,
             Self::Alert | Self::Acknowledge | Self::Digest => Cause::Stack,
         }

@@ -26,7 +26,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::engine::{Engine, Invocation, Observe};
+use lamplighter::engine::{Engine, Invocation, Observe, PauseCache};
 use lamplighter::model::{Arn, Digest, Service};
 use lamplighter::policy::StackDefaults;
 use lamplighter::{AwsError, Error};
@@ -172,6 +172,7 @@ impl World {
             defaults,
             clock: Box::new(move || clock.state().now),
             metrics: |_| {},
+            pauses: PauseCache::default(),
         };
         let (request_id, deadline) = {
             let mut state = self.state_mut();

@@ -126,6 +126,19 @@ const MATCHES: [(&str, &[&str]); 103] = [
     ("heal/task-stopping", &[]),
     ("heal/task-unhealthy", &["HealTasks"]),
     ("heal/task-without-secret", &["HealTasks"]),
+    // A call of the HTTP API, which waits for its answer.
+    ("request/deploy-call", &[]),
+    (
+        "request/passed-on",
+        &[
+            "BackupRequests",
+            "DeployRequests",
+            "DrillRequests",
+            "RolloutRequests",
+        ],
+    ),
+    ("request/pause-call", &[]),
+    ("request/sweep", &[]),
     (
         "rollout/approved",
         &["DeployTags", "EnrollTags", "RolloutApprovals"],

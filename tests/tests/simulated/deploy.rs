@@ -35,6 +35,8 @@ fn from_push_to_update_takes_six_calls() {
         names,
         [
             "GetResources",
+            // The pauses of several targets, at most once in five seconds.
+            "GetItem",
             "Acquire",
             "DescribeServices",
             "DescribeTaskDefinition",

@@ -24,6 +24,7 @@ mod mass_failures;
 mod release_actors;
 mod release_histories;
 mod release_results;
+mod requests;
 mod rollout;
 mod rotation;
 mod scaling;

@@ -185,6 +185,7 @@ fn the_first_hook_takes_seven_calls() {
         .collect();
     let expected = [
         "DescribeServices",
+        "GetItem",
         "Acquire",
         "DescribeServiceDeployments",
         "DescribeServiceRevisions",

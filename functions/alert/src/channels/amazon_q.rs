@@ -34,7 +34,9 @@ fn build_incident_document(message: &IncidentMessage<'_>) -> Value {
 }
 
 fn build_summary_document(summary: &SummaryMessage<'_>) -> Value {
-    let description = summary.incident_lines().join("\n");
+    let notice = summary.pause_notice();
+    let lines: Vec<String> = notice.into_iter().chain(summary.incident_lines()).collect();
+    let description = lines.join("\n");
     let content = build_content(&summary.subject(), &description);
     json!({"version": "1.0", "source": "custom", "content": content})
 }
@@ -50,6 +52,7 @@ fn describe_incident(message: &IncidentMessage<'_>) -> String {
         .into_iter()
         .map(|line| describe_line(name, line));
     lines
+        .chain(message.pause_notice())
         .chain(message.describe_duration())
         .chain([format!("<{}|AWS console>", message.incident.link)])
         .collect::<Vec<_>>()

@@ -48,6 +48,7 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
                 kind: *kind,
                 sent_lines: 0,
                 stack: summary.stack,
+                pause: summary.pause,
                 now: summary.now,
                 links: None,
             };

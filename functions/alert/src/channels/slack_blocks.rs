@@ -43,6 +43,11 @@ fn incident_message(message: &IncidentMessage<'_>) -> Value {
     }
     blocks.extend(
         message
+            .pause_notice()
+            .map(|notice| section_block(&format!("*{}*", escape_mrkdwn(&notice)))),
+    );
+    blocks.extend(
+        message
             .describe_duration()
             .map(|duration| section_block(&escape_mrkdwn(&duration))),
     );
@@ -104,7 +109,10 @@ fn describe_resolution(incident: &Incident, resolved_at: Timestamp) -> String {
 fn summary_message(summary: &SummaryMessage<'_>) -> Value {
     let subject = escape_mrkdwn(&summary.subject());
     let list = escape_mrkdwn(&summary.list());
-    json!({"text": subject, "blocks": section_blocks(&format!("*{subject}*\n{list}"))})
+    let notice = summary.pause_notice().map_or_else(String::new, |notice| {
+        format!("*{}*\n", escape_mrkdwn(&notice))
+    });
+    json!({"text": subject, "blocks": section_blocks(&format!("*{subject}*\n{notice}{list}"))})
 }
 
 fn status_emoji(message: &IncidentMessage<'_>) -> &'static str {

@@ -23,6 +23,7 @@ impl IncidentMessage<'_> {
                 format!("{}: {title}\n\n{explanation}", self.incident.name)
             })
             .collect();
+        parts.extend(self.pause_notice());
         parts.extend(self.describe_duration());
         parts.extend(self.list_earlier_lines());
         parts.extend(self.acknowledge_hint());

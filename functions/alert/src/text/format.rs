@@ -34,6 +34,19 @@ pub fn format_duration(span: SignedDuration) -> String {
     }
 }
 
+/// Returns the label at the beginning of a subject: `[CRITICAL] `, `[CRITICAL, PAUSED] ` while everything is paused, or
+/// nothing.
+pub fn format_label(severity: Option<&str>, pause: Option<&str>) -> String {
+    let labels: Vec<&str> = severity
+        .into_iter()
+        .chain(pause.map(|_| "PAUSED"))
+        .collect();
+    if labels.is_empty() {
+        return String::new();
+    }
+    format!("[{}] ", labels.join(", "))
+}
+
 /// Returns a subject in ASCII, at most 99 characters long.
 pub fn truncate_subject(text: &str) -> String {
     let text = to_ascii(text);

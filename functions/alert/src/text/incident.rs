@@ -7,8 +7,9 @@ use lamplighter::notify::Severity;
 use lamplighter::notify::incident::{Incident, Line};
 use lamplighter_aws::signed_link::LinkSigner;
 
-use super::format::truncate_subject;
+use super::format::{format_label, truncate_subject};
 use crate::notification::NotificationKind;
+use crate::pause;
 
 /// The number of earlier lines that a message lists.
 const MAX_EARLIER_LINES: usize = 10;
@@ -25,6 +26,8 @@ pub struct IncidentMessage<'a> {
     /// The number of lines that the channel has sent before.
     pub sent_lines: u32,
     pub stack: &'a str,
+    /// The title of the pause of everything, while it lasts.
+    pub pause: Option<&'a str>,
     pub now: Timestamp,
     /// The signer of links that stop reminders, if links are configured.
     pub links: Option<&'a LinkSigner>,
@@ -35,11 +38,14 @@ impl<'a> IncidentMessage<'a> {
     /// or critical message.
     #[must_use]
     pub fn subject(&self) -> String {
-        let label = self
-            .severity_label()
-            .map(|label| format!("[{label}] "))
-            .unwrap_or_default();
+        let label = format_label(self.severity_label(), self.pause);
         truncate_subject(&format!("{label}{}: {}", self.incident.name, self.title()))
+    }
+
+    /// Returns the notice that everything is paused, while it is.
+    #[must_use]
+    pub fn pause_notice(&self) -> Option<String> {
+        self.pause.map(pause::format_notice)
     }
 
     /// Returns the topic of this message in one line, without the target's name.

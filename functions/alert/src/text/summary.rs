@@ -4,9 +4,10 @@ use jiff::Timestamp;
 use lamplighter::notify::Severity;
 use lamplighter::notify::incident::Incident;
 
-use super::format::{format_time, truncate_subject};
+use super::format::{format_label, format_time, truncate_subject};
 use super::incident::RESOLVED_LABEL;
 use crate::notification::NotificationKind;
+use crate::pause;
 
 /// The number of incidents that a summary lists by name.
 pub const MAX_LISTED_INCIDENTS: usize = 40;
@@ -16,6 +17,8 @@ pub const MAX_LISTED_INCIDENTS: usize = 40;
 pub struct SummaryMessage<'a> {
     pub incidents: Vec<(&'a Incident, NotificationKind)>,
     pub stack: &'a str,
+    /// The title of the pause of everything, while it lasts.
+    pub pause: Option<&'a str>,
     pub now: Timestamp,
 }
 
@@ -31,8 +34,8 @@ impl SummaryMessage<'_> {
             .unwrap_or(Severity::Info);
         let count = self.incidents.len();
         truncate_subject(&format!(
-            "[{}] {}: {count} incidents at once",
-            severity.as_str(),
+            "{}{}: {count} incidents at once",
+            format_label(Some(severity.as_str()), self.pause),
             self.stack
         ))
     }
@@ -40,14 +43,23 @@ impl SummaryMessage<'_> {
     /// Returns one line per listed incident, the most severe first, and how many more there are.
     #[must_use]
     pub fn body(&self) -> String {
+        let notice = self
+            .pause_notice()
+            .map_or_else(String::new, |notice| format!("{notice}\n\n"));
         format!(
-            "{} incidents changed at once, more than the rate limit allows as single messages. The most severe come first:\n\n{}\n\n\
+            "{notice}{} incidents changed at once, more than the rate limit allows as single messages. The most severe come first:\n\n{}\n\n\
              Single messages resume when fewer incidents change. The journal has every change.\n\nstack {} · {}\n",
             self.incidents.len(),
             self.list(),
             self.stack,
             self.now.strftime("%Y-%m-%d %H:%M:%S UTC"),
         )
+    }
+
+    /// Returns the notice that everything is paused, while it is.
+    #[must_use]
+    pub fn pause_notice(&self) -> Option<String> {
+        self.pause.map(pause::format_notice)
     }
 
     /// Returns the listed incidents, one per line, and the number of the others.

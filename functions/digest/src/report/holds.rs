@@ -1,9 +1,9 @@
-//! Targets that are held, silenced or quarantined, and deadlines that are near.
+//! Targets that are paused, held, silenced or quarantined, and deadlines that are near.
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{Certificate, Database, Renewal, Tagged};
+use lamplighter::model::{Certificate, Command, Database, Renewal, Request, Tagged};
 use lamplighter::policy;
-use lamplighter::state::TargetState;
+use lamplighter::state::{RequestState, TargetState};
 
 use crate::inputs::ReportInputs;
 
@@ -32,6 +32,33 @@ impl Entry {
     }
 }
 
+/// Lists the pauses of everything and of applications.
+pub fn list_wide_pauses(requests: &RequestState, now: Timestamp) -> impl Iterator<Item = Entry> {
+    requests.list_pauses(now).filter_map(|pause| {
+        Some(Entry {
+            name: pause.scope.describe_many()?,
+            text: describe_request(pause),
+        })
+    })
+}
+
+/// Describes a pause or a silence by request: who asked for it, since when, until when and why.
+fn describe_request(request: &Request) -> String {
+    let what = match request.command {
+        Command::Silence => "silenced",
+        _ => "paused",
+    };
+    let until = request.until.map_or_else(String::new, |until| {
+        format!(" until {}", until.strftime("%F %H:%M UTC"))
+    });
+    format!(
+        "{what}{until} by {} since {}: {}",
+        request.caller_name(),
+        request.at.strftime("%F %H:%M UTC"),
+        request.reason
+    )
+}
+
 /// Returns what is held, silenced, frozen or quarantined for a target.
 pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<Entry> {
     let waiting = state.waiting.iter().map(|(operation, (cause, since))| {
@@ -51,7 +78,13 @@ pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<E
         let (digest, cause) = (digest.short_digest(), failed.cause.describe());
         format!("{digest} is deployed again at {at} or later: {cause}")
     });
+    let requests = &state.requests;
+    let requested = requests
+        .list_pauses(now)
+        .chain(requests.find_silence(now))
+        .map(describe_request);
     waiting
+        .chain(requested)
         .chain(describe_silence(tagged, now))
         .chain(freeze)
         .chain(quarantined)

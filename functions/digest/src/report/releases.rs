@@ -43,7 +43,8 @@ pub fn list_releases(inputs: &ReportInputs) -> Vec<ReleaseSummary> {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => None,
+            | Action::Healing(_)
+            | Action::Request(_) => None,
         })
         .collect()
 }

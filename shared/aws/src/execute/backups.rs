@@ -23,7 +23,8 @@ impl Execute for BackupActions {
             | Action::Monitoring(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

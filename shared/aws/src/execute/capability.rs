@@ -35,7 +35,8 @@ impl Execute for ReadOnly {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

@@ -32,7 +32,8 @@ impl Execute for DrillActions {
             | Action::Monitoring(_)
             | Action::Backup(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

@@ -28,7 +28,8 @@ impl Execute for HealActions {
             | Action::Monitoring(_)
             | Action::Backup(_)
             | Action::Drill(_)
-            | Action::Log(_) => Err(unsupported(action)),
+            | Action::Log(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

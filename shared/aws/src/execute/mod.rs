@@ -11,6 +11,7 @@ mod healing;
 mod logs;
 mod monitoring;
 mod releases;
+mod requests;
 mod scaling;
 
 pub use capability::Execute;

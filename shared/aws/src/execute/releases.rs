@@ -36,7 +36,8 @@ impl Execute for DeployActions {
             | Action::Monitoring(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }
@@ -61,7 +62,8 @@ impl Execute for RolloutActions {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }
@@ -84,7 +86,8 @@ impl Execute for HookActions {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

@@ -24,7 +24,8 @@ impl Execute for ScaleActions {
             | Action::Backup(_)
             | Action::Drill(_)
             | Action::Log(_)
-            | Action::Healing(_) => Err(unsupported(action)),
+            | Action::Healing(_)
+            | Action::Request(_) => Err(unsupported(action)),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::notify::incident::Incident;
-use lamplighter::ports::ledger::{JournalReader, Record};
+use lamplighter::ports::ledger::{JournalReader, Record, StateReader};
 use lamplighter::state::TargetState;
 
 const BY_DAY: &str = "by-day";
@@ -61,13 +61,16 @@ impl JournalReader for DynamoLedger {
             .collect();
         Ok(distinct.into_values().collect())
     }
+}
 
+impl StateReader for DynamoLedger {
     async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError> {
         let request = self
             .client()
             .get_item()
             .table_name(self.table_name())
-            .set_key(Some(build_state_key(target)));
+            .set_key(Some(build_state_key(target)))
+            .consistent_read(true);
         let answer = request
             .send()
             .await

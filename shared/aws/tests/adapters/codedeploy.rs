@@ -40,6 +40,7 @@ fn back(stop: Option<&str>, code_deploy: Option<CodeDeployGroup>) -> Rollback {
         reason: "it hung".into(),
         environment: None,
         candidates_after: None,
+        request: None,
     }
 }
 

@@ -50,6 +50,7 @@ fn back(stop: Option<&str>) -> Rollback {
         reason: "it hung".into(),
         environment: None,
         candidates_after: None,
+        request: None,
     }
 }
 

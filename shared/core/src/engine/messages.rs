@@ -1,29 +1,14 @@
 //! Messages of the engine itself, whichever operation it runs.
 
-use jiff::Timestamp;
-
 use crate::AwsError;
 use crate::engine::limits::LimitReached;
 use crate::model::Cause;
-use crate::notify::{ACKNOWLEDGED_PREFIX, Message, SILENCE_PREFIX};
+use crate::notify::Message;
 use crate::plan::{Finding, Step};
 use crate::policy::TagError;
 
 /// The maximum length of the titles that the title of a list of findings repeats, in characters.
 const MAX_TITLES: usize = 70;
-
-/// Builds the message that informs the alert function of a silence. It is never sent to people.
-pub(super) fn silence_message(until: Timestamp) -> Message {
-    Message::info(format!("silenced until {until}"))
-        .deduplicated_by(format!("{SILENCE_PREFIX}{until}"))
-}
-
-/// Builds the message that informs the alert function of an acknowledgement. It is never sent to
-/// people.
-pub(super) fn acknowledgement_message(incident: &str) -> Message {
-    Message::info(format!("incident {incident} acknowledged"))
-        .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{incident}"))
-}
 
 /// Builds the message for an invalid tag that disables the operations which read it.
 pub(super) fn invalid_tag_message(mistake: &TagError) -> Message {

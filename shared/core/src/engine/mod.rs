@@ -18,5 +18,5 @@ mod run;
 mod selection;
 pub mod telemetry;
 
-pub use context::{Engine, Invocation};
+pub use context::{Engine, Invocation, PauseCache};
 pub use operation::{DiscoveryContext, Observe, Operation, TargetContext, Targets};

@@ -9,7 +9,7 @@ use crate::ports::Executor;
 
 use crate::ports::ledger::{Ledger, Record, RecordKind};
 
-use crate::engine::messages::{acknowledgement_message, findings_message, silence_message};
+use crate::engine::messages::findings_message;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
@@ -69,7 +69,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         // A silenced message does not count as sent: it is sent after the silence, if it still
         // applies.
         let key = message.key.as_ref().map(|key| {
-            if self.silenced_until.is_some() {
+            if self.silenced_until().is_some() {
                 silenced_key(key)
             } else {
                 key.clone()
@@ -83,12 +83,12 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             state.notified.remove(resolved);
             state.notified.remove(&silenced_key(resolved));
         }
-        if self.silenced_until.is_some() {
+        if self.silenced_until().is_some() {
             self.silenced_titles
                 .push(format!("(silenced) {}", message.title));
         }
         self.queue_notification(message);
-        self.silenced_until.is_none()
+        self.silenced_until().is_none()
     }
 
     /// Reports whether a message under this key was sent or silenced within a day.
@@ -101,8 +101,8 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// messages.
     pub(super) fn forward_silence_and_ack(&mut self) {
         let acknowledged =
-            policy::find_acknowledgement(&self.target.tags).map(acknowledgement_message);
-        let silence = self.silenced_until.map(silence_message);
+            policy::find_acknowledgement(&self.target.tags).map(Message::acknowledgement);
+        let silence = self.silenced_until().map(Message::silence);
         for message in silence.into_iter().chain(acknowledged) {
             let state = &mut self.lease.state;
             if state.should_notify(message.key.as_deref(), self.now) {
@@ -121,7 +121,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             app: policy::app_name(tags).map(str::to_owned),
             stack: self.engine.defaults.stack.clone(),
             link: console_link(&self.target.arn),
-            silenced_until: self.silenced_until,
+            silenced_until: self.silenced_until(),
             target: self.target.arn.clone(),
         });
     }
@@ -167,7 +167,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     /// Lists the titles of the queued notifications, or of those that a silence withholds.
     fn list_notified(&self) -> Vec<String> {
-        if self.silenced_until.is_some() {
+        if self.silenced_until().is_some() {
             return self.silenced_titles.clone();
         }
         self.notifications

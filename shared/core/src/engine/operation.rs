@@ -186,6 +186,7 @@ impl<S> Targets<S> {
             | Detail::BackupJob(_)
             | Detail::Database(_)
             | Detail::Drill(_)
+            | Detail::Request(_)
             | Detail::Hook(_)
             | Detail::CodeDeployHook(_)
             | Detail::CodeDeployment(_)

@@ -37,6 +37,7 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
     counts: &mut Counts,
 ) -> Result<ReconcileResult, Error> {
     let now = (engine.clock)();
+    let pauses = engine.read_pauses(now).await?;
     let acquired = engine
         .ledger
         .acquire_lease(
@@ -54,7 +55,8 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
         lease,
         now,
         counts,
-        silenced_until: None,
+        silence_tag: None,
+        pauses,
         silenced_titles: Vec::new(),
         notifications: Vec::new(),
     };
@@ -90,7 +92,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     /// Reads the tags, observes and decides, and checks each step of the plan.
     async fn observe_and_decide(&mut self) -> Result<Decision, AwsError> {
-        self.read_silence();
+        self.read_silence_tag();
         self.forward_silence_and_ack();
         self.notify_unknown_tags();
         let (managed, policy) = match self.select_policy() {

@@ -9,6 +9,7 @@ use crate::model::Tagged;
 use crate::notify::Notification;
 use crate::plan::{HookStatus, Outcome, Plan, Step};
 use crate::ports::ledger::{Lease, LedgerError};
+use crate::state::RequestState;
 use crate::{Error, Event};
 
 /// The result of one reconciliation.
@@ -43,7 +44,9 @@ pub(super) struct Reconciliation<'a, Op: Operation, C, L, O> {
     pub(super) now: Timestamp,
     pub(super) counts: &'a mut Counts,
     /// The time until which the tags of the target silence it.
-    pub(super) silenced_until: Option<Timestamp>,
+    pub(super) silence_tag: Option<Timestamp>,
+    /// The pauses of applications and of everything.
+    pub(super) pauses: RequestState,
     /// The titles of silenced messages.
     pub(super) silenced_titles: Vec<String>,
     /// The notifications to send, in order.

@@ -30,6 +30,8 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
         payload: Value,
         invocation: &Invocation,
     ) -> Result<Value, Error> {
+        // A new event always sees the pauses of now.
+        self.forget_pauses();
         let result = self.dispatch_payload(op, payload.clone(), invocation).await;
         op.build_response(&payload, result)
     }

@@ -1,23 +1,43 @@
 //! What the tags of a target say: its silence, its mode and the policy of the operation.
 
+use jiff::Timestamp;
+
 use crate::engine::messages::{
     invalid_silence_message, invalid_tag_message, unknown_tag_message, unmanaged_target_message,
 };
 use crate::engine::operation::Observe;
 use crate::engine::reconciliation::Reconciliation;
+use crate::model::Request;
 use crate::notify::Outbox;
 use crate::policy::{self, Managed, TagError};
 use crate::ports::Executor;
 use crate::ports::ledger::Ledger;
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
-    pub(super) fn read_silence(&mut self) {
+    pub(super) fn read_silence_tag(&mut self) {
         match policy::parse_silence(&self.target.tags) {
-            Ok(until) => self.silenced_until = until.filter(|until| self.now < *until),
+            Ok(until) => self.silence_tag = until.filter(|until| self.now < *until),
             Err(mistake) => {
                 self.notify_once(invalid_silence_message(&mistake));
             }
         }
+    }
+
+    /// Returns the time until which the target is silenced, by its tag or by a request.
+    pub(super) fn silenced_until(&self) -> Option<Timestamp> {
+        let requests = &self.lease.state.requests;
+        let requested = requests
+            .find_silence(self.now)
+            .and_then(|silence| silence.until);
+        self.silence_tag.max(requested)
+    }
+
+    /// Returns the pause of the target, of its application or of everything.
+    fn find_pause(&self) -> Option<&Request> {
+        let app = policy::app_name(&self.target.tags);
+        self.pauses
+            .find_pause(app, self.now)
+            .or_else(|| self.lease.state.requests.find_pause(app, self.now))
     }
 
     pub(super) fn notify_unknown_tags(&mut self) {
@@ -32,6 +52,11 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// # Errors
     /// The reason why the operation does nothing with the target.
     pub(super) fn select_policy(&mut self) -> Result<(Managed, Op::Policy), String> {
+        if !Op::ALWAYS_CLEANS_UP
+            && let Some(pause) = self.find_pause()
+        {
+            return Err(describe_pause(pause));
+        }
         let (managed, policy) = match self.read_tags() {
             Ok(Some(read)) => read,
             Ok(None) => {
@@ -59,7 +84,8 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let op = self.run.op;
         let defaults = &self.engine.defaults;
         let managed = policy::parse_managed(&self.target.tags);
-        let is_active = managed.as_ref().is_ok_and(|managed| managed.is_active());
+        let is_active = managed.as_ref().is_ok_and(|managed| managed.is_active())
+            && self.find_pause().is_none();
         if Op::ALWAYS_CLEANS_UP && !is_active {
             return Ok(op
                 .cleanup_policy(defaults)
@@ -90,4 +116,18 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     fn cleans_up_unmanaged(&self) -> bool {
         Op::CLEANS_UP_UNMANAGED || self.lease.state.watched.contains(Op::FUNCTION.name())
     }
+}
+
+/// Explains a pause, for the journal: who asked for it, since when and why.
+fn describe_pause(pause: &Request) -> String {
+    let scope = pause
+        .scope
+        .describe_many()
+        .map_or_else(String::new, |many| format!("{many} is "));
+    format!(
+        "{scope}paused by {} since {}: {}",
+        pause.caller_name(),
+        pause.at.strftime("%F %H:%M UTC"),
+        pause.reason
+    )
 }

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::MalformedEvent;
 use crate::event::detail::hook::CodeDeployHook;
-use crate::event::detail::{Detail, alarm, hook};
+use crate::event::detail::{Detail, alarm, hook, request};
 use crate::model::Arn;
 
 /// Parses the payload that a CloudWatch alarm sends without EventBridge: to a function as its
@@ -115,6 +115,19 @@ fn parse_hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
     }))
 }
 
+/// Parses a call of the HTTP API. Returns `None` for any other payload.
+fn parse_http_request(value: &Value) -> Option<Result<Event, MalformedEvent>> {
+    let request = match request::parse_http_call(value)? {
+        Ok(request) => request,
+        Err(error) => return Some(Err(error)),
+    };
+    Some(Ok(Event {
+        time: Some(request.at),
+        detail: Detail::Request(request.clone()),
+        ..Event::scheduled_sweep(&request.id)
+    }))
+}
+
 impl Event {
     /// Parses one event.
     ///
@@ -127,6 +140,7 @@ impl Event {
         if let Some(request) = parse_manual_request(&value)
             .or_else(|| parse_hook_call(&value))
             .or_else(|| parse_code_deploy_hook(&value))
+            .or_else(|| parse_http_request(&value))
         {
             return request;
         }

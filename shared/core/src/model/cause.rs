@@ -22,6 +22,8 @@ pub enum Cause {
     Logs,
     /// Certificates of the load balancers in front of a service.
     Certificates,
+    /// Requests of people and pipelines, such as a pause.
+    Requests,
     /// Findings and alarms that are managed.
     Setup,
     /// The stack's own alerts, acknowledgements and daily report.
@@ -98,6 +100,7 @@ impl fmt::Display for Cause {
             Self::Backup => f.write_str("backup"),
             Self::Logs => f.write_str("logs"),
             Self::Certificates => f.write_str("certificates"),
+            Self::Requests => f.write_str("requests"),
             Self::Setup => f.write_str("set-up"),
             Self::Stack => f.write_str("stack"),
             Self::Aws(service) => f.write_str(service.name()),

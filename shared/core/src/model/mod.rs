@@ -12,10 +12,12 @@ mod database;
 mod database_kind;
 mod environment;
 mod image;
+mod image_selector;
 mod instance;
 mod load;
 mod log_group;
 mod place;
+mod request;
 mod service;
 mod service_deployment;
 mod sizes;
@@ -39,10 +41,12 @@ pub use environment::EnvironmentCause;
 pub use image::{
     Digest, Image, ImageRef, ImageScan, ImageTag, Platform, PlatformImage, Repository,
 };
+pub use image_selector::{ImageSelector, Selection};
 pub use instance::ContainerInstance;
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::CopyDestination;
+pub use request::{Command, Request, RequestScope};
 pub use service::{
     CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TrafficShift,
 };

@@ -8,7 +8,7 @@ mod source;
 
 pub use notification::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, CERTIFICATE_PREFIX, DATABASE_DOWN_CONDITION, Message,
-    Notification, Outbox, RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent, console_host,
-    console_link,
+    Notification, Outbox, PAUSE_OF_EVERYTHING, PAUSE_PREFIX, RELEASE_CONDITION, SILENCE_PREFIX,
+    Severity, Unsent, console_host, console_link,
 };
 pub use source::Source;

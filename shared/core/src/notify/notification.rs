@@ -22,6 +22,10 @@ pub const ACKNOWLEDGED_PREFIX: &str = "acknowledged:";
 pub const DATABASE_DOWN_CONDITION: &str = "down";
 /// Prefix of the condition that fires while an alarm is in ALARM that Lamplighter does not own.
 pub const ALARM_PREFIX: &str = "alarm:";
+/// Prefix of the condition that fires while a request pauses targets.
+pub const PAUSE_PREFIX: &str = "paused:";
+/// The condition that fires while everything is paused.
+pub const PAUSE_OF_EVERYTHING: &str = "paused:everything";
 /// Prefix of the condition that fires while a certificate is about to expire.
 pub const CERTIFICATE_PREFIX: &str = "certificate:";
 
@@ -114,6 +118,21 @@ impl Message {
 
     pub fn critical(title: impl Into<String>) -> Self {
         Self::new(Severity::Critical, title)
+    }
+
+    /// Builds the message that informs the alert function of a silence. It is never sent to people.
+    #[must_use]
+    pub fn silence(until: Timestamp) -> Self {
+        Self::info(format!("silenced until {until}"))
+            .deduplicated_by(format!("{SILENCE_PREFIX}{until}"))
+    }
+
+    /// Builds the message that informs the alert function of an acknowledgement. It is never sent to
+    /// people.
+    #[must_use]
+    pub fn acknowledgement(incident: &str) -> Self {
+        Self::info(format!("incident {incident} acknowledged"))
+            .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{incident}"))
     }
 
     fn new(severity: Severity, title: impl Into<String>) -> Self {

@@ -9,6 +9,7 @@ use crate::plan::logs::LogAction;
 use crate::plan::monitoring::MonitoringAction;
 use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 use crate::plan::releases::ReleaseAction;
+use crate::plan::requests::RequestAction;
 use crate::plan::scaling::ScalingAction;
 
 /// All changes that Lamplighter can make, on AWS or in the target state, by domain.
@@ -21,6 +22,7 @@ pub enum Action {
     Drill(DrillAction),
     Log(LogAction),
     Healing(HealingAction),
+    Request(RequestAction),
 }
 
 impl Action {
@@ -34,6 +36,7 @@ impl Action {
             Self::Drill(action) => action,
             Self::Log(action) => action,
             Self::Healing(action) => action,
+            Self::Request(action) => action,
         }
     }
 }

@@ -9,6 +9,7 @@ mod logs;
 mod monitoring;
 mod properties;
 mod releases;
+mod requests;
 mod scaling;
 #[cfg(test)]
 mod stable_key_tests;
@@ -34,6 +35,7 @@ pub use releases::{
     AnswerCodeDeployHook, ContinueDeployment, HookStatus, RecordResult, ReleaseAction,
     ReleaseResult, RestartTasks, Rollback, Rollout, TrafficShiftSettings,
 };
+pub use requests::RequestAction;
 pub use scaling::{ScalingAction, SetDesiredCount, SetMinCapacity};
 
 /// A decision about one target. An empty plan has a reason too.

@@ -146,6 +146,9 @@ pub struct Rollback {
     /// Images that were pushed before are no candidates any more, unless approved.
     #[serde(default)]
     pub candidates_after: Option<Timestamp>,
+    /// The identifier of the request for it, if a person requested it.
+    #[serde(default)]
+    pub request: Option<String>,
 }
 
 /// Answers a lifecycle hook of a CodeDeploy deployment.
@@ -170,6 +173,9 @@ pub struct RecordResult {
     /// The released digest that the service runs instead, after a release that was rolled back by others.
     #[serde(default)]
     pub runs_instead: Option<Digest>,
+    /// The identifier of the request for it, if a person requested it.
+    #[serde(default)]
+    pub request: Option<String>,
     pub result: ReleaseResult,
 }
 

@@ -6,7 +6,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::model::{
-    Arn, CapacityShare, CopyDestination, Digest, EnvironmentCause, LogDay, TaskSizes,
+    Arn, CapacityShare, Command, CopyDestination, Digest, EnvironmentCause, LogDay, Request,
+    RequestScope, TaskSizes,
 };
 
 const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/shop/web";
@@ -54,6 +55,7 @@ fn revision_actions() -> Vec<Action> {
             reason: "its probes failed".to_owned(),
             environment: None,
             candidates_after: None,
+            request: None,
         }),
         ReleaseAction::ContinueDeployment(ContinueDeployment {
             service: Arn::new(SERVICE),
@@ -103,6 +105,7 @@ fn record(result: ReleaseResult) -> RecordResult {
         tag: "RC_1.4.2".to_owned(),
         candidates_after: None,
         runs_instead: None,
+        request: None,
         result,
     }
 }
@@ -305,6 +308,19 @@ fn log_actions() -> Vec<Action> {
     .to_vec()
 }
 
+fn request_actions() -> Vec<Action> {
+    let request = Request {
+        id: "r1".to_owned(),
+        at: Timestamp::UNIX_EPOCH,
+        by: "arn:aws:iam::123456789012:user/alice".to_owned(),
+        reason: "release day".to_owned(),
+        until: None,
+        scope: RequestScope::Everything,
+        command: Command::Pause,
+    };
+    vec![Action::Request(RequestAction::Record(request))]
+}
+
 fn every_action() -> Vec<Action> {
     [
         release_actions(),
@@ -313,6 +329,7 @@ fn every_action() -> Vec<Action> {
         backup_actions(),
         drill_actions(),
         log_actions(),
+        request_actions(),
     ]
     .concat()
 }
@@ -347,13 +364,14 @@ fn kind_number(action: &Action) -> u32 {
         Action::Healing(HealingAction::SwitchCapacityProvider(_)) => 24,
         Action::Healing(HealingAction::DrainInstance(_)) => 25,
         Action::Healing(HealingAction::CloseIncident(_)) => 26,
+        Action::Request(RequestAction::Record(_)) => 27,
     }
 }
 
 #[test]
 fn every_kind_of_action_has_a_sample() {
     let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
-    assert_eq!(kinds, (0..=26).collect());
+    assert_eq!(kinds, (0..=27).collect());
 }
 
 #[test]

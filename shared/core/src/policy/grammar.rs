@@ -163,7 +163,8 @@ fn is_known_key(key: &str, known: &[&str]) -> bool {
 }
 
 /// Finds the known word closest to a misspelt one, at most two edits away.
-pub(super) fn find_closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
+#[must_use]
+pub fn find_closest<'k>(word: &str, known: &[&'k str]) -> Option<&'k str> {
     let distances = known.iter().map(|k| (strsim::osa_distance(word, k), *k));
     distances
         .filter(|(distance, _)| *distance <= 2)

@@ -24,7 +24,7 @@ pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use clock::{FreezeWindow, ScheduleWindow};
 pub use deploy::DeployPolicy;
 pub use deploy_options::{BaseRevision, OnInconclusive, Severity as FindingSeverity, Strategy};
-pub use grammar::TagError;
+pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
 pub use scale::{Autoscaling, ScalePolicy};
@@ -35,7 +35,7 @@ pub use stack::{
 pub use tag_selector::TagSelector;
 pub use version::{SemverRange, TagPattern};
 
-use grammar::{build_tag_error, find_closest};
+use grammar::build_tag_error;
 use reference::{SILENCE_TAG, TAGS};
 
 pub use crate::model::tag_keys::{

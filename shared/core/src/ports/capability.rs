@@ -44,6 +44,10 @@ pub struct DrillActions;
 #[derive(Debug)]
 pub struct HealActions;
 
+/// Records of requests, which are passed on as events.
+#[derive(Debug)]
+pub struct RequestActions;
+
 impl Capability for ReadOnly {}
 impl Capability for DeployActions {}
 impl Capability for RolloutActions {}
@@ -54,3 +58,4 @@ impl Capability for BackupActions {}
 impl Capability for DrillActions {}
 impl Capability for ArchiveActions {}
 impl Capability for HealActions {}
+impl Capability for RequestActions {}

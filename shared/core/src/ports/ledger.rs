@@ -62,8 +62,17 @@ pub enum LedgerError {
     Aws(#[from] AwsError),
 }
 
+/// Read access to the states of targets.
+pub trait StateReader {
+    /// Returns the state of a target without acquiring its lease.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the state can't be read.
+    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError>;
+}
+
 /// The only writer of leases, target states and journal records.
-pub trait Ledger {
+pub trait Ledger: StateReader {
     /// Acquires the lease on a target and returns it with the target state, in one conditional
     /// write.
     ///
@@ -103,7 +112,7 @@ pub trait Ledger {
 }
 
 /// Read access to the past: the journal, incidents and target states.
-pub trait JournalReader {
+pub trait JournalReader: StateReader {
     /// Lists the journal records of all targets between two times, in the order of writing. Reads
     /// all pages.
     ///
@@ -121,12 +130,6 @@ pub trait JournalReader {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Incident>, AwsError>;
-
-    /// Returns the state of a target without acquiring its lease.
-    ///
-    /// # Errors
-    /// [`AwsError`] if the state can't be read.
-    async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError>;
 }
 
 impl RecordKind {

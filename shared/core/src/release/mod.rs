@@ -1,5 +1,6 @@
 //! Parts that the operations of a release share: rollback targets, probes, evidence, stop reasons, dependencies.
 
+pub mod approval;
 pub mod dependencies;
 pub mod evidence;
 pub mod probe;

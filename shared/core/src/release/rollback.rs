@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::AwsError;
-use crate::model::{Digest, ImageRef};
+use crate::model::{Digest, ImageRef, ImageSelector};
 use crate::ports::{Images, Services};
 use crate::state::{TargetState, Verified};
 
@@ -70,6 +70,51 @@ pub async fn find_rollback_target<C: Services + Images>(
         }
     }
     find_adopted(state, cloud).await
+}
+
+/// Finds the revision that a person named to roll back to, by tag, digest or revision (`web:12`).
+///
+/// # Errors
+/// [`AwsError`] if AWS can't be read. The inner error says why the service can't be rolled back to it.
+pub async fn find_named_target<C: Services + Images>(
+    state: &TargetState,
+    name: &str,
+    leaving: &Digest,
+    cloud: &C,
+) -> Result<Result<RollbackTarget, String>, AwsError> {
+    let selector = ImageSelector::new(name);
+    let verified = &state.releases.verified;
+    let named = verified.iter().rev().find(|verified| {
+        selector.matches(&verified.tag, &verified.digest)
+            || verified.revision == name
+            || verified.revision.rsplit('/').next() == Some(name)
+    });
+    let Some(named) = named else {
+        let tags: Vec<&str> = verified
+            .iter()
+            .rev()
+            .filter(|verified| verified.digest != *leaving)
+            .map(|verified| verified.tag.as_str())
+            .collect();
+        let known = if tags.is_empty() {
+            "none is".to_owned()
+        } else {
+            format!("these are: {}", tags.join(", "))
+        };
+        return Ok(Err(format!("{name} is no verified release; {known}")));
+    };
+    if named.digest == *leaving {
+        return Ok(Err(format!("the service runs {name}")));
+    }
+    let found = find_verified_image(&named.revision, &[named], cloud).await?;
+    Ok(match found {
+        Some(_) => Ok(RollbackTarget {
+            version: named.tag.clone(),
+            revision: named.revision.clone(),
+            digest: Some(named.digest.clone()),
+        }),
+        None => Err(format!("the revision or the image of {name} was deleted")),
+    })
 }
 
 /// Returns the revision that ran before a release, if it is known.

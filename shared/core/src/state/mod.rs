@@ -8,6 +8,7 @@ mod logs;
 mod probe_streak;
 mod record;
 mod releases;
+mod requests;
 mod scaling;
 mod target;
 #[cfg(test)]
@@ -23,5 +24,6 @@ pub use releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,
     ReleaseState, RolloutProgress, Verified,
 };
+pub use requests::RequestState;
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub use target::{Pending, TargetState};

@@ -14,6 +14,7 @@ use crate::state::certificates::RecordedCertificate;
 use crate::state::healing::HealthState;
 use crate::state::logs::LogState;
 use crate::state::releases::ReleaseState;
+use crate::state::requests::RequestState;
 use crate::state::scaling::ScalingState;
 
 /// Time during which a notification is not repeated under the same key.
@@ -44,6 +45,7 @@ pub struct TargetState {
     pub logs: LogState,
     /// The certificates of load balancers that are reported for this target.
     pub certificates: Vec<RecordedCertificate>,
+    pub requests: RequestState,
 }
 
 impl TargetState {

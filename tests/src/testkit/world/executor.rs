@@ -1,12 +1,15 @@
 //! The actions in the simulated AWS.
 
 use lamplighter::AwsError;
-use lamplighter::model::Arn;
+use lamplighter::event::detail::request::{DETAIL_TYPE, SOURCE};
+use lamplighter::model::{Arn, Request, RequestScope};
 use lamplighter::plan::{
     Action, ApplyAlarms, ApplyDashboard, BackupAction, DrillAction, HealingAction, LogAction,
-    MonitoringAction, ReleaseAction, Rollout, ScalingAction,
+    MonitoringAction, ReleaseAction, RequestAction, Rollout, ScalingAction,
 };
 use lamplighter::ports::{Executor, Services};
+
+use serde_json::json;
 
 use super::{World, confirm_answer};
 
@@ -79,11 +82,25 @@ impl Executor for World {
                 self.place(moving).await
             }
             Action::Healing(HealingAction::DrainInstance(drain)) => self.drain(drain).await,
+            Action::Request(RequestAction::Record(request)) => self.pass_on(request).await,
         }
     }
 }
 
 impl World {
+    /// As EventBridge does: the event is put on the bus, for those that a rule invokes.
+    async fn pass_on(&self, request: &Request) -> Result<String, AwsError> {
+        let RequestScope::Target(target) = &request.scope else {
+            return Ok("recorded".to_owned());
+        };
+        let answered = self.call("PutEvents", target).await?;
+        let event = json!({"id": request.id, "source": SOURCE, "detail-type": DETAIL_TYPE, "resources": [target],
+                           "time": self.state().now.to_string(), "detail": request});
+        self.state_mut().bus.push(event);
+        confirm_answer(answered, "PutEvents", target)?;
+        Ok("passed on".to_owned())
+    }
+
     async fn set_desired(&self, service: &Arn, count: u32) -> Result<String, AwsError> {
         let answered = self.call("UpdateService", &service.display_name()).await?;
         if let Some(service) = self.state_mut().services.get_mut(service) {

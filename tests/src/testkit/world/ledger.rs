@@ -9,7 +9,7 @@ use lamplighter::notify::incident::Incident;
 use lamplighter::notify::{Notification, Outbox, Unsent};
 use lamplighter::ports::costs::{Costs, DailyCost};
 use lamplighter::ports::incidents::DispatcherState;
-use lamplighter::ports::ledger::{JournalReader, Lease, Ledger, LedgerError, Record};
+use lamplighter::ports::ledger::{JournalReader, Lease, Ledger, LedgerError, Record, StateReader};
 use lamplighter::state::TargetState;
 
 use super::rewording::reword_state;
@@ -107,7 +107,9 @@ impl JournalReader for World {
             })
             .collect())
     }
+}
 
+impl StateReader for World {
     async fn read_state(&self, target: &Arn) -> Result<TargetState, AwsError> {
         self.call("GetItem", &target.display_name()).await?;
         Ok(self

@@ -107,6 +107,8 @@ pub struct State {
     pub unreached: Vec<InactiveSubscription>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
+    /// The events that were put on the bus.
+    pub bus: Vec<Value>,
     /// The certificates of listeners.
     pub certificates: Vec<Certificate>,
     /// Texts for people in the stored target states are reworded.

@@ -6,11 +6,14 @@ pub mod deployment;
 pub mod ecr;
 pub mod hook;
 pub mod rds;
+pub mod request;
 pub mod secret;
 pub mod tag;
 pub mod task;
 
 use serde_json::Value;
+
+use crate::model::Request;
 
 /// The kind of an event, with its typed content.
 #[derive(Debug, Clone)]
@@ -33,6 +36,8 @@ pub enum Detail {
     /// A lifecycle hook of a CodeDeploy deployment, which is answered by a separate API call.
     CodeDeployHook(hook::CodeDeployHook),
     CodeDeployment(deployment::CodeDeploymentChange),
+    /// A request of a person or a pipeline: from the HTTP API, or passed on by `request`.
+    Request(Request),
     /// A scheduled sweep: reconcile all targets.
     Sweep,
     /// A kind that no operation handles. Not an error, since rules may match more than the code
@@ -86,6 +91,9 @@ impl Detail {
             "ECS Task State Change" => Self::TaskChange(serde_json::from_value(detail)?),
             "ECS Container Instance State Change" => {
                 Self::InstanceChange(serde_json::from_value(detail)?)
+            }
+            request::DETAIL_TYPE if source == request::SOURCE => {
+                Self::Request(serde_json::from_value(detail)?)
             }
             "Scheduled Event" => Self::Sweep,
             _ => other,

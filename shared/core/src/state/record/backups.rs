@@ -25,7 +25,8 @@ impl TargetState {
             | Action::Scaling(_)
             | Action::Monitoring(_)
             | Action::Log(_)
-            | Action::Healing(_) => {}
+            | Action::Healing(_)
+            | Action::Request(_) => {}
         }
     }
 }

@@ -5,6 +5,7 @@ mod drills;
 mod healing;
 mod logs;
 mod releases;
+mod requests;
 mod scaling;
 
 use jiff::{SignedDuration, Timestamp};
@@ -134,6 +135,7 @@ impl TargetState {
             Action::Healing(action) => self.record_healing_action(action, at),
             Action::Drill(action) => self.record_drill_action(action, at),
             Action::Log(action) => self.record_log_action(action, answer, at),
+            Action::Request(action) => self.record_request_action(action),
             // AWS itself is the record of these.
             Action::Monitoring(_) | Action::Backup(_) => {}
         }

@@ -133,6 +133,7 @@ impl TargetState {
             }
             ReleaseResult::Verified { .. } | ReleaseResult::Superseded => {}
         }
+        self.requests.close_rejection(record.request.as_deref());
         self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
     }
@@ -197,6 +198,7 @@ impl TargetState {
             .and_then(|active| active.template.clone())
             .filter(|template| *template != rollback.to);
         self.releases.unapplied_template = left.or(self.releases.unapplied_template.take());
+        self.requests.close_rejection(rollback.request.as_deref());
         self.close_candidates(rollback.candidates_after);
         self.clear_active_rollout(&rollback.digest);
     }

@@ -1,0 +1,169 @@
+//! Discovery: the target of a request, by name or ARN.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use lamplighter::engine::{DiscoveryContext, Targets};
+use lamplighter::event::detail::Detail;
+use lamplighter::model::{Arn, Request, RequestScope, Tagged};
+use lamplighter::policy::{self, APP, MANAGED};
+use lamplighter::ports::ResourceKind;
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::{AwsError, Function};
+
+use crate::reads::Reads;
+
+type DiscoveryResult = Result<Targets<Timestamp>, AwsError>;
+
+/// The kinds of resources that can be targets. `DatabaseOrCache` includes caches.
+const KINDS: [ResourceKind; 3] = [
+    ResourceKind::Service,
+    ResourceKind::DatabaseOrCache,
+    ResourceKind::LogGroup,
+];
+
+/// Returns the target of a request; for a sweep, those with a pause or a silence.
+pub async fn find_targets<C: Reads, L: Ledger>(
+    discovery: DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
+    match &discovery.event.detail {
+        Detail::Request(request) => find_requested(&discovery, request).await,
+        Detail::Sweep => find_watched(&discovery).await,
+        other @ (Detail::ImageAction(_)
+        | Detail::ImageScanned(_)
+        | Detail::SecretRotated(_)
+        | Detail::TagChange(_)
+        | Detail::AlarmChange(_)
+        | Detail::ServiceCreated(_)
+        | Detail::TaskChange(_)
+        | Detail::InstanceChange(_)
+        | Detail::DeploymentChange(_)
+        | Detail::Snapshot(_)
+        | Detail::BackupJob(_)
+        | Detail::Database(_)
+        | Detail::Drill(_)
+        | Detail::Hook(_)
+        | Detail::CodeDeployHook(_)
+        | Detail::CodeDeployment(_)
+        | Detail::Other { .. }) => Ok(Targets::unsupported_event(Function::Request.name(), other)),
+    }
+}
+
+async fn find_watched<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+) -> DiscoveryResult {
+    let watched = discovery
+        .ledger
+        .list_watched(Function::Request.name())
+        .await?;
+    if watched.is_empty() {
+        return Ok(Targets::Skipped("nothing is paused or silenced".to_owned()));
+    }
+    let managed = list_managed(discovery.cloud).await?;
+    let targets = watched.into_iter().map(|arn| {
+        let known = managed.iter().find(|tagged| tagged.arn == arn);
+        known.cloned().unwrap_or_else(|| without_tags(arn))
+    });
+    Ok(Targets::Found(targets.collect(), discovery.now))
+}
+
+async fn find_requested<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    request: &Request,
+) -> DiscoveryResult {
+    let found = match &request.scope {
+        RequestScope::Everything => Ok(all_targets(discovery)),
+        RequestScope::Application(app) => {
+            let managed = list_managed(discovery.cloud).await?;
+            check_application(app, &managed).map(|()| all_targets(discovery))
+        }
+        RequestScope::Target(name) => {
+            let managed = list_managed(discovery.cloud).await?;
+            find_target(name, &managed).and_then(|target| check_command(request, target))
+        }
+    };
+    Ok(match found {
+        Ok(target) => Targets::Found(vec![target], discovery.now),
+        Err(problem) => Targets::Skipped(problem),
+    })
+}
+
+fn all_targets<C, L>(discovery: &DiscoveryContext<'_, C, L>) -> Tagged {
+    without_tags(Arn::new(&discovery.defaults.topic).all_targets())
+}
+
+fn without_tags(arn: Arn) -> Tagged {
+    Tagged {
+        arn,
+        tags: std::collections::BTreeMap::new(),
+    }
+}
+
+async fn list_managed<C: Reads>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
+    let mut managed = Vec::new();
+    for kind in KINDS {
+        managed.extend(cloud.list_tagged(kind, MANAGED).await?);
+    }
+    Ok(managed)
+}
+
+/// Returns the only managed target with this name or ARN.
+///
+/// # Errors
+/// Why there is none, with the names that may be meant.
+pub fn find_target(name: &str, managed: &[Tagged]) -> Result<Tagged, String> {
+    let mut matching = managed
+        .iter()
+        .filter(|tagged| tagged.arn.as_str() == name || tagged.arn.display_name() == name);
+    match (matching.next(), matching.next()) {
+        (Some(only), None) => Ok(only.clone()),
+        (Some(first), Some(second)) => Err(format!(
+            "several managed targets are called {name}; give the ARN: {}, {}",
+            first.arn, second.arn
+        )),
+        (None, _) => {
+            let names: Vec<String> = managed
+                .iter()
+                .map(|tagged| tagged.arn.display_name())
+                .collect();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            Err(format!(
+                "no resource with the tag {MANAGED} is called {name}{}",
+                suggest(name, &names)
+            ))
+        }
+    }
+}
+
+fn check_application(app: &str, managed: &[Tagged]) -> Result<(), String> {
+    let apps: BTreeSet<&str> = managed
+        .iter()
+        .filter_map(|tagged| policy::app_name(&tagged.tags))
+        .collect();
+    if apps.contains(app) {
+        return Ok(());
+    }
+    let apps: Vec<&str> = apps.into_iter().collect();
+    Err(format!(
+        "no managed resource has the tag {APP} = {app}{}",
+        suggest(app, &apps)
+    ))
+}
+
+/// Checks that the command can have an effect on the target.
+fn check_command(request: &Request, target: Tagged) -> Result<Tagged, String> {
+    match request.command.needed_tag() {
+        Some(tag) if !target.tags.contains_key(tag) => Err(format!(
+            "{} has no effect on {}: it lacks the tag {tag}",
+            request.command.name(),
+            target.arn.display_name()
+        )),
+        Some(_) | None => Ok(target),
+    }
+}
+
+fn suggest(name: &str, names: &[&str]) -> String {
+    policy::find_closest(name, names)
+        .map(|closest| format!("; did you mean {closest}?"))
+        .unwrap_or_default()
+}

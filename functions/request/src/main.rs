@@ -1,0 +1,3 @@
+fn main() -> Result<(), lamplighter_aws::lambda::StartupError> {
+    lamplighter_aws::lambda::serve_operation(request::RequestOperation)
+}

@@ -1,0 +1,103 @@
+//! Messages of `request`.
+
+use jiff::Timestamp;
+use lamplighter::model::{Command, Request, RequestScope};
+use lamplighter::notify::{Message, PAUSE_OF_EVERYTHING, PAUSE_PREFIX};
+
+/// Builds the message about a pause. A pause of several targets fires until it ends, with reminders.
+pub fn paused(request: &Request) -> Message {
+    let what = describe_scope(request);
+    let until = request.until.map_or_else(
+        || "until it is resumed".to_owned(),
+        |until| format!("until {}", until.strftime("%F %H:%M UTC")),
+    );
+    let title = format!("{what} by {} {until}", request.caller_name());
+    let message = match request.scope {
+        RequestScope::Target(_) => Message::info(title),
+        RequestScope::Application(_) | RequestScope::Everything => Message::warning(title),
+    };
+    message
+        .action(
+            "Lamplighter changes nothing here: no release, rollback, scaling, restart or backup. It still deletes temporary \
+             databases, and answers deployments that wait for it.",
+        )
+        .why(format!("{} requested it: {}", request.by, request.reason))
+        .next(describe_resume(request))
+        .fires_until_resolved(condition(request))
+}
+
+/// Builds the message about the end of a pause by a request.
+pub fn resumed(request: &Request, paused: Option<&Request>, now: Timestamp) -> Message {
+    let since = paused.map_or(String::new(), |pause| {
+        let minutes = now.duration_since(pause.at).as_mins();
+        format!(", paused for {minutes} min")
+    });
+    let what = match request.scope.describe_many() {
+        Some(many) => format!("{many} resumed"),
+        None => "resumed".to_owned(),
+    };
+    Message::info(format!("{what} by {}{since}", request.caller_name()))
+        .action("Lamplighter acts again, and catches up at the next sweeps.")
+        .why(format!("{} requested it: {}", request.by, request.reason))
+        .next("Nothing to do.")
+        .resolves(condition(request))
+}
+
+/// Builds the message about a pause whose time is up; `None` for a silence.
+pub fn pause_ended(ended: &Request) -> Option<Message> {
+    if ended.command != Command::Pause {
+        return None;
+    }
+    let what = match ended.scope.describe_many() {
+        Some(many) => format!("pause of {many} ended"),
+        None => "pause ended".to_owned(),
+    };
+    let message = Message::info(format!("{what} - its time is up"))
+        .action("Lamplighter acts again, and catches up at the next sweeps.")
+        .why(format!(
+            "{} paused it on {}: {}",
+            ended.by,
+            ended.at.strftime("%F %H:%M UTC"),
+            ended.reason
+        ))
+        .next("Nothing to do.")
+        .resolves(condition(ended));
+    Some(message)
+}
+
+/// Explains a request to resume what is not paused.
+pub fn not_paused(request: &Request) -> String {
+    let what = request
+        .scope
+        .describe_many()
+        .unwrap_or_else(|| "the target".to_owned());
+    format!("{what} is not paused by a request")
+}
+
+fn describe_scope(request: &Request) -> String {
+    match request.scope.describe_many() {
+        Some(many) => format!("{many} paused"),
+        None => "paused".to_owned(),
+    }
+}
+
+/// Says how to end a pause.
+fn describe_resume(request: &Request) -> String {
+    let scope = match &request.scope {
+        RequestScope::Target(target) => format!("\"target\": \"{target}\""),
+        RequestScope::Application(app) => format!("\"application\": \"{app}\""),
+        RequestScope::Everything => "\"everything\": true".to_owned(),
+    };
+    format!(
+        "To end the pause, send this to the request API of the stack: {{\"command\": \"resume\", {scope}, \"reason\": \"…\"}}"
+    )
+}
+
+/// Returns the condition that fires while a pause is in effect.
+fn condition(request: &Request) -> String {
+    match &request.scope {
+        RequestScope::Target(_) => format!("{PAUSE_PREFIX}target"),
+        RequestScope::Application(app) => format!("{PAUSE_PREFIX}application:{app}"),
+        RequestScope::Everything => PAUSE_OF_EVERYTHING.to_owned(),
+    }
+}

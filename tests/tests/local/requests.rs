@@ -1,0 +1,142 @@
+//! The request API, end to end: a signed call, the real binaries, and what people hear.
+
+use e2e::testkit::ledger::wait_until_idle;
+use e2e::testkit::stack::Stack;
+use e2e::testkit::workload::{
+    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
+};
+use serde_json::{Value, json};
+
+/// A stack with the request API, and `shop/web`, which tracks `RC_x.x.x` and runs RC_1.1.0.
+fn live() -> (Stack, String, String) {
+    let stack = Stack::start(&[("RequestApi", "yes")]).unwrap();
+    create_repository(&stack, "shop/web");
+    let image = image("shop/web", "RC_1.0.0");
+    let web = create_service(
+        &stack,
+        &NewService {
+            cluster: "shop",
+            name: "web",
+            image: &image,
+            architecture: "ARM64",
+            tags: &[],
+        },
+    );
+    wait_until_idle(&stack);
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:deploy", "tag=RC_x.x.x repo=shop/web"),
+    ];
+    tag_service(&stack, &web, &tags);
+    wait_until_idle(&stack);
+    let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["arm64"], "a");
+    until_runs(&stack, &web, &digest);
+    until_told(&stack, "RC_1.1.0 verified");
+    (stack, web, digest)
+}
+
+fn until_runs(stack: &Stack, web: &str, digest: &str) {
+    stack.until("it is rolled out", || {
+        deployed_image(stack, web).ends_with(digest).then_some(())
+    });
+    wait_until_idle(stack);
+}
+
+/// Waits for a mail whose subject or body has a text, and returns its subject.
+fn until_told(stack: &Stack, text: &str) -> String {
+    let subject = stack.sweep_until("AlertSweep", text, || {
+        let mails = stack.mail();
+        let mail = mails.iter().find(|mail| mail.to_string().contains(text))?;
+        Some(mail["subject"].as_str()?.to_owned())
+    });
+    wait_until_idle(stack);
+    subject
+}
+
+fn request(stack: &Stack, body: &Value) -> Value {
+    let (status, answer) = stack.call_http_api(&stack.output("RequestUrl"), body);
+    assert_eq!(status, 200, "{answer}");
+    wait_until_idle(stack);
+    answer
+}
+
+#[test]
+fn a_person_rolls_back_and_deploys_an_untracked_tag() {
+    let (stack, web, first) = live();
+    let second = push_image(&stack, "shop/web", "RC_1.2.0", &["arm64"], "b");
+    until_runs(&stack, &web, &second);
+    until_told(&stack, "RC_1.2.0 verified");
+    let body = json!({"command": "roll-back", "target": "shop/web", "reason": "wrong prices"});
+    let answer = request(&stack, &body);
+    assert!(
+        answer["target"].to_string().contains("shop/web"),
+        "{answer}"
+    );
+    until_runs(&stack, &web, &first);
+    until_told(
+        &stack,
+        "RC_1.2.0 rejected by root, rolling back to RC_1.1.0",
+    );
+    let hotfix = push_image(&stack, "shop/web", "hotfix-1", &["arm64"], "c");
+    let body =
+        json!({"command": "deploy", "target": "shop/web", "image": "hotfix-1", "reason": "prices"});
+    request(&stack, &body);
+    until_runs(&stack, &web, &hotfix);
+    stack.sweep();
+    wait_until_idle(&stack);
+    assert!(deployed_image(&stack, &web).ends_with(&hotfix));
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
+#[test]
+fn a_pause_of_everything_holds_at_once_and_stands_in_each_message() {
+    let (stack, web, first) = live();
+    let scope = json!({"command": "pause", "everything": true, "reason": "database migration"});
+    request(&stack, &scope);
+    until_told(&stack, "everything paused by root until it is resumed");
+    let second = push_image(&stack, "shop/web", "RC_1.2.0", &["arm64"], "b");
+    stack.sweep();
+    wait_until_idle(&stack);
+    assert!(deployed_image(&stack, &web).ends_with(&first));
+    let storage_full = json!({
+        "source": "aws.rds", "detail-type": "RDS DB Instance Event",
+        "resources": ["arn:aws:rds:eu-west-1:123456789012:db:orders"],
+        "detail": {"EventID": "RDS-EVENT-0007", "EventCategories": ["low storage"], "SourceType": "DB_INSTANCE",
+                   "SourceIdentifier": "orders", "SourceArn": "arn:aws:rds:eu-west-1:123456789012:db:orders",
+                   "Message": "Allocated storage has been exhausted.", "Date": "2026-11-21T03:00:00.000Z"},
+    });
+    stack.control("event", storage_full);
+    let subject = until_told(
+        &stack,
+        "Note: everything paused by root until it is resumed. Lamplighter changes nothing.",
+    );
+    assert!(
+        subject.starts_with("[CRITICAL, PAUSED] orders: "),
+        "{subject}"
+    );
+    request(
+        &stack,
+        &json!({"command": "resume", "everything": true, "reason": "done"}),
+    );
+    until_told(&stack, "everything resumed by root");
+    stack.sweep();
+    until_runs(&stack, &web, &second);
+}
+
+/// Without a signature API Gateway refuses the call; with a mistake the function answers what is wrong.
+#[test]
+fn a_call_with_a_mistake_changes_nothing() {
+    let stack = Stack::start(&[("RequestApi", "yes")]).unwrap();
+    let url = stack.output("RequestUrl");
+    let (status, answer) =
+        stack.call_http_api(&url, &json!({"command": "pause", "everything": true}));
+    assert_eq!(status, 400, "{answer}");
+    assert!(
+        answer["error"].to_string().contains("is missing"),
+        "{answer}"
+    );
+    let body = json!({"command": "pause", "target": "shop/wbe", "reason": "x"});
+    let (status, answer) = stack.call_http_api(&url, &body);
+    assert_eq!(status, 422, "{answer}");
+    assert_eq!(stack.mail(), Vec::<Value>::new());
+}
