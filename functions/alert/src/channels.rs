@@ -5,6 +5,8 @@ mod amazon_q;
 mod destination;
 mod json;
 mod pager_duty;
+#[cfg(test)]
+mod pause_tests;
 mod request;
 mod slack;
 mod slack_blocks;

@@ -9,7 +9,7 @@ use lamplighter::release::approval::Approval;
 use serde::Serialize;
 
 use crate::container::SelectedContainer;
-use crate::offer::list_newest;
+use crate::newest::list_newest;
 use crate::policy::Policy;
 use crate::reads::Reads;
 

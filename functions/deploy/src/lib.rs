@@ -22,6 +22,7 @@ mod holds;
 mod messages;
 #[cfg(test)]
 mod messages_tests;
+mod newest;
 mod observation;
 mod observed;
 mod offer;

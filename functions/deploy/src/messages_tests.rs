@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
-use lamplighter::model::{Database, DeploymentController, ImageScan};
+use lamplighter::model::{
+    Command, Database, DeploymentController, ImageScan, Request, RequestScope,
+};
 use lamplighter::notify::Message;
 
+use crate::approvals::{ApprovalProblem, ProblemKind, RejectedImage};
 use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
 use crate::{Offer, messages};
@@ -132,6 +135,44 @@ fn every_message_about_changes_of_others() {
     let messages: Vec<Message> = plans
         .into_iter()
         .flat_map(|given| messages_of(given.decide()))
+        .collect();
+    insta::assert_snapshot!(book(&messages));
+}
+
+/// What people read about the image that they approved or rejected.
+#[test]
+fn every_message_about_an_approval() {
+    let problem = |kind, rejection: Option<&str>, newest: &[&str]| ApprovalProblem {
+        image: "RC_1.5".to_owned(),
+        kind,
+        newest: newest.iter().map(|tag| (*tag).to_owned()).collect(),
+        rejection: rejection.map(str::to_owned),
+    };
+    let several = ProblemKind::SeveralImages(vec!["RC_1.4.1".to_owned(), "RC_1.4.2".to_owned()]);
+    let tags = ["RC_1.4.2", "RC_1.4.1"];
+    let rejected = RejectedImage {
+        tag: "RC_1.4.2".to_owned(),
+        digest: digest(2),
+        request: Request {
+            id: "call-1".to_owned(),
+            at: given().now,
+            by: "arn:aws:sts::123456789012:assumed-role/Operators/alice".to_owned(),
+            reason: "wrong prices".to_owned(),
+            until: None,
+            scope: RequestScope::Target("shop/web".to_owned()),
+            command: Command::Reject("RC_1.4.2".to_owned()),
+        },
+    };
+    let messages = [
+        problem(ProblemKind::NoImage, None, &tags),
+        problem(ProblemKind::NoImage, Some("call-1"), &[]),
+        problem(several, None, &tags),
+        problem(ProblemKind::NotTracked, None, &tags),
+    ]
+    .map(|problem| messages::approval_without_effect(&problem, "RC_x.x.x"));
+    let messages: Vec<Message> = messages
+        .into_iter()
+        .chain([messages::image_rejected(&rejected)])
         .collect();
     insta::assert_snapshot!(book(&messages));
 }

@@ -12,12 +12,10 @@ use lamplighter::model::{Digest, ImageTag};
 
 use crate::approvals::{ApprovalLookup, ApprovalProblem};
 use crate::container::SelectedContainer;
+use crate::newest::list_newest;
 use crate::observed::Offer;
 use crate::policy::Policy;
 use crate::reads::Reads;
-
-/// The number of tags that a message lists.
-const MAX_LISTED_TAGS: usize = 5;
 
 /// The offered image, and what became of the approvals.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -127,21 +125,6 @@ async fn offer_tag<C: Reads>(
             &cloud.image_tags(repository).await?,
         ))),
     }
-}
-
-/// Lists the newest tags of a repository.
-pub fn list_newest(tags: &[ImageTag]) -> Vec<String> {
-    let mut newest: Vec<&ImageTag> = tags.iter().collect();
-    newest.sort_by(|a, b| {
-        b.pushed_at
-            .cmp(&a.pushed_at)
-            .then_with(|| a.tag.cmp(&b.tag))
-    });
-    newest
-        .iter()
-        .take(MAX_LISTED_TAGS)
-        .map(|tag| tag.tag.clone())
-        .collect()
 }
 
 /// Reports whether a pushed tag is newer than the running one and than all earlier attempts.

@@ -8,8 +8,8 @@ use lamplighter::model::{Command, Request, RequestScope};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, RequestAction};
 
-use crate::Observed;
 use crate::messages;
+use crate::observed::Observed;
 
 /// Returns the plan for one target: the request of the event, and what has ended meanwhile.
 #[must_use]

@@ -7,39 +7,32 @@
 mod decide;
 mod discovery;
 mod messages;
+#[cfg(test)]
+mod messages_tests;
+mod observed;
 mod reads;
 mod response;
-#[cfg(test)]
-mod tests;
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
-use lamplighter::model::Request;
 use lamplighter::plan::Action;
 use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::RequestActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Error, Function, Operation, Plan};
-use serde::Serialize;
 use serde_json::Value;
 
 use crate::reads::Reads;
 
 pub use decide::decide;
+pub use observed::Observed;
 
 /// The operation that records requests.
 pub struct RequestOperation;
-
-/// The input of a decision.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Observed {
-    /// The pauses and silences whose time is up.
-    pub ended: Vec<Request>,
-}
 
 impl Operation for RequestOperation {
     const FUNCTION: Function = Function::Request;

@@ -7,9 +7,8 @@ use lamplighter::model::Service;
 use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction};
 
 use crate::messages;
-use crate::observed::Observed;
+use crate::observed::{Observed, RequestedRollback};
 use crate::policy::Policy;
-use crate::requested::RequestedRollback;
 use crate::stage::RolloutStage;
 use crate::tracked::TrackedRollout;
 

@@ -1,13 +1,12 @@
 //! The input of a decision: what AWS reports about one rollout.
 
 use jiff::Timestamp;
-use lamplighter::model::{CodeDeployment, Digest, ExistingAlarm, Service};
+use lamplighter::model::{CodeDeployment, Digest, ExistingAlarm, Request, Service};
 use lamplighter::release::evidence::Evidence;
 use lamplighter::release::rollback::RollbackTarget;
-use lamplighter::state::{ProbeStreak, RolloutProgress};
+use lamplighter::state::{ActiveRollout, ProbeStreak, RolloutProgress};
 use serde::Serialize;
 
-use crate::requested::RequestedRollback;
 use crate::stage::RolloutStage;
 
 /// The input of [`crate::decide`].
@@ -49,4 +48,18 @@ pub struct Observed {
     /// The deployment that can be reverted to the rollback target: its ECS ARN or CodeDeploy
     /// identifier.
     pub revertible_deployment: Option<String>,
+}
+
+/// A rollback that a person requested, or why it has no effect.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RequestedRollback {
+    pub request: Request,
+    pub found: Result<Found, String>,
+}
+
+/// The release to leave, and the revision to roll back to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Found {
+    pub leaving: ActiveRollout,
+    pub target: RollbackTarget,
 }

@@ -7,29 +7,14 @@ use lamplighter::plan::{Action, ReleaseAction, Rollback};
 use lamplighter::release::rollback::{self, RollbackTarget};
 use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState};
 use lamplighter::{AwsError, Plan};
-use serde::Serialize;
 
 use crate::code_deploy;
 use crate::deployments::find_revertible_deployment;
 use crate::messages;
-use crate::observed::Observed;
+use crate::observed::{Found, Observed, RequestedRollback};
 use crate::policy::Policy;
 use crate::reads::Reads;
 use crate::tracked::TrackedRollout;
-
-/// A rollback that a person requested, or why it has no effect.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct RequestedRollback {
-    pub request: Request,
-    pub found: Result<Found, String>,
-}
-
-/// The release to leave, and the revision to roll back to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Found {
-    pub leaving: ActiveRollout,
-    pub target: RollbackTarget,
-}
 
 impl Observed {
     /// Finds the rollback that the open request is for. An image that the service does not run is left to `deploy`.

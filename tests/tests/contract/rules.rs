@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 103] = [
+const MATCHES: [(&str, &[&str]); 107] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),

@@ -68,7 +68,7 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "approve",
             "`yes`, `no`",
             "no",
-            "Holds every image until `lamplighter:approve` names its digest. With `strategy=`, the image is tested first and held before production traffic shifts.",
+            "Holds every image until `lamplighter:approve` names it. With `strategy=`, the image is tested first and held before production traffic shifts.",
         ),
         pair(
             "snapshot",
@@ -136,9 +136,12 @@ pub const DEPLOY_TAG: TagReference = TagReference {
 pub const APPROVE_TAG: TagReference = TagReference {
     key: APPROVE,
     on: "service",
-    summary: "Approves one image digest: under `approve=yes`, or to deploy a quarantined image once more.",
-    example: "sha256:…",
-    words: &[("sha256:…", "The digest as the notification names it.")],
+    summary: "Approves one image: under `approve=yes`, or to deploy a quarantined or older one once more.",
+    example: "RC_1.4.2",
+    words: &[(
+        "image",
+        "A tag such as `RC_1.4.2`, the digest as the notification names it, or at least 8 of its digits.",
+    )],
     pairs: &[],
 };
 

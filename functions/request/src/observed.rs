@@ -1,0 +1,11 @@
+//! The input of a decision.
+
+use lamplighter::model::Request;
+use serde::Serialize;
+
+/// The input of a decision.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Observed {
+    /// The pauses and silences whose time is up.
+    pub ended: Vec<Request>,
+}
