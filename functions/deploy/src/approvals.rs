@@ -1,6 +1,6 @@
 //! The images that people approved, and those that they rejected.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
@@ -21,8 +21,33 @@ pub struct ApprovalProblem {
     pub kind: ProblemKind,
     /// The newest tags of the repository.
     pub newest: Vec<String>,
-    /// The identifier of the request to reject the image; `None` for an approval.
-    pub rejection: Option<String>,
+    pub asked: Asked,
+}
+
+/// The keys of all approvals of a target, and of those that allow nothing more.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ApprovalKeys {
+    pub keys: BTreeSet<String>,
+    pub used: BTreeSet<String>,
+}
+
+/// What a person asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub enum Asked {
+    Approval,
+    Deployment,
+    /// A rejection, with the identifier of its request.
+    Rejection(String),
+}
+
+impl ApprovalProblem {
+    /// Returns the identifier of the request to reject the image, if it is one.
+    pub fn rejection(&self) -> Option<&str> {
+        match &self.asked {
+            Asked::Rejection(id) => Some(id),
+            Asked::Approval | Asked::Deployment => None,
+        }
+    }
 }
 
 /// What is wrong with the image that a person named.
@@ -45,6 +70,7 @@ pub struct ApprovalLookup<'a, C> {
     pub tags: Option<Vec<ImageTag>>,
     /// The digests that were found now, by the key of the approval.
     pub found: BTreeMap<String, Digest>,
+    pub keys: ApprovalKeys,
     pub problem: Option<ApprovalProblem>,
 }
 
@@ -60,36 +86,67 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
             cloud,
             tags: None,
             found: BTreeMap::new(),
+            keys: ApprovalKeys::default(),
             problem: None,
         }
     }
 
     /// Returns the image of the first open approval.
     pub async fn choose(&mut self) -> Result<Option<ImageTag>, AwsError> {
-        for approval in Approval::list(&self.context.target.tags, self.context.state) {
-            if self.is_done(&approval) {
-                continue;
-            }
-            let tags = self.read_tags().await?;
-            match self.choose_from(&approval, &tags) {
-                Ok(chosen) => {
-                    self.found
-                        .insert(approval.key.clone(), chosen.digest.clone());
-                    if !self.is_done(&approval) {
-                        return Ok(Some(chosen));
-                    }
-                }
-                Err(kind) => {
-                    self.problem = Some(ApprovalProblem {
-                        image: approval.image.to_string(),
-                        kind,
-                        newest: list_newest(&tags),
-                        rejection: None,
-                    });
-                }
+        let approvals = Approval::list(&self.context.target.tags, self.context.state);
+        self.keys.keys = approvals.iter().map(|one| one.key.clone()).collect();
+        let mut chosen = None;
+        for approval in approvals {
+            if self.is_used(&approval) {
+                self.keys.used.insert(approval.key);
+            } else if chosen.is_none() && !self.runs(&approval) {
+                chosen = self.find_approved(&approval).await?;
             }
         }
-        Ok(None)
+        Ok(chosen)
+    }
+
+    /// Returns the image of an open approval; `None` if it has no effect or nothing to do.
+    async fn find_approved(&mut self, approval: &Approval) -> Result<Option<ImageTag>, AwsError> {
+        let tags = self.read_tags().await?;
+        match self.choose_from(approval, &tags) {
+            Ok(chosen) => {
+                self.found
+                    .insert(approval.key.clone(), chosen.digest.clone());
+                let is_open = !self.is_used(approval)
+                    && !self.runs(approval)
+                    && !self.is_superseded(approval, &chosen, &tags);
+                Ok(is_open.then_some(chosen))
+            }
+            Err(kind) => {
+                self.problem = Some(ApprovalProblem {
+                    image: approval.image.to_string(),
+                    kind,
+                    newest: list_newest(&tags),
+                    asked: if approval.is_deployment() {
+                        Asked::Deployment
+                    } else {
+                        Asked::Approval
+                    },
+                });
+                Ok(None)
+            }
+        }
+    }
+
+    /// Reports whether a tracked image was pushed after the request: the newest push wins.
+    fn is_superseded(&self, approval: &Approval, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
+        let Some(request) = &approval.request else {
+            return false;
+        };
+        let follows = &self.context.policy.deploy.follows;
+        let quarantined = &self.context.state.releases.quarantined;
+        tags.iter().any(|listed| {
+            listed.pushed_at.is_some_and(|at| at > request.at)
+                && listed.digest != chosen.digest
+                && follows.matches_tag(&listed.tag)
+                && !quarantined.contains_key(&listed.digest)
+        })
     }
 
     async fn read_tags(&mut self) -> Result<Vec<ImageTag>, AwsError> {
@@ -101,29 +158,36 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         Ok(tags)
     }
 
-    /// Reports whether the approval has nothing to do any more: a rollout used it, or the image runs.
-    fn is_done(&self, approval: &Approval) -> bool {
+    /// Reports whether the approval allows nothing more.
+    fn is_used(&self, approval: &Approval) -> bool {
         let state = self.context.state;
-        let running = self.container.running_image();
-        let digest = self
-            .found
-            .get(&approval.key)
-            .or_else(|| approval.digest(state));
-        if let Some(digest) = digest {
-            return approval.is_used(digest, state) || running.digest.as_ref() == Some(digest);
+        if state.requests.used.contains(&approval.key) {
+            return true;
+        }
+        if let Some(digest) = self.known_digest(approval) {
+            return approval.is_used(digest, state);
         }
         // A tag is not resolved by what ran under it before: it may name another image by now.
-        let mut attempted = state.releases.attempts.iter();
-        let is_used = attempted.any(|attempt| {
-            let digest = attempt.digest.as_ref();
-            digest.is_some_and(|digest| {
-                approval.image.matches_digest(digest) && approval.is_used(digest, state)
-            })
-        });
-        is_used
-            || running
-                .digest
-                .is_some_and(|digest| approval.image.matches_digest(&digest))
+        let attempts = &state.releases.attempts;
+        let mut attempted = attempts
+            .iter()
+            .filter_map(|attempt| attempt.digest.as_ref());
+        attempted
+            .any(|digest| approval.image.matches_digest(digest) && approval.is_used(digest, state))
+    }
+
+    /// Reports whether the service runs the approved image.
+    fn runs(&self, approval: &Approval) -> bool {
+        let running = self.container.running_image().digest;
+        running.is_some_and(|running| match self.known_digest(approval) {
+            Some(digest) => running == *digest,
+            None => approval.image.matches_digest(&running),
+        })
+    }
+
+    fn known_digest<'d>(&'d self, approval: &Approval) -> Option<&'d Digest> {
+        let found = self.found.get(&approval.key);
+        found.or_else(|| approval.digest(self.context.state))
     }
 
     /// Returns the tag by which the approved image is deployed: a tracked one, or any for a deployment.
@@ -159,6 +223,8 @@ pub struct RejectedImage {
     pub tag: String,
     pub digest: Digest,
     pub request: Request,
+    /// Whether the service runs it, or it is being rolled out.
+    pub is_deployed: bool,
 }
 
 /// Lists the tags of the container's repository; none if it does not exist.
@@ -181,10 +247,12 @@ pub async fn find_rejected<C: Reads>(
     container: &SelectedContainer,
     cloud: &C,
 ) -> Result<Option<Result<RejectedImage, ApprovalProblem>>, AwsError> {
-    let Some(request) = &context.state.requests.rejection else {
-        return Ok(None);
-    };
-    let Command::Reject(image) = &request.command else {
+    let mut rejections = context.state.requests.rejections.iter();
+    let first = rejections.find_map(|request| match &request.command {
+        Command::Reject(image) => Some((request, image)),
+        _ => None,
+    });
+    let Some((request, image)) = first else {
         return Ok(None);
     };
     let selector = ImageSelector::new(image);
@@ -203,7 +271,7 @@ pub async fn find_rejected<C: Reads>(
             image: image.clone(),
             kind,
             newest: list_newest(&tags),
-            rejection: Some(request.id.clone()),
+            asked: Asked::Rejection(request.id.clone()),
         };
         match selector.select(&tags) {
             Selection::One(found) => Ok((found.tag, found.digest)),
@@ -212,8 +280,25 @@ pub async fn find_rejected<C: Reads>(
         }
     };
     Ok(Some(found.map(|(tag, digest)| RejectedImage {
+        is_deployed: is_deployed(context, container, &tag, &digest),
         tag,
         digest,
         request: request.clone(),
     })))
+}
+
+/// Reports whether the service runs an image, or it is being rolled out.
+fn is_deployed(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    tag: &str,
+    digest: &Digest,
+) -> bool {
+    let running = container.running_image();
+    let runs_it = match &running.digest {
+        Some(running) => running == digest,
+        None => running.tag.as_deref() == Some(tag),
+    };
+    let active = context.state.releases.active_rollout.as_ref();
+    runs_it || active.is_some_and(|active| active.digest == *digest)
 }

@@ -5,6 +5,7 @@ use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Service, TaskDefinition};
 use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult};
+use lamplighter::state::RequestState;
 use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
@@ -61,12 +62,12 @@ fn plan_rejection(
     service: &Service,
     now: Timestamp,
 ) -> Option<Plan> {
-    let rejected = observed.rejected.as_ref()?;
-    context.state.requests.open_rejection(now)?;
-    let active = context.state.releases.active_rollout.as_ref();
-    let is_deployed = observed.running_digest().as_ref() == Some(&rejected.digest)
-        || active.is_some_and(|active| active.digest == rejected.digest);
-    if is_deployed {
+    let rejected = observed.rejected.as_ref().filter(|one| !one.is_deployed)?;
+    let is_open = context
+        .state
+        .requests
+        .is_rejection_open(&rejected.request.id);
+    if !is_open || RequestState::has_expired(&rejected.request, now) {
         return None;
     }
     let message = messages::image_rejected(rejected);

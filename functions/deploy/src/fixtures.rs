@@ -58,6 +58,7 @@ pub fn given() -> Given {
         container: Err(String::new()),
         offer: Offer::NoTag(Vec::new()),
         approved: std::collections::BTreeMap::new(),
+        approvals: None,
         approval_problems: Vec::new(),
         rejected: None,
         scan: None,

@@ -55,7 +55,10 @@ impl Candidate<'_> {
     }
 
     fn check_downgrade(&self) -> Option<Plan> {
-        if self.has_open_approval() || !self.is_downgrade() {
+        // An image that was deployed before, and failed for its environment, was approved then.
+        let not_blamed = &self.context.state.releases.not_blamed;
+        let is_retried = not_blamed.contains_key(&self.image.digest);
+        if is_retried || self.has_open_approval() || !self.is_downgrade() {
             return None;
         }
         Some(Plan::nothing(format!(

@@ -52,9 +52,6 @@ pub use decide::decide;
 pub use observed::{Observed, Offer};
 pub use policy::Policy;
 
-/// The approvals whose digests the target state keeps.
-const APPROVALS_KEPT: usize = 20;
-
 pub struct Deploy;
 
 impl Operation for Deploy {
@@ -103,13 +100,20 @@ impl Operation for Deploy {
 
     /// Keeps the digests of approved images, so that an approval by tag is not for what the tag names later.
     fn prune_state(state: &mut TargetState, observed: &Observed) {
-        let approved = &mut state.requests.approved;
-        approved.extend(observed.approved.clone());
-        while approved.len() > APPROVALS_KEPT {
-            approved.pop_first();
+        let requests = &mut state.requests;
+        requests.approved.extend(observed.approved.clone());
+        if let Some(approvals) = &observed.approvals {
+            requests
+                .approved
+                .retain(|key, _| approvals.keys.contains(key));
+            requests.used.extend(approvals.used.clone());
+            requests.used.retain(|key| approvals.keys.contains(key));
         }
         for problem in &observed.approval_problems {
-            state.requests.close_rejection(problem.rejection.as_deref());
+            requests.close_rejection(problem.rejection());
+        }
+        if let Some(deployed) = observed.rejected.as_ref().filter(|one| one.is_deployed) {
+            requests.resolve_rejection(&deployed.request.id, &deployed.digest);
         }
     }
 }

@@ -7,7 +7,7 @@ use lamplighter::model::{Digest, Image, Service, TaskDefinition};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
 use lamplighter::policy::{self, FindingSeverity};
 
-use crate::approvals::{ApprovalProblem, ProblemKind, RejectedImage};
+use crate::approvals::{ApprovalProblem, Asked, ProblemKind, RejectedImage};
 use crate::container::SelectedContainer;
 
 pub fn container_not_found(problem: &str) -> Message {
@@ -75,10 +75,10 @@ pub fn no_matching_tag(follows: &str, repository: &str, newest: &[String]) -> Me
 /// Answers an approval or a rejection that has no effect. `follows`: the tags that the service tracks.
 pub fn approval_without_effect(problem: &ApprovalProblem, follows: &str) -> Message {
     let image = &problem.image;
-    let asked = if problem.rejection.is_some() {
-        "rejected"
-    } else {
-        "approved"
+    let asked = match problem.asked {
+        Asked::Approval => "approved without effect",
+        Asked::Deployment => "not deployed",
+        Asked::Rejection(_) => "rejected without effect",
     };
     let newest = if problem.newest.is_empty() {
         "The repository has no tag.".to_owned()
@@ -87,12 +87,12 @@ pub fn approval_without_effect(problem: &ApprovalProblem, follows: &str) -> Mess
     };
     let (title, why, next) = match &problem.kind {
         ProblemKind::NoImage => (
-            format!("{image} {asked} without effect - no such image"),
+            format!("{image} {asked} - no such image"),
             format!("The repository has neither a tag nor a digest {image}. {newest}"),
             "Name the image by its tag, its digest, or at least 8 digits of its digest.".to_owned(),
         ),
         ProblemKind::SeveralImages(tags) => (
-            format!("{image} {asked} without effect - several images"),
+            format!("{image} {asked} - several images"),
             format!("It is the beginning of the digests of {}.", tags.join(", ")),
             "Name the image by its tag, or by more digits of its digest.".to_owned(),
         ),

@@ -9,7 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::notify::Message;
 
-use crate::approvals::{ApprovalProblem, ProblemKind, RejectedImage};
+use crate::approvals::{ApprovalProblem, Asked, ProblemKind, RejectedImage};
 use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
 use crate::{Offer, messages};
@@ -142,11 +142,11 @@ fn every_message_about_changes_of_others() {
 /// What people read about the image that they approved or rejected.
 #[test]
 fn every_message_about_an_approval() {
-    let problem = |kind, rejection: Option<&str>, newest: &[&str]| ApprovalProblem {
+    let problem = |kind, asked, newest: &[&str]| ApprovalProblem {
         image: "RC_1.5".to_owned(),
         kind,
         newest: newest.iter().map(|tag| (*tag).to_owned()).collect(),
-        rejection: rejection.map(str::to_owned),
+        asked,
     };
     let several = ProblemKind::SeveralImages(vec!["RC_1.4.1".to_owned(), "RC_1.4.2".to_owned()]);
     let tags = ["RC_1.4.2", "RC_1.4.1"];
@@ -162,12 +162,18 @@ fn every_message_about_an_approval() {
             scope: RequestScope::Target("shop/web".to_owned()),
             command: Command::Reject("RC_1.4.2".to_owned()),
         },
+        is_deployed: false,
     };
     let messages = [
-        problem(ProblemKind::NoImage, None, &tags),
-        problem(ProblemKind::NoImage, Some("call-1"), &[]),
-        problem(several, None, &tags),
-        problem(ProblemKind::NotTracked, None, &tags),
+        problem(ProblemKind::NoImage, Asked::Approval, &tags),
+        problem(ProblemKind::NoImage, Asked::Deployment, &tags),
+        problem(
+            ProblemKind::NoImage,
+            Asked::Rejection("call-1".to_owned()),
+            &[],
+        ),
+        problem(several, Asked::Approval, &tags),
+        problem(ProblemKind::NotTracked, Asked::Approval, &tags),
     ]
     .map(|problem| messages::approval_without_effect(&problem, "RC_x.x.x"));
     let messages: Vec<Message> = messages

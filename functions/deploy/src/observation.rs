@@ -59,6 +59,7 @@ pub async fn observe<C: Reads>(
         container,
         offer: lookup.offer,
         approved: lookup.approved,
+        approvals: lookup.approvals,
         approval_problems: lookup.problem.into_iter().chain(problem).collect(),
         rejected,
         scan: None,

@@ -8,7 +8,7 @@ use lamplighter::model::{
 };
 use serde::Serialize;
 
-use crate::approvals::{ApprovalProblem, RejectedImage};
+use crate::approvals::{ApprovalKeys, ApprovalProblem, RejectedImage};
 use crate::container::SelectedContainer;
 
 /// The input of [`crate::decide`].
@@ -25,6 +25,8 @@ pub struct Observed {
     pub offer: Offer,
     /// The digests of approved images that were found now, by the key of the approval.
     pub approved: BTreeMap<String, Digest>,
+    /// The approvals of the target; `None` if they were not read.
+    pub approvals: Option<ApprovalKeys>,
     /// Why an approval or a rejection has no effect.
     pub approval_problems: Vec<ApprovalProblem>,
     /// The image that a person rejected.
@@ -80,6 +82,7 @@ impl Observed {
             container: Err("the service does not exist".to_owned()),
             offer: Offer::NotApplicable,
             approved: BTreeMap::new(),
+            approvals: None,
             approval_problems: Vec::new(),
             rejected: None,
             scan: None,

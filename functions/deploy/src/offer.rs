@@ -1,16 +1,17 @@
 //! The image that the registry offers to one service.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::ecr::ImageAction;
-use lamplighter::model::{Digest, ImageTag};
+use lamplighter::model::{Command, Digest, ImageTag};
+use lamplighter::state::approval_key;
 
-use crate::approvals::{ApprovalLookup, ApprovalProblem};
+use crate::approvals::{ApprovalKeys, ApprovalLookup, ApprovalProblem};
 use crate::container::SelectedContainer;
 use crate::newest::list_newest;
 use crate::observed::Offer;
@@ -23,6 +24,7 @@ pub struct Lookup {
     pub offer: Offer,
     /// The digests of the approved images that were found now, by the key of the approval.
     pub approved: BTreeMap<String, Digest>,
+    pub approvals: Option<ApprovalKeys>,
     pub problem: Option<ApprovalProblem>,
 }
 
@@ -32,6 +34,7 @@ impl Lookup {
         Self {
             offer: Offer::NotApplicable,
             approved: BTreeMap::new(),
+            approvals: None,
             problem: None,
         }
     }
@@ -64,6 +67,7 @@ async fn look_up<C: Reads>(
     let mut approvals = ApprovalLookup::new(context, container, cloud);
     let chosen = approvals.choose().await?;
     lookup.approved = approvals.found;
+    lookup.approvals = Some(approvals.keys);
     lookup.problem = approvals.problem;
     match chosen {
         Some(chosen) => offer_tag(container, &chosen.tag, chosen.pushed_at, cloud).await,
@@ -85,7 +89,7 @@ async fn find_newest_image<C: Reads>(
         (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
             (fixed.to_owned(), context.event.time)
         }
-        (_, Some(fixed)) => (fixed.to_owned(), None),
+        (_, Some(fixed)) if requested_digest(context).is_none() => (fixed.to_owned(), None),
         (Detail::ImageAction(push), None) if is_newest(context, container, push) => {
             (push.image_tag.clone(), context.event.time)
         }
@@ -95,7 +99,7 @@ async fn find_newest_image<C: Reads>(
                 digest: Digest::new(push.image_digest.clone()),
             });
         }
-        (_, None) => {
+        (_, _) => {
             let tags = match listed {
                 Some(tags) => tags,
                 None => cloud.image_tags(&container.repository).await?,
@@ -171,7 +175,18 @@ fn choose_tag(
     mut tags: Vec<ImageTag>,
 ) -> Option<ImageTag> {
     let follows = &context.policy.deploy.follows;
-    tags.retain(|candidate| follows.matches_tag(&candidate.tag));
+    let requested = requested_digest(context);
+    let not_blamed = &context.state.releases.not_blamed;
+    let tracked: BTreeSet<Digest> = tags
+        .iter()
+        .filter(|listed| follows.matches_tag(&listed.tag))
+        .map(|listed| listed.digest.clone())
+        .collect();
+    tags.retain(|candidate| {
+        let digest = &candidate.digest;
+        let is_expected = requested == Some(digest) || not_blamed.contains_key(digest);
+        follows.matches_tag(&candidate.tag) || (is_expected && !tracked.contains(digest))
+    });
     tags.into_iter()
         .filter(|candidate| is_open(context, container, candidate))
         .max_by(|a, b| {
@@ -181,6 +196,16 @@ fn choose_tag(
                 .then(a.pushed_at.cmp(&b.pushed_at))
                 .then_with(|| a.tag.cmp(&b.tag))
         })
+}
+
+/// Returns the digest that should run because a person requested its deployment. Its tag need not be tracked, and only an
+/// image that is pushed later replaces it.
+fn requested_digest(context: TargetContext<'_, Policy>) -> Option<&Digest> {
+    let state = context.state;
+    let request = state.requests.release.as_ref()?;
+    let digest = state.requests.approved.get(&approval_key(request))?;
+    let is_deployment = matches!(request.command, Command::Deploy(_));
+    (is_deployment && state.releases.current.as_ref() == Some(digest)).then_some(digest)
 }
 
 /// Reports whether the tag's digest may be deployed without an approval: it is not quarantined, and it was pushed after

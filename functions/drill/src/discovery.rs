@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
-use lamplighter::AwsError;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Command, Request, RequestScope, Tagged};
 use lamplighter::policy::{BACKUP, DRILL, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
+use lamplighter::{AwsError, Function};
 
 use crate::observation::Prefetched;
 use crate::reads::Reads;
@@ -56,7 +56,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
     }
 }
 
-/// Finds the databases with a drill schedule, and the sources of all existing temporary databases.
+/// Finds the databases with a drill schedule or a request for a drill, and the sources of all existing temporary databases.
 async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -> DiscoveryResult {
     let backed_up = discovery
         .cloud
@@ -76,6 +76,14 @@ async fn find_all<C: Reads, L: Ledger>(discovery: &DiscoveryContext<'_, C, L>) -
         .filter_map(|database| database.tags.get(TARGET))
     {
         let source = find_source(&backed_up, Arn::new(source));
+        found.entry(source.arn.clone()).or_insert(source);
+    }
+    for requested in discovery
+        .ledger
+        .list_watched(Function::Drill.name())
+        .await?
+    {
+        let source = find_source(&backed_up, requested);
         found.entry(source.arn.clone()).or_insert(source);
     }
     if found.is_empty() {

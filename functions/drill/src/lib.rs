@@ -82,6 +82,11 @@ impl Operation for Drill {
         Preconditions::for_active_target()
     }
 
+    /// A requested drill may have to wait, and its database need not have `drill=`.
+    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+        schedule::is_requested(context, observed.now)
+    }
+
     fn is_applied(action: &Action, observed: &Observed) -> bool {
         match action {
             Action::Drill(action) => is_drill_action_applied(action, observed),

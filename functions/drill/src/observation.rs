@@ -42,6 +42,7 @@ impl Prefetched {
             .collect();
         let found = describe(&arns, source, cloud).await?;
         let mut observed = Observed {
+            now: self.now,
             source: find_by_arn(&found, source),
             snapshots: list_snapshots(source, cloud).await?,
             restored: find_by_arn(&found, &restored),

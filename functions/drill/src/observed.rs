@@ -1,11 +1,14 @@
 //! The observed state of one database, on which `drill` decides.
 
+use jiff::Timestamp;
 use lamplighter::model::{Arn, Database, Snapshot, Task};
 use serde::Serialize;
 
 /// Observed state that [`crate::decide`] decides on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Observed {
+    /// The time of the observation.
+    pub now: Timestamp,
     /// Source database; `None` if it no longer exists.
     pub source: Option<Database>,
     /// Manual snapshots of the source, including those that Lamplighter did not take.

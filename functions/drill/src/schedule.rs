@@ -3,7 +3,6 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::Command;
 use lamplighter::policy::DrillSchedule;
 use lamplighter::state::TargetState;
 
@@ -12,6 +11,8 @@ use crate::policy::Policy;
 
 /// Time for which scheduled drills pause after a restore failed.
 const RESTORE_PAUSE: SignedDuration = SignedDuration::from_hours(24);
+/// Time after which a request for a drill that could not begin is dropped.
+const REQUEST_EXPIRES_AFTER: SignedDuration = SignedDuration::from_hours(24);
 
 /// Reports whether a drill is due.
 ///
@@ -19,7 +20,11 @@ const RESTORE_PAUSE: SignedDuration = SignedDuration::from_hours(24);
 /// scheduled drills pause for [`RESTORE_PAUSE`].
 #[must_use]
 pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
-    if is_requested(&context.event.detail) {
+    if let Detail::Drill(_) = context.event.detail {
+        return true;
+    }
+    // A target that is paused or not managed has no policy for backups.
+    if context.policy.backup.is_some() && is_requested(context, now) {
         return true;
     }
     let schedule = context
@@ -35,13 +40,13 @@ pub fn is_due(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
     has_elapsed && !has_restore_failed(context.state, now)
 }
 
-/// Reports whether a person requests a drill now.
-fn is_requested(detail: &Detail) -> bool {
-    match detail {
-        Detail::Drill(_) => true,
-        Detail::Request(request) => request.command == Command::Drill,
-        _ => false,
-    }
+/// Reports whether a drill was requested within a day, and since the last one began.
+pub fn is_requested(context: TargetContext<'_, Policy>, now: Timestamp) -> bool {
+    let last = last_start(context.state);
+    let requested = context.state.requests.drill;
+    requested.is_some_and(|at| {
+        last.is_none_or(|last| last < at) && now.duration_since(at) < REQUEST_EXPIRES_AFTER
+    })
 }
 
 /// Explains why no drill is due.

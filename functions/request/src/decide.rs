@@ -7,38 +7,48 @@ use lamplighter::event::detail::Detail;
 use lamplighter::model::{Command, Request, RequestScope};
 use lamplighter::notify::Message;
 use lamplighter::plan::{Action, RequestAction};
+use lamplighter::policy;
 
 use crate::messages;
 use crate::observed::Observed;
+use crate::response::NOT_RECORDED;
 
 /// Returns the plan for one target: the request of the event, and what has ended meanwhile.
 #[must_use]
 pub fn decide(context: TargetContext<'_, ()>, observed: &Observed, now: Timestamp) -> Plan {
     let mut plan = match &context.event.detail {
-        Detail::Request(request) => decide_request(context, request, now),
+        Detail::Request(request) => decide_request(context, observed, request, now),
         _ => plan_sweep(context, observed),
     };
-    let ended = observed.ended.iter().filter_map(messages::pause_ended);
-    plan.messages.extend(ended);
+    let open: Vec<&Request> = list_open(context, observed).collect();
+    let ended = observed.ended.iter();
+    plan.messages
+        .extend(ended.filter_map(|ended| messages::pause_ended(ended, &open)));
     plan
+}
+
+fn list_open<'a>(
+    context: TargetContext<'a, ()>,
+    observed: &'a Observed,
+) -> impl Iterator<Item = &'a Request> {
+    let pauses = context.state.requests.pauses.iter();
+    pauses.filter(|pause| !observed.ended.contains(pause))
 }
 
 /// Returns the plan of a sweep: the notification of each pause is repeated once a day, so that it keeps firing.
 fn plan_sweep(context: TargetContext<'_, ()>, observed: &Observed) -> Plan {
-    let pauses = &context.state.requests.pauses;
-    let open = pauses
-        .iter()
-        .filter(|pause| !observed.ended.contains(pause));
     let mut plan = Plan::nothing("the requests are recorded");
-    plan.messages = open.map(messages::paused).collect();
+    plan.messages = list_open(context, observed).map(messages::paused).collect();
     plan
 }
 
-fn decide_request(context: TargetContext<'_, ()>, request: &Request, now: Timestamp) -> Plan {
+fn decide_request(
+    context: TargetContext<'_, ()>,
+    observed: &Observed,
+    request: &Request,
+    now: Timestamp,
+) -> Plan {
     let requests = &context.state.requests;
-    if requests.is_recorded(&request.id) {
-        return Plan::nothing(format!("the request {} was recorded before", request.id));
-    }
     let scope = match &request.scope {
         RequestScope::Target(_) => RequestScope::Target(context.target.arn.to_string()),
         many @ (RequestScope::Application(_) | RequestScope::Everything) => many.clone(),
@@ -47,28 +57,71 @@ fn decide_request(context: TargetContext<'_, ()>, request: &Request, now: Timest
         scope,
         ..request.clone()
     };
+    if let Some(known) = requests.find_recorded(&request.id) {
+        let is_same = known.command == request.command && known.scope == request.scope;
+        return Plan::nothing(if is_same {
+            format!("the request {} was recorded before", request.id)
+        } else {
+            format!(
+                "{NOT_RECORDED}the id {} was used before for {}; choose another one",
+                request.id, known.command
+            )
+        });
+    }
     let paused = requests
         .pauses
         .iter()
         .find(|pause| pause.scope == request.scope);
     if request.command == Command::Resume && paused.is_none() {
-        return Plan::nothing(messages::not_paused(&request));
+        return Plan::nothing(format!("{NOT_RECORDED}{}", messages::not_paused(&request)));
     }
     if request.command == Command::Unsilence && requests.silence.is_none() {
-        return Plan::nothing(
-            "no request silences it; a tag lamplighter:silence does so until it is removed",
-        );
+        return Plan::nothing(format!(
+            "{NOT_RECORDED}no request silences it; a tag lamplighter:silence does so until it is removed"
+        ));
     }
     let message = build_message(&request, paused, now);
-    let reason = format!(
-        "{} requested by {}: {}",
-        request.command, request.by, request.reason
-    );
+    let reason = describe_effect(context, observed, &request);
     Plan::single_step(
         Action::Request(RequestAction::Record(request)),
         reason,
         message,
     )
+}
+
+/// Describes what a request will do, and what stands in its way.
+fn describe_effect(
+    context: TargetContext<'_, ()>,
+    observed: &Observed,
+    request: &Request,
+) -> String {
+    let mut parts = vec![format!("recorded: {}", messages::describe_effect(request))];
+    if let Some(replaced) = context.state.requests.find_replaced(request) {
+        parts.push(format!(
+            "It replaces the request of {} to {}.",
+            replaced.caller_name(),
+            replaced.command
+        ));
+    }
+    if request.command.needed_tag().is_some() {
+        let own = list_open(context, observed).next();
+        let pause = observed.pause.as_ref().or(own);
+        parts.extend(pause.map(|pause| {
+            format!(
+                "Nothing changes while it is paused by {}: {}.",
+                pause.caller_name(),
+                pause.reason
+            )
+        }));
+        let mode = context.target.tags.get(policy::MANAGED);
+        parts.extend(mode.filter(|mode| *mode != "true").map(|mode| {
+            format!(
+                "Nothing changes while its tag {} is {mode}.",
+                policy::MANAGED
+            )
+        }));
+    }
+    parts.join(" ")
 }
 
 /// Builds the notification of a request; `None` where the function that acts on it notifies people.

@@ -5,15 +5,25 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, Request, RequestScope, Tagged};
+use lamplighter::model::{Arn, Command, Request, RequestScope, Tagged};
 use lamplighter::policy::{self, APP, MANAGED};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
+use lamplighter::state::RequestState;
 use lamplighter::{AwsError, Function};
 
 use crate::reads::Reads;
 
-type DiscoveryResult = Result<Targets<Timestamp>, AwsError>;
+type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
+
+/// What all targets of a run share.
+#[derive(Debug, Default)]
+pub struct Prefetched {
+    /// The time of the run.
+    pub now: Timestamp,
+    /// The pauses of applications and of everything; read for a request about one target.
+    pub pauses: RequestState,
+}
 
 /// The kinds of resources that can be targets. `DatabaseOrCache` includes caches.
 const KINDS: [ResourceKind; 3] = [
@@ -64,7 +74,7 @@ async fn find_watched<C: Reads, L: Ledger>(
         let known = managed.iter().find(|tagged| tagged.arn == arn);
         known.cloned().unwrap_or_else(|| without_tags(arn))
     });
-    Ok(Targets::Found(targets.collect(), discovery.now))
+    Ok(Targets::Found(targets.collect(), prefetch(discovery)))
 }
 
 async fn find_requested<C: Reads, L: Ledger>(
@@ -73,19 +83,54 @@ async fn find_requested<C: Reads, L: Ledger>(
 ) -> DiscoveryResult {
     let found = match &request.scope {
         RequestScope::Everything => Ok(all_targets(discovery)),
+        // Its tag may be gone by now, and the pause is not.
+        RequestScope::Application(_) if is_end(request) => Ok(all_targets(discovery)),
         RequestScope::Application(app) => {
             let managed = list_managed(discovery.cloud).await?;
             check_application(app, &managed).map(|()| all_targets(discovery))
         }
         RequestScope::Target(name) => {
-            let managed = list_managed(discovery.cloud).await?;
-            find_target(name, &managed).and_then(|target| check_command(request, target))
+            let mut known = list_managed(discovery.cloud).await?;
+            if is_end(request) {
+                known.extend(list_unmanaged(discovery, &known).await?);
+            }
+            find_target(name, &known).and_then(|target| check_command(request, target))
         }
     };
+    let mut prefetched = prefetch(discovery);
+    if let RequestScope::Target(_) = request.scope {
+        let all = all_targets(discovery).arn;
+        prefetched.pauses = discovery.ledger.read_state(&all).await?.requests;
+    }
     Ok(match found {
-        Ok(target) => Targets::Found(vec![target], discovery.now),
+        Ok(target) => Targets::Found(vec![target], prefetched),
         Err(problem) => Targets::Skipped(problem),
     })
+}
+
+fn prefetch<C, L>(discovery: &DiscoveryContext<'_, C, L>) -> Prefetched {
+    Prefetched {
+        now: discovery.now,
+        ..Prefetched::default()
+    }
+}
+
+/// Reports whether a request ends a pause or a silence.
+fn is_end(request: &Request) -> bool {
+    matches!(request.command, Command::Resume | Command::Unsilence)
+}
+
+/// Lists the targets with a pause or a silence that lost the tag of managed ones.
+async fn list_unmanaged<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    managed: &[Tagged],
+) -> Result<Vec<Tagged>, AwsError> {
+    let mut watched = discovery
+        .ledger
+        .list_watched(Function::Request.name())
+        .await?;
+    watched.retain(|arn| managed.iter().all(|tagged| tagged.arn != *arn));
+    Ok(watched.into_iter().map(without_tags).collect())
 }
 
 fn all_targets<C, L>(discovery: &DiscoveryContext<'_, C, L>) -> Tagged {

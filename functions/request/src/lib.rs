@@ -19,7 +19,7 @@ use jiff::Timestamp;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
 use lamplighter::plan::Action;
-use lamplighter::policy::{StackDefaults, TagError};
+use lamplighter::policy::{self, StackDefaults, TagError};
 use lamplighter::ports::capability::RequestActions;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
@@ -29,6 +29,7 @@ use serde_json::Value;
 use crate::reads::Reads;
 
 pub use decide::decide;
+pub use discovery::Prefetched;
 pub use observed::Observed;
 
 /// The operation that records requests.
@@ -38,10 +39,10 @@ impl Operation for RequestOperation {
     const FUNCTION: Function = Function::Request;
     /// A paused target can be resumed, so requests are recorded whatever the tags say.
     const ALWAYS_CLEANS_UP: bool = true;
+    const IGNORES_PAUSES: bool = true;
     /// No tag configures requests.
     type Policy = ();
-    /// The time of the run.
-    type Prefetched = Timestamp;
+    type Prefetched = Prefetched;
     type Observed = Observed;
     type Capability = RequestActions;
 
@@ -91,18 +92,21 @@ impl<C: Reads, L: Ledger> Observe<C, L> for RequestOperation {
     async fn find_targets(
         &self,
         discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<Timestamp>, AwsError> {
+    ) -> Result<Targets<Prefetched>, AwsError> {
         discovery::find_targets(discovery).await
     }
 
     async fn observe(
         &self,
         context: TargetContext<'_, ()>,
-        now: &Timestamp,
+        prefetched: &Prefetched,
         _cloud: &C,
     ) -> Result<Observed, AwsError> {
+        let now = prefetched.now;
+        let app = policy::app_name(&context.target.tags);
         Ok(Observed {
-            ended: context.state.requests.list_ended(*now),
+            ended: context.state.requests.list_ended(now),
+            pause: prefetched.pauses.find_pause(app, now).cloned(),
         })
     }
 }

@@ -23,7 +23,8 @@ pub fn paused(request: &Request) -> Message {
         )
         .why(format!("{} requested it: {}", request.by, request.reason))
         .next(describe_resume(request))
-        .fires_until_resolved(condition(request))
+        .deduplicated_by(format!("request:{}", request.id))
+        .fires(condition(request))
 }
 
 /// Builds the message about the end of a pause by a request.
@@ -40,18 +41,23 @@ pub fn resumed(request: &Request, paused: Option<&Request>, now: Timestamp) -> M
         .action("Lamplighter acts again, and catches up at the next sweeps.")
         .why(format!("{} requested it: {}", request.by, request.reason))
         .next("Nothing to do.")
-        .resolves(condition(request))
+        .clears(condition(request))
 }
 
-/// Builds the message about a pause whose time is up; `None` for a silence.
-pub fn pause_ended(ended: &Request) -> Option<Message> {
+/// Builds the message about a pause whose time is up; `None` for a silence. `open`: the pauses that are still in effect.
+pub fn pause_ended(ended: &Request, open: &[&Request]) -> Option<Message> {
     if ended.command != Command::Pause {
         return None;
     }
     let what = match ended.scope.describe_many() {
-        Some(many) => format!("pause of {many} ended"),
-        None => "pause ended".to_owned(),
+        Some(many) => format!("pause of {many} by {} ended", ended.caller_name()),
+        None => format!("pause by {} ended", ended.caller_name()),
     };
+    if let Some(other) = open.iter().find(|pause| pause.scope == ended.scope) {
+        // The condition fires on, with the title of the pause that is left.
+        let message = paused(other);
+        return Some(message.deduplicated_by(format!("request:{}:ended", ended.id)));
+    }
     let message = Message::info(format!("{what} - its time is up"))
         .action("Lamplighter acts again, and catches up at the next sweeps.")
         .why(format!(
@@ -61,8 +67,29 @@ pub fn pause_ended(ended: &Request) -> Option<Message> {
             ended.reason
         ))
         .next("Nothing to do.")
-        .resolves(condition(ended));
+        .clears(condition(ended));
     Some(message)
+}
+
+/// Describes what a request will do.
+pub fn describe_effect(request: &Request) -> String {
+    match &request.command {
+        Command::Pause => "nothing changes there until it is resumed, or until its time is up.",
+        Command::Resume => "all its pauses end, and what was missed follows at the next sweeps.",
+        Command::Silence => "no notifications about it until its time is up.",
+        Command::Unsilence => "notifications about it are sent again.",
+        Command::Acknowledge(_) => "the reminders of the incident stop, if it is open.",
+        Command::Approve(_) | Command::Deploy(_) => {
+            "the image is deployed within minutes, unless a freeze, a scan or a snapshot holds it. A notification follows."
+        }
+        Command::Reject(_) => {
+            "the image is quarantined, and rolled back if it runs. A notification follows within minutes."
+        }
+        Command::RollBack(_) => "the service is rolled back within a minute. A notification follows.",
+        Command::BackUp => "a snapshot is taken within minutes, as soon as the database is available.",
+        Command::Drill => "the newest snapshot is restored within minutes. A notification follows.",
+    }
+    .to_owned()
 }
 
 /// Explains a request to resume what is not paused.

@@ -36,8 +36,8 @@ fn every_message() {
         messages::paused(&application),
         messages::paused(&everything),
         messages::resumed(&resume, Some(&everything), later),
-        messages::pause_ended(&target).unwrap(),
-        messages::pause_ended(&everything).unwrap(),
+        messages::pause_ended(&target, &[]).unwrap(),
+        messages::pause_ended(&everything, &[&application]).unwrap(),
     ];
     insta::assert_snapshot!(messages.map(|message| message.to_string()).join("\n\n"));
 }

@@ -8,4 +8,6 @@ use serde::Serialize;
 pub struct Observed {
     /// The pauses and silences whose time is up.
     pub ended: Vec<Request>,
+    /// The pause of the target's application, or of everything.
+    pub pause: Option<Request>,
 }

@@ -21,7 +21,10 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     // A rollback that an interrupted run made has closed its request.
     if let Some(requested) = &observed.requested
         && (requested.found.is_err()
-            || context.state.requests.rejection.as_ref() == Some(&requested.request))
+            || context
+                .state
+                .requests
+                .is_rejection_open(&requested.request.id))
     {
         return decide_requested(context, service, observed, requested, now);
     }

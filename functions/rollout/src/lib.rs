@@ -78,7 +78,13 @@ impl Operation for Rollout {
     }
 
     fn preconditions(observed: &Observed) -> Preconditions {
-        let down = (!observed.down.is_empty()).then(|| observed.down.join(", "));
+        // A person who requests a rollback has decided that an outage doesn't matter.
+        let is_requested = observed
+            .requested
+            .as_ref()
+            .is_some_and(|requested| requested.found.is_ok());
+        let is_held = !observed.down.is_empty() && !is_requested;
+        let down = is_held.then(|| observed.down.join(", "));
         let state = observed
             .service
             .as_ref()
@@ -133,7 +139,7 @@ impl Operation for Rollout {
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
         context.state.releases.active_rollout.is_some()
             || context.state.releases.active_rollback.is_some()
-            || context.state.requests.rejection.is_some()
+            || !context.state.requests.rejections.is_empty()
     }
 }
 

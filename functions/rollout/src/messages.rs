@@ -143,7 +143,7 @@ pub fn requested_rollback_started(
         active.digest.short_digest()
     ))
     .why(format!(
-        "{} requested to {}: {}",
+        "{} requested it ({}): {}",
         request.by, request.command, request.reason
     ))
     .next("Push a new image, or send a request to approve this one.")
@@ -353,7 +353,7 @@ fn describe_earlier_alarms(firing: &[ExistingAlarm]) -> String {
 
 fn describe_retry(active: &ActiveRollout, is_approval_used: bool) -> String {
     if is_approval_used {
-        return "Push a new image.".to_owned();
+        return "Push a new image, or send a request to approve this one again.".to_owned();
     }
     format!(
         "Push a new image, or tag the service {APPROVE} = {} to try this one again.",

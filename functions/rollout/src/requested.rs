@@ -1,11 +1,11 @@
 //! Rollbacks that a person requests.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Command, Digest, ImageRef, ImageSelector, Request, TaskDefinition};
 use lamplighter::plan::{Action, ReleaseAction, Rollback};
 use lamplighter::release::rollback::{self, RollbackTarget};
-use lamplighter::state::{ActiveRollout, ProbeStreak, TargetState};
+use lamplighter::state::{ActiveRollout, ProbeStreak, RequestState, TargetState};
 use lamplighter::{AwsError, Plan};
 
 use crate::code_deploy;
@@ -14,10 +14,14 @@ use crate::messages;
 use crate::observed::{Found, Observed, RequestedRollback};
 use crate::policy::Policy;
 use crate::reads::Reads;
+use crate::stage::CONSISTENCY_DELAY;
 use crate::tracked::TrackedRollout;
 
+/// How long after a rollback or a restart a request must name what to go back to: it may be about what ran before.
+const SETTLING: SignedDuration = SignedDuration::from_mins(15);
+
 impl Observed {
-    /// Finds the rollback that the open request is for. An image that the service does not run is left to `deploy`.
+    /// Finds the rollback that the first open request is for. An image that the service does not run is left to `deploy`.
     ///
     /// # Errors
     /// [`AwsError`] if AWS can't be read.
@@ -27,36 +31,31 @@ impl Observed {
         now: Timestamp,
         cloud: &C,
     ) -> Result<(), AwsError> {
-        let Some(request) = &context.state.requests.rejection else {
-            return Ok(());
-        };
-        if context.state.requests.open_rejection(now).is_none() {
-            self.closed_request = Some(request.id.clone());
+        let rejections = &context.state.requests.rejections;
+        if rejections.is_empty() {
             return Ok(());
         }
         let leaving = self.find_leaving(context, now, cloud).await?;
-        if !is_for_release(&request.command, leaving.as_ref()) {
-            return Ok(());
+        for request in rejections {
+            let found = if RequestState::has_expired(request, now) {
+                Err("it was not possible for 24 h".to_owned())
+            } else if !is_for_release(&request.command, leaving.as_ref()) {
+                continue;
+            } else if let Some(leaving) = &leaving {
+                self.find_target(context, request, leaving, cloud).await?
+            } else {
+                Err("no image of the service is known as a release of Lamplighter".to_owned())
+            };
+            match &found {
+                Ok(found) => self.find_deployment_to_stop(context, found, cloud).await?,
+                Err(_) => self.closed_request = Some(request.id.clone()),
+            }
+            self.requested = Some(RequestedRollback {
+                request: request.clone(),
+                found,
+            });
+            break;
         }
-        let to = match &request.command {
-            Command::RollBack(to) => to.as_deref(),
-            _ => None,
-        };
-        let found = match leaving {
-            Some(leaving) => self.find_target(context, leaving, to, cloud).await?,
-            None => Err(
-                "the running image has no digest, so that it is not a release of Lamplighter"
-                    .to_owned(),
-            ),
-        };
-        match &found {
-            Ok(found) => self.find_deployment_to_stop(context, found, cloud).await?,
-            Err(_) => self.closed_request = Some(request.id.clone()),
-        }
-        self.requested = Some(RequestedRollback {
-            request: request.clone(),
-            found,
-        });
         Ok(())
     }
 
@@ -76,7 +75,14 @@ impl Observed {
             return Ok(None);
         }
         let running = cloud.describe_task_definition(revision).await?;
-        Ok(find_running_release(&running, context.state, now))
+        let Some(mut image) = select_image(&running, context.state) else {
+            return Ok(None);
+        };
+        if let (None, Some(tag)) = (&image.digest, &image.tag) {
+            let found = cloud.find_image(&image.repository, tag).await?;
+            image.digest = found.map(|found| found.digest);
+        }
+        Ok(describe_running_release(&image, context.state, now))
     }
 
     /// Finds the deployment that can be reverted, and the one whose group a rollback goes through.
@@ -101,26 +107,64 @@ impl Observed {
     async fn find_target<C: Reads>(
         &self,
         context: TargetContext<'_, Policy>,
-        leaving: ActiveRollout,
-        to: Option<&str>,
+        request: &Request,
+        leaving: &ActiveRollout,
         cloud: &C,
     ) -> Result<Result<Found, String>, AwsError> {
         let state = context.state;
-        if let Some(rollback) = &state.releases.active_rollback
-            && let Some(revision) = &rollback.to
-        {
-            let name = messages::revision_name(revision);
-            return Ok(Err(format!("a rollback to {name} is in progress")));
+        if let Some(problem) = self.find_change_since(request, leaving, state) {
+            return Ok(Err(problem));
         }
-        let target = match to {
-            Some(to) => rollback::find_named_target(state, to, &leaving.digest, cloud).await?,
-            None => rollback::find_rollback_target(state, &leaving.digest, cloud)
+        let target = match &request.command {
+            Command::RollBack(Some(to)) => {
+                rollback::find_named_target(state, to, &leaving.digest, cloud).await?
+            }
+            _ => rollback::find_rollback_target(state, &leaving.digest, cloud)
                 .await?
                 .ok_or_else(|| {
                     "no earlier revision is verified, active and still in ECR".to_owned()
                 }),
         };
-        Ok(target.map(|target| Found { leaving, target }))
+        Ok(target.map(|target| Found {
+            leaving: leaving.clone(),
+            target,
+        }))
+    }
+
+    /// Describes what was deployed since the request, which can't be what the person wants to leave. `None` if nothing was.
+    fn find_change_since(
+        &self,
+        request: &Request,
+        leaving: &ActiveRollout,
+        state: &TargetState,
+    ) -> Option<String> {
+        if let Some(rollback) = &state.releases.active_rollback
+            && let Some(revision) = &rollback.to
+        {
+            let name = messages::revision_name(revision);
+            return Some(format!("a rollback to {name} is in progress"));
+        }
+        let names_image = !matches!(request.command, Command::RollBack(None));
+        let started = state.rollout_start(&leaving.digest);
+        if started.is_some_and(|started| started > request.at) && !names_image {
+            return Some(format!("{} was deployed after the request", leaving.tag));
+        }
+        let service = self.service.as_ref()?;
+        let deployed = service.primary_deployment()?.created_at?;
+        // A change of Lamplighter itself may be this rollback, in a run that was interrupted.
+        let is_foreign = state.last_change().is_none_or(|at| at < request.at);
+        if deployed > request.at && is_foreign {
+            return Some("the service was deployed by others after the request".to_owned());
+        }
+        let is_settling = deployed > request.at - SETTLING && deployed <= request.at;
+        let is_release = started.is_some_and(|started| started + CONSISTENCY_DELAY > deployed);
+        (is_settling && !is_release && !names_image).then(|| {
+            format!(
+                "{} was deployed again at {}, by a rollback or a restart: name with \"to\" what to go back to",
+                leaving.tag,
+                deployed.strftime("%H:%M UTC")
+            )
+        })
     }
 }
 
@@ -144,23 +188,35 @@ fn is_for_release(command: &Command, leaving: Option<&ActiveRollout>) -> bool {
     }
 }
 
-/// Returns the release that a revision runs, as if it was being rolled out.
-fn find_running_release(
-    running: &TaskDefinition,
-    state: &TargetState,
-    now: Timestamp,
-) -> Option<ActiveRollout> {
-    let images: Vec<ImageRef> = running
+/// Returns the image that the release of a revision is about: one that Lamplighter released, else the only one.
+fn select_image(running: &TaskDefinition, state: &TargetState) -> Option<ImageRef> {
+    let mut images: Vec<ImageRef> = running
         .containers()
         .map(|container| ImageRef::parse(container.image))
         .collect();
-    let digests = || images.iter().filter_map(|image| image.digest.as_ref());
-    let digest = digests()
-        .find(|digest| state.find_release_tag(digest).is_some())
-        .or_else(|| digests().next())?;
+    let released = images.iter().position(|image| {
+        let digest = image.digest.as_ref();
+        digest.is_some_and(|digest| state.find_release_tag(digest).is_some())
+    });
+    match released {
+        Some(at) => Some(images.swap_remove(at)),
+        None if images.len() == 1 => images.pop(),
+        None => None,
+    }
+}
+
+/// Returns the release of a running image, as if it was being rolled out. `None` if its digest is unknown.
+fn describe_running_release(
+    image: &ImageRef,
+    state: &TargetState,
+    now: Timestamp,
+) -> Option<ActiveRollout> {
+    let digest = image.digest.as_ref()?;
+    let released = state.find_release_tag(digest).map(str::to_owned);
+    let tag = released.or_else(|| image.tag.clone());
     Some(ActiveRollout {
         digest: digest.clone(),
-        tag: find_tag(digest, &images, state),
+        tag: tag.unwrap_or_else(|| digest.short_digest()),
         base: find_base(digest, state),
         previous: None,
         built_on: String::new(),
@@ -170,17 +226,6 @@ fn find_running_release(
         probe_streak: ProbeStreak::default(),
         progress: None,
     })
-}
-
-fn find_tag(digest: &Digest, images: &[ImageRef], state: &TargetState) -> String {
-    let released = state.find_release_tag(digest).map(str::to_owned);
-    let written = images
-        .iter()
-        .find(|image| image.digest.as_ref() == Some(digest))
-        .and_then(|image| image.tag.clone());
-    released
-        .or(written)
-        .unwrap_or_else(|| digest.short_digest())
 }
 
 /// Returns the revision that ran before a verified release; empty if it is unknown.

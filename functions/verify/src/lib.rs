@@ -61,6 +61,8 @@ impl Operation for Verify {
     type Capability = HookActions;
 
     const ALWAYS_CLEANS_UP: bool = true;
+    /// ECS and CodeDeploy shift traffic whether or not Lamplighter is paused. A verdict still stops a bad release.
+    const IGNORES_PAUSES: bool = true;
 
     fn parse_policy(
         &self,

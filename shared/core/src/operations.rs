@@ -144,23 +144,6 @@ impl Function {
         }
     }
 
-    /// Reports whether the function keeps a watch list of targets that its sweep reconciles again.
-    #[must_use]
-    pub const fn has_watch_list(self) -> bool {
-        match self {
-            Self::Rollout | Self::Verify | Self::Scale | Self::Heal | Self::Request => true,
-            Self::Deploy
-            | Self::Enroll
-            | Self::Backup
-            | Self::Drill
-            | Self::Archive
-            | Self::Certificates
-            | Self::Alert
-            | Self::Acknowledge
-            | Self::Digest => false,
-        }
-    }
-
     /// Reports whether the function runs an operation of the engine, on the targets of the account.
     #[must_use]
     pub const fn is_operation(self) -> bool {

@@ -171,7 +171,10 @@ fn a_pause_ends_at_its_time() {
         "everything paused by alice until 2026-11-21 04:00 UTC"
     );
     assert_eq!(
-        count_titles(&world, "pause of everything ended - its time is up"),
+        count_titles(
+            &world,
+            "pause of everything by alice ended - its time is up"
+        ),
         1
     );
     let answer = world.sweep(&RequestOperation).unwrap().unwrap();
@@ -253,7 +256,7 @@ fn a_request_that_failed_half_way_is_repeated(
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
     let state = world.state();
     let recorded = &state.held[&web].memory.requests;
-    assert_eq!((recorded.recorded.len(), &recorded.rejection), (1, &None));
+    assert_eq!((recorded.recorded.len(), recorded.rejections.len()), (1, 0));
 }
 
 /// EventBridge may lose the event; the sweeps find the request.
@@ -337,7 +340,7 @@ fn an_image_that_does_not_exist_or_is_not_tracked_gets_an_answer() {
         (
             "deploy",
             "hotfix-2",
-            "hotfix-2 approved without effect - no such image",
+            "hotfix-2 not deployed - no such image",
         ),
         (
             "reject",
@@ -351,7 +354,7 @@ fn an_image_that_does_not_exist_or_is_not_tracked_gets_an_answer() {
         assert_eq!(count_titles(&world, title), 1, "{:?}", world.titles());
     }
     assert!(world.image_of(&web).ends_with(":RC_1.0.0"));
-    assert_eq!(world.state().held[&web].memory.requests.rejection, None);
+    assert_eq!(world.state().held[&web].memory.requests.rejections, []);
 }
 
 /// What a person took back stays away, whoever looks next.
@@ -445,7 +448,7 @@ fn a_rollback_that_leads_nowhere_is_answered_once(#[case] to: Option<&str>, #[ca
     minutes(&world, 30);
     assert!(runs(&world, &web, "RC_1.1.0"));
     assert_eq!(count_titles(&world, title), 1, "{:?}", world.titles());
-    assert_eq!(world.state().held[&web].memory.requests.rejection, None);
+    assert_eq!(world.state().held[&web].memory.requests.rejections, []);
 }
 
 #[test]
@@ -520,7 +523,7 @@ fn an_acknowledgement_is_passed_on() {
 #[case::endless_silence(json!({"command": "silence", "target": "shop/web", "reason": "x"}), 400, "silence needs \"until\"")]
 #[case::until_of_a_deployment(json!({"command": "deploy", "target": "shop/web", "image": "x", "reason": "x", "until": "2026-11-22T00:00Z"}), 400, "deploy has no \"until\"")]
 #[case::untagged(json!({"command": "back-up", "target": "shop/web", "reason": "x"}), 422, "back-up has no effect on shop/web: it lacks the tag lamplighter:backup")]
-#[case::not_paused(json!({"command": "resume", "everything": true, "reason": "x"}), 200, "everything is not paused by a request")]
+#[case::not_paused(json!({"command": "resume", "everything": true, "reason": "x"}), 422, "everything is not paused by a request")]
 fn a_mistake_is_named(#[case] body: Value, #[case] status: u16, #[case] text: &str) {
     let (world, web) = web();
     tag(&world, &web, "app", "shop");
@@ -547,4 +550,319 @@ fn a_busy_target_is_answered_with_a_conflict() {
     assert_eq!(status, 409, "{answer}");
     world.advance(MINUTE * 2);
     assert_eq!(try_call(&world, &body).unwrap().0, 200);
+}
+
+/// A used approval stays used, however long ago that was and however many releases followed.
+#[rstest]
+#[case::deployment("request", "hotfix-1")]
+#[case::approval("request", "RC_1.1.0")]
+#[case::tag("tag", "RC_1.1.0")]
+fn a_used_approval_never_comes_back(#[case] by: &str, #[case] image: &str) {
+    let (world, web) = web();
+    world.push("shop/web", "hotfix-1", 99);
+    release(&world, &web, "RC_1.1.0", 11);
+    release(&world, &web, "RC_1.2.0", 12);
+    let command = if image == "hotfix-1" {
+        "deploy"
+    } else {
+        "approve"
+    };
+    if by == "tag" {
+        tag(&world, &web, "approve", image);
+        let _ = world.sweep(&Deploy);
+    } else {
+        request(&world, &about_web(command, Some(("image", image))));
+    }
+    assert!(runs(&world, &web, image), "{:?}", world.titles());
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 5);
+    for minor in 3..70 {
+        release(&world, &web, &format!("RC_1.{minor}.0"), 100 + minor);
+        minutes(&world, 12);
+    }
+    let deployed = world
+        .titles()
+        .iter()
+        .filter(|title| title.starts_with(&format!("deploying {image} ")))
+        .count();
+    assert!(deployed <= 2, "{:?}", world.titles());
+    assert!(runs(&world, &web, "RC_1.69.0"));
+}
+
+/// Where one tag is tracked, a requested image stays until that tag is pushed again.
+#[test]
+fn a_requested_image_stays_where_a_fixed_tag_is_tracked() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "prod", "tag=prod repo=shop/web");
+    release(&world, &web, "prod", 11);
+    world.advance(MINUTE);
+    world.push("shop/web", "hotfix-1", 99);
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+    release(&world, &web, "prod", 12);
+    minutes(&world, 30);
+    assert!(runs(&world, &web, "prod"), "{:?}", world.titles());
+}
+
+/// A template that names an earlier image is put right with the image that a person requested.
+#[test]
+fn a_template_does_not_take_a_requested_image_back() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    world.push("shop/web", "hotfix-1", 99);
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 5);
+    {
+        let mut state = world.state_mut();
+        let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.0.0";
+        let revision = state.register("shop-web", image);
+        state.deploy(&web, &revision);
+        state.settle(&web);
+    }
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+}
+
+/// A rollback is about what ran when it was asked for: nothing newer is left, and a second caller goes back no further.
+#[rstest]
+#[case::another_caller(
+    "another caller",
+    "roll-back requested by alice without effect - RC_1.2.0 was deployed again at "
+)]
+#[case::by_hand(
+    "by hand",
+    "roll-back requested by alice without effect - the service was deployed by others after the request"
+)]
+#[case::newer_push(
+    "newer push",
+    "roll-back requested by alice without effect - RC_1.4.0 was deployed after the request"
+)]
+fn a_rollback_leaves_only_what_ran_before(#[case] what: &str, #[case] answer: &str) {
+    let (world, web) = web();
+    for (tag, content) in [("RC_1.1.0", 11), ("RC_1.2.0", 12), ("RC_1.3.0", 13)] {
+        release(&world, &web, tag, content);
+    }
+    minutes(&world, 30);
+    let expected = match what {
+        "another caller" => {
+            request(&world, &about_web("roll-back", None));
+            world.state_mut().settle(&web);
+            minutes(&world, 5);
+            request(&world, &about_web("roll-back", None));
+            "RC_1.2.0"
+        }
+        "by hand" => {
+            request(&world, &pause(&json!({"target": "shop/web"})));
+            request(&world, &about_web("roll-back", None));
+            world.advance(MINUTE * 5);
+            let fixed = world.state().definitions[2].arn().to_owned();
+            world.state_mut().deploy(&web, &fixed);
+            world.state_mut().settle(&web);
+            world.advance(MINUTE * 5);
+            request(&world, &about_web("resume", None));
+            "RC_1.2.0"
+        }
+        _ => {
+            assert_eq!(
+                try_call(&world, &about_web("roll-back", None)).unwrap().0,
+                200
+            );
+            world.state_mut().bus.clear();
+            world.advance(MINUTE);
+            push(&world, "RC_1.4.0", 14);
+            "RC_1.4.0"
+        }
+    };
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 30);
+    let titles = world.titles();
+    let answers = titles.iter().filter(|title| title.starts_with(answer));
+    assert_eq!(answers.count(), 1, "{titles:?}");
+    world.state_mut().settle(&web);
+    minutes(&world, 30);
+    assert!(runs(&world, &web, expected), "{:?}", world.titles());
+}
+
+/// What is rejected is not released by an earlier approval that something held.
+#[rstest]
+#[case::same_name("RC_1.2.0", "reject", Some(("image", "RC_1.2.0")))]
+#[case::other_name("RC_1.2.0", "reject", Some(("image", "000000000000000000000000000000000000000000000000000000000000000c")))]
+#[case::deployment("hotfix-1", "roll-back", None)]
+fn a_rejection_ends_an_earlier_approval(
+    #[case] approved: &str,
+    #[case] command: &str,
+    #[case] argument: Option<(&str, &str)>,
+) {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    world.push("shop/web", "hotfix-1", 99);
+    let _ = world.push("shop/web", "RC_1.2.0", 12);
+    world.advance(MINUTE);
+    request(&world, &pause(&json!({"target": "shop/web"})));
+    let approve = if approved == "hotfix-1" {
+        "deploy"
+    } else {
+        "approve"
+    };
+    let answer = request(&world, &about_web(approve, Some(("image", approved))));
+    assert!(
+        answer
+            .to_string()
+            .contains("Nothing changes while it is paused by alice: database migration."),
+        "{answer}"
+    );
+    request(&world, &about_web(command, argument));
+    request(&world, &about_web("resume", None));
+    minutes(&world, 60);
+    assert!(!runs(&world, &web, approved), "{:?}", world.titles());
+}
+
+/// The running image may have other tags, and is rejected by each of them.
+#[test]
+fn a_running_image_is_rejected_by_another_of_its_tags() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    release(&world, &web, "RC_1.2.0", 12);
+    world.push("shop/web", "git-3f2a1b0", 12);
+    request(&world, &about_web("reject", Some(("image", "git-3f2a1b0"))));
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert_eq!(world.state().held[&web].memory.requests.rejections, []);
+}
+
+/// An approved image that can't run here does not stand in the way of later pushes.
+#[test]
+fn a_later_push_replaces_an_approved_image_that_is_held() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    world.push("shop/web", "hotfix-1", 99);
+    {
+        let mut state = world.state_mut();
+        let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
+        state.images.get_mut(&key).unwrap().1 = Some(Vec::new());
+    }
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    push(&world, "RC_1.2.0", 12);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+}
+
+/// Two people pause everything: the one who resumes resumes all, and the end of one pause leaves the other.
+#[test]
+fn pauses_of_two_people_add_up() {
+    let (world, web) = web();
+    for (reason, hours) in [("migration", 3), ("audit", 1)] {
+        let until = (BEGINNING + HOUR * hours).to_string();
+        request(
+            &world,
+            &json!({"command": "pause", "everything": true, "reason": reason, "until": until}),
+        );
+        world.advance(MINUTE);
+    }
+    push(&world, "RC_1.1.0", 11);
+    world.advance(HOUR);
+    for _ in 0..3 {
+        let _ = world.sweep(&RequestOperation);
+        let _ = world.sweep(&Deploy);
+        world.advance(MINUTE * 5);
+    }
+    assert!(!runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    let first = "everything paused by alice until 2026-11-21 06:00 UTC";
+    assert_eq!(world.titles().last().unwrap(), first);
+    let fires = |notice: &lamplighter::notify::Notification| notice.message.fires.is_some();
+    assert_eq!(
+        world
+            .state()
+            .notices
+            .iter()
+            .filter(|notice| fires(notice))
+            .count(),
+        3
+    );
+    request(
+        &world,
+        &json!({"command": "resume", "everything": true, "reason": "done"}),
+    );
+    let _ = world.sweep(&Deploy);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+}
+
+/// An identifier names one request: another one with it is refused, and not taken for a repetition.
+#[test]
+fn an_identifier_names_one_request() {
+    let (world, web) = web();
+    tag(&world, &web, "app", "shop");
+    let mut body = pause(&json!({"application": "shop"}));
+    body["id"] = "change-42".into();
+    request(&world, &body);
+    assert!(
+        request(&world, &body)
+            .to_string()
+            .contains("was recorded before")
+    );
+    let mut other = pause(&json!({"everything": true}));
+    other["id"] = "change-42".into();
+    let (status, answer) = try_call(&world, &other).unwrap();
+    assert_eq!(status, 422, "{answer}");
+    assert!(
+        answer
+            .to_string()
+            .contains("the id change-42 was used before for pause"),
+        "{answer}"
+    );
+}
+
+/// A pause ends although the tag by which it was asked for is gone.
+#[test]
+fn a_pause_can_be_ended_without_its_tags() {
+    let (world, web) = web();
+    tag(&world, &web, "app", "shop");
+    request(&world, &pause(&json!({"application": "shop"})));
+    request(&world, &pause(&json!({"target": "shop/web"})));
+    world.state_mut().tags.get_mut(&web).unwrap().clear();
+    request(
+        &world,
+        &json!({"command": "resume", "application": "shop", "reason": "done"}),
+    );
+    request(&world, &about_web("resume", None));
+    assert!(
+        world
+            .state()
+            .held
+            .values()
+            .all(|held| held.memory.requests.pauses.is_empty())
+    );
+}
+
+/// A drill that is asked for during a pause begins after it, once.
+#[test]
+fn a_drill_waits_for_the_end_of_a_pause() {
+    let world = World::new();
+    world.database("orders", "at=03:00 keep=7d");
+    world.sweep(&Backup).unwrap().unwrap();
+    world.advance(MINUTE * 15);
+    request(&world, &pause(&json!({"everything": true})));
+    request(
+        &world,
+        &json!({"command": "drill", "target": "orders", "reason": "audit"}),
+    );
+    assert_eq!(world.count("RestoreDBInstance"), 0);
+    request(
+        &world,
+        &json!({"command": "resume", "everything": true, "reason": "done"}),
+    );
+    for _ in 0..30 {
+        let _ = world.invoke_with(&Drill, sweep(), closed());
+        world.advance(MINUTE * 15);
+    }
+    assert_eq!(world.count("RestoreDBInstance"), 1, "{:?}", world.titles());
 }

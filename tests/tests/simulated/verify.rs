@@ -562,3 +562,14 @@ fn a_missing_comparison_is_notified(#[case] tag: &str, #[case] expected: &str) {
         world.titles()
     );
 }
+
+/// While everything is paused, ECS goes on with a canary, and a verdict still stops a bad one.
+#[test]
+fn a_bad_release_is_stopped_while_everything_is_paused() {
+    let (world, _) = canary(TAG, 5.0);
+    let pause = json!({"command": "pause", "everything": true, "reason": "database migration"});
+    e2e::testkit::requests::request(&world, &pause);
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
+    let (answer, _) = until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
+    assert_eq!(answer, "FAILED");
+}

@@ -4,7 +4,7 @@ use crate::AwsError;
 use crate::engine::limits::LimitReached;
 use crate::model::Cause;
 use crate::notify::Message;
-use crate::plan::{Finding, Step};
+use crate::plan::{Action, Finding, Step};
 use crate::policy::TagError;
 
 /// The maximum length of the titles that the title of a list of findings repeats, in characters.
@@ -156,7 +156,10 @@ pub(super) fn observe_only_message(step: &Step) -> Message {
 /// Builds the message for a failed action. If the answer was lost, AWS may have executed it.
 pub(super) fn action_failed_message(step: &Step, error: &AwsError) -> Message {
     let intended = step.action.describe();
-    let message = if error.refused {
+    let message = if let Action::Request(_) = step.action {
+        Message::warning(format!("failed to {intended} - {}", error.code))
+            .action("Lamplighter did not record the request, and does not retry it. The caller was told so.")
+    } else if error.refused {
         Message::warning(format!("failed to {intended} - {}", error.code))
             .action("Lamplighter retries at the next sweep if the action is still needed.")
     } else {

@@ -35,6 +35,8 @@ pub trait Operation {
     /// Cleans up regardless of the tags of the target: even if it is paused, observed or has
     /// invalid tags.
     const ALWAYS_CLEANS_UP: bool = false;
+    /// Whether it works on targets that a request pauses: it changes nothing on them.
+    const IGNORES_PAUSES: bool = false;
 
     /// Parses the tag of this operation. Returns `None` if the target does not have it.
     ///

@@ -34,6 +34,9 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 
     /// Returns the pause of the target, of its application or of everything.
     fn find_pause(&self) -> Option<&Request> {
+        if Op::IGNORES_PAUSES {
+            return None;
+        }
         let app = policy::app_name(&self.target.tags);
         self.pauses
             .find_pause(app, self.now)

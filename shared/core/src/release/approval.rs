@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::model::{Command, Digest, ImageSelector, Request};
 use crate::policy;
-use crate::state::TargetState;
+use crate::state::{TargetState, approval_key};
 
 /// An approval of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Approval {
     fn from_request(request: &Request) -> Option<Self> {
         match &request.command {
             Command::Approve(image) | Command::Deploy(image) => Some(Self {
-                key: format!("request:{}", request.id),
+                key: approval_key(request),
                 image: ImageSelector::new(image),
                 request: Some(request.clone()),
             }),
@@ -73,9 +73,12 @@ impl Approval {
         }
     }
 
-    /// Reports whether a rollout has used the approval of this digest.
+    /// Reports whether a rollout has used the approval of this digest, or the digest was rejected since.
     #[must_use]
     pub fn is_used(&self, digest: &Digest, state: &TargetState) -> bool {
+        if state.requests.used.contains(&self.key) {
+            return true;
+        }
         let since = self.request.as_ref().map(|request| request.at);
         state.releases.attempts.iter().any(|attempt| {
             attempt.finished

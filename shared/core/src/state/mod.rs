@@ -24,6 +24,6 @@ pub use releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,
     ReleaseState, RolloutProgress, Verified,
 };
-pub use requests::RequestState;
+pub use requests::{RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub use target::{Pending, TargetState};

@@ -1,6 +1,6 @@
 //! The requests about one target, and what they set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,8 @@ use crate::model::{Command, Digest, Request, RequestScope};
 const REJECTION_EXPIRES_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Requests that are kept as history for people, and to recognize repetitions.
 const KEPT: usize = 20;
+/// Pauses that can be in effect at once.
+const PAUSES_KEPT: usize = 20;
 
 /// The requests about a target, or about all targets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -26,17 +28,30 @@ pub struct RequestState {
     pub release: Option<Request>,
     /// The digests of approved images, by the key of the approval.
     pub approved: BTreeMap<String, Digest>,
+    /// The keys of approvals that allow nothing more: a rollout used them, or their image was rejected since.
+    pub used: BTreeSet<String>,
     /// The time of the last request to back the database up.
     pub backup: Option<Timestamp>,
-    /// The last request to reject an image or to roll back.
-    pub rejection: Option<Request>,
+    /// The time of the last request for a drill.
+    pub drill: Option<Timestamp>,
+    /// The open requests to reject an image or to roll back, oldest first.
+    pub rejections: Vec<Request>,
 }
 
 impl RequestState {
-    /// Reports whether a request with this identifier was recorded.
+    /// Returns the recorded request with this identifier.
     #[must_use]
-    pub fn is_recorded(&self, id: &str) -> bool {
-        self.recorded.iter().any(|request| request.id == id)
+    pub fn find_recorded(&self, id: &str) -> Option<&Request> {
+        self.recorded.iter().find(|request| request.id == id)
+    }
+
+    /// Returns the open request to release an image that a newer one replaces.
+    #[must_use]
+    pub fn find_replaced(&self, newer: &Request) -> Option<&Request> {
+        let is_release = matches!(newer.command, Command::Approve(_) | Command::Deploy(_));
+        self.release
+            .as_ref()
+            .filter(|open| is_release && !self.used.contains(&approval_key(open)))
     }
 
     /// Lists the pauses in effect.
@@ -86,45 +101,91 @@ impl RequestState {
         !self.pauses.is_empty() || self.silence.is_some()
     }
 
-    /// Returns the open request to reject an image or to roll back.
+    /// Reports whether a request to reject an image or to roll back was not possible for too long.
     #[must_use]
-    pub fn open_rejection(&self, now: Timestamp) -> Option<&Request> {
-        self.rejection
-            .as_ref()
-            .filter(|request| now.duration_since(request.at) < REJECTION_EXPIRES_AFTER)
+    pub fn has_expired(request: &Request, now: Timestamp) -> bool {
+        now.duration_since(request.at) >= REJECTION_EXPIRES_AFTER
     }
 
-    /// Closes the request to reject an image or to roll back, if it is still this one.
+    /// Reports whether a request to reject an image or to roll back is open.
+    #[must_use]
+    pub fn is_rejection_open(&self, id: &str) -> bool {
+        self.rejections.iter().any(|request| request.id == id)
+    }
+
+    /// Closes a request to reject an image or to roll back.
     pub fn close_rejection(&mut self, id: Option<&str>) {
-        self.rejection
-            .take_if(|request| Some(request.id.as_str()) == id);
+        self.rejections
+            .retain(|request| Some(request.id.as_str()) != id);
+    }
+
+    /// Replaces the image of a request to reject one by its digest.
+    pub fn resolve_rejection(&mut self, id: &str, digest: &Digest) {
+        for request in &mut self.rejections {
+            if request.id == id {
+                request.command = Command::Reject(digest.to_string());
+            }
+        }
+    }
+
+    /// Records that a digest was rejected: earlier approvals of it allow nothing more.
+    pub(super) fn reject_digest(&mut self, digest: &Digest) {
+        let approved = self.approved.iter().filter(|(_, known)| *known == digest);
+        self.used.extend(approved.map(|(key, _)| key.clone()));
+    }
+
+    /// Records that another image than the requested one was released since.
+    pub(super) fn supersede_release(&mut self, digest: &Digest) {
+        let approved = &self.approved;
+        self.release
+            .take_if(|request| approved.get(&approval_key(request)) != Some(digest));
     }
 
     /// Records a request, and what it sets.
     pub(super) fn record(&mut self, request: &Request) {
         match &request.command {
             Command::Pause => {
-                self.end_pause(&request.scope);
                 self.pauses.push(request.clone());
+                keep_last(&mut self.pauses, PAUSES_KEPT);
             }
-            Command::Resume => self.end_pause(&request.scope),
+            Command::Resume => self.pauses.retain(|pause| pause.scope != request.scope),
             Command::Silence => self.silence = Some(request.clone()),
             Command::Unsilence => self.silence = None,
-            // Only `alert` knows incidents, so the notification passes an acknowledgement on; `drill` starts at once,
-            // by the event that passes the request on.
-            Command::Acknowledge(_) | Command::Drill => {}
+            // Only `alert` knows incidents, so the notification passes an acknowledgement on.
+            Command::Acknowledge(_) => {}
             Command::BackUp => self.backup = Some(request.at),
+            Command::Drill => self.drill = Some(request.at),
             Command::Approve(_) | Command::Deploy(_) => self.release = Some(request.clone()),
-            Command::Reject(_) | Command::RollBack(_) => self.rejection = Some(request.clone()),
+            Command::Reject(image) => {
+                self.release.take_if(|release| {
+                    matches!(&release.command, Command::Approve(other) | Command::Deploy(other) if other == image)
+                });
+                self.add_rejection(request);
+            }
+            Command::RollBack(_) => {
+                self.release = None;
+                self.add_rejection(request);
+            }
         }
         self.recorded.push(request.clone());
-        let surplus = self.recorded.len().saturating_sub(KEPT);
-        self.recorded.drain(..surplus);
+        keep_last(&mut self.recorded, KEPT);
     }
 
-    fn end_pause(&mut self, scope: &RequestScope) {
-        self.pauses.retain(|pause| pause.scope != *scope);
+    fn add_rejection(&mut self, request: &Request) {
+        self.rejections.push(request.clone());
+        keep_last(&mut self.rejections, KEPT);
     }
+}
+
+/// Returns the key under which the digest of a requested image is stored.
+#[must_use]
+pub fn approval_key(request: &Request) -> String {
+    format!("request:{}", request.id)
+}
+
+fn keep_last(requests: &mut Vec<Request>, kept: usize) {
+    let surplus = requests.len().saturating_sub(kept);
+    requests.drain(..surplus);
 }
 
 /// Reports whether the time of a pause or silence is up.

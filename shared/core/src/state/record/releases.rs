@@ -65,7 +65,9 @@ impl TargetState {
             releases
                 .not_blamed
                 .retain(|digest, _| *digest == rollout.digest);
+            self.requests.supersede_release(&rollout.digest);
         }
+        let releases = &mut self.releases;
         // What a rollout without a result replaced comes back, not that rollout.
         let previous = match &superseded {
             Some(superseded) if !repeats => superseded.previous.clone(),
@@ -261,6 +263,7 @@ impl TargetState {
         self.releases
             .quarantined
             .insert(digest.clone(), reason.to_owned());
+        self.requests.reject_digest(digest);
         self.releases.not_blamed.remove(digest);
         self.releases
             .verified

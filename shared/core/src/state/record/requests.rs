@@ -22,8 +22,8 @@ impl TargetState {
                     | Command::Acknowledge(_)
                     | Command::Approve(_)
                     | Command::Deploy(_)
-                    | Command::BackUp
-                    | Command::Drill => {}
+                    | Command::BackUp => {}
+                    Command::Drill => self.set_requeue(Function::Drill.name(), true),
                 }
             }
         }
