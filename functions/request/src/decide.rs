@@ -104,6 +104,9 @@ fn describe_effect(
         ));
     }
     if request.command.needed_tag().is_some() {
+        if observed.observes {
+            parts.push("Nothing changes while the stack parameter Mode is observe.".to_owned());
+        }
         let own = list_open(context, observed).next();
         let pause = observed.pause.as_ref().or(own);
         parts.extend(pause.map(|pause| {

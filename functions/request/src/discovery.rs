@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Command, Request, RequestScope, Tagged};
-use lamplighter::policy::{self, APP, MANAGED};
+use lamplighter::policy::{self, APP, MANAGED, Mode};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::RequestState;
@@ -21,6 +21,8 @@ type DiscoveryResult = Result<Targets<Prefetched>, AwsError>;
 pub struct Prefetched {
     /// The time of the run.
     pub now: Timestamp,
+    /// Whether the stack only observes.
+    pub observes: bool,
     /// The pauses of applications and of everything; read for a request about one target.
     pub pauses: RequestState,
 }
@@ -111,6 +113,7 @@ async fn find_requested<C: Reads, L: Ledger>(
 fn prefetch<C, L>(discovery: &DiscoveryContext<'_, C, L>) -> Prefetched {
     Prefetched {
         now: discovery.now,
+        observes: discovery.defaults.mode == Mode::Observe,
         ..Prefetched::default()
     }
 }

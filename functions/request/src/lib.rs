@@ -105,6 +105,7 @@ impl<C: Reads, L: Ledger> Observe<C, L> for RequestOperation {
         let now = prefetched.now;
         let app = policy::app_name(&context.target.tags);
         Ok(Observed {
+            observes: prefetched.observes,
             ended: context.state.requests.list_ended(now),
             pause: prefetched.pauses.find_pause(app, now).cloned(),
         })

@@ -8,6 +8,8 @@ use serde::Serialize;
 pub struct Observed {
     /// The pauses and silences whose time is up.
     pub ended: Vec<Request>,
+    /// Whether the stack only observes.
+    pub observes: bool,
     /// The pause of the target's application, or of everything.
     pub pause: Option<Request>,
 }

@@ -24,6 +24,7 @@ mod mass_failures;
 mod release_actors;
 mod release_histories;
 mod release_results;
+mod request_histories;
 mod requests;
 mod rollout;
 mod rotation;

@@ -6,12 +6,13 @@ use certificates::Certificates;
 use deploy::Deploy;
 use drill::Drill;
 use e2e::testkit::releases::{MINUTE, digest, minutes, push, release, runs};
-use e2e::testkit::requests::{closed, deliver, request, try_call};
+use e2e::testkit::requests::{call_payload, closed, deliver, request, try_call};
 use e2e::testkit::world::{BEGINNING, Fault, World, sweep};
 use enroll::Enroll;
 use heal::Heal;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
+use lamplighter::policy::{Mode, StackDefaults};
 use request::RequestOperation;
 use rollout::Rollout;
 use rstest::rstest;
@@ -865,4 +866,44 @@ fn a_drill_waits_for_the_end_of_a_pause() {
         world.advance(MINUTE * 15);
     }
     assert_eq!(world.count("RestoreDBInstance"), 1, "{:?}", world.titles());
+}
+
+/// What only observes records requests, and says that nothing follows from them.
+#[rstest]
+#[case::stack(
+    Mode::Observe,
+    "true",
+    "Nothing changes while the stack parameter Mode is observe."
+)]
+#[case::target(
+    Mode::Act,
+    "observe",
+    "Nothing changes while its tag lamplighter:managed is observe."
+)]
+fn a_request_is_recorded_where_nothing_is_changed(
+    #[case] mode: Mode,
+    #[case] managed: &str,
+    #[case] text: &str,
+) {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    release(&world, &web, "RC_1.2.0", 12);
+    tag(&world, &web, "managed", managed);
+    let defaults = || StackDefaults {
+        mode,
+        ..StackDefaults::default()
+    };
+    let call = call_payload(&world, &about_web("roll-back", None));
+    let answer = world.invoke_with(&RequestOperation, call, defaults());
+    let answer = answer.unwrap().unwrap();
+    assert_eq!(answer["statusCode"], 200);
+    assert!(answer["body"].to_string().contains(text), "{answer}");
+    world.advance(MINUTE);
+    let _ = world.invoke_with(&Rollout, sweep(), defaults());
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+    assert!(
+        world.titles().last().unwrap().starts_with("would "),
+        "{:?}",
+        world.titles()
+    );
 }
