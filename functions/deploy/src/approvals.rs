@@ -223,8 +223,17 @@ pub struct RejectedImage {
     pub tag: String,
     pub digest: Digest,
     pub request: Request,
-    /// Whether the service runs it, or it is being rolled out.
-    pub is_deployed: bool,
+    pub place: Place,
+}
+
+/// Where a rejected image is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub enum Place {
+    /// The service runs it, or it is being rolled out.
+    Deployed,
+    /// The service returns to it if the active rollout fails.
+    Replaced,
+    Elsewhere,
 }
 
 /// Lists the tags of the container's repository; none if it does not exist.
@@ -280,25 +289,30 @@ pub async fn find_rejected<C: Reads>(
         }
     };
     Ok(Some(found.map(|(tag, digest)| RejectedImage {
-        is_deployed: is_deployed(context, container, &tag, &digest),
+        place: find_place(context, container, &tag, &digest),
         tag,
         digest,
         request: request.clone(),
     })))
 }
 
-/// Reports whether the service runs an image, or it is being rolled out.
-fn is_deployed(
+fn find_place(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
     tag: &str,
     digest: &Digest,
-) -> bool {
+) -> Place {
     let running = container.running_image();
     let runs_it = match &running.digest {
         Some(running) => running == digest,
         None => running.tag.as_deref() == Some(tag),
     };
     let active = context.state.releases.active_rollout.as_ref();
-    runs_it || active.is_some_and(|active| active.digest == *digest)
+    if runs_it || active.is_some_and(|active| active.digest == *digest) {
+        Place::Deployed
+    } else if active.is_some_and(|active| active.previous.as_ref() == Some(digest)) {
+        Place::Replaced
+    } else {
+        Place::Elsewhere
+    }
 }

@@ -3,11 +3,12 @@
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Service, TaskDefinition};
+use lamplighter::model::{Command, Service, TaskDefinition};
 use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult};
 use lamplighter::state::RequestState;
 use lamplighter::{Function, Plan};
 
+use crate::approvals::Place;
 use crate::candidate::Candidate;
 use crate::container::SelectedContainer;
 use crate::messages;
@@ -37,6 +38,9 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     }
     let mut plan = match plan_rejection(context, observed, service, now) {
         Some(rejection) => rejection,
+        None if has_open_rollback(context, observed, now) => {
+            Plan::nothing("a request to roll back comes first")
+        }
         None => decide_image(context, observed, service, running, now),
     };
     let follows = context.policy.deploy.follows.to_string();
@@ -62,7 +66,10 @@ fn plan_rejection(
     service: &Service,
     now: Timestamp,
 ) -> Option<Plan> {
-    let rejected = observed.rejected.as_ref().filter(|one| !one.is_deployed)?;
+    let rejected = observed
+        .rejected
+        .as_ref()
+        .filter(|rejected| rejected.place == Place::Elsewhere)?;
     let is_open = context
         .state
         .requests
@@ -87,6 +94,25 @@ fn plan_rejection(
         message.title.clone(),
         message,
     ))
+}
+
+/// Reports whether `rollout` has to roll the service back by request before anything newer is deployed on what runs.
+fn has_open_rollback(
+    context: TargetContext<'_, Policy>,
+    observed: &Observed,
+    now: Timestamp,
+) -> bool {
+    let rejected = observed.rejected.as_ref();
+    let mut open = context.state.requests.rejections.iter();
+    open.any(|request| {
+        let is_rollback = match &request.command {
+            Command::RollBack(_) => true,
+            _ => rejected.is_some_and(|rejected| {
+                rejected.request.id == request.id && rejected.place == Place::Deployed
+            }),
+        };
+        is_rollback && !RequestState::has_expired(request, now)
+    })
 }
 
 /// Returns the plan for the image that the registry offers.

@@ -112,8 +112,8 @@ impl Operation for Deploy {
         for problem in &observed.approval_problems {
             requests.close_rejection(problem.rejection());
         }
-        if let Some(deployed) = observed.rejected.as_ref().filter(|one| one.is_deployed) {
-            requests.resolve_rejection(&deployed.request.id, &deployed.digest);
+        if let Some(rejected) = &observed.rejected {
+            requests.resolve_rejection(&rejected.request.id, &rejected.digest);
         }
     }
 }

@@ -9,7 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::notify::Message;
 
-use crate::approvals::{ApprovalProblem, Asked, ProblemKind, RejectedImage};
+use crate::approvals::{ApprovalProblem, Asked, Place, ProblemKind, RejectedImage};
 use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
 use crate::{Offer, messages};
@@ -162,7 +162,7 @@ fn every_message_about_an_approval() {
             scope: RequestScope::Target("shop/web".to_owned()),
             command: Command::Reject("RC_1.4.2".to_owned()),
         },
-        is_deployed: false,
+        place: Place::Elsewhere,
     };
     let messages = [
         problem(ProblemKind::NoImage, Asked::Approval, &tags),

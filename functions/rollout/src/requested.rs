@@ -146,9 +146,6 @@ impl Observed {
         }
         let names_image = !matches!(request.command, Command::RollBack(None));
         let started = state.rollout_start(&leaving.digest);
-        if started.is_some_and(|started| started > request.at) && !names_image {
-            return Some(format!("{} was deployed after the request", leaving.tag));
-        }
         let service = self.service.as_ref()?;
         let deployed = service.primary_deployment()?.created_at?;
         // A change of Lamplighter itself may be this rollback, in a run that was interrupted.
