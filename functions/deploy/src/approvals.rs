@@ -1,5 +1,6 @@
 //! The images that people approved, and those that they rejected.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lamplighter::AwsError;
@@ -16,6 +17,8 @@ use crate::reads::Reads;
 /// Why an approval or a rejection has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ApprovalProblem {
+    /// The key of the approval, or the identifier of the request to reject.
+    pub id: String,
     /// The image as the person named it.
     pub image: String,
     pub kind: ProblemKind,
@@ -99,7 +102,9 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         for approval in approvals {
             if self.is_used(&approval) {
                 self.keys.used.insert(approval.key);
-            } else if chosen.is_none() && !self.runs(&approval) {
+            } else if let Some(running) = self.find_running(&approval) {
+                self.found.insert(approval.key, running);
+            } else if chosen.is_none() {
                 chosen = self.find_approved(&approval).await?;
             }
         }
@@ -114,12 +119,13 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
                 self.found
                     .insert(approval.key.clone(), chosen.digest.clone());
                 let is_open = !self.is_used(approval)
-                    && !self.runs(approval)
+                    && self.find_running(approval).is_none()
                     && !self.is_superseded(approval, &chosen, &tags);
                 Ok(is_open.then_some(chosen))
             }
             Err(kind) => {
                 self.problem = Some(ApprovalProblem {
+                    id: approval.key.clone(),
                     image: approval.image.to_string(),
                     kind,
                     newest: list_newest(&tags),
@@ -134,19 +140,22 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         }
     }
 
-    /// Reports whether a tracked image was pushed after the request: the newest push wins.
+    /// Reports whether a tracked image that could be deployed itself was pushed after the request: the newest push wins.
     fn is_superseded(&self, approval: &Approval, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
         let Some(request) = &approval.request else {
             return false;
         };
-        let follows = &self.context.policy.deploy.follows;
+        let deploy = &self.context.policy.deploy;
         let quarantined = &self.context.state.releases.quarantined;
-        tags.iter().any(|listed| {
-            listed.pushed_at.is_some_and(|at| at > request.at)
-                && listed.digest != chosen.digest
-                && follows.matches_tag(&listed.tag)
-                && !quarantined.contains_key(&listed.digest)
-        })
+        let running = self.container.running_image().tag.unwrap_or_default();
+        !deploy.approve
+            && tags.iter().any(|listed| {
+                listed.pushed_at.is_some_and(|at| at > request.at)
+                    && listed.digest != chosen.digest
+                    && deploy.follows.matches_tag(&listed.tag)
+                    && deploy.follows.compare_tags(&listed.tag, &running) != Some(Ordering::Less)
+                    && !quarantined.contains_key(&listed.digest)
+            })
     }
 
     async fn read_tags(&mut self) -> Result<Vec<ImageTag>, AwsError> {
@@ -176,13 +185,14 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
             .any(|digest| approval.image.matches_digest(digest) && approval.is_used(digest, state))
     }
 
-    /// Reports whether the service runs the approved image.
-    fn runs(&self, approval: &Approval) -> bool {
-        let running = self.container.running_image().digest;
-        running.is_some_and(|running| match self.known_digest(approval) {
+    /// Returns the digest of the approved image if the service runs it.
+    fn find_running(&self, approval: &Approval) -> Option<Digest> {
+        let running = self.container.running_image().digest?;
+        let runs_it = match self.known_digest(approval) {
             Some(digest) => running == *digest,
             None => approval.image.matches_digest(&running),
-        })
+        };
+        runs_it.then_some(running)
     }
 
     fn known_digest<'d>(&'d self, approval: &Approval) -> Option<&'d Digest> {
@@ -247,7 +257,7 @@ async fn list_tags<C: Reads>(
     }
 }
 
-/// Finds the image of the open request to reject one: among the releases so far, else in the repository.
+/// Finds the image of the first open request to reject one: in the repository, else among the releases so far.
 ///
 /// # Errors
 /// [`AwsError`] if the repository can't be listed.
@@ -265,28 +275,28 @@ pub async fn find_rejected<C: Reads>(
         return Ok(None);
     };
     let selector = ImageSelector::new(image);
-    let mut released = context.state.releases.attempts.iter().rev();
-    let released = released.find_map(|attempt| {
-        let (tag, digest) = (attempt.tag.as_deref()?, attempt.digest.as_ref()?);
-        selector
-            .matches(tag, digest)
-            .then(|| (tag.to_owned(), digest.clone()))
-    });
-    let found = if let Some(found) = released {
-        Ok(found)
-    } else {
-        let tags = list_tags(container, cloud).await?;
-        let problem = |kind| ApprovalProblem {
-            image: image.clone(),
-            kind,
-            newest: list_newest(&tags),
-            asked: Asked::Rejection(request.id.clone()),
-        };
-        match selector.select(&tags) {
-            Selection::One(found) => Ok((found.tag, found.digest)),
-            Selection::None => Err(problem(ProblemKind::NoImage)),
-            Selection::Several(tags) => Err(problem(ProblemKind::SeveralImages(tags))),
-        }
+    let released = || {
+        let mut attempts = context.state.releases.attempts.iter().rev();
+        attempts.find_map(|attempt| {
+            let (tag, digest) = (attempt.tag.as_deref()?, attempt.digest.as_ref()?);
+            selector
+                .matches(tag, digest)
+                .then(|| (tag.to_owned(), digest.clone()))
+        })
+    };
+    let tags = list_tags(container, cloud).await?;
+    let problem = |kind| ApprovalProblem {
+        id: request.id.clone(),
+        image: image.clone(),
+        kind,
+        newest: list_newest(&tags),
+        asked: Asked::Rejection(request.id.clone()),
+    };
+    // A tag means what it names now; an image that is gone from the repository may still be known.
+    let found = match selector.select(&tags) {
+        Selection::One(found) => Ok((found.tag, found.digest)),
+        Selection::None => released().ok_or_else(|| problem(ProblemKind::NoImage)),
+        Selection::Several(tags) => Err(problem(ProblemKind::SeveralImages(tags))),
     };
     Ok(Some(found.map(|(tag, digest)| RejectedImage {
         place: find_place(context, container, &tag, &digest),

@@ -106,7 +106,7 @@ pub fn approval_without_effect(problem: &ApprovalProblem, follows: &str) -> Mess
         .action("Lamplighter changes nothing.")
         .why(why)
         .next(next)
-        .deduplicated_by(format!("approval:{image}"))
+        .deduplicated_by(format!("approval:{}", problem.id))
 }
 
 /// Reports that a person rejected an image that the service does not run.

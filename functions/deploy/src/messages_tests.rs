@@ -143,6 +143,7 @@ fn every_message_about_changes_of_others() {
 #[test]
 fn every_message_about_an_approval() {
     let problem = |kind, asked, newest: &[&str]| ApprovalProblem {
+        id: "request:call-1".to_owned(),
         image: "RC_1.5".to_owned(),
         kind,
         newest: newest.iter().map(|tag| (*tag).to_owned()).collect(),

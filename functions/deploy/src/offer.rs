@@ -8,8 +8,7 @@ use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::ecr::ImageAction;
-use lamplighter::model::{Command, Digest, ImageTag};
-use lamplighter::state::approval_key;
+use lamplighter::model::{Digest, ImageTag};
 
 use crate::approvals::{ApprovalKeys, ApprovalLookup, ApprovalProblem};
 use crate::container::SelectedContainer;
@@ -89,7 +88,7 @@ async fn find_newest_image<C: Reads>(
         (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
             (fixed.to_owned(), context.event.time)
         }
-        (_, Some(fixed)) if requested_digest(context).is_none() => (fixed.to_owned(), None),
+        (_, Some(fixed)) if context.state.requests.chosen_at.is_none() => (fixed.to_owned(), None),
         (Detail::ImageAction(push), None) if is_newest(context, container, push) => {
             (push.image_tag.clone(), context.event.time)
         }
@@ -175,7 +174,7 @@ fn choose_tag(
     mut tags: Vec<ImageTag>,
 ) -> Option<ImageTag> {
     let follows = &context.policy.deploy.follows;
-    let requested = requested_digest(context);
+    let chosen = chosen_digest(context);
     let not_blamed = &context.state.releases.not_blamed;
     let tracked: BTreeSet<Digest> = tags
         .iter()
@@ -184,7 +183,7 @@ fn choose_tag(
         .collect();
     tags.retain(|candidate| {
         let digest = &candidate.digest;
-        let is_expected = requested == Some(digest) || not_blamed.contains_key(digest);
+        let is_expected = chosen == Some(digest) || not_blamed.contains_key(digest);
         follows.matches_tag(&candidate.tag) || (is_expected && !tracked.contains(digest))
     });
     tags.into_iter()
@@ -198,14 +197,12 @@ fn choose_tag(
         })
 }
 
-/// Returns the digest that should run because a person requested its deployment. Its tag need not be tracked, and only an
-/// image that is pushed later replaces it.
-fn requested_digest(context: TargetContext<'_, Policy>) -> Option<&Digest> {
+/// Returns the digest that should run because a person chose it. Its tag need not be tracked, and only an image that is
+/// pushed later replaces it.
+fn chosen_digest(context: TargetContext<'_, Policy>) -> Option<&Digest> {
     let state = context.state;
-    let request = state.requests.release.as_ref()?;
-    let digest = state.requests.approved.get(&approval_key(request))?;
-    let is_deployment = matches!(request.command, Command::Deploy(_));
-    (is_deployment && state.releases.current.as_ref() == Some(digest)).then_some(digest)
+    let current = state.releases.current.as_ref();
+    current.filter(|_| state.requests.chosen_at.is_some())
 }
 
 /// Reports whether the tag's digest may be deployed without an approval: it is not quarantined, and it was pushed after

@@ -72,6 +72,11 @@ fn decide_request(
         .pauses
         .iter()
         .find(|pause| pause.scope == request.scope);
+    if request.command == Command::Pause && !requests.can_pause() {
+        return Plan::nothing(format!(
+            "{NOT_RECORDED}too many pauses are in effect; resume some"
+        ));
+    }
     if request.command == Command::Resume && paused.is_none() {
         return Plan::nothing(format!("{NOT_RECORDED}{}", messages::not_paused(&request)));
     }

@@ -4,6 +4,10 @@ use jiff::Timestamp;
 use lamplighter::model::{Command, Request, RequestScope};
 use lamplighter::notify::{Message, PAUSE_OF_EVERYTHING, PAUSE_PREFIX};
 
+/// What follows the end of a pause.
+const ACTS_AGAIN: &str = "Lamplighter acts again, and catches up at the next sweeps. It does not restart tasks whose secret was rotated \
+     during the pause.";
+
 /// Builds the message about a pause. A pause of several targets fires until it ends, with reminders.
 pub fn paused(request: &Request) -> Message {
     let what = describe_scope(request);
@@ -38,7 +42,7 @@ pub fn resumed(request: &Request, paused: Option<&Request>, now: Timestamp) -> M
         None => "resumed".to_owned(),
     };
     Message::info(format!("{what} by {}{since}", request.caller_name()))
-        .action("Lamplighter acts again, and catches up at the next sweeps.")
+        .action(ACTS_AGAIN)
         .why(format!("{} requested it: {}", request.by, request.reason))
         .next("Nothing to do.")
         .clears(condition(request))
@@ -59,7 +63,7 @@ pub fn pause_ended(ended: &Request, open: &[&Request]) -> Option<Message> {
         return Some(message.deduplicated_by(format!("request:{}:ended", ended.id)));
     }
     let message = Message::info(format!("{what} - its time is up"))
-        .action("Lamplighter acts again, and catches up at the next sweeps.")
+        .action(ACTS_AGAIN)
         .why(format!(
             "{} paused it on {}: {}",
             ended.by,

@@ -18,7 +18,7 @@ use crate::stage::CONSISTENCY_DELAY;
 use crate::tracked::TrackedRollout;
 
 /// How long after a rollback or a restart a request must name what to go back to: it may be about what ran before.
-const SETTLING: SignedDuration = SignedDuration::from_mins(15);
+const SETTLING: SignedDuration = SignedDuration::from_mins(30);
 
 impl Observed {
     /// Finds the rollback that the first open request is for. An image that the service does not run is left to `deploy`.
@@ -78,8 +78,11 @@ impl Observed {
         let Some(mut image) = select_image(&running, context.state) else {
             return Ok(None);
         };
-        if let (None, Some(tag)) = (&image.digest, &image.tag) {
-            let found = cloud.find_image(&image.repository, tag).await?;
+        if let (None, Some(tag), true) = (&image.digest, &image.tag, image.repository.is_ecr()) {
+            let found = match cloud.find_image(&image.repository, tag).await {
+                Err(error) if error.code == "RepositoryNotFoundException" => None,
+                found => found?,
+            };
             image.digest = found.map(|found| found.digest);
         }
         Ok(describe_running_release(&image, context.state, now))
@@ -170,8 +173,9 @@ fn is_for_release(command: &Command, leaving: Option<&ActiveRollout>) -> bool {
     match command {
         Command::RollBack(_) => true,
         Command::Reject(image) => {
+            // `deploy` has replaced a tag by the digest that it names.
             let selector = ImageSelector::new(image);
-            leaving.is_some_and(|leaving| selector.matches(&leaving.tag, &leaving.digest))
+            leaving.is_some_and(|leaving| selector.matches_digest(&leaving.digest))
         }
         Command::Pause
         | Command::Resume

@@ -912,3 +912,128 @@ fn a_push_waits_for_a_requested_rollback() {
     let quarantined = &state.held[&web].memory.releases.quarantined;
     assert!(quarantined.keys().eq([&digest(13)]), "{quarantined:?}");
 }
+
+/// A rollback that a person chose stays where one tag is tracked: the tag still names what ran before.
+#[test]
+fn a_requested_rollback_stays_where_a_fixed_tag_is_tracked() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "prod", "tag=prod repo=shop/web");
+    release(&world, &web, "prod", 11);
+    release(&world, &web, "prod", 12);
+    world.push("shop/web", "hotfix-1", 99);
+    world.advance(MINUTE);
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 40);
+    // A request without effect changes nothing, also later.
+    request(&world, &about_web("roll-back", Some(("to", "pord"))));
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+    request(&world, &about_web("approve", Some(("image", "hotfix-9"))));
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+    let first = format!("{}", digest(11));
+    request(&world, &about_web("roll-back", Some(("to", &first))));
+    world.state_mut().settle(&web);
+    minutes(&world, 60);
+    assert!(
+        world.image_of(&web).ends_with(&first),
+        "{:?}",
+        world.titles()
+    );
+    release(&world, &web, "prod", 13);
+    minutes(&world, 10);
+    assert!(
+        world.image_of(&web).ends_with(&format!("{}", digest(13))),
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// A moved tag is rejected as what it names now, and not as what it named when it was released.
+#[test]
+fn a_moved_tag_is_rejected_as_what_it_names_now() {
+    let world = World::new();
+    let web = world.service(
+        "web",
+        "shop/web",
+        "prod",
+        "tag=prod repo=shop/web approve=yes",
+    );
+    push(&world, "prod", 11);
+    request(&world, &about_web("approve", Some(("image", "prod"))));
+    minutes(&world, 2);
+    world.state_mut().settle(&web);
+    minutes(&world, 5);
+    push(&world, "prod", 13);
+    request(&world, &about_web("reject", Some(("image", "prod"))));
+    minutes(&world, 10);
+    assert!(
+        world.image_of(&web).ends_with(&format!("{}", digest(11))),
+        "{:?}",
+        world.titles()
+    );
+    let state = world.state();
+    let quarantined = &state.held[&web].memory.releases.quarantined;
+    assert!(quarantined.keys().eq([&digest(13)]), "{quarantined:?}");
+}
+
+/// An approval of what runs already is used up by the rejection of it, whatever each person called it.
+#[test]
+fn an_approval_of_the_running_image_does_not_outlive_its_rejection() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    release(&world, &web, "RC_1.2.0", 12);
+    let image = digest(12).to_string();
+    request(&world, &about_web("approve", Some(("image", &image))));
+    request(&world, &about_web("reject", Some(("image", "RC_1.2.0"))));
+    world.state_mut().settle(&web);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+}
+
+/// Of a rejection and an approval that both wait, the newer one counts.
+#[test]
+fn an_approval_after_a_rejection_counts() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.1.0", 11);
+    let _ = world.push("shop/web", "RC_1.2.0", 12);
+    request(&world, &pause(&json!({"target": "shop/web"})));
+    request(&world, &about_web("reject", Some(("image", "RC_1.2.0"))));
+    world.advance(MINUTE);
+    request(&world, &about_web("approve", Some(("image", "RC_1.2.0"))));
+    request(&world, &about_web("resume", None));
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+}
+
+/// A push that is not deployed itself does not end a request that is held.
+#[test]
+fn an_older_push_does_not_end_a_held_request() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.4.0", 11);
+    world.push("shop/web", "hotfix-1", 99);
+    let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
+    world.state_mut().images.get_mut(&key).unwrap().1 = Some(Vec::new());
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    world.advance(MINUTE);
+    push(&world, "RC_1.3.9", 12);
+    world.state_mut().images.get_mut(&key).unwrap().1 = None;
+    minutes(&world, 10);
+    assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+}
+
+/// The list of pauses is bounded, and no pause is dropped for another one.
+#[test]
+fn a_pause_is_never_dropped_for_another_one() {
+    let (world, _) = web();
+    for n in 0..20 {
+        let mut body = pause(&json!({"everything": true}));
+        body["id"] = format!("pause-{n}").into();
+        request(&world, &body);
+    }
+    let (status, answer) = try_call(&world, &pause(&json!({"everything": true}))).unwrap();
+    assert_eq!(status, 422, "{answer}");
+    assert!(answer.to_string().contains("too many pauses"), "{answer}");
+}

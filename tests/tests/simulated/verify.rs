@@ -573,3 +573,16 @@ fn a_bad_release_is_stopped_while_everything_is_paused() {
     let (answer, _) = until_answered(&world, (1_140.0, 1.0), (60.0, 6.0));
     assert_eq!(answer, "FAILED");
 }
+
+/// The rejection of another image says nothing about a canary.
+#[test]
+fn the_rejection_of_another_image_does_not_stop_a_canary() {
+    let (world, _) = canary(TAG, 5.0);
+    let _ = world.push("shop/web", "RC_0.9.0", 9);
+    assert_eq!(ask(&world, "PRODUCTION_TRAFFIC_SHIFT"), "IN_PROGRESS");
+    let reject =
+        json!({"command": "reject", "target": "shop/web", "image": "RC_0.9.0", "reason": "x"});
+    e2e::testkit::requests::request(&world, &reject);
+    let (answer, _) = until_answered(&world, (1_140.0, 1.0), (60.0, 0.0));
+    assert_eq!(answer, "SUCCEEDED");
+}

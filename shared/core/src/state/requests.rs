@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Command, Digest, Request, RequestScope};
+use crate::model::{Command, Digest, ImageSelector, Request, RequestScope};
 
 /// The time after which a request to reject or to roll back that was not possible is dropped.
 const REJECTION_EXPIRES_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Requests that are kept as history for people, and to recognize repetitions.
 const KEPT: usize = 20;
 /// Pauses that can be in effect at once.
-const PAUSES_KEPT: usize = 20;
+const MAX_PAUSES: usize = 20;
 
 /// The requests about a target, or about all targets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,6 +30,9 @@ pub struct RequestState {
     pub approved: BTreeMap<String, Digest>,
     /// The keys of approvals that allow nothing more: a rollout used them, or their image was rejected since.
     pub used: BTreeSet<String>,
+    /// The time at which a person last chose what the service runs, by a deployment or a rollback. `None` once something
+    /// else was released.
+    pub chosen_at: Option<Timestamp>,
     /// The time of the last request to back the database up.
     pub backup: Option<Timestamp>,
     /// The time of the last request for a drill.
@@ -128,26 +131,56 @@ impl RequestState {
         }
     }
 
-    /// Records that a digest was rejected: earlier approvals of it allow nothing more.
-    pub(super) fn reject_digest(&mut self, digest: &Digest) {
-        let approved = self.approved.iter().filter(|(_, known)| *known == digest);
-        self.used.extend(approved.map(|(key, _)| key.clone()));
+    /// Ends the approvals of a digest that are older than a request: they allow nothing more. `tag`: the tag under which
+    /// it was released; `request`: the identifier of the request, `None` for all approvals.
+    pub(super) fn end_approvals(
+        &mut self,
+        digest: &Digest,
+        tag: Option<&str>,
+        request: Option<&str>,
+    ) {
+        let mut rejections = self.rejections.iter();
+        let asked = rejections.find(|rejection| Some(rejection.id.as_str()) == request);
+        let asked_at = asked.map(|rejection| rejection.at);
+        let newer = self
+            .release
+            .as_ref()
+            .filter(|release| asked_at.is_some_and(|at| release.at > at))
+            .map(approval_key);
+        let approved = self
+            .approved
+            .iter()
+            .filter(|(key, known)| *known == digest && Some(*key) != newer.as_ref());
+        let mut ended: Vec<String> = approved.map(|(key, _)| key.clone()).collect();
+        if let (Some(release), None) = (&self.release, &newer)
+            && names_image(release, digest, tag)
+            && !self.approved.contains_key(&approval_key(release))
+        {
+            ended.push(approval_key(release));
+        }
+        self.used.extend(ended);
     }
 
-    /// Records that another image than the requested one was released since.
-    pub(super) fn supersede_release(&mut self, digest: &Digest) {
+    /// Records a release: whether a person chose it, and that requests for other images are superseded.
+    pub(super) fn record_release(&mut self, digest: &Digest, at: Timestamp) {
         let approved = &self.approved;
         self.release
             .take_if(|request| approved.get(&approval_key(request)) != Some(digest));
+        let chosen = self.release.as_ref();
+        let is_chosen = chosen.is_some_and(|one| matches!(one.command, Command::Deploy(_)));
+        self.chosen_at = is_chosen.then_some(at);
+    }
+
+    /// Reports whether another pause can be recorded.
+    #[must_use]
+    pub fn can_pause(&self) -> bool {
+        self.pauses.len() < MAX_PAUSES
     }
 
     /// Records a request, and what it sets.
     pub(super) fn record(&mut self, request: &Request) {
         match &request.command {
-            Command::Pause => {
-                self.pauses.push(request.clone());
-                keep_last(&mut self.pauses, PAUSES_KEPT);
-            }
+            Command::Pause => self.pauses.push(request.clone()),
             Command::Resume => self.pauses.retain(|pause| pause.scope != request.scope),
             Command::Silence => self.silence = Some(request.clone()),
             Command::Unsilence => self.silence = None,
@@ -174,6 +207,16 @@ impl RequestState {
     fn add_rejection(&mut self, request: &Request) {
         self.rejections.push(request.clone());
         keep_last(&mut self.rejections, KEPT);
+    }
+}
+
+/// Reports whether a request to release an image names this one.
+fn names_image(request: &Request, digest: &Digest, tag: Option<&str>) -> bool {
+    match &request.command {
+        Command::Approve(image) | Command::Deploy(image) => {
+            ImageSelector::new(image).matches_digest(digest) || Some(image.as_str()) == tag
+        }
+        _ => false,
     }
 }
 

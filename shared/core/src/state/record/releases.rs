@@ -65,7 +65,7 @@ impl TargetState {
             releases
                 .not_blamed
                 .retain(|digest, _| *digest == rollout.digest);
-            self.requests.supersede_release(&rollout.digest);
+            self.requests.record_release(&rollout.digest, at);
         }
         let releases = &mut self.releases;
         // What a rollout without a result replaced comes back, not that rollout.
@@ -119,8 +119,10 @@ impl TargetState {
         match &record.result {
             ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
             ReleaseResult::Rejected { reason } => {
-                self.quarantine_digest(&record.digest, reason);
-                if let Some(pending) = &mut self.releases.pending_verdict {
+                self.quarantine_digest(&record.digest, reason, record.request.as_deref());
+                // A request may reject an image that no deployment is about.
+                if let (Some(pending), None) = (&mut self.releases.pending_verdict, &record.request)
+                {
                     pending.failed = true;
                 }
             }
@@ -192,9 +194,14 @@ impl TargetState {
         self.set_requeue(TRACKING_OPERATION, true);
         match rollback.environment {
             Some(cause) => self.record_not_blamed(&rollback.digest, cause, at),
-            None => self.quarantine_digest(&rollback.digest, &rollback.reason),
+            None => self.quarantine_digest(
+                &rollback.digest,
+                &rollback.reason,
+                rollback.request.as_deref(),
+            ),
         }
         self.releases.current.clone_from(&rollback.to_digest);
+        self.requests.chosen_at = rollback.request.as_ref().map(|_| at);
         let active = self.releases.active_rollout.as_ref();
         let left = active
             .and_then(|active| active.template.clone())
@@ -241,6 +248,10 @@ impl TargetState {
         if let Some(attempt) = last {
             attempt.approved = true;
         }
+        if let Some(digest) = &continued.digest {
+            self.requests
+                .end_approvals(digest, Some(&continued.tag), None);
+        }
         if let Some(active) = self
             .releases
             .active_rollout
@@ -259,11 +270,13 @@ impl TargetState {
         }
     }
 
-    fn quarantine_digest(&mut self, digest: &Digest, reason: &str) {
+    /// Quarantines a digest. `request`: the identifier of the request, if a person rejected it.
+    fn quarantine_digest(&mut self, digest: &Digest, reason: &str, request: Option<&str>) {
+        let tag = self.find_release_tag(digest).map(str::to_owned);
         self.releases
             .quarantined
             .insert(digest.clone(), reason.to_owned());
-        self.requests.reject_digest(digest);
+        self.requests.end_approvals(digest, tag.as_deref(), request);
         self.releases.not_blamed.remove(digest);
         self.releases
             .verified
