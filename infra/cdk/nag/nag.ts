@@ -15,6 +15,7 @@ const EXPLAINED: [string, string | undefined, string, string][] = [
   ["template", "LogBucket", "AwsSolutions-S1", "written by CloudWatch Logs alone; who reads it, CloudTrail says where a team wants that"],
   ["template", "AcknowledgePage", "AwsSolutions-APIG4", "the link itself is what is checked: signed, for a day and one use"],
   ["template", "AcknowledgeStage", "AwsSolutions-APIG1", "what a link did is in the log of the function and in the ledger; a request without a good link does nothing"],
+  ["template", "RequestStage", "AwsSolutions-APIG1", "each request is in the journal with its caller; what IAM refuses reaches no function"],
   ["template", "DrillGroup", "CdkNagValidationFailure[AwsSolutions-EC23]", "its one rule lets in CheckGroup, which the pack can't read; none lets in addresses"],
   ["vault", "Role", "AwsSolutions-IAM5[Resource::", "as docs/permissions.md: snapshots named lamplighter-…, and keys that their policies open to it"],
   ["vault", "Role", "AwsSolutions-IAM5[Action::kms:GenerateDataKey*]", "what RDS asks for to copy a snapshot under a key"],
