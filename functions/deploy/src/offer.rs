@@ -88,7 +88,7 @@ async fn find_newest_image<C: Reads>(
         (Detail::ImageAction(push), Some(fixed)) if push.image_tag == fixed => {
             (fixed.to_owned(), context.event.time)
         }
-        (_, Some(fixed)) if context.state.requests.chosen_at.is_none() => (fixed.to_owned(), None),
+        (_, Some(fixed)) if !context.state.requests.is_chosen => (fixed.to_owned(), None),
         (Detail::ImageAction(push), None) if is_newest(context, container, push) => {
             (push.image_tag.clone(), context.event.time)
         }
@@ -202,7 +202,7 @@ fn choose_tag(
 fn chosen_digest(context: TargetContext<'_, Policy>) -> Option<&Digest> {
     let state = context.state;
     let current = state.releases.current.as_ref();
-    current.filter(|_| state.requests.chosen_at.is_some())
+    current.filter(|_| state.requests.is_chosen)
 }
 
 /// Reports whether the tag's digest may be deployed without an approval: it is not quarantined, and it was pushed after

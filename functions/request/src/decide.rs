@@ -11,7 +11,6 @@ use lamplighter::policy;
 
 use crate::messages;
 use crate::observed::Observed;
-use crate::response::NOT_RECORDED;
 
 /// Returns the plan for one target: the request of the event, and what has ended meanwhile.
 #[must_use]
@@ -59,31 +58,29 @@ fn decide_request(
     };
     if let Some(known) = requests.find_recorded(&request.id) {
         let is_same = known.command == request.command && known.scope == request.scope;
-        return Plan::nothing(if is_same {
-            format!("the request {} was recorded before", request.id)
+        return if is_same {
+            Plan::nothing(format!("the request {} was recorded before", request.id))
         } else {
-            format!(
-                "{NOT_RECORDED}the id {} was used before for {}; choose another one",
+            Plan::refuse(format!(
+                "the id {} was used before for {}; choose another one",
                 request.id, known.command
-            )
-        });
+            ))
+        };
     }
     let paused = requests
         .pauses
         .iter()
         .find(|pause| pause.scope == request.scope);
-    if request.command == Command::Pause && !requests.can_pause() {
-        return Plan::nothing(format!(
-            "{NOT_RECORDED}too many pauses are in effect; resume some"
-        ));
+    if !requests.has_room(&request.command) {
+        return Plan::refuse(messages::too_many_open(&request));
     }
     if request.command == Command::Resume && paused.is_none() {
-        return Plan::nothing(format!("{NOT_RECORDED}{}", messages::not_paused(&request)));
+        return Plan::refuse(messages::not_paused(&request));
     }
     if request.command == Command::Unsilence && requests.silence.is_none() {
-        return Plan::nothing(format!(
-            "{NOT_RECORDED}no request silences it; a tag lamplighter:silence does so until it is removed"
-        ));
+        return Plan::refuse(
+            "no request silences it; a tag lamplighter:silence does so until it is removed",
+        );
     }
     let message = build_message(&request, paused, now);
     let reason = describe_effect(context, observed, &request);

@@ -96,6 +96,18 @@ pub fn describe_effect(request: &Request) -> String {
     .to_owned()
 }
 
+/// Explains that no more requests of a kind can be open at once.
+pub fn too_many_open(request: &Request) -> String {
+    let (open, remedy) = match request.command {
+        Command::Pause => ("pauses are in effect", "resume some of them"),
+        _ => (
+            "requests to reject or to roll back are open",
+            "wait until they are handled",
+        ),
+    };
+    format!("too many {open}: {remedy}")
+}
+
 /// Explains a request to resume what is not paused.
 pub fn not_paused(request: &Request) -> String {
     let what = request

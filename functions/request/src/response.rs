@@ -3,9 +3,6 @@
 use lamplighter::Error;
 use serde_json::{Value, json};
 
-/// The beginning of the reason why a request about a known target was not recorded.
-pub const NOT_RECORDED: &str = "not recorded: ";
-
 /// Builds the response to a call of the HTTP API. Any other payload gets the result as it is.
 ///
 /// Status codes: 200 recorded, 400 unreadable, 409 busy, 422 not possible, 503 try again.
@@ -41,11 +38,8 @@ pub fn build_response(payload: &Value, result: Result<Value, Error>) -> Result<V
 fn describe_answer(answer: &Value) -> (u16, Value) {
     let one = answer.pointer("/targets/0").cloned().unwrap_or_default();
     let reason = one.get("reason").cloned().unwrap_or_default();
-    let refusal = reason
-        .as_str()
-        .and_then(|text| text.strip_prefix(NOT_RECORDED));
-    if let Some(refusal) = refusal {
-        return (422, json!({"error": refusal}));
+    if one.get("refused").is_some() {
+        return (422, json!({"error": reason}));
     }
     match one.get("target") {
         Some(target) => (200, json!({"target": target, "result": reason})),

@@ -1,5 +1,6 @@
 //! The request API, end to end: a signed call, the real binaries, and what people hear.
 
+use e2e::testkit::alerts::follow;
 use e2e::testkit::ledger::wait_until_idle;
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
@@ -128,6 +129,8 @@ fn a_pause_of_everything_holds_at_once_and_stands_in_each_message() {
 fn a_call_with_a_mistake_changes_nothing() {
     let stack = Stack::start(&[("RequestApi", "yes")]).unwrap();
     let url = stack.output("RequestUrl");
+    let (status, _) = follow(&stack, "POST", &url);
+    assert_eq!(status, 403);
     let (status, answer) =
         stack.call_http_api(&url, &json!({"command": "pause", "everything": true}));
     assert_eq!(status, 400, "{answer}");

@@ -4,6 +4,7 @@ use backup::Backup;
 use deploy::Deploy;
 use digest::Digest;
 use e2e::testkit::healing::HealWorld;
+use e2e::testkit::requests::call_payload;
 use e2e::testkit::world::tasks::Conduct;
 use e2e::testkit::world::{BEGINNING, Fault, World};
 use jiff::civil::date;
@@ -13,6 +14,7 @@ use lamplighter::Error;
 use lamplighter::model::{Arn, Database};
 use lamplighter::policy::{Mode, StackDefaults};
 use lamplighter::ports::costs::DailyCost;
+use request::RequestOperation;
 use rstest::rstest;
 use serde_json::{Value, json};
 
@@ -125,6 +127,36 @@ fn an_incident_is_told_with_how_long_it_lasted() {
             && text.contains("lasted 40 min"),
         "{text}"
     );
+}
+
+/// Pauses and silences by request are listed until they end.
+#[test]
+fn requests_in_effect_are_told() {
+    let world = World::new();
+    world.web();
+    let topic = "arn:aws:sns:eu-west-1:123456789012:topic";
+    for body in [
+        json!({"command": "pause", "everything": true, "reason": "migration"}),
+        json!({"command": "pause", "target": "shop/web", "reason": "load test", "until": "2026-11-21T05:00Z"}),
+        json!({"command": "silence", "target": "shop/web", "reason": "load test", "until": "2026-12-01T08:00Z"}),
+    ] {
+        let defaults = StackDefaults {
+            topic: topic.into(),
+            ..StackDefaults::default()
+        };
+        let call = call_payload(&world, &body);
+        let answer = world.invoke_with(&RequestOperation, call, defaults);
+        assert_eq!(answer.unwrap().unwrap()["statusCode"], 200);
+    }
+    world.advance(HOUR * 28);
+    let (_, text) = page(&world);
+    for line in [
+        "- everything: paused by alice since 2026-11-21 03:00 UTC: migration",
+        "- shop/web: silenced until 2026-12-01 08:00 UTC by alice since 2026-11-21 03:00 UTC: load test",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    assert!(!text.contains("shop/web: paused"), "{text}");
 }
 
 #[test]

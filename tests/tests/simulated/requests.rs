@@ -1035,5 +1035,33 @@ fn a_pause_is_never_dropped_for_another_one() {
     }
     let (status, answer) = try_call(&world, &pause(&json!({"everything": true}))).unwrap();
     assert_eq!(status, 422, "{answer}");
-    assert!(answer.to_string().contains("too many pauses"), "{answer}");
+    assert!(
+        answer
+            .to_string()
+            .contains("too many pauses are in effect: resume some of them"),
+        "{answer}"
+    );
+}
+
+/// A stack that is off and an AWS that does not answer record nothing, and say so.
+#[test]
+fn a_request_that_cannot_be_recorded_is_to_be_repeated() {
+    let (world, web) = web();
+    let call = call_payload(&world, &about_web("pause", None));
+    let off = StackDefaults {
+        mode: Mode::Off,
+        ..StackDefaults::default()
+    };
+    let answer = world.invoke_with(&RequestOperation, call, off);
+    let answer = answer.unwrap().unwrap();
+    assert_eq!(answer["statusCode"], 503);
+    assert!(
+        answer["body"].to_string().contains("Mode is off"),
+        "{answer}"
+    );
+    world.inject_fault("GetResources", Fault::Throttled);
+    let (status, answer) = try_call(&world, &about_web("pause", None)).unwrap();
+    assert_eq!(status, 503, "{answer}");
+    assert!(answer.to_string().contains("with the same"), "{answer}");
+    assert!(!world.state().held.contains_key(&web));
 }

@@ -40,6 +40,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         Ok(ReconcileResult {
             reason,
             hook: decision.plan.hook,
+            is_refusal: decision.plan.is_refusal,
         })
     }
 
@@ -58,7 +59,11 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let is_quiet = record.notified.is_empty();
         self.finish((!is_quiet).then_some(record)).await?;
         // Observe mode must not hold up a deployment, so its hook gets no response from the plan.
-        Ok(ReconcileResult { reason, hook: None })
+        Ok(ReconcileResult {
+            reason,
+            hook: None,
+            is_refusal: false,
+        })
     }
 
     /// Records what the plan waits for, so that a later decision knows since when.

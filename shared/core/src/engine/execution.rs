@@ -36,9 +36,14 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let record = self.build_record(RecordKind::Outcome, &decision, outcomes);
         self.finish(Some(record)).await?;
         let Plan { reason, hook, .. } = decision.plan;
-        failure.map_or(Ok(ReconcileResult { reason, hook }), |error| {
-            Err(error.into())
-        })
+        failure.map_or(
+            Ok(ReconcileResult {
+                reason,
+                hook,
+                is_refusal: false,
+            }),
+            |error| Err(error.into()),
+        )
     }
 
     /// Journals the intent together with the target state. Nothing is executed if this fails.

@@ -17,6 +17,8 @@ use crate::{Error, Event};
 pub(super) struct ReconcileResult {
     pub(super) reason: String,
     pub(super) hook: Option<HookStatus>,
+    /// Whether the operation refused what a caller asked for.
+    pub(super) is_refusal: bool,
 }
 
 /// The context that all reconciliations of one event share.

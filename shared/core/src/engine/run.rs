@@ -243,11 +243,13 @@ impl Results<'_> {
     }
 }
 
-/// Builds the answer for a reconciled target. Only a plan with a hook status has the key `hook`.
+/// Builds the answer for a reconciled target. Only a plan with a hook status has the key `hook`, and only a refusal the
+/// key `refused`.
 fn build_answer(target: &Tagged, result: &ReconcileResult) -> Value {
     let name = target.arn.display_name();
     let reason = &result.reason;
     match result.hook {
+        None if result.is_refusal => json!({"target": name, "reason": reason, "refused": true}),
         None => json!({"target": name, "reason": reason}),
         Some(hook) => json!({"target": name, "reason": reason, "hook": hook}),
     }

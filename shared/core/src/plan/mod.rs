@@ -56,6 +56,9 @@ pub struct Plan {
     /// The response to a deployment lifecycle hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookStatus>,
+    /// The plan refuses what a caller asked for. The reason says why.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_refusal: bool,
 }
 
 /// A risk in the configuration of a target that has not caused harm yet.
@@ -96,6 +99,15 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            is_refusal: false,
+        }
+    }
+
+    /// Returns an empty plan that refuses what a caller asked for, with this reason.
+    pub fn refuse(reason: impl Into<String>) -> Self {
+        Self {
+            is_refusal: true,
+            ..Self::nothing(reason)
         }
     }
 
@@ -109,6 +121,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            is_refusal: false,
         }
     }
 
@@ -131,6 +144,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            is_refusal: false,
         }
     }
 

@@ -11,8 +11,8 @@ use crate::model::{Command, Digest, ImageSelector, Request, RequestScope};
 const REJECTION_EXPIRES_AFTER: SignedDuration = SignedDuration::from_hours(24);
 /// Requests that are kept as history for people, and to recognize repetitions.
 const KEPT: usize = 20;
-/// Pauses that can be in effect at once.
-const MAX_PAUSES: usize = 20;
+/// Pauses that can be in effect at once, and requests to reject or to roll back that can be open.
+const MAX_OPEN: usize = 20;
 
 /// The requests about a target, or about all targets.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -30,9 +30,8 @@ pub struct RequestState {
     pub approved: BTreeMap<String, Digest>,
     /// The keys of approvals that allow nothing more: a rollout used them, or their image was rejected since.
     pub used: BTreeSet<String>,
-    /// The time at which a person last chose what the service runs, by a deployment or a rollback. `None` once something
-    /// else was released.
-    pub chosen_at: Option<Timestamp>,
+    /// A person chose what the service runs, by a deployment or a rollback, and nothing else was released since.
+    pub is_chosen: bool,
     /// The time of the last request to back the database up.
     pub backup: Option<Timestamp>,
     /// The time of the last request for a drill.
@@ -162,19 +161,30 @@ impl RequestState {
     }
 
     /// Records a release: whether a person chose it, and that requests for other images are superseded.
-    pub(super) fn record_release(&mut self, digest: &Digest, at: Timestamp) {
+    pub(super) fn record_release(&mut self, digest: &Digest) {
         let approved = &self.approved;
         self.release
             .take_if(|request| approved.get(&approval_key(request)) != Some(digest));
-        let chosen = self.release.as_ref();
-        let is_chosen = chosen.is_some_and(|one| matches!(one.command, Command::Deploy(_)));
-        self.chosen_at = is_chosen.then_some(at);
+        let requested = self.release.as_ref();
+        self.is_chosen = requested.is_some_and(|one| matches!(one.command, Command::Deploy(_)));
     }
 
-    /// Reports whether another pause can be recorded.
+    /// Reports whether another request with this command can be open. None is dropped for a newer one.
     #[must_use]
-    pub fn can_pause(&self) -> bool {
-        self.pauses.len() < MAX_PAUSES
+    pub fn has_room(&self, command: &Command) -> bool {
+        let open = match command {
+            Command::Pause => self.pauses.len(),
+            Command::Reject(_) | Command::RollBack(_) => self.rejections.len(),
+            Command::Resume
+            | Command::Silence
+            | Command::Unsilence
+            | Command::Acknowledge(_)
+            | Command::Approve(_)
+            | Command::Deploy(_)
+            | Command::BackUp
+            | Command::Drill => 0,
+        };
+        open < MAX_OPEN
     }
 
     /// Records a request, and what it sets.
@@ -193,20 +203,16 @@ impl RequestState {
                 self.release.take_if(|release| {
                     matches!(&release.command, Command::Approve(other) | Command::Deploy(other) if other == image)
                 });
-                self.add_rejection(request);
+                self.rejections.push(request.clone());
             }
             Command::RollBack(_) => {
                 self.release = None;
-                self.add_rejection(request);
+                self.rejections.push(request.clone());
             }
         }
         self.recorded.push(request.clone());
-        keep_last(&mut self.recorded, KEPT);
-    }
-
-    fn add_rejection(&mut self, request: &Request) {
-        self.rejections.push(request.clone());
-        keep_last(&mut self.rejections, KEPT);
+        let surplus = self.recorded.len().saturating_sub(KEPT);
+        self.recorded.drain(..surplus);
     }
 }
 
@@ -224,11 +230,6 @@ fn names_image(request: &Request, digest: &Digest, tag: Option<&str>) -> bool {
 #[must_use]
 pub fn approval_key(request: &Request) -> String {
     format!("request:{}", request.id)
-}
-
-fn keep_last(requests: &mut Vec<Request>, kept: usize) {
-    let surplus = requests.len().saturating_sub(kept);
-    requests.drain(..surplus);
 }
 
 /// Reports whether the time of a pause or silence is up.

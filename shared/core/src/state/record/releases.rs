@@ -65,7 +65,7 @@ impl TargetState {
             releases
                 .not_blamed
                 .retain(|digest, _| *digest == rollout.digest);
-            self.requests.record_release(&rollout.digest, at);
+            self.requests.record_release(&rollout.digest);
         }
         let releases = &mut self.releases;
         // What a rollout without a result replaced comes back, not that rollout.
@@ -201,7 +201,7 @@ impl TargetState {
             ),
         }
         self.releases.current.clone_from(&rollback.to_digest);
-        self.requests.chosen_at = rollback.request.as_ref().map(|_| at);
+        self.requests.is_chosen = rollback.request.is_some();
         let active = self.releases.active_rollout.as_ref();
         let left = active
             .and_then(|active| active.template.clone())
