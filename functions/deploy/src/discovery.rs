@@ -133,7 +133,7 @@ async fn filter_by_repository<C: Reads>(
         }
         match policy.repo {
             None => without_repository.push(service),
-            Some(named) if named == repository => matching.push(service),
+            Some(named) if named.name == repository => matching.push(service),
             Some(_) => {}
         }
     }

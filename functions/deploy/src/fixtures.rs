@@ -61,6 +61,7 @@ pub fn given() -> Given {
         approvals: None,
         approval_problems: Vec::new(),
         rejected: None,
+        unpinned: None,
         scan: None,
         newest_revision: None,
         released: None,

@@ -32,7 +32,13 @@ impl Candidate<'_> {
     }
 
     fn check_already_running(&self) -> Option<Plan> {
-        let runs_it = self.observed.running_digest().as_ref() == Some(&self.image.digest);
+        if self.observed.runs_unpinned(self.image) && !self.has_open_approval() {
+            return Some(Plan::nothing(format!(
+                "already runs {}; the next release pins it by digest",
+                self.label()
+            )));
+        }
+        let runs_it = self.observed.runs_everywhere(&self.image.digest);
         if !runs_it || self.is_template_due() {
             return None;
         }

@@ -98,8 +98,12 @@ impl Operation for Deploy {
         }
     }
 
-    /// Keeps the digests of approved images, so that an approval by tag is not for what the tag names later.
+    /// Keeps the image that runs before the first release, and the digests of approved images, so that an approval by tag
+    /// is not for what the tag names later.
     fn prune_state(state: &mut TargetState, observed: &Observed) {
+        if observed.unpinned.is_some() {
+            state.releases.unpinned.clone_from(&observed.unpinned);
+        }
         let requests = &mut state.requests;
         requests.approved.extend(observed.approved.clone());
         if let Some(approvals) = &observed.approvals {
@@ -128,13 +132,14 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         ReleaseAction::Rollback(_)
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::RecordResult(_)
-        | ReleaseAction::AnswerCodeDeployHook(_) => false,
+        | ReleaseAction::AnswerCodeDeployHook(_)
+        | ReleaseAction::PinRevision(_) => false,
     }
 }
 
 /// Reports whether the service runs the image, on the template if the rollout only changes settings.
 fn is_rolled_out(rollout: &plan::Rollout, observed: &Observed) -> bool {
-    let runs_image = observed.running_digest().as_ref() == Some(&rollout.digest);
+    let runs_image = observed.runs_everywhere(&rollout.digest);
     let base = rollout.base.rsplit('/').next();
     let running = observed.running.as_ref();
     let is_built_on_base =

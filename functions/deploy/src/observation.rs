@@ -8,7 +8,8 @@ use lamplighter::model::{
     Arn, CodeDeployment, DeploymentController, Image, ImageScan, Service, Tagged, TaskDefinition,
 };
 use lamplighter::policy::{self, APP, BACKUP, BaseRevision, Managed};
-use lamplighter::ports::{ResourceKind, SnapshotFilter};
+use lamplighter::ports::{ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner};
+use lamplighter::state::UnpinnedImage;
 
 use crate::approvals::find_rejected;
 use crate::container::{SelectedContainer, select_container};
@@ -62,12 +63,7 @@ pub async fn observe<C: Reads>(
         approvals: lookup.approvals,
         approval_problems: lookup.problem.into_iter().chain(problem).collect(),
         rejected,
-        scan: None,
-        newest_revision: None,
-        released: None,
-        latest_template: None,
-        unapplied_template: None,
-        databases: Vec::new(),
+        ..Observed::for_missing_service()
     };
     read_offer_details(&mut observed, context, cloud).await?;
     Ok(observed)
@@ -96,7 +92,13 @@ async fn read_offer_details<C: Reads>(
         let template = cloud.describe_task_definition(template).await?;
         observed.unapplied_template = Some(template);
     }
-    let runs_it = observed.running_digest().as_ref() == Some(&image.digest);
+    let runs_it = observed.runs_everywhere(&image.digest);
+    if needs_running_image(context, &container, &image) {
+        observed.unpinned = find_unpinned_image(observed, context, &container, cloud).await?;
+    }
+    if observed.runs_unpinned(&image) {
+        return Ok(());
+    }
     if runs_it && observed.unapplied_template.is_none() {
         return Ok(());
     }
@@ -104,18 +106,7 @@ async fn read_offer_details<C: Reads>(
         observed.latest_template = find_latest_template(observed, cloud).await?;
     }
     if context.policy.deploy.scan.is_some() {
-        // ECR scans the platform images of an index, not the index itself.
-        let scanned = observed.image_to_run(&image).unwrap_or(&image.digest);
-        let scan = cloud.image_scan(&container.repository, scanned).await?;
-        if matches!(scan, ImageScan::Unavailable(_)) && pushed_at.is_none() {
-            // The push time decides whether a scan may still start.
-            let pushed_at = find_push_time(&image, &container, cloud).await?;
-            observed.offer = Offer::Image {
-                image: image.clone(),
-                pushed_at,
-            };
-        }
-        observed.scan = Some(scan);
+        read_scan(observed, &image, pushed_at, &container, cloud).await?;
     }
     if context.policy.deploy.snapshot {
         observed.databases = read_databases(context, cloud).await?;
@@ -126,6 +117,81 @@ async fn read_offer_details<C: Reads>(
         observed.newest_revision = Some(cloud.newest_revision(family).await?);
     }
     Ok(())
+}
+
+/// Reads the scan of the offered image, and its push time if the scan may still start.
+async fn read_scan<C: Reads>(
+    observed: &mut Observed,
+    image: &Image,
+    pushed_at: Option<Timestamp>,
+    container: &SelectedContainer,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    // ECR scans the platform images of an index, not the index itself.
+    let scanned = observed.image_to_run(image).unwrap_or(&image.digest);
+    let scan = cloud.image_scan(&container.repository, scanned).await?;
+    if matches!(scan, ImageScan::Unavailable(_)) && pushed_at.is_none() {
+        let pushed_at = find_push_time(image, container, cloud).await?;
+        observed.offer = Offer::Image {
+            image: image.clone(),
+            pushed_at,
+        };
+    }
+    observed.scan = Some(scan);
+    Ok(())
+}
+
+/// Reports whether the tasks must be read to know which image runs: Lamplighter has released nothing, and the revision
+/// names no digest. A push of another tag is deployed in any case.
+fn needs_running_image(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    image: &Image,
+) -> bool {
+    let running = container.running_image();
+    let is_other_push = matches!(context.event.detail, Detail::ImageAction(_))
+        && running.tag.as_ref() != Some(&image.tag);
+    context.state.last_rollout().is_none() && running.digest.is_none() && !is_other_push
+}
+
+/// Returns the image that all tasks of the running revision run: as it was recorded, else as ECS reports it. `None` while
+/// tasks are missing or replaced.
+async fn find_unpinned_image<C: Reads>(
+    observed: &Observed,
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    cloud: &C,
+) -> Result<Option<UnpinnedImage>, AwsError> {
+    let (Some(service), Some(running)) = (&observed.service, &observed.running) else {
+        return Ok(None);
+    };
+    let known = &context.state.releases.unpinned;
+    if let Some(known) = known
+        && known.revision == running.arn()
+    {
+        return Ok(Some(known.clone()));
+    }
+    let is_stable = service.desired_count > 0
+        && service.count_missing_tasks() == 0
+        && !service.has_rollout_in_progress();
+    if !is_stable {
+        return Ok(None);
+    }
+    let owner = TaskOwner::Service(&service.arn);
+    let tasks = cloud.list_tasks(owner, TaskLifecycle::Running).await?;
+    let mut digests = tasks
+        .iter()
+        .filter(|task| task.task_definition == running.arn())
+        .flat_map(|task| &task.containers)
+        .filter(|ran| container.names().any(|name| name == ran.name))
+        .map(|ran| ran.image_digest.as_ref());
+    let first = digests.next().flatten();
+    Ok(first
+        .filter(|first| digests.all(|digest| digest == Some(first)))
+        .map(|digest| UnpinnedImage {
+            revision: running.arn().to_owned(),
+            digest: digest.clone(),
+        }))
 }
 
 /// Returns the newest revision of the family if somebody else registered it and the service doesn't run it. If an

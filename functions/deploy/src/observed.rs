@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use lamplighter::model::{
     CodeDeployment, Database, Digest, Image, ImageScan, Service, Snapshot, TaskDefinition,
 };
+use lamplighter::state::UnpinnedImage;
 use serde::Serialize;
 
 use crate::approvals::{ApprovalKeys, ApprovalProblem, RejectedImage};
@@ -31,6 +32,8 @@ pub struct Observed {
     pub approval_problems: Vec<ApprovalProblem>,
     /// The image that a person rejected.
     pub rejected: Option<RejectedImage>,
+    /// The image that the tasks run before the first release; read only if the running revision names no digest.
+    pub unpinned: Option<UnpinnedImage>,
     /// Read only if the tag sets `scan=`.
     pub scan: Option<ImageScan>,
     /// The newest revision of the family; read only after an interrupted rollout.
@@ -85,6 +88,7 @@ impl Observed {
             approvals: None,
             approval_problems: Vec::new(),
             rejected: None,
+            unpinned: None,
             scan: None,
             newest_revision: None,
             released: None,
@@ -105,6 +109,27 @@ impl Observed {
             .flatten()
             .find(|child| running.supports_platform(&child.platform))?;
         Some(&fitting.digest)
+    }
+
+    /// Reports whether every managed container runs the image with this digest, pinned by it.
+    #[must_use]
+    pub fn runs_everywhere(&self, digest: &Digest) -> bool {
+        self.container
+            .as_ref()
+            .is_ok_and(|container| container.runs_everywhere(digest))
+    }
+
+    /// Reports whether the tasks run the image, although their revision names no digest.
+    #[must_use]
+    pub fn runs_unpinned(&self, image: &Image) -> bool {
+        let Some(unpinned) = &self.unpinned else {
+            return false;
+        };
+        let mut platforms = image.platforms.iter().flatten().filter(|child| {
+            let running = self.running.as_ref();
+            running.is_some_and(|running| running.supports_platform(&child.platform))
+        });
+        unpinned.digest == image.digest || platforms.any(|child| child.digest == unpinned.digest)
     }
 
     /// Returns the digest that the service runs or is rolling out, if its image is pinned by

@@ -1,8 +1,8 @@
 //! The parts of AWS that `deploy` reads.
 
-use lamplighter::ports::{CodeDeployments, Databases, Images, Services, TaggedResources};
+use lamplighter::ports::{CodeDeployments, Databases, Images, Services, TaggedResources, Tasks};
 
 /// The parts of AWS that `deploy` reads.
-pub trait Reads: TaggedResources + Services + CodeDeployments + Images + Databases {}
+pub trait Reads: TaggedResources + Services + CodeDeployments + Images + Databases + Tasks {}
 
-impl<T: TaggedResources + Services + CodeDeployments + Images + Databases> Reads for T {}
+impl<T: TaggedResources + Services + CodeDeployments + Images + Databases + Tasks> Reads for T {}

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
+use lamplighter::event::detail::Detail;
 use lamplighter::model::{ImageRef, TaskDefinition};
 use lamplighter::notify::{Message, RELEASE_CONDITION};
-use lamplighter::plan::{Action, ReleaseAction, Rollout};
+use lamplighter::plan::{Action, PinRevision, ReleaseAction, Rollout, Step};
 use lamplighter::policy;
 
 use crate::candidate::Candidate;
@@ -37,6 +38,9 @@ impl Candidate<'_> {
             title.clone(),
             self.build_rollout_message(title, &snapshots),
         );
+        if let Some(pin) = self.build_pin() {
+            plan.steps.insert(0, pin);
+        }
         // A release that others rolled back a moment ago is rejected with the release that follows it.
         if !self.is_expected()
             && let Some(rejection) = self.build_rejection()
@@ -64,7 +68,11 @@ impl Candidate<'_> {
             tag: Some(self.image.tag.clone()),
             digest: Some(self.image.digest.clone()),
         };
-        let images = BTreeMap::from([(self.container.name.clone(), image.to_string())]);
+        let images: BTreeMap<String, String> = self
+            .container
+            .names()
+            .map(|name| (name.to_owned(), image.to_string()))
+            .collect();
         let base = self.base();
         let registered = self.observed.newest_revision.as_ref().filter(|newest| {
             newest.arn() != base.arn()
@@ -93,8 +101,62 @@ impl Candidate<'_> {
             template_image: self.find_template_image(),
             adopts: self.find_adopted_version(),
             candidates_after: self.closes_candidates().then_some(self.now),
+            is_adoption: self.is_adoption(),
             images,
         }
+    }
+
+    /// Reports whether it is the first rollout of the service, and nobody pushed or requested it.
+    fn is_adoption(&self) -> bool {
+        let event = &self.context.event.detail;
+        let is_asked_for = if let Detail::ImageAction(_) | Detail::Request(_) = event {
+            true
+        } else {
+            self.is_approved()
+        };
+        self.context.state.last_rollout().is_none() && !is_asked_for
+    }
+
+    /// Builds the step that registers a revision with the digest which the tasks run. Only needed before the first release
+    /// of a service whose tag moves on with it: rolled back to the revision that runs, its tasks would start the new image.
+    fn build_pin(&self) -> Option<Step> {
+        let unpinned = self.observed.unpinned.as_ref()?;
+        let running = self.container.running_image();
+        let is_moving = running.tag.as_ref() == Some(&self.image.tag);
+        if !is_moving || unpinned.digest == self.image.digest {
+            return None;
+        }
+        let image = ImageRef {
+            digest: Some(unpinned.digest.clone()),
+            ..running
+        };
+        let names = self.container.names();
+        let pin = PinRevision {
+            service: self.service.arn.clone(),
+            base: self.running.arn().to_owned(),
+            images: names
+                .map(|name| (name.to_owned(), image.to_string()))
+                .collect(),
+            tags: BTreeMap::from([(
+                policy::BASE.to_owned(),
+                self.running.family_and_revision().to_owned(),
+            )]),
+            version: format!(
+                "{} ({})",
+                image.version_label(),
+                unpinned.digest.short_digest()
+            ),
+            digest: unpinned.digest.clone(),
+        };
+        Some(Step {
+            reason: format!(
+                "{} names no digest, and {} moves on with this release",
+                self.running.family_and_revision(),
+                pin.version
+            ),
+            action: Action::Release(ReleaseAction::PinRevision(pin)),
+            message: None,
+        })
     }
 
     /// Reports whether no image that was pushed before is a candidate any more, because a person chose this one instead.

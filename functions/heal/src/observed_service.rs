@@ -189,7 +189,8 @@ impl ObservedService {
             ReleaseAction::Rollout(_)
             | ReleaseAction::ContinueDeployment(_)
             | ReleaseAction::RecordResult(_)
-            | ReleaseAction::AnswerCodeDeployHook(_) => false,
+            | ReleaseAction::AnswerCodeDeployHook(_)
+            | ReleaseAction::PinRevision(_) => false,
         }
     }
 

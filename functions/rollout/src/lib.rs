@@ -153,7 +153,8 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         | ReleaseAction::RestartTasks(_)
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::RecordResult(_)
-        | ReleaseAction::AnswerCodeDeployHook(_) => false,
+        | ReleaseAction::AnswerCodeDeployHook(_)
+        | ReleaseAction::PinRevision(_) => false,
     }
 }
 

@@ -130,7 +130,15 @@ impl Prefetched {
                 progress: Some(self.observe_progress(&service, active)),
                 ..active.clone()
             };
-            derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
+            let stage = derive_stage(&service, &advanced, runs_it, failed, deadline, self.at);
+            if stage == RolloutStage::TimedOut {
+                // Before ECS stops an old task, the load balancer drains it.
+                let drained = cloud.longest_deregistration(&service.target_groups).await?;
+                let deadline = deadline.map(|deadline| deadline + drained);
+                derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
+            } else {
+                stage
+            }
         };
         Ok(Observed {
             progress: Some(self.observe_progress(&service, active)),

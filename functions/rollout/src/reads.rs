@@ -1,8 +1,8 @@
 //! The parts of AWS that `rollout` reads.
 
 use lamplighter::ports::{
-    Alarms, Caches, CodeDeployments, Databases, Images, Logs, Probes, Services, TaggedResources,
-    Tasks,
+    Alarms, Caches, CodeDeployments, Databases, Images, LoadBalancing, Logs, Probes, Services,
+    TaggedResources, Tasks,
 };
 
 /// The parts of AWS that `rollout` reads.
@@ -15,7 +15,7 @@ pub trait Reads:
     + Tasks
     + Alarms
     + Databases
-    + Caches
+    + LoadBalancing
     + Logs
     + Probes
 {
@@ -30,6 +30,7 @@ impl<
         + Tasks
         + Alarms
         + Databases
+        + LoadBalancing
         + Logs
         + Probes,
 > Reads for T

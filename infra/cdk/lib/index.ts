@@ -63,8 +63,12 @@ export interface LamplighterProps {
   readonly checkSubnets?: string[];
   /** The most rollouts of one service within an hour. Default: 6. */
   readonly rolloutsPerHour?: number;
+  /** The most first rollouts of newly tagged services at the same time. Default: 5. */
+  readonly adoptionsAtOnce?: number;
   /** The most actions of one invocation. The rest waits for the next sweep. Default: 100. */
   readonly actionsPerRun?: number;
+  /** ARNs or patterns of the roles that Lamplighter may give to tasks. Default: any role, but to ECS only. */
+  readonly passableRoles?: string[];
   /** Retention of the functions' logs, in days. Default: 30. */
   readonly logRetentionDays?: number;
   /** Protects the journal from deletion. The deletion of the stack then removes everything else and fails. Default: false. */
@@ -135,7 +139,9 @@ function parameters(props: LamplighterProps): Record<string, unknown> {
     CheckCluster: props.checkCluster,
     CheckSubnets: props.checkSubnets?.join(","),
     RolloutsPerHour: props.rolloutsPerHour,
+    AdoptionsAtOnce: props.adoptionsAtOnce,
     ActionsPerRun: props.actionsPerRun,
+    PassableRoles: props.passableRoles,
     LogRetentionDays: props.logRetentionDays,
     ProtectLedger: yes(props.protectLedger),
     CaBundle: props.caBundle,

@@ -76,7 +76,8 @@ test("every parameter of the template is a property, and stands where it belongs
     alertEmail: "ops@example.com", alertInterval: 1, messagesPerMinute: 2, ackLinks: true, requestApi: true, notifyFindings: false, notifyAlarms: true,
     notifyJobs: true, digestHour: 8, timeZone: "Europe/Rome", costs: false, mode: Mode.OBSERVE, cpuPeak: 70, requestsPerSecond: 20,
     backupAt: "04:00", retentionDays: 14, drillVpc: "vpc-0123456789abcdef0", checkCluster: "checks",
-    checkSubnets: ["subnet-0123456789abcdef0"], rolloutsPerHour: 3, actionsPerRun: 50, logRetentionDays: 7, caBundle: "/etc/roots.pem",
+    checkSubnets: ["subnet-0123456789abcdef0"], rolloutsPerHour: 3, adoptionsAtOnce: 2, actionsPerRun: 50, passableRoles: ["arn:aws:iam::123456789012:role/ecs/*"],
+    logRetentionDays: 7, caBundle: "/etc/roots.pem",
     protectLedger: true,
     channels: { secretFullArn: "arn:aws:secretsmanager:eu-west-1:123456789012:secret:channels-AbCdEf" } as any,
     vaultRole: { roleArn: "arn:aws:iam::345678901234:role/vault" } as any,
@@ -84,7 +85,8 @@ test("every parameter of the template is a property, and stands where it belongs
   const cdk = synthesised(all);
   assert.deepEqual(Object.keys(cdk.Parameters ?? {}).filter((name) => name !== "BootstrapVersion"), []);
   const text = JSON.stringify(cdk);
-  for (const value of ["ops@example.com", "Europe/Rome", "observe", "04:00", "vpc-0123456789abcdef0", "secret:channels", "role/vault"]) {
+  for (const value of ["ops@example.com", "Europe/Rome", "observe", "04:00", "vpc-0123456789abcdef0", "secret:channels", "role/vault",
+    "role/ecs/*"]) {
     assert.ok(text.includes(value), value);
   }
 });

@@ -116,6 +116,37 @@ fn convert_target(group: &str, described: TargetHealthDescription) -> Option<Loa
     })
 }
 
+/// The attribute with the time for which a target drains, in seconds.
+/// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_TargetGroupAttribute.html>
+const DEREGISTRATION_DELAY: &str = "deregistration_delay.timeout_seconds";
+
+/// Returns the longest time in seconds for which one of these target groups drains a target. Missing groups are left out.
+///
+/// DescribeTargetGroupAttributes takes one group per call.
+pub async fn longest_deregistration(client: &Client, groups: &[String]) -> Result<u64, AwsError> {
+    let mut longest = 0;
+    for group in groups {
+        let answer = client
+            .describe_target_group_attributes()
+            .target_group_arn(group)
+            .send()
+            .await;
+        let answer = answer.map_err(|e| aws_error("DescribeTargetGroupAttributes", group, &e));
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) if error.code == "TargetGroupNotFound" => continue,
+            Err(error) => return Err(error),
+        };
+        let delay = answer
+            .attributes()
+            .iter()
+            .find(|attribute| attribute.key() == Some(DEREGISTRATION_DELAY))
+            .and_then(|attribute| attribute.value()?.parse().ok());
+        longest = longest.max(delay.unwrap_or_default());
+    }
+    Ok(longest)
+}
+
 /// Lists the certificates of all listeners of these load balancers, each with the load balancers that use it.
 /// A deleted load balancer has none.
 pub async fn list_certificate_arns(

@@ -409,8 +409,9 @@ fn a_target_that_cannot_be_observed_is_notified_once() {
     );
 }
 
+/// F7: many good pushes within an hour are no runaway. The newest is deployed when the limit allows it.
 #[test]
-fn a_runaway_is_stopped_and_notified_as_critical() {
+fn many_pushes_within_an_hour_wait_and_are_no_incident() {
     let world = World::new();
     let arn = world.service("web", "shop/web", "latest", "tag=latest repo=shop/web");
     for content in 1..=9 {
@@ -419,18 +420,54 @@ fn a_runaway_is_stopped_and_notified_as_critical() {
         world.advance(SignedDuration::from_mins(3));
     }
     assert_eq!(world.count("UpdateService"), 6);
-    let critical = world
+    let waits =
+        |title: &&String| title.as_str() == "not deployed before 04:00 UTC - 6 rollouts per hour";
+    assert_eq!(
+        world.titles().iter().filter(waits).count(),
+        1,
+        "{:?}",
+        world.titles()
+    );
+    let is_critical = |severity: Severity| severity == Severity::Critical;
+    let mut severities = world
         .state()
         .notices
-        .iter()
-        .filter(|n| n.message.severity == Severity::Critical)
-        .count();
-    assert_eq!(critical, 1);
-    world.advance(SignedDuration::from_hours(1));
+        .clone()
+        .into_iter()
+        .map(|n| n.message.severity);
+    assert!(!severities.any(is_critical));
+    world.advance(SignedDuration::from_mins(34));
     world.sweep(&Deploy).unwrap().unwrap();
     assert!(
         world.image_of(&arn).ends_with(&format!("{:064x}", 9)),
         "the newest push is made up for"
+    );
+}
+
+/// The same image again and again, because somebody puts the service back on another one, is a runaway.
+#[test]
+fn a_runaway_is_stopped_and_notified_as_critical() {
+    let world = World::new();
+    let arn = world.web();
+    let template = world.state().services[&arn].task_definition.clone();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    for _ in 0..9 {
+        world.advance(SignedDuration::from_mins(3));
+        world.state_mut().settle(&arn);
+        world.sweep(&Rollout).unwrap().unwrap();
+        world.state_mut().deploy(&arn, &template);
+        world.state_mut().settle(&arn);
+        world.advance(SignedDuration::from_mins(3));
+        world.sweep(&Deploy).unwrap().unwrap();
+    }
+    let titles = world.titles();
+    let critical =
+        "limit of 6 rollouts per hour reached - did not roll out RC_1.1.0 (sha256:00000000)";
+    assert_eq!(
+        titles.iter().filter(|title| *title == critical).count(),
+        1,
+        "{titles:?}"
     );
 }
 

@@ -5,6 +5,7 @@
     reason = "the simulated world has a clock of its own"
 )]
 
+mod adoption;
 mod approvals;
 mod archive;
 mod backups;

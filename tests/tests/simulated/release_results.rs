@@ -615,3 +615,24 @@ fn a_pattern_that_matches_nothing_is_notified_once() {
     minutes(&world, 6);
     assert!(runs(&world, &web, "v1.4.6"));
 }
+
+/// D3: before ECS stops an old task, its load balancer drains it, which is no stall.
+#[test]
+fn the_deadline_waits_for_the_longest_deregistration() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    let group =
+        "arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef";
+    {
+        let mut state = world.state_mut();
+        state.deregistration.insert(group.to_owned(), 1_800);
+        let service = state.services.get_mut(&web).unwrap();
+        service.target_groups = vec![group.to_owned()];
+    }
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 40);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+    minutes(&world, 10);
+    assert!(!runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
+}

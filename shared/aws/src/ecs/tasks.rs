@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use crate::error::aws_error;
 use crate::timestamps::to_timestamp;
 use lamplighter::AwsError;
-use lamplighter::model::{Task, TaskContainer};
+use lamplighter::model::{Digest, Task, TaskContainer};
 use lamplighter::plan::ReplaceTask;
 use lamplighter::ports::{TaskLifecycle, TaskOwner};
 
@@ -182,6 +182,7 @@ fn convert_container(container: aws_sdk_ecs::types::Container) -> TaskContainer 
         name: container.name.unwrap_or_default(),
         exit_code: container.exit_code,
         reason: container.reason.unwrap_or_default(),
+        image_digest: container.image_digest.map(Digest::new),
         ports: bindings
             .into_iter()
             .filter_map(|binding| binding.host_port)

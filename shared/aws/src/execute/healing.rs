@@ -22,6 +22,7 @@ impl Execute for HealActions {
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::ContinueDeployment(_)
                 | ReleaseAction::RecordResult(_)
+                | ReleaseAction::PinRevision(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)

@@ -1,6 +1,8 @@
 //! Actions on the revisions that services run, and the capabilities to deploy, to follow rollouts
 //! and to answer lifecycle hooks.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecs::types::DeploymentConfiguration;
 
 use super::backups::create_database_snapshot;
@@ -21,6 +23,9 @@ impl Execute for DeployActions {
             Action::Release(ReleaseAction::Rollout(rollout)) => roll_out(account, rollout).await,
             Action::Release(ReleaseAction::RestartTasks(restart)) => {
                 restart_tasks(account, restart).await
+            }
+            Action::Release(ReleaseAction::PinRevision(pin)) => {
+                register_revision(account, &pin.base, &pin.images, &pin.tags).await
             }
             Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Backup(BackupAction::CreateSnapshot(backup)) => {
@@ -55,6 +60,7 @@ impl Execute for RolloutActions {
             Action::Release(
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)
+                | ReleaseAction::PinRevision(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)
@@ -79,6 +85,7 @@ impl Execute for HookActions {
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)
                 | ReleaseAction::Rollback(_)
+                | ReleaseAction::PinRevision(_)
                 | ReleaseAction::ContinueDeployment(_),
             )
             | Action::Scaling(_)
@@ -96,7 +103,7 @@ impl Execute for HookActions {
 async fn roll_out(account: &Account, rollout: &Rollout) -> Result<String, AwsError> {
     let revision = match &rollout.registered {
         Some(arn) => arn.clone(),
-        None => register_revision(account, rollout).await?,
+        None => register_revision(account, &rollout.base, &rollout.images, &rollout.tags).await?,
     };
     let clients = &account.clients;
     let deployment = if let Some(group) = &rollout.code_deploy {
@@ -109,11 +116,16 @@ async fn roll_out(account: &Account, rollout: &Rollout) -> Result<String, AwsErr
     Ok(format!("{deployment} of {}", revision_label(&revision)))
 }
 
-async fn register_revision(account: &Account, rollout: &Rollout) -> Result<String, AwsError> {
-    let base = account.describe_task_definition(&rollout.base).await?;
-    let request = base.build_request_with_images(&rollout.images);
-    let client = account.clients.ecs();
-    task_definitions::register_revision(client, request, &base, &rollout.tags).await
+/// Registers a revision that copies everything but the images of `base`, and returns its ARN.
+async fn register_revision(
+    account: &Account,
+    base: &str,
+    images: &BTreeMap<String, String>,
+    tags: &BTreeMap<String, String>,
+) -> Result<String, AwsError> {
+    let base = account.describe_task_definition(base).await?;
+    let request = base.build_request_with_images(images);
+    task_definitions::register_revision(account.clients.ecs(), request, &base, tags).await
 }
 
 /// Returns the deployment configuration that a rollout changes, or `None` if it changes none.

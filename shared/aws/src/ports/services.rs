@@ -110,6 +110,10 @@ impl<R> LoadBalancing for Aws<R> {
         elb::describe_target_health(self.account.clients.elb(), groups).await
     }
 
+    async fn longest_deregistration(&self, groups: &[String]) -> Result<u64, AwsError> {
+        elb::longest_deregistration(self.account.clients.elb(), groups).await
+    }
+
     async fn list_certificates(
         &self,
         load_balancers: &[String],

@@ -95,6 +95,7 @@ async fn a_code_deployment_has_the_revision_the_container_and_the_hook() {
         template_image: None,
         adopts: None,
         candidates_after: None,
+        is_adoption: false,
     };
     let aws: Aws<DeployActions> =
         Aws::without_config().with_client(mock_client!(aws_sdk_codedeploy, [&created]));

@@ -258,6 +258,7 @@ fn a_failed_check_task_is_described(
     #[case] failure: Option<&str>,
 ) {
     let of = |(name, exit_code, reason): &(&str, Option<i32>, &str)| TaskContainer {
+        image_digest: None,
         name: (*name).into(),
         exit_code: *exit_code,
         reason: (*reason).into(),

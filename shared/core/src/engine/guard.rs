@@ -1,6 +1,6 @@
 //! The checks between a decision and its execution: earlier intents, the arbiter and the limits.
 
-use crate::engine::messages::limit_reached_message;
+use crate::engine::messages::{limit_reached_message, rollout_postponed_message};
 use crate::engine::operation::Observe;
 use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
@@ -86,7 +86,15 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     fn report_limit(&mut self, step: &Step, limit: &limits::LimitReached) {
         let is_per_run = limit.is_per_run();
         if !(is_per_run && self.counts.limit_notified) {
-            let sent = self.notify_once(limit_reached_message(step, limit));
+            let state = &self.lease.state;
+            let allowed_at =
+                limits::allowed_at(&step.action, state, &self.engine.defaults, self.now)
+                    .filter(|_| !is_per_run);
+            let message = match allowed_at {
+                Some(at) => rollout_postponed_message(step, limit, at),
+                None => limit_reached_message(step, limit),
+            };
+            let sent = self.notify_once(message);
             self.counts.limit_notified |= is_per_run && sent;
         }
         self.lease

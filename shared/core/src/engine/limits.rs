@@ -1,8 +1,11 @@
 //! Limits that stop a runaway before it starts.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp};
 
-use crate::plan::{Action, LimitRule};
+use crate::model::Digest;
+use crate::plan::{Action, LimitRule, ReleaseAction};
 use crate::policy::StackDefaults;
 use crate::state::{Attempt, TargetState};
 
@@ -42,7 +45,7 @@ pub fn check_limits(
         LimitRule::Unlimited | LimitRule::PerRun => Ok(()),
         LimitRule::Scalings => check_scalings(state, since),
         LimitRule::Restarts => check_rollouts(state, since, defaults, |_| true),
-        LimitRule::Rollouts => {
+        LimitRule::Rollouts | LimitRule::Adoptions => {
             check_rollouts(state, since, defaults, |attempt| attempt.digest.is_some())
         }
     }
@@ -77,6 +80,40 @@ fn check_rollouts(
         defaults.rollouts_per_hour as usize,
         LimitReached::RolloutsPerHour(defaults.rollouts_per_hour),
     )
+}
+
+/// Returns the time from which the limit allows the rollout, if it only holds one of many pushes. `None` if an image was
+/// rolled out twice within the hour: then the rollouts repeat each other.
+#[must_use]
+pub fn allowed_at(
+    action: &Action,
+    state: &TargetState,
+    defaults: &StackDefaults,
+    now: Timestamp,
+) -> Option<Timestamp> {
+    let Action::Release(ReleaseAction::Rollout(rollout)) = action else {
+        return None;
+    };
+    let hour = SignedDuration::from_hours(1);
+    let recent: Vec<&Attempt> = state
+        .releases
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.at > now - hour && attempt.digest.is_some())
+        .collect();
+    let mut digests: BTreeSet<&Digest> = recent
+        .iter()
+        .filter_map(|attempt| attempt.digest.as_ref())
+        .collect();
+    digests.insert(&rollout.digest);
+    if digests.len() <= recent.len() {
+        return None;
+    }
+    // One more is allowed when so many of them are older than an hour.
+    let surplus = recent
+        .len()
+        .checked_sub(defaults.rollouts_per_hour as usize)?;
+    Some(recent.get(surplus)?.at + hour)
 }
 
 fn check_count(count: usize, limit: usize, reached: LimitReached) -> Result<(), LimitReached> {
@@ -129,7 +166,7 @@ impl LimitReached {
 mod tests {
     use super::*;
     use crate::model::Arn;
-    use crate::plan::{ReleaseAction, RestartTasks};
+    use crate::plan::RestartTasks;
 
     #[test]
     fn the_seventh_rollout_within_an_hour_is_withheld() {

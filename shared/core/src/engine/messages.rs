@@ -1,5 +1,7 @@
 //! Messages of the engine itself, whichever operation it runs.
 
+use jiff::Timestamp;
+
 use crate::AwsError;
 use crate::engine::limits::LimitReached;
 use crate::model::Cause;
@@ -88,6 +90,26 @@ pub(super) fn limit_reached_message(step: &Step, limit: &LimitReached) -> Messag
     .action("Lamplighter withholds the action. A later sweep executes it when the limit allows.")
     .why(format!("Requested because: {}", step.reason))
     .next(next)
+    .deduplicated_by(limit.notification_key())
+}
+
+/// Builds the message for a rollout that waits until a time, because many images were pushed within an hour.
+pub(super) fn rollout_postponed_message(
+    step: &Step,
+    limit: &LimitReached,
+    allowed_at: Timestamp,
+) -> Message {
+    let rate = limit.rate();
+    Message::warning(format!(
+        "not deployed before {} - {rate}",
+        allowed_at.strftime("%H:%M UTC")
+    ))
+    .action("Lamplighter deploys the newest image then.")
+    .why(format!(
+        "Another {rate} were pushed before: {}.",
+        step.reason
+    ))
+    .next("Nothing to do. If so many pushes are normal, raise the stack parameter RolloutsPerHour.")
     .deduplicated_by(limit.notification_key())
 }
 

@@ -52,7 +52,13 @@ fn limit_messages() -> Vec<Message> {
         LimitReached::ScalingsPerHour(60),
     ]
     .map(|limit| messages::limit_reached_message(&step(), &limit))
-    .to_vec()
+    .into_iter()
+    .chain([messages::rollout_postponed_message(
+        &step(),
+        &LimitReached::RolloutsPerHour(6),
+        "2026-11-21T04:12:00Z".parse().unwrap(),
+    )])
+    .collect()
 }
 
 fn findings_messages() -> Vec<Message> {

@@ -1,6 +1,7 @@
 //! One engine for every operation: it finds targets, reconciles each under a lease, and checks, executes, journals
 //! and reports what the operation decides.
 
+mod adoption;
 pub mod arbiter;
 mod conclusion;
 mod context;

@@ -81,7 +81,14 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
                 self.finish_without_action(decision).await
             }
             Ok(decision) if decision.observe_only => self.finish_observe_only(decision).await,
-            Ok(decision) => self.execute_plan(decision).await,
+            Ok(decision) => {
+                let decision = self.claim_adoption_slot(decision).await?;
+                if decision.executable_steps().next().is_none() {
+                    self.finish_without_action(decision).await
+                } else {
+                    self.execute_plan(decision).await
+                }
+            }
             Err(error) => self.finish_with_error(error).await,
         };
         if let Err(error) = &result {

@@ -9,6 +9,8 @@ use super::{Arn, tag_keys};
 
 /// The resource part of the synthetic ARN under which pauses of several targets are recorded.
 const ALL_TARGETS: &str = "all-targets";
+/// The resource of the synthetic ARN of first rollouts.
+const ADOPTIONS: &str = "adoptions";
 
 /// A request to steer Lamplighter, with who made it and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +173,17 @@ impl Arn {
     pub fn all_targets(&self) -> Self {
         Self::new(format!(
             "arn:{}:lamplighter:{}:{}:{ALL_TARGETS}",
+            self.partition(),
+            self.region(),
+            self.account_id()
+        ))
+    }
+
+    /// Returns the synthetic ARN under which the first rollouts of all services are counted.
+    #[must_use]
+    pub fn adoptions(&self) -> Self {
+        Self::new(format!(
+            "arn:{}:lamplighter:{}:{}:{ADOPTIONS}",
             self.partition(),
             self.region(),
             self.account_id()

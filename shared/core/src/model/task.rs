@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::model::Digest;
+
 /// An ECS task. ECS returns a stopped task for about an hour. Source: DescribeTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Task {
@@ -37,6 +39,8 @@ pub struct TaskContainer {
     pub exit_code: Option<i32>,
     /// AWS's reason; may be empty.
     pub reason: String,
+    /// The digest of the image that it runs: of a manifest, or of an index. `None` until the image is pulled.
+    pub image_digest: Option<Digest>,
     /// Host ports that are mapped to the container.
     pub ports: Vec<i32>,
 }

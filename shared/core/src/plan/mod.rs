@@ -32,7 +32,7 @@ pub use logs::{ExportLogs, LogAction, SetRetention, WriteManifest};
 pub use monitoring::{ApplyAlarms, ApplyDashboard, MonitoringAction};
 pub use properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 pub use releases::{
-    AnswerCodeDeployHook, ContinueDeployment, HookStatus, RecordResult, ReleaseAction,
+    AnswerCodeDeployHook, ContinueDeployment, HookStatus, PinRevision, RecordResult, ReleaseAction,
     ReleaseResult, RestartTasks, Rollback, Rollout, TrafficShiftSettings,
 };
 pub use requests::RequestAction;

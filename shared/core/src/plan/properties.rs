@@ -65,6 +65,8 @@ pub enum LimitRule {
     Restarts,
     /// Rollouts of a service within an hour. Restarts don't count, because a rollout may fix what they did not.
     Rollouts,
+    /// The first rollout of a service that nobody pushed or requested: few of them are in progress in the whole fleet.
+    Adoptions,
 }
 
 /// How an action repairs an unhealthy service.

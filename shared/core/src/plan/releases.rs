@@ -18,6 +18,7 @@ pub enum ReleaseAction {
     ContinueDeployment(ContinueDeployment),
     RecordResult(RecordResult),
     AnswerCodeDeployHook(AnswerCodeDeployHook),
+    PinRevision(PinRevision),
 }
 
 /// The response to a deployment lifecycle hook, in the form that ECS expects.
@@ -76,6 +77,24 @@ pub struct Rollout {
     /// Images that were pushed before are no candidates any more, because a person approved an older version than theirs.
     #[serde(default)]
     pub candidates_after: Option<Timestamp>,
+    /// It is the first rollout of the service, and nobody pushed or requested it: it waits for those of other services.
+    #[serde(default)]
+    pub is_adoption: bool,
+}
+
+/// Registers a revision that names the digest which the tasks run, as the first rollback target of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PinRevision {
+    pub service: Arn,
+    /// The ARN of the revision that runs, from which everything but the images is copied.
+    pub base: String,
+    /// The image as `repository:tag@digest`, by container name.
+    pub images: BTreeMap<String, String>,
+    /// Tags of the new revision, in addition to those of the base.
+    pub tags: BTreeMap<String, String>,
+    /// The version for messages.
+    pub version: String,
+    pub digest: Digest,
 }
 
 /// The way in which a service shifts traffic to a release.
@@ -222,6 +241,11 @@ impl ActionProperties for ReleaseAction {
                 format!("let {} proceed", answer.deployment)
             }
             Self::AnswerCodeDeployHook(answer) => format!("fail {}", answer.deployment),
+            Self::PinRevision(pin) => format!(
+                "register a revision with {} ({})",
+                pin.version,
+                pin.digest.short_digest()
+            ),
         }
     }
 
@@ -241,12 +265,13 @@ impl ActionProperties for ReleaseAction {
             Self::AnswerCodeDeployHook(answer) => {
                 format!("hook:{}:{}", answer.deployment, answer.passed)
             }
+            Self::PinRevision(pin) => format!("pin:{}", pin.digest),
         }
     }
 
     fn is_deferrable(&self) -> bool {
         match self {
-            Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => true,
+            Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) | Self::PinRevision(_) => true,
             Self::Rollout(_)
             | Self::RestartTasks(_)
             | Self::Rollback(_)
@@ -261,7 +286,8 @@ impl ActionProperties for ReleaseAction {
             Self::RestartTasks(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::AnswerCodeDeployHook(_) => false,
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_) => false,
         }
     }
 
@@ -272,7 +298,8 @@ impl ActionProperties for ReleaseAction {
             | Self::Rollback(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::AnswerCodeDeployHook(_) => false,
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_) => false,
         }
     }
 
@@ -283,7 +310,8 @@ impl ActionProperties for ReleaseAction {
             Self::Rollout(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::AnswerCodeDeployHook(_) => false,
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_) => false,
         }
     }
 
@@ -294,7 +322,8 @@ impl ActionProperties for ReleaseAction {
             | Self::RestartTasks(_)
             | Self::Rollback(_)
             | Self::ContinueDeployment(_)
-            | Self::RecordResult(_) => false,
+            | Self::RecordResult(_)
+            | Self::PinRevision(_) => false,
         }
     }
 
@@ -309,18 +338,21 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(back) => ArbiterRule::Deployment {
                 through_code_deploy: back.code_deploy.is_some(),
             },
+            Self::PinRevision(_) => ArbiterRule::ActiveTarget,
             Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
         }
     }
 
     fn limit_rule(&self) -> LimitRule {
         match self {
+            Self::Rollout(rollout) if rollout.is_adoption => LimitRule::Adoptions,
             Self::Rollout(_) => LimitRule::Rollouts,
             Self::RestartTasks(_) => LimitRule::Restarts,
             Self::Rollback(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::AnswerCodeDeployHook(_) => LimitRule::PerRun,
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_) => LimitRule::PerRun,
         }
     }
 
@@ -331,7 +363,8 @@ impl ActionProperties for ReleaseAction {
             | Self::RestartTasks(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::AnswerCodeDeployHook(_) => Repair::No,
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_) => Repair::No,
             Self::Rollback(_) => Repair::Rollback,
         }
     }

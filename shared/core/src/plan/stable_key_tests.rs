@@ -38,6 +38,7 @@ fn revision_actions() -> Vec<Action> {
             digest: digest.clone(),
             approved: false,
             runs: String::new(),
+            is_adoption: false,
             template_image: None,
             adopts: None,
             candidates_after: None,
@@ -93,6 +94,7 @@ fn verdict_actions() -> Vec<Action> {
         })),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
+        ReleaseAction::PinRevision(pin()),
     ]
     .map(Action::Release)
     .to_vec()
@@ -107,6 +109,17 @@ fn record(result: ReleaseResult) -> RecordResult {
         runs_instead: None,
         request: None,
         result,
+    }
+}
+
+fn pin() -> PinRevision {
+    PinRevision {
+        service: Arn::new(SERVICE),
+        base: "base".to_owned(),
+        images: BTreeMap::new(),
+        tags: BTreeMap::new(),
+        version: "latest".to_owned(),
+        digest: Digest::new("sha256:cd"),
     }
 }
 
@@ -343,6 +356,7 @@ fn kind_number(action: &Action) -> u32 {
         Action::Release(ReleaseAction::ContinueDeployment(_)) => 3,
         Action::Release(ReleaseAction::RecordResult(_)) => 4,
         Action::Release(ReleaseAction::AnswerCodeDeployHook(_)) => 5,
+        Action::Release(ReleaseAction::PinRevision(_)) => 28,
         Action::Scaling(ScalingAction::SetDesiredCount(_)) => 6,
         Action::Scaling(ScalingAction::SetMinCapacity(_)) => 7,
         Action::Monitoring(MonitoringAction::ApplyAlarms(_)) => 8,
@@ -371,7 +385,7 @@ fn kind_number(action: &Action) -> u32 {
 #[test]
 fn every_kind_of_action_has_a_sample() {
     let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
-    assert_eq!(kinds, (0..=27).collect());
+    assert_eq!(kinds, (0..=28).collect());
 }
 
 #[test]

@@ -7,14 +7,16 @@ use super::deploy_options::{
 use super::grammar::{TagError, TagPairs};
 use super::reference::DEPLOY_TAG;
 use super::tag_selector::{TagSelector, parse_selector};
+use crate::model::{ImageRef, Repository};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeployPolicy {
     pub follows: TagSelector,
-    /// Repository name; by default that of the running task definition.
-    pub repo: Option<String>,
-    /// The container to update; required if several match.
-    pub container: Option<String>,
+    /// The repository, with an empty host for the registry of the service; by default that of the running task
+    /// definition.
+    pub repo: Option<Repository>,
+    /// The containers to update; by default those that run an image of the repository.
+    pub containers: Vec<String>,
     /// URLs to probe once the rollout has finished.
     pub verify: Vec<String>,
     /// Text that every response must contain.
@@ -89,8 +91,11 @@ impl DeployPolicy {
                 )?
                 .unwrap_or(DEFAULT_DEADLINE),
             follows: parse_selector(&pairs)?,
-            repo: pairs.get("repo").map(str::to_owned),
-            container: pairs.get("container").map(str::to_owned),
+            repo: pairs
+                .get("repo")
+                .map(|name| parse_repository(&pairs, name))
+                .transpose()?,
+            containers: parse_containers(&pairs)?,
             verify: parse_verify_urls(&pairs)?,
             expect: pairs.get("expect").map(str::to_owned),
             scan: pairs
@@ -146,6 +151,38 @@ fn parse_url(pairs: &TagPairs<'_>, key: &str, url: &str) -> Result<String, TagEr
     Err(pairs.build_error(format!("{key}={url} is not an http:// or https:// URL")))
 }
 
+/// Parses a repository: its name, or its whole address.
+fn parse_repository(pairs: &TagPairs<'_>, text: &str) -> Result<Repository, TagError> {
+    let image = ImageRef::parse(text);
+    if image.tag.is_some() || image.digest.is_some() {
+        return Err(pairs.build_error(format!(
+            "repo={text} names an image; a repository has no tag, such as {}",
+            image.repository.name
+        )));
+    }
+    let repository = image.repository;
+    if !repository.host.is_empty() && !repository.is_ecr() {
+        return Err(pairs.build_error(format!(
+            "repo={text} is in no private ECR registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+        )));
+    }
+    Ok(repository)
+}
+
+/// Parses the names of containers, separated by `+`.
+fn parse_containers(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
+    let Some(text) = pairs.get("container") else {
+        return Ok(Vec::new());
+    };
+    let names: Vec<String> = text.split('+').map(str::to_owned).collect();
+    if names.iter().any(String::is_empty) {
+        return Err(pairs.build_error(format!(
+            "container={text} is not a list of containers such as web+migrate"
+        )));
+    }
+    Ok(names)
+}
+
 fn parse_deployment_group(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
     match names.split_once('/') {
         Some((application, group)) if !application.is_empty() && !group.is_empty() => {
@@ -170,7 +207,7 @@ mod tests {
         )
         .unwrap();
         assert!(policy.follows.matches_tag("RC_1.4.2"));
-        assert_eq!(policy.repo.as_deref(), Some("shop/web"));
+        assert_eq!(policy.repo.unwrap().name, "shop/web");
         assert_eq!(
             policy.verify,
             ["https://shop.example.com/health", "http://a/b"]
@@ -198,6 +235,18 @@ mod tests {
     #[case(
         "tag=latest repo.2=shop/web",
         "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, pre, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
+    )]
+    #[case(
+        "tag=latest repo=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.0",
+        "repo=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.0 names an image; a repository has no tag, such as shop/web"
+    )]
+    #[case(
+        "tag=latest repo=public.ecr.aws/nginx/nginx",
+        "repo=public.ecr.aws/nginx/nginx is in no private ECR registry, such as 123456789012.dkr.ecr.eu-west-1.amazonaws.com"
+    )]
+    #[case(
+        "tag=latest container=web+",
+        "container=web+ is not a list of containers such as web+migrate"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

@@ -1,5 +1,7 @@
 //! The stack's defaults: a JSON document in the environment, written by `infra/template.yaml`.
 
+use std::ops::RangeInclusive;
+
 use crate::ParameterError;
 use jiff::civil::Time;
 use jiff::tz::TimeZone;
@@ -70,6 +72,8 @@ pub struct StackDefaults {
     pub backup_at: Time,
     /// Maximum rollouts of one target per hour. More count as a runaway.
     pub rollouts_per_hour: u32,
+    /// Maximum first rollouts in progress at the same time, over all services.
+    pub adoptions_at_once: u32,
     /// Maximum actions per invocation. The next sweep runs the rest.
     pub actions_per_run: u32,
     /// Minimum minutes between two notifications about a changing incident.
@@ -121,6 +125,7 @@ impl Default for StackDefaults {
             retention_days: 7,
             backup_at: Time::constant(3, 0, 0, 0),
             rollouts_per_hour: 6,
+            adoptions_at_once: 5,
             actions_per_run: 100,
             alert_interval: 5,
             messages_per_minute: 8,
@@ -159,54 +164,36 @@ impl StackDefaults {
 
     fn check_bounds(&self) -> Result<(), ParameterError> {
         let examples = Self::default();
-        let bounds = [
-            ("CpuPeak", self.cpu_peak, 1..=100, examples.cpu_peak),
-            ("RequestsPerSecond", self.rps, 1..=1_000_000, examples.rps),
-            (
-                "RetentionDays",
-                self.retention_days,
-                1..=35,
-                examples.retention_days,
-            ),
-            (
-                "RolloutsPerHour",
-                self.rollouts_per_hour,
-                1..=1_000,
-                examples.rollouts_per_hour,
-            ),
-            (
-                "ActionsPerRun",
-                self.actions_per_run,
-                1..=10_000,
-                examples.actions_per_run,
-            ),
-            ("DigestHour", self.digest_hour, 0..=23, examples.digest_hour),
-            (
-                "AlertInterval",
-                self.alert_interval,
-                0..=1_440,
-                examples.alert_interval,
-            ),
-            (
-                "MessagesPerMinute",
-                self.messages_per_minute,
-                1..=600,
-                examples.messages_per_minute,
-            ),
-        ];
-        for (parameter, value, range, example) in bounds {
-            if !range.contains(&value) {
-                return Err(ParameterError {
-                    parameter: parameter.to_owned(),
-                    problem: format!(
-                        "{value} is not between {} and {}; for example: {example}",
-                        range.start(),
-                        range.end()
-                    ),
-                });
-            }
-        }
-        Ok(())
+        check_bound("CpuPeak", self.cpu_peak, 1..=100, examples.cpu_peak)?;
+        check_bound("RequestsPerSecond", self.rps, 1..=1_000_000, examples.rps)?;
+        let days = examples.retention_days;
+        check_bound("RetentionDays", self.retention_days, 1..=35, days)?;
+        let rollouts = examples.rollouts_per_hour;
+        check_bound(
+            "RolloutsPerHour",
+            self.rollouts_per_hour,
+            1..=1_000,
+            rollouts,
+        )?;
+        let adoptions = examples.adoptions_at_once;
+        check_bound(
+            "AdoptionsAtOnce",
+            self.adoptions_at_once,
+            1..=1_000,
+            adoptions,
+        )?;
+        let actions = examples.actions_per_run;
+        check_bound("ActionsPerRun", self.actions_per_run, 1..=10_000, actions)?;
+        check_bound("DigestHour", self.digest_hour, 0..=23, examples.digest_hour)?;
+        let minutes = examples.alert_interval;
+        check_bound("AlertInterval", self.alert_interval, 0..=1_440, minutes)?;
+        let messages = examples.messages_per_minute;
+        check_bound(
+            "MessagesPerMinute",
+            self.messages_per_minute,
+            1..=600,
+            messages,
+        )
     }
 
     /// Adds the lifecycle hook from its own document; an empty document means no hook.
@@ -286,6 +273,26 @@ fn parse_optional_document<T: DeserializeOwned>(
             parameter: variable.to_owned(),
             problem: e.to_string(),
         })
+}
+
+/// Checks that a parameter is within its bounds. `example`: a value that is.
+fn check_bound(
+    parameter: &str,
+    value: u32,
+    range: RangeInclusive<u32>,
+    example: u32,
+) -> Result<(), ParameterError> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    Err(ParameterError {
+        parameter: parameter.to_owned(),
+        problem: format!(
+            "{value} is not between {} and {}; for example: {example}",
+            range.start(),
+            range.end()
+        ),
+    })
 }
 
 #[cfg(test)]

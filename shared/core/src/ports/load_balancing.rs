@@ -28,6 +28,13 @@ pub trait LoadBalancing {
         groups: &[String],
     ) -> Result<Vec<LoadBalancerTarget>, AwsError>;
 
+    /// Returns the longest time in seconds for which one of these target groups drains a target; 0 without a group.
+    /// Source: DescribeTargetGroupAttributes.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails; a deleted group is no error.
+    async fn longest_deregistration(&self, groups: &[String]) -> Result<u64, AwsError>;
+
     /// Returns the certificates of all listeners of these load balancers, each once. A deleted load balancer has none.
     /// Source: DescribeListeners, DescribeListenerCertificates and ACM's DescribeCertificate.
     ///

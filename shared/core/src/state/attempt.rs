@@ -35,7 +35,8 @@ impl Attempt {
                 LimitRule::Unlimited
                 | LimitRule::PerRun
                 | LimitRule::Scalings
-                | LimitRule::Rollouts,
+                | LimitRule::Rollouts
+                | LimitRule::Adoptions,
             ) => return None,
         };
         Some(Self {

@@ -22,7 +22,7 @@ pub use logs::{Exporting, LogState};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
 pub use releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,
-    ReleaseState, RolloutProgress, Verified,
+    ReleaseState, RolloutProgress, UnpinnedImage, Verified,
 };
 pub use requests::{RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::model::{Digest, EnvironmentCause};
+use crate::model::{Arn, Digest, EnvironmentCause};
 use crate::state::probe_streak::ProbeStreak;
 
 /// The state of releases.
@@ -38,6 +38,10 @@ pub struct ReleaseState {
     pub template_images: Vec<String>,
     /// The revision that ran stably before the first release. It is the first rollback target.
     pub adopted: Option<AdoptedRevision>,
+    /// The image that the tasks run before the first release, while their revision names no digest.
+    pub unpinned: Option<UnpinnedImage>,
+    /// The services whose first rollout is in progress, and since when. Used in the state of all targets.
+    pub adoption_slots: BTreeMap<Arn, Timestamp>,
     /// A restart that no sweep would discover again. Kept until the restart has completed.
     pub pending_restart: Option<PendingRestart>,
 }
@@ -99,6 +103,15 @@ pub struct AdoptedRevision {
     pub version: String,
     /// The ARN of the revision.
     pub revision: String,
+}
+
+/// The image of a revision that names no digest, as the tasks of its service run it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnpinnedImage {
+    /// The ARN of the revision.
+    pub revision: String,
+    /// The digest that every task runs: of a manifest, or of an index.
+    pub digest: Digest,
 }
 
 /// A deployment whose hook waits for a verdict, and the results so far.
@@ -164,6 +177,15 @@ impl ReleaseState {
     pub fn repeats_verified(&self, active: &ActiveRollout) -> bool {
         let mut verified = self.verified.iter();
         active.template.is_some() && verified.any(|verified| verified.digest == active.digest)
+    }
+}
+
+impl ActiveRollout {
+    /// Reports whether all tasks run the new revision, so that the rollout takes no more capacity.
+    #[must_use]
+    pub fn has_replaced_tasks(&self) -> bool {
+        self.progress
+            .is_some_and(|progress| progress.most_new > 0 && progress.fewest_old <= 0)
     }
 }
 

@@ -294,6 +294,17 @@ impl LoadBalancing for World {
             .collect())
     }
 
+    async fn longest_deregistration(&self, groups: &[String]) -> Result<u64, AwsError> {
+        let mut longest = 0;
+        for group in groups {
+            self.call("DescribeTargetGroupAttributes", group).await?;
+            let state = self.state();
+            let delay = state.deregistration.get(group).copied();
+            longest = longest.max(delay.unwrap_or(300));
+        }
+        Ok(longest)
+    }
+
     async fn list_certificates(
         &self,
         load_balancers: &[String],

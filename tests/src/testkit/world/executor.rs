@@ -1,5 +1,7 @@
 //! The actions in the simulated AWS.
 
+use std::collections::BTreeMap;
+
 use lamplighter::AwsError;
 use lamplighter::event::detail::request::{DETAIL_TYPE, SOURCE};
 use lamplighter::model::{Arn, Request, RequestScope};
@@ -45,6 +47,9 @@ impl Executor for World {
             Action::Release(ReleaseAction::ContinueDeployment(go_on)) => self.go_on(go_on).await,
             Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
                 self.report(report).await
+            }
+            Action::Release(ReleaseAction::PinRevision(pin)) => {
+                self.register(&pin.base, &pin.images, &pin.tags).await
             }
             Action::Release(ReleaseAction::RecordResult(_))
             | Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
@@ -170,7 +175,10 @@ impl World {
     async fn roll_out(&self, rollout: &Rollout) -> Result<String, AwsError> {
         let revision = match &rollout.registered {
             Some(arn) => arn.clone(),
-            None => self.register(rollout).await?,
+            None => {
+                self.register(&rollout.base, &rollout.images, &rollout.tags)
+                    .await?
+            }
         };
         let name = rollout.service.display_name();
         if rollout.code_deploy.is_some() {
@@ -184,13 +192,17 @@ impl World {
         Ok("accepted".to_owned())
     }
 
-    async fn register(&self, rollout: &Rollout) -> Result<String, AwsError> {
-        let base = self.describe_task_definition(&rollout.base).await?;
+    async fn register(
+        &self,
+        base: &str,
+        images: &BTreeMap<String, String>,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<String, AwsError> {
+        let base = self.describe_task_definition(base).await?;
         let answered = self.call("RegisterTaskDefinition", base.family()).await?;
-        let arn = self.state_mut().register_document(
-            base.build_request_with_images(&rollout.images),
-            rollout.tags.clone(),
-        );
+        let arn = self
+            .state_mut()
+            .register_document(base.build_request_with_images(images), tags.clone());
         confirm_answer(answered, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }

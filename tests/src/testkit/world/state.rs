@@ -105,6 +105,8 @@ pub struct State {
     pub manifests: BTreeSet<String>,
     /// Addresses that get nothing: not confirmed, or unsubscribed.
     pub unreached: Vec<InactiveSubscription>,
+    /// For how many seconds a target group drains, by ARN; 300 unless given.
+    pub deregistration: BTreeMap<String, u64>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// The events that were put on the bus.
@@ -235,6 +237,17 @@ impl State {
         let service = self.services.get_mut(service).expect("a service");
         service.deployments.truncate(1);
         "COMPLETED".clone_into(&mut service.deployments[0].rollout_state);
+    }
+
+    /// The tasks of a rollout in progress run, and it completes.
+    pub fn finish_rollout(&mut self, service: &Arn) {
+        if let Some(service) = self.services.get_mut(service) {
+            service.deployments.truncate(1);
+            for deployment in &mut service.deployments {
+                "COMPLETED".clone_into(&mut deployment.rollout_state);
+                deployment.running_count = service.running_count;
+            }
+        }
     }
 
     /// The rollout in progress fails and the circuit breaker goes back to the one before.

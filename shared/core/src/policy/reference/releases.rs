@@ -30,15 +30,15 @@ pub const DEPLOY_TAG: TagReference = TagReference {
         ),
         pair(
             "repo",
-            "name of an ECR repository",
+            "name or address of an ECR repository",
             "that of the running image",
-            "The repository to track. Naming it saves AWS calls.",
+            "The repository to track. Naming it saves AWS calls. A name such as `shop/web` is in the registry of the service; an address names another account or region.",
         ),
         pair(
             "container",
-            "container name",
-            "the only match",
-            "The container to update. Required if several containers use the repository.",
+            "container names, joined by `+`",
+            "those of the repository",
+            "The containers to update. Without it, all containers that run the same image of the repository change together, such as a web server and its migrations.",
         ),
         pair(
             "verify",

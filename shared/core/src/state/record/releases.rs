@@ -46,6 +46,12 @@ impl TargetState {
             ReleaseAction::ContinueDeployment(resume) => self.record_continuation(resume, at),
             ReleaseAction::RecordResult(record) => self.record_result(record, at),
             ReleaseAction::AnswerCodeDeployHook(_) => self.releases.pending_verdict = None,
+            ReleaseAction::PinRevision(pin) => {
+                self.releases.adopted = Some(AdoptedRevision {
+                    version: pin.version.clone(),
+                    revision: answer.to_owned(),
+                });
+            }
         }
     }
 
@@ -57,6 +63,7 @@ impl TargetState {
     ) {
         let releases = &mut self.releases;
         releases.active_rollback = None;
+        releases.unpinned = None;
         let previous = releases.current.replace(rollout.digest.clone());
         let superseded = releases.active_rollout.take();
         let repeats = previous.as_ref() == Some(&rollout.digest);
