@@ -304,7 +304,7 @@ fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
         .decide();
     assert_eq!(
         plan.messages[0].title,
-        "releases deploy as ROLLING, not CANARY - load balancers don't support it"
+        "releases deploy as ROLLING, not CANARY - nothing can route to two revisions"
     );
     assert!(
         matches!(&plan.steps[0].action, Action::Release(ReleaseAction::Rollout(rollout)) if rollout.shift.is_none())

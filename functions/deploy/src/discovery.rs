@@ -124,7 +124,7 @@ async fn filter_by_repository<C: Reads>(
     let mut matching = Vec::new();
     let mut without_repository = Vec::new();
     for service in services {
-        let Some(Ok(policy)) = service.tags.get(DEPLOY).map(|tag| DeployPolicy::parse(tag)) else {
+        let Ok(Some(policy)) = DeployPolicy::from_tags(&service.tags) else {
             matching.push(service);
             continue;
         };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
-use lamplighter::policy::FindingSeverity;
+use lamplighter::policy::{FindingSeverity, frozen_until};
 
 use crate::candidate::Candidate;
 use crate::messages::{self, format_age, format_findings};
@@ -209,12 +209,7 @@ impl Candidate<'_> {
         if self.is_expected() {
             return None;
         }
-        let until = self
-            .context
-            .policy
-            .freeze
-            .as_ref()?
-            .active_until(self.now)?;
+        let until = frozen_until(&self.context.policy.freezes, self.now)?;
         Some(Plan::notify(messages::freeze_hold(self.image, until)))
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::{Digest, Image, Service, TaskDefinition};
-use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::policy::{self, FindingSeverity};
 
 use crate::approvals::{ApprovalProblem, Asked, ProblemKind, RejectedImage};
@@ -122,6 +122,7 @@ pub fn image_rejected(rejected: &RejectedImage) -> Message {
             rejected.request.by, rejected.request.reason
         ))
         .next("Nothing to do. A request to approve it lifts the quarantine for one release.")
+        .clears(APPROVAL_CONDITION)
 }
 
 /// Warns that ECS or a person rolled a release back to `version`. `revision`: the one that runs.
@@ -261,7 +262,7 @@ pub fn scan_findings(image: &Image, findings: &str) -> Message {
 }
 
 pub fn waits_for_approval(image: &Image) -> Message {
-    Message::info(format!("{} held - waiting for approval", image.tag))
+    Message::warning(format!("{} held - waiting for approval", image.tag))
         .action("Lamplighter deploys it as soon as it is approved.")
         .why("lamplighter:deploy sets approve=yes.")
         .next(format!(
@@ -270,6 +271,7 @@ pub fn waits_for_approval(image: &Image) -> Message {
             image.digest
         ))
         .deduplicated_by(format!("approve:{}", image.digest))
+        .fires(APPROVAL_CONDITION)
 }
 
 /// `databases`: the state of each database without a usable snapshot. `limit` is in seconds.
@@ -305,12 +307,12 @@ pub fn no_database(image: &Image) -> Message {
 /// Warns that the service keeps `actual` as its strategy, not the `requested` one.
 pub fn unsupported_shift(requested: &str, actual: &str) -> Message {
     Message::warning(format!(
-        "releases deploy as {actual}, not {requested} - load balancers don't support it"
+        "releases deploy as {actual}, not {requested} - nothing can route to two revisions"
     ))
-    .why("lamplighter:deploy sets strategy=, and that needs load balancers that can route to two revisions of the service.")
+    .why("lamplighter:deploy sets strategy=, and that needs load balancers, or Service Connect, that route to two revisions of the service.")
     .next(
         "Give each of its load balancers an alternate target group and a production listener rule \
-         (advancedConfiguration), or remove strategy= from the tag.",
+         (advancedConfiguration), let others reach it by Service Connect, or remove strategy= from the tag.",
     )
     .deduplicated_by(format!("no-shift:{requested}"))
 }

@@ -175,6 +175,17 @@ fn choose_tag(
 ) -> Option<ImageTag> {
     let follows = &context.policy.deploy.follows;
     let chosen = chosen_digest(context);
+    let runs = container.running_image().digest;
+    let is_listed = tags
+        .iter()
+        .any(|listed| Some(&listed.digest) == runs.as_ref());
+    if follows.follows_push_time()
+        && !is_listed
+        && let Some(last) = context.state.last_rollout()
+    {
+        // The image that runs was deleted: those that were pushed before it are older.
+        tags.retain(|listed| listed.pushed_at.is_none_or(|at| at > last.at));
+    }
     let not_blamed = &context.state.releases.not_blamed;
     let tracked: BTreeSet<Digest> = tags
         .iter()

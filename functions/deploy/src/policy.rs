@@ -10,7 +10,7 @@ use lamplighter::policy::{
 #[derive(Debug, Clone, PartialEq)]
 pub struct Policy {
     pub deploy: DeployPolicy,
-    pub freeze: Option<FreezeWindow>,
+    pub freezes: Vec<FreezeWindow>,
     /// The stack that owns the snapshots.
     pub stack: String,
     /// The lifecycle hook that deployments with traffic shifting call.
@@ -23,16 +23,12 @@ impl Policy {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self>, TagError> {
-        let Some(value) = tags.get(policy::DEPLOY) else {
+        let Some(deploy) = DeployPolicy::from_tags(tags)? else {
             return Ok(None);
         };
-        let freeze = tags
-            .get(policy::FREEZE)
-            .map(|value| FreezeWindow::parse(value))
-            .transpose()?;
         Ok(Some(Self {
-            deploy: DeployPolicy::parse(value)?,
-            freeze,
+            deploy,
+            freezes: policy::parse_freezes(tags)?,
             stack: defaults.stack.clone(),
             hook: defaults.hook.clone(),
         }))

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{ImageRef, TaskDefinition};
-use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::plan::{Action, PinRevision, ReleaseAction, Rollout, Step};
 use lamplighter::policy;
 
@@ -246,6 +246,7 @@ impl Candidate<'_> {
             .action(self.describe_deployment())
             .next(self.describe_next())
             .fires(RELEASE_CONDITION)
+            .clears(APPROVAL_CONDITION)
     }
 
     fn describe_rollout(&self, snapshots: &str) -> String {

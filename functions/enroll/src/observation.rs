@@ -135,10 +135,9 @@ impl Prefetched {
                 "" => None,
                 definition => Some(cloud.describe_task_definition(definition).await?),
             };
-            let follows = context.target.tags.get(policy::DEPLOY);
-            let builds_on_running = follows
-                .and_then(|tag| DeployPolicy::parse(tag).ok())
-                .is_some_and(|deploy| deploy.base == BaseRevision::Running);
+            let deploy = DeployPolicy::from_tags(&context.target.tags).ok().flatten();
+            let builds_on_running =
+                deploy.is_some_and(|deploy| deploy.base == BaseRevision::Running);
             let newest = match &definition {
                 Some(running) if builds_on_running => {
                     Some(cloud.newest_revision(running.family()).await?)

@@ -168,6 +168,7 @@ fn text(value: &Value) -> String {
 
 fn read_container(container: &Value) -> TaskContainer {
     TaskContainer {
+        image_digest: None,
         name: text(&container["name"]),
         exit_code: container["exitCode"]
             .as_i64()

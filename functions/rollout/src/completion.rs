@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{Arn, ExistingAlarm};
+use lamplighter::model::{AlarmState, Arn, ExistingAlarm};
 use lamplighter::policy::OnInconclusive;
 use lamplighter::release::probe::probe_if_due;
 use lamplighter::state::ActiveRollout;
@@ -38,6 +38,7 @@ pub async fn check_completed<C: Reads>(
     }
     if observed.stage == RolloutStage::Live && policy.bake > 0 {
         observed.alarms = find_firing_alarms(&context.target.arn, cloud).await?;
+        read_named_alarms(observed, &policy.alarms, cloud).await?;
         let is_rejected = observed
             .alarms
             .iter()
@@ -63,4 +64,23 @@ async fn find_firing_alarms<C: Reads>(
             .is_some_and(|kind| ERROR_ALARMS.contains(&kind))
     });
     Ok(firing)
+}
+
+/// Adds the firing ones of the alarms that the tag names, and notes those that do not exist.
+async fn read_named_alarms<C: Reads>(
+    observed: &mut Observed,
+    names: &[String],
+    cloud: &C,
+) -> Result<(), AwsError> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let found = cloud.find_alarms(names).await?;
+    let is_missing = |name: &&String| !found.iter().any(|alarm| alarm.name == **name);
+    observed.missing_alarms = names.iter().filter(is_missing).cloned().collect();
+    let firing = found
+        .into_iter()
+        .filter(|alarm| alarm.state == AlarmState::Alarm);
+    observed.alarms.extend(firing);
+    Ok(())
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use lamplighter::model::{EnvironmentCause, ExistingAlarm, Request, Service, pluralize};
-use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
 use lamplighter::release::rollback::RollbackTarget;
 use lamplighter::state::{ActiveRollout, ProbeStreak};
@@ -39,6 +39,19 @@ pub fn release_verified(
     .clears(RELEASE_CONDITION)
 }
 
+/// Warns that alarms of `alarms=` do not exist.
+pub fn alarms_not_found(names: &[String]) -> Message {
+    let list = names.join(", ");
+    let verb = if names.len() == 1 { "does" } else { "do" };
+    Message::warning(format!("{list} not heard - no such alarm"))
+        .action("Lamplighter verifies releases without it.")
+        .why(format!(
+            "alarms= in lamplighter:deploy names {list}, which {verb} not exist in CloudWatch in this region."
+        ))
+        .next("Correct alarms= in the tag, or create the alarm.")
+        .deduplicated_by(format!("no-alarm:{list}"))
+}
+
 /// `is_requested`: the tag asks for the approval, and not only a hook of the service itself.
 pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message {
     let why = if is_requested {
@@ -46,7 +59,7 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
     } else {
         "A hook of the service itself pauses the deployment."
     };
-    Message::info(format!(
+    Message::warning(format!(
         "{} held at 0 % of traffic - waiting for approval",
         active.tag
     ))
@@ -58,6 +71,7 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
         active.tag
     ))
     .deduplicated_by(format!("approve:{}", active.digest))
+    .fires(APPROVAL_CONDITION)
 }
 
 /// `request`: the approval, if it is not the tag.
@@ -71,6 +85,7 @@ pub fn approval_received(active: &ActiveRollout, request: Option<&Request>) -> M
         None => format!("The service is tagged {APPROVE} with its image."),
     })
         .next("Nothing to do.")
+        .clears(APPROVAL_CONDITION)
 }
 
 /// Warns that ECS or a person rolled the release back, and that it is quarantined.

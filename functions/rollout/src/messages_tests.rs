@@ -187,6 +187,7 @@ fn every_message() {
     let messages = [
         messages::release_verified(&service, &active, 16, &[]),
         messages::release_verified(&service, &active, 16, &[alarm()]),
+        messages::alarms_not_found(&["checkout-errors".to_owned()]),
         messages::waits_for_approval(&active, true),
         messages::waits_for_approval(&active, false),
         messages::approval_received(&active, None),

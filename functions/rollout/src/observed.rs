@@ -28,6 +28,8 @@ pub struct Observed {
     pub probe_streak: Option<ProbeStreak>,
     /// Firing error alarms; read only after completion, if there is a bake time.
     pub alarms: Vec<ExistingAlarm>,
+    /// Alarms that the tag names and CloudWatch does not know; read with the others.
+    pub missing_alarms: Vec<String>,
     /// Dependencies of the application that are down; read only for a failed release.
     pub down: Vec<String>,
     /// Service events since the rollout began, newest first, after any CodeDeploy error. Read only

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use lamplighter::policy::{DEPLOY, DeployPolicy, OnInconclusive, TagError};
+use lamplighter::policy::{DeployPolicy, OnInconclusive, TagError};
 
 /// The parsed tag policy of one service.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Policy {
     pub deadline: Option<u64>,
     /// Seconds after completion during which alarms can still fail a rollout.
     pub bake: u64,
+    /// The names of further alarms that can fail a rollout.
+    pub alarms: Vec<String>,
     /// Seconds that each traffic step may be evaluated for.
     pub step: u64,
     /// The addresses to probe after completion, and the text that responses must contain.
@@ -25,14 +27,14 @@ pub struct Policy {
 impl Policy {
     /// Parses the tags of a service; `None` if `lamplighter:deploy` is missing.
     pub(crate) fn parse(tags: &BTreeMap<String, String>) -> Result<Option<Self>, TagError> {
-        let Some(value) = tags.get(DEPLOY) else {
+        let Some(deploy) = DeployPolicy::from_tags(tags)? else {
             return Ok(None);
         };
-        let deploy = DeployPolicy::parse(value)?;
         Ok(Some(Self {
             deadline: Some(deploy.deadline),
             bake: deploy.bake,
             step: deploy.max_step_seconds(),
+            alarms: deploy.alarms,
             verify: deploy.verify,
             expect: deploy.expect,
             approve: deploy.approve,

@@ -36,9 +36,15 @@ impl TrackedRollout<'_> {
 
     /// Returns the plan for a completed rollout: probes first, then the bake time.
     pub fn decide_completed(&self) -> Plan {
-        self.check_probes()
+        let mut plan = self
+            .check_probes()
             .or_else(|| self.check_bake())
-            .unwrap_or_else(|| self.plan_verified())
+            .unwrap_or_else(|| self.plan_verified());
+        if !self.observed.missing_alarms.is_empty() {
+            let message = messages::alarms_not_found(&self.observed.missing_alarms);
+            plan.messages.push(message);
+        }
+        plan
     }
 
     fn plan_verified(&self) -> Plan {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use lamplighter::policy::{
-    self, DEPLOY, DeployPolicy, Managed, Mode, OnInconclusive, StackDefaults, TagError,
+    self, DeployPolicy, Managed, Mode, OnInconclusive, StackDefaults, TagError,
 };
 
 /// The parsed tag policy of one service.
@@ -29,10 +29,9 @@ impl Policy {
         tags: &BTreeMap<String, String>,
         defaults: &StackDefaults,
     ) -> Result<Option<Self>, TagError> {
-        let Some(value) = tags.get(DEPLOY) else {
+        let Some(deploy) = DeployPolicy::from_tags(tags)? else {
             return Ok(None);
         };
-        let deploy = DeployPolicy::parse(value)?;
         let acts = policy::parse_managed(tags) == Ok(Managed::Act) && defaults.mode == Mode::Act;
         if !acts {
             return Ok(None);

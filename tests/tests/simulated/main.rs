@@ -30,5 +30,6 @@ mod requests;
 mod rollout;
 mod rotation;
 mod scaling;
+mod tag_options;
 mod vault;
 mod verify;

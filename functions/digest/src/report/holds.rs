@@ -65,9 +65,8 @@ pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<E
         let since = since.strftime("%F %H:%M UTC");
         format!("{operation} held: {cause} (since {since})")
     });
-    let freeze = tagged
-        .tags
-        .get(policy::FREEZE)
+    let freezes = policy::list_freezes(&tagged.tags)
+        .into_iter()
         .map(|freeze| format!("freeze: {freeze}"));
     let quarantined = state.releases.quarantined.iter().map(|(digest, reason)| {
         let digest = digest.short_digest();
@@ -86,7 +85,7 @@ pub fn list_holds(tagged: &Tagged, state: &TargetState, now: Timestamp) -> Vec<E
     waiting
         .chain(requested)
         .chain(describe_silence(tagged, now))
-        .chain(freeze)
+        .chain(freezes)
         .chain(quarantined)
         .chain(not_blamed)
         .map(|text| Entry::new(tagged, text))

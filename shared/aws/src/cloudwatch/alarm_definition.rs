@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_cloudwatch::types::{Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat};
+use aws_sdk_cloudwatch::types::{
+    CompositeAlarm, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat,
+};
 
 use crate::timestamps::to_second;
 use lamplighter::model::{
@@ -77,6 +79,25 @@ pub fn convert_alarm(alarm: &MetricAlarm) -> Option<ExistingAlarm> {
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
         actions: convert_actions(alarm),
         alarm: parse_supported_definition(alarm),
+    })
+}
+
+/// Converts a composite alarm, which Lamplighter never creates.
+pub fn convert_composite_alarm(alarm: &CompositeAlarm) -> Option<ExistingAlarm> {
+    let since = alarm
+        .state_transitioned_timestamp
+        .or(alarm.state_updated_timestamp);
+    Some(ExistingAlarm {
+        name: alarm.alarm_name.clone()?,
+        arn: alarm.alarm_arn.clone().unwrap_or_default(),
+        state: alarm
+            .state_value
+            .as_ref()
+            .and_then(|s| AlarmState::parse(s.as_str()))?,
+        state_since: since.and_then(to_second),
+        state_reason: alarm.state_reason.clone().unwrap_or_default(),
+        actions: AlarmTopics::default(),
+        alarm: None,
     })
 }
 

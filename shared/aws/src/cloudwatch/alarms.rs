@@ -7,7 +7,9 @@ use aws_sdk_cloudwatch::types::{
     AlarmType, ComparisonOperator, StateValue, Statistic as SdkStatistic, Tag,
 };
 
-use super::alarm_definition::{MINUTE, build_dimensions, build_sum_queries, convert_alarm};
+use super::alarm_definition::{
+    MINUTE, build_dimensions, build_sum_queries, convert_alarm, convert_composite_alarm,
+};
 use crate::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::model::{Alarm, ExistingAlarm, Measure};
@@ -41,6 +43,28 @@ pub async fn describe_alarms(
         );
     }
     Ok(alarms)
+}
+
+/// Describes the metric and composite alarms with these names, which fit into one call. Missing ones are left out.
+pub async fn find_alarms(
+    client: &Client,
+    names: &[String],
+) -> Result<Vec<ExistingAlarm>, AwsError> {
+    let answer = client
+        .describe_alarms()
+        .set_alarm_names(Some(names.to_vec()))
+        // Without the types, CloudWatch returns metric alarms only.
+        .alarm_types(AlarmType::MetricAlarm)
+        .alarm_types(AlarmType::CompositeAlarm)
+        .send()
+        .await
+        .map_err(|e| aws_error("DescribeAlarms", &names.join(", "), &e))?;
+    let metric = answer.metric_alarms().iter().filter_map(convert_alarm);
+    let composite = answer
+        .composite_alarms()
+        .iter()
+        .filter_map(convert_composite_alarm);
+    Ok(metric.chain(composite).collect())
 }
 
 /// Lists the tags of an alarm. Source: ListTagsForResource.

@@ -51,7 +51,7 @@ pub fn convert_service(mut service: EcsService) -> Option<DescribedService> {
             .collect(),
         deployment_controller: convert_controller(&service),
         strategy: strategy_name(configuration.as_ref()).to_owned(),
-        shifting: parse_traffic_shift(service.load_balancers(), configuration.as_ref()),
+        shifting: parse_traffic_shift(&service, configuration.as_ref()),
         circuit_breaker: convert_circuit_breaker(configuration.as_ref()),
         deployments: convert_each(service.deployments, convert_deployment),
         capacity: convert_each(service.capacity_provider_strategy, convert_capacity_share),

@@ -4,7 +4,7 @@ use aws_sdk_ecs::types::{
     CanaryConfiguration, DeploymentConfiguration, DeploymentLifecycleHook,
     DeploymentLifecycleHookStage, DeploymentLifecycleHookTargetType,
     DeploymentLifecycleHookTimeoutConfiguration, DeploymentStrategy, LinearConfiguration,
-    LoadBalancer,
+    LoadBalancer, Service,
 };
 
 use lamplighter::model::TrafficShift;
@@ -29,12 +29,15 @@ const APPROVAL_TIMEOUT_MINUTES: i32 = 10_080;
 /// Target type of a hook that waits for manual approval.
 pub const PAUSE_HOOK: &str = "PAUSE";
 
-/// Returns how a service shifts traffic, from its load balancers and deployment configuration.
+/// Returns how a service shifts traffic, from its load balancers, Service Connect and deployment configuration.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/blue-green-deployment-implementation.html>
 pub fn parse_traffic_shift(
-    balancers: &[LoadBalancer],
+    service: &Service,
     configuration: Option<&DeploymentConfiguration>,
 ) -> TrafficShift {
-    let is_possible = !balancers.is_empty() && balancers.iter().all(routes_to_two_revisions);
+    let balancers = service.load_balancers();
+    let gets_traffic = !balancers.is_empty() || offers_service_connect(service);
+    let is_possible = gets_traffic && balancers.iter().all(routes_to_two_revisions);
     let Some(configuration) = configuration else {
         return TrafficShift {
             is_possible,
@@ -54,6 +57,15 @@ pub fn parse_traffic_shift(
         seconds: (steps.wait_minutes + bake) * 60,
         bake: bake * 60,
     }
+}
+
+/// Reports whether other services reach this one by Service Connect, which routes to two revisions by itself.
+fn offers_service_connect(service: &Service) -> bool {
+    let mut deployments = service.deployments().iter();
+    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
+    primary
+        .and_then(|primary| primary.service_connect_configuration())
+        .is_some_and(|connect| connect.enabled && !connect.services().is_empty())
 }
 
 fn routes_to_two_revisions(balancer: &LoadBalancer) -> bool {

@@ -51,6 +51,10 @@ impl<R> Alarms for Aws<R> {
     ) -> Result<Vec<ExistingAlarm>, AwsError> {
         alarms::describe_alarms(self.account.clients.cloudwatch(), prefix, in_alarm).await
     }
+
+    async fn find_alarms(&self, names: &[String]) -> Result<Vec<ExistingAlarm>, AwsError> {
+        alarms::find_alarms(self.account.clients.cloudwatch(), names).await
+    }
 }
 
 impl<R> Dashboards for Aws<R> {

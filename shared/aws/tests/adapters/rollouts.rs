@@ -315,6 +315,23 @@ fn described(alternate: &str, configuration: &str) -> String {
     )
 }
 
+const CONNECTED: &str = "CONNECT AS SERVICE";
+const CLIENT: &str = "CONNECT AS CLIENT";
+
+/// A blue/green service without a load balancer, which others reach by Service Connect, or which only reaches others.
+fn connected(is_service: bool) -> String {
+    let services = if is_service {
+        r#"[{"portName": "http", "clientAliases": [{"port": 80}]}]"#
+    } else {
+        "[]"
+    };
+    format!(
+        r#"{{"services": [{{"serviceArn": "arn:aws:ecs:us-east-1:123456789012:service/shop/web", "status": "ACTIVE",
+            "deployments": [{{"status": "PRIMARY", "serviceConnectConfiguration": {{"enabled": true, "services": {services}}}}}],
+            "deploymentConfiguration": {{"strategy": "BLUE_GREEN"}}}}]}}"#
+    )
+}
+
 const TWO: &str = r#""alternateTargetGroupArn": "green""#;
 
 #[rstest]
@@ -335,6 +352,8 @@ const TWO: &str = r#""alternateTargetGroupArn": "green""#;
     1,
     300
 )]
+#[case::service_connect("", CONNECTED, true, 1, 0)]
+#[case::a_client_of_service_connect("", CLIENT, false, 1, 0)]
 #[tokio::test]
 async fn the_duration_of_a_traffic_shift_is_computed(
     #[case] alternate: &str,
@@ -343,7 +362,11 @@ async fn the_duration_of_a_traffic_shift_is_computed(
     #[case] steps: u32,
     #[case] seconds: u64,
 ) {
-    let body = described(alternate, configuration);
+    let body = if configuration.starts_with("CONNECT") {
+        connected(configuration.ends_with("SERVICE"))
+    } else {
+        described(alternate, configuration)
+    };
     let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
         HttpResponse::new(
             StatusCode::try_from(200).unwrap(),

@@ -106,8 +106,8 @@ pub(super) fn rollout_postponed_message(
     ))
     .action("Lamplighter deploys the newest image then.")
     .why(format!(
-        "Another {rate} were pushed before: {}.",
-        step.reason
+        "The limit is {rate}, and each of them had another image. Next: {}.",
+        step.reason.trim_end_matches('.')
     ))
     .next("Nothing to do. If so many pushes are normal, raise the stack parameter RolloutsPerHour.")
     .deduplicated_by(limit.notification_key())

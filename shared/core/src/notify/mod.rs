@@ -7,8 +7,8 @@ pub mod redact;
 mod source;
 
 pub use notification::{
-    ACKNOWLEDGED_PREFIX, ALARM_PREFIX, CERTIFICATE_PREFIX, DATABASE_DOWN_CONDITION, Message,
-    Notification, Outbox, PAUSE_OF_EVERYTHING, PAUSE_PREFIX, RELEASE_CONDITION, SILENCE_PREFIX,
-    Severity, Unsent, console_host, console_link,
+    ACKNOWLEDGED_PREFIX, ALARM_PREFIX, APPROVAL_CONDITION, CERTIFICATE_PREFIX,
+    DATABASE_DOWN_CONDITION, Message, Notification, Outbox, PAUSE_OF_EVERYTHING, PAUSE_PREFIX,
+    RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent, console_host, console_link,
 };
 pub use source::Source;

@@ -11,6 +11,9 @@ use crate::notify::source::Source;
 /// The condition that fires from the rollout of a release until its result is known.
 pub const RELEASE_CONDITION: &str = "release";
 
+/// The condition that fires while a release waits for the approval of a person.
+pub const APPROVAL_CONDITION: &str = "approval";
+
 /// Prefix of a key under which nothing is sent: the notification only states until when its target
 /// is silenced.
 pub const SILENCE_PREFIX: &str = "silence:";

@@ -1,11 +1,10 @@
-//! Weekly time windows in a time zone: `lamplighter:schedule` and `lamplighter:freeze`.
+//! Weekly time windows in a time zone: `lamplighter:schedule`.
 
-use super::reference::{FREEZE_TAG, SCHEDULE_TAG};
-use jiff::civil::{Date, DateTime, Time, Weekday};
+use super::reference::SCHEDULE_TAG;
+use jiff::Timestamp;
+use jiff::civil::{Time, Weekday};
 use jiff::tz::TimeZone;
-use jiff::{Timestamp, ToSpan};
 
-use super::FREEZE;
 use super::grammar::{TagError, build_tag_error};
 
 /// A weekly window with a minimum number of tasks, for a known burst of load.
@@ -19,14 +18,6 @@ pub struct ScheduleWindow {
     pub min: u32,
     /// The window as written, without its minimum: `mon-fri 05:00-10:00 Europe/Rome`.
     pub text: String,
-}
-
-/// A weekly window in which new images are held.
-#[derive(Debug, Clone, PartialEq)]
-pub struct FreezeWindow {
-    start: (Weekday, Time),
-    end: (Weekday, Time),
-    zone: TimeZone,
 }
 
 impl ScheduleWindow {
@@ -77,67 +68,6 @@ impl ScheduleWindow {
     }
 }
 
-impl FreezeWindow {
-    /// Parses the tag's value.
-    ///
-    /// # Errors
-    /// [`TagError`] if the value is invalid.
-    pub fn parse(value: &str) -> Result<Self, TagError> {
-        Self::parse_words(value)
-            .map_err(|problem| build_tag_error(FREEZE, value, &problem, FREEZE_TAG.example))
-    }
-
-    fn parse_words(value: &str) -> Result<Self, String> {
-        let words: Vec<&str> = value.split_whitespace().collect();
-        let [from, start, "-", to, end, zone] = words[..] else {
-            return Err("must consist of day, time, -, day, time and time zone".to_owned());
-        };
-        Ok(Self {
-            start: (parse_weekday(from)?, parse_time_of_day(start)?),
-            end: (parse_weekday(to)?, parse_time_of_day(end)?),
-            zone: parse_time_zone(zone)?,
-        })
-    }
-
-    /// Returns the end of the freeze that is active at `now`; `None` if there is none.
-    #[must_use]
-    pub fn active_until(&self, now: Timestamp) -> Option<Timestamp> {
-        let local = now.to_zoned(self.zone.clone()).datetime();
-        let start = find_latest_before(local, self.start)?;
-        let end = find_first_after(start, self.end)?;
-        (local < end)
-            .then(|| end.to_zoned(self.zone.clone()).ok())
-            .flatten()
-            .map(|zoned| zoned.timestamp())
-    }
-}
-
-/// Returns the latest time at or before `at` with this weekday and time of day.
-fn find_latest_before(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
-    let this_week = date_on_weekday(at.date(), day)?.to_datetime(time);
-    if this_week <= at {
-        Some(this_week)
-    } else {
-        this_week.checked_sub(7.days()).ok()
-    }
-}
-
-/// Returns the first time after `at` with this weekday and time of day.
-fn find_first_after(at: DateTime, (day, time): (Weekday, Time)) -> Option<DateTime> {
-    let this_week = date_on_weekday(at.date(), day)?.to_datetime(time);
-    if this_week > at {
-        Some(this_week)
-    } else {
-        this_week.checked_add(7.days()).ok()
-    }
-}
-
-/// Returns the date of a weekday in the week of `date`. Weeks start on Monday.
-fn date_on_weekday(date: Date, day: Weekday) -> Option<Date> {
-    let offset = day.to_monday_zero_offset() - date.weekday().to_monday_zero_offset();
-    date.checked_add(i64::from(offset).days()).ok()
-}
-
 /// Parses a range of hours within one day: `05:00-10:00`.
 fn parse_hours(hours: &str) -> Result<(Time, Time), String> {
     let (start, end) = hours
@@ -164,7 +94,7 @@ pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| format!("{name} is not a time zone such as Europe/Rome"))
 }
 
-fn parse_weekday(text: &str) -> Result<Weekday, String> {
+pub(super) fn parse_weekday(text: &str) -> Result<Weekday, String> {
     match text {
         "mon" => Ok(Weekday::Monday),
         "tue" => Ok(Weekday::Tuesday),
@@ -184,37 +114,6 @@ mod tests {
     use rstest::rstest;
 
     use super::*;
-
-    #[rstest]
-    #[case::before("2026-11-20T14:59:59Z", None)]
-    #[case::begins("2026-11-20T15:00:00Z", Some("2026-11-23T07:00:00Z"))]
-    #[case::weekend("2026-11-22T12:00:00Z", Some("2026-11-23T07:00:00Z"))]
-    #[case::ends("2026-11-23T07:00:00Z", None)]
-    #[case::summer_time_ends_within("2026-10-23T14:00:00Z", Some("2026-10-26T07:00:00Z"))]
-    fn a_freeze_holds_over_the_weekend(#[case] now: Timestamp, #[case] until: Option<&str>) {
-        let freeze = FreezeWindow::parse("fri 16:00 - mon 08:00 Europe/Rome").unwrap();
-        assert_eq!(
-            freeze.active_until(now).map(|t| t.to_string()).as_deref(),
-            until
-        );
-    }
-
-    #[rstest]
-    #[case(
-        "fri 16:00 mon 08:00 Europe/Rome",
-        "must consist of day, time, -, day, time and time zone"
-    )]
-    #[case(
-        "fri 16 - mon 08:00 Europe/Rome",
-        "16 is not a time of day such as 03:00"
-    )]
-    #[case(
-        "friday 16:00 - mon 08:00 UTC",
-        "friday is not one of mon, tue, wed, thu, fri, sat, sun"
-    )]
-    fn an_invalid_freeze_is_rejected(#[case] value: &str, #[case] problem: &str) {
-        assert_eq!(FreezeWindow::parse(value).unwrap_err().problem, problem);
-    }
 
     #[test]
     fn a_window_has_days_hours_zone_and_minimum() {

@@ -1,5 +1,7 @@
 //! `lamplighter:deploy`: the image that a service tracks and the gates of its release.
 
+use std::collections::BTreeMap;
+
 use super::deploy_options::{
     BaseRevision, OnInconclusive, Severity, Strategy, parse_base, parse_on_inconclusive,
     parse_severity, parse_strategy,
@@ -7,6 +9,7 @@ use super::deploy_options::{
 use super::grammar::{TagError, TagPairs};
 use super::reference::DEPLOY_TAG;
 use super::tag_selector::{TagSelector, parse_selector};
+use super::{DEPLOY, join_continuations};
 use crate::model::{ImageRef, Repository};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +38,8 @@ pub struct DeployPolicy {
     pub deadline: u64,
     /// Bake time after completion, in seconds, during which an alarm can still reject the release.
     pub bake: u64,
+    /// The names of further alarms that can reject the release during the bake time.
+    pub alarms: Vec<String>,
     /// Deployment strategy for shifting traffic.
     pub strategy: Option<Strategy>,
     /// CodeDeploy application and deployment group; needed if ECS does not report them.
@@ -63,6 +68,9 @@ const MIN_STEP: u64 = 600;
 const MAX_STEP: u64 = 6_000;
 /// Maximum number of URLs that fit into one reconciliation.
 const MAX_URLS: usize = 5;
+/// Maximum number of alarms: what one call of DescribeAlarms takes.
+/// Source: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_DescribeAlarms.html>
+const MAX_ALARMS: usize = 100;
 /// Default maximum wait for a snapshot in seconds: 30 minutes.
 const DEFAULT_SNAPSHOT_LIMIT: u64 = 1_800;
 
@@ -71,6 +79,16 @@ impl DeployPolicy {
     #[must_use]
     pub fn max_step_seconds(&self) -> u64 {
         self.bake.clamp(MIN_STEP, MAX_STEP)
+    }
+
+    /// Parses the tag with its continuations; `None` if it is missing.
+    ///
+    /// # Errors
+    /// [`TagError`] if the value is invalid.
+    pub fn from_tags(tags: &BTreeMap<String, String>) -> Result<Option<Self>, TagError> {
+        join_continuations(tags, DEPLOY)
+            .map(|value| Self::parse(&value))
+            .transpose()
     }
 
     /// Parses the tag's value.
@@ -95,7 +113,8 @@ impl DeployPolicy {
                 .get("repo")
                 .map(|name| parse_repository(&pairs, name))
                 .transpose()?,
-            containers: parse_containers(&pairs)?,
+            containers: parse_list(&pairs, "container", "containers such as web+migrate")?,
+            alarms: parse_alarms(&pairs)?,
             verify: parse_verify_urls(&pairs)?,
             expect: pairs.get("expect").map(str::to_owned),
             scan: pairs
@@ -169,18 +188,37 @@ fn parse_repository(pairs: &TagPairs<'_>, text: &str) -> Result<Repository, TagE
     Ok(repository)
 }
 
-/// Parses the names of containers, separated by `+`.
-fn parse_containers(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
-    let Some(text) = pairs.get("container") else {
+/// Parses names separated by `+`. `expected` describes a valid value.
+fn parse_list(pairs: &TagPairs<'_>, key: &str, expected: &str) -> Result<Vec<String>, TagError> {
+    let Some(text) = pairs.get(key) else {
         return Ok(Vec::new());
     };
     let names: Vec<String> = text.split('+').map(str::to_owned).collect();
     if names.iter().any(String::is_empty) {
-        return Err(pairs.build_error(format!(
-            "container={text} is not a list of containers such as web+migrate"
-        )));
+        return Err(pairs.build_error(format!("{key}={text} is not a list of {expected}")));
     }
     Ok(names)
+}
+
+/// Parses the names of alarms, which are heard only during a bake time.
+fn parse_alarms(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
+    let alarms = parse_list(
+        pairs,
+        "alarms",
+        "alarms such as checkout-errors+checkout-latency",
+    )?;
+    if alarms.len() > MAX_ALARMS {
+        return Err(pairs.build_error(format!(
+            "alarms= has {} names; the maximum is {MAX_ALARMS}",
+            alarms.len()
+        )));
+    }
+    if !alarms.is_empty() && pairs.get("bake").is_none() {
+        return Err(pairs.build_error(
+            "alarms= needs bake=, the time in which the alarms are heard, such as bake=10m",
+        ));
+    }
+    Ok(alarms)
 }
 
 fn parse_deployment_group(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
@@ -217,12 +255,46 @@ mod tests {
     }
 
     #[rstest]
-    #[case("repo=shop/web", "tag= (or semver=) is missing")]
-    #[case("tag=latest semver=2.x", "tag= and semver= are mutually exclusive")]
+    #[case("main-@", "main-3f9c1e0-1795230000", true)]
+    #[case("main-@", "main2-3f9c1e0", false)]
+    #[case("@", "3f9c1e0", true)]
+    #[case("release-@-amd64", "release-7-arm64", false)]
+    #[case("v@", "1.2.3", false)]
+    fn newest_takes_any_text_for_its_wildcard(
+        #[case] pattern: &str,
+        #[case] tag: &str,
+        #[case] is_matched: bool,
+    ) {
+        let policy = DeployPolicy::parse(&format!("newest={pattern}")).unwrap();
+        assert_eq!(policy.follows.matches_tag(tag), is_matched);
+    }
+
+    #[rstest]
+    #[case("repo=shop/web", "tag= (or semver= or newest=) is missing")]
+    #[case(
+        "tag=latest semver=2.x",
+        "tag=, semver= and newest= are mutually exclusive"
+    )]
+    #[case(
+        "newest=main-@ tag=latest",
+        "tag=, semver= and newest= are mutually exclusive"
+    )]
+    #[case(
+        "newest=latest",
+        "newest=latest has no @, which stands for any text; tag=latest tracks this one tag"
+    )]
+    #[case(
+        "newest=main/@",
+        "newest=main/@ can match no image tag, which has only letters, digits, _ . and -; @ stands for any text"
+    )]
+    #[case(
+        "tag=latest alarms=checkout-errors",
+        "alarms= needs bake=, the time in which the alarms are heard, such as bake=10m"
+    )]
     #[case("semver=two", "semver=two is not a version range such as 2.x or 1.4")]
     #[case(
         "tag=latest pre=yes",
-        "pre=yes needs semver=; a tag= matches whatever stands in it"
+        "pre=yes needs semver=; tag= and newest= match whatever stands in them"
     )]
     #[case(
         "tag=latest scan=bad",
@@ -234,7 +306,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, pre, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, strategy, verify-test, inconclusive, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, newest, pre, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, alarms, strategy, verify-test, inconclusive, group)"
     )]
     #[case(
         "tag=latest repo=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.0",

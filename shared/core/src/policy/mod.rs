@@ -7,6 +7,7 @@ mod backup;
 mod clock;
 mod deploy;
 mod deploy_options;
+mod freeze;
 mod grammar;
 mod heal;
 mod logs;
@@ -21,9 +22,10 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
-pub use clock::{FreezeWindow, ScheduleWindow};
+pub use clock::ScheduleWindow;
 pub use deploy::DeployPolicy;
 pub use deploy_options::{BaseRevision, OnInconclusive, Severity as FindingSeverity, Strategy};
+pub use freeze::{FreezeWindow, frozen_until};
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};
 pub use logs::{ExportRetention, LogsPolicy};
@@ -75,6 +77,34 @@ type Tags = BTreeMap<String, String>;
 
 fn get_tag<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
     tags.get(key).map(|value| value.trim())
+}
+
+/// Returns the value of a tag, with its continuations (`lamplighter:deploy.2`) in the order of their numbers. `None` if the
+/// tag itself is missing.
+#[must_use]
+pub fn join_continuations(tags: &Tags, key: &str) -> Option<String> {
+    let mut parts = list_continuations(tags, key);
+    let has_first = parts.first().is_some_and(|(tag, _)| *tag == key);
+    parts.truncate(if has_first { parts.len() } else { 0 });
+    let values: Vec<&str> = parts.into_iter().map(|(_, value)| value.trim()).collect();
+    (!values.is_empty()).then(|| values.join(" "))
+}
+
+/// Returns a tag and its continuations, by key and value, in the order of their numbers.
+fn list_continuations<'a>(tags: &'a Tags, key: &str) -> Vec<(&'a str, &'a str)> {
+    let mut parts: Vec<(u32, &str, &str)> = tags
+        .iter()
+        .filter(|(tag, _)| strip_continuation(tag) == key)
+        .map(|(tag, value)| {
+            let number = tag.rsplit_once('.').and_then(|(_, n)| n.parse().ok());
+            (number.unwrap_or_default(), tag.as_str(), value.as_str())
+        })
+        .collect();
+    parts.sort_unstable();
+    parts
+        .into_iter()
+        .map(|(_, tag, value)| (tag, value))
+        .collect()
 }
 
 /// Parses `lamplighter:managed`.
@@ -138,9 +168,27 @@ pub fn parse_silence(tags: &Tags) -> Result<Option<Timestamp>, TagError> {
 /// # Errors
 /// [`TagError`] for the first invalid window.
 pub fn parse_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagError> {
-    tags.iter()
-        .filter(|(key, _)| strip_continuation(key) == SCHEDULE)
+    list_continuations(tags, SCHEDULE)
+        .into_iter()
         .map(|(key, value)| ScheduleWindow::parse(key, value))
+        .collect()
+}
+
+/// Returns the freezes of a service as they are written.
+#[must_use]
+pub fn list_freezes(tags: &Tags) -> Vec<&str> {
+    let freezes = list_continuations(tags, FREEZE).into_iter();
+    freezes.map(|(_, value)| value).collect()
+}
+
+/// Parses the freezes of a service: `lamplighter:freeze` and its continuations.
+///
+/// # Errors
+/// [`TagError`] for the first invalid freeze.
+pub fn parse_freezes(tags: &Tags) -> Result<Vec<FreezeWindow>, TagError> {
+    list_continuations(tags, FREEZE)
+        .into_iter()
+        .map(|(key, value)| FreezeWindow::parse(key, value))
         .collect()
 }
 
@@ -162,18 +210,20 @@ pub fn parse_scaling_schedule(tags: &Tags) -> Result<Vec<ScheduleWindow>, TagErr
 }
 
 /// Returns an error for each tag with our prefix and an unknown key, with the key that was likely
-/// meant.
+/// meant, and for a continuation of a tag that is missing.
 pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
-    tags.keys().filter(|key| is_unknown_key(key)).map(|key| {
-        let suggestion = find_closest(key, &TAGS.map(|tag| tag.key))
-            .map(|k| format!("; did you mean {k}?"))
-            .unwrap_or_default();
-        build_tag_error(
-            key,
-            &tags[key],
-            &format!("is not a Lamplighter tag{suggestion}"),
-            "",
-        )
+    tags.iter().filter_map(|(key, value)| {
+        let problem = if is_unknown_key(key) {
+            let suggestion = find_closest(key, &TAGS.map(|tag| tag.key))
+                .map(|k| format!("; did you mean {k}?"))
+                .unwrap_or_default();
+            format!("is not a Lamplighter tag{suggestion}")
+        } else if strip_continuation(key) == DEPLOY && !tags.contains_key(DEPLOY) {
+            format!("continues the tag {DEPLOY}, which is missing")
+        } else {
+            return None;
+        };
+        Some(build_tag_error(key, value, &problem, ""))
     })
 }
 
@@ -187,10 +237,19 @@ fn is_reference_key(key: &str) -> bool {
     TAGS.iter().any(|tag| tag.key == key)
 }
 
+/// The tags that may be continued under a key with a number.
+const CONTINUED: [&str; 3] = [DEPLOY, FREEZE, SCHEDULE];
+
 /// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.
 fn strip_continuation(key: &str) -> &str {
     match key.split_once('.') {
-        Some((SCHEDULE, n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => SCHEDULE,
+        Some((tag, n))
+            if CONTINUED.contains(&tag)
+                && !n.is_empty()
+                && n.bytes().all(|b| b.is_ascii_digit()) =>
+        {
+            tag
+        }
         _ => key,
     }
 }
@@ -219,6 +278,41 @@ mod tests {
             [
                 "tag lamplighter:depoly = \"tag=latest\": is not a Lamplighter tag; did you mean lamplighter:deploy?"
             ]
+        );
+    }
+
+    #[test]
+    fn a_long_tag_is_continued_in_the_order_of_the_numbers() {
+        let long = tags(&[
+            ("lamplighter:deploy", "tag=RC_x.x.x"),
+            ("lamplighter:deploy.10", "bake=10m"),
+            ("lamplighter:deploy.2", "repo=shop/web "),
+        ]);
+        assert_eq!(
+            join_continuations(&long, DEPLOY).as_deref(),
+            Some("tag=RC_x.x.x repo=shop/web bake=10m")
+        );
+        let policy = DeployPolicy::from_tags(&long).unwrap().unwrap();
+        assert_eq!(
+            (policy.repo.unwrap().name.as_str(), policy.bake),
+            ("shop/web", 600)
+        );
+        assert_eq!(find_unknown_tags(&long).count(), 0);
+        let error = DeployPolicy::from_tags(&tags(&[
+            ("lamplighter:deploy", "tag=RC_x.x.x"),
+            ("lamplighter:deploy.2", "tag=latest"),
+        ]));
+        assert_eq!(error.unwrap_err().problem, "tag= is given twice");
+    }
+
+    #[test]
+    fn a_continuation_of_a_missing_tag_is_reported() {
+        let alone = tags(&[("lamplighter:deploy.2", "bake=10m")]);
+        assert_eq!(DeployPolicy::from_tags(&alone), Ok(None));
+        let errors: Vec<String> = find_unknown_tags(&alone).map(|e| e.problem).collect();
+        assert_eq!(
+            errors,
+            ["continues the tag lamplighter:deploy, which is missing"]
         );
     }
 

@@ -66,8 +66,9 @@ impl TagPattern {
         });
         if is_hash {
             return Err(format!(
-                "tag={} would match only commit hashes of digits alone; track a tag that moves, such as latest",
-                self.text
+                "tag={} would match only commit hashes of digits alone; newest={} follows the push time",
+                self.text,
+                self.text.replace('x', "@")
             ));
         }
         Ok(())
@@ -301,7 +302,7 @@ mod tests {
     )]
     #[case(
         "sha-x",
-        "tag=sha-x would match only commit hashes of digits alone; track a tag that moves, such as latest"
+        "tag=sha-x would match only commit hashes of digits alone; newest=sha-@ follows the push time"
     )]
     #[case(
         "nginx.x.x",

@@ -30,4 +30,11 @@ pub trait Alarms {
         prefix: &str,
         in_alarm: bool,
     ) -> Result<Vec<ExistingAlarm>, AwsError>;
+
+    /// Returns the metric and composite alarms with these names, at most 100, without those that do not exist.
+    /// Source: DescribeAlarms.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn find_alarms(&self, names: &[String]) -> Result<Vec<ExistingAlarm>, AwsError>;
 }

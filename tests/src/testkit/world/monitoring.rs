@@ -104,6 +104,15 @@ impl Alarms for World {
             .await?;
         Ok(found)
     }
+
+    async fn find_alarms(&self, names: &[String]) -> Result<Vec<ExistingAlarm>, AwsError> {
+        self.call("DescribeAlarms", &names.join(", ")).await?;
+        let state = self.state();
+        Ok(names
+            .iter()
+            .filter_map(|name| state.alarms.get(name).cloned())
+            .collect())
+    }
 }
 
 impl Dashboards for World {

@@ -6,7 +6,7 @@ use crate::model::tag_keys::{APPROVE, DEPLOY, FREEZE};
 pub const DEPLOY_TAG: TagReference = TagReference {
     key: DEPLOY,
     on: "service",
-    summary: "Deploys the newest image whose tag matches, pinned by digest.",
+    summary: "Deploys the newest image whose tag matches, pinned by digest. AWS allows 256 characters in a value: `lamplighter:deploy.2` and so on continue it.",
     example: "tag=RC_x.x.x repo=shop/web",
     words: &[],
     pairs: &[
@@ -21,6 +21,12 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "`2.x`, `1.4`, `1.4.2`",
             "",
             "Instead of `tag=`: a range of semantic versions, with or without a leading `v`. `1.4` is every 1.4.x, and `1.4.2` is itself.",
+        ),
+        pair(
+            "newest",
+            "`main-@`, `sha-@`",
+            "",
+            "Instead of `tag=`: the matching tag that was pushed last. `@` stands for any text, such as a commit hash or a time.",
         ),
         pair(
             "pre",
@@ -107,10 +113,16 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "The time after completion in which the service's alarms about errors and unhealthy targets still reject the release.",
         ),
         pair(
+            "alarms",
+            "names of alarms, joined by `+`",
+            "",
+            "CloudWatch alarms of your own that reject the release during `bake=`, beside those of Lamplighter. Needs `bake=`.",
+        ),
+        pair(
             "strategy",
             "`canary`, `linear`, `blue-green`",
             "that of the service",
-            "Shifts traffic in this way and compares each step with the version it replaces. Needs a load balancer with an alternate target group.",
+            "Shifts traffic in this way and compares each step with the version it replaces. Needs Service Connect, or a load balancer with an alternate target group.",
         ),
         pair(
             "verify-test",
@@ -148,11 +160,21 @@ pub const APPROVE_TAG: TagReference = TagReference {
 pub const FREEZE_TAG: TagReference = TagReference {
     key: FREEZE,
     on: "service",
-    summary: "Holds new images in this weekly window. The newest push is deployed when it ends. Rollbacks are not held.",
+    summary: "Holds new images in this window. The newest push is deployed when it ends. Rollbacks are not held. `lamplighter:freeze.2` and so on add windows.",
     example: "fri 16:00 - mon 08:00 Europe/Rome",
-    words: &[(
-        "fri 16:00 - mon 08:00 Europe/Rome",
-        "From, to, and the time zone (UTC if absent).",
-    )],
+    words: &[
+        (
+            "fri 16:00 - mon 08:00 Europe/Rome",
+            "Every week, from, to, and the time zone (UTC if absent).",
+        ),
+        (
+            "daily 22:00 - 06:00",
+            "Every night. `mon-fri 09:00-10:00` is each of these days.",
+        ),
+        (
+            "2026-12-20 - 2027-01-06",
+            "From the beginning of the first day to the end of the last. `2026-12-20 16:00 - 2027-01-06 08:00` has times.",
+        ),
+    ],
     pairs: &[],
 };
