@@ -37,7 +37,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::TagChange(change) => find_by_tag_change(&discovery, change).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
@@ -46,6 +46,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::Database(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

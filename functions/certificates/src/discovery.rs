@@ -25,7 +25,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         }
         Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::TagChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
@@ -37,6 +37,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::Database(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

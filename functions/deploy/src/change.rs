@@ -197,6 +197,7 @@ impl Candidate<'_> {
             tag: self.context.state.find_release_tag(&digest)?.to_owned(),
             digest,
             platforms: None,
+            commit: None,
         };
         let current = Candidate {
             image: &image,

@@ -33,7 +33,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
             "deployments disabled",
         ));
     };
-    if let Detail::SecretRotated(secret) = &context.event.detail {
+    if let Detail::SecretChange(secret) = &context.event.detail {
         return plan_secret_restart(context, service, running, secret);
     }
     let mut plan = match plan_rejection(context, observed, service, now) {

@@ -219,7 +219,7 @@ fn the_circuit_breaker_is_switched_on_where_it_works(
 #[case::restarted_since(
     given().rotated(SECRET, MINUTES).service(|s| s.deployments[0].created_at = Some(crate::fixtures::NOW)),
     0,
-    "its tasks were started after the secret shop/db-AbCdEf was rotated"
+    "its tasks were started after the secret shop/db-AbCdEf changed"
 )]
 fn a_rotated_secret_restarts_its_readers_once(
     #[case] given: Given,

@@ -1,11 +1,15 @@
 //! Discovery: the services that an event affects.
 
+use crate::promotion::earlier_service;
 use crate::reads::Reads;
+use crate::restart::is_restarted_for;
 use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
-use lamplighter::event::detail::secret::SecretRotated;
+use lamplighter::event::detail::secret::SecretChange;
 use lamplighter::event::detail::tag::TagChange;
-use lamplighter::model::{Arn, ImageRef, Request, RequestScope, Tagged, TaskDefinition};
+use lamplighter::model::{
+    Arn, ImageRef, ReleaseEventKind, Request, RequestScope, Tagged, TaskDefinition,
+};
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
 use lamplighter::ports::ResourceKind;
 use lamplighter::{AwsError, Event};
@@ -20,9 +24,10 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
             Err(reason) => Ok(Targets::Skipped(reason)),
         },
         Detail::ImageScanned(scan) => find_targets_for_scan(scan.repository(), cloud).await,
-        Detail::SecretRotated(secret) => find_targets_for_rotation(secret, cloud).await,
+        Detail::SecretChange(secret) => find_targets_for_rotation(secret, cloud).await,
         Detail::TagChange(change) => find_targets_for_tag_change(event, change, cloud).await,
         Detail::Request(request) => find_targets_for_request(request, cloud).await,
+        Detail::Release(kind) => find_targets_for_release(event, *kind, cloud).await,
         Detail::Sweep => {
             let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
             Ok(targets_or_skip(services, || {
@@ -43,6 +48,25 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
         | Detail::CodeDeployment(_)
         | Detail::Other { .. }) => Ok(Targets::unsupported_event("deploy", other)),
     }
+}
+
+/// Returns the services that wait until an image is verified in the service of the event.
+async fn find_targets_for_release<C: Reads>(
+    event: &Event,
+    kind: ReleaseEventKind,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    if kind != ReleaseEventKind::Verified {
+        return Ok(Targets::Skipped("nothing was verified".to_owned()));
+    }
+    let mut services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    services.retain(|service| {
+        let earlier = earlier_service(service);
+        earlier.is_some_and(|earlier| event.resources.iter().any(|arn| arn == earlier.as_str()))
+    });
+    Ok(targets_or_skip(services, || {
+        "no service has after= with this service".to_owned()
+    }))
 }
 
 /// Returns the service that a request is about.
@@ -98,10 +122,15 @@ async fn find_targets_for_scan<C: Reads>(
 }
 
 async fn find_targets_for_rotation<C: Reads>(
-    secret: &SecretRotated,
+    secret: &SecretChange,
     cloud: &C,
 ) -> Result<Targets<()>, AwsError> {
-    let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    let mut services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    // A service with an invalid tag is kept, so that the engine reports the error.
+    services.retain(|service| match DeployPolicy::from_tags(&service.tags) {
+        Ok(Some(policy)) => is_restarted_for(policy.restart, secret.kind),
+        Ok(None) | Err(_) => true,
+    });
     let readers = filter_by_task_definition(services, cloud, |definition| {
         definition
             .secret_references()
@@ -109,7 +138,7 @@ async fn find_targets_for_rotation<C: Reads>(
     })
     .await?;
     Ok(targets_or_skip(readers, || {
-        format!("no service with {DEPLOY} reads {}", secret.secret_arn)
+        format!("no service with {DEPLOY} reads {}", secret.arn)
     }))
 }
 

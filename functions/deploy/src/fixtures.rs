@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::event::detail::Detail;
-use lamplighter::event::detail::secret::SecretRotated;
+use lamplighter::event::detail::secret::{SecretChange, SecretChangeKind};
 use lamplighter::model::{
     Arn, Deployment, Digest, Image, ImageScan, Platform, PlatformImage, Service, Tagged,
     TaskDefinition,
@@ -15,7 +15,7 @@ use lamplighter::state::{Attempt, TargetState};
 use lamplighter::{Event, Plan};
 use serde_json::{Value, json};
 
-use crate::{Deploy, Observed, Offer, decide, select_container};
+use crate::{Deploy, EarlierStage, Observed, Offer, decide, select_container};
 
 pub const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // Saturday, 2026-11-21T03:00:00Z
 pub const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -62,6 +62,8 @@ pub fn given() -> Given {
         approval_problems: Vec::new(),
         rejected: None,
         unpinned: None,
+        earlier_stage: None,
+        group_services: None,
         scan: None,
         newest_revision: None,
         released: None,
@@ -105,6 +107,7 @@ impl Given {
             tag: tag.into(),
             digest: digest(image),
             platforms: None,
+            commit: None,
         };
         self.observed.offer = Offer::Image {
             image,
@@ -169,6 +172,7 @@ impl Given {
             digest: Some(digest(image)),
             tag: None,
             approved: false,
+            commit: None,
             finished: true,
         };
         self.memory.releases.attempts.push(attempt);
@@ -182,10 +186,17 @@ impl Given {
         self
     }
 
+    /// Sets what was released in the service that comes before.
+    pub fn after(mut self, stage: EarlierStage) -> Self {
+        self.observed.earlier_stage = Some(stage);
+        self
+    }
+
     /// Makes the event a rotation of this secret, so long ago.
     pub fn rotated(mut self, secret_arn: &str, ago: SignedDuration) -> Self {
-        self.event.detail = Detail::SecretRotated(SecretRotated {
-            secret_arn: secret_arn.into(),
+        self.event.detail = Detail::SecretChange(SecretChange {
+            arn: secret_arn.into(),
+            kind: SecretChangeKind::Rotation,
         });
         self.event.time = Some(self.now - ago);
         self

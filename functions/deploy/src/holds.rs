@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
+use lamplighter::plan::HoldKind;
 use lamplighter::policy::{FindingSeverity, frozen_until};
 
 use crate::candidate::Candidate;
@@ -24,11 +25,12 @@ impl Candidate<'_> {
             .or_else(|| self.check_controller())
             .or_else(|| self.check_active_deployment())
             .or_else(|| self.check_earlier_attempts())
-            .or_else(|| self.check_platform())
-            .or_else(|| self.check_freeze())
-            .or_else(|| self.check_scan())
-            .or_else(|| self.check_approval())
-            .or_else(|| self.check_snapshots())
+            .or_else(|| self.mark_held(HoldKind::Platform, self.check_platform()))
+            .or_else(|| self.mark_held(HoldKind::Promotion, self.check_promotion()))
+            .or_else(|| self.mark_held(HoldKind::Freeze, self.check_freeze()))
+            .or_else(|| self.mark_held(HoldKind::Scan, self.check_scan()))
+            .or_else(|| self.mark_held(HoldKind::Approval, self.check_approval()))
+            .or_else(|| self.mark_held(HoldKind::Snapshot, self.check_snapshots()))
     }
 
     fn check_already_running(&self) -> Option<Plan> {
@@ -87,7 +89,9 @@ impl Candidate<'_> {
     fn check_controller(&self) -> Option<Plan> {
         match &self.service.deployment_controller {
             DeploymentController::Ecs => None,
-            DeploymentController::CodeDeploy if self.deployment_group().is_some() => None,
+            DeploymentController::CodeDeploy if self.deployment_group().is_some() => {
+                self.check_deployment_group()
+            }
             DeploymentController::CodeDeploy => Some(Plan::notify(
                 messages::unknown_deployment_group(&self.image.tag),
             )),
@@ -98,6 +102,23 @@ impl Candidate<'_> {
                 )))
             }
         }
+    }
+
+    /// Refuses a deployment group that the tag names and that is not for this service.
+    fn check_deployment_group(&self) -> Option<Plan> {
+        let (application, group) = self.context.policy.deploy.group.as_ref()?;
+        let services = self.observed.group_services.as_ref()?;
+        let own = self.service.arn.display_name();
+        let is_own = services
+            .as_ref()
+            .is_some_and(|services| services.contains(&own));
+        (!is_own).then(|| {
+            Plan::notify(messages::wrong_deployment_group(
+                &self.image.tag,
+                &format!("{application}/{group}"),
+                services.as_deref(),
+            ))
+        })
     }
 
     fn check_active_deployment(&self) -> Option<Plan> {

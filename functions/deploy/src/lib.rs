@@ -27,6 +27,7 @@ mod observation;
 mod observed;
 mod offer;
 mod policy;
+mod promotion;
 mod reads;
 mod restart;
 mod revision_diff;
@@ -51,13 +52,15 @@ pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
 pub use observed::{Observed, Offer};
 pub use policy::Policy;
+pub use promotion::{EarlierStage, Prefetched};
 
 pub struct Deploy;
 
 impl Operation for Deploy {
     const FUNCTION: Function = Function::Deploy;
+    const PUBLISHES_EVENTS: bool = true;
     type Policy = Policy;
-    type Prefetched = ();
+    type Prefetched = Prefetched;
     type Observed = Observed;
     type Capability = DeployActions;
 
@@ -162,16 +165,24 @@ impl<C: Reads, L: Ledger> Observe<C, L> for Deploy {
     async fn find_targets(
         &self,
         discovery: DiscoveryContext<'_, C, L>,
-    ) -> Result<Targets<()>, AwsError> {
-        discovery::find_targets(discovery.event, discovery.cloud).await
+    ) -> Result<Targets<Prefetched>, AwsError> {
+        let found = discovery::find_targets(discovery.event, discovery.cloud).await?;
+        Ok(match found {
+            Targets::Found(targets, ()) => {
+                let prefetched = Prefetched::read(&targets, discovery.ledger).await?;
+                Targets::Found(targets, prefetched)
+            }
+            Targets::Skipped(reason) => Targets::Skipped(reason),
+        })
     }
 
     async fn observe(
         &self,
         context: TargetContext<'_, Policy>,
-        (): &(),
+        prefetched: &Prefetched,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
-        observation::observe(context, cloud).await
+        let earlier_stage = prefetched.find_earlier_stage(context);
+        observation::observe(context, earlier_stage, cloud).await
     }
 }

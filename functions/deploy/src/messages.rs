@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use lamplighter::event::detail::secret::{SecretChange, SecretChangeKind};
 use lamplighter::model::{Digest, Image, Service, TaskDefinition};
 use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::policy::{self, FindingSeverity};
@@ -261,6 +262,50 @@ pub fn scan_findings(image: &Image, findings: &str) -> Message {
         .deduplicated_by(format!("scan:{}", image.digest))
 }
 
+/// Warns that nothing was ever released in the service that `after=` names.
+pub fn earlier_stage_unknown(image: &Image, cluster: &str, service: &str) -> Message {
+    Message::warning(format!(
+        "{} held - nothing is verified in {cluster}/{service}",
+        image.tag
+    ))
+    .action(format!(
+        "Lamplighter deploys it once it is verified in {cluster}/{service}."
+    ))
+    .why(format!(
+        "lamplighter:deploy sets after={cluster}/{service}, and Lamplighter has released nothing there."
+    ))
+    .next(format!(
+        "Correct after= in the tag, or tag the service {cluster}/{service} {} and {}.",
+        policy::MANAGED,
+        policy::DEPLOY
+    ))
+    .deduplicated_by(format!("after:{cluster}/{service}"))
+}
+
+/// Warns that the deployment group of the tag deploys another service. `services`: those that it deploys.
+pub fn wrong_deployment_group(tag: &str, group: &str, services: Option<&[String]>) -> Message {
+    let (title, why) = match services {
+        None => (
+            format!("{tag} not deployed - no deployment group {group}"),
+            format!("lamplighter:deploy sets group={group}, and CodeDeploy has no such group."),
+        ),
+        Some(services) => {
+            let list = services.join(", ");
+            (
+                format!("{tag} not deployed - deployment group {group} is for {list}"),
+                format!(
+                    "lamplighter:deploy sets group={group}, which deploys {list} and not this service."
+                ),
+            )
+        }
+    };
+    Message::warning(title)
+        .action("Lamplighter starts no deployment.")
+        .why(why)
+        .next(format!("Correct group= in the tag {}.", policy::DEPLOY))
+        .deduplicated_by(format!("group:{group}"))
+}
+
 pub fn waits_for_approval(image: &Image) -> Message {
     Message::warning(format!("{} held - waiting for approval", image.tag))
         .action("Lamplighter deploys it as soon as it is approved.")
@@ -317,15 +362,21 @@ pub fn unsupported_shift(requested: &str, actual: &str) -> Message {
     .deduplicated_by(format!("no-shift:{requested}"))
 }
 
-/// Announces the restart after a rotation. `revision`: the one that reads the secret.
-pub fn restarting_tasks(service: &Service, revision: &str, secret: &str) -> Message {
+/// Announces the restart after a change of a secret or parameter. `revision`: the one that reads it.
+pub fn restarting_tasks(service: &Service, revision: &str, secret: &SecretChange) -> Message {
+    let noun = secret.noun();
+    let verb = match secret.kind {
+        SecretChangeKind::Rotation => "rotated",
+        SecretChangeKind::NewVersion | SecretChangeKind::Parameter => "changed",
+    };
     Message::info(format!(
-        "restarting {} - secret {secret} rotated",
-        service.describe_task_count()
+        "restarting {} - {noun} {} {verb}",
+        service.describe_task_count(),
+        secret.short_name()
     ))
     .action("ECS replaces the tasks with the same image.")
     .why(format!(
-        "{revision} reads the secret only when a task starts."
+        "{revision} reads the {noun} only when a task starts."
     ))
     .next("Nothing to do.")
 }

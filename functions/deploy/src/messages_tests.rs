@@ -9,6 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::notify::Message;
 
+use crate::EarlierStage;
 use crate::approvals::{ApprovalProblem, Asked, Place, ProblemKind, RejectedImage};
 use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
@@ -103,6 +104,13 @@ fn every_message() {
         "RC_1.4.2 not deployed",
     ));
     messages.push(messages::unknown_deployment_group("RC_1.4.2"));
+    let group = |services| messages::wrong_deployment_group("RC_1.4.2", "billing/prod", services);
+    messages.push(group(None));
+    messages.push(group(Some(&["billing/api".to_owned()])));
+    let unknown = given()
+        .deploy("tag=RC_x.x.x repo=shop/web after=staging/web")
+        .after(EarlierStage::default());
+    messages.extend(messages_of(unknown.decide()));
     insta::assert_snapshot!(book(&messages));
 }
 

@@ -16,11 +16,13 @@ use crate::container::{SelectedContainer, select_container};
 use crate::observed::{DatabaseSnapshots, Observed, Offer};
 use crate::offer::{Lookup, find_offer};
 use crate::policy::Policy;
+use crate::promotion::EarlierStage;
 use crate::reads::Reads;
 
 /// Reads the state of one service and the image that its registry offers.
 pub async fn observe<C: Reads>(
     context: TargetContext<'_, Policy>,
+    earlier_stage: Option<EarlierStage>,
     cloud: &C,
 ) -> Result<Observed, AwsError> {
     let described = cloud
@@ -41,9 +43,9 @@ pub async fn observe<C: Reads>(
         .await?;
     let container = select_container(&context.policy.deploy, &running, &context.target.arn);
     let (lookup, rejected) = match (&context.event.detail, &container) {
-        (Detail::SecretRotated(_), _) | (_, Err(_)) => (Lookup::not_applicable(), None),
+        (Detail::SecretChange(_), _) | (_, Err(_)) => (Lookup::not_applicable(), None),
         (_, Ok(container)) => (
-            find_offer(context, container, cloud).await?,
+            find_offer(context, container, earlier_stage.as_ref(), cloud).await?,
             find_rejected(context, container, cloud).await?,
         ),
     };
@@ -63,6 +65,7 @@ pub async fn observe<C: Reads>(
         approvals: lookup.approvals,
         approval_problems: lookup.problem.into_iter().chain(problem).collect(),
         rejected,
+        earlier_stage,
         ..Observed::for_missing_service()
     };
     read_offer_details(&mut observed, context, cloud).await?;
@@ -102,6 +105,7 @@ async fn read_offer_details<C: Reads>(
     if runs_it && observed.unapplied_template.is_none() {
         return Ok(());
     }
+    observed.group_services = read_deployment_group(observed, context, cloud).await?;
     if context.policy.deploy.base == BaseRevision::Latest {
         observed.latest_template = find_latest_template(observed, cloud).await?;
     }
@@ -259,6 +263,26 @@ async fn find_code_deployment<C: Reads>(
     }
     match service.code_deployments.last() {
         Some(id) => cloud.describe_code_deployment(id).await,
+        None => Ok(None),
+    }
+}
+
+/// Returns the services of the deployment group that the tag names, if CodeDeploy deploys the service.
+async fn read_deployment_group<C: Reads>(
+    observed: &Observed,
+    context: TargetContext<'_, Policy>,
+    cloud: &C,
+) -> Result<Option<Option<Vec<String>>>, AwsError> {
+    let is_code_deploy = observed
+        .service
+        .as_ref()
+        .is_some_and(|service| service.deployment_controller == DeploymentController::CodeDeploy);
+    let named = context.policy.deploy.group.as_ref();
+    match named.filter(|_| is_code_deploy) {
+        Some((application, group)) => cloud
+            .list_group_services(application, group)
+            .await
+            .map(Some),
         None => Ok(None),
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::approvals::{ApprovalKeys, ApprovalProblem, RejectedImage};
 use crate::container::SelectedContainer;
+use crate::promotion::EarlierStage;
 
 /// The input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,6 +35,11 @@ pub struct Observed {
     pub rejected: Option<RejectedImage>,
     /// The image that the tasks run before the first release; read only if the running revision names no digest.
     pub unpinned: Option<UnpinnedImage>,
+    /// The releases of the service that comes before, if the tag sets `after=`.
+    pub earlier_stage: Option<EarlierStage>,
+    /// The services of the deployment group that the tag names, as `cluster/name`. `None` unless CodeDeploy deploys the
+    /// service; the inner `None` if there is no such group.
+    pub group_services: Option<Option<Vec<String>>>,
     /// Read only if the tag sets `scan=`.
     pub scan: Option<ImageScan>,
     /// The newest revision of the family; read only after an interrupted rollout.
@@ -89,6 +95,8 @@ impl Observed {
             approval_problems: Vec::new(),
             rejected: None,
             unpinned: None,
+            earlier_stage: None,
+            group_services: None,
             scan: None,
             newest_revision: None,
             released: None,

@@ -15,6 +15,7 @@ use crate::container::SelectedContainer;
 use crate::newest::list_newest;
 use crate::observed::Offer;
 use crate::policy::Policy;
+use crate::promotion::EarlierStage;
 use crate::reads::Reads;
 
 /// The offered image, and what became of the approvals.
@@ -43,13 +44,14 @@ impl Lookup {
 pub async fn find_offer<C: Reads>(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
+    earlier_stage: Option<&EarlierStage>,
     cloud: &C,
 ) -> Result<Lookup, AwsError> {
     let mut lookup = Lookup {
         offer: Offer::NoRepository,
         ..Lookup::not_applicable()
     };
-    match look_up(context, container, cloud, &mut lookup).await {
+    match look_up(context, container, earlier_stage, cloud, &mut lookup).await {
         Ok(offer) => lookup.offer = offer,
         Err(error) if error.code == "RepositoryNotFoundException" => {}
         Err(error) => return Err(error),
@@ -60,6 +62,7 @@ pub async fn find_offer<C: Reads>(
 async fn look_up<C: Reads>(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
+    earlier_stage: Option<&EarlierStage>,
     cloud: &C,
     lookup: &mut Lookup,
 ) -> Result<Offer, AwsError> {
@@ -70,7 +73,7 @@ async fn look_up<C: Reads>(
     lookup.problem = approvals.problem;
     match chosen {
         Some(chosen) => offer_tag(container, &chosen.tag, chosen.pushed_at, cloud).await,
-        None => find_newest_image(context, container, approvals.tags, cloud).await,
+        None => find_newest_image(context, container, earlier_stage, approvals.tags, cloud).await,
     }
 }
 
@@ -80,6 +83,7 @@ async fn look_up<C: Reads>(
 async fn find_newest_image<C: Reads>(
     context: TargetContext<'_, Policy>,
     container: &SelectedContainer,
+    earlier_stage: Option<&EarlierStage>,
     listed: Option<Vec<ImageTag>>,
     cloud: &C,
 ) -> Result<Offer, AwsError> {
@@ -89,7 +93,9 @@ async fn find_newest_image<C: Reads>(
             (fixed.to_owned(), context.event.time)
         }
         (_, Some(fixed)) if !context.state.requests.is_chosen => (fixed.to_owned(), None),
-        (Detail::ImageAction(push), None) if is_newest(context, container, push) => {
+        (Detail::ImageAction(push), None)
+            if earlier_stage.is_none() && is_newest(context, container, push) =>
+        {
             (push.image_tag.clone(), context.event.time)
         }
         (Detail::ImageAction(push), None) if is_older(context, container, push) => {
@@ -105,7 +111,7 @@ async fn find_newest_image<C: Reads>(
             };
             let newest = list_newest(&tags);
             let has_match = tags.iter().any(|tag| follows.matches_tag(&tag.tag));
-            match choose_tag(context, container, tags) {
+            match choose_promoted_tag(context, container, earlier_stage, tags) {
                 Some(chosen) => (chosen.tag, chosen.pushed_at),
                 None if has_match => return Ok(Offer::Closed),
                 None => return Ok(Offer::NoTag(newest)),
@@ -164,6 +170,24 @@ fn is_older(
         && container.running_image().tag.is_some_and(|running| {
             follows.compare_tags(&push.image_tag, &running) == Some(Ordering::Less)
         })
+}
+
+/// Returns the best tag among those that are verified in the service that comes before. If that runs already, or there is
+/// none, returns the best of all, which is then held.
+fn choose_promoted_tag(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    earlier_stage: Option<&EarlierStage>,
+    tags: Vec<ImageTag>,
+) -> Option<ImageTag> {
+    let promoted = earlier_stage.and_then(|stage| {
+        let mut verified = tags.clone();
+        verified.retain(|listed| stage.verified.contains(&listed.digest));
+        choose_tag(context, container, verified)
+    });
+    promoted
+        .filter(|tag| !container.runs_everywhere(&tag.digest))
+        .or_else(|| choose_tag(context, container, tags))
 }
 
 /// Returns the matching tag with the highest version among those that are open. Among equal versions, the last push

@@ -102,6 +102,7 @@ impl Candidate<'_> {
             adopts: self.find_adopted_version(),
             candidates_after: self.closes_candidates().then_some(self.now),
             is_adoption: self.is_adoption(),
+            commit: self.image.commit.clone(),
             images,
         }
     }

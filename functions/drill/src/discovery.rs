@@ -39,7 +39,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         }) => find_database(&discovery, &Arn::new(database)).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::TagChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
@@ -49,6 +49,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::Snapshot(_)
         | Detail::BackupJob(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

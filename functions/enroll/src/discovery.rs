@@ -43,7 +43,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         Detail::Sweep => find_sweep_targets(&discovery).await,
         Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::AlarmChange(_)
         | Detail::TaskChange(_)
         | Detail::InstanceChange(_)
@@ -53,6 +53,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::Database(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -50,7 +50,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         Detail::Sweep => find_sweep_targets(&discovery).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::TagChange(_)
         | Detail::ServiceCreated(_)
         | Detail::DeploymentChange(_)
@@ -58,6 +58,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::BackupJob(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -73,6 +73,7 @@ pub struct Heal;
 
 impl Operation for Heal {
     const FUNCTION: Function = Function::Heal;
+    const PUBLISHES_EVENTS: bool = true;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;
@@ -123,7 +124,7 @@ impl Operation for Heal {
             Detail::TaskChange(_) | Detail::Sweep => true,
             Detail::ImageAction(_)
             | Detail::ImageScanned(_)
-            | Detail::SecretRotated(_)
+            | Detail::SecretChange(_)
             | Detail::TagChange(_)
             | Detail::AlarmChange(_)
             | Detail::ServiceCreated(_)
@@ -134,6 +135,7 @@ impl Operation for Heal {
             | Detail::Database(_)
             | Detail::Drill(_)
             | Detail::Request(_)
+            | Detail::Release(_)
             | Detail::Hook(_)
             | Detail::CodeDeployHook(_)
             | Detail::CodeDeployment(_)

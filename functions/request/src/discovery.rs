@@ -43,7 +43,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::Sweep => find_watched(&discovery).await,
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::TagChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
@@ -54,6 +54,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::BackupJob(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

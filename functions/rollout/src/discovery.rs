@@ -26,7 +26,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         }
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
@@ -35,6 +35,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::BackupJob(_)
         | Detail::Database(_)
         | Detail::Drill(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::Other { .. }) => return Ok(Targets::unsupported_event("rollout", other)),

@@ -50,6 +50,7 @@ pub struct Rollout;
 
 impl Operation for Rollout {
     const FUNCTION: Function = Function::Rollout;
+    const PUBLISHES_EVENTS: bool = true;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

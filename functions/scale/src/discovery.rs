@@ -22,7 +22,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         Detail::Sweep => find_by_sweep(&discovery).await,
         Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
         | Detail::InstanceChange(_)
@@ -32,6 +32,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::Database(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::Hook(_)
         | Detail::CodeDeployHook(_)
         | Detail::CodeDeployment(_)

@@ -34,7 +34,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         }
         other @ (Detail::ImageAction(_)
         | Detail::ImageScanned(_)
-        | Detail::SecretRotated(_)
+        | Detail::SecretChange(_)
         | Detail::TagChange(_)
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
@@ -46,6 +46,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::Database(_)
         | Detail::Drill(_)
         | Detail::Request(_)
+        | Detail::Release(_)
         | Detail::CodeDeployment(_)
         | Detail::Other { .. }) => Ok(Targets::unsupported_event("verify", other)),
     }

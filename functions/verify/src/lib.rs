@@ -55,6 +55,7 @@ pub struct Verify;
 
 impl Operation for Verify {
     const FUNCTION: Function = Function::Verify;
+    const PUBLISHES_EVENTS: bool = true;
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

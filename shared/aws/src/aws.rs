@@ -5,9 +5,11 @@ use std::marker::PhantomData;
 use super::Config;
 use super::account::Account;
 use super::clients::PrebuiltClient;
+use super::eventbridge;
 use super::execute::Execute;
 use super::vault::Vault;
 use lamplighter::AwsError;
+use lamplighter::model::ReleaseEvent;
 use lamplighter::plan::Action;
 use lamplighter::ports::Executor;
 use lamplighter::ports::capability::DeployActions;
@@ -51,5 +53,9 @@ impl<R> Aws<R> {
 impl<R: Execute> Executor for Aws<R> {
     async fn execute(&self, action: &Action) -> Result<String, AwsError> {
         R::execute(&self.account, action).await
+    }
+
+    async fn put_events(&self, events: &[ReleaseEvent]) -> Result<(), AwsError> {
+        eventbridge::put_release_events(self.account.clients.eventbridge(), events).await
     }
 }

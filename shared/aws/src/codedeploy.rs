@@ -41,6 +41,45 @@ pub async fn describe_deployment(
     }))
 }
 
+/// Lists the services that a deployment group deploys; `None` if CodeDeploy has no such group. Source: GetDeploymentGroup.
+pub async fn list_group_services(
+    client: &Client,
+    application: &str,
+    group: &str,
+) -> Result<Option<Vec<String>>, AwsError> {
+    let name = format!("{application}/{group}");
+    let answer = client
+        .get_deployment_group()
+        .application_name(application)
+        .deployment_group_name(group)
+        .send()
+        .await;
+    let answer = match answer.map_err(|e| aws_error("GetDeploymentGroup", &name, &e)) {
+        Ok(answer) => answer,
+        Err(error) if MISSING_GROUP.contains(&error.code.as_str()) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let services = answer
+        .deployment_group_info
+        .and_then(|info| info.ecs_services)
+        .unwrap_or_default();
+    Ok(Some(
+        services
+            .into_iter()
+            .filter_map(|service| {
+                let cluster = service.cluster_name.unwrap_or_else(|| "default".to_owned());
+                Some(format!("{cluster}/{}", service.service_name?))
+            })
+            .collect(),
+    ))
+}
+
+/// Error codes of a group, or of its application, that does not exist.
+const MISSING_GROUP: [&str; 2] = [
+    "DeploymentGroupDoesNotExistException",
+    "ApplicationDoesNotExistException",
+];
+
 /// Returns the service that a deployment updates, and its lifecycle event in progress.
 ///
 /// Sources: ListDeploymentTargets, GetDeploymentTarget.

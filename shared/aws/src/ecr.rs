@@ -1,5 +1,7 @@
 //! Amazon ECR: image tags, manifests and scans.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::operation::describe_image_scan_findings::DescribeImageScanFindingsOutput;
 use aws_sdk_ecr::types::{ImageIdentifier, ScanStatus, TagStatus};
@@ -41,11 +43,12 @@ pub async fn find_image(
     let found = answer.images.unwrap_or_default().into_iter().next();
     Ok(found.and_then(|image| {
         let digest = Digest::new(image.image_id?.image_digest?);
-        let platforms = image.image_manifest.as_deref().and_then(parse_platforms);
+        let manifest = image.image_manifest.unwrap_or_default();
         Some(Image {
             tag: tag.to_owned(),
             digest,
-            platforms,
+            platforms: parse_platforms(&manifest),
+            commit: parse_commit(&manifest),
         })
     }))
 }
@@ -194,6 +197,25 @@ fn parse_platforms(manifest: &str) -> Option<Vec<PlatformImage>> {
     (!images.is_empty()).then_some(images)
 }
 
+/// The most characters of a commit: a SHA-256 hash has 64.
+const MAX_COMMIT: usize = 64;
+
+#[derive(Deserialize)]
+struct Annotated {
+    #[serde(default)]
+    annotations: BTreeMap<String, String>,
+}
+
+/// Parses the commit from the annotations of a manifest or an index. No other document is read for it.
+/// Source: <https://github.com/opencontainers/image-spec/blob/main/annotations.md>
+fn parse_commit(manifest: &str) -> Option<String> {
+    let mut annotated: Annotated = serde_json::from_str(manifest).ok()?;
+    let commit = annotated
+        .annotations
+        .remove("org.opencontainers.image.revision")?;
+    (!commit.is_empty() && commit.len() <= MAX_COMMIT).then_some(commit)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -212,5 +234,15 @@ mod tests {
             ["linux/arm64"]
         );
         assert_eq!(parse_platforms(r#"{"config": {}, "layers": []}"#), None);
+    }
+
+    #[test]
+    fn a_manifest_may_name_its_commit() {
+        let manifest =
+            r#"{"layers": [], "annotations": {"org.opencontainers.image.revision": "3f9c1e0"}}"#;
+        assert_eq!(parse_commit(manifest).as_deref(), Some("3f9c1e0"));
+        for none in [r#"{"layers": []}"#, r#"{"annotations": {}}"#, ""] {
+            assert_eq!(parse_commit(none), None);
+        }
     }
 }

@@ -6,7 +6,7 @@ use aws_sdk_eventbridge::types::PutEventsRequestEntry;
 use crate::error::aws_error;
 use lamplighter::AwsError;
 use lamplighter::event::detail::request::{DETAIL_TYPE, SOURCE};
-use lamplighter::model::{Request, RequestScope};
+use lamplighter::model::{ReleaseEvent, Request, RequestScope};
 
 const CALL: &str = "PutEvents";
 
@@ -24,9 +24,40 @@ pub async fn put_request(client: &Client, request: &Request) -> Result<String, A
         .detail(serde_json::json!(request).to_string())
         .resources(target)
         .build();
+    put_entries(client, vec![entry], target).await?;
+    Ok("passed on".to_owned())
+}
+
+/// Puts events about releases on the default bus, which take at most one call.
+///
+/// # Errors
+/// [`AwsError`] if EventBridge did not accept one of them.
+pub async fn put_release_events(client: &Client, events: &[ReleaseEvent]) -> Result<(), AwsError> {
+    let Some(first) = events.first() else {
+        return Ok(());
+    };
+    let entries = events
+        .iter()
+        .map(|event| {
+            PutEventsRequestEntry::builder()
+                .source(SOURCE)
+                .detail_type(event.kind.detail_type())
+                .detail(event.detail().to_string())
+                .resources(event.service.as_str())
+                .build()
+        })
+        .collect();
+    put_entries(client, entries, first.service.as_str()).await
+}
+
+async fn put_entries(
+    client: &Client,
+    entries: Vec<PutEventsRequestEntry>,
+    target: &str,
+) -> Result<(), AwsError> {
     let answer = client
         .put_events()
-        .entries(entry)
+        .set_entries(Some(entries))
         .send()
         .await
         .map_err(|e| aws_error(CALL, target, &e))?;
@@ -38,10 +69,10 @@ pub async fn put_request(client: &Client, request: &Request) -> Result<String, A
         .into_iter()
         .find_map(|entry| Some((entry.error_code?, entry.error_message.unwrap_or_default())));
     match rejected {
-        None => Ok("passed on".to_owned()),
+        None => Ok(()),
         Some((code, message)) => Err(AwsError {
             call: CALL,
-            target: target.clone(),
+            target: target.to_owned(),
             code,
             message,
             refused: true,

@@ -112,6 +112,18 @@ impl World {
         heard.map(|notice| notice.message.title.clone()).collect()
     }
 
+    /// Whether nothing is left to do: every intent has an outcome, and every lease was freed or has expired, as that of a
+    /// killed function does.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        let state = self.state();
+        let is_free = |lease: &Option<(String, Timestamp)>| {
+            lease.as_ref().is_none_or(|(_, until)| *until <= state.now)
+        };
+        let mut held = state.held.values();
+        held.all(|held| is_free(&held.lease) && held.memory.pending.is_empty())
+    }
+
     /// How often a call was made.
     #[must_use]
     pub fn count(&self, call: &str) -> usize {

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::{env, fs};
 
 use e2e::testkit::setup::root;
+use lamplighter::model::ReleaseEventKind;
 use lamplighter::policy::reference::{PairReference, TAGS, TagReference};
 use serde_yaml_ng::Value;
 
@@ -139,5 +140,15 @@ fn text(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Bool(flag) => flag.to_string(),
         _ => String::new(),
+    }
+}
+
+/// Pipelines are built on these names.
+#[test]
+fn the_page_for_pipelines_has_every_event() {
+    let page = fs::read_to_string(root().join("docs/pipelines.md")).unwrap();
+    for kind in ReleaseEventKind::ALL {
+        let row = format!("| `{}` |", kind.detail_type());
+        assert!(page.contains(&row), "{row}");
     }
 }

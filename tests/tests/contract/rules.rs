@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 107] = [
+const MATCHES: [(&str, &[&str]); 114] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
@@ -72,6 +72,13 @@ const MATCHES: [(&str, &[&str]); 107] = [
     ("certificates/revoked", &[]),
     ("certificates/sweep", &[]),
     ("deploy/delete", &[]),
+    ("deploy/parameter-changed", &["DeployParameter"]),
+    ("deploy/push-pulled-through", &["DeployCopy"]),
+    ("deploy/push-replicated", &["DeployCopy"]),
+    ("deploy/push-replication-failed", &[]),
+    ("deploy/release-verified", &["DeployVerified"]),
+    ("deploy/secret-changed", &["DeployNewSecretVersion"]),
+    ("deploy/secret-labelled", &[]),
     ("deploy/push", &["DeployPush"]),
     ("deploy/push-child", &[]),
     ("deploy/push-failed", &[]),

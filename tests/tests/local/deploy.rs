@@ -391,7 +391,7 @@ fn a_rotated_secret_restarts_its_readers_once() {
             (describe(&stack, &arn)["deployments"][0]["id"] != before[0]).then_some(())
         });
     }
-    let again = "its tasks were started after the secret shop-web-AbCdEf was rotated";
+    let again = "its tasks were started after the secret shop-web-AbCdEf changed";
     stack.until("the second event was looked at", || {
         stack.logs().contains(again).then_some(())
     });

@@ -397,7 +397,7 @@ proptest! {
         let now = world.state().now;
         let good = world.taken(&orders).into_iter().filter(|at| *at < now).count();
         prop_assert_eq!(good, 7 + by_hand);
-        prop_assert!(world.state().held.values().all(|held| held.lease.is_none() && held.memory.pending.is_empty()));
+        prop_assert!(world.is_settled());
     }
 }
 

@@ -374,3 +374,35 @@ fn a_deployment_whose_identifier_was_lost_is_tracked(#[case] fault: Fault) {
     );
     assert_eq!(world.count("RegisterTaskDefinition"), 1);
 }
+
+/// A group that the tag names must be one for this service: no other service is ever deployed.
+#[rstest]
+#[case::of_another_service(
+    Some("billing/api"),
+    "RC_1.2.0 not deployed - deployment group billing/prod is for billing/api"
+)]
+#[case::missing(None, "RC_1.2.0 not deployed - no deployment group billing/prod")]
+fn a_group_of_another_service_is_refused(#[case] service: Option<&str>, #[case] title: &str) {
+    let world = World::new();
+    let web = world.web();
+    {
+        let mut state = world.state_mut();
+        let service_of = service.map(str::to_owned);
+        state
+            .deployment_groups
+            .insert("billing/prod".to_owned(), service_of);
+        let known = state.services.get_mut(&web).unwrap();
+        known.deployment_controller = lamplighter::model::DeploymentController::CodeDeploy;
+        known.reached = Some(("web".to_owned(), 80));
+        let tag = "tag=RC_x.x.x repo=shop/web group=billing/prod".to_owned();
+        state
+            .tags
+            .get_mut(&web)
+            .unwrap()
+            .insert("lamplighter:deploy".to_owned(), tag);
+    }
+    let push = world.push("shop/web", "RC_1.2.0", 12);
+    world.invoke(&deploy::Deploy, push).unwrap().unwrap();
+    assert_eq!(world.count("CreateDeployment"), 0);
+    assert_eq!(world.titles(), [title]);
+}

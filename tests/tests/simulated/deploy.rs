@@ -47,6 +47,7 @@ fn from_push_to_update_takes_six_calls() {
             "RegisterTaskDefinition",
             "UpdateService",
             "SendMessageBatch",
+            "PutEvents",
             "Conclude",
         ]
     );

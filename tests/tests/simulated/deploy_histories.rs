@@ -3,7 +3,6 @@
 use deploy::Deploy;
 use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
-use lamplighter::model::Arn;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -75,11 +74,7 @@ proptest! {
         let calls = world.state().calls.len();
         world.sweep(&Deploy).unwrap().unwrap();
         prop_assert!(!world.state().calls[calls..].iter().any(|call| call.starts_with("UpdateService")), "it did not settle");
-        // The lease on the slots of first rollouts, which nobody needs any more, has expired.
-        let is_service = |arn: &Arn| arn.service() == "ecs";
-        let state = world.state();
-        let mut held = state.held.iter().filter(|(arn, _)| is_service(arn));
-        prop_assert!(held.all(|(_, held)| held.lease.is_none() && held.memory.pending.is_empty()));
+        prop_assert!(world.is_settled());
     }
 }
 

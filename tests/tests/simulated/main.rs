@@ -22,6 +22,7 @@ mod evidence;
 mod heal;
 mod health_histories;
 mod mass_failures;
+mod pipeline_events;
 mod release_actors;
 mod release_histories;
 mod release_results;

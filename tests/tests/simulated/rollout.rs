@@ -415,6 +415,7 @@ fn an_observation_takes_two_calls_and_a_rollback_ten() {
             "Intend",
             "Conclude",
             "SendMessageBatch",
+            "PutEvents",
             "GetItem",
         ];
         calls

@@ -128,3 +128,63 @@ fn an_owed_restart_outlives_a_failed_rollout_and_is_not_told_where_somebody_else
         world.titles()
     );
 }
+
+fn new_version(world: &World) -> Value {
+    let secret = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf";
+    json!({
+        "detail-type": "Secret Label Updated", "source": "aws.secretsmanager", "id": "v1", "resources": [secret],
+        "time": world.state().now.to_string(),
+        "detail": {"name": "shop/db", "labelUpdated": "AWSCURRENT", "versionId": "a1b2c3d4"}
+    })
+}
+
+fn parameter_change(world: &World) -> Value {
+    json!({
+        "detail-type": "Parameter Store Change", "source": "aws.ssm", "id": "p1",
+        "resources": ["arn:aws:ssm:eu-west-1:123456789012:parameter/shop/url"],
+        "time": world.state().now.to_string(),
+        "detail": {"operation": "Update", "name": "/shop/url", "type": "SecureString"}
+    })
+}
+
+/// F4: every new value restarts the tasks, once, if the tag says so. A rotation moves the label too.
+#[rstest]
+#[case::only_rotations("", 0, 0, 1)]
+#[case::secrets_and_parameters("restart=secrets", 1, 2, 2)]
+#[case::never("restart=no", 0, 0, 0)]
+fn a_new_value_restarts_its_readers(
+    #[case] option: &str,
+    #[case] after_version: usize,
+    #[case] after_parameter: usize,
+    #[case] after_rotation: usize,
+) {
+    let world = World::new();
+    let arn = reader(&world);
+    {
+        let mut state = world.state_mut();
+        let tag = format!("tag=RC_x.x.x repo=shop/web {option}");
+        state
+            .tags
+            .get_mut(&arn)
+            .unwrap()
+            .insert("lamplighter:deploy".to_owned(), tag);
+        for definition in &mut state.definitions {
+            definition.document["containerDefinitions"][0]["secrets"] = json!([
+                {"name": "S", "valueFrom": "arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db"},
+                {"name": "U", "valueFrom": "/shop/url"},
+            ]);
+        }
+    }
+    let before = world.count("UpdateService");
+    let restarts = |event: Value| {
+        world.invoke(&Deploy, event.clone()).unwrap().unwrap();
+        world.invoke(&Deploy, event).unwrap().unwrap();
+        world.state_mut().settle(&arn);
+        world.count("UpdateService") - before
+    };
+    assert_eq!(restarts(parameter_change(&world)), after_version);
+    world.advance(SignedDuration::from_mins(10));
+    assert_eq!(restarts(new_version(&world)), after_parameter);
+    world.advance(SignedDuration::from_secs(20));
+    assert_eq!(restarts(rotation(&world)), after_rotation);
+}

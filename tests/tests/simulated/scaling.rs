@@ -454,6 +454,6 @@ proptest! {
         let updates = world.count("UpdateService");
         minutes(&world, &arn, last, 20);
         prop_assert_eq!(world.count("UpdateService"), updates, "it did not settle");
-        prop_assert!(world.state().held.values().all(|held| held.lease.is_none() && held.memory.pending.is_empty()));
+        prop_assert!(world.is_settled());
     }
 }

@@ -182,3 +182,24 @@ fn a_release_that_waits_for_approval_fires_until_it_is_deployed() {
         Some("approval")
     );
 }
+
+/// F3: an image that ECR copies here is deployed at once, as if it had been pushed.
+#[rstest]
+#[case::replicated("ECR Replication Action", "result")]
+#[case::pulled_through("ECR Pull Through Cache Action", "sync-status")]
+fn a_copied_image_is_deployed_at_once(#[case] kind: &str, #[case] result: &str) {
+    let world = World::new();
+    let web = world.web();
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    let mut event = serde_json::json!({
+        "version": "0", "id": "copy", "detail-type": kind, "source": "aws.ecr", "account": "123456789012",
+        "region": "eu-west-1", "resources": [], "time": "2023-02-29T02:36:48Z",
+        "detail": {"repository-name": "shop/web", "image-tag": "RC_1.1.0", "image-digest": push["detail"]["image-digest"]},
+    });
+    event["detail"][result] = serde_json::json!("FAILED");
+    let _ = world.invoke(&Deploy, event.clone());
+    assert!(!runs(&world, &web, "RC_1.1.0"));
+    event["detail"][result] = serde_json::json!("SUCCESS");
+    let _ = world.invoke(&Deploy, event);
+    assert!(runs(&world, &web, "RC_1.1.0"));
+}

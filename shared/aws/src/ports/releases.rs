@@ -39,6 +39,14 @@ impl<R> CodeDeployments for Aws<R> {
         codedeploy::describe_deployment(self.account.clients.codedeploy(), id).await
     }
 
+    async fn list_group_services(
+        &self,
+        application: &str,
+        group: &str,
+    ) -> Result<Option<Vec<String>>, AwsError> {
+        codedeploy::list_group_services(self.account.clients.codedeploy(), application, group).await
+    }
+
     async fn find_code_deploy_target(
         &self,
         id: &str,

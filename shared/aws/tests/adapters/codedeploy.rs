@@ -96,6 +96,7 @@ async fn a_code_deployment_has_the_revision_the_container_and_the_hook() {
         adopts: None,
         candidates_after: None,
         is_adoption: false,
+        commit: None,
     };
     let aws: Aws<DeployActions> =
         Aws::without_config().with_client(mock_client!(aws_sdk_codedeploy, [&created]));

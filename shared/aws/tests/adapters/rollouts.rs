@@ -467,6 +467,7 @@ async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
         adopts: None,
         candidates_after: None,
         is_adoption: false,
+        commit: None,
     };
     let aws: Aws<DeployActions> = Aws::without_config().with_client(ecs);
     aws.execute(&Action::Release(ReleaseAction::Rollout(rollout)))

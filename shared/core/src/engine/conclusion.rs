@@ -30,6 +30,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
         self.track_wait(&decision.plan);
+        self.queue_hold(&decision.plan);
         self.notify_plan(&decision.plan);
         let reason = decision.full_reason();
         let record = self.build_record(RecordKind::Nothing, &decision, decision.list_withheld());

@@ -16,6 +16,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
         self.track_wait(&decision.plan);
+        self.queue_hold(&decision.plan);
         self.write_intent(&decision).await?;
         let mut outcomes = Vec::new();
         let mut failure = None;
@@ -75,6 +76,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     async fn execute_step(&mut self, step: &Step) -> Result<Outcome, AwsError> {
         let error = match self.engine.cloud.execute(&step.action).await {
             Ok(answer) => {
+                self.queue_event(&step.action, &step.reason, self.now);
                 self.lease.state.record_done(&step.action, &answer);
                 self.notify_if_some(step.message.clone());
                 return Ok(Outcome::Done(answer));

@@ -28,6 +28,11 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
                 action = pending.action.describe(),
                 "an interrupted action took effect"
             );
+            let reason = pending
+                .message
+                .as_ref()
+                .map_or("", |message| &message.title);
+            self.queue_event(&pending.action, reason, pending.at);
             self.notify_if_some(pending.message);
         }
         // A restart in progress may still be rolled back.

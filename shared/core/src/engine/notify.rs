@@ -1,16 +1,23 @@
 //! Notifications, journal records and log lines of a reconciliation, and its end.
 
+use jiff::Timestamp;
+
 use crate::Error;
 use crate::engine::operation::Observe;
+use crate::model::{ReleaseEvent, ReleaseEventKind};
 use crate::notify::{Message, Notification, Outbox, console_link};
-use crate::plan::{Finding, Outcome, Plan};
+use crate::plan::{Action, Finding, Outcome, Plan};
 use crate::policy;
 use crate::ports::Executor;
 
 use crate::ports::ledger::{Ledger, Record, RecordKind};
+use crate::release::events::find_event;
 
 use crate::engine::messages::findings_message;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
+
+/// The most events of one PutEvents call.
+const EVENTS_PER_CALL: usize = 10;
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Sends the notifications, writes the record and the target state, and releases the lease.
@@ -27,6 +34,9 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             self.lease.state.keep_unsent(unsent.notices);
             unsent.error
         });
+        if Op::PUBLISHES_EVENTS {
+            self.publish_events().await;
+        }
         let written = self
             .engine
             .ledger
@@ -34,6 +44,49 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             .await;
         written.map_err(|e| map_ledger_error(self.target, e))?;
         Ok(sent?)
+    }
+
+    /// Queues the event about an action that has taken effect.
+    pub(super) fn queue_event(&mut self, action: &Action, reason: &str, at: Timestamp) {
+        let target = &self.target.arn;
+        let event = find_event(action, reason, target, &self.lease.state, at);
+        self.events.extend(event);
+    }
+
+    /// Queues the event about an image that is held, once for each thing that holds it.
+    pub(super) fn queue_hold(&mut self, plan: &Plan) {
+        let known = &mut self.lease.state.releases.held;
+        let Some(held) = plan
+            .held
+            .as_ref()
+            .filter(|held| known.as_ref() != Some(held))
+        else {
+            return;
+        };
+        *known = Some(held.clone());
+        self.events.push(ReleaseEvent {
+            kind: ReleaseEventKind::Held,
+            at: self.now,
+            service: self.target.arn.clone(),
+            tag: held.tag.clone(),
+            digest: held.digest.clone(),
+            commit: held.commit.clone(),
+            reason: plan.reason.clone(),
+        });
+    }
+
+    /// Puts the queued events on the bus. What it does not take is kept in the target state, and fails nothing else.
+    async fn publish_events(&mut self) {
+        let mut events = std::mem::take(&mut self.lease.state.unsent_events);
+        events.append(&mut self.events);
+        let mut unsent = Vec::new();
+        for chunk in events.chunks(EVENTS_PER_CALL) {
+            if let Err(error) = self.engine.cloud.put_events(chunk).await {
+                tracing::warn!(error = %error, "events about releases are put on the bus later");
+                unsent.extend_from_slice(chunk);
+            }
+        }
+        self.lease.state.keep_unsent_events(unsent);
     }
 
     pub(super) fn notify_plan(&mut self, plan: &Plan) {

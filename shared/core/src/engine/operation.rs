@@ -35,6 +35,8 @@ pub trait Operation {
     /// Cleans up regardless of the tags of the target: even if it is paused, observed or has
     /// invalid tags.
     const ALWAYS_CLEANS_UP: bool = false;
+    /// Whether it puts events about releases on the bus.
+    const PUBLISHES_EVENTS: bool = false;
     /// Whether it works on targets that a request pauses: it changes nothing on them.
     const IGNORES_PAUSES: bool = false;
 
@@ -177,7 +179,7 @@ impl<S> Targets<S> {
             } => format!("{operation} does not handle \"{detail_type}\" from {source}"),
             Detail::ImageAction(_)
             | Detail::ImageScanned(_)
-            | Detail::SecretRotated(_)
+            | Detail::SecretChange(_)
             | Detail::TagChange(_)
             | Detail::AlarmChange(_)
             | Detail::ServiceCreated(_)
@@ -189,6 +191,7 @@ impl<S> Targets<S> {
             | Detail::Database(_)
             | Detail::Drill(_)
             | Detail::Request(_)
+            | Detail::Release(_)
             | Detail::Hook(_)
             | Detail::CodeDeployHook(_)
             | Detail::CodeDeployment(_)

@@ -59,6 +59,7 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
         pauses,
         silenced_titles: Vec::new(),
         notifications: Vec::new(),
+        events: Vec::new(),
     };
     tokio::time::timeout(RECONCILE_TIMEOUT, reconciliation.run())
         .await

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::engine::context::{Engine, Invocation};
 use crate::engine::operation::Operation;
 use crate::engine::telemetry::Counts;
-use crate::model::Tagged;
+use crate::model::{ReleaseEvent, Tagged};
 use crate::notify::Notification;
 use crate::plan::{HookStatus, Outcome, Plan, Step};
 use crate::ports::ledger::{Lease, LedgerError};
@@ -53,6 +53,8 @@ pub(super) struct Reconciliation<'a, Op: Operation, C, L, O> {
     pub(super) silenced_titles: Vec<String>,
     /// The notifications to send, in order.
     pub(super) notifications: Vec<Notification>,
+    /// The events to put on the bus, in order.
+    pub(super) events: Vec<ReleaseEvent>,
 }
 
 /// A plan with the verdict about each step: the content of a journal record.

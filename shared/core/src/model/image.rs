@@ -142,6 +142,8 @@ pub struct Image {
     /// Images of a multi-platform index, by platform. `None` if the manifest names no platform, as
     /// for a single image.
     pub platforms: Option<Vec<PlatformImage>>,
+    /// The commit that it was built from, by the annotation `org.opencontainers.image.revision` of its manifest.
+    pub commit: Option<String>,
 }
 
 /// One platform's image in a multi-platform index.

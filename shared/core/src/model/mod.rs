@@ -17,6 +17,7 @@ mod instance;
 mod load;
 mod log_group;
 mod place;
+mod release_event;
 mod request;
 mod service;
 mod service_deployment;
@@ -46,6 +47,7 @@ pub use instance::ContainerInstance;
 pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::CopyDestination;
+pub use release_event::{ReleaseEvent, ReleaseEventKind};
 pub use request::{Command, Request, RequestScope};
 pub use service::{
     CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TrafficShift,

@@ -155,10 +155,8 @@ impl TaskDefinition {
         fitting.collect::<Vec<_>>().join(" or ")
     }
 
-    /// Returns every Secrets Manager reference of the containers: secrets, log driver secrets and
+    /// Returns every reference of the containers to Secrets Manager and Parameter Store: secrets, log driver secrets and
     /// registry credentials.
-    ///
-    /// A secret given by its bare name is a Parameter Store parameter and is left out.
     pub fn secret_references(&self) -> impl Iterator<Item = &str> {
         self.container_definitions().flat_map(|container| {
             let secrets = array_items(container.get("secrets"));
@@ -173,9 +171,7 @@ impl TaskDefinition {
             let values = secrets
                 .chain(log_options)
                 .map(|s| text_at_key(s, "valueFrom"));
-            values
-                .filter(|reference| reference.starts_with("arn:"))
-                .chain(credentials)
+            values.chain(credentials)
         })
     }
 
@@ -334,7 +330,7 @@ mod tests {
     fn lists_every_secret_reference() {
         assert_eq!(
             definition().secret_references().collect::<Vec<_>>(),
-            ["arn:secret-a", "arn:secret-c", "secret-b"]
+            ["a-parameter", "arn:secret-a", "arn:secret-c", "secret-b"]
         );
     }
 }

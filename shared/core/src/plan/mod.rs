@@ -16,6 +16,7 @@ mod stable_key_tests;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Digest;
 use crate::notify::Message;
 
 pub use action::Action;
@@ -56,9 +57,34 @@ pub struct Plan {
     /// The response to a deployment lifecycle hook.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hook: Option<HookStatus>,
+    /// The image that the plan holds, if it holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<HeldImage>,
     /// The plan refuses what a caller asked for. The reason says why.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_refusal: bool,
+}
+
+/// An image that is not deployed now, and what holds it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldImage {
+    pub tag: String,
+    pub digest: Digest,
+    pub commit: Option<String>,
+    pub by: HoldKind,
+}
+
+/// What holds an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HoldKind {
+    /// The image has no platform of the service.
+    Platform,
+    /// It is not verified yet where it must be first.
+    Promotion,
+    Freeze,
+    Scan,
+    Approval,
+    Snapshot,
 }
 
 /// A risk in the configuration of a target that has not caused harm yet.
@@ -99,6 +125,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            held: None,
             is_refusal: false,
         }
     }
@@ -121,6 +148,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            held: None,
             is_refusal: false,
         }
     }
@@ -144,6 +172,7 @@ impl Plan {
             findings: None,
             waits_for: None,
             hook: None,
+            held: None,
             is_refusal: false,
         }
     }

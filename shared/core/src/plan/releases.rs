@@ -63,6 +63,9 @@ pub struct Rollout {
     pub ask: Option<String>,
     pub tag: String,
     pub digest: Digest,
+    /// The commit that the image was built from, if its manifest names one.
+    #[serde(default)]
+    pub commit: Option<String>,
     /// A person approved the digest in `lamplighter:approve`.
     pub approved: bool,
     /// The ARN of the revision that runs before; empty if it is the base.

@@ -39,6 +39,7 @@ fn revision_actions() -> Vec<Action> {
             approved: false,
             runs: String::new(),
             is_adoption: false,
+            commit: None,
             template_image: None,
             adopts: None,
             candidates_after: None,

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::deploy_options::{
-    BaseRevision, OnInconclusive, Severity, Strategy, parse_base, parse_on_inconclusive,
-    parse_severity, parse_strategy,
+    BaseRevision, OnInconclusive, RestartOn, Severity, Strategy, parse_base, parse_on_inconclusive,
+    parse_restart, parse_severity, parse_strategy,
 };
 use super::grammar::{TagError, TagPairs};
 use super::reference::DEPLOY_TAG;
@@ -44,10 +44,14 @@ pub struct DeployPolicy {
     pub strategy: Option<Strategy>,
     /// CodeDeploy application and deployment group; needed if ECS does not report them.
     pub group: Option<(String, String)>,
+    /// Cluster and name of the service where a digest must be verified first.
+    pub after: Option<(String, String)>,
     /// URL behind the test listener, which routes only to the new revision.
     pub verify_test: Option<String>,
     /// Reaction to inconclusive checks.
     pub unclear: OnInconclusive,
+    /// The changes of values that restart the tasks.
+    pub restart: RestartOn,
     /// The revision that releases are built on.
     pub base: BaseRevision,
 }
@@ -109,18 +113,12 @@ impl DeployPolicy {
                 )?
                 .unwrap_or(DEFAULT_DEADLINE),
             follows: parse_selector(&pairs)?,
-            repo: pairs
-                .get("repo")
-                .map(|name| parse_repository(&pairs, name))
-                .transpose()?,
+            repo: parse_optional(&pairs, "repo", parse_repository)?,
             containers: parse_list(&pairs, "container", "containers such as web+migrate")?,
             alarms: parse_alarms(&pairs)?,
             verify: parse_verify_urls(&pairs)?,
             expect: pairs.get("expect").map(str::to_owned),
-            scan: pairs
-                .get("scan")
-                .map(|word| parse_severity(&pairs, word))
-                .transpose()?,
+            scan: parse_optional(&pairs, "scan", parse_severity)?,
             approve: pairs.parse_switch("approve", false)?,
             snapshot: pairs.parse_switch("snapshot", false)?,
             snapshot_limit: pairs
@@ -131,22 +129,27 @@ impl DeployPolicy {
                 )?
                 .unwrap_or(DEFAULT_SNAPSHOT_LIMIT),
             breaker: pairs.parse_switch("breaker", true)?,
-            group: pairs
-                .get("group")
-                .map(|names| parse_deployment_group(&pairs, names))
-                .transpose()?,
-            strategy: pairs
-                .get("strategy")
-                .map(|word| parse_strategy(&pairs, word))
-                .transpose()?,
+            after: parse_optional(&pairs, "after", parse_service)?,
+            group: parse_optional(&pairs, "group", parse_deployment_group)?,
+            strategy: parse_optional(&pairs, "strategy", parse_strategy)?,
             verify_test: pairs
                 .get("verify-test")
                 .map(|url| parse_url(&pairs, "verify-test", url))
                 .transpose()?,
             unclear: parse_on_inconclusive(&pairs)?,
+            restart: parse_restart(&pairs)?,
             base: parse_base(&pairs)?,
         })
     }
+}
+
+/// Parses the value of a key if it is there.
+fn parse_optional<T>(
+    pairs: &TagPairs<'_>,
+    key: &str,
+    parse: fn(&TagPairs<'_>, &str) -> Result<T, TagError>,
+) -> Result<Option<T>, TagError> {
+    pairs.get(key).map(|text| parse(pairs, text)).transpose()
 }
 
 fn parse_verify_urls(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
@@ -219,6 +222,20 @@ fn parse_alarms(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
         ));
     }
     Ok(alarms)
+}
+
+/// Parses the cluster and the name of a service.
+fn parse_service(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
+    match names.split_once('/') {
+        Some((cluster, service))
+            if !cluster.is_empty() && !service.is_empty() && !service.contains('/') =>
+        {
+            Ok((cluster.to_owned(), service.to_owned()))
+        }
+        _ => Err(pairs.build_error(format!(
+            "after={names} is not a cluster and a service such as staging/web"
+        ))),
+    }
 }
 
 fn parse_deployment_group(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
@@ -306,7 +323,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, newest, pre, repo, container, verify, expect, scan, approve, snapshot, snapshot-limit, base, breaker, deadline, bake, alarms, strategy, verify-test, inconclusive, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, newest, pre, repo, container, verify, expect, scan, approve, after, snapshot, snapshot-limit, base, restart, breaker, deadline, bake, alarms, strategy, verify-test, inconclusive, group)"
     )]
     #[case(
         "tag=latest repo=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.0",
@@ -319,6 +336,10 @@ mod tests {
     #[case(
         "tag=latest container=web+",
         "container=web+ is not a list of containers such as web+migrate"
+    )]
+    #[case(
+        "tag=latest after=web",
+        "after=web is not a cluster and a service such as staging/web"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

@@ -35,6 +35,17 @@ pub enum BaseRevision {
     Latest,
 }
 
+/// The changes of secrets and parameters that restart the tasks which read them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum RestartOn {
+    /// Rotations alone.
+    #[default]
+    Rotation,
+    /// Every new value of a secret or a parameter.
+    Secrets,
+    Never,
+}
+
 /// Severity of scan findings, lowest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Severity {
@@ -49,6 +60,17 @@ pub(super) fn parse_base(pairs: &TagPairs<'_>) -> Result<BaseRevision, TagError>
         None | Some("running") => Ok(BaseRevision::Running),
         Some("latest") => Ok(BaseRevision::Latest),
         Some(word) => Err(pairs.build_error(format!("base={word} is neither running nor latest"))),
+    }
+}
+
+pub(super) fn parse_restart(pairs: &TagPairs<'_>) -> Result<RestartOn, TagError> {
+    match pairs.get("restart") {
+        None | Some("rotation") => Ok(RestartOn::Rotation),
+        Some("secrets") => Ok(RestartOn::Secrets),
+        Some("no") => Ok(RestartOn::Never),
+        Some(word) => Err(pairs.build_error(format!(
+            "restart={word} is not one of rotation, secrets, no"
+        ))),
     }
 }
 

@@ -24,7 +24,9 @@ use jiff::Timestamp;
 pub use backup::{BackupPolicy, DrillSchedule, Retention, Slots};
 pub use clock::ScheduleWindow;
 pub use deploy::DeployPolicy;
-pub use deploy_options::{BaseRevision, OnInconclusive, Severity as FindingSeverity, Strategy};
+pub use deploy_options::{
+    BaseRevision, OnInconclusive, RestartOn, Severity as FindingSeverity, Strategy,
+};
 pub use freeze::{FreezeWindow, frozen_until};
 pub use grammar::{TagError, find_closest};
 pub use heal::{HealMode, HealPolicy, OnCrashLoop};

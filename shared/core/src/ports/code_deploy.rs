@@ -12,6 +12,17 @@ pub trait CodeDeployments {
     /// [`AwsError`] if the call fails.
     async fn describe_code_deployment(&self, id: &str) -> Result<Option<CodeDeployment>, AwsError>;
 
+    /// Returns the services that a deployment group deploys, as `cluster/name`; `None` if there is no such group. Source:
+    /// GetDeploymentGroup.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn list_group_services(
+        &self,
+        application: &str,
+        group: &str,
+    ) -> Result<Option<Vec<String>>, AwsError>;
+
     /// Returns the service of a CodeDeploy deployment and the state of that deployment.
     /// Sources: ListDeploymentTargets, GetDeploymentTarget.
     ///

@@ -2,6 +2,7 @@
 
 pub mod approval;
 pub mod dependencies;
+pub mod events;
 pub mod evidence;
 pub mod probe;
 pub mod rollback;

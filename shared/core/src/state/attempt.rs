@@ -13,6 +13,9 @@ pub struct Attempt {
     /// The image digest; `None` for a restart.
     pub digest: Option<Digest>,
     pub tag: Option<String>,
+    /// The commit that the image was built from, if its manifest names one.
+    #[serde(default)]
+    pub commit: Option<String>,
     /// A person approved the digest.
     #[serde(default)]
     pub approved: bool,
@@ -23,13 +26,14 @@ pub struct Attempt {
 impl Attempt {
     /// Returns the attempt to record for an action, or `None` if the action restarts no tasks.
     pub(super) fn from_action(action: &Action, at: Timestamp) -> Option<Self> {
-        let (digest, tag, approved) = match (action, action.limit_rule()) {
+        let (digest, tag, commit, approved) = match (action, action.limit_rule()) {
             (Action::Release(ReleaseAction::Rollout(rollout)), _) => (
                 Some(rollout.digest.clone()),
                 Some(rollout.tag.clone()),
+                rollout.commit.clone(),
                 rollout.approved,
             ),
-            (_, LimitRule::Restarts) => (None, None, false),
+            (_, LimitRule::Restarts) => (None, None, None, false),
             (
                 _,
                 LimitRule::Unlimited
@@ -43,6 +47,7 @@ impl Attempt {
             at,
             digest,
             tag,
+            commit,
             approved,
             finished: false,
         })
@@ -56,6 +61,7 @@ impl Attempt {
             at,
             digest: None,
             tag: None,
+            commit: None,
             approved: false,
             finished: true,
         }

@@ -1,7 +1,7 @@
 //! The state of releases: the active rollout, verified revisions and quarantined digests.
 
 use crate::notify::Message;
-use crate::plan::RestartTasks;
+use crate::plan::{HeldImage, RestartTasks};
 use crate::state::attempt::Attempt;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -36,6 +36,8 @@ pub struct ReleaseState {
     pub unapplied_template: Option<String>,
     /// The images of revisions that Lamplighter did not register, as they were written there.
     pub template_images: Vec<String>,
+    /// The image that is held, and why. `None` once something is rolled out.
+    pub held: Option<HeldImage>,
     /// The revision that ran stably before the first release. It is the first rollback target.
     pub adopted: Option<AdoptedRevision>,
     /// The image that the tasks run before the first release, while their revision names no digest.

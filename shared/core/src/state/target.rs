@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::model::Digest;
+use crate::model::{Digest, ReleaseEvent};
 use crate::notify::{Message, Notification};
 use crate::plan::{Action, ReleaseAction};
 use crate::state::attempt::Attempt;
@@ -38,6 +38,8 @@ pub struct TargetState {
     pub watched: BTreeSet<String>,
     /// Notifications that could not be sent. They are sent first next time.
     pub unsent: Vec<Notification>,
+    /// Events that could not be put on the bus. They are put first next time.
+    pub unsent_events: Vec<ReleaseEvent>,
     pub releases: ReleaseState,
     pub scaling: ScalingState,
     pub health: HealthState,
@@ -54,6 +56,12 @@ impl TargetState {
     pub fn keep_unsent(&mut self, mut notifications: Vec<Notification>) {
         notifications.drain(..notifications.len().saturating_sub(UNSENT_KEPT));
         self.unsent = notifications;
+    }
+
+    /// Keeps the newest events that could not be put on the bus.
+    pub fn keep_unsent_events(&mut self, mut events: Vec<ReleaseEvent>) {
+        events.drain(..events.len().saturating_sub(UNSENT_KEPT));
+        self.unsent_events = events;
     }
 
     /// Records the condition that an operation waits for, or that it waits for none.

@@ -150,6 +150,22 @@ impl CodeDeployments for World {
             .map(|deployed| deployed.deployment.clone()))
     }
 
+    async fn list_group_services(
+        &self,
+        application: &str,
+        group: &str,
+    ) -> Result<Option<Vec<String>>, AwsError> {
+        let name = format!("{application}/{group}");
+        self.call("GetDeploymentGroup", &name).await?;
+        let state = self.state();
+        if let Some(service) = state.deployment_groups.get(&name) {
+            return Ok(service.clone().map(|service| vec![service]));
+        }
+        // Groups that no test is about deploy whatever names them.
+        let services = state.services.keys().map(Arn::display_name).collect();
+        Ok(Some(services))
+    }
+
     async fn find_code_deploy_target(
         &self,
         id: &str,
@@ -184,6 +200,7 @@ impl Images for World {
             tag: tag.to_owned(),
             digest: digest.clone(),
             platforms: platforms.clone(),
+            commit: state.commits.get(digest).cloned(),
         }))
     }
 

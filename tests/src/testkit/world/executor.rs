@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
 use lamplighter::event::detail::request::{DETAIL_TYPE, SOURCE};
-use lamplighter::model::{Arn, Request, RequestScope};
+use lamplighter::model::{Arn, ReleaseEvent, Request, RequestScope};
 use lamplighter::plan::{
     Action, ApplyAlarms, ApplyDashboard, BackupAction, DrillAction, HealingAction, LogAction,
     MonitoringAction, ReleaseAction, RequestAction, Rollout, ScalingAction,
@@ -89,6 +89,22 @@ impl Executor for World {
             Action::Healing(HealingAction::DrainInstance(drain)) => self.drain(drain).await,
             Action::Request(RequestAction::Record(request)) => self.pass_on(request).await,
         }
+    }
+
+    async fn put_events(&self, events: &[ReleaseEvent]) -> Result<(), AwsError> {
+        let Some(first) = events.first() else {
+            return Ok(());
+        };
+        let target = first.service.display_name();
+        let answered = self.call("PutEvents", &target).await?;
+        for event in events {
+            self.state_mut().bus.push(json!({
+                "version": "0", "id": "release", "source": SOURCE, "detail-type": event.kind.detail_type(),
+                "account": "123456789012", "region": "eu-west-1", "time": event.at.to_string(),
+                "resources": [event.service], "detail": event.detail(),
+            }));
+        }
+        confirm_answer(answered, "PutEvents", &target)
     }
 }
 

@@ -47,6 +47,8 @@ pub struct State {
     pub definitions: Vec<TaskDefinition>,
     /// By repository and tag.
     pub images: BTreeMap<(String, String), Pushed>,
+    /// The commits that images name, by digest.
+    pub commits: BTreeMap<Digest, String>,
     /// What is measured, by service.
     pub loads: BTreeMap<Arn, Load>,
     /// By name.
@@ -107,6 +109,8 @@ pub struct State {
     pub unreached: Vec<InactiveSubscription>,
     /// For how many seconds a target group drains, by ARN; 300 unless given.
     pub deregistration: BTreeMap<String, u64>,
+    /// The service that a group of CodeDeploy deploys, by application and group; `None` if the group is missing.
+    pub deployment_groups: BTreeMap<String, Option<String>>,
     /// By ARN.
     pub target_groups: BTreeMap<String, TargetGroup>,
     /// The events that were put on the bus.

@@ -20,6 +20,39 @@ pub struct ImageAction {
     pub artifact_media_type: Option<String>,
 }
 
+/// An image that ECR copied: `ECR Replication Action` in the registry it was replicated to, or
+/// `ECR Pull Through Cache Action`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct ImageCopied {
+    repository_name: String,
+    #[serde(default)]
+    image_digest: String,
+    #[serde(default)]
+    image_tag: String,
+    /// Of a replication.
+    result: Option<String>,
+    /// Of a pull-through.
+    sync_status: Option<String>,
+}
+
+/// The action of an event about a copied image, in the terms of a push.
+const COPY: &str = "COPY";
+
+impl From<ImageCopied> for ImageAction {
+    fn from(copied: ImageCopied) -> Self {
+        Self {
+            action_type: COPY.to_owned(),
+            result: copied.result.or(copied.sync_status).unwrap_or_default(),
+            repository_name: copied.repository_name,
+            image_digest: copied.image_digest,
+            image_tag: copied.image_tag,
+            manifest_media_type: None,
+            artifact_media_type: None,
+        }
+    }
+}
+
 /// A completed scan: `ECR Image Scan` (basic scanning) or `Inspector2 Scan` (enhanced).
 #[derive(Debug, Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -41,7 +74,7 @@ impl ImageScanned {
 }
 
 impl ImageAction {
-    /// Checks that the event is a successful push of a runnable image.
+    /// Checks that the event is a successful push, or copy, of a runnable image.
     ///
     /// # Errors
     /// A readable reason for rejecting it.
@@ -49,7 +82,7 @@ impl ImageAction {
     /// Rejected are deletions, failed pushes, untagged children of an index, attestations,
     /// signatures, SBOMs and Helm charts.
     pub fn check_push(&self) -> Result<(), String> {
-        if self.action_type != "PUSH" {
+        if self.action_type != "PUSH" && self.action_type != COPY {
             return Err(format!("{} is not a push", self.action_type));
         }
         if self.result != "SUCCESS" {

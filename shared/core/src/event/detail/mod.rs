@@ -13,14 +13,14 @@ pub mod task;
 
 use serde_json::Value;
 
-use crate::model::Request;
+use crate::model::{ReleaseEventKind, Request};
 
 /// The kind of an event, with its typed content.
 #[derive(Debug, Clone)]
 pub enum Detail {
     ImageAction(ecr::ImageAction),
     ImageScanned(ecr::ImageScanned),
-    SecretRotated(secret::SecretRotated),
+    SecretChange(secret::SecretChange),
     TagChange(tag::TagChange),
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
@@ -38,6 +38,8 @@ pub enum Detail {
     CodeDeployment(deployment::CodeDeploymentChange),
     /// A request of a person or a pipeline: from the HTTP API, or passed on by `request`.
     Request(Request),
+    /// What happened to a release of another service, which `resources` names.
+    Release(ReleaseEventKind),
     /// A scheduled sweep: reconcile all targets.
     Sweep,
     /// A kind that no operation handles. Not an error, since rules may match more than the code
@@ -64,10 +66,15 @@ impl Detail {
             "ECR Image Scan" | "Inspector2 Scan" => {
                 Self::ImageScanned(serde_json::from_value(detail)?)
             }
-            "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
-            "AWS Service Event via CloudTrail" => {
-                secret::parse_rotation(&detail).map_or(other, Self::SecretRotated)
+            "ECR Replication Action" | "ECR Pull Through Cache Action" => {
+                let copied: ecr::ImageCopied = serde_json::from_value(detail)?;
+                Self::ImageAction(copied.into())
             }
+            "Tag Change on Resource" => Self::TagChange(serde_json::from_value(detail)?),
+            "AWS Service Event via CloudTrail"
+            | "Secret Label Updated"
+            | "Parameter Store Change" => secret::parse_change(detail_type, &detail, resources)
+                .map_or(other, Self::SecretChange),
             "AWS API Call via CloudTrail" => {
                 created::parse_service_created(&detail).map_or(other, Self::ServiceCreated)
             }
@@ -92,11 +99,19 @@ impl Detail {
             "ECS Container Instance State Change" => {
                 Self::InstanceChange(serde_json::from_value(detail)?)
             }
-            request::DETAIL_TYPE if source == request::SOURCE => {
-                Self::Request(serde_json::from_value(detail)?)
-            }
             "Scheduled Event" => Self::Sweep,
+            _ if source == request::SOURCE => {
+                Self::parse_own(detail_type, detail)?.unwrap_or(other)
+            }
             _ => other,
         })
+    }
+
+    /// Parses an event that Lamplighter itself put on the bus; `None` for an unknown kind.
+    fn parse_own(detail_type: &str, detail: Value) -> Result<Option<Self>, serde_json::Error> {
+        if detail_type == request::DETAIL_TYPE {
+            return serde_json::from_value(detail).map(|request| Some(Self::Request(request)));
+        }
+        Ok(ReleaseEventKind::from_detail_type(detail_type).map(Self::Release))
     }
 }

@@ -77,6 +77,12 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "Holds every image until `lamplighter:approve` names it. With `strategy=`, the image is tested first and held before production traffic shifts.",
         ),
         pair(
+            "after",
+            "`cluster/service`",
+            "",
+            "Deploys only images that are verified in this other service of the account and region, such as `staging/web`.",
+        ),
+        pair(
             "snapshot",
             "`yes`, `no`",
             "no",
@@ -93,6 +99,12 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "`running`, `latest`",
             "running",
             "The revision that a release is built on: the one that runs, or the newest of its family that Lamplighter did not register. `latest` fits templates that register revisions and leave the service alone (`ignore_changes` on `task_definition`).",
+        ),
+        pair(
+            "restart",
+            "`rotation`, `secrets`, `no`",
+            "rotation",
+            "When tasks are restarted for the secrets that they read: after a rotation, or after every new value of a secret or of a Parameter Store parameter.",
         ),
         pair(
             "breaker",

@@ -1,0 +1,102 @@
+//! `after=`: only images that are verified in another service are deployed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lamplighter::engine::TargetContext;
+use lamplighter::model::{Arn, Digest, Tagged};
+use lamplighter::plan::{HeldImage, HoldKind};
+use lamplighter::policy::DeployPolicy;
+use lamplighter::ports::ledger::Ledger;
+use lamplighter::{AwsError, Plan};
+use serde::Serialize;
+
+use crate::candidate::Candidate;
+use crate::messages;
+use crate::policy::Policy;
+
+/// The releases of another service, where images are verified first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct EarlierStage {
+    /// The digests that are verified there.
+    pub verified: Vec<Digest>,
+    /// Whether anything was released there.
+    pub has_releases: bool,
+}
+
+/// What is read once for all targets of a run.
+#[derive(Debug, Default)]
+pub struct Prefetched {
+    earlier_stages: BTreeMap<Arn, EarlierStage>,
+}
+
+impl Prefetched {
+    /// Reads the releases of the services that the targets name with `after=`.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the ledger can't be read.
+    pub async fn read<L: Ledger>(targets: &[Tagged], ledger: &L) -> Result<Self, AwsError> {
+        let services: BTreeSet<Arn> = targets.iter().filter_map(earlier_service).collect();
+        let mut earlier_stages = BTreeMap::new();
+        for service in services {
+            let releases = ledger.read_state(&service).await?.releases;
+            let stage = EarlierStage {
+                has_releases: !releases.attempts.is_empty(),
+                verified: releases.verified.into_iter().map(|v| v.digest).collect(),
+            };
+            earlier_stages.insert(service, stage);
+        }
+        Ok(Self { earlier_stages })
+    }
+
+    /// Returns the releases of the service that comes before a target; `None` without `after=`.
+    #[must_use]
+    pub fn find_earlier_stage(&self, context: TargetContext<'_, Policy>) -> Option<EarlierStage> {
+        let service = earlier_service(context.target)?;
+        Some(
+            self.earlier_stages
+                .get(&service)
+                .cloned()
+                .unwrap_or_default(),
+        )
+    }
+}
+
+/// Returns the ARN of the service that comes before a target; `None` without `after=`, or if its tag is invalid.
+pub fn earlier_service(target: &Tagged) -> Option<Arn> {
+    let policy = DeployPolicy::from_tags(&target.tags).ok().flatten()?;
+    let (cluster, name) = policy.after?;
+    Some(target.arn.sibling_service(&cluster, &name))
+}
+
+impl Candidate<'_> {
+    /// Holds an image that is not verified in the service that comes before.
+    pub fn check_promotion(&self) -> Option<Plan> {
+        let stage = self.observed.earlier_stage.as_ref()?;
+        let (cluster, name) = self.context.policy.deploy.after.as_ref()?;
+        if self.is_expected() || stage.verified.contains(&self.image.digest) {
+            return None;
+        }
+        if !stage.has_releases {
+            return Some(Plan::notify(messages::earlier_stage_unknown(
+                self.image, cluster, name,
+            )));
+        }
+        Some(Plan::nothing(format!(
+            "{} is held: it is not verified in {cluster}/{name}",
+            self.label()
+        )))
+    }
+
+    /// Marks a plan as one that holds the image.
+    pub fn mark_held(&self, by: HoldKind, hold: Option<Plan>) -> Option<Plan> {
+        hold.map(|plan| Plan {
+            held: Some(HeldImage {
+                tag: self.image.tag.clone(),
+                digest: self.image.digest.clone(),
+                commit: self.image.commit.clone(),
+                by,
+            }),
+            ..plan
+        })
+    }
+}
