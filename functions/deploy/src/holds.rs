@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
-use lamplighter::plan::HoldKind;
+use lamplighter::plan::{HeldImage, HoldKind};
 use lamplighter::policy::{FindingSeverity, frozen_until};
 
 use crate::candidate::Candidate;
@@ -224,6 +224,37 @@ impl Candidate<'_> {
         Some(Plan::notify(messages::platform_missing(
             self.image, &needed, &available,
         )))
+    }
+
+    /// Holds an image that is not verified in the service that comes before.
+    fn check_promotion(&self) -> Option<Plan> {
+        let stage = self.observed.earlier_stage.as_ref()?;
+        let (cluster, name) = self.context.policy.deploy.after.as_ref()?;
+        if self.is_expected() || stage.verified.contains(&self.image.digest) {
+            return None;
+        }
+        if !stage.has_releases {
+            return Some(Plan::notify(messages::earlier_stage_unknown(
+                self.image, cluster, name,
+            )));
+        }
+        Some(Plan::nothing(format!(
+            "{} is held: it is not verified in {cluster}/{name}",
+            self.label()
+        )))
+    }
+
+    /// Marks a plan as one that holds the image.
+    fn mark_held(&self, by: HoldKind, hold: Option<Plan>) -> Option<Plan> {
+        hold.map(|plan| Plan {
+            held: Some(HeldImage {
+                tag: self.image.tag.clone(),
+                digest: self.image.digest.clone(),
+                commit: self.image.commit.clone(),
+                by,
+            }),
+            ..plan
+        })
     }
 
     fn check_freeze(&self) -> Option<Plan> {

@@ -2,16 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Arn, Digest, Tagged};
-use lamplighter::plan::{HeldImage, HoldKind};
 use lamplighter::policy::DeployPolicy;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::{AwsError, Plan};
 use serde::Serialize;
 
-use crate::candidate::Candidate;
-use crate::messages;
 use crate::policy::Policy;
 
 /// The releases of another service, where images are verified first.
@@ -66,37 +63,4 @@ pub fn earlier_service(target: &Tagged) -> Option<Arn> {
     let policy = DeployPolicy::from_tags(&target.tags).ok().flatten()?;
     let (cluster, name) = policy.after?;
     Some(target.arn.sibling_service(&cluster, &name))
-}
-
-impl Candidate<'_> {
-    /// Holds an image that is not verified in the service that comes before.
-    pub fn check_promotion(&self) -> Option<Plan> {
-        let stage = self.observed.earlier_stage.as_ref()?;
-        let (cluster, name) = self.context.policy.deploy.after.as_ref()?;
-        if self.is_expected() || stage.verified.contains(&self.image.digest) {
-            return None;
-        }
-        if !stage.has_releases {
-            return Some(Plan::notify(messages::earlier_stage_unknown(
-                self.image, cluster, name,
-            )));
-        }
-        Some(Plan::nothing(format!(
-            "{} is held: it is not verified in {cluster}/{name}",
-            self.label()
-        )))
-    }
-
-    /// Marks a plan as one that holds the image.
-    pub fn mark_held(&self, by: HoldKind, hold: Option<Plan>) -> Option<Plan> {
-        hold.map(|plan| Plan {
-            held: Some(HeldImage {
-                tag: self.image.tag.clone(),
-                digest: self.image.digest.clone(),
-                commit: self.image.commit.clone(),
-                by,
-            }),
-            ..plan
-        })
-    }
 }
