@@ -24,6 +24,7 @@ impl Candidate<'_> {
             .or_else(|| self.check_downgrade())
             .or_else(|| self.check_controller())
             .or_else(|| self.check_active_deployment())
+            .or_else(|| self.check_restoration())
             .or_else(|| self.check_earlier_attempts())
             .or_else(|| self.mark_held(HoldKind::Platform, self.check_platform()))
             .or_else(|| self.mark_held(HoldKind::Promotion, self.check_promotion()))
@@ -102,6 +103,16 @@ impl Candidate<'_> {
                 )))
             }
         }
+    }
+
+    /// Waits until the service has its strategy again, which a rollback did without.
+    fn check_restoration(&self) -> Option<Plan> {
+        let restored = self.context.state.releases.strategy_to_restore.as_ref()?;
+        Some(Plan::nothing(format!(
+            "{} is held: after the rollback, the strategy {} is restored first",
+            self.label(),
+            restored.strategy
+        )))
     }
 
     /// Refuses a deployment group that the tag names and that is not for this service.

@@ -136,7 +136,8 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_)
-        | ReleaseAction::PinRevision(_) => false,
+        | ReleaseAction::PinRevision(_)
+        | ReleaseAction::RestoreStrategy(_) => false,
     }
 }
 

@@ -190,7 +190,8 @@ impl ObservedService {
             | ReleaseAction::ContinueDeployment(_)
             | ReleaseAction::RecordResult(_)
             | ReleaseAction::AnswerCodeDeployHook(_)
-            | ReleaseAction::PinRevision(_) => false,
+            | ReleaseAction::PinRevision(_)
+            | ReleaseAction::RestoreStrategy(_) => false,
         }
     }
 

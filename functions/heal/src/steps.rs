@@ -39,6 +39,7 @@ pub fn roll_back(decision: &Decision<'_>, symptom: &Symptom) -> Option<Plan> {
         environment: None,
         candidates_after: decision.context.state.rollout_start(&target.digest),
         request: None,
+        skips: observed.service.strategy_to_skip(),
     };
     Some(Plan::single_step(
         Action::Release(ReleaseAction::Rollback(rollback)),

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
-use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction};
+use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction, RestoreStrategy};
 
 use crate::messages;
 use crate::observed::{Observed, RequestedRollback};
@@ -89,6 +89,9 @@ fn decide_active_rollback(
     service: &Service,
     observed: &Observed,
 ) -> Plan {
+    if let Some(restoration) = plan_restoration(context, service) {
+        return restoration;
+    }
     let Some(rollback) = &context.state.releases.active_rollback else {
         return Plan::nothing("no rollout is active");
     };
@@ -115,4 +118,26 @@ fn decide_active_rollback(
         reason,
         None,
     )
+}
+
+/// Restores the strategy that a rollback did without, once that has completed.
+fn plan_restoration(context: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
+    let releases = &context.state.releases;
+    let settings = releases.strategy_to_restore.clone()?;
+    if releases.active_rollback.is_some() || service.has_rollout_in_progress() {
+        return None;
+    }
+    let reason = format!(
+        "the rollback has completed without the steps of {}",
+        settings.strategy
+    );
+    let restore = RestoreStrategy {
+        service: service.arn.clone(),
+        settings,
+    };
+    Some(Plan::single_step(
+        Action::Release(ReleaseAction::RestoreStrategy(restore)),
+        reason,
+        None,
+    ))
 }

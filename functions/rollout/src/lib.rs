@@ -31,6 +31,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
+use lamplighter::model::SKIPPING_STRATEGY;
 use lamplighter::plan::{Action, ReleaseAction};
 use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::RolloutActions;
@@ -124,6 +125,14 @@ impl Operation for Rollout {
         if observed.rollback_finished {
             releases.active_rollback = None;
         }
+        // Somebody else has chosen a strategy meanwhile, or the update to restore it has no answer.
+        let has_strategy = observed
+            .service
+            .as_ref()
+            .is_none_or(|service| service.strategy != SKIPPING_STRATEGY);
+        if releases.active_rollback.is_none() && has_strategy {
+            releases.strategy_to_restore = None;
+        }
         let Some(active) = &mut releases.active_rollout else {
             return;
         };
@@ -140,6 +149,7 @@ impl Operation for Rollout {
     fn needs_requeue(context: TargetContext<'_, Policy>, _: &Observed, _: &Plan) -> bool {
         context.state.releases.active_rollout.is_some()
             || context.state.releases.active_rollback.is_some()
+            || context.state.releases.strategy_to_restore.is_some()
             || !context.state.requests.rejections.is_empty()
     }
 }
@@ -156,6 +166,10 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_)
         | ReleaseAction::PinRevision(_) => false,
+        ReleaseAction::RestoreStrategy(restore) => observed
+            .service
+            .as_ref()
+            .is_some_and(|service| service.strategy == restore.settings.strategy),
     }
 }
 

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use lamplighter::model::{EnvironmentCause, ExistingAlarm, Request, Service, pluralize};
+use lamplighter::model::{
+    EnvironmentCause, ExistingAlarm, Request, Service, StrategySettings, pluralize,
+};
 use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::policy::APPROVE;
 use lamplighter::release::rollback::RollbackTarget;
@@ -50,6 +52,14 @@ pub fn alarms_not_found(names: &[String]) -> Message {
         ))
         .next("Correct alarms= in the tag, or create the alarm.")
         .deduplicated_by(format!("no-alarm:{list}"))
+}
+
+/// Says, after another sentence, that a rollback does without the steps of a strategy.
+pub fn describe_skipped_steps(skipped: &StrategySettings) -> String {
+    format!(
+        " All traffic shifts at once, and the strategy {} is restored afterwards.",
+        skipped.strategy
+    )
 }
 
 /// `is_requested`: the tag asks for the approval, and not only a hook of the service itself.

@@ -1,7 +1,7 @@
 //! The rollback of a release that failed.
 
 use lamplighter::Plan;
-use lamplighter::model::{EnvironmentCause, ExistingAlarm};
+use lamplighter::model::{EnvironmentCause, ExistingAlarm, StrategySettings};
 use lamplighter::plan::{Action, ReleaseAction, Rollback};
 use lamplighter::release::rollback::RollbackTarget;
 
@@ -39,7 +39,7 @@ impl TrackedRollout<'_> {
 
     fn roll_back_to(&self, target: &RollbackTarget, failure: Failure, why: &str) -> Plan {
         let environment = self.find_rollback_cause(failure);
-        let message = match environment {
+        let mut message = match environment {
             Some(cause) => messages::rollback_started_not_blamed(
                 self.active,
                 self.age_minutes(),
@@ -65,6 +65,11 @@ impl TrackedRollout<'_> {
             environment,
             ..self.build_rollback(target, reason)
         };
+        if let Some(skipped) = &rollback.skips {
+            message
+                .action
+                .push_str(&messages::describe_skipped_steps(skipped));
+        }
         Plan::single_step(
             Action::Release(ReleaseAction::Rollback(rollback)),
             message.title.clone(),
@@ -90,7 +95,16 @@ impl TrackedRollout<'_> {
             environment: None,
             candidates_after: self.candidates_after(),
             request: None,
+            skips: self.strategy_to_skip(),
         }
+    }
+
+    /// Returns the strategy that the rollback does without. ECS and CodeDeploy do without one when they revert a
+    /// deployment.
+    fn strategy_to_skip(&self) -> Option<StrategySettings> {
+        let is_update = self.observed.revertible_deployment.is_none()
+            && self.observed.code_deployment.is_none();
+        self.service.strategy_to_skip().filter(|_| is_update)
     }
 
     /// Returns the cause of a failure if the image is not to blame. Probes and alarms speak about tasks that run, so that

@@ -126,6 +126,7 @@ pub async fn create_deployment(
     group: &CodeDeployGroup,
     revision: &str,
     hook: Option<&str>,
+    configuration: Option<&str>,
 ) -> Result<String, AwsError> {
     let call = "CreateDeployment";
     let name = format!("{}/{}", group.application, group.group);
@@ -142,6 +143,7 @@ pub async fn create_deployment(
         .deployment_group_name(&group.group)
         .revision(location)
         .auto_rollback_configuration(always_roll_back())
+        .set_deployment_config_name(configuration.map(str::to_owned))
         .description("Lamplighter");
     let without_retries =
         aws_sdk_codedeploy::Config::builder().retry_classifier(RetryRejectionsOnly);
@@ -155,6 +157,10 @@ pub async fn create_deployment(
         .deployment_id
         .ok_or_else(|| incomplete_response(call, &name, "deploymentId"))
 }
+
+/// The configuration of a deployment that shifts all traffic at once, as a rollback does.
+/// Source: <https://docs.aws.amazon.com/codedeploy/latest/userguide/deployment-configurations.html>
+pub const ALL_AT_ONCE: &str = "CodeDeployDefault.ECSAllAtOnce";
 
 /// Overrides the deployment group: a failed deployment must always be rolled back.
 fn always_roll_back() -> AutoRollbackConfiguration {

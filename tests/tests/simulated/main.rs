@@ -19,6 +19,7 @@ mod digest;
 mod drills;
 mod enroll;
 mod evidence;
+mod fast_rollback;
 mod heal;
 mod health_histories;
 mod mass_failures;

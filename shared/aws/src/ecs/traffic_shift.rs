@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::{
     LoadBalancer, Service,
 };
 
-use lamplighter::model::TrafficShift;
+use lamplighter::model::{SKIPPING_STRATEGY, StrategySettings, TrafficShift};
 use lamplighter::plan::TrafficShiftSettings;
 use lamplighter::policy::{LifecycleHook, Strategy};
 
@@ -22,6 +22,8 @@ const DEFAULT_LINEAR_PERCENT: f64 = 10.0;
 const DEFAULT_LINEAR_MINUTES: i32 = 6;
 /// Default bake time in minutes: both revisions keep running after all traffic has shifted.
 const DEFAULT_BAKE_MINUTES: i32 = 5;
+/// Hundredths in a percent.
+const HUNDREDTHS: f64 = 100.0;
 /// Minutes after which a hook without an answer rolls the deployment back.
 const HOOK_TIMEOUT_MINUTES: i32 = 120;
 /// Minutes until a pending manual approval times out: one week.
@@ -56,7 +58,87 @@ pub fn parse_traffic_shift(
         steps: steps.count,
         seconds: (steps.wait_minutes + bake) * 60,
         bake: bake * 60,
+        settings: parse_settings(configuration),
     }
+}
+
+/// Returns the settings of a strategy with steps.
+fn parse_settings(configuration: &DeploymentConfiguration) -> Option<StrategySettings> {
+    let strategy = configuration.strategy.as_ref()?.as_str();
+    let (share, minutes) = match strategy {
+        "CANARY" => {
+            let canary = configuration.canary_configuration.as_ref();
+            (
+                canary
+                    .and_then(|canary| canary.canary_percent)
+                    .unwrap_or(DEFAULT_CANARY_PERCENT),
+                canary
+                    .and_then(|canary| canary.canary_bake_time_in_minutes)
+                    .unwrap_or(DEFAULT_CANARY_MINUTES),
+            )
+        }
+        "LINEAR" => {
+            let linear = configuration.linear_configuration.as_ref();
+            (
+                linear
+                    .and_then(|linear| linear.step_percent)
+                    .unwrap_or(DEFAULT_LINEAR_PERCENT),
+                linear
+                    .and_then(|linear| linear.step_bake_time_in_minutes)
+                    .unwrap_or(DEFAULT_LINEAR_MINUTES),
+            )
+        }
+        _ => return None,
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 10,000"
+    )]
+    let share = (share.clamp(0.0, 100.0) * HUNDREDTHS).round() as u32;
+    let bake = configuration.bake_time_in_minutes.unwrap_or_default();
+    Some(StrategySettings {
+        strategy: strategy.to_owned(),
+        share,
+        step_minutes: minutes.unsigned_abs(),
+        bake_minutes: bake.unsigned_abs(),
+    })
+}
+
+/// Returns the configuration for a deployment that shifts all traffic at once. Hooks stay.
+pub fn without_steps(configuration: Option<DeploymentConfiguration>) -> DeploymentConfiguration {
+    let mut configuration =
+        configuration.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    configuration.strategy = Some(SKIPPING_STRATEGY.into());
+    configuration.bake_time_in_minutes = Some(0);
+    configuration.canary_configuration = None;
+    configuration.linear_configuration = None;
+    configuration
+}
+
+/// Returns the configuration with a strategy and its settings.
+pub fn with_strategy(
+    configuration: Option<DeploymentConfiguration>,
+    settings: &StrategySettings,
+) -> DeploymentConfiguration {
+    let mut configuration =
+        configuration.unwrap_or_else(|| DeploymentConfiguration::builder().build());
+    let share = f64::from(settings.share) / HUNDREDTHS;
+    let minutes = i32::try_from(settings.step_minutes).unwrap_or(i32::MAX);
+    configuration.strategy = Some(settings.strategy.as_str().into());
+    configuration.bake_time_in_minutes = i32::try_from(settings.bake_minutes).ok();
+    if settings.strategy == "CANARY" {
+        let canary = CanaryConfiguration::builder()
+            .canary_percent(share)
+            .canary_bake_time_in_minutes(minutes);
+        configuration.canary_configuration = Some(canary.build());
+    } else {
+        let linear = LinearConfiguration::builder()
+            .step_percent(share)
+            .step_bake_time_in_minutes(minutes);
+        configuration.linear_configuration = Some(linear.build());
+    }
+    configuration
 }
 
 /// Reports whether other services reach this one by Service Connect, which routes to two revisions by itself.

@@ -31,6 +31,20 @@ pub async fn update_service(
     Ok(deployment_label(answer))
 }
 
+/// Changes the deployment configuration of a service, which starts no deployment.
+pub async fn set_deployment_configuration(
+    client: &Client,
+    service: &Arn,
+    configuration: DeploymentConfiguration,
+) -> Result<String, AwsError> {
+    let request = start_update(client, service).deployment_configuration(configuration);
+    request
+        .send()
+        .await
+        .map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
+    Ok("accepted".to_owned())
+}
+
 /// Restarts all tasks of a service with its current revision.
 pub async fn force_new_deployment(client: &Client, service: &Arn) -> Result<String, AwsError> {
     let request = start_update(client, service).force_new_deployment(true);

@@ -23,6 +23,7 @@ impl Execute for HealActions {
                 | ReleaseAction::ContinueDeployment(_)
                 | ReleaseAction::RecordResult(_)
                 | ReleaseAction::PinRevision(_)
+                | ReleaseAction::RestoreStrategy(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)

@@ -11,7 +11,9 @@ use crate::account::Account;
 use crate::codedeploy;
 use crate::ecs::{deployments, task_definitions, traffic_shift, updates};
 use lamplighter::AwsError;
-use lamplighter::plan::{Action, BackupAction, ReleaseAction, RestartTasks, Rollback, Rollout};
+use lamplighter::plan::{
+    Action, BackupAction, ReleaseAction, RestartTasks, RestoreStrategy, Rollback, Rollout,
+};
 use lamplighter::ports::capability::{DeployActions, HookActions, RolloutActions};
 
 /// The outcome of an action that changes only the target state.
@@ -34,6 +36,7 @@ impl Execute for DeployActions {
             Action::Release(
                 ReleaseAction::Rollback(_)
                 | ReleaseAction::ContinueDeployment(_)
+                | ReleaseAction::RestoreStrategy(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Backup(BackupAction::CopySnapshot(_) | BackupAction::DeleteSnapshot(_))
@@ -55,6 +58,9 @@ impl Execute for RolloutActions {
             }
             Action::Release(ReleaseAction::Rollback(rollback)) => {
                 roll_back(account, rollback).await
+            }
+            Action::Release(ReleaseAction::RestoreStrategy(restore)) => {
+                restore_strategy(account, restore).await
             }
             Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Release(
@@ -85,6 +91,7 @@ impl Execute for HookActions {
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)
                 | ReleaseAction::Rollback(_)
+                | ReleaseAction::RestoreStrategy(_)
                 | ReleaseAction::PinRevision(_)
                 | ReleaseAction::ContinueDeployment(_),
             )
@@ -108,7 +115,7 @@ async fn roll_out(account: &Account, rollout: &Rollout) -> Result<String, AwsErr
     let clients = &account.clients;
     let deployment = if let Some(group) = &rollout.code_deploy {
         let hook = rollout.ask.as_deref();
-        codedeploy::create_deployment(clients.codedeploy(), group, &revision, hook).await?
+        codedeploy::create_deployment(clients.codedeploy(), group, &revision, hook, None).await?
     } else {
         let configuration = changed_configuration(account, rollout).await?;
         updates::update_service(clients.ecs(), &rollout.service, &revision, configuration).await?
@@ -154,7 +161,9 @@ async fn roll_back(account: &Account, rollback: &Rollback) -> Result<String, Aws
             codedeploy::stop_deployment(clients.codedeploy(), deployment).await
         }
         (None, Some(group)) => {
-            codedeploy::create_deployment(clients.codedeploy(), group, &rollback.to, None).await
+            let at_once = Some(codedeploy::ALL_AT_ONCE);
+            codedeploy::create_deployment(clients.codedeploy(), group, &rollback.to, None, at_once)
+                .await
         }
         (Some(deployment), None) => {
             deployments::roll_back_deployment(clients.ecs(), deployment).await
@@ -163,12 +172,31 @@ async fn roll_back(account: &Account, rollback: &Rollback) -> Result<String, Aws
     }
 }
 
-/// Rolls a service back by an update to the earlier revision.
+/// Rolls a service back by an update to the earlier revision, with all of its traffic at once.
 pub async fn deploy_rollback_target(
     account: &Account,
     rollback: &Rollback,
 ) -> Result<String, AwsError> {
-    updates::update_service(account.clients.ecs(), &rollback.service, &rollback.to, None).await
+    let configuration = match &rollback.skips {
+        Some(_) => {
+            let current = account.deployment_configuration(&rollback.service).await?;
+            Some(traffic_shift::without_steps(current))
+        }
+        None => None,
+    };
+    let client = account.clients.ecs();
+    updates::update_service(client, &rollback.service, &rollback.to, configuration).await
+}
+
+/// Restores the strategy that a rollback did without. Starts no deployment.
+async fn restore_strategy(
+    account: &Account,
+    restore: &RestoreStrategy,
+) -> Result<String, AwsError> {
+    let current = account.deployment_configuration(&restore.service).await?;
+    let configuration = traffic_shift::with_strategy(current, &restore.settings);
+    updates::set_deployment_configuration(account.clients.ecs(), &restore.service, configuration)
+        .await
 }
 
 /// Restarts the tasks of a service with its current revision.

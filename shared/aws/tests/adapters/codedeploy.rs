@@ -41,6 +41,7 @@ fn back(stop: Option<&str>, code_deploy: Option<CodeDeployGroup>) -> Rollback {
         environment: None,
         candidates_after: None,
         request: None,
+        skips: None,
     }
 }
 

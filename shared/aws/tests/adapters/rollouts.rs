@@ -8,6 +8,7 @@ use aws_sdk_ecs::operation::describe_services::DescribeServicesOutput;
 use aws_sdk_ecs::operation::stop_service_deployment::StopServiceDeploymentOutput;
 use aws_sdk_ecs::operation::update_service::UpdateServiceOutput;
 use aws_sdk_ecs::primitives::DateTime;
+use aws_sdk_ecs::types::DeploymentStrategy;
 use aws_sdk_ecs::types::{
     CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
 };
@@ -18,7 +19,8 @@ use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
 use lamplighter::plan::{
-    Action, ContinueDeployment, ReleaseAction, Rollback, Rollout, TrafficShiftSettings,
+    Action, ContinueDeployment, ReleaseAction, RestoreStrategy, Rollback, Rollout,
+    TrafficShiftSettings,
 };
 use lamplighter::policy::{LifecycleHook, Strategy};
 use lamplighter::ports::capability::{DeployActions, RolloutActions};
@@ -51,6 +53,7 @@ fn back(stop: Option<&str>) -> Rollback {
         environment: None,
         candidates_after: None,
         request: None,
+        skips: None,
     }
 }
 
@@ -514,4 +517,66 @@ async fn a_deployment_that_waits_for_approval_continues_at_its_hook() {
         .await
         .unwrap();
     assert_eq!(continued.num_calls(), 1);
+}
+
+/// What UpdateService gets of the deployment configuration.
+fn set_strategy(
+    expected: fn(&aws_sdk_ecs::types::DeploymentConfiguration) -> bool,
+) -> aws_sdk_ecs::Client {
+    let configuration = r#"{"strategy": "CANARY", "maximumPercent": 150, "bakeTimeInMinutes": 7,
+        "canaryConfiguration": {"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 4},
+        "lifecycleHooks": [{"hookTargetArn": "verify", "roleArn": "r", "lifecycleStages": ["PRE_SCALE_UP"]}]}"#;
+    let body = described(TWO, configuration);
+    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
+        HttpResponse::new(
+            StatusCode::try_from(200).unwrap(),
+            SdkBody::from(body.clone()),
+        )
+    });
+    let updated = mock!(aws_sdk_ecs::Client::update_service)
+        .match_requests(move |r| r.deployment_configuration().is_some_and(expected))
+        .then_output(|| {
+            aws_sdk_ecs::operation::update_service::UpdateServiceOutput::builder().build()
+        });
+    mock_client!(aws_sdk_ecs, [&found, &updated])
+}
+
+/// A rollback without steps, and the strategy afterwards: the same as before.
+#[tokio::test]
+async fn a_rollback_does_without_steps_and_the_strategy_is_restored() {
+    let without = set_strategy(|set| {
+        set.strategy().map(DeploymentStrategy::as_str) == Some("BLUE_GREEN")
+            && set.bake_time_in_minutes() == Some(0)
+            && set.canary_configuration().is_none()
+            && set.maximum_percent() == Some(150)
+            && set.lifecycle_hooks().len() == 1
+    });
+    let aws = aws(without, mock_client!(aws_sdk_ecr, []));
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
+    let skips = service.strategy_to_skip();
+    let rollback = Rollback {
+        skips: skips.clone(),
+        ..back(None)
+    };
+    let done = aws
+        .execute(&Action::Release(ReleaseAction::Rollback(rollback)))
+        .await;
+    assert!(done.is_ok(), "{done:?}");
+
+    let again = set_strategy(|set| {
+        let canary = set.canary_configuration().unwrap();
+        set.strategy().map(DeploymentStrategy::as_str) == Some("CANARY")
+            && set.bake_time_in_minutes() == Some(7)
+            && canary.canary_percent() == Some(12.5)
+            && canary.canary_bake_time_in_minutes() == Some(4)
+    });
+    let aws: Aws<RolloutActions> = Aws::without_config().with_client(again);
+    let restore = RestoreStrategy {
+        service: web(),
+        settings: skips.unwrap(),
+    };
+    let done = aws
+        .execute(&Action::Release(ReleaseAction::RestoreStrategy(restore)))
+        .await;
+    assert!(done.is_ok(), "{done:?}");
 }

@@ -50,7 +50,8 @@ pub use place::CopyDestination;
 pub use release_event::{ReleaseEvent, ReleaseEventKind};
 pub use request::{Command, Request, RequestScope};
 pub use service::{
-    CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service, TrafficShift,
+    CapacityShare, CircuitBreaker, Deployment, DeploymentController, SKIPPING_STRATEGY, Service,
+    StrategySettings, TrafficShift,
 };
 pub use service_deployment::{ServiceDeployment, ServiceRevision};
 pub use sizes::TaskSizes;

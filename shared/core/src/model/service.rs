@@ -68,6 +68,24 @@ pub struct TrafficShift {
     pub seconds: u64,
     /// Final bake time in seconds, a part of `seconds`.
     pub bake: u64,
+    /// The settings of a strategy that shifts traffic in steps.
+    pub settings: Option<StrategySettings>,
+}
+
+/// The strategy of a rollback that does without the steps of another: all traffic shifts at once.
+pub const SKIPPING_STRATEGY: &str = "BLUE_GREEN";
+
+/// A strategy that shifts traffic in steps, with its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StrategySettings {
+    /// `CANARY` or `LINEAR`.
+    pub strategy: String,
+    /// The traffic share of the canary or of each step, in hundredths of a percent.
+    pub share: u32,
+    /// Minutes that the canary or each step lasts.
+    pub step_minutes: u32,
+    /// Minutes for which both revisions run at the end.
+    pub bake_minutes: u32,
 }
 
 impl TrafficShift {
@@ -171,6 +189,14 @@ impl Service {
     #[must_use]
     pub fn shifts_traffic(&self) -> bool {
         self.strategy != "ROLLING"
+    }
+
+    /// Returns the strategy that a rollback does without, because it would leave the failing revision in traffic for the
+    /// length of its steps. `None` if it has no steps, or during a deployment: ECS does not change a strategy then.
+    #[must_use]
+    pub fn strategy_to_skip(&self) -> Option<StrategySettings> {
+        let is_settled = !self.has_rollout_in_progress();
+        self.shifting.settings.clone().filter(|_| is_settled)
     }
 
     /// Returns the `PRIMARY` deployment, which the service has reached or is moving to.

@@ -34,7 +34,7 @@ pub use monitoring::{ApplyAlarms, ApplyDashboard, MonitoringAction};
 pub use properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 pub use releases::{
     AnswerCodeDeployHook, ContinueDeployment, HookStatus, PinRevision, RecordResult, ReleaseAction,
-    ReleaseResult, RestartTasks, Rollback, Rollout, TrafficShiftSettings,
+    ReleaseResult, RestartTasks, RestoreStrategy, Rollback, Rollout, TrafficShiftSettings,
 };
 pub use requests::RequestAction;
 pub use scaling::{ScalingAction, SetDesiredCount, SetMinCapacity};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arn, CodeDeployGroup, Digest, EnvironmentCause};
+use crate::model::{Arn, CodeDeployGroup, Digest, EnvironmentCause, StrategySettings};
 use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 use crate::policy::{LifecycleHook, Strategy};
 
@@ -19,6 +19,7 @@ pub enum ReleaseAction {
     RecordResult(RecordResult),
     AnswerCodeDeployHook(AnswerCodeDeployHook),
     PinRevision(PinRevision),
+    RestoreStrategy(RestoreStrategy),
 }
 
 /// The response to a deployment lifecycle hook, in the form that ECS expects.
@@ -171,6 +172,16 @@ pub struct Rollback {
     /// The identifier of the request for it, if a person requested it.
     #[serde(default)]
     pub request: Option<String>,
+    /// The strategy that it does without: all traffic shifts at once, and the strategy is restored afterwards.
+    #[serde(default)]
+    pub skips: Option<StrategySettings>,
+}
+
+/// Restores the strategy that a rollback did without.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RestoreStrategy {
+    pub service: Arn,
+    pub settings: StrategySettings,
 }
 
 /// Answers a lifecycle hook of a CodeDeploy deployment.
@@ -249,6 +260,9 @@ impl ActionProperties for ReleaseAction {
                 pin.version,
                 pin.digest.short_digest()
             ),
+            Self::RestoreStrategy(restore) => {
+                format!("restore the strategy {}", restore.settings.strategy)
+            }
         }
     }
 
@@ -269,12 +283,18 @@ impl ActionProperties for ReleaseAction {
                 format!("hook:{}:{}", answer.deployment, answer.passed)
             }
             Self::PinRevision(pin) => format!("pin:{}", pin.digest),
+            Self::RestoreStrategy(restore) => {
+                format!("strategy:{}", restore.settings.strategy.to_lowercase())
+            }
         }
     }
 
     fn is_deferrable(&self) -> bool {
         match self {
-            Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) | Self::PinRevision(_) => true,
+            Self::RecordResult(_)
+            | Self::AnswerCodeDeployHook(_)
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => true,
             Self::Rollout(_)
             | Self::RestartTasks(_)
             | Self::Rollback(_)
@@ -290,7 +310,8 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
-            | Self::PinRevision(_) => false,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => false,
         }
     }
 
@@ -302,7 +323,8 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
-            | Self::PinRevision(_) => false,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => false,
         }
     }
 
@@ -314,7 +336,8 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
-            | Self::PinRevision(_) => false,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => false,
         }
     }
 
@@ -326,7 +349,8 @@ impl ActionProperties for ReleaseAction {
             | Self::Rollback(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
-            | Self::PinRevision(_) => false,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => false,
         }
     }
 
@@ -341,7 +365,7 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(back) => ArbiterRule::Deployment {
                 through_code_deploy: back.code_deploy.is_some(),
             },
-            Self::PinRevision(_) => ArbiterRule::ActiveTarget,
+            Self::PinRevision(_) | Self::RestoreStrategy(_) => ArbiterRule::ActiveTarget,
             Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
         }
     }
@@ -355,7 +379,8 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
-            | Self::PinRevision(_) => LimitRule::PerRun,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => LimitRule::PerRun,
         }
     }
 
@@ -367,7 +392,8 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
-            | Self::PinRevision(_) => Repair::No,
+            | Self::PinRevision(_)
+            | Self::RestoreStrategy(_) => Repair::No,
             Self::Rollback(_) => Repair::Rollback,
         }
     }

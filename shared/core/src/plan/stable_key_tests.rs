@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::*;
 use crate::model::{
     Arn, CapacityShare, Command, CopyDestination, Digest, EnvironmentCause, LogDay, Request,
-    RequestScope, TaskSizes,
+    RequestScope, StrategySettings, TaskSizes,
 };
 
 const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/shop/web";
@@ -58,6 +58,7 @@ fn revision_actions() -> Vec<Action> {
             environment: None,
             candidates_after: None,
             request: None,
+            skips: None,
         }),
         ReleaseAction::ContinueDeployment(ContinueDeployment {
             service: Arn::new(SERVICE),
@@ -96,6 +97,15 @@ fn verdict_actions() -> Vec<Action> {
         ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
         ReleaseAction::PinRevision(pin()),
+        ReleaseAction::RestoreStrategy(RestoreStrategy {
+            service: Arn::new(SERVICE),
+            settings: StrategySettings {
+                strategy: "CANARY".to_owned(),
+                share: 500,
+                step_minutes: 10,
+                bake_minutes: 5,
+            },
+        }),
     ]
     .map(Action::Release)
     .to_vec()
@@ -358,6 +368,7 @@ fn kind_number(action: &Action) -> u32 {
         Action::Release(ReleaseAction::RecordResult(_)) => 4,
         Action::Release(ReleaseAction::AnswerCodeDeployHook(_)) => 5,
         Action::Release(ReleaseAction::PinRevision(_)) => 28,
+        Action::Release(ReleaseAction::RestoreStrategy(_)) => 29,
         Action::Scaling(ScalingAction::SetDesiredCount(_)) => 6,
         Action::Scaling(ScalingAction::SetMinCapacity(_)) => 7,
         Action::Monitoring(MonitoringAction::ApplyAlarms(_)) => 8,
@@ -386,7 +397,7 @@ fn kind_number(action: &Action) -> u32 {
 #[test]
 fn every_kind_of_action_has_a_sample() {
     let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
-    assert_eq!(kinds, (0..=28).collect());
+    assert_eq!(kinds, (0..=29).collect());
 }
 
 #[test]

@@ -45,7 +45,8 @@ pub fn find_event(
         ReleaseAction::RestartTasks(_)
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::AnswerCodeDeployHook(_)
-        | ReleaseAction::PinRevision(_) => return None,
+        | ReleaseAction::PinRevision(_)
+        | ReleaseAction::RestoreStrategy(_) => return None,
     };
     Some(ReleaseEvent {
         kind,

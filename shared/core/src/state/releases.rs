@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::model::{Arn, Digest, EnvironmentCause};
+use crate::model::{Arn, Digest, EnvironmentCause, StrategySettings};
 use crate::state::probe_streak::ProbeStreak;
 
 /// The state of releases.
@@ -20,6 +20,8 @@ pub struct ReleaseState {
     pub active_rollout: Option<ActiveRollout>,
     /// The rollback or restart that has not completed.
     pub active_rollback: Option<ActiveRollback>,
+    /// The strategy that the last rollback did without, until it is restored.
+    pub strategy_to_restore: Option<StrategySettings>,
     /// The deployment that waits for a verdict of its lifecycle hook.
     pub pending_verdict: Option<PendingVerdict>,
     /// The revisions of verified rollouts, oldest first.

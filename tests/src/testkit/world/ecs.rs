@@ -57,6 +57,13 @@ const CANARY: [(&str, f64, u32); 4] = [
     ("POST_PRODUCTION_TRAFFIC_SHIFT", 100.0, 5),
 ];
 
+/// Without a bake time.
+const AT_ONCE: [(&str, f64, u32); 3] = [
+    ("PRE_SCALE_UP", 0.0, 0),
+    ("PRODUCTION_TRAFFIC_SHIFT", 100.0, 0),
+    ("POST_PRODUCTION_TRAFFIC_SHIFT", 100.0, 0),
+];
+
 impl Ecs {
     /// `per_minute`: requests to the service.
     #[must_use]
@@ -168,7 +175,11 @@ impl Ecs {
 
     /// One question, and the next step where it is answered and its time is over.
     fn shift<Op: Observe<World, World>>(&mut self, verify: &Op) {
-        let Some((stage, weight, wait)) = CANARY.get(self.progress.step).copied() else {
+        let steps: &[(&str, f64, u32)] = match self.described().strategy.as_str() {
+            "BLUE_GREEN" => &AT_ONCE,
+            _ => &CANARY,
+        };
+        let Some((stage, weight, wait)) = steps.get(self.progress.step).copied() else {
             self.world.state_mut().settle(&self.service);
             return;
         };

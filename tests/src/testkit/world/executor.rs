@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use lamplighter::AwsError;
 use lamplighter::event::detail::request::{DETAIL_TYPE, SOURCE};
-use lamplighter::model::{Arn, ReleaseEvent, Request, RequestScope};
+use lamplighter::model::{Arn, ReleaseEvent, Request, RequestScope, SKIPPING_STRATEGY};
 use lamplighter::plan::{
     Action, ApplyAlarms, ApplyDashboard, BackupAction, DrillAction, HealingAction, LogAction,
     MonitoringAction, ReleaseAction, RequestAction, Rollout, ScalingAction,
@@ -40,6 +40,10 @@ impl Executor for World {
                     "UpdateService"
                 };
                 let answered = self.call(call, &back.service.display_name()).await?;
+                if back.skips.is_some() {
+                    self.state_mut()
+                        .set_strategy(&back.service, SKIPPING_STRATEGY);
+                }
                 self.state_mut().deploy(&back.service, &back.to);
                 confirm_answer(answered, call, &back.service.display_name())?;
                 Ok("accepted".to_owned())
@@ -47,6 +51,14 @@ impl Executor for World {
             Action::Release(ReleaseAction::ContinueDeployment(go_on)) => self.go_on(go_on).await,
             Action::Release(ReleaseAction::AnswerCodeDeployHook(report)) => {
                 self.report(report).await
+            }
+            Action::Release(ReleaseAction::RestoreStrategy(restore)) => {
+                let name = restore.service.display_name();
+                let answered = self.call("UpdateService", &name).await?;
+                self.state_mut()
+                    .set_strategy(&restore.service, &restore.settings.strategy);
+                confirm_answer(answered, "UpdateService", &name)?;
+                Ok("accepted".to_owned())
             }
             Action::Release(ReleaseAction::PinRevision(pin)) => {
                 self.register(&pin.base, &pin.images, &pin.tags).await

@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use lamplighter::model::{
     Arn, Certificate, CloudTrailEvent, CodeDeployment, ContainerInstance, Database, Deployment,
     Digest, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup,
-    LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot, Tagged,
-    TargetGroup, Task, TaskDefinition, Traffic,
+    LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot,
+    StrategySettings, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::notify::Notification;
 use lamplighter::plan::RunCheckTask;
@@ -241,6 +241,23 @@ impl State {
         let service = self.services.get_mut(service).expect("a service");
         service.deployments.truncate(1);
         "COMPLETED".clone_into(&mut service.deployments[0].rollout_state);
+    }
+
+    /// Gives a service another strategy, with ECS's own settings.
+    pub fn set_strategy(&mut self, service: &Arn, strategy: &str) {
+        let Some(service) = self.services.get_mut(service) else {
+            return;
+        };
+        strategy.clone_into(&mut service.strategy);
+        service.shifting.settings = match strategy {
+            "CANARY" | "LINEAR" => Some(StrategySettings {
+                strategy: strategy.to_owned(),
+                share: 500,
+                step_minutes: 10,
+                bake_minutes: 5,
+            }),
+            _ => None,
+        };
     }
 
     /// The tasks of a rollout in progress run, and it completes.

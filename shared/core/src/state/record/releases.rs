@@ -46,6 +46,7 @@ impl TargetState {
             ReleaseAction::ContinueDeployment(resume) => self.record_continuation(resume, at),
             ReleaseAction::RecordResult(record) => self.record_result(record, at),
             ReleaseAction::AnswerCodeDeployHook(_) => self.releases.pending_verdict = None,
+            ReleaseAction::RestoreStrategy(_) => self.releases.strategy_to_restore = None,
             ReleaseAction::PinRevision(pin) => {
                 self.releases.adopted = Some(AdoptedRevision {
                     version: pin.version.clone(),
@@ -200,6 +201,11 @@ impl TargetState {
             at,
         });
         self.set_requeue(TRACKING_OPERATION, true);
+        if rollback.skips.is_some() {
+            self.releases
+                .strategy_to_restore
+                .clone_from(&rollback.skips);
+        }
         match rollback.environment {
             Some(cause) => self.record_not_blamed(&rollback.digest, cause, at),
             None => self.quarantine_digest(

@@ -1,0 +1,178 @@
+//! The rollback of a service that shifts traffic in steps: all of the traffic leaves the failing revision at once.
+
+use deploy::Deploy;
+use e2e::testkit::releases::{VERIFIED, push, runs};
+use e2e::testkit::world::ecs::{Behaviour, Ecs};
+use e2e::testkit::world::{Fault, World};
+use jiff::SignedDuration;
+use lamplighter::model::Arn;
+use rollout::Rollout;
+use rstest::rstest;
+use verify::Verify;
+
+struct Scene {
+    world: World,
+    web: Arn,
+    ecs: Ecs,
+}
+
+/// A canary service that runs RC_1.1.0, verified, with requests of users.
+fn canary() -> Scene {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERIFIED);
+    let mut ecs = Ecs::new(&world, &web, 1_200.0, 7);
+    ecs.image("RC_1.1.0", Behaviour::Good);
+    ecs.image("RC_1.2.0", Behaviour::Good);
+    {
+        let mut state = world.state_mut();
+        state.set_strategy(&web, "CANARY");
+        let service = state.services.get_mut(&web).unwrap();
+        (service.shifting.steps, service.shifting.seconds) = (2, 900);
+    }
+    let mut scene = Scene { world, web, ecs };
+    push(&scene.world, "RC_1.1.0", 11);
+    scene.minutes(60);
+    assert!(scene.has_verified("RC_1.1.0"), "{:?}", scene.world.titles());
+    scene
+}
+
+impl Scene {
+    fn minutes(&mut self, minutes: u32) {
+        for minute in 0..minutes {
+            self.world.advance(SignedDuration::from_mins(1));
+            self.ecs.minute(&Verify);
+            let _ = self.world.sweep(&Rollout);
+            if minute % 5 == 0 {
+                let _ = self.world.sweep(&Deploy);
+            }
+        }
+    }
+
+    fn has_verified(&self, tag: &str) -> bool {
+        let state = self.world.state();
+        let releases = &state.held[&self.web].memory.releases;
+        releases.verified.iter().any(|verified| verified.tag == tag)
+    }
+
+    fn strategy(&self) -> String {
+        self.world.state().services[&self.web].strategy.clone()
+    }
+
+    fn is_settled(&self) -> bool {
+        !self.world.state().services[&self.web].has_rollout_in_progress()
+    }
+
+    /// Whether RC_1.1.0 has all of the traffic.
+    fn is_back(&self) -> bool {
+        runs(&self.world, &self.web, "RC_1.1.0") && self.is_settled()
+    }
+
+    /// Releases RC_1.2.0, which completes and then fails its probes. Answers after how many minutes it is rolled back.
+    fn fail_after_completion(&mut self) {
+        push(&self.world, "RC_1.2.0", 12);
+        while !runs(&self.world, &self.web, "RC_1.2.0") || !self.is_settled() {
+            self.world.advance(SignedDuration::from_mins(1));
+            self.ecs.minute(&Verify);
+        }
+        self.world.state_mut().unwell = Some(|_| true);
+        for _ in 0..10 {
+            self.world.advance(SignedDuration::from_mins(1));
+            let _ = self.world.sweep(&Rollout);
+            if runs(&self.world, &self.web, "RC_1.1.0") {
+                return;
+            }
+        }
+        panic!("{:?}", self.world.titles());
+    }
+}
+
+/// C3: from the rollback to all of the traffic it takes what ECS needs to start the tasks: here three hooks, one a minute.
+/// A canary would take 18 minutes.
+#[test]
+fn a_rollback_of_a_canary_shifts_all_traffic_at_once() {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    assert_eq!(scene.strategy(), "BLUE_GREEN");
+    let mut minutes = 0;
+    while !scene.is_back() {
+        scene.minutes(1);
+        minutes += 1;
+        assert!(minutes <= 4, "{:?}", scene.world.titles());
+    }
+    scene.minutes(4);
+    assert_eq!(scene.strategy(), "CANARY", "restored");
+    let state = scene.world.state();
+    let releases = &state.held[&scene.web].memory.releases;
+    assert_eq!(releases.strategy_to_restore, None);
+    let action = &state
+        .notices
+        .iter()
+        .rev()
+        .find(|n| n.message.title.contains("rolling back"))
+        .unwrap()
+        .message
+        .action;
+    assert!(
+        action.contains(
+            "All traffic shifts at once, and the strategy CANARY is restored afterwards."
+        ),
+        "{action}"
+    );
+}
+
+/// A fix that is pushed meanwhile waits until the service has its strategy again, and is then released by it.
+#[test]
+fn a_fix_is_released_by_the_strategy_of_the_service() {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    push(&scene.world, "RC_1.3.0", 13);
+    assert!(runs(&scene.world, &scene.web, "RC_1.1.0"));
+    scene.world.state_mut().unwell = None;
+    scene.minutes(15);
+    assert_eq!(scene.strategy(), "CANARY");
+    assert!(
+        runs(&scene.world, &scene.web, "RC_1.3.0"),
+        "{:?}",
+        scene.world.titles()
+    );
+    scene.minutes(60);
+    assert!(scene.has_verified("RC_1.3.0"), "{:?}", scene.world.titles());
+}
+
+/// Whatever happens to the calls, the strategy comes back.
+#[rstest]
+#[case::throttled(Fault::Throttled)]
+#[case::unanswered(Fault::AnswerLost)]
+#[case::killed(Fault::Killed)]
+fn the_strategy_is_restored_whatever_fails(#[case] fault: Fault) {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    scene.world.inject_fault("UpdateService", fault);
+    scene.minutes(20);
+    assert!(scene.is_back());
+    assert_eq!(scene.strategy(), "CANARY");
+    let state = scene.world.state();
+    assert_eq!(
+        state.held[&scene.web].memory.releases.strategy_to_restore,
+        None
+    );
+}
+
+/// A person who chooses a strategy meanwhile keeps it.
+#[test]
+fn a_strategy_that_a_person_chose_stays() {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    while !scene.is_back() {
+        scene.world.advance(SignedDuration::from_mins(1));
+        scene.ecs.minute(&Verify);
+    }
+    scene.world.state_mut().set_strategy(&scene.web, "LINEAR");
+    scene.minutes(20);
+    assert_eq!(scene.strategy(), "LINEAR");
+    let state = scene.world.state();
+    assert_eq!(
+        state.held[&scene.web].memory.releases.strategy_to_restore,
+        None
+    );
+}
