@@ -46,7 +46,7 @@ fn a_day_is_told_with_what_was_rolled_out_and_what_it_cost() {
             .any(|mail| mail["subject"].as_str().unwrap().contains(what))
             .then_some(())
     };
-    stack.until("it is live", || told(" verified: "));
+    stack.sweep_until("RolloutSweep", "it is live", || told(" verified: "));
     let tomorrow = read_clock()
         .to_zoned(TimeZone::UTC)
         .date()

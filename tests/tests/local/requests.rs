@@ -32,13 +32,26 @@ fn live() -> (Stack, String, String) {
     wait_until_idle(&stack);
     let digest = push_image(&stack, "shop/web", "RC_1.1.0", &["arm64"], "a");
     until_runs(&stack, &web, &digest);
-    until_told(&stack, "RC_1.1.0 verified");
+    until_verified(&stack, "RC_1.1.0");
     (stack, web, digest)
 }
 
 fn until_runs(stack: &Stack, web: &str, digest: &str) {
     stack.until("it is rolled out", || {
         deployed_image(stack, web).ends_with(digest).then_some(())
+    });
+    wait_until_idle(stack);
+}
+
+/// Waits until a release is verified, by an event or by the sweep.
+fn until_verified(stack: &Stack, tag: &str) {
+    let text = format!("{tag} verified");
+    stack.sweep_until("RolloutSweep", &text, || {
+        let mails = stack.mail();
+        mails
+            .iter()
+            .any(|mail| mail.to_string().contains(&text))
+            .then_some(())
     });
     wait_until_idle(stack);
 }
@@ -66,7 +79,7 @@ fn a_person_rolls_back_and_deploys_an_untracked_tag() {
     let (stack, web, first) = live();
     let second = push_image(&stack, "shop/web", "RC_1.2.0", &["arm64"], "b");
     until_runs(&stack, &web, &second);
-    until_told(&stack, "RC_1.2.0 verified");
+    until_verified(&stack, "RC_1.2.0");
     let body = json!({"command": "roll-back", "target": "shop/web", "reason": "wrong prices"});
     let answer = request(&stack, &body);
     assert!(

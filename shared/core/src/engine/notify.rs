@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 
 use crate::Error;
-use crate::engine::operation::Observe;
+use crate::engine::context::Engine;
+use crate::engine::operation::{Observe, Operation};
 use crate::model::{ReleaseEvent, ReleaseEventKind};
 use crate::notify::{Message, Notification, Outbox, console_link};
 use crate::plan::{Action, Finding, Outcome, Plan};
@@ -25,18 +26,24 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     pub(super) async fn finish(&mut self, record: Option<Record>) -> Result<(), Error> {
         let mut notifications = std::mem::take(&mut self.lease.state.unsent);
         notifications.append(&mut self.notifications);
-        let sent = if notifications.is_empty() {
-            Ok(())
-        } else {
-            self.engine.outbox.send(notifications).await
+        let mut events = std::mem::take(&mut self.lease.state.unsent_events);
+        events.append(&mut self.events);
+        let engine = self.engine;
+        let sending = async {
+            if notifications.is_empty() {
+                Ok(())
+            } else {
+                engine.outbox.send(notifications).await
+            }
         };
+        // Side by side: the sooner the outcome is written, the sooner other functions see it.
+        let (sent, unsent_events) =
+            tokio::join!(sending, publish_events::<Op, C, L, O>(engine, events));
+        self.lease.state.keep_unsent_events(unsent_events);
         let sent = sent.map_err(|unsent| {
             self.lease.state.keep_unsent(unsent.notices);
             unsent.error
         });
-        if Op::PUBLISHES_EVENTS {
-            self.publish_events().await;
-        }
         let written = self
             .engine
             .ledger
@@ -73,20 +80,6 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             commit: held.commit.clone(),
             reason: plan.reason.clone(),
         });
-    }
-
-    /// Puts the queued events on the bus. What it does not take is kept in the target state, and fails nothing else.
-    async fn publish_events(&mut self) {
-        let mut events = std::mem::take(&mut self.lease.state.unsent_events);
-        events.append(&mut self.events);
-        let mut unsent = Vec::new();
-        for chunk in events.chunks(EVENTS_PER_CALL) {
-            if let Err(error) = self.engine.cloud.put_events(chunk).await {
-                tracing::warn!(error = %error, "events about releases are put on the bus later");
-                unsent.extend_from_slice(chunk);
-            }
-        }
-        self.lease.state.keep_unsent_events(unsent);
     }
 
     pub(super) fn notify_plan(&mut self, plan: &Plan) {
@@ -239,6 +232,24 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             "decided"
         );
     }
+}
+
+/// Puts events on the bus, and returns those that it did not take. That fails nothing else.
+async fn publish_events<Op: Operation, C: Executor, L, O>(
+    engine: &Engine<C, L, O>,
+    events: Vec<ReleaseEvent>,
+) -> Vec<ReleaseEvent> {
+    if !Op::PUBLISHES_EVENTS {
+        return events;
+    }
+    let mut unsent = Vec::new();
+    for chunk in events.chunks(EVENTS_PER_CALL) {
+        if let Err(error) = engine.cloud.put_events(chunk).await {
+            tracing::warn!(error = %error, "events about releases are put on the bus later");
+            unsent.extend_from_slice(chunk);
+        }
+    }
+    unsent
 }
 
 /// Returns the key under which the target state records a silenced message.
