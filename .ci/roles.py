@@ -43,9 +43,10 @@ OF_AWS = {
     "logs:PutLogEvents": "Lambda, which writes the log",
 }
 # Calls that the local stack does not cover, because the emulator lacks them or a test would take too long. The simulated world
-# covers them, and each call is tested alone (shared/aws/tests/aws_edge*.rs).
+# covers them, and each call is tested alone (shared/aws/tests/adapters).
 ELSEWHERE = {
     "Deploy": {
+        "codedeploy:GetDeploymentGroup",
         "ecr:DescribeImageScanFindings",
         "rds:CreateDBClusterSnapshot",
         "rds:DescribeDBClusterSnapshots",
@@ -54,6 +55,7 @@ ELSEWHERE = {
     "Rollout": {
         "codedeploy:CreateDeployment",
         "codedeploy:StopDeployment",
+        "elasticloadbalancing:DescribeTargetGroupAttributes",
         "elasticache:DescribeReplicationGroups",
         "elasticache:DescribeServerlessCaches",
         "elasticache:ListTagsForResource",

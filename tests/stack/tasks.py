@@ -115,9 +115,16 @@ def stop_task(request: dict) -> dict:
 
 
 def count(request: dict) -> dict:
-    """{cluster, service, running?, quiet?}: so many of its tasks run; ``quiet``: ECS has forgotten those that stopped."""
+    """{cluster, service, running?, quiet?, digest?}: so many of its tasks run; ``quiet``: ECS has forgotten those that stopped;
+    ``digest``: of the image that the containers of its tasks run, which the emulator doesn't say.
+    """
     if "running" in request:
         service_of(request)["runningCount"] = request["running"]
+    if "digest" in request:
+        for task in ecs._tasks.values():
+            if task["group"] == f"service:{request['service']}":
+                for container in task["containers"]:
+                    container["imageDigest"] = request["digest"]
     if request.get("quiet"):
         group = f"service:{request['service']}"
         for arn in [arn for arn, task in ecs._tasks.items() if task["group"] == group and task["lastStatus"] == "STOPPED"]:

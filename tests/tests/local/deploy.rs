@@ -439,3 +439,48 @@ fn a_circuit_breaker_rollback_is_not_deployed_again() {
     until_deployed(&stack, &arn, &digest);
     assert_eq!(stack.calls_of("RegisterTaskDefinition"), 2);
 }
+
+/// A6: a service that runs the image of its tag already is left alone, and rolled back to it after a bad release.
+#[test]
+fn a_service_that_runs_the_right_image_is_not_deployed_again() {
+    let stack = stack();
+    stay_under_way(&stack);
+    let running = push_image(&stack, "shop/web", "latest", &BOTH, "a");
+    let latest = image("shop/web", "latest");
+    let new = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &latest,
+        architecture: "ARM64",
+        tags: &[],
+    };
+    let web = create_service(&stack, &new);
+    let how = json!({"cluster": "shop", "service": "web", "how": "COMPLETED"});
+    stack.control("deployment", how);
+    let tasks = json!({"cluster": "shop", "service": "web", "running": 3, "digest": running});
+    stack.control("running", tasks);
+    tag_service(
+        &stack,
+        &web,
+        &[
+            ("lamplighter:managed", "true"),
+            ("lamplighter:deploy", "tag=latest repo=shop/web"),
+        ],
+    );
+    settle(&stack, &web);
+    assert_eq!(stack.calls_of("UpdateService"), 0, "{}", stack.logs());
+    assert!(stack.logs().contains("the next release pins it by digest"));
+    let next = push_image(&stack, "shop/web", "latest", &BOTH, "b");
+    stack.until("the next one is released", || {
+        deployed_image(&stack, &web).ends_with(&next).then_some(())
+    });
+    // What ran before is registered by its digest, to go back to.
+    let revisions = stack
+        .call(
+            "ecs",
+            "ListTaskDefinitions",
+            json!({"familyPrefix": "shop-web"}),
+        )
+        .unwrap();
+    assert_eq!(revisions["taskDefinitionArns"].as_array().unwrap().len(), 3);
+}

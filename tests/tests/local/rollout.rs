@@ -9,8 +9,8 @@ use std::thread;
 use e2e::testkit::ledger::{age_attempts, age_state, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::workload::{
-    NewService, create_repository, create_service, deployed_image, image, push_image, tag_service,
-    task_definition,
+    NewService, create_repository, create_service, deployed_image, describe, image, push_image,
+    tag_service, task_definition,
 };
 use serde_json::{Value, json};
 
@@ -361,4 +361,73 @@ fn a_release_that_was_rolled_back_by_hand_stays_away() {
         stack.logs()
     );
     assert_eq!(given_up(&stack), 0, "{}", stack.logs());
+}
+
+/// C3: the rollback of a canary service shifts all traffic at once, and the canary is restored afterwards.
+#[test]
+fn a_rollback_does_without_the_steps_of_a_canary() {
+    let (stack, web, good) = live();
+    let status = Arc::new(AtomicU16::new(503));
+    let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));
+    tag_service(&stack, &web, &[("lamplighter:deploy", &tag)]);
+    let canary = json!({"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 4});
+    let configuration = json!({"strategy": "CANARY", "bakeTimeInMinutes": 7, "canaryConfiguration": canary,
+        "minimumHealthyPercent": 100, "maximumPercent": 200});
+    let request =
+        json!({"cluster": "shop", "service": "web", "deploymentConfiguration": configuration});
+    stack.call("ecs", "UpdateService", request).unwrap();
+    wait_until_idle(&stack);
+    push(&stack, &web, "RC_1.2.0", "b");
+    ends(&stack, "COMPLETED");
+    stack.sweep_until("RolloutSweep", "it is rolled back", || {
+        rejected(&stack, "failed probes").then_some(())
+    });
+    assert!(deployed_image(&stack, &web).ends_with(&good));
+    let strategy = |stack: &Stack| describe(stack, &web)["deploymentConfiguration"].clone();
+    assert_eq!(strategy(&stack)["strategy"], "BLUE_GREEN");
+    assert_eq!(strategy(&stack)["bakeTimeInMinutes"], 0);
+    ends(&stack, "COMPLETED");
+    wait_until_idle(&stack);
+    age_state(&stack, &web);
+    stack.sweep_until("RolloutSweep", "the strategy is restored", || {
+        (strategy(&stack)["strategy"] == "CANARY").then_some(())
+    });
+    assert_eq!(strategy(&stack)["canaryConfiguration"], canary);
+    assert_eq!(strategy(&stack)["bakeTimeInMinutes"], 7);
+}
+
+/// `after=`: what is verified in one service is deployed to the next one at once.
+#[test]
+fn an_image_is_promoted_when_it_is_verified() {
+    let (stack, web, good) = live();
+    let image = image("shop/web", "RC_1.0.0");
+    let shop = NewService {
+        cluster: "shop",
+        name: "production",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[
+            ("lamplighter:managed", "true"),
+            (
+                "lamplighter:deploy",
+                "tag=RC_x.x.x repo=shop/web after=shop/web",
+            ),
+        ],
+    };
+    let shop = create_service(&stack, &shop);
+    stack.sweep_until("DeploySweep", "what is verified comes", || {
+        deployed_image(&stack, &shop).ends_with(&good).then_some(())
+    });
+    wait_until_idle(&stack);
+    let how = json!({"cluster": "shop", "service": "production", "how": "COMPLETED"});
+    stack.control("deployment", how);
+    wait_until_idle(&stack);
+    let next = push(&stack, &web, "RC_1.2.0", "b");
+    wait_until_idle(&stack);
+    assert!(deployed_image(&stack, &shop).ends_with(&good), "not yet");
+    ends(&stack, "COMPLETED");
+    // By the event alone, without a sweep.
+    stack.until("it is promoted", || {
+        deployed_image(&stack, &shop).ends_with(&next).then_some(())
+    });
 }
