@@ -23,7 +23,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     let managed = policy.managed != Managed::No;
     let mut plan = match &observed.subject {
         Subject::Application { .. } => reconcile_dashboard(context, observed, managed),
-        Subject::Topic(_) => Plan::nothing("a topic is only checked for findings"),
+        Subject::Topic { .. } => Plan::nothing("a topic is only checked for findings"),
         Subject::Service { .. } | Subject::Database(_) | Subject::Gone if managed => {
             reconcile_alarms(context, observed, subject_alarms(policy, &observed.subject))
         }

@@ -14,6 +14,7 @@ use lamplighter::ports::ledger::Ledger;
 use crate::alarm_names::{ALARM_PREFIX, alarm_prefix};
 use crate::observation::Prefetched;
 use crate::reads::Reads;
+use crate::stray_tags::find_stray_tags;
 
 type Discovery = Result<Targets<Prefetched>, AwsError>;
 
@@ -161,6 +162,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
             .cloud
             .unconfirmed_subscriptions(topic.as_str())
             .await?;
+        prefetched.stray_tags = find_stray_tags(discovery.cloud).await?;
         targets.push(build_target(topic, true));
     }
     if targets.is_empty() {

@@ -12,6 +12,7 @@ use crate::finding::build_finding;
 use crate::observed::{Observed, Subject};
 use crate::policy::Policy;
 use crate::service_findings::ServiceFacts;
+use crate::stray_tags::StrayTag;
 
 pub fn find_problems(
     context: TargetContext<'_, Policy>,
@@ -36,7 +37,14 @@ pub fn find_problems(
         }
         .find_problems(),
         Subject::Database(database) if !database.arn.is_cache() => check_database(database),
-        Subject::Topic(inactive) => inactive.iter().map(describe_subscription).collect(),
+        Subject::Topic {
+            inactive,
+            stray_tags,
+        } => inactive
+            .iter()
+            .map(describe_subscription)
+            .chain(stray_tags.iter().map(StrayTag::describe))
+            .collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
     found.extend(check_alarms(context.policy, observed, now));

@@ -25,6 +25,7 @@ mod reads;
 mod service_alarms;
 mod service_findings;
 mod service_graphs;
+mod stray_tags;
 mod subject_alarms;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub use decide::decide;
 pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
 pub use policy::Policy;
+pub use stray_tags::{Mistake, StrayTag};
 
 /// The operation that sets up and maintains monitoring.
 pub struct Enroll;

@@ -14,6 +14,7 @@ use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
 use crate::policy::Policy;
 use crate::reads::Reads;
+use crate::stray_tags::StrayTag;
 
 /// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]
@@ -28,6 +29,7 @@ pub struct Prefetched {
     /// Every alarm that carries Lamplighter's tags.
     pub own_alarms: Vec<Tagged>,
     pub unconfirmed_subscriptions: Vec<InactiveSubscription>,
+    pub stray_tags: Vec<StrayTag>,
 }
 
 impl Prefetched {
@@ -109,9 +111,10 @@ impl Prefetched {
         let subject = self.build_subject(context, cloud).await?;
         let dashboard = match &subject {
             Subject::Application { .. } => cloud.get_dashboard(&arn.display_name()).await?,
-            Subject::Service { .. } | Subject::Database(_) | Subject::Topic(_) | Subject::Gone => {
-                None
-            }
+            Subject::Service { .. }
+            | Subject::Database(_)
+            | Subject::Topic { .. }
+            | Subject::Gone => None,
         };
         Ok(Observed {
             alarms: self.find_alarms(arn, &context.policy.stack, cloud).await?,
@@ -159,7 +162,10 @@ impl Prefetched {
             "cloudwatch" => {
                 self.build_application(policy::app_name(&context.target.tags).unwrap_or_default())
             }
-            "sns" => Subject::Topic(self.unconfirmed_subscriptions.clone()),
+            "sns" => Subject::Topic {
+                inactive: self.unconfirmed_subscriptions.clone(),
+                stray_tags: self.stray_tags.clone(),
+            },
             _ => Subject::Gone,
         })
     }

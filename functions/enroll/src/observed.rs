@@ -6,6 +6,8 @@ use lamplighter::model::{
 };
 use serde::Serialize;
 
+use crate::stray_tags::StrayTag;
+
 /// The observed state of a target, as the input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
@@ -34,8 +36,12 @@ pub enum Subject {
         databases: Vec<Database>,
         caches: Vec<Arn>,
     },
-    /// The stack's topic, with the subscribed addresses that receive no messages.
-    Topic(Vec<InactiveSubscription>),
+    /// The stack's topic, with the subscribed addresses that receive no messages; and the tags of the account and region
+    /// that have no effect, which belong to no target.
+    Topic {
+        inactive: Vec<InactiveSubscription>,
+        stray_tags: Vec<StrayTag>,
+    },
     Gone,
 }
 

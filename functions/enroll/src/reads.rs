@@ -1,13 +1,14 @@
 //! The parts of AWS that `enroll` reads.
 
 use lamplighter::ports::{
-    Alarms, Caches, Dashboards, Databases, LoadBalancing, Scaling, Services, TaggedResources,
-    Topics,
+    Alarms, Caches, Dashboards, Databases, LoadBalancing, Scaling, Services, TagKeys,
+    TaggedResources, Topics,
 };
 
 /// The parts of AWS that `enroll` reads.
 pub trait Reads:
     TaggedResources
+    + TagKeys
     + Services
     + LoadBalancing
     + Scaling
@@ -21,6 +22,7 @@ pub trait Reads:
 
 impl<
     T: TaggedResources
+        + TagKeys
         + Services
         + LoadBalancing
         + Scaling

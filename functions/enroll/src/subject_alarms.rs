@@ -13,6 +13,6 @@ pub fn subject_alarms(policy: &Policy, subject: &Subject) -> Vec<Alarm> {
             service, groups, ..
         } => service_alarms(policy, service, groups),
         Subject::Database(database) => database_alarms(policy, database),
-        Subject::Application { .. } | Subject::Topic(_) | Subject::Gone => Vec::new(),
+        Subject::Application { .. } | Subject::Topic { .. } | Subject::Gone => Vec::new(),
     }
 }

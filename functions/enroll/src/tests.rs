@@ -15,7 +15,7 @@ use lamplighter::{Event, Plan};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::{Enroll, Observed, OwnAlarm, Subject, decide};
+use crate::{Enroll, Mistake, Observed, OwnAlarm, StrayTag, Subject, decide};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
 
@@ -370,7 +370,10 @@ fn every_finding_as_people_read_it() {
     ];
     let topic = given(
         Arn::new("arn:aws:sns:eu-west-1:123456789012:lamplighter"),
-        Subject::Topic(unreached),
+        Subject::Topic {
+            inactive: unreached,
+            stray_tags: stray_tags(),
+        },
     );
     let database = given(worst.arn.clone(), Subject::Database(worst.into())).tag("managed", "true");
     let all = [
@@ -510,4 +513,27 @@ fn the_bounds_are_drawn_in() {
             "free-storage 10737418240.0"
         ]
     );
+}
+
+/// Tags of both kinds that have no effect.
+fn stray_tags() -> Vec<StrayTag> {
+    let on = |resource: &str| Arn::new(format!("arn:aws:ecs:eu-west-1:123456789012:{resource}"));
+    vec![
+        StrayTag {
+            key: "Lamplighter:deploy".to_owned(),
+            resources: vec![on("service/shop/web")],
+            mistake: Mistake::Key {
+                meant: "lamplighter:deploy",
+            },
+        },
+        StrayTag {
+            key: "lamplighter:backup".to_owned(),
+            resources: ["web", "api", "ads", "jobs"]
+                .map(|name| on(&format!("service/shop/{name}")))
+                .to_vec(),
+            mistake: Mistake::Kind {
+                works_on: "database, cache",
+            },
+        },
+    ]
 }

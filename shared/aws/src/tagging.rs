@@ -37,6 +37,20 @@ pub async fn list_tagged(
     list_resources(client, resource_types(kind), tag_key, None).await
 }
 
+/// Lists the resources of any kind that have a tag. Source: GetResources.
+pub async fn list_of_any_kind(client: &Client, tag_key: &str) -> Result<Vec<Tagged>, AwsError> {
+    list_resources(client, &[], tag_key, None).await
+}
+
+/// Lists all tag keys of the account and region. Source: GetTagKeys.
+pub async fn list_keys(client: &Client) -> Result<Vec<String>, AwsError> {
+    let pages = client.get_tag_keys().into_paginator().items().send();
+    pages
+        .try_collect()
+        .await
+        .map_err(|e| aws_error("GetTagKeys", "all", &e))
+}
+
 /// Lists the alarms with the target tag: all of them, or those of one target.
 pub async fn list_own_alarms(client: &Client, of: Option<&Arn>) -> Result<Vec<Tagged>, AwsError> {
     list_resources(client, &["cloudwatch:alarm"], TARGET, of.map(Arn::as_str)).await

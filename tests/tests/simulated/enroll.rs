@@ -388,3 +388,63 @@ fn a_sweep_reads_all_targets_by_the_page(#[case] services: usize, #[case] pages:
         assert_eq!(world.count(call), *expected, "{call}");
     }
 }
+
+/// Tags that have no effect are reported once: keys that are nearly ours, and tags on a kind that they do nothing for.
+#[test]
+fn tags_without_effect_are_reported_once() {
+    let world = World::new();
+    let tag = |arn: &str, key: &str, value: &str| {
+        let mut state = world.state_mut();
+        let tags = state.tags.entry(Arn::new(arn)).or_default();
+        tags.insert(key.to_owned(), value.to_owned());
+    };
+    let web = world.web();
+    tag(web.as_str(), "Lamplighter:scale", "min=2 max=8");
+    tag(web.as_str(), "lamplighter:backup", "keep=7d");
+    tag(web.as_str(), "lamplighter-owner", "shop");
+    tag(
+        "arn:aws:ecs:eu-west-1:123456789012:cluster/shop",
+        "lamplighter:managed",
+        "true",
+    );
+    // Tasks inherit the tags of their service, and snapshots those of their database.
+    tag(
+        "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b",
+        "lamplighter:deploy",
+        "tag=latest",
+    );
+    tag(
+        "arn:aws:rds:eu-west-1:123456789012:snapshot:rds:orders-1",
+        "lamplighter:backup",
+        "keep=7d",
+    );
+    let defaults = || lamplighter::policy::StackDefaults {
+        topic: "arn:aws:sns:eu-west-1:123456789012:lamplighter".to_owned(),
+        ..lamplighter::policy::StackDefaults::default()
+    };
+    for _ in 0..3 {
+        world.advance(jiff::SignedDuration::from_hours(1));
+        let sweep = e2e::testkit::world::sweep();
+        world
+            .invoke_with(&Enroll, sweep, defaults())
+            .unwrap()
+            .unwrap();
+    }
+    let state = world.state();
+    let reports: Vec<_> = state
+        .notices
+        .iter()
+        .filter(|notice| notice.message.title.contains("no effect"))
+        .collect();
+    assert_eq!(reports.len(), 1, "{:?}", world.titles());
+    let why = &reports[0].message.why;
+    for part in [
+        "tag Lamplighter:scale has no effect - lamplighter:scale was meant",
+        "tag lamplighter:backup has no effect here - only on: database, cache",
+        "tag lamplighter:managed has no effect here - only on: service",
+        "It is on cluster/shop.",
+    ] {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    assert!(!why.contains("task/") && !why.contains("snapshot"), "{why}");
+}

@@ -13,8 +13,8 @@ use lamplighter::model::{
     ServiceDeployment, Tagged, TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::ports::{
-    Instances, LoadBalancing, ResourceKind, Scaling, Services, TaggedResources, TaskLifecycle,
-    TaskOwner, Tasks,
+    Instances, LoadBalancing, ResourceKind, Scaling, Services, TagKeys, TaggedResources,
+    TaskLifecycle, TaskOwner, Tasks,
 };
 
 impl<R> TaggedResources for Aws<R> {
@@ -24,6 +24,17 @@ impl<R> TaggedResources for Aws<R> {
         tag_key: &str,
     ) -> Result<Vec<Tagged>, AwsError> {
         tagging::list_tagged(self.account.clients.tagging(), kind, tag_key).await
+    }
+}
+
+impl<R> TagKeys for Aws<R> {
+    async fn list_tag_keys(&self) -> Result<Vec<String>, AwsError> {
+        tagging::list_keys(self.account.clients.tagging()).await
+    }
+
+    async fn list_with_key(&self, tag_key: &str) -> Result<Vec<Arn>, AwsError> {
+        let found = tagging::list_of_any_kind(self.account.clients.tagging(), tag_key).await?;
+        Ok(found.into_iter().map(|resource| resource.arn).collect())
     }
 }
 

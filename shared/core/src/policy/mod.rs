@@ -229,6 +229,36 @@ pub fn find_unknown_tags(tags: &Tags) -> impl Iterator<Item = TagError> {
     })
 }
 
+/// Returns the key of ours that was likely meant by one with a slightly different prefix, such as `Lamplighter:deploy` or
+/// `lamplighter-deploy`. `None` for any other key.
+#[must_use]
+pub fn find_meant_key(key: &str) -> Option<&'static str> {
+    if key.starts_with(PREFIX) {
+        return None;
+    }
+    let (head, tail) = key.split_once([':', '-', '/', '.', '_'])?;
+    let name = PREFIX.trim_end_matches(':');
+    let is_near = find_closest(&head.to_lowercase(), &[name]).is_some();
+    let wanted = format!("{PREFIX}{}", strip_number(&tail.to_lowercase()));
+    find_closest(&wanted, &TAGS.map(|tag| tag.key)).filter(|_| is_near)
+}
+
+/// Strips the number of a continuation from any key.
+fn strip_number(key: &str) -> &str {
+    match key.rsplit_once('.') {
+        Some((rest, n)) if !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()) => rest,
+        _ => key,
+    }
+}
+
+/// Returns the entry of a tag in the table of tags, whether or not its key has the number of a continuation. `None` for
+/// keys that operators don't set.
+#[must_use]
+pub fn find_reference(key: &str) -> Option<&'static reference::TagReference> {
+    let key = strip_continuation(key);
+    TAGS.into_iter().find(|tag| tag.key == key)
+}
+
 /// Reports whether a key has our prefix, but is none of ours.
 fn is_unknown_key(key: &str) -> bool {
     key.starts_with(PREFIX) && !is_reference_key(strip_continuation(key)) && !OURS.contains(&key)
@@ -316,6 +346,23 @@ mod tests {
             errors,
             ["continues the tag lamplighter:deploy, which is missing"]
         );
+    }
+
+    #[test]
+    fn a_key_with_nearly_our_prefix_is_recognized() {
+        for (key, meant) in [
+            ("Lamplighter:deploy", Some(DEPLOY)),
+            ("lamplighter-deploy", Some(DEPLOY)),
+            ("lamplighter/managed", Some(MANAGED)),
+            ("lampligther:backup", Some(BACKUP)),
+            ("LAMPLIGHTER_Schedule.2", Some(SCHEDULE)),
+            ("lamplighter-owner", None),
+            ("lamplighter:depoly", None),
+            ("team", None),
+            ("deploy", None),
+        ] {
+            assert_eq!(find_meant_key(key), meant, "{key}");
+        }
     }
 
     #[test]

@@ -41,6 +41,6 @@ pub use metrics::Metrics;
 pub use probes::Probes;
 pub use scaling::Scaling;
 pub use services::Services;
-pub use tags::TaggedResources;
+pub use tags::{TagKeys, TaggedResources};
 pub use tasks::Tasks;
 pub use topics::Topics;

@@ -1,6 +1,6 @@
 //! What the simulated AWS answers about services: ECS, ECR, CodeDeploy and load balancers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use lamplighter::AwsError;
@@ -10,8 +10,8 @@ use lamplighter::model::{
     TargetGroup, Task, TaskDefinition,
 };
 use lamplighter::ports::{
-    CodeDeployments, Images, Instances, LoadBalancing, ResourceKind, Services, TaggedResources,
-    TaskLifecycle, TaskOwner, Tasks,
+    CodeDeployments, Images, Instances, LoadBalancing, ResourceKind, Services, TagKeys,
+    TaggedResources, TaskLifecycle, TaskOwner, Tasks,
 };
 
 use super::{Deployed, World, error};
@@ -36,6 +36,29 @@ impl TaggedResources for World {
         self.pages("GetResources", tag_key, found.len(), 100)
             .await?;
         Ok(found)
+    }
+}
+
+impl TagKeys for World {
+    async fn list_tag_keys(&self) -> Result<Vec<String>, AwsError> {
+        self.call("GetTagKeys", "all").await?;
+        let state = self.state();
+        let keys: BTreeSet<String> = state
+            .tags
+            .values()
+            .flat_map(|tags| tags.keys().cloned())
+            .collect();
+        Ok(keys.into_iter().collect())
+    }
+
+    async fn list_with_key(&self, tag_key: &str) -> Result<Vec<Arn>, AwsError> {
+        self.call("GetResources", tag_key).await?;
+        let state = self.state();
+        let carrying = state
+            .tags
+            .iter()
+            .filter(|(_, tags)| tags.contains_key(tag_key));
+        Ok(carrying.map(|(arn, _)| arn.clone()).collect())
     }
 }
 
