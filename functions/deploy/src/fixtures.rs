@@ -62,6 +62,7 @@ pub fn given() -> Given {
         approval_problems: Vec::new(),
         rejected: None,
         unpinned: None,
+        is_unsettled: false,
         earlier_stage: None,
         group_services: None,
         scan: None,

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::Plan;
 use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
 use lamplighter::plan::{HeldImage, HoldKind};
 use lamplighter::policy::{FindingSeverity, frozen_until};
+use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
 use crate::messages::{self, format_age, format_findings};
@@ -14,6 +14,10 @@ use crate::{code_deploy, shift};
 
 /// How long after a push ECR may still report no scan.
 const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
+/// How long the answer of a rollback may be outstanding.
+const UNANSWERED_ROLLBACK: SignedDuration = SignedDuration::from_mins(10);
+/// How long the first rollout of a service waits for stable tasks.
+const SETTLES_WITHIN: SignedDuration = SignedDuration::from_mins(30);
 /// How long DescribeServices may return stale state after an update.
 const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
 
@@ -21,6 +25,7 @@ impl Candidate<'_> {
     /// Returns the first reason not to roll the image out now; `None` if there is none.
     pub fn check_holds(&self) -> Option<Plan> {
         self.check_already_running()
+            .or_else(|| self.check_unsettled())
             .or_else(|| self.check_downgrade())
             .or_else(|| self.check_controller())
             .or_else(|| self.check_active_deployment())
@@ -51,6 +56,24 @@ impl Candidate<'_> {
             "runs"
         };
         Some(Plan::nothing(format!("already {verb} {}", self.label())))
+    }
+
+    /// Waits for a while until the tasks of a service that was never released show what they run.
+    fn check_unsettled(&self) -> Option<Plan> {
+        if !self.observed.is_unsettled || !self.is_adoption() {
+            return None;
+        }
+        let key = "stable tasks before the first rollout".to_owned();
+        let state = self.context.state;
+        let since = state.waiting_since(Function::Deploy.name(), &key);
+        let waited = self.now.duration_since(since.unwrap_or(self.now));
+        (waited < SETTLES_WITHIN).then(|| Plan {
+            waits_for: Some(key),
+            ..Plan::nothing(format!(
+                "{} is held: tasks are missing or being replaced, so it is not known what runs",
+                self.label()
+            ))
+        })
     }
 
     /// Reports whether the running image gets the settings of a template now, which a rollback took away.
@@ -105,14 +128,32 @@ impl Candidate<'_> {
         }
     }
 
-    /// Waits until the service has its strategy again, which a rollback did without.
+    /// Waits until the service has its strategy again, which a rollback does without. A rollback that does not complete is
+    /// waited for as long as a rollout may stall.
     fn check_restoration(&self) -> Option<Plan> {
-        let restored = self.context.state.releases.strategy_to_restore.as_ref()?;
-        Some(Plan::nothing(format!(
-            "{} is held: after the rollback, the strategy {} is restored first",
-            self.label(),
-            restored.strategy
-        )))
+        let state = self.context.state;
+        let releases = &state.releases;
+        let is_recent =
+            |at: Timestamp, within: SignedDuration| self.now.duration_since(at) < within;
+        let deadline = i64::try_from(self.context.policy.deploy.deadline).unwrap_or(i64::MAX);
+        let is_rolling_back = releases
+            .active_rollback
+            .as_ref()
+            .is_some_and(|rollback| is_recent(rollback.at, SignedDuration::from_secs(deadline)));
+        let is_due = releases.strategy_to_restore.is_some()
+            && (is_rolling_back || !self.service.has_rollout_in_progress());
+        let is_restored = releases
+            .strategy_restored_at
+            .is_some_and(|at| is_recent(at, CONSISTENCY_DELAY));
+        let is_unanswered = state
+            .find_skipping_rollback()
+            .is_some_and(|at| is_recent(at, UNANSWERED_ROLLBACK));
+        (is_due || is_restored || is_unanswered).then(|| {
+            Plan::nothing(format!(
+                "{} is held: the rollback completes and the strategy of the service is restored first",
+                self.label()
+            ))
+        })
     }
 
     /// Refuses a deployment group that the tag names and that is not for this service.

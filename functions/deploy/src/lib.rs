@@ -43,7 +43,7 @@ use lamplighter::plan::{self, Action, BackupAction, ReleaseAction};
 use lamplighter::policy::{BASE, StackDefaults, TagError};
 use lamplighter::ports::capability::DeployActions;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::state::TargetState;
+use lamplighter::state::{TargetState, UnpinnedImage};
 use lamplighter::{AwsError, Function, Operation, Plan};
 
 use crate::reads::Reads;
@@ -104,8 +104,12 @@ impl Operation for Deploy {
     /// Keeps the image that runs before the first release, and the digests of approved images, so that an approval by tag
     /// is not for what the tag names later.
     fn prune_state(state: &mut TargetState, observed: &Observed) {
-        if observed.unpinned.is_some() {
-            state.releases.unpinned.clone_from(&observed.unpinned);
+        if let Some(unpinned) = &observed.unpinned {
+            let image = observed.find_unpinned_tag();
+            state.releases.unpinned = Some(UnpinnedImage {
+                image,
+                ..unpinned.clone()
+            });
         }
         let requests = &mut state.requests;
         requests.approved.extend(observed.approved.clone());

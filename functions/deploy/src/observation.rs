@@ -9,6 +9,7 @@ use lamplighter::model::{
 };
 use lamplighter::policy::{self, APP, BACKUP, BaseRevision, Managed};
 use lamplighter::ports::{ResourceKind, SnapshotFilter, TaskLifecycle, TaskOwner};
+use lamplighter::release::approval;
 use lamplighter::state::UnpinnedImage;
 
 use crate::approvals::find_rejected;
@@ -18,6 +19,7 @@ use crate::offer::{Lookup, find_offer};
 use crate::policy::Policy;
 use crate::promotion::EarlierStage;
 use crate::reads::Reads;
+use crate::rollout::is_version;
 
 /// Reads the state of one service and the image that its registry offers.
 pub async fn observe<C: Reads>(
@@ -97,9 +99,12 @@ async fn read_offer_details<C: Reads>(
     }
     let runs_it = observed.runs_everywhere(&image.digest);
     if needs_running_image(context, &container, &image) {
+        observed.is_unsettled = is_unsettled(observed);
         observed.unpinned = find_unpinned_image(observed, context, &container, cloud).await?;
     }
-    if observed.runs_unpinned(&image) {
+    let (tags, state) = (&context.target.tags, context.state);
+    let is_asked_for = approval::is_approved(tags, state, &image.tag, &image.digest);
+    if observed.runs_unpinned(&image) && !is_asked_for {
         return Ok(());
     }
     if runs_it && observed.unapplied_template.is_none() {
@@ -153,9 +158,19 @@ fn needs_running_image(
     image: &Image,
 ) -> bool {
     let running = container.running_image();
+    // A version that runs stays what it is.
     let is_other_push = matches!(context.event.detail, Detail::ImageAction(_))
-        && running.tag.as_ref() != Some(&image.tag);
+        && running.tag.as_ref() != Some(&image.tag)
+        && is_version(&context.policy.deploy.follows, &running);
     context.state.last_rollout().is_none() && running.digest.is_none() && !is_other_push
+}
+
+/// Reports whether tasks of the service are missing or being replaced, so that they don't show what it runs.
+fn is_unsettled(observed: &Observed) -> bool {
+    observed.service.as_ref().is_some_and(|service| {
+        let is_stable = service.count_missing_tasks() == 0 && !service.has_rollout_in_progress();
+        service.desired_count > 0 && !is_stable
+    })
 }
 
 /// Returns the image that all tasks of the running revision run: as it was recorded, else as ECS reports it. `None` while
@@ -169,16 +184,17 @@ async fn find_unpinned_image<C: Reads>(
     let (Some(service), Some(running)) = (&observed.service, &observed.running) else {
         return Ok(None);
     };
+    let deployment = service
+        .primary_deployment()
+        .map_or("", |primary| &primary.id);
     let known = &context.state.releases.unpinned;
     if let Some(known) = known
         && known.revision == running.arn()
+        && known.deployment == deployment
     {
         return Ok(Some(known.clone()));
     }
-    let is_stable = service.desired_count > 0
-        && service.count_missing_tasks() == 0
-        && !service.has_rollout_in_progress();
-    if !is_stable {
+    if service.desired_count == 0 || observed.is_unsettled {
         return Ok(None);
     }
     let owner = TaskOwner::Service(&service.arn);
@@ -194,7 +210,9 @@ async fn find_unpinned_image<C: Reads>(
         .filter(|first| digests.all(|digest| digest == Some(first)))
         .map(|digest| UnpinnedImage {
             revision: running.arn().to_owned(),
+            deployment: deployment.to_owned(),
             digest: digest.clone(),
+            image: None,
         }))
 }
 

@@ -35,6 +35,8 @@ pub struct Observed {
     pub rejected: Option<RejectedImage>,
     /// The image that the tasks run before the first release; read only if the running revision names no digest.
     pub unpinned: Option<UnpinnedImage>,
+    /// Whether tasks are missing or being replaced before the first release; read with `unpinned`.
+    pub is_unsettled: bool,
     /// The releases of the service that comes before, if the tag sets `after=`.
     pub earlier_stage: Option<EarlierStage>,
     /// The services of the deployment group that the tag names, as `cluster/name`. `None` unless CodeDeploy deploys the
@@ -95,6 +97,7 @@ impl Observed {
             approval_problems: Vec::new(),
             rejected: None,
             unpinned: None,
+            is_unsettled: false,
             earlier_stage: None,
             group_services: None,
             scan: None,
@@ -138,6 +141,20 @@ impl Observed {
             running.is_some_and(|running| running.supports_platform(&child.platform))
         });
         unpinned.digest == image.digest || platforms.any(|child| child.digest == unpinned.digest)
+    }
+
+    /// Returns the digest of the offered image, if the tasks run it although their revision names no digest.
+    #[must_use]
+    pub fn find_unpinned_tag(&self) -> Option<Digest> {
+        match &self.offer {
+            Offer::Image { image, .. } if self.runs_unpinned(image) => Some(image.digest.clone()),
+            Offer::Image { .. }
+            | Offer::NoTag(_)
+            | Offer::Closed
+            | Offer::Older { .. }
+            | Offer::NoRepository
+            | Offer::NotApplicable => None,
+        }
     }
 
     /// Returns the digest that the service runs or is rolling out, if its image is pinned by

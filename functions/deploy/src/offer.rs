@@ -182,7 +182,13 @@ fn choose_promoted_tag(
 ) -> Option<ImageTag> {
     let promoted = earlier_stage.and_then(|stage| {
         let mut verified = tags.clone();
-        verified.retain(|listed| stage.verified.contains(&listed.digest));
+        let runs = container.running_image().tag;
+        // What runs, or should run, was promoted before.
+        verified.retain(|listed| {
+            stage.verified.contains(&listed.digest)
+                || context.state.releases.current.as_ref() == Some(&listed.digest)
+                || runs.as_ref() == Some(&listed.tag)
+        });
         choose_tag(context, container, verified)
     });
     promoted
@@ -199,16 +205,8 @@ fn choose_tag(
 ) -> Option<ImageTag> {
     let follows = &context.policy.deploy.follows;
     let chosen = chosen_digest(context);
-    let runs = container.running_image().digest;
-    let is_listed = tags
-        .iter()
-        .any(|listed| Some(&listed.digest) == runs.as_ref());
-    if follows.follows_push_time()
-        && !is_listed
-        && let Some(last) = context.state.last_rollout()
-    {
-        // The image that runs was deleted: those that were pushed before it are older.
-        tags.retain(|listed| listed.pushed_at.is_none_or(|at| at > last.at));
+    if follows.follows_push_time() {
+        drop_older_pushes(context, container, &mut tags);
     }
     let not_blamed = &context.state.releases.not_blamed;
     let tracked: BTreeSet<Digest> = tags
@@ -230,6 +228,30 @@ fn choose_tag(
                 .then(a.pushed_at.cmp(&b.pushed_at))
                 .then_with(|| a.tag.cmp(&b.tag))
         })
+}
+
+/// Drops the tags that were pushed before the last rollout, if the image that runs was deleted: they are older than that.
+/// What should run, or is tried again, stays.
+fn drop_older_pushes(
+    context: TargetContext<'_, Policy>,
+    container: &SelectedContainer,
+    tags: &mut Vec<ImageTag>,
+) {
+    let releases = &context.state.releases;
+    let (Some(runs), Some(last)) = (
+        container.running_image().digest,
+        context.state.last_rollout(),
+    ) else {
+        return;
+    };
+    if tags.iter().any(|listed| listed.digest == runs) {
+        return;
+    }
+    tags.retain(|listed| {
+        listed.pushed_at.is_none_or(|at| at > last.at)
+            || releases.current.as_ref() == Some(&listed.digest)
+            || releases.not_blamed.contains_key(&listed.digest)
+    });
 }
 
 /// Returns the digest that should run because a person chose it. Its tag need not be tracked, and only an image that is

@@ -36,9 +36,16 @@ impl Prefetched {
         let mut earlier_stages = BTreeMap::new();
         for service in services {
             let releases = ledger.read_state(&service).await?.releases;
+            // What ran stably when the service was tagged needs no release to be good.
+            let adopted = releases.unpinned.and_then(|unpinned| unpinned.image);
             let stage = EarlierStage {
-                has_releases: !releases.attempts.is_empty(),
-                verified: releases.verified.into_iter().map(|v| v.digest).collect(),
+                has_releases: !releases.attempts.is_empty() || adopted.is_some(),
+                verified: releases
+                    .verified
+                    .into_iter()
+                    .map(|verified| verified.digest)
+                    .chain(adopted)
+                    .collect(),
             };
             earlier_stages.insert(service, stage);
         }

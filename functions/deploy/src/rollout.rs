@@ -7,8 +7,8 @@ use lamplighter::Plan;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{ImageRef, TaskDefinition};
 use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
-use lamplighter::plan::{Action, PinRevision, ReleaseAction, Rollout, Step};
-use lamplighter::policy;
+use lamplighter::plan::{Action, PinRevision, ReleaseAction, Rollout, Step, TrafficShiftSettings};
+use lamplighter::policy::{self, TagSelector};
 
 use crate::candidate::Candidate;
 use crate::change::Change;
@@ -84,7 +84,7 @@ impl Candidate<'_> {
             base: base.arn().to_owned(),
             registered: registered.map(|revision| revision.arn().to_owned()),
             enable_circuit_breaker: self.needs_circuit_breaker(),
-            shift: shift::find_shift_change(self.context.policy, self.service),
+            shift: self.find_shift_change(),
             code_deploy: self.deployment_group(),
             ask: self.hook_function(),
             tags: BTreeMap::from([
@@ -107,8 +107,15 @@ impl Candidate<'_> {
         }
     }
 
+    /// Returns the traffic shift that the rollout sets. None while a rollback without steps has not completed: ECS does not
+    /// change a strategy during a deployment, and the former one is restored later.
+    fn find_shift_change(&self) -> Option<TrafficShiftSettings> {
+        let is_waiting = self.context.state.releases.strategy_to_restore.is_some();
+        shift::find_shift_change(self.context.policy, self.service).filter(|_| !is_waiting)
+    }
+
     /// Reports whether it is the first rollout of the service, and nobody pushed or requested it.
-    fn is_adoption(&self) -> bool {
+    pub fn is_adoption(&self) -> bool {
         let event = &self.context.event.detail;
         let is_asked_for = if let Detail::ImageAction(_) | Detail::Request(_) = event {
             true
@@ -123,8 +130,9 @@ impl Candidate<'_> {
     fn build_pin(&self) -> Option<Step> {
         let unpinned = self.observed.unpinned.as_ref()?;
         let running = self.container.running_image();
-        let is_moving = running.tag.as_ref() == Some(&self.image.tag);
-        if !is_moving || unpinned.digest == self.image.digest {
+        let adopted = self.context.state.releases.adopted.as_ref();
+        let is_known = adopted.is_some_and(|known| known.digest.as_ref() == Some(&unpinned.digest));
+        if self.keeps_running_image() || is_known || unpinned.digest == self.image.digest {
             return None;
         }
         let image = ImageRef {
@@ -204,10 +212,16 @@ impl Candidate<'_> {
             && self.service.desired_count > 0
             && self.service.count_missing_tasks() == 0;
         let is_first = self.context.state.last_rollout().is_none();
-        // A tag that moves on with this release would start the new image.
+        (is_first && is_stable && self.keeps_running_image()).then(|| self.running_label())
+    }
+
+    /// Reports whether the running revision starts the same image after this release: it names a digest, or the tag of
+    /// another version. Any other tag, such as `latest`, may move on.
+    fn keeps_running_image(&self) -> bool {
         let running = self.container.running_image();
-        let stays = running.digest.is_some() || running.tag.as_ref() != Some(&self.image.tag);
-        (is_first && is_stable && stays).then(|| self.running_label())
+        let is_other_version = running.tag.as_ref() != Some(&self.image.tag)
+            && is_version(&self.context.policy.deploy.follows, &running);
+        running.digest.is_some() || is_other_version
     }
 
     /// Reports whether to enable the circuit breaker, which only rolling deployments have.
@@ -360,6 +374,12 @@ impl Candidate<'_> {
             "Nothing to do.".to_owned()
         }
     }
+}
+
+/// Reports whether an image has a tag that the policy tracks as one of several.
+pub fn is_version(follows: &TagSelector, image: &ImageRef) -> bool {
+    let tag = image.tag.as_deref();
+    follows.as_fixed_tag().is_none() && tag.is_some_and(|tag| follows.matches_tag(tag))
 }
 
 fn describe_snapshots(snapshots: &[String]) -> String {

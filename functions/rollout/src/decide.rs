@@ -5,6 +5,7 @@ use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
 use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction, RestoreStrategy};
+use lamplighter::policy::{self, Managed};
 
 use crate::messages;
 use crate::observed::{Observed, RequestedRollback};
@@ -124,8 +125,15 @@ fn decide_active_rollback(
 fn plan_restoration(context: TargetContext<'_, Policy>, service: &Service) -> Option<Plan> {
     let releases = &context.state.releases;
     let settings = releases.strategy_to_restore.clone()?;
+    let is_managed = policy::parse_managed(&context.target.tags) == Ok(Managed::Act);
     if releases.active_rollback.is_some() || service.has_rollout_in_progress() {
         return None;
+    }
+    if !is_managed {
+        return Some(Plan::nothing(format!(
+            "the strategy {} is restored once the service is managed again",
+            settings.strategy
+        )));
     }
     let reason = format!(
         "the rollback has completed without the steps of {}",

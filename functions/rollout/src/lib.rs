@@ -126,10 +126,11 @@ impl Operation for Rollout {
             releases.active_rollback = None;
         }
         // Somebody else has chosen a strategy meanwhile, or the update to restore it has no answer.
-        let has_strategy = observed
-            .service
-            .as_ref()
-            .is_none_or(|service| service.strategy != SKIPPING_STRATEGY);
+        let has_strategy = observed.service.as_ref().is_none_or(|service| {
+            service.strategy != SKIPPING_STRATEGY
+                || service.shifting.bake > 0
+                || service.status == "INACTIVE"
+        });
         if releases.active_rollback.is_none() && has_strategy {
             releases.strategy_to_restore = None;
         }

@@ -14,6 +14,11 @@ use lamplighter::state::{ActiveRollout, ProbeStreak};
 use crate::failure::{self, Failure};
 use crate::observed::Observed;
 
+/// Returns the condition that fires while a deployment waits for an approval. Every result of the release clears it.
+fn approval_condition() -> String {
+    format!("{RELEASE_CONDITION}:{APPROVAL_CONDITION}")
+}
+
 /// Announces a verified release. `firing`: the alarms that fire without counting against it.
 pub fn release_verified(
     service: &Service,
@@ -81,7 +86,7 @@ pub fn waits_for_approval(active: &ActiveRollout, is_requested: bool) -> Message
         active.tag
     ))
     .deduplicated_by(format!("approve:{}", active.digest))
-    .fires(APPROVAL_CONDITION)
+    .fires(approval_condition())
 }
 
 /// `request`: the approval, if it is not the tag.
@@ -95,7 +100,7 @@ pub fn approval_received(active: &ActiveRollout, request: Option<&Request>) -> M
         None => format!("The service is tagged {APPROVE} with its image."),
     })
         .next("Nothing to do.")
-        .clears(APPROVAL_CONDITION)
+        .clears(approval_condition())
 }
 
 /// Warns that ECS or a person rolled the release back, and that it is quarantined.

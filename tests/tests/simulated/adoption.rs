@@ -208,3 +208,135 @@ fn containers_of_one_image_change_together() {
             .all(|container| container.image.ends_with(&pinned(digest(11))))
     );
 }
+
+/// A service that tracks versions but runs `latest`, which its pipeline moves too: what it runs is pinned before.
+#[test]
+fn a_revision_with_a_moving_tag_is_no_rollback_target() {
+    let world = World::new();
+    let tag = "tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health";
+    let web = world.service("web", "shop/web", "latest", tag);
+    run_tasks(&world, &web, [7, 7]);
+    world.advance(SignedDuration::from_mins(30));
+    world.state_mut().unwell = Some(|_| true);
+    world.push("shop/web", "latest", 8);
+    let push = world.push("shop/web", "RC_1.0.0", 8);
+    world.invoke(&Deploy, push).unwrap().unwrap();
+    world.advance(MINUTE);
+    world.state_mut().settle(&web);
+    minutes(&world, 10);
+    assert!(
+        world.image_of(&web).ends_with(&digest(7).to_string()),
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// Tasks that are being replaced show nothing: the first rollout waits for them, but not for ever.
+#[test]
+fn the_first_rollout_waits_for_stable_tasks() {
+    let world = World::new();
+    let web = fleet(&world, 1, 7).remove(0);
+    world.push("shop/web", "latest", 7);
+    world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .running_count = 1;
+    minutes(&world, 20);
+    assert_eq!(world.count("UpdateService"), 0, "{:?}", world.titles());
+    world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .running_count = 2;
+    minutes(&world, 6);
+    assert_eq!(world.count("UpdateService"), 0, "it runs the right image");
+    let stuck = world.service("stuck", "shop/web", "latest", LATEST);
+    world
+        .state_mut()
+        .services
+        .get_mut(&stuck)
+        .unwrap()
+        .running_count = 0;
+    minutes(&world, 45);
+    assert!(
+        world.image_of(&stuck).ends_with(&digest(7).to_string()),
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// A new deployment of the same revision may run another image.
+#[test]
+fn a_forced_deployment_is_read_again() {
+    let world = World::new();
+    let web = fleet(&world, 1, 6).remove(0);
+    world.push("shop/web", "latest", 6);
+    let _ = world.sweep(&Deploy);
+    let revision = world.state().services[&web].task_definition.clone();
+    world.push("shop/web", "latest", 7);
+    world.state_mut().deploy(&web, &revision);
+    world.state_mut().settle(&web);
+    run_tasks(&world, &web, [7, 7]);
+    let before = world.count("UpdateService");
+    world.advance(MINUTE * 5);
+    let _ = world.sweep(&Deploy);
+    assert_eq!(world.count("UpdateService"), before, "{:?}", world.titles());
+}
+
+/// Services without tasks keep no slot from others.
+#[test]
+fn services_without_tasks_keep_no_slots() {
+    let world = World::new();
+    let fleet = fleet(&world, 8, 6);
+    for service in &fleet[..5] {
+        let mut state = world.state_mut();
+        let service = state.services.get_mut(service).unwrap();
+        (service.desired_count, service.running_count) = (0, 0);
+    }
+    world.push("shop/web", "latest", 7);
+    minutes(&world, 12);
+    let adopted = |arn: &&Arn| world.image_of(arn).ends_with(&digest(7).to_string());
+    assert_eq!(
+        fleet.iter().filter(adopted).count(),
+        8,
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// A slot that is not free does not make a release take its snapshot again.
+#[test]
+fn waiting_for_a_slot_keeps_what_was_waited_for() {
+    let world = World::new();
+    let web = fleet(&world, 1, 6).remove(0);
+    let slots = Arn::new("").adoptions();
+    {
+        let mut state = world.state_mut();
+        let now = state.now;
+        let taken = &mut state
+            .held
+            .entry(slots)
+            .or_default()
+            .memory
+            .releases
+            .adoption_slots;
+        for n in 0..5 {
+            let other = format!("arn:aws:ecs:eu-west-1:123456789012:service/shop/other{n}");
+            taken.insert(Arn::new(other), now);
+        }
+        let waiting = &mut state.held.entry(web.clone()).or_default().memory.waiting;
+        waiting.insert("deploy".to_owned(), ("snapshots before it".to_owned(), now));
+    }
+    world.push("shop/web", "latest", 7);
+    let _ = world.sweep(&Deploy);
+    assert_eq!(world.count("UpdateService"), 0);
+    assert!(
+        world.state().held[&web]
+            .memory
+            .waiting
+            .contains_key("deploy")
+    );
+}

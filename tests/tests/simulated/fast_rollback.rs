@@ -176,3 +176,87 @@ fn a_strategy_that_a_person_chose_stays() {
         None
     );
 }
+
+/// A rollback that does not come to its end does not keep the fix away for ever.
+#[test]
+fn a_rollback_that_hangs_does_not_block_a_fix() {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    push(&scene.world, "RC_1.3.0", 13);
+    for minute in 0..25 {
+        scene.world.advance(SignedDuration::from_mins(1));
+        let _ = scene.world.sweep(&Rollout);
+        if minute % 5 == 0 {
+            let _ = scene.world.sweep(&Deploy);
+        }
+    }
+    assert!(
+        runs(&scene.world, &scene.web, "RC_1.3.0"),
+        "{:?}",
+        scene.world.titles()
+    );
+    assert_eq!(
+        scene.strategy(),
+        "BLUE_GREEN",
+        "ECS changes no strategy meanwhile"
+    );
+    scene.world.state_mut().unwell = None;
+    scene.minutes(20);
+    assert_eq!(scene.strategy(), "CANARY");
+    assert!(scene.has_verified("RC_1.3.0"), "{:?}", scene.world.titles());
+}
+
+/// A push that comes before the answer of the rollback is known waits, and the strategy comes back.
+#[test]
+fn a_push_does_not_overtake_an_unanswered_rollback() {
+    let mut scene = canary();
+    push(&scene.world, "RC_1.2.0", 12);
+    while !runs(&scene.world, &scene.web, "RC_1.2.0") || !scene.is_settled() {
+        scene.world.advance(SignedDuration::from_mins(1));
+        scene.ecs.minute(&Verify);
+    }
+    scene.world.state_mut().unwell = Some(|_| true);
+    scene.world.inject_fault("UpdateService", Fault::AnswerLost);
+    while !runs(&scene.world, &scene.web, "RC_1.1.0") {
+        scene.world.advance(SignedDuration::from_mins(1));
+        let _ = scene.world.sweep(&Rollout);
+    }
+    push(&scene.world, "RC_1.3.0", 13);
+    assert!(
+        runs(&scene.world, &scene.web, "RC_1.1.0"),
+        "{:?}",
+        scene.world.titles()
+    );
+    scene.world.state_mut().unwell = None;
+    scene.minutes(30);
+    assert_eq!(scene.strategy(), "CANARY");
+    assert!(
+        runs(&scene.world, &scene.web, "RC_1.3.0"),
+        "{:?}",
+        scene.world.titles()
+    );
+}
+
+/// A service that is no longer managed is left alone, and gets its strategy once it is again.
+#[test]
+fn a_service_that_is_untagged_meanwhile_is_left_alone() {
+    let mut scene = canary();
+    scene.fail_after_completion();
+    let managed = |world: &World, web: &Arn, value: Option<&str>| {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(web).unwrap();
+        match value {
+            Some(value) => tags.insert("lamplighter:managed".to_owned(), value.to_owned()),
+            None => tags.remove("lamplighter:managed"),
+        };
+    };
+    managed(&scene.world, &scene.web, None);
+    scene.minutes(10);
+    let updates = scene.world.count("UpdateService");
+    scene.minutes(20);
+    assert_eq!(scene.world.count("UpdateService"), updates);
+    assert_eq!(scene.strategy(), "BLUE_GREEN");
+    managed(&scene.world, &scene.web, Some("true"));
+    scene.minutes(10);
+    assert_eq!(scene.strategy(), "CANARY");
+}

@@ -220,3 +220,84 @@ fn an_earlier_service_without_releases_is_reported() {
         ["RC_1.1.0 held - nothing is verified in stagin/web"]
     );
 }
+
+/// A release that a newer one replaces ends, for those who wait for it.
+#[test]
+fn a_superseded_release_ends_for_its_pipeline() {
+    let world = World::new();
+    let _web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    world.advance(MINUTE);
+    push(&world, "RC_1.2.0", 12);
+    assert_eq!(
+        heard(&world),
+        [
+            "Release Started RC_1.1.0",
+            "Release Superseded RC_1.1.0",
+            "Release Started RC_1.2.0"
+        ]
+    );
+}
+
+/// A template that replaces a promoted release is put right by that release, whatever staging thinks of it today.
+#[test]
+fn a_promoted_release_comes_back_after_a_template() {
+    let world = World::new();
+    let (staging, shop) = stages(&world);
+    for (tag, content) in [("RC_1.1.0", 11), ("RC_1.2.0", 12)] {
+        push(&world, tag, content);
+        world.advance(MINUTE * 2);
+        world.state_mut().settle(&staging);
+        let _ = world.sweep(&Rollout);
+        deliver(&world);
+        world.advance(MINUTE * 2);
+        world.state_mut().settle(&shop);
+        minutes(&world, 6);
+    }
+    assert!(runs(&world, &shop, "RC_1.2.0"), "{:?}", world.titles());
+    {
+        let mut state = world.state_mut();
+        let releases = &mut state.held.get_mut(&staging).unwrap().memory.releases;
+        releases
+            .verified
+            .retain(|verified| verified.tag != "RC_1.2.0");
+        releases
+            .quarantined
+            .insert(digest(12), "rejected".to_owned());
+    }
+    let template = world.state().definitions[0].arn().to_owned();
+    world.state_mut().deploy(&shop, &template);
+    world.state_mut().settle(&shop);
+    minutes(&world, 6);
+    assert!(runs(&world, &shop, "RC_1.2.0"), "{:?}", world.titles());
+}
+
+/// What staging ran when it was tagged counts as verified there.
+#[test]
+fn what_staging_was_adopted_with_is_promoted() {
+    let world = World::new();
+    let (staging, shop) = stages(&world);
+    {
+        let mut state = world.state_mut();
+        let revision = state.register(
+            "staging-web",
+            "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.4.0",
+        );
+        state.deploy(&staging, &revision);
+        state.settle(&staging);
+        let task = lamplighter::model::Task {
+            task_definition: revision,
+            status: "RUNNING".to_owned(),
+            containers: vec![lamplighter::model::TaskContainer {
+                name: "web".to_owned(),
+                image_digest: Some(digest(14)),
+                ..lamplighter::model::TaskContainer::default()
+            }],
+            ..lamplighter::model::Task::default()
+        };
+        state.tasks.insert(staging.clone(), vec![task]);
+    }
+    world.push("shop/web", "RC_1.4.0", 14);
+    minutes(&world, 12);
+    assert!(runs(&world, &shop, "RC_1.4.0"), "{:?}", world.titles());
+}

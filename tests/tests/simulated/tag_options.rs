@@ -203,3 +203,17 @@ fn a_copied_image_is_deployed_at_once(#[case] kind: &str, #[case] result: &str) 
     let _ = world.invoke(&Deploy, event);
     assert!(runs(&world, &web, "RC_1.1.0"));
 }
+
+/// A template that is applied again does not stop a service that follows the push time.
+#[test]
+fn newest_comes_back_after_a_template() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "main-0", "newest=main-@ repo=shop/web");
+    release(&world, &web, "main-1", 1);
+    world.advance(MINUTE * 10);
+    let template = world.state().definitions[0].arn().to_owned();
+    world.state_mut().deploy(&web, &template);
+    world.state_mut().settle(&web);
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "main-1"), "{:?}", world.titles());
+}

@@ -177,15 +177,19 @@ pub async fn deploy_rollback_target(
     account: &Account,
     rollback: &Rollback,
 ) -> Result<String, AwsError> {
-    let configuration = match &rollback.skips {
-        Some(_) => {
-            let current = account.deployment_configuration(&rollback.service).await?;
-            Some(traffic_shift::without_steps(current))
-        }
-        None => None,
-    };
     let client = account.clients.ecs();
-    updates::update_service(client, &rollback.service, &rollback.to, configuration).await
+    if rollback.skips.is_some() {
+        let current = account.deployment_configuration(&rollback.service).await?;
+        let configuration = Some(traffic_shift::without_steps(current));
+        let updated =
+            updates::update_service(client, &rollback.service, &rollback.to, configuration).await;
+        match updated {
+            // A slow rollback is better than none.
+            Err(error) if error.refused && !error.is_throttling() => {}
+            updated => return updated,
+        }
+    }
+    updates::update_service(client, &rollback.service, &rollback.to, None).await
 }
 
 /// Restores the strategy that a rollback did without. Starts no deployment.

@@ -129,6 +129,7 @@ fn verified() -> ReleaseEvent {
     ReleaseEvent {
         kind: ReleaseEventKind::Verified,
         at: now(),
+        since: now(),
         service: service(1),
         tag: "RC_1.4.2".to_owned(),
         digest: Digest::new("sha256:ab12cd34ef56"),

@@ -8,7 +8,7 @@ use crate::engine::reconcile::LEASE_DURATION;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
 use crate::model::Arn;
 use crate::notify::Outbox;
-use crate::plan::LimitRule;
+use crate::plan::{LimitRule, Plan};
 use crate::ports::Executor;
 use crate::ports::ledger::{Ledger, LedgerError};
 
@@ -29,10 +29,27 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         if !is_adoption || self.has_slot().await? {
             return Ok(decision);
         }
-        Ok(Decision::nothing(format!(
+        // Everything but the steps stays: messages, and what the operation waits for.
+        let name = Op::FUNCTION.name();
+        let waits = self.lease.state.waiting.get(name);
+        let waits_for = decision
+            .plan
+            .waits_for
+            .or(waits.map(|(what, _)| what.clone()));
+        let reason = format!(
             "{}; it waits for the first rollouts of other services (stack parameter AdoptionsAtOnce)",
             decision.plan.reason
-        )))
+        );
+        Ok(Decision {
+            plan: Plan {
+                reason,
+                steps: Vec::new(),
+                waits_for,
+                ..decision.plan
+            },
+            steps: Vec::new(),
+            ..decision
+        })
     }
 
     /// Takes a slot for the target, and frees those of rollouts that have replaced their tasks.

@@ -20,11 +20,17 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         self.write_intent(&decision).await?;
         let mut outcomes = Vec::new();
         let mut failure = None;
+        let mut must_wait = false;
         for step in &decision.steps {
             let executed = match step {
+                Ok(_) if must_wait => Ok(Outcome::Withheld("the step before it failed".to_owned())),
                 Ok(step) => self.execute_step(step).await,
                 Err(reason) => Ok(Outcome::Withheld(reason.clone())),
             };
+            must_wait |= executed.is_err()
+                && step
+                    .as_ref()
+                    .is_ok_and(|step| step.action.is_needed_by_later_steps());
             outcomes.push(executed.unwrap_or_else(|error| {
                 let outcome = Outcome::Failed(error.to_string());
                 failure.get_or_insert(error);
@@ -62,6 +68,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let intent = self.build_record(RecordKind::Intent, decision, Vec::new());
         // Notifications that are already due must survive a function that is killed from here on.
         self.lease.state.unsent.append(&mut self.notifications);
+        self.lease.state.unsent_events.append(&mut self.events);
         self.engine
             .ledger
             .write_intent(&self.lease, &intent)

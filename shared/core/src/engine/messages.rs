@@ -110,7 +110,7 @@ pub(super) fn rollout_postponed_message(
         step.reason.trim_end_matches('.')
     ))
     .next("Nothing to do. If so many pushes are normal, raise the stack parameter RolloutsPerHour.")
-    .deduplicated_by(limit.notification_key())
+    .deduplicated_by("limit:rollouts-postponed")
 }
 
 /// Combines all new findings about a target into one message.

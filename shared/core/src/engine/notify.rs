@@ -12,7 +12,7 @@ use crate::policy;
 use crate::ports::Executor;
 
 use crate::ports::ledger::{Ledger, Record, RecordKind};
-use crate::release::events::find_event;
+use crate::release::events::{find_event, find_superseded_event};
 
 use crate::engine::messages::findings_message;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
@@ -56,8 +56,10 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// Queues the event about an action that has taken effect.
     pub(super) fn queue_event(&mut self, action: &Action, reason: &str, at: Timestamp) {
         let target = &self.target.arn;
-        let event = find_event(action, reason, target, &self.lease.state, at);
-        self.events.extend(event);
+        let state = &self.lease.state;
+        let superseded = find_superseded_event(action, target, state, at);
+        let event = find_event(action, reason, target, state, at);
+        self.events.extend(superseded.into_iter().chain(event));
     }
 
     /// Queues the event about an image that is held, once for each thing that holds it.
@@ -74,6 +76,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         self.events.push(ReleaseEvent {
             kind: ReleaseEventKind::Held,
             at: self.now,
+            since: self.now,
             service: self.target.arn.clone(),
             tag: held.tag.clone(),
             digest: held.digest.clone(),
@@ -242,14 +245,15 @@ async fn publish_events<Op: Operation, C: Executor, L, O>(
     if !Op::PUBLISHES_EVENTS {
         return events;
     }
-    let mut unsent = Vec::new();
+    let mut sent = 0;
     for chunk in events.chunks(EVENTS_PER_CALL) {
         if let Err(error) = engine.cloud.put_events(chunk).await {
             tracing::warn!(error = %error, "events about releases are put on the bus later");
-            unsent.extend_from_slice(chunk);
+            break;
         }
+        sent += chunk.len();
     }
-    unsent
+    events.into_iter().skip(sent).collect()
 }
 
 /// Returns the key under which the target state records a silenced message.

@@ -11,6 +11,8 @@ use crate::model::{Arn, Digest};
 pub struct ReleaseEvent {
     pub kind: ReleaseEventKind,
     pub at: Timestamp,
+    /// The time at which the rollout began, or at which the image was first held.
+    pub since: Timestamp,
     /// The ARN of the service.
     pub service: Arn,
     pub tag: String,
@@ -79,7 +81,7 @@ impl ReleaseEvent {
     pub fn detail(&self) -> Value {
         let service = self.service.display_name();
         json!({
-            "id": format!("{:?}/{service}/{}/{}", self.kind, self.digest.short_digest(), self.at),
+            "id": format!("{:?}/{service}/{}/{}", self.kind, self.digest.short_digest(), self.since),
             "service": service,
             "tag": self.tag,
             "digest": self.digest,

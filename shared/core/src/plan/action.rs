@@ -48,6 +48,15 @@ impl Action {
         self.properties().describe()
     }
 
+    /// Reports whether the later steps of its plan need what the action makes.
+    #[must_use]
+    pub fn is_needed_by_later_steps(&self) -> bool {
+        if let Self::Release(ReleaseAction::PinRevision(_)) = self {
+            return true;
+        }
+        false
+    }
+
     /// Returns the key that identifies this action among actions of its kind, at any time.
     /// Notifications about it are deduplicated by this key.
     #[must_use]

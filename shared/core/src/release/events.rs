@@ -51,12 +51,43 @@ pub fn find_event(
     Some(ReleaseEvent {
         kind,
         at,
+        since: find_start(digest, state, at),
         service: service.clone(),
         tag: tag.clone(),
         commit: find_commit(digest, state),
         digest: digest.clone(),
         reason: reason.to_owned(),
     })
+}
+
+/// Returns the event about the release that a rollout supersedes before it has a result. `state`: before the rollout.
+#[must_use]
+pub fn find_superseded_event(
+    action: &Action,
+    service: &Arn,
+    state: &TargetState,
+    at: Timestamp,
+) -> Option<ReleaseEvent> {
+    let Action::Release(ReleaseAction::Rollout(rollout)) = action else {
+        return None;
+    };
+    let active = state.releases.active_rollout.as_ref();
+    let superseded = active.filter(|active| active.digest != rollout.digest)?;
+    Some(ReleaseEvent {
+        kind: ReleaseEventKind::Superseded,
+        at,
+        since: find_start(&superseded.digest, state, at),
+        service: service.clone(),
+        tag: superseded.tag.clone(),
+        commit: find_commit(&superseded.digest, state),
+        digest: superseded.digest.clone(),
+        reason: format!("{} was rolled out before it had a result", rollout.tag),
+    })
+}
+
+/// Returns when the last rollout of a digest began; `at` if it has not begun.
+fn find_start(digest: &Digest, state: &TargetState, at: Timestamp) -> Timestamp {
+    state.rollout_start(digest).unwrap_or(at)
 }
 
 /// Returns the commit that was recorded when the digest was rolled out.

@@ -157,17 +157,36 @@ async fn find_verified_image<'a, C: Services + Images>(
 }
 
 /// Returns the revision that ran stably before the first release, if ECS still has it.
-async fn find_adopted<C: Services>(
+async fn find_adopted<C: Services + Images>(
     state: &TargetState,
     cloud: &C,
 ) -> Result<Option<RollbackTarget>, AwsError> {
     let Some(adopted) = &state.releases.adopted else {
         return Ok(None);
     };
-    let is_active = cloud.is_revision_active(&adopted.revision).await?;
+    let is_active = cloud.is_revision_active(&adopted.revision).await?
+        && has_pinned_images(&adopted.revision, cloud).await?;
     Ok(is_active.then(|| RollbackTarget {
         version: adopted.version.clone(),
         revision: adopted.revision.clone(),
         digest: None,
     }))
+}
+
+/// Reports whether ECR still has the images that a revision names by digest.
+async fn has_pinned_images<C: Services + Images>(
+    revision: &str,
+    cloud: &C,
+) -> Result<bool, AwsError> {
+    let definition = cloud.describe_task_definition(revision).await?;
+    for container in definition.containers() {
+        let image = ImageRef::parse(container.image);
+        let Some(digest) = image.digest.filter(|_| image.repository.is_ecr()) else {
+            continue;
+        };
+        if !cloud.has_image(&image.repository, &digest).await? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -22,6 +22,8 @@ pub struct ReleaseState {
     pub active_rollback: Option<ActiveRollback>,
     /// The strategy that the last rollback did without, until it is restored.
     pub strategy_to_restore: Option<StrategySettings>,
+    /// The time at which it was restored.
+    pub strategy_restored_at: Option<Timestamp>,
     /// The deployment that waits for a verdict of its lifecycle hook.
     pub pending_verdict: Option<PendingVerdict>,
     /// The revisions of verified rollouts, oldest first.
@@ -107,6 +109,9 @@ pub struct AdoptedRevision {
     pub version: String,
     /// The ARN of the revision.
     pub revision: String,
+    /// The digest that the revision names, if Lamplighter registered it for that.
+    #[serde(default)]
+    pub digest: Option<Digest>,
 }
 
 /// The image of a revision that names no digest, as the tasks of its service run it.
@@ -114,8 +119,14 @@ pub struct AdoptedRevision {
 pub struct UnpinnedImage {
     /// The ARN of the revision.
     pub revision: String,
+    /// The ECS deployment that started the tasks: another one of the same revision may run another image.
+    #[serde(default)]
+    pub deployment: String,
     /// The digest that every task runs: of a manifest, or of an index.
     pub digest: Digest,
+    /// The digest of the tag that the service tracks, if the tasks run its image.
+    #[serde(default)]
+    pub image: Option<Digest>,
 }
 
 /// A deployment whose hook waits for a verdict, and the results so far.
@@ -189,7 +200,7 @@ impl ActiveRollout {
     #[must_use]
     pub fn has_replaced_tasks(&self) -> bool {
         self.progress
-            .is_some_and(|progress| progress.most_new > 0 && progress.fewest_old <= 0)
+            .is_some_and(|progress| progress.fewest_old <= 0)
     }
 }
 

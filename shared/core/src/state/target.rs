@@ -173,6 +173,21 @@ impl TargetState {
             .any(|pending| matches!(&pending.action, Action::Release(ReleaseAction::Rollout(r)) if r.digest == *digest))
     }
 
+    /// Returns when a rollback began that does without the steps of a strategy, and whose answer is outstanding.
+    #[must_use]
+    pub fn find_skipping_rollback(&self) -> Option<Timestamp> {
+        let mut pending = self.pending.iter().filter(|pending| !pending.refused);
+        pending
+            .find(|pending| {
+                if let Action::Release(ReleaseAction::Rollback(rollback)) = &pending.action {
+                    rollback.skips.is_some()
+                } else {
+                    false
+                }
+            })
+            .map(|pending| pending.at)
+    }
+
     /// Reports whether a notification is due under this key, and records it as sent.
     ///
     /// Returns true without a key, and false if the key was notified within 24 hours.

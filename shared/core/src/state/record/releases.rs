@@ -46,11 +46,15 @@ impl TargetState {
             ReleaseAction::ContinueDeployment(resume) => self.record_continuation(resume, at),
             ReleaseAction::RecordResult(record) => self.record_result(record, at),
             ReleaseAction::AnswerCodeDeployHook(_) => self.releases.pending_verdict = None,
-            ReleaseAction::RestoreStrategy(_) => self.releases.strategy_to_restore = None,
+            ReleaseAction::RestoreStrategy(_) => {
+                self.releases.strategy_to_restore = None;
+                self.releases.strategy_restored_at = Some(at);
+            }
             ReleaseAction::PinRevision(pin) => {
                 self.releases.adopted = Some(AdoptedRevision {
                     version: pin.version.clone(),
                     revision: answer.to_owned(),
+                    digest: Some(pin.digest.clone()),
                 });
             }
         }
@@ -115,6 +119,7 @@ impl TargetState {
             self.releases.adopted = Some(AdoptedRevision {
                 version: version.clone(),
                 revision: rollout.runs.clone(),
+                digest: None,
             });
         }
         if let Some(image) = &rollout.template_image {
