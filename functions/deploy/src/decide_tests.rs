@@ -297,6 +297,37 @@ fn the_message_describes_the_traffic_shift() {
     );
 }
 
+/// A service of Express Mode, which shifts traffic by a canary of ECS.
+fn express(asked: &str) -> Given {
+    two_groups(asked).service(|service| service.is_express = true)
+}
+
+/// ECS accepts another revision for it, and refuses another deployment configuration.
+#[rstest]
+#[case::no_strategy("", 0)]
+#[case::its_own("strategy=canary", 1)]
+#[case::another("strategy=blue-green bake=20m", 1)]
+fn the_deployment_configuration_of_express_mode_stays(
+    #[case] asked: &str,
+    #[case] warnings: usize,
+) {
+    for strategy in ["CANARY", "ROLLING"] {
+        let given = express(asked).service(|service| {
+            service.strategy = strategy.into();
+            service.circuit_breaker.enable = false;
+        });
+        let mut plan = given.decide();
+        assert_eq!(plan.messages.len(), warnings, "{:?}", plan.messages);
+        let step = plan.steps.remove(0);
+        let Action::Release(ReleaseAction::Rollout(rollout)) = step.action else {
+            panic!("{:?}", step.action);
+        };
+        assert!(rollout.shift.is_none() && !rollout.enable_circuit_breaker);
+        let action = step.message.unwrap().action;
+        assert!(!action.contains("Lamplighter evaluates"), "{action}");
+    }
+}
+
 #[test]
 fn an_unsupported_strategy_is_notified_and_the_release_rolls() {
     let plan = given()

@@ -362,6 +362,16 @@ pub fn unsupported_shift(requested: &str, actual: &str) -> Message {
     .deduplicated_by(format!("no-shift:{requested}"))
 }
 
+/// Warns that a service of Express Mode keeps the strategy that ECS gave it.
+pub fn strategy_of_express_mode(requested: &str, actual: &str) -> Message {
+    Message::warning(format!(
+        "releases deploy as {actual}, not {requested} - ECS Express Mode sets the strategy"
+    ))
+    .why("lamplighter:deploy sets strategy=, and ECS doesn't let a service of Express Mode change its deployment configuration. Releases, verification and rollbacks work, with the strategy that it has.")
+    .next("Remove strategy= and bake= from the tag, or create the service without Express Mode.")
+    .deduplicated_by(format!("express-strategy:{requested}"))
+}
+
 /// Announces the restart after a change of a secret or parameter. `revision`: the one that reads it.
 pub fn restarting_tasks(service: &Service, revision: &str, secret: &SecretChange) -> Message {
     let noun = secret.noun();

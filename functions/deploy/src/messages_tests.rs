@@ -104,6 +104,7 @@ fn every_message() {
         "RC_1.4.2 not deployed",
     ));
     messages.push(messages::unknown_deployment_group("RC_1.4.2"));
+    messages.push(messages::strategy_of_express_mode("LINEAR", "CANARY"));
     insta::assert_snapshot!(book(&messages));
 }
 

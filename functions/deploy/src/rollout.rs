@@ -228,7 +228,8 @@ impl Candidate<'_> {
     fn needs_circuit_breaker(&self) -> bool {
         let breaker = self.service.circuit_breaker;
         let already = breaker.enable && breaker.rollback && !breaker.reset_on_healthy_task;
-        self.context.policy.deploy.breaker && self.is_rolling() && !already
+        let can_change = self.is_rolling() && !self.service.is_express;
+        self.context.policy.deploy.breaker && can_change && !already
     }
 
     /// Returns the hook function that CodeDeploy calls, if the tag gives it addresses to probe.
@@ -347,7 +348,7 @@ impl Candidate<'_> {
             }
             _ => "ECS shifts traffic to it",
         };
-        if self.context.policy.deploy.strategy.is_some() {
+        if shift::find_requested_shift(self.context.policy, self.service).is_some() {
             format!("{how}; Lamplighter evaluates each step and rolls back if one fails.")
         } else {
             format!("{how}.")

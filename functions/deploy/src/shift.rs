@@ -12,19 +12,21 @@ use crate::policy::Policy;
 /// The ECS name for a hook that pauses until someone continues the deployment.
 const PAUSE_HOOK: &str = "PAUSE";
 
-/// Returns the traffic shift that the tag requests, if the service's load balancers support it.
+/// Returns the traffic shift that the tag requests, if the service supports it.
 pub fn find_requested_shift(policy: &Policy, service: &Service) -> Option<TrafficShiftSettings> {
     let strategy = policy.deploy.strategy?;
     let hook = policy.hook.clone()?;
-    service
-        .shifting
-        .is_possible
-        .then_some(TrafficShiftSettings {
-            strategy,
-            hook,
-            pauses: policy.deploy.approve,
-            bake: policy.deploy.bake,
-        })
+    supports_shift(service).then_some(TrafficShiftSettings {
+        strategy,
+        hook,
+        pauses: policy.deploy.approve,
+        bake: policy.deploy.bake,
+    })
+}
+
+/// Reports whether the service can be set to shift traffic. ECS itself sets the strategy in Express Mode.
+fn supports_shift(service: &Service) -> bool {
+    service.shifting.is_possible && !service.is_express
 }
 
 /// Returns the requested traffic shift if it differs from the service's current configuration.
@@ -50,14 +52,17 @@ fn differs_from_current(shift: &TrafficShiftSettings, service: &Service) -> bool
         || !hooks.is_subset(&service.shifting.hooks)
 }
 
-/// Returns a warning if the load balancers don't support the strategy in the tag.
+/// Returns a warning if the service doesn't support the strategy in the tag.
 pub fn warn_unsupported_shift(policy: &Policy, service: &Service) -> Option<Message> {
-    let strategy = policy.deploy.strategy?;
-    if service.shifting.is_possible {
-        return None;
+    let requested = policy.deploy.strategy?.as_str();
+    if supports_shift(service) {
+        None
+    } else if service.is_express {
+        Some(messages::strategy_of_express_mode(
+            requested,
+            &service.strategy,
+        ))
+    } else {
+        Some(messages::unsupported_shift(requested, &service.strategy))
     }
-    Some(messages::unsupported_shift(
-        strategy.as_str(),
-        &service.strategy,
-    ))
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use aws_sdk_ecs::types::DeploymentConfiguration;
+use crate::ecs::deployment_configuration::DescribedConfiguration;
 
 use super::Config;
 use super::clients::Clients;
@@ -19,7 +19,7 @@ pub struct Account {
     /// Task definitions by revision. A revision is immutable.
     task_definitions: RefCell<HashMap<String, TaskDefinition>>,
     /// Deployment configurations as last described, from which an update of one setting starts.
-    configurations: RefCell<HashMap<Arn, Option<DeploymentConfiguration>>>,
+    configurations: RefCell<HashMap<Arn, DescribedConfiguration>>,
 }
 
 impl Account {
@@ -51,12 +51,13 @@ impl Account {
     pub async fn deployment_configuration(
         &self,
         service: &Arn,
-    ) -> Result<Option<DeploymentConfiguration>, AwsError> {
+    ) -> Result<DescribedConfiguration, AwsError> {
         if !self.configurations.borrow().contains_key(service) {
             self.describe_services(std::slice::from_ref(service))
                 .await?;
         }
-        Ok(self.configurations.borrow().get(service).cloned().flatten())
+        let configurations = self.configurations.borrow();
+        Ok(configurations.get(service).cloned().unwrap_or_default())
     }
 
     /// Describes a task definition revision once.

@@ -94,6 +94,16 @@ fn a_service_that_runs_the_right_image_is_left_alone(#[case] runs: u64) {
     assert_eq!(world.count("ListTasks"), 80, "each is read once");
     assert!(world.titles().is_empty());
     assert_eq!(adoption, 80 * 9, "calls, three of them of the ledger");
+    let before = world.state().calls.len();
+    world.advance(MINUTE * 5);
+    let _ = world.sweep(&Deploy);
+    // One listing and the pauses, then lease, service, revision, image and the end of the lease.
+    let settled = world.state().calls.len() - before;
+    assert_eq!(
+        settled,
+        2 + 80 * 5,
+        "calls of a sweep over settled services"
+    );
 }
 
 /// Tasks that run different images, or are being replaced, prove nothing.

@@ -260,3 +260,26 @@ fn a_service_that_is_untagged_meanwhile_is_left_alone() {
     scene.minutes(10);
     assert_eq!(scene.strategy(), "CANARY");
 }
+
+/// ECS refuses another strategy for a service of Express Mode, so its rollback shifts in the steps of ECS.
+#[test]
+fn a_service_of_express_mode_is_released_and_rolled_back_by_its_own_canary() {
+    let mut scene = canary();
+    {
+        let mut state = scene.world.state_mut();
+        state.services.get_mut(&scene.web).unwrap().is_express = true;
+    }
+    scene.fail_after_completion();
+    assert_eq!(scene.strategy(), "CANARY", "never changed");
+    scene.world.state_mut().unwell = None;
+    scene.minutes(40);
+    assert!(scene.is_back(), "{:?}", scene.world.titles());
+    let titles = scene.world.titles();
+    assert!(
+        titles.last().unwrap().starts_with("RC_1.2.0 rejected"),
+        "no error: {titles:?}"
+    );
+    let state = scene.world.state();
+    let releases = &state.held[&scene.web].memory.releases;
+    assert_eq!(releases.strategy_to_restore, None);
+}

@@ -1,6 +1,7 @@
 //! Amazon ECS, one file per kind of resource, and the updates of services.
 
 pub mod check_tasks;
+pub mod deployment_configuration;
 pub mod deployments;
 pub mod instances;
 mod service_conversion;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_ecs::types::{
     CapacityProviderStrategyItem, DeploymentConfiguration, DeploymentControllerType,
-    Service as EcsService, TaskSet,
+    ResourceManagementType, Service as EcsService, TaskSet,
 };
 
 use super::traffic_shift::parse_traffic_shift;
@@ -13,11 +13,10 @@ use lamplighter::model::{
     Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service,
 };
 
-/// A service with its deployment configuration, from which an update of one setting starts.
-pub type DescribedService = (Service, Option<DeploymentConfiguration>);
-
-/// Converts a service; `None` if it has no ARN.
-pub fn convert_service(mut service: EcsService) -> Option<DescribedService> {
+/// Converts a service, and returns it with its deployment configuration; `None` if it has no ARN.
+pub fn convert_service(
+    mut service: EcsService,
+) -> Option<(Service, Option<DeploymentConfiguration>)> {
     // With CODE_DEPLOY, the primary task set runs the production traffic.
     let mut task_sets = service.task_sets.take().unwrap_or_default();
     task_sets.sort_by_key(|set| set.status.as_deref() != Some("PRIMARY"));
@@ -50,6 +49,7 @@ pub fn convert_service(mut service: EcsService) -> Option<DescribedService> {
             .filter_map(|set| set.external_id)
             .collect(),
         deployment_controller: convert_controller(&service),
+        is_express: service.resource_management_type() == Some(&ResourceManagementType::Ecs),
         strategy: strategy_name(configuration.as_ref()).to_owned(),
         shifting: parse_traffic_shift(&service, configuration.as_ref()),
         circuit_breaker: convert_circuit_breaker(configuration.as_ref()),
@@ -86,12 +86,16 @@ fn find_reached_container(service: &EcsService, task_sets: &[TaskSet]) -> Option
     Some((balancer.container_name.clone()?, balancer.container_port?))
 }
 
-/// Returns the running task definition: that of the primary task set, if there are task sets.
+/// Returns the running task definition: that of the primary task set, if there are task sets. A service of Express Mode
+/// names it only in its primary deployment.
 fn current_task_definition(service: &EcsService, task_sets: &[TaskSet]) -> String {
+    let mut deployments = service.deployments().iter();
+    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
     task_sets
         .first()
         .and_then(|primary| primary.task_definition.clone())
         .or_else(|| service.task_definition.clone())
+        .or_else(|| primary.and_then(|primary| primary.task_definition.clone()))
         .unwrap_or_default()
 }
 

@@ -1,12 +1,14 @@
 //! Updates of services. A request names one setting, so that all others stay unchanged.
 
 use aws_sdk_ecs::Client;
-use aws_sdk_ecs::operation::update_service::UpdateServiceOutput;
+use aws_sdk_ecs::error::SdkError;
 use aws_sdk_ecs::operation::update_service::builders::UpdateServiceFluentBuilder;
+use aws_sdk_ecs::operation::update_service::{UpdateServiceError, UpdateServiceOutput};
 use aws_sdk_ecs::types::{
     CapacityProviderStrategyItem, DeploymentCircuitBreaker, DeploymentConfiguration,
 };
 
+use super::deployment_configuration::{ChangedConfiguration, keep_unknown_fields};
 use crate::error::{aws_error, incomplete_response};
 use crate::retries::RetryRejectionsOnly;
 use lamplighter::AwsError;
@@ -19,15 +21,14 @@ pub async fn update_service(
     client: &Client,
     service: &Arn,
     task_definition: &str,
-    configuration: Option<DeploymentConfiguration>,
+    configuration: Option<ChangedConfiguration>,
 ) -> Result<String, AwsError> {
-    let request = start_update(client, service)
-        .task_definition(task_definition)
-        .set_deployment_configuration(configuration);
-    let answer = request
-        .send()
-        .await
-        .map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
+    let request = start_update(client, service).task_definition(task_definition);
+    let answer = match configuration {
+        None => request.send().await,
+        Some(configuration) => send_configuration(request, configuration).await,
+    };
+    let answer = answer.map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
     Ok(deployment_label(answer))
 }
 
@@ -35,14 +36,26 @@ pub async fn update_service(
 pub async fn set_deployment_configuration(
     client: &Client,
     service: &Arn,
-    configuration: DeploymentConfiguration,
+    configuration: ChangedConfiguration,
 ) -> Result<String, AwsError> {
-    let request = start_update(client, service).deployment_configuration(configuration);
-    request
-        .send()
+    send_configuration(start_update(client, service), configuration)
         .await
         .map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
     Ok("accepted".to_owned())
+}
+
+/// Sends an update with a deployment configuration. Fields that this build doesn't know stay.
+async fn send_configuration(
+    request: UpdateServiceFluentBuilder,
+    configuration: ChangedConfiguration,
+) -> Result<UpdateServiceOutput, SdkError<UpdateServiceError>> {
+    let ChangedConfiguration { changed, described } = configuration;
+    request
+        .deployment_configuration(changed)
+        .customize()
+        .mutate_request(move |http| keep_unknown_fields(http, &described))
+        .send()
+        .await
 }
 
 /// Restarts all tasks of a service with its current revision.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_ecs::types::DeploymentConfiguration;
+use crate::ecs::deployment_configuration::ChangedConfiguration;
 
 use super::backups::create_database_snapshot;
 use super::capability::{Execute, unsupported};
@@ -139,15 +139,15 @@ async fn register_revision(
 async fn changed_configuration(
     account: &Account,
     rollout: &Rollout,
-) -> Result<Option<DeploymentConfiguration>, AwsError> {
+) -> Result<Option<ChangedConfiguration>, AwsError> {
     if rollout.shift.is_none() && !rollout.enable_circuit_breaker {
         return Ok(None);
     }
     let current = account.deployment_configuration(&rollout.service).await?;
-    Ok(Some(match &rollout.shift {
-        Some(shift) => traffic_shift::with_traffic_shift(current, shift),
-        None => updates::with_circuit_breaker(current),
-    }))
+    Ok(Some(current.change(|known| match &rollout.shift {
+        Some(shift) => traffic_shift::with_traffic_shift(known, shift),
+        None => updates::with_circuit_breaker(known),
+    })))
 }
 
 /// Rolls a service back in the way that its deployment requires.
@@ -180,7 +180,7 @@ pub async fn deploy_rollback_target(
     let client = account.clients.ecs();
     if rollback.skips.is_some() {
         let current = account.deployment_configuration(&rollback.service).await?;
-        let configuration = Some(traffic_shift::without_steps(current));
+        let configuration = Some(current.change(traffic_shift::without_steps));
         let updated =
             updates::update_service(client, &rollback.service, &rollback.to, configuration).await;
         match updated {
@@ -198,7 +198,8 @@ async fn restore_strategy(
     restore: &RestoreStrategy,
 ) -> Result<String, AwsError> {
     let current = account.deployment_configuration(&restore.service).await?;
-    let configuration = traffic_shift::with_strategy(current, &restore.settings);
+    let configuration =
+        current.change(|known| traffic_shift::with_strategy(known, &restore.settings));
     updates::set_deployment_configuration(account.clients.ecs(), &restore.service, configuration)
         .await
 }

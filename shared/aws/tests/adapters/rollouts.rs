@@ -1,6 +1,7 @@
 //! Revisions, images, deployments and events of a service, call by call.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 
 use aws_sdk_ecr::operation::batch_get_image::BatchGetImageOutput;
 use aws_sdk_ecs::operation::continue_service_deployment::ContinueServiceDeploymentOutput;
@@ -12,10 +13,15 @@ use aws_sdk_ecs::types::DeploymentStrategy;
 use aws_sdk_ecs::types::{
     CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
 };
-use aws_smithy_mocks::{mock, mock_client};
+use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::config_bag::ConfigBag;
 use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest, LogStream, Repository, TrafficShift};
 use lamplighter::plan::{
@@ -27,6 +33,7 @@ use lamplighter::ports::capability::{DeployActions, RolloutActions};
 use lamplighter::ports::{Executor, Images, Logs, Services};
 use lamplighter_aws::Aws;
 use rstest::rstest;
+use serde_json::{Value, json};
 
 fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions> {
     Aws::without_config().with_client(ecs).with_client(ecr)
@@ -579,4 +586,86 @@ async fn a_rollback_does_without_steps_and_the_strategy_is_restored() {
         .execute(&Action::Release(ReleaseAction::RestoreStrategy(restore)))
         .await;
     assert!(done.is_ok(), "{done:?}");
+}
+
+/// A service of Express Mode names its revision in its primary deployment only.
+#[tokio::test]
+async fn a_service_of_express_mode_is_described() {
+    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(|| {
+        answer(
+            200,
+            r#"{"services": [{"serviceArn": "arn:aws:ecs:us-east-1:123456789012:service/shop/web", "status": "ACTIVE",
+                "resourceManagementType": "ECS", "deploymentConfiguration": {"strategy": "CANARY"},
+                "deployments": [{"status": "ACTIVE", "taskDefinition": "web:6"}, {"status": "PRIMARY", "taskDefinition": "web:7"}]}]}"#,
+        )
+    });
+    let aws = aws(
+        mock_client!(aws_sdk_ecs, [&found]),
+        mock_client!(aws_sdk_ecr, []),
+    );
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
+    assert_eq!(
+        (service.is_express, service.task_definition.as_str()),
+        (true, "web:7")
+    );
+    assert_eq!(service.strategy_to_skip(), None);
+}
+
+/// Keeps the bodies of all requests.
+#[derive(Debug, Clone, Default)]
+struct SentBodies(Arc<Mutex<Vec<Value>>>);
+
+impl Intercept for SentBodies {
+    fn name(&self) -> &'static str {
+        "SentBodies"
+    }
+
+    fn read_before_transmit(
+        &self,
+        context: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let body = context.request().body().bytes().unwrap_or_default();
+        self.0.lock().unwrap().push(serde_json::from_slice(body)?);
+        Ok(())
+    }
+}
+
+/// A deployment configuration with a field of next year, which a request for another strategy sends again.
+#[tokio::test]
+async fn a_changed_strategy_keeps_fields_that_this_build_does_not_know() {
+    let body = described(
+        TWO,
+        r#"{"strategy": "CANARY", "ofNextYear": {"share": 3}, "canaryConfiguration": {"canaryPercent": 5.0}}"#,
+    );
+    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
+        HttpResponse::new(
+            StatusCode::try_from(200).unwrap(),
+            SdkBody::from(body.clone()),
+        )
+    });
+    let updated = mock!(aws_sdk_ecs::Client::update_service)
+        .then_http_response(|| answer(200, r#"{"service": {}}"#));
+    let sent = SentBodies::default();
+    let ecs = mock_client!(
+        aws_sdk_ecs,
+        RuleMode::Sequential,
+        [&found, &updated],
+        |config| config.interceptor(sent.clone())
+    );
+    let aws = aws(ecs, mock_client!(aws_sdk_ecr, []));
+    let service = aws.describe_services(&[web()]).await.unwrap().remove(0);
+    let rollback = Rollback {
+        skips: service.strategy_to_skip(),
+        ..back(None)
+    };
+    aws.execute(&Action::Release(ReleaseAction::Rollback(rollback)))
+        .await
+        .unwrap();
+    let sent = sent.0.lock().unwrap();
+    assert_eq!(
+        sent[1]["deploymentConfiguration"],
+        json!({"strategy": "BLUE_GREEN", "bakeTimeInMinutes": 0, "ofNextYear": {"share": 3}})
+    );
 }

@@ -37,6 +37,10 @@ pub struct Service {
     /// ARN of the task definition of the newest deployment.
     pub task_definition: String,
     pub deployment_controller: DeploymentController,
+    /// True for a service of ECS Express Mode. ECS refuses to change its deployment configuration and load balancers by
+    /// UpdateService, but accepts other task definitions.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/express-service-advanced-customization.html>
+    pub is_express: bool,
     /// `ROLLING` unless the service uses `BLUE_GREEN`, `LINEAR` or `CANARY`.
     pub strategy: String,
     pub shifting: TrafficShift,
@@ -149,6 +153,7 @@ impl Service {
             tags: BTreeMap::new(),
             task_definition: String::new(),
             deployment_controller: DeploymentController::Ecs,
+            is_express: false,
             strategy: "ROLLING".to_owned(),
             shifting: TrafficShift::default(),
             circuit_breaker: CircuitBreaker {
@@ -192,11 +197,12 @@ impl Service {
     }
 
     /// Returns the strategy that a rollback does without, because it would leave the failing revision in traffic for the
-    /// length of its steps. `None` if it has no steps, or during a deployment: ECS does not change a strategy then.
+    /// length of its steps. `None` if it has no steps, or if ECS does not change its strategy: during a deployment, and in
+    /// Express Mode.
     #[must_use]
     pub fn strategy_to_skip(&self) -> Option<StrategySettings> {
-        let is_settled = !self.has_rollout_in_progress();
-        self.shifting.settings.clone().filter(|_| is_settled)
+        let can_change = !self.is_express && !self.has_rollout_in_progress();
+        self.shifting.settings.clone().filter(|_| can_change)
     }
 
     /// Returns the `PRIMARY` deployment, which the service has reached or is moving to.

@@ -39,6 +39,9 @@ impl Executor for World {
                 } else {
                     "UpdateService"
                 };
+                if back.skips.is_some() {
+                    self.check_configurable(&back.service)?;
+                }
                 let answered = self.call(call, &back.service.display_name()).await?;
                 if back.skips.is_some() {
                     self.state_mut()
@@ -214,10 +217,27 @@ impl World {
                 .code_deploy(&rollout.service, &revision, rollout.ask.as_deref())
                 .await;
         }
+        if rollout.shift.is_some() || rollout.enable_circuit_breaker {
+            self.check_configurable(&rollout.service)?;
+        }
         let answered = self.call("UpdateService", &name).await?;
         self.state_mut().deploy(&rollout.service, &revision);
         confirm_answer(answered, "UpdateService", &name)?;
         Ok("accepted".to_owned())
+    }
+
+    /// Refuses to change the deployment configuration of a service of Express Mode, as ECS does.
+    fn check_configurable(&self, service: &Arn) -> Result<(), AwsError> {
+        if !self.state().services[service].is_express {
+            return Ok(());
+        }
+        Err(AwsError {
+            call: "UpdateService",
+            target: service.display_name(),
+            code: "InvalidParameterException".to_owned(),
+            message: "the deployment configuration of an Express Mode service".to_owned(),
+            refused: true,
+        })
     }
 
     async fn register(
