@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{Command, Digest, ImageSelector, ImageTag, Request, Selection};
@@ -94,21 +95,47 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         }
     }
 
-    /// Returns the image of the first open approval.
+    /// Returns the image of the first open approval, else the approved image that is tried again.
     pub async fn choose(&mut self) -> Result<Option<ImageTag>, AwsError> {
         let approvals = Approval::list(&self.context.target.tags, self.context.state);
         self.keys.keys = approvals.iter().map(|one| one.key.clone()).collect();
         let mut chosen = None;
+        let mut retried = None;
         for approval in approvals {
             if self.is_used(&approval) {
-                self.keys.used.insert(approval.key);
+                self.keys.used.insert(approval.key.clone());
+                retried = retried.or_else(|| self.is_retried(&approval).then_some(approval));
             } else if let Some(running) = self.find_running(&approval) {
                 self.found.insert(approval.key, running);
             } else if chosen.is_none() {
                 chosen = self.find_approved(&approval).await?;
             }
         }
-        Ok(chosen)
+        match (chosen, retried) {
+            (None, Some(approval)) => self.find_retried(&approval).await,
+            (chosen, _) => Ok(chosen),
+        }
+    }
+
+    /// Reports whether the approved image failed for its environment, and nothing else was released or chosen since.
+    fn is_retried(&self, approval: &Approval) -> bool {
+        let state = self.context.state;
+        let is_last_choice = approval.request.is_some() || !state.requests.is_chosen;
+        let digest = self.known_digest(approval);
+        is_last_choice && digest.is_some_and(|one| state.releases.not_blamed.contains_key(one))
+    }
+
+    /// Returns an approved image that is tried again, unless a push has superseded it.
+    async fn find_retried(&mut self, approval: &Approval) -> Result<Option<ImageTag>, AwsError> {
+        if self.find_running(approval).is_some() {
+            return Ok(None);
+        }
+        let tags = self.read_tags().await?;
+        let found = self.choose_from(approval, &tags).ok();
+        Ok(found.filter(|chosen| {
+            let tried_at = self.context.state.rollout_start(&chosen.digest);
+            !tried_at.is_some_and(|at| self.is_superseded(at, chosen, &tags))
+        }))
     }
 
     /// Returns the image of an open approval; `None` if it has no effect or nothing to do.
@@ -118,9 +145,10 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
             Ok(chosen) => {
                 self.found
                     .insert(approval.key.clone(), chosen.digest.clone());
+                let requested_at = approval.request.as_ref().map(|request| request.at);
                 let is_open = !self.is_used(approval)
                     && self.find_running(approval).is_none()
-                    && !self.is_superseded(approval, &chosen, &tags);
+                    && !requested_at.is_some_and(|at| self.is_superseded(at, &chosen, &tags));
                 Ok(is_open.then_some(chosen))
             }
             Err(kind) => {
@@ -140,17 +168,14 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         }
     }
 
-    /// Reports whether a tracked image that could be deployed itself was pushed after the request: the newest push wins.
-    fn is_superseded(&self, approval: &Approval, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
-        let Some(request) = &approval.request else {
-            return false;
-        };
+    /// Reports whether a tracked image that could be deployed itself was pushed since: the newest push wins.
+    fn is_superseded(&self, since: Timestamp, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
         let deploy = &self.context.policy.deploy;
         let quarantined = &self.context.state.releases.quarantined;
         let running = self.container.running_image().tag.unwrap_or_default();
         !deploy.approve
             && tags.iter().any(|listed| {
-                listed.pushed_at.is_some_and(|at| at > request.at)
+                listed.pushed_at.is_some_and(|at| at > since)
                     && listed.digest != chosen.digest
                     && deploy.follows.matches_tag(&listed.tag)
                     && deploy.follows.compare_tags(&listed.tag, &running) != Some(Ordering::Less)

@@ -2,7 +2,7 @@
 
 use deploy::Deploy;
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, Digest};
+use lamplighter::model::{Arn, Digest, Task};
 use rollout::Rollout;
 
 use crate::testkit::world::World;
@@ -42,3 +42,18 @@ pub fn digest(content: u64) -> Digest {
 }
 
 pub const VERIFIED: &str = "tag=RC_x.x.x repo=shop/web verify=https://shop.example.com/health";
+
+/// Makes the tasks of the running revision fail to start for this reason.
+pub fn fail_to_start(world: &World, web: &Arn, reason: &str) {
+    let mut state = world.state_mut();
+    let task = Task {
+        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b".to_owned(),
+        task_definition: state.services[web].task_definition.clone(),
+        status: "STOPPED".to_owned(),
+        stop_code: "TaskFailedToStart".to_owned(),
+        reason: reason.to_owned(),
+        stopped_at: Some(state.now),
+        ..Task::default()
+    };
+    state.tasks.insert(web.clone(), vec![task]);
+}

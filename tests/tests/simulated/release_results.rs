@@ -2,11 +2,13 @@
 //! image, and an image is never blamed for its environment.
 
 use deploy::Deploy;
-use e2e::testkit::releases::{MINUTE, VERIFIED, digest, minutes, push, release, runs};
+use e2e::testkit::releases::{
+    MINUTE, VERIFIED, digest, fail_to_start, minutes, push, release, runs,
+};
 use e2e::testkit::world::World;
 use enroll::Enroll;
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, Task};
+use lamplighter::model::Arn;
 use lamplighter::state::ReleaseState;
 use rstest::rstest;
 use serde_json::json;
@@ -427,21 +429,6 @@ fn a_slow_rollout_is_not_late_while_it_makes_progress() {
     minutes(&world, 4);
     let last = world.titles().last().cloned().unwrap();
     assert!(last.contains("no rollback target"), "{last}");
-}
-
-/// Makes the tasks of the running revision fail to start for this reason.
-fn fail_to_start(world: &World, web: &Arn, reason: &str) {
-    let mut state = world.state_mut();
-    let task = Task {
-        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b".to_owned(),
-        task_definition: state.services[web].task_definition.clone(),
-        status: "STOPPED".to_owned(),
-        stop_code: "TaskFailedToStart".to_owned(),
-        reason: reason.to_owned(),
-        stopped_at: Some(state.now),
-        ..Task::default()
-    };
-    state.tasks.insert(web.clone(), vec![task]);
 }
 
 /// D4: an image is not blamed for its environment, and is deployed again once that may be over.

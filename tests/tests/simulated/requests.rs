@@ -5,7 +5,7 @@ use backup::Backup;
 use certificates::Certificates;
 use deploy::Deploy;
 use drill::Drill;
-use e2e::testkit::releases::{MINUTE, digest, minutes, push, release, runs};
+use e2e::testkit::releases::{MINUTE, digest, fail_to_start, minutes, push, release, runs};
 use e2e::testkit::requests::{call_payload, closed, deliver, request, try_call};
 use e2e::testkit::world::{BEGINNING, Fault, World, sweep};
 use enroll::Enroll;
@@ -608,6 +608,90 @@ fn a_requested_image_stays_where_a_fixed_tag_is_tracked() {
     release(&world, &web, "prod", 12);
     minutes(&world, 30);
     assert!(runs(&world, &web, "prod"), "{:?}", world.titles());
+}
+
+const VERSIONS: &str = "tag=RC_x.x.x repo=shop/web";
+
+/// A requested or approved image that failed for its environment is deployed again, as the message says.
+#[rstest]
+#[case::fixed_tag("prod", "tag=prod repo=shop/web", "deploy", "hotfix-1")]
+#[case::not_tracked("RC_1.1.0", VERSIONS, "deploy", "hotfix-1")]
+#[case::older("RC_1.1.0", VERSIONS, "deploy", "RC_1.0.9")]
+#[case::approved("RC_1.1.0", VERSIONS, "approve", "RC_1.0.9")]
+#[case::approved_by_tag("RC_1.1.0", VERSIONS, "", "RC_1.0.9")]
+fn a_requested_image_is_tried_again(
+    #[case] tracked: &str,
+    #[case] tag: &str,
+    #[case] command: &str,
+    #[case] image: &str,
+    #[values(true, false)] breaker: bool,
+) {
+    let world = World::new();
+    let web = world.service("web", "shop/web", tracked, tag);
+    world.push("shop/web", image, 99);
+    world.advance(MINUTE);
+    release(&world, &web, tracked, 11);
+    world.advance(MINUTE);
+    if command.is_empty() {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&web).unwrap();
+        tags.insert("lamplighter:approve".into(), image.into());
+    } else {
+        request(&world, &about_web(command, Some(("image", image))));
+    }
+    minutes(&world, 7);
+    assert!(runs(&world, &web, image), "{:?}", world.titles());
+    fail_to_start(&world, &web, "RESOURCE:MEMORY");
+    if breaker {
+        world.state_mut().roll_back(&web);
+        minutes(&world, 2);
+    } else {
+        minutes(&world, 12);
+        world.state_mut().settle(&web);
+    }
+    assert!(runs(&world, &web, tracked), "{:?}", world.titles());
+    world.state_mut().tasks.clear();
+    minutes(&world, 10);
+    assert!(runs(&world, &web, image), "{:?}", world.titles());
+    world.state_mut().settle(&web);
+    minutes(&world, 60);
+    assert!(runs(&world, &web, image), "{:?}", world.titles());
+    // Only what is pushed later takes its place.
+    let newer = if tracked == "prod" {
+        "prod"
+    } else {
+        "RC_1.2.0"
+    };
+    release(&world, &web, newer, 12);
+    minutes(&world, 30);
+    assert!(runs(&world, &web, newer), "{:?}", world.titles());
+}
+
+/// A push while a requested image waits for its next attempt is deployed, and the request ends.
+#[rstest]
+#[case::requested("deploy")]
+#[case::approved_by_tag("")]
+fn a_push_ends_the_retries_of_a_requested_image(#[case] command: &str) {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.1.0", VERSIONS);
+    world.push("shop/web", "RC_1.0.9", 99);
+    world.advance(MINUTE);
+    release(&world, &web, "RC_1.1.0", 11);
+    if command.is_empty() {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&web).unwrap();
+        tags.insert("lamplighter:approve".into(), "RC_1.0.9".into());
+    } else {
+        request(&world, &about_web(command, Some(("image", "RC_1.0.9"))));
+    }
+    minutes(&world, 7);
+    fail_to_start(&world, &web, "RESOURCE:MEMORY");
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    world.state_mut().tasks.clear();
+    release(&world, &web, "RC_1.2.0", 12);
+    minutes(&world, 120);
+    assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
 }
 
 /// A template that names an earlier image is put right with the image that a person requested.
