@@ -1,14 +1,16 @@
 //! The rollout of an image, and its notification.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use jiff::SignedDuration;
 use lamplighter::Plan;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{ImageRef, TaskDefinition};
+use lamplighter::model::{ImageRef, Request, TaskDefinition};
 use lamplighter::notify::{APPROVAL_CONDITION, Message, RELEASE_CONDITION};
 use lamplighter::plan::{Action, PinRevision, ReleaseAction, Rollout, Step, TrafficShiftSettings};
 use lamplighter::policy::{self, TagSelector};
+use lamplighter::release::approval::Approval;
 
 use crate::candidate::Candidate;
 use crate::change::Change;
@@ -266,14 +268,7 @@ impl Candidate<'_> {
     }
 
     fn describe_rollout(&self, snapshots: &str) -> String {
-        let superseded = if self.service.has_rollout_in_progress() {
-            format!(
-                " It supersedes the rollout of {} that was in progress.",
-                self.running_label()
-            )
-        } else {
-            String::new()
-        };
+        let superseded = self.describe_superseded();
         if let Some(change) = self.describe_template_change() {
             return format!("{change}{snapshots}");
         }
@@ -290,10 +285,49 @@ impl Candidate<'_> {
                 request.by, request.command, request.reason
             );
         }
+        let not_blamed = &self.context.state.releases.not_blamed;
+        if let Some(failed) = not_blamed.get(&self.image.digest) {
+            return format!(
+                "It is deployed again, because its environment failed it before: {}.{superseded}{snapshots}",
+                failed.cause.describe()
+            );
+        }
         format!(
             "The service tracks {} in {}, and {} is its newest match.{superseded}{snapshots}",
             self.context.policy.deploy.follows, self.container.repository.name, self.image.tag
         )
+    }
+
+    /// Describes the rollout and the request that end with this rollout.
+    fn describe_superseded(&self) -> String {
+        let mut text = String::new();
+        if self.service.has_rollout_in_progress() {
+            text = format!(
+                " It supersedes the rollout of {} that was in progress.",
+                self.running_label()
+            );
+        }
+        if let Some(request) = self.find_ended_request() {
+            let _ = write!(
+                text,
+                " It ends the request of {} ({}), whose image was not released.",
+                request.caller_name(),
+                request.command
+            );
+        }
+        text
+    }
+
+    /// Returns the open request for another image, which this rollout ends.
+    fn find_ended_request(&self) -> Option<Request> {
+        let state = self.context.state;
+        let approvals = Approval::list(&BTreeMap::new(), state);
+        let approval = approvals.into_iter().find(|one| one.request.is_some())?;
+        let digest = approval.digest(state);
+        let is_used = state.requests.used.contains(&approval.key)
+            || digest.is_some_and(|digest| approval.is_used(digest, state));
+        let is_other = digest != Some(&self.image.digest) && !self.has_open_approval();
+        approval.request.filter(|_| is_other && !is_used)
     }
 
     /// Describes the revision of a template that replaced the release: who registered it, and what it changed.

@@ -653,6 +653,9 @@ fn a_requested_image_is_tried_again(
     world.state_mut().tasks.clear();
     minutes(&world, 10);
     assert!(runs(&world, &web, image), "{:?}", world.titles());
+    let last = world.state().notices.last().unwrap().message.clone();
+    let why = "It is deployed again, because its environment failed it before: no capacity";
+    assert!(last.why.starts_with(why), "{}", last.why);
     world.state_mut().settle(&web);
     minutes(&world, 60);
     assert!(runs(&world, &web, image), "{:?}", world.titles());
@@ -1106,6 +1109,32 @@ fn an_older_push_does_not_end_a_held_request() {
     world.state_mut().images.get_mut(&key).unwrap().1 = None;
     minutes(&world, 10);
     assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
+}
+
+/// A push that ends a held request says so.
+#[test]
+fn a_newer_push_ends_a_held_request_in_words() {
+    let (world, web) = web();
+    release(&world, &web, "RC_1.4.0", 11);
+    world.push("shop/web", "hotfix-1", 99);
+    let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
+    world.state_mut().images.get_mut(&key).unwrap().1 = Some(Vec::new());
+    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
+    world.advance(MINUTE);
+    push(&world, "RC_1.4.1", 12);
+    assert!(runs(&world, &web, "RC_1.4.1"), "{:?}", world.titles());
+    let last = world.state().notices.last().unwrap().message.clone();
+    assert!(
+        last.why.ends_with(
+            " It ends the request of alice (deploy hotfix-1), whose image was not released."
+        ),
+        "{}",
+        last.why
+    );
+    minutes(&world, 10);
+    push(&world, "RC_1.4.2", 13);
+    let last = world.state().notices.last().unwrap().message.clone();
+    assert!(!last.why.contains("request"), "it ended: {}", last.why);
 }
 
 /// The list of pauses is bounded, and no pause is dropped for another one.
