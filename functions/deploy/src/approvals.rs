@@ -134,7 +134,7 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
         let found = self.choose_from(approval, &tags).ok();
         Ok(found.filter(|chosen| {
             let tried_at = self.context.state.rollout_start(&chosen.digest);
-            !tried_at.is_some_and(|at| self.is_superseded(at, chosen, &tags))
+            !tried_at.is_some_and(|at| self.has_newer_push(at, chosen, &tags))
         }))
     }
 
@@ -148,7 +148,9 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
                 let requested_at = approval.request.as_ref().map(|request| request.at);
                 let is_open = !self.is_used(approval)
                     && self.find_running(approval).is_none()
-                    && !requested_at.is_some_and(|at| self.is_superseded(at, &chosen, &tags));
+                    // With approve=yes, a newer push does not win by itself.
+                    && (self.context.policy.deploy.approve
+                        || !requested_at.is_some_and(|at| self.has_newer_push(at, &chosen, &tags)));
                 Ok(is_open.then_some(chosen))
             }
             Err(kind) => {
@@ -169,18 +171,17 @@ impl<'a, C: Reads> ApprovalLookup<'a, C> {
     }
 
     /// Reports whether a tracked image that could be deployed itself was pushed since: the newest push wins.
-    fn is_superseded(&self, since: Timestamp, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
+    fn has_newer_push(&self, since: Timestamp, chosen: &ImageTag, tags: &[ImageTag]) -> bool {
         let deploy = &self.context.policy.deploy;
         let quarantined = &self.context.state.releases.quarantined;
         let running = self.container.running_image().tag.unwrap_or_default();
-        !deploy.approve
-            && tags.iter().any(|listed| {
-                listed.pushed_at.is_some_and(|at| at > since)
-                    && listed.digest != chosen.digest
-                    && deploy.follows.matches_tag(&listed.tag)
-                    && deploy.follows.compare_tags(&listed.tag, &running) != Some(Ordering::Less)
-                    && !quarantined.contains_key(&listed.digest)
-            })
+        tags.iter().any(|listed| {
+            listed.pushed_at.is_some_and(|at| at > since)
+                && listed.digest != chosen.digest
+                && deploy.follows.matches_tag(&listed.tag)
+                && deploy.follows.compare_tags(&listed.tag, &running) != Some(Ordering::Less)
+                && !quarantined.contains_key(&listed.digest)
+        })
     }
 
     async fn read_tags(&mut self) -> Result<Vec<ImageTag>, AwsError> {

@@ -368,7 +368,7 @@ pub fn strategy_of_express_mode(requested: &str, actual: &str) -> Message {
         "releases deploy as {actual}, not {requested} - ECS Express Mode sets the strategy"
     ))
     .why("lamplighter:deploy sets strategy=, and ECS doesn't let a service of Express Mode change its deployment configuration. Releases, verification and rollbacks work, with the strategy that it has.")
-    .next("Remove strategy= and bake= from the tag, or create the service without Express Mode.")
+    .next("Remove strategy= from the tag, or create the service without Express Mode.")
     .deduplicated_by(format!("express-strategy:{requested}"))
 }
 

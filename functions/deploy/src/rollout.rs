@@ -326,8 +326,11 @@ impl Candidate<'_> {
         let digest = approval.digest(state);
         let is_used = state.requests.used.contains(&approval.key)
             || digest.is_some_and(|digest| approval.is_used(digest, state));
-        let is_other = digest != Some(&self.image.digest) && !self.has_open_approval();
-        approval.request.filter(|_| is_other && !is_used)
+        let current = state.releases.current.as_ref();
+        let is_known = [Some(&self.image.digest), current].contains(&digest) && digest.is_some();
+        let repeats = current == Some(&self.image.digest);
+        let is_open = !is_used && !is_known && !repeats && !self.has_open_approval();
+        approval.request.filter(|_| is_open)
     }
 
     /// Describes the revision of a template that replaced the release: who registered it, and what it changed.

@@ -697,6 +697,56 @@ fn a_push_ends_the_retries_of_a_requested_image(#[case] command: &str) {
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
 }
 
+/// With approve=yes, the push is held for approval, and the retries end.
+#[test]
+fn a_push_that_waits_for_approval_ends_the_retries() {
+    let world = World::new();
+    let tag = format!("{VERSIONS} approve=yes");
+    let web = world.service("web", "shop/web", "RC_1.1.0", &tag);
+    world.push("shop/web", "RC_1.2.0", 12);
+    world.advance(MINUTE);
+    request(&world, &about_web("approve", Some(("image", "RC_1.2.0"))));
+    minutes(&world, 3);
+    fail_to_start(&world, &web, "RESOURCE:MEMORY");
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    world.state_mut().tasks.clear();
+    push(&world, "RC_1.3.0", 13);
+    minutes(&world, 60);
+    for tag in ["RC_1.2.0", "RC_1.3.0"] {
+        assert!(!runs(&world, &web, tag), "{:?}", world.titles());
+    }
+    let held = "RC_1.3.0 held - waiting for approval";
+    assert!(
+        world.titles().iter().any(|title| title.starts_with(held)),
+        "{:?}",
+        world.titles()
+    );
+}
+
+/// A requested rollback ends the retries of an image that is newer than its target.
+#[test]
+fn a_requested_rollback_ends_the_retries() {
+    let world = World::new();
+    let web = world.service("web", "shop/web", "RC_1.0.0", VERSIONS);
+    release(&world, &web, "RC_1.1.0", 11);
+    minutes(&world, 30);
+    release(&world, &web, "RC_1.3.0", 13);
+    world.push("shop/web", "RC_1.2.0", 12);
+    minutes(&world, 30);
+    request(&world, &about_web("deploy", Some(("image", "RC_1.2.0"))));
+    minutes(&world, 3);
+    fail_to_start(&world, &web, "RESOURCE:MEMORY");
+    world.state_mut().roll_back(&web);
+    minutes(&world, 2);
+    world.state_mut().tasks.clear();
+    request(&world, &about_web("roll-back", Some(("to", "RC_1.1.0"))));
+    minutes(&world, 5);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    minutes(&world, 120);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+}
+
 /// A template that names an earlier image is put right with the image that a person requested.
 #[test]
 fn a_template_does_not_take_a_requested_image_back() {

@@ -221,6 +221,10 @@ impl TargetState {
         }
         self.releases.current.clone_from(&rollback.to_digest);
         self.requests.is_chosen = rollback.request.is_some();
+        if rollback.request.is_some() {
+            // A person chose what runs, so nothing that failed before is tried again.
+            self.releases.not_blamed.clear();
+        }
         let active = self.releases.active_rollout.as_ref();
         let left = active
             .and_then(|active| active.template.clone())
