@@ -114,11 +114,11 @@ fn select_by_image<'a>(
         // A first rollout replaces a placeholder image from another registry.
         return Ok(vec![only.clone()]);
     }
-    if run_one_image(&matching) {
+    if agree(&matching, |image| image) {
         return Ok(matching);
     }
     let names = join_names(&matching);
-    let is_one_repository = have_one_repository(&matching);
+    let is_one_repository = agree(&matching, |image| &image.repository);
     matching.retain(|(_, image)| {
         let tag = image.tag.as_deref();
         tag.is_some_and(|tag| policy.follows.matches_tag(tag))
@@ -142,19 +142,14 @@ fn is_from_repository(policy: &DeployPolicy, (_, image): &Candidate<'_>) -> bool
     }
 }
 
-/// Reports whether all containers run the same image.
-fn run_one_image(candidates: &[Candidate<'_>]) -> bool {
-    candidates.windows(2).all(|pair| match pair {
-        [(_, a), (_, b)] => a == b,
-        _ => true,
-    })
-}
-
-fn have_one_repository(candidates: &[Candidate<'_>]) -> bool {
-    candidates.windows(2).all(|pair| match pair {
-        [(_, a), (_, b)] => a.repository == b.repository,
-        _ => true,
-    })
+/// Reports whether a property of the images is the same for all containers.
+fn agree<'a, T: PartialEq>(
+    candidates: &'a [Candidate<'_>],
+    property: fn(&'a ImageRef) -> T,
+) -> bool {
+    let mut values = candidates.iter().map(|(_, image)| property(image));
+    let first = values.next();
+    values.all(|value| Some(value) == first)
 }
 
 fn join_names<'a>(containers: impl IntoIterator<Item = &'a Candidate<'a>>) -> String {
@@ -217,7 +212,7 @@ mod tests {
     fn find(tag: &str, containers: &[(&str, &str)]) -> Result<SelectedContainer, String> {
         let containers: Vec<Value> = containers
             .iter()
-            .map(|(n, i)| json!({"name": n, "image": i}))
+            .map(|(n, i)| json!({"name": n, "image": i.replace('H', HOST)}))
             .collect();
         let Value::Object(document) = json!({"taskDefinitionArn": "arn:aws:ecs:::task-definition/shop-web:41", "containerDefinitions": containers})
         else {
@@ -228,7 +223,11 @@ mod tests {
             tags: BTreeMap::new(),
         };
         let service = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
-        select_container(&DeployPolicy::parse(tag).unwrap(), &definition, &service)
+        select_container(
+            &DeployPolicy::parse(&tag.replace('H', HOST)).unwrap(),
+            &definition,
+            &service,
+        )
     }
 
     #[rstest]
@@ -241,13 +240,7 @@ mod tests {
         #[case] containers: &[(&str, &str)],
         #[case] expected: &str,
     ) {
-        let containers: Vec<(&str, String)> = containers
-            .iter()
-            .map(|(n, i)| (*n, i.replace('H', HOST)))
-            .collect();
-        let containers: Vec<(&str, &str)> =
-            containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
-        let found = find(tag, &containers).unwrap();
+        let found = find(tag, containers).unwrap();
         assert_eq!(found.name, expected);
         assert_eq!(
             found.repository,
@@ -271,13 +264,7 @@ mod tests {
         #[case] containers: &[(&str, &str)],
         #[case] expected: &[&str],
     ) {
-        let containers: Vec<(&str, String)> = containers
-            .iter()
-            .map(|(n, i)| (*n, i.replace('H', HOST)))
-            .collect();
-        let containers: Vec<(&str, &str)> =
-            containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
-        let found = find(&tag.replace('H', HOST), &containers).unwrap();
+        let found = find(tag, containers).unwrap();
         assert_eq!(found.names().collect::<Vec<_>>(), expected);
     }
 
@@ -297,13 +284,6 @@ mod tests {
         #[case] containers: &[(&str, &str)],
         #[case] problem: &str,
     ) {
-        let containers: Vec<(&str, String)> = containers
-            .iter()
-            .map(|(n, i)| (*n, i.replace('H', HOST)))
-            .collect();
-        let containers: Vec<(&str, &str)> =
-            containers.iter().map(|(n, i)| (*n, i.as_str())).collect();
-        let containers = &containers[..];
         assert_eq!(find(tag, containers).unwrap_err(), problem);
     }
 }

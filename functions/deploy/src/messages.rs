@@ -290,7 +290,10 @@ pub fn wrong_deployment_group(tag: &str, group: &str, services: Option<&[String]
             format!("lamplighter:deploy sets group={group}, and CodeDeploy has no such group."),
         ),
         Some(services) => {
-            let list = services.join(", ");
+            let list = match services {
+                [] => "no ECS service".to_owned(),
+                services => services.join(", "),
+            };
             (
                 format!("{tag} not deployed - deployment group {group} is for {list}"),
                 format!(

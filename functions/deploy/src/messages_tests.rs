@@ -114,7 +114,11 @@ fn every_message_about_other_services() {
     let unknown = given()
         .deploy("tag=RC_x.x.x repo=shop/web after=staging/web")
         .after(EarlierStage::default());
-    let mut messages = vec![group(None), group(Some(&["billing/api".to_owned()]))];
+    let mut messages = vec![
+        group(None),
+        group(Some(&["billing/api".to_owned()])),
+        group(Some(&[])),
+    ];
     messages.extend(messages_of(unknown.decide()));
     insta::assert_snapshot!(book(&messages));
 }

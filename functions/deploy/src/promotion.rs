@@ -55,13 +55,10 @@ impl Prefetched {
     /// Returns the releases of the service that comes before a target; `None` without `after=`.
     #[must_use]
     pub fn find_earlier_stage(&self, context: TargetContext<'_, Policy>) -> Option<EarlierStage> {
-        let service = earlier_service(context.target)?;
-        Some(
-            self.earlier_stages
-                .get(&service)
-                .cloned()
-                .unwrap_or_default(),
-        )
+        let (cluster, name) = context.policy.deploy.after.as_ref()?;
+        let service = context.target.arn.sibling_service(cluster, name);
+        let known = self.earlier_stages.get(&service);
+        Some(known.cloned().unwrap_or_default())
     }
 }
 

@@ -321,16 +321,19 @@ impl Candidate<'_> {
     /// Returns the open request for another image, which this rollout ends.
     fn find_ended_request(&self) -> Option<Request> {
         let state = self.context.state;
-        let approvals = Approval::list(&BTreeMap::new(), state);
-        let approval = approvals.into_iter().find(|one| one.request.is_some())?;
-        let digest = approval.digest(state);
-        let is_used = state.requests.used.contains(&approval.key)
-            || digest.is_some_and(|digest| approval.is_used(digest, state));
         let current = state.releases.current.as_ref();
-        let is_known = [Some(&self.image.digest), current].contains(&digest) && digest.is_some();
+        let approval = Approval::find_requested(state)?;
+        let is_done = match approval.digest(state) {
+            Some(digest) => {
+                *digest == self.image.digest
+                    || current == Some(digest)
+                    || approval.is_used(digest, state)
+            }
+            None => state.requests.used.contains(&approval.key) || self.has_open_approval(),
+        };
+        // A rollout of what runs already supersedes no request.
         let repeats = current == Some(&self.image.digest);
-        let is_open = !is_used && !is_known && !repeats && !self.has_open_approval();
-        approval.request.filter(|_| is_open)
+        approval.request.filter(|_| !is_done && !repeats)
     }
 
     /// Describes the revision of a template that replaced the release: who registered it, and what it changed.

@@ -71,8 +71,8 @@ fn decide_request(
         .pauses
         .iter()
         .find(|pause| pause.scope == request.scope);
-    if !requests.has_room(&request.command) {
-        return Plan::refuse(messages::too_many_open(&request));
+    if let Some(full) = requests.find_full_list(&request.command) {
+        return Plan::refuse(messages::too_many_open(full));
     }
     if request.command == Command::Resume && paused.is_none() {
         return Plan::refuse(messages::not_paused(&request));

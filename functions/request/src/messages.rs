@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use lamplighter::model::{Command, Request, RequestScope};
 use lamplighter::notify::{Message, PAUSE_OF_EVERYTHING, PAUSE_PREFIX};
+use lamplighter::state::OpenRequests;
 
 /// What follows the end of a pause.
 const ACTS_AGAIN: &str = "Lamplighter acts again, and catches up at the next sweeps. It does not restart tasks whose secret was rotated \
@@ -97,10 +98,10 @@ pub fn describe_effect(request: &Request) -> String {
 }
 
 /// Explains that no more requests of a kind can be open at once.
-pub fn too_many_open(request: &Request) -> String {
-    let (open, remedy) = match request.command {
-        Command::Pause => ("pauses are in effect", "resume some of them"),
-        _ => (
+pub fn too_many_open(full: OpenRequests) -> String {
+    let (open, remedy) = match full {
+        OpenRequests::Pauses => ("pauses are in effect", "resume some of them"),
+        OpenRequests::Rejections => (
             "requests to reject or to roll back are open",
             "wait until they are handled",
         ),

@@ -49,9 +49,13 @@ pub fn release_verified(
 /// Warns that alarms of `alarms=` do not exist.
 pub fn alarms_not_found(names: &[String]) -> Message {
     let list = names.join(", ");
-    let verb = if names.len() == 1 { "does" } else { "do" };
-    Message::warning(format!("{list} not heard - no such alarm"))
-        .action("Lamplighter verifies releases without it.")
+    let (verb, pronoun) = if names.len() == 1 {
+        ("does", "it")
+    } else {
+        ("do", "them")
+    };
+    Message::warning(format!("{list} ignored - no such alarm"))
+        .action(format!("Lamplighter verifies releases without {pronoun}."))
         .why(format!(
             "alarms= in lamplighter:deploy names {list}, which {verb} not exist in CloudWatch in this region."
         ))

@@ -188,6 +188,7 @@ fn every_message() {
         messages::release_verified(&service, &active, 16, &[]),
         messages::release_verified(&service, &active, 16, &[alarm()]),
         messages::alarms_not_found(&["checkout-errors".to_owned()]),
+        messages::alarms_not_found(&["checkout-errors", "checkout-latency"].map(str::to_owned)),
         messages::waits_for_approval(&active, true),
         messages::waits_for_approval(&active, false),
         messages::approval_received(&active, None),

@@ -133,12 +133,12 @@ impl Prefetched {
             let stage = derive_stage(&service, &advanced, runs_it, failed, deadline, self.at);
             if stage == RolloutStage::TimedOut {
                 // Before ECS stops an old task, the load balancer drains it.
-                // A rollback must not wait until it can be read.
-                let groups = &service.target_groups;
-                let drained = cloud
-                    .longest_deregistration(groups)
-                    .await
-                    .unwrap_or_default();
+                let read = cloud.longest_deregistration(&service.target_groups).await;
+                let drained = read.unwrap_or_else(|error| {
+                    // A rollback must not wait until it can be read.
+                    tracing::warn!(error = %error, "the deregistration delay counts as 0");
+                    0
+                });
                 let deadline = deadline.map(|deadline| deadline + drained);
                 derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
             } else {

@@ -3,10 +3,9 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
-use crate::ecs::deployment_configuration::DescribedConfiguration;
-
 use super::Config;
 use super::clients::Clients;
+use super::ecs::deployment_configuration::DescribedConfiguration;
 use super::{ecs, elb};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Service, TargetGroup, TaskDefinition};

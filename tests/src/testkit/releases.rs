@@ -4,8 +4,10 @@ use deploy::Deploy;
 use jiff::SignedDuration;
 use lamplighter::model::{Arn, Digest, Task};
 use rollout::Rollout;
+use verify::Verify;
 
 use crate::testkit::world::World;
+use crate::testkit::world::ecs::Ecs;
 
 pub const MINUTE: SignedDuration = SignedDuration::from_mins(1);
 
@@ -18,6 +20,18 @@ pub fn push(world: &World, tag: &str, content: u64) {
 pub fn minutes(world: &World, minutes: usize) {
     for minute in 0..minutes {
         world.advance(MINUTE);
+        let _ = world.sweep(&Rollout);
+        if minute % 5 == 0 {
+            let _ = world.sweep(&Deploy);
+        }
+    }
+}
+
+/// So many minutes, in which ECS moves on and calls its hooks, with both sweeps.
+pub fn minutes_of_ecs(world: &World, ecs: &mut Ecs, minutes: u32) {
+    for minute in 0..minutes {
+        world.advance(MINUTE);
+        ecs.minute(&Verify);
         let _ = world.sweep(&Rollout);
         if minute % 5 == 0 {
             let _ = world.sweep(&Deploy);

@@ -224,19 +224,24 @@ fn server(status: &Arc<AtomicU16>) -> String {
     format!("http://{address}/health")
 }
 
+/// Pushes RC_1.2.0, which completes, fails its probes and is rolled back.
+fn push_and_fail_probes(stack: &Stack, web: &str, good: &str) {
+    wait_until_idle(stack);
+    push(stack, web, "RC_1.2.0", "b");
+    ends(stack, "COMPLETED");
+    stack.sweep_until("RolloutSweep", "it is rolled back", || {
+        rejected(stack, "failed probes").then_some(())
+    });
+    assert!(deployed_image(stack, web).ends_with(good));
+}
+
 #[test]
 fn failed_probes_roll_a_release_back() {
     let (stack, web, good) = live();
     let status = Arc::new(AtomicU16::new(503));
     let tag = format!("tag=RC_x.x.x repo=shop/web verify={}", server(&status));
     tag_service(&stack, &web, &[("lamplighter:deploy", &tag)]);
-    wait_until_idle(&stack);
-    push(&stack, &web, "RC_1.2.0", "b");
-    ends(&stack, "COMPLETED");
-    stack.sweep_until("RolloutSweep", "it is rolled back", || {
-        rejected(&stack, "failed probes").then_some(())
-    });
-    assert!(deployed_image(&stack, &web).ends_with(&good));
+    push_and_fail_probes(&stack, &web, &good);
     let body = stack
         .mail()
         .iter()
@@ -376,13 +381,7 @@ fn a_rollback_does_without_the_steps_of_a_canary() {
     let request =
         json!({"cluster": "shop", "service": "web", "deploymentConfiguration": configuration});
     stack.call("ecs", "UpdateService", request).unwrap();
-    wait_until_idle(&stack);
-    push(&stack, &web, "RC_1.2.0", "b");
-    ends(&stack, "COMPLETED");
-    stack.sweep_until("RolloutSweep", "it is rolled back", || {
-        rejected(&stack, "failed probes").then_some(())
-    });
-    assert!(deployed_image(&stack, &web).ends_with(&good));
+    push_and_fail_probes(&stack, &web, &good);
     let strategy = |stack: &Stack| describe(stack, &web)["deploymentConfiguration"].clone();
     assert_eq!(strategy(&stack)["strategy"], "BLUE_GREEN");
     assert_eq!(strategy(&stack)["bakeTimeInMinutes"], 0);

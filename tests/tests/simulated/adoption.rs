@@ -43,6 +43,11 @@ fn fleet(world: &World, services: usize, runs: u64) -> Vec<Arn> {
     fleet
 }
 
+fn set_running_count(world: &World, service: &Arn, tasks: i32) {
+    let mut state = world.state_mut();
+    state.services.get_mut(service).unwrap().running_count = tasks;
+}
+
 fn tag_change(arn: &Arn) -> serde_json::Value {
     json!({
         "version": "0", "id": "tagged", "detail-type": "Tag Change on Resource", "source": "aws.tag",
@@ -247,29 +252,14 @@ fn the_first_rollout_waits_for_stable_tasks() {
     let world = World::new();
     let web = fleet(&world, 1, 7).remove(0);
     world.push("shop/web", "latest", 7);
-    world
-        .state_mut()
-        .services
-        .get_mut(&web)
-        .unwrap()
-        .running_count = 1;
+    set_running_count(&world, &web, 1);
     minutes(&world, 20);
     assert_eq!(world.count("UpdateService"), 0, "{:?}", world.titles());
-    world
-        .state_mut()
-        .services
-        .get_mut(&web)
-        .unwrap()
-        .running_count = 2;
+    set_running_count(&world, &web, 2);
     minutes(&world, 6);
     assert_eq!(world.count("UpdateService"), 0, "it runs the right image");
     let stuck = world.service("stuck", "shop/web", "latest", LATEST);
-    world
-        .state_mut()
-        .services
-        .get_mut(&stuck)
-        .unwrap()
-        .running_count = 0;
+    set_running_count(&world, &stuck, 0);
     minutes(&world, 45);
     assert!(
         world.image_of(&stuck).ends_with(&digest(7).to_string()),

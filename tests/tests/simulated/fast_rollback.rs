@@ -1,7 +1,7 @@
 //! The rollback of a service that shifts traffic in steps: all of the traffic leaves the failing revision at once.
 
 use deploy::Deploy;
-use e2e::testkit::releases::{VERIFIED, push, runs};
+use e2e::testkit::releases::{VERIFIED, minutes_of_ecs, push, runs};
 use e2e::testkit::world::ecs::{Behaviour, Ecs};
 use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
@@ -38,14 +38,7 @@ fn canary() -> Scene {
 
 impl Scene {
     fn minutes(&mut self, minutes: u32) {
-        for minute in 0..minutes {
-            self.world.advance(SignedDuration::from_mins(1));
-            self.ecs.minute(&Verify);
-            let _ = self.world.sweep(&Rollout);
-            if minute % 5 == 0 {
-                let _ = self.world.sweep(&Deploy);
-            }
-        }
+        minutes_of_ecs(&self.world, &mut self.ecs, minutes);
     }
 
     fn has_verified(&self, tag: &str) -> bool {

@@ -1,15 +1,13 @@
 //! Histories of releases, with ECS carrying them out: what holds whatever images do, and whatever becomes of events.
 
 use deploy::Deploy;
+use e2e::testkit::releases::minutes_of_ecs;
 use e2e::testkit::world::World;
 use e2e::testkit::world::ecs::{Behaviour, Ecs};
 use fastrand::Rng;
-use jiff::SignedDuration;
 use lamplighter::model::Arn;
-use rollout::Rollout;
 use rstest::rstest;
 use serde_json::Value;
-use verify::Verify;
 use verify::sequential::FALSE_ALARM_RATE;
 
 const HISTORIES: u64 = 150;
@@ -58,14 +56,7 @@ impl History {
     }
 
     fn minutes(&mut self, minutes: u32) {
-        for minute in 0..minutes {
-            self.world.advance(SignedDuration::from_mins(1));
-            self.ecs.minute(&Verify);
-            let _ = self.world.sweep(&Rollout);
-            if minute % 5 == 0 {
-                let _ = self.world.sweep(&Deploy);
-            }
-        }
+        minutes_of_ecs(&self.world, &mut self.ecs, minutes);
     }
 
     /// Events are lost, come twice, and come late.

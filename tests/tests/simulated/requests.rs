@@ -11,7 +11,7 @@ use e2e::testkit::world::{BEGINNING, Fault, World, sweep};
 use enroll::Enroll;
 use heal::Heal;
 use jiff::SignedDuration;
-use lamplighter::model::Arn;
+use lamplighter::model::{Arn, PlatformImage};
 use lamplighter::policy::{Mode, StackDefaults};
 use request::RequestOperation;
 use rollout::Rollout;
@@ -612,6 +612,25 @@ fn a_requested_image_stays_where_a_fixed_tag_is_tracked() {
 
 const VERSIONS: &str = "tag=RC_x.x.x repo=shop/web";
 
+/// Asks for an image by a request with this command, or by the tag if it is empty.
+fn ask_for(world: &World, web: &Arn, command: &str, image: &str) {
+    if !command.is_empty() {
+        request(world, &about_web(command, Some(("image", image))));
+        return;
+    }
+    let mut state = world.state_mut();
+    let tags = state.tags.get_mut(web).unwrap();
+    tags.insert("lamplighter:approve".into(), image.into());
+}
+
+/// Lets the release that is rolled out fail for its environment, which is well again afterwards.
+fn fail_for_environment(world: &World, web: &Arn) {
+    fail_to_start(world, web, "RESOURCE:MEMORY");
+    world.state_mut().roll_back(web);
+    minutes(world, 2);
+    world.state_mut().tasks.clear();
+}
+
 /// A requested or approved image that failed for its environment is deployed again, as the message says.
 #[rstest]
 #[case::fixed_tag("prod", "tag=prod repo=shop/web", "deploy", "hotfix-1")]
@@ -632,25 +651,18 @@ fn a_requested_image_is_tried_again(
     world.advance(MINUTE);
     release(&world, &web, tracked, 11);
     world.advance(MINUTE);
-    if command.is_empty() {
-        let mut state = world.state_mut();
-        let tags = state.tags.get_mut(&web).unwrap();
-        tags.insert("lamplighter:approve".into(), image.into());
-    } else {
-        request(&world, &about_web(command, Some(("image", image))));
-    }
+    ask_for(&world, &web, command, image);
     minutes(&world, 7);
     assert!(runs(&world, &web, image), "{:?}", world.titles());
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
     if breaker {
-        world.state_mut().roll_back(&web);
-        minutes(&world, 2);
+        fail_for_environment(&world, &web);
     } else {
+        fail_to_start(&world, &web, "RESOURCE:MEMORY");
         minutes(&world, 12);
         world.state_mut().settle(&web);
+        world.state_mut().tasks.clear();
     }
     assert!(runs(&world, &web, tracked), "{:?}", world.titles());
-    world.state_mut().tasks.clear();
     minutes(&world, 10);
     assert!(runs(&world, &web, image), "{:?}", world.titles());
     let last = world.state().notices.last().unwrap().message.clone();
@@ -680,18 +692,9 @@ fn a_push_ends_the_retries_of_a_requested_image(#[case] command: &str) {
     world.push("shop/web", "RC_1.0.9", 99);
     world.advance(MINUTE);
     release(&world, &web, "RC_1.1.0", 11);
-    if command.is_empty() {
-        let mut state = world.state_mut();
-        let tags = state.tags.get_mut(&web).unwrap();
-        tags.insert("lamplighter:approve".into(), "RC_1.0.9".into());
-    } else {
-        request(&world, &about_web(command, Some(("image", "RC_1.0.9"))));
-    }
+    ask_for(&world, &web, command, "RC_1.0.9");
     minutes(&world, 7);
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
-    world.state_mut().roll_back(&web);
-    minutes(&world, 2);
-    world.state_mut().tasks.clear();
+    fail_for_environment(&world, &web);
     release(&world, &web, "RC_1.2.0", 12);
     minutes(&world, 120);
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
@@ -707,10 +710,7 @@ fn a_push_that_waits_for_approval_ends_the_retries() {
     world.advance(MINUTE);
     request(&world, &about_web("approve", Some(("image", "RC_1.2.0"))));
     minutes(&world, 3);
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
-    world.state_mut().roll_back(&web);
-    minutes(&world, 2);
-    world.state_mut().tasks.clear();
+    fail_for_environment(&world, &web);
     push(&world, "RC_1.3.0", 13);
     minutes(&world, 60);
     for tag in ["RC_1.2.0", "RC_1.3.0"] {
@@ -736,10 +736,7 @@ fn a_requested_rollback_ends_the_retries() {
     minutes(&world, 30);
     request(&world, &about_web("deploy", Some(("image", "RC_1.2.0"))));
     minutes(&world, 3);
-    fail_to_start(&world, &web, "RESOURCE:MEMORY");
-    world.state_mut().roll_back(&web);
-    minutes(&world, 2);
-    world.state_mut().tasks.clear();
+    fail_for_environment(&world, &web);
     request(&world, &about_web("roll-back", Some(("to", "RC_1.1.0"))));
     minutes(&world, 5);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
@@ -1145,18 +1142,29 @@ fn an_approval_after_a_rejection_counts() {
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
 }
 
-/// A push that is not deployed itself does not end a request that is held.
-#[test]
-fn an_older_push_does_not_end_a_held_request() {
+/// A service that runs RC_1.4.0, and a request for hotfix-1, which has no platform of the service.
+fn with_held_request() -> (World, Arn) {
     let (world, web) = web();
     release(&world, &web, "RC_1.4.0", 11);
     world.push("shop/web", "hotfix-1", 99);
-    let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
-    world.state_mut().images.get_mut(&key).unwrap().1 = Some(Vec::new());
+    set_platforms(&world, Some(Vec::new()));
     request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
     world.advance(MINUTE);
+    (world, web)
+}
+
+/// Sets the platforms of hotfix-1; `None` for an image that runs everywhere.
+fn set_platforms(world: &World, platforms: Option<Vec<PlatformImage>>) {
+    let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
+    world.state_mut().images.get_mut(&key).unwrap().1 = platforms;
+}
+
+/// A push that is not deployed itself does not end a request that is held.
+#[test]
+fn an_older_push_does_not_end_a_held_request() {
+    let (world, web) = with_held_request();
     push(&world, "RC_1.3.9", 12);
-    world.state_mut().images.get_mut(&key).unwrap().1 = None;
+    set_platforms(&world, None);
     minutes(&world, 10);
     assert!(runs(&world, &web, "hotfix-1"), "{:?}", world.titles());
 }
@@ -1164,13 +1172,7 @@ fn an_older_push_does_not_end_a_held_request() {
 /// A push that ends a held request says so.
 #[test]
 fn a_newer_push_ends_a_held_request_in_words() {
-    let (world, web) = web();
-    release(&world, &web, "RC_1.4.0", 11);
-    world.push("shop/web", "hotfix-1", 99);
-    let key = ("shop/web".to_owned(), "hotfix-1".to_owned());
-    world.state_mut().images.get_mut(&key).unwrap().1 = Some(Vec::new());
-    request(&world, &about_web("deploy", Some(("image", "hotfix-1"))));
-    world.advance(MINUTE);
+    let (world, web) = with_held_request();
     push(&world, "RC_1.4.1", 12);
     assert!(runs(&world, &web, "RC_1.4.1"), "{:?}", world.titles());
     let last = world.state().notices.last().unwrap().message.clone();

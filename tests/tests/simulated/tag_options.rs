@@ -142,7 +142,7 @@ fn a_missing_alarm_is_reported_once() {
     let titles = world.titles();
     let reports = titles
         .iter()
-        .filter(|title| *title == "chekout-errors not heard - no such alarm");
+        .filter(|title| *title == "chekout-errors ignored - no such alarm");
     assert_eq!(reports.count(), 1, "{titles:?}");
     assert!(
         titles

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_cloudwatch::types::{
-    CompositeAlarm, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat,
+    CompositeAlarm, Dimension, Metric, MetricAlarm, MetricDataQuery, MetricStat, StateValue,
 };
 
 use crate::timestamps::to_second;
@@ -71,10 +71,7 @@ pub fn convert_alarm(alarm: &MetricAlarm) -> Option<ExistingAlarm> {
     Some(ExistingAlarm {
         name: alarm.alarm_name.clone()?,
         arn: alarm.alarm_arn.clone().unwrap_or_default(),
-        state: alarm
-            .state_value
-            .as_ref()
-            .and_then(|s| AlarmState::parse(s.as_str()))?,
+        state: convert_state(alarm.state_value.as_ref())?,
         state_since: since.and_then(to_second),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
         actions: convert_actions(alarm),
@@ -90,15 +87,16 @@ pub fn convert_composite_alarm(alarm: &CompositeAlarm) -> Option<ExistingAlarm> 
     Some(ExistingAlarm {
         name: alarm.alarm_name.clone()?,
         arn: alarm.alarm_arn.clone().unwrap_or_default(),
-        state: alarm
-            .state_value
-            .as_ref()
-            .and_then(|s| AlarmState::parse(s.as_str()))?,
+        state: convert_state(alarm.state_value.as_ref())?,
         state_since: since.and_then(to_second),
         state_reason: alarm.state_reason.clone().unwrap_or_default(),
         actions: AlarmTopics::default(),
         alarm: None,
     })
+}
+
+fn convert_state(state: Option<&StateValue>) -> Option<AlarmState> {
+    state.and_then(|state| AlarmState::parse(state.as_str()))
 }
 
 fn convert_actions(alarm: &MetricAlarm) -> AlarmTopics {

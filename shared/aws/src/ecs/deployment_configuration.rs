@@ -3,10 +3,10 @@
 //! An update of one setting sends the whole configuration, so a field that AWS adds later would otherwise be lost.
 
 use aws_sdk_ecs::types::DeploymentConfiguration;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use serde_json::{Map, Value};
 
 use crate::raw_json::replace_body;
-use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 
 /// The settings of the strategies with steps, which a configuration loses on purpose when its strategy changes.
 const STEPS: [&str; 2] = ["canaryConfiguration", "linearConfiguration"];
@@ -64,16 +64,25 @@ fn overlay(described: &Value, changed: Value) -> Value {
             Value::Object(overlay_object(described, changed))
         }
         (Value::Array(described), Value::Array(changed)) => {
-            let hooks = changed.into_iter().map(|hook| {
-                let target = hook.get(HOOK_TARGET);
-                match described.iter().find(|old| old.get(HOOK_TARGET) == target) {
-                    Some(old) if hook.is_object() => overlay(old, hook),
-                    _ => hook,
-                }
-            });
+            let hooks = changed
+                .into_iter()
+                .map(|hook| overlay_hook(described, hook));
             Value::Array(hooks.collect())
         }
         (_, changed) => changed,
+    }
+}
+
+/// Returns a changed hook with the fields that it had before. Names of alarms and stages stay as they are, and so does a hook
+/// that can't be told from another one.
+fn overlay_hook(described: &[Value], hook: Value) -> Value {
+    let target = hook.get(HOOK_TARGET);
+    let mut same = described
+        .iter()
+        .filter(|old| hook.is_object() && old.get(HOOK_TARGET) == target);
+    match (same.next(), same.next()) {
+        (Some(old), None) => overlay(old, hook),
+        (None | Some(_), _) => hook,
     }
 }
 
@@ -110,6 +119,8 @@ mod tests {
                 {"hookTargetArn": "others", "roleArn": "r", "retries": 2},
                 {"hookTargetArn": "gone", "retries": 9},
                 {"targetType": "PAUSE", "approvers": ["ops"]},
+                {"hookTargetArn": "twice", "lifecycleStages": ["PRE_SCALE_UP"], "retries": 1},
+                {"hookTargetArn": "twice", "lifecycleStages": ["POST_SCALE_UP"], "retries": 3},
             ],
         });
         let changed = json!({
@@ -118,6 +129,7 @@ mod tests {
                 {"targetType": "PAUSE"},
                 {"hookTargetArn": "others", "roleArn": "r"},
                 {"hookTargetArn": "verify"},
+                {"hookTargetArn": "twice", "lifecycleStages": ["PRE_SCALE_UP"]},
             ],
         });
         let expected = json!({
@@ -127,6 +139,7 @@ mod tests {
                 {"targetType": "PAUSE", "approvers": ["ops"]},
                 {"hookTargetArn": "others", "roleArn": "r", "retries": 2},
                 {"hookTargetArn": "verify"},
+                {"hookTargetArn": "twice", "lifecycleStages": ["PRE_SCALE_UP"]},
             ],
         });
         assert_eq!(overlay(&described, changed), expected);

@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::{
     ResourceManagementType, Service as EcsService, TaskSet,
 };
 
-use super::traffic_shift::parse_traffic_shift;
+use super::traffic_shift::{parse_traffic_shift, primary_deployment};
 use crate::timestamps::to_timestamp;
 use lamplighter::model::{
     Arn, CapacityShare, CircuitBreaker, Deployment, DeploymentController, Service,
@@ -89,8 +89,7 @@ fn find_reached_container(service: &EcsService, task_sets: &[TaskSet]) -> Option
 /// Returns the running task definition: that of the primary task set, if there are task sets. A service of Express Mode
 /// names it only in its primary deployment.
 fn current_task_definition(service: &EcsService, task_sets: &[TaskSet]) -> String {
-    let mut deployments = service.deployments().iter();
-    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
+    let primary = primary_deployment(service.deployments());
     task_sets
         .first()
         .and_then(|primary| primary.task_definition.clone())

@@ -1,7 +1,7 @@
 //! Traffic shifting: how a service shifts traffic now, and the configuration for a strategy.
 
 use aws_sdk_ecs::types::{
-    CanaryConfiguration, DeploymentConfiguration, DeploymentLifecycleHook,
+    CanaryConfiguration, Deployment, DeploymentConfiguration, DeploymentLifecycleHook,
     DeploymentLifecycleHookStage, DeploymentLifecycleHookTargetType,
     DeploymentLifecycleHookTimeoutConfiguration, DeploymentStrategy, LinearConfiguration,
     LoadBalancer, Service,
@@ -141,11 +141,16 @@ pub fn with_strategy(
     configuration
 }
 
+/// Returns the deployment that a service has reached or is moving to.
+pub fn primary_deployment(deployments: &[Deployment]) -> Option<&Deployment> {
+    deployments
+        .iter()
+        .find(|deployment| deployment.status() == Some("PRIMARY"))
+}
+
 /// Reports whether other services reach this one by Service Connect, which routes to two revisions by itself.
 fn offers_service_connect(service: &Service) -> bool {
-    let mut deployments = service.deployments().iter();
-    let primary = deployments.find(|deployment| deployment.status() == Some("PRIMARY"));
-    primary
+    primary_deployment(service.deployments())
         .and_then(|primary| primary.service_connect_configuration())
         .is_some_and(|connect| connect.enabled && !connect.services().is_empty())
 }

@@ -9,6 +9,7 @@ use aws_sdk_ecs::types::{
 };
 
 use super::deployment_configuration::{ChangedConfiguration, keep_unknown_fields};
+use super::traffic_shift::primary_deployment;
 use crate::error::{aws_error, incomplete_response};
 use crate::retries::RetryRejectionsOnly;
 use lamplighter::AwsError;
@@ -29,7 +30,7 @@ pub async fn update_service(
         Some(configuration) => send_configuration(request, configuration).await,
     };
     let answer = answer.map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
-    Ok(deployment_label(answer))
+    Ok(deployment_label(&answer))
 }
 
 /// Changes the deployment configuration of a service, which starts no deployment.
@@ -114,7 +115,7 @@ async fn send_once(request: UpdateServiceFluentBuilder, service: &Arn) -> Result
         .send()
         .await
         .map_err(|e| aws_error(CALL, &service.display_name(), &e))?;
-    Ok(deployment_label(answer))
+    Ok(deployment_label(&answer))
 }
 
 /// Returns the client configuration for calls that are not idempotent.
@@ -123,13 +124,11 @@ pub fn without_ambiguous_retries() -> aws_sdk_ecs::config::Builder {
 }
 
 /// Returns a label for the deployment that an update started: `deployment ecs-svc/42`.
-fn deployment_label(answer: UpdateServiceOutput) -> String {
-    let deployments = answer.service.and_then(|service| service.deployments);
-    deployments
-        .unwrap_or_default()
-        .into_iter()
-        .find(|deployment| deployment.status.as_deref() == Some("PRIMARY"))
-        .and_then(|primary| primary.id)
+fn deployment_label(answer: &UpdateServiceOutput) -> String {
+    let service = answer.service();
+    service
+        .and_then(|service| primary_deployment(service.deployments()))
+        .and_then(|primary| primary.id())
         .map_or_else(|| "accepted".to_owned(), |id| format!("deployment {id}"))
 }
 

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::ecs::deployment_configuration::ChangedConfiguration;
-
 use super::backups::create_database_snapshot;
 use super::capability::{Execute, unsupported};
 use crate::account::Account;
 use crate::codedeploy;
+use crate::ecs::deployment_configuration::ChangedConfiguration;
 use crate::ecs::{deployments, task_definitions, traffic_shift, updates};
 use lamplighter::AwsError;
 use lamplighter::plan::{
@@ -185,7 +184,9 @@ pub async fn deploy_rollback_target(
             updates::update_service(client, &rollback.service, &rollback.to, configuration).await;
         match updated {
             // A slow rollback is better than none.
-            Err(error) if error.refused && !error.is_throttling() => {}
+            Err(error) if error.refused && !error.is_throttling() => {
+                tracing::warn!(error = %error, "the rollback shifts traffic in steps");
+            }
             updated => return updated,
         }
     }

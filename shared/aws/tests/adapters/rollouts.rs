@@ -13,7 +13,7 @@ use aws_sdk_ecs::types::DeploymentStrategy;
 use aws_sdk_ecs::types::{
     CanaryConfiguration, LinearConfiguration, Service, ServiceEvent, StopServiceDeploymentStopType,
 };
-use aws_smithy_mocks::{RuleMode, mock, mock_client};
+use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::Intercept;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
@@ -39,8 +39,14 @@ fn aws(ecs: aws_sdk_ecs::Client, ecr: aws_sdk_ecr::Client) -> Aws<RolloutActions
     Aws::without_config().with_client(ecs).with_client(ecr)
 }
 
-fn answer(status: u16, body: &'static str) -> HttpResponse {
-    HttpResponse::new(StatusCode::try_from(status).unwrap(), SdkBody::from(body))
+fn answer(status: u16, body: impl Into<SdkBody>) -> HttpResponse {
+    HttpResponse::new(StatusCode::try_from(status).unwrap(), body.into())
+}
+
+/// DescribeServices with this answer.
+fn describes(body: String) -> Rule {
+    mock!(aws_sdk_ecs::Client::describe_services)
+        .then_http_response(move || answer(200, body.clone()))
 }
 
 fn web() -> Arn {
@@ -268,7 +274,7 @@ async fn a_deployment_without_a_single_source_revision_has_none(#[case] sources:
         let body = format!(
             r#"{{"serviceDeployments": [{{"sourceServiceRevisions": {sources}, "targetServiceRevision": {{"arn": "r2"}}}}]}}"#
         );
-        HttpResponse::new(StatusCode::try_from(200).unwrap(), SdkBody::from(body))
+        answer(200, body)
     });
     let revisions = mock!(aws_sdk_ecs::Client::describe_service_revisions)
         .then_http_response(|| answer(200, r#"{"serviceRevisions": []}"#));
@@ -377,12 +383,7 @@ async fn the_duration_of_a_traffic_shift_is_computed(
     } else {
         described(alternate, configuration)
     };
-    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
-        HttpResponse::new(
-            StatusCode::try_from(200).unwrap(),
-            SdkBody::from(body.clone()),
-        )
-    });
+    let found = describes(body);
     let aws = aws(
         mock_client!(aws_sdk_ecs, [&found]),
         mock_client!(aws_sdk_ecr, []),
@@ -414,12 +415,7 @@ async fn a_strategy_is_set_with_our_hook_and_keeps_everything_else(
         {"hookTargetArn": "lambda-of-others", "roleArn": "r", "lifecycleStages": ["PRE_SCALE_UP"]},
         {"hookTargetArn": "verify", "roleArn": "of-yesterday", "lifecycleStages": ["POST_SCALE_UP"]}]}"#;
     let body = described(TWO, configuration);
-    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
-        HttpResponse::new(
-            StatusCode::try_from(200).unwrap(),
-            SdkBody::from(body.clone()),
-        )
-    });
+    let found = describes(body);
     let updated = mock!(aws_sdk_ecs::Client::update_service)
         .match_requests(move |r| {
             let set = r.deployment_configuration().unwrap();
@@ -534,12 +530,7 @@ fn set_strategy(
         "canaryConfiguration": {"canaryPercent": 12.5, "canaryBakeTimeInMinutes": 4},
         "lifecycleHooks": [{"hookTargetArn": "verify", "roleArn": "r", "lifecycleStages": ["PRE_SCALE_UP"]}]}"#;
     let body = described(TWO, configuration);
-    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
-        HttpResponse::new(
-            StatusCode::try_from(200).unwrap(),
-            SdkBody::from(body.clone()),
-        )
-    });
+    let found = describes(body);
     let updated = mock!(aws_sdk_ecs::Client::update_service)
         .match_requests(move |r| r.deployment_configuration().is_some_and(expected))
         .then_output(|| {
@@ -639,12 +630,7 @@ async fn a_changed_strategy_keeps_fields_that_this_build_does_not_know() {
         TWO,
         r#"{"strategy": "CANARY", "ofNextYear": {"share": 3}, "canaryConfiguration": {"canaryPercent": 5.0}}"#,
     );
-    let found = mock!(aws_sdk_ecs::Client::describe_services).then_http_response(move || {
-        HttpResponse::new(
-            StatusCode::try_from(200).unwrap(),
-            SdkBody::from(body.clone()),
-        )
-    });
+    let found = describes(body);
     let updated = mock!(aws_sdk_ecs::Client::update_service)
         .then_http_response(|| answer(200, r#"{"service": {}}"#));
     let sent = SentBodies::default();

@@ -142,14 +142,8 @@ impl Plan {
     #[must_use]
     pub fn notify(message: Message) -> Self {
         Self {
-            reason: message.title.clone(),
-            steps: Vec::new(),
-            messages: vec![message],
-            findings: None,
-            waits_for: None,
-            hook: None,
-            held: None,
-            is_refusal: false,
+            messages: vec![message.clone()],
+            ..Self::nothing(message.title)
         }
     }
 
@@ -166,14 +160,8 @@ impl Plan {
             message: message.into(),
         };
         Self {
-            reason,
             steps: vec![step],
-            messages: Vec::new(),
-            findings: None,
-            waits_for: None,
-            hook: None,
-            held: None,
-            is_refusal: false,
+            ..Self::nothing(reason)
         }
     }
 

@@ -203,7 +203,7 @@ fn parse_list(pairs: &TagPairs<'_>, key: &str, expected: &str) -> Result<Vec<Str
     Ok(names)
 }
 
-/// Parses the names of alarms, which are heard only during a bake time.
+/// Parses the names of alarms, which count only during a bake time.
 fn parse_alarms(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
     let alarms = parse_list(
         pairs,
@@ -218,7 +218,7 @@ fn parse_alarms(pairs: &TagPairs<'_>) -> Result<Vec<String>, TagError> {
     }
     if !alarms.is_empty() && pairs.get("bake").is_none() {
         return Err(pairs.build_error(
-            "alarms= needs bake=, the time in which the alarms are heard, such as bake=10m",
+            "alarms= needs bake=, the time in which the alarms count, such as bake=10m",
         ));
     }
     Ok(alarms)
@@ -306,7 +306,7 @@ mod tests {
     )]
     #[case(
         "tag=latest alarms=checkout-errors",
-        "alarms= needs bake=, the time in which the alarms are heard, such as bake=10m"
+        "alarms= needs bake=, the time in which the alarms count, such as bake=10m"
     )]
     #[case("semver=two", "semver=two is not a version range such as 2.x or 1.4")]
     #[case(

@@ -85,11 +85,9 @@ fn get_tag<'a>(tags: &'a Tags, key: &str) -> Option<&'a str> {
 /// tag itself is missing.
 #[must_use]
 pub fn join_continuations(tags: &Tags, key: &str) -> Option<String> {
-    let mut parts = list_continuations(tags, key);
-    let has_first = parts.first().is_some_and(|(tag, _)| *tag == key);
-    parts.truncate(if has_first { parts.len() } else { 0 });
-    let values: Vec<&str> = parts.into_iter().map(|(_, value)| value.trim()).collect();
-    (!values.is_empty()).then(|| values.join(" "))
+    let parts = list_continuations(tags, key).into_iter();
+    let values: Vec<&str> = parts.map(|(_, value)| value.trim()).collect();
+    tags.contains_key(key).then(|| values.join(" "))
 }
 
 /// Returns a tag and its continuations, by key and value, in the order of their numbers.
@@ -274,16 +272,8 @@ const CONTINUED: [&str; 3] = [DEPLOY, FREEZE, SCHEDULE];
 
 /// Strips the number of a continuation: `lamplighter:schedule` for `lamplighter:schedule.2`.
 fn strip_continuation(key: &str) -> &str {
-    match key.split_once('.') {
-        Some((tag, n))
-            if CONTINUED.contains(&tag)
-                && !n.is_empty()
-                && n.bytes().all(|b| b.is_ascii_digit()) =>
-        {
-            tag
-        }
-        _ => key,
-    }
+    let tag = strip_number(key);
+    if CONTINUED.contains(&tag) { tag } else { key }
 }
 
 #[cfg(test)]

@@ -163,37 +163,37 @@ impl StackDefaults {
     }
 
     fn check_bounds(&self) -> Result<(), ParameterError> {
-        let examples = Self::default();
-        check_bound("CpuPeak", self.cpu_peak, 1..=100, examples.cpu_peak)?;
-        check_bound("RequestsPerSecond", self.rps, 1..=1_000_000, examples.rps)?;
-        let days = examples.retention_days;
-        check_bound("RetentionDays", self.retention_days, 1..=35, days)?;
-        let rollouts = examples.rollouts_per_hour;
-        check_bound(
-            "RolloutsPerHour",
-            self.rollouts_per_hour,
-            1..=1_000,
-            rollouts,
-        )?;
-        let adoptions = examples.adoptions_at_once;
-        check_bound(
-            "AdoptionsAtOnce",
-            self.adoptions_at_once,
-            1..=1_000,
-            adoptions,
-        )?;
-        let actions = examples.actions_per_run;
-        check_bound("ActionsPerRun", self.actions_per_run, 1..=10_000, actions)?;
-        check_bound("DigestHour", self.digest_hour, 0..=23, examples.digest_hour)?;
-        let minutes = examples.alert_interval;
-        check_bound("AlertInterval", self.alert_interval, 0..=1_440, minutes)?;
-        let messages = examples.messages_per_minute;
-        check_bound(
-            "MessagesPerMinute",
-            self.messages_per_minute,
-            1..=600,
-            messages,
-        )
+        self.check_bound("CpuPeak", 1..=100, |it| it.cpu_peak)?;
+        self.check_bound("RequestsPerSecond", 1..=1_000_000, |it| it.rps)?;
+        self.check_bound("RetentionDays", 1..=35, |it| it.retention_days)?;
+        self.check_bound("RolloutsPerHour", 1..=1_000, |it| it.rollouts_per_hour)?;
+        self.check_bound("AdoptionsAtOnce", 1..=1_000, |it| it.adoptions_at_once)?;
+        self.check_bound("ActionsPerRun", 1..=10_000, |it| it.actions_per_run)?;
+        self.check_bound("DigestHour", 0..=23, |it| it.digest_hour)?;
+        self.check_bound("AlertInterval", 0..=1_440, |it| it.alert_interval)?;
+        self.check_bound("MessagesPerMinute", 1..=600, |it| it.messages_per_minute)
+    }
+
+    /// Checks that a parameter is within its bounds. The error names its default as an example.
+    fn check_bound(
+        &self,
+        parameter: &str,
+        range: RangeInclusive<u32>,
+        read: fn(&Self) -> u32,
+    ) -> Result<(), ParameterError> {
+        let value = read(self);
+        if range.contains(&value) {
+            return Ok(());
+        }
+        Err(ParameterError {
+            parameter: parameter.to_owned(),
+            problem: format!(
+                "{value} is not between {} and {}; for example: {}",
+                range.start(),
+                range.end(),
+                read(&Self::default())
+            ),
+        })
     }
 
     /// Adds the lifecycle hook from its own document; an empty document means no hook.
@@ -273,26 +273,6 @@ fn parse_optional_document<T: DeserializeOwned>(
             parameter: variable.to_owned(),
             problem: e.to_string(),
         })
-}
-
-/// Checks that a parameter is within its bounds. `example`: a value that is.
-fn check_bound(
-    parameter: &str,
-    value: u32,
-    range: RangeInclusive<u32>,
-    example: u32,
-) -> Result<(), ParameterError> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    Err(ParameterError {
-        parameter: parameter.to_owned(),
-        problem: format!(
-            "{value} is not between {} and {}; for example: {example}",
-            range.start(),
-            range.end()
-        ),
-    })
 }
 
 #[cfg(test)]

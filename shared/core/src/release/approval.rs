@@ -20,13 +20,19 @@ impl Approval {
     /// Lists the approvals of a target: that of the last request, then that of the tag.
     #[must_use]
     pub fn list(tags: &BTreeMap<String, String>, state: &TargetState) -> Vec<Self> {
-        let requested = state.requests.release.as_ref().and_then(Self::from_request);
+        let requested = Self::find_requested(state);
         let tagged = policy::find_approval(tags).map(|text| Self {
             key: format!("tag:{text}"),
             image: ImageSelector::new(text),
             request: None,
         });
         requested.into_iter().chain(tagged).collect()
+    }
+
+    /// Returns the approval of the last request.
+    #[must_use]
+    pub fn find_requested(state: &TargetState) -> Option<Self> {
+        state.requests.release.as_ref().and_then(Self::from_request)
     }
 
     fn from_request(request: &Request) -> Option<Self> {

@@ -24,6 +24,6 @@ pub use releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,
     ReleaseState, RolloutProgress, UnpinnedImage, Verified,
 };
-pub use requests::{RequestState, approval_key};
+pub use requests::{OpenRequests, RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub use target::{Pending, TargetState};

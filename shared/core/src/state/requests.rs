@@ -40,6 +40,14 @@ pub struct RequestState {
     pub rejections: Vec<Request>,
 }
 
+/// A list of requests that are open at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpenRequests {
+    Pauses,
+    /// Requests to reject or to roll back.
+    Rejections,
+}
+
 impl RequestState {
     /// Returns the recorded request with this identifier.
     #[must_use]
@@ -169,12 +177,14 @@ impl RequestState {
         self.is_chosen = requested.is_some_and(|one| matches!(one.command, Command::Deploy(_)));
     }
 
-    /// Reports whether another request with this command can be open. None is dropped for a newer one.
+    /// Returns the list that has no room for another request with this command. None is dropped for a newer one.
     #[must_use]
-    pub fn has_room(&self, command: &Command) -> bool {
-        let open = match command {
-            Command::Pause => self.pauses.len(),
-            Command::Reject(_) | Command::RollBack(_) => self.rejections.len(),
+    pub fn find_full_list(&self, command: &Command) -> Option<OpenRequests> {
+        let (list, open) = match command {
+            Command::Pause => (OpenRequests::Pauses, self.pauses.len()),
+            Command::Reject(_) | Command::RollBack(_) => {
+                (OpenRequests::Rejections, self.rejections.len())
+            }
             Command::Resume
             | Command::Silence
             | Command::Unsilence
@@ -182,9 +192,9 @@ impl RequestState {
             | Command::Approve(_)
             | Command::Deploy(_)
             | Command::BackUp
-            | Command::Drill => 0,
+            | Command::Drill => return None,
         };
-        open < MAX_OPEN
+        (open >= MAX_OPEN).then_some(list)
     }
 
     /// Records a request, and what it sets.
