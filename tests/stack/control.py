@@ -22,7 +22,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/database``    see ``databases.change`` → {}: sets the state of a database
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
-* ``/_stack/check``       {exit_code} → {}: ends the task that looks into a restored database
+* ``/_stack/end_task``    see ``one_off.end`` → {task}: ends a task that belongs to no service
 * ``/_stack/cache_snapshot``  see ``caches.snapshot`` → {}: makes a snapshot of a cache, of any age
 * ``/_stack/cache_snapshots`` → [name]: every snapshot of a cache
 * ``/_stack/certificate``  see ``certificates.put`` → {arn}: a certificate of ACM, with its end and its renewal
@@ -53,7 +53,7 @@ import cbor2
 import ministack.app as emulator
 from ministack.core import responses
 
-from . import autoscaling, caches, certificates, codedeploy, costs, databases, emit, exports, faults, gaps, people, releases, roles, tasks, watch
+from . import autoscaling, caches, certificates, codedeploy, costs, databases, emit, exports, faults, gaps, one_off, people, releases, roles, tasks, watch
 
 CALLS = []
 SCANS = {}
@@ -95,6 +95,7 @@ ANSWERS = {
     ("ecs", "DescribeServiceRevisions"): releases.revisions,
     ("ecs", "StopServiceDeployment"): releases.stop_deployment,
     ("ecs", "ContinueServiceDeployment"): releases.go_on,
+    ("ecs", "RunTask"): one_off.run,
     ("ecs", "ListContainerInstances"): tasks.listed,
     ("ecs", "DescribeContainerInstances"): tasks.described,
     ("ecs", "UpdateContainerInstancesState"): tasks.drained,
@@ -158,7 +159,7 @@ CONTROL = {
     "snapshots": databases.listed,
     "certificate": certificates.put,
     "drills": databases.drills,
-    "check": emit.end_check,
+    "end_task": one_off.end,
     "cache_snapshot": caches.snapshot,
     "cache_snapshots": caches.listed,
     "log": exports.log,
@@ -308,6 +309,7 @@ async def reset(send):
     exports.reset()
     releases.reset()
     tasks.reset()
+    one_off.reset()
     codedeploy.reset()
     emit.reset()
     gaps.reset()

@@ -205,18 +205,6 @@ def ended(service, deployment, status) -> None:
         note(service, deployment, status)
 
 
-def end_check(request: dict) -> dict:
-    """{exit_code}: ends the task that looks into a restored database."""
-    of_drills = (task for task in ecs._tasks.values() if task["startedBy"].startswith("lamplighter-drill/"))
-    task = next(task for task in of_drills if task["lastStatus"] != "STOPPED")
-    reason = "Essential container in task exited"
-    ecs._mark_task_stopped(task["taskArn"], task, reason, "EssentialContainerExited", exit_code=request["exit_code"])
-    if SETTINGS["events"]:
-        detail = {"taskArn": task["taskArn"], "startedBy": task["startedBy"], "lastStatus": "STOPPED"}
-        send("aws.ecs", "ECS Task State Change", detail, [task["taskArn"]])
-    return {}
-
-
 def age(dimensions: dict, seconds: int) -> None:
     """Makes the deployments of the service that a metric is about at least so old."""
     service = ecs._services.get(f"{dimensions.get('ClusterName')}/{dimensions.get('ServiceName')}")

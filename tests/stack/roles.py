@@ -167,9 +167,12 @@ def implied(operation, request, region):
     if operation == "RunTask" and request.get("tags"):
         cluster = (request.get("cluster") or "default").rsplit("/", 1)[-1]
         yield "ecs:TagResource", f"arn:aws:ecs:{region}:{ACCOUNT}:task/{cluster}/new", {"ecs:createaction": operation}
+    handed = request
+    if operation == "RunTask":
+        handed = ecs._task_defs.get(request["taskDefinition"].rsplit("/", 1)[-1]) or {}
     for key in ("executionRoleArn", "taskRoleArn"):
-        if request.get(key):
-            yield "iam:PassRole", request[key], {"iam:passedtoservice": "ecs-tasks.amazonaws.com"}
+        if handed.get(key):
+            yield "iam:PassRole", handed[key], {"iam:passedtoservice": "ecs-tasks.amazonaws.com"}
     for hook in (request.get("deploymentConfiguration") or {}).get("lifecycleHooks") or []:
         if hook.get("roleArn"):
             yield "iam:PassRole", hook["roleArn"], {"iam:passedtoservice": "ecs.amazonaws.com"}

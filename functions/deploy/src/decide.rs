@@ -14,6 +14,7 @@ use crate::container::SelectedContainer;
 use crate::messages;
 use crate::observed::{Observed, Offer};
 use crate::policy::Policy;
+use crate::pre_deployment::plan_open_task;
 use crate::restart::{plan_pending_restart, plan_secret_restart};
 
 /// How long a pattern may match nothing before a notification.
@@ -41,7 +42,10 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         None if has_open_rollback(context, observed, now) => {
             Plan::nothing("a request to roll back comes first")
         }
-        None => decide_image(context, observed, service, running, now),
+        None => match plan_open_task(context, observed, now) {
+            Some(plan) => plan,
+            None => decide_image(context, observed, service, running, now),
+        },
     };
     let follows = context.policy.deploy.follows.to_string();
     let problems = observed.approval_problems.iter();

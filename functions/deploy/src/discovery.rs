@@ -7,11 +7,13 @@ use lamplighter::engine::Targets;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::secret::SecretChange;
 use lamplighter::event::detail::tag::TagChange;
+use lamplighter::event::detail::task::TaskChange;
 use lamplighter::model::{
     Arn, ImageRef, ReleaseEventKind, Request, RequestScope, Tagged, TaskDefinition,
 };
 use lamplighter::policy::{DEPLOY, DeployPolicy, PREFIX};
 use lamplighter::ports::ResourceKind;
+use lamplighter::release::pre_deployment::{STARTED_BY_PREFIX, token_prefix};
 use lamplighter::{AwsError, Event};
 
 /// Returns the services that the event affects, or the reason why there are none.
@@ -28,6 +30,9 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
         Detail::TagChange(change) => find_targets_for_tag_change(event, change, cloud).await,
         Detail::Request(request) => find_targets_for_request(request, cloud).await,
         Detail::Release(kind) => find_targets_for_release(event, *kind, cloud).await,
+        Detail::TaskChange(change) if change.started_by.starts_with(STARTED_BY_PREFIX) => {
+            find_targets_for_task(change, cloud).await
+        }
         Detail::Sweep => {
             let services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
             Ok(targets_or_skip(services, || {
@@ -66,6 +71,21 @@ async fn find_targets_for_release<C: Reads>(
     });
     Ok(targets_or_skip(services, || {
         "no service has after= with this service".to_owned()
+    }))
+}
+
+/// Returns the service whose pre-deployment task changed.
+async fn find_targets_for_task<C: Reads>(
+    change: &TaskChange,
+    cloud: &C,
+) -> Result<Targets<()>, AwsError> {
+    let mut services = cloud.list_tagged(ResourceKind::Service, DEPLOY).await?;
+    services.retain(|service| change.started_by.starts_with(&token_prefix(&service.arn)));
+    Ok(targets_or_skip(services, || {
+        format!(
+            "the task {} is of no service with {DEPLOY}",
+            change.started_by
+        )
     }))
 }
 

@@ -70,6 +70,8 @@ pub fn given() -> Given {
         released: None,
         latest_template: None,
         unapplied_template: None,
+        pre_deployment: None,
+        before: None,
         databases: Vec::new(),
     };
     Given {

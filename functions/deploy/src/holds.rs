@@ -31,12 +31,14 @@ impl Candidate<'_> {
             .or_else(|| self.check_active_deployment())
             .or_else(|| self.check_restoration())
             .or_else(|| self.check_earlier_attempts())
+            .or_else(|| self.mark_held(HoldKind::PreDeploymentTask, self.check_running_task()))
             .or_else(|| self.mark_held(HoldKind::Platform, self.check_platform()))
             .or_else(|| self.mark_held(HoldKind::Promotion, self.check_promotion()))
             .or_else(|| self.mark_held(HoldKind::Freeze, self.check_freeze()))
             .or_else(|| self.mark_held(HoldKind::Scan, self.check_scan()))
             .or_else(|| self.mark_held(HoldKind::Approval, self.check_approval()))
             .or_else(|| self.mark_held(HoldKind::Snapshot, self.check_snapshots()))
+            .or_else(|| self.mark_held(HoldKind::PreDeploymentTask, self.check_pre_deployment()))
     }
 
     fn check_already_running(&self) -> Option<Plan> {

@@ -27,6 +27,8 @@ mod observation;
 mod observed;
 mod offer;
 mod policy;
+mod pre_deployment;
+mod pre_deployment_messages;
 mod promotion;
 mod reads;
 mod restart;
@@ -52,6 +54,7 @@ pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
 pub use observed::{Observed, Offer};
 pub use policy::Policy;
+pub use pre_deployment::{BeforeRevision, ObservedTask};
 pub use promotion::{EarlierStage, Prefetched};
 
 pub struct Deploy;
@@ -101,8 +104,8 @@ impl Operation for Deploy {
         }
     }
 
-    /// Keeps the image that runs before the first release, and the digests of approved images, so that an approval by tag
-    /// is not for what the tag names later.
+    /// Keeps the image that runs before the first release, the result of a pre-deployment task, which ECS forgets after an
+    /// hour, and the digests of approved images, so that an approval by tag is not for what the tag names later.
     fn prune_state(state: &mut TargetState, observed: &Observed) {
         if let Some(unpinned) = &observed.unpinned {
             let image = observed.find_unpinned_tag();
@@ -123,6 +126,9 @@ impl Operation for Deploy {
         for problem in &observed.approval_problems {
             requests.close_rejection(problem.rejection());
         }
+        if let Some(ended) = &observed.pre_deployment {
+            ended.record(&mut state.releases);
+        }
         if let Some(rejected) = &observed.rejected {
             requests.resolve_rejection(&rejected.request.id, &rejected.digest);
         }
@@ -136,6 +142,15 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
             .service
             .as_ref()
             .is_some_and(|service| service.was_deployed_since(restart.since)),
+        ReleaseAction::RunPreDeploymentTask(run) => {
+            let task = observed.pre_deployment.as_ref();
+            task.is_some_and(|task| task.run.token == run.token && task.task.is_some())
+        }
+        ReleaseAction::StopPreDeploymentTask(stop) => {
+            let task = observed.pre_deployment.as_ref();
+            let task = task.and_then(|task| task.task.as_ref());
+            task.is_some_and(|task| task.task == stop.task && task.is_stopped())
+        }
         ReleaseAction::Rollback(_)
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::RecordResult(_)

@@ -2,18 +2,22 @@
 
 use std::collections::BTreeMap;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::Plan;
 use lamplighter::model::{
-    Command, Database, DeploymentController, ImageScan, Request, RequestScope,
+    Command, Database, DeploymentController, ImageScan, Request, RequestScope, Task, TaskContainer,
+    TaskDefinition,
 };
 use lamplighter::notify::Message;
+use lamplighter::release::evidence::Evidence;
+use lamplighter::state::{PreDeploymentResult, PreDeploymentRun};
+use serde_json::{Value, json};
 
 use crate::EarlierStage;
 use crate::approvals::{ApprovalProblem, Asked, Place, ProblemKind, RejectedImage};
-use crate::fixtures::{Given, HOST, SECRET, digest, given, two_groups};
+use crate::fixtures::{Given, HOST, NOW, SECRET, digest, given, two_groups};
 use crate::observed::DatabaseSnapshots;
-use crate::{Offer, messages};
+use crate::{BeforeRevision, ObservedTask, Offer, messages};
 
 fn book(messages: &[Message]) -> String {
     messages
@@ -120,6 +124,113 @@ fn every_message_about_other_services() {
         group(Some(&[])),
     ];
     messages.extend(messages_of(unknown.decide()));
+    insta::assert_snapshot!(book(&messages));
+}
+
+/// Returns RC_1.4.2 with the revision of `before=shop-migrate`.
+fn before(family: &str, container: &str, image: &str, managed: &str) -> Given {
+    let mut given = given().deploy(&format!("tag=RC_x.x.x repo=shop/web before={family}"));
+    let Value::Object(document) = json!({
+        "taskDefinitionArn": "arn:aws:ecs:eu-west-1:123456789012:task-definition/shop-migrate:3", "family": "shop-migrate",
+        "containerDefinitions": [{"name": container, "image": image}, {"name": "router", "image": "fluent-bit:3"}],
+    }) else {
+        unreachable!("an object")
+    };
+    let newest = TaskDefinition {
+        document,
+        tags: BTreeMap::from([("lamplighter:managed".to_owned(), managed.to_owned())]),
+    };
+    given.observed.before = Some(Some(BeforeRevision { newest, base: None }));
+    given
+}
+
+/// Returns RC_1.4.2 whose task began at 02:50 and stands like this.
+fn with_task(task: Option<Task>, at: Timestamp, limit_passed: Option<Timestamp>) -> Given {
+    let mut given = before("shop-migrate", "migrate", "shop/web:1", "true");
+    let run = PreDeploymentRun {
+        tag: "RC_1.4.2".into(),
+        family: "shop-migrate".into(),
+        token: "t".into(),
+        containers: vec!["migrate".into()],
+        attempt: 1,
+        at,
+        stopped_at: limit_passed,
+        result: None,
+    };
+    let runs = &mut given.memory.releases.pre_deployment;
+    runs.insert(digest(2), run.clone());
+    given.observed.pre_deployment = Some(ObservedTask {
+        digest: digest(2),
+        run,
+        task,
+        evidence: Evidence {
+            lines: Some(("migrate".into(), vec!["ERROR: no column total".into()])),
+            ..Evidence::default()
+        },
+    });
+    given
+}
+
+fn stopped_task(exit_code: Option<i32>, code: &str, reason: &str) -> Task {
+    Task {
+        task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b2c".into(),
+        status: "STOPPED".into(),
+        stop_code: code.into(),
+        reason: reason.into(),
+        started_at: Some(NOW),
+        containers: vec![TaskContainer {
+            name: "migrate".into(),
+            exit_code,
+            ..TaskContainer::default()
+        }],
+        ..Task::default()
+    }
+}
+
+#[test]
+fn every_message_about_the_task_before_a_release() {
+    let good = || before("shop-migrate", "migrate", "shop/web:1", "true");
+    let mut messages = messages_of(good().decide());
+    let mut late = good().deploy("tag=RC_x.x.x repo=shop/web before=shop-migrate snapshot=yes");
+    late.observed.databases = with_database("modifying").observed.databases;
+    let waits = format!("snapshots before {}", digest(2));
+    late.memory.waiting.insert(
+        "deploy".into(),
+        (waits, NOW - SignedDuration::from_mins(31)),
+    );
+    messages.extend(messages_of(late.decide()));
+    let began = NOW - SignedDuration::from_mins(10);
+    let exited = "Essential container in task exited";
+    let failed = stopped_task(Some(1), "EssentialContainerExited", exited);
+    messages.extend(messages_of(
+        with_task(Some(failed.clone()), began, None).decide(),
+    ));
+    messages.extend(messages_of(
+        with_task(Some(failed), began, Some(NOW)).decide(),
+    ));
+    let stopped = stopped_task(Some(143), "UserInitiated", "Task stopped by user");
+    messages.extend(messages_of(with_task(Some(stopped), began, None).decide()));
+    messages.extend(messages_of(with_task(None, began, None).decide()));
+    let mut not_started = good();
+    let mut run = with_task(None, began, None).memory.releases.pre_deployment;
+    run.get_mut(&digest(2)).unwrap().result = Some(PreDeploymentResult::NotStarted {
+        reason: "ResourceInitializationError: unable to pull secrets.".into(),
+        at: NOW,
+    });
+    not_started.memory.releases.pre_deployment = run;
+    messages.extend(messages_of(not_started.decide()));
+    let mut missing = good();
+    missing.observed.before = Some(None);
+    messages.extend(messages_of(missing.decide()));
+    messages.extend(messages_of(
+        before("shop-web", "web", "shop/web:1", "true").decide(),
+    ));
+    messages.extend(messages_of(
+        before("shop-migrate", "migrate", "shop/web:1", "false").decide(),
+    ));
+    messages.extend(messages_of(
+        before("shop-migrate", "seed", "shop/seed:1", "true").decide(),
+    ));
     insta::assert_snapshot!(book(&messages));
 }
 

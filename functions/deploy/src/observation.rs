@@ -17,6 +17,7 @@ use crate::container::{SelectedContainer, select_container};
 use crate::observed::{DatabaseSnapshots, Observed, Offer};
 use crate::offer::{Lookup, find_offer};
 use crate::policy::Policy;
+use crate::pre_deployment;
 use crate::promotion::EarlierStage;
 use crate::reads::Reads;
 use crate::rollout::is_version;
@@ -57,6 +58,7 @@ pub async fn observe<C: Reads>(
         None => (None, None),
     };
     let code_deployment = find_code_deployment(&service, cloud).await?;
+    let pre_deployment = pre_deployment::read_open_task(context, cloud).await?;
     let mut observed = Observed {
         service: Some(service),
         code_deployment,
@@ -68,6 +70,7 @@ pub async fn observe<C: Reads>(
         approval_problems: lookup.problem.into_iter().chain(problem).collect(),
         rejected,
         earlier_stage,
+        pre_deployment,
         ..Observed::for_missing_service()
     };
     read_offer_details(&mut observed, context, cloud).await?;
@@ -117,6 +120,7 @@ async fn read_offer_details<C: Reads>(
     if context.policy.deploy.scan.is_some() {
         read_scan(observed, &image, pushed_at, &container, cloud).await?;
     }
+    observed.before = pre_deployment::read_revision(observed, &image, context, cloud).await?;
     if context.policy.deploy.snapshot {
         observed.databases = read_databases(context, cloud).await?;
     }

@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::approvals::{ApprovalKeys, ApprovalProblem, RejectedImage};
 use crate::container::SelectedContainer;
+use crate::pre_deployment::{BeforeRevision, ObservedTask};
 use crate::promotion::EarlierStage;
 
 /// The input of [`crate::decide`].
@@ -52,6 +53,11 @@ pub struct Observed {
     pub latest_template: Option<TaskDefinition>,
     /// The revision of a template whose settings the service lost by a rollback.
     pub unapplied_template: Option<TaskDefinition>,
+    /// The pre-deployment task without a result; read only if there is one.
+    pub pre_deployment: Option<ObservedTask>,
+    /// The newest revision of the family of the pre-deployment task, the outer `None` if it was not read, the inner one if
+    /// there is none. Read only if the task may be due.
+    pub before: Option<Option<BeforeRevision>>,
     /// The databases of the application; read only if the tag sets `snapshot=yes`.
     pub databases: Vec<DatabaseSnapshots>,
 }
@@ -105,6 +111,8 @@ impl Observed {
             released: None,
             latest_template: None,
             unapplied_template: None,
+            pre_deployment: None,
+            before: None,
             databases: Vec::new(),
         }
     }

@@ -1,8 +1,16 @@
 //! The parts of AWS that `deploy` reads.
 
-use lamplighter::ports::{CodeDeployments, Databases, Images, Services, TaggedResources, Tasks};
+use lamplighter::ports::{
+    CodeDeployments, Databases, Images, Logs, Services, TaggedResources, Tasks,
+};
 
 /// The parts of AWS that `deploy` reads.
-pub trait Reads: TaggedResources + Services + CodeDeployments + Images + Databases + Tasks {}
+pub trait Reads:
+    TaggedResources + Services + CodeDeployments + Images + Databases + Tasks + Logs
+{
+}
 
-impl<T: TaggedResources + Services + CodeDeployments + Images + Databases + Tasks> Reads for T {}
+impl<T: TaggedResources + Services + CodeDeployments + Images + Databases + Tasks + Logs> Reads
+    for T
+{
+}

@@ -65,11 +65,7 @@ impl Candidate<'_> {
     }
 
     fn build_rollout(&self) -> Rollout {
-        let image = ImageRef {
-            repository: self.container.repository.clone(),
-            tag: Some(self.image.tag.clone()),
-            digest: Some(self.image.digest.clone()),
-        };
+        let image = self.build_image_ref();
         let images: BTreeMap<String, String> = self
             .container
             .names()
@@ -89,13 +85,7 @@ impl Candidate<'_> {
             shift: self.find_shift_change(),
             code_deploy: self.deployment_group(),
             ask: self.hook_function(),
-            tags: BTreeMap::from([
-                (
-                    policy::BASE.to_owned(),
-                    base.family_and_revision().to_owned(),
-                ),
-                ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
-            ]),
+            tags: self.revision_tags(base),
             tag: self.image.tag.clone(),
             digest: self.image.digest.clone(),
             approved: self.is_approved(),
@@ -107,6 +97,24 @@ impl Candidate<'_> {
             commit: self.image.commit.clone(),
             images,
         }
+    }
+
+    /// Returns the image as a task definition names it, with its digest.
+    pub fn build_image_ref(&self) -> ImageRef {
+        ImageRef {
+            repository: self.container.repository.clone(),
+            tag: Some(self.image.tag.clone()),
+            digest: Some(self.image.digest.clone()),
+        }
+    }
+
+    /// Returns the tags of a revision with the image that is built on another one.
+    pub fn revision_tags(&self, base: &TaskDefinition) -> BTreeMap<String, String> {
+        let base = base.family_and_revision().to_owned();
+        BTreeMap::from([
+            (policy::BASE.to_owned(), base),
+            ("lamplighter:image-tag".to_owned(), self.image.tag.clone()),
+        ])
     }
 
     /// Returns the traffic shift that the rollout sets. None while a rollback without steps has not completed: ECS does not
@@ -252,7 +260,11 @@ impl Candidate<'_> {
     /// Builds the notification; a warning if the time limit for snapshots passed without one.
     fn build_rollout_message(&self, title: String, snapshots: &[String]) -> Message {
         let message = match self.describe_missing_snapshots() {
-            None => Message::info(title).why(self.describe_rollout(&describe_snapshots(snapshots))),
+            None => {
+                let before = self.describe_pre_deployment();
+                let snapshots = describe_snapshots(snapshots);
+                Message::info(title).why(self.describe_rollout(&format!("{snapshots}{before}")))
+            }
             Some(missing) => Message::warning(format!(
                 "deploying {} without a snapshot, was {}",
                 self.label(),
@@ -296,6 +308,16 @@ impl Candidate<'_> {
             "The service tracks {} in {}, and {} is its newest match.{superseded}{snapshots}",
             self.context.policy.deploy.follows, self.container.repository.name, self.image.tag
         )
+    }
+
+    /// Names the task that ran before the rollout, after another sentence.
+    fn describe_pre_deployment(&self) -> String {
+        let releases = &self.context.state.releases;
+        let run = releases.pre_deployment.get(&self.image.digest);
+        run.filter(|run| run.has_passed() && !self.is_expected())
+            .map_or(String::new(), |run| {
+                format!(" {} ran before it and exited with code 0.", run.family)
+            })
     }
 
     /// Describes the rollout and the request that end with this rollout.

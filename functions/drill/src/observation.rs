@@ -118,7 +118,7 @@ async fn find_check_task<C: Reads>(
     let cluster = &context.policy.checks.cluster;
     let token = observed.temporary_databases().next().and_then(check_token);
     match token.filter(|_| !cluster.is_empty()) {
-        Some(token) => cloud.find_check_task(cluster, &token).await,
+        Some(token) => cloud.find_started_task(cluster, &token).await,
         None => Ok(None),
     }
 }

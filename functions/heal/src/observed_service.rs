@@ -191,7 +191,9 @@ impl ObservedService {
             | ReleaseAction::RecordResult(_)
             | ReleaseAction::AnswerCodeDeployHook(_)
             | ReleaseAction::PinRevision(_)
-            | ReleaseAction::RestoreStrategy(_) => false,
+            | ReleaseAction::RestoreStrategy(_)
+            | ReleaseAction::RunPreDeploymentTask(_)
+            | ReleaseAction::StopPreDeploymentTask(_) => false,
         }
     }
 

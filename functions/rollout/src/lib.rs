@@ -166,7 +166,9 @@ fn is_release_applied(action: &ReleaseAction, observed: &Observed) -> bool {
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::RecordResult(_)
         | ReleaseAction::AnswerCodeDeployHook(_)
-        | ReleaseAction::PinRevision(_) => false,
+        | ReleaseAction::PinRevision(_)
+        | ReleaseAction::RunPreDeploymentTask(_)
+        | ReleaseAction::StopPreDeploymentTask(_) => false,
         ReleaseAction::RestoreStrategy(restore) => observed
             .service
             .as_ref()

@@ -13,6 +13,7 @@ mod ledger;
 pub mod load;
 mod logs;
 mod monitoring;
+pub mod one_off_tasks;
 mod probes;
 mod releases;
 mod rewording;

@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 114] = [
+const MATCHES: [(&str, &[&str]); 116] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
@@ -95,6 +95,8 @@ const MATCHES: [(&str, &[&str]); 114] = [
     ("deploy/tags-changed", &["DeployTags", "EnrollTags"]),
     ("deploy/tags-changed-of-others", &[]),
     ("deploy/tags-changed-on-instance", &[]),
+    ("deploy/task-ended", &["DeployPreDeploymentTasks"]),
+    ("deploy/task-running", &[]),
     // A person's request is no event.
     ("drill/by-hand", &[]),
     ("drill/check-ended", &["DrillChecks"]),

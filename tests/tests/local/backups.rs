@@ -277,7 +277,10 @@ fn a_restored_database_is_looked_into_by_a_task(#[case] exit_code: i32, #[case] 
     );
     wait_until_idle(&stack);
     // Its end goes on with the drill.
-    stack.control("check", json!({"exit_code": exit_code}));
+    stack.control(
+        "end_task",
+        json!({"started_by": "lamplighter-drill/", "exit_code": exit_code}),
+    );
     stack.until("it is told", || {
         subjects(&stack)
             .iter()

@@ -12,6 +12,7 @@ mod digest;
 mod heal;
 mod lifecycle;
 mod links;
+mod pre_deployment;
 mod requests;
 mod roles;
 mod rollout;

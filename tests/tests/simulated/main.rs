@@ -24,6 +24,7 @@ mod heal;
 mod health_histories;
 mod mass_failures;
 mod pipeline_events;
+mod pre_deployment;
 mod release_actors;
 mod release_histories;
 mod release_results;

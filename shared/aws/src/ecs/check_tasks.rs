@@ -56,11 +56,11 @@ pub async fn run_check_task(
         .send()
         .await
         .map_err(|e| aws_error(CALL, name, &e))?;
-    find_started_task(answer, name)
+    find_task_arn(answer, name)
 }
 
 /// Rejects a task definition without our tag. IAM denies it as well, but without naming the tag.
-fn require_managed(definition: &TaskDefinition) -> Result<(), AwsError> {
+pub fn require_managed(definition: &TaskDefinition) -> Result<(), AwsError> {
     if definition.tags.get(MANAGED).map(String::as_str) == Some("true") {
         return Ok(());
     }
@@ -94,7 +94,7 @@ fn override_environment(check: &RunCheckTask, definition: &TaskDefinition) -> Ta
         .build()
 }
 
-fn uses_awsvpc(definition: &TaskDefinition) -> bool {
+pub(super) fn uses_awsvpc(definition: &TaskDefinition) -> bool {
     let mode = definition.document.get("networkMode");
     mode.and_then(|mode| mode.as_str()) == Some("awsvpc")
 }
@@ -122,7 +122,7 @@ fn build_network(check: &RunCheckTask) -> Result<NetworkConfiguration, BuildErro
 ///
 /// # Errors
 /// [`AwsError`] if ECS rejected the task, which it reports in the body of a successful response.
-fn find_started_task(answer: RunTaskOutput, name: &str) -> Result<String, AwsError> {
+pub(super) fn find_task_arn(answer: RunTaskOutput, name: &str) -> Result<String, AwsError> {
     if let Some(failure) = answer.failures.unwrap_or_default().into_iter().next() {
         return Err(AwsError {
             call: CALL,
@@ -143,7 +143,7 @@ fn find_started_task(answer: RunTaskOutput, name: &str) -> Result<String, AwsErr
 /// Returns the newest task with this `startedBy` token, or `None`.
 ///
 /// ECS lists a stopped task for about an hour. Sources: ListTasks, DescribeTasks.
-pub async fn find_check_task(
+pub async fn find_started_task(
     client: &Client,
     cluster: &str,
     token: &str,

@@ -4,6 +4,7 @@ pub mod check_tasks;
 pub mod deployment_configuration;
 pub mod deployments;
 pub mod instances;
+pub mod pre_deployment_tasks;
 mod service_conversion;
 pub mod services;
 pub mod task_definitions;

@@ -24,6 +24,8 @@ impl Execute for HealActions {
                 | ReleaseAction::RecordResult(_)
                 | ReleaseAction::PinRevision(_)
                 | ReleaseAction::RestoreStrategy(_)
+                | ReleaseAction::RunPreDeploymentTask(_)
+                | ReleaseAction::StopPreDeploymentTask(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)

@@ -7,11 +7,13 @@ use super::backups::create_database_snapshot;
 use super::capability::{Execute, unsupported};
 use crate::account::Account;
 use crate::codedeploy;
+use crate::ecs::check_tasks::require_managed;
 use crate::ecs::deployment_configuration::ChangedConfiguration;
-use crate::ecs::{deployments, task_definitions, traffic_shift, updates};
+use crate::ecs::{deployments, pre_deployment_tasks, task_definitions, traffic_shift, updates};
 use lamplighter::AwsError;
 use lamplighter::plan::{
     Action, BackupAction, ReleaseAction, RestartTasks, RestoreStrategy, Rollback, Rollout,
+    RunPreDeploymentTask,
 };
 use lamplighter::ports::capability::{DeployActions, HookActions, RolloutActions};
 
@@ -27,6 +29,12 @@ impl Execute for DeployActions {
             }
             Action::Release(ReleaseAction::PinRevision(pin)) => {
                 register_revision(account, &pin.base, &pin.images, &pin.tags).await
+            }
+            Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => {
+                run_pre_deployment_task(account, run).await
+            }
+            Action::Release(ReleaseAction::StopPreDeploymentTask(stop)) => {
+                pre_deployment_tasks::stop_task(account.clients.ecs(), stop).await
             }
             Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Backup(BackupAction::CreateSnapshot(backup)) => {
@@ -66,6 +74,8 @@ impl Execute for RolloutActions {
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::RestartTasks(_)
                 | ReleaseAction::PinRevision(_)
+                | ReleaseAction::RunPreDeploymentTask(_)
+                | ReleaseAction::StopPreDeploymentTask(_)
                 | ReleaseAction::AnswerCodeDeployHook(_),
             )
             | Action::Scaling(_)
@@ -92,6 +102,8 @@ impl Execute for HookActions {
                 | ReleaseAction::Rollback(_)
                 | ReleaseAction::RestoreStrategy(_)
                 | ReleaseAction::PinRevision(_)
+                | ReleaseAction::RunPreDeploymentTask(_)
+                | ReleaseAction::StopPreDeploymentTask(_)
                 | ReleaseAction::ContinueDeployment(_),
             )
             | Action::Scaling(_)
@@ -132,6 +144,20 @@ async fn register_revision(
     let base = account.describe_task_definition(base).await?;
     let request = base.build_request_with_images(images);
     task_definitions::register_revision(account.clients.ecs(), request, &base, tags).await
+}
+
+/// Registers a revision with the new image, runs a task of it, and returns the ARN of the task.
+async fn run_pre_deployment_task(
+    account: &Account,
+    run: &RunPreDeploymentTask,
+) -> Result<String, AwsError> {
+    let base = account.describe_task_definition(&run.base).await?;
+    require_managed(&base)?;
+    let revision = match &run.registered {
+        Some(arn) => arn.clone(),
+        None => register_revision(account, &run.base, &run.images, &run.revision_tags).await?,
+    };
+    pre_deployment_tasks::run_task(account.clients.ecs(), run, &base, &revision).await
 }
 
 /// Returns the deployment configuration that a rollout changes, or `None` if it changes none.

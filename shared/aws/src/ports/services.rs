@@ -87,8 +87,12 @@ impl<R> Tasks for Aws<R> {
         tasks::list_tasks(self.account.clients.ecs(), of, which).await
     }
 
-    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError> {
-        check_tasks::find_check_task(self.account.clients.ecs(), cluster, token).await
+    async fn find_started_task(
+        &self,
+        cluster: &str,
+        token: &str,
+    ) -> Result<Option<Task>, AwsError> {
+        check_tasks::find_started_task(self.account.clients.ecs(), cluster, token).await
     }
 }
 

@@ -239,7 +239,7 @@ async fn a_stopped_check_task_is_found_by_its_token() {
         RuleMode::MatchAny,
         [&running, &stopped, &described]
     ));
-    let probe = aws.find_check_task("ops", TOKEN).await.unwrap().unwrap();
+    let probe = aws.find_started_task("ops", TOKEN).await.unwrap().unwrap();
     assert!(probe.is_stopped());
     assert_eq!(
         probe.describe_failure().unwrap(),

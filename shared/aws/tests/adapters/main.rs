@@ -23,6 +23,7 @@ mod ledger;
 mod logs;
 mod monitoring;
 mod notification_queue;
+mod pre_deployment_tasks;
 mod release_checks;
 mod requests;
 mod responses;

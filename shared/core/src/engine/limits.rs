@@ -91,8 +91,10 @@ pub fn allowed_at(
     defaults: &StackDefaults,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let Action::Release(ReleaseAction::Rollout(rollout)) = action else {
-        return None;
+    let digest = match action {
+        Action::Release(ReleaseAction::Rollout(rollout)) => &rollout.digest,
+        Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => &run.digest,
+        _ => return None,
     };
     let hour = SignedDuration::from_hours(1);
     let recent: Vec<&Attempt> = state
@@ -105,7 +107,7 @@ pub fn allowed_at(
         .iter()
         .filter_map(|attempt| attempt.digest.as_ref())
         .collect();
-    digests.insert(&rollout.digest);
+    digests.insert(digest);
     if digests.len() <= recent.len() {
         return None;
     }

@@ -17,6 +17,7 @@ use crate::plan::Plan;
 use crate::policy::{Managed, Mode};
 use crate::ports::Executor;
 use crate::ports::ledger::Ledger;
+use crate::release::pre_deployment::mention_kept_changes;
 use crate::{AwsError, Error};
 
 /// The time limit of one reconciliation. Shorter than [`LEASE_DURATION`], so that none acts after
@@ -117,6 +118,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         let observed = Box::pin(observing).await?;
         self.resolve_intents(&observed);
         let plan = op.decide(self.target_context(&policy), &observed, self.now);
+        let plan = mention_kept_changes(plan, &self.lease.state);
         self.record_gauges(&observed);
         let requeue = Op::needs_requeue(self.target_context(&policy), &observed, &plan);
         self.lease.state.set_requeue(Op::FUNCTION.name(), requeue);

@@ -7,6 +7,7 @@ mod drills;
 mod healing;
 mod logs;
 mod monitoring;
+mod pre_deployment;
 mod properties;
 mod releases;
 mod requests;
@@ -31,6 +32,7 @@ pub use healing::{
 };
 pub use logs::{ExportLogs, LogAction, SetRetention, WriteManifest};
 pub use monitoring::{ApplyAlarms, ApplyDashboard, MonitoringAction};
+pub use pre_deployment::{RunPreDeploymentTask, StopPreDeploymentTask};
 pub use properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 pub use releases::{
     AnswerCodeDeployHook, ContinueDeployment, HookStatus, PinRevision, RecordResult, ReleaseAction,
@@ -85,6 +87,8 @@ pub enum HoldKind {
     Scan,
     Approval,
     Snapshot,
+    /// The task that runs before it has not passed.
+    PreDeploymentTask,
 }
 
 /// A risk in the configuration of a target that has not caused harm yet.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, CodeDeployGroup, Digest, EnvironmentCause, StrategySettings};
+use crate::plan::pre_deployment::{RunPreDeploymentTask, StopPreDeploymentTask};
 use crate::plan::properties::{ActionProperties, ArbiterRule, LimitRule, Repair};
 use crate::policy::{LifecycleHook, Strategy};
 
@@ -20,6 +21,8 @@ pub enum ReleaseAction {
     AnswerCodeDeployHook(AnswerCodeDeployHook),
     PinRevision(PinRevision),
     RestoreStrategy(RestoreStrategy),
+    RunPreDeploymentTask(RunPreDeploymentTask),
+    StopPreDeploymentTask(StopPreDeploymentTask),
 }
 
 /// The response to a deployment lifecycle hook, in the form that ECS expects.
@@ -263,6 +266,10 @@ impl ActionProperties for ReleaseAction {
             Self::RestoreStrategy(restore) => {
                 format!("restore the strategy {}", restore.settings.strategy)
             }
+            Self::RunPreDeploymentTask(run) => {
+                format!("run {} before {}", run.family, run.tag)
+            }
+            Self::StopPreDeploymentTask(stop) => format!("stop {}", stop.family),
         }
     }
 
@@ -286,6 +293,8 @@ impl ActionProperties for ReleaseAction {
             Self::RestoreStrategy(restore) => {
                 format!("strategy:{}", restore.settings.strategy.to_lowercase())
             }
+            Self::RunPreDeploymentTask(run) => format!("before:{}", run.token),
+            Self::StopPreDeploymentTask(stop) => format!("stop-before:{}", stop.task),
         }
     }
 
@@ -298,7 +307,9 @@ impl ActionProperties for ReleaseAction {
             Self::Rollout(_)
             | Self::RestartTasks(_)
             | Self::Rollback(_)
-            | Self::ContinueDeployment(_) => false,
+            | Self::ContinueDeployment(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => false,
         }
     }
 
@@ -311,7 +322,9 @@ impl ActionProperties for ReleaseAction {
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => false,
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => false,
         }
     }
 
@@ -324,7 +337,9 @@ impl ActionProperties for ReleaseAction {
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => false,
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => false,
         }
     }
 
@@ -337,7 +352,9 @@ impl ActionProperties for ReleaseAction {
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => false,
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => false,
         }
     }
 
@@ -350,7 +367,9 @@ impl ActionProperties for ReleaseAction {
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => false,
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => false,
         }
     }
 
@@ -365,7 +384,10 @@ impl ActionProperties for ReleaseAction {
             Self::Rollback(back) => ArbiterRule::Deployment {
                 through_code_deploy: back.code_deploy.is_some(),
             },
-            Self::PinRevision(_) | Self::RestoreStrategy(_) => ArbiterRule::ActiveTarget,
+            Self::PinRevision(_)
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => ArbiterRule::ActiveTarget,
             Self::RecordResult(_) | Self::AnswerCodeDeployHook(_) => ArbiterRule::Always,
         }
     }
@@ -373,14 +395,16 @@ impl ActionProperties for ReleaseAction {
     fn limit_rule(&self) -> LimitRule {
         match self {
             Self::Rollout(rollout) if rollout.is_adoption => LimitRule::Adoptions,
-            Self::Rollout(_) => LimitRule::Rollouts,
+            // Counts nothing, but waits for what the rollout after it would wait for.
+            Self::Rollout(_) | Self::RunPreDeploymentTask(_) => LimitRule::Rollouts,
             Self::RestartTasks(_) => LimitRule::Restarts,
             Self::Rollback(_)
             | Self::ContinueDeployment(_)
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => LimitRule::PerRun,
+            | Self::RestoreStrategy(_)
+            | Self::StopPreDeploymentTask(_) => LimitRule::PerRun,
         }
     }
 
@@ -393,7 +417,9 @@ impl ActionProperties for ReleaseAction {
             | Self::RecordResult(_)
             | Self::AnswerCodeDeployHook(_)
             | Self::PinRevision(_)
-            | Self::RestoreStrategy(_) => Repair::No,
+            | Self::RestoreStrategy(_)
+            | Self::RunPreDeploymentTask(_)
+            | Self::StopPreDeploymentTask(_) => Repair::No,
             Self::Rollback(_) => Repair::Rollback,
         }
     }

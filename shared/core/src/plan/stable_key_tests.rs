@@ -97,6 +97,13 @@ fn verdict_actions() -> Vec<Action> {
         ReleaseAction::AnswerCodeDeployHook(hook_answer(true)),
         ReleaseAction::AnswerCodeDeployHook(hook_answer(false)),
         ReleaseAction::PinRevision(pin()),
+        ReleaseAction::RunPreDeploymentTask(pre_deployment_task()),
+        ReleaseAction::StopPreDeploymentTask(StopPreDeploymentTask {
+            service: Arn::new(SERVICE),
+            family: "shop-migrate".to_owned(),
+            task: "arn:aws:ecs:eu-west-1:123456789012:task/shop/0a1b".to_owned(),
+            digest: Digest::new("sha256:ab12cd34ef56"),
+        }),
         ReleaseAction::RestoreStrategy(RestoreStrategy {
             service: Arn::new(SERVICE),
             settings: StrategySettings {
@@ -120,6 +127,22 @@ fn record(result: ReleaseResult) -> RecordResult {
         runs_instead: None,
         request: None,
         result,
+    }
+}
+
+fn pre_deployment_task() -> RunPreDeploymentTask {
+    RunPreDeploymentTask {
+        service: Arn::new(SERVICE),
+        family: "shop-migrate".to_owned(),
+        base: "shop-migrate:3".to_owned(),
+        images: BTreeMap::new(),
+        registered: None,
+        revision_tags: BTreeMap::new(),
+        task_tags: BTreeMap::new(),
+        token: "lamplighter-before/0a1b2c3d4e5f6071/ab12cd34ef56a7b8-1".to_owned(),
+        attempt: 1,
+        tag: "RC_1.4.2".to_owned(),
+        digest: Digest::new("sha256:ab12cd34ef56"),
     }
 }
 
@@ -369,6 +392,8 @@ fn kind_number(action: &Action) -> u32 {
         Action::Release(ReleaseAction::AnswerCodeDeployHook(_)) => 5,
         Action::Release(ReleaseAction::PinRevision(_)) => 28,
         Action::Release(ReleaseAction::RestoreStrategy(_)) => 29,
+        Action::Release(ReleaseAction::RunPreDeploymentTask(_)) => 30,
+        Action::Release(ReleaseAction::StopPreDeploymentTask(_)) => 31,
         Action::Scaling(ScalingAction::SetDesiredCount(_)) => 6,
         Action::Scaling(ScalingAction::SetMinCapacity(_)) => 7,
         Action::Monitoring(MonitoringAction::ApplyAlarms(_)) => 8,
@@ -397,7 +422,7 @@ fn kind_number(action: &Action) -> u32 {
 #[test]
 fn every_kind_of_action_has_a_sample() {
     let kinds: BTreeSet<u32> = every_action().iter().map(kind_number).collect();
-    assert_eq!(kinds, (0..=29).collect());
+    assert_eq!(kinds, (0..=31).collect());
 }
 
 #[test]

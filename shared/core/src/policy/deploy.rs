@@ -32,6 +32,10 @@ pub struct DeployPolicy {
     pub snapshot: bool,
     /// Maximum wait for that snapshot, in seconds.
     pub snapshot_limit: u64,
+    /// Family of the task that runs with a new image before the service changes.
+    pub before: Option<String>,
+    /// Maximum duration of that task, in seconds.
+    pub before_limit: u64,
     /// Keep the ECS deployment circuit breaker enabled, with rollback.
     pub breaker: bool,
     /// Maximum duration of a rollout, in seconds.
@@ -60,6 +64,13 @@ pub struct DeployPolicy {
 const MAX_WAIT: u64 = 43_200;
 /// Minimum for the duration of a rollout in seconds: 2 minutes.
 const MIN_DEADLINE: u64 = 120;
+/// Minimum for the duration of a pre-deployment task in seconds: 1 minute.
+const MIN_BEFORE_LIMIT: u64 = 60;
+/// Default maximum duration of a pre-deployment task in seconds: 30 minutes.
+const DEFAULT_BEFORE_LIMIT: u64 = 1_800;
+/// Maximum length of the name of a family.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html>
+const MAX_FAMILY: usize = 255;
 /// Minimum for the wait for a snapshot in seconds: 1 minute.
 const MIN_SNAPSHOT_LIMIT: u64 = 60;
 /// Default maximum duration of a rollout in seconds: 15 minutes.
@@ -128,6 +139,14 @@ impl DeployPolicy {
                     "duration of 1m to 12h such as 30m",
                 )?
                 .unwrap_or(DEFAULT_SNAPSHOT_LIMIT),
+            before: parse_optional(&pairs, "before", parse_family)?,
+            before_limit: pairs
+                .parse_duration(
+                    "before-limit",
+                    MIN_BEFORE_LIMIT..=MAX_WAIT,
+                    "duration of 1m to 12h such as 30m",
+                )?
+                .unwrap_or(DEFAULT_BEFORE_LIMIT),
             breaker: pairs.parse_switch("breaker", true)?,
             after: parse_optional(&pairs, "after", parse_service)?,
             group: parse_optional(&pairs, "group", parse_deployment_group)?,
@@ -238,6 +257,17 @@ fn parse_service(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), 
     }
 }
 
+/// Parses the family of a task definition, without a revision.
+fn parse_family(pairs: &TagPairs<'_>, text: &str) -> Result<String, TagError> {
+    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if text.len() <= MAX_FAMILY && text.chars().all(is_name) {
+        return Ok(text.to_owned());
+    }
+    Err(pairs.build_error(format!(
+        "before={text} is not a family of task definitions such as shop-migrate"
+    )))
+}
+
 fn parse_deployment_group(pairs: &TagPairs<'_>, names: &str) -> Result<(String, String), TagError> {
     match names.split_once('/') {
         Some((application, group)) if !application.is_empty() && !group.is_empty() => {
@@ -323,7 +353,7 @@ mod tests {
     )]
     #[case(
         "tag=latest repo.2=shop/web",
-        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, newest, pre, repo, container, verify, expect, scan, approve, after, snapshot, snapshot-limit, base, restart, breaker, deadline, bake, alarms, strategy, verify-test, inconclusive, group)"
+        "unknown key \"repo.2\", did you mean \"repo\"? (known: tag, semver, newest, pre, repo, container, verify, expect, scan, approve, after, snapshot, snapshot-limit, before, before-limit, base, restart, breaker, deadline, bake, alarms, strategy, verify-test, inconclusive, group)"
     )]
     #[case(
         "tag=latest repo=123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:1.0",
@@ -340,6 +370,10 @@ mod tests {
     #[case(
         "tag=latest after=web",
         "after=web is not a cluster and a service such as staging/web"
+    )]
+    #[case(
+        "tag=latest before=shop-migrate:3",
+        "before=shop-migrate:3 is not a family of task definitions such as shop-migrate"
     )]
     #[case("tag=latest approve=maybe", "approve=maybe is neither yes nor no")]
     fn an_error_names_the_problem(#[case] value: &str, #[case] problem: &str) {

@@ -22,5 +22,6 @@ pub trait Tasks {
     ///
     /// # Errors
     /// [`AwsError`] if a call fails.
-    async fn find_check_task(&self, cluster: &str, token: &str) -> Result<Option<Task>, AwsError>;
+    async fn find_started_task(&self, cluster: &str, token: &str)
+    -> Result<Option<Task>, AwsError>;
 }

@@ -46,7 +46,9 @@ pub fn find_event(
         | ReleaseAction::ContinueDeployment(_)
         | ReleaseAction::AnswerCodeDeployHook(_)
         | ReleaseAction::PinRevision(_)
-        | ReleaseAction::RestoreStrategy(_) => return None,
+        | ReleaseAction::RestoreStrategy(_)
+        | ReleaseAction::RunPreDeploymentTask(_)
+        | ReleaseAction::StopPreDeploymentTask(_) => return None,
     };
     Some(ReleaseEvent {
         kind,

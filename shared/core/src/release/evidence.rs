@@ -121,6 +121,20 @@ pub async fn collect_evidence<C: Services + Tasks + Logs>(
     evidence
 }
 
+/// Collects the last log lines of a task that failed. Never fails.
+pub async fn collect_task_evidence<C: Services + Logs>(task: &Task, cloud: &C) -> Evidence {
+    match read_log_lines(task, cloud).await {
+        Ok(lines) => Evidence {
+            lines,
+            ..Evidence::default()
+        },
+        Err(error) => Evidence {
+            missing: Some(format!("Its log could not be read: {error}.")),
+            ..Evidence::default()
+        },
+    }
+}
+
 async fn read_evidence<C: Services + Tasks + Logs>(
     evidence: &mut Evidence,
     service: &Service,

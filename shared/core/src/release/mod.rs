@@ -4,6 +4,7 @@ pub mod approval;
 pub mod dependencies;
 pub mod events;
 pub mod evidence;
+pub mod pre_deployment;
 pub mod probe;
 pub mod rollback;
 pub mod stopped_task;

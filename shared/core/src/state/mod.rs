@@ -5,6 +5,7 @@ mod backups;
 mod certificates;
 mod healing;
 mod logs;
+mod pre_deployment;
 mod probe_streak;
 mod record;
 mod releases;
@@ -19,6 +20,7 @@ pub use backups::BackupState;
 pub use certificates::RecordedCertificate;
 pub use healing::{HealStep, HealthIncident, HealthState, Parked, SwitchedCapacity};
 pub use logs::{Exporting, LogState};
+pub use pre_deployment::{PreDeploymentResult, PreDeploymentRun};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
 pub use releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, PendingRestart, PendingVerdict,

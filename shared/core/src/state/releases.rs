@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::model::{Arn, Digest, EnvironmentCause, StrategySettings};
+use crate::state::pre_deployment::PreDeploymentRun;
 use crate::state::probe_streak::ProbeStreak;
 
 /// The state of releases.
@@ -32,6 +33,8 @@ pub struct ReleaseState {
     pub quarantined: BTreeMap<Digest, String>,
     /// The image digests whose last release failed because of its environment. They are tried again.
     pub not_blamed: BTreeMap<Digest, NotBlamed>,
+    /// The tasks that ran before releases, by the digest of the image.
+    pub pre_deployment: BTreeMap<Digest, PreDeploymentRun>,
     /// Images that were pushed before are no candidates, unless approved: a release was rejected since.
     pub candidates_after: Option<Timestamp>,
     /// The digest that Lamplighter last made the service run, by a rollout or a rollback. `None` if it is unknown.
@@ -180,10 +183,15 @@ impl NotBlamed {
     /// Returns the time of the next attempt.
     #[must_use]
     pub fn retry_at(&self) -> Timestamp {
-        let doublings = self.attempts.saturating_sub(1).min(MAX_DOUBLINGS);
-        let wait = FIRST_RETRY * 2_i32.pow(doublings);
-        self.at + wait.min(LAST_RETRY)
+        retry_time(self.at, self.attempts)
     }
+}
+
+/// Returns the time of the next attempt after so many failures, the last of which was at `failed_at`.
+pub(super) fn retry_time(failed_at: Timestamp, failures: u32) -> Timestamp {
+    let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS);
+    let wait = FIRST_RETRY * 2_i32.pow(doublings);
+    failed_at + wait.min(LAST_RETRY)
 }
 
 impl ReleaseState {

@@ -259,9 +259,10 @@ impl Tasks for World {
         self.tasks_of(of, which).await
     }
 
-    async fn find_check_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
+    async fn find_started_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {
         self.call("ListTasks", token).await?;
-        Ok(self.state().probe(token))
+        let state = self.state();
+        Ok(state.one_off_task(token).or_else(|| state.probe(token)))
     }
 }
 

@@ -66,6 +66,10 @@ impl Executor for World {
             Action::Release(ReleaseAction::PinRevision(pin)) => {
                 self.register(&pin.base, &pin.images, &pin.tags).await
             }
+            Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => self.run_before(run).await,
+            Action::Release(ReleaseAction::StopPreDeploymentTask(stop)) => {
+                self.stop_before(stop).await
+            }
             Action::Release(ReleaseAction::RecordResult(_))
             | Action::Healing(HealingAction::CloseIncident(_)) => Ok("remembered".to_owned()),
             Action::Scaling(ScalingAction::SetDesiredCount(scale)) => {
@@ -240,7 +244,8 @@ impl World {
         })
     }
 
-    async fn register(
+    /// As the adapter does: the revision has the tags of its base too.
+    pub(super) async fn register(
         &self,
         base: &str,
         images: &BTreeMap<String, String>,
@@ -248,9 +253,11 @@ impl World {
     ) -> Result<String, AwsError> {
         let base = self.describe_task_definition(base).await?;
         let answered = self.call("RegisterTaskDefinition", base.family()).await?;
+        let mut all = base.tags.clone();
+        all.extend(tags.clone());
         let arn = self
             .state_mut()
-            .register_document(base.build_request_with_images(images), tags.clone());
+            .register_document(base.build_request_with_images(images), all);
         confirm_answer(answered, "RegisterTaskDefinition", base.family())?;
         Ok(arn)
     }

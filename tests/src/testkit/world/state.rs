@@ -16,6 +16,8 @@ use lamplighter::ports::ledger::Record;
 use lamplighter::state::TargetState;
 use serde_json::{Value, json};
 
+use super::one_off_tasks::{End, OneOffTask};
+
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -94,6 +96,10 @@ pub struct State {
     pub changes: BTreeMap<String, Vec<CloudTrailEvent>>,
     /// What containers wrote.
     pub written: BTreeMap<LogStream, Vec<String>>,
+    /// Tasks that ran before releases, by their token.
+    pub one_off_tasks: BTreeMap<String, OneOffTask>,
+    /// How those tasks end, by the tag of their image; with the exit code 0 unless given.
+    pub ends: BTreeMap<String, End>,
     /// Checks by what they were started by, and since when they run.
     pub probes: BTreeMap<String, (RunCheckTask, Timestamp)>,
     /// With what code checks end.

@@ -95,6 +95,18 @@ pub const DEPLOY_TAG: TagReference = TagReference {
             "The longest wait for that snapshot. After it the rollout goes on without, with a warning.",
         ),
         pair(
+            "before",
+            "family of a task definition",
+            "",
+            "Runs one task of this family with the new image before the service changes, such as `shop-migrate` for database migrations. Exit code 0 goes on, anything else rejects the release. Tag the task definition `lamplighter:managed = true`.",
+        ),
+        pair(
+            "before-limit",
+            "`1m` to `12h`",
+            "30m",
+            "The longest time that this task may run. After it the task is stopped and the release rejected.",
+        ),
+        pair(
             "base",
             "`running`, `latest`",
             "running",

@@ -7,6 +7,7 @@ use crate::operations::Function;
 use crate::plan::{
     Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult, Rollback, Rollout,
 };
+use crate::state::pre_deployment::PreDeploymentResult;
 use crate::state::probe_streak::ProbeStreak;
 use crate::state::releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, ReleaseState, Verified,
@@ -49,6 +50,14 @@ impl TargetState {
             ReleaseAction::RestoreStrategy(_) => {
                 self.releases.strategy_to_restore = None;
                 self.releases.strategy_restored_at = Some(at);
+            }
+            ReleaseAction::RunPreDeploymentTask(run) => {
+                self.releases.start_pre_deployment(run, at);
+            }
+            ReleaseAction::StopPreDeploymentTask(stop) => {
+                if let Some(run) = self.releases.pre_deployment.get_mut(&stop.digest) {
+                    run.stopped_at.get_or_insert(at);
+                }
             }
             ReleaseAction::PinRevision(pin) => {
                 self.releases.adopted = Some(AdoptedRevision {
@@ -134,6 +143,11 @@ impl TargetState {
             ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
             ReleaseResult::Rejected { reason } => {
                 self.quarantine_digest(&record.digest, reason, record.request.as_deref());
+                // The task of a release that a person rejects meanwhile has its own result.
+                if record.request.is_none() {
+                    self.releases
+                        .end_pre_deployment(&record.digest, PreDeploymentResult::Failed);
+                }
                 // A request may reject an image that no deployment is about.
                 if let (Some(pending), None) = (&mut self.releases.pending_verdict, &record.request)
                 {

@@ -1,0 +1,197 @@
+//! The tasks that ran before releases, such as database migrations.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::model::Digest;
+use crate::plan::{Action, ReleaseAction, RunPreDeploymentTask};
+use crate::state::releases::{ReleaseState, retry_time};
+use crate::state::target::TargetState;
+
+/// The maximum number of runs that are kept. One that has no result is always kept.
+const RUNS_KEPT: usize = 20;
+/// How long after the request to stop it a task may still be listed as running.
+const STOPS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// The last run of a pre-deployment task for one image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreDeploymentRun {
+    /// The tag of the image.
+    pub tag: String,
+    /// The family of the task definition.
+    pub family: String,
+    /// The client token and `startedBy` of the task.
+    pub token: String,
+    /// The containers that run the image.
+    pub containers: Vec<String>,
+    /// The number of the attempt, from 1.
+    pub attempt: u32,
+    pub at: Timestamp,
+    /// The time at which Lamplighter stopped it because it ran for too long.
+    #[serde(default)]
+    pub stopped_at: Option<Timestamp>,
+    /// `None` while it runs.
+    pub result: Option<PreDeploymentResult>,
+}
+
+/// How a pre-deployment task ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PreDeploymentResult {
+    /// Its containers exited with code 0.
+    Passed,
+    /// It ran, and did not pass.
+    Failed,
+    /// None of its containers ran, so that it is started again.
+    NotStarted {
+        /// The stop reason of ECS.
+        reason: String,
+        at: Timestamp,
+    },
+}
+
+impl PreDeploymentRun {
+    /// Returns the run that an action starts.
+    #[must_use]
+    pub fn from_action(run: &RunPreDeploymentTask, at: Timestamp) -> Self {
+        Self {
+            tag: run.tag.clone(),
+            family: run.family.clone(),
+            token: run.token.clone(),
+            containers: run.images.keys().cloned().collect(),
+            attempt: run.attempt,
+            at,
+            stopped_at: None,
+            result: None,
+        }
+    }
+
+    /// Returns the time from which the task is started again; `None` unless it did not start.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Timestamp> {
+        match &self.result {
+            Some(PreDeploymentResult::NotStarted { at, .. }) => Some(retry_time(*at, self.attempt)),
+            Some(PreDeploymentResult::Passed | PreDeploymentResult::Failed) | None => None,
+        }
+    }
+
+    /// Reports whether a task that was stopped should be listed as such by now.
+    #[must_use]
+    pub fn should_have_stopped(&self, now: Timestamp) -> bool {
+        self.stopped_at
+            .is_some_and(|at| now.duration_since(at) >= STOPS_WITHIN)
+    }
+
+    #[must_use]
+    pub fn has_passed(&self) -> bool {
+        self.result == Some(PreDeploymentResult::Passed)
+    }
+}
+
+impl ReleaseState {
+    /// Reports whether the pre-deployment task of an image passed.
+    #[must_use]
+    pub fn has_passed_pre_deployment(&self, digest: &Digest) -> bool {
+        self.pre_deployment
+            .get(digest)
+            .is_some_and(PreDeploymentRun::has_passed)
+    }
+
+    /// Sets the result of the run for an image, unless it has one.
+    pub fn end_pre_deployment(&mut self, digest: &Digest, result: PreDeploymentResult) {
+        if let Some(run) = self.pre_deployment.get_mut(digest) {
+            run.result.get_or_insert(result);
+        }
+    }
+
+    pub(super) fn start_pre_deployment(&mut self, run: &RunPreDeploymentTask, at: Timestamp) {
+        let started = PreDeploymentRun::from_action(run, at);
+        self.pre_deployment.insert(run.digest.clone(), started);
+        prune(&mut self.pre_deployment);
+    }
+}
+
+impl TargetState {
+    /// Returns the run without a result, and the digest of its image. The answer of AWS about it may be outstanding.
+    #[must_use]
+    pub fn find_open_pre_deployment(&self) -> Option<(Digest, PreDeploymentRun)> {
+        let mut runs = self.releases.pre_deployment.iter();
+        let open = runs
+            .find(|(_, run)| run.result.is_none())
+            .map(|(digest, run)| (digest.clone(), run.clone()));
+        open.or_else(|| {
+            self.pending
+                .iter()
+                .find_map(|pending| match &pending.action {
+                    Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => Some((
+                        run.digest.clone(),
+                        PreDeploymentRun::from_action(run, pending.at),
+                    )),
+                    _ => None,
+                })
+        })
+    }
+}
+
+/// Drops the oldest runs with a result beyond [`RUNS_KEPT`].
+fn prune(runs: &mut BTreeMap<Digest, PreDeploymentRun>) {
+    while runs.len() > RUNS_KEPT {
+        let ended = runs.iter().filter(|(_, run)| run.result.is_some());
+        let Some(oldest) = ended.min_by_key(|(_, run)| run.at) else {
+            return;
+        };
+        let oldest = oldest.0.clone();
+        runs.remove(&oldest);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(hour: i64, result: Option<PreDeploymentResult>) -> PreDeploymentRun {
+        PreDeploymentRun {
+            tag: "RC_1.4.2".to_owned(),
+            family: "shop-migrate".to_owned(),
+            token: "t".to_owned(),
+            containers: vec!["migrate".to_owned()],
+            attempt: 1,
+            at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour),
+            stopped_at: None,
+            result,
+        }
+    }
+
+    #[test]
+    fn the_oldest_runs_are_dropped_but_never_one_without_a_result() {
+        let mut runs: BTreeMap<Digest, PreDeploymentRun> = (0..30)
+            .map(|hour| {
+                let result = (hour != 3).then_some(PreDeploymentResult::Passed);
+                (Digest::new(format!("sha256:{hour}")), run(hour, result))
+            })
+            .collect();
+        prune(&mut runs);
+        let mut hours: Vec<i64> = runs.values().map(|run| run.at.as_second() / 3600).collect();
+        hours.sort_unstable();
+        let expected: Vec<i64> = std::iter::once(3).chain(11..30).collect();
+        assert_eq!(hours, expected);
+    }
+
+    #[test]
+    fn a_task_that_did_not_start_is_retried_with_growing_pauses() {
+        let at = Timestamp::UNIX_EPOCH;
+        let minutes: Vec<i64> = (1..=9)
+            .map(|attempt| {
+                let reason = String::new();
+                let failed = PreDeploymentRun {
+                    attempt,
+                    ..run(0, Some(PreDeploymentResult::NotStarted { reason, at }))
+                };
+                failed.retry_at().unwrap().duration_since(at).as_mins()
+            })
+            .collect();
+        assert_eq!(minutes, [5, 10, 20, 40, 80, 160, 240, 240, 240]);
+        assert_eq!(run(0, None).retry_at(), None);
+    }
+}
