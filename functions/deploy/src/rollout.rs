@@ -340,16 +340,17 @@ impl Candidate<'_> {
         text
     }
 
-    /// Returns the open request for another image, which this rollout ends.
+    /// Returns the request for another image that is open, or whose image is tried again. This rollout ends both.
     fn find_ended_request(&self) -> Option<Request> {
         let state = self.context.state;
         let current = state.releases.current.as_ref();
         let approval = Approval::find_requested(state)?;
         let is_done = match approval.digest(state) {
             Some(digest) => {
+                let is_retried = state.releases.not_blamed.contains_key(digest);
                 *digest == self.image.digest
                     || current == Some(digest)
-                    || approval.is_used(digest, state)
+                    || approval.is_used(digest, state) && !is_retried
             }
             None => state.requests.used.contains(&approval.key) || self.has_open_approval(),
         };

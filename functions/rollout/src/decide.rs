@@ -4,7 +4,9 @@ use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::Service;
-use lamplighter::plan::{Action, ContinueDeployment, ReleaseAction, RestoreStrategy};
+use lamplighter::plan::{
+    Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult, RestoreStrategy,
+};
 use lamplighter::policy::{self, Managed};
 
 use crate::messages;
@@ -16,8 +18,9 @@ use crate::tracked::TrackedRollout;
 /// Returns the plan for one service.
 #[must_use]
 pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let Some(service) = &observed.service else {
-        return Plan::nothing("the service does not exist any more");
+    let existing = observed.service.as_ref();
+    let Some(service) = existing.filter(|service| service.status != "INACTIVE") else {
+        return decide_deleted(context);
     };
     // A rollback that an interrupted run made has closed its request.
     if let Some(requested) = &observed.requested
@@ -58,6 +61,29 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
         | RolloutStage::ProbesFailed
         | RolloutStage::AlarmFiring => rollout.plan_rollback(),
     }
+}
+
+/// Ends the release of a service that was deleted.
+fn decide_deleted(context: TargetContext<'_, Policy>) -> Plan {
+    let reason = "the service does not exist any more";
+    let releases = &context.state.releases;
+    let Some(active) = &releases.active_rollout else {
+        return Plan::nothing(reason);
+    };
+    let record = RecordResult {
+        service: context.target.arn.clone(),
+        digest: active.digest.clone(),
+        tag: active.tag.clone(),
+        candidates_after: None,
+        runs_instead: None,
+        request: None,
+        result: ReleaseResult::Superseded,
+    };
+    Plan::single_step(
+        Action::Release(ReleaseAction::RecordResult(record)),
+        reason,
+        messages::release_superseded(active, &context.state.notified),
+    )
 }
 
 /// Rolls the service back by request, or answers why that has no effect.

@@ -115,13 +115,6 @@ impl Operation for Rollout {
             .requests
             .close_rejection(observed.closed_request.as_deref());
         let releases = &mut state.releases;
-        if observed
-            .service
-            .as_ref()
-            .is_none_or(|service| service.status == "INACTIVE")
-        {
-            releases.active_rollout = None;
-        }
         if observed.rollback_finished {
             releases.active_rollback = None;
         }

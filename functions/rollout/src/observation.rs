@@ -141,6 +141,9 @@ impl Prefetched {
                 });
                 let deadline = deadline.map(|deadline| deadline + drained);
                 derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
+            } else if failed && is_left_on_template(&service, active, context.state) {
+                // ECS went back to a revision that nobody released.
+                RolloutStage::Failed
             } else {
                 stage
             }
@@ -279,6 +282,12 @@ fn has_failure_event(context: TargetContext<'_, Policy>, active: &ActiveRollout)
             .event
             .time
             .is_some_and(|at| at + SignedDuration::from_secs(1) >= active.at)
+}
+
+/// Reports whether the service runs the revision of a template again, on which a verified image was deployed.
+fn is_left_on_template(service: &Service, active: &ActiveRollout, state: &TargetState) -> bool {
+    active.template.as_ref() == Some(&service.task_definition)
+        && state.releases.repeats_verified(active)
 }
 
 /// Reports whether a revision is the one of the rollout: it runs the image, and, where the image ran before as well, it was

@@ -114,6 +114,53 @@ fn a_pipeline_hears_that_its_release_failed(#[case] probes: bool, #[case] last: 
     );
 }
 
+/// A release without a result that a newer one replaces has ended, also if the answer about the newer one was lost.
+#[rstest]
+#[case::answered(None)]
+#[case::lost(Some(Fault::AnswerLost))]
+fn a_pipeline_hears_that_its_release_was_superseded(#[case] fault: Option<Fault>) {
+    let world = World::new();
+    let _ = world.web();
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 3);
+    if let Some(fault) = fault {
+        world.inject_fault("UpdateService", fault);
+    }
+    push(&world, "RC_1.2.0", 12);
+    minutes(&world, 8);
+    let mut heard = heard(&world);
+    heard.sort();
+    assert_eq!(
+        heard,
+        [
+            "Release Started RC_1.1.0",
+            "Release Started RC_1.2.0",
+            "Release Superseded RC_1.1.0"
+        ]
+    );
+}
+
+#[rstest]
+#[case::gone(true)]
+#[case::listed_as_inactive(false)]
+fn a_pipeline_hears_that_the_service_of_its_release_was_deleted(#[case] is_gone: bool) {
+    let world = World::new();
+    let web = world.web();
+    push(&world, "RC_1.1.0", 11);
+    if is_gone {
+        world.state_mut().services.remove(&web);
+    } else {
+        let mut state = world.state_mut();
+        let service = state.services.get_mut(&web).unwrap();
+        "INACTIVE".clone_into(&mut service.status);
+    }
+    minutes(&world, 5);
+    assert_eq!(
+        heard(&world),
+        ["Release Started RC_1.1.0", "Release Superseded RC_1.1.0"]
+    );
+}
+
 /// An event that the bus does not take is put on it later, and a release does not wait for it.
 #[rstest]
 #[case::throttled(Fault::Throttled)]

@@ -10,8 +10,11 @@ use enroll::Enroll;
 use jiff::SignedDuration;
 use lamplighter::model::Arn;
 use lamplighter::state::ReleaseState;
+use rollout::Rollout;
 use rstest::rstest;
 use serde_json::json;
+
+const HOST: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 
 fn releases(world: &World, web: &Arn) -> ReleaseState {
     world.state().held[web].memory.releases.clone()
@@ -281,6 +284,34 @@ fn a_rollback_by_hand_from_a_template_base_is_respected() {
     minutes(&world, 60);
     assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
     assert!(releases(&world, &web).quarantined.contains_key(&digest(12)));
+}
+
+/// What ECS goes back to, if a verified image fails with the settings of a template, is the template's own image.
+#[test]
+fn a_circuit_breaker_leaves_no_service_on_the_image_of_a_template() {
+    let world = World::new();
+    let web = world.web();
+    release(&world, &web, "RC_1.1.0", 11);
+    let verified = world.state().services[&web].task_definition.clone();
+    world.advance(MINUTE);
+    let template = apply_template(&world, &web, &format!("{HOST}/shop/web:RC_1.0.0"));
+    minutes(&world, 6);
+    assert!(runs(&world, &web, "RC_1.1.0"), "{:?}", world.titles());
+    assert_eq!(running_cpu(&world, &web), "512");
+    world.state_mut().roll_back(&web);
+    assert_eq!(world.state().services[&web].task_definition, template);
+    let failed = json!({
+        "version": "0", "id": "failed", "source": "aws.ecs", "detail-type": "ECS Deployment State Change",
+        "account": "123456789012", "region": "eu-west-1", "time": world.state().now.to_string(), "resources": [web],
+        "detail": {"eventName": "SERVICE_DEPLOYMENT_FAILED", "deploymentId": "ecs-svc/9", "reason": "tasks failed to start"},
+    });
+    let _ = world.invoke(&Rollout, failed);
+    assert_eq!(world.state().services[&web].task_definition, verified);
+    world.state_mut().settle(&web);
+    assert!(releases(&world, &web).quarantined.is_empty());
+    // Its settings are tried again, as they are what the template wants.
+    minutes(&world, 10);
+    assert_eq!(running_cpu(&world, &web), "512");
 }
 
 /// B5: after a failure, nothing older that never ran is tried.

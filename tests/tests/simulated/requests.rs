@@ -696,6 +696,13 @@ fn a_push_ends_the_retries_of_a_requested_image(#[case] command: &str) {
     minutes(&world, 7);
     fail_for_environment(&world, &web);
     release(&world, &web, "RC_1.2.0", 12);
+    let ended = "It ends the request of alice (deploy RC_1.0.9)";
+    let is_named = world
+        .state()
+        .notices
+        .iter()
+        .any(|notice| notice.message.why.contains(ended));
+    assert_eq!(is_named, command == "deploy", "{:?}", world.titles());
     minutes(&world, 120);
     assert!(runs(&world, &web, "RC_1.2.0"), "{:?}", world.titles());
 }

@@ -4,16 +4,20 @@ use crate::engine::messages::{limit_reached_message, rollout_postponed_message};
 use crate::engine::operation::Observe;
 use crate::engine::reconciliation::Reconciliation;
 use crate::engine::{arbiter, limits};
+use crate::model::ReleaseEvent;
 use crate::notify::Outbox;
 use crate::plan::{Action, Plan, ReleaseAction, Step};
 use crate::ports::Executor;
 
 use crate::ports::ledger::Ledger;
+use crate::release::events::find_superseded_event;
 
 impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op, C, L, O> {
     /// Resolves intents of earlier invocations whose outcome is unknown. An action that has taken
     /// effect is notified now; any other is decided again.
     pub(super) fn resolve_intents(&mut self, observed: &Op::Observed) {
+        let superseded = self.find_superseded(observed);
+        self.events.extend(superseded);
         let applied = self
             .lease
             .state
@@ -48,6 +52,21 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             self.lease.state.releases.pending_restart = None;
         }
         Op::prune_state(&mut self.lease.state, observed);
+    }
+
+    /// Returns the events about releases that interrupted rollouts superseded. Only the state before these are recorded
+    /// knows them.
+    fn find_superseded(&self, observed: &Op::Observed) -> Vec<ReleaseEvent> {
+        let state = &self.lease.state;
+        let own = state.pending.iter().filter(|pending| {
+            pending.operation == Op::FUNCTION.name()
+                && !pending.refused
+                && Op::is_applied(&pending.action, observed)
+        });
+        own.filter_map(|pending| {
+            find_superseded_event(&pending.action, &self.target.arn, state, pending.at)
+        })
+        .collect()
     }
 
     /// Checks each step with the arbiter and the limits. Returns each step, or the reason why it is
