@@ -127,6 +127,8 @@ fn a_pipeline_hears_that_its_release_was_superseded(#[case] fault: Option<Fault>
         world.inject_fault("UpdateService", fault);
     }
     push(&world, "RC_1.2.0", 12);
+    // Before `rollout` sees that something newer runs.
+    let _ = world.sweep(&Deploy);
     minutes(&world, 8);
     let mut heard = heard(&world);
     heard.sort();
