@@ -100,7 +100,7 @@ impl Operation for Archive {
     ///
     /// Adopts an export task whose start was not recorded, based on its content. Drops a task that
     /// AWS doesn't know, so that the export starts again.
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state.logs.exported = state.logs.exported.max(observed.done);
         state.logs.exporting = match (&observed.task, state.logs.exporting.take()) {
             (None, _) => None,

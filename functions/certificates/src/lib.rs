@@ -66,7 +66,7 @@ impl Operation for Certificates {
     }
 
     /// Replaces the recorded certificates by the observed ones.
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state.certificates = observed.list_records();
     }
 }

@@ -5,6 +5,7 @@ use lamplighter::model::{
     Database, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
 };
 use lamplighter::plan::{Action, BackupAction, CreateSnapshot, Step};
+use lamplighter::state::PreDeploymentResult;
 use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
@@ -46,11 +47,16 @@ impl Candidate<'_> {
         format!("snapshots before {}", self.image.digest)
     }
 
-    /// Returns when the image began to wait for snapshots, or `now` if it has not waited yet.
-    fn wait_start(&self) -> Timestamp {
-        self.context
-            .state
-            .waiting_since(Function::Deploy.name(), &self.wait_key())
+    /// Returns when the image began to wait for snapshots, or `now` if it has not waited yet. Those that were taken before
+    /// its pre-deployment task stay usable.
+    pub fn wait_start(&self) -> Timestamp {
+        let state = self.context.state;
+        let run = state.releases.pre_deployment.get(&self.image.digest);
+        let before_task = run
+            .filter(|run| run.result != Some(PreDeploymentResult::Failed))
+            .map(|run| run.snapshots_since);
+        before_task
+            .or_else(|| state.waiting_since(Function::Deploy.name(), &self.wait_key()))
             .unwrap_or(self.now)
     }
 

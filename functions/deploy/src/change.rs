@@ -12,7 +12,7 @@ use lamplighter::model::{Digest, Image};
 use lamplighter::plan::{Action, RecordResult, ReleaseAction, ReleaseResult, Step};
 
 use crate::candidate::Candidate;
-use crate::messages;
+use crate::change_messages;
 
 /// How long DescribeServices may return stale state after an update.
 const CONSISTENCY_DELAY: SignedDuration = SignedDuration::from_mins(2);
@@ -128,7 +128,7 @@ impl Candidate<'_> {
         }
         match self.find_change()? {
             Change::Template => None,
-            Change::Hotfix => Some(Plan::notify(messages::hotfix_kept(
+            Change::Hotfix => Some(Plan::notify(change_messages::hotfix_kept(
                 self.image,
                 &self.running_label(),
                 self.running,
@@ -153,7 +153,7 @@ impl Candidate<'_> {
             .find_release_tag(&digest)
             .map_or_else(|| digest.short_digest(), str::to_owned);
         let started = state.rollout_start(&digest);
-        let message = messages::release_rolled_back(
+        let message = change_messages::release_rolled_back(
             (&tag, &digest),
             &self.running_label(),
             self.running.family_and_revision(),

@@ -39,11 +39,11 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
     }
     let mut plan = match plan_rejection(context, observed, service, now) {
         Some(rejection) => rejection,
-        None if has_open_rollback(context, observed, now) => {
-            Plan::nothing("a request to roll back comes first")
-        }
         None => match plan_open_task(context, observed, now) {
             Some(plan) => plan,
+            None if has_open_rollback(context, observed, now) => {
+                Plan::nothing("a request to roll back comes first")
+            }
             None => decide_image(context, observed, service, running, now),
         },
     };

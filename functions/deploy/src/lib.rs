@@ -8,6 +8,7 @@ mod approvals;
 mod backup;
 mod candidate;
 mod change;
+mod change_messages;
 #[cfg(test)]
 mod change_tests;
 mod code_deploy;
@@ -25,6 +26,7 @@ mod messages_tests;
 mod newest;
 mod observation;
 mod observed;
+mod observed_task;
 mod offer;
 mod policy;
 mod pre_deployment;
@@ -34,6 +36,7 @@ mod reads;
 mod restart;
 mod revision_diff;
 mod rollout;
+mod rollout_message;
 mod shift;
 
 use std::collections::BTreeMap;
@@ -53,8 +56,8 @@ use crate::reads::Reads;
 pub use container::{SelectedContainer, select_container};
 pub use decide::decide;
 pub use observed::{Observed, Offer};
+pub use observed_task::{BeforeRevision, ObservedTask};
 pub use policy::Policy;
-pub use pre_deployment::{BeforeRevision, ObservedTask};
 pub use promotion::{EarlierStage, Prefetched};
 
 pub struct Deploy;
@@ -106,7 +109,7 @@ impl Operation for Deploy {
 
     /// Keeps the image that runs before the first release, the result of a pre-deployment task, which ECS forgets after an
     /// hour, and the digests of approved images, so that an approval by tag is not for what the tag names later.
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         if let Some(unpinned) = &observed.unpinned {
             let image = observed.find_unpinned_tag();
             state.releases.unpinned = Some(UnpinnedImage {
@@ -127,7 +130,7 @@ impl Operation for Deploy {
             requests.close_rejection(problem.rejection());
         }
         if let Some(ended) = &observed.pre_deployment {
-            ended.record(&mut state.releases);
+            ended.record(&mut state.releases, now);
         }
         if let Some(rejected) = &observed.rejected {
             requests.resolve_rejection(&rejected.request.id, &rejected.digest);

@@ -146,7 +146,12 @@ fn before(family: &str, container: &str, image: &str, managed: &str) -> Given {
 
 /// Returns RC_1.4.2 whose task began at 02:50 and stands like this.
 fn with_task(task: Option<Task>, at: Timestamp, limit_passed: Option<Timestamp>) -> Given {
-    let mut given = before("shop-migrate", "migrate", "shop/web:1", "true");
+    let mut given = before(
+        "shop-migrate",
+        "migrate",
+        &format!("{HOST}/shop/web:1"),
+        "true",
+    );
     let run = PreDeploymentRun {
         tag: "RC_1.4.2".into(),
         family: "shop-migrate".into(),
@@ -154,7 +159,13 @@ fn with_task(task: Option<Task>, at: Timestamp, limit_passed: Option<Timestamp>)
         containers: vec!["migrate".into()],
         attempt: 1,
         at,
+        commit: None,
+        pushed_at: None,
+        snapshots_since: at,
+        is_confirmed: true,
         stopped_at: limit_passed,
+        is_rejected: false,
+        failure: None,
         result: None,
     };
     let runs = &mut given.memory.releases.pre_deployment;
@@ -189,7 +200,14 @@ fn stopped_task(exit_code: Option<i32>, code: &str, reason: &str) -> Task {
 
 #[test]
 fn every_message_about_the_task_before_a_release() {
-    let good = || before("shop-migrate", "migrate", "shop/web:1", "true");
+    let good = || {
+        before(
+            "shop-migrate",
+            "migrate",
+            &format!("{HOST}/shop/web:1"),
+            "true",
+        )
+    };
     let mut messages = messages_of(good().decide());
     let mut late = good().deploy("tag=RC_x.x.x repo=shop/web before=shop-migrate snapshot=yes");
     late.observed.databases = with_database("modifying").observed.databases;
@@ -211,6 +229,14 @@ fn every_message_about_the_task_before_a_release() {
     let stopped = stopped_task(Some(143), "UserInitiated", "Task stopped by user");
     messages.extend(messages_of(with_task(Some(stopped), began, None).decide()));
     messages.extend(messages_of(with_task(None, began, None).decide()));
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_about_a_task_that_can_not_run() {
+    let repository = format!("{HOST}/shop/web:1");
+    let good = || before("shop-migrate", "migrate", &repository, "true");
+    let began = NOW - SignedDuration::from_mins(10);
     let mut not_started = good();
     let mut run = with_task(None, began, None).memory.releases.pre_deployment;
     run.get_mut(&digest(2)).unwrap().result = Some(PreDeploymentResult::NotStarted {
@@ -218,15 +244,21 @@ fn every_message_about_the_task_before_a_release() {
         at: NOW,
     });
     not_started.memory.releases.pre_deployment = run;
-    messages.extend(messages_of(not_started.decide()));
+    let mut messages = messages_of(not_started.decide());
     let mut missing = good();
     missing.observed.before = Some(None);
     messages.extend(messages_of(missing.decide()));
     messages.extend(messages_of(
-        before("shop-web", "web", "shop/web:1", "true").decide(),
+        before("shop-web", "web", &format!("{HOST}/shop/web:1"), "true").decide(),
     ));
     messages.extend(messages_of(
-        before("shop-migrate", "migrate", "shop/web:1", "false").decide(),
+        before(
+            "shop-migrate",
+            "migrate",
+            &format!("{HOST}/shop/web:1"),
+            "false",
+        )
+        .decide(),
     ));
     messages.extend(messages_of(
         before("shop-migrate", "seed", "shop/seed:1", "true").decide(),

@@ -15,9 +15,9 @@ use lamplighter::state::UnpinnedImage;
 use crate::approvals::find_rejected;
 use crate::container::{SelectedContainer, select_container};
 use crate::observed::{DatabaseSnapshots, Observed, Offer};
+use crate::observed_task;
 use crate::offer::{Lookup, find_offer};
 use crate::policy::Policy;
-use crate::pre_deployment;
 use crate::promotion::EarlierStage;
 use crate::reads::Reads;
 use crate::rollout::is_version;
@@ -58,7 +58,7 @@ pub async fn observe<C: Reads>(
         None => (None, None),
     };
     let code_deployment = find_code_deployment(&service, cloud).await?;
-    let pre_deployment = pre_deployment::read_open_task(context, cloud).await?;
+    let pre_deployment = observed_task::read_open_task(context, cloud).await?;
     let mut observed = Observed {
         service: Some(service),
         code_deployment,
@@ -120,7 +120,9 @@ async fn read_offer_details<C: Reads>(
     if context.policy.deploy.scan.is_some() {
         read_scan(observed, &image, pushed_at, &container, cloud).await?;
     }
-    observed.before = pre_deployment::read_revision(observed, &image, context, cloud).await?;
+    observed.before =
+        observed_task::read_revision(observed.pre_deployment.as_ref(), &image, context, cloud)
+            .await?;
     if context.policy.deploy.snapshot {
         observed.databases = read_databases(context, cloud).await?;
     }

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::approvals::{ApprovalKeys, ApprovalProblem, RejectedImage};
 use crate::container::SelectedContainer;
-use crate::pre_deployment::{BeforeRevision, ObservedTask};
+use crate::observed_task::{BeforeRevision, ObservedTask};
 use crate::promotion::EarlierStage;
 
 /// The input of [`crate::decide`].

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 use lamplighter::model::{Image, TaskDefinition};
-use lamplighter::notify::{Message, RELEASE_CONDITION};
+use lamplighter::notify::{APPROVAL_CONDITION, Message};
 use lamplighter::policy;
 use lamplighter::state::{PreDeploymentResult, PreDeploymentRun};
 
-use crate::pre_deployment::{ObservedTask, TaskFailure};
+use crate::observed_task::{ObservedTask, TaskFailure};
 
 /// Announces the task that runs before a release. `limit`: its longest time in seconds; `missing`: the snapshots that
 /// should have been taken before it.
@@ -39,6 +39,7 @@ pub fn task_started(
             missing.unwrap_or_default()
         ))
         .next("Nothing to do.")
+        .clears(APPROVAL_CONDITION)
 }
 
 /// Warns that the task before a release did not pass.
@@ -62,18 +63,17 @@ pub fn task_failed(open: &ObservedTask, failure: &TaskFailure) -> Message {
             open.digest.short_digest()
         ))
         .why(format!(
-            "{} sets before={family}, and this task {how}. What it changed until then stays.{more}{}",
+            "{} set before={family}, and this task {how}. What it changed until then stays.{more}{}",
             policy::DEPLOY,
             open.evidence.render_text()
         ))
         .next(format!(
             "Check the database. Then push a corrected image, or send a request to deploy {tag}, for which {family} runs again."
         ))
-        .clears(RELEASE_CONDITION)
 }
 
 /// Warns that ECS did not start the task before a release.
-pub fn task_not_started(run: &PreDeploymentRun, retry_at: Timestamp) -> Message {
+pub fn task_not_started(image: &Image, run: &PreDeploymentRun, retry_at: Timestamp) -> Message {
     let (family, tag) = (&run.family, &run.tag);
     let reason = match &run.result {
         Some(PreDeploymentResult::NotStarted { reason, .. }) => reason.trim_end_matches('.'),
@@ -84,14 +84,12 @@ pub fn task_not_started(run: &PreDeploymentRun, retry_at: Timestamp) -> Message 
             "Lamplighter starts it again at {}, then with growing pauses.",
             retry_at.strftime("%H:%M UTC")
         ))
-        .why(format!(
-            "ECS stopped the task before one of its containers ran: {reason}."
-        ))
+        .why(format!("None of its containers ran: {reason}."))
         .next(format!(
             "Restore what ECS names, or remove before= from the tag {}.",
             policy::DEPLOY
         ))
-        .deduplicated_by(format!("before-not-started:{family}:{tag}"))
+        .deduplicated_by(format!("before-not-started:{family}:{}", image.digest))
 }
 
 /// Warns that `before=` names no family of task definitions.

@@ -113,7 +113,7 @@ impl Operation for Heal {
         observed.is_applied(action)
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         observed.prune_state(state);
     }
 

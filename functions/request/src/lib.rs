@@ -71,7 +71,7 @@ impl Operation for RequestOperation {
         false
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state.requests.remove(&observed.ended);
     }
 

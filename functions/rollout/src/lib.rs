@@ -11,6 +11,7 @@ mod completion;
 mod decide;
 mod deployments;
 mod discovery;
+mod environment_messages;
 mod failure;
 mod messages;
 #[cfg(test)]
@@ -110,7 +111,7 @@ impl Operation for Rollout {
         }
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state
             .requests
             .close_rejection(observed.closed_request.as_deref());

@@ -12,6 +12,7 @@ use lamplighter::state::ActiveRollout;
 use lamplighter::state::ProbeStreak;
 
 use crate::Observed;
+use crate::environment_messages;
 use crate::failure::{self, Failure};
 use crate::messages;
 use crate::stage::RolloutStage;
@@ -157,7 +158,7 @@ fn without_capacity() -> Observed {
 
 fn not_blamed(cause: EnvironmentCause) -> Message {
     let why = failure::describe_incomplete_rollout(&without_capacity());
-    messages::rollback_started_not_blamed(&active(), 16, &target(), &why, cause)
+    environment_messages::rollback_started_not_blamed(&active(), 16, &target(), &why, cause)
 }
 
 /// A release is blamed for what its image caused alone.
@@ -173,6 +174,10 @@ fn the_environment_is_told_apart_from_the_image() {
         failure::find_environment_cause(&without_capacity()),
         Some(EnvironmentCause::Capacity)
     );
+}
+
+fn rolled_back(observed: &Observed, cause: EnvironmentCause) -> Message {
+    environment_messages::rollback_not_blamed(&active(), 16, observed, cause)
 }
 
 #[test]
@@ -207,8 +212,8 @@ fn every_message() {
         rollback(Failure::FiringAlarm, &fired, false),
         messages::no_rollback_target(&service, &active, 16, &late),
         messages::rollback_held_by_outage(&service, &active, 16, &late, &orders),
-        messages::rollback_not_blamed(&active, 16, &during_outage(), EnvironmentCause::Dependency),
-        messages::rollback_not_blamed(&active, 16, &without_capacity(), EnvironmentCause::Capacity),
+        rolled_back(&during_outage(), EnvironmentCause::Dependency),
+        rolled_back(&without_capacity(), EnvironmentCause::Capacity),
         not_blamed(EnvironmentCause::Capacity),
         not_blamed(EnvironmentCause::Placement),
         not_blamed(EnvironmentCause::MissingResource),

@@ -6,6 +6,7 @@ use lamplighter::plan::{Action, ReleaseAction, Rollback};
 use lamplighter::release::rollback::RollbackTarget;
 
 use crate::code_deploy;
+use crate::environment_messages;
 use crate::failure::{self, Failure};
 use crate::messages;
 use crate::stage::{RolloutStage, blames_release};
@@ -40,7 +41,7 @@ impl TrackedRollout<'_> {
     fn roll_back_to(&self, target: &RollbackTarget, failure: Failure, why: &str) -> Plan {
         let environment = self.find_rollback_cause(failure);
         let mut message = match environment {
-            Some(cause) => messages::rollback_started_not_blamed(
+            Some(cause) => environment_messages::rollback_started_not_blamed(
                 self.active,
                 self.age_minutes(),
                 target,

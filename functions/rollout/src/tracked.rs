@@ -9,6 +9,7 @@ use lamplighter::release::approval::Approval;
 use lamplighter::state::{ActiveRollout, REQUIRED_STREAK};
 use lamplighter::{Function, Plan};
 
+use crate::environment_messages;
 use crate::failure;
 use crate::messages;
 use crate::observed::Observed;
@@ -75,7 +76,12 @@ impl TrackedRollout<'_> {
     pub fn plan_rolled_back(&self) -> Plan {
         let minutes = self.age_minutes();
         if let Some(cause) = self.find_environment_cause() {
-            let message = messages::rollback_not_blamed(self.active, minutes, self.observed, cause);
+            let message = environment_messages::rollback_not_blamed(
+                self.active,
+                minutes,
+                self.observed,
+                cause,
+            );
             return self.plan_result(ReleaseResult::NotBlamed { cause }, message);
         }
         let reason = format!(

@@ -157,7 +157,7 @@ impl Given {
             tags: self.tags.clone(),
         };
         let mut memory = self.memory.clone();
-        Scale::prune_state(&mut memory, &self.observed);
+        Scale::prune_state(&mut memory, &self.observed, NOW);
         let context = TargetContext {
             event: &self.event,
             target: &target,

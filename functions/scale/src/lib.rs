@@ -109,7 +109,7 @@ impl Operation for Scale {
         }
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state.prune_scaling(observed.desired_count(), observed.min_capacity());
     }
 

@@ -100,7 +100,7 @@ impl Operation for Verify {
         false
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
         state
             .releases
             .pending_verdict

@@ -13,7 +13,7 @@ mod ledger;
 pub mod load;
 mod logs;
 mod monitoring;
-pub mod one_off_tasks;
+mod one_off_tasks;
 mod probes;
 mod releases;
 mod rewording;
@@ -33,7 +33,7 @@ use lamplighter::policy::StackDefaults;
 use lamplighter::{AwsError, Error};
 use serde_json::{Value, json};
 
-pub use state::{Deployed, Fault, Held, Pushed, State};
+pub use state::{Deployed, End, Fault, Held, Pushed, State};
 
 /// When every world begins.
 pub const BEGINNING: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z

@@ -10,6 +10,7 @@ use aws_smithy_mocks::{Rule, RuleMode, mock, mock_client};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
+use jiff::Timestamp;
 use lamplighter::model::{Arn, Digest};
 use lamplighter::plan::{Action, ReleaseAction, RunPreDeploymentTask, StopPreDeploymentTask};
 use lamplighter::ports::Executor;
@@ -47,6 +48,10 @@ fn run() -> RunPreDeploymentTask {
         attempt: 1,
         tag: "RC_1.4.2".into(),
         digest: Digest::new("sha256:ab"),
+        commit: None,
+        pushed_at: None,
+        snapshots_since: Timestamp::UNIX_EPOCH,
+        is_adoption: false,
     }
 }
 

@@ -96,9 +96,11 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
             return Ok(true);
         }
         let state = self.engine.ledger.read_state(service).await?;
-        Ok(state
-            .releases
-            .active_rollout
-            .is_none_or(|rollout| rollout.has_replaced_tasks()))
+        let releases = state.releases;
+        let is_before = releases.find_open_pre_deployment().is_some();
+        Ok(!is_before
+            && releases
+                .active_rollout
+                .is_none_or(|rollout| rollout.has_replaced_tasks()))
     }
 }

@@ -51,7 +51,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         if is_settled && pending_restart.is_some_and(|restart| Op::is_applied(&restart, observed)) {
             self.lease.state.releases.pending_restart = None;
         }
-        Op::prune_state(&mut self.lease.state, observed);
+        Op::prune_state(&mut self.lease.state, observed, self.now);
     }
 
     /// Returns the events about releases that interrupted rollouts superseded. Only the state before these are recorded

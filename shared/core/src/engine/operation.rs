@@ -84,7 +84,7 @@ pub trait Operation {
     }
 
     /// Removes from the target state what AWS no longer confirms.
-    fn prune_state(_state: &mut TargetState, _observed: &Self::Observed) {}
+    fn prune_state(_state: &mut TargetState, _observed: &Self::Observed, _now: Timestamp) {}
 
     /// Builds the response of Lambda, if the caller of the function expects a certain form.
     ///

@@ -9,6 +9,7 @@ mod logs;
 mod monitoring;
 mod pre_deployment;
 mod properties;
+mod release_properties;
 mod releases;
 mod requests;
 mod scaling;

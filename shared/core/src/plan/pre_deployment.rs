@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::model::{Arn, Digest};
@@ -27,6 +28,17 @@ pub struct RunPreDeploymentTask {
     pub attempt: u32,
     pub tag: String,
     pub digest: Digest,
+    /// The commit that the image was built from, if its manifest names one.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The time at which the image was pushed, if it is known.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
+    /// The time since which snapshots count as taken before it.
+    pub snapshots_since: Timestamp,
+    /// The first rollout of the service follows it, and nobody pushed or requested that.
+    #[serde(default)]
+    pub is_adoption: bool,
 }
 
 /// Stops a pre-deployment task that ran for too long.

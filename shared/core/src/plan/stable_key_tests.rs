@@ -143,6 +143,10 @@ fn pre_deployment_task() -> RunPreDeploymentTask {
         attempt: 1,
         tag: "RC_1.4.2".to_owned(),
         digest: Digest::new("sha256:ab12cd34ef56"),
+        commit: None,
+        pushed_at: None,
+        snapshots_since: Timestamp::UNIX_EPOCH,
+        is_adoption: false,
     }
 }
 

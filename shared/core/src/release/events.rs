@@ -92,10 +92,13 @@ fn find_start(digest: &Digest, state: &TargetState, at: Timestamp) -> Timestamp 
     state.rollout_start(digest).unwrap_or(at)
 }
 
-/// Returns the commit that was recorded when the digest was rolled out.
+/// Returns the commit that was recorded when the digest was rolled out, or when its pre-deployment task ran.
 fn find_commit(digest: &Digest, state: &TargetState) -> Option<String> {
     let mut attempts = state.releases.attempts.iter().rev();
-    attempts
-        .find(|attempt| attempt.digest.as_ref() == Some(digest))
-        .and_then(|attempt| attempt.commit.clone())
+    let attempt = attempts.find(|attempt| attempt.digest.as_ref() == Some(digest));
+    let run = state.releases.pre_deployment.get(digest);
+    match attempt {
+        Some(attempt) => attempt.commit.clone(),
+        None => run.and_then(|run| run.commit.clone()),
+    }
 }

@@ -8,7 +8,7 @@ use crate::notify::redact;
 use crate::plan::{Action, Plan, ReleaseAction, ReleaseResult};
 use crate::release::evidence::Blame;
 use crate::release::stopped_task::{StopCause, StoppedTask};
-use crate::state::{PreDeploymentRun, TargetState};
+use crate::state::{PreDeploymentResult, PreDeploymentRun, TargetState};
 
 /// The beginning of `startedBy` of these tasks.
 pub const STARTED_BY_PREFIX: &str = "lamplighter-before/";
@@ -63,44 +63,47 @@ impl TaskProgress {
                 .containers
                 .iter()
                 .any(|container| container.exit_code.is_some());
+        let is_stopped_by_us = run.stopped_at.is_some();
+        if !has_run && is_stopped_by_us {
+            return Self::NotStarted("it did not start in time".to_owned());
+        }
+        if is_stopped_by_us {
+            return Self::TimedOut;
+        }
+        if was_stopped(task, &stop) && (has_run || task.stop_code == "UserInitiated") {
+            return Self::Failed(format!("was stopped ({})", clean(&task.reason)));
+        }
         if !has_run && Blame::from_tasks(std::slice::from_ref(task)) != Blame::Image {
             return Self::NotStarted(redact::redact_line(&stop.reason));
         }
-        if run.stopped_at.is_some() {
-            return Self::TimedOut;
-        }
-        if !has_stopped_by_itself(&stop) {
-            return Self::Failed(format!("was stopped ({})", clean(&stop.reason)));
-        }
-        match find_failed_container(task, run) {
-            Some(container) => Self::Failed(describe_exit(container, task, run)),
+        match find_failure(task, run) {
+            Some(failure) => Self::Failed(failure),
             None => Self::Passed,
         }
     }
 }
 
-/// Reports whether nobody stopped the task, and AWS did not take its host away.
-fn has_stopped_by_itself(stop: &StoppedTask) -> bool {
-    match stop.cause {
-        StopCause::Routine | StopCause::Spot | StopCause::Host => false,
-        StopCause::OutOfMemory
-        | StopCause::Exit
-        | StopCause::HealthCheck
-        | StopCause::Image
-        | StopCause::Setup
-        | StopCause::Start
-        | StopCause::Capacity
-        | StopCause::Unknown => true,
-    }
+/// Reports whether a person stopped the task, or AWS took its host away: exit code 0 means nothing then.
+fn was_stopped(task: &Task, stop: &StoppedTask) -> bool {
+    let by_code = ["UserInitiated", "SpotInterruption", "TerminationNotice"];
+    by_code.contains(&task.stop_code.as_str())
+        || matches!(
+            stop.cause,
+            StopCause::Routine | StopCause::Spot | StopCause::Host
+        )
 }
 
-/// Returns the first container with the new image that did not exit with code 0. Other containers, such as log routers,
+/// Describes the first container with the new image that did not exit with code 0. Other containers, such as log routers,
 /// are killed when it exits.
-fn find_failed_container<'t>(task: &'t Task, run: &PreDeploymentRun) -> Option<&'t TaskContainer> {
-    task.containers
-        .iter()
-        .filter(|container| run.containers.contains(&container.name))
-        .find(|container| container.exit_code != Some(0))
+fn find_failure(task: &Task, run: &PreDeploymentRun) -> Option<String> {
+    run.containers.iter().find_map(|name| {
+        let mut containers = task.containers.iter();
+        match containers.find(|container| container.name == *name) {
+            Some(container) if container.exit_code == Some(0) => None,
+            Some(container) => Some(describe_exit(container, task, run)),
+            None => Some(format!("has no container {name}")),
+        }
+    })
 }
 
 fn describe_exit(container: &TaskContainer, task: &Task, run: &PreDeploymentRun) -> String {
@@ -128,16 +131,33 @@ fn clean(reason: &str) -> String {
 pub fn mention_kept_changes(mut plan: Plan, state: &TargetState) -> Plan {
     for step in &mut plan.steps {
         let run = find_left_image(&step.action)
-            .and_then(|digest| state.releases.pre_deployment.get(digest))
-            .filter(|run| run.has_passed());
-        if let (Some(run), Some(message)) = (run, &mut step.message) {
-            message.next = format!(
-                "Check that the version that runs fits the database: {} ran before {}, and no rollback undoes it. {}",
-                run.family, run.tag, message.next
-            );
-        }
+            .and_then(|digest| state.releases.pre_deployment.get(digest));
+        let (Some(run), Some(message)) = (run, &mut step.message) else {
+            continue;
+        };
+        let verb = match run.result {
+            Some(PreDeploymentResult::Passed) => "ran",
+            // Its own failure is what the message is about, unless a person rejects the image meanwhile.
+            None if is_requested(&step.action) => "still runs",
+            Some(PreDeploymentResult::Failed | PreDeploymentResult::NotStarted { .. }) | None => {
+                continue;
+            }
+        };
+        message.next = format!(
+            "Check that the version that runs fits the database: {} {verb} before {}, and no rollback undoes it. {}",
+            run.family, run.tag, message.next
+        );
     }
     plan
+}
+
+/// Reports whether a person requested the end of a release.
+fn is_requested(action: &Action) -> bool {
+    match action {
+        Action::Release(ReleaseAction::Rollback(rollback)) => rollback.request.is_some(),
+        Action::Release(ReleaseAction::RecordResult(record)) => record.request.is_some(),
+        _ => false,
+    }
 }
 
 /// Returns the digest of the image whose release an action ends without success.
@@ -172,7 +192,13 @@ mod tests {
             containers: containers.iter().map(|name| (*name).to_owned()).collect(),
             attempt: 1,
             at: Timestamp::UNIX_EPOCH,
+            commit: None,
+            pushed_at: None,
+            snapshots_since: Timestamp::UNIX_EPOCH,
+            is_confirmed: true,
             stopped_at: None,
+            is_rejected: false,
+            failure: None,
             result: None,
         }
     }
@@ -236,6 +262,59 @@ mod tests {
         let task = stopped(code, reason, &[container("migrate", Some(0), "")]);
         let progress = TaskProgress::from_task(&task, &run(&["migrate"]));
         assert_eq!(progress, TaskProgress::Failed(expected.to_owned()));
+    }
+
+    /// A person's words may look like those of ECS, and a sidecar may have run out of memory as well.
+    #[rstest]
+    #[case::words("You've reached the limit of my patience", "")]
+    #[case::sidecar("Stopped by Bob", "OutOfMemoryError: Container killed")]
+    fn a_task_that_a_person_stopped_fails_whatever_else_it_says(
+        #[case] reason: &str,
+        #[case] sidecar: &str,
+    ) {
+        let containers = [
+            container("migrate", Some(0), ""),
+            container("router", Some(137), sidecar),
+        ];
+        let task = stopped("UserInitiated", reason, &containers);
+        let expected = TaskProgress::Failed(format!("was stopped ({reason})"));
+        assert_eq!(TaskProgress::from_task(&task, &run(&["migrate"])), expected);
+    }
+
+    #[test]
+    fn a_task_without_the_container_does_not_pass() {
+        let task = stopped(
+            "EssentialContainerExited",
+            EXITED,
+            &[container("migrate", Some(0), "")],
+        );
+        let expected = TaskProgress::Failed("has no container db-migrate".to_owned());
+        assert_eq!(
+            TaskProgress::from_task(&task, &run(&["db-migrate"])),
+            expected
+        );
+    }
+
+    #[rstest]
+    #[case::by_a_person(None, TaskProgress::Failed("was stopped (Task stopped by user)".to_owned()))]
+    #[case::for_its_time(
+        Some(Timestamp::UNIX_EPOCH),
+        TaskProgress::NotStarted("it did not start in time".to_owned())
+    )]
+    fn a_task_that_was_stopped_before_it_ran(
+        #[case] stopped_at: Option<Timestamp>,
+        #[case] expected: TaskProgress,
+    ) {
+        let task = stopped(
+            "UserInitiated",
+            "Task stopped by user",
+            &[container("migrate", None, "")],
+        );
+        let run = PreDeploymentRun {
+            stopped_at,
+            ..run(&["migrate"])
+        };
+        assert_eq!(TaskProgress::from_task(&task, &run), expected);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod probe_streak;
 mod record;
 mod releases;
 mod requests;
+mod retry;
 mod scaling;
 mod target;
 #[cfg(test)]

@@ -6,12 +6,17 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::model::Digest;
-use crate::plan::{Action, ReleaseAction, RunPreDeploymentTask};
-use crate::state::releases::{ReleaseState, retry_time};
-use crate::state::target::TargetState;
+use crate::plan::RunPreDeploymentTask;
+use crate::state::retry::retry_time;
 
 /// The maximum number of runs that are kept. One that has no result is always kept.
 const RUNS_KEPT: usize = 20;
+/// How long after its start ECS may not list a task yet.
+const LISTED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
+/// How long ECS lists a stopped task at least: an hour, less than which may have passed since it was started.
+/// Its client token lives as long.
+/// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(50);
 /// How long after the request to stop it a task may still be listed as running.
 const STOPS_WITHIN: SignedDuration = SignedDuration::from_mins(10);
 
@@ -28,10 +33,28 @@ pub struct PreDeploymentRun {
     pub containers: Vec<String>,
     /// The number of the attempt, from 1.
     pub attempt: u32,
+    /// The time at which the run was decided.
     pub at: Timestamp,
+    /// The commit that the image was built from, if its manifest names one.
+    #[serde(default)]
+    pub commit: Option<String>,
+    /// The time at which the image was pushed, if it is known.
+    #[serde(default)]
+    pub pushed_at: Option<Timestamp>,
+    /// The time since which snapshots count as taken before it.
+    pub snapshots_since: Timestamp,
+    /// AWS is known to have started the task.
+    #[serde(default)]
+    pub is_confirmed: bool,
     /// The time at which Lamplighter stopped it because it ran for too long.
     #[serde(default)]
     pub stopped_at: Option<Timestamp>,
+    /// A person rejected the image while the task ran.
+    #[serde(default)]
+    pub is_rejected: bool,
+    /// How the task failed, until its release is rejected: `exited with code 1`. ECS forgets it after an hour.
+    #[serde(default)]
+    pub failure: Option<String>,
     /// `None` while it runs.
     pub result: Option<PreDeploymentResult>,
 }
@@ -51,6 +74,17 @@ pub enum PreDeploymentResult {
     },
 }
 
+impl PreDeploymentResult {
+    /// Returns the result of a task whose start got no answer, and that ECS does not list.
+    #[must_use]
+    pub fn unanswered(at: Timestamp) -> Self {
+        Self::NotStarted {
+            reason: "its start got no answer, and ECS lists no task".to_owned(),
+            at,
+        }
+    }
+}
+
 impl PreDeploymentRun {
     /// Returns the run that an action starts.
     #[must_use]
@@ -62,9 +96,27 @@ impl PreDeploymentRun {
             containers: run.images.keys().cloned().collect(),
             attempt: run.attempt,
             at,
+            commit: run.commit.clone(),
+            pushed_at: run.pushed_at,
+            snapshots_since: run.snapshots_since,
+            is_confirmed: false,
             stopped_at: None,
+            is_rejected: false,
+            failure: None,
             result: None,
         }
+    }
+
+    /// Reports whether ECS should list the task by now, if it was started.
+    #[must_use]
+    pub fn should_be_listed(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) >= LISTED_WITHIN
+    }
+
+    /// Reports whether ECS may have forgotten the task, if it was started and has stopped.
+    #[must_use]
+    pub fn may_be_forgotten(&self, now: Timestamp) -> bool {
+        now.duration_since(self.at) >= FORGOTTEN_AFTER
     }
 
     /// Returns the time from which the task is started again; `None` unless it did not start.
@@ -89,53 +141,8 @@ impl PreDeploymentRun {
     }
 }
 
-impl ReleaseState {
-    /// Reports whether the pre-deployment task of an image passed.
-    #[must_use]
-    pub fn has_passed_pre_deployment(&self, digest: &Digest) -> bool {
-        self.pre_deployment
-            .get(digest)
-            .is_some_and(PreDeploymentRun::has_passed)
-    }
-
-    /// Sets the result of the run for an image, unless it has one.
-    pub fn end_pre_deployment(&mut self, digest: &Digest, result: PreDeploymentResult) {
-        if let Some(run) = self.pre_deployment.get_mut(digest) {
-            run.result.get_or_insert(result);
-        }
-    }
-
-    pub(super) fn start_pre_deployment(&mut self, run: &RunPreDeploymentTask, at: Timestamp) {
-        let started = PreDeploymentRun::from_action(run, at);
-        self.pre_deployment.insert(run.digest.clone(), started);
-        prune(&mut self.pre_deployment);
-    }
-}
-
-impl TargetState {
-    /// Returns the run without a result, and the digest of its image. The answer of AWS about it may be outstanding.
-    #[must_use]
-    pub fn find_open_pre_deployment(&self) -> Option<(Digest, PreDeploymentRun)> {
-        let mut runs = self.releases.pre_deployment.iter();
-        let open = runs
-            .find(|(_, run)| run.result.is_none())
-            .map(|(digest, run)| (digest.clone(), run.clone()));
-        open.or_else(|| {
-            self.pending
-                .iter()
-                .find_map(|pending| match &pending.action {
-                    Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => Some((
-                        run.digest.clone(),
-                        PreDeploymentRun::from_action(run, pending.at),
-                    )),
-                    _ => None,
-                })
-        })
-    }
-}
-
 /// Drops the oldest runs with a result beyond [`RUNS_KEPT`].
-fn prune(runs: &mut BTreeMap<Digest, PreDeploymentRun>) {
+pub(super) fn prune(runs: &mut BTreeMap<Digest, PreDeploymentRun>) {
     while runs.len() > RUNS_KEPT {
         let ended = runs.iter().filter(|(_, run)| run.result.is_some());
         let Some(oldest) = ended.min_by_key(|(_, run)| run.at) else {
@@ -158,7 +165,13 @@ mod tests {
             containers: vec!["migrate".to_owned()],
             attempt: 1,
             at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour),
+            commit: None,
+            pushed_at: None,
+            snapshots_since: Timestamp::UNIX_EPOCH,
+            is_confirmed: true,
             stopped_at: None,
+            is_rejected: false,
+            failure: None,
             result,
         }
     }

@@ -1,15 +1,16 @@
 //! The state of releases: the active rollout, verified revisions and quarantined digests.
 
 use crate::notify::Message;
-use crate::plan::{HeldImage, RestartTasks};
+use crate::plan::{HeldImage, RestartTasks, RunPreDeploymentTask};
 use crate::state::attempt::Attempt;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::model::{Arn, Digest, EnvironmentCause, StrategySettings};
-use crate::state::pre_deployment::PreDeploymentRun;
+use crate::state::pre_deployment::{self, PreDeploymentResult, PreDeploymentRun};
 use crate::state::probe_streak::ProbeStreak;
+use crate::state::retry::retry_time;
 
 /// The state of releases.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -173,12 +174,6 @@ pub struct Verified {
     pub at: Timestamp,
 }
 
-/// The time until the first retry of a release that was not blamed, and the longest one. Each failure doubles it.
-const FIRST_RETRY: SignedDuration = SignedDuration::from_mins(5);
-const LAST_RETRY: SignedDuration = SignedDuration::from_hours(4);
-/// Doublings after which [`LAST_RETRY`] is reached.
-const MAX_DOUBLINGS: u32 = 6;
-
 impl NotBlamed {
     /// Returns the time of the next attempt.
     #[must_use]
@@ -187,19 +182,63 @@ impl NotBlamed {
     }
 }
 
-/// Returns the time of the next attempt after so many failures, the last of which was at `failed_at`.
-pub(super) fn retry_time(failed_at: Timestamp, failures: u32) -> Timestamp {
-    let doublings = failures.saturating_sub(1).min(MAX_DOUBLINGS);
-    let wait = FIRST_RETRY * 2_i32.pow(doublings);
-    failed_at + wait.min(LAST_RETRY)
-}
-
 impl ReleaseState {
     /// Reports whether a rollout only repeats a verified image on the settings of a template.
     #[must_use]
     pub fn repeats_verified(&self, active: &ActiveRollout) -> bool {
         let mut verified = self.verified.iter();
         active.template.is_some() && verified.any(|verified| verified.digest == active.digest)
+    }
+
+    /// Reports whether the pre-deployment task of an image passed.
+    #[must_use]
+    pub fn has_passed_pre_deployment(&self, digest: &Digest) -> bool {
+        self.pre_deployment
+            .get(digest)
+            .is_some_and(PreDeploymentRun::has_passed)
+    }
+
+    /// Sets the result of the run for an image, unless it has one.
+    pub fn end_pre_deployment(&mut self, digest: &Digest, result: PreDeploymentResult) {
+        if let Some(run) = self.pre_deployment.get_mut(digest) {
+            run.result.get_or_insert(result);
+        }
+    }
+
+    /// Returns the run without a result, and the digest of its image.
+    #[must_use]
+    pub fn find_open_pre_deployment(&self) -> Option<(&Digest, &PreDeploymentRun)> {
+        let mut runs = self.pre_deployment.iter();
+        runs.find(|(_, run)| run.result.is_none())
+    }
+
+    /// Records that a task is about to be started. Another one whose start got no answer was never started.
+    pub(super) fn start_pre_deployment(&mut self, run: &RunPreDeploymentTask, at: Timestamp) {
+        let known = self.pre_deployment.get(&run.digest);
+        if known.is_some_and(|known| known.token == run.token && known.result.is_none()) {
+            return;
+        }
+        for open in self.pre_deployment.values_mut() {
+            let result = PreDeploymentResult::unanswered(at);
+            open.result.get_or_insert(result);
+        }
+        let started = PreDeploymentRun::from_action(run, at);
+        self.pre_deployment.insert(run.digest.clone(), started);
+        pre_deployment::prune(&mut self.pre_deployment);
+    }
+
+    /// Records that AWS has started the task of an image.
+    pub fn confirm_pre_deployment(&mut self, digest: &Digest) {
+        if let Some(run) = self.pre_deployment.get_mut(digest) {
+            run.is_confirmed = true;
+        }
+    }
+
+    /// Records that AWS refused to start the task of an image.
+    pub(super) fn refuse_pre_deployment(&mut self, digest: &Digest, at: Timestamp) {
+        let reason = "ECS refused to start it".to_owned();
+        let result = PreDeploymentResult::NotStarted { reason, at };
+        self.end_pre_deployment(digest, result);
     }
 }
 

@@ -1,38 +1,17 @@
 //! Tasks that belong to no service, in the simulated world: those that run before a release.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, ImageRef, Task, TaskContainer};
+use lamplighter::model::{ImageRef, Task, TaskContainer};
 use lamplighter::plan::{RunPreDeploymentTask, StopPreDeploymentTask};
 
+use super::state::{End, OneOffTask};
 use super::{State, World, confirm_answer};
 
 /// From the start of a task until it ends.
 const TAKES: SignedDuration = SignedDuration::from_mins(3);
 /// ECS remembers stopped tasks for about an hour.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(1);
-
-/// How a task ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
-    /// Its container exits with this code.
-    Exits(i32),
-    /// It runs until somebody stops it.
-    Never,
-    /// None of its containers runs, for this reason.
-    NotStarted(&'static str),
-}
-
-/// A task that was started, or would have been.
-#[derive(Debug, Clone)]
-pub struct OneOffTask {
-    pub service: Arn,
-    /// The ARN of its revision.
-    pub revision: String,
-    pub at: Timestamp,
-    pub end: End,
-    pub stopped_at: Option<Timestamp>,
-}
 
 impl World {
     pub(super) async fn run_before(&self, run: &RunPreDeploymentTask) -> Result<String, AwsError> {

@@ -16,8 +16,6 @@ use lamplighter::ports::ledger::Record;
 use lamplighter::state::TargetState;
 use serde_json::{Value, json};
 
-use super::one_off_tasks::{End, OneOffTask};
-
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -137,6 +135,28 @@ pub struct State {
     pub faults: VecDeque<(&'static str, Fault)>,
     pub(super) next_deployment: u32,
     pub(super) next_request: u32,
+}
+
+/// How a task that belongs to no service ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Its container exits with this code.
+    Exits(i32),
+    /// It runs until somebody stops it.
+    Never,
+    /// None of its containers runs, for this reason.
+    NotStarted(&'static str),
+}
+
+/// A task that belongs to no service.
+#[derive(Debug, Clone)]
+pub struct OneOffTask {
+    pub service: Arn,
+    /// The ARN of its revision.
+    pub revision: String,
+    pub at: Timestamp,
+    pub end: End,
+    pub stopped_at: Option<Timestamp>,
 }
 
 /// A deployment, and what it is about.

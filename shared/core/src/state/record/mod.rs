@@ -41,6 +41,10 @@ impl TargetState {
             self.releases.attempts.push(attempt);
             self.prune_attempts(at);
         }
+        if let Action::Release(ReleaseAction::RunPreDeploymentTask(run)) = action {
+            // Before the call, so that no other one starts while its answer is outstanding.
+            self.releases.start_pre_deployment(run, at);
+        }
         self.pending.push(Pending {
             at,
             operation: operation.to_owned(),
@@ -89,6 +93,11 @@ impl TargetState {
         }
         if let (Some(at), true, true) = (at, for_good, action.is_healing()) {
             self.record_refused_step(action, at);
+        }
+        if let (Some(at), true, Action::Release(ReleaseAction::RunPreDeploymentTask(run))) =
+            (at, for_good, action)
+        {
+            self.releases.refuse_pre_deployment(&run.digest, at);
         }
     }
 

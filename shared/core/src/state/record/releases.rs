@@ -52,7 +52,7 @@ impl TargetState {
                 self.releases.strategy_restored_at = Some(at);
             }
             ReleaseAction::RunPreDeploymentTask(run) => {
-                self.releases.start_pre_deployment(run, at);
+                self.releases.confirm_pre_deployment(&run.digest);
             }
             ReleaseAction::StopPreDeploymentTask(stop) => {
                 if let Some(run) = self.releases.pre_deployment.get_mut(&stop.digest) {
@@ -143,13 +143,11 @@ impl TargetState {
             ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
             ReleaseResult::Rejected { reason } => {
                 self.quarantine_digest(&record.digest, reason, record.request.as_deref());
-                // The task of a release that a person rejects meanwhile has its own result.
-                if record.request.is_none() {
-                    self.releases
-                        .end_pre_deployment(&record.digest, PreDeploymentResult::Failed);
-                }
-                // A request may reject an image that no deployment is about.
-                if let (Some(pending), None) = (&mut self.releases.pending_verdict, &record.request)
+                let is_before = self.record_rejected_run(record);
+                // A request, and a task before the release, may reject an image that no deployment is about.
+                if let Some(pending) = &mut self.releases.pending_verdict
+                    && record.request.is_none()
+                    && !is_before
                 {
                     pending.failed = true;
                 }
@@ -168,6 +166,22 @@ impl TargetState {
         self.requests.close_rejection(record.request.as_deref());
         self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
+    }
+
+    /// Records what a rejection means for the task before the release. Returns whether the task has no result yet.
+    fn record_rejected_run(&mut self, record: &RecordResult) -> bool {
+        let runs = &mut self.releases.pre_deployment;
+        let Some(run) = runs.get_mut(&record.digest) else {
+            return false;
+        };
+        let is_open = run.result.is_none();
+        if record.request.is_some() {
+            // The task goes on, and its result is recorded when it ends.
+            run.is_rejected |= is_open;
+        } else {
+            run.result.get_or_insert(PreDeploymentResult::Failed);
+        }
+        is_open
     }
 
     /// Records what the service runs after others rolled a release back: what the record says, else what ran before.
