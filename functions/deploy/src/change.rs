@@ -161,10 +161,13 @@ impl Candidate<'_> {
             self.now,
             state.is_approval_used(&digest),
         );
+        let result = ReleaseResult::Rejected {
+            reason: format!(
+                "ECS or a person rolled it back before {}",
+                self.now.strftime("%F %H:%M UTC")
+            ),
+        };
         let record = RecordResult {
-            service: self.service.arn.clone(),
-            digest,
-            tag,
             // An image that is pushed after the rollback may be its fix.
             candidates_after: self
                 .service
@@ -172,13 +175,7 @@ impl Candidate<'_> {
                 .and_then(|primary| primary.created_at)
                 .max(started),
             runs_instead: self.observed.running_digest(),
-            request: None,
-            result: ReleaseResult::Rejected {
-                reason: format!(
-                    "ECS or a person rolled it back before {}",
-                    self.now.strftime("%F %H:%M UTC")
-                ),
-            },
+            ..RecordResult::new(&self.service.arn, &digest, &tag, result)
         };
         Some(Step {
             action: Action::Release(ReleaseAction::RecordResult(record)),

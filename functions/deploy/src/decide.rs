@@ -82,16 +82,12 @@ fn plan_rejection(
         return None;
     }
     let message = messages::image_rejected(rejected);
+    let result = ReleaseResult::Rejected {
+        reason: rejected.request.describe_rejection(),
+    };
     let record = RecordResult {
-        service: service.arn.clone(),
-        digest: rejected.digest.clone(),
-        tag: rejected.tag.clone(),
-        candidates_after: None,
-        runs_instead: None,
         request: Some(rejected.request.id.clone()),
-        result: ReleaseResult::Rejected {
-            reason: rejected.request.describe_rejection(),
-        },
+        ..RecordResult::new(&service.arn, &rejected.digest, &rejected.tag, result)
     };
     Some(Plan::single_step(
         Action::Release(ReleaseAction::RecordResult(record)),

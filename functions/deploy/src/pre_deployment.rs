@@ -105,17 +105,13 @@ fn reject(
     let run = &open.run;
     let how = failure.describe();
     let message = messages::task_failed(open, failure);
+    let result = ReleaseResult::Rejected {
+        reason: format!("{} {how} on {}", run.family, now.strftime("%F %H:%M UTC")),
+    };
     let record = RecordResult {
-        service: context.target.arn.clone(),
-        digest: open.digest.clone(),
-        tag: run.tag.clone(),
         // Images that were pushed meanwhile stay candidates.
         candidates_after: run.pushed_at.or(Some(run.at)),
-        runs_instead: None,
-        request: None,
-        result: ReleaseResult::Rejected {
-            reason: format!("{} {how} on {}", run.family, now.strftime("%F %H:%M UTC")),
-        },
+        ..RecordResult::new(&context.target.arn, &open.digest, &run.tag, result)
     };
     Plan::single_step(
         Action::Release(ReleaseAction::RecordResult(record)),

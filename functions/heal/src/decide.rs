@@ -4,7 +4,9 @@
 use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
-use lamplighter::plan::{Action, CloseIncident, HealingAction};
+use lamplighter::plan::{
+    Action, CloseIncident, HealingAction, RecordResult, ReleaseAction, ReleaseResult, Step,
+};
 use lamplighter::policy::HealMode;
 use lamplighter::state::{HealthIncident, TargetState};
 
@@ -98,16 +100,45 @@ fn close_incident(decision: &Decision<'_>, healing: &HealthIncident) -> Plan {
         .keys()
         .find(|key| key.starts_with(&incident_key))
         .unwrap_or(&incident_key);
-    let message = messages::recovery_message(service, healing, decision.observed_at)
+    let verified_again = build_verification(decision, healing);
+    let tag = verified_again.as_ref().map(|record| record.tag.as_str());
+    let message = messages::recovery_message(service, healing, tag, decision.observed_at)
         .resolves(notified_key)
         .clears(&incident_key);
-    Plan::single_step(
+    let reason = message.title.clone();
+    let mut plan = Plan::single_step(
         Action::Healing(HealingAction::CloseIncident(CloseIncident {
             service: service.arn.clone(),
         })),
-        message.title.clone(),
+        reason.clone(),
         message,
-    )
+    );
+    // Before the incident is closed, which knows the release.
+    let verification = verified_again.map(|record| Step {
+        action: Action::Release(ReleaseAction::RecordResult(record)),
+        reason,
+        message: None,
+    });
+    plan.steps.splice(0..0, verification);
+    plan
+}
+
+/// Builds the verification of the release that the incident rejected, if it runs and recovered.
+fn build_verification(decision: &Decision<'_>, healing: &HealthIncident) -> Option<RecordResult> {
+    let service = &decision.observed.service;
+    let quarantined = &decision.state().releases.quarantined;
+    let rejected = healing.rejected.as_ref().filter(|rejected| {
+        rejected.revision == service.task_definition && quarantined.contains_key(&rejected.digest)
+    })?;
+    let result = ReleaseResult::Verified {
+        revision: rejected.revision.clone(),
+    };
+    Some(RecordResult::new(
+        &service.arn,
+        &rejected.digest,
+        &rejected.tag,
+        result,
+    ))
 }
 
 /// Reverts a temporary change (parked count, capacity provider) once the service is healthy and no

@@ -187,8 +187,8 @@ fn resolution_messages() -> Vec<Message> {
     };
     let service = healthy_unit().service;
     vec![
-        messages::recovery_message(&service, &after_a_step, NOW),
-        messages::recovery_message(&service, &without_steps, NOW),
+        messages::recovery_message(&service, &after_a_step, Some("RC_1.4.2"), NOW),
+        messages::recovery_message(&service, &without_steps, None, NOW),
         messages::no_longer_managed_message(
             "the desired count is 0",
             &after_a_step.escalation_key(),
@@ -250,10 +250,10 @@ fn every_escalation_message() {
         messages::dependency_message(&exit, &down, &new),
         messages::notify_only_message(&exit, &unit(), &new),
         messages::notify_only_message(&setup, &none, &new),
-        messages::escalation_message(&image, &unit(), &new),
-        messages::escalation_message(&setup, &ObservedService { change, ..unit() }, &new),
-        messages::escalation_message(&exit, &unit(), &tried),
-        messages::escalation_message(&Symptom::MissingTasks, &unit(), &tried),
+        messages::escalation_message(&image, &unit(), &new, None),
+        messages::escalation_message(&setup, &ObservedService { change, ..unit() }, &new, None),
+        messages::escalation_message(&exit, &unit(), &tried, Some("RC_1.4.2")),
+        messages::escalation_message(&Symptom::MissingTasks, &unit(), &tried, None),
     ];
     insta::assert_snapshot!(book(&messages));
 }

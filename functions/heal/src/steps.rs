@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 use lamplighter::Plan;
 use lamplighter::plan::{
-    Action, HealingAction, IncreaseMemory, ReleaseAction, ReplaceTask, RestartTasks, Rollback,
+    Action, HealingAction, IncreaseMemory, RecordResult, ReleaseAction, ReleaseResult, ReplaceTask,
+    RestartTasks, Rollback, Step,
 };
 use lamplighter::policy::{BASE, OnCrashLoop};
 
@@ -188,12 +189,67 @@ fn step_message(
     )
 }
 
-/// Notifies people that Lamplighter can't heal the service.
+/// Notifies people that Lamplighter can't heal the service, and rejects the release that no step made healthy.
 #[must_use]
 pub fn escalate(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
-    Plan::notify(messages::escalation_message(
+    let rejection = build_rejection(decision, symptom);
+    let message = messages::escalation_message(
         symptom,
         decision.observed,
         &decision.current_healing(),
-    ))
+        rejection.as_ref().map(|record| record.tag.as_str()),
+    );
+    let reason = message.title.clone();
+    let steps = rejection.map(|record| Step {
+        action: Action::Release(ReleaseAction::RecordResult(record)),
+        reason,
+        message: None,
+    });
+    Plan {
+        steps: steps.into_iter().collect(),
+        ..Plan::notify(message)
+    }
+}
+
+/// Builds the rejection of the verified release that runs; `None` if there is none, or if it need not be to blame.
+fn build_rejection(decision: &Decision<'_>, symptom: &Symptom) -> Option<RecordResult> {
+    let blames_image = match symptom {
+        Symptom::Failing(failing) => match failing.cause {
+            StopCause::OutOfMemory | StopCause::Exit | StopCause::HealthCheck => true,
+            StopCause::Image
+            | StopCause::Setup
+            | StopCause::Start
+            | StopCause::Capacity
+            | StopCause::Spot
+            | StopCause::Host
+            | StopCause::Routine
+            | StopCause::Unknown => false,
+        },
+        Symptom::Unhealthy(_) => true,
+        Symptom::MissingTasks => false,
+    };
+    let service = &decision.observed.service;
+    let state = decision.state();
+    let has_tried = !decision.current_healing().steps.is_empty();
+    // A revision with more memory runs the image of the last release.
+    let current = state
+        .releases
+        .current
+        .as_ref()
+        .filter(|_| has_increased_memory(decision));
+    let mut verified = state.releases.verified.iter();
+    let running = verified.find(|verified| {
+        verified.revision == service.task_definition || current == Some(&verified.digest)
+    })?;
+    let result = ReleaseResult::Rejected {
+        reason: format!(
+            "no healing step helped until {}",
+            decision.now.strftime("%F %H:%M UTC")
+        ),
+    };
+    (blames_image && has_tried).then(|| RecordResult {
+        candidates_after: state.rollout_start(&running.digest),
+        escalated: Some(service.task_definition.clone()),
+        ..RecordResult::new(&service.arn, &running.digest, &running.tag, result)
+    })
 }

@@ -70,15 +70,9 @@ fn decide_deleted(context: TargetContext<'_, Policy>) -> Plan {
     let Some(active) = &releases.active_rollout else {
         return Plan::nothing(reason);
     };
-    let record = RecordResult {
-        service: context.target.arn.clone(),
-        digest: active.digest.clone(),
-        tag: active.tag.clone(),
-        candidates_after: None,
-        runs_instead: None,
-        request: None,
-        result: ReleaseResult::Superseded,
-    };
+    let service = &context.target.arn;
+    let result = ReleaseResult::Superseded;
+    let record = RecordResult::new(service, &active.digest, &active.tag, result);
     Plan::single_step(
         Action::Release(ReleaseAction::RecordResult(record)),
         reason,

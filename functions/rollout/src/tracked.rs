@@ -109,14 +109,11 @@ impl TrackedRollout<'_> {
             }
             ReleaseResult::Verified { .. } | ReleaseResult::Superseded => None,
         };
+        let active = self.active;
         Action::Release(ReleaseAction::RecordResult(RecordResult {
-            service: self.service.arn.clone(),
-            digest: self.active.digest.clone(),
-            tag: self.active.tag.clone(),
             candidates_after,
             runs_instead: self.observed.runs_instead.clone(),
-            request: None,
-            result,
+            ..RecordResult::new(&self.service.arn, &active.digest, &active.tag, result)
         }))
     }
 

@@ -129,7 +129,7 @@ impl OpenVerdict<'_> {
     fn fail_release(&self, message: Message, because: &str) -> Plan {
         // For CodeDeploy, no other notification reports the end of the release.
         let message = message.clears(RELEASE_CONDITION);
-        let plan = match self.observed.image.clone() {
+        let plan = match &self.observed.image {
             Some((tag, digest)) => self.plan_rejection(tag, digest, message, because),
             None => Plan::notify(
                 message
@@ -142,22 +142,18 @@ impl OpenVerdict<'_> {
     }
 
     /// Records the release as rejected, which quarantines its digest.
-    fn plan_rejection(&self, tag: String, digest: Digest, message: Message, because: &str) -> Plan {
-        let is_approval_used = self.context.state.is_approval_used(&digest);
+    fn plan_rejection(&self, tag: &str, digest: &Digest, message: Message, because: &str) -> Plan {
+        let is_approval_used = self.context.state.is_approval_used(digest);
         let message = message
-            .action(messages::describe_rejection(&digest))
-            .next(messages::describe_retry(&digest, is_approval_used));
-        let candidates_after = self.context.state.rollout_start(&digest);
+            .action(messages::describe_rejection(digest))
+            .next(messages::describe_retry(digest, is_approval_used));
+        let candidates_after = self.context.state.rollout_start(digest);
+        let result = ReleaseResult::Rejected {
+            reason: format!("{because} on {}", self.now.strftime("%F %H:%M UTC")),
+        };
         let record = RecordResult {
-            service: self.context.target.arn.clone(),
-            digest,
-            tag,
             candidates_after,
-            runs_instead: None,
-            request: None,
-            result: ReleaseResult::Rejected {
-                reason: format!("{because} on {}", self.now.strftime("%F %H:%M UTC")),
-            },
+            ..RecordResult::new(&self.context.target.arn, digest, tag, result)
         };
         Plan::single_step(
             Action::Release(ReleaseAction::RecordResult(record)),

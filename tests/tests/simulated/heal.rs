@@ -796,3 +796,58 @@ fn a_healthy_parked_service_gets_its_desired_count_back() {
         heal_world.told("shop/web")
     );
 }
+
+/// A release that was verified, and fails later for good, is no rollback target any more. If it recovers, it is one again.
+#[rstest]
+#[case::stays_down(false)]
+#[case::recovers(true)]
+fn a_release_that_heal_escalates_about_is_rejected_until_it_recovers(#[case] recovers: bool) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    for (tag, content) in [("RC_1.1.0", 11), ("RC_1.2.0", 12)] {
+        release(&heal_world.world, &web, tag, content);
+        heal_world.minutes(120);
+    }
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(120);
+    let releases = |heal_world: &HealWorld| {
+        let state = heal_world.world.state();
+        state.held[&web].memory.releases.clone()
+    };
+    let tags = |heal_world: &HealWorld| -> Vec<String> {
+        let verified = releases(heal_world).verified;
+        verified.into_iter().map(|verified| verified.tag).collect()
+    };
+    assert_eq!(
+        tags(&heal_world),
+        ["RC_1.1.0"],
+        "{:?}",
+        heal_world.told("shop/web")
+    );
+    assert_eq!(releases(&heal_world).quarantined.len(), 1);
+    assert!(heal_world.world.image_of(&web).contains("RC_1.2.0"));
+    if recovers {
+        heal_world.set(&web, Conduct::Runs);
+        heal_world.minutes(60);
+        assert_eq!(tags(&heal_world), ["RC_1.1.0", "RC_1.2.0"]);
+        assert!(releases(&heal_world).quarantined.is_empty());
+    }
+    // Neither way is anything deployed that nobody pushed.
+    assert!(heal_world.world.image_of(&web).contains("RC_1.2.0"));
+}
+
+/// A missing secret or capacity is not the fault of the release.
+#[rstest]
+#[case::secret(Conduct::NoSecret)]
+#[case::capacity(Conduct::NoRoom)]
+fn an_escalation_for_the_environment_rejects_no_release(#[case] conduct: Conduct) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    release(&heal_world.world, &web, "RC_1.1.0", 11);
+    heal_world.minutes(120);
+    heal_world.set(&web, conduct);
+    heal_world.world.state_mut().tasks.clear();
+    heal_world.minutes(120);
+    let state = heal_world.world.state();
+    assert!(state.held[&web].memory.releases.quarantined.is_empty());
+}

@@ -92,13 +92,17 @@ pub fn notify_only_message(
         .next("Fix the cause, or set the tag lamplighter:heal = on to allow healing.")
 }
 
-/// Builds the escalation for a service that Lamplighter can't heal.
+/// Builds the escalation for a service that Lamplighter can't heal. `rejected`: the tag of the release that is rejected.
 pub fn escalation_message(
     symptom: &Symptom,
     observed: &ObservedService,
     healing: &HealthIncident,
+    rejected: Option<&str>,
 ) -> Message {
     let summary = summarize_symptom(symptom, observed, healing);
+    let rejection = rejected.map_or(String::new(), |tag| {
+        format!(" It rejects {tag}, so that no rollback returns to it.")
+    });
     let why = format!(
         "{}{}{}",
         explain_symptom(symptom, observed),
@@ -109,7 +113,9 @@ pub fn escalation_message(
         0 => Message::critical(summary)
             .action("Lamplighter takes no step; ECS keeps trying to start tasks."),
         steps => Message::critical(format!("{summary}, {} failed", pluralize(steps, "step")))
-            .action("Lamplighter takes no further step; ECS keeps trying to start tasks."),
+            .action(format!(
+                "Lamplighter takes no further step; ECS keeps trying to start tasks.{rejection}"
+            )),
     };
     message
         .why(why)

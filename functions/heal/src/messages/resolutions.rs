@@ -7,7 +7,13 @@ use lamplighter::state::{HealthIncident, Parked};
 
 use super::terms::{count_tasks, describe_running_tasks, format_time, revision_name};
 
-pub fn recovery_message(service: &Service, healing: &HealthIncident, now: Timestamp) -> Message {
+/// Announces that a service is healthy. `verified`: the tag of the release that counts as verified again.
+pub fn recovery_message(
+    service: &Service,
+    healing: &HealthIncident,
+    verified: Option<&str>,
+    now: Timestamp,
+) -> Message {
     let since = healing.healthy_since.unwrap_or(now);
     let last_step = healing
         .steps
@@ -21,6 +27,9 @@ pub fn recovery_message(service: &Service, healing: &HealthIncident, now: Timest
         format_time(since),
         since.duration_since(healing.since).as_mins()
     ))
+    .action(verified.map_or(String::new(), |tag| {
+        format!("Lamplighter uses {tag} as a rollback target again.")
+    }))
     .why(last_step)
     .next("Nothing to do.")
 }

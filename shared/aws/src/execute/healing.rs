@@ -18,10 +18,10 @@ impl Execute for HealActions {
             Action::Release(ReleaseAction::Rollback(rollback)) => {
                 deploy_rollback_target(account, rollback).await
             }
+            Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Release(
                 ReleaseAction::Rollout(_)
                 | ReleaseAction::ContinueDeployment(_)
-                | ReleaseAction::RecordResult(_)
                 | ReleaseAction::PinRevision(_)
                 | ReleaseAction::RestoreStrategy(_)
                 | ReleaseAction::RunPreDeploymentTask(_)

@@ -211,7 +211,27 @@ pub struct RecordResult {
     /// The identifier of the request for it, if a person requested it.
     #[serde(default)]
     pub request: Option<String>,
+    /// `heal` escalated about the revision with this ARN: no step made it healthy.
+    #[serde(default)]
+    pub escalated: Option<String>,
     pub result: ReleaseResult,
+}
+
+impl RecordResult {
+    /// Returns the record of a result that nobody requested, and that closes no candidates.
+    #[must_use]
+    pub fn new(service: &Arn, digest: &Digest, tag: &str, result: ReleaseResult) -> Self {
+        Self {
+            service: service.clone(),
+            digest: digest.clone(),
+            tag: tag.to_owned(),
+            candidates_after: None,
+            runs_instead: None,
+            request: None,
+            escalated: None,
+            result,
+        }
+    }
 }
 
 /// The result of a release. Each release ends in exactly one.

@@ -119,15 +119,8 @@ fn verdict_actions() -> Vec<Action> {
 }
 
 fn record(result: ReleaseResult) -> RecordResult {
-    RecordResult {
-        service: Arn::new(SERVICE),
-        digest: Digest::new("sha256:ab12cd34ef56"),
-        tag: "RC_1.4.2".to_owned(),
-        candidates_after: None,
-        runs_instead: None,
-        request: None,
-        result,
-    }
+    let digest = Digest::new("sha256:ab12cd34ef56");
+    RecordResult::new(&Arn::new(SERVICE), &digest, "RC_1.4.2", result)
 }
 
 fn pre_deployment_task() -> RunPreDeploymentTask {

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::CapacityShare;
+use crate::model::{CapacityShare, Digest};
 
 /// The state of healing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,6 +40,18 @@ pub struct HealthIncident {
     /// The time at which that last ended.
     #[serde(default)]
     pub outage_ended_at: Option<Timestamp>,
+    /// The release that was rejected because no step made it healthy.
+    #[serde(default)]
+    pub rejected: Option<EscalatedRelease>,
+}
+
+/// A verified release that was rejected because no healing step helped.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EscalatedRelease {
+    pub digest: Digest,
+    pub tag: String,
+    /// The ARN of its revision.
+    pub revision: String,
 }
 
 /// A repair step that AWS accepted, or rejected for good.

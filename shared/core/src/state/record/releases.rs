@@ -7,6 +7,7 @@ use crate::operations::Function;
 use crate::plan::{
     Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult, Rollback, Rollout,
 };
+use crate::state::healing::EscalatedRelease;
 use crate::state::pre_deployment::PreDeploymentResult;
 use crate::state::probe_streak::ProbeStreak;
 use crate::state::releases::{
@@ -147,6 +148,7 @@ impl TargetState {
                 // A request, and a task before the release, may reject an image that no deployment is about.
                 if let Some(pending) = &mut self.releases.pending_verdict
                     && record.request.is_none()
+                    && record.escalated.is_none()
                     && !is_before
                 {
                     pending.failed = true;
@@ -163,9 +165,28 @@ impl TargetState {
             }
             ReleaseResult::Verified { .. } | ReleaseResult::Superseded => {}
         }
+        self.record_escalation(record);
         self.requests.close_rejection(record.request.as_deref());
         self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
+    }
+
+    /// Records which release the health incident rejected. Any other result of the same image comes later, and counts.
+    fn record_escalation(&mut self, record: &RecordResult) {
+        let Some(incident) = &mut self.health.incident else {
+            return;
+        };
+        if let Some(revision) = &record.escalated {
+            incident.rejected = Some(EscalatedRelease {
+                digest: record.digest.clone(),
+                tag: record.tag.clone(),
+                revision: revision.clone(),
+            });
+        } else {
+            incident
+                .rejected
+                .take_if(|rejected| rejected.digest == record.digest);
+        }
     }
 
     /// Records what a rejection means for the task before the release. Returns whether the task has no result yet.
