@@ -23,6 +23,7 @@ Control API, all POST with a JSON body (empty for none), answers JSON:
 * ``/_stack/snapshot``    see ``databases.snapshot`` → {}: makes or changes a snapshot, of any age and state
 * ``/_stack/snapshots``   → [{name, database, at, status, tags}]: every snapshot of an instance
 * ``/_stack/end_task``    see ``one_off.end`` → {task}: ends a task that belongs to no service
+* ``/_stack/age_task``    see ``one_off.age`` → {}: such a task was started long ago
 * ``/_stack/cache_snapshot``  see ``caches.snapshot`` → {}: makes a snapshot of a cache, of any age
 * ``/_stack/cache_snapshots`` → [name]: every snapshot of a cache
 * ``/_stack/certificate``  see ``certificates.put`` → {arn}: a certificate of ACM, with its end and its renewal
@@ -160,6 +161,7 @@ CONTROL = {
     "certificate": certificates.put,
     "drills": databases.drills,
     "end_task": one_off.end,
+    "age_task": one_off.age,
     "cache_snapshot": caches.snapshot,
     "cache_snapshots": caches.listed,
     "log": exports.log,

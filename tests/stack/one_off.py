@@ -8,6 +8,8 @@ https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html
 
 import json
 import re
+import time
+from datetime import datetime, timezone
 
 from ministack.core import responses
 from ministack.services import ecs
@@ -65,11 +67,23 @@ def error(code, message):
     return {"__type": code, "message": message}
 
 
+def running(started_by):
+    """The running task whose startedBy begins so."""
+    all_running = (task for task in ecs._tasks.values() if task["lastStatus"] != "STOPPED")
+    return next(task for task in all_running if task["startedBy"].startswith(started_by))
+
+
+def age(request: dict) -> dict:
+    """{started_by, seconds}: the running task whose startedBy begins so was started so long ago."""
+    began = datetime.fromtimestamp(time.time() - request["seconds"], timezone.utc)
+    running(request["started_by"])["startedAt"] = began.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {}
+
+
 def end(request: dict) -> dict:
     """{started_by, exit_code?, reason?, lines?}: the running task whose startedBy begins so ends, after writing lines;
     without an exit code, its containers never ran. → {task}"""
-    running = (task for task in ecs._tasks.values() if task["lastStatus"] != "STOPPED")
-    task = next(task for task in running if task["startedBy"].startswith(request["started_by"]))
+    task = running(request["started_by"])
     code = request.get("exit_code")
     if code is None:
         task["startedAt"] = None

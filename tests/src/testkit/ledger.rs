@@ -120,9 +120,6 @@ fn older(state: &str) -> String {
     if let Some(rollback) = &mut state.releases.active_rollback {
         rollback.at = LONG_AGO;
     }
-    for run in state.releases.pre_deployment.values_mut() {
-        run.at = LONG_AGO;
-    }
     if let Some(verdict) = &mut state.releases.pending_verdict {
         // Not so long that the step is over.
         verdict.since = verdict.since.map(|since| since - VERDICT_TAKES);
