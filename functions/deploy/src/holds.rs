@@ -1,19 +1,15 @@
 //! The reasons not to roll an image out now, the most basic ones first.
 
-use std::collections::BTreeMap;
-
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::{DeploymentController, EnvironmentCause, ImageScan};
+use lamplighter::model::{DeploymentController, EnvironmentCause};
 use lamplighter::plan::{HeldImage, HoldKind};
-use lamplighter::policy::{FindingSeverity, frozen_until};
+use lamplighter::policy::frozen_until;
 use lamplighter::{Function, Plan};
 
 use crate::candidate::Candidate;
-use crate::messages::{self, format_age, format_findings};
+use crate::messages::{self, format_age};
 use crate::{code_deploy, shift};
 
-/// How long after a push ECR may still report no scan.
-const SCAN_STARTS_WITHIN: SignedDuration = SignedDuration::from_mins(15);
 /// How long the answer of a rollback may be outstanding.
 const UNANSWERED_ROLLBACK: SignedDuration = SignedDuration::from_mins(10);
 /// How long the first rollout of a service waits for stable tasks.
@@ -317,41 +313,6 @@ impl Candidate<'_> {
         }
         let until = frozen_until(&self.context.policy.freezes, self.now)?;
         Some(Plan::notify(messages::freeze_hold(self.image, until)))
-    }
-
-    fn check_scan(&self) -> Option<Plan> {
-        if self.is_expected() {
-            return None;
-        }
-        let level = self.context.policy.deploy.scan?;
-        match self.observed.scan.as_ref()? {
-            ImageScan::Pending(why) => Some(self.wait_for_scan(why)),
-            ImageScan::Unavailable(why) if self.can_scan_still_start() => {
-                Some(self.wait_for_scan(why))
-            }
-            ImageScan::Unavailable(why) => {
-                Some(Plan::notify(messages::not_scanned(self.image, why)))
-            }
-            ImageScan::Finished(counts) => self.check_findings(level, counts),
-        }
-    }
-
-    fn can_scan_still_start(&self) -> bool {
-        self.pushed_at
-            .is_some_and(|at| self.now.duration_since(at) < SCAN_STARTS_WITHIN)
-    }
-
-    fn wait_for_scan(&self, why: &str) -> Plan {
-        Plan::nothing(format!("{} waits for its scan: {why}", self.label()))
-    }
-
-    fn check_findings(
-        &self,
-        level: FindingSeverity,
-        counts: &BTreeMap<String, u32>,
-    ) -> Option<Plan> {
-        let findings = format_findings(level, counts);
-        (!findings.is_empty()).then(|| Plan::notify(messages::scan_findings(self.image, &findings)))
     }
 
     fn check_approval(&self) -> Option<Plan> {

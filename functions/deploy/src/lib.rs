@@ -37,6 +37,7 @@ mod restart;
 mod revision_diff;
 mod rollout;
 mod rollout_message;
+mod scan;
 mod shift;
 
 use std::collections::BTreeMap;

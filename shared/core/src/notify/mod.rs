@@ -1,14 +1,16 @@
 //! Notifications, the incidents that they are grouped into, and helpers for rendering them.
 
+mod console;
 pub mod html;
 pub mod incident;
 mod notification;
 pub mod redact;
 mod source;
 
+pub use console::{console_host, console_link};
 pub use notification::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, APPROVAL_CONDITION, CERTIFICATE_PREFIX,
     DATABASE_DOWN_CONDITION, Message, Notification, Outbox, PAUSE_OF_EVERYTHING, PAUSE_PREFIX,
-    RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent, console_host, console_link,
+    RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent,
 };
 pub use source::Source;

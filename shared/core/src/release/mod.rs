@@ -5,6 +5,8 @@ pub mod dependencies;
 pub mod events;
 pub mod evidence;
 pub mod pre_deployment;
+#[cfg(test)]
+mod pre_deployment_tests;
 pub mod probe;
 pub mod rollback;
 pub mod stopped_task;

@@ -4,6 +4,7 @@ mod backups;
 mod drills;
 mod healing;
 mod logs;
+mod rejections;
 mod releases;
 mod requests;
 mod scaling;

@@ -7,8 +7,6 @@ use crate::operations::Function;
 use crate::plan::{
     Action, ContinueDeployment, RecordResult, ReleaseAction, ReleaseResult, Rollback, Rollout,
 };
-use crate::state::healing::EscalatedRelease;
-use crate::state::pre_deployment::PreDeploymentResult;
 use crate::state::probe_streak::ProbeStreak;
 use crate::state::releases::{
     ActiveRollback, ActiveRollout, AdoptedRevision, NotBlamed, ReleaseState, Verified,
@@ -169,40 +167,6 @@ impl TargetState {
         self.requests.close_rejection(record.request.as_deref());
         self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
-    }
-
-    /// Records which release the health incident rejected. Any other result of the same image comes later, and counts.
-    fn record_escalation(&mut self, record: &RecordResult) {
-        let Some(incident) = &mut self.health.incident else {
-            return;
-        };
-        if let Some(revision) = &record.escalated {
-            incident.rejected = Some(EscalatedRelease {
-                digest: record.digest.clone(),
-                tag: record.tag.clone(),
-                revision: revision.clone(),
-            });
-        } else {
-            incident
-                .rejected
-                .take_if(|rejected| rejected.digest == record.digest);
-        }
-    }
-
-    /// Records what a rejection means for the task before the release. Returns whether the task has no result yet.
-    fn record_rejected_run(&mut self, record: &RecordResult) -> bool {
-        let runs = &mut self.releases.pre_deployment;
-        let Some(run) = runs.get_mut(&record.digest) else {
-            return false;
-        };
-        let is_open = run.result.is_none();
-        if record.request.is_some() {
-            // The task goes on, and its result is recorded when it ends.
-            run.is_rejected |= is_open;
-        } else {
-            run.result.get_or_insert(PreDeploymentResult::Failed);
-        }
-        is_open
     }
 
     /// Records what the service runs after others rolled a release back: what the record says, else what ran before.
