@@ -65,6 +65,14 @@ fn until_runs(world: &World, web: &Arn, tag: &str, limit: usize) {
     panic!("{tag} does not run: {:#?}", world.titles());
 }
 
+/// A release whose task passes, and that ends well.
+fn release_after_task(world: &World, web: &Arn, tag: &str, content: u64) {
+    push(world, tag, content);
+    until_runs(world, web, tag, 20);
+    world.state_mut().settle(web);
+    minutes(world, 2);
+}
+
 #[test]
 fn a_release_waits_for_its_task_and_starts_with_the_event_of_its_end() {
     let world = World::new();
@@ -263,10 +271,7 @@ fn a_newer_push_waits_until_the_task_has_ended() {
 fn a_template_that_is_applied_meanwhile_gets_the_release_back_at_once() {
     let world = World::new();
     let web = web(&world);
-    push(&world, "RC_1.1.0", 11);
-    until_runs(&world, &web, "RC_1.1.0", 10);
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
+    release_after_task(&world, &web, "RC_1.1.0", 11);
     end(&world, "RC_1.2.0", End::Never);
     push(&world, "RC_1.2.0", 12);
     let template = format!("{HOST}/shop/web:RC_1.0.0");
@@ -283,10 +288,7 @@ fn a_template_that_is_applied_meanwhile_gets_the_release_back_at_once() {
 fn a_rollback_says_that_the_migration_stays() {
     let world = World::new();
     let web = web(&world);
-    push(&world, "RC_1.1.0", 11);
-    until_runs(&world, &web, "RC_1.1.0", 10);
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
+    release_after_task(&world, &web, "RC_1.1.0", 11);
     push(&world, "RC_1.2.0", 12);
     until_runs(&world, &web, "RC_1.2.0", 90);
     world.state_mut().roll_back(&web);
@@ -339,10 +341,7 @@ fn an_image_that_was_verified_before_runs_no_task() {
 fn a_template_that_registers_a_revision_of_the_family_is_built_on() {
     let world = World::new();
     let web = web(&world);
-    push(&world, "RC_1.1.0", 11);
-    until_runs(&world, &web, "RC_1.1.0", 10);
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
+    release_after_task(&world, &web, "RC_1.1.0", 11);
     let template = world.register_family("shop-migrate", &format!("{HOST}/shop/web:RC_1.0.0"));
     world
         .state_mut()

@@ -11,20 +11,8 @@ const SERVICE: &str = "arn:aws:ecs:eu-west-1:123456789012:service/shop/web";
 
 fn run(containers: &[&str]) -> PreDeploymentRun {
     PreDeploymentRun {
-        tag: "RC_1.4.2".to_owned(),
-        family: "shop-migrate".to_owned(),
-        token: String::new(),
         containers: containers.iter().map(|name| (*name).to_owned()).collect(),
-        attempt: 1,
-        at: Timestamp::UNIX_EPOCH,
-        commit: None,
-        pushed_at: None,
-        snapshots_since: Timestamp::UNIX_EPOCH,
-        is_confirmed: true,
-        stopped_at: None,
-        is_rejected: false,
-        failure: None,
-        result: None,
+        ..PreDeploymentRun::started_at(Timestamp::UNIX_EPOCH)
     }
 }
 

@@ -154,25 +154,37 @@ pub(super) fn prune(runs: &mut BTreeMap<Digest, PreDeploymentRun>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn run(hour: i64, result: Option<PreDeploymentResult>) -> PreDeploymentRun {
-        PreDeploymentRun {
+impl PreDeploymentRun {
+    /// Returns a run of `shop-migrate` that AWS has started at a time.
+    pub(crate) fn started_at(at: Timestamp) -> Self {
+        Self {
             tag: "RC_1.4.2".to_owned(),
             family: "shop-migrate".to_owned(),
             token: "t".to_owned(),
             containers: vec!["migrate".to_owned()],
             attempt: 1,
-            at: Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour),
+            at,
             commit: None,
             pushed_at: None,
-            snapshots_since: Timestamp::UNIX_EPOCH,
+            snapshots_since: at,
             is_confirmed: true,
             stopped_at: None,
             is_rejected: false,
             failure: None,
+            result: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(hour: i64, result: Option<PreDeploymentResult>) -> PreDeploymentRun {
+        let at = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(hour);
+        PreDeploymentRun {
             result,
+            ..PreDeploymentRun::started_at(at)
         }
     }
 

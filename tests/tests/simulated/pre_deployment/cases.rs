@@ -265,10 +265,7 @@ fn a_requested_version_that_needs_no_task_waits_for_no_task() {
     let world = World::new();
     let web = web(&world);
     for (name, content) in [("RC_1.1.0", 11), ("RC_1.2.0", 12)] {
-        push(&world, name, content);
-        until_runs(&world, &web, name, 90);
-        world.state_mut().settle(&web);
-        minutes(&world, 2);
+        release_after_task(&world, &web, name, content);
     }
     let long = "tag=RC_x.x.x repo=shop/web before=shop-migrate before-limit=12h";
     tag(&world, &web, "deploy", long);
@@ -283,10 +280,7 @@ fn a_requested_version_that_needs_no_task_waits_for_no_task() {
 fn the_limit_holds_while_a_request_to_roll_back_is_open() {
     let world = World::new();
     let web = web(&world);
-    push(&world, "RC_1.1.0", 11);
-    until_runs(&world, &web, "RC_1.1.0", 10);
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
+    release_after_task(&world, &web, "RC_1.1.0", 11);
     end(&world, "RC_1.2.0", End::Never);
     push(&world, "RC_1.2.0", 12);
     let back = json!({"command": "roll-back", "target": web, "reason": "slow"});
@@ -304,10 +298,7 @@ fn the_limit_holds_while_a_request_to_roll_back_is_open() {
 fn a_revision_that_somebody_makes_from_ours_is_built_on() {
     let world = World::new();
     let web = web(&world);
-    push(&world, "RC_1.1.0", 11);
-    until_runs(&world, &web, "RC_1.1.0", 10);
-    world.state_mut().settle(&web);
-    minutes(&world, 2);
+    release_after_task(&world, &web, "RC_1.1.0", 11);
     {
         let mut state = world.state_mut();
         let mut newest = state.definitions.iter().rev();
