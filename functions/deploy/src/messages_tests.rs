@@ -163,6 +163,7 @@ fn with_task(task: Option<Task>, at: Timestamp, limit_passed: Option<Timestamp>)
         pushed_at: None,
         snapshots_since: at,
         is_confirmed: true,
+        seen_at: None,
         stopped_at: limit_passed,
         is_rejected: false,
         failure: None,
@@ -217,7 +218,7 @@ fn every_message_about_the_task_before_a_release() {
         (waits, NOW - SignedDuration::from_mins(31)),
     );
     messages.extend(messages_of(late.decide()));
-    let began = NOW - SignedDuration::from_mins(10);
+    let began = NOW - SignedDuration::from_mins(60);
     let exited = "Essential container in task exited";
     let failed = stopped_task(Some(1), "EssentialContainerExited", exited);
     messages.extend(messages_of(

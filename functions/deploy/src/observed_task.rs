@@ -83,7 +83,10 @@ impl ObservedTask {
         let Some(run) = releases.pre_deployment.get_mut(&self.digest) else {
             return;
         };
-        run.is_confirmed |= self.task.is_some();
+        if self.task.is_some() {
+            run.is_confirmed = true;
+            run.seen_at = Some(now);
+        }
         let stopped_at = self.task.as_ref().and_then(|task| task.stopped_at);
         let result = match self.progress() {
             Some(TaskProgress::Passed) => PreDeploymentResult::Passed,

@@ -52,12 +52,7 @@ fn find_lost_result(run: &PreDeploymentRun, now: Timestamp) -> Option<TaskFailur
     if let Some(how) = &run.failure {
         return Some(TaskFailure::Failed(how.clone()));
     }
-    let is_lost = if run.is_confirmed {
-        run.should_be_listed(now)
-    } else {
-        run.may_be_forgotten(now)
-    };
-    is_lost.then_some(TaskFailure::Lost)
+    run.may_be_forgotten(now).then_some(TaskFailure::Lost)
 }
 
 /// Reports whether a task runs longer than the tag allows, or does not come to run.

@@ -13,8 +13,7 @@ use crate::state::retry::retry_time;
 const RUNS_KEPT: usize = 20;
 /// How long after its start ECS may not list a task yet.
 const LISTED_WITHIN: SignedDuration = SignedDuration::from_mins(5);
-/// How long ECS lists a stopped task at least: an hour, less than which may have passed since it was started.
-/// Its client token lives as long.
+/// How long ECS lists a stopped task at least, with a margin: about an hour. Its client token lives as long.
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html>
 const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_mins(50);
 /// How long after the request to stop it a task may still be listed as running.
@@ -46,6 +45,9 @@ pub struct PreDeploymentRun {
     /// AWS is known to have started the task.
     #[serde(default)]
     pub is_confirmed: bool,
+    /// The time at which ECS last listed the task.
+    #[serde(default)]
+    pub seen_at: Option<Timestamp>,
     /// The time at which Lamplighter stopped it because it ran for too long.
     #[serde(default)]
     pub stopped_at: Option<Timestamp>,
@@ -100,6 +102,7 @@ impl PreDeploymentRun {
             pushed_at: run.pushed_at,
             snapshots_since: run.snapshots_since,
             is_confirmed: false,
+            seen_at: None,
             stopped_at: None,
             is_rejected: false,
             failure: None,
@@ -113,10 +116,11 @@ impl PreDeploymentRun {
         now.duration_since(self.at) >= LISTED_WITHIN
     }
 
-    /// Reports whether ECS may have forgotten the task, if it was started and has stopped.
+    /// Reports whether ECS may have forgotten the task, if it was started and has stopped. Until then, a list without it is
+    /// only not up to date.
     #[must_use]
     pub fn may_be_forgotten(&self, now: Timestamp) -> bool {
-        now.duration_since(self.at) >= FORGOTTEN_AFTER
+        now.duration_since(self.seen_at.unwrap_or(self.at)) >= FORGOTTEN_AFTER
     }
 
     /// Returns the time from which the task is started again; `None` unless it did not start.
@@ -168,6 +172,7 @@ impl PreDeploymentRun {
             pushed_at: None,
             snapshots_since: at,
             is_confirmed: true,
+            seen_at: None,
             stopped_at: None,
             is_rejected: false,
             failure: None,

@@ -405,3 +405,22 @@ fn an_approval_by_tag_after_a_failure_runs_the_task_once_more() {
     sweep_for(&world, 40);
     assert_eq!(started_tasks(&world), 2);
 }
+
+/// A list of ECS that lacks the task for a while is not up to date: a task is forgotten an hour after it stopped at least.
+#[test]
+fn a_task_that_is_not_listed_for_a_while_is_waited_for() {
+    let world = World::new();
+    let web = web(&world);
+    end(&world, "RC_1.1.0", End::Never);
+    push(&world, "RC_1.1.0", 11);
+    minutes(&world, 11);
+    let hidden = std::mem::take(&mut world.state_mut().one_off_tasks);
+    minutes(&world, 20);
+    assert!(!has_title(&world, "rejected"), "{:#?}", world.titles());
+    world.state_mut().one_off_tasks.extend(hidden);
+    for task in world.state_mut().one_off_tasks.values_mut() {
+        task.end = End::Exits(0);
+    }
+    until_runs(&world, &web, "RC_1.1.0", 10);
+    assert_eq!(started_tasks(&world), 1);
+}
