@@ -826,6 +826,10 @@ fn a_release_that_heal_escalates_about_is_rejected_until_it_recovers(#[case] rec
     );
     assert_eq!(releases(&heal_world).quarantined.len(), 1);
     assert!(heal_world.world.image_of(&web).contains("RC_1.2.0"));
+    // After an escalation, nothing is done until something new is deployed.
+    let changes = heal_world.world.count("UpdateService");
+    heal_world.minutes(240);
+    assert_eq!(heal_world.world.count("UpdateService"), changes);
     if recovers {
         heal_world.set(&web, Conduct::Runs);
         heal_world.minutes(60);
