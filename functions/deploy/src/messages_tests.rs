@@ -162,6 +162,8 @@ fn with_task(task: Option<Task>, at: Timestamp, limit_passed: Option<Timestamp>)
         commit: None,
         pushed_at: None,
         snapshots_since: at,
+        asked_at: at,
+        is_refused: false,
         is_confirmed: true,
         seen_at: None,
         stopped_at: limit_passed,

@@ -125,18 +125,19 @@ fn close_incident(decision: &Decision<'_>, healing: &HealthIncident) -> Plan {
 
 /// Builds the verification of the release that the incident rejected, if it runs and recovered.
 fn build_verification(decision: &Decision<'_>, healing: &HealthIncident) -> Option<RecordResult> {
-    let service = &decision.observed.service;
-    let quarantined = &decision.state().releases.quarantined;
-    let rejected = healing.rejected.as_ref().filter(|rejected| {
-        rejected.revision == service.task_definition && quarantined.contains_key(&rejected.digest)
+    let (service, state) = (&decision.observed.service, decision.state());
+    let withdrawn = healing.withdrawn.as_ref().filter(|withdrawn| {
+        withdrawn.revision == service.task_definition
+            && !state.releases.quarantined.contains_key(&withdrawn.digest)
+            && !state.is_release_in_progress(decision.observed_at)
     })?;
     let result = ReleaseResult::Verified {
-        revision: rejected.revision.clone(),
+        revision: withdrawn.revision.clone(),
     };
     Some(RecordResult::new(
         &service.arn,
-        &rejected.digest,
-        &rejected.tag,
+        &withdrawn.digest,
+        &withdrawn.tag,
         result,
     ))
 }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use lamplighter::Plan;
 use lamplighter::plan::{
     Action, HealingAction, IncreaseMemory, RecordResult, ReleaseAction, ReleaseResult, ReplaceTask,
-    RestartTasks, Rollback, Step,
+    RestartTasks, Rollback,
 };
 use lamplighter::policy::{BASE, OnCrashLoop};
 
@@ -108,7 +108,7 @@ pub fn take_next_step(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
     }
     let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
     if taken >= policy.heal.steps {
-        return escalate(decision, symptom);
+        return escalate_and_reject(decision, symptom);
     }
     match symptom {
         Symptom::Unhealthy(unhealthy) => {
@@ -189,25 +189,32 @@ fn step_message(
     )
 }
 
-/// Notifies people that Lamplighter can't heal the service, and rejects the release that no step made healthy.
+/// Notifies people that Lamplighter can't heal the service.
 #[must_use]
 pub fn escalate(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
-    let rejection = build_rejection(decision, symptom);
+    Plan::notify(messages::escalation_message(
+        symptom,
+        decision.observed,
+        &decision.current_healing(),
+        None,
+    ))
+}
+
+/// Escalates, and rejects the release that no step made healthy.
+fn escalate_and_reject(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
+    let Some(record) = build_rejection(decision, symptom) else {
+        return escalate(decision, symptom);
+    };
     let message = messages::escalation_message(
         symptom,
         decision.observed,
         &decision.current_healing(),
-        rejection.as_ref().map(|record| record.tag.as_str()),
+        Some(&record.tag),
     );
-    let reason = message.title.clone();
-    let steps = rejection.map(|record| Step {
-        action: Action::Release(ReleaseAction::RecordResult(record)),
-        reason,
-        message: None,
-    });
+    let action = Action::Release(ReleaseAction::RecordResult(record));
     Plan {
-        steps: steps.into_iter().collect(),
-        ..Plan::notify(message)
+        messages: vec![message.clone()],
+        ..Plan::single_step(action, message.title, None)
     }
 }
 
@@ -229,26 +236,15 @@ fn build_rejection(decision: &Decision<'_>, symptom: &Symptom) -> Option<RecordR
         Symptom::MissingTasks => false,
     };
     let service = &decision.observed.service;
-    let state = decision.state();
-    let has_tried = !decision.current_healing().steps.is_empty();
-    // A revision with more memory runs the image of the last release.
-    let current = state
-        .releases
-        .current
-        .as_ref()
-        .filter(|_| has_increased_memory(decision));
-    let mut verified = state.releases.verified.iter();
-    let running = verified.find(|verified| {
-        verified.revision == service.task_definition || current == Some(&verified.digest)
-    })?;
+    let mut verified = decision.state().releases.verified.iter();
+    let running = verified.find(|verified| verified.revision == service.task_definition)?;
     let result = ReleaseResult::Rejected {
         reason: format!(
             "no healing step helped until {}",
             decision.now.strftime("%F %H:%M UTC")
         ),
     };
-    (blames_image && has_tried).then(|| RecordResult {
-        candidates_after: state.rollout_start(&running.digest),
+    blames_image.then(|| RecordResult {
         escalated: Some(service.task_definition.clone()),
         ..RecordResult::new(&service.arn, &running.digest, &running.tag, result)
     })

@@ -18,8 +18,7 @@ use crate::tracked::TrackedRollout;
 /// Returns the plan for one service.
 #[must_use]
 pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Timestamp) -> Plan {
-    let existing = observed.service.as_ref();
-    let Some(service) = existing.filter(|service| service.status != "INACTIVE") else {
+    let Some(service) = observed.service.as_ref().filter(|_| !observed.is_deleted()) else {
         return decide_deleted(context);
     };
     // A rollback that an interrupted run made has closed its request.

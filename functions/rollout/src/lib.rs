@@ -29,7 +29,7 @@ mod tracked;
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, Observe, TargetContext, Targets};
 use lamplighter::model::SKIPPING_STRATEGY;
@@ -47,6 +47,9 @@ pub use observation::Prefetched;
 pub use observed::Observed;
 pub use policy::Policy;
 pub use stage::RolloutStage;
+
+/// How long after the beginning of its release the deletion of a service is recorded.
+const DELETED_IS_RECORDED_WITHIN: SignedDuration = SignedDuration::from_hours(1);
 
 pub struct Rollout;
 
@@ -111,11 +114,16 @@ impl Operation for Rollout {
         }
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
+    fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         state
             .requests
             .close_rejection(observed.closed_request.as_deref());
         let releases = &mut state.releases;
+        if observed.is_deleted() {
+            // In observe mode, nothing records the end of its release.
+            let is_old = |at: Timestamp| now.duration_since(at) >= DELETED_IS_RECORDED_WITHIN;
+            releases.active_rollout.take_if(|active| is_old(active.at));
+        }
         if observed.rollback_finished {
             releases.active_rollback = None;
         }

@@ -81,7 +81,12 @@ impl Prefetched {
         active: &ActiveRollout,
         cloud: &C,
     ) -> Result<Observed, AwsError> {
+        let is_on_template = is_left_on_template(&service, active, context.state);
         let mut observed = self.read_stage(context, service, active, cloud).await?;
+        if observed.stage == RolloutStage::RolledBack && is_on_template {
+            // ECS went back to a revision that nobody released.
+            observed.stage = RolloutStage::Failed;
+        }
         if observed.stage.may_be_paused() {
             self.check_pause(&mut observed, cloud).await?;
         }
@@ -141,9 +146,6 @@ impl Prefetched {
                 });
                 let deadline = deadline.map(|deadline| deadline + drained);
                 derive_stage(&service, &advanced, runs_it, failed, deadline, self.at)
-            } else if failed && is_left_on_template(&service, active, context.state) {
-                // ECS went back to a revision that nobody released.
-                RolloutStage::Failed
             } else {
                 stage
             }

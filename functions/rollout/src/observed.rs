@@ -65,3 +65,13 @@ pub struct Found {
     pub leaving: ActiveRollout,
     pub target: RollbackTarget,
 }
+
+impl Observed {
+    /// Reports whether the service was deleted: ECS lists one as INACTIVE for a while.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.service
+            .as_ref()
+            .is_none_or(|service| service.status == "INACTIVE")
+    }
+}

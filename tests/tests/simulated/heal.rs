@@ -1,7 +1,7 @@
 //! The real `heal`, in a simulated world with ECS's scheduler and unhealthy services.
 
 use e2e::testkit::healing::HealWorld;
-use e2e::testkit::releases::release;
+use e2e::testkit::releases::{digest, minutes, release};
 use e2e::testkit::world::Fault;
 use e2e::testkit::world::tasks::{Conduct, stopped};
 use heal::Heal;
@@ -824,7 +824,9 @@ fn a_release_that_heal_escalates_about_is_rejected_until_it_recovers(#[case] rec
         "{:?}",
         heal_world.told("shop/web")
     );
-    assert_eq!(releases(&heal_world).quarantined.len(), 1);
+    // Its image is not quarantined: a template with other settings may repair it.
+    assert!(releases(&heal_world).quarantined.is_empty());
+    assert_eq!(releases(&heal_world).current, Some(digest(12)));
     assert!(heal_world.world.image_of(&web).contains("RC_1.2.0"));
     // After an escalation, nothing is done until something new is deployed.
     let changes = heal_world.world.count("UpdateService");
@@ -833,8 +835,9 @@ fn a_release_that_heal_escalates_about_is_rejected_until_it_recovers(#[case] rec
     if recovers {
         heal_world.set(&web, Conduct::Runs);
         heal_world.minutes(60);
+        let verified = releases(&heal_world).verified;
         assert_eq!(tags(&heal_world), ["RC_1.1.0", "RC_1.2.0"]);
-        assert!(releases(&heal_world).quarantined.is_empty());
+        assert!(verified[1].base.contains("shop-web"), "{verified:?}");
     }
     // Neither way is anything deployed that nobody pushed.
     assert!(heal_world.world.image_of(&web).contains("RC_1.2.0"));
@@ -854,4 +857,54 @@ fn an_escalation_for_the_environment_rejects_no_release(#[case] conduct: Conduct
     heal_world.minutes(120);
     let state = heal_world.world.state();
     assert!(state.held[&web].memory.releases.quarantined.is_empty());
+}
+
+/// What repairs a service after an escalation is often a template with other settings, or a person who puts an older
+/// revision back. Neither is undone, and neither loses the image that should run.
+#[rstest]
+#[case::a_template_while_it_is_down(true, false)]
+#[case::a_template_after_it_recovered(true, true)]
+#[case::a_person_while_it_is_down(false, false)]
+#[case::a_person_after_it_recovered(false, true)]
+fn what_repairs_a_service_after_an_escalation_stays(
+    #[case] by_template: bool,
+    #[case] has_recovered: bool,
+) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    for (tag, content) in [("RC_1.1.0", 11), ("RC_1.2.0", 12)] {
+        release(&heal_world.world, &web, tag, content);
+        heal_world.minutes(120);
+    }
+    let older = {
+        let state = heal_world.world.state();
+        let verified = &state.held[&web].memory.releases.verified;
+        verified[0].revision.clone()
+    };
+    heal_world.set(&web, Conduct::Crashes);
+    heal_world.minutes(120);
+    heal_world.set(&web, Conduct::Runs);
+    if has_recovered {
+        heal_world.minutes(60);
+    }
+    let world = heal_world.world.clone();
+    let revision = if by_template {
+        let host = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let image = format!("{host}/shop/web:RC_1.0.0");
+        world.state_mut().register("shop-web", &image)
+    } else {
+        older
+    };
+    world.advance(SignedDuration::from_mins(3));
+    world.state_mut().deploy(&web, &revision);
+    world.state_mut().settle(&web);
+    minutes(&world, 6);
+    world.state_mut().settle(&web);
+    minutes(&world, 30);
+    let expected = if by_template { "RC_1.2.0" } else { "RC_1.1.0" };
+    assert!(
+        world.image_of(&web).contains(expected),
+        "{:?}",
+        world.titles()
+    );
 }

@@ -211,7 +211,7 @@ pub struct RecordResult {
     /// The identifier of the request for it, if a person requested it.
     #[serde(default)]
     pub request: Option<String>,
-    /// `heal` escalated about the revision with this ARN: no step made it healthy.
+    /// No healing step made the revision with this ARN healthy. Its image is not quarantined.
     #[serde(default)]
     pub escalated: Option<String>,
     pub result: ReleaseResult,

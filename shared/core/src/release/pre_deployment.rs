@@ -163,7 +163,11 @@ fn is_requested(action: &Action) -> bool {
 /// Returns the digest of the image whose release an action ends without success.
 fn find_left_image(action: &Action) -> Option<&Digest> {
     match action {
-        Action::Release(ReleaseAction::Rollback(rollback)) => Some(&rollback.digest),
+        Action::Release(ReleaseAction::Rollback(rollback)) => {
+            // To other settings with the same image, whose migration it needs.
+            let is_same_image = rollback.to_digest.as_ref() == Some(&rollback.digest);
+            Some(&rollback.digest).filter(|_| !is_same_image)
+        }
         Action::Release(ReleaseAction::RecordResult(record)) => match record.result {
             ReleaseResult::Rejected { .. } | ReleaseResult::NotBlamed { .. } => {
                 Some(&record.digest)

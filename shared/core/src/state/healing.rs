@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::model::{CapacityShare, Digest};
+use crate::model::CapacityShare;
+use crate::state::releases::Verified;
 
 /// The state of healing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -40,18 +41,9 @@ pub struct HealthIncident {
     /// The time at which that last ended.
     #[serde(default)]
     pub outage_ended_at: Option<Timestamp>,
-    /// The release that was rejected because no step made it healthy.
+    /// The release that no rollback returns to any more, because no step made it healthy.
     #[serde(default)]
-    pub rejected: Option<EscalatedRelease>,
-}
-
-/// A verified release that was rejected because no healing step helped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EscalatedRelease {
-    pub digest: Digest,
-    pub tag: String,
-    /// The ARN of its revision.
-    pub revision: String,
+    pub withdrawn: Option<Verified>,
 }
 
 /// A repair step that AWS accepted, or rejected for good.

@@ -19,9 +19,7 @@ mod target_tests;
 pub use attempt::Attempt;
 pub use backups::BackupState;
 pub use certificates::RecordedCertificate;
-pub use healing::{
-    EscalatedRelease, HealStep, HealthIncident, HealthState, Parked, SwitchedCapacity,
-};
+pub use healing::{HealStep, HealthIncident, HealthState, Parked, SwitchedCapacity};
 pub use logs::{Exporting, LogState};
 pub use pre_deployment::{PreDeploymentResult, PreDeploymentRun};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};

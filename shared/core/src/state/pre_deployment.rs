@@ -42,6 +42,11 @@ pub struct PreDeploymentRun {
     pub pushed_at: Option<Timestamp>,
     /// The time since which snapshots count as taken before it.
     pub snapshots_since: Timestamp,
+    /// The time at which AWS was last asked to start the task.
+    pub asked_at: Timestamp,
+    /// AWS refused the first call for now, and no other one was made.
+    #[serde(default)]
+    pub is_refused: bool,
     /// AWS is known to have started the task.
     #[serde(default)]
     pub is_confirmed: bool,
@@ -101,6 +106,8 @@ impl PreDeploymentRun {
             commit: run.commit.clone(),
             pushed_at: run.pushed_at,
             snapshots_since: run.snapshots_since,
+            asked_at: at,
+            is_refused: false,
             is_confirmed: false,
             seen_at: None,
             stopped_at: None,
@@ -113,14 +120,14 @@ impl PreDeploymentRun {
     /// Reports whether ECS should list the task by now, if it was started.
     #[must_use]
     pub fn should_be_listed(&self, now: Timestamp) -> bool {
-        now.duration_since(self.at) >= LISTED_WITHIN
+        now.duration_since(self.asked_at) >= LISTED_WITHIN
     }
 
     /// Reports whether ECS may have forgotten the task, if it was started and has stopped. Until then, a list without it is
     /// only not up to date.
     #[must_use]
     pub fn may_be_forgotten(&self, now: Timestamp) -> bool {
-        now.duration_since(self.seen_at.unwrap_or(self.at)) >= FORGOTTEN_AFTER
+        !self.is_refused && now.duration_since(self.seen_at.unwrap_or(self.at)) >= FORGOTTEN_AFTER
     }
 
     /// Returns the time from which the task is started again; `None` unless it did not start.
@@ -171,6 +178,8 @@ impl PreDeploymentRun {
             commit: None,
             pushed_at: None,
             snapshots_since: at,
+            asked_at: at,
+            is_refused: false,
             is_confirmed: true,
             seen_at: None,
             stopped_at: None,

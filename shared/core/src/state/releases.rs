@@ -214,8 +214,12 @@ impl ReleaseState {
 
     /// Records that a task is about to be started. Another one whose start got no answer was never started.
     pub(super) fn start_pre_deployment(&mut self, run: &RunPreDeploymentTask, at: Timestamp) {
-        let known = self.pre_deployment.get(&run.digest);
-        if known.is_some_and(|known| known.token == run.token && known.result.is_none()) {
+        if let Some(known) = self.pre_deployment.get_mut(&run.digest)
+            && known.token == run.token
+            && known.result.is_none()
+        {
+            known.asked_at = at;
+            known.is_refused = false;
             return;
         }
         for open in self.pre_deployment.values_mut() {
@@ -234,11 +238,16 @@ impl ReleaseState {
         }
     }
 
-    /// Records that AWS refused to start the task of an image.
-    pub(super) fn refuse_pre_deployment(&mut self, digest: &Digest, at: Timestamp) {
-        let reason = "ECS refused to start it".to_owned();
-        let result = PreDeploymentResult::NotStarted { reason, at };
-        self.end_pre_deployment(digest, result);
+    /// Records that AWS refused to start the task of an image at a time; `for_good` is false if it was only throttled.
+    pub(super) fn refuse_pre_deployment(&mut self, digest: &Digest, for_good: bool, at: Timestamp) {
+        if for_good {
+            let reason = "ECS refused to start it".to_owned();
+            let result = PreDeploymentResult::NotStarted { reason, at };
+            self.end_pre_deployment(digest, result);
+        } else if let Some(run) = self.pre_deployment.get_mut(digest) {
+            // An earlier call with the same token may have had an effect.
+            run.is_refused = run.at == at;
+        }
     }
 }
 

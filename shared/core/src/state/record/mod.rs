@@ -95,10 +95,10 @@ impl TargetState {
         if let (Some(at), true, true) = (at, for_good, action.is_healing()) {
             self.record_refused_step(action, at);
         }
-        if let (Some(at), true, Action::Release(ReleaseAction::RunPreDeploymentTask(run))) =
-            (at, for_good, action)
+        if let (Some(at), Action::Release(ReleaseAction::RunPreDeploymentTask(run))) = (at, action)
         {
-            self.releases.refuse_pre_deployment(&run.digest, at);
+            self.releases
+                .refuse_pre_deployment(&run.digest, for_good, at);
         }
     }
 

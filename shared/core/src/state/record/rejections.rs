@@ -1,26 +1,29 @@
 //! What a rejection leaves outside the state of releases: in the health incident, and in the task before the release.
 
+use crate::model::Digest;
 use crate::plan::RecordResult;
-use crate::state::healing::EscalatedRelease;
 use crate::state::pre_deployment::PreDeploymentResult;
 use crate::state::target::TargetState;
 
 impl TargetState {
-    /// Records which release the health incident rejected. Any other result of the same image comes later, and counts.
-    pub(super) fn record_escalation(&mut self, record: &RecordResult) {
-        let Some(incident) = &mut self.health.incident else {
-            return;
-        };
-        if let Some(revision) = &record.escalated {
-            incident.rejected = Some(EscalatedRelease {
-                digest: record.digest.clone(),
-                tag: record.tag.clone(),
-                revision: revision.clone(),
-            });
-        } else {
+    /// Records that no rollback may return to a release any more, because no healing step made it healthy.
+    pub(super) fn withdraw_verification(&mut self, record: &RecordResult) {
+        let verified = &mut self.releases.verified;
+        let at = verified
+            .iter()
+            .position(|verified| verified.digest == record.digest);
+        let withdrawn = at.map(|at| verified.remove(at));
+        if let Some(incident) = &mut self.health.incident {
+            incident.withdrawn = withdrawn;
+        }
+    }
+
+    /// Forgets that a release may be verified again: any other result of its image comes later, and counts.
+    pub(super) fn forget_withdrawal(&mut self, digest: &Digest) {
+        if let Some(incident) = &mut self.health.incident {
             incident
-                .rejected
-                .take_if(|rejected| rejected.digest == record.digest);
+                .withdrawn
+                .take_if(|withdrawn| withdrawn.digest == *digest);
         }
     }
 

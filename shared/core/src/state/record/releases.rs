@@ -140,13 +140,17 @@ impl TargetState {
     pub(in crate::state) fn record_result(&mut self, record: &RecordResult, at: Timestamp) {
         match &record.result {
             ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
+            // The release stays what the service should run, so that a template that repairs it gets its image.
+            ReleaseResult::Rejected { .. } if record.escalated.is_some() => {
+                self.withdraw_verification(record);
+                return;
+            }
             ReleaseResult::Rejected { reason } => {
                 self.quarantine_digest(&record.digest, reason, record.request.as_deref());
                 let is_before = self.record_rejected_run(record);
                 // A request, and a task before the release, may reject an image that no deployment is about.
                 if let Some(pending) = &mut self.releases.pending_verdict
                     && record.request.is_none()
-                    && record.escalated.is_none()
                     && !is_before
                 {
                     pending.failed = true;
@@ -163,7 +167,7 @@ impl TargetState {
             }
             ReleaseResult::Verified { .. } | ReleaseResult::Superseded => {}
         }
-        self.record_escalation(record);
+        self.forget_withdrawal(&record.digest);
         self.requests.close_rejection(record.request.as_deref());
         self.close_candidates(record.candidates_after);
         self.clear_active_rollout(&record.digest);
@@ -196,7 +200,13 @@ impl TargetState {
             .active_rollout
             .as_ref()
             .filter(|active| active.digest == record.digest)
-            .map_or(String::new(), |active| active.base.clone());
+            .map(|active| active.base.clone());
+        let withdrawn = self.health.incident.as_ref();
+        let withdrawn = withdrawn
+            .and_then(|incident| incident.withdrawn.as_ref())
+            .filter(|withdrawn| withdrawn.digest == record.digest)
+            .map(|withdrawn| withdrawn.base.clone());
+        let base = base.or(withdrawn).unwrap_or_default();
         releases.quarantined.remove(&record.digest);
         releases.not_blamed.remove(&record.digest);
         releases
@@ -313,6 +323,7 @@ impl TargetState {
             .quarantined
             .insert(digest.clone(), reason.to_owned());
         self.requests.end_approvals(digest, tag.as_deref(), request);
+        self.forget_withdrawal(digest);
         self.releases.not_blamed.remove(digest);
         self.releases
             .verified
