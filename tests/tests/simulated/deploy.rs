@@ -608,6 +608,31 @@ fn of_one_application() -> (World, Arn, Arn) {
     (world, web, orders)
 }
 
+/// What a limit withholds has its snapshot: a sweep takes no other one.
+#[rstest]
+#[case::the_rollout("tag=RC_x.x.x repo=shop/web snapshot=yes")]
+#[case::the_task_before_it("tag=RC_x.x.x repo=shop/web snapshot=yes before=shop-migrate")]
+fn a_release_that_a_limit_withholds_takes_one_snapshot(#[case] deploy: &str) {
+    let (world, web, _) = of_one_application();
+    let image = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.0.0";
+    world.register_family("shop-migrate", image);
+    let mut tags = world.state().tags[&web].clone();
+    tags.insert("lamplighter:deploy".into(), deploy.into());
+    world.state_mut().tags.insert(web.clone(), tags);
+    let limited = || StackDefaults {
+        rollouts_per_hour: 0,
+        ..StackDefaults::default()
+    };
+    let push = world.push("shop/web", "RC_1.1.0", 11);
+    let _ = world.invoke_with(&Deploy, push, limited());
+    for _ in 0..12 {
+        world.advance(SignedDuration::from_mins(5));
+        let _ = world.invoke_with(&Deploy, sweep(), limited());
+    }
+    assert_eq!(world.count("CreateDBSnapshot"), 1);
+    assert!(world.image_of(&web).ends_with("RC_1.0.0"));
+}
+
 #[test]
 fn snapshot_yes_backs_the_databases_up_before_the_rollout() {
     let (world, web, orders) = of_one_application();

@@ -29,11 +29,15 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         &mut self,
         decision: Decision,
     ) -> Result<ReconcileResult, Error> {
-        self.track_wait(&decision.plan);
+        let withheld = decision.list_withheld();
+        // Whatever withholds the steps now, the operation has waited for them.
+        if withheld.is_empty() || decision.plan.waits_for.is_some() {
+            self.track_wait(&decision.plan);
+        }
         self.queue_hold(&decision.plan);
         self.notify_plan(&decision.plan);
         let reason = decision.full_reason();
-        let record = self.build_record(RecordKind::Nothing, &decision, decision.list_withheld());
+        let record = self.build_record(RecordKind::Nothing, &decision, withheld);
         self.log_decision(&reason, 0);
         let is_quiet =
             self.run.event.is_sweep() && record.notified.is_empty() && record.outcomes.is_empty();
