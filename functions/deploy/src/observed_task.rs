@@ -47,14 +47,12 @@ pub enum TaskFailure {
 }
 
 impl TaskFailure {
-    /// Returns the failure of a task that has none of the other results; `None` if it has not failed.
-    pub fn from_progress(progress: Option<TaskProgress>) -> Option<Self> {
+    /// Returns the failure of a task that stopped; `None` if it did not fail.
+    pub fn from_progress(progress: TaskProgress) -> Option<Self> {
         match progress {
-            Some(TaskProgress::Failed(how)) => Some(Self::Failed(how)),
-            Some(TaskProgress::TimedOut) => Some(Self::TimedOut),
-            Some(TaskProgress::Running) => Some(Self::NotStopping),
-            None => Some(Self::Lost),
-            Some(TaskProgress::Passed | TaskProgress::NotStarted(_)) => None,
+            TaskProgress::Failed(how) => Some(Self::Failed(how)),
+            TaskProgress::TimedOut => Some(Self::TimedOut),
+            TaskProgress::Running | TaskProgress::Passed | TaskProgress::NotStarted(_) => None,
         }
     }
 
@@ -131,10 +129,8 @@ pub async fn read_open_task<C: Reads>(
         task,
         evidence: Evidence::default(),
     };
-    let failure = TaskFailure::from_progress(observed.progress());
-    if let (Some(task), Some(TaskFailure::Failed(_) | TaskFailure::TimedOut)) =
-        (&observed.task, failure)
-    {
+    let failure = observed.progress().and_then(TaskFailure::from_progress);
+    if let (Some(task), Some(_)) = (&observed.task, failure) {
         observed.evidence = collect_task_evidence(task, cloud).await;
     }
     Ok(Some(observed))

@@ -42,7 +42,7 @@ pub fn plan_open_task(
             }
         }
         (None, _) => find_lost_result(run, now)?,
-        (progress, _) => TaskFailure::from_progress(progress)?,
+        (Some(progress), _) => TaskFailure::from_progress(progress)?,
     };
     Some(reject(context, open, &failure, now))
 }
@@ -151,12 +151,12 @@ impl Candidate<'_> {
             return None;
         }
         let known = releases.pre_deployment.get(&self.image.digest);
-        if let (Some(known), Some(at)) = (known, self.find_retry_time())
+        if let Some(known) = known
+            && let Some((reason, at)) = known.find_retry()
             && self.now < at
         {
-            return Some(Plan::notify(messages::task_not_started(
-                self.image, known, at,
-            )));
+            let message = messages::task_not_started(self.image, &known.family, reason, at);
+            return Some(Plan::notify(message));
         }
         let attempt = match known {
             Some(unanswered) if unanswered.result.is_none() => unanswered.attempt,
@@ -186,12 +186,6 @@ impl Candidate<'_> {
         let message = (!is_retry).then_some(message);
         let action = Action::Release(ReleaseAction::RunPreDeploymentTask(run));
         Plan::single_step(action, reason, message)
-    }
-
-    /// Returns the time from which the task is started again; `None` unless it did not start.
-    fn find_retry_time(&self) -> Option<Timestamp> {
-        let runs = &self.context.state.releases.pre_deployment;
-        runs.get(&self.image.digest)?.retry_at()
     }
 
     /// Builds the run of a task.

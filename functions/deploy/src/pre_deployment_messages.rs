@@ -4,9 +4,9 @@ use jiff::Timestamp;
 use lamplighter::model::{Image, TaskDefinition};
 use lamplighter::notify::{APPROVAL_CONDITION, Message};
 use lamplighter::policy;
-use lamplighter::state::{PreDeploymentResult, PreDeploymentRun};
 
 use crate::observed_task::{ObservedTask, TaskFailure};
+use crate::rollout_message::describe_snapshots;
 
 /// Announces the task that runs before a release. `limit`: its longest time in seconds; `missing`: the snapshots that
 /// should have been taken before it.
@@ -19,11 +19,7 @@ pub fn task_started(
 ) -> Message {
     let tag = &image.tag;
     let minutes = limit / 60;
-    let taken = if snapshots.is_empty() {
-        String::new()
-    } else {
-        format!(" Snapshot taken before it: {}.", snapshots.join(", "))
-    };
+    let taken = describe_snapshots(snapshots);
     let title = format!("running {family} before {tag}");
     let message = match missing {
         None => Message::info(title),
@@ -73,12 +69,9 @@ pub fn task_failed(open: &ObservedTask, failure: &TaskFailure) -> Message {
 }
 
 /// Warns that ECS did not start the task before a release.
-pub fn task_not_started(image: &Image, run: &PreDeploymentRun, retry_at: Timestamp) -> Message {
-    let (family, tag) = (&run.family, &run.tag);
-    let reason = match &run.result {
-        Some(PreDeploymentResult::NotStarted { reason, .. }) => reason.trim_end_matches('.'),
-        _ => "",
-    };
+pub fn task_not_started(image: &Image, family: &str, reason: &str, retry_at: Timestamp) -> Message {
+    let tag = &image.tag;
+    let reason = reason.trim_end_matches('.');
     Message::warning(format!("{tag} held - {family} did not start"))
         .action(format!(
             "Lamplighter starts it again at {}, then with growing pauses.",

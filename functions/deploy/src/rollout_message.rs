@@ -197,7 +197,8 @@ impl Candidate<'_> {
     }
 }
 
-fn describe_snapshots(snapshots: &[String]) -> String {
+/// Names the snapshots that were taken before a release, after another sentence; empty if there are none.
+pub fn describe_snapshots(snapshots: &[String]) -> String {
     if snapshots.is_empty() {
         String::new()
     } else {

@@ -1,7 +1,7 @@
 //! Names of the temporary resources of a drill. They are derived from the source, so that every run
 //! finds them again.
 
-use lamplighter::model::{Arn, Database};
+use lamplighter::model::{Arn, Database, short_hash};
 use lamplighter::policy::{SLOT, TARGET};
 use sha2::{Digest as _, Sha256};
 
@@ -48,9 +48,6 @@ pub fn member_name(source: &Arn) -> String {
 pub fn check_token(restored: &Database) -> Option<String> {
     let source = restored.tags.get(TARGET)?;
     let began = restored.tags.get(SLOT)?;
-    let hash = Sha256::digest(format!("{source} {began}"))
-        .iter()
-        .take(8)
-        .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
-    Some(format!("{STARTED_BY_PREFIX}{hash:016x}"))
+    let hash = short_hash(format!("{source} {began}"));
+    Some(format!("{STARTED_BY_PREFIX}{hash}"))
 }

@@ -245,7 +245,7 @@ fn build_rejection(decision: &Decision<'_>, symptom: &Symptom) -> Option<RecordR
         ),
     };
     blames_image.then(|| RecordResult {
-        escalated: Some(service.task_definition.clone()),
+        is_escalation: true,
         ..RecordResult::new(&service.arn, &running.digest, &running.tag, result)
     })
 }

@@ -12,7 +12,7 @@ use super::tasks;
 use crate::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 use lamplighter::model::{Task, TaskDefinition};
-use lamplighter::plan::{RunCheckTask, StopCheckTask};
+use lamplighter::plan::RunCheckTask;
 use lamplighter::policy::MANAGED;
 
 const CALL: &str = "RunTask";
@@ -170,18 +170,4 @@ pub async fn find_started_task(
             .map(|(_, task)| task));
     }
     Ok(None)
-}
-
-/// Stops a check task. Source: StopTask.
-pub async fn stop_check_task(client: &Client, stop: &StopCheckTask) -> Result<String, AwsError> {
-    let request = client
-        .stop_task()
-        .cluster(&stop.cluster)
-        .task(&stop.task)
-        .reason("Lamplighter ended the drill");
-    request
-        .send()
-        .await
-        .map_err(|e| aws_error("StopTask", &stop.task, &e))?;
-    Ok("stopping".to_owned())
 }

@@ -11,7 +11,7 @@ use super::check_tasks::{find_task_arn, uses_awsvpc};
 use crate::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, TaskDefinition};
-use lamplighter::plan::{RunPreDeploymentTask, StopPreDeploymentTask};
+use lamplighter::plan::RunPreDeploymentTask;
 
 const CALL: &str = "RunTask";
 /// The beginning of the names of the capacity providers of Fargate.
@@ -73,27 +73,6 @@ fn find_earlier_task(error: &SdkError<RunTaskError>) -> Option<String> {
         Some(RunTaskError::ConflictException(conflict)) => conflict.resource_ids().first().cloned(),
         _ => None,
     }
-}
-
-/// Stops a task that ran for too long. Source: StopTask.
-///
-/// # Errors
-/// [`AwsError`] if the call fails.
-pub async fn stop_task(client: &Client, stop: &StopPreDeploymentTask) -> Result<String, AwsError> {
-    let cluster = stop
-        .service
-        .ecs_cluster_and_name()
-        .map(|(cluster, _)| cluster);
-    let request = client
-        .stop_task()
-        .set_cluster(cluster.map(str::to_owned))
-        .task(&stop.task)
-        .reason("Lamplighter: it ran longer than before-limit=");
-    request
-        .send()
-        .await
-        .map_err(|e| aws_error("StopTask", &stop.task, &e))?;
-    Ok("stopping".to_owned())
 }
 
 async fn describe_service(client: &Client, service: &Arn) -> Result<EcsService, AwsError> {

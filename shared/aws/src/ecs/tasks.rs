@@ -8,8 +8,7 @@ use jiff::Timestamp;
 use crate::error::aws_error;
 use crate::timestamps::to_timestamp;
 use lamplighter::AwsError;
-use lamplighter::model::{Digest, Task, TaskContainer};
-use lamplighter::plan::ReplaceTask;
+use lamplighter::model::{Arn, Digest, Task, TaskContainer};
 use lamplighter::ports::{TaskLifecycle, TaskOwner};
 
 /// Maximum number of tasks per DescribeTasks call and per page of ListTasks.
@@ -113,21 +112,40 @@ pub async fn describe_tasks(
 }
 
 /// Stops a task. Idempotent: a task that has already stopped is not an error.
-pub async fn stop_task(client: &Client, replacement: &ReplaceTask) -> Result<String, AwsError> {
-    let (cluster, _) = replacement
-        .service
-        .ecs_cluster_and_name()
-        .unwrap_or_default();
+/// `reason`: what ECS shows as the stop reason. Source: StopTask.
+///
+/// # Errors
+/// [`AwsError`] if the call fails.
+pub async fn stop_task(
+    client: &Client,
+    cluster: &str,
+    task: &str,
+    reason: &str,
+) -> Result<String, AwsError> {
     let request = client
         .stop_task()
         .cluster(cluster)
-        .task(&replacement.task)
-        .reason(&replacement.reason);
+        .task(task)
+        .reason(reason);
     request
         .send()
         .await
-        .map_err(|e| aws_error("StopTask", &replacement.task, &e))?;
+        .map_err(|e| aws_error("StopTask", task, &e))?;
     Ok("stopping".to_owned())
+}
+
+/// Stops a task of a service. Source: StopTask.
+///
+/// # Errors
+/// [`AwsError`] if the call fails.
+pub async fn stop_task_of_service(
+    client: &Client,
+    service: &Arn,
+    task: &str,
+    reason: &str,
+) -> Result<String, AwsError> {
+    let (cluster, _) = service.ecs_cluster_and_name().unwrap_or_default();
+    stop_task(client, cluster, task, reason).await
 }
 
 /// Returns the private address of a task's network interface, if it has one of its own.

@@ -3,7 +3,7 @@
 use super::backups::is_cache_snapshot;
 use super::capability::{Execute, unsupported};
 use crate::account::Account;
-use crate::ecs::check_tasks;
+use crate::ecs::{check_tasks, tasks};
 use crate::{elasticache, rds};
 use lamplighter::AwsError;
 use lamplighter::plan::{
@@ -25,7 +25,8 @@ impl Execute for DrillActions {
             }
             Action::Drill(DrillAction::RunCheckTask(check)) => run_check_task(account, check).await,
             Action::Drill(DrillAction::StopCheckTask(stop)) => {
-                check_tasks::stop_check_task(account.clients.ecs(), stop).await
+                let reason = "Lamplighter ended the drill";
+                tasks::stop_task(account.clients.ecs(), &stop.cluster, &stop.task, reason).await
             }
             Action::Release(_)
             | Action::Scaling(_)

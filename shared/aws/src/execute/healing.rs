@@ -41,7 +41,10 @@ impl Execute for HealActions {
 async fn execute_repair(account: &Account, repair: &HealingAction) -> Result<String, AwsError> {
     let client = account.clients.ecs();
     match repair {
-        HealingAction::ReplaceTask(replacement) => tasks::stop_task(client, replacement).await,
+        HealingAction::ReplaceTask(replace) => {
+            tasks::stop_task_of_service(client, &replace.service, &replace.task, &replace.reason)
+                .await
+        }
         HealingAction::ParkService(parking) => {
             updates::set_desired_count(client, &parking.service, parking.to).await
         }

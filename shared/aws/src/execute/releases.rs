@@ -9,7 +9,9 @@ use crate::account::Account;
 use crate::codedeploy;
 use crate::ecs::check_tasks::require_managed;
 use crate::ecs::deployment_configuration::ChangedConfiguration;
-use crate::ecs::{deployments, pre_deployment_tasks, task_definitions, traffic_shift, updates};
+use crate::ecs::{
+    deployments, pre_deployment_tasks, task_definitions, tasks, traffic_shift, updates,
+};
 use lamplighter::AwsError;
 use lamplighter::plan::{
     Action, BackupAction, ReleaseAction, RestartTasks, RestoreStrategy, Rollback, Rollout,
@@ -34,7 +36,9 @@ impl Execute for DeployActions {
                 run_pre_deployment_task(account, run).await
             }
             Action::Release(ReleaseAction::StopPreDeploymentTask(stop)) => {
-                pre_deployment_tasks::stop_task(account.clients.ecs(), stop).await
+                let reason = "Lamplighter: it ran longer than before-limit=";
+                let client = account.clients.ecs();
+                tasks::stop_task_of_service(client, &stop.service, &stop.task, reason).await
             }
             Action::Release(ReleaseAction::RecordResult(_)) => Ok(RECORDED.to_owned()),
             Action::Backup(BackupAction::CreateSnapshot(backup)) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::model::Digest;
-use crate::plan::{Action, LimitRule, ReleaseAction};
+use crate::plan::{Action, LimitRule, ReleaseAction, Rollout, RunPreDeploymentTask};
 use crate::policy::StackDefaults;
 use crate::state::{Attempt, TargetState};
 
@@ -91,10 +91,12 @@ pub fn allowed_at(
     defaults: &StackDefaults,
     now: Timestamp,
 ) -> Option<Timestamp> {
-    let digest = match action {
-        Action::Release(ReleaseAction::Rollout(rollout)) => &rollout.digest,
-        Action::Release(ReleaseAction::RunPreDeploymentTask(run)) => &run.digest,
-        _ => return None,
+    let Action::Release(
+        ReleaseAction::Rollout(Rollout { digest, .. })
+        | ReleaseAction::RunPreDeploymentTask(RunPreDeploymentTask { digest, .. }),
+    ) = action
+    else {
+        return None;
     };
     let hour = SignedDuration::from_hours(1);
     let recent: Vec<&Attempt> = state

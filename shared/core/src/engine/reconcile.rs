@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use crate::engine::context::Engine;
 use crate::engine::operation::{Observe, TargetContext};
@@ -11,7 +10,7 @@ use crate::engine::reconciliation::{
     Decision, ReconcileResult, Reconciliation, RunContext, map_ledger_error,
 };
 use crate::engine::telemetry::{self, Counts};
-use crate::model::Tagged;
+use crate::model::{Tagged, short_hash};
 use crate::notify::Outbox;
 use crate::plan::Plan;
 use crate::policy::{Managed, Mode};
@@ -164,9 +163,5 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
 /// Hashes the observed data: equal hashes mean equal observations.
 fn hash_observation(observed: &impl Serialize) -> String {
     let document = serde_json::to_vec(observed).unwrap_or_default();
-    let first = Sha256::digest(document)
-        .iter()
-        .take(8)
-        .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
-    format!("{first:016x}")
+    short_hash(document)
 }

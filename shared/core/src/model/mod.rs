@@ -11,6 +11,7 @@ mod code_deployment;
 mod database;
 mod database_kind;
 mod environment;
+mod hash;
 mod image;
 mod image_selector;
 mod instance;
@@ -39,6 +40,7 @@ pub use code_deployment::{CodeDeployGroup, CodeDeployTarget, CodeDeployment};
 pub use database::Database;
 pub use database_kind::DatabaseKind;
 pub use environment::EnvironmentCause;
+pub use hash::short_hash;
 pub use image::{
     Digest, Image, ImageRef, ImageScan, ImageTag, Platform, PlatformImage, Repository,
 };

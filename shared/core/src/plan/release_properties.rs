@@ -21,8 +21,16 @@ impl ActionProperties for ReleaseAction {
             Self::ContinueDeployment(resume) => {
                 format!("continue the deployment of {}", resume.tag)
             }
-            Self::RecordResult(RecordResult { tag, result, .. }) => match result {
+            Self::RecordResult(RecordResult {
+                tag,
+                result,
+                is_escalation,
+                ..
+            }) => match result {
                 ReleaseResult::Verified { .. } => format!("record {tag} as verified"),
+                ReleaseResult::Rejected { .. } if *is_escalation => {
+                    format!("roll back to {tag} no more")
+                }
                 ReleaseResult::Rejected { .. } => format!("quarantine {tag}"),
                 ReleaseResult::Superseded => format!("stop tracking {tag}"),
                 ReleaseResult::NotBlamed { cause } => {

@@ -211,9 +211,9 @@ pub struct RecordResult {
     /// The identifier of the request for it, if a person requested it.
     #[serde(default)]
     pub request: Option<String>,
-    /// No healing step made the revision with this ARN healthy. Its image is not quarantined.
+    /// No healing step made the release healthy. Its image is not quarantined.
     #[serde(default)]
-    pub escalated: Option<String>,
+    pub is_escalation: bool,
     pub result: ReleaseResult,
 }
 
@@ -228,7 +228,7 @@ impl RecordResult {
             candidates_after: None,
             runs_instead: None,
             request: None,
-            escalated: None,
+            is_escalation: false,
             result,
         }
     }

@@ -1,9 +1,8 @@
 //! Tasks that run with a new image before a service changes: their tokens, and how they end.
 
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
-use crate::model::{Arn, Digest, Task, TaskContainer};
+use crate::model::{Arn, Digest, Task, TaskContainer, short_hash};
 use crate::notify::redact;
 use crate::plan::{Action, Plan, ReleaseAction, ReleaseResult};
 use crate::release::evidence::Blame;
@@ -16,7 +15,7 @@ pub const STARTED_BY_PREFIX: &str = "lamplighter-before/";
 /// Returns the beginning of the tokens of a service's tasks.
 #[must_use]
 pub fn token_prefix(service: &Arn) -> String {
-    format!("{STARTED_BY_PREFIX}{}/", hash_text(service.as_str()))
+    format!("{STARTED_BY_PREFIX}{}/", short_hash(service.as_str()))
 }
 
 /// Returns the client token and `startedBy` of an attempt, with at most 64 characters.
@@ -24,17 +23,8 @@ pub fn token_prefix(service: &Arn) -> String {
 /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html>
 #[must_use]
 pub fn build_token(service: &Arn, digest: &Digest, attempt: u32) -> String {
-    let image = hash_text(digest.as_str());
+    let image = short_hash(digest.as_str());
     format!("{}{image}-{attempt}", token_prefix(service))
-}
-
-/// Hashes a text to 16 hexadecimal digits.
-fn hash_text(text: &str) -> String {
-    let hash = Sha256::digest(text)
-        .iter()
-        .take(8)
-        .fold(0_u64, |hash, byte| (hash << 8) | u64::from(*byte));
-    format!("{hash:016x}")
 }
 
 /// How a pre-deployment task stands.
@@ -130,15 +120,17 @@ fn clean(reason: &str) -> String {
 #[must_use]
 pub fn mention_kept_changes(mut plan: Plan, state: &TargetState) -> Plan {
     for step in &mut plan.steps {
-        let run = find_left_image(&step.action)
-            .and_then(|digest| state.releases.pre_deployment.get(digest));
+        let Some((digest, is_requested)) = find_left_image(&step.action) else {
+            continue;
+        };
+        let run = state.releases.pre_deployment.get(digest);
         let (Some(run), Some(message)) = (run, &mut step.message) else {
             continue;
         };
         let verb = match run.result {
             Some(PreDeploymentResult::Passed) => "ran",
             // Its own failure is what the message is about, unless a person rejects the image meanwhile.
-            None if is_requested(&step.action) => "still runs",
+            None if is_requested => "still runs",
             Some(PreDeploymentResult::Failed | PreDeploymentResult::NotStarted { .. }) | None => {
                 continue;
             }
@@ -151,29 +143,30 @@ pub fn mention_kept_changes(mut plan: Plan, state: &TargetState) -> Plan {
     plan
 }
 
-/// Reports whether a person requested the end of a release.
-fn is_requested(action: &Action) -> bool {
+/// Returns the digest of the image whose release an action ends without success, and whether a person requested that.
+fn find_left_image(action: &Action) -> Option<(&Digest, bool)> {
+    let Action::Release(action) = action else {
+        return None;
+    };
     match action {
-        Action::Release(ReleaseAction::Rollback(rollback)) => rollback.request.is_some(),
-        Action::Release(ReleaseAction::RecordResult(record)) => record.request.is_some(),
-        _ => false,
-    }
-}
-
-/// Returns the digest of the image whose release an action ends without success.
-fn find_left_image(action: &Action) -> Option<&Digest> {
-    match action {
-        Action::Release(ReleaseAction::Rollback(rollback)) => {
+        ReleaseAction::Rollback(rollback) => {
             // To other settings with the same image, whose migration it needs.
             let is_same_image = rollback.to_digest.as_ref() == Some(&rollback.digest);
-            Some(&rollback.digest).filter(|_| !is_same_image)
+            (!is_same_image).then_some((&rollback.digest, rollback.request.is_some()))
         }
-        Action::Release(ReleaseAction::RecordResult(record)) => match record.result {
+        ReleaseAction::RecordResult(record) => match record.result {
             ReleaseResult::Rejected { .. } | ReleaseResult::NotBlamed { .. } => {
-                Some(&record.digest)
+                Some((&record.digest, record.request.is_some()))
             }
             ReleaseResult::Verified { .. } | ReleaseResult::Superseded => None,
         },
-        _ => None,
+        ReleaseAction::Rollout(_)
+        | ReleaseAction::RestartTasks(_)
+        | ReleaseAction::ContinueDeployment(_)
+        | ReleaseAction::AnswerCodeDeployHook(_)
+        | ReleaseAction::PinRevision(_)
+        | ReleaseAction::RestoreStrategy(_)
+        | ReleaseAction::RunPreDeploymentTask(_)
+        | ReleaseAction::StopPreDeploymentTask(_) => None,
     }
 }

@@ -130,11 +130,13 @@ impl PreDeploymentRun {
         !self.is_refused && now.duration_since(self.seen_at.unwrap_or(self.at)) >= FORGOTTEN_AFTER
     }
 
-    /// Returns the time from which the task is started again; `None` unless it did not start.
+    /// Returns why the task did not start, and the time from which it is started again; `None` unless it did not start.
     #[must_use]
-    pub fn retry_at(&self) -> Option<Timestamp> {
+    pub fn find_retry(&self) -> Option<(&str, Timestamp)> {
         match &self.result {
-            Some(PreDeploymentResult::NotStarted { at, .. }) => Some(retry_time(*at, self.attempt)),
+            Some(PreDeploymentResult::NotStarted { reason, at }) => {
+                Some((reason, retry_time(*at, self.attempt)))
+            }
             Some(PreDeploymentResult::Passed | PreDeploymentResult::Failed) | None => None,
         }
     }
@@ -227,10 +229,11 @@ mod tests {
                     attempt,
                     ..run(0, Some(PreDeploymentResult::NotStarted { reason, at }))
                 };
-                failed.retry_at().unwrap().duration_since(at).as_mins()
+                let (_, retry_at) = failed.find_retry().unwrap();
+                retry_at.duration_since(at).as_mins()
             })
             .collect();
         assert_eq!(minutes, [5, 10, 20, 40, 80, 160, 240, 240, 240]);
-        assert_eq!(run(0, None).retry_at(), None);
+        assert_eq!(run(0, None).find_retry(), None);
     }
 }

@@ -141,7 +141,7 @@ impl TargetState {
         match &record.result {
             ReleaseResult::Verified { revision } => self.record_verified(record, revision, at),
             // The release stays what the service should run, so that a template that repairs it gets its image.
-            ReleaseResult::Rejected { .. } if record.escalated.is_some() => {
+            ReleaseResult::Rejected { .. } if record.is_escalation => {
                 self.withdraw_verification(record);
                 return;
             }
