@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
 use lamplighter::model::{
     AlarmState, Arn, Database, ExistingAlarm, InactiveSubscription, Measure, Service, Tagged,
-    TargetGroup, TaskDefinition,
+    TargetGroup, TargetHealthCheck, TaskDefinition,
 };
 use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction};
 use lamplighter::policy::StackDefaults;
@@ -31,6 +31,7 @@ fn group(name: &str) -> TargetGroup {
         load_balancers: vec![
             "arn:aws:elasticloadbalancing:eu-west-1:123456789012:loadbalancer/app/shop/fedcba9876543210".to_owned(),
         ],
+        health_check: TargetHealthCheck::default(),
     }
 }
 

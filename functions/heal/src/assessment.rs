@@ -104,7 +104,7 @@ fn find_unhealthy_target<'a>(
 
 /// Reports whether a target routes to a task: by the address of its own network interface, or else
 /// by its EC2 instance and host port.
-fn is_target_of_task(
+pub fn is_target_of_task(
     task: &Task,
     target: &LoadBalancerTarget,
     ec2: &BTreeMap<String, String>,

@@ -15,6 +15,16 @@ const ON_DEMAND: &str = "FARGATE";
 const SPOT_STABLE_AFTER: SignedDuration = SignedDuration::from_hours(48);
 const MAX_RETRY_HOURS: u32 = 24;
 
+/// Reports whether the tasks of a service may move from Spot to on-demand capacity.
+#[must_use]
+pub fn is_switch_allowed(decision: &Decision<'_>, symptom: &Symptom) -> bool {
+    decision.observed.is_on_spot()
+        && decision.observed.lacks_capacity(symptom)
+        && decision.is_deployed_by_ecs()
+        && decision.context.policy.heal.spot_fallback
+        && decision.state().health.switched_capacity.is_none()
+}
+
 /// Moves tasks from Spot to on-demand capacity if the policy allows it; otherwise notifies about
 /// the missing tasks.
 #[must_use]
@@ -22,12 +32,7 @@ pub fn switch_to_on_demand(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
     let observed = decision.observed;
     let service = &observed.service;
     let healing = decision.current_healing();
-    let is_allowed = observed.is_on_spot()
-        && observed.lacks_capacity(symptom)
-        && decision.is_deployed_by_ecs()
-        && decision.context.policy.heal.spot_fallback
-        && decision.state().health.switched_capacity.is_none();
-    if !is_allowed {
+    if !is_switch_allowed(decision, symptom) {
         return Plan::notify(messages::missing_tasks_message(symptom, observed, &healing));
     }
     let hours = next_retry_hours(decision);

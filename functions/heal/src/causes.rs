@@ -37,15 +37,13 @@ pub async fn investigate_failure<C: Reads>(
     let definition = cloud
         .describe_task_definition(&observed.service.task_definition)
         .await?;
-    if failing.cause.can_start_with_release()
-        && began_with_revision(observed, failing, state, since)
-    {
+    if failing.can_start_with_release() && began_with_revision(observed, failing, state, since) {
         observed.rollback_target = find_rollback_target(&definition, state, cloud).await?;
     }
     if !should_notify(context) {
         return Ok(());
     }
-    if failing.cause.needs_operator() {
+    if failing.needs_operator() {
         observed.change = find_last_change(failing, since, cloud).await;
     } else if failing.cause != StopCause::Capacity {
         let started_at = failing.start_time(since);
@@ -55,15 +53,14 @@ pub async fn investigate_failure<C: Reads>(
     Ok(())
 }
 
-/// Reports whether a notification is due: at the first step, and after the last one did not help.
+/// Reports whether a notification is due: about each step, and once if no step is taken.
 fn should_notify(context: TargetContext<'_, Policy>) -> bool {
-    let Some(healing) = &context.state.health.incident else {
+    let state = context.state;
+    let Some(healing) = &state.health.incident else {
         return true;
     };
-    let notified = &context.state.notified;
-    let are_steps_used_up = healing.steps.len() >= context.policy.heal.steps as usize;
-    !notified.contains_key(&healing.escalation_key())
-        && (are_steps_used_up || !notified.contains_key(&healing.incident_key()))
+    let is_left_alone = state.was_notified(&healing.no_step_key(false));
+    !healing.is_escalated && (!is_left_alone || !healing.steps.is_empty())
 }
 
 /// Reports whether tasks started to fail within 30 minutes of their revision's rollout, and no task

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use lamplighter::Plan;
 use lamplighter::engine::TargetContext;
+use lamplighter::notify::{Message, Severity};
 use lamplighter::plan::{
     Action, CloseIncident, HealingAction, RecordResult, ReleaseAction, ReleaseResult, Step,
 };
@@ -13,6 +14,7 @@ use lamplighter::state::{HealthIncident, TargetState};
 use crate::decision::Decision;
 use crate::health::{Failing, Health, Symptom};
 use crate::observed_service::ObservedService;
+use crate::outage::is_outage_news;
 use crate::policy::Policy;
 use crate::timing::{HEALTHY_PERIOD, back_off_until, grace_period_end};
 use crate::{capacity, messages, parking, steps};
@@ -51,6 +53,7 @@ pub fn decide(
         Health::Healthy | Health::Recovering => plan_when_not_unhealthy(&decision),
         Health::Unhealthy(symptom) => plan_when_unhealthy(&decision, symptom),
     };
+    plan.messages.extend(announce_outage(&decision, &plan));
     if let Some(memory) = &observed.out_of_memory
         && observed.is_quiet()
     {
@@ -67,6 +70,53 @@ fn explain_unhealable(observed: &ObservedService) -> &'static str {
         "the desired count is 0"
     } else {
         "the service is deleted"
+    }
+}
+
+/// Builds the first message about an outage, unless the plan has a critical message of its own.
+fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
+    let (observed, healing) = (decision.observed, decision.current_healing());
+    let is_critical = |message: &Message| message.severity == Severity::Critical;
+    let is_covered = plan.messages.iter().any(is_critical)
+        || plan
+            .steps
+            .iter()
+            .filter_map(|step| step.message.as_ref())
+            .any(is_critical);
+    if is_covered || !is_outage_news(observed, decision.state()) {
+        return None;
+    }
+    let symptom = match &observed.health {
+        Health::Unhealthy(symptom) => Some(symptom),
+        Health::Healthy | Health::Recovering => None,
+    };
+    match symptom {
+        Some(symptom) if !observed.down.is_empty() => {
+            Some(messages::dependency_message(symptom, observed, &healing))
+        }
+        Some(symptom) => {
+            let wait = find_reason_to_wait(decision, symptom)
+                .filter(|_| is_step_possible(decision, symptom));
+            Some(messages::outage_message(
+                Some(symptom),
+                observed,
+                wait.as_deref(),
+                &healing,
+            ))
+        }
+        None => Some(messages::outage_message(None, observed, None, &healing)),
+    }
+}
+
+/// Reports whether any step may follow while a symptom lasts.
+fn is_step_possible(decision: &Decision<'_>, symptom: &Symptom) -> bool {
+    match symptom {
+        Symptom::Failing(failing) if failing.needs_operator() => false,
+        Symptom::Failing(failing) if failing.cause == StopCause::Capacity => {
+            capacity::is_switch_allowed(decision, symptom)
+        }
+        Symptom::MissingTasks => capacity::is_switch_allowed(decision, symptom),
+        Symptom::Failing(_) | Symptom::Unhealthy(_) => true,
     }
 }
 
@@ -164,6 +214,9 @@ fn plan_when_unhealthy(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
     }
     let observed = decision.observed;
     let healing = decision.current_healing();
+    if healing.is_escalated {
+        return steps::repeat_escalation(decision, symptom);
+    }
     if !observed.down.is_empty() {
         return Plan::notify(messages::dependency_message(symptom, observed, &healing));
     }
@@ -196,7 +249,7 @@ fn find_reason_to_wait(decision: &Decision<'_>, symptom: &Symptom) -> Option<Str
     }
     let healing = decision.current_healing();
     if !observed.grace_period_over {
-        let until = grace_period_end(&healing, symptom);
+        let until = grace_period_end(&healing, symptom, &observed.service);
         return Some(format!(
             "ECS has until {} to recover it",
             until.strftime("%H:%M:%S UTC")
@@ -220,7 +273,7 @@ fn plan_for_failures(decision: &Decision<'_>, symptom: &Symptom, failing: &Faili
     if let Some(plan) = steps::increase_memory(decision, symptom, failing) {
         return plan;
     }
-    if failing.cause.needs_operator() {
+    if failing.needs_operator() {
         return steps::escalate(decision, symptom);
     }
     if failing.cause == StopCause::Capacity {

@@ -46,6 +46,8 @@ fn failing(cause: StopCause) -> Symptom {
         container,
         exit_code: Some(1),
         reason: says,
+        is_retriable: !matches!(cause, StopCause::Image | StopCause::Setup),
+        advice: "",
         first_failure_at: Some(NOW - minutes(9)),
     })
 }

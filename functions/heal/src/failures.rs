@@ -187,6 +187,8 @@ impl<'a> Failures<'a> {
             container: newest.and_then(|stop| stop.container.clone()),
             exit_code: newest.and_then(|stop| stop.exit_code),
             reason: newest.map(|stop| stop.reason.clone()).unwrap_or_default(),
+            is_retriable: newest.is_none_or(|stop| stop.is_retriable),
+            advice: newest.map_or("", |stop| stop.advice),
             first_failure_at: self.first_of_revision,
         }
     }

@@ -41,6 +41,12 @@ pub struct Failing {
     pub exit_code: Option<i32>,
     /// The stop reason that ECS reports for the newest of these tasks.
     pub reason: String,
+    /// Whether another attempt can help, as [`StoppedTask::is_retriable`] says of the newest of these tasks.
+    ///
+    /// [`StoppedTask::is_retriable`]: lamplighter::release::stopped_task::StoppedTask::is_retriable
+    pub is_retriable: bool,
+    /// What a person can do about it; empty if the reason alone doesn't say.
+    pub advice: &'static str,
     /// Time of the first failure of this revision that ECS still lists.
     pub first_failure_at: Option<Timestamp>,
 }
@@ -78,6 +84,30 @@ impl Health {
 }
 
 impl Failing {
+    /// Reports whether no restart can help: ECS tries again to start tasks anyway.
+    #[must_use]
+    pub fn needs_operator(&self) -> bool {
+        match self.cause {
+            StopCause::Image | StopCause::Setup => true,
+            StopCause::Start | StopCause::Capacity => !self.is_retriable,
+            StopCause::OutOfMemory
+            | StopCause::Exit
+            | StopCause::HealthCheck
+            | StopCause::Spot
+            | StopCause::Host
+            | StopCause::Routine
+            | StopCause::Unknown => false,
+        }
+    }
+
+    /// Reports whether the release that runs can be the cause. If ECS got no container to start and says nothing else,
+    /// the image is not to blame.
+    #[must_use]
+    pub fn can_start_with_release(&self) -> bool {
+        let is_before_containers = self.cause == StopCause::Start && self.container.is_none();
+        self.cause.can_start_with_release() && !is_before_containers
+    }
+
     /// Returns the time at which the failures started: the first one that ECS still lists, or the
     /// first unhealthy observation, whichever is earlier.
     #[must_use]

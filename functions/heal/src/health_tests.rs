@@ -37,6 +37,9 @@ fn stop(cause: StopCause, minutes_ago: i64, revision: &str) -> StoppedTask {
         container: None,
         exit_code: None,
         reason: String::new(),
+        startup: None,
+        is_retriable: true,
+        advice: "",
         zone: String::new(),
     }
 }

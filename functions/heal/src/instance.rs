@@ -62,7 +62,7 @@ impl ObservedInstance {
 /// Describes how a task failed since a time, or returns `None` if it did not. A stop without a time
 /// counts too: ECS can't complete it while the agent is away.
 fn describe_failure(task: &Task, since: Timestamp) -> Option<String> {
-    let stop = StoppedTask::from_task(task);
+    let stop = StoppedTask::from_task(task, None);
     let has_failed = stop.is_failure()
         && task.stopped_at.is_none_or(|at| at >= since)
         && !stop.reason.is_empty();

@@ -3,7 +3,7 @@
 //!
 //! Triggers: stopped tasks, tasks that can't be started or placed, Lamplighter's alarms about
 //! unhealthy targets, container instances with a disconnected agent, and database failures. A sweep
-//! every five minutes covers the services that run fewer tasks than desired.
+//! every minute covers the services that run fewer tasks than desired.
 //!
 //! `heal` deliberately leaves a service alone while `rollout` tracks its release. It also leaves
 //! every service of a mass failure alone: if many services fail at once, the cause is in none of
@@ -32,6 +32,7 @@ mod missing_resource;
 mod observation;
 mod observed;
 mod observed_service;
+mod outage;
 mod parking;
 mod policy;
 mod prefetched;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::{Operation, TargetContext};
+use lamplighter::model::TargetHealthCheck;
 use lamplighter::model::TaskSizes;
 use lamplighter::model::{
     Arn, CapacityShare, CloudTrailEvent, ContainerInstance, Digest, Service, Tagged,
@@ -19,7 +20,9 @@ use crate::instance::{self, ObservedInstance};
 use crate::mass_failure::{self, MassFailure};
 use crate::messages::Remedy;
 use crate::observed_service::{ObservedService, OutOfMemory, PossibleRollback};
+use crate::outage::Serving;
 use crate::{Heal, messages};
+use lamplighter::release::stop_reasons::find_reason;
 use lamplighter::release::stopped_task::StopCause;
 
 fn book(messages: &[Message]) -> String {
@@ -49,6 +52,8 @@ fn failing(cause: StopCause, says: &str) -> Symptom {
         container,
         exit_code,
         reason: says.to_owned(),
+        is_retriable: find_reason(says).is_none_or(|reason| reason.is_retriable),
+        advice: find_reason(says).map_or("", |reason| reason.advice),
         first_failure_at: first,
     })
 }
@@ -82,6 +87,18 @@ fn unit() -> ObservedService {
         ..Service::new_rolling(arn, 3)
     };
     ObservedService::new(service, NOW, lamplighter::policy::HealMode::On)
+}
+
+/// shop/web with none of three tasks running, for two minutes.
+fn outage() -> ObservedService {
+    let mut none = unit();
+    none.service.running_count = 0;
+    none.serving = Serving {
+        tasks: 0,
+        none_since: Some(before(2)),
+        startup: SignedDuration::from_secs(75),
+    };
+    none
 }
 
 fn rollback_target() -> PossibleRollback {
@@ -237,8 +254,7 @@ fn every_escalation_message() {
         weight: 1,
         base: 0,
     }];
-    let mut none = unit();
-    none.service.running_count = 0;
+    let none = outage();
     let down = ObservedService {
         down: vec!["orders".to_owned()],
         ..unit()
@@ -254,6 +270,39 @@ fn every_escalation_message() {
         messages::escalation_message(&setup, &ObservedService { change, ..unit() }, &new, None),
         messages::escalation_message(&exit, &unit(), &tried, Some("RC_1.4.2")),
         messages::escalation_message(&Symptom::MissingTasks, &unit(), &tried, None),
+    ];
+    insta::assert_snapshot!(book(&messages));
+}
+
+#[test]
+fn every_message_of_an_outage() {
+    let new = healing(&[]);
+    let exit = failing(StopCause::Exit, "Essential container in task exited");
+    let health = failing(StopCause::HealthCheck, "Task failed ELB health checks");
+    let memory = failing(StopCause::OutOfMemory, "OutOfMemoryError");
+    let check = TargetHealthCheck {
+        path: "/health".to_owned(),
+        matcher: "200-299".to_owned(),
+        interval: 30,
+    };
+    let mut unreached = outage();
+    unreached.service.running_count = 3;
+    unreached.health_checks = vec![check];
+    let killed = ObservedService {
+        out_of_memory: Some(out_of_memory()),
+        ..outage()
+    };
+    let mut notified = outage();
+    notified.heal_mode = lamplighter::policy::HealMode::Notify;
+    let wait = Some("ECS has until 03:01:00 UTC to recover it");
+    let messages = [
+        messages::outage_message(Some(&exit), &outage(), wait, &new),
+        messages::outage_message(Some(&health), &unreached, wait, &new),
+        messages::outage_message(Some(&memory), &killed, wait, &new),
+        messages::outage_message(Some(&exit), &notified, wait, &new),
+        messages::outage_message(None, &outage(), None, &new),
+        messages::step_message(&exit, &outage(), Remedy::RestartTasks, (1, 3), &new),
+        messages::escalation_message(&health, &unreached, &new, None),
     ];
     insta::assert_snapshot!(book(&messages));
 }

@@ -82,7 +82,7 @@ async fn observe_mass_failure<C: Reads>(
             .list_tasks(TaskOwner::Service(service), TaskLifecycle::Stopped)
             .await?;
         for task in stopped {
-            if StoppedTask::from_task(&task).cause != StopCause::Routine {
+            if StoppedTask::from_task(&task, None).cause != StopCause::Routine {
                 *failure.stopped_by_zone.entry(task.zone).or_default() += 1;
             }
         }

@@ -86,6 +86,7 @@ fn prune_service_state(observed: &ObservedService, state: &mut TargetState) {
     state.set_requeue(UNHEALTHY_WATCH_LIST, counts_towards_mass_failure);
     if !observed.is_healable() {
         state.drop_incident();
+        state.health.none_serves_since = None;
         // A service that is stopped overnight keeps its temporary capacity provider.
         if observed.heal_mode == HealMode::Off {
             forget_temporary_changes(state);
@@ -93,6 +94,7 @@ fn prune_service_state(observed: &ObservedService, state: &mut TargetState) {
         return;
     }
     observed.drop_reverted_changes(state);
+    state.health.none_serves_since = observed.serving.none_since;
     state.record_health(
         &observed.service.task_definition,
         !observed.is_unhealthy(),
@@ -110,10 +112,7 @@ fn is_incident_notified(state: &TargetState) -> bool {
         .health
         .incident
         .as_ref()
-        .is_some_and(|healing: &HealthIncident| {
-            state.notified.contains_key(&healing.incident_key())
-                || state.notified.contains_key(&healing.escalation_key())
-        })
+        .is_some_and(|healing: &HealthIncident| state.is_notified_about(healing))
 }
 
 fn forget_temporary_changes(state: &mut TargetState) {

@@ -2,15 +2,17 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::TaskSizes;
-use lamplighter::model::{CloudTrailEvent, Digest, Service};
+use lamplighter::model::{CloudTrailEvent, Digest, Service, TargetHealthCheck};
 use lamplighter::plan::{Action, HealingAction, ReleaseAction};
 use lamplighter::policy::HealMode;
 use lamplighter::release::evidence::Evidence;
 use lamplighter::release::rollback::RollbackTarget;
+use lamplighter::release::stop_reasons::find_reason;
 use lamplighter::state::TargetState;
 use serde::Serialize;
 
 use crate::health::{Health, Symptom};
+use crate::outage::Serving;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 /// The time for which DescribeServices may still return the state before an update.
@@ -23,15 +25,6 @@ const SPOT: &str = "FARGATE_SPOT";
 const MAX_REASON_CHARS: usize = 400;
 /// Texts in ECS service events that explain missing tasks.
 const EXPLAINING_SIGNS: [&str; 4] = ["unable", "could not", "failed", "throttled"];
-/// Texts in ECS service events that indicate a capacity shortage. A missing secret can also prevent
-/// placement, so only these texts count.
-const CAPACITY_SIGNS: [&str; 4] = [
-    "Capacity is unavailable",
-    "no container instance met",
-    "No Container Instances",
-    "limit",
-];
-
 /// Everything that is observed about one service.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ObservedService {
@@ -40,6 +33,9 @@ pub struct ObservedService {
     pub heal_mode: HealMode,
     pub stopped_tasks: Vec<StoppedTask>,
     pub health: Health,
+    pub serving: Serving,
+    /// The health checks of its load balancers, read only if tasks fail them.
+    pub health_checks: Vec<TargetHealthCheck>,
     /// Whether ECS has had its grace period to recover the service by itself.
     pub grace_period_over: bool,
     /// Share of unhealthy services, such as `7 of 20 services`, if a mass failure covers this one.
@@ -82,6 +78,8 @@ impl ObservedService {
     #[must_use]
     pub fn new(service: Service, at: Timestamp, heal_mode: HealMode) -> Self {
         Self {
+            serving: Serving::from_running(&service),
+            health_checks: Vec::new(),
             service,
             at,
             heal_mode,
@@ -134,7 +132,13 @@ impl ObservedService {
     /// Reports whether the service is unhealthy, and so counts towards a mass failure.
     #[must_use]
     pub fn is_unhealthy(&self) -> bool {
-        self.health.is_unhealthy()
+        self.health.is_unhealthy() || self.is_outage()
+    }
+
+    /// Reports whether nothing has served for longer than a new task needs to start.
+    #[must_use]
+    pub fn is_outage(&self) -> bool {
+        self.serving.is_outage(self.at)
     }
 
     /// Reports whether the service places tasks on Spot capacity.
@@ -162,7 +166,8 @@ impl ObservedService {
             Symptom::Failing(failing) => failing.cause == StopCause::Capacity,
             Symptom::MissingTasks => self
                 .explaining_event()
-                .is_some_and(|event| CAPACITY_SIGNS.iter().any(|sign| event.contains(sign))),
+                .and_then(|event| find_reason(&event))
+                .is_some_and(|reason| reason.cause == StopCause::Capacity),
             Symptom::Unhealthy(_) => false,
         }
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, LoadBalancerTarget, Task};
+use lamplighter::model::{Arn, LoadBalancerTarget, Service, TargetHealthCheck, Task};
 use lamplighter::ports::{TaskLifecycle, TaskOwner};
 use lamplighter::release::dependencies;
 use lamplighter::state::HealthIncident;
@@ -15,6 +15,7 @@ use crate::assessment::assess_health;
 use crate::causes;
 use crate::health::{Health, Symptom};
 use crate::observed_service::ObservedService;
+use crate::outage::{self, Serving, is_outage_news};
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
@@ -52,8 +53,8 @@ pub async fn observe_service<C: Reads>(
             TaskLifecycle::Stopped,
         )
         .await?;
-    observed.stopped_tasks = stopped.iter().map(StoppedTask::from_task).collect();
-    observed.health = diagnose_health(observed, context, cloud).await?;
+    observed.stopped_tasks = classify_tasks(&stopped, &observed.service, cloud).await?;
+    assess_service(observed, context, cloud).await?;
     match observed.health.clone() {
         Health::Unhealthy(symptom) => {
             investigate_symptom(observed, &symptom, prefetched, context, cloud).await
@@ -71,18 +72,17 @@ pub async fn observe_service<C: Reads>(
 /// Reports whether an isolated out-of-memory kill is not notified yet. The notification about an
 /// incident already mentions it.
 fn is_out_of_memory_news(observed: &ObservedService, context: TargetContext<'_, Policy>) -> bool {
-    let notified = &context.state.notified;
-    let is_incident_notified = context
-        .state
+    let state = context.state;
+    let is_incident_notified = state
         .health
         .incident
         .as_ref()
-        .is_some_and(|healing| notified.contains_key(&healing.incident_key()));
+        .is_some_and(|healing| state.is_notified_about(healing));
     observed.is_quiet()
         && !is_incident_notified
         && observed
             .out_of_memory_key()
-            .is_some_and(|key| !notified.contains_key(&key))
+            .is_some_and(|key| !state.notified.contains_key(&key))
 }
 
 /// Returns the healing state of a target, or a new one. If the target was healthy until now, it is
@@ -117,9 +117,11 @@ async fn investigate_symptom<C: Reads>(
     let healing = current_healing(context, now);
     let is_backing_off = back_off_until(&healing).is_some_and(|until| until > now);
     // An alarm has waited itself. After a dependency outage ECS still needs its extended time.
-    observed.grace_period_over = grace_period_end(&healing, symptom) <= now
+    observed.grace_period_over = grace_period_end(&healing, symptom, &observed.service) <= now
         || prefetched.by_alarm && healing.outage_ended_at.is_none();
-    let is_due = observed.grace_period_over && !is_backing_off || healing.is_excused;
+    let is_due = observed.grace_period_over && !is_backing_off
+        || healing.is_excused
+        || is_outage_news(observed, context.state);
     if !is_due || observed.mass_failure.is_some() || context.state.is_release_in_progress(now) {
         return Ok(());
     }
@@ -150,6 +152,9 @@ async fn read_cause<C: Reads>(
                 observed.out_of_memory =
                     causes::diagnose_out_of_memory(observed, context.policy, cloud).await?;
             }
+            if failing.cause == StopCause::HealthCheck {
+                observed.health_checks = read_health_checks(&observed.service, cloud).await?;
+            }
             causes::investigate_failure(observed, failing, context, since, cloud).await
         }
         Symptom::MissingTasks => {
@@ -158,53 +163,203 @@ async fn read_cause<C: Reads>(
                 .await?;
             Ok(())
         }
-        Symptom::Unhealthy(_) => Ok(()),
+        Symptom::Unhealthy(_) => {
+            observed.health_checks = read_health_checks(&observed.service, cloud).await?;
+            Ok(())
+        }
     }
 }
 
-/// Assesses the health of a service. It reads target health only if no task failure explains the
-/// symptom, and not for a single stopped task.
-async fn diagnose_health<C: Reads>(
-    observed: &ObservedService,
+async fn read_health_checks<C: Reads>(
+    service: &Service,
+    cloud: &C,
+) -> Result<Vec<TargetHealthCheck>, AwsError> {
+    let groups = cloud.describe_target_groups(&service.target_groups).await?;
+    Ok(groups
+        .into_values()
+        .map(|group| group.health_check)
+        .collect())
+}
+
+/// Classifies the stopped tasks. The task definition is read only if it must tell which of several containers failed.
+async fn classify_tasks<C: Reads>(
+    stopped: &[Task],
+    service: &Service,
+    cloud: &C,
+) -> Result<Vec<StoppedTask>, AwsError> {
+    let is_ambiguous = |task: &&Task| {
+        task.task_definition == service.task_definition
+            && task
+                .containers
+                .iter()
+                .filter(|c| c.exit_code.is_some())
+                .count()
+                > 1
+            && StoppedTask::from_task(task, None).cause == StopCause::Exit
+    };
+    let definition = if stopped.iter().any(|task| is_ambiguous(&task)) {
+        Some(
+            cloud
+                .describe_task_definition(&service.task_definition)
+                .await?,
+        )
+    } else {
+        None
+    };
+    Ok(stopped
+        .iter()
+        .map(|task| {
+            let own = definition
+                .as_ref()
+                .filter(|definition| definition.arn() == task.task_definition);
+            StoppedTask::from_task(task, own)
+        })
+        .collect())
+}
+
+/// The running tasks of a service, and what load balancers say about them.
+struct RunningTasks {
+    tasks: Vec<Task>,
+    targets: Vec<LoadBalancerTarget>,
+    /// The EC2 instance of each container instance with tasks that have no address of their own.
+    ec2: BTreeMap<String, String>,
+}
+
+/// Assesses the health of a service, and how much of it serves. Running tasks and targets are read only if tasks fail or
+/// targets are unhealthy, and not for a single stopped task.
+async fn assess_service<C: Reads>(
+    observed: &mut ObservedService,
     context: TargetContext<'_, Policy>,
     cloud: &C,
-) -> Result<Health, AwsError> {
-    let service = &observed.service;
-    let stops = &observed.stopped_tasks;
+) -> Result<(), AwsError> {
     let healing = context.state.health.incident.as_ref();
     let step = healing
         .and_then(|healing| healing.steps.last())
         .map(|step| step.at);
-    let by_tasks = assess_health(
-        service,
-        stops,
-        &[],
-        &[],
-        &BTreeMap::new(),
-        step,
-        observed.at,
-    );
+    let (service, stops) = (&observed.service, &observed.stopped_tasks);
+    let assess = |running: &RunningTasks| {
+        let (tasks, targets) = (&running.tasks, &running.targets);
+        assess_health(
+            service,
+            stops,
+            tasks,
+            targets,
+            &running.ec2,
+            step,
+            observed.at,
+        )
+    };
+    let by_tasks = assess(&RunningTasks::NONE);
     let is_single_stop = matches!(context.event.detail, Detail::TaskChange(_)) && healing.is_none();
-    if by_tasks.is_failing() || is_single_stop || service.target_groups.is_empty() {
-        return Ok(by_tasks);
+    let running = read_running_tasks(service, &by_tasks, is_single_stop, cloud).await?;
+    let health = match &running {
+        Some(running) if !by_tasks.is_failing() => assess(running),
+        Some(_) | None => by_tasks,
+    };
+    observed.health = health;
+    observe_serving(
+        observed,
+        running.unwrap_or(RunningTasks::NONE),
+        context,
+        cloud,
+    )
+    .await
+}
+
+impl RunningTasks {
+    const NONE: Self = Self {
+        tasks: Vec::new(),
+        targets: Vec::new(),
+        ec2: BTreeMap::new(),
+    };
+}
+
+/// Reads the running tasks and their targets. Returns `None` if they can't matter.
+async fn read_running_tasks<C: Reads>(
+    service: &Service,
+    by_tasks: &Health,
+    is_single_stop: bool,
+    cloud: &C,
+) -> Result<Option<RunningTasks>, AwsError> {
+    let is_failing = by_tasks.is_failing();
+    let is_balanced = !service.target_groups.is_empty();
+    if service.running_count == 0 || !is_failing && (is_single_stop || !is_balanced) {
+        return Ok(None);
     }
-    let targets = cloud.describe_target_health(&service.target_groups).await?;
-    if !targets.iter().any(LoadBalancerTarget::is_unhealthy) {
-        return Ok(by_tasks);
+    let targets = if is_balanced {
+        cloud.describe_target_health(&service.target_groups).await?
+    } else {
+        Vec::new()
+    };
+    if !is_failing && !targets.iter().any(LoadBalancerTarget::is_unhealthy) {
+        return Ok(None);
     }
-    let running = cloud
+    let tasks = cloud
         .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
         .await?;
-    let ec2 = read_ec2_instances(&running, cloud).await?;
-    Ok(assess_health(
-        service,
-        stops,
-        &running,
-        &targets,
-        &ec2,
-        step,
-        observed.at,
-    ))
+    let ec2 = if is_balanced {
+        read_ec2_instances(&tasks, cloud).await?
+    } else {
+        BTreeMap::new()
+    };
+    Ok(Some(RunningTasks {
+        tasks,
+        targets,
+        ec2,
+    }))
+}
+
+/// Observes how many tasks serve, and since when none does.
+async fn observe_serving<C: Reads>(
+    observed: &mut ObservedService,
+    running: RunningTasks,
+    context: TargetContext<'_, Policy>,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    let (service, stops) = (&observed.service, &observed.stopped_tasks);
+    let tasks = if running.tasks.is_empty() {
+        service.running_count
+    } else {
+        let failed = list_failed_tasks(observed);
+        outage::count_serving_tasks(
+            &running.tasks,
+            &running.targets,
+            &running.ec2,
+            &failed,
+            observed.at,
+        )
+    };
+    if tasks > 0 || outage::is_first_start(service, stops) {
+        observed.serving.tasks = tasks;
+        return Ok(());
+    }
+    let checks = read_health_checks(service, cloud).await?;
+    let interval = checks.iter().map(|check| check.interval).max();
+    let interval = SignedDuration::from_secs(interval.unwrap_or_default().into());
+    observed.serving = Serving {
+        tasks,
+        none_since: Some(outage::find_outage_start(context.state, stops, observed.at)),
+        startup: outage::measure_startup(service, stops, &running.tasks, interval),
+    };
+    observed.health_checks = checks;
+    Ok(())
+}
+
+/// Lists the failed tasks of the running revision, if they make the service unhealthy.
+fn list_failed_tasks(observed: &ObservedService) -> Vec<StoppedTask> {
+    let is_own = |stop: &&StoppedTask| {
+        stop.is_failure() && stop.revision == observed.service.task_definition
+    };
+    if observed.health.is_failing() {
+        observed
+            .stopped_tasks
+            .iter()
+            .filter(is_own)
+            .cloned()
+            .collect()
+    } else {
+        Vec::new()
+    }
 }
 
 /// Maps the container instances of tasks without an own address to their EC2 instances.

@@ -101,10 +101,8 @@ pub fn take_next_step(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
     let observed = decision.observed;
     let policy = decision.context.policy;
     let healing = decision.current_healing();
-    if let Some(parked) = &decision.state().health.parked {
-        return Plan::notify(messages::still_parked_message(
-            symptom, observed, parked, &healing,
-        ));
+    if decision.state().health.parked.is_some() {
+        return repeat_escalation(decision, symptom);
     }
     let taken = u32::try_from(healing.steps.len()).unwrap_or(u32::MAX);
     if taken >= policy.heal.steps {
@@ -187,6 +185,21 @@ fn step_message(
         (taken + 1, decision.context.policy.heal.steps),
         &decision.current_healing(),
     )
+}
+
+/// Repeats, once a day, that people must act. Nothing else is tried until something else is deployed.
+#[must_use]
+pub fn repeat_escalation(decision: &Decision<'_>, symptom: &Symptom) -> Plan {
+    let healing = decision.current_healing();
+    match &decision.state().health.parked {
+        Some(parked) => Plan::notify(messages::still_parked_message(
+            symptom,
+            decision.observed,
+            parked,
+            &healing,
+        )),
+        None => escalate(decision, symptom),
+    }
 }
 
 /// Notifies people that Lamplighter can't heal the service.

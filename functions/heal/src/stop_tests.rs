@@ -108,7 +108,7 @@ fn task(code: &str, reason: &str, exit_code: Option<i32>, container: &str) -> Ta
 fn every_stop_reason_has_its_cause() {
     assert!(CASES.len() >= 40);
     for (code, reason, exit_code, container, cause) in CASES {
-        let stop = StoppedTask::from_task(&task(code, reason, exit_code, container));
+        let stop = StoppedTask::from_task(&task(code, reason, exit_code, container), None);
         assert_eq!(
             stop.cause, cause,
             "{code}: {reason} ({exit_code:?}, {container})"
@@ -118,23 +118,29 @@ fn every_stop_reason_has_its_cause() {
 
 #[test]
 fn the_stopped_task_names_the_failed_container() {
-    let killed = StoppedTask::from_task(&task(
-        "EssentialContainerExited",
-        "Essential container in task exited",
-        Some(137),
-        "OutOfMemoryError",
-    ));
+    let killed = StoppedTask::from_task(
+        &task(
+            "EssentialContainerExited",
+            "Essential container in task exited",
+            Some(137),
+            "OutOfMemoryError",
+        ),
+        None,
+    );
     assert_eq!(
         (killed.container.as_deref(), killed.reason.as_str()),
         (Some("web"), "OutOfMemoryError")
     );
     assert_eq!(killed.exit_code, Some(137));
-    let ended = StoppedTask::from_task(&task(
-        "EssentialContainerExited",
-        "Essential container in task exited",
-        Some(0),
-        "",
-    ));
+    let ended = StoppedTask::from_task(
+        &task(
+            "EssentialContainerExited",
+            "Essential container in task exited",
+            Some(0),
+            "",
+        ),
+        None,
+    );
     assert_eq!(
         (ended.container.as_deref(), ended.is_failure()),
         (Some("web"), true)
@@ -178,6 +184,21 @@ fn read_container(container: &Value) -> TaskContainer {
     }
 }
 
+fn read_task(detail: &Value) -> Task {
+    Task {
+        task: text(&detail["taskArn"]),
+        stop_code: text(&detail["stopCode"]),
+        reason: text(&detail["stoppedReason"]),
+        containers: detail["containers"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(read_container)
+            .collect(),
+        ..Task::default()
+    }
+}
+
 /// Classifies every stopped task in the folder that `EVENT_CORPUS` names.
 #[test]
 #[allow(
@@ -200,18 +221,7 @@ fn captured_tasks_have_a_known_cause() {
         if detail["stoppedReason"].is_null() {
             continue;
         }
-        let stop = StoppedTask::from_task(&Task {
-            task: text(&detail["taskArn"]),
-            stop_code: text(&detail["stopCode"]),
-            reason: text(&detail["stoppedReason"]),
-            containers: detail["containers"]
-                .as_array()
-                .into_iter()
-                .flatten()
-                .map(read_container)
-                .collect(),
-            ..Task::default()
-        });
+        let stop = StoppedTask::from_task(&read_task(detail), None);
         // A known stop code never has an unknown cause.
         let known = [
             "EssentialContainerExited",

@@ -1,6 +1,7 @@
 //! Grace periods before the first healing step, and the back-off between steps.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::Service;
 use lamplighter::state::HealthIncident;
 
 use crate::health::Symptom;
@@ -14,19 +15,28 @@ const MAX_BACK_OFF_MINUTES: i64 = 30;
 
 /// Returns the grace period in which ECS may recover the service by itself.
 #[must_use]
-pub fn grace_period(symptom: &Symptom) -> SignedDuration {
+pub fn grace_period(symptom: &Symptom, service: &Service) -> SignedDuration {
     match symptom {
+        // Waiting is in vain, except for a sweep that may find the same in many services.
+        Symptom::Failing(failing) if failing.needs_operator() && !failing.is_retriable => {
+            SignedDuration::from_mins(1)
+        }
         Symptom::Failing(_) | Symptom::Unhealthy(_) => SignedDuration::from_mins(2),
-        // Tasks take a while to start.
-        Symptom::MissingTasks => SignedDuration::from_mins(5),
+        // Tasks take a while to start, and a capacity provider to add instances for them.
+        Symptom::MissingTasks if service.pending_count > 0 => SignedDuration::from_mins(5),
+        Symptom::MissingTasks => SignedDuration::from_mins(3),
     }
 }
 
 /// Returns the time at which the grace period ends. After a dependency outage it is extended,
 /// because ECS then has more to recover.
 #[must_use]
-pub fn grace_period_end(healing: &HealthIncident, symptom: &Symptom) -> Timestamp {
-    let regular = healing.unhealthy_since + grace_period(symptom);
+pub fn grace_period_end(
+    healing: &HealthIncident,
+    symptom: &Symptom,
+    service: &Service,
+) -> Timestamp {
+    let regular = healing.unhealthy_since + grace_period(symptom, service);
     match healing.outage_ended_at {
         Some(until) => regular.max(until + HEALTHY_PERIOD),
         None => regular,

@@ -8,7 +8,7 @@ use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 
 use super::error::aws_error;
 use lamplighter::AwsError;
-use lamplighter::model::{Arn, LoadBalancerTarget, TargetGroup};
+use lamplighter::model::{Arn, LoadBalancerTarget, TargetGroup, TargetHealthCheck};
 
 /// Maximum number of target groups per DescribeTargetGroups call.
 /// Source: <https://docs.aws.amazon.com/elasticloadbalancing/latest/APIReference/API_DescribeTargetGroups.html>
@@ -58,10 +58,15 @@ async fn describe_chunk(client: &Client, arns: &[String]) -> Result<Vec<TargetGr
     let groups = answer.target_groups.unwrap_or_default().into_iter();
     Ok(groups
         .filter_map(|group| {
-            let load_balancers = group.load_balancer_arns.unwrap_or_default();
+            let matcher = group.matcher.and_then(|m| m.http_code.or(m.grpc_code));
             Some(TargetGroup {
                 arn: group.target_group_arn?,
-                load_balancers,
+                load_balancers: group.load_balancer_arns.unwrap_or_default(),
+                health_check: TargetHealthCheck {
+                    path: group.health_check_path.unwrap_or_default(),
+                    matcher: matcher.unwrap_or_default(),
+                    interval: group.health_check_interval_seconds.unwrap_or_default(),
+                },
             })
         })
         .collect())

@@ -133,8 +133,10 @@ impl Function {
     #[must_use]
     pub const fn schedule(self) -> Option<&'static str> {
         match self {
-            Self::Rollout | Self::Verify | Self::Scale | Self::Alert => Some("rate(1 minute)"),
-            Self::Deploy | Self::Heal | Self::Archive | Self::Request => Some("rate(5 minutes)"),
+            Self::Rollout | Self::Verify | Self::Scale | Self::Heal | Self::Alert => {
+                Some("rate(1 minute)")
+            }
+            Self::Deploy | Self::Archive | Self::Request => Some("rate(5 minutes)"),
             Self::Enroll => Some("rate(1 hour)"),
             Self::Backup => Some("cron(0/15 * * * ? *)"),
             Self::Drill => Some("cron(5/15 * * * ? *)"),

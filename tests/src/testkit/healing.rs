@@ -9,11 +9,10 @@ use serde_json::Value;
 use crate::testkit::world::World;
 use crate::testkit::world::tasks::{Conduct, Fleet};
 
-/// A world, its scheduler, and how far its events were delivered.
+/// A world and its scheduler.
 pub struct HealWorld {
     pub world: World,
     pub fleet: Fleet,
-    minutes: u32,
 }
 
 impl Default for HealWorld {
@@ -27,11 +26,7 @@ impl HealWorld {
     pub fn new() -> Self {
         let world = World::new();
         let fleet = Fleet::new(&world);
-        Self {
-            world,
-            fleet,
-            minutes: 0,
-        }
+        Self { world, fleet }
     }
 
     /// A service that runs, with a target group, and so much of `lamplighter:heal`.
@@ -87,10 +82,7 @@ impl HealWorld {
                 ends.push(self.world.invoke(&Heal, event));
             }
             ends.push(self.world.sweep(&Rollout));
-            self.minutes += 1;
-            if self.minutes.is_multiple_of(5) {
-                ends.push(self.world.sweep(&Heal));
-            }
+            ends.push(self.world.sweep(&Heal));
             failed.extend(ends.into_iter().filter_map(|end| match end {
                 Some(Ok(_)) => None,
                 Some(Err(error)) => Some(error.to_string()),

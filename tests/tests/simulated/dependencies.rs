@@ -158,15 +158,16 @@ fn a_service_that_stays_unhealthy_after_the_outage_is_escalated() {
     database(&heal_world, "available");
     heal_world.minutes(60);
     let told = heal_world.told("shop/web");
-    assert_eq!(told.len(), 3, "{told:?}");
+    // The outage, each step, and the escalation.
+    assert_eq!(told.len(), 5, "{told:?}");
     assert!(
-        told[0].ends_with("(stopped) is down") && told[2].ends_with(" failed"),
+        told[0].ends_with("(stopped) is down") && told[4].ends_with(" failed"),
         "{told:?}"
     );
     heal_world.set(&web, Conduct::Runs);
     heal_world.minutes(30);
     assert!(
-        heal_world.told("shop/web")[3].contains(" - recovered after "),
+        heal_world.told("shop/web")[5].contains(" - recovered after "),
         "{:?}",
         heal_world.told("shop/web")
     );

@@ -14,13 +14,17 @@ use serde_json::Value;
 const HISTORIES: u64 = 15;
 /// Longer than all back-offs of an incident together, and the time after which it is over.
 const SETTLES: u32 = 60;
-const AILMENTS: [Conduct; 6] = [
+const AILMENTS: [Conduct; 8] = [
     Conduct::Crashes,
     Conduct::OutOfMemory,
     Conduct::NoSecret,
     Conduct::NoImage,
     Conduct::FailsHealthChecks,
     Conduct::NoRoom,
+    Conduct::NeverHealthy,
+    Conduct::NeverStarts(
+        "CannotStartContainerError: failed to get container status: context deadline exceeded",
+    ),
 ];
 
 /// Some services, of which the last is never ill.
@@ -111,6 +115,19 @@ impl History {
         state.services[service].count_missing_tasks() > 0
     }
 
+    /// How many notifications say what was done for a service since a time.
+    fn deeds_since(&self, service: &Arn, since: Timestamp) -> usize {
+        let state = self.heal_world.world.state();
+        let about = state
+            .notices
+            .iter()
+            .filter(|notice| notice.at >= since && notice.name == service.display_name());
+        about
+            .map(|notice| notice.message.action.as_str())
+            .filter(|action| !action.is_empty() && !action.starts_with("Lamplighter takes no"))
+            .count()
+    }
+
     /// What was told of a service since a time.
     fn told_since(&self, service: &Arn, since: Timestamp) -> usize {
         let state = self.heal_world.world.state();
@@ -143,7 +160,7 @@ fn play_history(seed: u64, mut history: History) -> (BTreeMap<String, (i32, Stri
         history.heal_world.set(&ill, ailment);
         if matches!(
             ailment,
-            Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom
+            Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom | Conduct::NeverStarts(_)
         ) {
             // What runs would go on.
             history.heal_world.world.state_mut().tasks.remove(&ill);
@@ -162,6 +179,13 @@ fn play_history(seed: u64, mut history: History) -> (BTreeMap<String, (i32, Stri
             history.steps(&ill) - before
         );
         assert!(history.told_since(&ill, begun) >= 1, "untold: {says}");
+        if !disturbed && !history.heal_world.world.state().rewords {
+            assert_eq!(
+                history.steps(&ill) - before,
+                history.deeds_since(&ill, begun),
+                "every step has its notification: {says}"
+            );
+        }
         if fate.bool() {
             // A new task definition is what people mend such things by.
             let family = ill.ecs_cluster_and_name().unwrap().1.to_owned();
@@ -265,8 +289,12 @@ fn an_outage_that_hits_all_restarts_nothing_and_is_told_once() {
         heal_world.minutes(10);
         for service in &services {
             heal_world.tag(service, "lamplighter:app", "shop");
-            if dice.u8(0..5) > 0 {
+            if dice.u8(0..5) > 0 && seed % 2 == 0 {
                 heal_world.set(service, Conduct::Crashes);
+            } else if dice.u8(0..5) > 0 {
+                // All of them need what is gone.
+                heal_world.set(service, Conduct::NoSecret);
+                heal_world.world.state_mut().tasks.remove(service);
             }
         }
         heal_world.minutes(30);

@@ -22,6 +22,7 @@ mod evidence;
 mod fast_rollback;
 mod heal;
 mod health_histories;
+mod impact;
 mod mass_failures;
 mod pipeline_events;
 mod pre_deployment;

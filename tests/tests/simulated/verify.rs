@@ -3,7 +3,9 @@
 use deploy::Deploy;
 use e2e::testkit::world::{Fault, World};
 use jiff::SignedDuration;
-use lamplighter::model::{Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup};
+use lamplighter::model::{
+    Arn, Digest, ServiceDeployment, ServiceRevision, TargetGroup, TargetHealthCheck,
+};
 use lamplighter::state::ActiveRollback;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -44,6 +46,7 @@ fn canary(tag: &str, weight: f64) -> (World, Arn) {
         let group = TargetGroup {
             arn: group(side),
             load_balancers: vec![balancer.to_owned()],
+            health_check: TargetHealthCheck::default(),
         };
         world
             .state_mut()

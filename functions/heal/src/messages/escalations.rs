@@ -2,25 +2,74 @@
 
 use lamplighter::model::{DeploymentController, Service, pluralize};
 use lamplighter::notify::Message;
+use lamplighter::policy::HealMode;
+use lamplighter::release::stop_reasons::find_reason;
 use lamplighter::state::{HealthIncident, Parked};
 
+use super::advice::{advise_about_health_checks, advise_about_memory};
 use super::symptom::{
     describe_cause, describe_failures, describe_missing_resource, explain_symptom,
     summarize_symptom,
 };
-use super::terms::{describe_running_tasks, format_time};
-use crate::health::Symptom;
+use super::terms::{describe_impact, format_time, message_by_impact};
+use crate::health::{Failing, Symptom};
 use crate::observed_service::ObservedService;
 use lamplighter::release::stopped_task::StopCause;
 
-/// Builds a message that is critical if no task is running. It then has a key of its own, so that
-/// people are notified again if the last running task stops.
-fn message_by_running_tasks(title: String, service: &Service, healing: &HealthIncident) -> Message {
-    if service.running_count == 0 {
-        Message::critical(title).fires_until_resolved(healing.build_subkey("none-runs"))
-    } else {
-        Message::warning(title).fires_until_resolved(healing.incident_key())
-    }
+const NOTIFY_ONLY: &str =
+    "Lamplighter takes no step, because the tag says lamplighter:heal = notify.";
+
+/// Builds a message about a service for which no step is taken. It is critical if nothing serves, and then it is the
+/// message about the outage, so that people are notified again if the last task stops to serve.
+fn no_step_message(title: String, observed: &ObservedService, healing: &HealthIncident) -> Message {
+    message_by_impact(title, observed)
+        .fires_until_resolved(healing.no_step_key(observed.is_outage()))
+}
+
+/// Builds the first message about an outage: nothing serves, whatever is being tried.
+///
+/// `wait`: why no step is taken now; `None` if the tag forbids steps.
+pub fn outage_message(
+    symptom: Option<&Symptom>,
+    observed: &ObservedService,
+    wait: Option<&str>,
+    healing: &HealthIncident,
+) -> Message {
+    let since = observed.serving.none_since.unwrap_or(healing.since);
+    let (cause, why) = match symptom {
+        Some(symptom) => (
+            describe_cause(symptom, observed),
+            format!(
+                "{}{}",
+                explain_symptom(symptom, observed),
+                describe_missing_resource(symptom, observed)
+            ),
+        ),
+        None => (
+            "rollout in progress".to_owned(),
+            "The tasks of the new deployment don't serve yet, and none of the old ones is left."
+                .to_owned(),
+        ),
+    };
+    let action = match (observed.heal_mode, wait) {
+        (HealMode::On, Some(wait)) => format!("Lamplighter takes no step yet: {wait}."),
+        (HealMode::On, None) => {
+            "Lamplighter takes no step; ECS keeps trying to start tasks.".to_owned()
+        }
+        (HealMode::Notify | HealMode::Off, _) => NOTIFY_ONLY.to_owned(),
+    };
+    Message::critical(format!(
+        "{} since {} - {cause}",
+        describe_impact(observed),
+        format_time(since)
+    ))
+    .action(action)
+    .why(why)
+    .next(match symptom {
+        Some(symptom) => advise(symptom, observed),
+        None => "Look at the rollout in the ECS console (link below).".to_owned(),
+    })
+    .fires_until_resolved(healing.outage_key())
 }
 
 /// Builds the message about missing tasks. It is critical if no task is running.
@@ -36,19 +85,34 @@ pub fn missing_tasks_message(
             explain_symptom(symptom, observed)
         }
     };
-    let next = if !lacks_capacity {
-        "Read the events of the service in the ECS console (link below). A restart does not help."
-    } else if observed.is_on_spot() {
-        "Add capacity, or subnets in other Availability Zones. Or set the tag lamplighter:heal = on spot-fallback=yes \
-         to use on-demand capacity meanwhile."
-    } else {
-        "Add capacity, or subnets in other Availability Zones. A restart does not help."
-    };
     let title = summarize_symptom(symptom, observed, healing);
-    message_by_running_tasks(title, &observed.service, healing)
+    no_step_message(title, observed, healing)
         .action("Lamplighter takes no step; ECS keeps trying to start tasks.")
         .why(why)
-        .next(next)
+        .next(advise_about_missing_tasks(symptom, observed))
+}
+
+/// Advises about tasks that are missing although ECS wants to run them.
+fn advise_about_missing_tasks(symptom: &Symptom, observed: &ObservedService) -> String {
+    if observed.lacks_capacity(symptom) && observed.is_on_spot() {
+        return "Add capacity, or subnets in other Availability Zones. Or set the tag lamplighter:heal = on spot-fallback=yes \
+                to use on-demand capacity meanwhile."
+            .to_owned();
+    }
+    match find_specific_advice(symptom, observed) {
+        Some(advice) => format!("{advice} A restart does not help."),
+        None => "Read the events of the service in the ECS console (link below). A restart does not help.".to_owned(),
+    }
+}
+
+/// Returns the advice that fits what ECS says about missing tasks.
+fn find_specific_advice(symptom: &Symptom, observed: &ObservedService) -> Option<&'static str> {
+    let advice = match symptom {
+        Symptom::Failing(failing) => failing.advice,
+        Symptom::MissingTasks => find_reason(&observed.explaining_event()?)?.advice,
+        Symptom::Unhealthy(_) => "",
+    };
+    Some(advice).filter(|advice| !advice.is_empty())
 }
 
 pub fn dependency_message(
@@ -63,7 +127,7 @@ pub fn dependency_message(
     };
     Message::critical(format!(
         "{} - {} {verb} down",
-        describe_running_tasks(&observed.service),
+        describe_impact(observed),
         observed.down.join(", ")
     ))
     .action("Lamplighter takes no step during the dependency outage, and resumes healing after it.")
@@ -73,7 +137,7 @@ pub fn dependency_message(
         explain_symptom(symptom, observed)
     ))
     .next("Restore the dependency. A restart or rollback does not help.")
-    .fires_until_resolved(healing.build_subkey("down"))
+    .fires_until_resolved(healing.dependency_key())
 }
 
 pub fn notify_only_message(
@@ -82,8 +146,8 @@ pub fn notify_only_message(
     healing: &HealthIncident,
 ) -> Message {
     let title = summarize_symptom(symptom, observed, healing);
-    message_by_running_tasks(title, &observed.service, healing)
-        .action("Lamplighter takes no step, because the tag says lamplighter:heal = notify.")
+    no_step_message(title, observed, healing)
+        .action(NOTIFY_ONLY)
         .why(format!(
             "{}{}",
             explain_symptom(symptom, observed),
@@ -119,7 +183,7 @@ pub fn escalation_message(
     };
     message
         .why(why)
-        .next(advise(symptom, &observed.service))
+        .next(advise(symptom, observed))
         .fires_until_resolved(healing.escalation_key())
 }
 
@@ -137,22 +201,41 @@ fn describe_steps(healing: &HealthIncident) -> String {
 }
 
 /// Advises what a person can do about a symptom that no step heals.
-fn advise(symptom: &Symptom, service: &Service) -> String {
-    match symptom {
-        Symptom::Failing(failing) if failing.cause == StopCause::Image => {
-            "Check that the image is still in its repository, that the execution role may pull it, and that the \
-             subnets reach the registry. A restart does not help."
-                .to_owned()
+fn advise(symptom: &Symptom, observed: &ObservedService) -> String {
+    let specific = match symptom {
+        Symptom::Failing(failing) if failing.cause == StopCause::Capacity => {
+            return advise_about_missing_tasks(symptom, observed);
         }
-        Symptom::Failing(failing) if failing.cause == StopCause::Setup => {
-            "Restore the missing resource, or give the execution role and the subnets access to it. A restart does \
-             not help."
-                .to_owned()
+        Symptom::Failing(failing) => advise_about_failures(failing, observed),
+        Symptom::Unhealthy(_) => advise_about_health_checks(observed),
+        Symptom::MissingTasks => return advise_about_missing_tasks(symptom, observed),
+    };
+    let is_enough = match symptom {
+        Symptom::Failing(failing) => failing.needs_operator() && !specific.is_empty(),
+        Symptom::Unhealthy(_) | Symptom::MissingTasks => false,
+    };
+    if is_enough {
+        return format!("{specific} A restart does not help.");
+    }
+    let general = format!(
+        "Read the logs of the failed tasks. Then push a working release, or {}.",
+        advise_rollback(&observed.service)
+    );
+    if specific.is_empty() {
+        general
+    } else {
+        format!("{specific} {general}")
+    }
+}
+
+/// Advises about failed tasks, with the numbers of this service where they are known.
+fn advise_about_failures(failing: &Failing, observed: &ObservedService) -> String {
+    match (failing.cause, &observed.out_of_memory) {
+        (StopCause::OutOfMemory, Some(memory)) => advise_about_memory(memory),
+        (StopCause::HealthCheck, _) if !observed.health_checks.is_empty() => {
+            advise_about_health_checks(observed)
         }
-        Symptom::Failing(_) | Symptom::Unhealthy(_) | Symptom::MissingTasks => format!(
-            "Read the logs of the failed tasks. Then push a working release, or {}.",
-            advise_rollback(service)
-        ),
+        _ => failing.advice.to_owned(),
     }
 }
 

@@ -3,6 +3,7 @@
 //! Titles lead with the running and desired number of tasks, then name the cause and the time since
 //! when: `1/3 tasks running since 02:48 UTC - crash loop (exit 1), tasks restarted`.
 
+mod advice;
 mod escalations;
 mod remedies;
 mod resolutions;
@@ -11,7 +12,7 @@ mod terms;
 
 pub use escalations::{
     dependency_message, escalation_message, missing_tasks_message, notify_only_message,
-    still_parked_message,
+    outage_message, still_parked_message,
 };
 pub use remedies::{
     Remedy, memory_increase_message, on_demand_message, out_of_memory_message, park_message,

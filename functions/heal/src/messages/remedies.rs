@@ -5,7 +5,7 @@ use lamplighter::notify::Message;
 use lamplighter::state::HealthIncident;
 
 use super::symptom::{describe_failures, describe_memory_kill, explain_symptom, summarize_symptom};
-use super::terms::{count_tasks, describe_running_tasks, revision_name};
+use super::terms::{count_tasks, describe_running_tasks, message_by_impact, revision_name};
 use crate::health::Symptom;
 use crate::observed_service::{ObservedService, OutOfMemory, PossibleRollback};
 use crate::timing::HEALTHY_PERIOD;
@@ -43,14 +43,18 @@ pub fn step_message(
     healing: &HealthIncident,
 ) -> Message {
     let summary = summarize_symptom(symptom, observed, healing);
-    Message::warning(format!("{summary}, {}", remedy.result()))
+    message_by_impact(format!("{summary}, {}", remedy.result()), observed)
         .action(format!(
             "Lamplighter {} (step {step} of {steps}).",
             remedy.describe()
         ))
         .why(explain_symptom(symptom, observed))
-        .next("Nothing to do. If no step helps, Lamplighter escalates.")
-        .fires_until_resolved(healing.incident_key())
+        .next(if observed.is_outage() {
+            "Read the logs of the failed tasks. If no step helps, Lamplighter escalates."
+        } else {
+            "Nothing to do. If no step helps, Lamplighter escalates."
+        })
+        .fires_until_resolved(healing.step_key(observed.at))
 }
 
 pub fn rollback_message(
@@ -61,7 +65,7 @@ pub fn rollback_message(
 ) -> Message {
     let summary = summarize_symptom(symptom, observed, healing);
     let failing = revision_name(&observed.service.task_definition);
-    Message::warning(format!("{summary}, rolled back"))
+    message_by_impact(format!("{summary}, rolled back"), observed)
         .action(format!(
             "Lamplighter rolled the service back to {} ({}) and quarantined the image of {failing}.",
             rollback.target.version,
@@ -72,7 +76,7 @@ pub fn rollback_message(
             explain_symptom(symptom, observed)
         ))
         .next("Push a fixed image. The quarantined image is not deployed again.")
-        .fires_until_resolved(healing.incident_key())
+        .fires_until_resolved(healing.step_key(observed.at))
 }
 
 pub fn memory_increase_message(
@@ -83,7 +87,7 @@ pub fn memory_increase_message(
     healing: &HealthIncident,
 ) -> Message {
     let summary = summarize_symptom(symptom, observed, healing);
-    Message::warning(format!("{summary}, memory increased"))
+    message_by_impact(format!("{summary}, memory increased"), observed)
         .action(format!(
             "Lamplighter deployed a copy of {} with more memory: {sizes}.",
             revision_name(&observed.service.task_definition)
@@ -93,7 +97,7 @@ pub fn memory_increase_message(
             "Set the new size in your own template too, or fix the memory leak. Lamplighter increases the memory \
              only once per release.",
         )
-        .fires_until_resolved(healing.incident_key())
+        .fires_until_resolved(healing.step_key(observed.at))
 }
 
 /// Builds the message about an isolated out-of-memory kill, from which ECS recovered the service.
@@ -143,14 +147,14 @@ pub fn on_demand_message(
         Symptom::Failing(failing) => describe_failures(failing),
         Symptom::Unhealthy(_) | Symptom::MissingTasks => explain_symptom(symptom, observed),
     };
-    Message::warning(format!("{summary}, moved to on-demand"))
+    message_by_impact(format!("{summary}, moved to on-demand"), observed)
         .action(format!(
             "Lamplighter moved the tasks from Spot to on-demand capacity and retries Spot after {}.",
             pluralize(retry_hours as usize, "hour")
         ))
         .why(why)
         .next("Nothing to do. The tag says spot-fallback=yes; on-demand capacity costs more.")
-        .fires_until_resolved(healing.incident_key())
+        .fires_until_resolved(healing.step_key(observed.at))
 }
 
 pub fn spot_retry_message(hours: u32) -> Message {

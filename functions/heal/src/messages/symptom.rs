@@ -3,7 +3,7 @@
 use lamplighter::model::pluralize;
 use lamplighter::state::HealthIncident;
 
-use super::terms::{describe_running_tasks, format_time};
+use super::terms::{describe_impact, format_time};
 use crate::health::{Failing, Symptom};
 use crate::missing_resource::extract_missing_arn;
 use crate::observed_service::{ObservedService, OutOfMemory, shorten_reason};
@@ -50,7 +50,7 @@ fn describe_exit(failing: &Failing) -> String {
 /// Describes impact and cause, for the reason of a plan: `1/3 tasks running - out of memory`.
 #[must_use]
 pub fn describe_symptom(symptom: &Symptom, observed: &ObservedService) -> String {
-    let running = describe_running_tasks(&observed.service);
+    let running = describe_impact(observed);
     match symptom {
         Symptom::Unhealthy(unhealthy) => format!("{running}, {} unhealthy", unhealthy.targets),
         Symptom::Failing(_) | Symptom::MissingTasks => {
@@ -66,7 +66,7 @@ pub fn summarize_symptom(
     observed: &ObservedService,
     healing: &HealthIncident,
 ) -> String {
-    let running = describe_running_tasks(&observed.service);
+    let running = describe_impact(observed);
     let since = match symptom {
         Symptom::Failing(failing) => failing.start_time(healing.since),
         Symptom::Unhealthy(_) | Symptom::MissingTasks => healing.since,
@@ -78,7 +78,7 @@ pub fn summarize_symptom(
             format!("{running}, {} unhealthy since {since}", unhealthy.targets)
         }
         Symptom::Failing(_) | Symptom::MissingTasks
-            if observed.service.count_missing_tasks() > 0 =>
+            if observed.service.count_missing_tasks() > 0 || observed.is_outage() =>
         {
             format!("{running} since {since} - {cause}")
         }
@@ -161,7 +161,7 @@ pub fn describe_missing_resource(symptom: &Symptom, observed: &ObservedService) 
     let Symptom::Failing(failing) = symptom else {
         return String::new();
     };
-    if !failing.cause.needs_operator() {
+    if !failing.needs_operator() {
         return String::new();
     }
     let Some(resource) = extract_missing_arn(&failing.reason) else {

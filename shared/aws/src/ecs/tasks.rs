@@ -171,7 +171,9 @@ fn convert_task(task: EcsTask) -> Option<Task> {
             .map(|code| code.as_str().to_owned())
             .unwrap_or_default(),
         reason: task.stopped_reason.unwrap_or_default(),
+        created_at: task.created_at.and_then(to_timestamp),
         started_at: task.started_at.and_then(to_timestamp),
+        containers_ended_at: task.execution_stopped_at.and_then(to_timestamp),
         // Use the earliest stage: a load balancer may delay a stopping task for minutes, and a
         // lost host never reports the stop.
         stopped_at: task

@@ -13,7 +13,7 @@ use aws_sdk_cloudwatch::operation::put_metric_alarm::{PutMetricAlarmInput, PutMe
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{MetricAlarm, MetricDataResult, StateValue};
 use aws_sdk_elasticloadbalancingv2::operation::describe_target_groups::DescribeTargetGroupsOutput;
-use aws_sdk_elasticloadbalancingv2::types::TargetGroup as Described;
+use aws_sdk_elasticloadbalancingv2::types::{Matcher, TargetGroup as Described};
 use aws_sdk_rds::operation::describe_db_clusters::DescribeDbClustersOutput;
 use aws_sdk_rds::operation::describe_db_instances::DescribeDbInstancesOutput;
 use aws_sdk_rds::types::{DbCluster, DbInstance};
@@ -24,7 +24,7 @@ use aws_smithy_types::body::SdkBody;
 use jiff::Timestamp;
 use lamplighter::model::{
     Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, LoadQuery, Measure,
-    ScalableTarget, Statistic, TargetGroup,
+    ScalableTarget, Statistic, TargetGroup, TargetHealthCheck,
 };
 use lamplighter::plan::{Action, ApplyAlarms, MonitoringAction, ScalingAction, SetMinCapacity};
 use lamplighter::ports::capability::{AlarmActions, ScaleActions};
@@ -51,6 +51,11 @@ fn group(name: &str) -> TargetGroup {
     TargetGroup {
         arn: group_arn(name),
         load_balancers: vec![balancer.to_owned()],
+        health_check: TargetHealthCheck {
+            path: "/health".to_owned(),
+            matcher: "200-299".to_owned(),
+            interval: 15,
+        },
     }
 }
 
@@ -427,6 +432,9 @@ async fn a_deleted_target_group_hides_no_others_and_known_groups_are_cached() {
             let described = Described::builder().target_group_arn(group_arn("web"));
             let described = described
                 .load_balancer_arns(group("web").load_balancers[0].clone())
+                .health_check_path("/health")
+                .matcher(Matcher::builder().http_code("200-299").build())
+                .health_check_interval_seconds(15)
                 .build();
             DescribeTargetGroupsOutput::builder()
                 .target_groups(described)

@@ -13,6 +13,7 @@ use crate::ports::Executor;
 
 use crate::ports::ledger::{Ledger, Record, RecordKind};
 use crate::release::events::{find_event, find_superseded_event};
+use crate::state::silenced_key;
 
 use crate::engine::messages::findings_message;
 use crate::engine::reconciliation::{Decision, Reconciliation, map_ledger_error};
@@ -111,7 +112,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     /// sent within a day, or what it resolves was never sent.
     pub(super) fn notify_once(&mut self, message: Message) -> bool {
         if let Some(resolved) = &message.resolves
-            && !self.was_notified(resolved)
+            && !self.lease.state.was_notified(resolved)
         {
             return false;
         }
@@ -138,12 +139,6 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
         }
         self.queue_notification(message);
         self.silenced_until().is_none()
-    }
-
-    /// Reports whether a message under this key was sent or silenced within a day.
-    fn was_notified(&self, key: &str) -> bool {
-        let notified = &self.lease.state.notified;
-        notified.contains_key(key) || notified.contains_key(&silenced_key(key))
     }
 
     /// Informs the alert function of a silence or an acknowledgement, so that it suppresses
@@ -254,9 +249,4 @@ async fn publish_events<Op: Operation, C: Executor, L, O>(
         sent += chunk.len();
     }
     events.into_iter().skip(sent).collect()
-}
-
-/// Returns the key under which the target state records a silenced message.
-fn silenced_key(key: &str) -> String {
-    format!("muted:{key}")
 }

@@ -54,6 +54,18 @@ pub struct LoadQuery {
 pub struct TargetGroup {
     pub arn: String,
     pub load_balancers: Vec<String>,
+    pub health_check: TargetHealthCheck,
+}
+
+/// The health check of a target group. Source: DescribeTargetGroups.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct TargetHealthCheck {
+    /// The path that is requested; empty for TCP.
+    pub path: String,
+    /// The expected HTTP or gRPC codes: `200` or `200-299`; empty for TCP.
+    pub matcher: String,
+    /// Seconds between two checks of one target.
+    pub interval: i32,
 }
 
 /// A service that is registered with Application Auto Scaling as a scalable target.

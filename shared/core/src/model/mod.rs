@@ -46,7 +46,7 @@ pub use image::{
 };
 pub use image_selector::{ImageSelector, Selection};
 pub use instance::ContainerInstance;
-pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, Traffic};
+pub use load::{Load, LoadQuery, ScalableTarget, Series, TargetGroup, TargetHealthCheck, Traffic};
 pub use log_group::{ExportTask, LogDay, LogGroup};
 pub use place::CopyDestination;
 pub use release_event::{ReleaseEvent, ReleaseEventKind};

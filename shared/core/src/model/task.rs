@@ -1,7 +1,11 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::model::Digest;
+use crate::model::{Digest, TaskDefinition};
+
+/// Exit codes of containers that were killed by SIGKILL and by SIGTERM. ECS stops containers with both.
+const KILLED: i32 = 137;
+const TERMINATED: i32 = 143;
 
 /// An ECS task. ECS returns a stopped task for about an hour. Source: DescribeTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -16,10 +20,14 @@ pub struct Task {
     pub stop_code: String,
     /// AWS's stop reason; may be empty.
     pub reason: String,
+    /// Time at which ECS began to start it.
+    pub created_at: Option<Timestamp>,
     /// Start time of its containers; `None` if they never ran.
     pub started_at: Option<Timestamp>,
     /// Time at which it began to stop; `None` while it is meant to run.
     pub stopped_at: Option<Timestamp>,
+    /// Time at which its last container ended.
+    pub containers_ended_at: Option<Timestamp>,
     /// Result of the container health checks: `HEALTHY`, `UNHEALTHY`, `UNKNOWN`.
     pub health: String,
     /// Availability Zone.
@@ -52,23 +60,60 @@ impl Task {
         self.task.rsplit('/').next().unwrap_or_default()
     }
 
-    /// Finds the container that stopped by itself.
+    /// Finds the container that ended first. ECS reports no times of containers.
     ///
-    /// When an essential container exits, ECS kills the others; these are not the cause.
+    /// When an essential container ends, ECS stops the others: SIGTERM first, SIGKILL after their stop timeout. So the
+    /// first one is essential by the task definition, if that is known. Among several essential ones, an exit code that
+    /// ECS can't have caused decides, and so does a SIGKILL that came before ECS could have sent one.
     #[must_use]
-    pub fn find_failed_container(&self) -> Option<&TaskContainer> {
-        // 143 is SIGTERM, which ECS sends. 137 is SIGKILL, which has other causes as well.
-        self.find_exited(|code| ![0, 137, 143].contains(&code))
-            .or_else(|| self.find_exited(|code| code == 137))
-            .or_else(|| self.find_exited(|code| code == 0))
-            .or_else(|| self.find_exited(|code| code == 143))
+    pub fn find_failed_container(
+        &self,
+        definition: Option<&TaskDefinition>,
+    ) -> Option<&TaskContainer> {
+        let ended = || self.containers.iter().filter(|c| c.exit_code.is_some());
+        let essential: Vec<&TaskContainer> = ended()
+            .filter(|c| definition.is_none_or(|definition| definition.is_essential(&c.name)))
+            .collect();
+        let candidates = if essential.is_empty() {
+            ended().collect()
+        } else {
+            essential
+        };
+        candidates
+            .into_iter()
+            .min_by_key(|container| self.rank_as_effect(container, definition))
     }
 
-    /// Returns the first container whose exit code satisfies a condition.
-    fn find_exited(&self, is_wanted: fn(i32) -> bool) -> Option<&TaskContainer> {
-        self.containers
-            .iter()
-            .find(|container| container.exit_code.is_some_and(is_wanted))
+    /// Ranks how likely a container ended because another one did: 0 if it surely ended by itself.
+    fn rank_as_effect(&self, container: &TaskContainer, definition: Option<&TaskDefinition>) -> u8 {
+        match container.exit_code {
+            Some(KILLED) if self.ended_before_stop_timeout(container, definition) => 1,
+            Some(0) => 2,
+            Some(KILLED) => 3,
+            Some(TERMINATED) => 4,
+            Some(_) => 0,
+            None => 5,
+        }
+    }
+
+    /// Reports whether the task ended sooner than ECS sends SIGKILL to a container. Without times, it may have sent one.
+    fn ended_before_stop_timeout(
+        &self,
+        container: &TaskContainer,
+        definition: Option<&TaskDefinition>,
+    ) -> bool {
+        let (Some(stopping), Some(ended), Some(definition)) =
+            (self.stopped_at, self.containers_ended_at, definition)
+        else {
+            return false;
+        };
+        ended.duration_since(stopping) < definition.stop_timeout(&container.name)
+    }
+
+    /// Returns the time from its creation until its containers ran; `None` if they never did.
+    #[must_use]
+    pub fn startup_time(&self) -> Option<SignedDuration> {
+        Some(self.started_at?.duration_since(self.created_at?))
     }
 
     #[must_use]

@@ -29,6 +29,9 @@ const RESPONSE_ONLY: [&str; 10] = [
     "tags",
 ];
 
+/// The time after which ECS kills a container that ignores SIGTERM.
+const DEFAULT_STOP_TIMEOUT: SignedDuration = SignedDuration::from_secs(30);
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TaskDefinition {
     pub document: Map<String, Value>,
@@ -82,10 +85,7 @@ impl TaskDefinition {
     /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/using_awslogs.html>
     #[must_use]
     pub fn log_stream(&self, container: &str, task: &str) -> Option<LogStream> {
-        let configuration = self
-            .container_definitions()
-            .find(|c| text_at_key(c, "name") == container)?
-            .get("logConfiguration")?;
+        let configuration = self.find_container(container)?.get("logConfiguration")?;
         let options = configuration
             .get("options")
             .filter(|_| text_at_key(configuration, "logDriver") == "awslogs")?;
@@ -228,18 +228,39 @@ impl TaskDefinition {
     /// Returns the memory hard limit of a container in MiB; `None` if it has none of its own.
     #[must_use]
     pub fn memory_hard_limit(&self, container: &str) -> Option<u32> {
-        let found = self
-            .container_definitions()
-            .find(|c| text_at_key(c, "name") == container)?;
-        found
+        self.find_container(container)?
             .get("memory")
             .and_then(Value::as_u64)
             .and_then(|mib| u32::try_from(mib).ok())
     }
 
+    /// Reports whether a task stops when this container ends. That is the default.
+    #[must_use]
+    pub fn is_essential(&self, container: &str) -> bool {
+        self.find_container(container)
+            .and_then(|c| c.get("essential"))
+            .and_then(Value::as_bool)
+            .unwrap_or(true)
+    }
+
+    /// Returns the time between SIGTERM and SIGKILL when ECS stops a container.
+    /// Source: <https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html>
+    #[must_use]
+    pub fn stop_timeout(&self, container: &str) -> SignedDuration {
+        self.find_container(container)
+            .and_then(|c| c.get("stopTimeout"))
+            .and_then(Value::as_i64)
+            .map_or(DEFAULT_STOP_TIMEOUT, SignedDuration::from_secs)
+    }
+
     #[must_use]
     pub fn is_fargate(&self) -> bool {
         array_items(self.document.get("requiresCompatibilities")).any(|c| c == "FARGATE")
+    }
+
+    fn find_container(&self, name: &str) -> Option<&Value> {
+        self.container_definitions()
+            .find(|c| text_at_key(c, "name") == name)
     }
 
     fn container_definitions(&self) -> impl Iterator<Item = &Value> {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::AwsError;
-use crate::model::{EnvironmentCause, Service, Task, TaskContainer, pluralize};
+use crate::model::{EnvironmentCause, Service, Task, TaskContainer, TaskDefinition, pluralize};
 use crate::notify::redact;
 use crate::ports::{Logs, Services, TaskLifecycle, TaskOwner, Tasks};
 use crate::release::stopped_task::{StopCause, StoppedTask};
@@ -52,7 +52,10 @@ impl Blame {
     #[must_use]
     pub fn from_tasks(stopped: &[Task]) -> Self {
         let mut blame = Self::Unknown;
-        for stop in stopped.iter().map(StoppedTask::from_task) {
+        for stop in stopped
+            .iter()
+            .map(|task| StoppedTask::from_task(task, None))
+        {
             match Self::from_stop(&stop) {
                 Self::Image => return Self::Image,
                 Self::Environment(cause) if blame == Self::Unknown => {
@@ -149,18 +152,28 @@ async fn read_evidence<C: Services + Tasks + Logs>(
         is_suspect(task, service, base) && task.stopped_at.is_none_or(|at| at >= since)
     });
     evidence.blame = Blame::from_tasks(&stopped);
-    evidence.stops = summarize_stops(&stopped);
     let newest_failed = stopped
-        .into_iter()
-        .filter(has_failed)
-        .max_by_key(|task| task.stopped_at);
-    let task = match newest_failed {
-        Some(task) => Some(task),
-        None => find_running_suspect(service, base, cloud).await?,
+        .iter()
+        .filter(|task| has_failed(task))
+        .max_by_key(|task| task.stopped_at)
+        .cloned();
+    let newest_stop = newest_failed.as_ref().or(stopped.last());
+    let definition = match newest_stop {
+        Some(task) => Some(
+            cloud
+                .describe_task_definition(&task.task_definition)
+                .await?,
+        ),
+        None => None,
     };
-    if let Some(task) = task {
-        evidence.lines = read_log_lines(&task, cloud).await?;
-    }
+    evidence.stops = summarize_stops(&stopped, definition.as_ref());
+    evidence.lines = match (newest_failed, definition) {
+        (Some(task), Some(definition)) => read_lines_of(&task, &definition, cloud).await?,
+        (Some(_) | None, _) => match find_running_suspect(service, base, cloud).await? {
+            Some(task) => read_log_lines(&task, cloud).await?,
+            None => None,
+        },
+    };
     Ok(())
 }
 
@@ -197,12 +210,20 @@ async fn read_log_lines<C: Services + Logs>(
     task: &Task,
     cloud: &C,
 ) -> Result<Option<(String, Vec<String>)>, AwsError> {
-    let Some(container) = find_failed_container(task) else {
-        return Ok(None);
-    };
     let definition = cloud
         .describe_task_definition(&task.task_definition)
         .await?;
+    read_lines_of(task, &definition, cloud).await
+}
+
+async fn read_lines_of<C: Logs>(
+    task: &Task,
+    definition: &TaskDefinition,
+    cloud: &C,
+) -> Result<Option<(String, Vec<String>)>, AwsError> {
+    let Some(container) = find_failed_container(task, Some(definition)) else {
+        return Ok(None);
+    };
     let Some(stream) = definition.log_stream(&container.name, &task.task) else {
         return Ok(None);
     };
@@ -211,8 +232,11 @@ async fn read_log_lines<C: Services + Logs>(
 }
 
 /// Returns the container that failed, or the first container if none did.
-fn find_failed_container(task: &Task) -> Option<&TaskContainer> {
-    task.find_failed_container()
+fn find_failed_container<'a>(
+    task: &'a Task,
+    definition: Option<&TaskDefinition>,
+) -> Option<&'a TaskContainer> {
+    task.find_failed_container(definition)
         .or_else(|| task.containers.first())
 }
 
@@ -241,7 +265,7 @@ fn contains_error_word(line: &str) -> bool {
 }
 
 /// Summarizes how most of the tasks stopped that were not stopped by a deployment.
-fn summarize_stops(tasks: &[Task]) -> Option<String> {
+fn summarize_stops(tasks: &[Task], definition: Option<&TaskDefinition>) -> Option<String> {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for task in tasks.iter().filter(|task| task.is_stopped()) {
         // ECS stopped this task as part of a deployment.
@@ -249,15 +273,18 @@ fn summarize_stops(tasks: &[Task]) -> Option<String> {
             continue;
         }
         *counts
-            .entry(redact::redact_line(&describe_stop(task)))
+            .entry(redact::redact_line(&describe_stop(
+                task,
+                definition.filter(|definition| definition.arn() == task.task_definition),
+            )))
             .or_default() += 1;
     }
     let (how, count) = counts.into_iter().max_by_key(|(_, count)| *count)?;
     Some(format!("{} stopped: {how}.", pluralize(count, "task")))
 }
 
-fn describe_stop(task: &Task) -> String {
-    let Some(container) = find_failed_container(task) else {
+fn describe_stop(task: &Task, definition: Option<&TaskDefinition>) -> String {
+    let Some(container) = find_failed_container(task, definition) else {
         return task.reason.clone();
     };
     let name = &container.name;

@@ -9,4 +9,8 @@ pub mod pre_deployment;
 mod pre_deployment_tests;
 pub mod probe;
 pub mod rollback;
+mod stop_advice;
+#[cfg(test)]
+mod stop_reason_tests;
+pub mod stop_reasons;
 pub mod stopped_task;

@@ -47,7 +47,7 @@ impl TaskProgress {
         if !task.is_stopped() {
             return Self::Running;
         }
-        let stop = StoppedTask::from_task(task);
+        let stop = StoppedTask::from_task(task, None);
         let has_run = task.started_at.is_some()
             || task
                 .containers

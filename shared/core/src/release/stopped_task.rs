@@ -3,9 +3,11 @@
 //! Sources: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html>,
 //! <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-event-messages-list.html>
 
-use crate::model::{Task, TaskContainer};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+
+use crate::model::{Task, TaskContainer, TaskDefinition};
+use crate::release::stop_reasons::{self, StopReason};
 
 /// The cause for which a task stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -43,6 +45,8 @@ pub struct StoppedTask {
     pub stopped_at: Option<Timestamp>,
     /// Time at which the task started to run; `None` if it never did.
     pub started_at: Option<Timestamp>,
+    /// Time from its creation until its containers ran; `None` if they never did.
+    pub startup: Option<SignedDuration>,
     /// The ARN of its task definition revision.
     pub revision: String,
     pub cause: StopCause,
@@ -52,65 +56,12 @@ pub struct StoppedTask {
     pub exit_code: Option<i32>,
     /// The stop reason, verbatim from ECS.
     pub reason: String,
+    /// Whether another attempt can help. False if a person must change something first.
+    pub is_retriable: bool,
+    /// What a person can do; empty if the reason alone doesn't say.
+    pub advice: &'static str,
     pub zone: String,
 }
-
-/// Signs that are matched anywhere in a stop reason, because on EC2 other text precedes them.
-const CONTAINED_SIGNS: [(&str, StopCause); 5] = [
-    ("failed to initialize logging driver", StopCause::Setup),
-    ("log group does not exist", StopCause::Setup),
-    ("Fetching secret data from", StopCause::Setup),
-    ("failed to fetch secret", StopCause::Setup),
-    ("InsufficientFreeAddresses", StopCause::Capacity),
-];
-
-/// Prefixes of stop reasons and their causes; the first match counts.
-const PREFIX_SIGNS: [(&str, StopCause); 35] = [
-    ("OutOfMemoryError", StopCause::OutOfMemory),
-    ("CannotPull", StopCause::Image),
-    ("Task failed ELB health checks", StopCause::HealthCheck),
-    (
-        "Task failed container health checks",
-        StopCause::HealthCheck,
-    ),
-    ("Task failed Service Connect", StopCause::HealthCheck),
-    ("ResourceInitializationError", StopCause::Setup),
-    ("ResourceNotFoundException", StopCause::Setup),
-    ("AccessDeniedException", StopCause::Setup),
-    ("CannotCreateVolumeError", StopCause::Setup),
-    ("ECS was unable to assume the role", StopCause::Setup),
-    ("EFS utils", StopCause::Setup),
-    ("CannotStartContainerError", StopCause::Start),
-    ("CannotStopContainerError", StopCause::Start),
-    ("CannotInspectContainerError", StopCause::Start),
-    ("CannotCreateContainerError", StopCause::Start),
-    ("ContainerRuntime", StopCause::Start),
-    ("DockerTimeoutError", StopCause::Start),
-    ("InternalError", StopCause::Start),
-    (
-        "Timeout waiting for network interface provisioning",
-        StopCause::Capacity,
-    ),
-    (
-        "Timeout waiting for EphemeralStorage provisioning",
-        StopCause::Capacity,
-    ),
-    ("Capacity is unavailable", StopCause::Capacity),
-    ("RESOURCE:", StopCause::Capacity),
-    ("No Fargate Spot capacity", StopCause::Capacity),
-    ("You've reached the limit", StopCause::Capacity),
-    ("Your Spot Task was interrupted", StopCause::Spot),
-    ("SpotInterruptionError", StopCause::Spot),
-    ("Host EC2", StopCause::Host),
-    ("Container instance", StopCause::Host),
-    ("ECS is performing maintenance", StopCause::Host),
-    ("Amazon ECS is performing maintenance", StopCause::Host),
-    ("Scaling activity initiated by", StopCause::Routine),
-    ("Availability-zone rebalancing", StopCause::Routine),
-    ("Availability Zone rebalancing", StopCause::Routine),
-    ("Task stopped by", StopCause::Routine),
-    ("Essential container in task exited", StopCause::Exit),
-];
 
 impl StopCause {
     /// Reports whether the cause is a failure of the service or of a resource that it needs.
@@ -126,23 +77,6 @@ impl StopCause {
             | Self::Capacity => true,
             // ECS starts a replacement by itself, so there is nothing to heal.
             Self::Spot | Self::Host | Self::Routine | Self::Unknown => false,
-        }
-    }
-
-    /// Reports whether an operator must act, because no restart restores a missing resource.
-    #[must_use]
-    pub fn needs_operator(self) -> bool {
-        match self {
-            Self::Image | Self::Setup => true,
-            Self::OutOfMemory
-            | Self::Exit
-            | Self::HealthCheck
-            | Self::Start
-            | Self::Capacity
-            | Self::Spot
-            | Self::Host
-            | Self::Routine
-            | Self::Unknown => false,
         }
     }
 
@@ -165,22 +99,42 @@ impl StopCause {
     }
 }
 
+/// The result of a classification.
+struct Classification<'a> {
+    cause: StopCause,
+    /// The container that caused the stop, if it is known.
+    container: Option<&'a TaskContainer>,
+    /// The text that tells the cause; empty if none does.
+    reason: &'a str,
+    is_retriable: bool,
+    advice: &'static str,
+}
+
 impl StoppedTask {
+    /// Classifies a task. `definition`: its task definition, if a caller has read it. It tells which containers are
+    /// essential.
     #[must_use]
-    pub fn from_task(task: &Task) -> Self {
-        let (cause, container) = classify_task(task);
-        let own = container
-            .filter(|container| !container.reason.is_empty())
-            .map(|container| &container.reason);
+    pub fn from_task(task: &Task, definition: Option<&TaskDefinition>) -> Self {
+        let classified = classify_task(task, definition);
+        let reason = if classified.reason.is_empty() {
+            &task.reason
+        } else {
+            classified.reason
+        };
         Self {
             task: task.task.clone(),
             stopped_at: task.stopped_at,
             started_at: task.started_at,
+            startup: task.startup_time(),
             revision: task.task_definition.clone(),
-            cause,
-            container: container.map(|container| container.name.clone()),
-            exit_code: container.and_then(|container| container.exit_code),
-            reason: own.unwrap_or(&task.reason).clone(),
+            cause: classified.cause,
+            container: classified.container.map(|container| container.name.clone()),
+            exit_code: classified
+                .container
+                .and_then(|container| container.exit_code),
+            reason: reason.to_owned(),
+            is_retriable: classified.is_retriable,
+            advice: classified.advice,
             zone: task.zone.clone(),
         }
     }
@@ -189,57 +143,123 @@ impl StoppedTask {
     pub fn is_failure(&self) -> bool {
         self.cause.is_failure()
     }
+
+    /// Returns how long the task ran; `None` if it never did.
+    #[must_use]
+    pub fn lifetime(&self) -> Option<SignedDuration> {
+        Some(self.stopped_at?.duration_since(self.started_at?))
+    }
+}
+
+impl<'a> Classification<'a> {
+    fn from_reason(
+        text: &'a str,
+        reason: &StopReason,
+        container: Option<&'a TaskContainer>,
+    ) -> Self {
+        Self {
+            container,
+            reason: text,
+            cause: reason.cause,
+            is_retriable: reason.is_retriable,
+            advice: reason.advice,
+        }
+    }
+
+    /// Builds the classification of a task whose reason says nothing about a remedy.
+    fn from_cause(cause: StopCause) -> Self {
+        Self {
+            cause,
+            container: None,
+            reason: "",
+            is_retriable: true,
+            advice: "",
+        }
+    }
 }
 
 /// Returns the cause of a stop, and the container that caused it.
-fn classify_task(task: &Task) -> (StopCause, Option<&TaskContainer>) {
-    let killed = task
-        .containers
-        .iter()
-        .find(|container| match_cause(&container.reason) == Some(StopCause::OutOfMemory));
-    if killed.is_some() {
-        return (StopCause::OutOfMemory, killed);
+fn classify_task<'a>(task: &'a Task, definition: Option<&TaskDefinition>) -> Classification<'a> {
+    let matched = |container: &'a TaskContainer| {
+        stop_reasons::find_reason(&container.reason)
+            .map(|reason| Classification::from_reason(&container.reason, reason, Some(container)))
+    };
+    let by_container = || task.containers.iter().filter_map(matched);
+    if let Some(dependent) = find_failed_dependency(task) {
+        return dependent;
+    }
+    if let Some(killed) = by_container().find(|found| found.cause == StopCause::OutOfMemory) {
+        return killed;
     }
     // A container's reason is more precise than its task's, unless AWS itself stopped the task.
-    match match_cause(&task.reason) {
-        Some(StopCause::Exit) | None => {}
-        Some(cause) => return (cause, None),
+    let by_task = stop_reasons::find_reason(&task.reason);
+    if let Some(reason) = by_task.filter(|reason| reason.cause != StopCause::Exit) {
+        return Classification::from_reason(&task.reason, reason, None);
     }
-    find_container_with_cause(task).unwrap_or_else(|| classify_by_stop_code(task))
+    by_container()
+        .find(|found| found.cause != StopCause::Exit)
+        .unwrap_or_else(|| classify_by_stop_code(task, definition))
 }
 
-/// Returns the first container whose reason has a known cause, with that cause.
-fn find_container_with_cause(task: &Task) -> Option<(StopCause, Option<&TaskContainer>)> {
-    task.containers
-        .iter()
-        .find_map(|container| Some((match_cause(&container.reason)?, Some(container))))
+/// Finds the container on which another one waits in vain. ECS gives its name in the reason of the one that waits:
+/// `container ordering dependency [migrate(…) (STOPPED->RUNNING) -  Exit: 1]`.
+fn find_failed_dependency(task: &Task) -> Option<Classification<'_>> {
+    let (text, reason, name) = task.containers.iter().find_map(|waiting| {
+        let (_, after) = waiting
+            .reason
+            .split_once("container ordering dependency [")?;
+        let name = after.split(['(', ']']).next()?;
+        let reason = stop_reasons::find_reason(&waiting.reason)?;
+        Some((waiting.reason.as_str(), reason, name))
+    })?;
+    let container = task.containers.iter().find(|c| c.name == name)?;
+    Some(Classification::from_reason(text, reason, Some(container)))
 }
 
 /// Classifies a task whose containers report no known reason, by its stop code. Some tasks have a
 /// reason but no stop code.
-fn classify_by_stop_code(task: &Task) -> (StopCause, Option<&TaskContainer>) {
+fn classify_by_stop_code<'a>(
+    task: &'a Task,
+    definition: Option<&TaskDefinition>,
+) -> Classification<'a> {
+    let has_exited = stop_reasons::find_reason(&task.reason).is_some();
     match task.stop_code.as_str() {
-        "SpotInterruption" | "TerminationNotice" => (StopCause::Spot, None),
-        "UserInitiated" | "ServiceSchedulerInitiated" => (StopCause::Routine, None),
-        "TaskFailedToStart" => (StopCause::Start, None),
-        "EssentialContainerExited" => (StopCause::Exit, task.find_failed_container()),
-        _ if match_cause(&task.reason) == Some(StopCause::Exit) => {
-            (StopCause::Exit, task.find_failed_container())
+        "SpotInterruption" | "TerminationNotice" => Classification::from_cause(StopCause::Spot),
+        "UserInitiated" | "ServiceSchedulerInitiated" => {
+            Classification::from_cause(StopCause::Routine)
         }
-        _ if task.reason.starts_with("Task failed to start") => (StopCause::Start, None),
-        _ => (StopCause::Unknown, None),
+        "EssentialContainerExited" => classify_exit(task, definition),
+        "TaskFailedToStart" => classify_failed_start(task),
+        _ if has_exited => classify_exit(task, definition),
+        _ if task.reason.starts_with("Task failed to start") => classify_failed_start(task),
+        _ => Classification::from_cause(StopCause::Unknown),
     }
 }
 
-/// Returns the cause that ECS's wording of a stop reason indicates, if it is known.
-fn match_cause(reason: &str) -> Option<StopCause> {
-    CONTAINED_SIGNS
+/// Classifies a task that failed to start for a reason that no table has. If no container gives a reason, none was
+/// started: what the task needs is wrong, and another attempt fails as well.
+fn classify_failed_start(task: &Task) -> Classification<'_> {
+    let container = task
+        .containers
         .iter()
-        .find(|(sign, _)| reason.contains(sign))
-        .or_else(|| {
-            PREFIX_SIGNS
-                .iter()
-                .find(|(sign, _)| reason.starts_with(sign))
-        })
-        .map(|(_, cause)| *cause)
+        .find(|container| !container.reason.is_empty());
+    Classification {
+        container,
+        reason: container.map_or("", |container| &container.reason),
+        is_retriable: container.is_some(),
+        ..Classification::from_cause(StopCause::Start)
+    }
+}
+
+/// Classifies a task whose essential container exited, by the exit code of that container.
+fn classify_exit<'a>(task: &'a Task, definition: Option<&TaskDefinition>) -> Classification<'a> {
+    let container = task.find_failed_container(definition);
+    Classification {
+        container,
+        reason: container.map_or("", |container| &container.reason),
+        advice: container
+            .and_then(|container| container.exit_code)
+            .map_or("", stop_reasons::advise_about_exit_code),
+        ..Classification::from_cause(StopCause::Exit)
+    }
 }

@@ -12,6 +12,8 @@ use crate::state::releases::Verified;
 pub struct HealthState {
     /// The current health incident, which stays until the service has been healthy for a while.
     pub incident: Option<HealthIncident>,
+    /// The time since which no task of the service serves.
+    pub none_serves_since: Option<Timestamp>,
     /// The service is parked at a few tasks, because it is in a crash loop.
     pub parked: Option<Parked>,
     /// The tasks run on other capacity for a while.
@@ -41,6 +43,9 @@ pub struct HealthIncident {
     /// The time at which that last ended.
     #[serde(default)]
     pub outage_ended_at: Option<Timestamp>,
+    /// People were called. Until something else is deployed, nothing more is tried.
+    #[serde(default)]
+    pub is_escalated: bool,
     /// The release that no rollback returns to any more, because no step made it healthy.
     #[serde(default)]
     pub withdrawn: Option<Verified>,
@@ -73,6 +78,10 @@ pub struct SwitchedCapacity {
     pub hours: u32,
 }
 
+const ESCALATED: &str = "called";
+const OUTAGE: &str = "outage";
+const DEPENDENCY_DOWN: &str = "down";
+
 impl HealthIncident {
     /// Returns an incident that starts now.
     #[must_use]
@@ -102,7 +111,34 @@ impl HealthIncident {
     /// Returns the key for the escalation, after no step has helped.
     #[must_use]
     pub fn escalation_key(&self) -> String {
-        self.build_subkey("called")
+        self.build_subkey(ESCALATED)
+    }
+
+    /// The aspects of an incident whose messages are critical because nothing serves.
+    pub const OUTAGE_KEYS: [&str; 3] = [OUTAGE, DEPENDENCY_DOWN, ESCALATED];
+
+    /// Returns the key of the message that nothing serves.
+    #[must_use]
+    pub fn outage_key(&self) -> String {
+        self.build_subkey(OUTAGE)
+    }
+
+    /// Returns the key of the message that nothing serves while a dependency is down.
+    #[must_use]
+    pub fn dependency_key(&self) -> String {
+        self.build_subkey(DEPENDENCY_DOWN)
+    }
+
+    /// Returns the key of the message that no step is taken. It is sent again if the service stops to serve.
+    #[must_use]
+    pub fn no_step_key(&self, is_outage: bool) -> String {
+        self.build_subkey(if is_outage { OUTAGE } else { "no-step" })
+    }
+
+    /// Returns the key of the message about a step: each step has its own.
+    #[must_use]
+    pub fn step_key(&self, at: Timestamp) -> String {
+        self.build_subkey(&format!("step:{at}"))
     }
 
     /// Returns the key for one aspect of the incident, which is notified independently of the

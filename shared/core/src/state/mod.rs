@@ -29,4 +29,5 @@ pub use releases::{
 };
 pub use requests::{OpenRequests, RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
+pub(crate) use target::silenced_key;
 pub use target::{Pending, TargetState};

@@ -201,6 +201,18 @@ impl TargetState {
         self.notified.insert(key.to_owned(), now);
         true
     }
+
+    /// Reports whether a message under this key was sent or silenced within a day.
+    #[must_use]
+    pub fn was_notified(&self, key: &str) -> bool {
+        self.notified.contains_key(key) || self.notified.contains_key(&silenced_key(key))
+    }
+}
+
+/// Returns the key under which the target state records a silenced message.
+#[must_use]
+pub(crate) fn silenced_key(key: &str) -> String {
+    format!("muted:{key}")
 }
 
 /// An intended action, and the notification to send once it has taken effect.

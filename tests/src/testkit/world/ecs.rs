@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 use jiff::SignedDuration;
 use lamplighter::engine::Observe;
-use lamplighter::model::{Arn, ImageRef, Service, ServiceDeployment, ServiceRevision, TargetGroup};
+use lamplighter::model::{
+    Arn, ImageRef, Service, ServiceDeployment, ServiceRevision, TargetGroup, TargetHealthCheck,
+};
 use serde_json::{Value, json};
 
 use super::World;
@@ -73,6 +75,7 @@ impl Ecs {
             let group = TargetGroup {
                 arn: group(side),
                 load_balancers: vec![balancer.to_owned()],
+                health_check: TargetHealthCheck::default(),
             };
             world
                 .state_mut()

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{
     Alarm, AlarmMetric, AlarmState, AlarmTopics, Arn, ExistingAlarm, Load, LoadQuery, Measure,
-    ScalableTarget, Series, Statistic, TargetGroup,
+    ScalableTarget, Series, Statistic, TargetGroup, TargetHealthCheck,
 };
 use serde_json::{Value, json};
 
@@ -44,6 +44,7 @@ impl World {
         let behind = TargetGroup {
             arn: group.clone(),
             load_balancers: vec![balancer.to_owned()],
+            health_check: TargetHealthCheck::default(),
         };
         state.target_groups.insert(group.clone(), behind);
         let tags = state.tags.entry(arn.clone()).or_default();

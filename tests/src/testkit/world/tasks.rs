@@ -34,8 +34,12 @@ pub enum Conduct {
     NoSecret,
     /// They never run: the image is missing.
     NoImage,
+    /// They never run, for a reason in ECS's words.
+    NeverStarts(&'static str),
     /// Their load balancer finds them unhealthy, and ECS replaces them.
     FailsHealthChecks,
+    /// The same, and they never pass a check before.
+    NeverHealthy,
     /// There is no room for new ones.
     NoRoom,
 }
@@ -57,6 +61,8 @@ pub struct Fleet {
     dark: Option<&'static str>,
     kept: BTreeMap<Arn, Kept>,
     number: u32,
+    /// How many minutes a task needs from its creation until it runs.
+    pub startup: u32,
     /// What ECS would tell, in order.
     pub events: Vec<Value>,
 }
@@ -71,6 +77,7 @@ impl Fleet {
             dark: None,
             kept,
             number: 0,
+            startup: 0,
             events: Vec::new(),
         }
     }
@@ -125,9 +132,33 @@ impl Fleet {
     pub fn minute(&mut self) {
         let services: Vec<Arn> = self.world.state().services.keys().cloned().collect();
         for arn in services {
+            self.run_started_tasks(&arn);
             self.end_tasks(&arn);
             self.start_tasks(&arn);
             self.count(&arn);
+        }
+    }
+
+    /// Tasks run once their start-up is over.
+    fn run_started_tasks(&mut self, arn: &Arn) {
+        let now = self.world.state().now;
+        let startup = SignedDuration::from_mins(self.startup.into());
+        for mut task in self.running(arn) {
+            let is_ready = task
+                .created_at
+                .is_some_and(|at| now.duration_since(at) >= startup);
+            if task.started_at.is_none() && is_ready {
+                self.remove(arn, &task);
+                "RUNNING".clone_into(&mut task.status);
+                task.started_at = Some(now);
+                self.keep(arn, task);
+            }
+        }
+    }
+
+    fn remove(&mut self, arn: &Arn, task: &Task) {
+        if let Some(known) = self.world.state_mut().tasks.get_mut(arn) {
+            known.retain(|other| other.task != task.task);
         }
     }
 
@@ -182,9 +213,13 @@ impl Fleet {
         for _ in 0..missing {
             let mut task = self.task(&service);
             match never_runs(conduct) {
-                Some(reason) => {
+                Some((reason, container)) => {
                     task.started_at = None;
-                    self.stop(arn, &mut task, ("TaskFailedToStart", reason, None, ""));
+                    self.stop(
+                        arn,
+                        &mut task,
+                        ("TaskFailedToStart", reason, None, container),
+                    );
                 }
                 None => self.keep(arn, task),
             }
@@ -210,14 +245,16 @@ impl Fleet {
             .filter(|zone| self.dark != Some(zone))
             .collect();
         let zone = zones[self.number as usize % zones.len()];
+        let (now, is_running) = (self.world.state().now, self.startup == 0);
         Task {
             task: format!(
                 "arn:aws:ecs:eu-west-1:123456789012:task/shop/{:032x}",
                 self.number
             ),
             task_definition: service.task_definition.clone(),
-            status: "RUNNING".to_owned(),
-            started_at: Some(self.world.state().now),
+            status: if is_running { "RUNNING" } else { "PENDING" }.to_owned(),
+            created_at: Some(now),
+            started_at: is_running.then_some(now),
             zone: zone.to_owned(),
             address: Some(format!(
                 "10.{}.{}.{}",
@@ -234,13 +271,16 @@ impl Fleet {
     }
 
     fn keep(&mut self, arn: &Arn, task: Task) {
+        let is_healthy = self.conduct_of(&self.described(arn)) != Conduct::NeverHealthy;
         let mut state = self.world.state_mut();
-        let groups = state.services[arn].target_groups.clone();
+        let groups = if task.started_at.is_some() {
+            state.services[arn].target_groups.clone()
+        } else {
+            Vec::new()
+        };
+        let health = if is_healthy { "healthy" } else { "initial" };
         for group in groups {
-            let (id, state_of) = (
-                task.address.clone().unwrap_or_default(),
-                "healthy".to_owned(),
-            );
+            let (id, state_of) = (task.address.clone().unwrap_or_default(), health.to_owned());
             let target = LoadBalancerTarget {
                 group: group.clone(),
                 id,
@@ -280,12 +320,19 @@ impl Fleet {
 
     /// What DescribeServices answers from now on.
     fn count(&mut self, arn: &Arn) {
-        let running = i32::try_from(self.running(arn).len()).unwrap_or(i32::MAX);
+        let tasks = self.running(arn);
+        let count = |is_started: bool| {
+            let counted = tasks
+                .iter()
+                .filter(|task| task.started_at.is_some() == is_started);
+            i32::try_from(counted.count()).unwrap_or(i32::MAX)
+        };
+        let (running, pending) = (count(true), count(false));
         let mut state = self.world.state_mut();
         let Some(service) = state.services.get_mut(arn) else {
             return;
         };
-        service.running_count = running;
+        (service.running_count, service.pending_count) = (running, pending);
         if running >= service.desired_count && !service.deployments.is_empty() {
             state.settle(arn);
         }
@@ -316,24 +363,41 @@ fn ends(conduct: Conduct) -> Option<(&'static str, &'static str, Option<i32>, &'
     match conduct {
         Conduct::Crashes => Some(("EssentialContainerExited", EXITED, Some(1), "")),
         Conduct::OutOfMemory => Some(("EssentialContainerExited", EXITED, Some(137), KILLED)),
-        Conduct::FailsHealthChecks => Some(("ServiceSchedulerInitiated", UNHEALTHY, Some(143), "")),
-        Conduct::Runs | Conduct::NoSecret | Conduct::NoImage | Conduct::NoRoom => None,
+        Conduct::FailsHealthChecks | Conduct::NeverHealthy => {
+            Some(("ServiceSchedulerInitiated", UNHEALTHY, Some(143), ""))
+        }
+        Conduct::Runs
+        | Conduct::NoSecret
+        | Conduct::NoImage
+        | Conduct::NeverStarts(_)
+        | Conduct::NoRoom => None,
     }
 }
 
-fn never_runs(conduct: Conduct) -> Option<&'static str> {
+/// Why a task never runs: what ECS says of it, and of its container.
+fn never_runs(conduct: Conduct) -> Option<(&'static str, &'static str)> {
+    let of_task = |reason| Some((reason, ""));
     match conduct {
-        Conduct::NoSecret => Some(
+        Conduct::NoSecret => of_task(
             "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: \
              unable to retrieve secret from asm: service call has been retried 1 time(s): failed to fetch secret \
              arn:aws:secretsmanager:eu-west-1:123456789012:secret:shop/db-AbCdEf from secrets manager: \
              ResourceNotFoundException: Secrets Manager can't find the specified secret.",
         ),
-        Conduct::NoImage => Some(
+        Conduct::NoImage => of_task(
             "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref \
              123456789012.dkr.ecr.eu-west-1.amazonaws.com/shop/web:RC_1.0.0: not found",
         ),
-        _ => None,
+        Conduct::NeverStarts(reason) if reason.starts_with("CannotStart") => {
+            Some(("Task failed to start", reason))
+        }
+        Conduct::NeverStarts(reason) => of_task(reason),
+        Conduct::Runs
+        | Conduct::Crashes
+        | Conduct::OutOfMemory
+        | Conduct::FailsHealthChecks
+        | Conduct::NeverHealthy
+        | Conduct::NoRoom => None,
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::plan::{Action, HealingAction, Repair, SwitchCapacityProvider};
 use crate::state::healing::{HealStep, HealthIncident, Parked, SwitchedCapacity};
-use crate::state::target::TargetState;
+use crate::state::target::{TargetState, silenced_key};
 
 /// The maximum number of steps that are stored; no incident takes more.
 const STEPS_KEPT: usize = 20;
@@ -23,6 +23,9 @@ impl TargetState {
             self.health.incident = (!is_healthy).then_some(opened);
             return;
         };
+        let escalation = healing.escalation_key();
+        let is_known = |key: &str| self.notified.contains_key(key);
+        healing.is_escalated |= is_known(&escalation) || is_known(&silenced_key(&escalation));
         if is_healthy {
             healing.healthy_since.get_or_insert(now);
             return;
@@ -38,13 +41,22 @@ impl TargetState {
         if !by_us {
             // Someone else rolled out another revision, so the incident starts over for it.
             healing.steps.clear();
+            healing.is_escalated = false;
             healing.unhealthy_since = now;
             healing.outage_ended_at = None;
             let key = healing.incident_key();
-            if let Some(at) = self.notified.remove(&healing.escalation_key()) {
+            self.notified.remove(&silenced_key(&escalation));
+            if let Some(at) = self.notified.remove(&escalation) {
                 self.notified.insert(key, at);
             }
         }
+    }
+
+    /// Reports whether people were notified of an incident, by whatever message.
+    #[must_use]
+    pub fn is_notified_about(&self, incident: &HealthIncident) -> bool {
+        let key = incident.incident_key();
+        self.notified.keys().any(|known| known.starts_with(&key))
     }
 
     /// Drops the incident of a service that is no longer managed. Keeps one key of a notification
