@@ -1,9 +1,11 @@
 //! Alarms that do not work as Lamplighter intends.
 
 use jiff::{SignedDuration, Timestamp};
+use lamplighter::engine::TargetContext;
 use lamplighter::model::{AlarmState, ExistingAlarm};
 use lamplighter::plan::Finding;
 
+use crate::alarm_incidents::is_reported;
 use crate::alarm_names::alarm_kind;
 use crate::finding::build_finding;
 use crate::observed::{Observed, OwnAlarm};
@@ -14,21 +16,32 @@ use crate::subject_alarms::subject_alarms;
 const STUCK_ALARM_AFTER: SignedDuration = SignedDuration::from_hours(1);
 
 /// Checks the alarms under the names that the target's alarms should have.
-pub fn check_alarms(policy: &Policy, observed: &Observed, now: Timestamp) -> Vec<Finding> {
-    let wanted = subject_alarms(policy, &observed.subject);
+pub fn check_alarms(
+    context: TargetContext<'_, Policy>,
+    observed: &Observed,
+    now: Timestamp,
+) -> Vec<Finding> {
+    let wanted = subject_alarms(context.policy, &observed.subject);
     observed
         .alarms
         .iter()
         .filter(|own| wanted.iter().any(|alarm| alarm.name == own.existing.name))
-        .filter_map(|own| check_alarm(own, now))
+        .filter_map(|own| check_alarm(context, observed, own, now))
         .collect()
 }
 
-fn check_alarm(own: &OwnAlarm, now: Timestamp) -> Option<Finding> {
-    if own.is_ours {
-        check_stuck(&own.existing, now)
-    } else {
+fn check_alarm(
+    context: TargetContext<'_, Policy>,
+    observed: &Observed,
+    own: &OwnAlarm,
+    now: Timestamp,
+) -> Option<Finding> {
+    if !own.is_ours {
         Some(foreign_alarm(&own.existing.name))
+    } else if is_reported(context, observed, &own.existing) {
+        None
+    } else {
+        check_stuck(&own.existing, now)
     }
 }
 

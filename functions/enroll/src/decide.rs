@@ -9,6 +9,7 @@ use lamplighter::model::{Alarm, pluralize};
 use lamplighter::plan::{Action, ApplyAlarms, ApplyDashboard, MonitoringAction};
 use lamplighter::policy::{self, MANAGED, Managed, STACK, TARGET};
 
+use crate::alarm_incidents;
 use crate::alarm_names::alarm_kind;
 use crate::dashboard;
 use crate::findings;
@@ -31,6 +32,7 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &Observed, now: Time
             reconcile_alarms(context, observed, Vec::new())
         }
     };
+    plan.messages = alarm_incidents::report_alarms(context, observed, managed, now);
     plan.findings = Some(if managed {
         findings::find_problems(context, observed, now)
     } else {

@@ -6,8 +6,9 @@ use lamplighter::AwsError;
 use lamplighter::Function;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
+use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::{Arn, Tagged};
-use lamplighter::policy::{self, APP, MANAGED, PREFIX, TARGET};
+use lamplighter::policy::{self, APP, MANAGED, PREFIX, STACK, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
@@ -41,11 +42,12 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         Detail::ServiceCreated(created) => {
             find_resource_targets(&discovery, created.service.clone()).await
         }
+        Detail::AlarmChange(change) => find_target_of_alarm(&discovery, change).await,
+        Detail::Sweep if discovery.event.only_watched => find_watched_targets(&discovery).await,
         Detail::Sweep => find_sweep_targets(&discovery).await,
         Detail::ImageAction(_)
         | Detail::ImageScanned(_)
         | Detail::SecretChange(_)
-        | Detail::AlarmChange(_)
         | Detail::TaskChange(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
@@ -65,6 +67,69 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
     }
 }
 
+/// Finds the target of an alarm that changed. The tags of an alarm name its target and its stack.
+async fn find_target_of_alarm<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    change: &AlarmChange,
+) -> Discovery {
+    if !change.name.starts_with(ALARM_PREFIX) {
+        return Ok(Targets::Skipped(format!(
+            "{} is not our alarm",
+            change.name
+        )));
+    }
+    if change.muted {
+        return Ok(Targets::Skipped(format!("{} is muted", change.name)));
+    }
+    let tags = discovery.cloud.alarm_tags(&change.arn).await?;
+    let is_own = tags.get(STACK) == Some(&discovery.defaults.stack);
+    match tags.get(TARGET).filter(|_| is_own) {
+        Some(target) => find_named_targets(discovery, vec![Arn::new(target)]).await,
+        None => Ok(Targets::Skipped(format!(
+            "{} is not an alarm of this stack",
+            change.name
+        ))),
+    }
+}
+
+/// Finds the targets whose alarms fired when they were last observed.
+async fn find_watched_targets<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+) -> Discovery {
+    let watched = discovery
+        .ledger
+        .list_watched(Function::Enroll.name())
+        .await?;
+    if watched.is_empty() {
+        return Ok(Targets::Skipped("no alarm fires".to_owned()));
+    }
+    find_named_targets(discovery, watched).await
+}
+
+/// Reads some targets with their alarms, without dashboards.
+async fn find_named_targets<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    arns: Vec<Arn>,
+) -> Discovery {
+    let mut prefetched = Prefetched {
+        now: discovery.now,
+        ..Prefetched::default()
+    };
+    for arn in &arns {
+        let Some(prefix) = alarm_prefix(arn) else {
+            continue;
+        };
+        let alarms = discovery.cloud.describe_alarms(&prefix, false).await?;
+        prefetched.alarms.extend(alarms);
+    }
+    prefetched.read_resources(&arns, discovery.cloud).await?;
+    let targets = arns
+        .iter()
+        .map(|arn| prefetched.resource_with_tags(arn))
+        .collect();
+    Ok(Targets::Found(targets, prefetched))
+}
+
 /// Finds one resource and the dashboard of its application.
 async fn find_resource_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
@@ -77,6 +142,7 @@ async fn find_resource_targets<C: Reads, L: Ledger>(
         )));
     };
     let mut prefetched = Prefetched {
+        now: discovery.now,
         alarms: discovery.cloud.describe_alarms(&prefix, false).await?,
         own_alarms: discovery.cloud.list_own_alarms(Some(&arn)).await?,
         ..Prefetched::default()
@@ -126,6 +192,7 @@ async fn find_sweep_targets<C: Reads, L: Ledger>(
 ) -> Discovery {
     let managed = list_managed(discovery.cloud).await?;
     let mut prefetched = Prefetched {
+        now: discovery.now,
         alarms: discovery.cloud.describe_alarms(ALARM_PREFIX, false).await?,
         own_alarms: discovery.cloud.list_own_alarms(None).await?,
         ..Prefetched::default()

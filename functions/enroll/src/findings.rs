@@ -47,7 +47,7 @@ pub fn find_problems(
             .collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
-    found.extend(check_alarms(context.policy, observed, now));
+    found.extend(check_alarms(context, observed, now));
     found
 }
 

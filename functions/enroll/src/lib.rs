@@ -2,12 +2,20 @@
 //! them up to date, keeps a dashboard for each application, and reports configuration risks as
 //! findings.
 //!
-//! Triggers: a changed tag, a created service, and a sweep every hour. It never changes an alarm
+//! It also reports its own alarms: as incidents that nothing else of Lamplighter acts on.
+//!
+//! Triggers: a changed tag, a created service, an alarm of its own, a sweep every hour, and one every five minutes over
+//! the targets whose alarms fire. It never changes an alarm
 //! that it doesn't own, even one with a name of its own. It reports findings but doesn't fix them.
 
 mod alarm_findings;
+mod alarm_incidents;
+mod alarm_kind;
+mod alarm_messages;
 mod alarm_names;
 mod alarm_spec;
+#[cfg(test)]
+mod alarm_tests;
 mod connection_limit;
 mod dashboard;
 mod database_alarms;
@@ -45,6 +53,7 @@ use lamplighter::{AwsError, Operation, Plan};
 
 use crate::reads::Reads;
 
+pub use alarm_incidents::AlarmDetails;
 pub use decide::decide;
 pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
@@ -81,6 +90,10 @@ impl Operation for Enroll {
         now: Timestamp,
     ) -> Plan {
         decide(context, observed, now)
+    }
+
+    fn needs_requeue(_: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+        alarm_incidents::has_firing_alarm(observed)
     }
 
     fn preconditions(_: &Observed) -> Preconditions {

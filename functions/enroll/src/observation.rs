@@ -2,14 +2,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::AwsError;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{
-    Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service, Tagged,
-    TargetGroup,
+    Arn, CloudTrailEvent, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
+    Tagged, TargetGroup,
 };
 use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, TARGET};
 
+use crate::alarm_incidents::{AlarmDetails, TIMELINE, WantedDetail, find_wanted_detail};
+use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
 use crate::policy::Policy;
@@ -19,6 +22,8 @@ use crate::stray_tags::StrayTag;
 /// AWS state that is prefetched for all targets of a run.
 #[derive(Debug, Default)]
 pub struct Prefetched {
+    /// The time of the run.
+    pub now: Timestamp,
     pub services: BTreeMap<Arn, Service>,
     pub databases: BTreeMap<Arn, Database>,
     pub caches: Vec<Tagged>,
@@ -116,8 +121,10 @@ impl Prefetched {
             | Subject::Topic { .. }
             | Subject::Gone => None,
         };
+        let alarms = self.find_alarms(arn, &context.policy.stack, cloud).await?;
         Ok(Observed {
-            alarms: self.find_alarms(arn, &context.policy.stack, cloud).await?,
+            details: read_details(context, &alarms, &subject, self.now, cloud).await?,
+            alarms,
             subject,
             dashboard,
         })
@@ -235,6 +242,86 @@ impl Prefetched {
         }
         Ok(found)
     }
+}
+
+/// The time that messages about an alarm look back.
+const VALUES_WINDOW: SignedDuration = SignedDuration::from_mins(15);
+
+/// Reads what messages about the alarms of a target say, if any is due.
+async fn read_details<C: Reads>(
+    context: TargetContext<'_, Policy>,
+    alarms: &[OwnAlarm],
+    subject: &Subject,
+    now: Timestamp,
+    cloud: &C,
+) -> Result<Vec<AlarmDetails>, AwsError> {
+    let mut found = Vec::new();
+    for own in alarms.iter().filter(|own| own.is_ours) {
+        let alarm = &own.existing;
+        let mut details = AlarmDetails {
+            name: alarm.name.clone(),
+            ..AlarmDetails::default()
+        };
+        match find_wanted_detail(alarm, context.state, now) {
+            Some(WantedDetail::Values) => {
+                read_values(&mut details, alarm, subject, now, cloud).await?;
+            }
+            Some(WantedDetail::Calls) => {
+                let since = alarm.state_since.unwrap_or(now) - TIMELINE;
+                details.calls = read_calls(context, since, cloud).await;
+            }
+            None => continue,
+        }
+        found.push(details);
+    }
+    Ok(found)
+}
+
+async fn read_values<C: Reads>(
+    details: &mut AlarmDetails,
+    alarm: &ExistingAlarm,
+    subject: &Subject,
+    now: Timestamp,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    let from = now - VALUES_WINDOW;
+    if let Some(settings) = alarm.alarm.as_ref().filter(|settings| settings.period == 1) {
+        details.values = cloud.read_measure(&settings.measure, from, now).await?;
+    }
+    if let Subject::Service { groups, .. } = subject
+        && AlarmKind::of_alarm(&alarm.name) == AlarmKind::Errors
+    {
+        for traffic in cloud.read_traffic(groups, from, now).await? {
+            for (minute, requests) in traffic.requests {
+                *details.requests.entry(minute).or_default() += requests;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads the calls of others that changed a target. A failed look-up counts as none: the alarm itself was reported.
+async fn read_calls<C: Reads>(
+    context: TargetContext<'_, Policy>,
+    since: Timestamp,
+    cloud: &C,
+) -> Vec<CloudTrailEvent> {
+    let arn = &context.target.arn;
+    let source = match arn.service() {
+        "ecs" => "ecs.amazonaws.com",
+        "elasticache" => "elasticache.amazonaws.com",
+        _ => "rds.amazonaws.com",
+    };
+    let full_name = arn.display_name();
+    let name = full_name.rsplit('/').next().unwrap_or_default();
+    let mut calls = cloud
+        .calls_about(source, name, since)
+        .await
+        .unwrap_or_default();
+    // What the functions of the stack did is in the timeline.
+    let own_prefix = format!("{}-", context.policy.stack);
+    calls.retain(|call| !call.by.starts_with(&own_prefix));
+    calls
 }
 
 fn arns_of(service: &str, arns: &[Arn]) -> Vec<Arn> {

@@ -6,6 +6,7 @@ use lamplighter::model::{
 };
 use serde::Serialize;
 
+use crate::alarm_incidents::AlarmDetails;
 use crate::stray_tags::StrayTag;
 
 /// The observed state of a target, as the input of [`crate::decide`].
@@ -14,6 +15,8 @@ pub struct Observed {
     pub subject: Subject,
     /// The alarms under the target's alarm names, whoever owns them.
     pub alarms: Vec<OwnAlarm>,
+    /// What messages about these alarms say; read only if one is due.
+    pub details: Vec<AlarmDetails>,
     /// The body of the existing dashboard.
     pub dashboard: Option<String>,
 }
@@ -54,6 +57,16 @@ pub struct OwnAlarm {
 }
 
 impl Observed {
+    /// Returns what was read about an alarm; nothing if no message about it is due.
+    #[must_use]
+    pub fn find_details(&self, name: &str) -> AlarmDetails {
+        self.details
+            .iter()
+            .find(|details| details.name == name)
+            .cloned()
+            .unwrap_or_default()
+    }
+
     /// Returns the alarm of this name.
     #[must_use]
     pub fn find_alarm(&self, name: &str) -> Option<&OwnAlarm> {

@@ -1,8 +1,8 @@
 //! The parts of AWS that `enroll` reads.
 
 use lamplighter::ports::{
-    Alarms, Caches, Dashboards, Databases, LoadBalancing, Scaling, Services, TagKeys,
-    TaggedResources, Topics,
+    Alarms, Caches, ChangeHistory, Dashboards, Databases, LoadBalancing, Metrics, Scaling,
+    Services, TagKeys, TaggedResources, Topics,
 };
 
 /// The parts of AWS that `enroll` reads.
@@ -13,6 +13,8 @@ pub trait Reads:
     + LoadBalancing
     + Scaling
     + Alarms
+    + Metrics
+    + ChangeHistory
     + Dashboards
     + Topics
     + Databases
@@ -27,6 +29,8 @@ impl<
         + LoadBalancing
         + Scaling
         + Alarms
+        + Metrics
+        + ChangeHistory
         + Dashboards
         + Topics
         + Databases

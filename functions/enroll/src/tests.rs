@@ -85,6 +85,7 @@ fn given(arn: Arn, subject: Subject) -> Given {
         observed: Observed {
             subject,
             alarms: Vec::new(),
+            details: Vec::new(),
             dashboard: None,
         },
     }
@@ -279,7 +280,8 @@ fn an_alarm_of_somebody_else_under_our_name_is_told_and_left() {
 
 #[test]
 fn an_alarm_that_has_rung_for_an_hour_is_told() {
-    let mut ringing = service().enrolled();
+    // Scaling acts on it, so it is no incident.
+    let mut ringing = service().tag("scale", "min=2 max=8").enrolled();
     let has = &mut ringing.observed.alarms[0].existing;
     (has.state, has.state_since) = (AlarmState::Alarm, Some(NOW - SignedDuration::from_mins(59)));
     assert_eq!(ringing.findings(), Vec::<String>::new());
@@ -358,7 +360,7 @@ fn every_finding_as_people_read_it() {
         deletion_protection: false,
         ..database()
     };
-    let mut alarms = service().enrolled();
+    let mut alarms = service().tag("scale", "max=8 memory=70").enrolled();
     alarms.observed.alarms[0].is_ours = false;
     let ringing = &mut alarms.observed.alarms[1].existing;
     (ringing.state, ringing.state_since) =

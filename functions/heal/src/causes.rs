@@ -59,7 +59,7 @@ fn should_notify(context: TargetContext<'_, Policy>) -> bool {
     let Some(healing) = &state.health.incident else {
         return true;
     };
-    let is_left_alone = state.was_notified(&healing.no_step_key(false));
+    let is_left_alone = state.notified.contains_key(&healing.no_step_key());
     !healing.is_escalated && (!is_left_alone || !healing.steps.is_empty())
 }
 

@@ -18,7 +18,6 @@ use crate::outage::is_outage_news;
 use crate::policy::Policy;
 use crate::timing::{HEALTHY_PERIOD, back_off_until, grace_period_end};
 use crate::{capacity, messages, parking, steps};
-use lamplighter::release::stopped_task::StopCause;
 
 /// Plans the end of healing for a target: closes its incident, if one was notified.
 #[must_use]
@@ -73,17 +72,19 @@ fn explain_unhealable(observed: &ObservedService) -> &'static str {
     }
 }
 
-/// Builds the first message about an outage, unless the plan has a critical message of its own.
+/// Builds the first message about an outage, unless the plan has a new critical message of its own. That of a step doesn't
+/// count: it is sent only if AWS accepts the step.
 fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
     let (observed, healing) = (decision.observed, decision.current_healing());
-    let is_critical = |message: &Message| message.severity == Severity::Critical;
-    let is_covered = plan.messages.iter().any(is_critical)
-        || plan
-            .steps
-            .iter()
-            .filter_map(|step| step.message.as_ref())
-            .any(is_critical);
-    if is_covered || !is_outage_news(observed, decision.state()) {
+    let notified = &decision.state().notified;
+    let is_news = |message: &Message| {
+        let is_known = message
+            .key
+            .as_ref()
+            .is_some_and(|key| notified.contains_key(key));
+        message.severity == Severity::Critical && !is_known
+    };
+    if plan.messages.iter().any(is_news) || !is_outage_news(observed, decision.state()) {
         return None;
     }
     let symptom = match &observed.health {
@@ -95,12 +96,11 @@ fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
             Some(messages::dependency_message(symptom, observed, &healing))
         }
         Some(symptom) => {
-            let wait = find_reason_to_wait(decision, symptom)
-                .filter(|_| is_step_possible(decision, symptom));
+            let next = describe_next_step(decision, symptom, plan);
             Some(messages::outage_message(
                 Some(symptom),
                 observed,
-                wait.as_deref(),
+                next.as_deref(),
                 &healing,
             ))
         }
@@ -108,11 +108,21 @@ fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
     }
 }
 
+/// Describes the step that follows, or why it waits; `None` if no step helps.
+fn describe_next_step(decision: &Decision<'_>, symptom: &Symptom, plan: &Plan) -> Option<String> {
+    if let Some(step) = plan.steps.first() {
+        return Some(format!("Next step: {}.", step.action.describe()));
+    }
+    find_reason_to_wait(decision, symptom)
+        .filter(|_| is_step_possible(decision, symptom))
+        .map(|reason| format!("Lamplighter takes no step yet: {reason}."))
+}
+
 /// Reports whether any step may follow while a symptom lasts.
 fn is_step_possible(decision: &Decision<'_>, symptom: &Symptom) -> bool {
     match symptom {
         Symptom::Failing(failing) if failing.needs_operator() => false,
-        Symptom::Failing(failing) if failing.cause == StopCause::Capacity => {
+        Symptom::Failing(failing) if failing.is_left_to_ecs() => {
             capacity::is_switch_allowed(decision, symptom)
         }
         Symptom::MissingTasks => capacity::is_switch_allowed(decision, symptom),
@@ -276,7 +286,7 @@ fn plan_for_failures(decision: &Decision<'_>, symptom: &Symptom, failing: &Faili
     if failing.needs_operator() {
         return steps::escalate(decision, symptom);
     }
-    if failing.cause == StopCause::Capacity {
+    if failing.is_left_to_ecs() {
         return capacity::switch_to_on_demand(decision, symptom);
     }
     steps::take_next_step(decision, symptom)

@@ -49,6 +49,7 @@ fn failing(cause: StopCause) -> Symptom {
         is_retriable: !matches!(cause, StopCause::Image | StopCause::Setup),
         advice: "",
         first_failure_at: Some(NOW - minutes(9)),
+        last_failure_at: None,
     })
 }
 

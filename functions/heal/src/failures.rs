@@ -190,6 +190,7 @@ impl<'a> Failures<'a> {
             is_retriable: newest.is_none_or(|stop| stop.is_retriable),
             advice: newest.map_or("", |stop| stop.advice),
             first_failure_at: self.first_of_revision,
+            last_failure_at: failures.iter().filter_map(|stop| stop.stopped_at).max(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
+use lamplighter::model::{Service, Task};
 use lamplighter::release::stopped_task::StopCause;
 
 /// The health of a service.
@@ -49,6 +50,8 @@ pub struct Failing {
     pub advice: &'static str,
     /// Time of the first failure of this revision that ECS still lists.
     pub first_failure_at: Option<Timestamp>,
+    /// Time of the newest failure.
+    pub last_failure_at: Option<Timestamp>,
 }
 
 /// The running tasks whose load balancer targets are unhealthy.
@@ -71,6 +74,25 @@ impl Health {
         }
     }
 
+    /// Drops failures to start after which another task of the revision started: they explain nothing any more.
+    #[must_use]
+    pub fn forget_replaced_failures(self, running: &[Task], service: &Service) -> Self {
+        let Self::Unhealthy(Symptom::Failing(failing)) = &self else {
+            return self;
+        };
+        let has_started_since = running.iter().any(|task| {
+            task.task_definition == service.task_definition
+                && task.started_at > failing.last_failure_at
+        });
+        if !failing.is_before_start() || !has_started_since {
+            self
+        } else if service.count_missing_tasks() > 0 {
+            Self::Unhealthy(Symptom::MissingTasks)
+        } else {
+            Self::Recovering
+        }
+    }
+
     /// Reports whether tasks of the service fail.
     #[must_use]
     pub fn is_failing(&self) -> bool {
@@ -84,12 +106,22 @@ impl Health {
 }
 
 impl Failing {
-    /// Reports whether no restart can help: ECS tries again to start tasks anyway.
+    /// Reports whether a person must change something before tasks can start.
     #[must_use]
     pub fn needs_operator(&self) -> bool {
+        self.is_before_start() && !self.is_retriable
+    }
+
+    /// Reports whether ECS recovers from it by itself, if at all: it tries to start tasks anyway, so a restart adds nothing.
+    #[must_use]
+    pub fn is_left_to_ecs(&self) -> bool {
+        self.is_before_start() && self.is_retriable && self.cause != StopCause::Start
+    }
+
+    /// Reports whether the tasks failed before they ran.
+    fn is_before_start(&self) -> bool {
         match self.cause {
-            StopCause::Image | StopCause::Setup => true,
-            StopCause::Start | StopCause::Capacity => !self.is_retriable,
+            StopCause::Image | StopCause::Setup | StopCause::Start | StopCause::Capacity => true,
             StopCause::OutOfMemory
             | StopCause::Exit
             | StopCause::HealthCheck

@@ -162,7 +162,8 @@ fn needs_service_requeue(state: &TargetState, observed: &ObservedService) -> boo
         .is_some_and(|key| !state.notified.contains_key(&key));
     let is_ongoing = state.health.incident.is_some()
         || state.health.parked.is_some()
-        || state.health.switched_capacity.is_some();
+        || state.health.switched_capacity.is_some()
+        || observed.serving.none_since.is_some();
     observed.heal_mode != HealMode::Off && (is_ongoing || is_notification_pending)
 }
 

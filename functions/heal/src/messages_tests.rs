@@ -55,6 +55,7 @@ fn failing(cause: StopCause, says: &str) -> Symptom {
         is_retriable: find_reason(says).is_none_or(|reason| reason.is_retriable),
         advice: find_reason(says).map_or("", |reason| reason.advice),
         first_failure_at: first,
+        last_failure_at: None,
     })
 }
 
@@ -245,7 +246,7 @@ fn every_escalation_message() {
     });
     let room = "(service web) was unable to place a task because no container instance met all of its requirements.";
     let no_room = ObservedService {
-        service_events: vec![room.to_owned()],
+        service_events: Some(vec![room.to_owned()]),
         ..unit()
     };
     let mut spot = no_room.clone();
@@ -294,7 +295,7 @@ fn every_message_of_an_outage() {
     };
     let mut notified = outage();
     notified.heal_mode = lamplighter::policy::HealMode::Notify;
-    let wait = Some("ECS has until 03:01:00 UTC to recover it");
+    let wait = Some("Lamplighter takes no step yet: ECS has until 03:01:00 UTC to recover it.");
     let messages = [
         messages::outage_message(Some(&exit), &outage(), wait, &new),
         messages::outage_message(Some(&health), &unreached, wait, &new),

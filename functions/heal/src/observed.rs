@@ -3,7 +3,7 @@
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::plan::{Action, HealingAction};
 use lamplighter::policy::HealMode;
-use lamplighter::state::{HealthIncident, TargetState};
+use lamplighter::state::{HealthIncident, NoneServes, TargetState};
 use serde::Serialize;
 
 use crate::instance::ObservedInstance;
@@ -86,7 +86,7 @@ fn prune_service_state(observed: &ObservedService, state: &mut TargetState) {
     state.set_requeue(UNHEALTHY_WATCH_LIST, counts_towards_mass_failure);
     if !observed.is_healable() {
         state.drop_incident();
-        state.health.none_serves_since = None;
+        state.health.none_serves = None;
         // A service that is stopped overnight keeps its temporary capacity provider.
         if observed.heal_mode == HealMode::Off {
             forget_temporary_changes(state);
@@ -94,7 +94,10 @@ fn prune_service_state(observed: &ObservedService, state: &mut TargetState) {
         return;
     }
     observed.drop_reverted_changes(state);
-    state.health.none_serves_since = observed.serving.none_since;
+    state.health.none_serves = observed.serving.none_since.map(|since| NoneServes {
+        since,
+        seen_at: observed.at,
+    });
     state.record_health(
         &observed.service.task_definition,
         !observed.is_unhealthy(),

@@ -46,8 +46,8 @@ pub struct ObservedService {
     pub is_excused: Option<bool>,
     pub rollback_target: Option<PossibleRollback>,
     pub evidence: Evidence,
-    /// ECS service event messages, read only if tasks are missing.
-    pub service_events: Vec<String>,
+    /// ECS service event messages, read only if tasks are missing and a message is due.
+    pub service_events: Option<Vec<String>>,
     pub out_of_memory: Option<OutOfMemory>,
     /// The last CloudTrail change to the resource that is missing or out of reach.
     pub change: Option<CloudTrailEvent>,
@@ -91,7 +91,7 @@ impl ObservedService {
             is_excused: None,
             rollback_target: None,
             evidence: Evidence::default(),
-            service_events: Vec::new(),
+            service_events: None,
             out_of_memory: None,
             change: None,
         }
@@ -155,6 +155,7 @@ impl ObservedService {
     pub fn explaining_event(&self) -> Option<String> {
         self.service_events
             .iter()
+            .flatten()
             .find(|text| EXPLAINING_SIGNS.iter().any(|sign| text.contains(sign)))
             .map(|text| shorten_reason(text))
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::{LoadBalancerTarget, Service, Task};
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
-use lamplighter::state::{HealthIncident, TargetState};
+use lamplighter::state::{NoneServes, TargetState};
 use serde::Serialize;
 
 use crate::assessment::is_target_of_task;
@@ -16,9 +16,10 @@ use crate::observed_service::ObservedService;
 
 /// The least time without a serving task that is an outage.
 const MIN_OUTAGE: SignedDuration = SignedDuration::from_secs(60);
-/// The start-up time that is assumed while tasks start and none has ever been seen to run.
-const UNKNOWN_STARTUP: SignedDuration = SignedDuration::from_mins(3);
-/// The most that is believed of a measured start-up, so that one slow start doesn't hide an outage.
+/// The time after which an observation says nothing about now.
+const MEMORY: SignedDuration = SignedDuration::from_mins(5);
+/// The most that is believed of a measured start-up, so that one slow start doesn't hide an outage. While tasks start and
+/// none has been seen to run, as after a night at zero, it is assumed.
 const MAX_STARTUP: SignedDuration = SignedDuration::from_mins(10);
 /// Events arrive and sweeps run within this time. A stop that is older isn't the beginning of what is seen now.
 const OBSERVATION_LAG: SignedDuration = SignedDuration::from_mins(2);
@@ -57,22 +58,30 @@ impl Serving {
 }
 
 /// Measures the start-up time of a service's tasks: the longest time from creation to running that ECS still knows,
-/// and the interval of the load balancer's health checks, one of which must succeed.
+/// and the interval of the load balancer's health checks, one of which must succeed. While a task that runs is within the
+/// health check grace period that its owners gave it, it gets that.
 #[must_use]
 pub fn measure_startup(
     service: &Service,
     stops: &[StoppedTask],
     running: &[Task],
     check_interval: SignedDuration,
+    now: Timestamp,
 ) -> SignedDuration {
+    let grace = SignedDuration::from_secs(service.health_check_grace_period.into());
+    let is_booting = running
+        .iter()
+        .filter_map(|task| task.started_at)
+        .any(|started| now.duration_since(started) < grace);
+    let booting = is_booting.then_some(grace);
     let measured = stops
         .iter()
         .filter_map(|stop| stop.startup)
         .chain(running.iter().filter_map(Task::startup_time))
         .max();
-    match measured {
+    match measured.max(booting) {
         Some(startup) => (startup.min(MAX_STARTUP) + check_interval).max(MIN_OUTAGE),
-        None if service.pending_count > 0 => UNKNOWN_STARTUP,
+        None if service.pending_count > 0 => MAX_STARTUP,
         None => MIN_OUTAGE,
     }
 }
@@ -80,8 +89,8 @@ pub fn measure_startup(
 /// Returns the time since which no task serves. The first time, the last task that ended by itself tells.
 #[must_use]
 pub fn find_outage_start(state: &TargetState, stops: &[StoppedTask], now: Timestamp) -> Timestamp {
-    if let Some(since) = state.health.none_serves_since {
-        return since;
+    if let Some(known) = find_known_outage(state, now) {
+        return known.since;
     }
     stops
         .iter()
@@ -91,13 +100,26 @@ pub fn find_outage_start(state: &TargetState, stops: &[StoppedTask], now: Timest
         .map_or(now, |stopped| stopped.clamp(now - OBSERVATION_LAG, now))
 }
 
+/// Returns the time without a serving task that the last observation saw. An older one says nothing about now.
+fn find_known_outage(state: &TargetState, now: Timestamp) -> Option<NoneServes> {
+    let known = state.health.none_serves?;
+    (now.duration_since(known.seen_at) < MEMORY).then_some(known)
+}
+
 /// Reports whether a service starts for the first time: nobody can miss it yet.
 #[must_use]
-pub fn is_first_start(service: &Service, stops: &[StoppedTask]) -> bool {
-    service.deployments.len() == 1
-        && service.has_rollout_in_progress()
+pub fn is_first_start(
+    service: &Service,
+    stops: &[StoppedTask],
+    state: &TargetState,
+    now: Timestamp,
+) -> bool {
+    let is_starting = service.deployments.is_empty()
+        || service.deployments.len() == 1 && service.has_rollout_in_progress();
+    is_starting
         && service.running_count == 0
         && stops.iter().all(|stop| stop.started_at.is_none())
+        && find_known_outage(state, now).is_none()
 }
 
 /// Counts the running tasks that serve.
@@ -135,26 +157,34 @@ fn least_age(failed: &[StoppedTask]) -> SignedDuration {
     }
 }
 
-/// Reports whether requests reach a task. Without any target there is nothing to judge by.
+/// Reports whether requests reach a task: one of its targets passes its checks. Where no target of the service is
+/// checked, there is nothing to judge by.
 fn is_reached(task: &Task, targets: &[LoadBalancerTarget], ec2: &BTreeMap<String, String>) -> bool {
-    targets.is_empty()
-        || targets
-            .iter()
-            .filter(|target| is_target_of_task(task, target, ec2))
-            .any(|target| {
-                target.state == "healthy" || UNCHECKED_STATES.contains(&target.state.as_str())
-            })
+    let mut own = targets
+        .iter()
+        .filter(|target| is_target_of_task(task, target, ec2));
+    own.any(|target| target.state == "healthy") || !targets.iter().any(is_checked)
 }
 
-/// Reports whether an outage is due to be notified, and no critical message about the incident was sent.
+/// Reports whether a load balancer checks a target.
+fn is_checked(target: &LoadBalancerTarget) -> bool {
+    !UNCHECKED_STATES.contains(&target.state.as_str())
+}
+
+/// Reports whether an outage is due to be notified: no critical message was sent since nothing serves. A silenced one
+/// doesn't count, so that it follows after the silence.
 #[must_use]
 pub fn is_outage_news(observed: &ObservedService, state: &TargetState) -> bool {
-    observed.is_outage()
-        && observed.mass_failure.is_none()
-        && state.health.incident.as_ref().is_none_or(|healing| {
-            !healing.is_escalated
-                && HealthIncident::OUTAGE_KEYS
-                    .iter()
-                    .all(|key| !state.was_notified(&healing.build_subkey(key)))
-        })
+    let Some(since) = observed.serving.none_since.filter(|_| observed.is_outage()) else {
+        return false;
+    };
+    if observed.mass_failure.is_some() {
+        return false;
+    }
+    state.health.incident.as_ref().is_none_or(|healing| {
+        let is_told_since = |key: String| state.notified.get(&key).is_some_and(|at| *at >= since);
+        !state.notified.contains_key(&healing.outage_key(since))
+            && !is_told_since(healing.dependency_key())
+            && !is_told_since(healing.escalation_key())
+    })
 }

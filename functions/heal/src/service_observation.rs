@@ -118,7 +118,8 @@ async fn investigate_symptom<C: Reads>(
     let is_backing_off = back_off_until(&healing).is_some_and(|until| until > now);
     // An alarm has waited itself. After a dependency outage ECS still needs its extended time.
     observed.grace_period_over = grace_period_end(&healing, symptom, &observed.service) <= now
-        || prefetched.by_alarm && healing.outage_ended_at.is_none();
+        || prefetched.by_alarm && healing.outage_ended_at.is_none()
+        || observed.is_outage() && needs_operator(symptom);
     let is_due = observed.grace_period_over && !is_backing_off
         || healing.is_excused
         || is_outage_news(observed, context.state);
@@ -137,6 +138,13 @@ async fn investigate_symptom<C: Reads>(
         return Ok(());
     }
     read_cause(observed, symptom, healing.since, context, cloud).await
+}
+
+fn needs_operator(symptom: &Symptom) -> bool {
+    match symptom {
+        Symptom::Failing(failing) => failing.needs_operator(),
+        Symptom::Unhealthy(_) | Symptom::MissingTasks => false,
+    }
 }
 
 async fn read_cause<C: Reads>(
@@ -158,9 +166,11 @@ async fn read_cause<C: Reads>(
             causes::investigate_failure(observed, failing, context, since, cloud).await
         }
         Symptom::MissingTasks => {
-            observed.service_events = cloud
-                .service_events(&observed.service.arn, since - EVENT_LOOKBACK)
-                .await?;
+            observed.service_events = Some(
+                cloud
+                    .service_events(&observed.service.arn, since - EVENT_LOOKBACK)
+                    .await?,
+            );
             Ok(())
         }
         Symptom::Unhealthy(_) => {
@@ -254,7 +264,8 @@ async fn assess_service<C: Reads>(
     let running = read_running_tasks(service, &by_tasks, is_single_stop, cloud).await?;
     let health = match &running {
         Some(running) if !by_tasks.is_failing() => assess(running),
-        Some(_) | None => by_tasks,
+        Some(running) => by_tasks.forget_replaced_failures(&running.tasks, service),
+        None => by_tasks,
     };
     observed.health = health;
     observe_serving(
@@ -329,17 +340,23 @@ async fn observe_serving<C: Reads>(
             observed.at,
         )
     };
-    if tasks > 0 || outage::is_first_start(service, stops) {
+    if tasks > 0 || outage::is_first_start(service, stops, context.state, observed.at) {
         observed.serving.tasks = tasks;
         return Ok(());
     }
+    // A crash loop isn't a slow start.
+    let booting: &[Task] = if observed.health.is_failing() {
+        &[]
+    } else {
+        &running.tasks
+    };
     let checks = read_health_checks(service, cloud).await?;
     let interval = checks.iter().map(|check| check.interval).max();
     let interval = SignedDuration::from_secs(interval.unwrap_or_default().into());
     observed.serving = Serving {
         tasks,
         none_since: Some(outage::find_outage_start(context.state, stops, observed.at)),
-        startup: outage::measure_startup(service, stops, &running.tasks, interval),
+        startup: outage::measure_startup(service, stops, booting, interval, observed.at),
     };
     observed.health_checks = checks;
     Ok(())

@@ -1,10 +1,13 @@
 //! Real stop reasons and their causes.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
-use lamplighter::model::{Task, TaskContainer};
-use serde_json::Value;
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Task, TaskContainer, TaskDefinition};
+use rstest::rstest;
+use serde_json::{Value, json};
 
 use crate::missing_resource::extract_missing_arn;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
@@ -145,6 +148,116 @@ fn the_stopped_task_names_the_failed_container() {
         (ended.container.as_deref(), ended.is_failure()),
         (Some("web"), true)
     );
+}
+
+/// A task with these containers: name, exit code, reason.
+fn task_of(code: &str, reason: &str, containers: &[(&str, Option<i32>, &str)]) -> Task {
+    let containers = containers
+        .iter()
+        .map(|(name, exit_code, reason)| TaskContainer {
+            name: (*name).to_owned(),
+            exit_code: *exit_code,
+            reason: (*reason).to_owned(),
+            ..TaskContainer::default()
+        });
+    Task {
+        status: "STOPPED".to_owned(),
+        stop_code: code.to_owned(),
+        reason: reason.to_owned(),
+        containers: containers.collect(),
+        ..Task::default()
+    }
+}
+
+/// `web` and `proxy` are essential, `log_router` is not. AWS adds an agent that no definition has.
+fn definition() -> TaskDefinition {
+    let Value::Object(document) = json!({"containerDefinitions": [
+        {"name": "web", "essential": true, "stopTimeout": 10}, {"name": "proxy"}, {"name": "log_router", "essential": false},
+    ]}) else {
+        unreachable!("an object")
+    };
+    TaskDefinition {
+        document,
+        tags: BTreeMap::new(),
+    }
+}
+
+const EXITED: (&str, &str) = (
+    "EssentialContainerExited",
+    "Essential container in task exited",
+);
+
+#[rstest]
+#[case::the_sidecar_was_killed(&[("log_router", Some(137), ""), ("web", Some(0), "")], "web")]
+#[case::the_sidecar_failed_at_the_end(&[("log_router", Some(1), ""), ("web", Some(0), "")], "web")]
+#[case::an_agent_of_aws(&[("aws-guardduty-agent-x1", Some(0), ""), ("web", Some(137), "")], "web")]
+#[case::an_error_before_a_signal(&[("proxy", Some(137), ""), ("web", Some(1), "")], "web")]
+#[case::an_end_before_a_kill(&[("proxy", Some(137), ""), ("web", Some(0), "")], "web")]
+#[case::trouble_while_stopping(&[("proxy", Some(137), "DockerTimeoutError: Could not transition to stopped; timed out after waiting 2m0s"), ("web", Some(1), "")], "web")]
+fn the_essential_container_that_ended_first_is_to_blame(
+    #[case] containers: &[(&str, Option<i32>, &str)],
+    #[case] blamed: &str,
+) {
+    let task = task_of(EXITED.0, EXITED.1, containers);
+    let stop = StoppedTask::from_task(&task, Some(&definition()));
+    assert_eq!(
+        (stop.cause, stop.container.as_deref()),
+        (StopCause::Exit, Some(blamed))
+    );
+}
+
+/// ECS kills a container 10 seconds after SIGTERM at the soonest. A task that ended sooner was not killed by ECS.
+#[rstest]
+#[case::sooner(3, "web")]
+#[case::later(12, "proxy")]
+fn a_kill_before_the_stop_timeout_was_not_by_ecs(#[case] seconds: i64, #[case] blamed: &str) {
+    let stopping = Timestamp::UNIX_EPOCH;
+    let containers = [("proxy", Some(0), ""), ("web", Some(137), "")];
+    let task = Task {
+        stopped_at: Some(stopping),
+        containers_ended_at: Some(stopping + SignedDuration::from_secs(seconds)),
+        ..task_of(EXITED.0, EXITED.1, &containers)
+    };
+    let stop = StoppedTask::from_task(&task, Some(&definition()));
+    assert_eq!(stop.container.as_deref(), Some(blamed));
+}
+
+#[test]
+fn the_container_that_another_one_waits_for_is_to_blame() {
+    let waits = "CannotStartContainerError:  dependency graph: failed to resolve container ordering dependency \
+                 [migrate(shop/web:1.4.2) (STOPPED->RUNNING) -  Exit: 1] for target [web(shop/web:1.4.2) (NONE->RUNNING)] as \
+                 dependency did not exit successfully.";
+    let containers = [("web", Some(143), waits), ("migrate", Some(1), "")];
+    let stop = StoppedTask::from_task(
+        &task_of("TaskFailedToStart", "Task failed to start", &containers),
+        None,
+    );
+    assert_eq!(stop.container.as_deref(), Some("migrate"));
+    assert_eq!(stop.exit_code, Some(1));
+    assert!(stop.reason.contains("did not exit successfully"));
+}
+
+/// What people write when they stop a task is no word of ECS.
+#[test]
+fn a_task_that_a_person_stopped_is_no_failure_whatever_the_reason_says() {
+    for reason in [
+        "reload env files",
+        "no space left on device",
+        "AccessDeniedException",
+    ] {
+        let stop = StoppedTask::from_task(&task_of("UserInitiated", reason, &[]), None);
+        assert_eq!(stop.cause, StopCause::Routine, "{reason}");
+    }
+}
+
+/// If ECS names no container, none was started, and another attempt fails as well.
+#[test]
+fn an_unknown_failure_to_start_is_lasting_unless_a_container_gives_a_reason() {
+    let unknown = "Something that nobody has said before";
+    let task = task_of("TaskFailedToStart", unknown, &[("web", None, "")]);
+    assert!(!StoppedTask::from_task(&task, None).is_retriable);
+    let task = task_of("TaskFailedToStart", unknown, &[("web", None, unknown)]);
+    assert!(StoppedTask::from_task(&task, None).is_retriable);
 }
 
 #[test]

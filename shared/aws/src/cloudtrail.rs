@@ -2,12 +2,16 @@
 
 use aws_sdk_cloudtrail::Client;
 use aws_sdk_cloudtrail::primitives::DateTime;
-use aws_sdk_cloudtrail::types::{LookupAttribute, LookupAttributeKey};
+use aws_sdk_cloudtrail::types::{Event, LookupAttribute, LookupAttributeKey};
 use jiff::Timestamp;
 
 use super::error::{aws_error, incomplete_response};
 use lamplighter::AwsError;
 use lamplighter::model::CloudTrailEvent;
+
+const CALL: &str = "LookupEvents";
+/// Maximum number of pages of [`lookup_calls`], of 50 events each.
+const MAX_PAGES: usize = 2;
 
 /// Returns the write events on a resource since a time, from the newest page only.
 ///
@@ -17,10 +21,7 @@ pub async fn lookup_changes(
     resource: &str,
     since: Timestamp,
 ) -> Result<Vec<CloudTrailEvent>, AwsError> {
-    let call = "LookupEvents";
-    let attribute = LookupAttribute::builder().attribute_key(LookupAttributeKey::ResourceName);
-    let attribute = attribute.attribute_value(resource).build();
-    let attribute = attribute.map_err(|e| incomplete_response(call, resource, &e.to_string()))?;
+    let attribute = build_attribute(LookupAttributeKey::ResourceName, resource)?;
     let request = client
         .lookup_events()
         .lookup_attributes(attribute)
@@ -28,20 +29,64 @@ pub async fn lookup_changes(
     let answer = request
         .send()
         .await
-        .map_err(|e| aws_error(call, resource, &e))?;
-    let writes = answer
-        .events
-        .unwrap_or_default()
-        .into_iter()
-        .filter(|event| event.read_only.as_deref() != Some("true"));
-    Ok(writes
-        .filter_map(|event| {
-            let at = Timestamp::from_second(event.event_time?.secs()).ok()?;
-            Some(CloudTrailEvent {
-                at,
-                call: event.event_name?,
-                by: event.username.unwrap_or_default(),
-            })
-        })
-        .collect())
+        .map_err(|e| aws_error(CALL, resource, &e))?;
+    let events = answer.events.unwrap_or_default().into_iter();
+    Ok(events.filter_map(convert_write).collect())
+}
+
+/// Returns the write calls to a service since a time whose record names a resource as a value of its own or at the end
+/// of an ARN, from the two newest pages.
+///
+/// Source: LookupEvents.
+pub async fn lookup_calls(
+    client: &Client,
+    source: &str,
+    name: &str,
+    since: Timestamp,
+) -> Result<Vec<CloudTrailEvent>, AwsError> {
+    let attribute = build_attribute(LookupAttributeKey::EventSource, source)?;
+    let mut pages = client
+        .lookup_events()
+        .lookup_attributes(attribute)
+        .start_time(DateTime::from_secs(since.as_second()))
+        .into_paginator()
+        .send();
+    let mentions = [
+        format!("\"{name}\""),
+        format!("/{name}\""),
+        format!(":{name}\""),
+    ];
+    let mut found = Vec::new();
+    for _ in 0..MAX_PAGES {
+        let Some(page) = pages.next().await else {
+            break;
+        };
+        let page = page.map_err(|e| aws_error(CALL, name, &e))?;
+        let about = page.events.unwrap_or_default().into_iter().filter(|event| {
+            let record = event.cloud_trail_event.as_deref().unwrap_or_default();
+            mentions.iter().any(|mention| record.contains(mention))
+        });
+        found.extend(about.filter_map(convert_write));
+    }
+    Ok(found)
+}
+
+fn build_attribute(key: LookupAttributeKey, value: &str) -> Result<LookupAttribute, AwsError> {
+    let attribute = LookupAttribute::builder()
+        .attribute_key(key)
+        .attribute_value(value)
+        .build();
+    attribute.map_err(|e| incomplete_response(CALL, value, &e.to_string()))
+}
+
+/// Converts an event; `None` for a call that only reads.
+fn convert_write(event: Event) -> Option<CloudTrailEvent> {
+    if event.read_only.as_deref() == Some("true") {
+        return None;
+    }
+    Some(CloudTrailEvent {
+        at: Timestamp::from_second(event.event_time?.secs()).ok()?,
+        call: event.event_name?,
+        by: event.username.unwrap_or_default(),
+    })
 }

@@ -146,6 +146,27 @@ impl Function {
         }
     }
 
+    /// Returns the schedule of a second sweep, over the watched targets only; `None` if the function has none.
+    #[must_use]
+    pub const fn watched_schedule(self) -> Option<&'static str> {
+        match self {
+            Self::Enroll => Some("rate(5 minutes)"),
+            Self::Deploy
+            | Self::Rollout
+            | Self::Verify
+            | Self::Scale
+            | Self::Heal
+            | Self::Backup
+            | Self::Drill
+            | Self::Archive
+            | Self::Certificates
+            | Self::Request
+            | Self::Alert
+            | Self::Acknowledge
+            | Self::Digest => None,
+        }
+    }
+
     /// Reports whether the function runs an operation of the engine, on the targets of the account.
     #[must_use]
     pub const fn is_operation(self) -> bool {

@@ -88,7 +88,12 @@ fn a_function_runs_on_the_schedule_of_the_table() {
         let schedules = schedules(&template, function);
         assert_eq!(
             schedules.iter().map(|(_, when)| *when).collect::<Vec<_>>(),
-            Vec::from_iter(function.schedule()),
+            Vec::from_iter(
+                function
+                    .schedule()
+                    .into_iter()
+                    .chain(function.watched_schedule())
+            ),
             "{function:?}"
         );
     }

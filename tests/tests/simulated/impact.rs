@@ -3,7 +3,7 @@
 use e2e::testkit::healing::HealWorld;
 use e2e::testkit::releases::release;
 use e2e::testkit::world::tasks::Conduct;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
 use lamplighter::notify::{Notification, Severity};
 use rstest::rstest;
@@ -233,4 +233,149 @@ fn nothing_is_done_after_an_escalation_until_something_new_is_deployed(
         "{:?}",
         heal_world.told("shop/web")
     );
+}
+
+/// Every deployment of such a service stops its only task first. What was seen then says nothing days later.
+#[test]
+fn a_short_gap_of_last_week_is_no_outage_of_today() {
+    let mut heal_world = HealWorld::new();
+    heal_world.fleet.startup = 2;
+    let web = heal_world.service("web", 1, "on");
+    heal_world.minutes(30);
+    for _ in 0..3 {
+        let revision = heal_world.world.state().services[&web]
+            .task_definition
+            .clone();
+        heal_world.world.state_mut().deploy(&web, &revision);
+        heal_world.minutes(60);
+        heal_world.world.advance(SignedDuration::from_hours(48));
+    }
+    assert!(
+        heal_world.world.titles().is_empty(),
+        "{:?}",
+        heal_world.world.titles()
+    );
+    let state = heal_world.world.state();
+    assert_eq!(state.held[&web].memory.health.none_serves, None);
+}
+
+/// Neither observe mode nor a step that AWS refuses hides an outage.
+#[rstest]
+#[case::observed("observe", Conduct::NoSecret)]
+#[case::observed_without_a_cause("observe", Conduct::NoRoom)]
+#[case::observed_crash("observe", Conduct::CrashesAtOnce)]
+#[case::managed_crash("true", Conduct::CrashesAtOnce)]
+fn an_outage_is_told_whether_or_not_a_step_is_taken(
+    #[case] managed: &str,
+    #[case] conduct: Conduct,
+) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    heal_world.tag(&web, "lamplighter:managed", managed);
+    heal_world.minutes(30);
+    heal_world.set(&web, conduct);
+    end_all_tasks(&heal_world);
+    let fault = heal_world.world.state().now;
+    heal_world.minutes(MORE);
+    assert!(
+        minutes_until(&heal_world, fault, Severity::Critical) <= Some(4),
+        "{:?}",
+        heal_world.told("shop/web")
+    );
+}
+
+/// Parking ends the crash loop and the escalation. The next one is told and parked again.
+#[test]
+fn a_service_is_parked_again_after_it_recovered() {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 6, "on crash=park");
+    heal_world.minutes(60);
+    for _ in 0..2 {
+        heal_world.set(&web, Conduct::Crashes);
+        heal_world.minutes(15);
+        assert_eq!(
+            heal_world.world.state().services[&web].desired_count,
+            1,
+            "{:?}",
+            heal_world.told("shop/web")
+        );
+        heal_world.set(&web, Conduct::Runs);
+        // Until just after it has its tasks again.
+        while heal_world.world.state().services[&web].desired_count == 1 {
+            heal_world.minutes(1);
+        }
+        heal_world.minutes(1);
+    }
+    let told = heal_world.told("shop/web");
+    let parked = told
+        .iter()
+        .filter(|title| title.ends_with(", parked at 1 task"));
+    assert_eq!(parked.count(), 2, "{told:?}");
+}
+
+/// An escalation about a part doesn't cover what follows: the last task ends.
+#[test]
+fn a_total_outage_after_an_escalation_about_a_part_is_told() {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 3, "on");
+    heal_world.minutes(30);
+    heal_world.set(&web, Conduct::NoSecret);
+    heal_world
+        .world
+        .state_mut()
+        .tasks
+        .get_mut(&web)
+        .unwrap()
+        .pop();
+    heal_world.minutes(30);
+    let told = heal_world.told("shop/web");
+    assert!(
+        told.len() == 1 && told[0].starts_with("2/3 tasks running since "),
+        "{told:?}"
+    );
+    end_all_tasks(&heal_world);
+    let worse = heal_world.world.state().now;
+    heal_world.minutes(5);
+    let told = heal_world.told("shop/web");
+    assert!(
+        minutes_until(&heal_world, worse, Severity::Critical) <= Some(2)
+            && told.len() == 2
+            && told[1].starts_with("0/3 tasks running since "),
+        "{told:?}"
+    );
+}
+
+/// A registry that can't be reached for a while calls nobody as long as a task serves, and no restart adds load to it.
+#[test]
+fn a_passing_failure_to_start_is_a_warning_and_recovers() {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 3, "on");
+    heal_world.minutes(30);
+    heal_world.set(
+        &web,
+        Conduct::NeverStarts(
+            "CannotPullContainerError: failed to do request: Head https://registry: dial tcp 10.0.0.1:443: i/o timeout",
+        ),
+    );
+    heal_world
+        .world
+        .state_mut()
+        .tasks
+        .get_mut(&web)
+        .unwrap()
+        .pop();
+    heal_world.minutes(20);
+    heal_world.set(&web, Conduct::Runs);
+    heal_world.minutes(60);
+    let severities: Vec<Severity> = notices(&heal_world)
+        .iter()
+        .map(|notice| notice.message.severity)
+        .collect();
+    assert_eq!(
+        severities,
+        [Severity::Warning, Severity::Info],
+        "{:?}",
+        heal_world.told("shop/web")
+    );
+    assert_eq!(heal_world.world.count("UpdateService"), 0);
 }

@@ -6,6 +6,7 @@
 )]
 
 mod adoption;
+mod alarm_incidents;
 mod approvals;
 mod archive;
 mod backups;

@@ -22,17 +22,20 @@ const NOTIFY_ONLY: &str =
 /// Builds a message about a service for which no step is taken. It is critical if nothing serves, and then it is the
 /// message about the outage, so that people are notified again if the last task stops to serve.
 fn no_step_message(title: String, observed: &ObservedService, healing: &HealthIncident) -> Message {
-    message_by_impact(title, observed)
-        .fires_until_resolved(healing.no_step_key(observed.is_outage()))
+    let key = match observed.serving.none_since.filter(|_| observed.is_outage()) {
+        Some(since) => healing.outage_key(since),
+        None => healing.no_step_key(),
+    };
+    message_by_impact(title, observed).fires_until_resolved(key)
 }
 
 /// Builds the first message about an outage: nothing serves, whatever is being tried.
 ///
-/// `wait`: why no step is taken now; `None` if the tag forbids steps.
+/// `next_step`: the step that follows, or why it waits; `None` if none follows.
 pub fn outage_message(
     symptom: Option<&Symptom>,
     observed: &ObservedService,
-    wait: Option<&str>,
+    next_step: Option<&str>,
     healing: &HealthIncident,
 ) -> Message {
     let since = observed.serving.none_since.unwrap_or(healing.since);
@@ -51,8 +54,8 @@ pub fn outage_message(
                 .to_owned(),
         ),
     };
-    let action = match (observed.heal_mode, wait) {
-        (HealMode::On, Some(wait)) => format!("Lamplighter takes no step yet: {wait}."),
+    let action = match (observed.heal_mode, next_step) {
+        (HealMode::On, Some(next_step)) => next_step.to_owned(),
         (HealMode::On, None) => {
             "Lamplighter takes no step; ECS keeps trying to start tasks.".to_owned()
         }
@@ -69,7 +72,7 @@ pub fn outage_message(
         Some(symptom) => advise(symptom, observed),
         None => "Look at the rollout in the ECS console (link below).".to_owned(),
     })
-    .fires_until_resolved(healing.outage_key())
+    .fires_until_resolved(healing.outage_key(since))
 }
 
 /// Builds the message about missing tasks. It is critical if no task is running.
@@ -100,7 +103,7 @@ fn advise_about_missing_tasks(symptom: &Symptom, observed: &ObservedService) -> 
             .to_owned();
     }
     match find_specific_advice(symptom, observed) {
-        Some(advice) => format!("{advice} A restart does not help."),
+        Some(advice) => without_restart(advice),
         None => "Read the events of the service in the ECS console (link below). A restart does not help.".to_owned(),
     }
 }
@@ -203,7 +206,7 @@ fn describe_steps(healing: &HealthIncident) -> String {
 /// Advises what a person can do about a symptom that no step heals.
 fn advise(symptom: &Symptom, observed: &ObservedService) -> String {
     let specific = match symptom {
-        Symptom::Failing(failing) if failing.cause == StopCause::Capacity => {
+        Symptom::Failing(failing) if failing.is_left_to_ecs() => {
             return advise_about_missing_tasks(symptom, observed);
         }
         Symptom::Failing(failing) => advise_about_failures(failing, observed),
@@ -215,7 +218,7 @@ fn advise(symptom: &Symptom, observed: &ObservedService) -> String {
         Symptom::Unhealthy(_) | Symptom::MissingTasks => false,
     };
     if is_enough {
-        return format!("{specific} A restart does not help.");
+        return without_restart(&specific);
     }
     let general = format!(
         "Read the logs of the failed tasks. Then push a working release, or {}.",
@@ -236,6 +239,15 @@ fn advise_about_failures(failing: &Failing, observed: &ObservedService) -> Strin
             advise_about_health_checks(observed)
         }
         _ => failing.advice.to_owned(),
+    }
+}
+
+/// Adds that a restart alone doesn't help, unless the advice asks for a deployment after a change.
+fn without_restart(advice: &str) -> String {
+    if advice.contains("deploy") {
+        advice.to_owned()
+    } else {
+        format!("{advice} A restart does not help.")
     }
 }
 

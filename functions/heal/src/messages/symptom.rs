@@ -67,9 +67,11 @@ pub fn summarize_symptom(
     healing: &HealthIncident,
 ) -> String {
     let running = describe_impact(observed);
-    let since = match symptom {
-        Symptom::Failing(failing) => failing.start_time(healing.since),
-        Symptom::Unhealthy(_) | Symptom::MissingTasks => healing.since,
+    let outage_start = observed.serving.none_since.filter(|_| observed.is_outage());
+    let since = match (outage_start, symptom) {
+        (Some(since), _) => since,
+        (None, Symptom::Failing(failing)) => failing.start_time(healing.since),
+        (None, Symptom::Unhealthy(_) | Symptom::MissingTasks) => healing.since,
     };
     let since = format_time(since);
     let cause = describe_cause(symptom, observed);
@@ -110,10 +112,13 @@ pub fn explain_symptom(symptom: &Symptom, observed: &ObservedService) -> String 
             "The load balancer's health checks fail: {}.",
             shorten_reason(&unhealthy.reason)
         ),
-        Symptom::MissingTasks => observed.explaining_event().map_or_else(
-            || "No task failed, and ECS does not report why tasks are missing.".to_owned(),
-            |event| format!("ECS reports: {event}."),
-        ),
+        Symptom::MissingTasks => match (observed.explaining_event(), &observed.service_events) {
+            (Some(event), _) => format!("ECS reports: {event}."),
+            (None, Some(_)) => {
+                "No task failed, and ECS does not report why tasks are missing.".to_owned()
+            }
+            (None, None) => "No task failed.".to_owned(),
+        },
     }
 }
 

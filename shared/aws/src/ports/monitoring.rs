@@ -5,13 +5,13 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::aws::Aws;
-use crate::cloudwatch::{alarms, dashboards, loads, traffic};
+use crate::cloudwatch::{alarms, dashboards, loads, measures, traffic};
 use crate::config::is_local;
 use crate::{cloudtrail, http, log_archive, logs, tagging, topic};
 use lamplighter::AwsError;
 use lamplighter::model::{
     Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadQuery, LogDay,
-    LogGroup, LogStream, ProbeResult, Tagged, TargetGroup, Traffic,
+    LogGroup, LogStream, Measure, ProbeResult, Series, Tagged, TargetGroup, Traffic,
 };
 use lamplighter::ports::{Alarms, ChangeHistory, Dashboards, Logs, Metrics, Probes, Topics};
 
@@ -23,6 +23,15 @@ impl<R> Metrics for Aws<R> {
         to: Timestamp,
     ) -> Result<Vec<Traffic>, AwsError> {
         traffic::read_traffic(self.account.clients.cloudwatch(), groups, from, to).await
+    }
+
+    async fn read_measure(
+        &self,
+        measure: &Measure,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Series, AwsError> {
+        measures::read_measure(self.account.clients.cloudwatch(), measure, from, to).await
     }
 
     async fn read_loads(
@@ -100,6 +109,16 @@ impl<R> ChangeHistory for Aws<R> {
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError> {
         cloudtrail::lookup_changes(self.account.clients.cloudtrail(), resource, since).await
+    }
+
+    async fn calls_about(
+        &self,
+        source: &str,
+        name: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
+        let client = self.account.clients.cloudtrail();
+        cloudtrail::lookup_calls(client, source, name, since).await
     }
 }
 

@@ -39,6 +39,7 @@ fn parse_alarm_payload(value: &Value) -> Option<Result<Event, MalformedEvent>> {
         account: arn.account_id().to_owned(),
         region: arn.region().to_owned(),
         resources: vec![change.arn.clone()],
+        only_watched: false,
         detail: Detail::AlarmChange(change),
     }))
 }
@@ -53,6 +54,8 @@ pub struct Event {
     pub account: String,
     pub region: String,
     pub resources: Vec<String>,
+    /// A sweep of the watched targets only, instead of all. The template's second schedule of a function asks for it.
+    pub only_watched: bool,
     pub detail: Detail,
 }
 
@@ -111,6 +114,7 @@ fn parse_hook_call(value: &Value) -> Option<Result<Event, MalformedEvent>> {
         account: call.service.account_id().to_owned(),
         region: call.service.region().to_owned(),
         resources: vec![call.service.to_string()],
+        only_watched: false,
         detail: Detail::Hook(call),
     }))
 }
@@ -147,6 +151,8 @@ impl Event {
         let envelope: Envelope = serde_json::from_value(value)
             .map_err(|e| MalformedEvent(format!("not an EventBridge event: {e}")))?;
         let resources: Vec<String> = envelope.resources.into_iter().flatten().collect();
+        let only_watched =
+            envelope.detail.get("targets").and_then(Value::as_str) == Some("watched");
         let detail = Detail::parse(
             &envelope.source,
             &envelope.detail_type,
@@ -167,6 +173,7 @@ impl Event {
             account: envelope.account,
             region: envelope.region,
             resources,
+            only_watched,
             detail,
         })
     }
@@ -186,6 +193,7 @@ impl Event {
             account: String::new(),
             region: String::new(),
             resources: Vec::new(),
+            only_watched: false,
             detail: Detail::Sweep,
         }
     }

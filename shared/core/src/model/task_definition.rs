@@ -234,13 +234,12 @@ impl TaskDefinition {
             .and_then(|mib| u32::try_from(mib).ok())
     }
 
-    /// Reports whether a task stops when this container ends. That is the default.
+    /// Reports whether a task stops when this container ends. That is the default. AWS adds containers that no definition
+    /// has, such as agents of Service Connect and GuardDuty.
     #[must_use]
     pub fn is_essential(&self, container: &str) -> bool {
         self.find_container(container)
-            .and_then(|c| c.get("essential"))
-            .and_then(Value::as_bool)
-            .unwrap_or(true)
+            .is_some_and(|c| c.get("essential") != Some(&Value::Bool(false)))
     }
 
     /// Returns the time between SIGTERM and SIGKILL when ECS stops a container.

@@ -6,6 +6,7 @@ pub mod incident;
 mod notification;
 pub mod redact;
 mod source;
+mod sparkline;
 
 pub use console::{console_host, console_link};
 pub use notification::{
@@ -14,3 +15,4 @@ pub use notification::{
     RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent,
 };
 pub use source::Source;
+pub use sparkline::draw_sparkline;

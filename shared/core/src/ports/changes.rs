@@ -17,4 +17,18 @@ pub trait ChangeHistory {
         resource: &str,
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError>;
+
+    /// Lists the write calls to one AWS service since a time whose request names a resource, newest first. `source`:
+    /// `ecs.amazonaws.com`. ECS calls carry no resource that [`Self::cloudtrail_events`] finds.
+    /// At most 100 calls are searched. CloudTrail lags by minutes and allows two look-ups a second.
+    /// Source: LookupEvents.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn calls_about(
+        &self,
+        source: &str,
+        name: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError>;
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::AwsError;
-use crate::model::{Load, LoadQuery, TargetGroup, Traffic};
+use crate::model::{Load, LoadQuery, Measure, Series, TargetGroup, Traffic};
 
 /// CloudWatch metrics.
 pub trait Metrics {
@@ -18,6 +18,18 @@ pub trait Metrics {
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Vec<Traffic>, AwsError>;
+
+    /// Returns what an alarm measures, minute by minute between two times. Several metrics are summed. Leaves out the
+    /// current, incomplete minute. Source: GetMetricData.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails; a metric without data is no error.
+    async fn read_measure(
+        &self,
+        measure: &Measure,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Series, AwsError>;
 
     /// Returns the metrics of each service between two times, in the order of the queries.
     /// Leaves out the current, incomplete minute. Asks for up to 500 metrics a call.

@@ -180,7 +180,12 @@ impl<'a> Classification<'a> {
 
 /// Returns the cause of a stop, and the container that caused it.
 fn classify_task<'a>(task: &'a Task, definition: Option<&TaskDefinition>) -> Classification<'a> {
+    let has_exited = task.containers.iter().any(|c| c.exit_code.is_some());
     let matched = |container: &'a TaskContainer| {
+        // What went wrong while ECS stopped the others is not why the task stopped.
+        if has_exited && is_about_stopping(&container.reason) {
+            return None;
+        }
         stop_reasons::find_reason(&container.reason)
             .map(|reason| Classification::from_reason(&container.reason, reason, Some(container)))
     };
@@ -191,14 +196,21 @@ fn classify_task<'a>(task: &'a Task, definition: Option<&TaskDefinition>) -> Cla
     if let Some(killed) = by_container().find(|found| found.cause == StopCause::OutOfMemory) {
         return killed;
     }
-    // A container's reason is more precise than its task's, unless AWS itself stopped the task.
-    let by_task = stop_reasons::find_reason(&task.reason);
+    // A container's reason is more precise than its task's, unless AWS itself stopped the task. The reason of a person
+    // who stops a task is any text.
+    let by_task = stop_reasons::find_reason(&task.reason)
+        .filter(|reason| task.stop_code != "UserInitiated" || reason.cause == StopCause::Host);
     if let Some(reason) = by_task.filter(|reason| reason.cause != StopCause::Exit) {
         return Classification::from_reason(&task.reason, reason, None);
     }
     by_container()
         .find(|found| found.cause != StopCause::Exit)
         .unwrap_or_else(|| classify_by_stop_code(task, definition))
+}
+
+/// Reports whether a container's reason is about its end, not its start.
+fn is_about_stopping(reason: &str) -> bool {
+    reason.contains("CannotStopContainerError") || reason.contains("transition to stopped")
 }
 
 /// Finds the container on which another one waits in vain. ECS gives its name in the reason of the one that waits:

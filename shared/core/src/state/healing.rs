@@ -12,8 +12,8 @@ use crate::state::releases::Verified;
 pub struct HealthState {
     /// The current health incident, which stays until the service has been healthy for a while.
     pub incident: Option<HealthIncident>,
-    /// The time since which no task of the service serves.
-    pub none_serves_since: Option<Timestamp>,
+    /// The time in which no task of the service serves.
+    pub none_serves: Option<NoneServes>,
     /// The service is parked at a few tasks, because it is in a crash loop.
     pub parked: Option<Parked>,
     /// The tasks run on other capacity for a while.
@@ -22,6 +22,14 @@ pub struct HealthState {
     pub back_on_spot: Option<(Timestamp, u32)>,
     /// The time of the last memory increase.
     pub memory_increased_at: Option<Timestamp>,
+}
+
+/// A time in which no task of a service serves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoneServes {
+    pub since: Timestamp,
+    /// The time of the last observation of it.
+    pub seen_at: Timestamp,
 }
 
 /// A health incident, from the first unhealthy observation until the service has been healthy for
@@ -78,10 +86,6 @@ pub struct SwitchedCapacity {
     pub hours: u32,
 }
 
-const ESCALATED: &str = "called";
-const OUTAGE: &str = "outage";
-const DEPENDENCY_DOWN: &str = "down";
-
 impl HealthIncident {
     /// Returns an incident that starts now.
     #[must_use]
@@ -111,28 +115,25 @@ impl HealthIncident {
     /// Returns the key for the escalation, after no step has helped.
     #[must_use]
     pub fn escalation_key(&self) -> String {
-        self.build_subkey(ESCALATED)
+        self.build_subkey("called")
     }
 
-    /// The aspects of an incident whose messages are critical because nothing serves.
-    pub const OUTAGE_KEYS: [&str; 3] = [OUTAGE, DEPENDENCY_DOWN, ESCALATED];
-
-    /// Returns the key of the message that nothing serves.
+    /// Returns the key of the message that nothing serves since a time.
     #[must_use]
-    pub fn outage_key(&self) -> String {
-        self.build_subkey(OUTAGE)
+    pub fn outage_key(&self, since: Timestamp) -> String {
+        self.build_subkey(&format!("outage:{since}"))
     }
 
     /// Returns the key of the message that nothing serves while a dependency is down.
     #[must_use]
     pub fn dependency_key(&self) -> String {
-        self.build_subkey(DEPENDENCY_DOWN)
+        self.build_subkey("down")
     }
 
-    /// Returns the key of the message that no step is taken. It is sent again if the service stops to serve.
+    /// Returns the key of the message that no step is taken.
     #[must_use]
-    pub fn no_step_key(&self, is_outage: bool) -> String {
-        self.build_subkey(if is_outage { OUTAGE } else { "no-step" })
+    pub fn no_step_key(&self) -> String {
+        self.build_subkey("no-step")
     }
 
     /// Returns the key of the message about a step: each step has its own.

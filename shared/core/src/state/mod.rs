@@ -15,11 +15,12 @@ mod scaling;
 mod target;
 #[cfg(test)]
 mod target_tests;
+mod timeline;
 
 pub use attempt::Attempt;
 pub use backups::BackupState;
 pub use certificates::RecordedCertificate;
-pub use healing::{HealStep, HealthIncident, HealthState, Parked, SwitchedCapacity};
+pub use healing::{HealStep, HealthIncident, HealthState, NoneServes, Parked, SwitchedCapacity};
 pub use logs::{Exporting, LogState};
 pub use pre_deployment::{PreDeploymentResult, PreDeploymentRun};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};
@@ -31,3 +32,4 @@ pub use requests::{OpenRequests, RequestState, approval_key};
 pub use scaling::{RaisedMinimum, Scaling, ScalingState, Surge};
 pub(crate) use target::silenced_key;
 pub use target::{Pending, TargetState};
+pub use timeline::TimelineEntry;

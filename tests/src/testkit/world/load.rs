@@ -246,8 +246,9 @@ impl State {
             };
             let minutes =
                 (0..alarm.minutes).map(|n| newest - MINUTE * i32::try_from(n).unwrap_or_default());
-            let values: Vec<Option<f64>> =
-                minutes.map(|minute| self.value(&alarm, minute)).collect();
+            let values: Vec<Option<f64>> = minutes
+                .map(|minute| self.value(&alarm.measure, minute))
+                .collect();
             let state = match values.iter().flatten().count() {
                 0 if alarm.missing_data == "notBreaching" => AlarmState::Ok,
                 0 => AlarmState::InsufficientData,
@@ -269,10 +270,17 @@ impl State {
         events
     }
 
-    fn value(&self, alarm: &Alarm, minute: Timestamp) -> Option<f64> {
-        let Measure::One(metric) = &alarm.measure else {
-            return None;
-        };
+    fn value(&self, measure: &Measure, minute: Timestamp) -> Option<f64> {
+        let values = measure.metrics().iter();
+        values
+            .filter_map(|metric| {
+                self.value_besides(metric, minute)
+                    .or_else(|| self.value_of_load(metric, minute))
+            })
+            .reduce(|sum, value| sum + value)
+    }
+
+    fn value_of_load(&self, metric: &AlarmMetric, minute: Timestamp) -> Option<f64> {
         let of = |service: &Arn| {
             let (cluster, name) = service.ecs_cluster_and_name()?;
             let [c, s] = SERVICE_AND_CLUSTER
@@ -303,6 +311,31 @@ impl State {
             }
             _ => None,
         }
+    }
+
+    /// A value of a metric that tests put there.
+    fn value_besides(&self, metric: &AlarmMetric, minute: Timestamp) -> Option<f64> {
+        let dimensions = metric.dimensions.values();
+        dimensions
+            .filter_map(|target| self.measured.get(&(metric.name.clone(), target.clone())))
+            .find_map(|series| series.get(&minute).copied())
+    }
+
+    /// What an alarm measures, as GetMetricData answers it.
+    pub(super) fn measure_of(&self, measure: &Measure, from: Timestamp, to: Timestamp) -> Series {
+        let second = from.as_second();
+        let first = (0..).map(|n| second - second.rem_euclid(60) + n * 60);
+        first
+            .take_while(|at| *at < to.as_second())
+            .filter_map(|at| Timestamp::from_second(at).ok())
+            .filter_map(|minute| Some((minute, self.value(measure, minute)?)))
+            .collect()
+    }
+
+    /// Moves alarms by what is measured now, and answers the events of those that changed.
+    pub fn evaluate_alarms(&mut self) -> Vec<Value> {
+        let newest = self.now - MINUTE;
+        self.evaluate(newest)
     }
 }
 

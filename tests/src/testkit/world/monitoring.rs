@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use lamplighter::AwsError;
 use lamplighter::model::{
     AlarmState, Arn, CloudTrailEvent, ExistingAlarm, ExportTask, InactiveSubscription, Load,
-    LoadQuery, LogDay, LogGroup, LogStream, ProbeResult, ScalableTarget, Tagged, TargetGroup,
-    Traffic,
+    LoadQuery, LogDay, LogGroup, LogStream, Measure, ProbeResult, ScalableTarget, Series, Tagged,
+    TargetGroup, Traffic,
 };
 use lamplighter::policy::TARGET;
 use lamplighter::ports::{
@@ -29,6 +29,16 @@ impl Metrics for World {
             .iter()
             .map(|group| self.state().through(&group.arn, from, to))
             .collect())
+    }
+
+    async fn read_measure(
+        &self,
+        measure: &Measure,
+        from: Timestamp,
+        to: Timestamp,
+    ) -> Result<Series, AwsError> {
+        self.call("GetMetricData", "an alarm").await?;
+        Ok(self.state().measure_of(measure, from, to))
     }
 
     async fn read_loads(
@@ -186,14 +196,26 @@ impl ChangeHistory for World {
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError> {
         self.call("LookupEvents", resource).await?;
-        let mut found = self
-            .state()
-            .changes
-            .get(resource)
-            .cloned()
-            .unwrap_or_default();
-        found.retain(|change| change.at >= since);
-        Ok(found)
+        Ok(self.changes_since(resource, since))
+    }
+
+    async fn calls_about(
+        &self,
+        _: &str,
+        name: &str,
+        since: Timestamp,
+    ) -> Result<Vec<CloudTrailEvent>, AwsError> {
+        self.call("LookupEvents", name).await?;
+        Ok(self.changes_since(name, since))
+    }
+}
+
+impl World {
+    /// What CloudTrail says of calls about a resource.
+    fn changes_since(&self, resource: &str, since: Timestamp) -> Vec<CloudTrailEvent> {
+        let state = self.state();
+        let known = state.changes.get(resource).into_iter().flatten();
+        known.filter(|change| change.at >= since).cloned().collect()
     }
 }
 

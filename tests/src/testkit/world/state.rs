@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use lamplighter::model::{
     Arn, Certificate, CloudTrailEvent, CodeDeployment, ContainerInstance, Database, Deployment,
     Digest, ExistingAlarm, ExportTask, InactiveSubscription, Load, LoadBalancerTarget, LogGroup,
-    LogStream, PlatformImage, ScalableTarget, Service, ServiceDeployment, Snapshot,
+    LogStream, PlatformImage, ScalableTarget, Series, Service, ServiceDeployment, Snapshot,
     StrategySettings, Tagged, TargetGroup, Task, TaskDefinition, Traffic,
 };
 use lamplighter::notify::Notification;
@@ -51,6 +51,8 @@ pub struct State {
     pub commits: BTreeMap<Digest, String>,
     /// What is measured, by service.
     pub loads: BTreeMap<Arn, Load>,
+    /// What is measured besides, by the name of the metric and the target that a dimension names.
+    pub measured: BTreeMap<(String, String), Series>,
     /// By name.
     pub alarms: BTreeMap<String, ExistingAlarm>,
     /// Bodies by name.

@@ -28,6 +28,8 @@ pub enum Conduct {
     Runs,
     /// They run, and end with an exit code after a minute.
     Crashes,
+    /// They run for a few seconds.
+    CrashesAtOnce,
     /// They are killed for their memory after a minute.
     OutOfMemory,
     /// They never run: the secret is missing.
@@ -196,6 +198,18 @@ impl Fleet {
                 Some(stop) => self.stop(arn, &mut task, stop),
                 None => kept += 1,
             }
+            if conduct == Conduct::CrashesAtOnce {
+                self.backdate_stop(arn, &task, started + SignedDuration::from_secs(5));
+            }
+        }
+    }
+
+    /// Sets the time at which a task stopped that ran for less than a minute.
+    fn backdate_stop(&self, arn: &Arn, task: &Task, at: Timestamp) {
+        let mut state = self.world.state_mut();
+        let known = state.tasks.get_mut(arn).into_iter().flatten();
+        for stopped in known.filter(|other| other.task == task.task && other.is_stopped()) {
+            stopped.stopped_at = Some(at);
         }
     }
 
@@ -361,7 +375,9 @@ fn ends(conduct: Conduct) -> Option<(&'static str, &'static str, Option<i32>, &'
     const KILLED: &str = "OutOfMemoryError: Container killed due to memory usage";
     const UNHEALTHY: &str = "Task failed ELB health checks in (target-group arn:aws:elasticloadbalancing:eu-west-1:123456789012:targetgroup/web/0123456789abcdef)";
     match conduct {
-        Conduct::Crashes => Some(("EssentialContainerExited", EXITED, Some(1), "")),
+        Conduct::Crashes | Conduct::CrashesAtOnce => {
+            Some(("EssentialContainerExited", EXITED, Some(1), ""))
+        }
         Conduct::OutOfMemory => Some(("EssentialContainerExited", EXITED, Some(137), KILLED)),
         Conduct::FailsHealthChecks | Conduct::NeverHealthy => {
             Some(("ServiceSchedulerInitiated", UNHEALTHY, Some(143), ""))
@@ -394,6 +410,7 @@ fn never_runs(conduct: Conduct) -> Option<(&'static str, &'static str)> {
         Conduct::NeverStarts(reason) => of_task(reason),
         Conduct::Runs
         | Conduct::Crashes
+        | Conduct::CrashesAtOnce
         | Conduct::OutOfMemory
         | Conduct::FailsHealthChecks
         | Conduct::NeverHealthy

@@ -44,11 +44,20 @@ impl TargetState {
             healing.is_escalated = false;
             healing.unhealthy_since = now;
             healing.outage_ended_at = None;
-            let key = healing.incident_key();
-            self.notified.remove(&silenced_key(&escalation));
-            if let Some(at) = self.notified.remove(&escalation) {
-                self.notified.insert(key, at);
-            }
+            self.end_escalation();
+        }
+    }
+
+    /// Ends an escalation, so that steps are taken again. Keeps a key of the notification, for the resolution.
+    fn end_escalation(&mut self) {
+        let Some(healing) = &mut self.health.incident else {
+            return;
+        };
+        healing.is_escalated = false;
+        let escalation = healing.escalation_key();
+        self.notified.remove(&silenced_key(&escalation));
+        if let Some(at) = self.notified.remove(&escalation) {
+            self.notified.insert(healing.incident_key(), at);
         }
     }
 
@@ -118,7 +127,10 @@ impl TargetState {
     ) {
         match action {
             HealingAction::CloseIncident(_) => self.health.incident = None,
-            HealingAction::ParkService(park) if park.restores => self.health.parked = None,
+            HealingAction::ParkService(park) if park.restores => {
+                self.health.parked = None;
+                self.end_escalation();
+            }
             HealingAction::ParkService(park) => {
                 self.health.parked = Some(Parked {
                     before: park.from,

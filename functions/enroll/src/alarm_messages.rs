@@ -1,0 +1,203 @@
+//! The messages about Lamplighter's own alarms: value, bound, since when, the minutes before, and what changed.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::model::{Cause, CloudTrailEvent, ExistingAlarm, Series, pluralize};
+use lamplighter::notify::{Message, Severity, draw_sparkline};
+use lamplighter::state::TimelineEntry;
+
+use crate::alarm_incidents::AlarmDetails;
+use crate::alarm_kind::AlarmKind;
+use crate::alarm_names::alarm_kind;
+
+/// The share of failed requests from which errors are critical.
+const CRITICAL_ERROR_SHARE: f64 = 0.5;
+/// The number of calls that one message lists.
+const MAX_CALLS: usize = 5;
+
+/// What a message says of the target of an alarm.
+#[derive(Debug, Clone, Default)]
+pub struct AlarmFacts {
+    pub is_service: bool,
+    /// The most tasks, if the service is scaled by what the alarm measures.
+    pub maximum: Option<u32>,
+    /// What Lamplighter changed in the 30 minutes before.
+    pub timeline: Vec<TimelineEntry>,
+}
+
+/// Announces an alarm that fires: `412 HTTP 5xx responses a minute since 03:12 UTC, limit 10 - 96 % of requests fail`.
+pub fn firing_message(
+    alarm: &ExistingAlarm,
+    details: &AlarmDetails,
+    facts: &AlarmFacts,
+    since: Timestamp,
+) -> Message {
+    let kind = AlarmKind::of_alarm(&alarm.name);
+    let value = details.values.values().next_back().copied();
+    let limit = alarm.alarm.as_ref().map(|settings| settings.threshold);
+    let share = find_error_share(kind, details);
+    let impact = share.map_or(String::new(), |share| {
+        format!(" - {:.0} % of requests fail", share * 100.0)
+    });
+    let title = format!(
+        "{} since {}{}{impact}",
+        kind.describe_value(value, alarm),
+        since.strftime("%H:%M UTC"),
+        limit.map_or(String::new(), |limit| format!(
+            ", limit {}",
+            kind.format_limit(limit, alarm)
+        )),
+    );
+    let mut message = match find_severity(kind, value, limit, share) {
+        Severity::Critical => Message::critical(title),
+        Severity::Warning | Severity::Info => Message::warning(title),
+    };
+    message = message
+        .action(describe_action(kind, facts.maximum))
+        .why(format!(
+            "{}{}",
+            describe_values(kind, &details.values, alarm),
+            describe_timeline(&facts.timeline)
+        ))
+        .next(kind.advise(facts.is_service));
+    message.caused_by(kind.cause())
+}
+
+/// Says why Lamplighter does nothing about an alarm. `maximum`: the most tasks, if the service is scaled by the measure.
+fn describe_action(kind: AlarmKind, maximum: Option<u32>) -> String {
+    match (kind, maximum) {
+        (_, Some(maximum)) => format!(
+            "Lamplighter adds no task: the service runs its maximum of {}.",
+            pluralize(usize::try_from(maximum).unwrap_or_default(), "task")
+        ),
+        (AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests, None) => {
+            "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned()
+        }
+        (
+            AlarmKind::UnhealthyTargets
+            | AlarmKind::Errors
+            | AlarmKind::FreeStorage
+            | AlarmKind::Connections
+            | AlarmKind::ReplicaLag
+            | AlarmKind::RecoveryPoint
+            | AlarmKind::Other,
+            None,
+        ) => "Lamplighter reports this and changes nothing.".to_owned(),
+    }
+}
+
+/// Judges an alarm by what it means for users.
+fn find_severity(
+    kind: AlarmKind,
+    value: Option<f64>,
+    limit: Option<f64>,
+    share: Option<f64>,
+) -> Severity {
+    let is_critical = match (kind, value, limit) {
+        (AlarmKind::Errors, _, _) => share.is_some_and(|share| share >= CRITICAL_ERROR_SHARE),
+        // The limit is a tenth of the storage and four fifths of the connections.
+        (AlarmKind::FreeStorage, Some(free), Some(limit)) => free <= limit / 4.0,
+        (AlarmKind::Connections, Some(used), Some(limit)) => used >= limit / 0.8 * 0.97,
+        _ => false,
+    };
+    if is_critical {
+        Severity::Critical
+    } else {
+        Severity::Warning
+    }
+}
+
+/// Returns the share of requests that failed in the last minute; `None` for other alarms or without requests.
+fn find_error_share(kind: AlarmKind, details: &AlarmDetails) -> Option<f64> {
+    let (at, errors) = details.values.last_key_value()?;
+    let requests = details.requests.get(at).copied()?;
+    (kind == AlarmKind::Errors && requests > 0.0).then(|| (errors / requests).min(1.0))
+}
+
+/// Draws the values of the last minutes with their range, as a sentence.
+fn describe_values(kind: AlarmKind, values: &Series, alarm: &ExistingAlarm) -> String {
+    let numbers: Vec<f64> = values.values().copied().collect();
+    let (Some(least), Some(greatest)) = (
+        numbers.iter().copied().reduce(f64::min),
+        numbers.iter().copied().reduce(f64::max),
+    ) else {
+        return format!("CloudWatch: {}", alarm.state_reason);
+    };
+    format!(
+        "Last {} min: {} ({} to {}).",
+        numbers.len(),
+        draw_sparkline(&numbers),
+        kind.format_number(least),
+        kind.format_limit(greatest, alarm)
+    )
+}
+
+/// Lists what changed before, one line each.
+fn describe_timeline(timeline: &[TimelineEntry]) -> String {
+    if timeline.is_empty() {
+        return " Lamplighter changed nothing in the 30 minutes before.".to_owned();
+    }
+    let lines: Vec<String> = timeline
+        .iter()
+        .map(|entry| format!("\n  {} {}", entry.at.strftime("%H:%M UTC"), entry.what))
+        .collect();
+    format!("\nIn the 30 minutes before:{}", lines.concat())
+}
+
+/// Reports the calls before an alarm that CloudTrail knows by now; `None` without any.
+pub fn calls_message(alarm: &ExistingAlarm, calls: &[CloudTrailEvent]) -> Option<Message> {
+    let kind = AlarmKind::of_alarm(&alarm.name);
+    let lines: Vec<String> = calls
+        .iter()
+        .rev()
+        .take(MAX_CALLS)
+        .map(|call| {
+            format!(
+                "\n  {} {} by {}",
+                call.at.strftime("%H:%M UTC"),
+                call.call,
+                call.by
+            )
+        })
+        .collect();
+    (!lines.is_empty()).then(|| {
+        Message::info(format!(
+            "changed before the alarm {}",
+            alarm_kind(&alarm.name)
+        ))
+        .why(format!(
+            "CloudTrail knows of calls in the 30 minutes before:{}",
+            lines.concat()
+        ))
+        .next("Look at these changes first.")
+        .caused_by(kind.cause())
+    })
+}
+
+/// Announces that an alarm is back within its limit.
+pub fn resolved_message(
+    alarm: &ExistingAlarm,
+    details: &AlarmDetails,
+    since: Option<Timestamp>,
+    now: Timestamp,
+) -> Message {
+    let kind = AlarmKind::of_alarm(&alarm.name);
+    let value = details.values.values().next_back().copied();
+    let duration = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
+    Message::info(format!(
+        "{} - back within the limit after {} min",
+        kind.describe_value(value, alarm),
+        duration.as_mins()
+    ))
+    .why(describe_values(kind, &details.values, alarm))
+    .next("Nothing to do.")
+    .caused_by(kind.cause())
+}
+
+/// Closes the incident of an alarm that no longer exists.
+pub fn removed_message(kind: &str) -> Message {
+    let cause: Cause = AlarmKind::of_alarm(kind).cause();
+    Message::info(format!("incident closed - alarm {kind} removed"))
+        .why("The target is no longer managed, or its tags ask for no such alarm any more.")
+        .next("Nothing to do.")
+        .caused_by(cause)
+}
