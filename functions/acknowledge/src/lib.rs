@@ -137,6 +137,7 @@ impl Acknowledge {
         let message = Message::info("acknowledged by a link")
             .deduplicated_by(format!("{ACKNOWLEDGED_PREFIX}{}", link.incident));
         Notification {
+            runbook: None,
             message,
             at: (self.clock)(),
             source: Function::Acknowledge.into(),

@@ -90,6 +90,7 @@ impl ChannelReporter<'_> {
 
     fn build_notification(&self, source: Source, message: Message) -> Notification {
         Notification {
+            runbook: None,
             message,
             at: self.now,
             source,

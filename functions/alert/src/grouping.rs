@@ -87,6 +87,9 @@ fn apply_notification(incident: &mut Incident, notification: &Notification) {
     if incident.app.is_none() {
         incident.app.clone_from(&notification.app);
     }
+    if notification.runbook.is_some() {
+        incident.runbook.clone_from(&notification.runbook);
+    }
     incident.severity = incident.severity.max(message.severity);
     if let Some(condition) = &message.clears {
         resolve_condition(incident, condition, notification.at);
@@ -121,8 +124,9 @@ fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
 }
 
 /// Reopens a resolved incident, or starts a new one in its place, such as a release after a
-/// release.
+/// release. Whoever acknowledged it before knows nothing of its return.
 fn reopen_incident(incident: &mut Incident, notification: &Notification) {
+    incident.acknowledged = false;
     if incident.was_firing && incident.severity.min(notification.message.severity) > Severity::Info
     {
         incident.reopened_at.push(notification.at);
@@ -135,7 +139,6 @@ fn reopen_incident(incident: &mut Incident, notification: &Notification) {
         });
     incident.since = notification.at;
     incident.was_firing = false;
-    incident.acknowledged = false;
     incident.reopened_at.clear();
     for delivery in incident.deliveries.values_mut() {
         delivery.resolved = false;

@@ -24,6 +24,10 @@ pub fn suppression_reason(
     state: &DispatcherState,
     now: Timestamp,
 ) -> Option<String> {
+    // A resolution follows its alert, so nothing holds it back: an alert in PagerDuty would stay open.
+    if incident.resolved_at.is_some() && was_notified(incident) {
+        return None;
+    }
     silence_reason(incident, state, now).or_else(|| inhibition_reason(incident, state, now))
 }
 
@@ -41,10 +45,6 @@ fn inhibition_reason(
 ) -> Option<String> {
     // Only services depend on databases and releases.
     incident.target.ecs_cluster_and_name()?;
-    // A resolution follows its alert, so it is never inhibited.
-    if incident.resolved_at.is_some() && was_notified(incident) {
-        return None;
-    }
     state
         .incidents
         .values()
@@ -72,12 +72,13 @@ fn release_inhibition(incident: &Incident, other: &Incident, now: Timestamp) -> 
     (is_recent && is_explained).then(|| "a release is in progress".to_owned())
 }
 
-/// Reports whether a release in progress can explain an incident: the health of its tasks. An alarm
-/// of the user is never inhibited, because it may have been created to watch releases.
+/// Reports whether a release in progress can explain an incident: the health of its tasks. A critical one is never
+/// inhibited: nothing serves, whatever explains it. Nor is an alarm of the user, which may have been created to watch
+/// releases.
 fn can_be_caused_by_release(incident: &Incident) -> bool {
     let has_user_alarm = incident
         .firing
         .keys()
         .any(|condition| ConditionKind::from_key(condition) == ConditionKind::UserAlarm);
-    incident.cause == Cause::Health && !has_user_alarm
+    incident.cause == Cause::Health && incident.severity < Severity::Critical && !has_user_alarm
 }

@@ -49,6 +49,7 @@ fn service(name: &str) -> Arn {
 
 fn notice(source: impl Into<Source>, target: Arn, minute: i64, message: Message) -> Notification {
     Notification {
+        runbook: None,
         message,
         at: at(minute),
         source: source.into(),
@@ -362,6 +363,66 @@ fn a_silence_ends_by_itself() {
     );
     let incident = only(&mut desk).clone();
     assert!(incident.line_count == 1 && suppression_reason(&incident, &desk, at(59)).is_some());
+}
+
+/// A silence holds back alerts, not the end of what was sent before: an alert in PagerDuty would stay open.
+#[test]
+fn the_resolution_of_what_was_sent_is_never_silenced() {
+    let mut desk = desk(&[crash(0)]);
+    tell(only(&mut desk), 0);
+    let silenced = |notice: Notification| Notification {
+        silenced_until: Some(at(600)),
+        ..notice
+    };
+    ingest_notification(&mut desk, &silenced(well(30)));
+    let incident = only(&mut desk).clone();
+    assert_eq!(suppression_reason(&incident, &desk, at(31)), None);
+    assert_eq!(now_due(&incident, 31), Some(NotificationKind::Resolved));
+    // What was never sent stays silent.
+    let quiet = self::desk(&[silenced(crash(0)), silenced(well(30))]);
+    let incident = quiet.incidents.values().next().unwrap();
+    assert!(suppression_reason(incident, &quiet, at(31)).is_some());
+}
+
+/// Whoever acknowledged the first firing knows nothing of the second.
+#[test]
+fn an_incident_that_returns_is_unacknowledged() {
+    let mut desk = desk(&[crash(0)]);
+    tell(only(&mut desk), 0);
+    only(&mut desk).acknowledged = true;
+    ingest_notification(&mut desk, &well(10));
+    tell(only(&mut desk), 10);
+    ingest_notification(&mut desk, &crash(20));
+    assert!(!only(&mut desk).acknowledged);
+    assert_eq!(tell(only(&mut desk), 20), Some(NotificationKind::Updated));
+    assert_eq!(now_due(only(&mut desk), 20 + 239), None);
+    assert_eq!(
+        now_due(only(&mut desk), 20 + 240),
+        Some(NotificationKind::Reminder)
+    );
+}
+
+/// A total outage is told at once, whatever is being tried. A warning waits for the end of the release.
+#[test]
+fn a_release_holds_back_no_critical_alert() {
+    let release = notice(
+        Function::Rollout,
+        service("web"),
+        0,
+        Message::info("deploying RC_1.1.0").fires("release"),
+    );
+    let desk = desk(&[release, crash(1)]);
+    let health = |desk: &DispatcherState| {
+        let mut incidents = desk.incidents.values();
+        incidents
+            .find(|incident| incident.firing.keys().any(|key| key.starts_with("heal:")))
+            .unwrap()
+            .clone()
+    };
+    assert!(suppression_reason(&health(&desk), &desk, at(2)).is_some());
+    let mut desk = desk;
+    ingest_notification(&mut desk, &called(2));
+    assert_eq!(suppression_reason(&health(&desk), &desk, at(3)), None);
 }
 
 #[test]

@@ -206,6 +206,7 @@ fn notice(n: u32, at: Timestamp, message: Message) -> Notification {
         "arn:aws:ecs:eu-west-1:123456789012:service/shop/s{n:02}"
     ));
     Notification {
+        runbook: None,
         message,
         at,
         source: lamplighter::Function::Heal.into(),

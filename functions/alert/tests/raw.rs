@@ -255,6 +255,21 @@ fn a_failed_deployment_fires_until_one_succeeds() {
     );
 }
 
+/// Every message about a target links to its runbook.
+#[test]
+fn a_message_links_to_the_runbook() {
+    let runbook = "https://wiki.example.com/shop/web";
+    let notice = Notification {
+        runbook: Some(runbook.to_owned()),
+        ..sample("dead-letters").unwrap()
+    };
+    assert!(
+        body(&notice).contains(&format!("\n\nRunbook: {runbook}\n\n")),
+        "{}",
+        body(&notice)
+    );
+}
+
 #[test]
 fn dead_letters_fire_until_the_queue_is_empty() {
     let notice = sample("dead-letters").unwrap();

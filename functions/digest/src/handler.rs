@@ -102,6 +102,7 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
     fn build_notification(&self, report: &DailyReport, window: &Window) -> Notification {
         let target = Arn::new(&self.defaults.topic);
         Notification {
+            runbook: None,
             message: Message::info(text::render_title(report)).why(text::render_body(report)),
             // The time makes the report of a day idempotent, however often it is sent.
             at: window.to,

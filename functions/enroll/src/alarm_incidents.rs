@@ -1,12 +1,13 @@
 //! Incidents of Lamplighter's own alarms: which of them people hear about, and when they are over. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
-use lamplighter::model::{AlarmState, CloudTrailEvent, ExistingAlarm, Series};
+use lamplighter::model::{AlarmState, ExistingAlarm};
 use lamplighter::notify::Message;
 use lamplighter::policy::{HealMode, HealPolicy};
 use lamplighter::state::TargetState;
-use serde::Serialize;
 
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_messages::{self, AlarmFacts};
@@ -22,18 +23,6 @@ pub const TIMELINE: SignedDuration = SignedDuration::from_mins(30);
 /// The age of an alarm at which CloudTrail knows what happened before it, and until which it is asked.
 const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(5);
 const CLOUDTRAIL_UNTIL: SignedDuration = SignedDuration::from_mins(20);
-
-/// What a message about an alarm says beside its state.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct AlarmDetails {
-    pub name: String,
-    /// The last 15 minutes of what it measures.
-    pub values: Series,
-    /// The requests of the same minutes; read only for errors.
-    pub requests: Series,
-    /// Calls that changed the target before, according to CloudTrail.
-    pub calls: Vec<CloudTrailEvent>,
-}
 
 /// The detail that must be read about an alarm now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,13 +45,19 @@ fn calls_key(name: &str) -> String {
 
 /// Returns what to read about an alarm; `None` if no message about it is due.
 pub fn find_wanted_detail(
+    context: TargetContext<'_, Policy>,
+    subject: &Subject,
     alarm: &ExistingAlarm,
-    state: &TargetState,
     now: Timestamp,
 ) -> Option<WantedDetail> {
+    let state = context.state;
     let is_notified = state.was_notified(&alarm_key(&alarm.name));
     match (alarm.state, is_notified) {
-        (AlarmState::Alarm, false) | (AlarmState::Ok, true) => Some(WantedDetail::Values),
+        (AlarmState::Alarm, false) => {
+            let tags = &context.target.tags;
+            is_incident(context.policy, tags, subject, &alarm.name).then_some(WantedDetail::Values)
+        }
+        (AlarmState::Ok, true) => Some(WantedDetail::Values),
         (AlarmState::Alarm, true) => {
             let age = now.duration_since(alarm.state_since?);
             let is_due = (CLOUDTRAIL_LAG..CLOUDTRAIL_UNTIL).contains(&age);
@@ -110,7 +105,7 @@ fn report_alarm(
             let since = alarm.state_since.unwrap_or(now);
             let facts = AlarmFacts {
                 is_service: matches!(observed.subject, Subject::Service { .. }),
-                maximum: find_maximum(context.policy, observed, alarm),
+                maximum: find_maximum(context.policy, &observed.subject, &alarm.name),
                 timeline: context.state.list_timeline(since - TIMELINE, since),
             };
             let firing = alarm_messages::firing_message(alarm, &details, &facts, since)
@@ -166,39 +161,45 @@ pub fn is_reported(
     observed: &Observed,
     alarm: &ExistingAlarm,
 ) -> bool {
-    context.state.was_notified(&alarm_key(&alarm.name)) || is_incident(context, observed, alarm)
+    context.state.was_notified(&alarm_key(&alarm.name))
+        || is_incident(
+            context.policy,
+            &context.target.tags,
+            &observed.subject,
+            &alarm.name,
+        )
 }
 
 /// Reports whether people must hear of an alarm that fires, because nothing else of Lamplighter acts on it.
-fn is_incident(
-    context: TargetContext<'_, Policy>,
-    observed: &Observed,
-    alarm: &ExistingAlarm,
+pub fn is_incident(
+    policy: &Policy,
+    tags: &BTreeMap<String, String>,
+    subject: &Subject,
+    alarm: &str,
 ) -> bool {
-    let Subject::Service { service, .. } = &observed.subject else {
+    let Subject::Service { service, .. } = subject else {
         return true;
     };
     if service.status != "ACTIVE" || service.desired_count == 0 {
         return false;
     }
-    if AlarmKind::of_alarm(&alarm.name) == AlarmKind::UnhealthyTargets {
+    if AlarmKind::of_alarm(alarm) == AlarmKind::UnhealthyTargets {
         // `heal` acts on it, and reports it.
-        return HealPolicy::from_tags(&context.target.tags)
-            .is_ok_and(|policy| policy.mode == HealMode::Off);
+        return HealPolicy::from_tags(tags).is_ok_and(|policy| policy.mode == HealMode::Off);
     }
-    find_maximum(context.policy, observed, alarm)
+    find_maximum(policy, subject, alarm)
         .is_none_or(|maximum| service.desired_count.unsigned_abs() >= maximum)
 }
 
 /// Returns the most tasks of a service that is scaled by what an alarm measures; `None` if it isn't.
-fn find_maximum(policy: &Policy, observed: &Observed, alarm: &ExistingAlarm) -> Option<u32> {
-    let Subject::Service { scalable, .. } = &observed.subject else {
+fn find_maximum(policy: &Policy, subject: &Subject, alarm: &str) -> Option<u32> {
+    let Subject::Service { scalable, .. } = subject else {
         return None;
     };
     let scale = policy.scale.as_ref();
     let auto_scaled = scalable.as_ref().map(|scalable| scalable.max);
     let maximum = auto_scaled.or(scale.map(|scale| scale.max));
-    match AlarmKind::of_alarm(&alarm.name) {
+    match AlarmKind::of_alarm(alarm) {
         AlarmKind::Cpu | AlarmKind::Requests => maximum,
         AlarmKind::Memory => match scale {
             Some(scale) => maximum.filter(|_| scale.memory.is_some()),

@@ -5,7 +5,7 @@ use lamplighter::model::{Cause, CloudTrailEvent, ExistingAlarm, Series, pluraliz
 use lamplighter::notify::{Message, Severity, draw_sparkline};
 use lamplighter::state::TimelineEntry;
 
-use crate::alarm_incidents::AlarmDetails;
+use crate::alarm_details::AlarmDetails;
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_kind;
 
@@ -24,7 +24,7 @@ pub struct AlarmFacts {
     pub timeline: Vec<TimelineEntry>,
 }
 
-/// Announces an alarm that fires: `412 HTTP 5xx responses a minute since 03:12 UTC, limit 10 - 96 % of requests fail`.
+/// Announces an alarm that fires: `412 HTTP 5xx responses a minute, 96 % of requests, since 03:12 UTC, limit 10`.
 pub fn firing_message(
     alarm: &ExistingAlarm,
     details: &AlarmDetails,
@@ -36,10 +36,10 @@ pub fn firing_message(
     let limit = alarm.alarm.as_ref().map(|settings| settings.threshold);
     let share = find_error_share(kind, details);
     let impact = share.map_or(String::new(), |share| {
-        format!(" - {:.0} % of requests fail", share * 100.0)
+        format!(", {:.0} % of requests,", share * 100.0)
     });
     let title = format!(
-        "{} since {}{}{impact}",
+        "{}{impact} since {}{}",
         kind.describe_value(value, alarm),
         since.strftime("%H:%M UTC"),
         limit.map_or(String::new(), |limit| format!(

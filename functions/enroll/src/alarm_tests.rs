@@ -14,7 +14,7 @@ use lamplighter::state::{Scaling, TargetState, TimelineEntry};
 use lamplighter::{Event, Plan};
 use rstest::rstest;
 
-use crate::alarm_incidents::AlarmDetails;
+use crate::alarm_details::AlarmDetails;
 use crate::alarm_messages::AlarmFacts;
 use crate::{Enroll, Observed, OwnAlarm, Subject, alarm_messages, decide};
 

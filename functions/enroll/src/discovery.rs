@@ -7,7 +7,7 @@ use lamplighter::Function;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
-use lamplighter::model::{Arn, Tagged};
+use lamplighter::model::{AlarmState, Arn, Tagged};
 use lamplighter::policy::{self, APP, MANAGED, PREFIX, STACK, TARGET};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -81,15 +81,36 @@ async fn find_target_of_alarm<C: Reads, L: Ledger>(
     if change.muted {
         return Ok(Targets::Skipped(format!("{} is muted", change.name)));
     }
+    // The first data of a new alarm resolve nothing. Where data were missing in between, the sweep finds the end.
+    if change.state == AlarmState::Ok && change.previous == Some(AlarmState::InsufficientData) {
+        return Ok(Targets::Skipped(format!(
+            "{} did not fire before",
+            change.name
+        )));
+    }
     let tags = discovery.cloud.alarm_tags(&change.arn).await?;
     let is_own = tags.get(STACK) == Some(&discovery.defaults.stack);
-    match tags.get(TARGET).filter(|_| is_own) {
-        Some(target) => find_named_targets(discovery, vec![Arn::new(target)]).await,
-        None => Ok(Targets::Skipped(format!(
+    let Some(arn) = tags.get(TARGET).filter(|_| is_own).map(Arn::new) else {
+        return Ok(Targets::Skipped(format!(
             "{} is not an alarm of this stack",
             change.name
-        ))),
+        )));
+    };
+    let found = find_named_targets(discovery, vec![arn.clone()]).await?;
+    // `scale` or `heal` acts on it in this moment, and must not find its target locked.
+    let is_left_to_others = match &found {
+        Targets::Found(_, prefetched) if change.state == AlarmState::Alarm => {
+            prefetched.is_left_to_others(&arn, &change.name, discovery.defaults)
+        }
+        Targets::Found(..) | Targets::Skipped(_) => false,
+    };
+    if is_left_to_others {
+        return Ok(Targets::Skipped(format!(
+            "another function acts on {}",
+            change.name
+        )));
     }
+    Ok(found)
 }
 
 /// Finds the targets whose alarms fired when they were last observed.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use lamplighter::engine::TargetContext;
 use lamplighter::model::InactiveSubscription;
 use lamplighter::plan::Finding;
+use lamplighter::policy;
 
 use crate::alarm_findings::check_alarms;
 use crate::database_findings::check_database;
@@ -47,8 +48,20 @@ pub fn find_problems(
             .collect(),
         Subject::Database(_) | Subject::Application { .. } | Subject::Gone => Vec::new(),
     };
+    found.extend(policy::find_invalid_runbook(&context.target.tags).map(describe_runbook));
     found.extend(check_alarms(context, observed, now));
     found
+}
+
+fn describe_runbook(value: &str) -> Finding {
+    build_finding(
+        format!("runbook:{value}"),
+        "tag lamplighter:runbook is no address",
+        format!(
+            "\"{value}\" doesn't start with https:// or http://, or has a space, so that no message links to it."
+        ),
+        "Set the tag to the address of the runbook.",
+    )
 }
 
 fn describe_subscription(inactive: &InactiveSubscription) -> Finding {

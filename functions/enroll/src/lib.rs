@@ -8,6 +8,7 @@
 //! the targets whose alarms fire. It never changes an alarm
 //! that it doesn't own, even one with a name of its own. It reports findings but doesn't fix them.
 
+mod alarm_details;
 mod alarm_findings;
 mod alarm_incidents;
 mod alarm_kind;
@@ -39,6 +40,7 @@ mod subject_alarms;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lamplighter::Function;
@@ -53,7 +55,7 @@ use lamplighter::{AwsError, Operation, Plan};
 
 use crate::reads::Reads;
 
-pub use alarm_incidents::AlarmDetails;
+pub use alarm_details::AlarmDetails;
 pub use decide::decide;
 pub use observation::Prefetched;
 pub use observed::{Observed, OwnAlarm, Subject};
@@ -66,6 +68,8 @@ pub struct Enroll;
 impl Operation for Enroll {
     const FUNCTION: Function = Function::Enroll;
     const CLEANS_UP_UNMANAGED: bool = true;
+    // `scale` and `rollout` may react to the same alarm.
+    const LEASE_PATIENCE: Duration = Duration::from_secs(5);
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;

@@ -9,9 +9,10 @@ use lamplighter::model::{
     Arn, CloudTrailEvent, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
     Tagged, TargetGroup,
 };
-use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, TARGET};
+use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, StackDefaults, TARGET};
 
-use crate::alarm_incidents::{AlarmDetails, TIMELINE, WantedDetail, find_wanted_detail};
+use crate::alarm_details::AlarmDetails;
+use crate::alarm_incidents::{TIMELINE, WantedDetail, find_wanted_detail, is_incident};
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
@@ -104,6 +105,27 @@ impl Prefetched {
             arn: arn.clone(),
             tags: tags.cloned().unwrap_or_default(),
         }
+    }
+
+    /// Reports whether an alarm of a service is no incident, because another function acts on it.
+    pub(crate) fn is_left_to_others(
+        &self,
+        arn: &Arn,
+        alarm: &str,
+        defaults: &StackDefaults,
+    ) -> bool {
+        let Some(service) = self.services.get(arn) else {
+            return false;
+        };
+        let subject = Subject::Service {
+            service: Box::new(service.clone()),
+            groups: Vec::new(),
+            definition: None,
+            newest: None,
+            scalable: self.scalable.get(arn).cloned(),
+        };
+        Policy::from_tags(&service.tags, defaults)
+            .is_ok_and(|policy| !is_incident(&policy, &service.tags, &subject, alarm))
     }
 
     /// Returns the prefetched state of one target, and reads what only this target needs.
@@ -262,7 +284,7 @@ async fn read_details<C: Reads>(
             name: alarm.name.clone(),
             ..AlarmDetails::default()
         };
-        match find_wanted_detail(alarm, context.state, now) {
+        match find_wanted_detail(context, subject, alarm, now) {
             Some(WantedDetail::Values) => {
                 read_values(&mut details, alarm, subject, now, cloud).await?;
             }
@@ -313,9 +335,9 @@ async fn read_calls<C: Reads>(
         _ => "rds.amazonaws.com",
     };
     let full_name = arn.display_name();
-    let name = full_name.rsplit('/').next().unwrap_or_default();
+    let names: Vec<&str> = full_name.split('/').collect();
     let mut calls = cloud
-        .calls_about(source, name, since)
+        .calls_about(source, &names, since)
         .await
         .unwrap_or_default();
     // What the functions of the stack did is in the timeline.

@@ -6,7 +6,7 @@ use lamplighter::model::{
 };
 use serde::Serialize;
 
-use crate::alarm_incidents::AlarmDetails;
+use crate::alarm_details::AlarmDetails;
 use crate::stray_tags::StrayTag;
 
 /// The observed state of a target, as the input of [`crate::decide`].

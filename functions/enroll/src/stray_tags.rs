@@ -3,7 +3,7 @@
 use lamplighter::AwsError;
 use lamplighter::model::Arn;
 use lamplighter::plan::Finding;
-use lamplighter::policy::{self, ACK, APP, MANAGED, SILENCE};
+use lamplighter::policy::{self, ACK, APP, MANAGED, RUNBOOK, SILENCE};
 use lamplighter::ports::TagKeys;
 use serde::Serialize;
 
@@ -64,7 +64,7 @@ pub async fn find_stray_tags<C: TagKeys>(cloud: &C) -> Result<Vec<StrayTag>, Aws
 fn is_misplaced(key: &str, works_on: &str, arn: &Arn) -> bool {
     let kind = kind_of(arn);
     // CloudFormation gives the tags of a stack to each of its resources.
-    let is_general = [MANAGED, APP, SILENCE, ACK].contains(&key);
+    let is_general = [MANAGED, APP, SILENCE, ACK, RUNBOOK].contains(&key);
     match kind {
         Some("cluster") => true,
         Some(kind) => !is_general && !works_on.split(", ").any(|one| one == kind),

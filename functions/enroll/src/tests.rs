@@ -378,7 +378,9 @@ fn every_finding_as_people_read_it() {
             stray_tags: stray_tags(),
         },
     );
-    let database = given(worst.arn.clone(), Subject::Database(worst.into())).tag("managed", "true");
+    let database = given(worst.arn.clone(), Subject::Database(worst.into()))
+        .tag("managed", "true")
+        .tag("runbook", "see the wiki");
     let all = [
         hurting(),
         stopped,

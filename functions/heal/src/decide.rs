@@ -14,7 +14,6 @@ use lamplighter::state::{HealthIncident, TargetState};
 use crate::decision::Decision;
 use crate::health::{Failing, Health, Symptom};
 use crate::observed_service::ObservedService;
-use crate::outage::is_outage_news;
 use crate::policy::Policy;
 use crate::timing::{HEALTHY_PERIOD, back_off_until, grace_period_end};
 use crate::{capacity, messages, parking, steps};
@@ -84,7 +83,7 @@ fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
             .is_some_and(|key| notified.contains_key(key));
         message.severity == Severity::Critical && !is_known
     };
-    if plan.messages.iter().any(is_news) || !is_outage_news(observed, decision.state()) {
+    if plan.messages.iter().any(is_news) || !observed.is_outage_news(decision.state()) {
         return None;
     }
     let symptom = match &observed.health {

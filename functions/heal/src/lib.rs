@@ -37,6 +37,7 @@ mod parking;
 mod policy;
 mod prefetched;
 mod reads;
+mod running_tasks;
 mod service_observation;
 mod sizes;
 mod steps;

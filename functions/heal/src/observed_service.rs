@@ -141,6 +141,25 @@ impl ObservedService {
         self.serving.is_outage(self.at)
     }
 
+    /// Reports whether an outage is due to be notified: no critical message was sent since nothing serves. A silenced one
+    /// doesn't count, so that it follows after the silence.
+    #[must_use]
+    pub fn is_outage_news(&self, state: &TargetState) -> bool {
+        let Some(since) = self.serving.none_since.filter(|_| self.is_outage()) else {
+            return false;
+        };
+        if self.mass_failure.is_some() {
+            return false;
+        }
+        state.health.incident.as_ref().is_none_or(|healing| {
+            let is_told_since =
+                |key: String| state.notified.get(&key).is_some_and(|at| *at >= since);
+            !state.notified.contains_key(&healing.outage_key(since))
+                && !is_told_since(healing.dependency_key())
+                && !is_told_since(healing.escalation_key())
+        })
+    }
+
     /// Reports whether the service places tasks on Spot capacity.
     #[must_use]
     pub fn is_on_spot(&self) -> bool {

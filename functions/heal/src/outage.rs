@@ -12,7 +12,6 @@ use lamplighter::state::{NoneServes, TargetState};
 use serde::Serialize;
 
 use crate::assessment::is_target_of_task;
-use crate::observed_service::ObservedService;
 
 /// The least time without a serving task that is an outage.
 const MIN_OUTAGE: SignedDuration = SignedDuration::from_secs(60);
@@ -169,22 +168,4 @@ fn is_reached(task: &Task, targets: &[LoadBalancerTarget], ec2: &BTreeMap<String
 /// Reports whether a load balancer checks a target.
 fn is_checked(target: &LoadBalancerTarget) -> bool {
     !UNCHECKED_STATES.contains(&target.state.as_str())
-}
-
-/// Reports whether an outage is due to be notified: no critical message was sent since nothing serves. A silenced one
-/// doesn't count, so that it follows after the silence.
-#[must_use]
-pub fn is_outage_news(observed: &ObservedService, state: &TargetState) -> bool {
-    let Some(since) = observed.serving.none_since.filter(|_| observed.is_outage()) else {
-        return false;
-    };
-    if observed.mass_failure.is_some() {
-        return false;
-    }
-    state.health.incident.as_ref().is_none_or(|healing| {
-        let is_told_since = |key: String| state.notified.get(&key).is_some_and(|at| *at >= since);
-        !state.notified.contains_key(&healing.outage_key(since))
-            && !is_told_since(healing.dependency_key())
-            && !is_told_since(healing.escalation_key())
-    })
 }

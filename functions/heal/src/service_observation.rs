@@ -1,11 +1,9 @@
 //! Reads the health of one service from AWS, and the cause of its symptom.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
-use lamplighter::model::{Arn, LoadBalancerTarget, Service, TargetHealthCheck, Task};
+use lamplighter::model::{Service, Task};
 use lamplighter::ports::{TaskLifecycle, TaskOwner};
 use lamplighter::release::dependencies;
 use lamplighter::state::HealthIncident;
@@ -15,10 +13,10 @@ use crate::assessment::assess_health;
 use crate::causes;
 use crate::health::{Health, Symptom};
 use crate::observed_service::ObservedService;
-use crate::outage::{self, Serving, is_outage_news};
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
+use crate::running_tasks::{RunningTasks, observe_serving, read_health_checks, read_running_tasks};
 use crate::timing::{back_off_until, grace_period_end};
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
@@ -122,7 +120,7 @@ async fn investigate_symptom<C: Reads>(
         || observed.is_outage() && needs_operator(symptom);
     let is_due = observed.grace_period_over && !is_backing_off
         || healing.is_excused
-        || is_outage_news(observed, context.state);
+        || observed.is_outage_news(context.state);
     if !is_due || observed.mass_failure.is_some() || context.state.is_release_in_progress(now) {
         return Ok(());
     }
@@ -180,17 +178,6 @@ async fn read_cause<C: Reads>(
     }
 }
 
-async fn read_health_checks<C: Reads>(
-    service: &Service,
-    cloud: &C,
-) -> Result<Vec<TargetHealthCheck>, AwsError> {
-    let groups = cloud.describe_target_groups(&service.target_groups).await?;
-    Ok(groups
-        .into_values()
-        .map(|group| group.health_check)
-        .collect())
-}
-
 /// Classifies the stopped tasks. The task definition is read only if it must tell which of several containers failed.
 async fn classify_tasks<C: Reads>(
     stopped: &[Task],
@@ -225,14 +212,6 @@ async fn classify_tasks<C: Reads>(
             StoppedTask::from_task(task, own)
         })
         .collect())
-}
-
-/// The running tasks of a service, and what load balancers say about them.
-struct RunningTasks {
-    tasks: Vec<Task>,
-    targets: Vec<LoadBalancerTarget>,
-    /// The EC2 instance of each container instance with tasks that have no address of their own.
-    ec2: BTreeMap<String, String>,
 }
 
 /// Assesses the health of a service, and how much of it serves. Running tasks and targets are read only if tasks fail or
@@ -275,127 +254,4 @@ async fn assess_service<C: Reads>(
         cloud,
     )
     .await
-}
-
-impl RunningTasks {
-    const NONE: Self = Self {
-        tasks: Vec::new(),
-        targets: Vec::new(),
-        ec2: BTreeMap::new(),
-    };
-}
-
-/// Reads the running tasks and their targets. Returns `None` if they can't matter.
-async fn read_running_tasks<C: Reads>(
-    service: &Service,
-    by_tasks: &Health,
-    is_single_stop: bool,
-    cloud: &C,
-) -> Result<Option<RunningTasks>, AwsError> {
-    let is_failing = by_tasks.is_failing();
-    let is_balanced = !service.target_groups.is_empty();
-    if service.running_count == 0 || !is_failing && (is_single_stop || !is_balanced) {
-        return Ok(None);
-    }
-    let targets = if is_balanced {
-        cloud.describe_target_health(&service.target_groups).await?
-    } else {
-        Vec::new()
-    };
-    if !is_failing && !targets.iter().any(LoadBalancerTarget::is_unhealthy) {
-        return Ok(None);
-    }
-    let tasks = cloud
-        .list_tasks(TaskOwner::Service(&service.arn), TaskLifecycle::Running)
-        .await?;
-    let ec2 = if is_balanced {
-        read_ec2_instances(&tasks, cloud).await?
-    } else {
-        BTreeMap::new()
-    };
-    Ok(Some(RunningTasks {
-        tasks,
-        targets,
-        ec2,
-    }))
-}
-
-/// Observes how many tasks serve, and since when none does.
-async fn observe_serving<C: Reads>(
-    observed: &mut ObservedService,
-    running: RunningTasks,
-    context: TargetContext<'_, Policy>,
-    cloud: &C,
-) -> Result<(), AwsError> {
-    let (service, stops) = (&observed.service, &observed.stopped_tasks);
-    let tasks = if running.tasks.is_empty() {
-        service.running_count
-    } else {
-        let failed = list_failed_tasks(observed);
-        outage::count_serving_tasks(
-            &running.tasks,
-            &running.targets,
-            &running.ec2,
-            &failed,
-            observed.at,
-        )
-    };
-    if tasks > 0 || outage::is_first_start(service, stops, context.state, observed.at) {
-        observed.serving.tasks = tasks;
-        return Ok(());
-    }
-    // A crash loop isn't a slow start.
-    let booting: &[Task] = if observed.health.is_failing() {
-        &[]
-    } else {
-        &running.tasks
-    };
-    let checks = read_health_checks(service, cloud).await?;
-    let interval = checks.iter().map(|check| check.interval).max();
-    let interval = SignedDuration::from_secs(interval.unwrap_or_default().into());
-    observed.serving = Serving {
-        tasks,
-        none_since: Some(outage::find_outage_start(context.state, stops, observed.at)),
-        startup: outage::measure_startup(service, stops, booting, interval, observed.at),
-    };
-    observed.health_checks = checks;
-    Ok(())
-}
-
-/// Lists the failed tasks of the running revision, if they make the service unhealthy.
-fn list_failed_tasks(observed: &ObservedService) -> Vec<StoppedTask> {
-    let is_own = |stop: &&StoppedTask| {
-        stop.is_failure() && stop.revision == observed.service.task_definition
-    };
-    if observed.health.is_failing() {
-        observed
-            .stopped_tasks
-            .iter()
-            .filter(is_own)
-            .cloned()
-            .collect()
-    } else {
-        Vec::new()
-    }
-}
-
-/// Maps the container instances of tasks without an own address to their EC2 instances.
-async fn read_ec2_instances<C: Reads>(
-    running: &[Task],
-    cloud: &C,
-) -> Result<BTreeMap<String, String>, AwsError> {
-    let hosts: BTreeSet<&String> = running
-        .iter()
-        .filter(|task| task.address.is_none())
-        .filter_map(|task| task.instance.as_ref())
-        .collect();
-    if hosts.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    let hosts: Vec<Arn> = hosts.into_iter().map(Arn::new).collect();
-    let instances = cloud.describe_instances(&hosts).await?;
-    Ok(instances
-        .into_iter()
-        .map(|instance| (instance.arn.to_string(), instance.ec2))
-        .collect())
 }

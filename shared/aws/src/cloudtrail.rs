@@ -34,14 +34,14 @@ pub async fn lookup_changes(
     Ok(events.filter_map(convert_write).collect())
 }
 
-/// Returns the write calls to a service since a time whose record names a resource as a value of its own or at the end
-/// of an ARN, from the two newest pages.
+/// Returns the write calls to a service since a time whose record has all these names, each as a value of its own or as
+/// a part of an ARN, from the two newest pages.
 ///
 /// Source: LookupEvents.
 pub async fn lookup_calls(
     client: &Client,
     source: &str,
-    name: &str,
+    names: &[&str],
     since: Timestamp,
 ) -> Result<Vec<CloudTrailEvent>, AwsError> {
     let attribute = build_attribute(LookupAttributeKey::EventSource, source)?;
@@ -51,24 +51,29 @@ pub async fn lookup_calls(
         .start_time(DateTime::from_secs(since.as_second()))
         .into_paginator()
         .send();
-    let mentions = [
-        format!("\"{name}\""),
-        format!("/{name}\""),
-        format!(":{name}\""),
-    ];
     let mut found = Vec::new();
     for _ in 0..MAX_PAGES {
         let Some(page) = pages.next().await else {
             break;
         };
-        let page = page.map_err(|e| aws_error(CALL, name, &e))?;
+        let page = page.map_err(|e| aws_error(CALL, source, &e))?;
         let about = page.events.unwrap_or_default().into_iter().filter(|event| {
             let record = event.cloud_trail_event.as_deref().unwrap_or_default();
-            mentions.iter().any(|mention| record.contains(mention))
+            names.iter().all(|name| mentions_name(record, name))
         });
         found.extend(about.filter_map(convert_write));
     }
     Ok(found)
+}
+
+/// Reports whether a record has a name between two separators: quotes, or those of an ARN.
+fn mentions_name(record: &str, name: &str) -> bool {
+    const SEPARATORS: [char; 3] = ['"', '/', ':'];
+    record.match_indices(name).any(|(start, found)| {
+        let before = record.get(..start).unwrap_or_default();
+        let after = record.get(start + found.len()..).unwrap_or_default();
+        before.ends_with(SEPARATORS) && after.starts_with(SEPARATORS)
+    })
 }
 
 fn build_attribute(key: LookupAttributeKey, value: &str) -> Result<LookupAttribute, AwsError> {

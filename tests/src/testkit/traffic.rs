@@ -104,20 +104,7 @@ pub fn carry(stack: &Stack, name: &str, traffic: &Traffic<'_>) {
                 .map(|rps| rps * 60.0 / by)
                 .collect::<Vec<f64>>()
         };
-        let balancer = between(
-            &elb(
-                stack,
-                "DescribeTargetGroups",
-                &[("TargetGroupArns.member.1", &group)],
-            ),
-            "member",
-        );
-        let balancer = balancer
-            .split(":loadbalancer/")
-            .nth(1)
-            .unwrap_or_default()
-            .to_owned();
-        let dimensions = json!({"TargetGroup": group.rsplit(':').next(), "LoadBalancer": balancer});
+        let dimensions = group_dimensions(stack, &group);
         let tasks = u32::try_from(traffic.tasks.max(1)).map_or(1.0, f64::from);
         for (metric, divisor) in [("RequestCount", 1.0), ("RequestCountPerTarget", tasks)] {
             series.push(
@@ -127,6 +114,30 @@ pub fn carry(stack: &Stack, name: &str, traffic: &Traffic<'_>) {
         }
     }
     stack.control("metrics", json!({"series": series}));
+}
+
+/// The dimensions of metrics of a target group behind its load balancer.
+fn group_dimensions(stack: &Stack, group: &str) -> Value {
+    let named = [("TargetGroupArns.member.1", group)];
+    let balancer = between(&elb(stack, "DescribeTargetGroups", &named), "member");
+    let balancer = balancer.split(":loadbalancer/").nth(1).unwrap_or_default();
+    json!({"TargetGroup": group.rsplit(':').next(), "LoadBalancer": balancer})
+}
+
+/// Lets a service of `shop` answer so many requests a minute with 5xx, the newest last, of so many in all.
+///
+/// # Panics
+/// Where the stack refuses.
+pub fn fail_requests(stack: &Stack, name: &str, errors: &[f64], requests: f64) {
+    let group = target_group(stack, name).unwrap_or_default();
+    let dimensions = group_dimensions(stack, &group);
+    let series = |metric: &str, values: Vec<f64>| json!({"namespace": "AWS/ApplicationELB", "name": metric, "dimensions": dimensions, "values": values});
+    let all = vec![requests; errors.len()];
+    let both = [
+        series("HTTPCode_Target_5XX_Count", errors.to_vec()),
+        series("RequestCount", all),
+    ];
+    stack.control("metrics", json!({"series": both}));
 }
 
 /// Lets Application Auto Scaling scale a service of `shop`.

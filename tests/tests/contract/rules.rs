@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 116] = [
+const MATCHES: [(&str, &[&str]); 118] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
@@ -104,6 +104,8 @@ const MATCHES: [(&str, &[&str]); 116] = [
     ("drill/of-the-source", &[]),
     ("drill/restored", &["DrillDatabases"]),
     ("drill/restored-cluster", &["DrillDatabases"]),
+    ("enroll/errors-end", &["EnrollAlarms"]),
+    ("enroll/errors-fire", &["EnrollAlarms", "ScaleAlarm"]),
     ("enroll/service-created", &["EnrollCreated"]),
     ("enroll/service-deleted", &[]),
     ("enroll/sweep", &[]),
@@ -127,7 +129,10 @@ const MATCHES: [(&str, &[&str]); 116] = [
     ("heal/start-impaired", &["HealTrouble"]),
     ("heal/steady-state", &[]),
     ("heal/sweep", &[]),
-    ("heal/targets-unhealthy", &["HealTargets", "ScaleAlarm"]),
+    (
+        "heal/targets-unhealthy",
+        &["EnrollAlarms", "HealTargets", "ScaleAlarm"],
+    ),
     ("heal/task-exited", &["HealTasks"]),
     ("heal/task-of-no-service", &[]),
     ("heal/task-out-of-memory", &["HealTasks"]),
@@ -166,12 +171,15 @@ const MATCHES: [(&str, &[&str]); 116] = [
     // An alarm's own invocation is no event.
     ("scale/alarm-action", &[]),
     ("scale/alarm-composite", &["AlertAlarms"]),
-    ("scale/alarm-cpu", &["ScaleAlarm"]),
-    ("scale/alarm-cpu-ok", &[]),
+    ("scale/alarm-cpu", &["EnrollAlarms", "ScaleAlarm"]),
+    ("scale/alarm-cpu-ok", &["EnrollAlarms"]),
     ("scale/alarm-of-a-user", &["AlertAlarms", "ScaleAlarm"]),
     ("scale/alarm-of-others", &["AlertAlarms"]),
-    ("scale/alarm-requests", &["ScaleAlarm"]),
-    ("scale/alarm-two-target-groups", &["ScaleAlarm"]),
+    ("scale/alarm-requests", &["EnrollAlarms", "ScaleAlarm"]),
+    (
+        "scale/alarm-two-target-groups",
+        &["EnrollAlarms", "ScaleAlarm"],
+    ),
     ("scale/sweep", &[]),
     (
         "scale/tags-changed",

@@ -88,12 +88,10 @@ fn a_function_runs_on_the_schedule_of_the_table() {
         let schedules = schedules(&template, function);
         assert_eq!(
             schedules.iter().map(|(_, when)| *when).collect::<Vec<_>>(),
-            Vec::from_iter(
-                function
-                    .schedule()
-                    .into_iter()
-                    .chain(function.watched_schedule())
-            ),
+            [function.schedule(), function.watched_schedule()]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>(),
             "{function:?}"
         );
     }
@@ -148,7 +146,8 @@ fn every_schedule_has_an_alarm_on_its_silence() {
             let (named, period) = alarms
                 .remove(&*rule)
                 .unwrap_or_else(|| panic!("no alarm on {rule}"));
-            assert_eq!(named, function.name(), "{rule}");
+            // A second sweep of a function has a name of its own.
+            assert_eq!(named.split('-').next(), Some(function.name()), "{rule}");
             assert!(
                 period >= 2 * 60 * minutes(schedule),
                 "{rule} may be late by less than {period} s"

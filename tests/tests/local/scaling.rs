@@ -4,7 +4,8 @@
 use e2e::testkit::ledger::{journal, wait_until_idle};
 use e2e::testkit::stack::Stack;
 use e2e::testkit::traffic::{
-    Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, set_count,
+    Traffic, alarms, auto_scale, behind_balancer, carry, count, create_database, fail_requests,
+    set_count,
 };
 use e2e::testkit::workload::{NewService, create_service, image, service_arn, tag_service};
 use serde_json::{Value, json};
@@ -103,13 +104,17 @@ fn load_makes_a_service_grow_and_somebody_is_told() {
         .filter(|call| !["UpdateItem", "TransactWriteItems", "Query", "Publish"].contains(call))
         .collect();
     // With UpdateService four; a function that has just started asks DescribeTargetGroups as well.
-    // Between them may stand those of an enrolment that comes again, and of messages.
+    // Between them may stand those of `enroll`, which hears of the alarm too, and of messages.
     let ours = [
         "DescribeServices",
         "DescribeScalableTargets",
         "GetMetricData",
     ];
-    assert!(aws.windows(3).any(|three| three == ours), "{aws:?}");
+    let mut following = aws.iter();
+    assert!(
+        ours.iter().all(|call| following.any(|other| other == call)),
+        "{aws:?}"
+    );
     // Once for each alarm: two may ring in the same moment.
     let rang = alarms(&stack)
         .iter()
@@ -231,6 +236,42 @@ fn under_application_auto_scaling_the_minimum_is_raised_and_put_back() {
     );
     fire(&stack, "ScaleSweep");
     told(&stack, "shop/web: restored minimum capacity 4 -> 2 tasks");
+}
+
+/// All tasks run, and the service answers with errors: an incident as soon as the alarm fires, and its end.
+#[test]
+fn errors_are_an_incident_at_once_and_over_when_they_end() {
+    let stack = Stack::start(&[]).unwrap();
+    let tags = [
+        ("lamplighter:managed", "true"),
+        ("lamplighter:runbook", "https://wiki.example.com/shop/web"),
+    ];
+    enrolled(&stack, "web", &tags, 4);
+    fail_requests(&stack, "web", &[0.0, 0.0, 412.0, 412.0, 412.0], 430.0);
+    let mail = told(
+        &stack,
+        "shop/web: 412 HTTP 5xx responses a minute, 96 % of requests, since ",
+    );
+    let subject = mail["subject"].as_str().unwrap_or_default();
+    assert!(
+        subject.starts_with("[CRITICAL] ") && subject.ends_with(" UTC, limit 10"),
+        "{subject}"
+    );
+    let body = mail["body"].as_str().unwrap_or_default();
+    for text in ["▁▁███", "Runbook: https://wiki.example.com/shop/web"] {
+        assert!(body.contains(text), "{body}");
+    }
+    // A sweep over firing alarms says nothing new.
+    wait_until_idle(&stack);
+    let before = subjects(&stack).len();
+    fire(&stack, "EnrollWatched");
+    wait_until_idle(&stack);
+    assert_eq!(subjects(&stack).len(), before);
+    fail_requests(&stack, "web", &[0.0; 5], 430.0);
+    told(
+        &stack,
+        "0 HTTP 5xx responses a minute - back within the limit after ",
+    );
 }
 
 #[test]

@@ -158,7 +158,7 @@ fn what_others_changed_follows_as_soon_as_cloudtrail_knows() {
     world
         .state_mut()
         .changes
-        .insert("web".to_owned(), vec![call]);
+        .insert("shop/web".to_owned(), vec![call]);
     storm(&world, 6);
     watched_sweep(&world);
     watched_sweep(&world);

@@ -379,3 +379,26 @@ fn a_passing_failure_to_start_is_a_warning_and_recovers() {
     );
     assert_eq!(heal_world.world.count("UpdateService"), 0);
 }
+
+/// The tag's address is in every notification. What is no address is left out.
+#[rstest]
+#[case::an_address("https://wiki.example.com/shop/web", true)]
+#[case::no_address("see the wiki", false)]
+fn every_notification_has_the_runbook(#[case] tag: &str, #[case] is_linked: bool) {
+    let mut heal_world = HealWorld::new();
+    let web = heal_world.service("web", 2, "on");
+    heal_world.tag(&web, "lamplighter:runbook", tag);
+    heal_world.minutes(30);
+    heal_world.set(&web, Conduct::NoSecret);
+    end_all_tasks(&heal_world);
+    heal_world.minutes(10);
+    let expected = is_linked.then(|| tag.to_owned());
+    let found: Vec<Option<String>> = notices(&heal_world)
+        .into_iter()
+        .map(|notice| notice.runbook)
+        .collect();
+    assert!(
+        !found.is_empty() && found.iter().all(|runbook| *runbook == expected),
+        "{found:?}"
+    );
+}

@@ -71,9 +71,15 @@ fn alarm_firing_message(change: &AlarmChange) -> Message {
     if !change.because_of.is_empty() {
         why = format!("{why} Caused by {}.", change.because_of.join(", "));
     }
+    let next = if change.description.is_empty() {
+        "Lamplighter does not act on your alarms. Describe in this one what to do: its description comes with the message."
+            .to_owned()
+    } else {
+        shorten_text(&change.description)
+    };
     Message::warning(format!("alarm {} is in ALARM", change.name))
         .why(why)
-        .next("Follow the runbook of this alarm. Lamplighter does not act on it.")
+        .next(next)
 }
 
 fn alarm_resolved_message(change: &AlarmChange) -> Message {

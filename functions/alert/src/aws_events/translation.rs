@@ -20,6 +20,7 @@ impl TranslatedEvent {
     pub fn into_notification(self, event: &AwsEvent, stack: &str, now: Timestamp) -> Notification {
         let link = self.link.unwrap_or_else(|| console_link(&self.target));
         Notification {
+            runbook: None,
             message: self.message,
             at: event
                 .time

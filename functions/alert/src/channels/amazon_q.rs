@@ -54,6 +54,13 @@ fn describe_incident(message: &IncidentMessage<'_>) -> String {
     lines
         .chain(message.pause_notice())
         .chain(message.describe_duration())
+        .chain(
+            message
+                .incident
+                .runbook
+                .as_ref()
+                .map(|runbook| format!("<{runbook}|Runbook>")),
+        )
         .chain([format!("<{}|AWS console>", message.incident.link)])
         .collect::<Vec<_>>()
         .join("\n\n")

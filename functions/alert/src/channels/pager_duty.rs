@@ -2,7 +2,9 @@
 //!
 //! Source: <https://developer.pagerduty.com/docs/send-alert-event>
 
+use lamplighter::model::Cause;
 use lamplighter::notify::Severity;
+use lamplighter::notify::incident::Incident;
 use serde_json::{Value, json};
 
 use super::request::{DeliveryAttempt, SendFailure, start_post};
@@ -34,13 +36,26 @@ pub async fn send_events(
 /// Returns the events of a message. The incidents that a summary doesn't name share one alert.
 fn build_events(message: &Outgoing<'_>, key: &str) -> Vec<Value> {
     match message {
+        // A finding never resolves, so its alert would stay open for good.
+        Outgoing::Single(message) if is_finding(message.incident) => Vec::new(),
         Outgoing::Single(message) => vec![build_incident_event(message, key)],
         Outgoing::Summary(summary) => build_summary_events(summary, key),
     }
 }
 
+/// Reports whether an incident only consists of findings: risks in the configuration, nothing that fires.
+fn is_finding(incident: &Incident) -> bool {
+    incident.cause == Cause::Setup && !incident.was_firing
+}
+
 fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
-    let named = summary.incidents.iter().take(MAX_LISTED_INCIDENTS);
+    let incidents: Vec<_> = summary
+        .incidents
+        .iter()
+        .copied()
+        .filter(|(incident, _)| !is_finding(incident))
+        .collect();
+    let named = incidents.iter().take(MAX_LISTED_INCIDENTS);
     let mut events: Vec<Value> = named
         .map(|(incident, kind)| {
             let message = IncidentMessage {
@@ -55,8 +70,7 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
             build_incident_event(&message, key)
         })
         .collect();
-    let others: Vec<_> = summary
-        .incidents
+    let others: Vec<_> = incidents
         .iter()
         .skip(MAX_LISTED_INCIDENTS)
         .copied()
@@ -86,8 +100,16 @@ fn build_incident_event(message: &IncidentMessage<'_>, key: &str) -> Value {
             "class": incident.cause.to_string(),
             "custom_details": {"text": message.body()},
         },
-        "links": [{"href": incident.link, "text": "AWS console"}],
+        "links": build_links(incident),
     })
+}
+
+/// Returns the links of an event: the runbook first, if there is one.
+fn build_links(incident: &Incident) -> Vec<Value> {
+    let runbook = incident.runbook.as_ref();
+    let runbook = runbook.map(|runbook| json!({"href": runbook, "text": "Runbook"}));
+    let console = json!({"href": incident.link, "text": "AWS console"});
+    runbook.into_iter().chain([console]).collect()
 }
 
 /// Returns the event about the incidents that a summary doesn't name.
@@ -131,4 +153,54 @@ fn severity_name(severity: Severity) -> &'static str {
 
 fn truncate_summary(text: &str) -> String {
     text.chars().take(MAX_SUMMARY_CHARS).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use lamplighter::Function;
+    use lamplighter::model::Arn;
+    use lamplighter::notify::{Message, Notification};
+
+    use super::*;
+
+    fn incident(message: Message, source: Function) -> Incident {
+        Incident::from_notification(&Notification {
+            runbook: Some("https://wiki.example.com/shop/web".to_owned()),
+            message,
+            at: jiff::Timestamp::UNIX_EPOCH,
+            source: source.into(),
+            target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+            name: "shop/web".to_owned(),
+            app: None,
+            stack: "lamplighter".to_owned(),
+            link: "https://console.example".to_owned(),
+            silenced_until: None,
+        })
+    }
+
+    fn events_about(incident: &Incident) -> Vec<Value> {
+        let message = IncidentMessage {
+            incident,
+            kind: NotificationKind::Info,
+            sent_lines: 0,
+            stack: "lamplighter",
+            pause: None,
+            now: jiff::Timestamp::UNIX_EPOCH,
+            links: None,
+        };
+        build_events(&Outgoing::Single(message), "key")
+    }
+
+    /// Nothing would ever resolve its alert.
+    #[test]
+    fn a_finding_opens_no_alert() {
+        let finding = incident(Message::warning("no health check"), Function::Enroll);
+        assert_eq!(events_about(&finding), Vec::<Value>::new());
+        let crash = incident(Message::critical("0/2 tasks running"), Function::Heal);
+        let events = events_about(&crash);
+        assert_eq!(
+            events[0]["links"][0]["href"],
+            "https://wiki.example.com/shop/web"
+        );
+    }
 }

@@ -6,6 +6,8 @@ use lamplighter_aws::is_local;
 use serde_json::Value;
 use tokio::task::JoinHandle;
 
+use lamplighter::notify::Severity;
+
 use crate::notification::NotificationKind;
 use crate::notifier::{Outgoing, SendError};
 
@@ -60,16 +62,26 @@ impl DeliveryAttempt<'_> {
         }
     }
 
-    /// Reports whether the message says that the incident became more severe.
-    pub fn has_worsened(&self) -> bool {
-        match self.message {
-            Outgoing::Single(message) => {
-                let delivery = message.incident.deliveries.get(self.channel);
-                let sent_severity = delivery.and_then(|delivery| delivery.severity);
-                message.kind == NotificationKind::Updated
-                    && Some(message.incident.severity) > sent_severity
+    /// Reports whether people who don't follow the thread must see the message: the incident became more severe, returned
+    /// after its resolution was sent, or is critical and still unresolved after hours.
+    pub fn is_for_everyone(&self) -> bool {
+        let Outgoing::Single(message) = self.message else {
+            return false;
+        };
+        let incident = message.incident;
+        let Some(delivery) = incident.deliveries.get(self.channel) else {
+            return false;
+        };
+        match message.kind {
+            NotificationKind::Updated => {
+                Some(incident.severity) > delivery.severity
+                    || delivery.resolved && incident.resolved_at.is_none()
             }
-            Outgoing::Summary(_) => false,
+            NotificationKind::Reminder => incident.severity == Severity::Critical,
+            NotificationKind::Firing
+            | NotificationKind::Info
+            | NotificationKind::Resolved
+            | NotificationKind::Flapping => false,
         }
     }
 

@@ -109,8 +109,7 @@ impl SlackClient {
         Ok(Thread::from_response(&response).into_text())
     }
 
-    /// Replies in a thread. A reply is also shown in the channel if the severity rose, for readers
-    /// who don't follow the thread.
+    /// Replies in a thread. A reply is also shown in the channel if readers who don't follow the thread must see it.
     async fn post_reply(
         &self,
         attempt: DeliveryAttempt<'_>,
@@ -120,7 +119,7 @@ impl SlackClient {
         let place = json!({
             "channel": thread.channel,
             "thread_ts": thread.ts,
-            "reply_broadcast": attempt.has_worsened(),
+            "reply_broadcast": attempt.is_for_everyone(),
         });
         self.post_message(attempt, bot, place).await.map(drop)
     }

@@ -158,7 +158,12 @@ fn context_block(text: &str) -> Value {
 }
 
 fn buttons_block(message: &IncidentMessage<'_>) -> Value {
-    let mut buttons = vec![link_button("Open in the console", &message.incident.link)];
+    let runbook = message.incident.runbook.as_ref();
+    let mut buttons: Vec<Value> = runbook
+        .map(|runbook| link_button("Runbook", runbook))
+        .into_iter()
+        .collect();
+    buttons.push(link_button("Open in the console", &message.incident.link));
     buttons.extend(
         message
             .acknowledge_link()

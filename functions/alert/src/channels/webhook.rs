@@ -68,6 +68,7 @@ fn describe_incident(incident: &Incident) -> Value {
         "since": incident.since,
         "over": incident.resolved_at,
         "link": incident.link,
+        "runbook": incident.runbook,
     })
 }
 

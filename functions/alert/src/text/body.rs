@@ -30,6 +30,12 @@ impl IncidentMessage<'_> {
         parts.extend(self.acknowledge_link().map(|(link, until)| {
             format!("To stop the reminders, open this link (valid until {until}):\n{link}")
         }));
+        parts.extend(
+            self.incident
+                .runbook
+                .as_ref()
+                .map(|runbook| format!("Runbook: {runbook}")),
+        );
         parts.push(self.incident.link.clone());
         format!("{}\n\n{}\n", parts.join("\n\n"), self.footer())
     }

@@ -114,11 +114,11 @@ impl<R> ChangeHistory for Aws<R> {
     async fn calls_about(
         &self,
         source: &str,
-        name: &str,
+        names: &[&str],
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError> {
         let client = self.account.clients.cloudtrail();
-        cloudtrail::lookup_calls(client, source, name, since).await
+        cloudtrail::lookup_calls(client, source, names, since).await
     }
 }
 

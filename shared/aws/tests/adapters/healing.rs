@@ -258,6 +258,40 @@ async fn an_instance_is_marked_unhealthy_and_drained(
     assert_eq!(unhealthy.num_calls(), 1);
 }
 
+/// ECS calls name no resource in CloudTrail's index, so that their requests are searched. Two pages are enough.
+#[tokio::test]
+async fn calls_about_a_service_are_found_by_its_name_in_the_request() {
+    let event = |call: &str, service: &str| {
+        let names = format!("\\\"cluster\\\":\\\"shop\\\",\\\"service\\\":\\\"{service}\\\"");
+        let record = format!("{{\\\"requestParameters\\\":{{{names}}}}}");
+        format!(
+            r#"{{"EventName": "{call}", "ReadOnly": "false", "EventTime": 80, "Username": "terraform", "CloudTrailEvent": "{record}"}}"#
+        )
+    };
+    let page = format!(
+        r#"{{"Events": [{}, {}, {}], "NextToken": "more"}}"#,
+        event("UpdateService", "web"),
+        event("UpdateService", "web-admin"),
+        event(
+            "DeleteService",
+            "arn:aws:ecs:eu-west-1:123456789012:service/shop/web"
+        ),
+    );
+    let pages = mock!(aws_sdk_cloudtrail::Client::lookup_events)
+        .match_requests(|r| r.lookup_attributes()[0].attribute_value() == "ecs.amazonaws.com")
+        .then_http_response(move || answer(200, &page));
+    let client = mock_client!(aws_sdk_cloudtrail, RuleMode::MatchAny, [&pages]);
+    let aws = aws(mock_client!(aws_sdk_ecs, [])).with_client(client);
+    let found = aws
+        .calls_about("ecs.amazonaws.com", &["shop", "web"], Timestamp::UNIX_EPOCH)
+        .await
+        .unwrap();
+    let calls: Vec<&str> = found.iter().map(|call| call.call.as_str()).collect();
+    let expected = ["UpdateService", "DeleteService"];
+    assert_eq!(calls, [expected, expected].concat());
+    assert_eq!(pages.num_calls(), 2);
+}
+
 #[tokio::test]
 async fn read_only_events_are_no_changes() {
     let looked = mock!(aws_sdk_cloudtrail::Client::lookup_events)

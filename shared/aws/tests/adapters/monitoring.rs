@@ -457,6 +457,44 @@ async fn a_deleted_target_group_hides_no_others_and_known_groups_are_cached() {
     assert_eq!(one.num_calls(), 1);
 }
 
+/// An alarm on the sum of two metrics: minute by minute, without the current one.
+#[tokio::test]
+async fn what_an_alarm_measures_is_summed_by_the_minute() {
+    let measured = mock!(aws_sdk_cloudwatch::Client::get_metric_data)
+        .match_requests(|r| {
+            let metric = |n: usize| r.metric_data_queries()[n].metric_stat().unwrap();
+            r.metric_data_queries().len() == 2
+                && metric(0).stat() == Some("Sum")
+                && metric(1).metric().unwrap().dimensions()[0].value() == Some("green")
+        })
+        .then_output(|| {
+            GetMetricDataOutput::builder()
+                .metric_data_results(result("q0", &[("2026-11-21T02:59:00Z", 5.0)]))
+                .metric_data_results(result(
+                    "q1",
+                    &[
+                        ("2026-11-21T02:59:00Z", 7.0),
+                        ("2026-11-21T03:00:00Z", 99.0),
+                    ],
+                ))
+                .build()
+        });
+    let metric = |group: &str| AlarmMetric {
+        namespace: "AWS/ApplicationELB".to_owned(),
+        name: "HTTPCode_Target_5XX_Count".to_owned(),
+        dimensions: BTreeMap::from([("TargetGroup".to_owned(), group.to_owned())]),
+        statistic: Statistic::Sum,
+    };
+    let measure = Measure::Sum(vec![metric("blue"), metric("green")]);
+    let client = mock_client!(aws_sdk_cloudwatch, [&measured]);
+    let (from, to) = (at("2026-11-21T02:45:00Z"), at("2026-11-21T03:00:20Z"));
+    let values = cloudwatch(client)
+        .read_measure(&measure, from, to)
+        .await
+        .unwrap();
+    assert_eq!(values, [(at("2026-11-21T02:59:00Z"), 12.0)].into());
+}
+
 #[tokio::test]
 async fn only_the_minimum_is_set_and_suspensions_are_read() {
     let describe = mock!(aws_sdk_applicationautoscaling::Client::describe_scalable_targets)

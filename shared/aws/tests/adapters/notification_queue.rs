@@ -10,6 +10,7 @@ use crate::responses::{now, service};
 
 fn notifications(n: usize) -> Vec<Notification> {
     let notification = Notification {
+        runbook: None,
         message: Message::info("rolling out"),
         at: now(),
         source: lamplighter::Function::Deploy.into(),

@@ -158,6 +158,7 @@ impl<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox> Reconciliation<'_, Op
     fn queue_notification(&mut self, message: Message) {
         let tags = &self.target.tags;
         self.notifications.push(Notification {
+            runbook: policy::find_runbook(tags).map(str::to_owned),
             message,
             at: self.now,
             source: Op::FUNCTION.into(),

@@ -1,6 +1,7 @@
 //! The trait that an operation implements, and the contexts that the engine passes to it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -31,6 +32,10 @@ pub trait Operation {
     /// Reconciles every target that is no longer managed, to delete what the operation created for
     /// it. If false, it does so only for targets on its watch list.
     const CLEANS_UP_UNMANAGED: bool = false;
+
+    /// How long a locked target is waited for, before the invocation fails and Lambda retries it a minute later. For
+    /// operations whose event others react to in the same moment.
+    const LEASE_PATIENCE: Duration = Duration::ZERO;
 
     /// Cleans up regardless of the tags of the target: even if it is paused, observed or has
     /// invalid tags.

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::engine::context::Engine;
@@ -15,7 +16,7 @@ use crate::notify::Outbox;
 use crate::plan::Plan;
 use crate::policy::{Managed, Mode};
 use crate::ports::Executor;
-use crate::ports::ledger::Ledger;
+use crate::ports::ledger::{Lease, Ledger, LedgerError};
 use crate::release::pre_deployment::mention_kept_changes;
 use crate::{AwsError, Error};
 
@@ -24,6 +25,8 @@ use crate::{AwsError, Error};
 pub(super) const RECONCILE_TIMEOUT: Duration = Duration::from_secs(45);
 /// The duration of a lease: a target stays locked for so long if its function is killed.
 pub(super) const LEASE_DURATION: Duration = Duration::from_mins(1);
+/// The time between two attempts to lock a target that is locked.
+const LEASE_POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Acquires the lease, decides, executes and notifies. Returns the reason of the decision and, for
 /// a hook, its status.
@@ -36,18 +39,8 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
     target: &Tagged,
     counts: &mut Counts,
 ) -> Result<ReconcileResult, Error> {
-    let now = (engine.clock)();
-    let pauses = engine.read_pauses(now).await?;
-    let acquired = engine
-        .ledger
-        .acquire_lease(
-            &target.arn,
-            &run.invocation.request_id,
-            now,
-            now + LEASE_DURATION,
-        )
-        .await;
-    let lease = acquired.map_err(|e| map_ledger_error(target, e))?;
+    let pauses = engine.read_pauses((engine.clock)()).await?;
+    let (lease, now) = acquire_lease(engine, run, target).await?;
     let mut reconciliation = Reconciliation {
         engine,
         run,
@@ -64,6 +57,31 @@ pub(super) async fn reconcile_target<Op: Observe<C, L>, C: Executor, L: Ledger, 
     tokio::time::timeout(RECONCILE_TIMEOUT, reconciliation.run())
         .await
         .map_err(|_| out_of_time(target))?
+}
+
+/// Acquires the lease of a target, within the patience of the operation. Returns it with the time at which it began.
+async fn acquire_lease<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox>(
+    engine: &Engine<C, L, O>,
+    run: RunContext<'_, Op>,
+    target: &Tagged,
+) -> Result<(Lease, Timestamp), Error> {
+    let mut patience = Op::LEASE_PATIENCE;
+    loop {
+        let now = (engine.clock)();
+        let request = &run.invocation.request_id;
+        let acquired = engine
+            .ledger
+            .acquire_lease(&target.arn, request, now, now + LEASE_DURATION)
+            .await;
+        match acquired {
+            Ok(lease) => return Ok((lease, now)),
+            Err(LedgerError::Busy { .. }) if !patience.is_zero() => {
+                tokio::time::sleep(LEASE_POLL_INTERVAL).await;
+                patience = patience.saturating_sub(LEASE_POLL_INTERVAL);
+            }
+            Err(error) => return Err(map_ledger_error(target, error)),
+        }
+    }
 }
 
 /// Returns the error for a target whose reconciliation timed out, or for which too little time is

@@ -14,6 +14,7 @@ pub const BACKUP: &str = "lamplighter:backup";
 pub const LOGS: &str = "lamplighter:logs";
 pub const APPROVE: &str = "lamplighter:approve";
 pub const ACK: &str = "lamplighter:ack";
+pub const RUNBOOK: &str = "lamplighter:runbook";
 
 /// On a revision: the revision from which its rollout copied everything but the images.
 pub const BASE: &str = "lamplighter:base";

@@ -26,6 +26,9 @@ pub struct Incident {
     pub cause: Cause,
     /// The page of the target in the AWS console.
     pub link: String,
+    /// The address of the target's runbook, from its tag.
+    #[serde(default)]
+    pub runbook: Option<String>,
     /// The time of the first notification.
     pub since: Timestamp,
     /// The firing conditions, and when each was last reported.
@@ -131,6 +134,7 @@ impl Incident {
             app: notification.app.clone(),
             cause: notification.cause(),
             link: notification.link.clone(),
+            runbook: notification.runbook.clone(),
             since: notification.at,
             firing: BTreeMap::new(),
             resolved: BTreeMap::new(),

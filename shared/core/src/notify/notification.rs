@@ -88,6 +88,9 @@ pub struct Notification {
     pub stack: String,
     /// The page of the target in the AWS console.
     pub link: String,
+    /// The address of the target's runbook, from its tag.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub runbook: Option<String>,
     /// The time until which the target is silenced.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub silenced_until: Option<Timestamp>,

@@ -52,7 +52,7 @@ use reference::{SILENCE_TAG, TAGS};
 
 pub use crate::model::tag_keys::{
     ACK, APP, APPROVE, BACKUP, BASE, DEPLOY, DRILL, FREEZE, HEAL, HOLD, LOGS, MANAGED, PREFIX,
-    ROLLOUT_TIER, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
+    ROLLOUT_TIER, RUNBOOK, SCALE, SCHEDULE, SILENCE, SLOT, STACK, TARGET, TIER, VERIFIED,
 };
 
 /// All other keys of ours. Lamplighter sets them, or a person does so on a resource that it
@@ -151,6 +151,25 @@ pub fn find_approval(tags: &Tags) -> Option<&str> {
 #[must_use]
 pub fn find_acknowledgement(tags: &Tags) -> Option<&str> {
     get_tag(tags, ACK).filter(|incident| !incident.is_empty())
+}
+
+/// Returns the address of a target's runbook; `None` if the tag is absent or no address.
+#[must_use]
+pub fn find_runbook(tags: &Tags) -> Option<&str> {
+    get_tag(tags, RUNBOOK).filter(|address| is_web_address(address))
+}
+
+/// Returns the value of the runbook tag if it is no address.
+#[must_use]
+pub fn find_invalid_runbook(tags: &Tags) -> Option<&str> {
+    get_tag(tags, RUNBOOK).filter(|address| !is_web_address(address))
+}
+
+fn is_web_address(text: &str) -> bool {
+    ["https://", "http://"].iter().any(|scheme| {
+        text.strip_prefix(scheme)
+            .is_some_and(|rest| !rest.is_empty())
+    }) && !text.contains(char::is_whitespace)
 }
 
 /// Parses the time until which a target is silenced.

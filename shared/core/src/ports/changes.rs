@@ -18,8 +18,8 @@ pub trait ChangeHistory {
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError>;
 
-    /// Lists the write calls to one AWS service since a time whose request names a resource, newest first. `source`:
-    /// `ecs.amazonaws.com`. ECS calls carry no resource that [`Self::cloudtrail_events`] finds.
+    /// Lists the write calls to one AWS service since a time whose request has all of these names, newest first. `source`:
+    /// `ecs.amazonaws.com`; `names`: cluster and service. ECS calls carry no resource that [`Self::cloudtrail_events`] finds.
     /// At most 100 calls are searched. CloudTrail lags by minutes and allows two look-ups a second.
     /// Source: LookupEvents.
     ///
@@ -28,7 +28,7 @@ pub trait ChangeHistory {
     async fn calls_about(
         &self,
         source: &str,
-        name: &str,
+        names: &[&str],
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError>;
 }

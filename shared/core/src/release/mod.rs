@@ -10,6 +10,7 @@ mod pre_deployment_tests;
 pub mod probe;
 pub mod rollback;
 mod stop_advice;
+mod stop_cause;
 #[cfg(test)]
 mod stop_reason_tests;
 pub mod stop_reasons;

@@ -6,8 +6,8 @@
 //! <https://github.com/aws/amazon-ecs-agent>. ECS changes its texts, so the signs are short.
 
 use crate::release::stop_advice as advice;
-use crate::release::stopped_task::StopCause;
-use crate::release::stopped_task::StopCause::{
+use crate::release::stop_cause::StopCause;
+use crate::release::stop_cause::StopCause::{
     Capacity, Exit, HealthCheck, Host, Image, OutOfMemory, Routine, Setup, Spot, Start,
 };
 

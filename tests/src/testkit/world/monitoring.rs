@@ -202,11 +202,12 @@ impl ChangeHistory for World {
     async fn calls_about(
         &self,
         _: &str,
-        name: &str,
+        names: &[&str],
         since: Timestamp,
     ) -> Result<Vec<CloudTrailEvent>, AwsError> {
-        self.call("LookupEvents", name).await?;
-        Ok(self.changes_since(name, since))
+        let name = names.join("/");
+        self.call("LookupEvents", &name).await?;
+        Ok(self.changes_since(&name, since))
     }
 }
 

@@ -100,7 +100,7 @@ pub fn crashes_by_itself(stage: &mut Stage<'_>) -> Result<(), String> {
         stops(stage, "mail", &json!({"reason": EXITED, "exit_code": 1}))?;
         later(stage, &mail)?;
     }
-    stage.told(", tasks restarted")?;
+    stage.told_of_steps(", tasks restarted")?;
     stage.told(", 3 steps failed")?;
     changed(stage, updates, 3)
 }

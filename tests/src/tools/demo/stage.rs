@@ -96,9 +96,14 @@ impl<'a> Stage<'a> {
         self.wait_until_idle()
     }
 
-    pub fn told(&mut self, subject: &str) -> Result<(), String> {
+    /// At least one mail says this: each of several steps has one, and those of the same minutes share it.
+    pub fn told_of_steps(&mut self, subject: &str) -> Result<(), String> {
         self.wait(|stage| stage.mails(subject) > 0)
-            .map_err(|()| format!("no mail says {subject:?}"))?;
+            .map_err(|()| format!("no mail says {subject:?}"))
+    }
+
+    pub fn told(&mut self, subject: &str) -> Result<(), String> {
+        self.told_of_steps(subject)?;
         match self.mails(subject) {
             1 => Ok(()),
             n => Err(format!("{n} mails say {subject:?}")),

@@ -23,6 +23,8 @@ pub struct AlarmChange {
     /// Previous state; `None` if the form omits it, as for alarm contributors.
     pub previous: Option<AlarmState>,
     pub reason: String,
+    /// What the owner of the alarm wrote about it; may be empty.
+    pub description: String,
     /// AWS's time stamp, unparsed. Two deliveries of the same change have the same value.
     pub at: String,
     pub metrics: Vec<MetricIdentity>,
@@ -68,6 +70,8 @@ struct State {
 #[derive(Deserialize, Default)]
 struct Configuration {
     #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
     metrics: Vec<Value>,
 }
 
@@ -77,6 +81,7 @@ struct SnsMessage {
     alarm_name: String,
     #[serde(default)]
     alarm_arn: String,
+    alarm_description: Option<String>,
     new_state_value: String,
     #[serde(default)]
     new_state_reason: String,
@@ -109,6 +114,7 @@ pub(crate) fn parse_event_detail(
         threshold: data.get("threshold").and_then(Value::as_f64),
         because_of: parse_triggering_alarms(&data),
         reason: parsed.state.reason,
+        description: parsed.configuration.description.unwrap_or_default(),
         at: parsed.state.timestamp,
         metrics: parsed
             .configuration
@@ -144,6 +150,7 @@ pub(crate) fn parse_sns_message(message: Value) -> Result<AlarmChange, serde_jso
             .as_deref()
             .and_then(AlarmState::parse),
         reason: parsed.new_state_reason,
+        description: parsed.alarm_description.unwrap_or_default(),
         at: parsed.state_change_time,
         metrics: metrics.iter().filter_map(parse_metric).collect(),
         threshold,

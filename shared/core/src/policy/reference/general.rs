@@ -1,7 +1,7 @@
 //! The tags of every kind of resource.
 
 use super::entry::{TagReference, pair};
-use crate::model::tag_keys::{ACK, APP, MANAGED, SILENCE};
+use crate::model::tag_keys::{ACK, APP, MANAGED, RUNBOOK, SILENCE};
 
 pub const MANAGED_TAG: TagReference = TagReference {
     key: MANAGED,
@@ -50,6 +50,18 @@ pub const ACK_TAG: TagReference = TagReference {
     words: &[(
         "4b1d0c8ff6a7-1763694720",
         "The identifier of the incident as the notification names it.",
+    )],
+    pairs: &[],
+};
+
+pub const RUNBOOK_TAG: TagReference = TagReference {
+    key: RUNBOOK,
+    on: "service, database, cache, log group",
+    summary: "The address of what to do about the resource at night. Every message about it links there.",
+    example: "https://wiki.example.com/shop/web",
+    words: &[(
+        "https://wiki.example.com/shop/web",
+        "An address that starts with https:// or http://.",
     )],
     pairs: &[],
 };

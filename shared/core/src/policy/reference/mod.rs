@@ -8,12 +8,12 @@ mod services;
 
 pub use data::{BACKUP_TAG, LOGS_TAG};
 pub use entry::{PairReference, TagReference};
-pub use general::{ACK_TAG, APP_TAG, MANAGED_TAG, SILENCE_TAG};
+pub use general::{ACK_TAG, APP_TAG, MANAGED_TAG, RUNBOOK_TAG, SILENCE_TAG};
 pub use releases::{APPROVE_TAG, DEPLOY_TAG, FREEZE_TAG};
 pub use services::{HEAL_TAG, SCALE_TAG, SCHEDULE_TAG};
 
 /// All tags that an operator may set, in the order of docs/tags.md.
-pub const TAGS: [&TagReference; 12] = [
+pub const TAGS: [&TagReference; 13] = [
     &MANAGED_TAG,
     &APP_TAG,
     &DEPLOY_TAG,
@@ -26,4 +26,5 @@ pub const TAGS: [&TagReference; 12] = [
     &LOGS_TAG,
     &SILENCE_TAG,
     &ACK_TAG,
+    &RUNBOOK_TAG,
 ];
