@@ -74,6 +74,7 @@ ELSEWHERE = {
         "rds:DescribeDBClusters",
     },
     "Enroll": {
+        "cloudtrail:LookupEvents",
         "elasticache:DescribeReplicationGroups",
         "elasticache:DescribeServerlessCaches",
         "elasticache:ListTagsForResource",
