@@ -8,7 +8,6 @@ use lamplighter::notify::{DATABASE_DOWN_CONDITION, RELEASE_CONDITION, Severity};
 use lamplighter::ports::incidents::DispatcherState;
 
 use crate::conditions::ConditionKind;
-use crate::notification::was_notified;
 
 /// The longest time for which a release inhibits the other notifications of its service.
 const MAX_RELEASE_INHIBITION: SignedDuration = SignedDuration::from_hours(1);
@@ -25,10 +24,19 @@ pub fn suppression_reason(
     now: Timestamp,
 ) -> Option<String> {
     // A resolution follows its alert, so nothing holds it back: an alert in PagerDuty would stay open.
-    if incident.resolved_at.is_some() && was_notified(incident) {
+    if incident.resolved_at.is_some() && has_open_alert(incident) {
         return None;
     }
     silence_reason(incident, state, now).or_else(|| inhibition_reason(incident, state, now))
+}
+
+/// Reports whether a channel has sent an alert about the incident, and not yet its resolution.
+fn has_open_alert(incident: &Incident) -> bool {
+    let was_sent = incident
+        .deliveries
+        .values()
+        .any(|delivery| delivery.at.is_some() && delivery.severity.is_some() && !delivery.resolved);
+    was_sent && incident.was_firing && incident.severity > Severity::Info
 }
 
 fn silence_reason(incident: &Incident, state: &DispatcherState, now: Timestamp) -> Option<String> {

@@ -384,6 +384,31 @@ fn the_resolution_of_what_was_sent_is_never_silenced() {
     assert!(suppression_reason(incident, &quiet, at(31)).is_some());
 }
 
+/// News without an open alert stays silent, also of an incident that was sent before.
+#[test]
+fn a_silence_holds_back_what_comes_after_a_resolution() {
+    let silenced = |notice: Notification| Notification {
+        silenced_until: Some(at(600)),
+        ..notice
+    };
+    let mut resolved = desk(&[crash(0), well(10)]);
+    tell(only(&mut resolved), 10);
+    tell(only(&mut resolved), 16);
+    ingest_notification(&mut resolved, &silenced(crash(20)));
+    ingest_notification(&mut resolved, &silenced(well(30)));
+    let incident = only(&mut resolved).clone();
+    assert!(suppression_reason(&incident, &resolved, at(31)).is_some());
+    let news = |minute| {
+        let message = Message::info(format!("scaled out ({minute})"));
+        notice(Function::Scale, service("web"), minute, message)
+    };
+    let mut quiet = desk(&[news(0)]);
+    tell(only(&mut quiet), 0);
+    ingest_notification(&mut quiet, &silenced(news(10)));
+    let incident = only(&mut quiet).clone();
+    assert!(suppression_reason(&incident, &quiet, at(11)).is_some());
+}
+
 /// Whoever acknowledged the first firing knows nothing of the second.
 #[test]
 fn an_incident_that_returns_is_unacknowledged() {

@@ -1,12 +1,12 @@
 //! Incidents of Lamplighter's own alarms: which of them people hear about, and when they are over. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::model::{AlarmState, ExistingAlarm};
-use lamplighter::notify::Message;
-use lamplighter::policy::{HealMode, HealPolicy};
+use lamplighter::notify::{Message, Severity};
+use lamplighter::policy::{HealMode, HealPolicy, Managed};
 use lamplighter::state::TargetState;
 
 use crate::alarm_kind::AlarmKind;
@@ -16,55 +16,70 @@ use crate::observed::{Observed, Subject};
 use crate::policy::Policy;
 use crate::subject_alarms::subject_alarms;
 
-/// The prefix of the notification keys of these incidents.
-const KEY_PREFIX: &str = "target-alarm:";
+/// The prefixes of the notification keys of these incidents. An alarm has at most one of both: that of its severity.
+const WARNING_PREFIX: &str = "target-alarm:";
+const CRITICAL_PREFIX: &str = "target-alarm-critical:";
 /// How far before an alarm its causes are searched.
 pub const TIMELINE: SignedDuration = SignedDuration::from_mins(30);
 /// The age of an alarm at which CloudTrail knows what happened before it, and until which it is asked.
 const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(5);
 const CLOUDTRAIL_UNTIL: SignedDuration = SignedDuration::from_mins(20);
 
-/// The detail that must be read about an alarm now.
+/// The details that must be read about an alarm now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WantedDetail {
-    /// Its values, for the first message or the resolution.
-    Values,
+pub struct WantedDetails {
+    /// Its values: for the first message, a higher severity, or the resolution.
+    pub values: bool,
     /// The calls before it, for the message that follows.
-    Calls,
+    pub calls: bool,
 }
 
-/// Returns the key of the notification about an alarm.
-fn alarm_key(name: &str) -> String {
-    format!("{KEY_PREFIX}{}", alarm_kind(name))
+fn warning_key(name: &str) -> String {
+    format!("{WARNING_PREFIX}{}", alarm_kind(name))
 }
 
-/// Returns the key of the notification about the calls before an alarm.
-fn calls_key(name: &str) -> String {
-    format!("{}:calls", alarm_key(name))
+fn critical_key(name: &str) -> String {
+    format!("{CRITICAL_PREFIX}{}", alarm_kind(name))
+}
+
+/// Returns the key of the notification about the calls before an alarm that fires since a time.
+fn calls_key(name: &str, since: Timestamp) -> String {
+    format!("target-alarm-calls:{}:{since}", alarm_kind(name))
+}
+
+/// Returns the key under which people were notified about an alarm, if they were.
+fn find_notified_key(state: &TargetState, name: &str) -> Option<String> {
+    [critical_key(name), warning_key(name)]
+        .into_iter()
+        .find(|key| state.was_notified(key))
 }
 
 /// Returns what to read about an alarm; `None` if no message about it is due.
-pub fn find_wanted_detail(
+pub fn find_wanted_details(
     context: TargetContext<'_, Policy>,
     subject: &Subject,
     alarm: &ExistingAlarm,
     now: Timestamp,
-) -> Option<WantedDetail> {
+) -> Option<WantedDetails> {
     let state = context.state;
-    let is_notified = state.was_notified(&alarm_key(&alarm.name));
-    match (alarm.state, is_notified) {
-        (AlarmState::Alarm, false) => {
-            let tags = &context.target.tags;
-            is_incident(context.policy, tags, subject, &alarm.name).then_some(WantedDetail::Values)
-        }
-        (AlarmState::Ok, true) => Some(WantedDetail::Values),
-        (AlarmState::Alarm, true) => {
-            let age = now.duration_since(alarm.state_since?);
-            let is_due = (CLOUDTRAIL_LAG..CLOUDTRAIL_UNTIL).contains(&age);
-            (is_due && !state.was_notified(&calls_key(&alarm.name))).then_some(WantedDetail::Calls)
-        }
-        (AlarmState::Ok, false) | (AlarmState::InsufficientData, _) => None,
-    }
+    let is_notified = find_notified_key(state, &alarm.name).is_some();
+    let tags = &context.target.tags;
+    let is_due = match alarm.state {
+        AlarmState::Alarm => is_notified || is_incident(context.policy, tags, subject, &alarm.name),
+        AlarmState::Ok => is_notified,
+        AlarmState::InsufficientData => false,
+    };
+    let are_calls_due = alarm.state_since.is_some_and(|since| {
+        let age = now.duration_since(since);
+        alarm.state == AlarmState::Alarm
+            && is_notified
+            && (CLOUDTRAIL_LAG..CLOUDTRAIL_UNTIL).contains(&age)
+            && !state.was_notified(&calls_key(&alarm.name, since))
+    });
+    is_due.then_some(WantedDetails {
+        values: true,
+        calls: are_calls_due,
+    })
 }
 
 /// Returns the messages about the alarms of a target: firing, what changed before, and resolved.
@@ -79,16 +94,14 @@ pub fn report_alarms(
     } else {
         Vec::new()
     };
+    let is_wanted = |name: &str| wanted.iter().any(|spec| spec.name == name);
     let mut messages = Vec::new();
     for own in observed.alarms.iter().filter(|own| own.is_ours) {
-        let alarm = &own.existing;
-        if wanted.iter().any(|spec| spec.name == alarm.name) {
-            messages.extend(report_alarm(context, observed, alarm, now));
+        if is_wanted(&own.existing.name) {
+            messages.extend(report_alarm(context, observed, &own.existing, now));
         }
     }
-    messages.extend(close_ended_incidents(context.state, observed, |name| {
-        wanted.iter().any(|spec| spec.name == name)
-    }));
+    messages.extend(close_ended_incidents(context.state, observed, is_wanted));
     messages
 }
 
@@ -98,37 +111,54 @@ fn report_alarm(
     alarm: &ExistingAlarm,
     now: Timestamp,
 ) -> Vec<Message> {
+    let notified = find_notified_key(context.state, &alarm.name);
+    let notified_at = notified
+        .as_ref()
+        .and_then(|key| context.state.notified.get(key));
+    // Another invocation has reported what is newer than this observation.
+    if notified_at.is_some_and(|at| *at > observed.at) {
+        return Vec::new();
+    }
     let details = observed.find_details(&alarm.name);
-    let key = alarm_key(&alarm.name);
-    match alarm.state {
-        AlarmState::Alarm if is_reported(context, observed, alarm) => {
+    match (alarm.state, notified) {
+        (_, Some(key)) if observed.is_stopped() => {
+            vec![alarm_messages::stopped_message(&alarm.name).resolves(key)]
+        }
+        (AlarmState::Alarm, notified) if is_reported(context, observed, alarm) => {
             let since = alarm.state_since.unwrap_or(now);
             let facts = AlarmFacts {
                 is_service: matches!(observed.subject, Subject::Service { .. }),
                 maximum: find_maximum(context.policy, &observed.subject, &alarm.name),
                 timeline: context.state.list_timeline(since - TIMELINE, since),
+                now,
             };
-            let firing = alarm_messages::firing_message(alarm, &details, &facts, since)
-                .fires_until_resolved(&key);
+            let firing = alarm_messages::firing_message(alarm, &details, &facts, since);
+            let firing = assign_key(firing, &alarm.name, notified);
             let calls = alarm_messages::calls_message(alarm, &details.calls)
-                .map(|message| message.deduplicated_by(calls_key(&alarm.name)));
+                .map(|message| message.deduplicated_by(calls_key(&alarm.name, since)));
             std::iter::once(firing).chain(calls).collect()
         }
-        AlarmState::Ok if context.state.was_notified(&key) => {
-            let since = find_notification_time(context.state, &key);
-            vec![
-                alarm_messages::resolved_message(alarm, &details, since, now)
-                    .resolves(&key)
-                    .clears(key),
-            ]
+        (AlarmState::Ok, Some(key)) => {
+            vec![alarm_messages::resolved_message(alarm, &details).resolves(key)]
         }
         // No data is no recovery.
-        AlarmState::Alarm | AlarmState::Ok | AlarmState::InsufficientData => Vec::new(),
+        (AlarmState::Alarm | AlarmState::Ok | AlarmState::InsufficientData, _) => Vec::new(),
     }
 }
 
-fn find_notification_time(state: &TargetState, key: &str) -> Option<Timestamp> {
-    state.notified.get(key).copied()
+/// Gives a message about a firing alarm the key of its severity. A higher one replaces the lower one; a critical alarm that
+/// gets better stays critical until it is over.
+fn assign_key(message: Message, name: &str, notified: Option<String>) -> Message {
+    let (warning, critical) = (warning_key(name), critical_key(name));
+    let is_critical = message.severity == Severity::Critical;
+    match notified {
+        Some(key) if key == warning && is_critical => {
+            message.resolves(warning).fires_until_resolved(critical)
+        }
+        Some(key) => message.fires_until_resolved(key),
+        None if is_critical => message.fires_until_resolved(critical),
+        None => message.fires_until_resolved(warning),
+    }
 }
 
 /// Closes the incidents of alarms that are gone: the target is no longer managed, or has no such alarm any more.
@@ -137,20 +167,24 @@ fn close_ended_incidents(
     observed: &Observed,
     is_wanted: impl Fn(&str) -> bool,
 ) -> Vec<Message> {
-    let known: Vec<String> = observed
+    let known: BTreeSet<&str> = observed
         .alarms
         .iter()
         .filter(|own| own.is_ours && is_wanted(&own.existing.name))
-        .map(|own| alarm_key(&own.existing.name))
+        .map(|own| alarm_kind(&own.existing.name))
         .collect();
-    state
+    // A silenced message is known under another key.
+    let keys: BTreeSet<&str> = state
         .notified
         .keys()
-        .filter(|key| key.starts_with(KEY_PREFIX) && !key.ends_with(":calls"))
-        .filter(|key| !known.contains(key))
-        .map(|key| {
-            let kind = key.strip_prefix(KEY_PREFIX).unwrap_or_default();
-            alarm_messages::removed_message(kind).resolves(key)
+        .map(|key| key.strip_prefix("muted:").unwrap_or(key))
+        .collect();
+    keys.into_iter()
+        .filter_map(|key| {
+            let kind = key
+                .strip_prefix(WARNING_PREFIX)
+                .or_else(|| key.strip_prefix(CRITICAL_PREFIX))?;
+            (!known.contains(kind)).then(|| alarm_messages::removed_message(kind).resolves(key))
         })
         .collect()
 }
@@ -161,7 +195,7 @@ pub fn is_reported(
     observed: &Observed,
     alarm: &ExistingAlarm,
 ) -> bool {
-    context.state.was_notified(&alarm_key(&alarm.name))
+    find_notified_key(context.state, &alarm.name).is_some()
         || is_incident(
             context.policy,
             &context.target.tags,
@@ -187,8 +221,10 @@ pub fn is_incident(
         // `heal` acts on it, and reports it.
         return HealPolicy::from_tags(tags).is_ok_and(|policy| policy.mode == HealMode::Off);
     }
-    find_maximum(policy, subject, alarm)
-        .is_none_or(|maximum| service.desired_count.unsigned_abs() >= maximum)
+    // In observe mode nothing else acts.
+    policy.managed == Managed::Observe
+        || find_maximum(policy, subject, alarm)
+            .is_none_or(|maximum| service.desired_count.unsigned_abs() >= maximum)
 }
 
 /// Returns the most tasks of a service that is scaled by what an alarm measures; `None` if it isn't.
@@ -215,10 +251,14 @@ fn find_maximum(policy: &Policy, subject: &Subject, alarm: &str) -> Option<u32> 
     }
 }
 
-/// Reports whether a target must be looked at again soon: an alarm of it fires.
-pub fn has_firing_alarm(observed: &Observed) -> bool {
-    observed
-        .alarms
-        .iter()
-        .any(|own| own.is_ours && own.existing.state == AlarmState::Alarm)
+/// Reports whether a target must be looked at again soon: an alarm of it fires, or was notified and isn't OK again.
+pub fn needs_follow_up(observed: &Observed, state: &TargetState) -> bool {
+    observed.alarms.iter().filter(|own| own.is_ours).any(|own| {
+        let alarm = &own.existing;
+        match alarm.state {
+            AlarmState::Alarm => true,
+            AlarmState::InsufficientData => find_notified_key(state, &alarm.name).is_some(),
+            AlarmState::Ok => false,
+        }
+    })
 }

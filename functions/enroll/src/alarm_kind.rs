@@ -115,12 +115,15 @@ impl AlarmKind {
         }
     }
 
-    /// Advises what a person can do about a service, or else about a database.
+    /// Advises what a person can do. `is_scaled`: whether Lamplighter scales the service by this measure.
     #[must_use]
-    pub fn advise(self, is_service: bool) -> &'static str {
+    pub fn advise(self, is_service: bool, is_scaled: bool) -> &'static str {
         match self {
-            Self::Cpu if is_service => {
+            Self::Cpu if is_service && is_scaled => {
                 "Raise max= in lamplighter:scale, or give the tasks more CPU."
+            }
+            Self::Cpu if is_service => {
+                "To have it scaled, add the tag lamplighter:scale = min=2 max=8. Or give the tasks more CPU."
             }
             Self::Cpu => {
                 "Look at Performance Insights for the costliest statements, or choose a larger class."

@@ -22,6 +22,7 @@ pub struct AlarmFacts {
     pub maximum: Option<u32>,
     /// What Lamplighter changed in the 30 minutes before.
     pub timeline: Vec<TimelineEntry>,
+    pub now: Timestamp,
 }
 
 /// Announces an alarm that fires: `412 HTTP 5xx responses a minute, 96 % of requests, since 03:12 UTC, limit 10`.
@@ -41,7 +42,7 @@ pub fn firing_message(
     let title = format!(
         "{}{impact} since {}{}",
         kind.describe_value(value, alarm),
-        since.strftime("%H:%M UTC"),
+        format_since(since, facts.now),
         limit.map_or(String::new(), |limit| format!(
             ", limit {}",
             kind.format_limit(limit, alarm)
@@ -58,8 +59,18 @@ pub fn firing_message(
             describe_values(kind, &details.values, alarm),
             describe_timeline(&facts.timeline)
         ))
-        .next(kind.advise(facts.is_service));
+        .next(kind.advise(facts.is_service, facts.maximum.is_some()));
     message.caused_by(kind.cause())
+}
+
+/// Formats the start of an alarm, with its date if it is not of the last day.
+fn format_since(since: Timestamp, now: Timestamp) -> String {
+    let format = if now.duration_since(since) < SignedDuration::from_hours(24) {
+        "%H:%M UTC"
+    } else {
+        "%F %H:%M UTC"
+    };
+    since.strftime(format).to_string()
 }
 
 /// Says why Lamplighter does nothing about an alarm. `maximum`: the most tasks, if the service is scaled by the measure.
@@ -143,13 +154,13 @@ fn describe_timeline(timeline: &[TimelineEntry]) -> String {
     format!("\nIn the 30 minutes before:{}", lines.concat())
 }
 
-/// Reports the calls before an alarm that CloudTrail knows by now; `None` without any.
+/// Reports the newest calls before an alarm that CloudTrail knows by now; `None` without any. `calls`: oldest first.
 pub fn calls_message(alarm: &ExistingAlarm, calls: &[CloudTrailEvent]) -> Option<Message> {
     let kind = AlarmKind::of_alarm(&alarm.name);
+    let newest = calls.len().saturating_sub(MAX_CALLS);
     let lines: Vec<String> = calls
         .iter()
-        .rev()
-        .take(MAX_CALLS)
+        .skip(newest)
         .map(|call| {
             format!(
                 "\n  {} {} by {}",
@@ -174,23 +185,28 @@ pub fn calls_message(alarm: &ExistingAlarm, calls: &[CloudTrailEvent]) -> Option
 }
 
 /// Announces that an alarm is back within its limit.
-pub fn resolved_message(
-    alarm: &ExistingAlarm,
-    details: &AlarmDetails,
-    since: Option<Timestamp>,
-    now: Timestamp,
-) -> Message {
+pub fn resolved_message(alarm: &ExistingAlarm, details: &AlarmDetails) -> Message {
     let kind = AlarmKind::of_alarm(&alarm.name);
     let value = details.values.values().next_back().copied();
-    let duration = since.map_or(SignedDuration::ZERO, |since| now.duration_since(since));
     Message::info(format!(
-        "{} - back within the limit after {} min",
-        kind.describe_value(value, alarm),
-        duration.as_mins()
+        "{} - back within the limit",
+        kind.describe_value(value, alarm)
     ))
     .why(describe_values(kind, &details.values, alarm))
     .next("Nothing to do.")
     .caused_by(kind.cause())
+}
+
+/// Closes the incident of an alarm whose service runs nothing any more.
+pub fn stopped_message(alarm: &str) -> Message {
+    let cause = AlarmKind::of_alarm(alarm).cause();
+    Message::info(format!(
+        "incident closed - {} of a stopped service",
+        alarm_kind(alarm)
+    ))
+    .why("The service is stopped or deleted, so that nothing is measured any more.")
+    .next("Nothing to do.")
+    .caused_by(cause)
 }
 
 /// Closes the incident of an alarm that no longer exists.

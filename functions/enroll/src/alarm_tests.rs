@@ -63,6 +63,7 @@ fn alarm(name: &str, metric: &str, threshold: f64) -> ExistingAlarm {
 fn web(desired: i32) -> Observed {
     let arn = Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web");
     Observed {
+        at: NOW,
         subject: Subject::Service {
             service: Box::new(Service::new_rolling(arn, desired)),
             groups: Vec::new(),
@@ -107,6 +108,7 @@ fn firing_messages() -> Vec<Message> {
         is_service: true,
         maximum: name.ends_with("/requests").then_some(8),
         timeline: timeline.to_vec(),
+        now: NOW,
     };
     let build = |(name, metric, limit, measured): (&str, &str, f64, &[f64])| {
         let alarm = alarm(&format!("lamplighter/{name}"), metric, limit);
@@ -119,7 +121,10 @@ fn firing_messages() -> Vec<Message> {
         let facts = if name.starts_with("shop/") {
             service(name)
         } else {
-            AlarmFacts::default()
+            AlarmFacts {
+                now: NOW,
+                ..AlarmFacts::default()
+            }
         };
         alarm_messages::firing_message(&alarm, &details, &facts, ago(2))
     };
@@ -140,12 +145,8 @@ fn every_alarm_as_people_read_it() {
         values: series(&[97.0, 60.0, 41.0]),
         ..AlarmDetails::default()
     };
-    messages.push(alarm_messages::resolved_message(
-        &cpu,
-        &details,
-        Some(ago(25)),
-        NOW,
-    ));
+    messages.push(alarm_messages::resolved_message(&cpu, &details));
+    messages.push(alarm_messages::stopped_message("cpu-peak"));
     messages.push(alarm_messages::removed_message("cpu-peak"));
     let texts: Vec<String> = messages.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(texts.join("\n\n"));

@@ -113,7 +113,7 @@ async fn find_target_of_alarm<C: Reads, L: Ledger>(
     Ok(found)
 }
 
-/// Finds the targets whose alarms fired when they were last observed.
+/// Finds the targets with an alarm that fires now, and those whose alarms fired when they were last observed.
 async fn find_watched_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> Discovery {
@@ -121,10 +121,16 @@ async fn find_watched_targets<C: Reads, L: Ledger>(
         .ledger
         .list_watched(Function::Enroll.name())
         .await?;
-    if watched.is_empty() {
+    let mut arns: BTreeSet<Arn> = watched.into_iter().collect();
+    for alarm in discovery.cloud.describe_alarms(ALARM_PREFIX, true).await? {
+        let tags = discovery.cloud.alarm_tags(&alarm.arn).await?;
+        let is_own = tags.get(STACK) == Some(&discovery.defaults.stack);
+        arns.extend(tags.get(TARGET).filter(|_| is_own).map(Arn::new));
+    }
+    if arns.is_empty() {
         return Ok(Targets::Skipped("no alarm fires".to_owned()));
     }
-    find_named_targets(discovery, watched).await
+    find_named_targets(discovery, arns.into_iter().collect()).await
 }
 
 /// Reads some targets with their alarms, without dashboards.

@@ -96,8 +96,8 @@ impl Operation for Enroll {
         decide(context, observed, now)
     }
 
-    fn needs_requeue(_: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
-        alarm_incidents::has_firing_alarm(observed)
+    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+        alarm_incidents::needs_follow_up(observed, context.state)
     }
 
     fn preconditions(_: &Observed) -> Preconditions {

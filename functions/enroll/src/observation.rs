@@ -12,7 +12,7 @@ use lamplighter::model::{
 use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, StackDefaults, TARGET};
 
 use crate::alarm_details::AlarmDetails;
-use crate::alarm_incidents::{TIMELINE, WantedDetail, find_wanted_detail, is_incident};
+use crate::alarm_incidents::{TIMELINE, find_wanted_details, is_incident};
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
@@ -145,6 +145,7 @@ impl Prefetched {
         };
         let alarms = self.find_alarms(arn, &context.policy.stack, cloud).await?;
         Ok(Observed {
+            at: self.now,
             details: read_details(context, &alarms, &subject, self.now, cloud).await?,
             alarms,
             subject,
@@ -284,15 +285,14 @@ async fn read_details<C: Reads>(
             name: alarm.name.clone(),
             ..AlarmDetails::default()
         };
-        match find_wanted_detail(context, subject, alarm, now) {
-            Some(WantedDetail::Values) => {
-                read_values(&mut details, alarm, subject, now, cloud).await?;
-            }
-            Some(WantedDetail::Calls) => {
-                let since = alarm.state_since.unwrap_or(now) - TIMELINE;
-                details.calls = read_calls(context, since, cloud).await;
-            }
-            None => continue,
+        let Some(wanted) = find_wanted_details(context, subject, alarm, now) else {
+            continue;
+        };
+        if wanted.values {
+            read_values(&mut details, alarm, subject, now, cloud).await?;
+        }
+        if let Some(since) = alarm.state_since.filter(|_| wanted.calls) {
+            details.calls = read_calls(context, since, cloud).await;
         }
         found.push(details);
     }
@@ -322,10 +322,11 @@ async fn read_values<C: Reads>(
     Ok(())
 }
 
-/// Reads the calls of others that changed a target. A failed look-up counts as none: the alarm itself was reported.
+/// Reads the calls of others that changed a target in the half hour before an alarm, oldest first. A failed look-up counts
+/// as none: the alarm itself was reported.
 async fn read_calls<C: Reads>(
     context: TargetContext<'_, Policy>,
-    since: Timestamp,
+    alarm_since: Timestamp,
     cloud: &C,
 ) -> Vec<CloudTrailEvent> {
     let arn = &context.target.arn;
@@ -337,12 +338,13 @@ async fn read_calls<C: Reads>(
     let full_name = arn.display_name();
     let names: Vec<&str> = full_name.split('/').collect();
     let mut calls = cloud
-        .calls_about(source, &names, since)
+        .calls_about(source, &names, alarm_since - TIMELINE)
         .await
         .unwrap_or_default();
     // What the functions of the stack did is in the timeline.
     let own_prefix = format!("{}-", context.policy.stack);
-    calls.retain(|call| !call.by.starts_with(&own_prefix));
+    calls.retain(|call| call.at <= alarm_since && !call.by.starts_with(&own_prefix));
+    calls.sort_by_key(|call| call.at);
     calls
 }
 

@@ -1,5 +1,6 @@
 //! The observed state of one target.
 
+use jiff::Timestamp;
 use lamplighter::model::{
     Alarm, Arn, Database, ExistingAlarm, InactiveSubscription, ScalableTarget, Service,
     TargetGroup, TaskDefinition,
@@ -12,6 +13,8 @@ use crate::stray_tags::StrayTag;
 /// The observed state of a target, as the input of [`crate::decide`].
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Observed {
+    /// The time of the observation.
+    pub at: Timestamp,
     pub subject: Subject,
     /// The alarms under the target's alarm names, whoever owns them.
     pub alarms: Vec<OwnAlarm>,
@@ -57,6 +60,20 @@ pub struct OwnAlarm {
 }
 
 impl Observed {
+    /// Reports whether the target is a service that runs nothing, because people stopped it.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        match &self.subject {
+            Subject::Service { service, .. } => {
+                service.status != "ACTIVE" || service.desired_count == 0
+            }
+            Subject::Database(_)
+            | Subject::Application { .. }
+            | Subject::Topic { .. }
+            | Subject::Gone => false,
+        }
+    }
+
     /// Returns what was read about an alarm; nothing if no message about it is due.
     #[must_use]
     pub fn find_details(&self, name: &str) -> AlarmDetails {

@@ -83,6 +83,7 @@ fn given(arn: Arn, subject: Subject) -> Given {
         arn,
         tags: BTreeMap::new(),
         observed: Observed {
+            at: NOW,
             subject,
             alarms: Vec::new(),
             details: Vec::new(),

@@ -92,7 +92,9 @@ fn announce_outage(decision: &Decision<'_>, plan: &Plan) -> Option<Message> {
     };
     match symptom {
         Some(symptom) if !observed.down.is_empty() => {
-            Some(messages::dependency_message(symptom, observed, &healing))
+            let since = observed.serving.none_since.unwrap_or(decision.observed_at);
+            let message = messages::dependency_message(symptom, observed, &healing);
+            Some(message.fires_until_resolved(healing.outage_key(since)))
         }
         Some(symptom) => {
             let next = describe_next_step(decision, symptom, plan);

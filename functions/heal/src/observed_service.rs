@@ -19,6 +19,8 @@ use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 const UPDATE_LAG: SignedDuration = SignedDuration::from_mins(2);
 /// The time without failures after which a failed task counts as an isolated failure.
 const QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(3);
+/// The time within which another outage of the same incident is not told again.
+const OUTAGE_REPEAT: SignedDuration = SignedDuration::from_hours(1);
 /// The capacity provider of Fargate Spot.
 const SPOT: &str = "FARGATE_SPOT";
 /// The maximum number of characters of an ECS reason in a message.
@@ -154,7 +156,12 @@ impl ObservedService {
         state.health.incident.as_ref().is_none_or(|healing| {
             let is_told_since =
                 |key: String| state.notified.get(&key).is_some_and(|at| *at >= since);
-            !state.notified.contains_key(&healing.outage_key(since))
+            // A service that serves for moments between its outages is one outage.
+            let prefix = healing.build_subkey("outage:");
+            let is_told_lately = state.notified.iter().any(|(key, at)| {
+                key.starts_with(&prefix) && self.at.duration_since(*at) < OUTAGE_REPEAT
+            });
+            !is_told_lately
                 && !is_told_since(healing.dependency_key())
                 && !is_told_since(healing.escalation_key())
         })

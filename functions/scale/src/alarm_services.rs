@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::alarm::{AlarmChange, MetricIdentity, split_alarm_name};
 use lamplighter::model::{AlarmState, Arn, Service};
-use lamplighter::policy;
+use lamplighter::policy::{self, SCALE};
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 use lamplighter::{AwsError, Event};
@@ -43,7 +43,7 @@ pub async fn find_by_alarm<C: Reads, L: Ledger>(
     let arns: BTreeSet<Arn> = named
         .map(|(cluster, name)| scope.service_arn(&cluster, &name))
         .collect();
-    let services = if arns.is_empty() {
+    let mut services = if arns.is_empty() {
         find_behind_target_groups(discovery, &change.metrics).await?
     } else {
         discovery
@@ -51,9 +51,11 @@ pub async fn find_by_alarm<C: Reads, L: Ledger>(
             .describe_services(&arns.into_iter().collect::<Vec<_>>())
             .await?
     };
+    // `enroll` reports an alarm of Lamplighter's own on a service that isn't scaled.
+    services.retain(|service| own_kind.is_none() || service.tags.contains_key(SCALE));
     if services.is_empty() {
         return Ok(Targets::Skipped(format!(
-            "alarm {} refers to no ECS service here",
+            "alarm {} refers to no ECS service here that is scaled",
             change.name
         )));
     }

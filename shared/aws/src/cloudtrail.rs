@@ -10,8 +10,8 @@ use lamplighter::AwsError;
 use lamplighter::model::CloudTrailEvent;
 
 const CALL: &str = "LookupEvents";
-/// Maximum number of pages of [`lookup_calls`], of 50 events each.
-const MAX_PAGES: usize = 2;
+/// Maximum number of pages of [`lookup_calls`], of 50 events each. CloudTrail allows two look-ups a second.
+const MAX_PAGES: usize = 6;
 
 /// Returns the write events on a resource since a time, from the newest page only.
 ///
@@ -35,7 +35,7 @@ pub async fn lookup_changes(
 }
 
 /// Returns the write calls to a service since a time whose record has all these names, each as a value of its own or as
-/// a part of an ARN, from the two newest pages.
+/// a part of an ARN, among the 300 newest write calls of the region.
 ///
 /// Source: LookupEvents.
 pub async fn lookup_calls(
@@ -44,7 +44,8 @@ pub async fn lookup_calls(
     names: &[&str],
     since: Timestamp,
 ) -> Result<Vec<CloudTrailEvent>, AwsError> {
-    let attribute = build_attribute(LookupAttributeKey::EventSource, source)?;
+    // One attribute is all that a look-up takes, and most calls only read.
+    let attribute = build_attribute(LookupAttributeKey::ReadOnly, "false")?;
     let mut pages = client
         .lookup_events()
         .lookup_attributes(attribute)
@@ -59,7 +60,8 @@ pub async fn lookup_calls(
         let page = page.map_err(|e| aws_error(CALL, source, &e))?;
         let about = page.events.unwrap_or_default().into_iter().filter(|event| {
             let record = event.cloud_trail_event.as_deref().unwrap_or_default();
-            names.iter().all(|name| mentions_name(record, name))
+            event.event_source.as_deref() == Some(source)
+                && names.iter().all(|name| mentions_name(record, name))
         });
         found.extend(about.filter_map(convert_write));
     }

@@ -136,7 +136,7 @@ fn errors_with_healthy_tasks_are_told_when_the_alarm_fires_and_resolved() {
     watched_sweep(&world);
     assert_eq!(
         world.state().calls.len(),
-        before + 1,
+        before + 2,
         "{:?}",
         world.state().calls[before..].to_vec()
     );
@@ -200,7 +200,93 @@ fn a_failed_call_loses_nothing(#[case] fault: Fault) {
     assert_eq!(told(&world).len(), 1, "{:?}", told(&world));
 }
 
-/// While nobody may hear of it, nothing is sent; the end of the silence tells what still lasts.
+/// A database that runs full: a warning first, and critical when little is left.
+#[test]
+fn an_alarm_that_gets_worse_becomes_critical_once() {
+    let world = World::new();
+    let arn = Arn::new("arn:aws:rds:eu-west-1:123456789012:db:orders");
+    world.keep_database(&arn, "keep=7d", |database| database);
+    world.sweep(&Enroll).unwrap().unwrap();
+    let gib = 1_073_741_824.0;
+    let allocated = f64::from(world.state().databases[&arn].allocated_gib.unwrap());
+    for (share, minutes) in [(0.5, 5), (0.08, 10), (0.02, 30)] {
+        for _ in 0..minutes {
+            measure(
+                &world,
+                "FreeStorageSpace",
+                "orders",
+                allocated * gib * share,
+                1,
+            );
+            watched_sweep(&world);
+        }
+    }
+    let severities = |world: &World| -> Vec<Severity> {
+        let state = world.state();
+        let about = state.notices.iter();
+        let about = about.filter(|notice| notice.message.title.contains("of storage free"));
+        about.map(|notice| notice.message.severity).collect()
+    };
+    assert_eq!(severities(&world), [Severity::Warning, Severity::Critical]);
+    measure(
+        &world,
+        "FreeStorageSpace",
+        "orders",
+        allocated * gib * 0.5,
+        5,
+    );
+    assert_eq!(
+        severities(&world),
+        [Severity::Warning, Severity::Critical, Severity::Info]
+    );
+}
+
+/// A service that people stop measures nothing any more. Its incident is over, and not reminded all night.
+#[test]
+fn the_incident_of_a_stopped_service_is_closed() {
+    let (world, web) = enrolled();
+    storm(&world, 5);
+    world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .desired_count = 0;
+    watched_sweep(&world);
+    let state = world.state();
+    assert_eq!(
+        state.notices.last().unwrap().message.title,
+        "incident closed - errors-5xx of a stopped service"
+    );
+}
+
+/// A service that scaling takes to its maximum: from then on nothing more acts on the alarm.
+#[test]
+fn an_alarm_becomes_an_incident_once_the_service_is_at_its_maximum() {
+    let world = World::new();
+    let web = world.scaled("web", "min=2 max=8");
+    world.sweep(&Enroll).unwrap().unwrap();
+    let about_cpu = |world: &World| {
+        let state = world.state();
+        let titles = state
+            .notices
+            .iter()
+            .map(|notice| notice.message.title.clone());
+        titles.filter(|title| title.starts_with("CPU ")).count()
+    };
+    measure(&world, "CPUUtilization", "web", 97.0, 10);
+    watched_sweep(&world);
+    assert_eq!(about_cpu(&world), 0);
+    world
+        .state_mut()
+        .services
+        .get_mut(&web)
+        .unwrap()
+        .desired_count = 8;
+    watched_sweep(&world);
+    assert_eq!(about_cpu(&world), 1);
+}
+
 #[test]
 fn an_untagged_service_closes_its_incident() {
     let (world, web) = enrolled();

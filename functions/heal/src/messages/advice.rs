@@ -4,11 +4,11 @@ use lamplighter::model::TargetHealthCheck;
 
 use crate::observed_service::{ObservedService, OutOfMemory};
 
-/// Advises about a container that ran out of memory: `Raise the memory limit of web from 512 MiB; the peak was 97 %.`
+/// Advises about a container that ran out of memory: `Raise the memory limit of web from 512 MiB (peak: 97 %).`
 pub fn advise_about_memory(memory: &OutOfMemory) -> String {
     let peak = memory
         .peak
-        .map_or(String::new(), |peak| format!("; the peak was {peak:.0} %"));
+        .map_or(String::new(), |peak| format!(" (peak: {peak:.0} %)"));
     match memory.limit {
         Some(limit) => format!(
             "Raise the memory limit of {} from {limit} MiB{peak}, or fix the leak.",

@@ -258,14 +258,14 @@ async fn an_instance_is_marked_unhealthy_and_drained(
     assert_eq!(unhealthy.num_calls(), 1);
 }
 
-/// ECS calls name no resource in CloudTrail's index, so that their requests are searched. Two pages are enough.
+/// ECS calls name no resource in CloudTrail's index, so that their requests are searched.
 #[tokio::test]
 async fn calls_about_a_service_are_found_by_its_name_in_the_request() {
     let event = |call: &str, service: &str| {
         let names = format!("\\\"cluster\\\":\\\"shop\\\",\\\"service\\\":\\\"{service}\\\"");
         let record = format!("{{\\\"requestParameters\\\":{{{names}}}}}");
         format!(
-            r#"{{"EventName": "{call}", "ReadOnly": "false", "EventTime": 80, "Username": "terraform", "CloudTrailEvent": "{record}"}}"#
+            r#"{{"EventName": "{call}", "ReadOnly": "false", "EventTime": 80, "Username": "terraform", "EventSource": "ecs.amazonaws.com", "CloudTrailEvent": "{record}"}}"#
         )
     };
     let page = format!(
@@ -278,7 +278,7 @@ async fn calls_about_a_service_are_found_by_its_name_in_the_request() {
         ),
     );
     let pages = mock!(aws_sdk_cloudtrail::Client::lookup_events)
-        .match_requests(|r| r.lookup_attributes()[0].attribute_value() == "ecs.amazonaws.com")
+        .match_requests(|r| r.lookup_attributes()[0].attribute_value() == "false")
         .then_http_response(move || answer(200, &page));
     let client = mock_client!(aws_sdk_cloudtrail, RuleMode::MatchAny, [&pages]);
     let aws = aws(mock_client!(aws_sdk_ecs, [])).with_client(client);
@@ -288,6 +288,7 @@ async fn calls_about_a_service_are_found_by_its_name_in_the_request() {
         .unwrap();
     let calls: Vec<&str> = found.iter().map(|call| call.call.as_str()).collect();
     let expected = ["UpdateService", "DeleteService"];
+    // The paginator ends at a token that it has had.
     assert_eq!(calls, [expected, expected].concat());
     assert_eq!(pages.num_calls(), 2);
 }

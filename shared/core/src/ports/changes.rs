@@ -20,7 +20,7 @@ pub trait ChangeHistory {
 
     /// Lists the write calls to one AWS service since a time whose request has all of these names, newest first. `source`:
     /// `ecs.amazonaws.com`; `names`: cluster and service. ECS calls carry no resource that [`Self::cloudtrail_events`] finds.
-    /// At most 100 calls are searched. CloudTrail lags by minutes and allows two look-ups a second.
+    /// Only the 300 newest write calls of the region are searched. CloudTrail lags by minutes and allows two look-ups a second.
     /// Source: LookupEvents.
     ///
     /// # Errors
