@@ -265,7 +265,7 @@ fn errors_are_an_incident_at_once_and_over_when_they_end() {
     fail_requests(&stack, "web", &[0.0; 5], 430.0);
     told(
         &stack,
-        "0 HTTP 5xx responses a minute - back within the limit after ",
+        "0 HTTP 5xx responses a minute - back within the limit",
     );
 }
 
