@@ -10,7 +10,7 @@ use lamplighter::policy::{HealMode, HealPolicy, Managed};
 use lamplighter::state::TargetState;
 
 use crate::alarm_kind::AlarmKind;
-use crate::alarm_messages::{self, AlarmFacts};
+use crate::alarm_messages::{self, AlarmFacts, ScalingLimit};
 use crate::alarm_names::alarm_kind;
 use crate::observed::{Observed, Subject};
 use crate::policy::Policy;
@@ -24,15 +24,6 @@ pub const TIMELINE: SignedDuration = SignedDuration::from_mins(30);
 /// The age of an alarm at which CloudTrail knows what happened before it, and until which it is asked.
 const CLOUDTRAIL_LAG: SignedDuration = SignedDuration::from_mins(5);
 const CLOUDTRAIL_UNTIL: SignedDuration = SignedDuration::from_mins(20);
-
-/// The details that must be read about an alarm now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct WantedDetails {
-    /// Its values: for the first message, a higher severity, or the resolution.
-    pub values: bool,
-    /// The calls before it, for the message that follows.
-    pub calls: bool,
-}
 
 fn warning_key(name: &str) -> String {
     format!("{WARNING_PREFIX}{}", alarm_kind(name))
@@ -54,31 +45,30 @@ fn find_notified_key(state: &TargetState, name: &str) -> Option<String> {
         .find(|key| state.was_notified(key))
 }
 
-/// Returns what to read about an alarm; `None` if no message about it is due.
-pub fn find_wanted_details(
+/// Reports whether a message about an alarm may be due, which needs its values: the first one, one with a higher severity,
+/// or the resolution.
+pub fn needs_values(
     context: TargetContext<'_, Policy>,
     subject: &Subject,
     alarm: &ExistingAlarm,
-    now: Timestamp,
-) -> Option<WantedDetails> {
-    let state = context.state;
-    let is_notified = find_notified_key(state, &alarm.name).is_some();
+) -> bool {
+    let is_notified = find_notified_key(context.state, &alarm.name).is_some();
     let tags = &context.target.tags;
-    let is_due = match alarm.state {
+    match alarm.state {
         AlarmState::Alarm => is_notified || is_incident(context.policy, tags, subject, &alarm.name),
         AlarmState::Ok => is_notified,
         AlarmState::InsufficientData => false,
-    };
-    let are_calls_due = alarm.state_since.is_some_and(|since| {
+    }
+}
+
+/// Reports whether the message about the calls before an alarm is due.
+pub fn needs_calls(state: &TargetState, alarm: &ExistingAlarm, now: Timestamp) -> bool {
+    alarm.state_since.is_some_and(|since| {
         let age = now.duration_since(since);
         alarm.state == AlarmState::Alarm
-            && is_notified
+            && find_notified_key(state, &alarm.name).is_some()
             && (CLOUDTRAIL_LAG..CLOUDTRAIL_UNTIL).contains(&age)
             && !state.was_notified(&calls_key(&alarm.name, since))
-    });
-    is_due.then_some(WantedDetails {
-        values: true,
-        calls: are_calls_due,
     })
 }
 
@@ -128,7 +118,7 @@ fn report_alarm(
             let since = alarm.state_since.unwrap_or(now);
             let facts = AlarmFacts {
                 is_service: matches!(observed.subject, Subject::Service { .. }),
-                maximum: find_maximum(context.policy, &observed.subject, &alarm.name),
+                scaling: find_scaling_limit(context.policy, &observed.subject, &alarm.name),
                 timeline: context.state.list_timeline(since - TIMELINE, since),
                 now,
             };
@@ -173,12 +163,7 @@ fn close_ended_incidents(
         .filter(|own| own.is_ours && is_wanted(&own.existing.name))
         .map(|own| alarm_kind(&own.existing.name))
         .collect();
-    // A silenced message is known under another key.
-    let keys: BTreeSet<&str> = state
-        .notified
-        .keys()
-        .map(|key| key.strip_prefix("muted:").unwrap_or(key))
-        .collect();
+    let keys: BTreeSet<&str> = state.list_notified_keys().collect();
     keys.into_iter()
         .filter_map(|key| {
             let kind = key
@@ -223,8 +208,21 @@ pub fn is_incident(
     }
     // In observe mode nothing else acts.
     policy.managed == Managed::Observe
-        || find_maximum(policy, subject, alarm)
-            .is_none_or(|maximum| service.desired_count.unsigned_abs() >= maximum)
+        || find_scaling_limit(policy, subject, alarm) != ScalingLimit::NotReached
+}
+
+/// Returns how far the scaling by what an alarm measures can still go.
+fn find_scaling_limit(policy: &Policy, subject: &Subject, alarm: &str) -> ScalingLimit {
+    let Subject::Service { service, .. } = subject else {
+        return ScalingLimit::NotScaled;
+    };
+    match find_maximum(policy, subject, alarm) {
+        None => ScalingLimit::NotScaled,
+        Some(maximum) if service.desired_count.unsigned_abs() >= maximum => {
+            ScalingLimit::Reached(maximum)
+        }
+        Some(_) => ScalingLimit::NotReached,
+    }
 }
 
 /// Returns the most tasks of a service that is scaled by what an alarm measures; `None` if it isn't.

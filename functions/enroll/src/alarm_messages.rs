@@ -8,9 +8,14 @@ use lamplighter::state::TimelineEntry;
 use crate::alarm_details::AlarmDetails;
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_kind;
+use crate::database_alarms::CONNECTIONS_SHARE;
 
 /// The share of failed requests from which errors are critical.
 const CRITICAL_ERROR_SHARE: f64 = 0.5;
+/// The share of the limit of free storage below which a database is about to stop: a fortieth of its storage.
+const CRITICAL_STORAGE_SHARE: f64 = 0.25;
+/// The share of all connections from which new ones are about to fail.
+const CRITICAL_CONNECTIONS_SHARE: f64 = 0.97;
 /// The number of calls that one message lists.
 const MAX_CALLS: usize = 5;
 
@@ -18,11 +23,22 @@ const MAX_CALLS: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub struct AlarmFacts {
     pub is_service: bool,
-    /// The most tasks, if the service is scaled by what the alarm measures.
-    pub maximum: Option<u32>,
+    pub scaling: ScalingLimit,
     /// What Lamplighter changed in the 30 minutes before.
     pub timeline: Vec<TimelineEntry>,
     pub now: Timestamp,
+}
+
+/// How far the scaling of a service by what an alarm measures can still go.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ScalingLimit {
+    /// The target isn't scaled by it.
+    #[default]
+    NotScaled,
+    /// More tasks are allowed, but nothing adds them: the stack or the target only observes.
+    NotReached,
+    /// The service runs the most tasks that it may.
+    Reached(u32),
 }
 
 /// Announces an alarm that fires: `412 HTTP 5xx responses a minute, 96 % of requests, since 03:12 UTC, limit 10`.
@@ -53,13 +69,13 @@ pub fn firing_message(
         Severity::Warning | Severity::Info => Message::warning(title),
     };
     message = message
-        .action(describe_action(kind, facts.maximum))
+        .action(describe_action(kind, facts.scaling))
         .why(format!(
             "{}{}",
             describe_values(kind, &details.values, alarm),
             describe_timeline(&facts.timeline)
         ))
-        .next(kind.advise(facts.is_service, facts.maximum.is_some()));
+        .next(kind.advise(facts.is_service, facts.scaling != ScalingLimit::NotScaled));
     message.caused_by(kind.cause())
 }
 
@@ -73,17 +89,22 @@ fn format_since(since: Timestamp, now: Timestamp) -> String {
     since.strftime(format).to_string()
 }
 
-/// Says why Lamplighter does nothing about an alarm. `maximum`: the most tasks, if the service is scaled by the measure.
-fn describe_action(kind: AlarmKind, maximum: Option<u32>) -> String {
-    match (kind, maximum) {
-        (_, Some(maximum)) => format!(
+/// Says why Lamplighter does nothing about an alarm.
+fn describe_action(kind: AlarmKind, scaling: ScalingLimit) -> String {
+    match (scaling, kind) {
+        (ScalingLimit::Reached(maximum), _) => format!(
             "Lamplighter adds no task: the service runs its maximum of {}.",
             pluralize(usize::try_from(maximum).unwrap_or_default(), "task")
         ),
-        (AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests, None) => {
-            "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned()
+        (ScalingLimit::NotReached, _) => {
+            "Lamplighter adds no task: it only observes this service.".to_owned()
         }
         (
+            ScalingLimit::NotScaled,
+            AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests,
+        ) => "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned(),
+        (
+            ScalingLimit::NotScaled,
             AlarmKind::UnhealthyTargets
             | AlarmKind::Errors
             | AlarmKind::FreeStorage
@@ -91,7 +112,6 @@ fn describe_action(kind: AlarmKind, maximum: Option<u32>) -> String {
             | AlarmKind::ReplicaLag
             | AlarmKind::RecoveryPoint
             | AlarmKind::Other,
-            None,
         ) => "Lamplighter reports this and changes nothing.".to_owned(),
     }
 }
@@ -103,12 +123,21 @@ fn find_severity(
     limit: Option<f64>,
     share: Option<f64>,
 ) -> Severity {
-    let is_critical = match (kind, value, limit) {
-        (AlarmKind::Errors, _, _) => share.is_some_and(|share| share >= CRITICAL_ERROR_SHARE),
-        // The limit is a tenth of the storage and four fifths of the connections.
-        (AlarmKind::FreeStorage, Some(free), Some(limit)) => free <= limit / 4.0,
-        (AlarmKind::Connections, Some(used), Some(limit)) => used >= limit / 0.8 * 0.97,
-        _ => false,
+    let is_critical = match kind {
+        AlarmKind::Errors => share.is_some_and(|share| share >= CRITICAL_ERROR_SHARE),
+        AlarmKind::FreeStorage => value
+            .zip(limit)
+            .is_some_and(|(free, limit)| free <= limit * CRITICAL_STORAGE_SHARE),
+        AlarmKind::Connections => value.zip(limit).is_some_and(|(used, limit)| {
+            used >= limit / CONNECTIONS_SHARE * CRITICAL_CONNECTIONS_SHARE
+        }),
+        AlarmKind::Cpu
+        | AlarmKind::Memory
+        | AlarmKind::Requests
+        | AlarmKind::UnhealthyTargets
+        | AlarmKind::ReplicaLag
+        | AlarmKind::RecoveryPoint
+        | AlarmKind::Other => false,
     };
     if is_critical {
         Severity::Critical

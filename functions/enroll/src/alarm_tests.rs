@@ -15,7 +15,7 @@ use lamplighter::{Event, Plan};
 use rstest::rstest;
 
 use crate::alarm_details::AlarmDetails;
-use crate::alarm_messages::AlarmFacts;
+use crate::alarm_messages::{AlarmFacts, ScalingLimit};
 use crate::{Enroll, Observed, OwnAlarm, Subject, alarm_messages, decide};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
@@ -106,7 +106,11 @@ fn firing_messages() -> Vec<Message> {
     });
     let service = |name: &str| AlarmFacts {
         is_service: true,
-        maximum: name.ends_with("/requests").then_some(8),
+        scaling: if name.ends_with("/requests") {
+            ScalingLimit::Reached(8)
+        } else {
+            ScalingLimit::NotScaled
+        },
         timeline: timeline.to_vec(),
         now: NOW,
     };
@@ -196,6 +200,15 @@ fn an_alarm_that_scaling_acts_on_is_no_incident(
 ) {
     let messages = plan(kind, desired, tags, &TargetState::default()).messages;
     assert_eq!(messages.len(), usize::from(is_incident), "{messages:?}");
+}
+
+/// A service that is only observed has no task too few to add.
+#[test]
+fn an_observed_service_is_not_said_to_run_its_maximum() {
+    let tags = [("managed", "observe"), ("scale", "min=2 max=8")];
+    let messages = plan("cpu-peak", 2, &tags, &TargetState::default()).messages;
+    let action = messages[0].action.clone().unwrap_or_default();
+    assert!(action.contains("only observes"), "{action}");
 }
 
 /// What scaling did before the alarm is in its message.

@@ -11,9 +11,9 @@ use crate::connection_limit::max_connections;
 use crate::policy::Policy;
 
 /// Threshold of free storage, as a share of an instance's allocated storage.
-const FREE_STORAGE_SHARE: f64 = 0.1;
+pub const FREE_STORAGE_SHARE: f64 = 0.1;
 /// Threshold of connections, as a share of the engine's default maximum.
-const CONNECTIONS_SHARE: f64 = 0.8;
+pub const CONNECTIONS_SHARE: f64 = 0.8;
 const GIB: f64 = 1_073_741_824.0;
 
 pub fn database_alarms(policy: &Policy, database: &Database) -> Vec<Alarm> {

@@ -12,7 +12,7 @@ use lamplighter::model::{
 use lamplighter::policy::{self, BaseRevision, DeployPolicy, STACK, StackDefaults, TARGET};
 
 use crate::alarm_details::AlarmDetails;
-use crate::alarm_incidents::{TIMELINE, find_wanted_details, is_incident};
+use crate::alarm_incidents::{TIMELINE, is_incident, needs_calls, needs_values};
 use crate::alarm_kind::AlarmKind;
 use crate::alarm_names::alarm_prefix;
 use crate::observed::{Observed, OwnAlarm, Subject};
@@ -281,17 +281,17 @@ async fn read_details<C: Reads>(
     let mut found = Vec::new();
     for own in alarms.iter().filter(|own| own.is_ours) {
         let alarm = &own.existing;
+        if !needs_values(context, subject, alarm) {
+            continue;
+        }
         let mut details = AlarmDetails {
             name: alarm.name.clone(),
             ..AlarmDetails::default()
         };
-        let Some(wanted) = find_wanted_details(context, subject, alarm, now) else {
-            continue;
-        };
-        if wanted.values {
-            read_values(&mut details, alarm, subject, now, cloud).await?;
-        }
-        if let Some(since) = alarm.state_since.filter(|_| wanted.calls) {
+        read_values(&mut details, alarm, subject, now, cloud).await?;
+        if needs_calls(context.state, alarm, now)
+            && let Some(since) = alarm.state_since
+        {
             details.calls = read_calls(context, since, cloud).await;
         }
         found.push(details);

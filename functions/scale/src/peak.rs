@@ -7,7 +7,7 @@ use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::AlarmChange;
 use lamplighter::model::{Load, Series, Service, pluralize};
-use lamplighter::notify::Message;
+use lamplighter::notify::{Message, draw_sparkline};
 use lamplighter::policy::SCALE;
 
 use crate::demand::round_up_tasks;
@@ -16,7 +16,6 @@ use crate::policy::Policy;
 
 /// Newest minutes whose highest value is reported, because an event may arrive late.
 const RECENT: usize = 5;
-const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 
 /// Reports a peak of CPU or memory. Ignores other alarms, and alarms that fire on low utilization.
 pub fn report_peak(context: TargetContext<'_, Policy>, service: &Service, load: &Load) -> Plan {
@@ -113,7 +112,7 @@ impl<'a> Utilization<'a> {
         format!(
             "{} of the last 15 minutes, in %: {}{busiest}.",
             self.metric.name(),
-            draw_sparkline(self.average)
+            describe_course(self.average)
         )
     }
 }
@@ -148,29 +147,12 @@ fn end_sentence(text: &str) -> String {
     format!("{}.", text.trim_end_matches('.'))
 }
 
-/// Draws the last 15 values as bars between the lowest and the highest: `41 ▁▂▇█ 93`.
-fn draw_sparkline(series: &Series) -> String {
+/// Draws the last 15 values between the lowest and the highest: `41 ▁▂▇█ 93`.
+fn describe_course(series: &Series) -> String {
     let values: Vec<f64> = series.values().rev().take(15).rev().copied().collect();
     let low = values.iter().copied().fold(f64::INFINITY, f64::min);
     let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let bars: String = values
-        .iter()
-        .map(|value| choose_bar(*value, low, high))
-        .collect();
-    format!("{low:.0} {bars} {high:.0}")
-}
-
-/// Rounds the height of a value to one of the eight bars.
-fn choose_bar(value: f64, low: f64, high: f64) -> char {
-    let height = if high > low {
-        (value - low) / (high - low) * 7.0
-    } else {
-        0.0
-    };
-    BARS.iter()
-        .zip(0_u32..)
-        .find(|(_, n)| f64::from(*n) + 0.5 > height)
-        .map_or('█', |(bar, _)| *bar)
+    format!("{low:.0} {} {high:.0}", draw_sparkline(&values))
 }
 
 #[cfg(test)]
@@ -178,12 +160,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bars_stand_between_the_lowest_and_the_highest() {
+    fn a_course_stands_between_the_lowest_and_the_highest() {
         let values = [40.0, 41.0, 66.0, 93.0];
         let series = (0..)
             .zip(values)
             .map(|(n, v)| (Timestamp::constant(n * 60, 0), v))
             .collect();
-        assert_eq!(draw_sparkline(&series), "40 ▁▁▄█ 93");
+        assert_eq!(describe_course(&series), "40 ▁▁▄█ 93");
     }
 }

@@ -158,6 +158,8 @@ async fn read_evidence<C: Services + Tasks + Logs>(
         .max_by_key(|task| task.stopped_at)
         .cloned();
     let newest_stop = newest_failed.as_ref().or(stopped.last());
+    // What is known without the task definition stays, should the read fail.
+    evidence.stops = summarize_stops(&stopped, None);
     let definition = match newest_stop {
         Some(task) => Some(
             cloud

@@ -1,6 +1,6 @@
 //! Reasons in ECS's own words, and what the table makes of them.
 
-use crate::release::stop_reasons::find_reason;
+use crate::release::stop_reasons::{REASONS, find_reason};
 
 /// Where ECS reports the text (`task`, `container`, `event`), the text, its cause, whether another attempt can help, and
 /// the source.
@@ -36,4 +36,20 @@ fn every_lasting_reason_has_advice() {
         let reason = find_reason(text).unwrap();
         assert!(reason.is_retriable || !reason.advice.is_empty(), "{text}");
     }
+}
+
+/// A row whose every text would match an earlier row is never chosen.
+#[test]
+fn no_row_is_hidden_by_an_earlier_one() {
+    let mut hidden = Vec::new();
+    for (n, reason) in REASONS.iter().enumerate() {
+        let earlier = REASONS.iter().take(n).find(|earlier| {
+            earlier
+                .signs
+                .iter()
+                .all(|sign| reason.signs.iter().any(|own| own.contains(sign)))
+        });
+        hidden.extend(earlier.map(|earlier| format!("{:?} by {:?}", reason.signs, earlier.signs)));
+    }
+    assert!(hidden.is_empty(), "{}", hidden.join("\n"));
 }

@@ -15,7 +15,7 @@ use crate::release::stop_cause::StopCause::{
 #[derive(Debug)]
 pub struct StopReason {
     /// The texts that a reason contains, all of them.
-    signs: &'static [&'static str],
+    pub(super) signs: &'static [&'static str],
     pub cause: StopCause,
     /// Whether another attempt may succeed without a change.
     pub is_retriable: bool,
@@ -78,7 +78,7 @@ pub fn advise_about_exit_code(code: i32) -> &'static str {
 
 /// Specific reasons come before general ones.
 #[rustfmt::skip]
-const REASONS: [StopReason; 261] = [
+pub(super) const REASONS: [StopReason; 259] = [
     lasting(&["Access to KMS is not allowed"], Setup, advice::SECRET_PERMISSION),
     retriable(&["CannotPull", "TLS handshake timeout"], Image, advice::REGISTRY_NETWORK),
     retriable(&["CannotPull", "server misbehaving"], Image, advice::REGISTRY_NETWORK),
@@ -265,7 +265,6 @@ const REASONS: [StopReason; 261] = [
     retriable(&["Task failed container health checks"], HealthCheck, advice::HEALTH_CHECK_CONTAINER),
     retriable(&["Your Spot Task was interrupted"], Spot, advice::SPOT),
     retriable(&["Host EC2 (instance"], Host, advice::HOST),
-    retriable(&["Host EC2 (instance", "stopped"], Host, advice::HOST),
     retriable(&["Container instance deregistration forced by user"], Host, advice::HOST),
     retriable(&["ECS is performing maintenance on the underlying infrastructure"], Host, advice::HOST),
     retriable(&["container instance is in DRAINING state"], Routine, advice::HOST),
@@ -276,7 +275,6 @@ const REASONS: [StopReason; 261] = [
     lasting(&["No Container Instances were found in your capacity provider"], Capacity, advice::NO_INSTANCES),
     retriable(&["has insufficient CPU units available"], Capacity, advice::NO_ROOM),
     retriable(&["has insufficient memory available"], Capacity, advice::NO_ROOM),
-    lasting(&["encountered error \"MemberOf placement constraint unsatisfied"], Capacity, advice::PLACEMENT_CONSTRAINT),
     retriable(&["is already using a port required by your task"], Capacity, advice::PORT_TAKEN),
     lasting(&["is missing an attribute required by your task"], Capacity, advice::INSTANCE_ATTRIBUTE),
     retriable(&["Instance has failed at least the UnhealthyThreshold"], HealthCheck, advice::HEALTH_CHECK_ELB),

@@ -207,12 +207,22 @@ impl TargetState {
     pub fn was_notified(&self, key: &str) -> bool {
         self.notified.contains_key(key) || self.notified.contains_key(&silenced_key(key))
     }
+
+    /// Lists the keys of the messages that were sent or silenced within a day.
+    pub fn list_notified_keys(&self) -> impl Iterator<Item = &str> {
+        self.notified
+            .keys()
+            .map(|key| key.strip_prefix(SILENCED_PREFIX).unwrap_or(key))
+    }
 }
+
+/// Precedes the key of a silenced message.
+const SILENCED_PREFIX: &str = "muted:";
 
 /// Returns the key under which the target state records a silenced message.
 #[must_use]
 pub(crate) fn silenced_key(key: &str) -> String {
-    format!("muted:{key}")
+    format!("{SILENCED_PREFIX}{key}")
 }
 
 /// An intended action, and the notification to send once it has taken effect.
