@@ -103,7 +103,13 @@ def end(request: dict) -> dict:
 def announce(task) -> None:
     """The event that ECS sends when a task has stopped."""
     if emit.SETTINGS["events"]:
-        detail = {"taskArn": task["taskArn"], "startedBy": task["startedBy"], "lastStatus": "STOPPED", "group": task["group"]}
+        names = ("taskArn", "clusterArn", "taskDefinitionArn", "startedBy", "group", "stopCode", "stoppedReason")
+        detail = {name: task.get(name, "") for name in names} | {"lastStatus": "STOPPED", "desiredStatus": "STOPPED"}
+        # A container that never ran has no exit code.
+        kept = ("name", "lastStatus", "reason", "exitCode")
+        detail["containers"] = [
+            {name: one[name] for name in kept if one.get(name) is not None} for one in task.get("containers", [])
+        ]
         emit.send("aws.ecs", "ECS Task State Change", detail, [task["taskArn"]])
 
 

@@ -16,8 +16,9 @@ use alert::notification::NotificationKind;
 use alert::text::IncidentMessage;
 use alert::{aws_events, parse_record};
 use jiff::{SignedDuration, Timestamp};
-use lamplighter::notify::{DATABASE_DOWN_CONDITION, Notification};
+use lamplighter::notify::{DATABASE_DOWN_CONDITION, Notification, Severity};
 use lamplighter::ports::incidents::DispatcherState;
+use rstest::rstest;
 use serde_json::Value;
 
 fn now() -> Timestamp {
@@ -79,19 +80,154 @@ fn a_full_database_is_critical_with_the_words_of_rds() {
 }
 
 #[test]
-fn a_scheduled_change_names_its_resources() {
+fn a_scheduled_change_names_its_resource_and_its_time() {
     let notice = sample("health-scheduled-change").unwrap();
-    insta::assert_snapshot!(subject(&notice), @"[warning] EC2: scheduled change for 1 resource - AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED");
+    insta::assert_snapshot!(subject(&notice), @"[warning] i-0123456789abcdef0: scheduled change in eu-west-1 on 2026-12-01 22:00 UTC - AWS_EC2_P...");
     insta::assert_snapshot!(body(&notice), @r"
-    EC2: scheduled change for 1 resource - AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED
+    i-0123456789abcdef0: scheduled change in eu-west-1 on 2026-12-01 22:00 UTC - AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED
 
-    Why: AWS Health: The hardware under your instance is degraded. It will be stopped after the date below. Affected: i-0123456789abcdef0. Start: Tue, 1 Dec 2026 22:00:00 GMT.
+    Why: AWS Health: The hardware under your instance is degraded. It will be stopped after the date below. Affected: i-0123456789abcdef0. Start: 2026-12-01 22:00 UTC. End: 2026-12-01 22:00 UTC.
     Next: Follow the event in the AWS Health Dashboard.
 
     https://health.console.aws.amazon.com/health/home#/account/dashboard/open-issues
 
     warning · AWS Health · 2026-11-21 02:59:00 UTC · stack lamplighter
     ");
+}
+
+/// AWS Health names a service `cluster|service`. Its tags name the application.
+#[test]
+fn a_retirement_of_tasks_is_about_their_service() {
+    let notice = sample("health-task-retirement").unwrap();
+    assert_eq!(
+        notice.target.as_str(),
+        "arn:aws:ecs:eu-west-1:123456789012:service/shop/web"
+    );
+    assert_eq!(
+        (notice.name.as_str(), notice.app.as_deref()),
+        ("shop/web", Some("shop"))
+    );
+    assert_eq!(
+        notice.message.title,
+        "scheduled change in eu-west-1 on 2026-12-01 03:00 UTC - AWS_ECS_TASK_PATCHING_RETIREMENT"
+    );
+    assert!(notice.message.next.contains("--force-new-deployment"));
+}
+
+#[test]
+fn many_resources_are_counted_not_cut_silently() {
+    let notice = sample("health-many-databases").unwrap();
+    assert!(
+        notice
+            .message
+            .title
+            .starts_with("scheduled change affects 100 resources in eu-west-1")
+    );
+    assert!(
+        notice.message.why.contains("orders-1, orders-2,")
+            && notice.message.why.contains("orders-10 and 90 more."),
+        "{}",
+        notice.message.why
+    );
+}
+
+#[test]
+fn exposed_credentials_are_critical_and_say_what_to_run() {
+    let notice = sample("health-credentials-exposed").unwrap();
+    assert_eq!(notice.message.severity, Severity::Critical);
+    assert!(notice.message.fires.is_some());
+    assert!(notice.message.next.contains(
+        "aws iam update-access-key --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive"
+    ));
+}
+
+/// What a rule of the stack does not filter out, because it is older than its filter for example.
+#[test]
+fn an_event_of_another_region_is_no_notification() {
+    assert!(sample("health-other-region").is_none());
+}
+
+/// Builds an event of AWS Health from a sample, with these fields of its detail changed.
+fn health_event(changes: &[(&str, Value)]) -> Option<Notification> {
+    let mut event: Value = serde_json::from_str(&text("health-issue")).unwrap();
+    for (field, value) in changes {
+        event["detail"][*field] = value.clone();
+    }
+    parse_record(&event.to_string(), "lamplighter", now()).unwrap()
+}
+
+#[rstest]
+#[case::abuse(&[("service", "ABUSE".into()), ("eventTypeCode", "AWS_ABUSE_DOS_REPORT".into())], Severity::Critical)]
+#[case::risk(&[("service", "RISK".into()), ("eventTypeCode", "AWS_RISK_IAM_QUARANTINE".into())], Severity::Critical)]
+#[case::suspected(&[("eventTypeCode", "AWS_RISK_CREDENTIALS_EXPOSURE_SUSPECTED".into()), ("eventTypeCategory", "accountNotification".into())], Severity::Critical)]
+#[case::investigation(&[("eventTypeCategory", "investigation".into())], Severity::Warning)]
+#[case::service_that_nothing_here_needs(&[("service", "WORKMAIL".into())], Severity::Info)]
+#[case::later_page(&[("page", "2".into()), ("totalPages", "3".into())], Severity::Info)]
+#[case::pages_as_numbers(&[("page", 2.into()), ("totalPages", 3.into())], Severity::Info)]
+#[case::closed(&[("statusCode", "closed".into())], Severity::Info)]
+fn health_events_by_severity(#[case] changes: &[(&str, Value)], #[case] severity: Severity) {
+    assert_eq!(health_event(changes).unwrap().message.severity, severity);
+}
+
+/// A group that can't launch fires until it can.
+#[test]
+fn a_failed_launch_fires_until_one_succeeds() {
+    let (failed, succeeded) = (
+        sample("launch-failed").unwrap(),
+        sample("launch-succeeded").unwrap(),
+    );
+    assert_eq!(
+        failed.message.title,
+        "no instance launched in eu-west-1b - no EC2 capacity"
+    );
+    assert_eq!(failed.name, "shop-hosts");
+    assert_eq!(failed.target, succeeded.target);
+    assert_eq!(failed.message.fires, succeeded.message.clears);
+}
+
+#[rstest]
+#[case(
+    "certificate-renewal-blocked",
+    "certificate of shop.example.com not renewed - action required",
+    Severity::Warning
+)]
+#[case(
+    "certificate-revoked",
+    "certificate of shop.example.com revoked",
+    Severity::Critical
+)]
+#[case(
+    "certificate-available",
+    "certificate of shop.example.com is valid",
+    Severity::Info
+)]
+#[case("cache-limit-approaching", "limit nearly reached", Severity::Warning)]
+#[case(
+    "copy-job-failed",
+    "no copy in vault offsite - AWS Backup copy job failed",
+    Severity::Warning
+)]
+#[case(
+    "restore-job-failed",
+    "nothing restored - AWS Backup restore job of EFS failed",
+    Severity::Warning
+)]
+fn other_services_of_aws_have_words(
+    #[case] name: &str,
+    #[case] title: &str,
+    #[case] severity: Severity,
+) {
+    let notice = sample(name).unwrap();
+    assert_eq!(
+        (notice.message.title.as_str(), notice.message.severity),
+        (title, severity)
+    );
+    assert!(!notice.name.is_empty() && !notice.message.next.is_empty());
+}
+
+#[test]
+fn routine_changes_of_a_cache_are_no_notification() {
+    assert!(sample("cache-updated").is_none());
 }
 
 #[test]
@@ -107,7 +243,7 @@ fn an_aws_issue_fires_until_aws_closes_it() {
     );
     assert_eq!(
         closed.message.title,
-        "resolved by AWS - AWS_EC2_OPERATIONAL_ISSUE"
+        "resolved by AWS in eu-west-1 - AWS_EC2_OPERATIONAL_ISSUE"
     );
     let mut desk = DispatcherState::default();
     for notice in [issue, closed] {

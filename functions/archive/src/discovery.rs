@@ -26,6 +26,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)

@@ -30,6 +30,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)

@@ -42,6 +42,7 @@ pub async fn find_targets<C: Reads>(event: &Event, cloud: &C) -> Result<Targets<
         other @ (Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)

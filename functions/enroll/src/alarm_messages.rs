@@ -99,10 +99,9 @@ fn describe_action(kind: AlarmKind, scaling: ScalingLimit) -> String {
         (ScalingLimit::NotReached, _) => {
             "Lamplighter adds no task: it only observes this service.".to_owned()
         }
-        (
-            ScalingLimit::NotScaled,
-            AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests,
-        ) => "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned(),
+        (ScalingLimit::NotScaled, AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests) => {
+            "Lamplighter adds nothing: no tag lets it scale by this measure.".to_owned()
+        }
         (
             ScalingLimit::NotScaled,
             AlarmKind::UnhealthyTargets

@@ -207,7 +207,7 @@ fn an_alarm_that_scaling_acts_on_is_no_incident(
 fn an_observed_service_is_not_said_to_run_its_maximum() {
     let tags = [("managed", "observe"), ("scale", "min=2 max=8")];
     let messages = plan("cpu-peak", 2, &tags, &TargetState::default()).messages;
-    let action = messages[0].action.clone().unwrap_or_default();
+    let action = &messages[0].action;
     assert!(action.contains("only observes"), "{action}");
 }
 

@@ -49,6 +49,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C
         | Detail::ImageScanned(_)
         | Detail::SecretChange(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)

@@ -6,12 +6,12 @@ use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::{AlarmChange, split_alarm_name};
 use lamplighter::event::detail::deployment::DeploymentChange;
-use lamplighter::event::detail::task::{InstanceChange, TaskChange};
-use lamplighter::model::{AlarmState, Arn, Service};
+use lamplighter::event::detail::task::{InstanceChange, RunFailure, TaskChange};
+use lamplighter::model::{AlarmState, Arn, Service, Tagged};
 use lamplighter::policy::MANAGED;
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::{AwsError, Function};
+use lamplighter::{AwsError, Event, Function};
 
 use crate::affected_services::find_affected_services;
 use crate::candidates::{
@@ -24,16 +24,18 @@ use crate::reads::Reads;
 use crate::sweep::find_sweep_targets;
 
 /// ECS event names for tasks that fail to start or to be placed.
-const START_FAILURE_EVENTS: [&str; 2] = [
+const START_FAILURE_EVENTS: [&str; 3] = [
     "SERVICE_TASK_START_IMPAIRED",
     "SERVICE_TASK_PLACEMENT_FAILURE",
+    "SERVICE_TASK_CONFIGURATION_FAILURE",
 ];
 
 type Discovery = Result<Targets<Prefetched>, AwsError>;
 
 pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
     match &discovery.event.detail {
-        Detail::TaskChange(change) => find_service_of_task(&discovery, change).await,
+        Detail::TaskChange(change) => find_target_of_task(&discovery, change).await,
+        Detail::RunFailure(failure) => find_family_of_failure(&discovery, failure).await,
         Detail::DeploymentChange(change) if is_start_failure(change) => {
             let services = discovery.event.resources.iter().map(Arn::new).collect();
             find_named_services(&discovery, services).await
@@ -70,17 +72,73 @@ fn is_start_failure(change: &DeploymentChange) -> bool {
     START_FAILURE_EVENTS.contains(&change.event_name.as_str())
 }
 
-async fn find_service_of_task<C: Reads, L: Ledger>(
+async fn find_target_of_task<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     change: &TaskChange,
 ) -> Discovery {
-    match change
-        .service_arn()
-        .filter(|_| change.last_status == "STOPPED")
-    {
-        Some(service) => find_named_services(discovery, vec![service]).await,
-        None => Ok(Targets::Skipped("no task of a service stopped".to_owned())),
+    if change.last_status != "STOPPED" {
+        return Ok(Targets::Skipped("no task stopped".to_owned()));
     }
+    match (change.service_arn(), change.family_arn()) {
+        (Some(service), _) => find_named_services(discovery, vec![service]).await,
+        (None, Some(family)) => {
+            let revision = &change.task_definition_arn;
+            find_family(discovery, family, revision, change.has_succeeded()).await
+        }
+        (None, None) => Ok(Targets::Skipped(
+            "the task belongs to Lamplighter, or to no task definition".to_owned(),
+        )),
+    }
+}
+
+async fn find_family_of_failure<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    failure: &RunFailure,
+) -> Discovery {
+    let Event {
+        region, account, ..
+    } = discovery.event;
+    match failure.family_arn(region, account) {
+        Some(family) => find_family(discovery, family, &failure.task_definition, false).await,
+        None => Ok(Targets::Skipped(
+            "the call names no task definition, or Lamplighter made it".to_owned(),
+        )),
+    }
+}
+
+/// Finds the family of a run, if its task definition is managed or an incident of it is open. A run that succeeded
+/// matters only to such an incident.
+async fn find_family<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    family: Arn,
+    revision: &str,
+    has_succeeded: bool,
+) -> Discovery {
+    let watched = discovery.ledger.list_watched(Function::Heal.name()).await?;
+    let is_watched = watched.contains(&family);
+    if has_succeeded && !is_watched {
+        return Ok(Targets::Skipped("the run succeeded".to_owned()));
+    }
+    let tags = match discovery.cloud.describe_task_definition(revision).await {
+        Ok(definition) => definition.tags,
+        // It doesn't exist any more, or never did.
+        Err(error) if error.code == "ClientException" => BTreeMap::new(),
+        Err(error) => return Err(error),
+    };
+    if !is_watched && !tags.contains_key(MANAGED) {
+        return Ok(Targets::Skipped(format!(
+            "{} has no tag {MANAGED}",
+            family.display_name()
+        )));
+    }
+    let prefetched = Prefetched {
+        at: discovery.now,
+        ..Prefetched::default()
+    };
+    Ok(build_targets(
+        vec![Tagged { arn: family, tags }],
+        prefetched,
+    ))
 }
 
 async fn find_service_of_alarm<C: Reads, L: Ledger>(

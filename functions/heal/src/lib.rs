@@ -3,7 +3,8 @@
 //!
 //! Triggers: stopped tasks, tasks that can't be started or placed, Lamplighter's alarms about
 //! unhealthy targets, container instances with a disconnected agent, and database failures. A sweep
-//! every minute covers the services that run fewer tasks than desired.
+//! every minute covers the services that run fewer tasks than desired. A one-off or scheduled task
+//! that fails is reported, and never repeated.
 //!
 //! `heal` deliberately leaves a service alone while `rollout` tracks its release. It also leaves
 //! every service of a mass failure alone: if many services fail at once, the cause is in none of
@@ -38,6 +39,9 @@ mod policy;
 mod prefetched;
 mod reads;
 mod running_tasks;
+mod runs;
+#[cfg(test)]
+mod runs_tests;
 mod service_observation;
 mod sizes;
 mod steps;
@@ -102,6 +106,7 @@ impl Operation for Heal {
         match observed {
             Observed::Service(service) => decide(context, service, now),
             Observed::Instance(instance) => instance::decide(context, instance, now),
+            Observed::Runs(runs) => runs::decide(context, runs),
             Observed::MassFailure(failure) => mass_failure::decide(context, failure, now),
             Observed::Gone => decide::stop_managing(context.state, "the target no longer exists"),
         }
@@ -122,14 +127,17 @@ impl Operation for Heal {
     /// Returns whether an event may be dropped while its target is locked. Task changes may arrive
     /// by the hundred and sweeps repeat, but an alarm sends only one event.
     fn skips_locked(event: &Event) -> bool {
-        match event.detail {
-            Detail::TaskChange(_) | Detail::Sweep => true,
+        match &event.detail {
+            Detail::Sweep => true,
+            // No sweep looks at the runs of one-off tasks.
+            Detail::TaskChange(change) => change.service_arn().is_some(),
             Detail::ImageAction(_)
             | Detail::ImageScanned(_)
             | Detail::SecretChange(_)
             | Detail::TagChange(_)
             | Detail::AlarmChange(_)
             | Detail::ServiceCreated(_)
+            | Detail::RunFailure(_)
             | Detail::InstanceChange(_)
             | Detail::DeploymentChange(_)
             | Detail::Snapshot(_)
@@ -149,6 +157,7 @@ impl Operation for Heal {
         match observed {
             Observed::Service(service) => needs_service_requeue(context.state, service),
             Observed::Instance(_) => plan.waits_for.is_some(),
+            Observed::Runs(runs) => runs.is_failing(),
             Observed::MassFailure(failure) => failure.is_active(),
             Observed::Gone => false,
         }

@@ -15,6 +15,7 @@ use crate::observed_service::ObservedService;
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
+use crate::runs::{family_of, observe_runs};
 use crate::service_observation::observe_service;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
@@ -38,6 +39,10 @@ pub async fn observe_target<C: Reads>(
     }
     if arn.container_instance().is_some() {
         return observe_instance(prefetched, context, cloud).await;
+    }
+    if let Some(family) = family_of(arn) {
+        let runs = observe_runs(context, family, cloud).await?;
+        return Ok(Observed::Runs(Box::new(runs)));
     }
     let Some(service) = read_service(prefetched, context, cloud).await? else {
         return Ok(Observed::Gone);

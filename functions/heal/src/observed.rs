@@ -10,12 +10,15 @@ use crate::instance::ObservedInstance;
 use crate::mass_failure::MassFailure;
 use crate::observed_service::ObservedService;
 use crate::prefetched::UNHEALTHY_WATCH_LIST;
+use crate::runs::ObservedRuns;
 
 /// The observed state of a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub enum Observed {
     Service(Box<ObservedService>),
     Instance(Box<ObservedInstance>),
+    /// The runs of a task definition that belong to no service.
+    Runs(Box<ObservedRuns>),
     /// All services of a region, as one target.
     MassFailure(MassFailure),
     Gone,
@@ -30,7 +33,9 @@ impl Observed {
                 dependency_outage: (!observed.down.is_empty()).then(|| observed.down.join(", ")),
                 ..Preconditions::from(&observed.service)
             },
-            Self::Instance(_) | Self::MassFailure(_) => Preconditions::for_active_target(),
+            Self::Instance(_) | Self::Runs(_) | Self::MassFailure(_) => {
+                Preconditions::for_active_target()
+            }
             Self::Gone => Preconditions::for_missing_target(),
         }
     }
@@ -41,7 +46,7 @@ impl Observed {
         match self {
             Self::Service(observed) => observed.is_applied(action),
             Self::Instance(host) => is_drain(action) && host.instance.status == "DRAINING",
-            Self::MassFailure(_) | Self::Gone => false,
+            Self::Runs(_) | Self::MassFailure(_) | Self::Gone => false,
         }
     }
 
@@ -50,7 +55,7 @@ impl Observed {
     pub fn prune_state(&self, state: &mut TargetState) {
         match self {
             Self::Service(observed) => prune_service_state(observed, state),
-            Self::Instance(_) | Self::MassFailure(_) | Self::Gone => {
+            Self::Instance(_) | Self::Runs(_) | Self::MassFailure(_) | Self::Gone => {
                 state.drop_incident();
                 forget_temporary_changes(state);
                 state.set_requeue(UNHEALTHY_WATCH_LIST, false);

@@ -30,6 +30,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::AlarmChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::Snapshot(_)
         | Detail::BackupJob(_)

@@ -25,6 +25,7 @@ pub async fn find_targets<C: Reads, L: Ledger>(
         | Detail::SecretChange(_)
         | Detail::ServiceCreated(_)
         | Detail::TaskChange(_)
+        | Detail::RunFailure(_)
         | Detail::InstanceChange(_)
         | Detail::DeploymentChange(_)
         | Detail::Snapshot(_)

@@ -8,7 +8,7 @@ use e2e::testkit::stack::Stack;
 use serde_json::{Value, json};
 
 /// Sample event → the rules that must match it. Every other rule must not.
-const MATCHES: [(&str, &[&str]); 118] = [
+const MATCHES: [(&str, &[&str]); 135] = [
     ("alert/alarm-of-others-on", &["AlertAlarms"]),
     ("alert/backup-job-failed", &["AlertJobs"]),
     ("alert/database-backed-up", &[]),
@@ -36,6 +36,20 @@ const MATCHES: [(&str, &[&str]); 118] = [
     ("alert/health-issue", &["AlertHealth"]),
     ("alert/health-issue-closed", &["AlertHealth"]),
     ("alert/health-scheduled-change", &["AlertHealth"]),
+    ("alert/health-task-retirement", &["AlertHealth"]),
+    ("alert/health-many-databases", &["AlertHealth"]),
+    ("alert/health-credentials-exposed", &["AlertHealth"]),
+    // A copy for the backup region of another one.
+    ("alert/health-other-region", &[]),
+    ("alert/launch-failed", &["AlertLaunches"]),
+    ("alert/launch-succeeded", &["AlertLaunches"]),
+    ("alert/certificate-renewal-blocked", &["AlertCertificates"]),
+    ("alert/certificate-revoked", &["AlertCertificates"]),
+    ("alert/certificate-available", &["AlertCertificates"]),
+    ("alert/cache-limit-approaching", &["AlertCaches"]),
+    ("alert/cache-updated", &["AlertCaches"]),
+    ("alert/copy-job-failed", &["AlertCopies"]),
+    ("alert/restore-job-failed", &["AlertRestores"]),
     ("alert/image-finding-critical", &["AlertFindings"]),
     ("alert/image-scan-critical", &["AlertScans", "DeployScan"]),
     ("alert/rotation-failed", &["AlertRotations"]),
@@ -134,7 +148,11 @@ const MATCHES: [(&str, &[&str]); 118] = [
         &["EnrollAlarms", "HealTargets", "ScaleAlarm"],
     ),
     ("heal/task-exited", &["HealTasks"]),
-    ("heal/task-of-no-service", &[]),
+    ("heal/task-of-no-service", &["HealRuns"]),
+    ("heal/run-failed", &["HealRuns"]),
+    ("heal/run-refused", &["HealRefusedRuns"]),
+    ("heal/run-rejected", &["HealRefusedRuns"]),
+    ("heal/run-started", &[]),
     ("heal/task-out-of-memory", &["HealTasks"]),
     ("heal/task-scaled-in", &[]),
     ("heal/task-stopping", &[]),

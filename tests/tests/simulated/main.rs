@@ -34,6 +34,7 @@ mod request_histories;
 mod requests;
 mod rollout;
 mod rotation;
+mod runs;
 mod scaling;
 mod tag_options;
 mod vault;

@@ -1,7 +1,7 @@
 //! The EventBridge envelope of an AWS event.
 
 use lamplighter::MalformedEvent;
-use lamplighter::model::{Arn, AwsService};
+use lamplighter::model::{Arn, AwsService, find_partition};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -45,19 +45,19 @@ impl AwsEvent {
     }
 
     pub fn partition(&self) -> &'static str {
-        match self.region.get(..6) {
-            Some(region) if region.starts_with("cn-") => "aws-cn",
-            Some("us-gov") => "aws-us-gov",
-            _ => "aws",
-        }
+        find_partition(&self.region)
     }
 
     /// Builds the ARN of a resource in the event's partition, region and account.
     pub fn build_arn(&self, service: &str, resource: &str) -> Arn {
+        self.build_arn_in(&self.region, service, resource)
+    }
+
+    /// Builds the ARN of a resource in another region of the event's partition and account.
+    pub fn build_arn_in(&self, region: &str, service: &str, resource: &str) -> Arn {
         Arn::new(format!(
-            "arn:{}:{service}:{}:{}:{resource}",
+            "arn:{}:{service}:{region}:{}:{resource}",
             self.partition(),
-            self.region,
             self.account
         ))
     }

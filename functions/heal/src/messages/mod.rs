@@ -7,6 +7,7 @@ mod advice;
 mod escalations;
 mod remedies;
 mod resolutions;
+mod runs;
 mod symptom;
 mod terms;
 
@@ -19,5 +20,6 @@ pub use remedies::{
     rollback_message, spot_retry_message, step_message,
 };
 pub use resolutions::{no_longer_managed_message, recovery_message, unpark_message};
+pub use runs::{failed_run_message, run_succeeded_message, runs_ignored_message};
 pub use symptom::{describe_cause, describe_symptom};
 pub use terms::describe_running_tasks;

@@ -19,7 +19,7 @@ const TASKS_PER_CALL: usize = 100;
 /// That is enough evidence, and a large crashing service has more than there is time to read.
 const MAX_STOPPED_TASKS: usize = 1_000;
 
-/// Lists and describes the running or stopped tasks of a service or a container instance.
+/// Lists and describes the running or stopped tasks of a service, a container instance or a family.
 pub async fn list_tasks(
     client: &Client,
     owner: TaskOwner<'_>,
@@ -66,6 +66,7 @@ fn start_listing(
             let (_, id) = instance.container_instance().unwrap_or_default();
             request.container_instance(id)
         }
+        TaskOwner::Family { family, .. } => request.family(family),
     }
 }
 
@@ -73,6 +74,7 @@ fn owner_cluster(owner: TaskOwner<'_>) -> &str {
     let (cluster, _) = match owner {
         TaskOwner::Service(service) => service.ecs_cluster_and_name(),
         TaskOwner::Instance(instance) => instance.container_instance(),
+        TaskOwner::Family { cluster, family } => Some((cluster, family)),
     }
     .unwrap_or_default();
     cluster
@@ -81,6 +83,7 @@ fn owner_cluster(owner: TaskOwner<'_>) -> &str {
 fn owner_name(owner: TaskOwner<'_>) -> String {
     match owner {
         TaskOwner::Service(arn) | TaskOwner::Instance(arn) => arn.display_name(),
+        TaskOwner::Family { family, .. } => family.to_owned(),
     }
 }
 
@@ -165,6 +168,8 @@ fn convert_task(task: EcsTask) -> Option<Task> {
         address: private_address(&task),
         task: task.task_arn?,
         task_definition: task.task_definition_arn.unwrap_or_default(),
+        group: task.group.unwrap_or_default(),
+        started_by: task.started_by.unwrap_or_default(),
         status: task.last_status.unwrap_or_default(),
         stop_code: task
             .stop_code

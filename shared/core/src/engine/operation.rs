@@ -189,6 +189,7 @@ impl<S> Targets<S> {
             | Detail::AlarmChange(_)
             | Detail::ServiceCreated(_)
             | Detail::TaskChange(_)
+            | Detail::RunFailure(_)
             | Detail::InstanceChange(_)
             | Detail::DeploymentChange(_)
             | Detail::Snapshot(_)

@@ -49,6 +49,10 @@ pub enum AwsService {
     Backup,
     CodeDeploy,
     CloudWatch,
+    AutoScaling,
+    CertificateManager,
+    ElastiCache,
+    Ecs,
     /// One without a name here.
     Other,
 }
@@ -67,6 +71,10 @@ impl AwsService {
             "aws.backup" => Self::Backup,
             "aws.codedeploy" => Self::CodeDeploy,
             "aws.cloudwatch" => Self::CloudWatch,
+            "aws.autoscaling" => Self::AutoScaling,
+            "aws.acm" => Self::CertificateManager,
+            "aws.elasticache" => Self::ElastiCache,
+            "aws.ecs" => Self::Ecs,
             _ => Self::Other,
         }
     }
@@ -84,6 +92,10 @@ impl AwsService {
             Self::Backup => "AWS Backup",
             Self::CodeDeploy => "CodeDeploy",
             Self::CloudWatch => "CloudWatch",
+            Self::AutoScaling => "EC2 Auto Scaling",
+            Self::CertificateManager => "ACM",
+            Self::ElastiCache => "ElastiCache",
+            Self::Ecs => "ECS",
             Self::Other => "AWS",
         }
     }

@@ -32,7 +32,7 @@ mod task_definition;
 pub use address::InactiveSubscription;
 pub use alarm::{Alarm, AlarmMetric, AlarmState, AlarmTopics, ExistingAlarm, Measure, Statistic};
 pub use answer::ProbeResult;
-pub use arn::Arn;
+pub use arn::{Arn, find_partition};
 pub use cause::{AwsService, Cause};
 pub use certificate::{Certificate, PendingDomain, Renewal};
 pub use change::CloudTrailEvent;
@@ -61,7 +61,7 @@ pub use snapshot::{
     Quota, Quotas, SNAPSHOT_READY_STATUSES, Snapshot, build_snapshot_name, build_snapshot_tags,
 };
 pub use target::LoadBalancerTarget;
-pub use task::{Task, TaskContainer};
+pub use task::{Task, TaskContainer, is_standalone};
 pub use task_definition::{Container, LogStream, TaskDefinition};
 
 use std::collections::BTreeMap;

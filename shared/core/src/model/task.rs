@@ -7,6 +7,15 @@ use crate::model::{Digest, TaskDefinition};
 const KILLED: i32 = 137;
 const TERMINATED: i32 = 143;
 
+/// The beginning of `startedBy` of the tasks that Lamplighter starts.
+const OWN_TASKS: &str = "lamplighter-";
+
+/// Reports whether a task with this group and `startedBy` belongs neither to a service nor to Lamplighter.
+#[must_use]
+pub fn is_standalone(group: &str, started_by: &str) -> bool {
+    !group.starts_with("service:") && !started_by.starts_with(OWN_TASKS)
+}
+
 /// An ECS task. ECS returns a stopped task for about an hour. Source: DescribeTasks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Task {
@@ -14,6 +23,10 @@ pub struct Task {
     pub task: String,
     /// ARN of its task definition revision.
     pub task_definition: String,
+    /// `service:web`, or `family:shop-web` for a task that belongs to no service.
+    pub group: String,
+    /// What the starter of the task gave; may be empty.
+    pub started_by: String,
     /// `PROVISIONING`, `RUNNING`, `STOPPED`, …
     pub status: String,
     /// AWS's stop code: `EssentialContainerExited`, `ServiceSchedulerInitiated`, …; may be empty.
@@ -114,6 +127,12 @@ impl Task {
     #[must_use]
     pub fn startup_time(&self) -> Option<SignedDuration> {
         Some(self.started_at?.duration_since(self.created_at?))
+    }
+
+    /// Reports whether people or a schedule started the task: it belongs neither to a service nor to Lamplighter.
+    #[must_use]
+    pub fn is_standalone(&self) -> bool {
+        is_standalone(&self.group, &self.started_by)
     }
 
     #[must_use]

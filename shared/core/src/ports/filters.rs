@@ -12,11 +12,16 @@ pub enum SnapshotFilter<'a> {
     ByArn(&'a Arn),
 }
 
-/// The service or container instance whose tasks to list.
+/// Whose tasks to list.
 #[derive(Debug, Clone, Copy)]
 pub enum TaskOwner<'a> {
     Service(&'a Arn),
     Instance(&'a Arn),
+    /// A family of task definitions, in a cluster by name or ARN.
+    Family {
+        cluster: &'a str,
+        family: &'a str,
+    },
 }
 
 /// The tasks to list: running or starting ones, or those stopped within about the last hour.

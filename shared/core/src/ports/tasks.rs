@@ -6,7 +6,7 @@ use crate::ports::filters::{TaskLifecycle, TaskOwner};
 
 /// ECS tasks.
 pub trait Tasks {
-    /// Lists tasks of a service or on a container instance. Reads all pages.
+    /// Lists tasks of a service, on a container instance or of a family. Reads all pages.
     /// Sources: ListTasks, DescribeTasks.
     ///
     /// # Errors

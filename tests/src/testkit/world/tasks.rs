@@ -457,10 +457,20 @@ impl World {
     ) -> Result<Vec<Task>, AwsError> {
         let name = match of {
             TaskOwner::Service(arn) | TaskOwner::Instance(arn) => arn.display_name(),
+            TaskOwner::Family { family, .. } => family.to_owned(),
         };
         self.call("ListTasks", &name).await?;
         let mut found: Vec<Task> = match of {
             TaskOwner::Service(arn) => self.state().tasks.get(arn).cloned().unwrap_or_default(),
+            TaskOwner::Family { family, .. } => {
+                let state = self.state();
+                let all = state.tasks.values().flatten();
+                let is_of_family = |task: &&Task| {
+                    let revision = task.task_definition.rsplit('/').next();
+                    revision.and_then(|name| name.split(':').next()) == Some(family)
+                };
+                all.filter(is_of_family).cloned().collect()
+            }
             TaskOwner::Instance(arn) => {
                 let state = self.state();
                 let all = state.tasks.values().flatten();

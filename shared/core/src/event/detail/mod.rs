@@ -25,6 +25,8 @@ pub enum Detail {
     AlarmChange(alarm::AlarmChange),
     ServiceCreated(created::ServiceCreated),
     TaskChange(task::TaskChange),
+    /// A run that ECS started no task for.
+    RunFailure(task::RunFailure),
     InstanceChange(task::InstanceChange),
     DeploymentChange(deployment::DeploymentChange),
     Snapshot(rds::RdsEvent),
@@ -75,9 +77,7 @@ impl Detail {
             | "Secret Label Updated"
             | "Parameter Store Change" => secret::parse_change(detail_type, &detail, resources)
                 .map_or(other, Self::SecretChange),
-            "AWS API Call via CloudTrail" => {
-                created::parse_service_created(&detail).map_or(other, Self::ServiceCreated)
-            }
+            "AWS API Call via CloudTrail" => Self::parse_call(&detail).unwrap_or(other),
             "CloudWatch Alarm State Change" | "CloudWatch Alarm Contributor State Change" => {
                 let arn = resources.first().cloned().unwrap_or_default();
                 Self::AlarmChange(alarm::parse_event_detail(detail, arn)?)
@@ -105,6 +105,13 @@ impl Detail {
             }
             _ => other,
         })
+    }
+
+    /// Parses a call that CloudTrail recorded; `None` for one that no operation handles.
+    fn parse_call(detail: &Value) -> Option<Self> {
+        created::parse_service_created(detail)
+            .map(Self::ServiceCreated)
+            .or_else(|| task::RunFailure::parse(detail).map(Self::RunFailure))
     }
 
     /// Parses an event that Lamplighter itself put on the bus; `None` for an unknown kind.

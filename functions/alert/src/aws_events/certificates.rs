@@ -1,0 +1,75 @@
+//! Translates events of ACM about certificates that ended, or that ACM can't renew. The function `certificates` watches
+//! those of load balancers; these events are about all certificates of the account.
+//!
+//! Source: <https://docs.aws.amazon.com/acm/latest/userguide/supported-events.html>
+
+use lamplighter::model::Arn;
+use lamplighter::notify::{CERTIFICATE_PREFIX, Message};
+use serde_json::Value;
+
+use super::envelope::{AwsEvent, shorten_text};
+use super::translation::{TranslatedEvent, console_page_link};
+
+/// Translates an event about a certificate; `None` if it is routine.
+pub fn translate_certificate(event: &AwsEvent) -> Option<TranslatedEvent> {
+    let target = event.first_resource();
+    let domain = read_text(event, &["CommonName", "DomainName"])
+        .map_or_else(|| target.display_name(), str::to_owned);
+    let message = build_message(event, &domain, &target)?;
+    let page = format!(
+        "home?region={}#/certificates/{}",
+        event.region,
+        target.display_name()
+    );
+    let link = console_page_link(event, &target, "acm", &page);
+    Some(TranslatedEvent {
+        message,
+        name: domain,
+        target,
+        app: None,
+        link: Some(link),
+    })
+}
+
+/// Returns the first of these fields that is a text.
+fn read_text<'a>(event: &'a AwsEvent, names: &[&str]) -> Option<&'a str> {
+    names
+        .iter()
+        .find_map(|name| event.detail.get(name).and_then(Value::as_str))
+}
+
+fn build_message(event: &AwsEvent, domain: &str, target: &Arn) -> Option<Message> {
+    let reason = read_text(
+        event,
+        &["RenewalStatusReason", "RevocationReason", "Reason"],
+    )
+    .map_or_else(String::new, |reason| {
+        format!(" ACM says: {}.", shorten_text(reason))
+    });
+    let condition = format!("{CERTIFICATE_PREFIX}{}", target.display_name());
+    Some(match event.detail_type.as_str() {
+        "ACM Certificate Expired" => Message::critical(format!("certificate of {domain} expired"))
+            .why(format!(
+                "Clients refuse to connect where it is used.{reason}"
+            ))
+            .next("Request or import another certificate, and use it instead.")
+            .fires(condition),
+        "ACM Certificate Revoked" => Message::critical(format!("certificate of {domain} revoked"))
+            .why(format!(
+                "Clients that check for it refuse to connect.{reason}"
+            ))
+            .next("Request another certificate, and use it instead. Find out who revoked this one.")
+            .fires(condition),
+        "ACM Certificate Renewal Action Required" => Message::warning(format!(
+            "certificate of {domain} not renewed - action required"
+        ))
+        .why(format!("ACM can't prove that you own the domain.{reason}"))
+        .next("Create the CNAME record that ACM names, or answer its e-mail.")
+        .fires(condition),
+        "ACM Certificate Available" => Message::info(format!("certificate of {domain} is valid"))
+            .why("ACM issued or renewed it.")
+            .next("Nothing to do.")
+            .clears(condition),
+        _ => return None,
+    })
+}
