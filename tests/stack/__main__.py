@@ -77,8 +77,10 @@ def configure(port: int) -> None:
         BIND_HOST="127.0.0.1",
         GATEWAY_PORT=str(port),
         IOT_MTLS_ENABLED="0",
-        LAMBDA_ASYNC_RETRY_BASE_SECONDS="0.5",
-        LAMBDA_ASYNC_RETRY_MAX_SECONDS="2",
+        # AWS retries after 1 and 2 minutes, without a spread: functions that met at a target meet again. Here a minute
+        # is two seconds.
+        LAMBDA_ASYNC_RETRY_BASE_SECONDS="2",
+        LAMBDA_ASYNC_RETRY_MAX_SECONDS="4",
         LOG_LEVEL="ERROR",
         MINISTACK_ACCOUNT_ID=ACCOUNT,
         MINISTACK_HOST="127.0.0.1",

@@ -7,7 +7,6 @@ against the end-to-end tests.
 import io
 import json
 import os
-import random
 import signal
 import threading
 import time
@@ -62,13 +61,6 @@ def zip_of(bootstrap: str) -> bytes:
     return archive.getvalue()
 
 
-class Spread(float):
-    """A number of seconds that no two waits have in common: functions that met at a target do not meet again."""
-
-    def __mul__(self, factor):
-        return float(self) * factor * random.uniform(0.5, 2)
-
-
 def invoke_asynchronously() -> None:
     """Rules and schedules invoke as AWS does: with retries and a destination for failures."""
 
@@ -82,7 +74,6 @@ def invoke_asynchronously() -> None:
             lambda_svc.invoke_async_with_retry(lambda_svc._execution_record_for_config(function, config), event)
 
     eventbridge._dispatch_to_lambda = dispatch
-    lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS = Spread(lambda_svc._LAMBDA_ASYNC_RETRY_BASE_SECONDS)
 
 
 def fire_schedules_on_request_only() -> None:

@@ -8,7 +8,7 @@ use lamplighter::ports::incidents::DispatcherState;
 
 use crate::conditions::{AWS_REPORT_TIMEOUT, ConditionKind, REPORT_TIMEOUT};
 use crate::grouping::append_line;
-use crate::notification::{has_unsent_changes, was_notified};
+use crate::notification::{SLOWEST_RHYTHM, has_unsent_changes, was_notified};
 use crate::suppression::suppression_reason;
 use crate::text::format_duration;
 
@@ -29,7 +29,7 @@ pub fn expire_conditions(state: &mut DispatcherState, now: Timestamp) {
         }
         incident
             .reopened_at
-            .retain(|at| now.duration_since(*at) < RESOLVED_RETENTION);
+            .retain(|at| now.duration_since(*at) < SLOWEST_RHYTHM);
     }
 }
 

@@ -9,6 +9,8 @@ use crate::conditions::ConditionKind;
 
 /// The number of lines kept per incident.
 const MAX_LINES: usize = 20;
+/// The number of returns kept per incident.
+const MAX_RETURNS: usize = 100;
 
 /// Adds a notification to the incident it belongs to. A notification that was added before changes
 /// nothing.
@@ -127,16 +129,19 @@ fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
 /// release. Whoever acknowledged it before knows nothing of its return.
 fn reopen_incident(incident: &mut Incident, notification: &Notification) {
     incident.acknowledged = false;
-    if incident.was_firing && incident.severity.min(notification.message.severity) > Severity::Info
-    {
-        incident.reopened_at.push(notification.at);
-        return;
-    }
+    let is_return = incident.was_firing
+        && incident.severity.min(notification.message.severity) > Severity::Info;
     // Lines that were not sent yet are kept and sent with the new ones, at their severity.
     incident.severity = max_unsent_severity(incident)
         .map_or(notification.message.severity, |unsent| {
             unsent.max(notification.message.severity)
         });
+    if is_return {
+        incident.reopened_at.push(notification.at);
+        let surplus = incident.reopened_at.len().saturating_sub(MAX_RETURNS);
+        incident.reopened_at.drain(..surplus);
+        return;
+    }
     incident.since = notification.at;
     incident.was_firing = false;
     incident.reopened_at.clear();

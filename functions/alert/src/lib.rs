@@ -20,6 +20,7 @@ mod delivery;
 pub mod dispatcher;
 pub mod expiry;
 pub mod grouping;
+pub mod intake;
 mod messages;
 pub mod notification;
 pub mod notifier;
@@ -44,6 +45,7 @@ use serde_json::{Value, json};
 
 use channels::Channels;
 use dispatcher::Alert;
+use intake::accept_notification;
 use notifier::Notifier;
 
 /// Runs the Lambda function; `main` only calls it.
@@ -88,9 +90,15 @@ pub async fn handle_event<I: IncidentStore, N: Notifier>(
     let mut notifications = Vec::new();
     let mut failures = Vec::new();
     for record in parse_queue_records(payload)? {
+        let now = (alert.clock)();
         let parsed = record
             .body
-            .and_then(|body| parse_record(&body, &alert.stack, (alert.clock)()));
+            .and_then(|body| parse_record(&body, &alert.stack, now))
+            .and_then(|parsed| {
+                parsed
+                    .map(|one| accept_notification(one, &record.sender, now))
+                    .transpose()
+            });
         match parsed {
             Ok(Some(notification)) => notifications.push(notification),
             Ok(None) => tracing::info!(

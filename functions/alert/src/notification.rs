@@ -12,10 +12,36 @@ use crate::conditions::ConditionKind;
 
 /// The time between two reminders of an incident that is still firing.
 pub const REPEAT_INTERVAL: SignedDuration = SignedDuration::from_hours(4);
-/// The number of returns within an hour from which an incident counts as flapping.
-const FLAPPING_RETURNS: usize = 3;
-/// The time without a change after which an incident no longer counts as flapping.
-pub const FLAPPING_QUIET_PERIOD: SignedDuration = SignedDuration::from_mins(30);
+/// A rhythm in which an incident resolves and fires again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Flapping {
+    /// The number of returns within a time from which an incident counts as flapping.
+    returns: usize,
+    pub within: SignedDuration,
+    /// The least time between the first and the last of these returns.
+    spread: SignedDuration,
+    /// The time without a change after which an incident no longer counts as flapping.
+    pub quiet_period: SignedDuration,
+}
+
+/// Returns every few minutes, and about once an hour. Between the returns of the second kind is more than the quiet period
+/// of the first one.
+const RHYTHMS: [Flapping; 2] = [
+    Flapping {
+        returns: 3,
+        within: SignedDuration::from_hours(1),
+        spread: SignedDuration::ZERO,
+        quiet_period: SignedDuration::from_mins(30),
+    },
+    Flapping {
+        returns: 5,
+        within: SLOWEST_RHYTHM,
+        spread: SignedDuration::from_hours(2),
+        quiet_period: SignedDuration::from_hours(2),
+    },
+];
+/// The time for which returns are remembered.
+pub const SLOWEST_RHYTHM: SignedDuration = SignedDuration::from_hours(12);
 
 /// The kind of a notification about an incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +90,7 @@ pub fn due_kind(
     let waited = now.duration_since(sent_at);
     // People must hear of a higher severity at once, so it overrides interval and flapping.
     let has_worsened = has_worsened(incident, delivery);
-    if is_flapping(incident, now) && !has_worsened {
+    if find_rhythm(incident, now).is_some() && !has_worsened {
         return (!delivery.flapping).then_some(NotificationKind::Flapping);
     }
     if has_worsened || has_unsent_changes(incident, delivery) && waited >= interval {
@@ -158,13 +184,38 @@ fn was_resolved_before_notified(incident: &Incident) -> bool {
         && last_line_is_info(incident)
 }
 
-/// Reports whether the incident returned too often, and changed too recently, to announce every
+/// Returns the rhythm in which the incident returns, if it returned too often, and changed too recently, to announce every
 /// change.
-fn is_flapping(incident: &Incident, now: Timestamp) -> bool {
+#[must_use]
+pub fn find_rhythm(incident: &Incident, now: Timestamp) -> Option<Flapping> {
     let last_return = incident.reopened_at.last().copied();
-    let changed_at = last_return.max(incident.resolved_at);
-    incident.reopened_at.len() >= FLAPPING_RETURNS
-        && changed_at.is_some_and(|at| now.duration_since(at) < FLAPPING_QUIET_PERIOD)
+    let changed_at = last_return.max(incident.resolved_at)?;
+    RHYTHMS.into_iter().find(|rhythm| {
+        let returns = rhythm.list_returns(incident, now);
+        let spread = returns
+            .first()
+            .zip(returns.last())
+            .map_or(SignedDuration::ZERO, |(first, last)| {
+                last.duration_since(*first)
+            });
+        returns.len() >= rhythm.returns
+            && spread >= rhythm.spread
+            && now.duration_since(changed_at) < rhythm.quiet_period
+    })
+}
+
+impl Flapping {
+    /// Lists the returns of an incident that count for this rhythm, oldest first.
+    #[must_use]
+    pub fn list_returns(&self, incident: &Incident, now: Timestamp) -> Vec<Timestamp> {
+        let is_recent = |at: &Timestamp| now.duration_since(*at) < self.within;
+        incident
+            .reopened_at
+            .iter()
+            .copied()
+            .filter(is_recent)
+            .collect()
+    }
 }
 
 /// Reports whether any channel has sent a message about the incident.
@@ -186,10 +237,12 @@ pub fn mark_notified(
 ) {
     let resolved = incident.resolved_at.is_some() && includes_resolution(incident, kind);
     let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
+    // Until its resolution is sent, an alert is as severe as it ever was.
+    let open = delivery.severity.filter(|_| !delivery.resolved);
     *delivery = DeliveryState {
         at: Some(now),
         sent_lines: incident.line_count,
-        severity: Some(incident.severity),
+        severity: Some(incident.severity).max(open),
         resolved,
         flapping: kind == NotificationKind::Flapping,
         thread: thread.or(delivery.thread.take()),

@@ -44,8 +44,18 @@ impl Route {
                 .as_ref()
                 .is_some_and(|app| self.apps.contains(app));
         is_of_app
-            && incident.severity >= self.min_severity
+            && (incident.severity >= self.min_severity || self.has_open_alert(incident))
             && incident.cause != Cause::Channel(self.channel.clone())
+    }
+
+    /// Reports whether this channel has sent an alert about the incident, and not yet its resolution.
+    fn has_open_alert(&self, incident: &Incident) -> bool {
+        incident
+            .deliveries
+            .get(&self.channel)
+            .is_some_and(|delivery| {
+                delivery.severity >= Some(self.min_severity) && !delivery.resolved
+            })
     }
 }
 

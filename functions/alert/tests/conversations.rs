@@ -22,6 +22,7 @@ use lamplighter::notify::{
     ACKNOWLEDGED_PREFIX, Message, Notification, RELEASE_CONDITION, SILENCE_PREFIX, Severity,
 };
 use lamplighter::ports::incidents::DispatcherState;
+use rstest::rstest;
 
 const MAIL: &str = "e-mail";
 const INTERVAL: SignedDuration = SignedDuration::from_mins(5);
@@ -519,6 +520,76 @@ fn a_flapping_incident_is_announced_once_and_resolved_once_quiet() {
         now_due(only(&mut desk), 85),
         Some(NotificationKind::Resolved)
     );
+}
+
+/// Every 50 minutes is too seldom for three returns an hour, and too often for a day of messages.
+#[test]
+fn an_incident_that_returns_every_50_minutes_is_flapping_too() {
+    let mut desk = desk(&[]);
+    let mut heard = Vec::new();
+    for n in 0..24 {
+        let fires_at = 50 * n;
+        ingest_notification(&mut desk, &crash(fires_at));
+        heard.extend(tell(only(&mut desk), fires_at));
+        for minute in [10, 20, 30, 40] {
+            if minute == 20 {
+                ingest_notification(&mut desk, &well(fires_at + minute));
+            }
+            expire_conditions(&mut desk, at(fires_at + minute));
+            heard.extend(tell(only(&mut desk), fires_at + minute));
+        }
+    }
+    let flapping = heard
+        .iter()
+        .filter(|kind| **kind == NotificationKind::Flapping);
+    assert_eq!(flapping.count(), 1, "{heard:?}");
+    assert!(heard.len() < 14, "{heard:?}");
+    // The last resolution was 20 minutes after the last return.
+    let over = 50 * 23 + 20;
+    assert_eq!(now_due(only(&mut desk), over + 119), None);
+    assert_eq!(
+        now_due(only(&mut desk), over + 120),
+        Some(NotificationKind::Resolved)
+    );
+}
+
+/// A receiver of critical alerts hears nothing of an incident that returns as a warning, but how its own alert ended.
+#[rstest]
+#[case::resolution_sent(6, &[NotificationKind::Firing, NotificationKind::Resolved])]
+#[case::resolution_outstanding(2, &[NotificationKind::Firing, NotificationKind::Updated, NotificationKind::Resolved])]
+fn a_receiver_of_critical_alerts_hears_nothing_below(
+    #[case] resolved_at: i64,
+    #[case] expected: &[NotificationKind],
+) {
+    let route = Route {
+        channel: "pager".into(),
+        min_severity: Severity::Critical,
+        ..mail()
+    };
+    let mut state = desk(&[called(0)]);
+    let mut heard = Vec::new();
+    let mut minute = |state: &mut DispatcherState, minute: i64| {
+        for delivery in plan_deliveries(state, &route, at(minute)) {
+            let Delivery::Single(id, kind) = delivery else {
+                panic!("a summary")
+            };
+            let incident = state.incidents.get_mut(&id).unwrap();
+            mark_notified(incident, "pager", kind, None, at(minute));
+            heard.push(kind);
+        }
+    };
+    minute(&mut state, 0);
+    ingest_notification(&mut state, &well(resolved_at));
+    minute(&mut state, resolved_at);
+    ingest_notification(&mut state, &crash(resolved_at + 1));
+    for n in 1..30 {
+        minute(&mut state, resolved_at + n);
+    }
+    ingest_notification(&mut state, &well(resolved_at + 30));
+    for n in 30..60 {
+        minute(&mut state, resolved_at + n);
+    }
+    assert_eq!(heard, expected);
 }
 
 #[test]

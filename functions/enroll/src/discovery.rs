@@ -1,6 +1,6 @@
 //! Discovery: finds the services, databases and dashboards that an event affects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use lamplighter::AwsError;
 use lamplighter::Function;
@@ -13,17 +13,14 @@ use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
 
 use crate::alarm_names::{ALARM_PREFIX, alarm_prefix};
+use crate::dashboard_targets::{
+    build_target, dashboard_prefix, dashboard_target, dashboard_targets, is_dashboard,
+};
 use crate::observation::Prefetched;
 use crate::reads::Reads;
 use crate::stray_tags::find_stray_tags;
 
 type Discovery = Result<Targets<Prefetched>, AwsError>;
-
-/// Returns the name prefix of a region's dashboards. Dashboards are global to an account, so their
-/// names contain the region.
-fn dashboard_prefix(region: &str) -> String {
-    format!("lamplighter-{region}-")
-}
 
 pub async fn find_targets<C: Reads, L: Ledger>(discovery: DiscoveryContext<'_, C, L>) -> Discovery {
     match &discovery.event.detail {
@@ -114,7 +111,8 @@ async fn find_target_of_alarm<C: Reads, L: Ledger>(
     Ok(found)
 }
 
-/// Finds the targets with an alarm that fires now, and those whose alarms fired when they were last observed.
+/// Finds the targets with an alarm that fires now, those whose alarms fired when they were last observed, and the
+/// dashboards that changed by an event.
 async fn find_watched_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
 ) -> Discovery {
@@ -122,16 +120,48 @@ async fn find_watched_targets<C: Reads, L: Ledger>(
         .ledger
         .list_watched(Function::Enroll.name())
         .await?;
-    let mut arns: BTreeSet<Arn> = watched.into_iter().collect();
+    let (dashboards, resources): (Vec<Arn>, Vec<Arn>) = watched.into_iter().partition(is_dashboard);
+    let mut arns: BTreeSet<Arn> = resources.into_iter().collect();
     for alarm in discovery.cloud.describe_alarms(ALARM_PREFIX, true).await? {
         let tags = discovery.cloud.alarm_tags(&alarm.arn).await?;
         let is_own = tags.get(STACK) == Some(&discovery.defaults.stack);
         arns.extend(tags.get(TARGET).filter(|_| is_own).map(Arn::new));
     }
-    if arns.is_empty() {
+    if arns.is_empty() && dashboards.is_empty() {
         return Ok(Targets::Skipped("no alarm fires".to_owned()));
     }
-    find_named_targets(discovery, arns.into_iter().collect()).await
+    let arns: Vec<Arn> = arns.into_iter().collect();
+    let mut prefetched = read_named_targets(discovery, &arns).await?;
+    let mut targets: Vec<Tagged> = arns
+        .iter()
+        .map(|arn| prefetched.resource_with_tags(arn))
+        .collect();
+    if !dashboards.is_empty() {
+        targets.extend(find_dashboards(discovery, &mut prefetched, &dashboards).await?);
+    }
+    Ok(Targets::Found(targets, prefetched))
+}
+
+/// Finds these dashboards, and reads the members of their applications.
+async fn find_dashboards<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    prefetched: &mut Prefetched,
+    dashboards: &[Arn],
+) -> Result<Vec<Tagged>, AwsError> {
+    let managed = list_managed(discovery.cloud).await?;
+    let members: Vec<Arn> = managed.iter().map(|member| member.arn.clone()).collect();
+    prefetched.read_resources(&members, discovery.cloud).await?;
+    prefetched.caches = discovery
+        .cloud
+        .list_tagged(ResourceKind::Cache, APP)
+        .await?;
+    let existing: Vec<String> = dashboards.iter().map(Arn::display_name).collect();
+    let topic = Arn::new(discovery.defaults.topic.clone());
+    let all = dashboard_targets(&managed, &existing, &discovery.event.region, &topic);
+    Ok(all
+        .into_iter()
+        .filter(|found| dashboards.contains(&found.arn))
+        .collect())
 }
 
 /// Reads some targets with their alarms, without dashboards.
@@ -139,23 +169,32 @@ async fn find_named_targets<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     arns: Vec<Arn>,
 ) -> Discovery {
+    let prefetched = read_named_targets(discovery, &arns).await?;
+    let targets = arns
+        .iter()
+        .map(|arn| prefetched.resource_with_tags(arn))
+        .collect();
+    Ok(Targets::Found(targets, prefetched))
+}
+
+/// Reads some resources and their alarms.
+async fn read_named_targets<C: Reads, L: Ledger>(
+    discovery: &DiscoveryContext<'_, C, L>,
+    arns: &[Arn],
+) -> Result<Prefetched, AwsError> {
     let mut prefetched = Prefetched {
         now: discovery.now,
         ..Prefetched::default()
     };
-    for arn in &arns {
+    for arn in arns {
         let Some(prefix) = alarm_prefix(arn) else {
             continue;
         };
         let alarms = discovery.cloud.describe_alarms(&prefix, false).await?;
         prefetched.alarms.extend(alarms);
     }
-    prefetched.read_resources(&arns, discovery.cloud).await?;
-    let targets = arns
-        .iter()
-        .map(|arn| prefetched.resource_with_tags(arn))
-        .collect();
-    Ok(Targets::Found(targets, prefetched))
+    prefetched.read_resources(arns, discovery.cloud).await?;
+    Ok(prefetched)
 }
 
 /// Finds one resource and the dashboard of its application.
@@ -277,65 +316,4 @@ async fn list_managed<C: Reads>(cloud: &C) -> Result<Vec<Tagged>, AwsError> {
             .await?,
     );
     Ok(listed)
-}
-
-/// Returns the dashboards of all applications, including existing ones whose application is gone.
-fn dashboard_targets(
-    targets: &[Tagged],
-    existing: &[String],
-    region: &str,
-    topic: &Arn,
-) -> Vec<Tagged> {
-    let managed = targets
-        .iter()
-        .filter(|target| target.tags.contains_key(MANAGED));
-    let mut found: BTreeMap<String, Tagged> = BTreeMap::new();
-    for target in managed {
-        let dashboard = policy::app_name(&target.tags)
-            .and_then(|app| dashboard_target(&target.arn, region, app, true));
-        found.extend(dashboard.map(|dashboard| (dashboard.arn.display_name(), dashboard)));
-    }
-    for name in existing
-        .iter()
-        .filter_map(|name| name.strip_prefix(&dashboard_prefix(region)))
-    {
-        let beside = targets.first().map_or(topic, |target| &target.arn);
-        let gone = dashboard_target(beside, region, name, false)
-            .filter(|gone| !found.contains_key(&gone.arn.display_name()));
-        found.extend(gone.map(|gone| (gone.arn.display_name(), gone)));
-    }
-    found.into_values().collect()
-}
-
-/// Returns the dashboard of an application as a target, or `None` if the application has no name.
-fn dashboard_target(member: &Arn, region: &str, app: &str, wanted: bool) -> Option<Tagged> {
-    let name: String = app
-        .chars()
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
-        })
-        .collect();
-    let arn = format!(
-        "arn:{}:cloudwatch::{}:dashboard/{}{name}",
-        member.partition(),
-        member.account_id(),
-        dashboard_prefix(region)
-    );
-    (!app.is_empty()).then(|| {
-        let mut target = build_target(Arn::new(arn), wanted);
-        target.tags.insert(APP.to_owned(), app.to_owned());
-        target
-    })
-}
-
-fn build_target(arn: Arn, managed: bool) -> Tagged {
-    let tags = managed.then(|| (MANAGED.to_owned(), "true".to_owned()));
-    Tagged {
-        arn,
-        tags: tags.into_iter().collect(),
-    }
 }

@@ -19,6 +19,7 @@ mod alarm_spec;
 mod alarm_tests;
 mod connection_limit;
 mod dashboard;
+mod dashboard_targets;
 mod database_alarms;
 mod database_findings;
 mod database_graphs;
@@ -47,12 +48,14 @@ use lamplighter::Function;
 use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
+use lamplighter::model::Arn;
 use lamplighter::plan::{Action, MonitoringAction};
 use lamplighter::policy::{StackDefaults, TagError};
 use lamplighter::ports::capability::AlarmActions;
 use lamplighter::ports::ledger::Ledger;
-use lamplighter::{AwsError, Operation, Plan};
+use lamplighter::{AwsError, Event, Operation, Plan};
 
+use crate::dashboard_targets::is_dashboard;
 use crate::reads::Reads;
 
 pub use alarm_details::AlarmDetails;
@@ -96,8 +99,19 @@ impl Operation for Enroll {
         decide(context, observed, now)
     }
 
+    /// Reports whether a target is followed up within minutes: while an alarm of it fires, and a dashboard after an
+    /// event. Events of other members that came meanwhile found the dashboard locked.
     fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
-        alarm_incidents::needs_follow_up(observed, context.state)
+        match &observed.subject {
+            Subject::Application { .. } => !context.event.is_sweep(),
+            _ => alarm_incidents::needs_follow_up(observed, context.state),
+        }
+    }
+
+    /// Leaves a locked dashboard to the invocation that holds it, which asks for a follow-up. Many members of one
+    /// application may be tagged at once, and each event is about the same dashboard.
+    fn skips_locked(_: &Event, target: &Arn) -> bool {
+        is_dashboard(target)
     }
 
     fn preconditions(_: &Observed) -> Preconditions {

@@ -57,6 +57,7 @@ use lamplighter::engine::Observe;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::engine::{DiscoveryContext, TargetContext, Targets};
 use lamplighter::event::detail::Detail;
+use lamplighter::model::Arn;
 use lamplighter::plan::Action;
 use lamplighter::policy::{HealMode, StackDefaults, TagError};
 use lamplighter::ports::capability::HealActions;
@@ -126,7 +127,7 @@ impl Operation for Heal {
 
     /// Returns whether an event may be dropped while its target is locked. Task changes may arrive
     /// by the hundred and sweeps repeat, but an alarm sends only one event.
-    fn skips_locked(event: &Event) -> bool {
+    fn skips_locked(event: &Event, _: &Arn) -> bool {
         match &event.detail {
             Detail::Sweep => true,
             // No sweep looks at the runs of one-off tasks.

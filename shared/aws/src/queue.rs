@@ -88,7 +88,8 @@ fn all_indexes(chunk: &[Notification]) -> Vec<usize> {
 }
 
 impl Outbox for NotificationQueue {
-    async fn send(&self, notices: Vec<Notification>) -> Result<(), Unsent> {
+    async fn send(&self, mut notices: Vec<Notification>) -> Result<(), Unsent> {
+        notices.iter_mut().for_each(Notification::bound_texts);
         let mut unsent: Option<Unsent> = None;
         for chunk in notices.chunks(MESSAGES_PER_CALL) {
             if let Err((indexes, error)) = self.send_chunk(chunk).await {

@@ -340,3 +340,55 @@ fn a_function_that_is_killed_in_the_middle_of_a_step_takes_it_once() {
     // The call of the killed invocation, and another.
     assert_eq!(stack.calls_of("UpdateService"), 2);
 }
+
+/// A scheduled task fails: from the event of ECS to the e-mail with its last log line, and its end.
+#[test]
+fn a_scheduled_task_that_fails_is_told_until_a_later_one_succeeds() {
+    let stack = Stack::start(&[]).unwrap();
+    let image = image("shop/web", "RC_1.0.0");
+    let web = NewService {
+        cluster: "shop",
+        name: "web",
+        image: &image,
+        architecture: "ARM64",
+        tags: &[],
+    };
+    create_service(&stack, &web);
+    let definition = json!({
+        "family": "nightly", "requiresCompatibilities": ["FARGATE"], "networkMode": "awsvpc", "cpu": "256", "memory": "512",
+        "containerDefinitions": [{"name": "job", "image": image, "essential": true,
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/nightly",
+                "awslogs-region": "eu-west-1", "awslogs-stream-prefix": "ecs"}}}],
+        "tags": [{"key": "lamplighter:managed", "value": "true"}],
+    });
+    stack
+        .call("ecs", "RegisterTaskDefinition", definition)
+        .unwrap();
+    let run = |started_by: &str| {
+        let network = json!({"awsvpcConfiguration": {"subnets": ["subnet-1"]}});
+        let request = json!({"cluster": "shop", "taskDefinition": "nightly", "launchType": "FARGATE",
+            "startedBy": started_by, "networkConfiguration": network});
+        stack.call("ecs", "RunTask", request).unwrap();
+    };
+    run("events-rule/first");
+    let failed = json!({"started_by": "events-rule/first", "exit_code": 1, "lines": ["ERROR no such table: orders"]});
+    stack.control("end_task", failed);
+    stack.until("the failure is told", || {
+        (told(&stack, "nightly: run failed") == 1).then_some(())
+    });
+    let body = body(&stack, "nightly: run failed");
+    assert!(
+        body.contains("ERROR no such table: orders") && body.contains("--cluster shop"),
+        "{body}"
+    );
+    run("events-rule/second");
+    stack.control(
+        "end_task",
+        json!({"started_by": "events-rule/second", "exit_code": 0}),
+    );
+    stack.until("the end is told", || {
+        (told(&stack, "succeeded") == 1).then_some(())
+    });
+    wait_until_idle(&stack);
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}

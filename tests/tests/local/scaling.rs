@@ -321,6 +321,45 @@ fn untagging_takes_the_alarms_away_and_leaves_those_of_others() {
     });
 }
 
+/// Each event wants the application's one dashboard. AWS retries after exactly one and two minutes, so those that met there
+/// would meet again.
+#[test]
+fn services_of_one_application_tagged_at_once_leave_no_dead_letter() {
+    const COUNT: usize = 12;
+    let stack = Stack::start(&[]).unwrap();
+    let image = image("shop/web", "RC_1.0.0");
+    let names: Vec<String> = (0..COUNT).map(|n| format!("web-{n}")).collect();
+    let arns: Vec<String> = names
+        .iter()
+        .map(|name| {
+            let new = NewService {
+                cluster: "shop",
+                name,
+                image: &image,
+                architecture: "ARM64",
+                tags: &[],
+            };
+            create_service(&stack, &new)
+        })
+        .collect();
+    for arn in &arns {
+        tag_service(&stack, arn, &SCALED);
+    }
+    wait_until_idle(&stack);
+    // What came while the dashboard was locked is on it after the follow-up.
+    fire(&stack, "EnrollWatched");
+    wait_until_idle(&stack);
+    let request = json!({"DashboardName": "lamplighter-eu-west-1-shop"});
+    let answer = stack.call("monitoring", "GetDashboard", request).unwrap();
+    let body = answer["DashboardBody"].as_str().unwrap();
+    let missing: Vec<&String> = names
+        .iter()
+        .filter(|name| !body.contains(&format!("\"{name}\"")))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} not in {body}");
+    assert!(stack.dead_letters().is_empty(), "{}", stack.logs());
+}
+
 #[test]
 fn a_bad_scale_tag_touches_nothing_and_is_told_once() {
     for (tag, problem) in [

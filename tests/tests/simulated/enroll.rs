@@ -448,3 +448,41 @@ fn tags_without_effect_are_reported_once() {
     }
     assert!(!why.contains("task/") && !why.contains("snapshot"), "{why}");
 }
+
+/// An event that finds the dashboard locked leaves it to the follow-up that the holder asks for.
+#[test]
+fn a_dashboard_is_followed_up_after_an_event() {
+    let (world, arn) = web();
+    let tags_of = |app: &str| {
+        let mut state = world.state_mut();
+        let tags = state.tags.get_mut(&arn).unwrap();
+        tags.insert("lamplighter:app".into(), app.into());
+    };
+    tags_of("shop");
+    let event = serde_json::json!({
+        "id": "tagged", "detail-type": "Tag Change on Resource", "source": "aws.tag", "account": "123456789012",
+        "region": "eu-west-1", "resources": [arn],
+        "detail": {"changed-tag-keys": ["lamplighter:app"], "service": "ecs", "resource-type": "service"},
+    });
+    world.invoke(&Enroll, event).unwrap().unwrap();
+    assert_eq!(world.state().dashboards.len(), 1);
+    // Somebody else's write, after the event was handled.
+    world
+        .state_mut()
+        .dashboards
+        .insert("lamplighter-eu-west-1-shop".into(), world_body(&world));
+    let watched = || {
+        serde_json::json!({"detail-type": "Scheduled Event", "source": "aws.events", "region": "eu-west-1",
+            "detail": {"targets": "watched"}})
+    };
+    world.invoke(&Enroll, watched()).unwrap().unwrap();
+    assert_eq!(world.count("GetDashboard"), 2);
+    // Once is enough.
+    world.invoke(&Enroll, watched()).unwrap().unwrap();
+    assert_eq!(world.count("GetDashboard"), 2);
+}
+
+/// The body of the dashboard with one service less.
+fn world_body(world: &World) -> String {
+    world.state().dashboards["lamplighter-eu-west-1-shop"].replace("web", "old")
+}

@@ -6,9 +6,7 @@ use lamplighter::policy;
 
 use super::format::{format_duration, format_recent_time, format_time};
 use super::incident::IncidentMessage;
-use crate::notification::{
-    FLAPPING_QUIET_PERIOD, NotificationKind, REPEAT_INTERVAL, needs_reminders,
-};
+use crate::notification::{NotificationKind, REPEAT_INTERVAL, find_rhythm, needs_reminders};
 
 impl IncidentMessage<'_> {
     /// Returns the body: for each new line what Lamplighter does, why it happened and what a person
@@ -55,11 +53,14 @@ impl IncidentMessage<'_> {
                 let duration = format_duration(self.now.duration_since(incident.since));
                 Some(format!("Duration: {duration} so far, since {since}."))
             }
-            NotificationKind::Flapping => Some(format!(
-                "It resolved and fired again {} times within 1 h. The next message follows after {} without a change.",
-                incident.reopened_at.len(),
-                format_duration(FLAPPING_QUIET_PERIOD)
-            )),
+            NotificationKind::Flapping => find_rhythm(incident, self.now).map(|rhythm| {
+                format!(
+                    "It resolved and fired again {} times within {}. The next message follows after {} without a change.",
+                    rhythm.list_returns(incident, self.now).len(),
+                    format_duration(rhythm.within),
+                    format_duration(rhythm.quiet_period)
+                )
+            }),
             NotificationKind::Firing | NotificationKind::Info | NotificationKind::Updated => None,
         }
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::engine::arbiter::Preconditions;
 use crate::event::detail::Detail;
-use crate::model::Tagged;
+use crate::model::{Arn, Tagged};
 use crate::operations::Function;
 use crate::plan::Action;
 use crate::policy::{StackDefaults, TagError};
@@ -79,7 +79,7 @@ pub trait Operation {
     /// Reports whether a locked target is left to the next sweep. True for an event that is one of
     /// many with the same meaning.
     #[must_use]
-    fn skips_locked(_event: &Event) -> bool {
+    fn skips_locked(_event: &Event, _target: &Arn) -> bool {
         false
     }
 

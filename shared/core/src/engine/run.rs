@@ -10,7 +10,7 @@ use crate::engine::reconcile::{RECONCILE_TIMEOUT, out_of_time, reconcile_target}
 use crate::engine::reconciliation::{ReconcileResult, RunContext};
 use crate::engine::telemetry::{self, Counts};
 use crate::event::payload::{Payload, QueueMessage, build_batch_response};
-use crate::model::Tagged;
+use crate::model::{Arn, Tagged};
 use crate::notify::Outbox;
 use crate::policy::Mode;
 use crate::ports::Executor;
@@ -157,12 +157,12 @@ impl<C: Executor, L: Ledger, O: Outbox> Engine<C, L, O> {
             invocation,
         };
         let mut results = self.reconcile_each(run, &targets, counts).await;
-        if Op::skips_locked(event) {
-            results.tolerate("left", Error::is_target_busy);
-        }
+        results.tolerate("left", |target, error| {
+            error.is_target_busy() && Op::skips_locked(event, target)
+        });
         counts.failures = u32::try_from(results.errors.len()).unwrap_or(u32::MAX);
         if event.is_sweep() {
-            results.tolerate("error", Error::is_left_to_next_sweep);
+            results.tolerate("error", |_, error| error.is_left_to_next_sweep());
         }
         results.into_answers(targets.len())
     }
@@ -219,8 +219,10 @@ struct Results<'t> {
 
 impl Results<'_> {
     /// Turns some errors into answers that name them under `key`, so that the event does not fail.
-    fn tolerate(&mut self, key: &str, is_tolerated: fn(&Error) -> bool) {
-        let tolerated = self.errors.extract_if(.., |(_, error)| is_tolerated(error));
+    fn tolerate(&mut self, key: &str, is_tolerated: impl Fn(&Arn, &Error) -> bool) {
+        let tolerated = self
+            .errors
+            .extract_if(.., |(target, error)| is_tolerated(&target.arn, error));
         self.answers.extend(tolerated.map(
             |(target, error)| json!({"target": target.arn.display_name(), key: error.to_string()}),
         ));

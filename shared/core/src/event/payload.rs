@@ -34,6 +34,9 @@ pub struct QueueMessage {
 #[derive(Debug, PartialEq, Eq)]
 pub struct QueueRecord {
     pub message_id: String,
+    /// Who sent it, as SQS reports it: `AROA…:function-name` for a Lambda function. Empty if unknown.
+    /// Source: <https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html>
+    pub sender: String,
     /// The text, or the reason why there is none.
     pub body: Result<String, MalformedEvent>,
 }
@@ -115,9 +118,10 @@ pub fn parse_queue_records(payload: Value) -> Result<Vec<QueueRecord>, Malformed
     Ok(batch.records.into_iter().map(to_queue_record).collect())
 }
 
-fn to_queue_record(message: SqsMessage) -> QueueRecord {
+fn to_queue_record(mut message: SqsMessage) -> QueueRecord {
     QueueRecord {
         message_id: message.message_id.unwrap_or_default(),
+        sender: message.attributes.remove("SenderId").unwrap_or_default(),
         body: message
             .body
             .ok_or_else(|| MalformedEvent("the SQS message has no body".into())),

@@ -37,7 +37,7 @@ pub struct Incident {
     pub resolved: BTreeMap<String, Timestamp>,
     /// A condition was firing, so that people expect a resolution.
     pub was_firing: bool,
-    /// The highest severity since the incident opened.
+    /// The highest severity since the incident opened, or reopened.
     pub severity: Severity,
     /// The most recent lines, oldest first.
     pub lines: Vec<Line>,

@@ -232,6 +232,21 @@ impl fmt::Display for Message {
 }
 
 impl Notification {
+    /// Shortens texts that are too long for a queue, a stored incident or a channel. An incident keeps 20 lines in one item
+    /// of 400 KB.
+    pub fn bound_texts(&mut self) {
+        let message = &mut self.message;
+        bound_text(&mut message.title, 400);
+        bound_text(&mut message.action, 1_000);
+        bound_text(&mut message.why, 10_000);
+        bound_text(&mut message.next, 4_000);
+        bound_text(&mut self.name, 300);
+        bound_text(&mut self.link, 2_000);
+        if let Some(runbook) = &mut self.runbook {
+            bound_text(runbook, 2_000);
+        }
+    }
+
     /// Reports whether AWS is the source, and not an operation. Such notifications ignore tags and
     /// are not repeated daily while their condition fires.
     #[must_use]
@@ -257,6 +272,16 @@ impl Notification {
             (None, source) => source.cause(),
         }
     }
+}
+
+/// Cuts a text to a number of bytes, and says so.
+fn bound_text(text: &mut String, max: usize) {
+    const CUT: &str = " … (cut)";
+    if text.len() <= max {
+        return;
+    }
+    text.truncate(text.floor_char_boundary(max.saturating_sub(CUT.len())));
+    text.push_str(CUT);
 }
 
 impl Severity {

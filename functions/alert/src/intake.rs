@@ -1,0 +1,111 @@
+//! Accepts notifications from the queue: bounds their texts and times, and limits what a sender may ask for.
+
+use jiff::{SignedDuration, Timestamp};
+use lamplighter::MalformedEvent;
+use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Notification, SILENCE_PREFIX};
+
+/// The time by which the clock of a sender may be ahead.
+const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
+/// A part of the name of the function behind the links in messages. It faces the internet.
+const LINK_FUNCTION: &str = "-Acknowledge-";
+
+/// Accepts a notification as it may be stored. `sender`: who put it into the queue, as SQS reports it; empty if unknown.
+///
+/// # Errors
+/// [`MalformedEvent`] if the sender may not send it.
+pub fn accept_notification(
+    mut notification: Notification,
+    sender: &str,
+    now: Timestamp,
+) -> Result<Notification, MalformedEvent> {
+    let key = notification.message.key.as_deref().unwrap_or_default();
+    let only_quiets = key.starts_with(ACKNOWLEDGED_PREFIX) || key.starts_with(SILENCE_PREFIX);
+    if sender.contains(LINK_FUNCTION) && !only_quiets {
+        return Err(MalformedEvent(format!(
+            "{sender} may only acknowledge and silence, and sent \"{}\"",
+            notification.message.title
+        )));
+    }
+    // The newest notification decides whether a target is silenced, so a time ahead would decide for ever.
+    if notification.at > now + MAX_CLOCK_SKEW {
+        tracing::warn!(at = %notification.at, target = %notification.target, "a notification from the future counts as of now");
+        notification.at = now;
+    }
+    notification.bound_texts();
+    Ok(notification)
+}
+
+#[cfg(test)]
+mod tests {
+    use lamplighter::Function;
+    use lamplighter::model::Arn;
+    use lamplighter::notify::Message;
+    use rstest::rstest;
+
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0);
+    const LINKS: &str = "AROAEXAMPLE:lamplighter-Acknowledge-1A2B3C";
+
+    fn notification(message: Message) -> Notification {
+        Notification {
+            message,
+            at: NOW,
+            source: Function::Heal.into(),
+            target: Arn::new("arn:aws:ecs:eu-west-1:123456789012:service/shop/web"),
+            name: "shop/web".to_owned(),
+            app: None,
+            stack: "lamplighter".to_owned(),
+            link: String::new(),
+            runbook: None,
+            silenced_until: None,
+        }
+    }
+
+    #[test]
+    fn a_time_ahead_counts_as_now() {
+        let mut ahead = notification(Message::warning("down"));
+        ahead.at = Timestamp::MAX;
+        assert_eq!(accept_notification(ahead, "", NOW).unwrap().at, NOW);
+        let mut skewed = notification(Message::warning("down"));
+        skewed.at = NOW + SignedDuration::from_mins(3);
+        let at = skewed.at;
+        assert_eq!(accept_notification(skewed, "", NOW).unwrap().at, at);
+    }
+
+    /// 450 KB in a field, or in a letter of four bytes.
+    #[rstest]
+    #[case::letters("x")]
+    #[case::wide("🔥")]
+    fn texts_are_bounded(#[case] letter: &str) {
+        let long = letter.repeat(450_000 / letter.len());
+        let mut message = Message::warning(long.clone())
+            .why(long.clone())
+            .next(long.clone());
+        message.action.clone_from(&long);
+        let accepted = accept_notification(notification(message), "", NOW).unwrap();
+        let stored = serde_json::to_string(&accepted).unwrap();
+        // An incident keeps 20 lines in one item of 400 KB.
+        assert!(stored.len() < 18_000, "{}", stored.len());
+        assert!(accepted.message.why.ends_with("(cut)"));
+    }
+
+    #[rstest]
+    #[case::acknowledgement(Message::acknowledgement("9f799f05ef5e-1795229940"), LINKS, true)]
+    #[case::silence(Message::silence(NOW), LINKS, true)]
+    #[case::anything_else(Message::critical("all is lost"), LINKS, false)]
+    #[case::other_function(
+        Message::critical("all is lost"),
+        "AROAEXAMPLE:lamplighter-Heal-1A2B3C",
+        true
+    )]
+    #[case::unknown_sender(Message::critical("all is lost"), "", true)]
+    fn the_function_behind_links_may_only_acknowledge_and_silence(
+        #[case] message: Message,
+        #[case] sender: &str,
+        #[case] is_accepted: bool,
+    ) {
+        let accepted = accept_notification(notification(message), sender, NOW);
+        assert_eq!(accepted.is_ok(), is_accepted, "{accepted:?}");
+    }
+}
