@@ -14,6 +14,8 @@ pub const STACK_ALARM_PREFIX: &str = "own alarm:";
 pub const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(27);
 /// The time after which a condition that AWS reports only once counts as resolved.
 pub const AWS_REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// The same for a certificate: ACM asks for an action 30, 15, 3 and 1 days before it expires.
+pub const CERTIFICATE_TIMEOUT: SignedDuration = SignedDuration::from_hours(16 * 24);
 
 /// The kind of a condition, by the reporter that resolves it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,9 +58,8 @@ impl ConditionKind {
     #[must_use]
     pub fn report_timeout(self) -> Option<SignedDuration> {
         match self {
-            Self::DatabaseDown | Self::UserAlarm | Self::FailedJob | Self::Certificate => {
-                Some(AWS_REPORT_TIMEOUT)
-            }
+            Self::DatabaseDown | Self::UserAlarm | Self::FailedJob => Some(AWS_REPORT_TIMEOUT),
+            Self::Certificate => Some(CERTIFICATE_TIMEOUT),
             Self::Operation => Some(REPORT_TIMEOUT),
             // CloudWatch always reports OK, however long the alarm fires.
             Self::StackAlarm => None,

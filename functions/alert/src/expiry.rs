@@ -52,7 +52,7 @@ fn drop_unreported_conditions(incident: &mut Incident, now: Timestamp) -> Signed
 
 /// Returns the line that closes an incident whose conditions were not reported for this time.
 fn expiry_line(timeout: SignedDuration, now: Timestamp) -> Line {
-    let why = if timeout == AWS_REPORT_TIMEOUT {
+    let why = if timeout >= AWS_REPORT_TIMEOUT {
         "AWS has reported neither the condition again nor its end."
     } else {
         "A condition that lasts is reported every day, and this one was not."

@@ -136,9 +136,11 @@ fn exposed_credentials_are_critical_and_say_what_to_run() {
     let notice = sample("health-credentials-exposed").unwrap();
     assert_eq!(notice.message.severity, Severity::Critical);
     assert!(notice.message.fires.is_some());
-    assert!(notice.message.next.contains(
-        "aws iam update-access-key --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive"
-    ));
+    assert!(
+        notice.message.next.contains(
+            "--user-name \"$USER\" --access-key-id AKIAIOSFODNN7EXAMPLE --status Inactive"
+        )
+    );
 }
 
 /// What a rule of the stack does not filter out, because it is older than its filter for example.
@@ -165,8 +167,25 @@ fn health_event(changes: &[(&str, Value)]) -> Option<Notification> {
 #[case::later_page(&[("page", "2".into()), ("totalPages", "3".into())], Severity::Info)]
 #[case::pages_as_numbers(&[("page", 2.into()), ("totalPages", 3.into())], Severity::Info)]
 #[case::closed(&[("statusCode", "closed".into())], Severity::Info)]
+#[case::renewal_of_a_certificate(&[("service", "ACM".into()), ("eventTypeCode", "AWS_ACM_RENEWAL_STATE_CHANGE".into()), ("eventTypeCategory", "scheduledChange".into())], Severity::Info)]
+#[case::threat_in_another_region(&[("service", "RISK".into()), ("eventTypeCode", "AWS_RISK_CREDENTIALS_EXPOSED".into()), ("eventRegion", "us-east-1".into())], Severity::Critical)]
 fn health_events_by_severity(#[case] changes: &[(&str, Value)], #[case] severity: Severity) {
     assert_eq!(health_event(changes).unwrap().message.severity, severity);
+}
+
+/// Between its opening and its end, an issue may name one resource, several or none.
+#[test]
+fn an_issue_keeps_its_target_while_its_resources_change() {
+    let one = serde_json::json!([{"entityValue": "shop|web"}]);
+    let two = serde_json::json!([{"entityValue": "shop|web"}, {"entityValue": "shop|api"}]);
+    let ecs = || ("service", Value::from("ECS"));
+    let first = health_event(&[ecs(), ("affectedEntities", one)]).unwrap();
+    let second = health_event(&[ecs(), ("affectedEntities", two)]).unwrap();
+    let closed = health_event(&[ecs(), ("statusCode", "closed".into())]).unwrap();
+    assert_eq!(first.name, "shop/web");
+    assert_eq!(first.target, second.target);
+    assert_eq!(first.target, closed.target);
+    assert_eq!(first.message.fires, closed.message.clears);
 }
 
 /// A group that can't launch fires until it can.
@@ -183,6 +202,50 @@ fn a_failed_launch_fires_until_one_succeeds() {
     assert_eq!(failed.name, "shop-hosts");
     assert_eq!(failed.target, succeeded.target);
     assert_eq!(failed.message.fires, succeeded.message.clears);
+}
+
+/// The words of AWS for failed launches.
+/// Source: <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html>
+#[rstest]
+#[case(
+    "You have requested more vCPU capacity than your current vCPU limit of 32 allows",
+    "vCPU quota reached"
+)]
+#[case(
+    "Could not launch Spot Instances. MaxSpotInstanceCountExceeded - Max spot instance count exceeded",
+    "Spot quota reached"
+)]
+#[case(
+    "Could not launch Spot Instances. SpotMaxPriceTooLow - Your Spot request price of 0.001 is lower than the minimum",
+    "Spot price above the maximum"
+)]
+#[case(
+    "Could not launch Spot Instances. UnfulfillableCapacity - There is no Spot capacity available that matches your request",
+    "no Spot capacity"
+)]
+#[case(
+    "The security group 'sg-0123' does not exist. Launching EC2 instance failed.",
+    "part of the launch template missing"
+)]
+#[case(
+    "Client.InternalError: Client error on launch.",
+    "volume can't be decrypted"
+)]
+#[case(
+    "You are not authorized to use launch template: lt-0123",
+    "permission missing"
+)]
+#[case("Something new", "see the reason below")]
+fn a_failed_launch_says_why(#[case] said: &str, #[case] reason: &str) {
+    let mut event: Value = serde_json::from_str(&text("launch-failed")).unwrap();
+    event["detail"]["StatusMessage"] = said.into();
+    let notice = parse_record(&event.to_string(), "lamplighter", now())
+        .unwrap()
+        .unwrap();
+    assert_eq!(
+        notice.message.title,
+        format!("no instance launched in eu-west-1b - {reason}")
+    );
 }
 
 #[rstest]

@@ -221,6 +221,7 @@ fn find_scaling_limit(policy: &Policy, subject: &Subject, alarm: &str) -> Scalin
         Some(maximum) if service.desired_count.unsigned_abs() >= maximum => {
             ScalingLimit::Reached(maximum)
         }
+        Some(_) if policy.managed == Managed::Observe => ScalingLimit::Observed,
         Some(_) => ScalingLimit::NotReached,
     }
 }

@@ -35,8 +35,10 @@ pub enum ScalingLimit {
     /// The target isn't scaled by it.
     #[default]
     NotScaled,
-    /// More tasks are allowed, but nothing adds them: the stack or the target only observes.
+    /// More tasks are allowed.
     NotReached,
+    /// More tasks are allowed, but nothing adds them: the target is only observed.
+    Observed,
     /// The service runs the most tasks that it may.
     Reached(u32),
 }
@@ -97,6 +99,9 @@ fn describe_action(kind: AlarmKind, scaling: ScalingLimit) -> String {
             pluralize(usize::try_from(maximum).unwrap_or_default(), "task")
         ),
         (ScalingLimit::NotReached, _) => {
+            "Lamplighter adds tasks within a few minutes, up to the maximum.".to_owned()
+        }
+        (ScalingLimit::Observed, _) => {
             "Lamplighter adds no task: it only observes this service.".to_owned()
         }
         (ScalingLimit::NotScaled, AlarmKind::Cpu | AlarmKind::Memory | AlarmKind::Requests) => {

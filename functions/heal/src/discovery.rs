@@ -7,7 +7,7 @@ use lamplighter::event::detail::Detail;
 use lamplighter::event::detail::alarm::{AlarmChange, split_alarm_name};
 use lamplighter::event::detail::deployment::DeploymentChange;
 use lamplighter::event::detail::task::{InstanceChange, RunFailure, TaskChange};
-use lamplighter::model::{AlarmState, Arn, Service, Tagged};
+use lamplighter::model::{AlarmState, Arn, Service};
 use lamplighter::policy::MANAGED;
 use lamplighter::ports::ResourceKind;
 use lamplighter::ports::ledger::Ledger;
@@ -18,6 +18,7 @@ use crate::candidates::{
     UNHEALTHY_TARGETS_ALARM, build_targets, cluster_name, filter_services, find_alarming_services,
     find_managed_instances, index_by_arn, is_healing_possible, is_managed, to_tagged,
 };
+use crate::families::read_family;
 use crate::mass_failure::MassFailure;
 use crate::prefetched::{Prefetched, UNHEALTHY_WATCH_LIST};
 use crate::reads::Reads;
@@ -81,10 +82,10 @@ async fn find_target_of_task<C: Reads, L: Ledger>(
     }
     match (change.service_arn(), change.family_arn()) {
         (Some(service), _) => find_named_services(discovery, vec![service]).await,
-        (None, Some(family)) => {
-            let revision = &change.task_definition_arn;
-            find_family(discovery, family, revision, change.has_succeeded()).await
-        }
+        (None, Some(_)) if change.has_succeeded() => Ok(Targets::Skipped(
+            "the run succeeded; the sweep ends an incident of the runs before".to_owned(),
+        )),
+        (None, Some(family)) => find_family(discovery, family).await,
         (None, None) => Ok(Targets::Skipped(
             "the task belongs to Lamplighter, or to no task definition".to_owned(),
         )),
@@ -99,46 +100,30 @@ async fn find_family_of_failure<C: Reads, L: Ledger>(
         region, account, ..
     } = discovery.event;
     match failure.family_arn(region, account) {
-        Some(family) => find_family(discovery, family, &failure.task_definition, false).await,
+        Some(family) => find_family(discovery, family).await,
         None => Ok(Targets::Skipped(
             "the call names no task definition, or Lamplighter made it".to_owned(),
         )),
     }
 }
 
-/// Finds the family of a run, if its task definition is managed or an incident of it is open. A run that succeeded
-/// matters only to such an incident.
+/// Finds the family of a run, if it is managed.
 async fn find_family<C: Reads, L: Ledger>(
     discovery: &DiscoveryContext<'_, C, L>,
     family: Arn,
-    revision: &str,
-    has_succeeded: bool,
 ) -> Discovery {
-    let watched = discovery.ledger.list_watched(Function::Heal.name()).await?;
-    let is_watched = watched.contains(&family);
-    if has_succeeded && !is_watched {
-        return Ok(Targets::Skipped("the run succeeded".to_owned()));
-    }
-    let tags = match discovery.cloud.describe_task_definition(revision).await {
-        Ok(definition) => definition.tags,
-        // It doesn't exist any more, or never did.
-        Err(error) if error.code == "ClientException" => BTreeMap::new(),
-        Err(error) => return Err(error),
-    };
-    if !is_watched && !tags.contains_key(MANAGED) {
+    let target = read_family(family, discovery.cloud).await?;
+    if !target.tags.contains_key(MANAGED) {
         return Ok(Targets::Skipped(format!(
             "{} has no tag {MANAGED}",
-            family.display_name()
+            target.arn.display_name()
         )));
     }
     let prefetched = Prefetched {
         at: discovery.now,
         ..Prefetched::default()
     };
-    Ok(build_targets(
-        vec![Tagged { arn: family, tags }],
-        prefetched,
-    ))
+    Ok(build_targets(vec![target], prefetched))
 }
 
 async fn find_service_of_alarm<C: Reads, L: Ledger>(

@@ -21,6 +21,7 @@ mod decide_tests;
 mod decision;
 mod discovery;
 mod failures;
+mod families;
 mod health;
 #[cfg(test)]
 mod health_tests;
@@ -107,7 +108,7 @@ impl Operation for Heal {
         match observed {
             Observed::Service(service) => decide(context, service, now),
             Observed::Instance(instance) => instance::decide(context, instance, now),
-            Observed::Runs(runs) => runs::decide(context, runs),
+            Observed::Family(family) => runs::decide(context, family),
             Observed::MassFailure(failure) => mass_failure::decide(context, failure, now),
             Observed::Gone => decide::stop_managing(context.state, "the target no longer exists"),
         }
@@ -121,17 +122,15 @@ impl Operation for Heal {
         observed.is_applied(action)
     }
 
-    fn prune_state(state: &mut TargetState, observed: &Observed, _: Timestamp) {
-        observed.prune_state(state);
+    fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
+        observed.prune_state(state, now);
     }
 
     /// Returns whether an event may be dropped while its target is locked. Task changes may arrive
     /// by the hundred and sweeps repeat, but an alarm sends only one event.
     fn skips_locked(event: &Event, _: &Arn) -> bool {
-        match &event.detail {
-            Detail::Sweep => true,
-            // No sweep looks at the runs of one-off tasks.
-            Detail::TaskChange(change) => change.service_arn().is_some(),
+        match event.detail {
+            Detail::TaskChange(_) | Detail::Sweep => true,
             Detail::ImageAction(_)
             | Detail::ImageScanned(_)
             | Detail::SecretChange(_)
@@ -158,7 +157,7 @@ impl Operation for Heal {
         match observed {
             Observed::Service(service) => needs_service_requeue(context.state, service),
             Observed::Instance(_) => plan.waits_for.is_some(),
-            Observed::Runs(runs) => runs.is_failing(),
+            Observed::Family(family) => family.needs_requeue(),
             Observed::MassFailure(failure) => failure.is_active(),
             Observed::Gone => false,
         }

@@ -15,7 +15,7 @@ use crate::observed_service::ObservedService;
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
-use crate::runs::{family_of, observe_runs};
+use crate::runs::{family_of, observe_family};
 use crate::service_observation::observe_service;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
@@ -41,8 +41,8 @@ pub async fn observe_target<C: Reads>(
         return observe_instance(prefetched, context, cloud).await;
     }
     if let Some(family) = family_of(arn) {
-        let runs = observe_runs(context, family, cloud).await?;
-        return Ok(Observed::Runs(Box::new(runs)));
+        let observed = observe_family(context, family, cloud).await?;
+        return Ok(Observed::Family(Box::new(observed)));
     }
     let Some(service) = read_service(prefetched, context, cloud).await? else {
         return Ok(Observed::Gone);

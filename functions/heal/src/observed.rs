@@ -1,5 +1,6 @@
 //! The observed state of a target, whichever kind it is.
 
+use jiff::Timestamp;
 use lamplighter::engine::arbiter::Preconditions;
 use lamplighter::plan::{Action, HealingAction};
 use lamplighter::policy::HealMode;
@@ -10,7 +11,7 @@ use crate::instance::ObservedInstance;
 use crate::mass_failure::MassFailure;
 use crate::observed_service::ObservedService;
 use crate::prefetched::UNHEALTHY_WATCH_LIST;
-use crate::runs::ObservedRuns;
+use crate::runs::ObservedFamily;
 
 /// The observed state of a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -18,7 +19,7 @@ pub enum Observed {
     Service(Box<ObservedService>),
     Instance(Box<ObservedInstance>),
     /// The runs of a task definition that belong to no service.
-    Runs(Box<ObservedRuns>),
+    Family(Box<ObservedFamily>),
     /// All services of a region, as one target.
     MassFailure(MassFailure),
     Gone,
@@ -33,7 +34,7 @@ impl Observed {
                 dependency_outage: (!observed.down.is_empty()).then(|| observed.down.join(", ")),
                 ..Preconditions::from(&observed.service)
             },
-            Self::Instance(_) | Self::Runs(_) | Self::MassFailure(_) => {
+            Self::Instance(_) | Self::Family(_) | Self::MassFailure(_) => {
                 Preconditions::for_active_target()
             }
             Self::Gone => Preconditions::for_missing_target(),
@@ -46,16 +47,17 @@ impl Observed {
         match self {
             Self::Service(observed) => observed.is_applied(action),
             Self::Instance(host) => is_drain(action) && host.instance.status == "DRAINING",
-            Self::Runs(_) | Self::MassFailure(_) | Self::Gone => false,
+            Self::Family(_) | Self::MassFailure(_) | Self::Gone => false,
         }
     }
 
     /// Updates the healing state of a target to what was observed, and removes from it what AWS no
     /// longer confirms.
-    pub fn prune_state(&self, state: &mut TargetState) {
+    pub fn prune_state(&self, state: &mut TargetState, now: Timestamp) {
         match self {
+            Self::Family(observed) => observed.update_state(state, now),
             Self::Service(observed) => prune_service_state(observed, state),
-            Self::Instance(_) | Self::Runs(_) | Self::MassFailure(_) | Self::Gone => {
+            Self::Instance(_) | Self::MassFailure(_) | Self::Gone => {
                 state.drop_incident();
                 forget_temporary_changes(state);
                 state.set_requeue(UNHEALTHY_WATCH_LIST, false);

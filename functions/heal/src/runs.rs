@@ -1,16 +1,21 @@
 //! One-off and scheduled tasks: reports a run that failed or did not start. Lamplighter never repeats a run: that may not
 //! be safe.
+//!
+//! A target is a family of task definitions. The target state keeps the clusters with a run that failed, because ECS
+//! forgets a task after an hour. The sweep looks at these until a run that began later succeeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Arn, Task, TaskDefinition};
+use lamplighter::notify::Message;
 use lamplighter::policy::HealMode;
 use lamplighter::ports::{TaskLifecycle, TaskOwner};
 use lamplighter::release::evidence::{Evidence, collect_task_evidence};
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
+use lamplighter::state::{RunWatch, TargetState};
 use lamplighter::{AwsError, Plan};
 use serde::Serialize;
 
@@ -18,26 +23,37 @@ use crate::messages;
 use crate::policy::Policy;
 use crate::reads::Reads;
 
-/// The condition that fires while the last run of a task definition failed. AWS reports a run only once, so the
-/// condition expires like a failed job of AWS.
-pub const FAILED_RUN_KEY: &str = "failed:run";
 /// The number of revisions whose task definition is read.
 const MAX_REVISIONS: usize = 3;
+/// The time after which a failed run without a successor is forgotten. `alert` closes its incident then.
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// The runs of a task definition that belong to no service, as far as ECS keeps them (about an hour).
+/// The runs of a family, by cluster.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct ObservedFamily {
+    pub clusters: Vec<ObservedRuns>,
+    /// Whether an event led here. Other runs may end at the same moment, so the sweep looks again.
+    pub is_event: bool,
+    /// Whether the tags ask for no reports.
+    pub is_ignored: bool,
+}
+
+/// The runs of a family in one cluster that belong to no service, as far as ECS keeps them (about an hour).
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct ObservedRuns {
-    /// The name of their cluster.
+    /// The name of the cluster.
     pub cluster: String,
     /// The number of runs that ended, and of those that failed.
     pub ended: usize,
     pub failed: usize,
     /// The last run that failed.
     pub last_failure: Option<FailedRun>,
-    /// Why a run did not even become a task, and when, if the event reports it.
-    pub not_started: Option<(Timestamp, String)>,
+    /// When ECS refused to start a run, and why, if the event reports it.
+    pub refused: Option<(Timestamp, String)>,
     /// The time at which the newest run that succeeded began.
     pub last_success: Option<Timestamp>,
+    /// The time of the failure that was known before.
+    pub known_failure: Option<Timestamp>,
 }
 
 /// A run that failed, with its evidence.
@@ -55,50 +71,112 @@ enum RunResult {
     Stopped,
 }
 
-impl ObservedRuns {
-    /// Reports whether a run failed, and none that began later succeeded.
+impl ObservedFamily {
+    /// Reports whether the sweep must look at the family again.
     #[must_use]
-    pub fn is_failing(&self) -> bool {
-        let stopped = self
-            .last_failure
-            .as_ref()
-            .and_then(|failure| failure.task.stopped_at);
-        let not_started = self.not_started.as_ref().map(|(at, _)| *at);
-        match (stopped.max(not_started), self.last_success) {
-            (Some(failed), Some(succeeded)) => succeeded < failed,
-            (Some(_), None) => true,
-            (None, _) => false,
+    pub fn needs_requeue(&self) -> bool {
+        !self.is_ignored && (self.is_event || self.clusters.iter().any(ObservedRuns::is_failing))
+    }
+
+    /// Updates the clusters that the sweep looks at.
+    pub fn update_state(&self, state: &mut TargetState, now: Timestamp) {
+        let watched = &mut state.health.runs;
+        for runs in &self.clusters {
+            let failed_at = runs
+                .failed_at()
+                .filter(|at| runs.is_failing() && now.duration_since(*at) < FORGOTTEN_AFTER);
+            if !self.is_ignored && (self.is_event || failed_at.is_some()) {
+                watched.insert(runs.cluster.clone(), RunWatch { failed_at });
+            } else {
+                watched.remove(&runs.cluster);
+            }
         }
     }
 }
 
-/// Reads the runs of a family in the cluster that the event names.
+impl ObservedRuns {
+    /// Returns the time of the last failure.
+    fn failed_at(&self) -> Option<Timestamp> {
+        let stopped = self
+            .last_failure
+            .as_ref()
+            .and_then(|failure| failure.task.stopped_at);
+        let refused = self.refused.as_ref().map(|(at, _)| *at);
+        stopped.max(refused).max(self.known_failure)
+    }
+
+    /// Reports whether a run failed, and none that began later succeeded.
+    #[must_use]
+    pub fn is_failing(&self) -> bool {
+        self.failed_at()
+            .is_some_and(|failed| self.last_success.is_none_or(|began| began < failed))
+    }
+
+    /// Returns the condition that fires while the last run in the cluster failed. AWS reports a run only once, so the
+    /// condition expires like a failed job of AWS.
+    #[must_use]
+    pub fn key(&self) -> String {
+        format!("failed:run:{}", self.cluster)
+    }
+}
+
+/// Reads the runs of a family in the cluster that the event names, and in those of the target state.
 ///
 /// # Errors
 /// [`AwsError`] if AWS can't be read.
-pub async fn observe_runs<C: Reads>(
+pub async fn observe_family<C: Reads>(
     context: TargetContext<'_, Policy>,
     family: &str,
     cloud: &C,
-) -> Result<ObservedRuns, AwsError> {
-    let (cluster, not_started) = match &context.event.detail {
-        Detail::TaskChange(change) => (change.cluster_arn.as_str(), None),
-        Detail::RunFailure(failure) => (
-            failure.cluster.as_str(),
-            context.event.time.zip(Some(failure.describe())),
+) -> Result<ObservedFamily, AwsError> {
+    let event = &context.event;
+    let (cluster, refused, task) = match &event.detail {
+        Detail::TaskChange(change) => (
+            Some(cluster_name(&change.cluster_arn)),
+            None,
+            Some(change.task_arn.as_str()),
         ),
-        _ => return Ok(ObservedRuns::default()),
+        Detail::RunFailure(failure) => (
+            Some(cluster_name(&failure.cluster)),
+            event.time.zip(Some(failure.describe())),
+            None,
+        ),
+        _ => (None, None, None),
     };
-    let owner = TaskOwner::Family { cluster, family };
-    let mut tasks = cloud.list_tasks(owner, TaskLifecycle::Stopped).await?;
-    tasks.retain(Task::is_standalone);
-    tasks.sort_by_key(|task| task.stopped_at);
+    let watched = &context.state.health.runs;
+    let names: BTreeSet<&str> = watched.keys().map(String::as_str).chain(cluster).collect();
+    let mut observed = ObservedFamily {
+        is_event: cluster.is_some(),
+        is_ignored: context.policy.heal.mode == HealMode::Off,
+        ..ObservedFamily::default()
+    };
+    for name in names {
+        let is_of_event = cluster == Some(name);
+        let mut runs = ObservedRuns {
+            cluster: name.to_owned(),
+            refused: refused.clone().filter(|_| is_of_event),
+            known_failure: watched.get(name).and_then(|watch| watch.failed_at),
+            ..ObservedRuns::default()
+        };
+        read_runs(&mut runs, family, task.filter(|_| is_of_event), cloud).await?;
+        observed.clusters.push(runs);
+    }
+    Ok(observed)
+}
+
+fn cluster_name(cluster: &str) -> &str {
+    cluster.rsplit('/').next().unwrap_or_default()
+}
+
+/// Reads the runs in one cluster. `task`: the ARN of one that ended, which ECS may not list yet.
+async fn read_runs<C: Reads>(
+    runs: &mut ObservedRuns,
+    family: &str,
+    task: Option<&str>,
+    cloud: &C,
+) -> Result<(), AwsError> {
+    let tasks = list_ended_tasks(&runs.cluster, family, task, cloud).await?;
     let definitions = read_definitions(&tasks, cloud).await?;
-    let mut runs = ObservedRuns {
-        cluster: cluster.rsplit('/').next().unwrap_or_default().to_owned(),
-        not_started,
-        ..ObservedRuns::default()
-    };
     let mut last_failed = None;
     for task in &tasks {
         match judge_run(task, definitions.get(&task.task_definition)) {
@@ -119,20 +197,52 @@ pub async fn observe_runs<C: Reads>(
             evidence: collect_task_evidence(task, cloud).await,
         });
     }
-    Ok(runs)
+    Ok(())
 }
 
-/// Reads the task definitions of the newest runs.
+/// Lists the runs that ended, oldest first.
+async fn list_ended_tasks<C: Reads>(
+    cluster: &str,
+    family: &str,
+    task: Option<&str>,
+    cloud: &C,
+) -> Result<Vec<Task>, AwsError> {
+    let owner = TaskOwner::Family { cluster, family };
+    let mut tasks = match cloud.list_tasks(owner, TaskLifecycle::Stopped).await {
+        Ok(tasks) => tasks,
+        // The call of RunTask named a cluster that doesn't exist, or it was deleted since.
+        Err(error) if error.code == "ClusterNotFoundException" => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    if let Some(arn) = task
+        && !tasks.iter().any(|known| known.task == arn)
+    {
+        tasks.extend(cloud.describe_task(cluster, arn).await?);
+    }
+    // ECS also lists tasks that are still stopping, without their exit codes.
+    tasks.retain(|task| task.is_standalone() && task.is_stopped());
+    tasks.sort_by_key(|task| task.stopped_at);
+    Ok(tasks)
+}
+
+/// Reads the task definitions of the newest runs. One may be deleted meanwhile.
 async fn read_definitions<C: Reads>(
     tasks: &[Task],
     cloud: &C,
 ) -> Result<BTreeMap<String, TaskDefinition>, AwsError> {
+    let revisions: BTreeSet<&str> = tasks
+        .iter()
+        .rev()
+        .map(|task| task.task_definition.as_str())
+        .collect();
     let mut definitions = BTreeMap::new();
-    for task in tasks.iter().rev() {
-        let revision = &task.task_definition;
-        if definitions.len() < MAX_REVISIONS && !definitions.contains_key(revision) {
-            let definition = cloud.describe_task_definition(revision).await?;
-            definitions.insert(revision.clone(), definition);
+    for revision in revisions.into_iter().rev().take(MAX_REVISIONS) {
+        match cloud.describe_task_definition(revision).await {
+            Ok(definition) => {
+                definitions.insert(revision.to_owned(), definition);
+            }
+            Err(error) if error.code == "ClientException" => {}
+            Err(error) => return Err(error),
         }
     }
     Ok(definitions)
@@ -161,28 +271,54 @@ fn judge_run(task: &Task, definition: Option<&TaskDefinition>) -> RunResult {
     }
 }
 
-/// Decides what to report about the runs of a task definition.
-pub fn decide(context: TargetContext<'_, Policy>, runs: &ObservedRuns) -> Plan {
-    let is_notified = context.state.was_notified(FAILED_RUN_KEY);
-    if context.policy.heal.mode == HealMode::Off {
-        return if is_notified {
-            Plan::notify(messages::runs_ignored_message().resolves(FAILED_RUN_KEY))
-        } else {
-            Plan::nothing("healing is off")
-        };
+/// Decides what to report about the runs of a family.
+pub fn decide(context: TargetContext<'_, Policy>, observed: &ObservedFamily) -> Plan {
+    let family = context.target.arn.display_name();
+    let messages: Vec<Message> = observed
+        .clusters
+        .iter()
+        .filter_map(|runs| report_runs(context.state, observed, runs, &family))
+        .collect();
+    let reason = if observed.is_ignored {
+        "healing is off"
+    } else if observed.clusters.iter().any(ObservedRuns::is_failing) {
+        "the last run failed"
+    } else {
+        "no run failed since the last one that succeeded"
+    };
+    Plan {
+        messages,
+        ..Plan::nothing(reason)
+    }
+}
+
+fn report_runs(
+    state: &TargetState,
+    observed: &ObservedFamily,
+    runs: &ObservedRuns,
+    family: &str,
+) -> Option<Message> {
+    let key = runs.key();
+    let is_open = runs.known_failure.is_some() || state.was_notified(&key);
+    if observed.is_ignored {
+        return is_open.then(|| close(messages::runs_ignored_message(), state, key));
     }
     if runs.is_failing() {
-        let family = context.target.arn.display_name();
-        return Plan::notify(
-            messages::failed_run_message(runs, &family).fires_until_resolved(FAILED_RUN_KEY),
-        );
+        // Without a new run there is nothing to add.
+        let is_news = runs.last_failure.is_some() || runs.refused.is_some();
+        return is_news
+            .then(|| messages::failed_run_message(runs, family).fires_until_resolved(key));
     }
-    match runs.last_success {
-        Some(at) if is_notified => {
-            Plan::notify(messages::run_succeeded_message(at).resolves(FAILED_RUN_KEY))
-        }
-        Some(_) => Plan::nothing("the last run succeeded"),
-        None => Plan::nothing("no run ended"),
+    let began = runs.last_success.filter(|_| is_open)?;
+    Some(close(messages::run_succeeded_message(began), state, key))
+}
+
+/// Ends the condition of a failed run. After a day, the target state no longer knows its notification.
+fn close(message: Message, state: &TargetState, key: String) -> Message {
+    if state.was_notified(&key) {
+        message.resolves(key)
+    } else {
+        message.clears(key)
     }
 }
 

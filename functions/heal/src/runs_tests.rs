@@ -49,7 +49,7 @@ fn every_message_as_people_read_it() {
     let exited = "Essential container in task exited";
     let refused = ObservedRuns {
         cluster: "shop".to_owned(),
-        not_started: Some((NOW, "RESOURCE:MEMORY".to_owned())),
+        refused: Some((NOW, "RESOURCE:MEMORY".to_owned())),
         ..ObservedRuns::default()
     };
     let runs = [

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use lamplighter::engine::{DiscoveryContext, Targets};
 use lamplighter::model::{Arn, Service, Tagged};
 use lamplighter::policy::{HealPolicy, MANAGED};
@@ -13,9 +14,11 @@ use crate::candidates::{
     ServiceName, build_targets, filter_services, find_alarming_services, find_managed_instances,
     index_by_arn, is_alarming, is_healing_possible, is_managed, to_tagged,
 };
+use crate::families::read_family;
 use crate::mass_failure::{MassFailure, all_services_arn};
 use crate::prefetched::{Prefetched, UNHEALTHY_WATCH_LIST};
 use crate::reads::Reads;
+use crate::runs::family_of;
 
 /// Finds the targets of a sweep: services with missing tasks, with an alarm in ALARM, or on the
 /// watch list, and container instances with a disconnected agent. A healthy service costs no API
@@ -28,12 +31,11 @@ pub async fn find_sweep_targets<C: Reads, L: Ledger>(
         .list_tagged(ResourceKind::Service, MANAGED)
         .await?;
     let watched = discovery.ledger.list_watched(Function::Heal.name()).await?;
+    let families = find_watched_families(&watched, discovery.cloud).await?;
     let mut arns: BTreeSet<Arn> = listed.iter().map(|service| service.arn.clone()).collect();
     arns.extend(filter_services(watched.clone()));
     let Some(any_service) = arns.first().cloned() else {
-        return Ok(Targets::Skipped(format!(
-            "no service has the tag {MANAGED}"
-        )));
+        return Ok(find_families_only(families, discovery.now));
     };
     let alarming = find_alarming_services(discovery).await?;
     let services = discovery
@@ -44,6 +46,7 @@ pub async fn find_sweep_targets<C: Reads, L: Ledger>(
     let hosts = find_hosts(discovery, &services, &watched).await?;
     let mut targets = select_services(&services, &watched, &alarming);
     targets.extend(hosts.targets);
+    targets.extend(families);
     let all_services = all_services_arn(&any_service);
     if mass_failure.is_active() || watched.contains(&all_services) {
         targets.push(Tagged {
@@ -67,6 +70,30 @@ pub async fn find_sweep_targets<C: Reads, L: Ledger>(
             ..Prefetched::default()
         },
     ))
+}
+
+/// Finds the families with a run that failed, or that an event led to.
+async fn find_watched_families<C: Reads>(
+    watched: &[Arn],
+    cloud: &C,
+) -> Result<Vec<Tagged>, AwsError> {
+    let mut families = Vec::new();
+    for arn in watched.iter().filter(|arn| family_of(arn).is_some()) {
+        families.push(read_family(arn.clone(), cloud).await?);
+    }
+    Ok(families)
+}
+
+/// Returns the targets of an account without a managed service.
+fn find_families_only(families: Vec<Tagged>, now: Timestamp) -> Targets<Prefetched> {
+    if families.is_empty() {
+        return Targets::Skipped(format!("no service has the tag {MANAGED}"));
+    }
+    let prefetched = Prefetched {
+        at: now,
+        ..Prefetched::default()
+    };
+    build_targets(families, prefetched)
 }
 
 /// Counts the services that were unhealthy when last observed.

@@ -43,9 +43,15 @@ const MATCHES: [(&str, &[&str]); 135] = [
     ("alert/health-other-region", &[]),
     ("alert/launch-failed", &["AlertLaunches"]),
     ("alert/launch-succeeded", &["AlertLaunches"]),
-    ("alert/certificate-renewal-blocked", &["AlertCertificates"]),
+    (
+        "alert/certificate-renewal-blocked",
+        &["AlertRenewals", "CertificatesChanges"],
+    ),
     ("alert/certificate-revoked", &["AlertCertificates"]),
-    ("alert/certificate-available", &["AlertCertificates"]),
+    (
+        "alert/certificate-available",
+        &["AlertRenewals", "CertificatesChanges"],
+    ),
     ("alert/cache-limit-approaching", &["AlertCaches"]),
     ("alert/cache-updated", &["AlertCaches"]),
     ("alert/copy-job-failed", &["AlertCopies"]),
@@ -148,7 +154,8 @@ const MATCHES: [(&str, &[&str]); 135] = [
         &["EnrollAlarms", "HealTargets", "ScaleAlarm"],
     ),
     ("heal/task-exited", &["HealTasks"]),
-    ("heal/task-of-no-service", &["HealRuns"]),
+    // It succeeded.
+    ("heal/task-of-no-service", &[]),
     ("heal/run-failed", &["HealRuns"]),
     ("heal/run-refused", &["HealRefusedRuns"]),
     ("heal/run-rejected", &["HealRefusedRuns"]),

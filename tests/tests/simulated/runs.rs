@@ -96,6 +96,11 @@ fn deliver(world: &World, event: Value) {
     world.invoke(&Heal, event).unwrap().unwrap();
 }
 
+/// A minute later, the sweep looks at the families with a run that failed.
+fn sweep(world: &World) {
+    world.sweep(&Heal).unwrap().unwrap();
+}
+
 /// The titles of all notifications about the family.
 fn titles(world: &World) -> Vec<String> {
     let state = world.state();
@@ -127,10 +132,12 @@ fn a_failed_run_is_an_incident_until_a_later_one_succeeds(
     world.advance(SignedDuration::from_mins(1));
     let parallel = end_run(&world, &revision, 5, Outcome::Exits(0));
     deliver(&world, parallel);
+    sweep(&world);
     assert_eq!(titles(&world).len(), 1);
     world.advance(SignedDuration::from_mins(10));
     let later = end_run(&world, &revision, 3, Outcome::Exits(0));
     deliver(&world, later);
+    sweep(&world);
     assert!(
         titles(&world)[1].ends_with("succeeded"),
         "{:?}",
@@ -151,14 +158,81 @@ fn no_incident(#[case] tags: &[(&str, &str)], #[case] outcome: Outcome) {
     assert!(titles(&world).is_empty(), "{:?}", titles(&world));
 }
 
-/// Thousands of runs may end in a day. Those that succeed cost one query of the ledger each.
+/// Thousands of runs may end in a day. Those that succeed cost nothing, also while one that failed is watched.
 #[test]
 fn a_run_that_succeeds_costs_no_call_of_ecs() {
     let (world, revision) = world_with_family(&[MANAGED]);
-    let event = end_run(&world, &revision, 4, Outcome::Exits(0));
-    deliver(&world, event);
-    assert_eq!(world.count("DescribeTaskDefinition"), 0);
-    assert_eq!(world.count("ListTasks"), 0);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    deliver(&world, failed);
+    let calls =
+        || ["DescribeTaskDefinition", "ListTasks", "DescribeTasks"].map(|call| world.count(call));
+    let before = calls();
+    for _ in 0..20 {
+        let event = end_run(&world, &revision, 4, Outcome::Exits(0));
+        deliver(&world, event);
+    }
+    assert_eq!(calls(), before);
+}
+
+/// Many runs of a family fail in the same moment: one invocation reports, and the others leave the family to it.
+#[test]
+fn a_locked_family_is_left_to_the_sweep() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    {
+        let mut state = world.state_mut();
+        let until = state.now + SignedDuration::from_mins(1);
+        let held = state.held.entry(Arn::new(FAMILY)).or_default();
+        held.lease = Some(("another invocation".to_owned(), until));
+    }
+    deliver(&world, failed);
+    assert!(titles(&world).is_empty(), "{:?}", titles(&world));
+}
+
+/// ECS forgets a task after an hour. The failure is over when a run succeeds that began later, and not before.
+#[rstest]
+#[case::began_before(true, 1)]
+#[case::began_later(false, 2)]
+fn a_failure_that_ecs_forgot_is_still_known(#[case] began_before: bool, #[case] messages: usize) {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    deliver(&world, failed);
+    world.advance(SignedDuration::from_hours(30));
+    sweep(&world);
+    let minutes = if began_before { 30 * 60 + 1 } else { 3 };
+    end_run(&world, &revision, minutes, Outcome::Exits(0));
+    sweep(&world);
+    assert_eq!(titles(&world).len(), messages, "{:?}", titles(&world));
+}
+
+/// A success in another cluster says nothing.
+#[test]
+fn clusters_are_judged_one_by_one() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    deliver(&world, failed);
+    world.advance(SignedDuration::from_mins(10));
+    end_run(&world, &revision, 4, Outcome::Exits(0));
+    for task in world.state_mut().tasks.values_mut().flatten() {
+        if task.containers[0].exit_code == Some(0) {
+            task.task = task.task.replace(":task/shop/", ":task/staging/");
+        }
+    }
+    sweep(&world);
+    assert_eq!(titles(&world).len(), 1, "{:?}", titles(&world));
+}
+
+/// A week without another run: `alert` closes the incident, and nothing is looked at any more.
+#[test]
+fn a_failure_is_forgotten_after_a_week() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    deliver(&world, failed);
+    world.advance(SignedDuration::from_hours(7 * 24 + 1));
+    sweep(&world);
+    let before = world.count("ListTasks");
+    sweep(&world);
+    assert_eq!(world.count("ListTasks"), before);
 }
 
 /// Tasks that Lamplighter starts have messages of their own.
@@ -192,12 +266,12 @@ fn a_refused_run_is_an_incident(#[case] sample: &str, #[case] reason: &str) {
         notices[0].message.why
     );
     world.advance(SignedDuration::from_mins(10));
-    let later = end_run(&world, &revision, 3, Outcome::Exits(0));
-    deliver(&world, later);
+    end_run(&world, &revision, 3, Outcome::Exits(0));
+    sweep(&world);
     assert_eq!(titles(&world).len(), 2, "{:?}", titles(&world));
 }
 
-/// The end of the tag ends the incident with the next run.
+/// The end of the tag ends the incident.
 #[test]
 fn an_untagged_family_has_no_open_incident() {
     let (world, revision) = world_with_family(&[MANAGED]);
@@ -207,8 +281,7 @@ fn an_untagged_family_has_no_open_incident() {
     for definition in &mut world.state_mut().definitions {
         definition.tags = BTreeMap::new();
     }
-    let again = end_run(&world, &revision, 4, Outcome::Exits(1));
-    deliver(&world, again);
+    sweep(&world);
     assert!(
         titles(&world)[1].starts_with("incident closed"),
         "{:?}",
@@ -240,7 +313,7 @@ proptest! {
     /// Whatever runs overlap, and however often each event arrives.
     #[test]
     fn an_incident_is_open_exactly_while_no_later_run_succeeded(
-        history in prop::collection::vec((1_i64..9, 1_i64..6, any::<bool>(), 1_usize..3), 1..9)
+        history in prop::collection::vec((1_i64..50, 1_i64..6, any::<bool>(), 1_usize..3), 1..9)
     ) {
         let (world, revision) = world_with_family(&[MANAGED]);
         let mut runs = Vec::new();
@@ -253,6 +326,7 @@ proptest! {
             for _ in 0..deliveries {
                 deliver(&world, event.clone());
             }
+            sweep(&world);
             prop_assert_eq!(is_open(&world), should_be_open(&runs), "{:?}: {:?}", &runs, titles(&world));
         }
     }

@@ -10,8 +10,11 @@ use serde_json::Value;
 use super::envelope::{AwsEvent, shorten_text};
 use super::translation::{TranslatedEvent, console_page_link};
 
-/// Translates an event about a certificate; `None` if it is routine.
+/// Translates an event about a certificate; `None` if it is routine, or nothing uses the certificate.
 pub fn translate_certificate(event: &AwsEvent) -> Option<TranslatedEvent> {
+    if event.detail.get("InUse").and_then(Value::as_bool) == Some(false) {
+        return None;
+    }
     let target = event.first_resource();
     let domain = read_text(event, &["CommonName", "DomainName"])
         .map_or_else(|| target.display_name(), str::to_owned);
@@ -63,8 +66,8 @@ fn build_message(event: &AwsEvent, domain: &str, target: &Arn) -> Option<Message
         "ACM Certificate Renewal Action Required" => Message::warning(format!(
             "certificate of {domain} not renewed - action required"
         ))
-        .why(format!("ACM can't prove that you own the domain.{reason}"))
-        .next("Create the CNAME record that ACM names, or answer its e-mail.")
+        .why(format!("ACM can't renew it by itself.{reason}"))
+        .next("Open the certificate in ACM and correct the reason. Without one, create the CNAME record that ACM names.")
         .fires(condition),
         "ACM Certificate Available" => Message::info(format!("certificate of {domain} is valid"))
             .why("ACM issued or renewed it.")

@@ -50,14 +50,10 @@ impl AwsEvent {
 
     /// Builds the ARN of a resource in the event's partition, region and account.
     pub fn build_arn(&self, service: &str, resource: &str) -> Arn {
-        self.build_arn_in(&self.region, service, resource)
-    }
-
-    /// Builds the ARN of a resource in another region of the event's partition and account.
-    pub fn build_arn_in(&self, region: &str, service: &str, resource: &str) -> Arn {
         Arn::new(format!(
-            "arn:{}:{service}:{region}:{}:{resource}",
+            "arn:{}:{service}:{}:{}:{resource}",
             self.partition(),
+            self.region,
             self.account
         ))
     }

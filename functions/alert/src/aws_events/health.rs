@@ -74,11 +74,12 @@ pub fn translate_health_event(event: &AwsEvent) -> Result<Option<TranslatedEvent
     } else {
         message
     };
-    let target = find_single_resource(&detail, event);
-    let name = match (&target, names.as_slice()) {
-        (Some(target), _) => target.display_name(),
-        (None, [only]) => only.clone(),
-        (None, _) => detail.service.clone(),
+    // What fires ends under the same target, and the list of resources may change until then.
+    let has_condition = message.fires.is_some() || message.clears.is_some();
+    let target = find_single_resource(&detail, event).filter(|_| !has_condition);
+    let name = match names.as_slice() {
+        [only] => only.clone(),
+        _ => detail.service.clone(),
     };
     Ok(Some(TranslatedEvent {
         message,
@@ -105,6 +106,8 @@ fn find_severity(detail: &HealthDetail) -> Severity {
     }
     match detail.category() {
         HealthCategory::Issue if is_irrelevant(detail) => Severity::Info,
+        // ACM reports a renewal as a change, and `certificates` one that fails.
+        _ if detail.event_type_code == "AWS_ACM_RENEWAL_STATE_CHANGE" => Severity::Info,
         HealthCategory::Issue | HealthCategory::ScheduledChange => Severity::Warning,
         HealthCategory::AccountNotification | HealthCategory::Other => Severity::Info,
     }
@@ -187,7 +190,7 @@ fn advise(detail: &HealthDetail) -> String {
     if detail.is_credential_threat() {
         return match detail.find_access_key() {
             Some(key) => format!(
-                "Deactivate the key now, then look in CloudTrail for what it did:\naws iam update-access-key --access-key-id {key} --status Inactive"
+                "Deactivate the key now, then look in CloudTrail for what it did:\nUSER=$(aws iam get-access-key-last-used --access-key-id {key} --query UserName --output text)\naws iam update-access-key --user-name \"$USER\" --access-key-id {key} --status Inactive"
             ),
             None => "Deactivate the credentials now, then look in CloudTrail for what they did."
                 .to_owned(),
@@ -233,16 +236,22 @@ fn find_resource_arn(detail: &HealthDetail, value: &str, event: &AwsEvent) -> Op
     if value.starts_with("arn:") {
         return Some(Arn::new(value));
     }
+    let resource = match (detail.service.as_str(), value.split_once('|')) {
+        ("ECS" | "FARGATE", Some((cluster, service))) => format!("ecs/service/{cluster}/{service}"),
+        ("RDS", None) if is_identifier(value) => format!("rds/db:{value}"),
+        _ => return None,
+    };
+    let (service, resource) = resource.split_once('/')?;
     let region = detail.region().unwrap_or(&event.region);
-    match (detail.service.as_str(), value.split_once('|')) {
-        ("ECS" | "FARGATE", Some((cluster, service))) => {
-            Some(event.build_arn_in(region, "ecs", &format!("service/{cluster}/{service}")))
-        }
-        ("RDS", None) if is_identifier(value) => {
-            Some(event.build_arn_in(region, "rds", &format!("db:{value}")))
-        }
-        _ => None,
-    }
+    let account = if detail.affected_account.is_empty() {
+        &event.account
+    } else {
+        &detail.affected_account
+    };
+    let partition = event.partition();
+    Some(Arn::new(format!(
+        "arn:{partition}:{service}:{region}:{account}:{resource}"
+    )))
 }
 
 /// Reports whether a value can be the identifier of a DB instance: letters, digits and hyphens.

@@ -37,6 +37,9 @@ pub struct HealthDetail {
     event_scope_code: String,
     #[serde(default)]
     pub event_arn: String,
+    /// The account of the resources, which differs from that of the event in a delegated administrator's account.
+    #[serde(default)]
+    pub affected_account: String,
     /// The region that the event is about, which may not be the one that received it; `global` for none.
     #[serde(default)]
     event_region: String,
@@ -114,10 +117,11 @@ impl HealthDetail {
     }
 
     /// Reports whether the event is a copy that the backup region of another region received. The events of no region are
-    /// nobody's copy.
+    /// nobody's copy, and a threat to the account concerns every region.
     /// Source: <https://docs.aws.amazon.com/health/latest/ug/choosing-a-region.html>
     pub fn is_of_another_region(&self, event: &AwsEvent) -> bool {
-        !self.event_region.is_empty()
+        !self.is_security_threat()
+            && !self.event_region.is_empty()
             && self.event_region != GLOBAL
             && event.region != GLOBAL
             && self.event_region != event.region

@@ -38,21 +38,21 @@ struct LaunchReason {
 }
 
 /// Texts of <https://docs.aws.amazon.com/autoscaling/ec2/userguide/ts-as-instancelaunchfailure.html>, in lower case.
-const REASONS: [LaunchReason; 7] = [
-    LaunchReason {
-        signs: &["sufficient", "capacity"],
-        name: "no EC2 capacity",
-        advice: "Allow more instance types and Availability Zones in the group, or wait: Auto Scaling tries again.",
-    },
-    LaunchReason {
-        signs: &["spot"],
-        name: "no Spot capacity",
-        advice: "Allow more instance types, or a share of on-demand instances. Auto Scaling tries again.",
-    },
+const REASONS: [LaunchReason; 11] = [
     LaunchReason {
         signs: &["vcpu"],
         name: "vCPU quota reached",
         advice: "Request a higher quota of EC2 vCPUs in Service Quotas, or stop instances.",
+    },
+    LaunchReason {
+        signs: &["maxspotinstancecountexceeded"],
+        name: "Spot quota reached",
+        advice: "Request a higher quota of Spot instances in Service Quotas, or use on-demand instances.",
+    },
+    LaunchReason {
+        signs: &["limitexceeded"],
+        name: "quota reached",
+        advice: "Request a higher quota in Service Quotas, or remove what uses it.",
     },
     LaunchReason {
         signs: &["quota"],
@@ -65,6 +65,11 @@ const REASONS: [LaunchReason; 7] = [
         advice: "Give the service-linked role of Auto Scaling the permission, on the KMS key of the volumes for example.",
     },
     LaunchReason {
+        signs: &["service-linked role"],
+        name: "permission missing",
+        advice: "Create the service-linked role that the reason names.",
+    },
+    LaunchReason {
         signs: &["not", "exist"],
         name: "part of the launch template missing",
         advice: "Restore what the launch template names (image, key pair, security group, instance profile), or correct it.",
@@ -73,6 +78,21 @@ const REASONS: [LaunchReason; 7] = [
         signs: &["client.internalerror"],
         name: "volume can't be decrypted",
         advice: "Give the service-linked role of Auto Scaling a grant on the KMS key of the volumes.",
+    },
+    LaunchReason {
+        signs: &["spotmaxpricetoolow"],
+        name: "Spot price above the maximum",
+        advice: "Remove the maximum price from the launch template: the on-demand price limits it anyway.",
+    },
+    LaunchReason {
+        signs: &["sufficient", "capacity"],
+        name: "no EC2 capacity",
+        advice: "Allow more instance types and Availability Zones in the group, or wait: Auto Scaling tries again.",
+    },
+    LaunchReason {
+        signs: &["no spot capacity"],
+        name: "no Spot capacity",
+        advice: "Allow more instance types, or a share of on-demand instances. Auto Scaling tries again.",
     },
 ];
 

@@ -12,13 +12,13 @@ use crate::runs::ObservedRuns;
 #[must_use]
 pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
     let stopped = runs.last_failure.as_ref().filter(|failure| {
-        match (&runs.not_started, failure.task.stopped_at) {
-            (Some((not_started, _)), Some(stopped)) => stopped > *not_started,
+        match (&runs.refused, failure.task.stopped_at) {
+            (Some((refused, _)), Some(stopped)) => stopped > *refused,
             (Some(_), None) => false,
             (None, _) => true,
         }
     });
-    let message = match (stopped, &runs.not_started) {
+    let message = match (stopped, &runs.refused) {
         (Some(failure), _) => describe_failure(&failure.task)
             .next(format!(
                 "{}. Then start the run again:\n{}",

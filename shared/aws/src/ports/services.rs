@@ -87,6 +87,12 @@ impl<R> Tasks for Aws<R> {
         tasks::list_tasks(self.account.clients.ecs(), of, which).await
     }
 
+    async fn describe_task(&self, cluster: &str, task: &str) -> Result<Option<Task>, AwsError> {
+        let ecs = self.account.clients.ecs();
+        let found = tasks::describe_tasks(ecs, cluster, vec![task.to_owned()]).await?;
+        Ok(found.into_iter().next().map(|(_, task)| task))
+    }
+
     async fn find_started_task(
         &self,
         cluster: &str,

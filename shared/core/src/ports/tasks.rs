@@ -17,6 +17,12 @@ pub trait Tasks {
         which: TaskLifecycle,
     ) -> Result<Vec<Task>, AwsError>;
 
+    /// Returns a task of a cluster by its ARN; `None` once ECS has forgotten it. Source: DescribeTasks.
+    ///
+    /// # Errors
+    /// [`AwsError`] if the call fails.
+    async fn describe_task(&self, cluster: &str, task: &str) -> Result<Option<Task>, AwsError>;
+
     /// Returns the newest task of a cluster that was started with this token, as long as ECS keeps
     /// it. Sources: ListTasks, DescribeTasks.
     ///

@@ -1,5 +1,7 @@
 //! The state of the health incident of a service.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,15 @@ pub struct HealthState {
     pub back_on_spot: Option<(Timestamp, u32)>,
     /// The time of the last memory increase.
     pub memory_increased_at: Option<Timestamp>,
+    /// The clusters in which the runs of a task definition are looked at again, by name.
+    pub runs: BTreeMap<String, RunWatch>,
+}
+
+/// What is known of the runs of a task definition in one cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunWatch {
+    /// The time of the last failure after which no run succeeded.
+    pub failed_at: Option<Timestamp>,
 }
 
 /// A time in which no task of a service serves.

@@ -20,7 +20,9 @@ mod timeline;
 pub use attempt::Attempt;
 pub use backups::BackupState;
 pub use certificates::RecordedCertificate;
-pub use healing::{HealStep, HealthIncident, HealthState, NoneServes, Parked, SwitchedCapacity};
+pub use healing::{
+    HealStep, HealthIncident, HealthState, NoneServes, Parked, RunWatch, SwitchedCapacity,
+};
 pub use logs::{Exporting, LogState};
 pub use pre_deployment::{PreDeploymentResult, PreDeploymentRun};
 pub use probe_streak::{ProbeStreak, REQUIRED_STREAK};

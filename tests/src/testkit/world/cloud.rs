@@ -14,6 +14,7 @@ use lamplighter::ports::{
     TaggedResources, TaskLifecycle, TaskOwner, Tasks,
 };
 
+use super::tasks::is_remembered;
 use super::{Deployed, World, error};
 
 impl TaggedResources for World {
@@ -257,6 +258,17 @@ impl Tasks for World {
         which: TaskLifecycle,
     ) -> Result<Vec<Task>, AwsError> {
         self.tasks_of(of, which).await
+    }
+
+    async fn describe_task(&self, _: &str, task: &str) -> Result<Option<Task>, AwsError> {
+        self.call("DescribeTasks", task).await?;
+        let state = self.state();
+        Ok(state
+            .tasks
+            .values()
+            .flatten()
+            .find(|one| one.task == task && is_remembered(one, state.now))
+            .cloned())
     }
 
     async fn find_started_task(&self, _: &str, token: &str) -> Result<Option<Task>, AwsError> {

@@ -441,6 +441,12 @@ pub fn stopped(service: &Arn, task: &Task) -> Value {
     })
 }
 
+/// Whether ECS still describes a task: it does so for about an hour after its end.
+pub(super) fn is_remembered(task: &Task, now: Timestamp) -> bool {
+    task.stopped_at
+        .is_none_or(|at| now.duration_since(at) < SignedDuration::from_hours(1))
+}
+
 impl State {
     fn forget_target(&mut self, task: &Task) {
         for targets in self.targets.values_mut() {
@@ -462,14 +468,16 @@ impl World {
         self.call("ListTasks", &name).await?;
         let mut found: Vec<Task> = match of {
             TaskOwner::Service(arn) => self.state().tasks.get(arn).cloned().unwrap_or_default(),
-            TaskOwner::Family { family, .. } => {
+            TaskOwner::Family { cluster, family } => {
                 let state = self.state();
                 let all = state.tasks.values().flatten();
-                let is_of_family = |task: &&Task| {
+                let is_listed = |task: &&Task| {
                     let revision = task.task_definition.rsplit('/').next();
                     revision.and_then(|name| name.split(':').next()) == Some(family)
+                        && task.task.contains(&format!(":task/{cluster}/"))
+                        && is_remembered(task, state.now)
                 };
-                all.filter(is_of_family).cloned().collect()
+                all.filter(is_listed).cloned().collect()
             }
             TaskOwner::Instance(arn) => {
                 let state = self.state();

@@ -1,6 +1,8 @@
 //! ECS Task State Change.
 //! Source: <https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_task_events.html>
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -21,9 +23,14 @@ pub struct TaskChange {
     pub group: String,
     #[serde(default)]
     pub cluster_arn: String,
+    #[serde(default)]
+    pub task_arn: String,
     /// The ARN of its task definition revision.
     #[serde(default)]
     pub task_definition_arn: String,
+    /// AWS's stop code; absent in old events.
+    #[serde(default)]
+    stop_code: Option<String>,
     containers: Option<Vec<ContainerChange>>,
 }
 
@@ -50,12 +57,17 @@ impl TaskChange {
             .then(|| Arn::new(family))
     }
 
-    /// Reports whether all containers ended with exit code 0.
+    /// Reports whether the task ended by itself, and all containers with exit code 0.
     #[must_use]
     pub fn has_succeeded(&self) -> bool {
-        self.containers.as_ref().is_some_and(|containers| {
-            !containers.is_empty() && containers.iter().all(|c| c.exit_code == Some(0))
-        })
+        let by_itself = matches!(
+            self.stop_code.as_deref(),
+            None | Some("" | "EssentialContainerExited")
+        );
+        by_itself
+            && self.containers.as_ref().is_some_and(|containers| {
+                !containers.is_empty() && containers.iter().all(|c| c.exit_code == Some(0))
+            })
     }
 }
 
@@ -126,7 +138,19 @@ impl RunFailure {
     /// Describes why no task was started, in the words of ECS.
     #[must_use]
     pub fn describe(&self) -> String {
-        self.reasons.join("; ")
+        // ECS gives one reason for each container instance.
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for reason in &self.reasons {
+            *counts.entry(reason).or_default() += 1;
+        }
+        let texts: Vec<String> = counts
+            .into_iter()
+            .map(|(reason, count)| match count {
+                1 => reason.to_owned(),
+                _ => format!("{reason} ({count} times)"),
+            })
+            .collect();
+        texts.join("; ")
     }
 }
 
