@@ -1,7 +1,7 @@
 //! Handles the events of the `digest` function.
 
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::model::Arn;
 use lamplighter::notify::{Message, Notification, Outbox, console_link};
 use lamplighter::policy::{Mode, StackDefaults};
@@ -11,6 +11,7 @@ use lamplighter::{Error, Function, MalformedEvent};
 use serde_json::{Value, json};
 
 use crate::inputs::ReportInputs;
+use crate::pages::divide_into_pages;
 use crate::reads::Reads;
 use crate::report::DailyReport;
 use crate::text;
@@ -68,9 +69,8 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         )
         .await?;
         let report = DailyReport::from_inputs(&inputs, &window, now, &self.defaults);
-        let notification = self.build_notification(&report, &window);
         self.outbox
-            .send(vec![notification])
+            .send(self.build_notifications(&report, &window))
             .await
             .map_err(|unsent| unsent.error)?;
         Ok(json!({"title": text::render_title(&report), "text": text::render_body(&report)}))
@@ -99,21 +99,28 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         Ok(json!(widget::render_html(&report, &inputs, payload)))
     }
 
-    fn build_notification(&self, report: &DailyReport, window: &Window) -> Notification {
+    /// Builds one notification for each page of the report.
+    fn build_notifications(&self, report: &DailyReport, window: &Window) -> Vec<Notification> {
         let target = Arn::new(&self.defaults.topic);
-        Notification {
-            runbook: None,
-            message: Message::info(text::render_title(report)).why(text::render_body(report)),
-            // The time makes the report of a day idempotent, however often it is sent.
-            at: window.to,
-            source: Function::Digest.into(),
-            name: self.defaults.stack.clone(),
-            app: None,
-            stack: self.defaults.stack.clone(),
-            link: console_link(&target),
-            silenced_until: None,
-            target,
-        }
+        let title = text::render_title(report);
+        let pages = divide_into_pages(&text::render_body(report));
+        pages
+            .into_iter()
+            .zip(0..)
+            .map(|((suffix, page), number)| Notification {
+                runbook: None,
+                message: Message::info(format!("{title}{suffix}")).why(page),
+                // The time makes the report of a day idempotent, however often it is sent, and orders its pages.
+                at: window.to + SignedDuration::from_micros(number),
+                source: Function::Digest.into(),
+                name: self.defaults.stack.clone(),
+                app: None,
+                stack: self.defaults.stack.clone(),
+                link: console_link(&target),
+                silenced_until: None,
+                target: target.clone(),
+            })
+            .collect()
     }
 }
 

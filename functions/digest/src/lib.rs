@@ -11,6 +11,7 @@ mod handler;
 mod html;
 pub mod inputs;
 mod lines;
+mod pages;
 mod reads;
 pub mod report;
 pub mod text;

@@ -84,12 +84,15 @@ const MATCHES: [(&str, &[&str]); 135] = [
         "certificates/approaching-expiration",
         &["CertificatesChanges"],
     ),
-    ("certificates/available", &["CertificatesChanges"]),
+    (
+        "certificates/available",
+        &["AlertRenewals", "CertificatesChanges"],
+    ),
     (
         "certificates/renewal-action-required",
-        &["CertificatesChanges"],
+        &["AlertRenewals", "CertificatesChanges"],
     ),
-    ("certificates/revoked", &[]),
+    ("certificates/revoked", &["AlertCertificates"]),
     ("certificates/sweep", &[]),
     ("deploy/delete", &[]),
     ("deploy/parameter-changed", &["DeployParameter"]),

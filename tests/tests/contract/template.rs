@@ -156,3 +156,33 @@ fn every_schedule_has_an_alarm_on_its_silence() {
     }
     assert!(alarms.is_empty(), "alarms on no schedule: {alarms:?}");
 }
+
+/// A rule that the queue of notifications doesn't know is silent: SQS refuses its events.
+#[test]
+fn every_rule_that_alerts_may_send_to_the_queue() {
+    let template = template();
+    let rules = resources_of_type(&template, "AWS::Events::Rule");
+    let text = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    let policy = text.split("  NotificationsPolicy:").nth(1).unwrap();
+    let policy = policy.split("EncryptedConnectionsOnly").next().unwrap();
+    let missing: Vec<&str> = rules
+        .iter()
+        .copied()
+        .filter(|rule| !policy.contains(&format!("!GetAtt {rule}.Arn")))
+        .collect();
+    assert!(rules.len() > 10, "{rules:?}");
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// A rule with a condition is listed under that condition: a reference to a missing rule fails the deployment.
+#[test]
+fn a_conditional_rule_is_listed_under_its_condition() {
+    let template = template();
+    let text = fs::read_to_string(root().join("infra/template.yaml")).unwrap();
+    for rule in resources_of_type(&template, "AWS::Events::Rule") {
+        if let Some(condition) = template.get(&format!("Resources/{rule}/Condition")) {
+            let listed = format!("!If [{condition}, !GetAtt {rule}.Arn, !Ref AWS::NoValue]");
+            assert!(text.contains(&listed), "{rule}");
+        }
+    }
+}

@@ -5,7 +5,7 @@ use crate::model::tag_keys::{ACK, APP, MANAGED, RUNBOOK, SILENCE};
 
 pub const MANAGED_TAG: TagReference = TagReference {
     key: MANAGED,
-    on: "service, database, cache, log group",
+    on: "service, database, cache, log group, task definition",
     summary: "Says whether Lamplighter may act on the resource. Without it, Lamplighter changes nothing.",
     example: "true",
     words: &[
