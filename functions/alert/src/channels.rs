@@ -10,6 +10,8 @@ mod pause_tests;
 mod request;
 mod slack;
 mod slack_blocks;
+#[cfg(test)]
+mod slack_tests;
 mod webhook;
 
 use std::cell::{OnceCell, RefCell};

@@ -13,7 +13,9 @@ pub const STACK_ALARM_PREFIX: &str = "own alarm:";
 /// reports a condition every day, so that one missed report resolves nothing.
 pub const REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(27);
 /// The time after which a condition that AWS reports only once counts as resolved.
-pub const AWS_REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(7 * 24);
+///
+/// A day more than a week, for jobs that run once a week.
+pub const AWS_REPORT_TIMEOUT: SignedDuration = SignedDuration::from_hours(8 * 24);
 /// The same for a certificate: ACM asks for an action 30, 15, 3 and 1 days before it expires.
 pub const CERTIFICATE_TIMEOUT: SignedDuration = SignedDuration::from_hours(16 * 24);
 

@@ -28,6 +28,9 @@ pub fn expire_conditions(state: &mut DispatcherState, now: Timestamp) {
             }
         }
         incident
+            .resolved
+            .retain(|_, at| now.duration_since(*at) < REPORT_TIMEOUT);
+        incident
             .reopened_at
             .retain(|at| now.duration_since(*at) < SLOWEST_RHYTHM);
     }

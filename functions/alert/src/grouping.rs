@@ -15,6 +15,11 @@ const MAX_RETURNS: usize = 100;
 /// Adds a notification to the incident it belongs to. A notification that was added before changes
 /// nothing.
 pub fn ingest_notification(state: &mut DispatcherState, notification: &Notification) {
+    let key = notification.message.key.as_deref().unwrap_or_default();
+    if let Some(token) = key.strip_prefix(ACKNOWLEDGED_PREFIX) {
+        acknowledge_incident(state, token);
+        return;
+    }
     if !notification.is_from_aws() {
         let silence = state
             .silences
@@ -22,11 +27,6 @@ pub fn ingest_notification(state: &mut DispatcherState, notification: &Notificat
             .or_default();
         // A notification that arrives late describes an older state.
         *silence = (notification.at, notification.silenced_until).max(*silence);
-    }
-    let key = notification.message.key.as_deref().unwrap_or_default();
-    if let Some(token) = key.strip_prefix(ACKNOWLEDGED_PREFIX) {
-        acknowledge_incident(state, token);
-        return;
     }
     if key.starts_with(SILENCE_PREFIX) {
         return;
@@ -130,7 +130,8 @@ fn is_repeated_report(incident: &Incident, line: &Line) -> bool {
 fn reopen_incident(incident: &mut Incident, notification: &Notification) {
     incident.acknowledged = false;
     let is_return = incident.was_firing
-        && incident.severity.min(notification.message.severity) > Severity::Info;
+        && incident.severity.min(notification.message.severity) > Severity::Info
+        || has_open_alert(incident);
     // Lines that were not sent yet are kept and sent with the new ones, at their severity.
     incident.severity = max_unsent_severity(incident)
         .map_or(notification.message.severity, |unsent| {
@@ -148,8 +149,17 @@ fn reopen_incident(incident: &mut Incident, notification: &Notification) {
     for delivery in incident.deliveries.values_mut() {
         delivery.resolved = false;
         delivery.severity = None;
+        delivery.open_severity = None;
         delivery.thread = None;
     }
+}
+
+/// Reports whether a channel has sent an alert, and not its resolution yet. It must stay the same alert.
+fn has_open_alert(incident: &Incident) -> bool {
+    incident
+        .deliveries
+        .values()
+        .any(|delivery| delivery.open_severity > Some(Severity::Info) && !delivery.resolved)
 }
 
 /// Returns the highest severity of the lines that at least one channel has not sent.

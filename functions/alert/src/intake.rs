@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 use lamplighter::MalformedEvent;
-use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Notification, SILENCE_PREFIX};
+use lamplighter::notify::{ACKNOWLEDGED_PREFIX, Notification};
 
 /// The time by which the clock of a sender may be ahead.
 const MAX_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -19,10 +19,9 @@ pub fn accept_notification(
     now: Timestamp,
 ) -> Result<Notification, MalformedEvent> {
     let key = notification.message.key.as_deref().unwrap_or_default();
-    let only_quiets = key.starts_with(ACKNOWLEDGED_PREFIX) || key.starts_with(SILENCE_PREFIX);
-    if sender.contains(LINK_FUNCTION) && !only_quiets {
+    if sender.contains(LINK_FUNCTION) && !key.starts_with(ACKNOWLEDGED_PREFIX) {
         return Err(MalformedEvent(format!(
-            "{sender} may only acknowledge and silence, and sent \"{}\"",
+            "{sender} may only acknowledge, and sent \"{}\"",
             notification.message.title
         )));
     }
@@ -92,7 +91,7 @@ mod tests {
 
     #[rstest]
     #[case::acknowledgement(Message::acknowledgement("9f799f05ef5e-1795229940"), LINKS, true)]
-    #[case::silence(Message::silence(NOW), LINKS, true)]
+    #[case::silence(Message::silence(NOW), LINKS, false)]
     #[case::anything_else(Message::critical("all is lost"), LINKS, false)]
     #[case::other_function(
         Message::critical("all is lost"),
@@ -100,7 +99,7 @@ mod tests {
         true
     )]
     #[case::unknown_sender(Message::critical("all is lost"), "", true)]
-    fn the_function_behind_links_may_only_acknowledge_and_silence(
+    fn the_function_behind_links_may_only_acknowledge(
         #[case] message: Message,
         #[case] sender: &str,
         #[case] is_accepted: bool,

@@ -18,8 +18,8 @@ pub struct Flapping {
     /// The number of returns within a time from which an incident counts as flapping.
     returns: usize,
     pub within: SignedDuration,
-    /// The least time between the first and the last of these returns.
-    spread: SignedDuration,
+    /// The least time since the return before. Those of a burst don't count.
+    gap: SignedDuration,
     /// The time without a change after which an incident no longer counts as flapping.
     pub quiet_period: SignedDuration,
 }
@@ -30,16 +30,18 @@ const RHYTHMS: [Flapping; 2] = [
     Flapping {
         returns: 3,
         within: SignedDuration::from_hours(1),
-        spread: SignedDuration::ZERO,
+        gap: SignedDuration::ZERO,
         quiet_period: SignedDuration::from_mins(30),
     },
     Flapping {
         returns: 5,
         within: SLOWEST_RHYTHM,
-        spread: SignedDuration::from_hours(2),
+        gap: SignedDuration::from_mins(30),
         quiet_period: SignedDuration::from_hours(2),
     },
 ];
+/// The longest time for which a critical incident that lasts may count as flapping.
+const LASTING: SignedDuration = SignedDuration::from_mins(30);
 /// The time for which returns are remembered.
 pub const SLOWEST_RHYTHM: SignedDuration = SignedDuration::from_hours(12);
 
@@ -190,17 +192,14 @@ fn was_resolved_before_notified(incident: &Incident) -> bool {
 pub fn find_rhythm(incident: &Incident, now: Timestamp) -> Option<Flapping> {
     let last_return = incident.reopened_at.last().copied();
     let changed_at = last_return.max(incident.resolved_at)?;
+    let unchanged = now.duration_since(changed_at);
+    let lasts = incident.resolved_at.is_none() && incident.severity == Severity::Critical;
+    if lasts && unchanged >= LASTING {
+        return None;
+    }
     RHYTHMS.into_iter().find(|rhythm| {
-        let returns = rhythm.list_returns(incident, now);
-        let spread = returns
-            .first()
-            .zip(returns.last())
-            .map_or(SignedDuration::ZERO, |(first, last)| {
-                last.duration_since(*first)
-            });
-        returns.len() >= rhythm.returns
-            && spread >= rhythm.spread
-            && now.duration_since(changed_at) < rhythm.quiet_period
+        rhythm.list_returns(incident, now).len() >= rhythm.returns
+            && unchanged < rhythm.quiet_period
     })
 }
 
@@ -208,13 +207,16 @@ impl Flapping {
     /// Lists the returns of an incident that count for this rhythm, oldest first.
     #[must_use]
     pub fn list_returns(&self, incident: &Incident, now: Timestamp) -> Vec<Timestamp> {
-        let is_recent = |at: &Timestamp| now.duration_since(*at) < self.within;
-        incident
-            .reopened_at
-            .iter()
-            .copied()
-            .filter(is_recent)
-            .collect()
+        let mut last = None;
+        let mut returns = Vec::new();
+        for at in &incident.reopened_at {
+            let is_apart = last.is_none_or(|last: Timestamp| at.duration_since(last) >= self.gap);
+            if is_apart && now.duration_since(*at) < self.within {
+                returns.push(*at);
+            }
+            last = Some(*at);
+        }
+        returns
     }
 }
 
@@ -235,14 +237,17 @@ pub fn mark_notified(
     thread: Option<String>,
     now: Timestamp,
 ) {
-    let resolved = incident.resolved_at.is_some() && includes_resolution(incident, kind);
+    // To a channel whose filter an incident no longer passes, its alert has ended.
+    let resolved = kind == NotificationKind::Resolved
+        || incident.resolved_at.is_some() && includes_resolution(incident, kind);
     let delivery = incident.deliveries.entry(channel.to_owned()).or_default();
     // Until its resolution is sent, an alert is as severe as it ever was.
-    let open = delivery.severity.filter(|_| !delivery.resolved);
+    let open = delivery.open_severity.filter(|_| !delivery.resolved);
     *delivery = DeliveryState {
         at: Some(now),
         sent_lines: incident.line_count,
-        severity: Some(incident.severity).max(open),
+        severity: Some(incident.severity),
+        open_severity: Some(incident.severity).max(open),
         resolved,
         flapping: kind == NotificationKind::Flapping,
         thread: thread.or(delivery.thread.take()),

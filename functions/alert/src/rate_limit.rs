@@ -54,7 +54,7 @@ impl Route {
             .deliveries
             .get(&self.channel)
             .is_some_and(|delivery| {
-                delivery.severity >= Some(self.min_severity) && !delivery.resolved
+                delivery.open_severity >= Some(self.min_severity) && !delivery.resolved
             })
     }
 }
@@ -129,7 +129,13 @@ pub fn due_notifications(
         if !route.accepts_incident(incident) {
             continue;
         }
-        let Some(kind) = due_kind(incident, &route.channel, route.interval, now) else {
+        let kind = if incident.severity < route.min_severity {
+            // It returned less severe than the channel wants: its alert is over.
+            Some(NotificationKind::Resolved)
+        } else {
+            due_kind(incident, &route.channel, route.interval, now)
+        };
+        let Some(kind) = kind else {
             continue;
         };
         if suppression_reason(incident, state, now).is_none() {

@@ -32,10 +32,9 @@ pub fn suppression_reason(
 
 /// Reports whether a channel has sent an alert about the incident, and not yet its resolution.
 fn has_open_alert(incident: &Incident) -> bool {
-    let was_sent = incident
-        .deliveries
-        .values()
-        .any(|delivery| delivery.at.is_some() && delivery.severity.is_some() && !delivery.resolved);
+    let was_sent = incident.deliveries.values().any(|delivery| {
+        delivery.at.is_some() && delivery.open_severity.is_some() && !delivery.resolved
+    });
     was_sent && incident.was_firing && incident.severity > Severity::Info
 }
 

@@ -251,19 +251,11 @@ fn a_failed_launch_says_why(#[case] said: &str, #[case] reason: &str) {
 #[rstest]
 #[case(
     "certificate-renewal-blocked",
-    "certificate of shop.example.com not renewed - action required",
+    "certificate not renewed - action required",
     Severity::Warning
 )]
-#[case(
-    "certificate-revoked",
-    "certificate of shop.example.com revoked",
-    Severity::Critical
-)]
-#[case(
-    "certificate-available",
-    "certificate of shop.example.com is valid",
-    Severity::Info
-)]
+#[case("certificate-revoked", "certificate revoked", Severity::Critical)]
+#[case("certificate-available", "certificate is valid", Severity::Info)]
 #[case("cache-limit-approaching", "limit nearly reached", Severity::Warning)]
 #[case(
     "copy-job-failed",

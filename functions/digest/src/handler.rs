@@ -1,8 +1,8 @@
 //! Handles the events of the `digest` function.
 
+use jiff::Timestamp;
 use jiff::civil::Date;
-use jiff::{SignedDuration, Timestamp};
-use lamplighter::model::Arn;
+use lamplighter::model::{Arn, Cause};
 use lamplighter::notify::{Message, Notification, Outbox, console_link};
 use lamplighter::policy::{Mode, StackDefaults};
 use lamplighter::ports::costs::Costs;
@@ -106,12 +106,14 @@ impl<C: Reads, L: JournalReader, M: Costs, O: Outbox> Digest<C, L, M, O> {
         let pages = divide_into_pages(&text::render_body(report));
         pages
             .into_iter()
-            .zip(0..)
+            .zip(1..)
             .map(|((suffix, page), number)| Notification {
                 runbook: None,
-                message: Message::info(format!("{title}{suffix}")).why(page),
-                // The time makes the report of a day idempotent, however often it is sent, and orders its pages.
-                at: window.to + SignedDuration::from_micros(number),
+                message: Message::info(format!("{title}{suffix}"))
+                    .why(page)
+                    .caused_by(Cause::Report(number)),
+                // The time makes the report of a day idempotent, however often it is sent.
+                at: window.to,
                 source: Function::Digest.into(),
                 name: self.defaults.stack.clone(),
                 app: None,

@@ -1,9 +1,11 @@
 //! Divides a long report into pages, each of which fits into one notification.
 
-/// The number of bytes of a page. A notification keeps 10 KB of its text.
-const PAGE_SIZE: usize = 9_000;
-/// The number of pages. An incident keeps 20 lines, of which each page is one.
-const MAX_PAGES: usize = 18;
+use lamplighter::notify::MAX_REPORT_BYTES;
+
+/// The number of bytes of a page, with room for a last sentence.
+const PAGE_SIZE: usize = MAX_REPORT_BYTES - 500;
+/// The number of pages. Each is a message, and a channel gets 8 a minute.
+const MAX_PAGES: usize = 5;
 
 /// A page: the suffix of its title, and its text.
 pub type Page = (String, String);
@@ -56,7 +58,7 @@ mod tests {
 
     #[rstest]
     #[case::short(3, 1)]
-    #[case::all_services_of_a_large_account(1_500, 10)]
+    #[case::all_services_of_a_large_account(3_000, 4)]
     fn pages_hold_the_whole_text(#[case] lines: usize, #[case] at_least: usize) {
         let text: Vec<String> = (0..lines)
             .map(|n| format!("- shop/service-{n}: {}", "x".repeat(60)))
@@ -64,7 +66,7 @@ mod tests {
         let text = text.join("\n");
         let pages = divide_into_pages(&text);
         assert!(pages.len() >= at_least, "{}", pages.len());
-        assert!(pages.iter().all(|(_, page)| page.len() < 9_500));
+        assert!(pages.iter().all(|(_, page)| page.len() <= MAX_REPORT_BYTES));
         let whole: Vec<&str> = pages.iter().map(|(_, page)| page.as_str()).collect();
         assert_eq!(whole.join("\n"), text);
     }
@@ -78,7 +80,7 @@ mod tests {
             .map(|(_, page)| page.matches("- a line").count())
             .sum();
         let (title, last) = pages.last().unwrap();
-        assert_eq!(title, " (page 18 of 18)");
+        assert_eq!(title, " (page 5 of 5)");
         assert!(
             last.contains(&format!("{} more lines are left out", 20_000 - kept)),
             "{last}"

@@ -71,8 +71,6 @@ pub struct Enroll;
 impl Operation for Enroll {
     const FUNCTION: Function = Function::Enroll;
     const CLEANS_UP_UNMANAGED: bool = true;
-    // `scale` and `rollout` may react to the same alarm.
-    const LEASE_PATIENCE: Duration = Duration::from_secs(5);
     type Policy = Policy;
     type Prefetched = Prefetched;
     type Observed = Observed;
@@ -101,11 +99,17 @@ impl Operation for Enroll {
 
     /// Reports whether a target is followed up within minutes: while an alarm of it fires, and a dashboard after an
     /// event. Events of other members that came meanwhile found the dashboard locked.
-    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, _: &Plan) -> bool {
+    /// A sweep that changes a dashboard may have read its members before an event added one, so it is looked at again, too.
+    fn needs_requeue(context: TargetContext<'_, Policy>, observed: &Observed, plan: &Plan) -> bool {
         match &observed.subject {
-            Subject::Application { .. } => !context.event.is_sweep(),
+            Subject::Application { .. } => !context.event.is_sweep() || !plan.steps.is_empty(),
             _ => alarm_incidents::needs_follow_up(observed, context.state),
         }
+    }
+
+    // `scale` and `rollout` may react to the same alarm.
+    fn lease_patience(_: &Arn) -> Duration {
+        Duration::from_secs(5)
     }
 
     /// Leaves a locked dashboard to the invocation that holds it, which asks for a follow-up. Many members of one

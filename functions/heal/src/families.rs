@@ -16,7 +16,11 @@ pub async fn read_family<C: Reads>(family: Arn, cloud: &C) -> Result<Tagged, Aws
     let name = family_of(&family).unwrap_or_default();
     let tags = match cloud.newest_revision(name).await {
         Ok(definition) => definition.tags,
-        Err(error) if error.code == "ClientException" => BTreeMap::new(),
+        Err(error)
+            if ["ClientException", "InvalidParameterException"].contains(&error.code.as_str()) =>
+        {
+            BTreeMap::new()
+        }
         Err(error) => return Err(error),
     };
     Ok(Tagged { arn: family, tags })

@@ -52,6 +52,7 @@ mod sweep;
 mod timing;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use lamplighter::engine::Observe;
@@ -67,6 +68,7 @@ use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Event, Function, Operation, Plan};
 
 use crate::reads::Reads;
+use crate::runs::family_of;
 
 pub use assessment::assess_health;
 pub use decide::decide;
@@ -124,6 +126,15 @@ impl Operation for Heal {
 
     fn prune_state(state: &mut TargetState, observed: &Observed, now: Timestamp) {
         observed.prune_state(state, now);
+    }
+
+    /// Waits for a family for a moment: runs of several clusters may end at once, and an event names only one.
+    fn lease_patience(target: &Arn) -> Duration {
+        if family_of(target).is_some() {
+            Duration::from_secs(4)
+        } else {
+            Duration::ZERO
+        }
     }
 
     /// Returns whether an event may be dropped while its target is locked. Task changes may arrive

@@ -26,7 +26,7 @@ use crate::reads::Reads;
 /// The number of revisions whose task definition is read.
 const MAX_REVISIONS: usize = 3;
 /// The time after which a failed run without a successor is forgotten. `alert` closes its incident then.
-const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(7 * 24);
+const FORGOTTEN_AFTER: SignedDuration = SignedDuration::from_hours(8 * 24);
 
 /// The runs of a family, by cluster.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -52,6 +52,8 @@ pub struct ObservedRuns {
     pub refused: Option<(Timestamp, String)>,
     /// The time at which the newest run that succeeded began.
     pub last_success: Option<Timestamp>,
+    /// The time at which the newest run that is in progress began.
+    pub in_progress: Option<Timestamp>,
     /// The time of the failure that was known before.
     pub known_failure: Option<Timestamp>,
 }
@@ -110,6 +112,13 @@ impl ObservedRuns {
     pub fn is_failing(&self) -> bool {
         self.failed_at()
             .is_some_and(|failed| self.last_success.is_none_or(|began| began < failed))
+    }
+
+    /// Returns when a run began after the last failure that is still in progress.
+    #[must_use]
+    pub fn find_later_run(&self) -> Option<Timestamp> {
+        self.in_progress
+            .filter(|began| Some(*began) >= self.failed_at())
     }
 
     /// Returns the condition that fires while the last run in the cluster failed. AWS reports a run only once, so the
@@ -176,6 +185,8 @@ async fn read_runs<C: Reads>(
     cloud: &C,
 ) -> Result<(), AwsError> {
     let tasks = list_ended_tasks(&runs.cluster, family, task, cloud).await?;
+    let running = list_tasks(&runs.cluster, family, TaskLifecycle::Running, cloud).await?;
+    runs.in_progress = running.iter().filter_map(|task| task.created_at).max();
     let definitions = read_definitions(&tasks, cloud).await?;
     let mut last_failed = None;
     for task in &tasks {
@@ -200,6 +211,26 @@ async fn read_runs<C: Reads>(
     Ok(())
 }
 
+/// Lists the tasks of a family that belong neither to a service nor to Lamplighter. A cluster that doesn't exist has none: a
+/// call of RunTask may name any.
+async fn list_tasks<C: Reads>(
+    cluster: &str,
+    family: &str,
+    lifecycle: TaskLifecycle,
+    cloud: &C,
+) -> Result<Vec<Task>, AwsError> {
+    const NO_SUCH_CLUSTER: [&str; 2] = ["ClusterNotFoundException", "InvalidParameterException"];
+    let owner = TaskOwner::Family { cluster, family };
+    match cloud.list_tasks(owner, lifecycle).await {
+        Ok(mut tasks) => {
+            tasks.retain(Task::is_standalone);
+            Ok(tasks)
+        }
+        Err(error) if NO_SUCH_CLUSTER.contains(&error.code.as_str()) => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Lists the runs that ended, oldest first.
 async fn list_ended_tasks<C: Reads>(
     cluster: &str,
@@ -207,13 +238,7 @@ async fn list_ended_tasks<C: Reads>(
     task: Option<&str>,
     cloud: &C,
 ) -> Result<Vec<Task>, AwsError> {
-    let owner = TaskOwner::Family { cluster, family };
-    let mut tasks = match cloud.list_tasks(owner, TaskLifecycle::Stopped).await {
-        Ok(tasks) => tasks,
-        // The call of RunTask named a cluster that doesn't exist, or it was deleted since.
-        Err(error) if error.code == "ClusterNotFoundException" => Vec::new(),
-        Err(error) => return Err(error),
-    };
+    let mut tasks = list_tasks(cluster, family, TaskLifecycle::Stopped, cloud).await?;
     if let Some(arn) = task
         && !tasks.iter().any(|known| known.task == arn)
     {
@@ -230,13 +255,14 @@ async fn read_definitions<C: Reads>(
     tasks: &[Task],
     cloud: &C,
 ) -> Result<BTreeMap<String, TaskDefinition>, AwsError> {
-    let revisions: BTreeSet<&str> = tasks
-        .iter()
-        .rev()
-        .map(|task| task.task_definition.as_str())
-        .collect();
+    let mut revisions: Vec<&str> = Vec::new();
+    for task in tasks.iter().rev() {
+        if revisions.len() < MAX_REVISIONS && !revisions.contains(&task.task_definition.as_str()) {
+            revisions.push(&task.task_definition);
+        }
+    }
     let mut definitions = BTreeMap::new();
-    for revision in revisions.into_iter().rev().take(MAX_REVISIONS) {
+    for revision in revisions {
         match cloud.describe_task_definition(revision).await {
             Ok(definition) => {
                 definitions.insert(revision.to_owned(), definition);
@@ -304,13 +330,18 @@ fn report_runs(
         return is_open.then(|| close(messages::runs_ignored_message(), state, key));
     }
     if runs.is_failing() {
-        // Without a new run there is nothing to add.
-        let is_news = runs.last_failure.is_some() || runs.refused.is_some();
+        // Without a new run there is nothing to add. A refused run may have been started by a retry since.
+        let is_refused = runs.refused.is_some() && runs.find_later_run().is_none();
+        let is_news = runs.last_failure.is_some() || is_refused;
         return is_news
             .then(|| messages::failed_run_message(runs, family).fires_until_resolved(key));
     }
     let began = runs.last_success.filter(|_| is_open)?;
-    Some(close(messages::run_succeeded_message(began), state, key))
+    Some(close(
+        messages::run_succeeded_message(began, &runs.cluster),
+        state,
+        key,
+    ))
 }
 
 /// Ends the condition of a failed run. After a day, the target state no longer knows its notification.

@@ -78,7 +78,7 @@ fn every_message_as_people_read_it() {
         .iter()
         .map(|runs| messages::failed_run_message(runs, "nightly").to_string())
         .collect();
-    texts.push(messages::run_succeeded_message(NOW).to_string());
+    texts.push(messages::run_succeeded_message(NOW, "shop").to_string());
     texts.push(messages::runs_ignored_message().to_string());
     insta::assert_snapshot!(texts.join("\n\n"));
 }

@@ -31,7 +31,7 @@ pub async fn find_sweep_targets<C: Reads, L: Ledger>(
         .list_tagged(ResourceKind::Service, MANAGED)
         .await?;
     let watched = discovery.ledger.list_watched(Function::Heal.name()).await?;
-    let families = find_watched_families(&watched, discovery.cloud).await?;
+    let families = find_watched_families(&watched, discovery.cloud).await;
     let mut arns: BTreeSet<Arn> = listed.iter().map(|service| service.arn.clone()).collect();
     arns.extend(filter_services(watched.clone()));
     let Some(any_service) = arns.first().cloned() else {
@@ -72,16 +72,19 @@ pub async fn find_sweep_targets<C: Reads, L: Ledger>(
     ))
 }
 
-/// Finds the families with a run that failed, or that an event led to.
-async fn find_watched_families<C: Reads>(
-    watched: &[Arn],
-    cloud: &C,
-) -> Result<Vec<Tagged>, AwsError> {
+/// Finds the families with a run that failed, or that an event led to. One that can't be read stays watched, and holds back
+/// no service.
+async fn find_watched_families<C: Reads>(watched: &[Arn], cloud: &C) -> Vec<Tagged> {
     let mut families = Vec::new();
     for arn in watched.iter().filter(|arn| family_of(arn).is_some()) {
-        families.push(read_family(arn.clone(), cloud).await?);
+        match read_family(arn.clone(), cloud).await {
+            Ok(family) => families.push(family),
+            Err(error) => {
+                tracing::warn!(error = %error, target = arn.display_name(), "a family is looked at by the next sweep");
+            }
+        }
     }
-    Ok(families)
+    families
 }
 
 /// Returns the targets of an account without a managed service.

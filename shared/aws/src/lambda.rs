@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
+use lamplighter::engine::telemetry::PayloadLabel;
 use lamplighter::engine::{Engine, Invocation, Observe, Operation, PauseCache};
 use lamplighter::policy::{DEFAULTS_VARIABLE, HOOK_VARIABLE, LINKS_VARIABLE, StackDefaults};
 use lamplighter::{Error, ParameterError};
@@ -108,8 +109,15 @@ where
                 .and_then(|ms| Timestamp::from_millisecond(ms).ok())
                 .unwrap_or(Timestamp::MAX),
         };
-        let answer = handler(event.payload, run);
-        async move { answer.await.map_err(|error| to_diagnostic(&error)) }
+        let label = PayloadLabel::from_payload(&event.payload);
+        let function = event.context.env_config.function_name.clone();
+        let answer = handler(event.payload, run.clone());
+        async move {
+            answer.await.map_err(|error| {
+                label.log_failure(&function, env!("CARGO_PKG_VERSION"), &run, &error);
+                to_diagnostic(&error)
+            })
+        }
     });
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -33,7 +33,7 @@ fn wait_for_messages(stack: &Stack, count: usize) {
 
 #[test]
 fn aws_events_become_messages() {
-    let stack = Stack::start(&[("NotifyJobs", "yes")]).unwrap();
+    let stack = Stack::start(&[("NotifyJobs", "yes"), ("MessagesPerMinute", "20")]).unwrap();
     // A routine event goes first, and makes no message.
     stack.control(
         "event",
@@ -51,15 +51,23 @@ fn aws_events_become_messages() {
         "rotation-failed",
         "backup-job-failed",
         "deployment-failed",
+        "health-credentials-exposed",
+        "copy-job-failed",
+        "launch-failed",
+        "certificate-revoked",
         "dead-letters",
     ] {
         send(&stack, sample);
     }
-    wait_for_messages(&stack, 7);
+    wait_for_messages(&stack, 11);
     let sent = subjects(&stack);
     for expected in [
         "[CRITICAL] orders: DB instance has reached the storage-full threshold",
-        "[warning] EC2: scheduled change for 1 resource - AWS_EC2_PERSISTENT_INSTANCE_RETIREMENT_SCHEDULED",
+        "[warning] i-0123456789abcdef0: scheduled change in eu-west-1 on 2026-12-01 22:00 UTC",
+        "[CRITICAL] AKIAIOSFODNN7EXAMPLE: AWS found exposed credentials - AWS_RISK_CREDENTIALS_EXPOSED",
+        "[warning] fs-0f1e2d3c4b5a69788: no copy in vault offsite - AWS Backup copy job failed",
+        "[warning] shop-hosts: no instance launched in eu-west-1b - no EC2 capacity",
+        "[CRITICAL] shop.example.com: certificate revoked",
         "[warning] shop/web: 8/8 tasks - Application Auto Scaling is at its maximum",
         "[warning] shop/db: secret rotation failed - tasks keep the current value",
         "[warning] fs-0a1b2c3d4e5f67890: no recovery point created - AWS Backup job failed",

@@ -386,6 +386,8 @@ fn a_scheduled_task_that_fails_is_told_until_a_later_one_succeeds() {
         "end_task",
         json!({"started_by": "events-rule/second", "exit_code": 0}),
     );
+    wait_until_idle(&stack);
+    stack.control("schedule", json!({"name": "HealSweep"}));
     stack.until("the end is told", || {
         (told(&stack, "succeeded") == 1).then_some(())
     });

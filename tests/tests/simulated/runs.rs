@@ -92,6 +92,14 @@ fn end_run(world: &World, revision: &str, minutes: i64, outcome: Outcome) -> Val
     })
 }
 
+/// A sample event about this revision.
+fn sample(name: &str, revision: &str) -> Value {
+    let file = e2e::testkit::setup::root().join(format!("events/heal/{name}.json"));
+    let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    event["detail"]["requestParameters"]["taskDefinition"] = revision.into();
+    event
+}
+
 fn deliver(world: &World, event: Value) {
     world.invoke(&Heal, event).unwrap().unwrap();
 }
@@ -111,10 +119,13 @@ fn titles(world: &World) -> Vec<String> {
 const MANAGED: (&str, &str) = ("lamplighter:managed", "true");
 
 #[rstest]
-#[case::exit(Outcome::Exits(1), "run failed at 03:00 UTC - exit 1 in container web")]
+#[case::exit(
+    Outcome::Exits(1),
+    "run failed at 03:00 UTC in cluster shop - exit 1 in container web"
+)]
 #[case::secret(
     Outcome::NoSecret,
-    "run did not start at 03:00 UTC - required resource missing"
+    "run did not start at 03:00 UTC in cluster shop - required resource missing"
 )]
 fn a_failed_run_is_an_incident_until_a_later_one_succeeds(
     #[case] outcome: Outcome,
@@ -174,21 +185,6 @@ fn a_run_that_succeeds_costs_no_call_of_ecs() {
     assert_eq!(calls(), before);
 }
 
-/// Many runs of a family fail in the same moment: one invocation reports, and the others leave the family to it.
-#[test]
-fn a_locked_family_is_left_to_the_sweep() {
-    let (world, revision) = world_with_family(&[MANAGED]);
-    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
-    {
-        let mut state = world.state_mut();
-        let until = state.now + SignedDuration::from_mins(1);
-        let held = state.held.entry(Arn::new(FAMILY)).or_default();
-        held.lease = Some(("another invocation".to_owned(), until));
-    }
-    deliver(&world, failed);
-    assert!(titles(&world).is_empty(), "{:?}", titles(&world));
-}
-
 /// ECS forgets a task after an hour. The failure is over when a run succeeds that began later, and not before.
 #[rstest]
 #[case::began_before(true, 1)]
@@ -203,6 +199,55 @@ fn a_failure_that_ecs_forgot_is_still_known(#[case] began_before: bool, #[case] 
     end_run(&world, &revision, minutes, Outcome::Exits(0));
     sweep(&world);
     assert_eq!(titles(&world).len(), messages, "{:?}", titles(&world));
+}
+
+/// A run of the family that began so many minutes ago and still runs.
+fn run_on(world: &World, revision: &str, minutes: i64) {
+    end_run(world, revision, minutes, Outcome::Exits(0));
+    let mut state = world.state_mut();
+    let runs = state.tasks.get_mut(&Arn::new(FAMILY)).unwrap();
+    let run = runs.last_mut().unwrap();
+    "RUNNING".clone_into(&mut run.status);
+    (run.stop_code, run.reason, run.stopped_at) = (String::new(), String::new(), None);
+    run.containers[0].exit_code = None;
+}
+
+/// CloudTrail reports a refused call minutes later. Nobody is asked to start what a retry has started.
+#[test]
+fn a_refused_run_that_was_started_since_is_no_incident() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let mut event = sample("run-refused", &revision);
+    event["time"] = (world.state().now - SignedDuration::from_mins(5))
+        .to_string()
+        .into();
+    run_on(&world, &revision, 4);
+    deliver(&world, event);
+    assert!(titles(&world).is_empty(), "{:?}", titles(&world));
+}
+
+/// While a retry runs, the message doesn't ask for another run.
+#[test]
+fn a_failed_run_with_a_retry_in_progress_asks_for_no_other_run() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
+    run_on(&world, &revision, 0);
+    deliver(&world, failed);
+    let next = world.state().notices[0].message.next.clone();
+    assert!(
+        next.contains("in progress") && !next.contains("run-task"),
+        "{next}"
+    );
+}
+
+/// A throttled call is repeated by its caller.
+#[test]
+fn a_throttled_call_is_no_incident() {
+    let (world, revision) = world_with_family(&[MANAGED]);
+    let mut event = sample("run-rejected", &revision);
+    event["time"] = world.state().now.to_string().into();
+    event["detail"]["errorCode"] = "ThrottlingException".into();
+    deliver(&world, event);
+    assert!(titles(&world).is_empty(), "{:?}", titles(&world));
 }
 
 /// A success in another cluster says nothing.
@@ -222,13 +267,13 @@ fn clusters_are_judged_one_by_one() {
     assert_eq!(titles(&world).len(), 1, "{:?}", titles(&world));
 }
 
-/// A week without another run: `alert` closes the incident, and nothing is looked at any more.
+/// Eight days without another run: `alert` closes the incident, and nothing is looked at any more.
 #[test]
-fn a_failure_is_forgotten_after_a_week() {
+fn a_failure_is_forgotten_after_eight_days() {
     let (world, revision) = world_with_family(&[MANAGED]);
     let failed = end_run(&world, &revision, 4, Outcome::Exits(1));
     deliver(&world, failed);
-    world.advance(SignedDuration::from_hours(7 * 24 + 1));
+    world.advance(SignedDuration::from_hours(8 * 24 + 1));
     sweep(&world);
     let before = world.count("ListTasks");
     sweep(&world);
@@ -251,10 +296,8 @@ fn own_tasks_are_no_runs() {
 #[case::inactive("run-rejected", "TaskDefinition is inactive")]
 fn a_refused_run_is_an_incident(#[case] sample: &str, #[case] reason: &str) {
     let (world, revision) = world_with_family(&[MANAGED]);
-    let file = e2e::testkit::setup::root().join(format!("events/heal/{sample}.json"));
-    let mut event: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let mut event = self::sample(sample, &revision);
     event["time"] = world.state().now.to_string().into();
-    event["detail"]["requestParameters"]["taskDefinition"] = revision.clone().into();
     deliver(&world, event.clone());
     deliver(&world, event);
     let notices = world.state().notices.clone();

@@ -18,7 +18,7 @@ pub fn translate_certificate(event: &AwsEvent) -> Option<TranslatedEvent> {
     let target = event.first_resource();
     let domain = read_text(event, &["CommonName", "DomainName"])
         .map_or_else(|| target.display_name(), str::to_owned);
-    let message = build_message(event, &domain, &target)?;
+    let message = build_message(event, &target)?;
     let page = format!(
         "home?region={}#/certificates/{}",
         event.region,
@@ -41,7 +41,7 @@ fn read_text<'a>(event: &'a AwsEvent, names: &[&str]) -> Option<&'a str> {
         .find_map(|name| event.detail.get(name).and_then(Value::as_str))
 }
 
-fn build_message(event: &AwsEvent, domain: &str, target: &Arn) -> Option<Message> {
+fn build_message(event: &AwsEvent, target: &Arn) -> Option<Message> {
     let reason = read_text(
         event,
         &["RenewalStatusReason", "RevocationReason", "Reason"],
@@ -51,25 +51,23 @@ fn build_message(event: &AwsEvent, domain: &str, target: &Arn) -> Option<Message
     });
     let condition = format!("{CERTIFICATE_PREFIX}{}", target.display_name());
     Some(match event.detail_type.as_str() {
-        "ACM Certificate Expired" => Message::critical(format!("certificate of {domain} expired"))
+        "ACM Certificate Expired" => Message::critical("certificate expired")
             .why(format!(
                 "Clients refuse to connect where it is used.{reason}"
             ))
             .next("Request or import another certificate, and use it instead.")
             .fires(condition),
-        "ACM Certificate Revoked" => Message::critical(format!("certificate of {domain} revoked"))
+        "ACM Certificate Revoked" => Message::critical("certificate revoked")
             .why(format!(
                 "Clients that check for it refuse to connect.{reason}"
             ))
             .next("Request another certificate, and use it instead. Find out who revoked this one.")
             .fires(condition),
-        "ACM Certificate Renewal Action Required" => Message::warning(format!(
-            "certificate of {domain} not renewed - action required"
-        ))
+        "ACM Certificate Renewal Action Required" => Message::warning("certificate not renewed - action required")
         .why(format!("ACM can't renew it by itself.{reason}"))
         .next("Open the certificate in ACM and correct the reason. Without one, create the CNAME record that ACM names.")
         .fires(condition),
-        "ACM Certificate Available" => Message::info(format!("certificate of {domain} is valid"))
+        "ACM Certificate Available" => Message::info("certificate is valid")
             .why("ACM issued or renewed it.")
             .next("Nothing to do.")
             .clears(condition),

@@ -8,7 +8,7 @@ use lamplighter::notify::incident::Incident;
 use serde_json::{Value, json};
 
 use super::request::{DeliveryAttempt, SendFailure, start_post};
-use crate::notification::NotificationKind;
+use crate::notification::{NotificationKind, was_notified};
 use crate::notifier::Outgoing;
 use crate::text::{IncidentMessage, MAX_LISTED_INCIDENTS, SummaryMessage};
 
@@ -55,13 +55,17 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
         .copied()
         .filter(|(incident, _)| !is_finding(incident))
         .collect();
-    let named = incidents.iter().take(MAX_LISTED_INCIDENTS);
+    // An alert that has ended is always resolved by an event of its own.
+    let (ended, others): (Vec<_>, Vec<_>) = incidents
+        .into_iter()
+        .partition(|(incident, _)| incident.resolved_at.is_some() && incident.was_firing);
+    let named = ended.iter().chain(others.iter().take(MAX_LISTED_INCIDENTS));
     let mut events: Vec<Value> = named
         .map(|(incident, kind)| {
             let message = IncidentMessage {
                 incident,
                 kind: *kind,
-                sent_lines: 0,
+                sent_lines: u32::from(was_notified(incident)),
                 stack: summary.stack,
                 pause: summary.pause,
                 now: summary.now,
@@ -70,11 +74,7 @@ fn build_summary_events(summary: &SummaryMessage<'_>, key: &str) -> Vec<Value> {
             build_incident_event(&message, key)
         })
         .collect();
-    let others: Vec<_> = incidents
-        .iter()
-        .skip(MAX_LISTED_INCIDENTS)
-        .copied()
-        .collect();
+    let others: Vec<_> = others.into_iter().skip(MAX_LISTED_INCIDENTS).collect();
     if !others.is_empty() {
         let others = SummaryMessage {
             incidents: others,

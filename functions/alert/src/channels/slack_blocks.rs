@@ -14,8 +14,9 @@ use crate::text::{IncidentMessage, SummaryMessage, format_duration};
 /// The longest section, in characters: Slack refuses more than 3,000, and escaping lengthens a
 /// text.
 const MAX_SECTION_CHARS: usize = 2_900;
-/// The number of sections per text: Slack refuses messages of more than 50 blocks.
+/// The number of sections per text, and per message: Slack refuses messages of more than 50 blocks.
 const MAX_SECTIONS: usize = 10;
+const MAX_SECTIONS_PER_MESSAGE: usize = 40;
 
 /// Returns the Slack message: `text`, which push notifications show, and `blocks`.
 #[must_use]
@@ -40,6 +41,12 @@ fn incident_message(message: &IncidentMessage<'_>) -> Value {
         blocks.extend(section_blocks(&format!(
             "{emoji}*{name}: {title}*\n{explanation}"
         )));
+    }
+    if blocks.len() > MAX_SECTIONS_PER_MESSAGE {
+        blocks.truncate(MAX_SECTIONS_PER_MESSAGE);
+        blocks.push(context_block(
+            "The rest is in the e-mail and in the journal.",
+        ));
     }
     blocks.extend(
         message
@@ -127,7 +134,7 @@ fn status_emoji(message: &IncidentMessage<'_>) -> &'static str {
 
 fn section_block(text: &str) -> Value {
     let text: String = text.chars().take(MAX_SECTION_CHARS).collect();
-    json!({"type": "section", "text": {"type": "mrkdwn", "text": text}})
+    json!({"type": "section", "text": mrkdwn(&text)})
 }
 
 /// Splits a text into sections, cut between its lines.
@@ -154,7 +161,12 @@ fn section_blocks(text: &str) -> Vec<Value> {
 }
 
 fn context_block(text: &str) -> Value {
-    json!({"type": "context", "elements": [{"type": "mrkdwn", "text": escape_mrkdwn(text)}]})
+    json!({"type": "context", "elements": [mrkdwn(&escape_mrkdwn(text))]})
+}
+
+/// Builds a text in which Slack makes no links of addresses: a log line may contain any.
+fn mrkdwn(text: &str) -> Value {
+    json!({"type": "mrkdwn", "text": text, "verbatim": true})
 }
 
 fn buttons_block(message: &IncidentMessage<'_>) -> Value {

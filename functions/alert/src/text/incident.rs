@@ -100,7 +100,9 @@ impl<'a> IncidentMessage<'a> {
         };
         // For a resolved incident the resolution comes first; of equally severe lines, the newest.
         lines.reverse();
-        if self.kind != NotificationKind::Resolved {
+        if self.kind == NotificationKind::Resolved {
+            lines.sort_by_key(|line| line.severity);
+        } else {
             lines.sort_by_key(|line| Reverse(line.severity));
         }
         lines.truncate(MAX_NEW_LINES);

@@ -19,12 +19,8 @@ pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
         }
     });
     let message = match (stopped, &runs.refused) {
-        (Some(failure), _) => describe_failure(&failure.task)
-            .next(format!(
-                "{}. Then start the run again:\n{}",
-                advise(&failure.task),
-                run_command(runs, family)
-            ))
+        (Some(failure), _) => describe_failure(&failure.task, &runs.cluster)
+            .next(describe_next_step(&failure.task, runs, family))
             .why(format!(
                 "{}{}{}",
                 explain_failure(&failure.task),
@@ -32,8 +28,9 @@ pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
                 failure.evidence.render_text()
             )),
         (None, Some((at, reason))) => Message::warning(format!(
-            "run not started at {} - ECS refused it",
-            format_time(*at)
+            "run not started at {} in cluster {} - ECS refused it",
+            format_time(*at),
+            runs.cluster
         ))
         .why(format!("ECS reports: {}.", shorten_reason(reason)))
         .next(format!(
@@ -45,7 +42,7 @@ pub fn failed_run_message(runs: &ObservedRuns, family: &str) -> Message {
     message.action("Lamplighter does not repeat the run: that may not be safe.")
 }
 
-fn describe_failure(task: &StoppedTask) -> Message {
+fn describe_failure(task: &StoppedTask, cluster: &str) -> Message {
     let at = task
         .stopped_at
         .map_or(String::new(), |at| format!(" at {}", format_time(at)));
@@ -54,7 +51,25 @@ fn describe_failure(task: &StoppedTask) -> Message {
     } else {
         "did not start"
     };
-    Message::warning(format!("run {what}{at} - {}", describe_cause(task)))
+    Message::warning(format!(
+        "run {what}{at} in cluster {cluster} - {}",
+        describe_cause(task)
+    ))
+}
+
+fn describe_next_step(task: &StoppedTask, runs: &ObservedRuns, family: &str) -> String {
+    match runs.find_later_run() {
+        Some(began) => format!(
+            "{}. A later run is in progress since {}: wait for its end.",
+            advise(task),
+            format_time(began)
+        ),
+        None => format!(
+            "{}. Then start the run again:\n{}",
+            advise(task),
+            run_command(runs, family)
+        ),
+    }
 }
 
 /// Advises what to do before the next run, without the full stop.
@@ -128,10 +143,13 @@ fn run_command(runs: &ObservedRuns, family: &str) -> String {
 
 /// Announces that a later run succeeded.
 #[must_use]
-pub fn run_succeeded_message(began: Timestamp) -> Message {
-    Message::info(format!("run of {} succeeded", format_time(began)))
-        .why("It began after the run that failed.")
-        .next("Nothing to do.")
+pub fn run_succeeded_message(began: Timestamp, cluster: &str) -> Message {
+    Message::info(format!(
+        "run of {} in cluster {cluster} succeeded",
+        format_time(began)
+    ))
+    .why("It began after the run that failed.")
+    .next("Nothing to do.")
 }
 
 /// Closes the incident of a task definition whose runs are no longer watched.

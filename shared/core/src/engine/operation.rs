@@ -35,7 +35,10 @@ pub trait Operation {
 
     /// How long a locked target is waited for, before the invocation fails and Lambda retries it a minute later. For
     /// operations whose event others react to in the same moment.
-    const LEASE_PATIENCE: Duration = Duration::ZERO;
+    #[must_use]
+    fn lease_patience(_target: &Arn) -> Duration {
+        Duration::ZERO
+    }
 
     /// Cleans up regardless of the tags of the target: even if it is paused, observed or has
     /// invalid tags.

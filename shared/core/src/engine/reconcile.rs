@@ -65,7 +65,7 @@ async fn acquire_lease<Op: Observe<C, L>, C: Executor, L: Ledger, O: Outbox>(
     run: RunContext<'_, Op>,
     target: &Tagged,
 ) -> Result<(Lease, Timestamp), Error> {
-    let mut patience = Op::LEASE_PATIENCE;
+    let mut patience = Op::lease_patience(&target.arn);
     loop {
         let now = (engine.clock)();
         let request = &run.invocation.request_id;

@@ -5,7 +5,9 @@
 //! bodies, which contain environment values, so no setting can enable that.
 
 use jiff::{SignedDuration, Timestamp};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use crate::engine::Invocation;
 
 /// The CloudWatch namespace of our metrics.
 pub const NAMESPACE: &str = "Lamplighter";
@@ -26,6 +28,64 @@ pub struct Counts {
 /// Logs why a message of a batch returns to its queue.
 pub fn log_failed_message(message_id: &str, error: &crate::Error) {
     tracing::error!(message_id, error_type = error.kind(), error = %error, "message failed");
+}
+
+/// What an invocation is about, for the log line about its failure. Fields that a payload lacks are empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PayloadLabel {
+    /// The identifier that EventBridge gave the event, or SQS the first message of the batch.
+    pub event_id: String,
+    /// The kind of the event: `ECS Task State Change`, or `queue messages`.
+    pub event: String,
+    /// The first resource of the event: the ARN of the target in most events.
+    pub target: String,
+}
+
+impl PayloadLabel {
+    /// Returns the label of a payload. No content of the event is in it.
+    #[must_use]
+    pub fn from_payload(payload: &Value) -> Self {
+        let text_at = |path: &str| {
+            payload
+                .pointer(path)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned()
+        };
+        if payload.get("Records").is_some() {
+            return Self {
+                event_id: text_at("/Records/0/messageId"),
+                event: "queue messages".to_owned(),
+                target: String::new(),
+            };
+        }
+        Self {
+            event_id: text_at("/id"),
+            event: text_at("/detail-type"),
+            target: text_at("/resources/0"),
+        }
+    }
+
+    /// Logs that an invocation failed. Lambda retries it, and finally sends its event to the dead-letter queue.
+    pub fn log_failure(
+        &self,
+        function: &str,
+        version: &str,
+        run: &Invocation,
+        error: &crate::Error,
+    ) {
+        tracing::error!(
+            function,
+            version,
+            request_id = run.request_id,
+            event_id = self.event_id,
+            event = self.event,
+            target = self.target,
+            error_type = error.kind(),
+            error = %error,
+            "invocation failed"
+        );
+    }
 }
 
 /// Builds the metric record of one invocation.
@@ -92,6 +152,25 @@ pub fn build_gauge_record(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_label_names_the_event_and_its_target() {
+        let event = json!({"id": "e1", "detail-type": "Tag Change on Resource", "resources": ["arn:web"], "detail": {"secret": 1}});
+        let batch = json!({"Records": [{"messageId": "m1", "body": "{}"}]});
+        let label = |event_id: &str, event: &str, target: &str| PayloadLabel {
+            event_id: event_id.to_owned(),
+            event: event.to_owned(),
+            target: target.to_owned(),
+        };
+        assert_eq!(
+            [event, batch, json!({})].map(|payload| PayloadLabel::from_payload(&payload)),
+            [
+                label("e1", "Tag Change on Resource", "arn:web"),
+                label("m1", "queue messages", ""),
+                label("", "", ""),
+            ]
+        );
+    }
 
     #[test]
     fn every_metric_that_is_declared_has_a_value() {

@@ -28,6 +28,8 @@ pub enum Cause {
     Setup,
     /// The stack's own alerts, acknowledgements and daily report.
     Stack,
+    /// A page of the daily report, from 1. Each is a message of its own.
+    Report(u8),
     /// An AWS service that reports something.
     Aws(AwsService),
     /// A notification channel that does not work, by name.
@@ -115,6 +117,8 @@ impl fmt::Display for Cause {
             Self::Requests => f.write_str("requests"),
             Self::Setup => f.write_str("set-up"),
             Self::Stack => f.write_str("stack"),
+            Self::Report(1) => f.write_str("daily report"),
+            Self::Report(page) => write!(f, "daily report, page {page}"),
             Self::Aws(service) => f.write_str(service.name()),
             Self::Channel(channel) => write!(f, "channel {channel}"),
             Self::ChannelSettings => f.write_str("channels"),

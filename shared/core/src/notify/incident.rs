@@ -77,8 +77,11 @@ pub struct DeliveryState {
     pub at: Option<Timestamp>,
     /// The number of lines that were sent.
     pub sent_lines: u32,
-    /// The highest severity that was sent.
+    /// The severity that was sent last.
     pub severity: Option<Severity>,
+    /// The highest severity that was sent since the last resolution.
+    #[serde(default)]
+    pub open_severity: Option<Severity>,
     /// The resolution was sent.
     pub resolved: bool,
     /// The notice that the incident is flapping was sent.

@@ -11,8 +11,8 @@ mod sparkline;
 pub use console::{console_host, console_link};
 pub use notification::{
     ACKNOWLEDGED_PREFIX, ALARM_PREFIX, APPROVAL_CONDITION, CERTIFICATE_PREFIX,
-    DATABASE_DOWN_CONDITION, Message, Notification, Outbox, PAUSE_OF_EVERYTHING, PAUSE_PREFIX,
-    RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent,
+    DATABASE_DOWN_CONDITION, MAX_REPORT_BYTES, Message, Notification, Outbox, PAUSE_OF_EVERYTHING,
+    PAUSE_PREFIX, RELEASE_CONDITION, SILENCE_PREFIX, Severity, Unsent,
 };
 pub use source::Source;
 pub use sparkline::draw_sparkline;

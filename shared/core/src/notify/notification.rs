@@ -238,7 +238,11 @@ impl Notification {
         let message = &mut self.message;
         bound_text(&mut message.title, 400);
         bound_text(&mut message.action, 1_000);
-        bound_text(&mut message.why, 10_000);
+        let max_why = match message.cause {
+            Some(Cause::Report(_)) => MAX_REPORT_BYTES,
+            _ => 10_000,
+        };
+        bound_text(&mut message.why, max_why);
         bound_text(&mut message.next, 4_000);
         bound_text(&mut self.name, 300);
         bound_text(&mut self.link, 2_000);
@@ -273,6 +277,9 @@ impl Notification {
         }
     }
 }
+
+/// The longest text of a page of the daily report, in bytes. SNS takes messages of 256 KB.
+pub const MAX_REPORT_BYTES: usize = 60_000;
 
 /// Cuts a text to a number of bytes, and says so.
 fn bound_text(text: &mut String, max: usize) {

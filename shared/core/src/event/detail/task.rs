@@ -103,7 +103,10 @@ impl RunFailure {
             .flatten()
             .filter_map(describe_failure)
             .collect();
-        if let Some(code) = detail.get("errorCode").and_then(Value::as_str) {
+        // A caller repeats what ECS throttles.
+        let is_throttled = |code: &&str| code.starts_with("Throttl") || *code == "ServerException";
+        let code = detail.get("errorCode").and_then(Value::as_str);
+        if let Some(code) = code.filter(|code| !is_throttled(code)) {
             reasons.push(format!("{code}: {}", text_at("/errorMessage")));
         }
         let cluster = text_at("/requestParameters/cluster");
