@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use lamplighter::AwsError;
 use lamplighter::model::{Arn, Tagged};
 
+use crate::observed_runs::family_of;
 use crate::reads::Reads;
-use crate::runs::family_of;
 
 /// Reads the tags of a family: those of its newest active revision. Without one it has none.
 ///

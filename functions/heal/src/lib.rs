@@ -33,6 +33,7 @@ mod messages_tests;
 mod missing_resource;
 mod observation;
 mod observed;
+mod observed_runs;
 mod observed_service;
 mod outage;
 mod parking;
@@ -67,8 +68,8 @@ use lamplighter::ports::ledger::Ledger;
 use lamplighter::state::TargetState;
 use lamplighter::{AwsError, Event, Function, Operation, Plan};
 
+use crate::observed_runs::family_of;
 use crate::reads::Reads;
-use crate::runs::family_of;
 
 pub use assessment::assess_health;
 pub use decide::decide;

@@ -11,11 +11,12 @@ use lamplighter::{AwsError, policy};
 use crate::instance::ObservedInstance;
 use crate::mass_failure::{MassFailure, is_all_services};
 use crate::observed::Observed;
+use crate::observed_runs::family_of;
 use crate::observed_service::ObservedService;
 use crate::policy::Policy;
 use crate::prefetched::Prefetched;
 use crate::reads::Reads;
-use crate::runs::{family_of, observe_family};
+use crate::runs::observe_family;
 use crate::service_observation::observe_service;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 

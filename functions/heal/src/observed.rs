@@ -9,9 +9,9 @@ use serde::Serialize;
 
 use crate::instance::ObservedInstance;
 use crate::mass_failure::MassFailure;
+use crate::observed_runs::ObservedFamily;
 use crate::observed_service::ObservedService;
 use crate::prefetched::UNHEALTHY_WATCH_LIST;
-use crate::runs::ObservedFamily;
 
 /// The observed state of a target.
 #[derive(Debug, Clone, PartialEq, Serialize)]

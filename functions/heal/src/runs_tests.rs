@@ -6,7 +6,7 @@ use lamplighter::release::evidence::Evidence;
 use lamplighter::release::stopped_task::StoppedTask;
 
 use crate::messages;
-use crate::runs::{FailedRun, ObservedRuns};
+use crate::observed_runs::{FailedRun, ObservedRuns};
 
 const NOW: Timestamp = Timestamp::constant(1_795_230_000, 0); // 2026-11-21T03:00:00Z
 

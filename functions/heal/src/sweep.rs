@@ -16,9 +16,9 @@ use crate::candidates::{
 };
 use crate::families::read_family;
 use crate::mass_failure::{MassFailure, all_services_arn};
+use crate::observed_runs::family_of;
 use crate::prefetched::{Prefetched, UNHEALTHY_WATCH_LIST};
 use crate::reads::Reads;
-use crate::runs::family_of;
 
 /// Finds the targets of a sweep: services with missing tasks, with an alarm in ALARM, or on the
 /// watch list, and container instances with a disconnected agent. A healthy service costs no API

@@ -5,8 +5,8 @@ use lamplighter::notify::Message;
 use lamplighter::release::stopped_task::{StopCause, StoppedTask};
 
 use super::terms::format_time;
+use crate::observed_runs::ObservedRuns;
 use crate::observed_service::shorten_reason;
-use crate::runs::ObservedRuns;
 
 /// Announces that a run failed, or did not start: `run failed at 03:12 UTC - exit 1 in container migrate`.
 #[must_use]
