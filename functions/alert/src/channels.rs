@@ -6,6 +6,8 @@ mod destination;
 mod json;
 mod pager_duty;
 #[cfg(test)]
+mod pager_duty_tests;
+#[cfg(test)]
 mod pause_tests;
 mod request;
 mod slack;

@@ -111,7 +111,7 @@ impl Operation for Heal {
         match observed {
             Observed::Service(service) => decide(context, service, now),
             Observed::Instance(instance) => instance::decide(context, instance, now),
-            Observed::Family(family) => runs::decide(context, family),
+            Observed::Family(family) => runs::decide(context, family, now),
             Observed::MassFailure(failure) => mass_failure::decide(context, failure, now),
             Observed::Gone => decide::stop_managing(context.state, "the target no longer exists"),
         }

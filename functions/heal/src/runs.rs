@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::{SignedDuration, Timestamp};
 use lamplighter::engine::TargetContext;
 use lamplighter::event::detail::Detail;
 use lamplighter::model::{Task, TaskDefinition};
@@ -24,6 +25,9 @@ use crate::reads::Reads;
 
 /// The number of revisions whose task definition is read.
 const MAX_REVISIONS: usize = 3;
+
+/// The time for which the target state knows that a message was sent.
+const NOTIFIED_FOR: SignedDuration = SignedDuration::from_hours(24);
 
 /// How a run ended.
 enum RunResult {
@@ -202,12 +206,16 @@ fn judge_run(task: &Task, definition: Option<&TaskDefinition>) -> RunResult {
 }
 
 /// Decides what to report about the runs of a family.
-pub fn decide(context: TargetContext<'_, Policy>, observed: &ObservedFamily) -> Plan {
+pub fn decide(
+    context: TargetContext<'_, Policy>,
+    observed: &ObservedFamily,
+    now: Timestamp,
+) -> Plan {
     let family = context.target.arn.display_name();
     let messages: Vec<Message> = observed
         .clusters
         .iter()
-        .filter_map(|runs| report_runs(context.state, observed, runs, &family))
+        .filter_map(|runs| report_runs(context.state, observed, (runs, &family), now))
         .collect();
     let reason = if observed.is_ignored {
         "healing is off"
@@ -225,8 +233,8 @@ pub fn decide(context: TargetContext<'_, Policy>, observed: &ObservedFamily) -> 
 fn report_runs(
     state: &TargetState,
     observed: &ObservedFamily,
-    runs: &ObservedRuns,
-    family: &str,
+    (runs, family): (&ObservedRuns, &str),
+    now: Timestamp,
 ) -> Option<Message> {
     let key = runs.key();
     let is_open = runs.known_failure.is_some() || state.was_notified(&key);
@@ -241,6 +249,10 @@ fn report_runs(
             .then(|| messages::failed_run_message(runs, family).fires_until_resolved(key));
     }
     let began = runs.last_success.filter(|_| is_open)?;
+    // A refused run that a retry started was never notified.
+    if !state.was_notified(&key) && runs.known_failure > Some(now - NOTIFIED_FOR) {
+        return None;
+    }
     Some(close(
         messages::run_succeeded_message(began, &runs.cluster),
         state,

@@ -222,6 +222,9 @@ fn a_refused_run_that_was_started_since_is_no_incident() {
         .into();
     run_on(&world, &revision, 4);
     deliver(&world, event);
+    world.advance(SignedDuration::from_mins(1));
+    end_run(&world, &revision, 5, Outcome::Exits(0));
+    sweep(&world);
     assert!(titles(&world).is_empty(), "{:?}", titles(&world));
 }
 

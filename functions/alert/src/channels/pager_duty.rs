@@ -34,7 +34,7 @@ pub async fn send_events(
 }
 
 /// Returns the events of a message. The incidents that a summary doesn't name share one alert.
-fn build_events(message: &Outgoing<'_>, key: &str) -> Vec<Value> {
+pub fn build_events(message: &Outgoing<'_>, key: &str) -> Vec<Value> {
     match message {
         // A finding never resolves, so its alert would stay open for good.
         Outgoing::Single(message) if is_finding(message.incident) => Vec::new(),
