@@ -467,10 +467,11 @@ fn a_dashboard_is_followed_up_after_an_event() {
     world.invoke(&Enroll, event).unwrap().unwrap();
     assert_eq!(world.state().dashboards.len(), 1);
     // Somebody else's write, after the event was handled.
+    let other = world_body(&world);
     world
         .state_mut()
         .dashboards
-        .insert("lamplighter-eu-west-1-shop".into(), world_body(&world));
+        .insert("lamplighter-eu-west-1-shop".into(), other);
     let watched = || {
         serde_json::json!({"detail-type": "Scheduled Event", "source": "aws.events", "region": "eu-west-1",
             "detail": {"targets": "watched"}})
