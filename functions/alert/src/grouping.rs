@@ -9,6 +9,9 @@ use crate::conditions::ConditionKind;
 
 /// The number of lines kept per incident.
 const MAX_LINES: usize = 20;
+/// The bytes of text kept per incident. DynamoDB takes items of 400 KB, and one that is too large would hold back all
+/// others. Pages of the daily report that are sent again add up.
+const MAX_TEXT_BYTES: usize = 200_000;
 /// The number of returns kept per incident.
 const MAX_RETURNS: usize = 100;
 
@@ -204,4 +207,14 @@ pub fn append_line(incident: &mut Incident, line: Line) {
     incident.line_count += 1;
     let surplus = incident.lines.len().saturating_sub(MAX_LINES);
     incident.lines.drain(1..=surplus);
+    while incident.lines.len() > 2 && count_text_bytes(incident) > MAX_TEXT_BYTES {
+        incident.lines.remove(1);
+    }
+}
+
+fn count_text_bytes(incident: &Incident) -> usize {
+    let lines = incident.lines.iter();
+    lines
+        .map(|line| line.title.len() + line.action.len() + line.why.len() + line.next.len())
+        .sum()
 }

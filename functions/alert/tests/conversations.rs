@@ -553,6 +553,26 @@ fn an_incident_that_returns_every_50_minutes_is_flapping_too() {
     );
 }
 
+/// DynamoDB takes items of 400 KB, and one that is too large would hold back all others.
+#[test]
+fn long_lines_of_an_incident_stay_within_an_item() {
+    let report = |n: i64| {
+        let text = format!("{n} {}", "x".repeat(60_000));
+        notice(
+            Function::Digest,
+            service("web"),
+            n,
+            Message::info("report").why(text),
+        )
+    };
+    let desk = desk(&(0..12).map(report).collect::<Vec<_>>());
+    let incident = desk.incidents.values().next().unwrap();
+    let stored = serde_json::to_string(incident).unwrap();
+    assert!(stored.len() < 250_000, "{}", stored.len());
+    assert!(incident.lines[0].why.starts_with("0 "));
+    assert!(incident.lines.last().unwrap().why.starts_with("11 "));
+}
+
 /// Many bursts are no slow rhythm: after half an hour without a change, the next message follows.
 #[test]
 fn bursts_are_calm_after_half_an_hour() {

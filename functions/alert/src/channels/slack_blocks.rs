@@ -14,9 +14,8 @@ use crate::text::{IncidentMessage, SummaryMessage, format_duration};
 /// The longest section, in characters: Slack refuses more than 3,000, and escaping lengthens a
 /// text.
 const MAX_SECTION_CHARS: usize = 2_900;
-/// The number of sections per text, and per message: Slack refuses messages of more than 50 blocks.
+/// The number of sections per text: Slack refuses messages of more than 50 blocks, and a message has at most four texts.
 const MAX_SECTIONS: usize = 10;
-const MAX_SECTIONS_PER_MESSAGE: usize = 40;
 
 /// Returns the Slack message: `text`, which push notifications show, and `blocks`.
 #[must_use]
@@ -41,12 +40,6 @@ fn incident_message(message: &IncidentMessage<'_>) -> Value {
         blocks.extend(section_blocks(&format!(
             "{emoji}*{name}: {title}*\n{explanation}"
         )));
-    }
-    if blocks.len() > MAX_SECTIONS_PER_MESSAGE {
-        blocks.truncate(MAX_SECTIONS_PER_MESSAGE);
-        blocks.push(context_block(
-            "The rest is in the e-mail and in the journal.",
-        ));
     }
     blocks.extend(
         message
